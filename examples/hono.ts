@@ -1,0 +1,26 @@
+// A counter per tenant, in memory. Give a tenant's requests one key and one replica counts them all:
+//   HANDLER=./examples/hono.ts npm start
+//   curl -H 'Ringpost-Key: acme' http://127.0.0.1:5000/count/acme
+import { Hono } from 'hono';
+
+import type { HandlerContext } from '../worker/handlers/handler.ts';
+
+const counts = new Map<string, number>();
+
+const app = new Hono<{ Bindings: HandlerContext }>();
+
+app.get('/', (c) => c.json({ replica: c.env.replica, tenants: [...counts.keys()] }));
+
+app.get('/count/:tenant', (c) => {
+  const tenant = c.req.param('tenant');
+  const count = (counts.get(tenant) ?? 0) + 1;
+  counts.set(tenant, count);
+  return c.json({ tenant, count, replica: c.env.replica });
+});
+
+app.post('/echo', async (c) => {
+  const type = c.req.header('content-type') ?? 'application/octet-stream';
+  return c.body(await c.req.arrayBuffer(), 200, { 'content-type': type });
+});
+
+export default app;

@@ -1,0 +1,15 @@
+// The smallest handler: a function from Request to Response, no framework.
+//   HANDLER=./examples/plain.ts npm start
+//   curl http://127.0.0.1:5000/anything
+import type { HandlerContext } from '../worker/handlers/handler.ts';
+
+/** Tells what was asked, by which replica it was answered, and how long the client will still wait. */
+export default function handle(request: Request, context: HandlerContext): Response {
+  const { pathname } = new URL(request.url);
+  return Response.json({
+    asked: `${request.method} ${pathname}`,
+    replica: context.replica,
+    attempt: context.attempt,
+    millisecondsLeft: context.deadline - Date.now(),
+  });
+}

@@ -1,0 +1,29 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+export interface Refusal {
+  readonly status: 401 | 403;
+  readonly message: string;
+}
+
+/** @returns why an admin call with this `Authorization` header is refused, or undefined where it is allowed. */
+export type AdminGuard = (authorization: string | undefined) => Refusal | undefined;
+
+/**
+ * @param token what callers have to present as a bearer token (RFC 6750), if anything.
+ * @param closed why the admin calls are closed to all, if they are.
+ */
+export function createAdminGuard(token: string | undefined, closed: string | undefined): AdminGuard {
+  if (closed !== undefined) return () => ({ status: 403, message: closed });
+  if (token === undefined) return () => undefined;
+  const expected = digest(token);
+  return (authorization) => {
+    const presented = /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1];
+    if (presented !== undefined && timingSafeEqual(digest(presented), expected)) return undefined;
+    return { status: 401, message: 'the call needs the header Authorization: Bearer <ADMIN_TOKEN>' };
+  };
+}
+
+/** Equal lengths for the comparison in constant time. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

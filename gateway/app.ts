@@ -1,0 +1,120 @@
+import Fastify from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { Redis } from 'ioredis';
+import type { IncomingMessage } from 'node:http';
+import { Problem, retryAfterSeconds } from '#shared/errors.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { RingStore } from '#shared/ring-store.ts';
+import { createAdminGuard } from './admin-guard.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { RingWatcher } from './ring-watcher.ts';
+import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
+import { healthRoutes } from './routes/health.ts';
+import { Metrics, metricsRoutes } from './routes/metrics.ts';
+import { problemType, writeProblemTo } from './routes/problem-response.ts';
+import { adminPaths, replicaRoutes } from './routes/replicas.ts';
+import { ringRoutes } from './routes/ring.ts';
+
+export interface AppParts {
+  readonly config: GatewayConfig;
+  readonly store: RingStore;
+  readonly watcher: RingWatcher;
+  readonly dispatcher: Dispatcher;
+  /** A fail-fast connection. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly log: Logger;
+}
+
+/** Bytes that the head of a request may have. */
+const headLimitBytes = 64 * 1024;
+/** Time that a client has to send its request, in ms. */
+const requestTimeoutMs = 300_000;
+
+/**
+ * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
+ */
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { config, store, watcher, dispatcher, redis, keys, log } = parts;
+  const app = Fastify({
+    logger: false,
+    // Requests that come in while the gateway closes are served like any other.
+    return503OnClosing: false,
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
+    rewriteUrl: routeOf,
+    http: { maxHeaderSize: headLimitBytes, shouldUpgradeCallback: asksForUpgrade },
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET') return void socket.destroy();
+      if (error.code === 'HPE_HEADER_OVERFLOW') {
+        return void writeProblemTo(
+          socket,
+          'header_too_large',
+          `The head has more than ${headLimitBytes} bytes.`,
+        );
+      }
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+        return void writeProblemTo(socket, 'request_timeout', 'The request did not come in time.');
+      }
+      writeProblemTo(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
+    },
+  });
+  const metrics = new Metrics();
+  metrics.observe(dispatcher, watcher);
+  const guard = createAdminGuard(config.adminToken, config.adminClosed);
+
+  app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
+    if (error instanceof Problem) return sendProblem(reply, error);
+    if ((error.statusCode ?? 500) < 500)
+      return sendProblem(reply, new Problem('request_malformed', error.message));
+    log.error({ err: error }, 'a route failed');
+    return sendProblem(reply, new Problem('internal', 'The gateway failed.'));
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
+    ),
+  );
+  app.server.on('connect', (_request, socket) => {
+    writeProblemTo(socket, 'method_not_supported', 'CONNECT is not supported.');
+  });
+  app.server.on('upgrade', (_request, socket) => {
+    writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
+  });
+
+  await app.register(dispatchRoutes, {
+    dispatcher,
+    bodyLimitBytes: config.bodyLimitBytes,
+    onOutcome: (outcome, ms) => metrics.record(outcome, ms),
+  });
+  await app.register(replicaRoutes, {
+    ...{ store, watcher, guard, parameters: config.ring },
+    ...{ maxReplicas: config.maxReplicas, addTimeoutMs: config.addTimeoutMs },
+  });
+  await app.register(healthRoutes, { watcher, redis });
+  await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
+  await app.register(metricsRoutes, { metrics });
+  return app;
+}
+
+/** Sends all but the gateway's own paths to the one route that dispatches. */
+function routeOf(request: { readonly url?: string | undefined }): string {
+  const url = request.url ?? '/';
+  if (url.startsWith('/-/')) return url;
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  return Object.hasOwn(adminPaths, path) ? url : dispatchRoute;
+}
+
+/** HTTP/2 over cleartext is an offer that a server may pass over (RFC 9113 3.1); other upgrades are asked for. */
+function asksForUpgrade(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() !== 'h2c';
+}
+
+function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
+  return reply.code(problem.status).type(problemType).send(JSON.stringify(problem.details));
+}

@@ -1,0 +1,205 @@
+import { existsSync } from 'node:fs';
+import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
+import type { RingParameters } from '#shared/ring/ring.ts';
+import { commonSettings, handlerFaults } from '#shared/settings/common.ts';
+import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
+import type { HashKeySource } from './dispatch/hash-key.ts';
+
+/** The settings of a gateway, of a controller, and of `npm start`, which is both. */
+export const gatewaySettings = {
+  type: 'object',
+  properties: {
+    HOST: { type: 'string', default: '127.0.0.1', description: 'Address to listen on.' },
+    PORT: {
+      type: 'integer',
+      default: 5000,
+      minimum: 0,
+      maximum: 65535,
+      description: 'Port to listen on; 0 takes a free one.',
+    },
+    ROLE: {
+      type: 'string',
+      default: 'all',
+      enum: ['all', 'gateway', 'controller'],
+      description: 'What this process is: a gateway, a controller, or both.',
+    },
+    ...commonSettings,
+    REPLICAS: {
+      type: 'integer',
+      default: 3,
+      minimum: 0,
+      maximum: 10000,
+      description: 'Replicas S1, S2 … of a new namespace; afterwards `/add` and `/rm` decide.',
+    },
+    MAX_REPLICAS: {
+      type: 'integer',
+      default: 64,
+      minimum: 1,
+      maximum: 10000,
+      description: 'Replicas that there may be in all.',
+    },
+    REPLICA_DRIVER: {
+      type: 'string',
+      default: 'process',
+      enum: ['process', 'none'],
+      description: 'What runs the replicas: local processes, or nothing (workers are started by hand).',
+    },
+    RING: {
+      type: 'string',
+      default: 'murmur3',
+      enum: ['murmur3', 'assignment'],
+      description: 'Which ring: murmurhash v3 with virtual nodes, or the 512 slots of the assignment.',
+    },
+    RING_VIRTUAL_NODES: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 512,
+      description: 'Virtual nodes for each unit of weight (murmur3: 160, assignment: 9).',
+    },
+    RING_PROBING: {
+      type: 'string',
+      enum: ['linear', 'quadratic'],
+      description: 'How the assignment ring finds a free slot (linear).',
+    },
+    HASH_KEY: {
+      type: 'string',
+      default: 'header:ringpost-key,random',
+      description:
+        'Where the key that selects the replica comes from, the first that is there: `header:<name>`, ' +
+        '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`.',
+    },
+    BODY_LIMIT_BYTES: {
+      type: 'integer',
+      default: 1048576,
+      minimum: 0,
+      maximum: 268435456,
+      description: "Bytes that a request's body may have before it gets 413.",
+    },
+    ADD_TIMEOUT_MS: {
+      type: 'integer',
+      default: 30000,
+      minimum: 1,
+      maximum: 3600000,
+      description: 'Milliseconds `/add` waits for the new replicas to be ready before it answers 504.',
+    },
+    FAILOVER_MS: {
+      type: 'integer',
+      default: 2000,
+      minimum: 0,
+      maximum: 3600000,
+      description: 'Milliseconds a lost replica keeps its keys before they go to its successors.',
+    },
+    START_TIMEOUT_MS: {
+      type: 'integer',
+      default: 15000,
+      minimum: 100,
+      maximum: 3600000,
+      description: 'Milliseconds a starting worker may take before it is replaced.',
+    },
+    ADMIN_TOKEN: {
+      type: 'string',
+      description: 'Bearer token that `/rep`, `/add`, `/rm` and `/-/ring` ask for.',
+    },
+    ADMIN_AUTH: {
+      type: 'string',
+      enum: ['none'],
+      description: '`none` opens the admin calls on an address that is not loopback, without a token.',
+    },
+  },
+  required: [],
+} as const;
+
+export interface GatewayConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly role: 'all' | 'gateway' | 'controller';
+  /** Undefined: run a private Redis. */
+  readonly redisUrl: string | undefined;
+  readonly namespace: string;
+  readonly replicas: number;
+  readonly maxReplicas: number;
+  readonly replicaDriver: 'process' | 'none';
+  readonly handlerPath: string | undefined;
+  readonly upstream: string | undefined;
+  readonly concurrency: number;
+  readonly ring: RingParameters;
+  readonly hashKey: readonly HashKeySource[];
+  readonly bodyLimitBytes: number;
+  readonly replyTimeoutMs: number;
+  readonly addTimeoutMs: number;
+  readonly failoverMs: number;
+  readonly startTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly adminToken: string | undefined;
+  /** Why the admin calls are closed, or undefined where they are open or ask for the token. */
+  readonly adminClosed: string | undefined;
+  readonly logLevel: string;
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
+
+/**
+ * @param env environment variables; nothing else is read but whether the file named by `HANDLER` exists.
+ * @throws {SettingsError} that lists all faults at once.
+ */
+export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+  const { values, faults } = readSettings(gatewaySettings, env);
+  faults.push(...handlerFaults(values));
+  if (values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
+    faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
+  }
+  if (values.RING === 'murmur3' && values.RING_PROBING !== undefined) {
+    faults.push('RING_PROBING is set, but only RING=assignment probes for free slots');
+  }
+  if (values.REPLICAS > values.MAX_REPLICAS) {
+    faults.push(`REPLICAS is ${values.REPLICAS}, above MAX_REPLICAS ${values.MAX_REPLICAS}`);
+  }
+  let hashKey: readonly HashKeySource[] = [];
+  try {
+    hashKey = parseHashKey(values.HASH_KEY);
+  } catch (error) {
+    if (!(error instanceof HashKeyError)) throw error;
+    faults.push(`HASH_KEY is ${JSON.stringify(values.HASH_KEY)}; ${error.message}`);
+  }
+  if (values.ROLE !== 'all' && values.REDIS_URL === undefined) {
+    faults.push(`REDIS_URL is missing: a process with ROLE=${values.ROLE} shares a Redis with others`);
+  }
+  const ring = defaultParameters(values.RING, {
+    ...(values.RING_VIRTUAL_NODES === undefined ? {} : { virtualNodes: values.RING_VIRTUAL_NODES }),
+    ...(values.RING_PROBING === undefined ? {} : { probing: values.RING_PROBING }),
+  });
+  if (values.REPLICAS > capacity(ring)) {
+    faults.push(`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`);
+  }
+  if (faults.length > 0) throw new SettingsError(faults);
+  const open = loopback.test(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    role: values.ROLE,
+    redisUrl: values.REDIS_URL,
+    namespace: values.NAMESPACE,
+    replicas: values.REPLICAS,
+    maxReplicas: values.MAX_REPLICAS,
+    replicaDriver: values.REPLICA_DRIVER,
+    handlerPath: values.HANDLER,
+    upstream: values.UPSTREAM,
+    concurrency: values.CONCURRENCY,
+    ring,
+    hashKey,
+    bodyLimitBytes: values.BODY_LIMIT_BYTES,
+    replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    addTimeoutMs: values.ADD_TIMEOUT_MS,
+    failoverMs: values.FAILOVER_MS,
+    startTimeoutMs: values.START_TIMEOUT_MS,
+    drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    leaseMs: values.LEASE_MS,
+    adminToken: values.ADMIN_TOKEN,
+    adminClosed: open
+      ? undefined
+      : `HOST is ${values.HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+    logLevel: values.LOG_LEVEL,
+  };
+}

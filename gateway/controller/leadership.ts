@@ -1,0 +1,89 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import type { RunScript } from '#shared/scripts/load.ts';
+
+export interface LeadershipOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** This controller's name. */
+  readonly controller: string;
+  /** The lease's TTL in ms; it is renewed three times as often. */
+  readonly leaseMs: number;
+  readonly onChange: () => void;
+  readonly log: Logger;
+}
+
+/** At most one controller leads at a time: the one that holds the lease. Its token fences what it writes. */
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  readonly #run: RunScript;
+  readonly #life = startStop(
+    () => this.#start(),
+    () => this.#stop(),
+  );
+  #token: string | undefined;
+  #until = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+    this.#run = scriptsOn(options.redis);
+  }
+
+  /** Asks for the leadership, and goes on asking. */
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Gives the leadership up. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  /** The token while this controller leads for certain: counted from before the lease was asked for. */
+  get token(): string | undefined {
+    return performance.now() < this.#until ? this.#token : undefined;
+  }
+
+  /** Asks now; a controller that hears of a resignation need not wait for its turn. */
+  ask(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #start(): Promise<void> {
+    await this.ask();
+    this.#timer = setInterval(() => {
+      this.ask().catch((error: unknown) =>
+        this.#options.log.warn({ err: error }, 'the lead could not be renewed'),
+      );
+    }, this.#options.leaseMs / 3);
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#asking?.catch(() => undefined);
+    const token = this.#token;
+    this.#token = undefined;
+    const { keys } = this.#options;
+    if (token !== undefined) await this.#run('resign', keys.leader, token, keys.changes);
+  }
+
+  async #ask(): Promise<void> {
+    const { keys, controller, leaseMs, log, onChange } = this.#options;
+    const asked = performance.now();
+    const token = (await this.#run('lead', keys.leader, keys.fence, controller, leaseMs)) as string | null;
+    const before = this.#token;
+    this.#token = token ?? undefined;
+    if (token !== null) this.#until = asked + leaseMs;
+    if (before === this.#token) return;
+    log.info({ token }, token === null ? 'another controller leads' : 'leading');
+    onChange();
+  }
+}

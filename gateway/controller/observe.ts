@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis';
+import type { Lease } from '#shared/contract/lease.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { RingState, RingStore } from '#shared/ring-store.ts';
+import type { Driver, Instance } from '../drivers/driver.ts';
+
+/** What is, as against what shall be: everything that a plan is made from, but the controller's memory. */
+export interface Observed extends RingState {
+  /** The running worker of each replica that has one, by its lease. */
+  readonly leases: ReadonlyMap<string, Lease>;
+  /** The workers that this controller's driver runs. */
+  readonly instances: readonly Instance[];
+  /** For each retired replica: jobs that its queue still holds. */
+  readonly backlog: ReadonlyMap<string, number>;
+  /** Redis was away a moment ago: workers that are alive may not have renewed their leases yet. */
+  readonly blind: boolean;
+}
+
+/** Reads all that a plan needs: two round trips, whatever the number of replicas. */
+export async function observe(
+  redis: Redis,
+  keys: Keys,
+  store: RingStore,
+  driver: Driver,
+): Promise<Omit<Observed, 'blind'>> {
+  const [state, instances] = await Promise.all([store.read(), driver.list()]);
+  const retired = [...state.retired.keys()];
+  const names = [...new Set([...state.desired.map(({ name }) => name), ...retired])];
+  const [leases, backlogs] = await Promise.all([
+    Promise.all(names.map((name) => redis.get(keys.lease(name)))),
+    Promise.all(retired.map((name) => backlogOf(redis, keys, name))),
+  ]);
+  return {
+    ...state,
+    instances,
+    // Only workers write leases.
+    leases: new Map(
+      names.flatMap((name, at) => {
+        const lease = leases[at];
+        return lease ? [[name, JSON.parse(lease) as Lease] as const] : [];
+      }),
+    ),
+    backlog: new Map(retired.map((name, at) => [name, backlogs[at] ?? 0])),
+  };
+}
+
+async function backlogOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
+  const own = keys.replica(replica);
+  const counts = await Promise.all([
+    redis.llen(`${own}:wait`),
+    redis.llen(`${own}:active`),
+    redis.zcard(`${own}:prioritized`),
+    redis.zcard(`${own}:delayed`),
+  ]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,118 @@
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { Observed } from './observe.ts';
+import { backoffMs, nextStatus } from './replica-state.ts';
+import type { Facts } from './replica-state.ts';
+
+/** One thing to do. Each carries its cause, for logs and for whoever reads a plan. */
+export type Step =
+  | { readonly do: 'start'; readonly name: string; readonly cause: string }
+  | { readonly do: 'kill'; readonly name: string; readonly cause: string }
+  | { readonly do: 'admit'; readonly name: string; readonly generation: number; readonly cause: string }
+  | { readonly do: 'evict'; readonly name: string; readonly cause: string }
+  | { readonly do: 'forget'; readonly name: string; readonly cause: string };
+
+/** What the controller remembers of each replica from one pass to the next. */
+export type Memory = ReadonlyMap<string, ReplicaStatus>;
+
+/** Deaths that drivers have told of since the last pass: why each replica's worker ended. */
+export type Deaths = ReadonlyMap<string, string>;
+
+export interface PlanSettings {
+  /** Time in ms that a lost replica keeps its place in the ring. */
+  readonly failoverMs: number;
+  /** Time in ms that a worker may take to be ready. */
+  readonly startTimeoutMs: number;
+  /** Time in ms that a retired replica's queue has to have been empty. */
+  readonly retiredQuietMs: number;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** What to remember for the next pass, if the steps are carried out. */
+  readonly memory: Memory;
+}
+
+/**
+ * Compares what is with what shall be. Pure: the same values give the same plan, and carrying a plan out in part
+ * leads to a state from which the next plan does the rest.
+ * @param now ms since the epoch.
+ */
+export function plan(
+  observed: Observed,
+  memory: Memory,
+  deaths: Deaths,
+  settings: PlanSettings,
+  now: number,
+): Plan {
+  const steps: Step[] = [];
+  const next = new Map<string, ReplicaStatus>();
+  const factsOf = (name: string, retired: boolean): Facts => ({
+    retired,
+    lease: observed.leases.get(name),
+    instance: observed.instances.some((instance) => instance.name === name),
+    death: deaths.get(name),
+    blind: observed.blind,
+  });
+
+  for (const { name } of observed.desired) {
+    const status = nextStatus(memory.get(name), factsOf(name, false), settings, now);
+    next.set(name, status);
+    steps.push(...workerSteps(name, status, observed, now));
+    steps.push(...ringSteps(name, status, observed, settings, now));
+  }
+  for (const [name, at] of observed.retired) {
+    const facts = factsOf(name, true);
+    const status = nextStatus(memory.get(name), facts, settings, now);
+    const idle = facts.lease === undefined && !facts.instance && observed.backlog.get(name) === 0;
+    if (idle && now - at >= settings.retiredQuietMs) {
+      steps.push({ do: 'forget', name, cause: 'it is removed and holds nothing' });
+      continue;
+    }
+    next.set(name, status);
+    // A retired worker goes by itself when its queue is empty; one that dies before is needed again.
+    if (!idle) steps.push(...workerSteps(name, status, observed, now));
+  }
+  // A worker of a replica that is neither desired nor retired is a leftover.
+  for (const { name } of observed.instances) {
+    if (!next.has(name)) steps.push({ do: 'kill', name, cause: 'there is no such replica' });
+  }
+  // Starting sets the state for the next pass: `starting` since now.
+  for (const { do: what, name } of steps) {
+    const status = next.get(name);
+    if (what === 'start' && status) next.set(name, { ...status, state: 'starting', since: now });
+  }
+  return { steps, memory: next };
+}
+
+function workerSteps(name: string, status: ReplicaStatus, observed: Observed, now: number): Step[] {
+  if (status.state !== 'lost') return [];
+  const cause = status.reason ?? 'no worker runs';
+  // A worker that hangs, or came too late, is ended first: two never work on one queue.
+  if (observed.instances.some((instance) => instance.name === name)) return [{ do: 'kill', name, cause }];
+  const waits = observed.leases.has(name) || now - status.since < backoffMs(status.failures);
+  return waits ? [] : [{ do: 'start', name, cause }];
+}
+
+function ringSteps(
+  name: string,
+  status: ReplicaStatus,
+  observed: Observed,
+  settings: PlanSettings,
+  now: number,
+): Step[] {
+  const admitted = observed.ring.get(name);
+  if (status.state === 'ready') {
+    const { generation } = status;
+    return admitted === generation ? [] : [{ do: 'admit', name, generation, cause: 'it is ready' }];
+  }
+  const gone = status.lostAt === undefined ? 0 : now - status.lostAt;
+  return admitted !== undefined && gone > settings.failoverMs
+    ? [{ do: 'evict', name, cause: `not ready for more than ${settings.failoverMs} ms` }]
+    : [];
+}
+
+/** @returns the step as one line, for logs and tests, e.g. `start S2: killed by SIGKILL`. */
+export function renderStep(step: Step): string {
+  const which = step.do === 'admit' ? `${step.name}#${step.generation}` : step.name;
+  return `${step.do} ${which}: ${step.cause}`;
+}

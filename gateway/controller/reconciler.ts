@@ -1,0 +1,207 @@
+import type { Redis } from 'ioredis';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { RingStore } from '#shared/ring-store.ts';
+import type { RingParameters } from '#shared/ring/ring.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import { retiredQuietMs } from '#shared/settings/common.ts';
+import type { Death, Driver } from '../drivers/driver.ts';
+import { placeAll } from '../replica-changes.ts';
+import { execute } from './execute.ts';
+import { Leadership } from './leadership.ts';
+import { observe } from './observe.ts';
+import type { Observed } from './observe.ts';
+import { plan } from './plan.ts';
+import type { Memory } from './plan.ts';
+
+export interface ReconcilerOptions {
+  /** A patient connection. */
+  readonly redis: Redis;
+  /** A patient connection that is used for subscriptions alone; others may share it. */
+  readonly subscriber: Redis;
+  readonly keys: Keys;
+  readonly store: RingStore;
+  readonly driver: Driver;
+  readonly controller: string;
+  readonly parameters: RingParameters;
+  /** Replicas of a new namespace. */
+  readonly replicas: number;
+  readonly failoverMs: number;
+  readonly startTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly log: Logger;
+}
+
+/** A pass is made after each event, and this often without one, in ms. */
+const passEveryMs = 500;
+
+/**
+ * Makes the replicas that there are those that there shall be, over and over: observe, plan, execute. Events only
+ * wake it; what it does follows from what it sees.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #leadership: Leadership;
+  readonly #life = startStop(
+    () => this.#start(),
+    () => this.#stop(),
+  );
+  #memory: Memory = new Map();
+  #deaths = new Map<string, string>();
+  #written = new Map<string, string>();
+  #ledAs: string | undefined;
+  #observedAt = Number.NEGATIVE_INFINITY;
+  #blindUntil = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #pass: Promise<void> | undefined;
+  #woken = false;
+  #stopped = false;
+  #unwatch: () => void = () => undefined;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    const { redis, keys, controller, leaseMs, log } = options;
+    this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
+  }
+
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Stops reconciling and gives the leadership up; the workers stay, see the driver's `close`. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  /** Makes a pass soon; calls while one is under way lead to one more. */
+  wake(): void {
+    this.#woken = true;
+    if (this.#pass !== undefined || this.#stopped) return;
+    this.#pass = this.#passes().finally(() => {
+      this.#pass = undefined;
+    });
+  }
+
+  async #start(): Promise<void> {
+    const { driver, subscriber, keys } = this.#options;
+    this.#unwatch = driver.watch((death) => void this.#bury(death));
+    subscriber.on('message', (channel: string, message: string) => {
+      if (channel !== keys.changes) return;
+      if (message === 'leader') void this.#leadership.ask().catch(() => undefined);
+      this.wake();
+    });
+    await subscriber.subscribe(keys.changes);
+    await this.#leadership.start();
+    this.#timer = setInterval(() => this.wake(), passEveryMs);
+    this.wake();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#unwatch();
+    await this.#pass;
+    await this.#leadership.stop();
+  }
+
+  /** A worker of ours has ended for certain: its lease is over, whoever leads. */
+  async #bury({ name, generation, reason }: Death): Promise<void> {
+    const { redis, keys, log } = this.#options;
+    log.warn({ replica: name, generation, reason }, 'a worker ended');
+    this.#deaths.set(name, reason);
+    try {
+      await scriptsOn(redis)('end-lease', keys.lease(name), generation);
+      await redis.publish(keys.changes, `died ${name}`);
+    } catch (error) {
+      log.warn({ err: error }, 'a lease could not be ended');
+    }
+    this.wake();
+  }
+
+  async #passes(): Promise<void> {
+    // Events that come together lead to one pass.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#woken && !this.#stopped) {
+      this.#woken = false;
+      try {
+        await this.#reconcile();
+      } catch (error) {
+        if (!this.#stopped) this.#options.log.error({ err: error }, 'a pass of the controller failed');
+      }
+    }
+  }
+
+  async #reconcile(): Promise<void> {
+    const token = this.#leadership.token;
+    if (token !== this.#ledAs) {
+      // What was remembered before someone else led is out of date.
+      this.#memory = new Map();
+      this.#written = new Map();
+      this.#ledAs = token;
+    }
+    if (token === undefined) {
+      this.#deaths.clear();
+      return;
+    }
+    const observed = await this.#observe();
+    if (observed.version === -1) {
+      await this.#seed();
+      this.#woken = true;
+      return;
+    }
+    const deaths = this.#deaths;
+    this.#deaths = new Map();
+    const { steps, memory } = plan(
+      observed,
+      this.#memory,
+      deaths,
+      { ...this.#options, retiredQuietMs },
+      Date.now(),
+    );
+    this.#memory = memory;
+    await execute(steps, {
+      ...this.#options,
+      token: () => (this.#stopped ? undefined : this.#leadership.token),
+      onFailure: (step, error) => {
+        this.#options.log.error({ err: error, replica: step.name }, `${step.do} failed`);
+        if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${String(error)}`);
+      },
+    });
+    await this.#publishStatus(memory);
+    if (steps.length > 0) this.#woken = true;
+  }
+
+  async #observe(): Promise<Observed> {
+    const { redis, keys, store, driver, leaseMs } = this.#options;
+    const seen = await observe(redis, keys, store, driver);
+    const now = performance.now();
+    // After a gap the workers have as long to renew their leases as they had before it.
+    if (now - this.#observedAt > leaseMs / 2) this.#blindUntil = now + leaseMs;
+    this.#observedAt = now;
+    return { ...seen, blind: now < this.#blindUntil };
+  }
+
+  /** The first controller of a namespace desires the replicas S1, S2 … */
+  async #seed(): Promise<void> {
+    const { store, parameters, replicas } = this.#options;
+    const names = Array.from({ length: replicas }, (_, at) => `S${at + 1}`);
+    await store.changeDesired(
+      (state) => (state.version === -1 ? { add: placeAll(state, names, parameters), remove: [] } : undefined),
+      Date.now(),
+    );
+  }
+
+  async #publishStatus(memory: Memory): Promise<void> {
+    const { redis, keys } = this.#options;
+    const current = new Map(
+      Array.from(memory, ([name, status]) => [name, JSON.stringify(status satisfies ReplicaStatus)]),
+    );
+    const changed = [...current].filter(([name, json]) => this.#written.get(name) !== json);
+    const gone = [...this.#written.keys()].filter((name) => !current.has(name));
+    if (changed.length > 0) await redis.hset(keys.status, Object.fromEntries(changed));
+    if (gone.length > 0) await redis.hdel(keys.status, ...gone);
+    this.#written = current;
+  }
+}

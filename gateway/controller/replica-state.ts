@@ -1,0 +1,88 @@
+/**
+ * The life of one replica, as the controller sees it.
+ *
+ *   (nothing) --no worker--> lost --start--> starting --takes jobs--> ready
+ *   starting --its worker ended, or it took too long--> lost
+ *   ready    --its worker ended, or its lease ran out--> lost
+ *   any      --removed--> draining while its worker lives; lost where that dies before the queue is empty
+ *
+ * `lost` is also where a replica begins that has never run: what is to be done is the same.
+ */
+import type { Lease } from '#shared/contract/lease.ts';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+
+/** What is known of one replica now. */
+export interface Facts {
+  /** Removed by `/rm`: it finishes what it holds. */
+  readonly retired: boolean;
+  /** Its running worker, wherever that runs. */
+  readonly lease: Lease | undefined;
+  /** Whether this controller's driver runs a worker for it. */
+  readonly instance: boolean;
+  /** Why its worker has ended, where the driver told so since the last pass. */
+  readonly death: string | undefined;
+  /** Redis was away a moment ago: a lease that is missing says nothing about its worker. */
+  readonly blind: boolean;
+}
+
+/** A replica that was ready for longer than this begins its count of failures anew, in ms. */
+const stableMs = 30_000;
+
+/**
+ * @param failures losses in a row.
+ * @returns the time in ms to wait before the next start: 0, 1, 2, 4 … 30 s.
+ */
+export function backoffMs(failures: number): number {
+  return failures <= 1 ? 0 : Math.min(30_000, 1000 * 2 ** (failures - 2));
+}
+
+/**
+ * The transition of one replica's state. Pure.
+ * @param previous undefined for a replica that this controller has not seen before.
+ * @param now ms since the epoch.
+ */
+export function nextStatus(
+  previous: ReplicaStatus | undefined,
+  facts: Facts,
+  settings: { readonly startTimeoutMs: number },
+  now: number,
+): ReplicaStatus {
+  const { lease, instance, death, retired, blind } = facts;
+  if (lease?.ready === true) {
+    const state = retired ? 'draining' : 'ready';
+    const same = previous?.state === state && previous.generation === lease.generation;
+    return {
+      state,
+      since: same ? previous.since : now,
+      generation: lease.generation,
+      failures: previous?.failures ?? 0,
+      ...(previous?.reason === undefined ? {} : { reason: previous.reason }),
+    };
+  }
+  const starting = lease !== undefined || instance;
+  if (previous === undefined) {
+    const state = starting ? 'starting' : 'lost';
+    return { state, since: now, lostAt: now, generation: lease?.generation ?? 0, failures: 0 };
+  }
+  switch (previous.state) {
+    case 'ready':
+    case 'draining': {
+      if (blind && death === undefined) return previous;
+      const failures = now - previous.since > stableMs ? 1 : previous.failures + 1;
+      const reason = death ?? 'its lease ran out';
+      return { state: 'lost', since: now, lostAt: now, generation: previous.generation, failures, reason };
+    }
+    case 'starting': {
+      const late = now - previous.since > settings.startTimeoutMs;
+      if (starting && !late) return previous;
+      // Between the decision to start and the first sight of the worker nothing has gone wrong yet.
+      if (!starting && death === undefined && !late) return previous;
+      const reason = death ?? `not ready within ${settings.startTimeoutMs} ms`;
+      return { ...previous, state: 'lost', since: now, failures: previous.failures + 1, reason };
+    }
+    case 'lost':
+      return previous;
+    default:
+      return previous.state satisfies never;
+  }
+}

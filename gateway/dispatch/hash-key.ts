@@ -1,0 +1,92 @@
+import { headerValue } from '#shared/contract/headers.ts';
+
+/** Where a request's hash key can come from. */
+export type HashKeySource =
+  | { readonly kind: 'header' | 'cookie' | 'query'; readonly name: string }
+  | { readonly kind: 'path' | 'ip' | 'random' };
+
+/** `HASH_KEY` names a source that does not exist. */
+export class HashKeyError extends Error {
+  override readonly name = 'HashKeyError';
+}
+
+const named = /^(header|cookie|query):(.+)$/;
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/**
+ * @param text the setting `HASH_KEY`, e.g. `header:ringpost-key,cookie:session,path`.
+ * @throws {HashKeyError} that says which part is wrong and what would be right.
+ */
+export function parseHashKey(text: string): readonly HashKeySource[] {
+  return text.split(',').map((part): HashKeySource => {
+    const source = part.trim();
+    if (source === 'path' || source === 'ip' || source === 'random') return { kind: source };
+    const [, kind, name = ''] = named.exec(source) ?? [];
+    if (kind === 'header' && token.test(name)) return { kind, name: name.toLowerCase() };
+    if (kind === 'cookie' && token.test(name)) return { kind, name };
+    if (kind === 'query') return { kind, name };
+    throw new HashKeyError(
+      `"${source}" is no source of a key; sources are header:<name>, cookie:<name>, query:<name>, path, ip, random`,
+    );
+  });
+}
+
+export interface KeyedRequest {
+  readonly target: string;
+  readonly headers: readonly string[];
+  /** The client's address. */
+  readonly ip: string;
+}
+
+/**
+ * @param random makes the key of the source `random`.
+ * @returns the key by the first source that is there, or undefined where none is. An empty value counts as absent.
+ */
+export function selectHashKey(
+  sources: readonly HashKeySource[],
+  request: KeyedRequest,
+  random: () => string,
+): string | undefined {
+  for (const source of sources) {
+    const key = valueOf(source, request, random);
+    if (key !== undefined && key !== '') return key;
+  }
+  return undefined;
+}
+
+function valueOf(source: HashKeySource, request: KeyedRequest, random: () => string): string | undefined {
+  switch (source.kind) {
+    case 'header':
+      return headerValue(request.headers, source.name);
+    case 'cookie':
+      return cookieValue(headerValue(request.headers, 'cookie'), source.name);
+    case 'query':
+      return queryValue(request.target, source.name);
+    case 'path':
+      return request.target.split('?', 1)[0];
+    case 'ip':
+      return request.ip;
+    case 'random':
+      return random();
+    default:
+      return source satisfies never;
+  }
+}
+
+function cookieValue(header: string | undefined, name: string): string | undefined {
+  for (const pair of header?.split(';') ?? []) {
+    const at = pair.indexOf('=');
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+function queryValue(target: string, name: string): string | undefined {
+  const at = target.indexOf('?');
+  return at < 0 ? undefined : (new URLSearchParams(target.slice(at + 1)).get(name) ?? undefined);
+}
+
+/** @returns a request id as in the assignment: six digits, 100000 to 999999. */
+export function randomKey(random: () => number = Math.random): string {
+  return String(100_000 + Math.floor(random() * 900_000));
+}

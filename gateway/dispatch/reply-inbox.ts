@@ -1,0 +1,123 @@
+import type { Redis } from 'ioredis';
+import { decodeReply } from '#shared/contract/reply.ts';
+import type { Reply } from '#shared/contract/reply.ts';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+
+export interface ReplyInboxOptions {
+  /** A patient connection of the inbox's own: it blocks. */
+  readonly reader: Redis;
+  /** Any other connection, to wake the reader. */
+  readonly waker: Redis;
+  readonly keys: Keys;
+  readonly gateway: string;
+  readonly onReply: (replica: string, reply: Reply) => void;
+  readonly log: Logger;
+}
+
+/** Replies read in one call. */
+const mostReplies = 500;
+/** A read that brought nothing is made again after this time, in seconds. */
+const blockSeconds = 5;
+const wakeTtlMs = 10_000;
+
+/**
+ * Where this gateway's replies arrive: a list for each replica, all read by one blocking reader.
+ *
+ * BLMPOP serves the first list that has something, so the lists take turns in being the first.
+ */
+export class ReplyInbox {
+  readonly #options: ReplyInboxOptions;
+  readonly #replicaOf = new Map<string, string>();
+  readonly #wakeKey: string;
+  readonly #life = startStop(
+    () => this.#start(),
+    () => this.#stop(),
+  );
+  #turn = 0;
+  #running = false;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ReplyInboxOptions) {
+    this.#options = options;
+    this.#wakeKey = options.keys.wake(options.gateway);
+  }
+
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Resolves when the reader has ended. Replies that come later stay in Redis until they expire. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  /** Reads from now on the replies of these replicas and no others. */
+  listenTo(replicas: Iterable<string>): void {
+    const { keys, gateway } = this.#options;
+    const wanted = new Map([...replicas].map((replica) => [keys.inbox(replica, gateway), replica]));
+    const added = [...wanted.keys()].some((inbox) => !this.#replicaOf.has(inbox));
+    this.#replicaOf.clear();
+    for (const [inbox, replica] of wanted) this.#replicaOf.set(inbox, replica);
+    if (added) this.#wake().catch((error: unknown) => this.#options.log.debug({ err: error }, 'no wake-up'));
+  }
+
+  #start(): Promise<void> {
+    this.#running = true;
+    this.#loop = this.#read();
+    return Promise.resolve();
+  }
+
+  async #stop(): Promise<void> {
+    this.#running = false;
+    // Without Redis there is no wake-up; closing the connection ends the read.
+    await this.#wake().catch(() => this.#options.reader.disconnect());
+    await this.#loop;
+  }
+
+  async #wake(): Promise<void> {
+    const { waker } = this.#options;
+    await waker.multi().lpush(this.#wakeKey, '').pexpire(this.#wakeKey, wakeTtlMs).exec();
+  }
+
+  async #read(): Promise<void> {
+    const { reader, log } = this.#options;
+    while (this.#running) {
+      const lists = this.#lists();
+      try {
+        const popped = await reader.blmpopBuffer(
+          blockSeconds,
+          lists.length,
+          lists,
+          'LEFT',
+          'COUNT',
+          mostReplies,
+        );
+        if (popped) this.#deliver(popped[0].toString(), popped[1]);
+      } catch (error) {
+        if (!this.#running) return;
+        log.warn({ err: error }, 'the inbox could not be read');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  #lists(): string[] {
+    const inboxes = [...this.#replicaOf.keys()];
+    this.#turn = inboxes.length === 0 ? 0 : (this.#turn + 1) % inboxes.length;
+    return [...inboxes.slice(this.#turn), ...inboxes.slice(0, this.#turn), this.#wakeKey];
+  }
+
+  #deliver(inbox: string, frames: readonly Buffer[]): void {
+    const replica = this.#replicaOf.get(inbox);
+    if (replica === undefined) return;
+    for (const frame of frames) {
+      try {
+        this.#options.onReply(replica, decodeReply(frame));
+      } catch (error) {
+        this.#options.log.error({ err: error, inbox }, 'a reply could not be read');
+      }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { fileURLToPath } from 'node:url';
+import { spawnTethered } from '#shared/tethered.ts';
+import type { TetheredExit, TetheredProcess } from '#shared/tethered.ts';
+import type { Death, Driver } from './driver.ts';
+
+export interface ProcessDriverOptions {
+  /** The environment of all workers; name and generation are added. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+interface Child {
+  readonly generation: number;
+  readonly process: TetheredProcess;
+}
+
+const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
+
+/** Runs each worker as a child process, which ends when this process ends, however it ends. */
+export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
+  const children = new Map<string, Set<Child>>();
+  const listeners = new Set<(death: Death) => void>();
+  let closed = false;
+
+  const childrenOf = (name: string): Set<Child> => {
+    let set = children.get(name);
+    if (set === undefined) children.set(name, (set = new Set()));
+    return set;
+  };
+
+  const start = (name: string, generation: number): void => {
+    const process_ = spawnTethered(process.execPath, [workerMain], {
+      env: { ...env, REPLICA: name, GENERATION: String(generation) },
+      onParentDeath: 'SIGKILL',
+    });
+    const child = { generation, process: process_ };
+    childrenOf(name).add(child);
+    void process_.exited.then((exit) => {
+      const set = childrenOf(name);
+      set.delete(child);
+      if (set.size === 0) children.delete(name);
+      for (const listener of listeners) listener({ name, generation, reason: reasonOf(exit) });
+    });
+  };
+
+  const stopAll = async (some: Iterable<Child>, graceMs: number): Promise<void> => {
+    await Promise.all(
+      Array.from(some, ({ process: child }) => {
+        if (graceMs === 0) child.kill('SIGKILL');
+        return child.stop({ graceMs });
+      }),
+    );
+  };
+
+  return {
+    kind: 'process',
+    ensure: async (name, generation) => {
+      if (closed) throw new Error('the driver is closed');
+      const runs = [...(children.get(name) ?? [])].some((child) => child.generation === generation);
+      if (!runs) start(name, generation);
+    },
+    remove: (name, graceMs) => stopAll(children.get(name) ?? [], graceMs),
+    list: async () =>
+      [...children].flatMap(([name, set]) =>
+        Array.from(set, ({ generation, process: child }) => ({ name, generation, id: String(child.pid) })),
+      ),
+    watch: (onDeath) => {
+      listeners.add(onDeath);
+      return () => listeners.delete(onDeath);
+    },
+    close: (graceMs) => {
+      closed = true;
+      return stopAll(
+        [...children.values()].flatMap((set) => [...set]),
+        graceMs,
+      );
+    },
+  };
+}
+
+function reasonOf({ code, signal }: TetheredExit): string {
+  return signal === null ? `exited with code ${code}` : `killed by ${signal}`;
+}

@@ -1,0 +1,87 @@
+import type { FastifyInstance } from 'fastify';
+import { createKeys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import { openRedis, whenReady } from '#shared/redis.ts';
+import { RingStore } from '#shared/ring-store.ts';
+import { buildApp } from './app.ts';
+import type { GatewayConfig } from './config.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import { JobQueues } from './dispatch/job-queues.ts';
+import { ReplyInbox } from './dispatch/reply-inbox.ts';
+import { RingWatcher } from './ring-watcher.ts';
+
+/** A running gateway: its HTTP side and all that it holds open for it. */
+export interface Gateway {
+  readonly app: FastifyInstance;
+  readonly dispatcher: Dispatcher;
+  readonly watcher: RingWatcher;
+  /** Watches the ring, reads replies, listens. @throws when the port is taken or the ring is another one. */
+  start(): Promise<void>;
+  /** Stops accepting, finishes what is in flight, closes. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts a gateway together.
+ * @param name this gateway's own, by which replicas address their replies; unique among all that share the Redis.
+ */
+export async function createGateway(
+  config: GatewayConfig,
+  redisUrl: string,
+  name: string,
+  log: Logger,
+): Promise<Gateway> {
+  const keys = createKeys(config.namespace);
+  const connection = (use: string): string => `${config.namespace}:gateway:${name}:${use}`;
+  const redis = openRedis(redisUrl, connection('commands'), 'failFast', log);
+  const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
+  const reader = openRedis(redisUrl, connection('inbox'), 'patient', log);
+
+  const store = new RingStore(redis, keys);
+  const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
+  const queues = new JobQueues(redis, keys, log);
+  const dispatcher = new Dispatcher({
+    ...{ gateway: name, watcher, queues, redis, keys, log },
+    ...{ hashKey: config.hashKey, replyTimeoutMs: config.replyTimeoutMs },
+  });
+  const inbox = new ReplyInbox({
+    ...{ reader, waker: redis, keys, gateway: name, log },
+    onReply: (replica, reply) => dispatcher.receive(replica, reply),
+  });
+  watcher.onChange(() => {
+    const { ring, state } = watcher;
+    // A replica that is on its way is listened to before the ring sends it anything.
+    const known = new Set([...ring.members, ...state.desired].map((member) => member.name));
+    for (const replica of dispatcher.replicas) known.add(replica);
+    inbox.listenTo(known);
+    queues.keepOnly(known).catch((error: unknown) => log.debug({ err: error }, 'a queue was not closed'));
+  });
+  const app = await buildApp({ config, store, watcher, dispatcher, redis, keys, log });
+
+  const life = startStop(
+    async () => {
+      await whenReady(redis);
+      await store.claimParameters(config.ring);
+      await watcher.start();
+      await inbox.start();
+      await app.listen({ host: config.host, port: config.port });
+    },
+    async () => {
+      await app.close();
+      await watcher.stop();
+      await queues.close();
+      await inbox.stop();
+    },
+  );
+  return {
+    app,
+    dispatcher,
+    watcher,
+    start: () => life.start(),
+    stop: async () => {
+      await life.stop();
+      for (const each of [redis, subscriber, reader]) each.disconnect();
+    },
+  };
+}

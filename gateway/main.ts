@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createLogger } from '#shared/logger.ts';
+import type { Logger } from '#shared/logger.ts';
+import { checkRedis, redacted, RedisUnfitError } from '#shared/redis.ts';
+import { RingMismatchError } from '#shared/ring-store.ts';
+import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
+import { onTermination } from '#shared/signals.ts';
+import { gatewaySettings, loadGatewayConfig } from './config.ts';
+import type { GatewayConfig } from './config.ts';
+import { createController } from './controller/controller.ts';
+import type { Controller } from './controller/controller.ts';
+import { createGateway } from './gateway.ts';
+import type { Gateway } from './gateway.ts';
+import { startPrivateRedis } from './redis/private-redis.ts';
+import type { PrivateRedis } from './redis/private-redis.ts';
+import { findOrInstallRedis } from './redis/redis-binary.ts';
+
+/** Where `npm start` keeps its private Redis, below the working directory. */
+const stateDirectory = '.ringpost/redis';
+
+/** All that this process runs, in the order in which it was started. */
+interface Running {
+  privateRedis?: PrivateRedis;
+  gateway?: Gateway;
+  controller?: Controller;
+}
+
+async function main(config: GatewayConfig): Promise<void> {
+  const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
+  const log = createLogger(config.role, config.logLevel, { name });
+  const running: Running = {};
+  onTermination({
+    timeoutMs: config.drainTimeoutMs,
+    inFlight: () => running.gateway?.dispatcher.waiting ?? [],
+    stop: () => stopAll(running, config),
+  });
+  const redisUrl = config.redisUrl ?? (await privateRedis(running, log));
+  await checkRedis(redisUrl);
+  if (config.role !== 'controller') {
+    running.gateway = await createGateway(config, redisUrl, name, log);
+    await running.gateway.start();
+  }
+  if (config.role !== 'gateway') {
+    running.controller = createController(config, redisUrl, name, process.env, log);
+    await running.controller.start();
+  }
+  process.stdout.write(`${await readyLine(config, running, redisUrl)}\n`);
+}
+
+async function privateRedis(running: Running, log: Logger): Promise<string> {
+  const say = (line: string): void => void process.stderr.write(`ringpost: ${line}\n`);
+  const binary = await findOrInstallRedis({ env: process.env, log: say });
+  const redis = await startPrivateRedis({ directory: stateDirectory, binary, log: say });
+  running.privateRedis = redis;
+  void redis.exited.then(({ code, signal }) => {
+    if (running.privateRedis === undefined) return;
+    log.fatal({ code, signal }, 'the private Redis ended');
+    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${stateDirectory}/redis.log`);
+    process.exit(1);
+  });
+  return redis.url;
+}
+
+async function stopAll(running: Running, config: GatewayConfig): Promise<void> {
+  const { privateRedis: redis, gateway, controller } = running;
+  await gateway?.stop();
+  await controller?.stop(config.drainTimeoutMs);
+  delete running.privateRedis;
+  await redis?.stop();
+}
+
+/** Waits for the replicas that shall be there, and says how it went in one line. */
+async function readyLine(config: GatewayConfig, running: Running, redisUrl: string): Promise<string> {
+  const { gateway } = running;
+  const redis = `Redis ${redacted(redisUrl)}`;
+  if (gateway === undefined) return `ringpost controller ready (${redis})`;
+  const { watcher, app } = gateway;
+  const url = app.listeningOrigin;
+  if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${redis})`;
+  const all = await watcher.until(
+    ({ version, desired, ring }) => version >= 0 && desired.every((member) => ring.has(member.name)),
+    config.startTimeoutMs,
+  );
+  const names = watcher.ring.members.map((member) => member.name).join(' ');
+  if (all) return `ringpost ready on ${url} (replicas ${names || 'none'}; ${redis})`;
+  return `ringpost listens on ${url}, but only these replicas are ready: ${names || 'none'}; see ${url}/-/ring`;
+}
+
+/** @returns the sentence for faults that the user can mend; others are bugs and show their stack. */
+function explain(error: unknown): string {
+  if (
+    error instanceof SettingsError ||
+    error instanceof RedisUnfitError ||
+    error instanceof RingMismatchError
+  ) {
+    return error.message;
+  }
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE')
+    return `The port is taken: ${error.message}. Set PORT to a free one.`;
+  return 'code' in error || !error.stack ? error.message : error.stack;
+}
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(
+    `ringpost: settings are environment variables.\n\n${settingsTable(gatewaySettings)}\n`,
+  );
+} else {
+  try {
+    await main(loadGatewayConfig(process.env));
+  } catch (error) {
+    process.stderr.write(`ringpost: ${explain(error)}\n`);
+    process.exit(1);
+  }
+}

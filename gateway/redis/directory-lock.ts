@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { probe } from './probe.ts';
+
+export type RunningRedis = { readonly pid: number; readonly port: number };
+
+/** Who holds a directory: the ringpost process, and its Redis as soon as that answers. */
+type Holder = { readonly token: string; readonly owner: number; readonly redis?: RunningRedis };
+
+export type DirectoryLock = {
+  /** Writes down which Redis runs now. @throws Error when the lock has been taken over */
+  record(redis: RunningRedis): Promise<void>;
+  /** Gives the lock back; a second call does nothing. */
+  release(): Promise<void>;
+};
+
+const FILE = 'ringpost.lock';
+const PATIENCE_MS = 15_000; // a tethered Redis whose parent is gone has 10 s to write its AOF
+
+// Locks of this very process. After a restart in a container the same pid may stand in a stale lock.
+const heldHere = new Set<string>();
+
+/**
+ * Takes the lock of a Redis directory. A lock whose holder is gone is taken over; one whose Redis is still
+ * shutting down, or whose holder is still starting it, is waited for, up to 15 s.
+ *
+ * @param directory an absolute path without symbolic links, as Redis itself reports it
+ * @throws Error with one sentence when another ringpost runs its Redis there
+ */
+export async function lockDirectory(directory: string, log: (line: string) => void): Promise<DirectoryLock> {
+  const file = join(directory, FILE);
+  const token = randomUUID();
+  const deadline = performance.now() + PATIENCE_MS;
+  let waiting = false;
+  heldHere.add(token);
+  try {
+    while (!(await place(file, { token, owner: process.pid }))) {
+      const text = await read(file);
+      if (text === undefined) continue;
+      const holder = parse(text);
+      const state = holder === undefined ? 'gone' : await stateOf(holder, directory);
+      const late = performance.now() > deadline;
+      // Two Redis on one AOF would ruin it: past the deadline only one that never came up is overruled.
+      if (holder !== undefined && (state === 'live' || (state === 'leaving' && late)))
+        throw new Error(refusal(holder, directory));
+      if (state === 'gone' || late) {
+        await takeAway(file, text, token);
+      } else {
+        if (!waiting) log(`waiting for an earlier ringpost's Redis in ${directory}`);
+        waiting = true;
+        await delay(20);
+      }
+    }
+  } catch (error) {
+    heldHere.delete(token);
+    throw error;
+  }
+  const ours = async () => {
+    const text = (await read(file)) ?? '';
+    return parse(text)?.token === token ? text : undefined;
+  };
+  return {
+    async record(redis) {
+      if ((await ours()) === undefined)
+        throw new Error(`another ringpost took over ${directory} during the start`);
+      await writeFile(
+        `${file}.${token}`,
+        JSON.stringify({ token, owner: process.pid, redis } satisfies Holder),
+      );
+      await rename(`${file}.${token}`, file); // those who read it see the old or the new, whole
+    },
+    async release() {
+      const text = heldHere.delete(token) ? await ours() : undefined;
+      if (text !== undefined) await takeAway(file, text, token);
+    },
+  };
+}
+
+/**
+ * `live`: its Redis answers, its owner is there. `starting`: the owner is there, Redis not yet. `leaving`:
+ * a Redis without an owner, or one that does not answer. `gone`: its port is free (Redis closes it after its
+ * last write) or another Redis's.
+ */
+async function stateOf({ token, owner, redis }: Holder, directory: string) {
+  const owned = owner === process.pid ? heldHere.has(token) : exists(owner);
+  if (redis === undefined) return owned ? 'starting' : 'gone';
+  const found = await probe(redis.port);
+  if (found === 'free') return 'gone';
+  if (typeof found === 'string') return exists(redis.pid) ? 'leaving' : 'gone';
+  if (found.directory !== directory) return 'gone';
+  return owned ? 'live' : 'leaving';
+}
+
+function refusal({ owner, redis }: Holder, directory: string): string {
+  const what = `another ringpost already runs its Redis in ${directory} (pid ${redis?.pid ?? owner})`;
+  return redis === undefined ? what : `${what}; to join it set REDIS_URL=redis://127.0.0.1:${redis.port}`;
+}
+
+/** Makes the lock file with its content in one step. @returns false when there is one already */
+async function place(file: string, holder: Holder): Promise<boolean> {
+  const draft = `${file}.${holder.token}`;
+  await writeFile(draft, JSON.stringify(holder));
+  try {
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Removes the lock with that content, and no other: somebody may have taken it over meanwhile. */
+async function takeAway(file: string, content: string, token: string): Promise<void> {
+  const aside = `${file}.${token}.aside`;
+  try {
+    await rename(file, aside);
+    if ((await readFile(aside, 'utf8')) !== content) await link(aside, file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+async function read(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** What a lock file says; undefined for one that this program did not write. */
+function parse(text: string): Holder | undefined {
+  try {
+    const holder: unknown = JSON.parse(text);
+    const known = typeof holder === 'object' && holder !== null && 'token' in holder && 'owner' in holder;
+    return known ? (holder as Holder) : undefined; // written whole by place() or record()
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM'; // another user's
+  }
+}
+
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined);

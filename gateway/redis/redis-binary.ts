@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { findOnPath } from '#shared/tethered.ts';
+
+/** Runs a command to its end; `output` is what it said on stdout and stderr. Never rejects. */
+export type Run = (command: string, args: readonly string[]) => Promise<{ code: number; output: string }>;
+
+type Environment = {
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: (line: string) => void;
+  /** Who asks: 0 is root. This process's user unless told otherwise. */
+  readonly uid?: number | undefined;
+  readonly run?: Run;
+};
+
+const ADVICE =
+  'Redis 7 or newer is needed: set REDIS_URL, or install redis-server ' +
+  '(Debian/Ubuntu: sudo apt-get install redis-server; macOS: brew install redis).';
+
+// The package wants to start its service on port 6379 at once. Neither of these lets it: systemctl does
+// not talk to PID 1 with SYSTEMD_OFFLINE=1 (systemd, ENVIRONMENT.md), invoke-rc.d denies a start that is
+// outside the runlevel. A policy-rc.d would do too, but stays behind when this process is killed.
+const QUIETLY = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'SYSTEMD_OFFLINE=1'];
+const APT_GET = [...QUIETLY, 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
+
+/**
+ * Finds the server's binary.
+ *
+ * @param options.path a PATH to search
+ * @returns the absolute path of `valkey-server`, else of `redis-server`, else undefined
+ */
+export async function findRedis({ path }: { path: string | undefined }): Promise<string | undefined> {
+  return findOnPath('valkey-server', path) ?? findOnPath('redis-server', path);
+}
+
+/**
+ * Installs Redis with the machine's package manager: apt-get as root or with a passwordless sudo, else
+ * brew. Says so through `log` before it does.
+ *
+ * @returns the binary's absolute path
+ * @throws Error with one sentence that says what to do, when it may not or it failed (`cause` has why)
+ */
+export async function installRedis(options: Environment): Promise<string> {
+  const { env, log, uid = process.getuid?.(), run = runner(env) } = options;
+  const path = env.PATH;
+  let cause = 'no apt-get as root or with a passwordless sudo, and no brew';
+
+  if (findOnPath('apt-get', path) !== undefined) {
+    const prefix = await rootPrefix(uid, path, run);
+    if (prefix !== undefined) {
+      const asRoot = (...args: string[]) => run(prefix[0], [...prefix.slice(1), ...args]);
+      log('no Redis found: installing redis-server with apt-get (its system service is left disabled)');
+      await asRoot(...APT_GET, 'update'); // one broken source fails it, and the rest may do
+      const { code, output } = await asRoot(
+        ...APT_GET,
+        'install',
+        '-y',
+        '--no-install-recommends',
+        'redis-server',
+      );
+      // Nor at the next boot. Without systemd there is no systemctl to fail, and nothing depends on it.
+      if (code === 0) await asRoot(...QUIETLY, 'systemctl', 'disable', 'redis-server');
+      const binary = await findRedis({ path });
+      if (code === 0 && binary !== undefined) return binary;
+      cause = `apt-get ended with ${code}: ${lastLines(output)}`;
+      log(cause);
+    }
+  }
+  if (findOnPath('brew', path) !== undefined) {
+    log('no Redis found: installing redis with brew');
+    const { code, output } = await run('brew', ['install', 'redis']);
+    const binary = await findRedis({ path });
+    if (code === 0 && binary !== undefined) return binary;
+    cause = `brew ended with ${code}: ${lastLines(output)}`;
+    log(cause);
+  }
+  throw new Error(ADVICE, { cause });
+}
+
+/**
+ * The server's binary, installed first where there is none and this process may.
+ *
+ * @throws as `installRedis`
+ */
+export async function findOrInstallRedis(options: Environment): Promise<string> {
+  return (await findRedis({ path: options.env.PATH })) ?? (await installRedis(options));
+}
+
+/** What to put before a command so that root runs it with variables set; undefined: not allowed to. */
+async function rootPrefix(
+  uid: number | undefined,
+  path: string | undefined,
+  run: Run,
+): Promise<[string, ...string[]] | undefined> {
+  if (uid === 0) return ['env'];
+  if (findOnPath('sudo', path) === undefined) return undefined;
+  const { code } = await run('sudo', ['-n', 'true']);
+  return code === 0 ? ['sudo', '-n', 'env'] : undefined;
+}
+
+const lastLines = (output: string) => output.trim().split('\n').slice(-3).join(' / ');
+
+/** Output is collected, not shown: stdout belongs to what the caller prints. */
+const runner =
+  (env: NodeJS.ProcessEnv): Run =>
+  (command, args) =>
+    new Promise((done) => {
+      const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      let output = '';
+      const keep = (chunk: Buffer) => {
+        output = (output + chunk.toString()).slice(-10_000);
+      };
+      child.stdout.on('data', keep);
+      child.stderr.on('data', keep);
+      child.once('error', (error) => done({ code: 127, output: error.message }));
+      child.once('close', (code) => done({ code: code ?? 1, output }));
+    });

@@ -1,0 +1,143 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { RingState, RingStore } from '#shared/ring-store.ts';
+import type { Ring, RingParameters } from '#shared/ring/ring.ts';
+import { createRing } from '#shared/ring/strategies.ts';
+import { ringPollMs, ringStaleMs } from '#shared/settings/common.ts';
+
+export interface RingWatcherOptions {
+  readonly store: RingStore;
+  readonly keys: Keys;
+  readonly parameters: RingParameters;
+  /** A patient connection of the watcher's own, for its subscription. */
+  readonly subscriber: Redis;
+  readonly log: Logger;
+}
+
+const nothing: RingState = { version: -2, joined: 0, desired: [], ring: new Map(), retired: new Map() };
+
+/** The ring in memory, kept true to the one in Redis: by a notification of each change, and by a poll behind it. */
+export class RingWatcher {
+  readonly #options: RingWatcherOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #life = startStop(
+    () => this.#start(),
+    () => this.#stop(),
+  );
+  #state: RingState = nothing;
+  #ring: Ring;
+  #confirmed = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+
+  constructor(options: RingWatcherOptions) {
+    this.#options = options;
+    this.#ring = createRing(options.parameters, []);
+  }
+
+  /** Begins to watch; resolves when the ring was read once. */
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Ends the watch; its connections stay open. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  /** The ring by which requests are dispatched. */
+  get ring(): Ring {
+    return this.#ring;
+  }
+
+  get state(): RingState {
+    return this.#state;
+  }
+
+  /** Whether the ring was confirmed against Redis so long ago that it must not be used any more. */
+  get stale(): boolean {
+    return performance.now() - this.#confirmed > ringStaleMs;
+  }
+
+  /** @returns a function that ends the calls of `listener`, which is called after each change. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads the ring now; calls that come while one is under way share one more. */
+  refresh(): Promise<void> {
+    if (this.#refreshing) {
+      this.#again = true;
+      return this.#refreshing;
+    }
+    this.#refreshing = this.#refreshUntilCurrent().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /**
+   * @returns true once `holds` is true of the state, false when `timeoutMs` have passed before.
+   */
+  async until(holds: (state: RingState) => boolean, timeoutMs: number): Promise<boolean> {
+    if (holds(this.#state)) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const off = this.onChange(() => {
+      if (holds(this.#state)) resolve(true);
+    });
+    const result = await promise;
+    clearTimeout(timer);
+    off();
+    return result;
+  }
+
+  async #start(): Promise<void> {
+    const { subscriber, keys } = this.#options;
+    subscriber.on('message', (channel: string) => {
+      if (channel === keys.changes) this.#refreshQuietly();
+    });
+    await subscriber.subscribe(keys.changes);
+    await this.refresh();
+    this.#timer = setInterval(() => this.#refreshQuietly(), ringPollMs);
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#refreshing?.catch(() => undefined);
+  }
+
+  #refreshQuietly(): void {
+    this.refresh().catch((error: unknown) => {
+      if (!this.#stopped) this.#options.log.debug({ err: error }, 'the ring could not be confirmed');
+    });
+  }
+
+  async #refreshUntilCurrent(): Promise<void> {
+    do {
+      this.#again = false;
+      const asked = performance.now();
+      if ((await this.#options.store.version()) !== this.#state.version) {
+        this.#take(await this.#options.store.read());
+      }
+      this.#confirmed = asked;
+    } while (this.#again && !this.#stopped);
+  }
+
+  #take(state: RingState): void {
+    const members = state.desired.filter(({ name }) => state.ring.has(name));
+    this.#state = state;
+    this.#ring = createRing(this.#options.parameters, members);
+    this.#options.log.info(
+      { version: state.version, ring: members.map(({ name }) => name) },
+      'the ring changed',
+    );
+    for (const listener of this.#listeners) listener();
+  }
+}

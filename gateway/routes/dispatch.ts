@@ -1,0 +1,89 @@
+import { METHODS } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import fp from 'fastify-plugin';
+import type { HttpReply } from '#shared/contract/http.ts';
+import { Problem } from '#shared/errors.ts';
+import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
+import { requestHeaders, replyHeaders, originForm } from '../dispatch/forwarding.ts';
+import { readBody } from '../dispatch/request-body.ts';
+import { writeProblem } from './problem-response.ts';
+
+/** The one route behind which everything is dispatched; no client can ask for it, a space ends a request target. */
+export const dispatchRoute = '/ dispatch';
+
+export interface DispatchRouteOptions {
+  readonly dispatcher: Dispatcher;
+  readonly bodyLimitBytes: number;
+  /** Called with each outcome, and the time in ms that it took. */
+  readonly onOutcome: (outcome: Outcome, ms: number) => void;
+}
+
+/**
+ * Dispatches every method and target that is not the gateway's own. Fastify's parsing of bodies is left out: it
+ * would refuse content types and bodies that the replica may well understand.
+ */
+export const dispatchRoutes = fp<DispatchRouteOptions>(
+  (app, options, done) => {
+    for (const method of METHODS) {
+      if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+    }
+    app.route({
+      method: app.supportedMethods,
+      url: dispatchRoute,
+      exposeHeadRoute: false,
+      onRequest: (request, reply) => {
+        reply.hijack();
+        dispatch(request.raw, reply.raw, request.originalUrl, options).catch((error: unknown) => {
+          const problem = error instanceof Problem ? error : new Problem('internal', 'The gateway failed.');
+          writeProblem(reply.raw, problem);
+        });
+      },
+      // Never reached: the hook above has taken the request over.
+      handler: () => undefined,
+    });
+    done();
+  },
+  { name: 'dispatch-routes' },
+);
+
+async function dispatch(
+  raw: IncomingMessage,
+  response: ServerResponse,
+  url: string,
+  options: DispatchRouteOptions,
+): Promise<void> {
+  const { dispatcher, bodyLimitBytes, onOutcome } = options;
+  const started = performance.now();
+  const body = await readBody(raw, bodyLimitBytes);
+  if (response.closed) return;
+  const ip = raw.socket.remoteAddress ?? '';
+  const method = raw.method ?? 'GET';
+  const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
+  let answered = false;
+  const id = dispatcher.dispatch(request, ip, (outcome) => {
+    answered = true;
+    onOutcome(outcome, performance.now() - started);
+    write(response, method, outcome);
+  });
+  if (answered) return;
+  response.once('close', () => {
+    if (!answered) dispatcher.abandon(id);
+  });
+}
+
+function write(response: ServerResponse, method: string, { id, replica, result }: Outcome): void {
+  const own =
+    replica === undefined ? ['Ringpost-Request', id] : ['Ringpost-Replica', replica, 'Ringpost-Request', id];
+  if (result instanceof Problem) {
+    writeProblem(response, result, own);
+    return;
+  }
+  writeReply(response, method, result, own);
+}
+
+function writeReply(response: ServerResponse, method: string, reply: HttpReply, own: string[]): void {
+  const { status, body } = reply;
+  response.writeHead(status, replyHeaders(method, reply).concat(own));
+  if (body.length === 0) response.end();
+  else response.end(body);
+}

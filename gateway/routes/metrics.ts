@@ -1,0 +1,64 @@
+import fp from 'fastify-plugin';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Problem } from '#shared/errors.ts';
+import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
+import type { RingWatcher } from '../ring-watcher.ts';
+
+/** What `/-/metrics` tells, in the Prometheus format. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #answers = new Counter({
+    name: 'ringpost_requests_total',
+    help: 'Requests answered, by replica and by status or problem code',
+    labelNames: ['replica', 'result'] as const,
+    registers: [this.registry],
+  });
+  readonly #seconds = new Histogram({
+    name: 'ringpost_request_seconds',
+    help: 'Time from the request to its answer',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [this.registry],
+  });
+
+  /** Counts one outcome, which took `ms` milliseconds. */
+  record({ replica, result }: Outcome, ms: number): void {
+    const named = result instanceof Problem ? result.code : String(result.status);
+    this.#answers.inc({ replica: replica ?? '', result: named });
+    this.#seconds.observe(ms / 1000);
+  }
+
+  /** Adds what is read at the time of asking. */
+  observe(dispatcher: Dispatcher, watcher: RingWatcher): void {
+    const { registry } = this;
+    collectDefaultMetrics({ register: registry });
+    const gauge = (name: string, help: string, value: () => number): Gauge =>
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);
+    gauge(
+      'ringpost_unclaimed_replies',
+      'Replies that nobody waited for any more',
+      () => dispatcher.unclaimedCount,
+    );
+    gauge('ringpost_ring_replicas', 'Replicas in the ring', () => watcher.ring.members.length);
+    gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
+  }
+}
+
+/** `/-/metrics`. */
+export const metricsRoutes = fp<{ metrics: Metrics }>(
+  (app, { metrics }, done) => {
+    app.get('/-/metrics', async (_, reply) => {
+      reply.type(metrics.registry.contentType);
+      return metrics.registry.metrics();
+    });
+    done();
+  },
+  { name: 'metrics-routes' },
+);

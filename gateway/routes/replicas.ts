@@ -1,0 +1,139 @@
+import { randomInt } from 'node:crypto';
+import fp from 'fastify-plugin';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { retryAfterSeconds } from '#shared/errors.ts';
+import type { RingState, RingStore } from '#shared/ring-store.ts';
+import type { RingParameters } from '#shared/ring/ring.ts';
+import type { AdminGuard } from '../admin-guard.ts';
+import { AdminError, parseReplicaChange, planAdd, planRemove } from '../replica-changes.ts';
+import type { RingWatcher } from '../ring-watcher.ts';
+
+/** The paths of the admin contract and the methods that each of them takes. */
+export const adminPaths = {
+  '/rep': ['GET', 'HEAD'],
+  '/add': ['POST'],
+  '/rm': ['DELETE'],
+} as const;
+
+export interface ReplicaRouteOptions {
+  readonly store: RingStore;
+  readonly watcher: RingWatcher;
+  readonly guard: AdminGuard;
+  readonly parameters: RingParameters;
+  readonly maxReplicas: number;
+  readonly addTimeoutMs: number;
+}
+
+const bodyLimitBytes = 64 * 1024;
+
+/** `GET /rep`, `POST /add` and `DELETE /rm`: the admin contract. */
+export const replicaRoutes = fp<ReplicaRouteOptions>(
+  async (parent, options) => {
+    const { store, watcher, guard, addTimeoutMs } = options;
+    // A context of its own: these paths have their own shape of errors.
+    await parent.register((app, _, done) => {
+      app.setErrorHandler(sendFailure);
+      app.addHook('onRequest', async (request, reply) => {
+        const refusal = guard(request.headers.authorization);
+        if (refusal === undefined) return;
+        if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
+        throw new AdminError(refusal.message, refusal.status);
+      });
+      const options64 = { bodyLimit: bodyLimitBytes };
+
+      app.get('/rep', async () => success(await store.read()));
+
+      app.post('/add', options64, async (request) => {
+        const change = parseReplicaChange(request.body, 'newly added');
+        let added: string[] = [];
+        await store.changeDesired((state) => {
+          const plan = planAdd(state, change, options, randomName);
+          added = plan.add.map(({ name }) => name);
+          return plan;
+        }, Date.now());
+        if (!(await watcher.until((state) => unready(state, added).length === 0, addTimeoutMs))) {
+          throw notReadyInTime(watcher.state, added, addTimeoutMs);
+        }
+        return success(watcher.state);
+      });
+
+      app.delete('/rm', options64, async (request) => {
+        const change = parseReplicaChange(request.body, 'removable');
+        const state = await store.changeDesired(
+          (current) => planRemove(current, change, randomInt),
+          Date.now(),
+        );
+        // This gateway's own next request shall go by the ring that the answer shows.
+        await watcher.refresh();
+        return success(state);
+      });
+
+      for (const [path, methods] of Object.entries(adminPaths)) {
+        app.route({
+          method: app.supportedMethods.filter((method) => !(methods as readonly string[]).includes(method)),
+          url: path,
+          exposeHeadRoute: false,
+          onRequest: (request, reply, next) => {
+            reply.header('allow', methods.join(', '));
+            next(
+              new AdminError(
+                `${request.method} is not allowed on ${path}; allowed: ${methods.join(', ')}`,
+                405,
+              ),
+            );
+          },
+          handler: () => undefined,
+        });
+      }
+      done();
+    });
+  },
+  { name: 'replica-routes', dependencies: ['dispatch-routes'] },
+);
+
+/** @returns a name that no one has thought of and that fits a container's hostname. */
+function randomName(): string {
+  return `S${randomInt(100_000, 1_000_000)}`;
+}
+
+function success({ desired, ring }: RingState): object {
+  const replicas = desired.map(({ name }) => name).filter((name) => ring.has(name));
+  return { message: { N: replicas.length, replicas }, status: 'successful' };
+}
+
+/** @returns those of `names` that are still desired and not in the ring. */
+function unready({ desired, ring }: RingState, names: readonly string[]): string[] {
+  return names.filter((name) => !ring.has(name) && desired.some((member) => member.name === name));
+}
+
+function notReadyInTime(state: RingState, added: readonly string[], timeoutMs: number): AdminError {
+  const missing = unready(state, added);
+  const ready = added.filter((name) => !missing.includes(name));
+  return new AdminError(
+    `not ready within ${timeoutMs} ms: ${missing.join(', ')}; ready: ${ready.join(', ') || 'none'}; ` +
+      'the rest is still on its way, GET /rep shows it when it is ready',
+    504,
+  );
+}
+
+async function sendFailure(
+  error: FastifyError | AdminError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const { status, message } = failureOf(error);
+  if (status === 503) reply.header('retry-after', retryAfterSeconds);
+  if (status >= 500 && status !== 504) request.log.error({ err: error }, 'an admin call failed');
+  await reply.code(status).send({ message: `<Error> ${message}`, status: 'failure' });
+}
+
+function failureOf(error: FastifyError | AdminError): { status: number; message: string } {
+  if (error instanceof AdminError) return error;
+  const { statusCode = 500, message } = error;
+  if (statusCode === 413) return { status: 413, message: `the body has more than ${bodyLimitBytes} bytes` };
+  if (statusCode === 415)
+    return { status: 415, message: 'the body must be sent as Content-Type: application/json' };
+  if (statusCode < 500) return { status: statusCode, message: `the body is not valid JSON: ${message}` };
+  // Nothing but Redis is asked by these calls.
+  return { status: 503, message: 'Redis is away' };
+}

@@ -1,0 +1,62 @@
+import fp from 'fastify-plugin';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Redis } from 'ioredis';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import { Problem } from '#shared/errors.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { RingStore } from '#shared/ring-store.ts';
+import type { RingParameters } from '#shared/ring/ring.ts';
+import type { AdminGuard } from '../admin-guard.ts';
+import type { RingWatcher } from '../ring-watcher.ts';
+
+export interface RingRouteOptions {
+  readonly store: RingStore;
+  readonly watcher: RingWatcher;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly guard: AdminGuard;
+  readonly parameters: RingParameters;
+}
+
+/** `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where it is. */
+export const ringRoutes = fp<RingRouteOptions>(
+  (app, { store, watcher, redis, keys, guard, parameters }, done) => {
+    const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const refusal = guard(request.headers.authorization);
+      if (refusal === undefined) return;
+      if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
+      throw new Problem(refusal.status === 401 ? 'unauthorized' : 'forbidden', refusal.message);
+    };
+    app.get<{ Querystring: { key?: string } }>('/-/ring', { onRequest }, async (request) => {
+      const [state, status, leader] = await Promise.all([
+        store.read(),
+        redis.hgetall(keys.status),
+        redis.get(keys.leader),
+      ]);
+      const { key } = request.query;
+      const replicas = state.desired.map(({ name, joined, weight }) => ({
+        name,
+        joined,
+        weight,
+        inRing: state.ring.has(name),
+        ...statusOf(status[name]),
+      }));
+      const retired = [...state.retired.keys()].map((name) => ({ name, ...statusOf(status[name]) }));
+      return {
+        version: state.version,
+        parameters,
+        leader,
+        replicas,
+        retired,
+        ...(key === undefined ? {} : { key: watcher.ring.explain(key) ?? null }),
+      };
+    });
+    done();
+  },
+  { name: 'ring-routes' },
+);
+
+function statusOf(json: string | undefined): ReplicaStatus | { state: 'desired' } {
+  // Only the controller writes it.
+  return json === undefined ? { state: 'desired' } : (JSON.parse(json) as ReplicaStatus);
+}

@@ -1,0 +1,17 @@
+/** One HTTP request as the gateway received it and the replica's handler sees it. */
+export interface HttpRequest {
+  readonly method: string;
+  /** The request target in origin form, undecoded: `/path?query`, or `*`. */
+  readonly target: string;
+  /** Names and values in turn, as on the wire: repeated names stay repeated, values are latin1 strings. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** One HTTP answer: what the handler made and the client gets. */
+export interface HttpReply {
+  readonly status: number;
+  /** Names and values in turn, as in {@link HttpRequest}. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}

@@ -1,0 +1,59 @@
+import type { HttpRequest } from './http.ts';
+import { decodeBody, encodeBody } from './body.ts';
+import type { EncodedBody } from './body.ts';
+
+/** Whether a request may run again after its replica died while running it (RFC 9110 9.2.2). */
+export type Redelivery = 'safe' | 'never';
+
+/** The data of a job: one request on its way to a replica. The job's id is the request's id. */
+export interface JobData {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly string[];
+  readonly body?: EncodedBody;
+  /** The gateway whose inbox the reply goes into. */
+  readonly gateway: string;
+  /** When nobody waits any more, in ms since the epoch; a job that is not started by then is dropped. */
+  readonly deadline: number;
+  readonly redelivery: Redelivery;
+}
+
+/** Every job's name in BullMQ. */
+export const jobName = 'dispatch';
+
+const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/**
+ * @param idempotencyKey whether the request carries an `Idempotency-Key`.
+ * @returns whether the request may run again (RFC 9110 9.2.2).
+ */
+export function redeliveryOf(method: string, idempotencyKey: boolean): Redelivery {
+  return idempotencyKey || repeatable.has(method) ? 'safe' : 'never';
+}
+
+/** Makes the job of a request. A body past the inline limit is only announced in it: see {@link storedBody}. */
+export function encodeJob(request: HttpRequest, rest: Omit<JobData, keyof HttpRequest>): JobData {
+  const body = encodeBody(request.body);
+  return {
+    method: request.method,
+    target: request.target,
+    headers: request.headers,
+    ...(body === undefined ? {} : { body }),
+    ...rest,
+  };
+}
+
+/** @returns whether the job's body is in a key of its own. */
+export function storedBody(job: JobData): boolean {
+  return job.body !== undefined && 'stored' in job.body;
+}
+
+/**
+ * @param stored the bytes of the body's own key, where {@link storedBody}.
+ * @throws {TypeError} when the body is stored and `stored` is missing.
+ */
+export function decodeJob(job: JobData, stored?: Buffer): HttpRequest {
+  const body = decodeBody(job.body) ?? stored;
+  if (body === undefined) throw new TypeError('the body of the job is stored and was not given');
+  return { method: job.method, target: job.target, headers: job.headers, body };
+}

@@ -1,0 +1,16 @@
+/** A replica's state in its life; `docs/architecture.md` has the transitions. */
+export type ReplicaState = 'starting' | 'ready' | 'lost' | 'draining';
+
+/** What the leading controller last saw of a replica. */
+export interface ReplicaStatus {
+  readonly state: ReplicaState;
+  /** Since when, in ms since the epoch. */
+  readonly since: number;
+  /** Since when it has not been ready, in ms since the epoch; undefined while it is. */
+  readonly lostAt?: number;
+  readonly generation: number;
+  /** Losses in a row, without a time of being ready between them that lets the count begin anew. */
+  readonly failures: number;
+  /** Why it was lost last, e.g. `exited with code 1`. */
+  readonly reason?: string;
+}

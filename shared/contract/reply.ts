@@ -1,0 +1,43 @@
+import type { HttpReply } from './http.ts';
+
+/** A reply on its way to the gateway that waits for it. */
+export interface Reply {
+  /** The request's id. */
+  readonly id: string;
+  readonly status: number;
+  readonly headers: readonly string[];
+  /** The bytes; undefined while they are in a key of their own. */
+  readonly body: Uint8Array | undefined;
+}
+
+interface Head {
+  readonly id: string;
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly stored?: true;
+}
+
+const newline = 0x0a;
+
+/**
+ * Encodes a reply as a frame: the head as one line of JSON, then the body's raw bytes.
+ * @param stored the body is in a key of its own and the frame ends after its head.
+ */
+export function encodeReply(id: string, reply: HttpReply, stored = false): Buffer {
+  const { status, headers, body } = reply;
+  const head: Head = stored ? { id, status, headers, stored } : { id, status, headers };
+  const line = Buffer.from(`${JSON.stringify(head)}\n`, 'utf8');
+  return stored || body.length === 0 ? line : Buffer.concat([line, body]);
+}
+
+/**
+ * @throws {SyntaxError} for bytes that are no frame.
+ */
+export function decodeReply(frame: Buffer): Reply {
+  const end = frame.indexOf(newline);
+  if (end < 0) throw new SyntaxError('a reply frame has no head');
+  // Only our own workers write frames.
+  const head = JSON.parse(frame.toString('utf8', 0, end)) as Head;
+  const { id, status, headers } = head;
+  return { id, status, headers, body: head.stored ? undefined : frame.subarray(end + 1) };
+}

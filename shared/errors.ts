@@ -1,0 +1,66 @@
+/**
+ * The catalogue of problems that ringpost itself answers with (RFC 9457). `docs/errors.md` lists the same codes.
+ * `retryable`: the same request may be sent again without doing anything twice.
+ */
+export const catalogue = {
+  request_malformed: { status: 400, title: 'Bad Request', retryable: false },
+  hash_key_missing: { status: 400, title: 'Hash Key Missing', retryable: false },
+  unauthorized: { status: 401, title: 'Unauthorized', retryable: false },
+  forbidden: { status: 403, title: 'Forbidden', retryable: false },
+  not_found: { status: 404, title: 'Not Found', retryable: false },
+  method_not_allowed: { status: 405, title: 'Method Not Allowed', retryable: false },
+  request_timeout: { status: 408, title: 'Request Timeout', retryable: true },
+  body_too_large: { status: 413, title: 'Content Too Large', retryable: false },
+  header_too_large: { status: 431, title: 'Request Header Fields Too Large', retryable: false },
+  handler_failed: { status: 500, title: 'Handler Failed', retryable: false },
+  internal: { status: 500, title: 'Internal Server Error', retryable: false },
+  method_not_supported: { status: 501, title: 'Method Not Supported', retryable: false },
+  upgrade_not_supported: { status: 501, title: 'Upgrade Not Supported', retryable: false },
+  outcome_unknown: { status: 502, title: 'Outcome Unknown', retryable: false },
+  upstream_unreachable: { status: 502, title: 'Upstream Unreachable', retryable: true },
+  no_replica: { status: 503, title: 'No Replica', retryable: true },
+  redis_away: { status: 503, title: 'Redis Away', retryable: true },
+  shutting_down: { status: 503, title: 'Shutting Down', retryable: true },
+  reply_timeout: { status: 504, title: 'Reply Timeout', retryable: false },
+} as const;
+
+export type ProblemCode = keyof typeof catalogue;
+
+/** RFC 9457 problem details with the extension member `code`. */
+export interface ProblemDetails {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ProblemCode;
+}
+
+/**
+ * @param detail what was wrong and what would be right, for the person who reads the answer.
+ */
+export function problemDetails(code: ProblemCode, detail: string): ProblemDetails {
+  const { title, status } = catalogue[code];
+  return { type: 'about:blank', title, status, detail, code };
+}
+
+/** An error that becomes a problem in the answer. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+
+  constructor(code: ProblemCode, detail: string, options?: ErrorOptions) {
+    super(detail, options);
+    this.code = code;
+  }
+
+  get status(): number {
+    return catalogue[this.code].status;
+  }
+
+  get details(): ProblemDetails {
+    return problemDetails(this.code, this.message);
+  }
+}
+
+/** Seconds for `Retry-After` in answers of 503. */
+export const retryAfterSeconds = 1;

@@ -1,0 +1,75 @@
+/**
+ * Every Redis key and channel of ringpost is made here.
+ *
+ * All keys start with the namespace. Keys of one replica share its hash tag `{name}` with its queue, and what
+ * belongs to the ring shares `{ring}`, so that each Lua script stays within one slot of a Redis Cluster.
+ */
+export interface Keys {
+  /** BullMQ's `prefix`. */
+  readonly prefix: string;
+  /** String: the ring's parameters as JSON. */
+  readonly parameters: string;
+  /** Integer: raised by each change of what is desired or in the ring. */
+  readonly version: string;
+  /** Integer: the last joining number given. */
+  readonly joined: string;
+  /** Hash: name -> ring member as JSON; the replicas that there shall be. */
+  readonly desired: string;
+  /** Hash: name -> generation; the replicas that own keys now. */
+  readonly ring: string;
+  /** Hash: name -> time of `/rm` in ms since the epoch; replicas that finish what they hold. */
+  readonly retired: string;
+  /** Hash: name -> state as the controller sees it, as JSON. */
+  readonly status: string;
+  /** String with a TTL: who leads, `<controller>#<fencing token>`. */
+  readonly leader: string;
+  /** Integer: the last fencing token given. */
+  readonly fence: string;
+  /** Channel: a word for each change; it only wakes, the state is read from the keys. */
+  readonly changes: string;
+  /** The name of a replica's BullMQ queue. */
+  queue(replica: string): string;
+  /** The prefix of a replica's own keys, BullMQ's included. */
+  replica(replica: string): string;
+  /** String with a TTL: the running worker of a replica, as JSON. */
+  lease(replica: string): string;
+  /** Integer: the newest generation of a replica. */
+  generation(replica: string): string;
+  /** List with a TTL: replies from a replica to a gateway. */
+  inbox(replica: string, gateway: string): string;
+  /** List with a TTL: wakes the reader of a gateway's inboxes. */
+  wake(gateway: string): string;
+  /** String with a TTL: a request's body that is too large to travel in its job. */
+  requestBody(replica: string, request: string): string;
+  /** String with a TTL: a reply's body that is too large to travel in its frame. */
+  replyBody(replica: string, request: string): string;
+}
+
+/**
+ * @param namespace the prefix of all keys; several systems share a Redis under different ones.
+ */
+export function createKeys(namespace: string): Keys {
+  const ring = `${namespace}:{ring}`;
+  const own = (replica: string): string => `${namespace}:{${replica}}`;
+  return {
+    prefix: namespace,
+    parameters: `${ring}:parameters`,
+    version: `${ring}:version`,
+    joined: `${ring}:joined`,
+    desired: `${ring}:desired`,
+    ring: `${ring}:ring`,
+    retired: `${ring}:retired`,
+    status: `${ring}:status`,
+    leader: `${ring}:leader`,
+    fence: `${ring}:fence`,
+    changes: `${ring}:changes`,
+    queue: (replica) => `{${replica}}`,
+    replica: own,
+    lease: (replica) => `${own(replica)}:lease`,
+    generation: (replica) => `${own(replica)}:generation`,
+    inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
+    wake: (gateway) => `${namespace}:wake:${gateway}`,
+    requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,
+    replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
+  };
+}

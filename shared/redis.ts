@@ -1,0 +1,109 @@
+import { Redis } from 'ioredis';
+import type { Logger } from './logger.ts';
+
+/** What a connection is used for, and so what it does while Redis is away. */
+export type ConnectionUse =
+  /** Commands of a request: they fail at once while Redis is away, and one that was under way is not sent again. */
+  | 'failFast'
+  /** Blocking reads, subscriptions and workers: they wait and come back by themselves. */
+  | 'patient';
+
+/**
+ * Opens a connection. It comes back by itself, after 50 ms first and 1 s at most.
+ * @param url `redis://…` or `rediss://…`.
+ * @param name shown by `CLIENT LIST`.
+ */
+export function openRedis(url: string, name: string, use: ConnectionUse, log: Logger): Redis {
+  const patient = use === 'patient';
+  const redis = new Redis(url, {
+    connectionName: name,
+    // BullMQ asks for null; a command that must not wait is rejected by the two options below.
+    maxRetriesPerRequest: null,
+    enableOfflineQueue: patient,
+    autoResendUnfulfilledCommands: patient,
+    retryStrategy: (times: number) => Math.min(50 * times, 1000),
+    connectTimeout: 2000,
+  });
+  let away = false;
+  redis.on('error', (error: Error) =>
+    log.debug({ err: error, connection: name }, 'a connection to Redis failed'),
+  );
+  redis.on('reconnecting', () => {
+    if (!away) log.warn({ connection: name }, 'Redis is away');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) log.warn({ connection: name }, 'Redis is back');
+    away = false;
+  });
+  return redis;
+}
+
+/** @returns once the connection is ready; rejects when it ended before. */
+export function whenReady(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      redis.off('ready', onReady).off('end', onEnd);
+      if (error) reject(error);
+      else resolve();
+    };
+    const onReady = (): void => settle();
+    const onEnd = (): void => settle(new Error('the connection to Redis was closed'));
+    redis.once('ready', onReady).once('end', onEnd);
+  });
+}
+
+/** Redis cannot be used as it is; the message says how to mend it. */
+export class RedisUnfitError extends Error {
+  override readonly name = 'RedisUnfitError';
+}
+
+const leastVersion = [7, 0] as const;
+
+/**
+ * Checks what ringpost needs of Redis: version >= 7.0 (BLMPOP) and no eviction.
+ * @param url a Redis that is expected to answer.
+ * @throws {RedisUnfitError} with one sentence that says what is wrong and how to mend it.
+ */
+export async function checkRedis(url: string): Promise<void> {
+  const shown = redacted(url);
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: 3000,
+  });
+  // The failed connect below carries the reason; without a listener ioredis prints it too.
+  let reason: Error | undefined;
+  redis.on('error', (error: Error) => {
+    reason = error;
+  });
+  try {
+    await redis.connect();
+    const info = await redis.info();
+    const version = /^(?:valkey_version|redis_version):(.+)$/m.exec(info)?.[1]?.trim() ?? 'unknown';
+    const [major = 0, minor = 0] = version.split('.').map(Number);
+    if (major < leastVersion[0] || (major === leastVersion[0] && minor < leastVersion[1])) {
+      throw new RedisUnfitError(`Redis at ${shown} is version ${version}; ringpost needs 7.0 or newer.`);
+    }
+    const policy = /^maxmemory_policy:(.+)$/m.exec(info)?.[1]?.trim() ?? 'unknown';
+    if (policy !== 'noeviction') {
+      throw new RedisUnfitError(
+        `Redis at ${shown} has maxmemory-policy ${policy}, which throws accepted requests away; ` +
+          'set it to noeviction (redis-cli config set maxmemory-policy noeviction).',
+      );
+    }
+  } catch (error) {
+    if (error instanceof RedisUnfitError) throw error;
+    const why = reason?.message || (error instanceof Error ? error.message : String(error));
+    throw new RedisUnfitError(`Redis at ${shown} cannot be used: ${why || 'it does not answer'}.`);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** @returns the URL without its password. */
+export function redacted(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@');
+}

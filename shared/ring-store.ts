@@ -1,0 +1,148 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from './keys.ts';
+import type { RingMember, RingParameters } from './ring/ring.ts';
+import { differingParameters } from './ring/strategies.ts';
+import { scriptsOn } from './scripts/load.ts';
+import type { RunScript } from './scripts/load.ts';
+
+/** One consistent picture of the ring in Redis. */
+export interface RingState {
+  /** Raised by each change; -1 where nothing was ever desired. */
+  readonly version: number;
+  /** The last joining number given. */
+  readonly joined: number;
+  /** The replicas that there shall be, in order of joining. */
+  readonly desired: readonly RingMember[];
+  /** The replicas that own keys, with the generation that was let in. */
+  readonly ring: ReadonlyMap<string, number>;
+  /** The replicas that finish what they hold, with the time of their `/rm` in ms since the epoch. */
+  readonly retired: ReadonlyMap<string, number>;
+}
+
+/** A change of the desired replicas, made for one state. */
+export interface DesiredChange {
+  readonly add: readonly RingMember[];
+  readonly remove: readonly string[];
+}
+
+/** This process's ring parameters are not those in Redis. */
+export class RingMismatchError extends Error {
+  override readonly name = 'RingMismatchError';
+}
+
+/** The ring's members, parameters and version in Redis; each change is one script, all or nothing. */
+export class RingStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #run: RunScript;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#run = scriptsOn(redis);
+  }
+
+  /**
+   * Makes `parameters` those of the ring, or checks that they are.
+   * @throws {RingMismatchError} that says in what they differ.
+   */
+  async claimParameters(parameters: RingParameters): Promise<void> {
+    const { parameters: key } = this.#keys;
+    // claim-parameters.lua returns {0 or 1, JSON}.
+    const [, json] = (await this.#run('claim-parameters', key, JSON.stringify(parameters))) as [
+      number,
+      string,
+    ];
+    const differing = differingParameters(parameters, JSON.parse(json) as RingParameters);
+    if (differing.length === 0) return;
+    throw new RingMismatchError(
+      `This gateway's ring is not the one in Redis (${differing.join('; ')}). Use the same settings, ` +
+        `another NAMESPACE, or, with every gateway stopped, delete the keys ${key} and ${this.#keys.desired}.`,
+    );
+  }
+
+  async version(): Promise<number> {
+    return Number((await this.#redis.get(this.#keys.version)) ?? -1);
+  }
+
+  async read(): Promise<RingState> {
+    const { version, desired, ring, retired, joined } = this.#keys;
+    // read-ring.lua returns these, in this order.
+    const reply = (await this.#run('read-ring', version, desired, ring, retired, joined)) as [
+      number,
+      string[],
+      string[],
+      string[],
+      number,
+    ];
+    return {
+      version: reply[0],
+      desired: pairs(reply[1])
+        .map(([, json]) => JSON.parse(json) as RingMember)
+        .toSorted((a, b) => a.joined - b.joined),
+      ring: new Map(pairs(reply[2]).map(([name, generation]) => [name, Number(generation)])),
+      retired: new Map(pairs(reply[3]).map(([name, at]) => [name, Number(at)])),
+      joined: reply[4],
+    };
+  }
+
+  /**
+   * Changes which replicas are desired. Concurrent changes are serialised: `decide` is asked again, with the newer
+   * state, when another change came first.
+   * @param decide what to change in that state, or undefined for nothing; what it throws is passed on.
+   * @param now ms since the epoch.
+   * @returns the state after the change.
+   */
+  async changeDesired(
+    decide: (state: RingState) => DesiredChange | undefined,
+    now: number,
+  ): Promise<RingState> {
+    const { version, desired, ring, retired, joined, changes } = this.#keys;
+    for (;;) {
+      const state = await this.read();
+      const change = decide(state);
+      if (change === undefined) return state;
+      const last = Math.max(state.joined, ...change.add.map((member) => member.joined));
+      const result = await this.#run(
+        'change-desired',
+        ...[version, desired, ring, retired, joined],
+        ...[state.version, now, changes, last, change.add.length],
+        ...change.add.flatMap((member) => [member.name, JSON.stringify(member)]),
+        ...change.remove,
+      );
+      if (result !== -2) return this.read();
+    }
+  }
+
+  /**
+   * The leading controller's change of the ring itself.
+   * @param token the leadership's token.
+   * @returns false when another controller leads and nothing was changed.
+   */
+  async changeRing(
+    token: string,
+    admit: readonly { name: string; generation: number }[],
+    evict: readonly string[],
+  ): Promise<boolean> {
+    const { version, desired, ring, leader, changes } = this.#keys;
+    const result = await this.#run(
+      'change-ring',
+      ...[version, desired, ring, leader],
+      ...[token, changes, admit.length],
+      ...admit.flatMap(({ name, generation }) => [name, generation]),
+      ...evict,
+    );
+    return result !== -2;
+  }
+
+  /** Forgets a retired replica that holds nothing any more: its keys go, unless it was desired again meanwhile. */
+  async forget(name: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.retired, name);
+  }
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) result.push([flat[at] ?? '', flat[at + 1] ?? '']);
+  return result;
+}

@@ -1,0 +1,84 @@
+import type { Explanation, Ring, RingMember, RingParameters } from './ring.ts';
+
+/** One point of a replica on the ring. */
+export type VirtualNode = Explanation['virtualNode'];
+
+/** How a strategy finds its way; the rest of a ring is the same for all of them. */
+export interface Orientation {
+  /** @returns the position of `key` on the ring */
+  readonly positionOf: (key: string) => number;
+  /** @returns the rank of the first virtual node at `position` or after it, wrapping; any number on an empty ring */
+  readonly firstFrom: (position: number) => number;
+}
+
+/**
+ * All virtual nodes in clockwise order; a node's place in that order is its rank.
+ * Parallel arrays, so that a lookup touches numbers that lie side by side.
+ */
+export interface Circle {
+  /** Rank -> position; ascending. */
+  readonly positions: Uint32Array;
+  /** Rank -> name of the replica. */
+  readonly names: readonly string[];
+  /** Rank -> which of the replica's virtual nodes. */
+  readonly indices: Uint32Array;
+}
+
+/** Puts virtual nodes into clockwise order. Ties go by name, then by index, so the order given never matters. */
+export function circleOf(virtualNodes: readonly VirtualNode[]): Circle {
+  const ranked = virtualNodes.toSorted(
+    (a, b) => a.position - b.position || byCodeUnits(a.name, b.name) || a.index - b.index,
+  );
+  return {
+    positions: Uint32Array.from(ranked, (node) => node.position),
+    names: ranked.map((node) => node.name),
+    indices: Uint32Array.from(ranked, (node) => node.index),
+  };
+}
+
+/** Compares as every process does alike; a locale's collation may differ between two machines. */
+export function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Makes the frozen ring from its virtual nodes and a strategy's way of finding them.
+ * Every member must have at least one virtual node.
+ */
+export function clockwiseRing(
+  parameters: RingParameters,
+  members: readonly RingMember[],
+  circle: Circle,
+  { positionOf, firstFrom }: Orientation,
+): Ring {
+  const { names, positions, indices } = circle;
+
+  function* successors(key: string): Generator<string, void, undefined> {
+    const first = firstFrom(positionOf(key));
+    const met = new Set<string>();
+    for (let step = 0; met.size < members.length; step++) {
+      const name = names[(first + step) % names.length]!; // a rank below names.length
+      if (met.has(name)) continue;
+      met.add(name);
+      yield name;
+    }
+  }
+
+  function explain(key: string): Explanation | undefined {
+    const position = positionOf(key);
+    const rank = firstFrom(position);
+    const name = names[rank];
+    if (name === undefined) return undefined;
+    // Parallel arrays: what has a name has an index and a position.
+    const virtualNode = { name, index: indices[rank]!, position: positions[rank]! };
+    return { key, position, owner: name, virtualNode, successors: [...successors(key)] };
+  }
+
+  return Object.freeze({
+    parameters,
+    members,
+    owner: (key: string) => names[firstFrom(positionOf(key))],
+    successors,
+    explain,
+  });
+}

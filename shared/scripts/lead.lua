@@ -1,0 +1,12 @@
+-- Takes the leadership where it is free, or renews it where it is ours.
+-- KEYS[1] leader  KEYS[2] fence
+-- ARGV[1] controller  ARGV[2] TTL in ms
+-- Returns our token `<controller>#<fencing token>`, or false while another controller leads.
+local leader = redis.call('GET', KEYS[1])
+if not leader then
+  leader = ARGV[1] .. '#' .. redis.call('INCR', KEYS[2])
+elseif string.sub(leader, 1, #ARGV[1] + 1) ~= ARGV[1] .. '#' then
+  return false
+end
+redis.call('SET', KEYS[1], leader, 'PX', ARGV[2])
+return leader

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+
+/** How many of a script's arguments are keys. The text is the Lua file of the same name beside this one. */
+const scripts = {
+  'claim-parameters': 1,
+  'read-ring': 5,
+  'change-desired': 5,
+  'change-ring': 4,
+  lead: 2,
+  resign: 1,
+  beat: 2,
+  'end-lease': 1,
+  'push-replies': 1,
+} as const;
+
+export type ScriptName = keyof typeof scripts;
+
+/** Runs one of the project's scripts by its SHA; sends the text only where Redis does not know it yet. */
+export type RunScript = (name: ScriptName, ...args: (string | number | Buffer)[]) => Promise<unknown>;
+
+const texts = new Map<ScriptName, string>();
+
+/**
+ * Makes the project's Lua scripts callable on a connection.
+ * @param redis the connection; scripts are defined on it once.
+ * @returns a function that runs a script by its file's name, keys first.
+ */
+export function scriptsOn(redis: Redis): RunScript {
+  const command = (name: ScriptName): string => `ringpost:${name}`;
+  for (const [name, numberOfKeys] of Object.entries(scripts) as [ScriptName, number][]) {
+    let lua = texts.get(name);
+    if (lua === undefined) {
+      lua = readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
+      texts.set(name, lua);
+    }
+    if (!(command(name) in redis)) redis.defineCommand(command(name), { numberOfKeys, lua });
+  }
+  // defineCommand adds methods that TypeScript cannot know.
+  const commands = redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  return (name, ...args) => {
+    const run = commands[command(name)];
+    if (run === undefined) throw new TypeError(`no script ${name}`);
+    return run.apply(redis, args);
+  };
+}

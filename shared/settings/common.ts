@@ -1,0 +1,83 @@
+/** Settings that gateway and worker understand alike. */
+export const commonSettings = {
+  REDIS_URL: {
+    type: 'string',
+    pattern: '^rediss?://.+',
+    description:
+      'Redis to share, `redis://` or `rediss://`. `npm start` runs a private one where it is unset.',
+  },
+  NAMESPACE: {
+    type: 'string',
+    default: 'ringpost',
+    pattern: '^[A-Za-z0-9_.-]{1,64}$',
+    description: 'Prefix of all keys in Redis; systems with different ones do not see each other.',
+  },
+  HANDLER: {
+    type: 'string',
+    description:
+      'File whose default export answers the requests: a fetch-style handler. Not with `UPSTREAM`.',
+  },
+  UPSTREAM: {
+    type: 'string',
+    pattern: '^https?://.+',
+    description: 'HTTP server that each replica sends its requests on to, e.g. `http://127.0.0.1:3000`.',
+  },
+  CONCURRENCY: {
+    type: 'integer',
+    default: 100,
+    minimum: 1,
+    maximum: 10000,
+    description: 'Requests that one replica works on at once.',
+  },
+  REPLY_TIMEOUT_MS: {
+    type: 'integer',
+    default: 30000,
+    minimum: 1,
+    maximum: 3600000,
+    description: 'Milliseconds a client waits for its answer before it gets 504.',
+  },
+  DRAIN_TIMEOUT_MS: {
+    type: 'integer',
+    default: 10000,
+    minimum: 0,
+    maximum: 3600000,
+    description: 'Milliseconds to finish what is in flight after SIGTERM or SIGINT.',
+  },
+  LEASE_MS: {
+    type: 'integer',
+    default: 3000,
+    minimum: 300,
+    maximum: 600000,
+    description: 'Milliseconds without a heartbeat after which a worker, or the leading controller, is lost.',
+  },
+  LOG_LEVEL: {
+    type: 'string',
+    default: 'warn',
+    enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    description: 'Least level that is logged, as JSON lines on stderr.',
+  },
+} as const;
+
+/** How long a gateway may route by a ring that it could not confirm, in ms; past it, it answers 503. */
+export const ringStaleMs = 2000;
+/** How often a gateway confirms its ring, in ms. */
+export const ringPollMs = 500;
+/** How long a retired replica's queue must have been empty before its worker goes, in ms. */
+export const retiredQuietMs = ringStaleMs + 1000;
+
+/** @returns faults of settings that exclude each other. */
+export function handlerFaults(values: {
+  HANDLER?: string | undefined;
+  UPSTREAM?: string | undefined;
+}): string[] {
+  const faults: string[] = [];
+  if (values.HANDLER !== undefined && values.UPSTREAM !== undefined) {
+    faults.push('HANDLER and UPSTREAM are both set; a replica runs one of them');
+  }
+  if (values.UPSTREAM !== undefined && !URL.canParse(values.UPSTREAM)) {
+    faults.push(
+      `UPSTREAM is ${JSON.stringify(values.UPSTREAM)}; it must be a URL such as http://127.0.0.1:3000`,
+    );
+  }
+  return faults;
+}

@@ -1,0 +1,102 @@
+import { Ajv } from 'ajv';
+import type { ErrorObject } from 'ajv';
+
+/** One setting: a JSON schema that also says what it is for. Units stand in the description. */
+export interface SettingSchema {
+  readonly type: 'string' | 'integer';
+  readonly description: string;
+  readonly default?: string | number;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** The settings of one process: a JSON schema of environment variables. */
+export interface SettingsSchema {
+  readonly type: 'object';
+  readonly properties: { readonly [name: string]: SettingSchema };
+  readonly required: readonly string[];
+}
+
+type ValueOf<S extends SettingSchema> = S extends { readonly enum: readonly (infer E)[] }
+  ? E
+  : S extends { readonly type: 'integer' }
+    ? number
+    : string;
+
+/** The values that a schema leads to: a setting without a default that is not required can be undefined. */
+export type SettingsOf<S extends SettingsSchema> = {
+  readonly [N in keyof S['properties']]: S['properties'][N] extends { readonly default: string | number }
+    ? ValueOf<S['properties'][N]>
+    : N extends S['required'][number]
+      ? ValueOf<S['properties'][N]>
+      : ValueOf<S['properties'][N]> | undefined;
+};
+
+/** All that is wrong with a process's settings, one line a fault. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The settings cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/**
+ * Checks the environment against a schema. Pure: reads `env` alone.
+ * @param schema the settings; a variable that is unset or empty takes its default.
+ * @param env environment variables.
+ * @returns the values and, one line each, all faults; the values are to be used only where there is no fault.
+ */
+export function readSettings<const S extends SettingsSchema>(
+  schema: S,
+  env: NodeJS.ProcessEnv,
+): { values: SettingsOf<S>; faults: string[] } {
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(schema.properties)) {
+    const value = env[name];
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  const ajv = new Ajv({ allErrors: true, coerceTypes: true, useDefaults: true, strict: true });
+  const valid = ajv.compile(schema);
+  const given = { ...values };
+  const faults = valid(values) ? [] : (valid.errors ?? []).map((error) => faultOf(error, schema, given));
+  // Ajv has coerced and checked the values against the schema that the type comes from.
+  return { values: values as SettingsOf<S>, faults };
+}
+
+function faultOf(error: ErrorObject, schema: SettingsSchema, given: Record<string, unknown>): string {
+  if (error.keyword === 'required') {
+    const name = String(error.params['missingProperty']);
+    return `${name} is missing: ${schema.properties[name]?.description ?? ''}`;
+  }
+  const name = error.instancePath.slice(1);
+  const setting = schema.properties[name];
+  const shown = JSON.stringify(given[name]);
+  switch (error.keyword) {
+    case 'enum':
+      return `${name} is ${shown}; it can be ${setting?.enum?.join(', ') ?? ''}`;
+    case 'type':
+      return `${name} is ${shown}; it must be an integer`;
+    case 'minimum':
+    case 'maximum':
+      return `${name} is ${shown}; it must be from ${setting?.minimum ?? 'any'} to ${setting?.maximum ?? 'any'}`;
+    default:
+      return `${name} is ${shown}; ${error.message ?? 'it is not valid'} (${setting?.description ?? ''})`;
+  }
+}
+
+/**
+ * @returns a Markdown table of settings: name, default, what it is.
+ */
+export function settingsTable(schema: SettingsSchema): string {
+  const rows = Object.entries(schema.properties).map(([name, setting]) => {
+    const value = setting.default === undefined ? '' : `\`${setting.default}\``;
+    const choice = setting.enum ? ` One of ${setting.enum.map((item) => `\`${item}\``).join(', ')}.` : '';
+    return `| \`${name}\` | ${value} | ${setting.description}${choice} |`;
+  });
+  return ['| setting | default | what it is |', '|---|---|---|', ...rows].join('\n');
+}

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+
+export type TetheredExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+export type TetherOptions = {
+  /** The child's whole environment; its PATH finds a command given without a slash. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Where its output goes, `inherit` unless told otherwise. */
+  readonly stdout?: 'inherit' | 'ignore' | 'pipe' | number;
+  readonly stderr?: 'inherit' | 'ignore' | 'pipe' | number;
+  /** What the child gets when this process is gone. After SIGTERM it has some 10 s, then it gets SIGKILL. */
+  readonly onParentDeath: 'SIGTERM' | 'SIGKILL';
+};
+
+export type TetheredProcess = {
+  readonly pid: number;
+  /** Its output, where `pipe` was asked for. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Resolves when the child has ended; never rejects. */
+  readonly exited: Promise<TetheredExit>;
+  /** Sends a signal to the child; false when it has ended already. */
+  kill(signal: NodeJS.Signals): boolean;
+  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it has ended. A further call joins the first. */
+  stop(options: { graceMs: number }): Promise<TetheredExit>;
+};
+
+// The child's end of fd 3 is held by a watcher alone, the other end by this process alone: read() there
+// returns when this process is gone, however it went. The watcher stays in the child's process group, and
+// no system gives a pid away while a group still bears that number (POSIX "process group lifetime"; Linux
+// free_pid), so what it kills is the child or nothing. It is forked twice to be nobody's child: the
+// command never sees it. `$$` is the pid that `exec` hands to the command.
+const script = (lastWords: string) => `( (
+trap "" HUP INT TERM
+read -r line <&3
+${lastWords}
+kill -KILL -$$
+) </dev/null >/dev/null 2>&1 & )
+exec "$0" "$@" 3<&-`;
+
+// An orphan that its init has not reaped yet still answers `kill -0`, hence the look at its state.
+const SCRIPTS = {
+  SIGKILL: script(''),
+  SIGTERM: script(`kill -TERM $$; i=0
+while [ $i -lt 100 ] && kill -0 $$; do
+  case $(ps -o stat= -p $$) in Z*) break;; esac
+  sleep 0.1; i=$((i+1))
+done`),
+};
+
+/**
+ * Starts a child in a session and process group of its own (a Ctrl-C in the terminal does not reach it)
+ * that ends when this process ends, SIGKILL included, even if the child's event loop is blocked. What the
+ * child leaves behind in its group is killed when it ends.
+ *
+ * @param command a path, or a name to find on `options.env.PATH`
+ * @throws Error when the command or `cwd` is not there, or the system refuses a new process
+ */
+export function spawnTethered(
+  command: string,
+  args: readonly string[],
+  options: TetherOptions,
+): TetheredProcess {
+  const { cwd = '.', env, stdout = 'inherit', stderr = 'inherit' } = options;
+  const file = command.includes('/') ? executable(resolve(cwd, command)) : findOnPath(command, env.PATH);
+  if (file === undefined) throw new Error(`cannot start ${command}: no such executable file`);
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error(`cannot start ${command}: no directory ${cwd}`);
+
+  const child = spawn('/bin/sh', ['-c', SCRIPTS[options.onParentDeath], file, ...args], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', stdout, stderr, 'pipe'],
+  });
+  child.on('error', () => {}); // a failed spawn is seen by the missing pid, a failed kill by the result
+  const { pid } = child;
+  if (pid === undefined)
+    throw new Error(`cannot start ${command}: the system refused a new process (process or file limit?)`);
+  const tether = child.stdio[3];
+  tether?.on('error', () => {});
+
+  const exited = new Promise<TetheredExit>((done) => {
+    child.once('exit', (code, signal) => {
+      killGroup(pid);
+      tether?.destroy();
+      done({ code, signal });
+    });
+  });
+  let stopping: Promise<TetheredExit> | undefined;
+  return {
+    pid,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    exited,
+    kill: (signal) => child.kill(signal),
+    stop({ graceMs }) {
+      if (stopping === undefined) {
+        child.kill('SIGTERM');
+        const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+        stopping = exited.finally(() => clearTimeout(timer));
+      }
+      return stopping;
+    },
+  };
+}
+
+/**
+ * Finds an executable file by name.
+ *
+ * @param path a PATH: directories with the platform's delimiter between
+ * @returns its absolute path, or undefined
+ */
+export function findOnPath(name: string, path: string | undefined): string | undefined {
+  for (const directory of (path ?? '').split(delimiter)) {
+    const found = directory === '' ? undefined : executable(resolve(join(directory, name)));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function executable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile() ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends the watcher and what else the child left: until now the watcher has kept the number theirs. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // nothing is left in it
+  }
+}

@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import { hashKey } from '../../shared/ring/key-hash.ts';
+import type { RingMember, RingParameters } from '../../shared/ring/ring.ts';
+import {
+  capacity,
+  createRing,
+  defaultParameters,
+  placeMember,
+  RingFullError,
+} from '../../shared/ring/strategies.ts';
+
+const linear = defaultParameters('assignment');
+const quadratic = defaultParameters('assignment', { probing: 'quadratic' });
+
+function joined(parameters: RingParameters, count: number): RingMember[] {
+  const members: RingMember[] = [];
+  for (let i = 1; i <= count; i++) {
+    members.push(placeMember(parameters, members, { name: `S${i}`, joined: i, weight: 1 }));
+  }
+  return members;
+}
+
+/** The slots of S1, Φ(1,0) = 26 mod 16 = 10, where 10, 11 and 13 of 16 are occupied. */
+function crowded(probing: 'linear' | 'quadratic'): readonly number[] | undefined {
+  const parameters = defaultParameters('assignment', { slots: 16, virtualNodes: 1, probing });
+  const held = [10, 11, 13].map((slot, i) => ({
+    name: `S${i + 2}`,
+    joined: i + 2,
+    weight: 1,
+    slots: [slot],
+  }));
+  return placeMember(parameters, held, { name: 'S1', joined: 1, weight: 1 }).slots;
+}
+
+/** H(i) by arbitrary precision. */
+function requestSlot(i: bigint): number {
+  return Number((i * i + 2n * i + 17n) % 512n);
+}
+
+describe('the assignment ring', () => {
+  // CONTRACT.md, "Which replica". 28125 of 900000 ids are 312.5 of 10000 exactly: the table rounds halves to even.
+  const rounded = new Intl.NumberFormat('en', {
+    maximumFractionDigits: 0,
+    useGrouping: false,
+    roundingMode: 'halfEven',
+  });
+  it.each([
+    [2, '9531 / 469'],
+    [3, '8437 / 469 / 1094'],
+    [4, '8203 / 469 / 1016 / 312'],
+    [5, '7969 / 312 / 938 / 312 / 469'],
+    [6, '7891 / 312 / 938 / 312 / 469 / 78'],
+  ])('shares all request ids among %i replicas as the contract says', (count, shares) => {
+    const ring = createRing(linear, joined(linear, count));
+    const held = new Map(ring.members.map(({ name }) => [name, 0]));
+    for (let id = 100_000; id <= 999_999; id++) {
+      const owner = ring.owner(String(id)) ?? 'none';
+      held.set(owner, (held.get(owner) ?? 0) + 1);
+    }
+    expect([...held.values()].map((ids) => rounded.format(ids / 90)).join(' / ')).toBe(shares);
+  });
+
+  it('shares all request ids exactly, to the id', () => {
+    const ring = createRing(linear, joined(linear, 6));
+    const held = new Map<string, number>();
+    for (let id = 100_000; id <= 999_999; id++) {
+      const owner = ring.owner(String(id)) ?? 'none';
+      held.set(owner, (held.get(owner) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(held)).toEqual({
+      S1: 710_155,
+      S2: 28_125,
+      S3: 84_376,
+      S4: 28_124,
+      S5: 42_188,
+      S6: 7_032,
+    });
+  });
+
+  it('takes the slots of the formula where they are free', () => {
+    expect(joined(linear, 1)[0]?.slots).toEqual([26, 29, 34, 41, 50, 61, 74, 89, 106]);
+  });
+
+  it('probes past occupied slots by one, or by triangular steps', () => {
+    expect(crowded('linear')).toEqual([12]);
+    expect(crowded('quadratic')).toEqual([0]); // 10, 11, 13, 16 mod 16
+  });
+
+  it.each([linear, quadratic])('holds 56 replicas and refuses the 57th ($probing)', (parameters) => {
+    const members = joined(parameters, 56);
+    expect(capacity(parameters)).toBe(56);
+    expect(new Set(members.flatMap(({ slots }) => slots ?? [])).size).toBe(504);
+    expect(createRing(parameters, members).members).toHaveLength(56);
+    const join = (): unknown => placeMember(parameters, members, { name: 'S57', joined: 57, weight: 1 });
+    expect(join).toThrow(RingFullError);
+    expect(join).toThrow('it holds 56 replicas, and S57 needs 9 slots where 8 of 512 are free');
+  });
+
+  it('has room again once a replica has left a full ring', () => {
+    const members = joined(quadratic, 56).filter(({ name }) => name !== 'S17');
+    const newcomer = placeMember(quadratic, members, { name: 'S57', joined: 57, weight: 1 });
+    expect(createRing(quadratic, [...members, newcomer]).members).toHaveLength(56);
+  });
+
+  it('fills to the last slot', () => {
+    for (const probing of ['linear', 'quadratic'] as const) {
+      const parameters = defaultParameters('assignment', { slots: 64, virtualNodes: 1, probing });
+      expect(new Set(joined(parameters, 64).flatMap(({ slots }) => slots ?? [])).size).toBe(64);
+    }
+  });
+
+  it('gives a replica of weight 2 twice the virtual nodes', () => {
+    const heavy = placeMember(linear, [], { name: 'S1', joined: 1, weight: 2 });
+    expect(heavy.slots).toHaveLength(18);
+    expect(heavy.slots?.slice(0, 9)).toEqual(joined(linear, 1)[0]?.slots);
+  });
+});
+
+describe('a key on the assignment ring', () => {
+  const ring = createRing(linear, joined(linear, 6));
+
+  it.each(['0', '7', '100000', '999999', '000123', '18446744073709551617', '9'.repeat(400)])(
+    'that is the number %s stands at its slot',
+    (key) => {
+      expect(ring.explain(key)?.position).toBe(requestSlot(BigInt(key)));
+    },
+  );
+
+  it.each(['', 'alice', '-1', '1.5', '1e3', ' 7', '٣', '日本語'])(
+    '%j, no decimal number, is hashed first',
+    (key) => {
+      expect(ring.explain(key)?.position).toBe(requestSlot(BigInt(hashKey(key))));
+    },
+  );
+});
+
+describe('createRing', () => {
+  const [first, second] = joined(linear, 2) as [RingMember, RingMember]; // two were asked for
+
+  it('rejects assignment members that lack their slots', () => {
+    expect(() => createRing(linear, [{ name: 'S1', joined: 1, weight: 1 }])).toThrow(TypeError);
+    expect(() => createRing(linear, [{ ...first, slots: [1, 2] }])).toThrow(TypeError);
+  });
+
+  it('rejects slots held twice or outside the ring', () => {
+    expect(() => createRing(linear, [first, { ...first, name: 'S3' }])).toThrow(
+      'S1 and S3 both hold slot 26',
+    );
+    const outside = { ...first, slots: [26, 29, 34, 41, 50, 61, 74, 89, 512] };
+    expect(() => createRing(linear, [outside])).toThrow(TypeError);
+  });
+
+  it.each([defaultParameters('murmur3'), linear])('rejects faulty members ($strategy)', (parameters) => {
+    expect(() => createRing(parameters, [first, { ...second, name: 'S1' }])).toThrow(
+      'two replicas are named S1',
+    );
+    for (const fault of [{ name: 'a#1' }, { name: '' }, { joined: 0 }, { weight: 0 }, { weight: 1.5 }]) {
+      expect(() => createRing(parameters, [{ ...first, ...fault }])).toThrow(TypeError);
+      expect(() => placeMember(parameters, [], { ...second, ...fault })).toThrow(TypeError);
+    }
+    expect(() => placeMember(parameters, [first], first)).toThrow('two replicas are named S1');
+  });
+
+  it('rejects parameters no ring can have', () => {
+    expect(() => defaultParameters('murmur3', { virtualNodes: 0 })).toThrow(TypeError);
+    expect(() => defaultParameters('assignment', { slots: 8 })).toThrow(TypeError);
+    expect(() => defaultParameters('assignment', { slots: 500, probing: 'quadratic' })).toThrow(
+      'power of two',
+    );
+    expect(defaultParameters('assignment', { slots: 500 })).toMatchObject({ slots: 500, probing: 'linear' });
+  });
+});

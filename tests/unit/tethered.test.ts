@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { spawnTethered, type TetheredProcess } from '#shared/tethered.ts';
+
+const env = { PATH: process.env['PATH'] };
+const IGNORES_TERM = 'trap "" TERM; echo up; while :; do sleep 0.05; done';
+const started: TetheredProcess[] = [];
+
+function start(command: string, args: string[], onParentDeath: 'SIGTERM' | 'SIGKILL' = 'SIGKILL') {
+  const child = spawnTethered(command, args, { env, onParentDeath, stdout: 'pipe' });
+  started.push(child);
+  return child;
+}
+
+/** The pids that live in a process group, zombies apart. */
+function group(pgid: number): number[] {
+  return execFileSync('ps', ['-A', '-o', 'pid=,pgid=,stat='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, leader, stat]) => Number(leader) === pgid && !stat?.startsWith('Z'))
+    .map(([pid]) => Number(pid));
+}
+
+/** Who is left of a process group when it has ended or the time is up. */
+async function leftOver(pgid: number, withinMs = 1000): Promise<number[]> {
+  const deadline = performance.now() + withinMs;
+  let left = group(pgid);
+  while (left.length > 0 && performance.now() < deadline) {
+    await delay(10);
+    left = group(pgid);
+  }
+  return left;
+}
+
+/** A process that starts a tethered child and prints its pid, then what the child prints. */
+async function parentOf(command: string, args: string[], onParentDeath: string, then = '') {
+  const script = `
+    import { spawn } from 'node:child_process';
+    import { spawnTethered } from ${JSON.stringify(new URL('../../shared/tethered.ts', import.meta.url).href)};
+    const child = spawnTethered(${JSON.stringify(command)}, ${JSON.stringify(args)},
+      { env: process.env, onParentDeath: ${JSON.stringify(onParentDeath)}, stdout: 'pipe' });
+    console.log(child.pid);
+    child.stdout.once('data', () => { ${then} });
+    child.stdout.pipe(process.stdout);`;
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  for await (const chunk of parent.stdout.iterator({ destroyOnReturn: false })) {
+    output += String(chunk);
+    if (output.includes('up')) break;
+  }
+  return { parent, pid: Number.parseInt(output, 10), other: Number(/other (\d+)/.exec(output)?.[1]) };
+}
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    await child.stop({ graceMs: 0 });
+    assert.deepEqual(await leftOver(child.pid), []);
+  }
+});
+
+test.each([
+  ['sleeps', 'SIGKILL', 'echo up; exec sleep 1000'],
+  ['ignores SIGTERM', 'SIGKILL', IGNORES_TERM],
+  ['is stopped', 'SIGKILL', 'echo up; kill -STOP $$; sleep 1000'],
+  ['has a child of its own', 'SIGKILL', 'sleep 1000 & echo up; wait'],
+  ['sleeps', 'SIGTERM', 'echo up; exec sleep 1000'],
+])('a child that %s ends by %s with its SIGKILLed parent', async (_, onParentDeath, script) => {
+  const { parent, pid } = await parentOf('sh', ['-c', script], onParentDeath);
+  expect(group(pid)).toContain(pid);
+  parent.kill('SIGKILL');
+  await once(parent, 'exit');
+  expect(await leftOver(pid)).toEqual([]);
+});
+
+test('a child with a blocked event loop ends with its parent', async () => {
+  const { parent, pid } = await parentOf(
+    process.execPath,
+    ['-e', "process.on('SIGTERM', () => {}); require('fs').writeSync(1, 'up'); for (;;);"],
+    'SIGKILL',
+  );
+  parent.kill('SIGKILL');
+  expect(await leftOver(pid)).toEqual([]);
+});
+
+test('a child ends with a parent that exits without stopping it', async () => {
+  const { parent, pid } = await parentOf(
+    'sh',
+    ['-c', 'echo up; exec sleep 1000'],
+    'SIGKILL',
+    'process.exit(0)',
+  );
+  if (parent.exitCode === null) await once(parent, 'exit');
+  expect(await leftOver(pid)).toEqual([]);
+});
+
+test('with SIGTERM a child may still tidy up after its parent', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ringpost-tethered-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const script = 'trap "sleep 0.2; echo tidy >$0; exit 0" TERM; echo up; while :; do sleep 0.05; done';
+  const { parent, pid } = await parentOf('sh', ['-c', script, join(directory, 'said')], 'SIGTERM');
+  parent.kill('SIGKILL');
+  expect(await leftOver(pid, 3000)).toEqual([]);
+  expect(readFileSync(join(directory, 'said'), 'utf8')).toBe('tidy\n');
+});
+
+test('another child of the same parent does not hold the tether', async () => {
+  const then = "console.log('other', spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).pid)";
+  const { parent, pid, other } = await parentOf('sh', ['-c', 'echo up; exec sleep 1000'], 'SIGKILL', then);
+  parent.kill('SIGKILL');
+  expect(await leftOver(pid)).toEqual([]);
+  expect(process.kill(other, 'SIGKILL')).toBe(true);
+});
+
+test('a child leads its own process group and has no child it did not make', async () => {
+  const child = start('sh', ['-c', 'echo up; exec sleep 1000']);
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,pgid='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  expect(rows.find(([pid]) => pid === child.pid)).toEqual([child.pid, process.pid, child.pid]);
+  expect(rows.filter(([, parent]) => parent === child.pid)).toEqual([]);
+});
+
+test('no watcher is left after the child has ended by itself', async () => {
+  const child = start('true', []);
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+  expect(await leftOver(child.pid)).toEqual([]);
+});
+
+test('stop ends a child that ignores SIGTERM after the grace, and a second stop joins the first', async () => {
+  const child = start('sh', ['-c', IGNORES_TERM]);
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  const before = performance.now();
+  const exits = await Promise.all([child.stop({ graceMs: 100 }), child.stop({ graceMs: 60_000 })]);
+  expect(performance.now() - before).toBeGreaterThan(95);
+  expect(exits).toEqual([
+    { code: null, signal: 'SIGKILL' },
+    { code: null, signal: 'SIGKILL' },
+  ]);
+  expect(await leftOver(child.pid)).toEqual([]);
+  expect(child.kill('SIGTERM')).toBe(false);
+});
+
+test.each([
+  ['exit 7', { code: 7, signal: null }],
+  ['kill -USR1 $$', { code: null, signal: 'SIGUSR1' }],
+])('the end of `%s` is seen as it was', async (script, end) => {
+  expect(await start('sh', ['-c', script]).exited).toEqual(end);
+});
+
+test('arguments and environment arrive untouched', async () => {
+  const child = spawnTethered('/bin/sh', ['-c', 'printf "%s|" "$@" "$FOO"', 'x', '', 'a b', '$HOME', '*'], {
+    env: { FOO: 'b"a\nr' },
+    onParentDeath: 'SIGKILL',
+    stdout: 'pipe',
+  });
+  started.push(child);
+  const chunks = child.stdout === null ? [] : await child.stdout.setEncoding('utf8').toArray();
+  expect(chunks.join('')).toBe('|a b|$HOME|*|b"a\nr|');
+});
+
+test('a command or directory that is not there is named', () => {
+  const options = { env, onParentDeath: 'SIGKILL' } as const;
+  expect(() => spawnTethered('no-such-command', [], options)).toThrow(
+    'cannot start no-such-command: no such executable file',
+  );
+  expect(() => spawnTethered(tmpdir(), [], options)).toThrow('no such executable file');
+  expect(() => spawnTethered('true', [], { ...options, cwd: '/no/such' })).toThrow('no directory /no/such');
+});

@@ -1,0 +1,57 @@
+import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { commonSettings, handlerFaults } from '#shared/settings/common.ts';
+import { isReplicaName } from '#shared/replica-name.ts';
+
+/** The settings of a worker. */
+export const workerSettings = {
+  type: 'object',
+  properties: {
+    ...commonSettings,
+    REPLICA: { type: 'string', description: 'Name of the replica that this worker is.' },
+    GENERATION: {
+      type: 'integer',
+      minimum: 1,
+      description:
+        'Which incarnation of the replica; the controller gives it. Unset: the worker raises it itself.',
+    },
+  },
+  required: ['REDIS_URL', 'REPLICA'],
+} as const;
+
+export interface WorkerConfig {
+  readonly redisUrl: string;
+  readonly namespace: string;
+  readonly replica: string;
+  readonly generation: number | undefined;
+  readonly handlerPath: string | undefined;
+  readonly upstream: URL | undefined;
+  readonly concurrency: number;
+  readonly drainTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly logLevel: string;
+}
+
+/**
+ * @param env environment variables; nothing else is read.
+ * @throws {SettingsError} that lists all faults at once.
+ */
+export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
+  const { values, faults } = readSettings(workerSettings, env);
+  faults.push(...handlerFaults(values));
+  if (values.REPLICA !== undefined && !isReplicaName(values.REPLICA)) {
+    faults.push(`REPLICA is ${JSON.stringify(values.REPLICA)}; it must be a valid container hostname`);
+  }
+  if (faults.length > 0) throw new SettingsError(faults);
+  return {
+    redisUrl: values.REDIS_URL,
+    namespace: values.NAMESPACE,
+    replica: values.REPLICA,
+    generation: values.GENERATION,
+    handlerPath: values.HANDLER,
+    upstream: values.UPSTREAM === undefined ? undefined : new URL(values.UPSTREAM),
+    concurrency: values.CONCURRENCY,
+    drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    leaseMs: values.LEASE_MS,
+    logLevel: values.LOG_LEVEL,
+  };
+}

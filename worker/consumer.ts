@@ -1,0 +1,15 @@
+import type { JobData } from '#shared/contract/job.ts';
+
+/**
+ * Runs one job: makes its reply and sees to it that the reply is in the gateway's inbox. When the promise has
+ * resolved, the job is finished.
+ */
+export type RunJob = (id: string, job: JobData, attempt: number) => Promise<void>;
+
+/** What takes jobs from a replica's queue. Stock BullMQ is one way; the rest of the worker does not know which. */
+export interface Consumer {
+  /** Begins to take jobs; resolves when it is connected and takes them. */
+  start(): Promise<void>;
+  /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,35 @@
+import { createBuiltInHandler } from './built-in.ts';
+import type { Handler } from './handler.ts';
+
+/** What decides on a replica's handler. At most one of `handlerPath` and `upstream` is given. */
+export interface HandlerChoice {
+  /** The replica's name, e.g. `S1`. */
+  readonly replica: string;
+  /** HANDLER: a file whose default export is a fetch-style handler. */
+  readonly handlerPath?: string | undefined;
+  /** UPSTREAM: an HTTP server to send the requests on to. */
+  readonly upstream?: URL | undefined;
+  /** The most connections to the upstream, one request on each: the worker's concurrency. */
+  readonly connections: number;
+}
+
+/**
+ * The handler that a replica runs: the module, the upstream, or else the built-in service. Each is imported only
+ * where it is wanted, since undici would add to every worker's start.
+ * @throws Error where both are given, the module cannot be loaded, or the upstream is no http(s) URL
+ */
+export async function createHandler(choice: HandlerChoice): Promise<Handler> {
+  const { replica, handlerPath, upstream, connections } = choice;
+  if (handlerPath !== undefined && upstream !== undefined) {
+    throw new Error('HANDLER and UPSTREAM exclude each other: set one of them');
+  }
+  if (handlerPath !== undefined) {
+    const { loadModuleHandler } = await import('./module.ts');
+    return loadModuleHandler(handlerPath, replica);
+  }
+  if (upstream !== undefined) {
+    const { createUpstreamHandler } = await import('./upstream.ts');
+    return createUpstreamHandler(upstream, { connections });
+  }
+  return createBuiltInHandler(replica);
+}

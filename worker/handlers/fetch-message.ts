@@ -1,0 +1,78 @@
+import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
+import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
+
+const EMPTY = new Uint8Array(0);
+const FALLBACK_HOST = 'localhost';
+/** uri-host [ ":" port ] of RFC 9110 7.2: no user, no path, nothing that would move the URL's borders. */
+const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
+/** Methods that the Fetch Standard forbids in a Request. */
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
+
+/** Whether a Fetch `Request` may carry the method (Fetch Standard, "forbidden method"). */
+export function canBeFetchRequest(method: string): boolean {
+  return !FORBIDDEN_METHODS.has(method.toUpperCase());
+}
+
+/** An absolute URL, always valid: a Host that is missing or malformed becomes `localhost`, `*` becomes `/*`. */
+function absoluteUrl(host: string | undefined, target: string): string {
+  const path = target.startsWith('/') ? target : `/${target}`;
+  const url = `http://${host !== undefined && HOST.test(host) ? host : FALLBACK_HOST}${path}`;
+  return URL.canParse(url) ? url : `http://${FALLBACK_HOST}${path}`;
+}
+
+/**
+ * The request as the Fetch Standard has it. Repeated headers are appended; GET and HEAD lose their body, which a
+ * `Request` cannot have.
+ * @param signal becomes the request's own
+ * @throws TypeError where {@link canBeFetchRequest} says no
+ */
+export function toFetchRequest(request: HttpRequest, signal: AbortSignal): Request {
+  const headers = new Headers();
+  for (let i = 0; i + 1 < request.headers.length; i += 2) {
+    headers.append(request.headers[i] ?? '', request.headers[i + 1] ?? '');
+  }
+  const { method, body } = request;
+  const hasBody = body.byteLength > 0 && method !== 'GET' && method !== 'HEAD';
+  return new Request(absoluteUrl(headerValue(request.headers, 'host'), request.target), {
+    method,
+    headers,
+    // Request copies the bytes and takes them from any buffer; only its type asks for one that is not shared.
+    ...(hasBody && { body: body as Uint8Array<ArrayBuffer> }),
+    signal,
+  });
+}
+
+/** The response's headers that still hold for a body of that many bytes. */
+function headersFor(response: Response, method: string, length: number): string[] {
+  // What fetch() brought in is decoded already, so its Content-Encoding and Content-Length are no longer true.
+  const decoded = response.url !== '' && response.headers.has('content-encoding');
+  const bodiless = method === 'HEAD' || response.status === 304;
+  const raw: string[] = [];
+  for (const [name, value] of response.headers) {
+    if (decoded && name === 'content-encoding') continue;
+    if (name === 'content-length' && (decoded || (!bodiless && Number(value) !== length))) continue;
+    raw.push(name, value);
+  }
+  if (method === 'HEAD' && length > 0 && !decoded && !response.headers.has('content-length')) {
+    raw.push('content-length', String(length));
+  }
+  return stripHopByHop(raw);
+}
+
+/**
+ * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length that
+ * the body belies is dropped; the answer to HEAD has no body.
+ * @param method the method of the request that it answers
+ * @throws Error for `Response.error()`; what reading the body throws
+ */
+export async function toHttpReply(response: Response, method: string): Promise<HttpReply> {
+  if (response.status === 0) {
+    throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
+  }
+  const body = response.body === null ? EMPTY : new Uint8Array(await response.arrayBuffer());
+  return {
+    status: response.status,
+    headers: headersFor(response, method, body.byteLength),
+    body: method === 'HEAD' ? EMPTY : body,
+  };
+}

@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { problemReply } from '#shared/contract/problem.ts';
+
+import { canBeFetchRequest, toFetchRequest, toHttpReply } from './fetch-message.ts';
+import type { Handler, HandlerContext } from './handler.ts';
+
+/** The fetch-style function of a handler module. What it returns is checked, being the user's. */
+type Fetch = (request: Request, context: HandlerContext) => unknown;
+
+const WANTED = 'a function (request, context) => Response or an object with such a fetch method';
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return `an object of type ${Object.prototype.toString.call(value).slice(8, -1)}`;
+}
+
+/**
+ * The method of that name, bound to its object. Asks with `in` and not by reading: a router may be a Proxy that
+ * makes a route of every property that is read (itty-router), `close` and `then` among them.
+ */
+function methodOf(value: unknown, name: string | symbol): ((...args: never[]) => unknown) | undefined {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return undefined;
+  if (!(name in value)) return undefined;
+  const member: unknown = Reflect.get(value, name);
+  return typeof member === 'function' ? member.bind(value) : undefined;
+}
+
+async function importModule(path: string): Promise<Record<string, unknown>> {
+  const file = resolve(path);
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) throw new Error(`HANDLER ${path}: there is no file ${file}`);
+  try {
+    // A module's namespace is an object of whatever it exports.
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`HANDLER ${path}: cannot be imported: ${reason}`, { cause });
+  }
+}
+
+function fetchOf(exported: unknown, path: string): Fetch {
+  const fetch = methodOf(exported, 'fetch') ?? (typeof exported === 'function' ? exported : undefined);
+  if (fetch === undefined) {
+    throw new TypeError(
+      `HANDLER ${path}: the default export must be ${WANTED}, but is ${describe(exported)}`,
+    );
+  }
+  return fetch as Fetch; // checked to be a function; what it returns is checked at each call
+}
+
+/** By tag and not by instanceof, so that a Response from another copy of undici counts as well. */
+function isResponse(value: unknown): value is Response {
+  return Object.prototype.toString.call(value) === '[object Response]';
+}
+
+/**
+ * The handler in a user's file: its default export, `{ fetch(request, context) }` or the bare function, as Hono,
+ * itty-router and plain fetch-style apps have it. `close()` or `[Symbol.asyncDispose]()` on the export, where there
+ * is one, is called once on close. CONNECT, TRACE and TRACK, which no `Request` can carry, answer 501.
+ * @param path the file, relative to the working directory or absolute
+ * @param replica the replica's name, handed on in the context
+ * @throws Error, naming the file, where there is none, where it cannot be imported, or where it exports no handler
+ */
+export async function loadModuleHandler(path: string, replica: string): Promise<Handler> {
+  const exported = (await importModule(path))['default'];
+  const fetch = fetchOf(exported, path);
+  const dispose = methodOf(exported, 'close') ?? methodOf(exported, Symbol.asyncDispose);
+  let closing: Promise<void> | undefined;
+
+  return {
+    async handle(request, { requestId, attempt, deadline, signal }) {
+      if (!canBeFetchRequest(request.method)) {
+        const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
+        return problemReply('method_not_supported', detail);
+      }
+      const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
+      const response = await fetch(toFetchRequest(request, signal), context);
+      if (!isResponse(response)) {
+        throw new TypeError(
+          `HANDLER ${path}: the handler must return a Response, but gave ${describe(response)}`,
+        );
+      }
+      return toHttpReply(response, request.method);
+    },
+    close() {
+      closing ??= (async () => {
+        await dispose?.();
+      })();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import type { Keys } from '#shared/keys.ts';
+import type { Lease } from '#shared/contract/lease.ts';
+import { retiredQuietMs } from '#shared/settings/common.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import type { RunScript } from '#shared/scripts/load.ts';
+
+export interface HeartbeatOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly replica: string;
+  readonly generation: number;
+  /** The lease's TTL in ms; it is renewed three times as often. */
+  readonly leaseMs: number;
+  /** How many requests the worker runs now. */
+  readonly running: () => number;
+  /** A newer generation exists: this worker has to go at once. */
+  readonly onSuperseded: () => void;
+  /** The replica was removed and holds nothing any more: this worker may go. */
+  readonly onRetired: () => void;
+  readonly log: Logger;
+}
+
+/** How often a starting worker looks whether its predecessor's lease is over, in ms. */
+const takeRetryMs = 25;
+
+/** The worker's lease on its replica: taken before it takes jobs, renewed while it lives, ended when it goes. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  readonly #run: RunScript;
+  readonly #started = Date.now();
+  readonly #life = startStop(
+    () => this.#take(),
+    () => this.#end(),
+  );
+  #ready = false;
+  #timer: NodeJS.Timeout | undefined;
+  #quietSince: number | undefined;
+  #beating: Promise<void> = Promise.resolve();
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+    this.#run = scriptsOn(options.redis);
+  }
+
+  /** Takes the lease; waits while a predecessor still holds it. */
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Tells the controller that this worker takes jobs. */
+  async ready(): Promise<void> {
+    this.#ready = true;
+    await this.#beat();
+    await this.#announce('ready');
+  }
+
+  /** Ends the lease. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  async #take(): Promise<void> {
+    const { leaseMs, log } = this.#options;
+    while ((await this.#renew()) === 0) {
+      log.info('waiting for the predecessor to go');
+      await new Promise((resolve) => setTimeout(resolve, takeRetryMs));
+    }
+    this.#timer = setInterval(() => {
+      this.#beating = this.#beat().catch((error: unknown) => log.warn({ err: error }, 'a heartbeat failed'));
+    }, leaseMs / 3);
+  }
+
+  async #end(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating;
+    const { keys, replica, generation } = this.#options;
+    await this.#run('end-lease', keys.lease(replica), generation);
+    await this.#announce('gone');
+  }
+
+  /** @returns 1 when the lease is ours, 0 while an older generation holds it. */
+  async #renew(): Promise<number> {
+    const { keys, replica, generation, leaseMs, onSuperseded } = this.#options;
+    const lease: Lease = {
+      generation,
+      ready: this.#ready,
+      pid: process.pid,
+      host: hostname(),
+      started: this.#started,
+    };
+    const result = await this.#run(
+      'beat',
+      keys.lease(replica),
+      keys.generation(replica),
+      generation,
+      leaseMs,
+      JSON.stringify(lease),
+    );
+    if (result === -1) onSuperseded();
+    return Number(result);
+  }
+
+  async #beat(): Promise<void> {
+    const { keys, redis, replica } = this.#options;
+    const [, retired] = await Promise.all([this.#renew(), redis.hexists(keys.retired, replica)]);
+    if (retired === 1) await this.#retire();
+    else this.#quietSince = undefined;
+  }
+
+  /** A retired worker goes once its queue has been empty for longer than any gateway routes by an old ring. */
+  async #retire(): Promise<void> {
+    const { keys, redis, replica, running, onRetired } = this.#options;
+    const own = keys.replica(replica);
+    const waiting = await Promise.all([
+      redis.llen(`${own}:wait`),
+      redis.llen(`${own}:active`),
+      redis.zcard(`${own}:prioritized`),
+      redis.zcard(`${own}:delayed`),
+    ]);
+    if (running() > 0 || waiting.some((count) => count > 0)) {
+      this.#quietSince = undefined;
+      return;
+    }
+    this.#quietSince ??= Date.now();
+    if (Date.now() - this.#quietSince >= retiredQuietMs) onRetired();
+  }
+
+  async #announce(what: string): Promise<void> {
+    const { keys, redis, replica } = this.#options;
+    await redis.publish(keys.changes, `${what} ${replica}`);
+  }
+}

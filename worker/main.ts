@@ -1,0 +1,70 @@
+import { createKeys } from '#shared/keys.ts';
+import { createLogger } from '#shared/logger.ts';
+import { openRedis } from '#shared/redis.ts';
+import { SettingsError } from '#shared/settings/load-settings.ts';
+import { onTermination } from '#shared/signals.ts';
+import { loadWorkerConfig } from './config.ts';
+import type { WorkerConfig } from './config.ts';
+import { createHandler } from './handlers/create-handler.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { reclaim } from './reclaim.ts';
+import { ReplyOutbox } from './reply-outbox.ts';
+import { Runner } from './runner.ts';
+import { createStockConsumer } from './stock-consumer.ts';
+
+/** Runs one worker until it is told to go. */
+async function main(config: WorkerConfig): Promise<void> {
+  const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
+  const keys = createKeys(config.namespace);
+  const log = createLogger('worker', config.logLevel, { replica });
+  const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
+  const generation = config.generation ?? (await redis.incr(keys.generation(replica)));
+
+  const handler = await createHandler({
+    replica,
+    connections: concurrency,
+    ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
+    ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
+  });
+  const outbox = new ReplyOutbox(redis, keys, replica);
+  const runner = new Runner({ handler, outbox, redis, keys, replica, log });
+  const consumer = createStockConsumer({
+    ...{ redis, keys, replica, concurrency, log },
+    run: (id, job, attempt) => runner.run(id, job, attempt),
+  });
+  const heartbeat = new Heartbeat({
+    ...{ redis, keys, replica, generation, leaseMs, log },
+    running: () => runner.size,
+    onSuperseded: () => {
+      log.error('a newer generation runs; leaving at once');
+      process.exit(1);
+    },
+    onRetired: () => process.kill(process.pid, 'SIGTERM'),
+  });
+
+  onTermination({
+    timeoutMs: drainTimeoutMs,
+    inFlight: () => runner.running,
+    stop: async () => {
+      await consumer.stop();
+      await heartbeat.stop();
+      await handler.close();
+      redis.disconnect();
+    },
+  });
+  await heartbeat.start();
+  await reclaim({ redis, keys, replica, outbox, log });
+  await consumer.start();
+  await heartbeat.ready();
+  log.info('ready');
+}
+
+try {
+  await main(loadWorkerConfig(process.env));
+} catch (error) {
+  const known = error instanceof SettingsError;
+  process.stderr.write(
+    `ringpost worker: ${known || !(error instanceof Error) ? String(error) : error.stack}\n`,
+  );
+  process.exit(1);
+}

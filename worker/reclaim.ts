@@ -1,0 +1,59 @@
+import { Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { JobData } from '#shared/contract/job.ts';
+import { problemReply } from '#shared/contract/problem.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { ReplyOutbox } from './reply-outbox.ts';
+
+/** BullMQ's own word for "whoever holds the lock": the holder is certainly dead. */
+const anyToken = '0';
+
+export interface ReclaimOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly replica: string;
+  readonly outbox: ReplyOutbox;
+  readonly log: Logger;
+}
+
+/**
+ * Takes back the jobs that a dead generation held. Those that may run again go to the head of the queue; the client
+ * of any other is told that its outcome is unknown.
+ *
+ * To be called with the replica's lease in hand and before the first job is taken: then every active job belongs to
+ * a generation that is gone.
+ * @returns how many jobs run again and how many do not.
+ */
+export async function reclaim(options: ReclaimOptions): Promise<{ again: number; unknown: number }> {
+  const { redis, keys, replica, outbox, log } = options;
+  const held = await redis.lrange(`${keys.replica(replica)}:active`, 0, -1);
+  const counts = { again: 0, unknown: 0 };
+  if (held.length === 0) return counts;
+  const queue = new Queue<JobData>(keys.queue(replica), {
+    connection: redis,
+    prefix: keys.prefix,
+    skipMetasUpdate: true,
+    skipVersionCheck: true,
+  });
+  try {
+    for (const id of held) {
+      const job = await Job.fromId<JobData>(queue, id);
+      if (job === undefined) {
+        await redis.lrem(`${keys.replica(replica)}:active`, 0, id);
+      } else if (job.data.redelivery === 'safe') {
+        await job.moveToWait(anyToken);
+        counts.again += 1;
+      } else {
+        const detail = `Replica ${replica} died while it ran this request; it is not known whether it was done.`;
+        await outbox.push(job.data.gateway, id, problemReply('outcome_unknown', detail));
+        await job.moveToFailed(new Error('outcome_unknown'), anyToken, false);
+        counts.unknown += 1;
+      }
+    }
+  } finally {
+    await queue.close();
+  }
+  log.warn(counts, 'reclaimed the jobs of a dead generation');
+  return counts;
+}

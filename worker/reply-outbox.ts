@@ -1,0 +1,69 @@
+import type { Redis } from 'ioredis';
+import type { HttpReply } from '#shared/contract/http.ts';
+import { inlineBodyLimit } from '#shared/contract/body.ts';
+import { encodeReply } from '#shared/contract/reply.ts';
+import type { Keys } from '#shared/keys.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import type { RunScript } from '#shared/scripts/load.ts';
+
+interface Parcel {
+  readonly frame: Buffer;
+  readonly done: (error?: unknown) => void;
+}
+
+/** An inbox that its gateway does not read any more is gone after this time, in ms. */
+const inboxTtlMs = 60_000;
+/** Frames in one call; Lua's `unpack` takes some thousands. */
+const mostFrames = 1000;
+
+/** Sends replies to the gateways that wait for them; those of one turn of the event loop to one gateway in one call. */
+export class ReplyOutbox {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #replica: string;
+  readonly #run: RunScript;
+  readonly #parcels = new Map<string, Parcel[]>();
+
+  constructor(redis: Redis, keys: Keys, replica: string) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#replica = replica;
+    this.#run = scriptsOn(redis);
+  }
+
+  /**
+   * @param gateway whose inbox.
+   * @param id the request's id.
+   * @returns once the reply is in the inbox; rejects when Redis refuses it.
+   */
+  async push(gateway: string, id: string, reply: HttpReply): Promise<void> {
+    const stored = reply.body.length > inlineBodyLimit;
+    if (stored) {
+      const { buffer, byteOffset, byteLength } = reply.body;
+      const key = this.#keys.replyBody(this.#replica, id);
+      await this.#redis.set(key, Buffer.from(buffer, byteOffset, byteLength), 'PX', inboxTtlMs);
+    }
+    const frame = encodeReply(id, reply, stored);
+    await new Promise<void>((resolve, reject) => {
+      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error as Error));
+      if (this.#parcels.size === 0) setImmediate(() => this.#flush());
+      const waiting = this.#parcels.get(gateway);
+      if (waiting === undefined) this.#parcels.set(gateway, [{ frame, done }]);
+      else waiting.push({ frame, done });
+    });
+  }
+
+  #flush(): void {
+    for (const [gateway, parcels] of this.#parcels) {
+      const inbox = this.#keys.inbox(this.#replica, gateway);
+      for (let at = 0; at < parcels.length; at += mostFrames) {
+        const some = parcels.slice(at, at + mostFrames);
+        this.#run('push-replies', inbox, inboxTtlMs, ...some.map(({ frame }) => frame)).then(
+          () => some.forEach(({ done }) => done()),
+          (error: unknown) => some.forEach(({ done }) => done(error)),
+        );
+      }
+    }
+    this.#parcels.clear();
+  }
+}

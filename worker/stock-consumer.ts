@@ -1,0 +1,57 @@
+import { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { JobData } from '#shared/contract/job.ts';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { Consumer, RunJob } from './consumer.ts';
+
+export interface StockConsumerOptions {
+  /** A patient connection; BullMQ opens a second one for its blocking reads and leaves this one open. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly replica: string;
+  /** Jobs at once. */
+  readonly concurrency: number;
+  readonly run: RunJob;
+  readonly log: Logger;
+}
+
+/**
+ * A consumer that is BullMQ's own `Worker`.
+ *
+ * Its stalled check is off: it would run every job of a dead worker again, safe or not. What a dead generation held
+ * is reclaimed by `reclaim.ts` instead.
+ */
+export function createStockConsumer(options: StockConsumerOptions): Consumer {
+  const { redis, keys, replica, concurrency, run, log } = options;
+  let worker: Worker<JobData> | undefined;
+  let running: Promise<void> | undefined;
+  return startStop(
+    async () => {
+      worker = new Worker<JobData>(
+        keys.queue(replica),
+        (job) => run(job.id ?? '', job.data, job.attemptsStarted),
+        {
+          connection: redis,
+          prefix: keys.prefix,
+          concurrency,
+          autorun: false,
+          skipStalledCheck: true,
+          skipVersionCheck: true,
+          runRetryDelay: 250,
+          removeOnComplete: { count: 0 },
+          removeOnFail: { count: 0 },
+        },
+      );
+      worker.on('error', (error) => log.warn({ err: error }, 'the queue reports an error'));
+      worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a job failed'));
+      await worker.waitUntilReady();
+      running = worker.run();
+    },
+    async () => {
+      await worker?.close();
+      await running;
+    },
+  );
+}
