@@ -2,6 +2,7 @@ import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -46,20 +47,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
     rewriteUrl: routeOf,
     http: { maxHeaderSize: headLimitBytes, shouldUpgradeCallback: asksForUpgrade },
-    clientErrorHandler: (error: NodeJS.ErrnoException, socket) => {
-      if (error.code === 'ECONNRESET') return void socket.destroy();
-      if (error.code === 'HPE_HEADER_OVERFLOW') {
-        return void writeProblemTo(
-          socket,
-          'header_too_large',
-          `The head has more than ${headLimitBytes} bytes.`,
-        );
-      }
-      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-        return void writeProblemTo(socket, 'request_timeout', 'The request did not come in time.');
-      }
-      writeProblemTo(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
-    },
+    clientErrorHandler: refuseMalformed,
   });
   const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
@@ -91,13 +79,34 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     onOutcome: (outcome, ms) => metrics.record(outcome, ms),
   });
   await app.register(replicaRoutes, {
-    ...{ store, watcher, guard, parameters: config.ring },
-    ...{ maxReplicas: config.maxReplicas, addTimeoutMs: config.addTimeoutMs },
+    store,
+    watcher,
+    guard,
+    parameters: config.ring,
+    maxReplicas: config.maxReplicas,
+    addTimeoutMs: config.addTimeoutMs,
   });
   await app.register(healthRoutes, { watcher, redis });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
   await app.register(metricsRoutes, { metrics });
   return app;
+}
+
+/** Answers what could not be parsed as HTTP. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  switch (error.code) {
+    case 'ECONNRESET':
+      socket.destroy();
+      break;
+    case 'HPE_HEADER_OVERFLOW':
+      writeProblemTo(socket, 'header_too_large', `The head has more than ${headLimitBytes} bytes.`);
+      break;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      writeProblemTo(socket, 'request_timeout', 'The request did not come in time.');
+      break;
+    default:
+      writeProblemTo(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
+  }
 }
 
 /** Sends all but the gateway's own paths to the one route that dispatches. */

@@ -42,11 +42,21 @@ export async function createGateway(
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
   const queues = new JobQueues(redis, keys, log);
   const dispatcher = new Dispatcher({
-    ...{ gateway: name, watcher, queues, redis, keys, log },
-    ...{ hashKey: config.hashKey, replyTimeoutMs: config.replyTimeoutMs },
+    gateway: name,
+    watcher,
+    queues,
+    redis,
+    keys,
+    log,
+    hashKey: config.hashKey,
+    replyTimeoutMs: config.replyTimeoutMs,
   });
   const inbox = new ReplyInbox({
-    ...{ reader, waker: redis, keys, gateway: name, log },
+    reader,
+    waker: redis,
+    keys,
+    gateway: name,
+    log,
     onReply: (replica, reply) => dispatcher.receive(replica, reply),
   });
   watcher.onChange(() => {

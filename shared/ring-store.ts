@@ -105,8 +105,16 @@ export class RingStore {
       const last = Math.max(state.joined, ...change.add.map((member) => member.joined));
       const result = await this.#run(
         'change-desired',
-        ...[version, desired, ring, retired, joined],
-        ...[state.version, now, changes, last, change.add.length],
+        version,
+        desired,
+        ring,
+        retired,
+        joined,
+        state.version,
+        now,
+        changes,
+        last,
+        change.add.length,
         ...change.add.flatMap((member) => [member.name, JSON.stringify(member)]),
         ...change.remove,
       );
@@ -127,8 +135,13 @@ export class RingStore {
     const { version, desired, ring, leader, changes } = this.#keys;
     const result = await this.#run(
       'change-ring',
-      ...[version, desired, ring, leader],
-      ...[token, changes, admit.length],
+      version,
+      desired,
+      ring,
+      leader,
+      token,
+      changes,
+      admit.length,
       ...admit.flatMap(({ name, generation }) => [name, generation]),
       ...evict,
     );

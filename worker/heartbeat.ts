@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
-import type { Lease } from '#shared/contract/lease.ts';
+import type { Lease, WorkerState } from '#shared/contract/lease.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -36,7 +36,7 @@ export class Heartbeat {
     () => this.#take(),
     () => this.#end(),
   );
-  #ready = false;
+  #state: WorkerState = 'starting';
   #timer: NodeJS.Timeout | undefined;
   #quietSince: number | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -53,12 +53,19 @@ export class Heartbeat {
 
   /** Tells the controller that this worker takes jobs. */
   async ready(): Promise<void> {
-    this.#ready = true;
+    this.#state = 'ready';
     await this.#beat();
     await this.#announce('ready');
   }
 
-  /** Ends the lease. */
+  /** Tells the controller that this worker takes no more jobs and will go when it has finished those it holds. */
+  async leaving(): Promise<void> {
+    this.#state = 'leaving';
+    await this.#beat();
+    await this.#announce('leaving');
+  }
+
+  /** Ends the lease; the last thing a worker does. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -79,7 +86,6 @@ export class Heartbeat {
     await this.#beating;
     const { keys, replica, generation } = this.#options;
     await this.#run('end-lease', keys.lease(replica), generation);
-    await this.#announce('gone');
   }
 
   /** @returns 1 when the lease is ours, 0 while an older generation holds it. */
@@ -87,7 +93,7 @@ export class Heartbeat {
     const { keys, replica, generation, leaseMs, onSuperseded } = this.#options;
     const lease: Lease = {
       generation,
-      ready: this.#ready,
+      state: this.#state,
       pid: process.pid,
       host: hostname(),
       started: this.#started,
@@ -107,7 +113,7 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const { keys, redis, replica } = this.#options;
     const [, retired] = await Promise.all([this.#renew(), redis.hexists(keys.retired, replica)]);
-    if (retired === 1) await this.#retire();
+    if (retired === 1 && this.#state === 'ready') await this.#retire();
     else this.#quietSince = undefined;
   }
 

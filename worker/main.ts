@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
@@ -29,11 +30,20 @@ async function main(config: WorkerConfig): Promise<void> {
   const outbox = new ReplyOutbox(redis, keys, replica);
   const runner = new Runner({ handler, outbox, redis, keys, replica, log });
   const consumer = createStockConsumer({
-    ...{ redis, keys, replica, concurrency, log },
+    redis,
+    keys,
+    replica,
+    concurrency,
+    log,
     run: (id, job, attempt) => runner.run(id, job, attempt),
   });
   const heartbeat = new Heartbeat({
-    ...{ redis, keys, replica, generation, leaseMs, log },
+    redis,
+    keys,
+    replica,
+    generation,
+    leaseMs,
+    log,
     running: () => runner.size,
     onSuperseded: () => {
       log.error('a newer generation runs; leaving at once');
@@ -46,9 +56,10 @@ async function main(config: WorkerConfig): Promise<void> {
     timeoutMs: drainTimeoutMs,
     inFlight: () => runner.running,
     stop: async () => {
+      await heartbeat.leaving();
       await consumer.stop();
-      await heartbeat.stop();
       await handler.close();
+      await heartbeat.stop();
       redis.disconnect();
     },
   });
@@ -57,6 +68,8 @@ async function main(config: WorkerConfig): Promise<void> {
   await consumer.start();
   await heartbeat.ready();
   log.info('ready');
+  // The next worker starts in half the time: it finds the code compiled, even where this one ends by SIGKILL.
+  flushCompileCache();
 }
 
 try {

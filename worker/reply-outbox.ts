@@ -45,7 +45,7 @@ export class ReplyOutbox {
     }
     const frame = encodeReply(id, reply, stored);
     await new Promise<void>((resolve, reject) => {
-      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error as Error));
+      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
       if (this.#parcels.size === 0) setImmediate(() => this.#flush());
       const waiting = this.#parcels.get(gateway);
       if (waiting === undefined) this.#parcels.set(gateway, [{ frame, done }]);

@@ -35,9 +35,18 @@ export function createController(
   const store = new RingStore(redis, keys);
   const driver = createDriver(config, redisUrl, env);
   const reconciler = new Reconciler({
-    ...{ redis, subscriber, keys, store, driver, log },
-    ...{ controller: name, parameters: config.ring, replicas: config.replicas },
-    ...{ failoverMs: config.failoverMs, startTimeoutMs: config.startTimeoutMs, leaseMs: config.leaseMs },
+    redis,
+    subscriber,
+    keys,
+    store,
+    driver,
+    log,
+    controller: name,
+    parameters: config.ring,
+    replicas: config.replicas,
+    failoverMs: config.failoverMs,
+    startTimeoutMs: config.startTimeoutMs,
+    leaseMs: config.leaseMs,
   });
   return {
     start: async () => {

@@ -88,7 +88,10 @@ function workerSteps(name: string, status: ReplicaStatus, observed: Observed, no
   if (status.state !== 'lost') return [];
   const cause = status.reason ?? 'no worker runs';
   // A worker that hangs, or came too late, is ended first: two never work on one queue.
-  if (observed.instances.some((instance) => instance.name === name)) return [{ do: 'kill', name, cause }];
+  const leaving = observed.leases.get(name)?.state === 'leaving';
+  if (observed.instances.some((instance) => instance.name === name)) {
+    return leaving ? [] : [{ do: 'kill', name, cause }];
+  }
   const waits = observed.leases.has(name) || now - status.since < backoffMs(status.failures);
   return waits ? [] : [{ do: 'start', name, cause }];
 }

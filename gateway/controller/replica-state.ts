@@ -48,7 +48,7 @@ export function nextStatus(
   now: number,
 ): ReplicaStatus {
   const { lease, instance, death, retired, blind } = facts;
-  if (lease?.ready === true) {
+  if (lease?.state === 'ready') {
     const state = retired ? 'draining' : 'ready';
     const same = previous?.state === state && previous.generation === lease.generation;
     return {
@@ -67,9 +67,9 @@ export function nextStatus(
   switch (previous.state) {
     case 'ready':
     case 'draining': {
-      if (blind && death === undefined) return previous;
+      if (blind && lease === undefined && death === undefined) return previous;
       const failures = now - previous.since > stableMs ? 1 : previous.failures + 1;
-      const reason = death ?? 'its lease ran out';
+      const reason = death ?? (lease?.state === 'leaving' ? 'it leaves' : 'its lease ran out');
       return { state: 'lost', since: now, lostAt: now, generation: previous.generation, failures, reason };
     }
     case 'starting': {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnTethered } from '#shared/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/tethered.ts';
@@ -13,6 +14,8 @@ interface Child {
   readonly process: TetheredProcess;
 }
 
+/** Below the working directory, beside what else is kept from one start to the next. */
+const compileCache = resolve('.ringpost/compile-cache');
 const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
 
 /** Runs each worker as a child process, which ends when this process ends, however it ends. */
@@ -28,13 +31,13 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
   };
 
   const start = (name: string, generation: number): void => {
-    const process_ = spawnTethered(process.execPath, [workerMain], {
-      env: { ...env, REPLICA: name, GENERATION: String(generation) },
+    const worker = spawnTethered(process.execPath, [workerMain], {
+      env: { NODE_COMPILE_CACHE: compileCache, ...env, REPLICA: name, GENERATION: String(generation) },
       onParentDeath: 'SIGKILL',
     });
-    const child = { generation, process: process_ };
+    const child = { generation, process: worker };
     childrenOf(name).add(child);
-    void process_.exited.then((exit) => {
+    void worker.exited.then((exit) => {
       const set = childrenOf(name);
       set.delete(child);
       if (set.size === 0) children.delete(name);

@@ -27,7 +27,10 @@ export function writeProblem(
   const body = Buffer.from(JSON.stringify(problem.details));
   const unread = !response.req.complete;
   response.writeHead(problem.status, [
-    ...['Content-Type', problemType, 'Content-Length', String(body.length)],
+    'Content-Type',
+    problemType,
+    'Content-Length',
+    String(body.length),
     ...retryAfter(problem.status),
     ...(unread ? ['Connection', 'close'] : []),
     ...headers,

@@ -46,14 +46,15 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
       app.post('/add', options64, async (request) => {
         const change = parseReplicaChange(request.body, 'newly added');
         let added: string[] = [];
-        await store.changeDesired((state) => {
+        const { version } = await store.changeDesired((state) => {
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
           return plan;
         }, Date.now());
-        if (!(await watcher.until((state) => unready(state, added).length === 0, addTimeoutMs))) {
+        const ready = (state: RingState): boolean =>
+          state.version >= version && unready(state, added).length === 0;
+        if (!(await watcher.until(ready, addTimeoutMs)))
           throw notReadyInTime(watcher.state, added, addTimeoutMs);
-        }
         return success(watcher.state);
       });
 
