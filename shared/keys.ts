@@ -31,6 +31,10 @@ export interface Keys {
   queue(replica: string): string;
   /** The prefix of a replica's own keys, BullMQ's included. */
   replica(replica: string): string;
+  /** What BullMQ keeps of a replica's jobs: lists and sorted sets of the ids of jobs that are not finished. */
+  unfinished(replica: string): { wait: string; active: string; prioritized: string; delayed: string };
+  /** What BullMQ keeps of a queue beside its jobs. */
+  queueState(replica: string): readonly [string, string, string, string];
   /** String with a TTL: the running worker of a replica, as JSON. */
   lease(replica: string): string;
   /** Integer: the newest generation of a replica. */
@@ -65,6 +69,18 @@ export function createKeys(namespace: string): Keys {
     changes: `${ring}:changes`,
     queue: (replica) => `{${replica}}`,
     replica: own,
+    unfinished: (replica) => ({
+      wait: `${own(replica)}:wait`,
+      active: `${own(replica)}:active`,
+      prioritized: `${own(replica)}:prioritized`,
+      delayed: `${own(replica)}:delayed`,
+    }),
+    queueState: (replica) => [
+      `${own(replica)}:meta`,
+      `${own(replica)}:events`,
+      `${own(replica)}:id`,
+      `${own(replica)}:marker`,
+    ],
     lease: (replica) => `${own(replica)}:lease`,
     generation: (replica) => `${own(replica)}:generation`,
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,

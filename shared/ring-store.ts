@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
 import type { RingMember, RingParameters } from './ring/ring.ts';
 import { differingParameters } from './ring/strategies.ts';
+import { generationTtlMs } from './replica-queue.ts';
 import { scriptsOn } from './scripts/load.ts';
 import type { RunScript } from './scripts/load.ts';
 
@@ -148,9 +149,25 @@ export class RingStore {
     return result !== -2;
   }
 
-  /** Forgets a retired replica that holds nothing any more: its keys go, unless it was desired again meanwhile. */
-  async forget(name: string): Promise<void> {
-    await this.#redis.hdel(this.#keys.retired, name);
+  /**
+   * Forgets a retired replica that holds nothing any more.
+   * @returns false where its queue still holds something.
+   */
+  async forget(name: string): Promise<boolean> {
+    const { unfinished, generation, queueState, retired } = this.#keys;
+    const { wait, active, prioritized, delayed } = unfinished(name);
+    const forgotten = await this.#run(
+      'forget',
+      wait,
+      active,
+      prioritized,
+      delayed,
+      generation(name),
+      ...queueState(name),
+      generationTtlMs,
+    );
+    if (forgotten === 1) await this.#redis.hdel(retired, name);
+    return forgotten === 1;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Lease, WorkerState } from '#shared/contract/lease.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { backlogOf } from '#shared/replica-queue.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
 
@@ -120,14 +121,7 @@ export class Heartbeat {
   /** A retired worker goes once its queue has been empty for longer than any gateway routes by an old ring. */
   async #retire(): Promise<void> {
     const { keys, redis, replica, running, onRetired } = this.#options;
-    const own = keys.replica(replica);
-    const waiting = await Promise.all([
-      redis.llen(`${own}:wait`),
-      redis.llen(`${own}:active`),
-      redis.zcard(`${own}:prioritized`),
-      redis.zcard(`${own}:delayed`),
-    ]);
-    if (running() > 0 || waiting.some((count) => count > 0)) {
+    if (running() > 0 || (await backlogOf(redis, keys, replica)) > 0) {
       this.#quietSince = undefined;
       return;
     }

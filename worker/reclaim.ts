@@ -27,7 +27,8 @@ export interface ReclaimOptions {
  */
 export async function reclaim(options: ReclaimOptions): Promise<{ again: number; unknown: number }> {
   const { redis, keys, replica, outbox, log } = options;
-  const held = await redis.lrange(`${keys.replica(replica)}:active`, 0, -1);
+  const { active } = keys.unfinished(replica);
+  const held = await redis.lrange(active, 0, -1);
   const counts = { again: 0, unknown: 0 };
   if (held.length === 0) return counts;
   const queue = new Queue<JobData>(keys.queue(replica), {
@@ -40,7 +41,7 @@ export async function reclaim(options: ReclaimOptions): Promise<{ again: number;
     for (const id of held) {
       const job = await Job.fromId<JobData>(queue, id);
       if (job === undefined) {
-        await redis.lrem(`${keys.replica(replica)}:active`, 0, id);
+        await redis.lrem(active, 0, id);
       } else if (job.data.redelivery === 'safe') {
         await job.moveToWait(anyToken);
         counts.again += 1;

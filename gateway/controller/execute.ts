@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { raiseGeneration } from '#shared/replica-queue.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { renderStep } from './plan.ts';
@@ -50,14 +51,14 @@ async function executeOne(step: Step, { redis, keys, store, driver }: Executor):
   switch (step.do) {
     case 'start': {
       if (driver.kind === 'none') return;
-      // From here on, what an older generation says is ignored.
-      const generation = await redis.incr(keys.generation(step.name));
+      const generation = await raiseGeneration(redis, keys, step.name);
       return driver.ensure(step.name, generation);
     }
     case 'kill':
       return driver.remove(step.name, 0);
     case 'forget':
-      return store.forget(step.name);
+      await store.forget(step.name);
+      return;
     case 'admit':
     case 'evict':
       return;

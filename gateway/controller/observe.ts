@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { Keys } from '#shared/keys.ts';
+import { backlogOf } from '#shared/replica-queue.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
 import type { Driver, Instance } from '../drivers/driver.ts';
 
@@ -42,15 +43,4 @@ export async function observe(
     ),
     backlog: new Map(retired.map((name, at) => [name, backlogs[at] ?? 0])),
   };
-}
-
-async function backlogOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
-  const own = keys.replica(replica);
-  const counts = await Promise.all([
-    redis.llen(`${own}:wait`),
-    redis.llen(`${own}:active`),
-    redis.zcard(`${own}:prioritized`),
-    redis.zcard(`${own}:delayed`),
-  ]);
-  return counts.reduce((sum, count) => sum + count, 0);
 }

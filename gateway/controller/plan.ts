@@ -106,7 +106,9 @@ function ringSteps(
   const admitted = observed.ring.get(name);
   if (status.state === 'ready') {
     const { generation } = status;
-    return admitted === generation ? [] : [{ do: 'admit', name, generation, cause: 'it is ready' }];
+    return admitted === generation || !observed.leases.has(name)
+      ? []
+      : [{ do: 'admit', name, generation, cause: 'it is ready' }];
   }
   const gone = status.lostAt === undefined ? 0 : now - status.lostAt;
   return admitted !== undefined && gone > settings.failoverMs

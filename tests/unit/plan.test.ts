@@ -1,0 +1,287 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Lease, WorkerState } from '#shared/contract/lease.ts';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { Observed } from '../../gateway/controller/observe.ts';
+import { plan, renderStep } from '../../gateway/controller/plan.ts';
+import type { Memory, Plan } from '../../gateway/controller/plan.ts';
+import { backoffMs } from '../../gateway/controller/replica-state.ts';
+
+const settings = { failoverMs: 2000, startTimeoutMs: 15_000, retiredQuietMs: 3000 };
+
+const lease = (generation: number, state: WorkerState = 'ready'): Lease => ({
+  generation,
+  state,
+  pid: 1,
+  host: 'h',
+  started: 0,
+});
+
+const observed = (parts: Partial<Observed>): Observed => ({
+  version: 1,
+  joined: 9,
+  desired: [],
+  ring: new Map(),
+  retired: new Map(),
+  leases: new Map(),
+  instances: [],
+  backlog: new Map(),
+  blind: false,
+  ...parts,
+});
+
+const desired = (...names: string[]): Observed['desired'] =>
+  names.map((name, at) => ({ name, joined: at + 1, weight: 1 }));
+
+const lines = ({ steps }: Plan): string[] => steps.map(renderStep);
+
+const remember = (status: Partial<ReplicaStatus>): Memory =>
+  new Map([['S1', { state: 'ready', since: 0, generation: 1, failures: 0, ...status }]]);
+
+describe('plan', () => {
+  it('starts a desired replica that nobody has seen', () => {
+    const result = plan(observed({ desired: desired('S1') }), new Map(), new Map(), settings, 1000);
+    expect(lines(result)).toEqual(['start S1: no worker runs']);
+    expect(result.memory.get('S1')).toMatchObject({ state: 'starting', since: 1000 });
+  });
+
+  it('lets a replica into the ring when its worker takes jobs', () => {
+    const world = observed({ desired: desired('S1'), leases: new Map([['S1', lease(3)]]) });
+    expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual(['admit S1#3: it is ready']);
+  });
+
+  it('does nothing where all is as it shall be', () => {
+    const world = observed({
+      desired: desired('S1'),
+      leases: new Map([['S1', lease(3)]]),
+      ring: new Map([['S1', 3]]),
+    });
+    expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([]);
+  });
+
+  it('replaces a dead worker at once and keeps its place in the ring', () => {
+    const world = observed({ desired: desired('S1'), ring: new Map([['S1', 1]]) });
+    const deaths = new Map([['S1', 'killed by SIGKILL']]);
+    expect(lines(plan(world, remember({}), deaths, settings, 100))).toEqual(['start S1: killed by SIGKILL']);
+  });
+
+  it('takes a replica out of the ring that was lost for longer than FAILOVER_MS', () => {
+    const world = observed({
+      desired: desired('S1'),
+      ring: new Map([['S1', 1]]),
+      instances: [{ name: 'S1', generation: 2, id: '7' }],
+    });
+    const memory = remember({ state: 'starting', since: 100, lostAt: 100 });
+    expect(lines(plan(world, memory, new Map(), settings, 2100))).toEqual([]);
+    expect(lines(plan(world, memory, new Map(), settings, 2101))).toEqual([
+      'evict S1: not ready for more than 2000 ms',
+    ]);
+  });
+
+  it('kills a worker whose lease ran out before it starts another', () => {
+    const world = observed({ desired: desired('S1'), instances: [{ name: 'S1', generation: 1, id: '7' }] });
+    const first = plan(world, remember({}), new Map(), settings, 0);
+    expect(lines(first)).toEqual(['kill S1: its lease ran out']);
+    const gone = plan(observed({ desired: desired('S1') }), first.memory, new Map(), settings, 10);
+    expect(lines(gone)).toEqual(['start S1: its lease ran out']);
+  });
+
+  it('kills no worker for a missing lease while Redis was away', () => {
+    const world = observed({
+      desired: desired('S1'),
+      instances: [{ name: 'S1', generation: 1, id: '7' }],
+      blind: true,
+    });
+    expect(lines(plan(world, remember({}), new Map(), settings, 0))).toEqual([]);
+  });
+
+  it('lets a worker that leaves finish what it holds', () => {
+    const world = observed({
+      desired: desired('S1'),
+      ring: new Map([['S1', 1]]),
+      leases: new Map([['S1', lease(1, 'leaving')]]),
+      instances: [{ name: 'S1', generation: 1, id: '7' }],
+    });
+    const result = plan(world, remember({}), new Map(), settings, 0);
+    expect(lines(result)).toEqual([]);
+    expect(result.memory.get('S1')).toMatchObject({ state: 'lost', reason: 'it leaves' });
+  });
+
+  it('kills a worker that is not ready in time', () => {
+    const world = observed({ desired: desired('S1'), instances: [{ name: 'S1', generation: 1, id: '7' }] });
+    const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
+    expect(lines(plan(world, memory, new Map(), settings, 15_001))).toEqual([
+      'kill S1: not ready within 15000 ms',
+    ]);
+  });
+
+  it('waits longer after each failure', () => {
+    expect([0, 1, 2, 3, 4, 5, 6, 7, 50].map(backoffMs)).toEqual([
+      0, 0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
+    ]);
+    const world = observed({ desired: desired('S1') });
+    const memory = remember({ state: 'lost', since: 0, failures: 3, reason: 'exited with code 1' });
+    expect(lines(plan(world, memory, new Map(), settings, 1999))).toEqual([]);
+    expect(lines(plan(world, memory, new Map(), settings, 2000))).toEqual(['start S1: exited with code 1']);
+  });
+
+  it('forgets a retired replica that holds nothing, and not before gateways have heard of it', () => {
+    const world = observed({ retired: new Map([['S1', 0]]), backlog: new Map([['S1', 0]]) });
+    expect(lines(plan(world, remember({}), new Map(), settings, 2999))).toEqual([]);
+    expect(lines(plan(world, remember({}), new Map(), settings, 3000))).toEqual([
+      'forget S1: it is removed and holds nothing',
+    ]);
+  });
+
+  it('starts a worker again for what a retired replica still holds', () => {
+    const world = observed({ retired: new Map([['S1', 0]]), backlog: new Map([['S1', 2]]) });
+    const deaths = new Map([['S1', 'killed by SIGKILL']]);
+    const memory = remember({ state: 'draining' });
+    expect(lines(plan(world, memory, deaths, settings, 5000))).toEqual(['start S1: killed by SIGKILL']);
+  });
+
+  it('ends workers of a replica that does not exist', () => {
+    const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7' }] });
+    expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
+      'kill S9: there is no such replica',
+    ]);
+  });
+});
+
+/** A small world that carries plans out, in which workers die, hang and come up when chance says so. */
+class World {
+  now = 0;
+  memory: Memory = new Map();
+  readonly desired = new Set(['S1', 'S2', 'S3']);
+  readonly retired = new Map<string, number>();
+  readonly ring = new Map<string, number>();
+  readonly workers = new Map<string, { generation: number; state: WorkerState; lease: boolean }[]>();
+  readonly backlog = new Map<string, number>();
+  readonly generations = new Map<string, number>();
+  deaths = new Map<string, string>();
+
+  of(name: string): { generation: number; state: WorkerState; lease: boolean }[] {
+    const list = this.workers.get(name) ?? [];
+    this.workers.set(name, list);
+    return list;
+  }
+
+  look(): Observed {
+    const holder = (name: string) => this.of(name).find((worker) => worker.lease);
+    const names = [...this.desired, ...this.retired.keys()];
+    return observed({
+      desired: desired(...this.desired),
+      ring: new Map(this.ring),
+      retired: new Map(this.retired),
+      leases: new Map(
+        names.flatMap((name) => {
+          const worker = holder(name);
+          return worker ? [[name, lease(worker.generation, worker.state)] as const] : [];
+        }),
+      ),
+      instances: [...this.workers].flatMap(([name, list]) =>
+        list.map(({ generation }) => ({ name, generation, id: `${name}#${generation}` })),
+      ),
+      backlog: new Map([...this.retired.keys()].map((name) => [name, this.backlog.get(name) ?? 0])),
+    });
+  }
+
+  pass(): Plan {
+    const result = plan(this.look(), this.memory, this.deaths, settings, this.now);
+    this.deaths = new Map();
+    this.memory = result.memory;
+    for (const step of result.steps) {
+      switch (step.do) {
+        case 'start': {
+          expect(this.of(step.name), 'two workers of one replica').toEqual([]);
+          const generation = (this.generations.get(step.name) ?? 0) + 1;
+          this.generations.set(step.name, generation);
+          this.of(step.name).push({ generation, state: 'starting', lease: false });
+          break;
+        }
+        case 'kill':
+          this.die(step.name);
+          break;
+        case 'admit':
+          expect(this.of(step.name).some((worker) => worker.state === 'ready' && worker.lease)).toBe(true);
+          expect(this.desired.has(step.name)).toBe(true);
+          this.ring.set(step.name, step.generation);
+          break;
+        case 'evict':
+          this.ring.delete(step.name);
+          break;
+        case 'forget':
+          expect(this.of(step.name)).toEqual([]);
+          expect(this.backlog.get(step.name) ?? 0).toBe(0);
+          this.retired.delete(step.name);
+          break;
+        default:
+          step satisfies never;
+      }
+    }
+    return result;
+  }
+
+  die(name: string): void {
+    if (this.of(name).length === 0) return;
+    this.workers.set(name, []);
+    this.deaths.set(name, 'killed by SIGKILL');
+  }
+
+  /** What healthy workers do by themselves. */
+  live(): void {
+    for (const [name, list] of this.workers) {
+      for (const worker of list) {
+        worker.lease = true;
+        worker.state = 'ready';
+      }
+      if (list.length > 0 && this.retired.has(name)) {
+        this.backlog.set(name, 0);
+        this.die(name);
+      }
+    }
+  }
+}
+
+describe('the controller', () => {
+  const event = fc.record({
+    what: fc.constantFrom('die', 'hang', 'live', 'remove', 'add', 'pass', 'restart'),
+    name: fc.constantFrom('S1', 'S2', 'S3', 'S4'),
+    ms: fc.integer({ min: 0, max: 5000 }),
+  });
+
+  it('never runs two workers of one replica, and comes to rest with all as desired, whatever happens before', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+        const world = new World();
+        for (const { what, name, ms } of events) {
+          world.now += ms;
+          if (what === 'die') world.die(name);
+          if (what === 'hang') for (const worker of world.of(name)) worker.lease = false;
+          if (what === 'live') world.live();
+          if (what === 'restart') world.memory = new Map();
+          if (what === 'remove' && world.desired.delete(name)) {
+            world.ring.delete(name);
+            world.retired.set(name, world.now);
+            world.backlog.set(name, ms % 3);
+          }
+          if (what === 'add') {
+            world.desired.add(name);
+            world.retired.delete(name);
+          }
+          world.pass();
+        }
+        for (let passes = 0; passes < 200; passes += 1) {
+          world.now += 500;
+          world.live();
+          world.pass();
+        }
+        expect(new Set(world.ring.keys())).toEqual(world.desired);
+        expect([...world.retired.keys()]).toEqual([]);
+        for (const name of world.desired) expect(world.of(name)).toHaveLength(1);
+        expect(world.pass().steps).toEqual([]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
