@@ -154,19 +154,19 @@ export class RingStore {
    * @returns false where its queue still holds something.
    */
   async forget(name: string): Promise<boolean> {
-    const { unfinished, generation, queueState, retired } = this.#keys;
-    const { wait, active, prioritized, delayed } = unfinished(name);
+    const keys = this.#keys;
+    const { wait, active, prioritized, delayed } = keys.unfinished(name);
     const forgotten = await this.#run(
       'forget',
       wait,
       active,
       prioritized,
       delayed,
-      generation(name),
-      ...queueState(name),
+      keys.generation(name),
+      ...keys.queueState(name),
       generationTtlMs,
     );
-    if (forgotten === 1) await this.#redis.hdel(retired, name);
+    if (forgotten === 1) await this.#redis.hdel(keys.retired, name);
     return forgotten === 1;
   }
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Lease, WorkerState } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
