@@ -37,8 +37,10 @@ export interface Keys {
   queueState(replica: string): readonly [string, string, string, string];
   /** String with a TTL: the running worker of a replica, as JSON. */
   lease(replica: string): string;
-  /** Integer: the newest generation of a replica. */
+  /** Integer: the last generation of a replica that was given to a worker. */
   generation(replica: string): string;
+  /** Integer: the newest generation of a replica that has held its lease; what an older one says is ignored. */
+  currentGeneration(replica: string): string;
   /** List with a TTL: replies from a replica to a gateway. */
   inbox(replica: string, gateway: string): string;
   /** List with a TTL: wakes the reader of a gateway's inboxes. */
@@ -83,6 +85,7 @@ export function createKeys(namespace: string): Keys {
     ],
     lease: (replica) => `${own(replica)}:lease`,
     generation: (replica) => `${own(replica)}:generation`,
+    currentGeneration: (replica) => `${own(replica)}:current-generation`,
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,

@@ -5,12 +5,13 @@ import type { Keys } from './keys.ts';
 export const generationTtlMs = 86_400_000;
 
 /**
- * Begins a new generation of a replica: from here on, what an older one says is ignored.
- * @returns its number.
+ * Gives the next generation of a replica to a worker that is about to start. It counts from when that worker takes the
+ * replica's lease.
  */
-export async function raiseGeneration(redis: Redis, keys: Keys, replica: string): Promise<number> {
-  const key = keys.generation(replica);
-  const results = await redis.multi().incr(key).persist(key).exec();
+export async function nextGeneration(redis: Redis, keys: Keys, replica: string): Promise<number> {
+  const last = keys.generation(replica);
+  const current = keys.currentGeneration(replica);
+  const results = await redis.multi().incr(last).persist(last).persist(current).exec();
   const [error, generation] = results?.[0] ?? [];
   if (error) throw error;
   return Number(generation);

@@ -163,6 +163,7 @@ export class RingStore {
       prioritized,
       delayed,
       keys.generation(name),
+      keys.currentGeneration(name),
       ...keys.queueState(name),
       generationTtlMs,
     );

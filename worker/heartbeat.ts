@@ -102,7 +102,7 @@ export class Heartbeat {
     const result = await this.#run(
       'beat',
       keys.lease(replica),
-      keys.generation(replica),
+      keys.currentGeneration(replica),
       generation,
       leaseMs,
       JSON.stringify(lease),

@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
-import { raiseGeneration } from '#shared/replica-queue.ts';
+import { nextGeneration } from '#shared/replica-queue.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
 import { loadWorkerConfig } from './config.ts';
@@ -20,7 +20,7 @@ async function main(config: WorkerConfig): Promise<void> {
   const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
-  const generation = config.generation ?? (await raiseGeneration(redis, keys, replica));
+  const generation = config.generation ?? (await nextGeneration(redis, keys, replica));
 
   const handler = await createHandler({
     replica,

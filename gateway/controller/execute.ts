@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
-import { raiseGeneration } from '#shared/replica-queue.ts';
+import { nextGeneration } from '#shared/replica-queue.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { renderStep } from './plan.ts';
@@ -51,11 +51,11 @@ async function executeOne(step: Step, { redis, keys, store, driver }: Executor):
   switch (step.do) {
     case 'start': {
       if (driver.kind === 'none') return;
-      const generation = await raiseGeneration(redis, keys, step.name);
+      const generation = await nextGeneration(redis, keys, step.name);
       return driver.ensure(step.name, generation);
     }
     case 'kill':
-      return driver.remove(step.name, 0);
+      return driver.remove(step.name, step.generation, 0);
     case 'forget':
       await store.forget(step.name);
       return;

@@ -6,7 +6,7 @@ import type { Facts } from './replica-state.ts';
 /** One thing to do. Each carries its cause, for logs and for whoever reads a plan. */
 export type Step =
   | { readonly do: 'start'; readonly name: string; readonly cause: string }
-  | { readonly do: 'kill'; readonly name: string; readonly cause: string }
+  | { readonly do: 'kill'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'admit'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'evict'; readonly name: string; readonly cause: string }
   | { readonly do: 'forget'; readonly name: string; readonly cause: string };
@@ -73,8 +73,8 @@ export function plan(
     if (!idle) steps.push(...workerSteps(name, status, observed, now));
   }
   // A worker of a replica that is neither desired nor retired is a leftover.
-  for (const { name } of observed.instances) {
-    if (!next.has(name)) steps.push({ do: 'kill', name, cause: 'there is no such replica' });
+  for (const { name, generation } of observed.instances) {
+    if (!next.has(name)) steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });
   }
   // Starting sets the state for the next pass: `starting` since now.
   for (const { do: what, name } of steps) {
@@ -85,15 +85,30 @@ export function plan(
 }
 
 function workerSteps(name: string, status: ReplicaStatus, observed: Observed, now: number): Step[] {
-  if (status.state !== 'lost') return [];
-  const cause = status.reason ?? 'no worker runs';
-  // A worker that hangs, or came too late, is ended first: two never work on one queue.
-  const leaving = observed.leases.get(name)?.state === 'leaving';
-  if (observed.instances.some((instance) => instance.name === name)) {
-    return leaving ? [] : [{ do: 'kill', name, cause }];
+  const instances = observed.instances.filter((instance) => instance.name === name);
+  const lease = observed.leases.get(name);
+  const kill = (cause: string): Step[] =>
+    instances
+      .filter(({ generation }) => generation !== lease?.generation || status.state === 'lost')
+      .map(({ generation }) => ({ do: 'kill', name, generation, cause }));
+  switch (status.state) {
+    case 'starting':
+      return [];
+    case 'ready':
+    case 'draining':
+      // Started by two controllers at once: the one that came second would wait for the lease for ever.
+      return lease === undefined ? [] : kill(`generation ${lease.generation} holds the lease`);
+    case 'lost': {
+      if (lease?.state === 'leaving') return [];
+      const cause = status.reason ?? 'no worker runs';
+      // A worker that hangs, or came too late, is ended first: two never work on one queue.
+      if (instances.length > 0) return kill(cause);
+      const waits = lease !== undefined || now - status.since < backoffMs(status.failures);
+      return waits ? [] : [{ do: 'start', name, cause }];
+    }
+    default:
+      return status.state satisfies never;
   }
-  const waits = observed.leases.has(name) || now - status.since < backoffMs(status.failures);
-  return waits ? [] : [{ do: 'start', name, cause }];
 }
 
 function ringSteps(
@@ -118,6 +133,6 @@ function ringSteps(
 
 /** @returns the step as one line, for logs and tests, e.g. `start S2: killed by SIGKILL`. */
 export function renderStep(step: Step): string {
-  const which = step.do === 'admit' ? `${step.name}#${step.generation}` : step.name;
+  const which = 'generation' in step ? `${step.name}#${step.generation}` : step.name;
   return `${step.do} ${which}: ${step.cause}`;
 }

@@ -31,21 +31,23 @@ export function originForm(url: string): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-/** Statuses whose answers have no body and so no length (RFC 9110 8.6). */
-const withoutLength = new Set([204, 205]);
-
 /**
- * The headers of a reply as they go to the client: hop-by-hop ones stripped, and a `Content-Length` that is true.
+ * The headers of a reply as they go to the client: hop-by-hop ones stripped, and one `Content-Length` that is true.
  * The length of an answer to HEAD, and of 304, is what the replica says: it speaks of the body that is not there.
+ * 204 has none (RFC 9110 8.6); 205 has 0, by which the client knows its end.
  */
 export function replyHeaders(method: string, reply: HttpReply): string[] {
   const headers = stripHopByHop(reply.headers);
+  if (reply.status === 204) return withoutLength(headers);
   const bodiless = (method === 'HEAD' || reply.status === 304) && reply.body.length === 0;
-  const stated = headerValue(headers, 'content-length');
   if (bodiless) return headers;
-  const length = withoutLength.has(reply.status) ? undefined : String(reply.body.length);
-  if (stated === length) return headers;
-  const mended = headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'content-length');
-  if (length !== undefined) mended.push('Content-Length', length);
-  return mended;
+  const length = String(reply.body.length);
+  const others = withoutLength(headers);
+  const oneAndTrue =
+    others.length === headers.length - 2 && headerValue(headers, 'content-length') === length;
+  return oneAndTrue ? headers : others.concat('Content-Length', length);
+}
+
+function withoutLength(headers: readonly string[]): string[] {
+  return headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'content-length');
 }

@@ -59,7 +59,7 @@ function valueOf(source: HashKeySource, request: KeyedRequest, random: () => str
     case 'header':
       return headerValue(request.headers, source.name);
     case 'cookie':
-      return cookieValue(headerValue(request.headers, 'cookie'), source.name);
+      return cookieValue(request.headers, source.name);
     case 'query':
       return queryValue(request.target, source.name);
     case 'path':
@@ -73,10 +73,14 @@ function valueOf(source: HashKeySource, request: KeyedRequest, random: () => str
   }
 }
 
-function cookieValue(header: string | undefined, name: string): string | undefined {
-  for (const pair of header?.split(';') ?? []) {
-    const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+/** One client sends one `Cookie`, but what came over HTTP/2 may have several (RFC 9113 8.2.3). */
+function cookieValue(headers: readonly string[], name: string): string | undefined {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() !== 'cookie') continue;
+    for (const pair of headers[i + 1]?.split(';') ?? []) {
+      const at = pair.indexOf('=');
+      if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+    }
   }
   return undefined;
 }

@@ -20,11 +20,11 @@ export interface Driver {
   /** Starts a worker for this generation of a replica, unless it runs already. */
   ensure(name: string, generation: number): Promise<void>;
   /**
-   * Ends the workers of a replica: SIGTERM, and SIGKILL after the grace.
+   * Ends one worker: SIGTERM, and SIGKILL after the grace.
    * @param graceMs 0 kills at once.
-   * @returns when they have ended.
+   * @returns when it has ended.
    */
-  remove(name: string, graceMs: number): Promise<void>;
+  remove(name: string, generation: number, graceMs: number): Promise<void>;
   list(): Promise<readonly Instance[]>;
   /** @returns a function that ends the calls of `onDeath`. */
   watch(onDeath: (death: Death) => void): () => void;

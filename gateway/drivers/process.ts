@@ -61,7 +61,10 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
       const runs = [...(children.get(name) ?? [])].some((child) => child.generation === generation);
       if (!runs) start(name, generation);
     },
-    remove: (name, graceMs) => stopAll(children.get(name) ?? [], graceMs),
+    remove: (name, generation, graceMs) => {
+      const child = [...(children.get(name) ?? [])].find((each) => each.generation === generation);
+      return stopAll(child ? [child] : [], graceMs);
+    },
     list: async () =>
       [...children].flatMap(([name, set]) =>
         Array.from(set, ({ generation, process: child }) => ({ name, generation, id: String(child.pid) })),

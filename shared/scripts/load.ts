@@ -12,7 +12,7 @@ const scripts = {
   beat: 2,
   'end-lease': 1,
   'push-replies': 1,
-  forget: 9,
+  forget: 10,
 } as const;
 
 export type ScriptName = keyof typeof scripts;

@@ -1,3 +1,5 @@
+import { withoutPassword } from './load-settings.ts';
+
 /** Settings that gateway and worker understand alike. */
 export const commonSettings = {
   REDIS_URL: {
@@ -76,7 +78,7 @@ export function handlerFaults(values: {
   }
   if (values.UPSTREAM !== undefined && !URL.canParse(values.UPSTREAM)) {
     faults.push(
-      `UPSTREAM is ${JSON.stringify(values.UPSTREAM)}; it must be a URL such as http://127.0.0.1:3000`,
+      `UPSTREAM is ${JSON.stringify(withoutPassword(values.UPSTREAM))}; it must be a URL such as http://127.0.0.1:3000`,
     );
   }
   return faults;

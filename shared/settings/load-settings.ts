@@ -45,6 +45,9 @@ export class SettingsError extends Error {
   }
 }
 
+/** Ajv's own coercion would take a blank for 0, and read `0x10`, `1e3` and `Infinity`. */
+const decimal = /^-?\d+$/;
+
 /**
  * Checks the environment against a schema. Pure: reads `env` alone.
  * @param schema the settings; a variable that is unset or empty takes its default.
@@ -55,27 +58,29 @@ export function readSettings<const S extends SettingsSchema>(
   schema: S,
   env: NodeJS.ProcessEnv,
 ): { values: SettingsOf<S>; faults: string[] } {
+  const given: Record<string, string> = {};
   const values: Record<string, unknown> = {};
-  for (const name of Object.keys(schema.properties)) {
-    const value = env[name];
-    if (value !== undefined && value !== '') values[name] = value;
+  for (const [name, { type }] of Object.entries<SettingSchema>(schema.properties)) {
+    const text = env[name];
+    if (text === undefined || text === '') continue;
+    given[name] = text;
+    values[name] = type === 'integer' && decimal.test(text) ? Number(text) : text;
   }
-  const ajv = new Ajv({ allErrors: true, coerceTypes: true, useDefaults: true, strict: true });
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: true });
   const valid = ajv.compile(schema);
-  const given = { ...values };
   const faults = valid(values) ? [] : (valid.errors ?? []).map((error) => faultOf(error, schema, given));
-  // Ajv has coerced and checked the values against the schema that the type comes from.
+  // Ajv has checked the values against the schema that the type comes from.
   return { values: values as SettingsOf<S>, faults };
 }
 
-function faultOf(error: ErrorObject, schema: SettingsSchema, given: Record<string, unknown>): string {
+function faultOf(error: ErrorObject, schema: SettingsSchema, given: Record<string, string>): string {
   if (error.keyword === 'required') {
     const name = String(error.params['missingProperty']);
     return `${name} is missing: ${schema.properties[name]?.description ?? ''}`;
   }
   const name = error.instancePath.slice(1);
   const setting = schema.properties[name];
-  const shown = JSON.stringify(given[name]);
+  const shown = JSON.stringify(withoutPassword(given[name] ?? ''));
   switch (error.keyword) {
     case 'enum':
       return `${name} is ${shown}; it can be ${setting?.enum?.join(', ') ?? ''}`;
@@ -83,10 +88,20 @@ function faultOf(error: ErrorObject, schema: SettingsSchema, given: Record<strin
       return `${name} is ${shown}; it must be an integer`;
     case 'minimum':
     case 'maximum':
-      return `${name} is ${shown}; it must be from ${setting?.minimum ?? 'any'} to ${setting?.maximum ?? 'any'}`;
+      return `${name} is ${shown}; it must be ${rangeOf(setting)}`;
     default:
       return `${name} is ${shown}; ${error.message ?? 'it is not valid'} (${setting?.description ?? ''})`;
   }
+}
+
+function rangeOf({ minimum, maximum }: Pick<SettingSchema, 'minimum' | 'maximum'> = {}): string {
+  if (minimum !== undefined && maximum !== undefined) return `from ${minimum} to ${maximum}`;
+  return minimum === undefined ? `at most ${maximum}` : `at least ${minimum}`;
+}
+
+/** Faults end up in logs. */
+export function withoutPassword(text: string): string {
+  return text.replace(/\/\/[^@/]*@/, '//***@');
 }
 
 /**

@@ -81,7 +81,7 @@ describe('plan', () => {
   it('kills a worker whose lease ran out before it starts another', () => {
     const world = observed({ desired: desired('S1'), instances: [{ name: 'S1', generation: 1, id: '7' }] });
     const first = plan(world, remember({}), new Map(), settings, 0);
-    expect(lines(first)).toEqual(['kill S1: its lease ran out']);
+    expect(lines(first)).toEqual(['kill S1#1: its lease ran out']);
     const gone = plan(observed({ desired: desired('S1') }), first.memory, new Map(), settings, 10);
     expect(lines(gone)).toEqual(['start S1: its lease ran out']);
   });
@@ -111,7 +111,7 @@ describe('plan', () => {
     const world = observed({ desired: desired('S1'), instances: [{ name: 'S1', generation: 1, id: '7' }] });
     const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
     expect(lines(plan(world, memory, new Map(), settings, 15_001))).toEqual([
-      'kill S1: not ready within 15000 ms',
+      'kill S1#1: not ready within 15000 ms',
     ]);
   });
 
@@ -143,7 +143,7 @@ describe('plan', () => {
   it('ends workers of a replica that does not exist', () => {
     const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7' }] });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
-      'kill S9: there is no such replica',
+      'kill S9#1: there is no such replica',
     ]);
   });
 });
