@@ -11,8 +11,8 @@ export function withSettings(readme: string): string {
   const from = readme.indexOf(begin);
   const to = readme.indexOf(end);
   if (from < 0 || to < from) throw new Error(`the README has no place for the settings (${begin} … ${end})`);
-  const { REPLICA, GENERATION } = workerSettings.properties;
-  const properties = { ...gatewaySettings.properties, REPLICA, GENERATION };
+  const { REPLICA, GENERATION, HEALTH_FILE } = workerSettings.properties;
+  const properties = { ...gatewaySettings.properties, REPLICA, GENERATION, HEALTH_FILE };
   const table = settingsTable({ type: 'object', properties, required: [] });
   return `${readme.slice(0, from)}${begin}\n${table}\n${readme.slice(to)}`;
 }

@@ -15,15 +15,17 @@ export type AdminGuard = (authorization: string | undefined) => Refusal | undefi
 export function createAdminGuard(token: string | undefined, closed: string | undefined): AdminGuard {
   if (closed !== undefined) return () => ({ status: 403, message: closed });
   if (token === undefined) return () => undefined;
-  const expected = digest(token);
+  const expected = digest(Buffer.from(token, 'utf8'));
   return (authorization) => {
     const presented = /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1];
-    if (presented !== undefined && timingSafeEqual(digest(presented), expected)) return undefined;
+    // Node reads the bytes of a header as Latin-1.
+    const bytes = presented === undefined ? undefined : Buffer.from(presented, 'latin1');
+    if (bytes !== undefined && timingSafeEqual(digest(bytes), expected)) return undefined;
     return { status: 401, message: 'the call needs the header Authorization: Bearer <ADMIN_TOKEN>' };
   };
 }
 
 /** Equal lengths for the comparison in constant time. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+function digest(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
 }

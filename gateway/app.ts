@@ -10,6 +10,7 @@ import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { lastAnswers } from './plugins/last-answers.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -73,6 +74,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
   });
 
+  await app.register(lastAnswers);
   await app.register(dispatchRoutes, {
     dispatcher,
     bodyLimitBytes: config.bodyLimitBytes,
@@ -86,7 +88,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     maxReplicas: config.maxReplicas,
     addTimeoutMs: config.addTimeoutMs,
   });
-  await app.register(healthRoutes, { watcher, redis });
+  await app.register(healthRoutes, { watcher, redis, keys });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
   await app.register(metricsRoutes, { metrics });
   return app;

@@ -42,8 +42,44 @@ export const gatewaySettings = {
     REPLICA_DRIVER: {
       type: 'string',
       default: 'process',
-      enum: ['process', 'none'],
-      description: 'What runs the replicas: local processes, or nothing (workers are started by hand).',
+      enum: ['process', 'docker', 'none'],
+      description:
+        'What runs the replicas: local processes, Docker containers, or nothing (workers are started by hand).',
+    },
+    WORKER_IMAGE: {
+      type: 'string',
+      default: 'ringpost-worker',
+      description: 'Image of the containers of `REPLICA_DRIVER=docker`.',
+    },
+    WORKER_MOUNTS: {
+      type: 'string',
+      description:
+        'Read-only mounts of the containers, `/on/the/machine:/in/the/container`, separated by commas.',
+    },
+    WORKER_MEMORY_MB: {
+      type: 'integer',
+      default: 512,
+      minimum: 64,
+      maximum: 1048576,
+      description: 'Memory of each container, in MiB.',
+    },
+    WORKER_CPUS: {
+      type: 'string',
+      default: '0',
+      pattern: '^[0-9]+([.][0-9]+)?$',
+      description: 'Processors of each container, e.g. `0.5`; 0 is no limit.',
+    },
+    WORKER_PIDS: {
+      type: 'integer',
+      default: 256,
+      minimum: 16,
+      maximum: 100000,
+      description: 'Processes and threads of each container.',
+    },
+    DOCKER_NETWORK: {
+      type: 'string',
+      description:
+        "Network that the containers join. Unset: the machine's own (`host`) where Redis is on loopback, else `bridge`.",
     },
     RING: {
       type: 'string',
@@ -110,6 +146,16 @@ export const gatewaySettings = {
   required: [],
 } as const;
 
+/** What `REPLICA_DRIVER=docker` makes of settings. */
+export interface ContainerConfig {
+  readonly image: string;
+  readonly mounts: readonly string[];
+  readonly memoryMb: number;
+  readonly cpus: number;
+  readonly pids: number;
+  readonly network: string | undefined;
+}
+
 export interface GatewayConfig {
   readonly host: string;
   readonly port: number;
@@ -119,7 +165,8 @@ export interface GatewayConfig {
   readonly namespace: string;
   readonly replicas: number;
   readonly maxReplicas: number;
-  readonly replicaDriver: 'process' | 'none';
+  readonly replicaDriver: 'process' | 'docker' | 'none';
+  readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
   readonly concurrency: number;
@@ -138,6 +185,11 @@ export interface GatewayConfig {
   readonly logLevel: string;
 }
 
+/** @returns whether a host is this machine alone. */
+export function isLoopback(host: string): boolean {
+  return loopback.test(host);
+}
+
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 
 /**
@@ -147,8 +199,15 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
   faults.push(...handlerFaults(values));
-  if (values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
+  // A container has files of its own.
+  if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
     faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
+  }
+  const badMount = values.WORKER_MOUNTS?.split(',').find((mount) => !/^\s*\/[^:,]*:\/[^:,]*\s*$/.test(mount));
+  if (badMount !== undefined) {
+    faults.push(
+      `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,
+    );
   }
   if (values.RING === 'murmur3' && values.RING_PROBING !== undefined) {
     faults.push('RING_PROBING is set, but only RING=assignment probes for free slots');
@@ -174,7 +233,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     faults.push(`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`);
   }
   if (faults.length > 0) throw new SettingsError(faults);
-  const open = loopback.test(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
+  const open = isLoopback(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
   return {
     host: values.HOST,
     port: values.PORT,
@@ -184,6 +243,14 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     replicas: values.REPLICAS,
     maxReplicas: values.MAX_REPLICAS,
     replicaDriver: values.REPLICA_DRIVER,
+    containers: {
+      image: values.WORKER_IMAGE,
+      mounts: values.WORKER_MOUNTS?.split(',').map((mount) => mount.trim()) ?? [],
+      memoryMb: values.WORKER_MEMORY_MB,
+      cpus: Number(values.WORKER_CPUS),
+      pids: values.WORKER_PIDS,
+      network: values.DOCKER_NETWORK,
+    },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
     concurrency: values.CONCURRENCY,

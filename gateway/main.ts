@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
-import { checkRedis, redacted, RedisUnfitError } from '#shared/redis.ts';
+import { checkRedis, openRedis, redacted, RedisUnfitError } from '#shared/redis.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
@@ -12,6 +13,7 @@ import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
+import { untilReady } from './readiness.ts';
 import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';
 import { findOrInstallRedis } from './redis/redis-binary.ts';
@@ -30,22 +32,54 @@ async function main(config: GatewayConfig): Promise<void> {
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
   const running: Running = {};
+  const ending = new AbortController();
+  const starting = startAll(running, config, name, log, ending.signal);
   onTermination({
     timeoutMs: config.drainTimeoutMs,
     inFlight: () => running.gateway?.dispatcher.waiting ?? [],
-    stop: () => stopAll(running, config),
+    stop: async () => {
+      ending.abort();
+      // What has begun to start is only known, and can only be stopped, when it has started.
+      await starting.catch(() => undefined);
+      await stopAll(running, config);
+    },
   });
+  try {
+    const redisUrl = await starting;
+    const line =
+      redisUrl === undefined ? undefined : await readyLine(config, running, redisUrl, log, ending.signal);
+    if (line !== undefined && !ending.signal.aborted) process.stdout.write(`${line}\n`);
+  } catch (error) {
+    if (ending.signal.aborted) return;
+    process.stderr.write(`ringpost: ${explain(error)}\n`);
+    ending.abort();
+    await stopAll(running, config);
+    process.exit(1);
+  }
+}
+
+/** @returns the Redis in use once all runs, or undefined where `ending` came first: then not all was started. */
+async function startAll(
+  running: Running,
+  config: GatewayConfig,
+  name: string,
+  log: Logger,
+  ending: AbortSignal,
+): Promise<string | undefined> {
   const redisUrl = config.redisUrl ?? (await privateRedis(running, log));
+  if (ending.aborted) return undefined;
   await checkRedis(redisUrl);
   if (config.role !== 'controller') {
     running.gateway = await createGateway(config, redisUrl, name, log);
+    if (ending.aborted) return undefined;
     await running.gateway.start();
   }
+  if (ending.aborted) return undefined;
   if (config.role !== 'gateway') {
-    running.controller = createController(config, redisUrl, name, process.env, log);
+    running.controller = await createController(config, redisUrl, name, process.env, log);
     await running.controller.start();
   }
-  process.stdout.write(`${await readyLine(config, running, redisUrl)}\n`);
+  return redisUrl;
 }
 
 async function privateRedis(running: Running, log: Logger): Promise<string> {
@@ -71,20 +105,31 @@ async function stopAll(running: Running, config: GatewayConfig): Promise<void> {
 }
 
 /** Waits for the replicas that shall be there, and says how it went in one line. */
-async function readyLine(config: GatewayConfig, running: Running, redisUrl: string): Promise<string> {
-  const { gateway } = running;
+async function readyLine(
+  config: GatewayConfig,
+  { gateway, privateRedis: own }: Running,
+  redisUrl: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<string> {
   const redis = `Redis ${redacted(redisUrl)}`;
   if (gateway === undefined) return `ringpost controller ready (${redis})`;
   const { watcher, app } = gateway;
   const url = app.listeningOrigin;
   if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${redis})`;
-  const all = await watcher.until(
-    ({ version, desired, ring }) => version >= 0 && desired.every((member) => ring.has(member.name)),
-    config.startTimeoutMs,
-  );
-  const names = watcher.ring.members.map((member) => member.name).join(' ');
-  if (all) return `ringpost ready on ${url} (replicas ${names || 'none'}; ${redis})`;
-  return `ringpost listens on ${url}, but only these replicas are ready: ${names || 'none'}; see ${url}/-/ring`;
+  const connection = openRedis(redisUrl, `${config.namespace}:start`, 'patient', log);
+  const { ready, all } = await untilReady({
+    watcher,
+    redis: connection,
+    keys: createKeys(config.namespace),
+    // Nobody else's workers are in a private Redis.
+    since: own === undefined ? 0 : performance.timeOrigin,
+    timeoutMs: config.startTimeoutMs,
+    signal,
+  }).finally(() => connection.disconnect());
+  const names = ready.join(' ') || 'none';
+  if (all) return `ringpost ready on ${url} (replicas ${names}; ${redis})`;
+  return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${url}/-/ring`;
 }
 
 /** @returns the sentence for faults that the user can mend; others are bugs and show their stack. */

@@ -96,8 +96,8 @@ export function placeAll(
       members.push(member);
       added.push(member);
     } catch (error) {
-      if (error instanceof RingFullError) throw new AdminError(error.message);
-      throw error;
+      if (!(error instanceof RingFullError)) throw error;
+      throw new AdminError(`the ring has room for ${added.length} more replicas, not for ${names.length}`);
     }
   }
   return added;

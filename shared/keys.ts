@@ -37,6 +37,8 @@ export interface Keys {
   queueState(replica: string): readonly [string, string, string, string];
   /** String with a TTL: the running worker of a replica, as JSON. */
   lease(replica: string): string;
+  /** String with a TTL: the generation of a worker that is started and waits for the lease to be free. */
+  standby(replica: string): string;
   /** Integer: the last generation of a replica that was given to a worker. */
   generation(replica: string): string;
   /** Integer: the newest generation of a replica that has held its lease; what an older one says is ignored. */
@@ -84,6 +86,7 @@ export function createKeys(namespace: string): Keys {
       `${own(replica)}:marker`,
     ],
     lease: (replica) => `${own(replica)}:lease`,
+    standby: (replica) => `${own(replica)}:standby`,
     generation: (replica) => `${own(replica)}:generation`,
     currentGeneration: (replica) => `${own(replica)}:current-generation`,
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,

@@ -73,6 +73,8 @@ export async function checkRedis(url: string): Promise<void> {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     connectTimeout: 3000,
+    // Something that accepts connections and says nothing would be waited for without end.
+    commandTimeout: 3000,
   });
   // The failed connect below carries the reason; without a listener ioredis prints it too.
   let reason: Error | undefined;

@@ -14,6 +14,11 @@ export const workerSettings = {
       description:
         'Which incarnation of the replica; the controller gives it. Unset: the worker raises it itself.',
     },
+    HEALTH_FILE: {
+      type: 'string',
+      description:
+        'File that each heartbeat of the worker touches, for health checks that start no process of Node.',
+    },
   },
   required: ['REDIS_URL', 'REPLICA'],
 } as const;
@@ -28,6 +33,7 @@ export interface WorkerConfig {
   readonly concurrency: number;
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
+  readonly healthFile: string | undefined;
   readonly logLevel: string;
 }
 
@@ -52,6 +58,7 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     concurrency: values.CONCURRENCY,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    healthFile: values.HEALTH_FILE,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
@@ -16,6 +17,8 @@ export interface HeartbeatOptions {
   readonly generation: number;
   /** The lease's TTL in ms; it is renewed three times as often. */
   readonly leaseMs: number;
+  /** Touched with each heartbeat. */
+  readonly healthFile: string | undefined;
   /** How many requests the worker runs now. */
   readonly running: () => number;
   /** A newer generation exists: this worker has to go at once. */
@@ -73,13 +76,25 @@ export class Heartbeat {
 
   async #take(): Promise<void> {
     const { leaseMs, log } = this.#options;
+    let announced = Number.NEGATIVE_INFINITY;
     while ((await this.#renew()) === 0) {
-      log.info('waiting for the predecessor to go');
+      if (performance.now() - announced > leaseMs / 3) {
+        log.info('waiting for the predecessor to go');
+        await this.#stand();
+        announced = performance.now();
+      }
       await new Promise((resolve) => setTimeout(resolve, takeRetryMs));
     }
     this.#timer = setInterval(() => {
       this.#beating = this.#beat().catch((error: unknown) => log.warn({ err: error }, 'a heartbeat failed'));
     }, leaseMs / 3);
+  }
+
+  /** Tells the controller that this worker could take over at once. */
+  async #stand(): Promise<void> {
+    const { redis, keys, replica, generation, leaseMs } = this.#options;
+    await redis.set(keys.standby(replica), generation, 'PX', leaseMs);
+    await this.#announce('standby');
   }
 
   async #end(): Promise<void> {
@@ -114,6 +129,8 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const { keys, redis, replica } = this.#options;
     const [, retired] = await Promise.all([this.#renew(), redis.hexists(keys.retired, replica)]);
+    const { healthFile } = this.#options;
+    if (healthFile !== undefined) await writeFile(healthFile, '');
     if (retired === 1 && this.#state === 'ready') await this.#retire();
     else this.#quietSince = undefined;
   }

@@ -45,6 +45,7 @@ async function main(config: WorkerConfig): Promise<void> {
     generation,
     leaseMs,
     log,
+    healthFile: config.healthFile,
     running: () => runner.size,
     onSuperseded: () => {
       log.error('a newer generation runs; leaving at once');

@@ -3,8 +3,10 @@ import { createKeys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
+import { isLoopback } from '../config.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Driver } from '../drivers/driver.ts';
+import type { ContainerSettings } from '../drivers/container-spec.ts';
 import { createNoDriver } from '../drivers/none.ts';
 import { createProcessDriver } from '../drivers/process.ts';
 import { Reconciler } from './reconciler.ts';
@@ -21,20 +23,20 @@ export interface Controller {
  * @param name this controller's own, unique among all that share the Redis.
  * @param env the environment that process workers inherit.
  */
-export function createController(
+export async function createController(
   config: GatewayConfig,
   redisUrl: string,
   name: string,
   env: NodeJS.ProcessEnv,
   log: Logger,
-): Controller {
+): Promise<Controller> {
   const keys = createKeys(config.namespace);
   const connection = (use: string): string => `${config.namespace}:controller:${name}:${use}`;
   const redis = openRedis(redisUrl, connection('commands'), 'patient', log);
   const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
   const store = new RingStore(redis, keys);
-  const driver = createDriver(config, redisUrl, env);
-  const reconciler = new Reconciler({
+  const driver = await createDriver(config, redisUrl, env, () => reconciler.wake(), log);
+  const reconciler: Reconciler = new Reconciler({
     redis,
     subscriber,
     keys,
@@ -46,6 +48,7 @@ export function createController(
     replicas: config.replicas,
     failoverMs: config.failoverMs,
     startTimeoutMs: config.startTimeoutMs,
+    drainTimeoutMs: config.drainTimeoutMs,
     leaseMs: config.leaseMs,
   });
   return {
@@ -63,7 +66,13 @@ export function createController(
   };
 }
 
-function createDriver(config: GatewayConfig, redisUrl: string, env: NodeJS.ProcessEnv): Driver {
+async function createDriver(
+  config: GatewayConfig,
+  redisUrl: string,
+  env: NodeJS.ProcessEnv,
+  onChange: () => void,
+  log: Logger,
+): Promise<Driver> {
   switch (config.replicaDriver) {
     case 'process': {
       // A worker runs user code; it has no business with the gateway's own secrets.
@@ -76,9 +85,49 @@ function createDriver(config: GatewayConfig, redisUrl: string, env: NodeJS.Proce
         },
       });
     }
+    case 'docker': {
+      // The engine's client is large, and most have no use for it.
+      const { DockerDriver } = await import('../drivers/docker.ts');
+      return new DockerDriver({
+        settings: containerSettings(config, redisUrl),
+        // A controller on its own is one of several; with `npm start` everything ends with it.
+        keepOnClose: config.role === 'controller',
+        log,
+        onChange,
+      });
+    }
     case 'none':
       return createNoDriver();
     default:
       return config.replicaDriver satisfies never;
   }
+}
+
+function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSettings {
+  const { containers, drainTimeoutMs } = config;
+  const settings: Record<string, string | number | undefined> = {
+    REDIS_URL: redisUrl,
+    NAMESPACE: config.namespace,
+    HANDLER: config.handlerPath,
+    UPSTREAM: config.upstream,
+    CONCURRENCY: config.concurrency,
+    DRAIN_TIMEOUT_MS: drainTimeoutMs,
+    LEASE_MS: config.leaseMs,
+    LOG_LEVEL: config.logLevel,
+  };
+  const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');
+  return {
+    namespace: config.namespace,
+    image: containers.image,
+    network,
+    env: Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    ),
+    mounts: containers.mounts,
+    memoryBytes: containers.memoryMb * 1024 * 1024,
+    cpus: containers.cpus,
+    pids: containers.pids,
+    // Budgets nest: drain < stop timeout.
+    stopTimeoutS: Math.ceil(drainTimeoutMs / 1000) + 5,
+  };
 }

@@ -12,6 +12,8 @@ export interface Executor {
   readonly keys: Keys;
   readonly store: RingStore;
   readonly driver: Driver;
+  /** Time in ms that a worker has to finish what it holds. */
+  readonly drainTimeoutMs: number;
   readonly log: Logger;
   /** @returns the leadership's token, or undefined once another controller may lead. */
   readonly token: () => string | undefined;
@@ -20,49 +22,73 @@ export interface Executor {
 }
 
 /**
- * Carries out the steps of a plan, all at once: they concern different replicas, or do not depend on each other.
- * A step that fails is reported and the others go on; the next plan begins from what is then.
+ * Carries out plans. What a driver does may take its time; it goes on in the background, while the next plans are made
+ * from what is seen meanwhile.
  */
-export async function execute(steps: readonly Step[], executor: Executor): Promise<void> {
-  const admit: { name: string; generation: number }[] = [];
-  const evict: string[] = [];
-  const single: Step[] = [];
-  for (const step of steps) {
-    executor.log.info({ step: step.do, replica: step.name }, renderStep(step));
-    if (step.do === 'admit') admit.push(step);
-    else if (step.do === 'evict') evict.push(step.name);
-    else single.push(step);
-  }
-  const token = executor.token();
-  if (token === undefined) return;
-  if (admit.length + evict.length > 0) await executor.store.changeRing(token, admit, evict);
-  await Promise.all(
-    single.map(async (step) => {
-      try {
-        if (executor.token() !== undefined) await executeOne(step, executor);
-      } catch (error) {
-        executor.onFailure(step, error);
-      }
-    }),
-  );
-}
+export class Execution {
+  readonly #executor: Executor;
+  readonly #underWay = new Map<string, Promise<void>>();
 
-async function executeOne(step: Step, { redis, keys, store, driver }: Executor): Promise<void> {
-  switch (step.do) {
-    case 'start': {
-      if (driver.kind === 'none') return;
-      const generation = await nextGeneration(redis, keys, step.name);
-      return driver.ensure(step.name, generation);
+  constructor(executor: Executor) {
+    this.#executor = executor;
+  }
+
+  /**
+   * Begins all steps of a plan. One that fails is reported and the others go on; one that is under way already is not
+   * begun again.
+   * @returns when the ring is changed and the other steps have begun.
+   */
+  async begin(steps: readonly Step[]): Promise<void> {
+    const { log, store, token, onFailure } = this.#executor;
+    const admit: { name: string; generation: number }[] = [];
+    const evict: string[] = [];
+    for (const step of steps) {
+      const line = renderStep(step);
+      const key = line.slice(0, line.indexOf(':'));
+      if (this.#underWay.has(key)) continue;
+      log.info({ step: step.do, replica: step.name }, line);
+      if (step.do === 'admit') admit.push(step);
+      else if (step.do === 'evict') evict.push(step.name);
+      else {
+        const work = this.#one(step)
+          .catch((error: unknown) => onFailure(step, error))
+          .finally(() => this.#underWay.delete(key));
+        this.#underWay.set(key, work);
+      }
     }
-    case 'kill':
-      return driver.remove(step.name, step.generation, 0);
-    case 'forget':
-      await store.forget(step.name);
-      return;
-    case 'admit':
-    case 'evict':
-      return;
-    default:
-      return step satisfies never;
+    const fencing = token();
+    if (fencing !== undefined && admit.length + evict.length > 0)
+      await store.changeRing(fencing, admit, evict);
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#underWay.values());
+  }
+
+  async #one(step: Step): Promise<void> {
+    const { redis, keys, store, driver, token, drainTimeoutMs } = this.#executor;
+    if (token() === undefined) return;
+    switch (step.do) {
+      case 'start':
+      case 'standby':
+        if (driver.kind === 'none') return;
+        await driver.ensure(step.name, await nextGeneration(redis, keys, step.name));
+        return;
+      case 'kill':
+        await driver.remove(step.name, step.generation, 0);
+        return;
+      case 'retire':
+        await driver.remove(step.name, step.generation, drainTimeoutMs);
+        return;
+      case 'forget':
+        await store.forget(step.name);
+        return;
+      case 'admit':
+      case 'evict':
+        return;
+      default:
+        step satisfies never;
+    }
   }
 }

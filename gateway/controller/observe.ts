@@ -11,6 +11,10 @@ export interface Observed extends RingState {
   readonly leases: ReadonlyMap<string, Lease>;
   /** The workers that this controller's driver runs. */
   readonly instances: readonly Instance[];
+  /** Why the driver cannot start, end or see workers now. */
+  readonly trouble: string | undefined;
+  /** For each replica that has one: the generation that is started and waits for the lease to be free. */
+  readonly standbys: ReadonlyMap<string, number>;
   /** For each retired replica: jobs that its queue still holds. */
   readonly backlog: ReadonlyMap<string, number>;
   /** Redis was away a moment ago: workers that are alive may not have renewed their leases yet. */
@@ -24,23 +28,29 @@ export async function observe(
   store: RingStore,
   driver: Driver,
 ): Promise<Omit<Observed, 'blind'>> {
-  const [state, instances] = await Promise.all([store.read(), driver.list()]);
+  const state = await store.read();
   const retired = [...state.retired.keys()];
   const names = [...new Set([...state.desired.map(({ name }) => name), ...retired])];
-  const [leases, backlogs] = await Promise.all([
+  const [leases, standbys, backlogs] = await Promise.all([
     Promise.all(names.map((name) => redis.get(keys.lease(name)))),
+    Promise.all(names.map((name) => redis.get(keys.standby(name)))),
     Promise.all(retired.map((name) => backlogOf(redis, keys, name))),
   ]);
   return {
     ...state,
-    instances,
+    instances: driver.list(),
+    trouble: driver.trouble(),
     // Only workers write leases.
-    leases: new Map(
-      names.flatMap((name, at) => {
-        const lease = leases[at];
-        return lease ? [[name, JSON.parse(lease) as Lease] as const] : [];
-      }),
-    ),
+    leases: new Map(present(names, leases).map(([name, lease]) => [name, JSON.parse(lease) as Lease])),
+    standbys: new Map(present(names, standbys).map(([name, generation]) => [name, Number(generation)])),
     backlog: new Map(retired.map((name, at) => [name, backlogs[at] ?? 0])),
   };
+}
+
+/** @returns the names that have a value, with it. */
+function present(names: readonly string[], values: readonly (string | null)[]): [string, string][] {
+  return names.flatMap((name, at) => {
+    const value = values[at];
+    return value === null || value === undefined ? [] : [[name, value] as [string, string]];
+  });
 }

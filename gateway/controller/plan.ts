@@ -3,9 +3,17 @@ import type { Observed } from './observe.ts';
 import { backoffMs, nextStatus } from './replica-state.ts';
 import type { Facts } from './replica-state.ts';
 
-/** One thing to do. Each carries its cause, for logs and for whoever reads a plan. */
+/**
+ * One thing to do. Each carries its cause, for logs and for whoever reads a plan.
+ *
+ * start: a worker for a replica that has none. standby: a second worker, which waits for the first one's lease.
+ * retire: end a worker after it has finished what it holds. kill: end a worker at once. admit, evict: into the ring
+ * and out of it. forget: all that is left of a removed replica.
+ */
 export type Step =
   | { readonly do: 'start'; readonly name: string; readonly cause: string }
+  | { readonly do: 'standby'; readonly name: string; readonly cause: string }
+  | { readonly do: 'retire'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'kill'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'admit'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'evict'; readonly name: string; readonly cause: string }
@@ -72,36 +80,42 @@ export function plan(
     // A retired worker goes by itself when its queue is empty; one that dies before is needed again.
     if (!idle) steps.push(...workerSteps(name, status, observed, now));
   }
+  steps.push(...renewalSteps(observed, next));
   // A worker of a replica that is neither desired nor retired is a leftover.
   for (const { name, generation } of observed.instances) {
     if (!next.has(name)) steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });
   }
+  // Without its engine nothing can be started or ended; the ring goes on by the leases.
+  const possible =
+    observed.trouble === undefined ? steps : steps.filter(({ do: what }) => withoutDriver.has(what));
   // Starting sets the state for the next pass: `starting` since now.
-  for (const { do: what, name } of steps) {
+  for (const { do: what, name } of possible) {
     const status = next.get(name);
     if (what === 'start' && status) next.set(name, { ...status, state: 'starting', since: now });
   }
-  return { steps, memory: next };
+  return { steps: possible, memory: next };
 }
+
+const withoutDriver: ReadonlySet<Step['do']> = new Set(['admit', 'evict', 'forget']);
 
 function workerSteps(name: string, status: ReplicaStatus, observed: Observed, now: number): Step[] {
   const instances = observed.instances.filter((instance) => instance.name === name);
   const lease = observed.leases.get(name);
+  const standby = observed.standbys.get(name);
   const kill = (cause: string): Step[] =>
     instances
-      .filter(({ generation }) => generation !== lease?.generation || status.state === 'lost')
+      .filter(({ generation }) => generation !== standby)
       .map(({ generation }) => ({ do: 'kill', name, generation, cause }));
   switch (status.state) {
     case 'starting':
       return [];
     case 'ready':
     case 'draining':
-      // Started by two controllers at once: the one that came second would wait for the lease for ever.
-      return lease === undefined ? [] : kill(`generation ${lease.generation} holds the lease`);
+      return lease === undefined ? [] : superfluous(name, lease.generation, observed);
     case 'lost': {
       if (lease?.state === 'leaving') return [];
       const cause = status.reason ?? 'no worker runs';
-      // A worker that hangs, or came too late, is ended first: two never work on one queue.
+      // A worker that hangs, or came too late, is ended first. One that waits for the lease takes it then.
       if (instances.length > 0) return kill(cause);
       const waits = lease !== undefined || now - status.since < backoffMs(status.failures);
       return waits ? [] : [{ do: 'start', name, cause }];
@@ -109,6 +123,41 @@ function workerSteps(name: string, status: ReplicaStatus, observed: Observed, no
     default:
       return status.state satisfies never;
   }
+}
+
+/** Started by two controllers at once: the worker that came second would wait for the lease for ever. */
+function superfluous(name: string, holder: number, { instances }: Observed): Step[] {
+  const own = instances.filter((instance) => instance.name === name);
+  const renewing = own.some(({ generation, outdated }) => generation === holder && outdated);
+  if (renewing) return [];
+  return own
+    .filter(({ generation }) => generation !== holder)
+    .map(({ generation }) => ({
+      do: 'kill',
+      name,
+      generation,
+      cause: `generation ${holder} holds the lease`,
+    }));
+}
+
+/**
+ * Replaces workers that were started from settings or an image of before, one replica at a time, and only while all
+ * replicas are ready: the new worker is ready to take over before the old one is told to go.
+ */
+function renewalSteps(observed: Observed, statuses: Memory): Step[] {
+  const { desired, instances, leases, standbys } = observed;
+  if (!desired.every(({ name }) => statuses.get(name)?.state === 'ready')) return [];
+  const old = desired.flatMap(({ name }) => {
+    const holder = leases.get(name)?.generation;
+    return instances.filter((each) => each.name === name && each.generation === holder && each.outdated);
+  });
+  const cause = 'it was started from another configuration';
+  const renewed = old.find(({ name }) => instances.filter((each) => each.name === name).length > 1) ?? old[0];
+  if (renewed === undefined) return [];
+  const { name, generation } = renewed;
+  const next = instances.find((each) => each.name === name && each.generation > generation);
+  if (next === undefined) return [{ do: 'standby', name, cause }];
+  return standbys.get(name) === next.generation ? [{ do: 'retire', name, generation, cause }] : [];
 }
 
 function ringSteps(

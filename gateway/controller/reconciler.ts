@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
@@ -9,7 +10,7 @@ import { scriptsOn } from '#shared/scripts/load.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
 import { placeAll } from '../replica-changes.ts';
-import { execute } from './execute.ts';
+import { Execution } from './execute.ts';
 import { Leadership } from './leadership.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
@@ -30,6 +31,7 @@ export interface ReconcilerOptions {
   readonly replicas: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
+  readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly log: Logger;
 }
@@ -44,6 +46,7 @@ const passEveryMs = 500;
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #leadership: Leadership;
+  readonly #execution: Execution;
   readonly #life = startStop(
     () => this.#start(),
     () => this.#stop(),
@@ -64,6 +67,16 @@ export class Reconciler {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
     this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
+    this.#execution = new Execution({
+      ...options,
+      token: () => (this.#stopped ? undefined : this.#leadership.token),
+      onFailure: (step, error) => {
+        log.error({ err: error, replica: step.name }, `${step.do} failed`);
+        const reason = error instanceof Error ? error.message : String(error);
+        if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
+        this.wake();
+      },
+    });
   }
 
   start(): Promise<void> {
@@ -93,6 +106,7 @@ export class Reconciler {
       this.wake();
     });
     await subscriber.subscribe(keys.changes);
+    await driver.start();
     await this.#leadership.start();
     this.#timer = setInterval(() => this.wake(), passEveryMs);
     this.wake();
@@ -103,6 +117,7 @@ export class Reconciler {
     clearInterval(this.#timer);
     this.#unwatch();
     await this.#pass;
+    await this.#execution.idle();
     await this.#leadership.stop();
   }
 
@@ -161,16 +176,8 @@ export class Reconciler {
       Date.now(),
     );
     this.#memory = memory;
-    await execute(steps, {
-      ...this.#options,
-      token: () => (this.#stopped ? undefined : this.#leadership.token),
-      onFailure: (step, error) => {
-        this.#options.log.error({ err: error, replica: step.name }, `${step.do} failed`);
-        if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${String(error)}`);
-      },
-    });
-    await this.#publishStatus(memory);
-    if (steps.length > 0) this.#woken = true;
+    await this.#execution.begin(steps);
+    await this.#publishStatus(memory, observed.trouble);
   }
 
   async #observe(): Promise<Observed> {
@@ -193,11 +200,12 @@ export class Reconciler {
     );
   }
 
-  async #publishStatus(memory: Memory): Promise<void> {
+  async #publishStatus(memory: Memory, trouble: string | undefined): Promise<void> {
     const { redis, keys } = this.#options;
     const current = new Map(
       Array.from(memory, ([name, status]) => [name, JSON.stringify(status satisfies ReplicaStatus)]),
     );
+    if (trouble !== undefined) current.set(driverTrouble, trouble);
     const changed = [...current].filter(([name, json]) => this.#written.get(name) !== json);
     const gone = [...this.#written.keys()].filter((name) => !current.has(name));
     if (changed.length > 0) await redis.hset(keys.status, Object.fromEntries(changed));

@@ -81,7 +81,8 @@ export function nextStatus(
       return { ...previous, state: 'lost', since: now, failures: previous.failures + 1, reason };
     }
     case 'lost':
-      return previous;
+      // A worker has taken the lease: one that stood by, or one that someone else has started.
+      return lease?.state === 'starting' ? { ...previous, state: 'starting', since: now } : previous;
     default:
       return previous.state satisfies never;
   }

@@ -4,6 +4,8 @@ export interface Instance {
   readonly generation: number;
   /** What the driver calls it: a pid, a container's id. */
   readonly id: string;
+  /** It was started from settings, or an image, that are not those of today. */
+  readonly outdated: boolean;
 }
 
 /** A worker has ended for certain. */
@@ -17,6 +19,8 @@ export interface Death {
 /** How replicas are run. All calls are safe to repeat. */
 export interface Driver {
   readonly kind: string;
+  /** Begins to see what runs. */
+  start(): Promise<void>;
   /** Starts a worker for this generation of a replica, unless it runs already. */
   ensure(name: string, generation: number): Promise<void>;
   /**
@@ -25,9 +29,15 @@ export interface Driver {
    * @returns when it has ended.
    */
   remove(name: string, generation: number, graceMs: number): Promise<void>;
-  list(): Promise<readonly Instance[]>;
+  /** What runs, as the driver last saw it. Never waits for anything slow. */
+  list(): readonly Instance[];
+  /** Why the driver cannot act or see now, or undefined where it can. */
+  trouble(): string | undefined;
   /** @returns a function that ends the calls of `onDeath`. */
   watch(onDeath: (death: Death) => void): () => void;
-  /** Ends all workers that this driver started; resolves when none runs. */
+  /**
+   * Lets go. Workers that cannot live without this process, or are not to outlive it, are ended: each has `graceMs` to
+   * finish what it holds. Resolves when none of those runs.
+   */
   close(graceMs: number): Promise<void>;
 }

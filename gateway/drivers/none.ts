@@ -4,9 +4,11 @@ import type { Driver } from './driver.ts';
 export function createNoDriver(): Driver {
   return {
     kind: 'none',
+    start: () => Promise.resolve(),
     ensure: () => Promise.resolve(),
     remove: () => Promise.resolve(),
-    list: () => Promise.resolve([]),
+    list: () => [],
+    trouble: () => undefined,
     watch: () => () => undefined,
     close: () => Promise.resolve(),
   };

@@ -56,6 +56,7 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
 
   return {
     kind: 'process',
+    start: () => Promise.resolve(),
     ensure: async (name, generation) => {
       if (closed) throw new Error('the driver is closed');
       const runs = [...(children.get(name) ?? [])].some((child) => child.generation === generation);
@@ -65,9 +66,15 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
       const child = [...(children.get(name) ?? [])].find((each) => each.generation === generation);
       return stopAll(child ? [child] : [], graceMs);
     },
-    list: async () =>
+    trouble: () => undefined,
+    list: () =>
       [...children].flatMap(([name, set]) =>
-        Array.from(set, ({ generation, process: child }) => ({ name, generation, id: String(child.pid) })),
+        Array.from(set, ({ generation, process: child }) => ({
+          name,
+          generation,
+          id: String(child.pid),
+          outdated: false,
+        })),
       ),
     watch: (onDeath) => {
       listeners.add(onDeath);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RedisUnfitError } from '#shared/redis.ts';
 import { probe } from './probe.ts';
 
 export type RunningRedis = { readonly pid: number; readonly port: number };
@@ -10,7 +11,7 @@ export type RunningRedis = { readonly pid: number; readonly port: number };
 type Holder = { readonly token: string; readonly owner: number; readonly redis?: RunningRedis };
 
 export type DirectoryLock = {
-  /** Writes down which Redis runs now. @throws Error when the lock has been taken over */
+  /** Writes down which Redis runs now. @throws {RedisUnfitError} when the lock has been taken over */
   record(redis: RunningRedis): Promise<void>;
   /** Gives the lock back; a second call does nothing. */
   release(): Promise<void>;
@@ -27,7 +28,7 @@ const heldHere = new Set<string>();
  * shutting down, or whose holder is still starting it, is waited for, up to 15 s.
  *
  * @param directory an absolute path without symbolic links, as Redis itself reports it
- * @throws Error with one sentence when another ringpost runs its Redis there
+ * @throws {RedisUnfitError} with one sentence when another ringpost runs its Redis there
  */
 export async function lockDirectory(directory: string, log: (line: string) => void): Promise<DirectoryLock> {
   const file = join(directory, FILE);
@@ -44,7 +45,7 @@ export async function lockDirectory(directory: string, log: (line: string) => vo
       const late = performance.now() > deadline;
       // Two Redis on one AOF would ruin it: past the deadline only one that never came up is overruled.
       if (holder !== undefined && (state === 'live' || (state === 'leaving' && late)))
-        throw new Error(refusal(holder, directory));
+        throw new RedisUnfitError(refusal(holder, directory));
       if (state === 'gone' || late) {
         await takeAway(file, text, token);
       } else {
@@ -64,7 +65,7 @@ export async function lockDirectory(directory: string, log: (line: string) => vo
   return {
     async record(redis) {
       if ((await ours()) === undefined)
-        throw new Error(`another ringpost took over ${directory} during the start`);
+        throw new RedisUnfitError(`another ringpost took over ${directory} during the start`);
       await writeFile(
         `${file}.${token}`,
         JSON.stringify({ token, owner: process.pid, redis } satisfies Holder),

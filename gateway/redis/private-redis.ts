@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RedisUnfitError } from '#shared/redis.ts';
 import { spawnTethered, type TetheredExit, type TetheredProcess } from '#shared/tethered.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { probe } from './probe.ts';
@@ -36,7 +37,7 @@ const PORTS_TO_TRY = 100;
  * process is. What was stored in the directory before is there again.
  *
  * @returns once it has loaded and answers
- * @throws Error with one sentence when another ringpost runs its Redis in the directory, or when it does
+ * @throws {RedisUnfitError} with one sentence when another ringpost runs its Redis in the directory, or when it does
  *   not answer within 30 s (with the last lines of its log)
  */
 export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
@@ -50,7 +51,7 @@ export async function startPrivateRedis(options: PrivateRedisOptions): Promise<P
       const redis = await startOn(port, { directory, binary, env, lock });
       if (redis !== 'port taken') return redis;
     }
-    throw new Error(`no free port for Redis from ${portFrom} to ${portFrom + PORTS_TO_TRY - 1}`);
+    throw new RedisUnfitError(`no free port for Redis from ${portFrom} to ${portFrom + PORTS_TO_TRY - 1}`);
   } catch (error) {
     await lock.release();
     throw error;
@@ -80,7 +81,7 @@ async function startOn(port: number, start: Start): Promise<PrivateRedis | 'port
       await child.stop({ graceMs: STOP_GRACE_MS });
       const said = await readFrom(logFile, logFrom);
       if (/address already in use/i.test(said)) return 'port taken';
-      throw new Error(
+      throw new RedisUnfitError(
         `Redis ${problem}; its log ${logFile} ends:\n${said.split('\n').slice(-10).join('\n')}`,
       );
     }

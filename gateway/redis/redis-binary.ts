@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { RedisUnfitError } from '#shared/redis.ts';
 import { findOnPath } from '#shared/tethered.ts';
 
 /** Runs a command to its end; `output` is what it said on stdout and stderr. Never rejects. */
@@ -37,7 +38,7 @@ export async function findRedis({ path }: { path: string | undefined }): Promise
  * brew. Says so through `log` before it does.
  *
  * @returns the binary's absolute path
- * @throws Error with one sentence that says what to do, when it may not or it failed (`cause` has why)
+ * @throws {RedisUnfitError} with one sentence that says what to do, when it may not or it failed (`cause` has why)
  */
 export async function installRedis(options: Environment): Promise<string> {
   const { env, log, uid = process.getuid?.(), run = runner(env) } = options;
@@ -73,7 +74,7 @@ export async function installRedis(options: Environment): Promise<string> {
     cause = `brew ended with ${code}: ${lastLines(output)}`;
     log(cause);
   }
-  throw new Error(ADVICE, { cause });
+  throw new RedisUnfitError(ADVICE, { cause });
 }
 
 /**

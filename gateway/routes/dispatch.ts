@@ -83,7 +83,14 @@ function write(response: ServerResponse, method: string, { id, replica, result }
 
 function writeReply(response: ServerResponse, method: string, reply: HttpReply, own: string[]): void {
   const { status, body } = reply;
-  response.writeHead(status, replyHeaders(method, reply).concat(own));
+  try {
+    response.writeHead(status, replyHeaders(method, reply).concat(own));
+  } catch (error) {
+    // A status or a header that the handler may make but HTTP cannot carry, e.g. a control character.
+    const reason = error instanceof Error ? error.message : String(error);
+    writeProblem(response, new Problem('handler_failed', `The answer cannot be sent: ${reason}`), own);
+    return;
+  }
   if (body.length === 0) response.end();
   else response.end(body);
 }

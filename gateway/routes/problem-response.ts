@@ -11,8 +11,13 @@ function retryAfter(status: number): string[] {
   return status === 503 ? ['Retry-After', String(retryAfterSeconds)] : [];
 }
 
+/** Time that a client has to send what is not read any more, in ms. */
+const lingerMs = 2000;
+
 /**
- * Answers with a problem (RFC 9457). A client whose body was not read to its end is disconnected.
+ * Answers with a problem (RFC 9457). A client whose body was not read to its end is disconnected, once it has sent
+ * the rest or the time for that is over: to close with bytes unread would reset the connection, and take the answer
+ * from a client that has yet to read it (RFC 9112 9.6).
  * @param headers names and values in turn, beside those of the problem.
  */
 export function writeProblem(
@@ -25,7 +30,8 @@ export function writeProblem(
     return;
   }
   const body = Buffer.from(JSON.stringify(problem.details));
-  const unread = !response.req.complete;
+  const request = response.req;
+  const unread = !request.complete;
   response.writeHead(problem.status, [
     'Content-Type',
     problemType,
@@ -35,11 +41,21 @@ export function writeProblem(
     ...(unread ? ['Connection', 'close'] : []),
     ...headers,
   ]);
-  response.end(body);
+  if (!unread) {
+    response.end(body);
+    return;
+  }
+  response.write(body);
+  const timer = setTimeout(() => response.end(), lingerMs);
+  response.once('close', () => clearTimeout(timer));
+  request.once('close', () => response.end());
+  request.resume();
 }
 
 /** Answers with a problem where there is no response object: a request that could not be parsed, CONNECT, an upgrade. */
 export function writeProblemTo(socket: Duplex, code: ProblemCode, detail: string): void {
+  // Nobody else listens any more, and a client that resets the connection must not end the process.
+  socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -50,4 +66,8 @@ export function writeProblemTo(socket: Duplex, code: ProblemCode, detail: string
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.once('end', () => socket.destroy());
+  socket.resume();
 }

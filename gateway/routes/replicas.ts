@@ -33,6 +33,8 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
     // A context of its own: these paths have their own shape of errors.
     await parent.register((app, _, done) => {
       app.setErrorHandler(sendFailure);
+      // Fastify would take text too; the contract takes JSON alone.
+      app.removeContentTypeParser('text/plain');
       app.addHook('onRequest', async (request, reply) => {
         const refusal = guard(request.headers.authorization);
         if (refusal === undefined) return;
@@ -46,16 +48,17 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
       app.post('/add', options64, async (request) => {
         const change = parseReplicaChange(request.body, 'newly added');
         let added: string[] = [];
-        const { version } = await store.changeDesired((state) => {
+        const changed = await store.changeDesired((state) => {
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
           return plan;
         }, Date.now());
         const ready = (state: RingState): boolean =>
-          state.version >= version && unready(state, added).length === 0;
-        if (!(await watcher.until(ready, addTimeoutMs)))
-          throw notReadyInTime(watcher.state, added, addTimeoutMs);
-        return success(watcher.state);
+          state.version >= changed.version && unready(state, added).length === 0;
+        if (await watcher.until(ready, addTimeoutMs)) return success(watcher.state);
+        // This gateway may not even have heard of its own change yet.
+        const newest = watcher.state.version >= changed.version ? watcher.state : changed;
+        throw notReadyInTime(newest, added, addTimeoutMs);
       });
 
       app.delete('/rm', options64, async (request) => {
@@ -64,8 +67,9 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
           (current) => planRemove(current, change, randomInt),
           Date.now(),
         );
-        // This gateway's own next request shall go by the ring that the answer shows.
-        await watcher.refresh();
+        // This gateway's own next request shall go by the ring that the answer shows. The change is made, so the
+        // answer is success also where this fails; the watcher goes on asking.
+        await watcher.refresh().catch((error: unknown) => request.log.warn({ err: error }, 'not refreshed'));
         return success(state);
       });
 
@@ -109,7 +113,7 @@ function unready({ desired, ring }: RingState, names: readonly string[]): string
 
 function notReadyInTime(state: RingState, added: readonly string[], timeoutMs: number): AdminError {
   const missing = unready(state, added);
-  const ready = added.filter((name) => !missing.includes(name));
+  const ready = added.filter((name) => state.ring.has(name));
   return new AdminError(
     `not ready within ${timeoutMs} ms: ${missing.join(', ')}; ready: ${ready.join(', ') || 'none'}; ` +
       'the rest is still on its way, GET /rep shows it when it is ready',

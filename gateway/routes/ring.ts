@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
+import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -46,6 +47,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         version: state.version,
         parameters,
         leader,
+        trouble: status[driverTrouble] ?? null,
         replicas,
         retired,
         ...(key === undefined ? {} : { key: watcher.ring.explain(key) ?? null }),

@@ -1,6 +1,9 @@
 /** A replica's state in its life; `docs/architecture.md` has the transitions. */
 export type ReplicaState = 'starting' | 'ready' | 'lost' | 'draining';
 
+/** The field among the replicas' states that says why the driver cannot act; no replica can have this name. */
+export const driverTrouble = '#driver';
+
 /** What the leading controller last saw of a replica. */
 export interface ReplicaStatus {
   readonly state: ReplicaState;

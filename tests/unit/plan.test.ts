@@ -27,6 +27,8 @@ const observed = (parts: Partial<Observed>): Observed => ({
   instances: [],
   backlog: new Map(),
   blind: false,
+  trouble: undefined,
+  standbys: new Map(),
   ...parts,
 });
 
@@ -69,7 +71,7 @@ describe('plan', () => {
     const world = observed({
       desired: desired('S1'),
       ring: new Map([['S1', 1]]),
-      instances: [{ name: 'S1', generation: 2, id: '7' }],
+      instances: [{ name: 'S1', generation: 2, id: '7', outdated: false }],
     });
     const memory = remember({ state: 'starting', since: 100, lostAt: 100 });
     expect(lines(plan(world, memory, new Map(), settings, 2100))).toEqual([]);
@@ -79,7 +81,10 @@ describe('plan', () => {
   });
 
   it('kills a worker whose lease ran out before it starts another', () => {
-    const world = observed({ desired: desired('S1'), instances: [{ name: 'S1', generation: 1, id: '7' }] });
+    const world = observed({
+      desired: desired('S1'),
+      instances: [{ name: 'S1', generation: 1, id: '7', outdated: false }],
+    });
     const first = plan(world, remember({}), new Map(), settings, 0);
     expect(lines(first)).toEqual(['kill S1#1: its lease ran out']);
     const gone = plan(observed({ desired: desired('S1') }), first.memory, new Map(), settings, 10);
@@ -89,7 +94,7 @@ describe('plan', () => {
   it('kills no worker for a missing lease while Redis was away', () => {
     const world = observed({
       desired: desired('S1'),
-      instances: [{ name: 'S1', generation: 1, id: '7' }],
+      instances: [{ name: 'S1', generation: 1, id: '7', outdated: false }],
       blind: true,
     });
     expect(lines(plan(world, remember({}), new Map(), settings, 0))).toEqual([]);
@@ -100,7 +105,7 @@ describe('plan', () => {
       desired: desired('S1'),
       ring: new Map([['S1', 1]]),
       leases: new Map([['S1', lease(1, 'leaving')]]),
-      instances: [{ name: 'S1', generation: 1, id: '7' }],
+      instances: [{ name: 'S1', generation: 1, id: '7', outdated: false }],
     });
     const result = plan(world, remember({}), new Map(), settings, 0);
     expect(lines(result)).toEqual([]);
@@ -108,7 +113,10 @@ describe('plan', () => {
   });
 
   it('kills a worker that is not ready in time', () => {
-    const world = observed({ desired: desired('S1'), instances: [{ name: 'S1', generation: 1, id: '7' }] });
+    const world = observed({
+      desired: desired('S1'),
+      instances: [{ name: 'S1', generation: 1, id: '7', outdated: false }],
+    });
     const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
     expect(lines(plan(world, memory, new Map(), settings, 15_001))).toEqual([
       'kill S1#1: not ready within 15000 ms',
@@ -141,7 +149,7 @@ describe('plan', () => {
   });
 
   it('ends workers of a replica that does not exist', () => {
-    const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7' }] });
+    const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7', outdated: false }] });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
       'kill S9#1: there is no such replica',
     ]);
@@ -180,7 +188,7 @@ class World {
         }),
       ),
       instances: [...this.workers].flatMap(([name, list]) =>
-        list.map(({ generation }) => ({ name, generation, id: `${name}#${generation}` })),
+        list.map(({ generation }) => ({ name, generation, id: `${name}#${generation}`, outdated: false })),
       ),
       backlog: new Map([...this.retired.keys()].map((name) => [name, this.backlog.get(name) ?? 0])),
     });
@@ -207,6 +215,9 @@ class World {
           expect(this.desired.has(step.name)).toBe(true);
           this.ring.set(step.name, step.generation);
           break;
+        case 'standby':
+        case 'retire':
+          throw new Error('nothing is outdated in this world');
         case 'evict':
           this.ring.delete(step.name);
           break;

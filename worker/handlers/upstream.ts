@@ -10,6 +10,9 @@ import type { Handler } from './handler.ts';
 /** undici's codes for a request that it refuses before it opens a connection. */
 const REFUSED: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
 
+/** Bytes that the head of an answer may have: as many as the gateway takes in a request. */
+const HEAD_LIMIT_BYTES = 64 * 1024;
+
 /** The headers to send: without those of the hop, and without Content-Length, which undici writes itself. */
 function requestHeaders(raw: readonly string[]): string[] {
   const headers = stripHopByHop(raw);
@@ -112,6 +115,7 @@ export function createUpstreamHandler(origin: URL, options: { connections: numbe
   const pool = new Pool(origin.origin, {
     connections: options.connections,
     pipelining: 1,
+    maxHeaderSize: HEAD_LIMIT_BYTES,
     allowH2: false, // h2 would lose the raw headers
     headersTimeout: 0,
     bodyTimeout: 0,

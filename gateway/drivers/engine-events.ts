@@ -1,0 +1,88 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { Logger } from '#shared/logger.ts';
+
+/** What is read of an engine's event. */
+export interface EngineEvent {
+  readonly action: string;
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Before the stream is opened again, in ms. */
+const reopenMs = 1000;
+
+/**
+ * Follows the engine's container events, and opens the stream anew when it ends. A stream may also stall without
+ * ending, so nobody relies on it alone.
+ * @param filters as the engine's API has them.
+ * @param onOpen called each time the stream is open: what came before may have been missed.
+ */
+export class EngineEvents {
+  readonly #docker: Docker;
+  readonly #filters: Record<string, readonly string[]>;
+  readonly #onEvent: (event: EngineEvent) => void;
+  readonly #onOpen: () => void;
+  readonly #log: Logger;
+  readonly #abort = new AbortController();
+  #stream: Readable | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(
+    docker: Docker,
+    filters: Record<string, readonly string[]>,
+    onEvent: (event: EngineEvent) => void,
+    onOpen: () => void,
+    log: Logger,
+  ) {
+    this.#docker = docker;
+    this.#filters = filters;
+    this.#onEvent = onEvent;
+    this.#onOpen = onOpen;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#loop ??= this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#stream?.destroy();
+    await this.#loop;
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      try {
+        await this.#readOnce(signal);
+      } catch (error) {
+        if (!signal.aborted) this.#log.debug({ err: error }, "the engine's events broke off");
+      }
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, reopenMs);
+        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      });
+    }
+  }
+
+  async #readOnce(signal: AbortSignal): Promise<void> {
+    const filters = this.#filters;
+    // dockerode types the stream by the oldest interface there is.
+    const stream = (await this.#docker.getEvents({ filters, abortSignal: signal })) as Readable;
+    this.#stream = stream;
+    this.#onOpen();
+    for await (const line of createInterface({ input: stream })) {
+      if (line === '') continue;
+      // The engine's API: Action, Actor.ID, Actor.Attributes.
+      const { Action, Actor } = JSON.parse(line) as {
+        Action: string;
+        Actor: { ID: string; Attributes: Record<string, string> };
+      };
+      this.#onEvent({ action: Action, id: Actor.ID, attributes: Actor.Attributes });
+    }
+  }
+}

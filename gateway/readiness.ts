@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Lease } from '#shared/contract/lease.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { RingWatcher } from './ring-watcher.ts';
+
+export interface ReadinessOptions {
+  readonly watcher: RingWatcher;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Workers that started before, in ms since the epoch, do not count: they are dead, whatever their leases say. */
+  readonly since: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Leases are looked at this often, in ms. */
+const lookEveryMs = 25;
+
+/**
+ * Waits for the workers of all desired replicas. The ring alone does not tell: it is found again from the start
+ * before, and keeps a replica without a worker for `FAILOVER_MS`.
+ * @returns the replicas that take jobs and own keys, and whether those are all; before `timeoutMs` or the signal only
+ * when they are.
+ */
+export async function untilReady(options: ReadinessOptions): Promise<{ ready: string[]; all: boolean }> {
+  const { watcher, timeoutMs, signal } = options;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const { version, desired } = watcher.state;
+    const ready = await readyReplicas(options);
+    const all = version >= 0 && ready.length === desired.length;
+    if (all || performance.now() > deadline || signal.aborted) return { ready, all };
+    await delay(lookEveryMs);
+  }
+}
+
+async function readyReplicas({ watcher, redis, keys, since }: ReadinessOptions): Promise<string[]> {
+  const names = watcher.ring.members.map(({ name }) => name);
+  const leases = await Promise.all(names.map((name) => redis.get(keys.lease(name))));
+  return names.filter((_, at) => {
+    const json = leases[at];
+    if (!json) return false;
+    const lease = JSON.parse(json) as Lease; // only workers write it
+    return lease.state === 'ready' && lease.started >= since;
+  });
+}

@@ -1,0 +1,205 @@
+import { once } from 'node:events';
+import { access, readFile } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { expect, describe, it } from 'vitest';
+import { createKeys } from '#shared/keys.ts';
+import { Redis } from 'ioredis';
+import { handlerFile, useScratch } from '../fixtures/scratch.ts';
+import type { ReadyCommand } from '../fixtures/scratch.ts';
+
+const scratch = useScratch();
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+/** Resolves when that many requests are waited for at the gateway. */
+async function untilWaiting(url: string, count: number): Promise<void> {
+  const waiting = async (): Promise<number> =>
+    Number(/^ringpost_waiting_requests (\d+)$/m.exec(await (await fetch(`${url}/-/metrics`)).text())?.[1]);
+  await expect.poll(waiting, { timeout: 10_000, interval: 20 }).toBe(count);
+}
+
+/** Sends requests that take that long, and resolves when the gateway waits for all of them. */
+async function inFlight({ url }: ReadyCommand, count: number, ms: number): Promise<Promise<Response>[]> {
+  const sent = Array.from({ length: count }, () => fetch(`${url}/?ms=${ms}`));
+  // One that fails is seen by whoever awaits it.
+  for (const each of sent) each.catch(() => undefined);
+  await untilWaiting(url, count);
+  return sent;
+}
+
+const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
+  it('ends with 0 and leaves neither a process nor a lock behind', async () => {
+    const { startReady, untilNothingRuns, lockFile } = await scratch();
+    const command = await startReady();
+    expect(await exists(lockFile)).toBe(true);
+    command.kill(signal);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    await untilNothingRuns(1000);
+    expect(await exists(lockFile)).toBe(false);
+    expect(command.stderr()).toBe('');
+    expect(command.stdout().split('\n')).toHaveLength(2);
+  });
+
+  it('during the start ends with 0 and leaves nothing behind', async () => {
+    const { start, untilNothingRuns, lockFile } = await scratch();
+    const command = start();
+    await expect.poll(() => exists(lockFile), { timeout: 10_000, interval: 5 }).toBe(true);
+    command.kill(signal);
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    await untilNothingRuns(1000);
+    expect(await exists(lockFile)).toBe(false);
+    expect([command.stdout(), command.stderr()]).toEqual(['', '']);
+  });
+
+  it('lets every request in flight be answered', async () => {
+    const { startReady, untilNothingRuns } = await scratch();
+    const command = await startReady({ HANDLER: handlerFile('slow') });
+    const sent = await inFlight(command, 12, 1000);
+    command.kill(signal);
+    const answers = await Promise.all(sent);
+    expect(answers.map(({ status }) => status)).toEqual(sent.map(() => 200));
+    expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(
+      sent.map(() => 'after 1000 ms'),
+    );
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    expect(command.stderr()).toBe('');
+    await untilNothingRuns(1000);
+  });
+});
+
+describe('clients that keep their connections', () => {
+  it('do not keep the gateway, be they idle, unused or busy without a pause', async () => {
+    const { startReady, untilNothingRuns } = await scratch();
+    const command = await startReady({ HANDLER: handlerFile('slow') });
+    const { hostname, port } = new URL(command.url);
+    const unused = connect(Number(port), hostname);
+    await once(unused, 'connect');
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const statuses: number[] = [];
+    const closed: boolean[] = [];
+    const ask = async (): Promise<void> => {
+      const [response] = (await once(get(`${command.url}/?ms=20`, { agent }), 'response')) as [
+        IncomingMessage,
+      ];
+      response.resume();
+      await once(response, 'end');
+      statuses.push(response.statusCode ?? 0);
+      closed.push(response.headers.connection === 'close');
+    };
+    // Each goes on until it is told that this answer was the last.
+    const clients = Array.from({ length: 8 }, async () => {
+      while (!closed.includes(true)) await ask();
+    });
+    await expect.poll(() => statuses.length, { timeout: 10_000 }).toBeGreaterThan(50);
+    command.kill('SIGTERM');
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+    const outcomes = await Promise.allSettled(clients);
+    expect(statuses.every((status) => status === 200)).toBe(true);
+    expect(closed).toContain(true);
+    for (const outcome of outcomes)
+      // A new connection finds nobody; an idle one may be closed while a request sets out on it (RFC 9112 9.5).
+      if (outcome.status === 'rejected')
+        expect(['ECONNREFUSED', 'ECONNRESET']).toContain((outcome.reason as { code: string }).code);
+    expect(command.stderr()).toBe('');
+    agent.destroy();
+    unused.destroy();
+    await untilNothingRuns(1000);
+  });
+});
+
+describe('what is not finished', () => {
+  it('is named, with exit code 1, on a second signal', async () => {
+    const { startReady, untilNothingRuns } = await scratch();
+    const command = await startReady({ HANDLER: handlerFile('slow') });
+    const sent = await inFlight(command, 3, 60_000);
+    const started = performance.now();
+    // Those that come at once with the first one are taken for it.
+    const pressing = setInterval(() => command.kill('SIGINT'), 50);
+    const exit = await command.exited;
+    clearInterval(pressing);
+    expect(exit).toEqual({ code: 1, signal: null });
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(command.stderr()).toMatch(
+      new RegExp(
+        `^ringpost: a second signal \\(SIGINT\\); abandoned 3 in flight: ${uuid} ${uuid} ${uuid}\\n$`,
+      ),
+    );
+    expect((await Promise.allSettled(sent)).map(({ status }) => status)).toEqual(sent.map(() => 'rejected'));
+    await untilNothingRuns(5000);
+  });
+
+  it('is named, with exit code 1, when DRAIN_TIMEOUT_MS has run out', async () => {
+    const { startReady, untilNothingRuns } = await scratch();
+    const command = await startReady({ HANDLER: handlerFile('slow'), DRAIN_TIMEOUT_MS: '1500' });
+    await inFlight(command, 2, 60_000);
+    const started = performance.now();
+    command.kill('SIGTERM');
+    expect(await command.exited).toEqual({ code: 1, signal: null });
+    expect(performance.now() - started).toBeGreaterThan(1490);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(command.stderr()).toMatch(
+      new RegExp(
+        `ringpost: not finished within 1500 ms of SIGTERM; abandoned 2 in flight: ${uuid} ${uuid}\\n$`,
+      ),
+    );
+    await untilNothingRuns(5000);
+  });
+});
+
+describe('a handler that cannot be imported', () => {
+  const broken = { HANDLER: handlerFile('broken'), START_TIMEOUT_MS: '5000' };
+  const keys = createKeys('ringpost');
+
+  it('is told instead of the ready line, shows in /-/ring, backs off, and answers 503 at once', async () => {
+    const { start, folder } = await scratch();
+    const command = start(broken);
+    const line = await command.line(/^ringpost (ready|listens)/);
+    const url = /^ringpost listens on (\S+), but only these replicas are ready: none; see \1\/-\/ring$/.exec(
+      line,
+    )?.[1];
+    expect(url, line).toBeDefined();
+    // 0, 0, 1, 2 and 4 s after the failure before: five in the first 5 s or so, for each of the three.
+    const starts = (await readFile(`${folder}/starts.log`, 'utf8')).trim().split('\n').length;
+    expect(starts).toBeGreaterThanOrEqual(3 * 2);
+    expect(starts).toBeLessThanOrEqual(3 * 5);
+    const ring = (await (await fetch(`${url}/-/ring`)).json()) as { replicas: object[] };
+    expect(ring.replicas).toHaveLength(3);
+    for (const replica of ring.replicas) {
+      expect(replica).toMatchObject({ inRing: false, reason: 'exited with code 1' });
+      expect(replica).toHaveProperty(
+        'failures',
+        expect.toSatisfy((failures: number) => failures >= 2),
+      );
+    }
+    const asked = performance.now();
+    const response = await fetch(`${url}/home`);
+    expect(performance.now() - asked).toBeLessThan(1000);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ code: 'no_replica' });
+    expect(command.stdout()).toBe(`${line}\n`);
+    expect(command.stderr()).toContain('this handler cannot be imported');
+    command.kill('SIGTERM');
+    expect(await command.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it('is told where the start before had a handler that could', async () => {
+    const { start, startReady } = await scratch();
+    const first = await startReady();
+    const redis = new Redis(first.redisUrl);
+    expect(await redis.hkeys(keys.ring)).toHaveLength(3);
+    redis.disconnect();
+    first.kill('SIGTERM');
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+    const second = start(broken);
+    expect(await second.line(/^ringpost (ready|listens)/)).toContain('only these replicas are ready: none');
+  });
+});

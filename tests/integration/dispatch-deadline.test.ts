@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { headerValue } from '#shared/contract/headers.ts';
+import { encodeJob } from '#shared/contract/job.ts';
+import { createLogger } from '#shared/logger.ts';
+import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { keysAtRest } from '../fixtures/keys-at-rest.ts';
+import { ask, json, speak } from '../fixtures/raw-http.ts';
+import type { RawAnswer } from '../fixtures/raw-http.ts';
+import { reported } from '../fixtures/reported.ts';
+import type { Reported } from '../fixtures/reported.ts';
+import { useSystem } from '../fixtures/system.ts';
+import type { RunningGateway } from '../fixtures/system.ts';
+
+const system = useSystem();
+
+interface Held {
+  readonly url: string;
+  readonly gateway: RunningGateway['gateway'];
+  readonly reports: Reported;
+  readonly get: (path: string) => Promise<RawAnswer>;
+}
+
+/** A system of one replica that runs one request at a time, each as long as the test wants. */
+async function held(settings: NodeJS.ProcessEnv = {}): Promise<Held> {
+  const reports = await reported();
+  const { url, gateway } = await system().start({
+    REPLICAS: '1',
+    CONCURRENCY: '1',
+    HANDLER: './tests/fixtures/handlers/reporting.ts',
+    ...settings,
+  });
+  return { url, gateway, reports, get: (target) => ask(url, { target, headers: reports.header }) };
+}
+
+const waiting = (): Promise<number> => system().redis.llen(`${system().keys.replica('S1')}:wait`);
+
+describe('a request that is not answered in time', () => {
+  it('is a 504 problem at the deadline, its signal fires, and the slot is free again', async () => {
+    const { reports, get } = await held({ REPLY_TIMEOUT_MS: '600' });
+    const asked = performance.now();
+    const late = await get('/never');
+    const took = performance.now() - asked;
+    expect([late.status, headerValue(late.headers, 'content-type')]).toEqual([
+      504,
+      'application/problem+json',
+    ]);
+    expect(json(late)).toMatchObject({ code: 'reply_timeout', status: 504 });
+    expect(headerValue(late.headers, 'ringpost-replica')).toBe('S1');
+    expect(took).toBeGreaterThanOrEqual(595);
+    expect(took).toBeLessThan(1600);
+    await reports.untilAborted('/never');
+    expect(reports.aborted).toEqual([['/never', 'TimeoutError']]);
+    const next = await get('/now/next');
+    expect([next.status, next.body.toString()]).toEqual([200, 'now']);
+    await keysAtRest(system());
+  });
+
+  it('is taken back where it had not been started by then, and never run', async () => {
+    const { reports, get } = await held();
+    const first = get('/first');
+    await reports.untilStarted('/first');
+    const hasty = await system().start({ ROLE: 'gateway', REPLY_TIMEOUT_MS: '100' });
+    const asked = ['/now/a', '/now/b'].map((target) => ask(hasty.url, { target, headers: reports.header }));
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([504, 504]);
+    await expect.poll(waiting, { interval: 5 }).toBe(0);
+    reports.release('/first', 'done');
+    expect((await first).status).toBe(200);
+    expect((await get('/now/after')).status).toBe(200);
+    expect(reports.started).toEqual(['/first', '/now/after']);
+    await keysAtRest(system());
+  });
+
+  it('is dropped unrun by the worker where its gateway could not take it back', async () => {
+    const { reports, get } = await held();
+    const { redis, keys } = system();
+    const queues = new JobQueues(redis, keys, createLogger('test', 'silent'));
+    const request = { method: 'GET', target: '/now/past', headers: reports.header, body: Buffer.alloc(0) };
+    const job = { gateway: 'gone', deadline: Date.now() - 1, redelivery: 'safe' } as const;
+    await queues.add('S1', randomUUID(), encodeJob(request, job));
+    await queues.close();
+    expect((await get('/now/after')).status).toBe(200);
+    expect(reports.started).toEqual(['/now/after']);
+    await keysAtRest(system());
+  });
+
+  it('is let go of: an answer that comes too late is dropped', async () => {
+    const { reports, get, gateway } = await held({ REPLY_TIMEOUT_MS: '500', CONCURRENCY: '2' });
+    expect((await get('/late')).status).toBe(504);
+    reports.release('/late', 'too late');
+    expect((await get('/now/next')).body.toString()).toBe('now');
+    expect(gateway.dispatcher.waitingCount).toBe(0);
+    await keysAtRest(system());
+  });
+});
+
+describe('a client that goes away', () => {
+  it('takes back its request that is not started, which no handler ever sees', async () => {
+    const { url, gateway, reports, get } = await held();
+    const first = get('/first');
+    await reports.untilStarted('/first');
+    const [name, to] = reports.header;
+    const body = 'x'.repeat(100_000); // kept in a key of its own
+    const head = `Host: a\r\n${name}: ${to}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const client = await speak(url, `POST /now/gone HTTP/1.1\r\n${head}${body}`);
+    await expect.poll(waiting, { interval: 5 }).toBe(1);
+    client.socket.destroy();
+    await expect.poll(waiting, { interval: 5 }).toBe(0);
+    expect(gateway.dispatcher.waitingCount).toBe(1);
+    reports.release('/first', 'done');
+    expect((await first).body.toString()).toBe('done');
+    expect((await get('/now/after')).status).toBe(200);
+    expect(reports.started).toEqual(['/first', '/now/after']);
+    await keysAtRest(system());
+  });
+
+  it('does not end its request that runs: it is finished, and its answer dropped', async () => {
+    const { url, gateway, reports, get } = await held();
+    const [name, to] = reports.header;
+    const client = await speak(url, `GET /first HTTP/1.1\r\nHost: a\r\n${name}: ${to}\r\n\r\n`);
+    await reports.untilStarted('/first');
+    client.socket.destroy();
+    await expect.poll(() => gateway.dispatcher.waitingCount, { interval: 5 }).toBe(0);
+    const next = get('/now/next');
+    await expect.poll(waiting, { interval: 5 }).toBe(1);
+    expect(reports.aborted).toEqual([]);
+    reports.release('/first', 'done');
+    expect((await next).status).toBe(200);
+    await expect.poll(() => gateway.dispatcher.unclaimedCount, { interval: 5 }).toBe(1);
+    expect(reports.started).toEqual(['/first', '/now/next']);
+    await keysAtRest(system());
+  });
+});
+
+describe('requests above the concurrency of a replica', () => {
+  it('wait, and are run in the order in which they came', async () => {
+    const { reports, get } = await held();
+    const first = get('/first');
+    await reports.untilStarted('/first');
+    const answers: Promise<RawAnswer>[] = [];
+    for (const path of ['/now/1', '/now/2', '/now/3']) {
+      answers.push(get(path));
+      await expect.poll(waiting, { interval: 5 }).toBe(answers.length);
+    }
+    reports.release('/first', 'done');
+    expect((await Promise.all([first, ...answers])).map(({ status }) => status)).toEqual([
+      200, 200, 200, 200,
+    ]);
+    expect(reports.started).toEqual(['/first', '/now/1', '/now/2', '/now/3']);
+  });
+});

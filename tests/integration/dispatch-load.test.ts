@@ -1,0 +1,90 @@
+import { createRequire } from 'node:module';
+import { describe, expect, it } from 'vitest';
+import { keysAtRest } from '../fixtures/keys-at-rest.ts';
+import { ask } from '../fixtures/raw-http.ts';
+import { recordingUpstream } from '../fixtures/recording-upstream.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+/** The part of autocannon that is used here; it brings no types of its own. */
+type Autocannon = (options: {
+  readonly url: string;
+  readonly amount: number;
+  readonly connections: number;
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}) => PromiseLike<{
+  readonly statusCodeStats: Readonly<Record<string, { readonly count: number }>>;
+  readonly errors: number;
+  readonly timeouts: number;
+  readonly resets: number;
+}>;
+
+const autocannon = createRequire(import.meta.url)('autocannon') as Autocannon; // see the type
+const system = useSystem();
+
+/** How many requests were answered, by status and by replica, as the gateway counts them. */
+async function counted(url: string): Promise<Map<string, number>> {
+  const { body } = await ask(url, { target: '/-/metrics' });
+  const counts = new Map<string, number>();
+  for (const [, replica, result, count] of body
+    .toString()
+    .matchAll(/^ringpost_requests_total\{replica="(.*)",result="(.*)"\} (\d+)$/gm)) {
+    counts.set(`${replica} ${result}`, Number(count));
+  }
+  return counts;
+}
+
+describe('3,000 requests at 64 connections over three replicas', () => {
+  it('are 3,000 answers of 200, spread over all of them, and leave nothing in Redis', async () => {
+    const { url, gateway } = await system().start();
+    const before = await keysAtRest(system());
+    const result = await autocannon({ url: `${url}/home`, amount: 3000, connections: 64 });
+    expect(result).toMatchObject({ errors: 0, timeouts: 0, resets: 0 });
+    expect(result.statusCodeStats).toEqual({ 200: { count: 3000 } });
+    const counts = await counted(url);
+    expect([...counts.keys()].toSorted()).toEqual(['S1 200', 'S2 200', 'S3 200']);
+    expect([...counts.values()].reduce((sum, each) => sum + each, 0)).toBe(3000);
+    expect([gateway.dispatcher.waitingCount, gateway.dispatcher.unclaimedCount]).toEqual([0, 0]);
+    await growsNothing(before);
+  });
+
+  it('are each done once by the upstream, bodies kept apart among them', async () => {
+    const upstream = await recordingUpstream();
+    const { url } = await system().start({ UPSTREAM: upstream.url });
+    const before = await keysAtRest(system());
+    const small = autocannon({
+      url: `${url}/small`,
+      amount: 2500,
+      connections: 56,
+      method: 'POST',
+      body: 'x',
+    });
+    const body = 'é'.repeat(40_000);
+    const large = autocannon({ url: `${url}/large`, amount: 500, connections: 8, method: 'POST', body });
+    for (const { statusCodeStats, errors } of await Promise.all([small, large])) {
+      expect([Object.keys(statusCodeStats), errors]).toEqual([['200'], 0]);
+    }
+    const length = Buffer.byteLength(body);
+    expect(upstream.got).toHaveLength(3000);
+    expect(upstream.got.filter((got) => got.url === '/large' && got.body.length === length)).toHaveLength(
+      500,
+    );
+    await growsNothing(before);
+  });
+});
+
+/** All that a queue's first job brings about beside the job: of a fixed size, and without a TTL. */
+const ofQueues = /:\{S[123]\}:(meta|events|id|marker)$/;
+
+async function growsNothing(before: readonly string[]): Promise<void> {
+  const after = await keysAtRest(system());
+  const more = after.filter((key) => !before.includes(key) && !ofQueues.test(key));
+  const { redis } = system();
+  const ttls = await Promise.all(more.map(async (key) => [key, await redis.pttl(key)] as const));
+  expect(ttls.filter(([, ttl]) => ttl === -1)).toEqual([]);
+  for (const key of after.filter((each) => each.endsWith(':events'))) {
+    // BullMQ trims to about that many, in whole nodes of the stream.
+    expect(await redis.xlen(key), key).toBeLessThan(300);
+  }
+}

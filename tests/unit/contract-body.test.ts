@@ -1,0 +1,65 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeBody, encodeBody, inlineBodyLimit } from '#shared/contract/body.ts';
+import type { EncodedBody } from '#shared/contract/body.ts';
+
+/** As it comes out of Redis. */
+function overTheWire(body: EncodedBody | undefined): EncodedBody | undefined {
+  return body === undefined ? undefined : (JSON.parse(JSON.stringify(body)) as EncodedBody); // just made
+}
+
+const allBytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+
+describe('a body inside JSON', () => {
+  it('comes back with the very bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
+        expect(decodeBody(overTheWire(encodeBody(bytes)))).toEqual(Buffer.from(bytes));
+      }),
+    );
+  });
+
+  it('comes back with the very bytes of a text, and travels as that text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
+        const encoded = encodeBody(Buffer.from(text, 'utf8'));
+        expect(encoded).toEqual({ text });
+        expect(decodeBody(overTheWire(encoded))).toEqual(Buffer.from(text, 'utf8'));
+      }),
+    );
+  });
+
+  it.each([
+    ['every byte', allBytes],
+    ['a byte order mark', Buffer.from([0xef, 0xbb, 0xbf, 0x41])],
+    ['the other byte order mark', Buffer.from([0xff, 0xfe, 0x41, 0])],
+    ['a zero byte', Buffer.from([0])],
+    ['a lone surrogate, which is no UTF-8', Buffer.from([0xed, 0xa0, 0x80])],
+    ['an overlong form', Buffer.from([0xc0, 0x80])],
+    ['a character cut off', Buffer.from('é').subarray(0, 1)],
+    ['line separators', Buffer.from('\u2028\u2029\r\n')],
+  ])('comes back: %s', (_, bytes) => {
+    expect(decodeBody(overTheWire(encodeBody(bytes)))).toEqual(Buffer.from(bytes));
+  });
+
+  it('is only the part of the memory that it views', () => {
+    const view = Buffer.from('abcdef').subarray(2, 4);
+    expect(encodeBody(view)).toEqual({ text: 'cd' });
+    expect(encodeBody(new Uint8Array(allBytes.buffer, 200, 2))).toEqual({ base64: 'yMk=' });
+  });
+
+  it('is nothing where it is empty', () => {
+    expect(encodeBody(new Uint8Array(0))).toBeUndefined();
+    expect(decodeBody(undefined)).toEqual(Buffer.alloc(0));
+  });
+
+  it.each([0x61, 0xff])('is inside up to the limit and only announced above it (byte %i)', (byte) => {
+    for (const size of [inlineBodyLimit - 1, inlineBodyLimit]) {
+      const bytes = Buffer.alloc(size, byte);
+      expect(decodeBody(overTheWire(encodeBody(bytes)))?.equals(bytes)).toBe(true);
+    }
+    const above = encodeBody(Buffer.alloc(inlineBodyLimit + 1, byte));
+    expect(above).toEqual({ stored: inlineBodyLimit + 1 });
+    expect(decodeBody(above)).toBeUndefined();
+  });
+});

@@ -1,0 +1,58 @@
+import * as fc from 'fast-check';
+import { METHODS } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { inlineBodyLimit } from '#shared/contract/body.ts';
+import { decodeJob, encodeJob, redeliveryOf, storedBody } from '#shared/contract/job.ts';
+import type { JobData } from '#shared/contract/job.ts';
+
+const rest = { gateway: 'g', deadline: 1, redelivery: 'safe' } as const;
+const overTheWire = (job: JobData): JobData => JSON.parse(JSON.stringify(job)) as JobData; // just made
+
+/** Any string of the characters that node:http gives: one for each byte. */
+const latin1 = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
+
+const request = fc.record({
+  method: fc.constantFrom(...METHODS),
+  target: latin1.map((text) => `/${text}`),
+  headers: fc.array(fc.tuple(latin1, latin1)).map((pairs) => pairs.flat()),
+  body: fc.uint8Array({ maxLength: 1000 }).map((bytes) => Buffer.from(bytes)),
+});
+
+describe('a job', () => {
+  it('brings the request as it was, whatever is in it', () => {
+    fc.assert(
+      fc.property(request, (given) => {
+        const job = overTheWire(encodeJob(given, rest));
+        expect(storedBody(job)).toBe(false);
+        expect(decodeJob(job)).toEqual(given);
+        expect(job).toMatchObject(rest);
+      }),
+    );
+  });
+
+  it('has no body where the request has none', () => {
+    const job = encodeJob({ method: 'GET', target: '/', headers: [], body: new Uint8Array(0) }, rest);
+    expect(job).not.toHaveProperty('body');
+    expect(decodeJob(job).body).toHaveLength(0);
+  });
+
+  it('only announces a body above the inline limit, and is told its bytes when it is run', () => {
+    const body = Buffer.alloc(inlineBodyLimit + 1, 0xfe);
+    const job = overTheWire(encodeJob({ method: 'PUT', target: '/', headers: [], body }, rest));
+    expect(storedBody(job)).toBe(true);
+    expect(JSON.stringify(job).length).toBeLessThan(200);
+    expect(decodeJob(job, body).body).toBe(body);
+    expect(() => decodeJob(job)).toThrow('the body of the job is stored and was not given');
+  });
+});
+
+describe('whether a request may run again', () => {
+  it.each(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])('yes: %s', (method) => {
+    expect(redeliveryOf(method, false)).toBe('safe');
+  });
+
+  it.each(['POST', 'PATCH', 'LOCK', 'get', ''])('no: %s, but with an Idempotency-Key', (method) => {
+    expect(redeliveryOf(method, false)).toBe('never');
+    expect(redeliveryOf(method, true)).toBe('safe');
+  });
+});

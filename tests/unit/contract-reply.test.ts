@@ -1,0 +1,47 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeReply, encodeReply } from '#shared/contract/reply.ts';
+
+const latin1 = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
+
+const reply = fc.record({
+  status: fc.integer({ min: 200, max: 599 }),
+  headers: fc.array(fc.tuple(latin1, latin1)).map((pairs) => pairs.flat()),
+  body: fc.uint8Array({ maxLength: 1000 }).map((bytes) => Buffer.from(bytes)),
+});
+
+describe('a reply', () => {
+  it('brings the answer as it was, whatever is in it', () => {
+    fc.assert(
+      fc.property(fc.uuid(), reply, (id, given) => {
+        expect(decodeReply(encodeReply(id, given))).toEqual({ id, ...given });
+      }),
+    );
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['line feeds alone', '\n\n\n'],
+    ['another frame', '{"id":"x","status":200,"headers":[]}\nbody'],
+  ])('has a body of %s', (_, text) => {
+    const given = { status: 200, headers: ['x', '\n'], body: Buffer.from(text) };
+    expect(decodeReply(encodeReply('i', given)).body).toEqual(given.body);
+  });
+
+  it('leaves a stored body out', () => {
+    const given = { status: 200, headers: ['content-length', '3'], body: Buffer.from('abc') };
+    const frame = encodeReply('i', given, true);
+    expect(frame.toString()).not.toContain('abc');
+    expect(decodeReply(frame)).toEqual({ ...given, id: 'i', body: undefined });
+  });
+
+  it('has the bytes that its body viewed, of any memory', () => {
+    const memory = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const given = { status: 200, headers: [], body: memory.subarray(250, 253) };
+    expect([...(decodeReply(encodeReply('i', given)).body ?? [])]).toEqual([250, 251, 252]);
+  });
+
+  it.each(['', 'x', '{"id":"i"', 'x\n'])('is no frame: %j', (bytes) => {
+    expect(() => decodeReply(Buffer.from(bytes))).toThrow(SyntaxError);
+  });
+});

@@ -1,0 +1,291 @@
+import { describe, expect, it } from 'vitest';
+import { readSettings, SettingsError, settingsTable } from '#shared/settings/load-settings.ts';
+import { gatewaySettings, loadGatewayConfig } from '../../gateway/config.ts';
+import type { GatewayConfig } from '../../gateway/config.ts';
+import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
+
+/** @returns the faults of these settings; none where they can be used. */
+function faultsOf(load: (env: NodeJS.ProcessEnv) => unknown, env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const gatewayFaults = (env: NodeJS.ProcessEnv): readonly string[] => faultsOf(loadGatewayConfig, env);
+const workerFaults = (env: NodeJS.ProcessEnv): readonly string[] =>
+  faultsOf(loadWorkerConfig, { REDIS_URL: 'redis://h', REPLICA: 'S1', ...env });
+
+const defaults = {
+  host: '127.0.0.1',
+  port: 5000,
+  role: 'all',
+  redisUrl: undefined,
+  namespace: 'ringpost',
+  replicas: 3,
+  maxReplicas: 64,
+  replicaDriver: 'process',
+  handlerPath: undefined,
+  upstream: undefined,
+  concurrency: 100,
+  ring: { strategy: 'murmur3', virtualNodes: 160 },
+  hashKey: [{ kind: 'header', name: 'ringpost-key' }, { kind: 'random' }],
+  bodyLimitBytes: 1024 * 1024,
+  replyTimeoutMs: 30_000,
+  addTimeoutMs: 30_000,
+  drainTimeoutMs: 10_000,
+  failoverMs: 2000,
+  adminToken: undefined,
+  adminClosed: undefined,
+} satisfies Partial<GatewayConfig>;
+
+describe('loadGatewayConfig', () => {
+  it('gives the defaults of the contract where nothing is set', () => {
+    expect(loadGatewayConfig({})).toMatchObject(defaults);
+  });
+
+  it('takes an empty variable for one that is unset', () => {
+    const empty = Object.fromEntries(Object.keys(gatewaySettings.properties).map((name) => [name, '']));
+    expect(loadGatewayConfig(empty)).toEqual(loadGatewayConfig({}));
+  });
+
+  it('passes over variables that are not its own', () => {
+    expect(loadGatewayConfig({ PATH: '/bin', port: '1', PORTS: 'x' })).toEqual(loadGatewayConfig({}));
+  });
+
+  it('leaves the environment as it was', () => {
+    const env = { PORT: '7', HOST: '' };
+    loadGatewayConfig(env);
+    expect(env).toEqual({ PORT: '7', HOST: '' });
+  });
+
+  it('lists all faults at once, each on a line of the message', () => {
+    const env = {
+      PORT: 'http',
+      ROLE: 'boss',
+      REDIS_URL: 'localhost:6379',
+      CONCURRENCY: '0',
+      REPLICAS: '65',
+      HASH_KEY: 'header',
+      HANDLER: '/nowhere/handler.ts',
+      UPSTREAM: 'http://[',
+    };
+    const faults = gatewayFaults(env);
+    for (const name of Object.keys(env)) {
+      expect(faults.filter((fault) => fault.startsWith(`${name} `))).not.toEqual([]);
+    }
+    expect(new SettingsError(faults).message).toBe(
+      ['The settings cannot be used:', ...faults.map((fault) => `  ${fault}`)].join('\n'),
+    );
+  });
+
+  it.each<[string, NodeJS.ProcessEnv, string]>([
+    ['no integer', { PORT: 'http' }, 'PORT is "http"; it must be an integer'],
+    ['a fraction', { REPLICAS: '1.5' }, 'REPLICAS is "1.5"; it must be an integer'],
+    ['below the least', { CONCURRENCY: '0' }, 'CONCURRENCY is "0"; it must be from 1 to 10000'],
+    ['above the most', { PORT: '65536' }, 'PORT is "65536"; it must be from 0 to 65535'],
+    [
+      'not one of the values',
+      { LOG_LEVEL: 'loud' },
+      'LOG_LEVEL is "loud"; it can be fatal, error, warn, info, debug, trace, silent',
+    ],
+    ['ADMIN_AUTH=yes', { ADMIN_AUTH: 'yes' }, 'ADMIN_AUTH is "yes"; it can be none'],
+    ['another case', { RING: 'MURMUR3' }, 'RING is "MURMUR3"; it can be murmur3, assignment'],
+    ['REPLICAS above MAX_REPLICAS', { REPLICAS: '65' }, 'REPLICAS is 65, above MAX_REPLICAS 64'],
+    [
+      'REPLICAS above what the assignment ring holds',
+      { RING: 'assignment', REPLICAS: '57' },
+      'REPLICAS is 57, but the ring holds 56 at most',
+    ],
+    [
+      'probing without slots',
+      { RING_PROBING: 'linear' },
+      'RING_PROBING is set, but only RING=assignment probes for free slots',
+    ],
+    [
+      'a gateway without a Redis to share',
+      { ROLE: 'gateway' },
+      'REDIS_URL is missing: a process with ROLE=gateway shares a Redis with others',
+    ],
+    [
+      'HANDLER and UPSTREAM',
+      { HANDLER: 'package.json', UPSTREAM: 'http://h' },
+      'HANDLER and UPSTREAM are both set; a replica runs one of them',
+    ],
+    [
+      'a HANDLER that is not there',
+      { HANDLER: './nowhere.ts' },
+      'HANDLER is "./nowhere.ts"; there is no such file',
+    ],
+    [
+      'an UPSTREAM that is no URL',
+      { UPSTREAM: 'http://h:99999' },
+      'UPSTREAM is "http://h:99999"; it must be a URL such as http://127.0.0.1:3000',
+    ],
+    [
+      'an unknown source of keys',
+      { HASH_KEY: 'path,user' },
+      'HASH_KEY is "path,user"; "user" is no source of a key; sources are header:<name>, cookie:<name>, query:<name>, path, ip, random',
+    ],
+  ])('says in one sentence what is wrong and what would be right: %s', (_, env, sentence) => {
+    expect(gatewayFaults(env)).toEqual([sentence]);
+  });
+
+  it.each(['REDIS_URL', 'UPSTREAM', 'NAMESPACE'])('says what %s is for where it cannot be used', (name) => {
+    const [fault = '', ...others] = gatewayFaults({ [name]: 'a b' });
+    const { description } = gatewaySettings.properties[name as 'REDIS_URL'];
+    expect(fault).toMatch(new RegExp(`^${name} is "a b"; `));
+    expect(fault).toContain(description);
+    // One sentence for the reader of a log: UPSTREAM is also no URL.
+    expect(others.every((other) => other.startsWith(`${name} is "a b"; it must be a URL`))).toBe(true);
+  });
+
+  it.each([
+    ' ',
+    '0x10',
+    '1e3',
+    'Infinity',
+    '-Infinity',
+    'NaN',
+    ' 5',
+    '5 ',
+    '5.0',
+    '+5',
+    '1_000',
+    'true',
+    '５',
+  ])('takes only decimal digits for an integer, not %j', (text) => {
+    expect(gatewayFaults({ PORT: text })).toEqual([`PORT is ${JSON.stringify(text)}; it must be an integer`]);
+    expect(workerFaults({ GENERATION: text })).toEqual([
+      `GENERATION is ${JSON.stringify(text)}; it must be an integer`,
+    ]);
+  });
+
+  it('takes an integer with leading zeros, and the least and the most of a range', () => {
+    expect(loadGatewayConfig({ PORT: '0080' }).port).toBe(80);
+    expect(loadGatewayConfig({ PORT: '0' }).port).toBe(0);
+    expect(loadGatewayConfig({ PORT: '65535' }).port).toBe(65_535);
+  });
+
+  it.each([
+    ['REDIS_URL', 'http://user:secret@host:6379'],
+    ['UPSTREAM', 'http://user:secret@host:99999'],
+    ['UPSTREAM', 'ftp://user:secret@host'],
+  ])('does not show the password of a %s that cannot be used: %s', (name, url) => {
+    const [fault = ''] = gatewayFaults({ [name]: url });
+    expect(fault).toContain('//***@host');
+    expect(fault).not.toContain('secret');
+  });
+
+  it('lets the assignment ring be filled to the last place', () => {
+    expect(loadGatewayConfig({ RING: 'assignment', REPLICAS: '56' })).toMatchObject({
+      replicas: 56,
+      ring: { strategy: 'assignment', slots: 512, virtualNodes: 9, probing: 'linear' },
+    });
+  });
+
+  it('gives the ring its own settings', () => {
+    const { ring } = loadGatewayConfig({
+      RING: 'assignment',
+      RING_VIRTUAL_NODES: '3',
+      RING_PROBING: 'quadratic',
+    });
+    expect(ring).toEqual({ strategy: 'assignment', slots: 512, virtualNodes: 3, probing: 'quadratic' });
+  });
+});
+
+describe('the admin calls', () => {
+  it.each(['127.0.0.1', '127.1.2.3', 'localhost', 'LOCALHOST', '::1', '[::1]', ''])(
+    'are open on the loopback address %j',
+    (HOST) => {
+      expect(loadGatewayConfig({ HOST }).adminClosed).toBeUndefined();
+    },
+  );
+
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'localhost.example.com', 'x127.0.0.1', '127.0.0.1.example.com'])(
+    'are closed on %s, with what would open them',
+    (HOST) => {
+      expect(loadGatewayConfig({ HOST }).adminClosed).toBe(
+        `HOST is ${HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+      );
+    },
+  );
+
+  it('are open on any address with a token or with ADMIN_AUTH=none', () => {
+    const HOST = '0.0.0.0';
+    expect(loadGatewayConfig({ HOST, ADMIN_TOKEN: 't' }).adminClosed).toBeUndefined();
+    expect(loadGatewayConfig({ HOST, ADMIN_AUTH: 'none' }).adminClosed).toBeUndefined();
+    expect(loadGatewayConfig({ HOST, ADMIN_AUTH: '', ADMIN_TOKEN: '' }).adminClosed).toBeDefined();
+  });
+});
+
+describe('loadWorkerConfig', () => {
+  it('says what is missing', () => {
+    expect(faultsOf(loadWorkerConfig, {})).toEqual([
+      expect.stringMatching(/^REDIS_URL is missing: Redis to share/),
+      'REPLICA is missing: Name of the replica that this worker is.',
+    ]);
+  });
+
+  it('takes only a name that a container can have', () => {
+    expect(workerFaults({ REPLICA: 'S1#2' })).toEqual([
+      'REPLICA is "S1#2"; it must be a valid container hostname',
+    ]);
+  });
+
+  it('says what a value without an upper bound must be', () => {
+    expect(workerFaults({ GENERATION: '0' })).toEqual(['GENERATION is "0"; it must be at least 1']);
+  });
+
+  it('reads its own name and generation', () => {
+    expect(loadWorkerConfig({ REDIS_URL: 'redis://h', REPLICA: 'S1', GENERATION: '7' })).toMatchObject({
+      replica: 'S1',
+      generation: 7,
+      redisUrl: 'redis://h',
+      upstream: undefined,
+    });
+  });
+});
+
+describe('readSettings', () => {
+  it('takes every default for a value that the schema allows', () => {
+    for (const schema of [gatewaySettings, workerSettings]) {
+      const withDefaults = Object.entries<{ readonly default?: string | number }>(schema.properties).flatMap(
+        ([name, { default: value }]) => (value === undefined ? [] : [[name, String(value)]]),
+      );
+      const { values, faults } = readSettings(gatewaySettings, Object.fromEntries(withDefaults));
+      expect(faults).toEqual([]);
+      expect(values).toEqual(readSettings(gatewaySettings, {}).values);
+    }
+  });
+
+  it('keeps a string that looks like a number', () => {
+    expect(readSettings(gatewaySettings, { ADMIN_TOKEN: '007', NAMESPACE: '12' }).values).toMatchObject({
+      ADMIN_TOKEN: '007',
+      NAMESPACE: '12',
+    });
+  });
+});
+
+describe('settingsTable', () => {
+  it.each([
+    ['the gateway', gatewaySettings],
+    ['the worker', workerSettings],
+  ])('has a row for every setting of %s, with its default', (_, schema) => {
+    const rows = settingsTable(schema).split('\n');
+    expect(rows.slice(0, 2)).toEqual(['| setting | default | what it is |', '|---|---|---|']);
+    const settings = Object.entries<{ readonly default?: string | number; readonly description: string }>(
+      schema.properties,
+    );
+    expect(rows).toHaveLength(settings.length + 2);
+    for (const [name, { default: value, description }] of settings) {
+      const shown = value === undefined ? '' : `\`${value}\``;
+      expect(rows.filter((row) => row.startsWith(`| \`${name}\` | ${shown} | ${description}`))).toHaveLength(
+        1,
+      );
+    }
+  });
+});
