@@ -75,6 +75,7 @@ export async function checkRedis(url: string): Promise<void> {
     connectTimeout: 3000,
     // Something that accepts connections and says nothing would be waited for without end.
     commandTimeout: 3000,
+    disconnectTimeout: 200,
   });
   // The failed connect below carries the reason; without a listener ioredis prints it too.
   let reason: Error | undefined;

@@ -17,6 +17,11 @@ export interface HeartbeatOptions {
   readonly generation: number;
   /** The lease's TTL in ms; it is renewed three times as often. */
   readonly leaseMs: number;
+  /**
+   * Whether the lease ends with the heartbeat. Where a driver watches this process it is the driver that ends the
+   * lease, when the process is gone: a worker without a lease that is still there would look like one that hangs.
+   */
+  readonly endsLease: boolean;
   /** Touched with each heartbeat. */
   readonly healthFile: string | undefined;
   /** How many requests the worker runs now. */
@@ -69,7 +74,7 @@ export class Heartbeat {
     await this.#announce('leaving');
   }
 
-  /** Ends the lease; the last thing a worker does. */
+  /** Ends the heartbeat; the last thing a worker does. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -100,8 +105,8 @@ export class Heartbeat {
   async #end(): Promise<void> {
     clearInterval(this.#timer);
     await this.#beating;
-    const { keys, replica, generation } = this.#options;
-    await this.#run('end-lease', keys.lease(replica), generation);
+    const { keys, replica, generation, endsLease } = this.#options;
+    if (endsLease) await this.#run('end-lease', keys.lease(replica), generation);
   }
 
   /** @returns 1 when the lease is ours, 0 while an older generation holds it. */

@@ -45,6 +45,7 @@ async function main(config: WorkerConfig): Promise<void> {
     generation,
     leaseMs,
     log,
+    endsLease: config.generation === undefined,
     healthFile: config.healthFile,
     running: () => runner.size,
     onSuperseded: () => {

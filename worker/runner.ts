@@ -43,13 +43,17 @@ export class Runner {
    */
   async run(id: string, job: JobData, attempt: number): Promise<void> {
     const { outbox, redis, keys, replica } = this.#options;
-    if (Date.now() >= job.deadline) return;
+    const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
+    if (Date.now() >= job.deadline) {
+      if (bodyKey !== undefined) await redis.unlink(bodyKey);
+      return;
+    }
     this.#running.add(id);
     try {
-      const stored = storedBody(job) ? await redis.getBuffer(keys.requestBody(replica, id)) : undefined;
+      const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
       const reply = await this.#answer(id, job, attempt, stored ?? undefined);
       if (reply !== undefined) await outbox.push(job.gateway, id, reply);
-      if (stored) await redis.unlink(keys.requestBody(replica, id));
+      if (bodyKey !== undefined) await redis.unlink(bodyKey);
     } finally {
       this.#running.delete(id);
     }

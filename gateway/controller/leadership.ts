@@ -28,6 +28,7 @@ export class Leadership {
   #until = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -51,6 +52,7 @@ export class Leadership {
 
   /** Asks now; a controller that hears of a resignation need not wait for its turn. */
   ask(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
     });
@@ -67,6 +69,7 @@ export class Leadership {
   }
 
   async #stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
     await this.#asking?.catch(() => undefined);
     const token = this.#token;

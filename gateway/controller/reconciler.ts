@@ -123,9 +123,10 @@ export class Reconciler {
 
   /** A worker of ours has ended for certain: its lease is over, whoever leads. */
   async #bury({ name, generation, reason }: Death): Promise<void> {
-    const { redis, keys, log } = this.#options;
+    const { redis, keys, driver, log } = this.#options;
     log.warn({ replica: name, generation, reason }, 'a worker ended');
-    this.#deaths.set(name, reason);
+    const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
+    if (!replaced) this.#deaths.set(name, reason);
     try {
       await scriptsOn(redis)('end-lease', keys.lease(name), generation);
       await redis.publish(keys.changes, `died ${name}`);

@@ -26,7 +26,7 @@ export interface Facts {
 }
 
 /** A replica that was ready for longer than this begins its count of failures anew, in ms. */
-const stableMs = 30_000;
+const stableMs = 1000;
 
 /**
  * @param failures losses in a row.

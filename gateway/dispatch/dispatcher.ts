@@ -110,17 +110,21 @@ export class Dispatcher {
 
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
+    const { redis, keys, log } = this.#options;
+    const { status, headers, body } = reply;
     const waiter = this.#remove(reply.id);
     if (waiter === undefined) {
       this.#unclaimed += 1;
+      if (body !== undefined) return;
+      redis
+        .unlink(keys.replyBody(replica, reply.id))
+        .catch((error: unknown) => log.debug({ request: reply.id, err: error }, 'a body expires by itself'));
       return;
     }
-    const { status, headers, body } = reply;
     if (body !== undefined) {
       waiter.settle({ status, headers, body });
       return;
     }
-    const { redis, keys } = this.#options;
     redis.getdelBuffer(keys.replyBody(replica, reply.id)).then(
       (stored) =>
         waiter.settle(

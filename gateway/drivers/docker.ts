@@ -31,6 +31,8 @@ export class DockerDriver implements Driver {
   readonly #listeners = new Set<(death: Death) => void>();
   readonly #config: string;
   #running = new Map<string, Instance>();
+  /** Containers that ended; a list that the engine made just before may still show them running. */
+  #ended = new Set<string>();
   #trouble: string | undefined = 'the Docker engine was not asked yet';
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
@@ -145,6 +147,7 @@ export class DockerDriver implements Driver {
     const instance = this.#running.get(id);
     if (instance === undefined) return;
     this.#running.delete(id);
+    this.#ended.add(id);
     const { name, generation } = instance;
     for (const listener of this.#listeners) listener({ name, generation, reason });
   }
@@ -191,7 +194,7 @@ export class DockerDriver implements Driver {
     const seen = new Map<string, Instance>();
     for (const container of containers) {
       if (container.State === 'running' || container.State === 'paused') {
-        seen.set(container.Id, this.#instanceOf(container, current?.Id));
+        if (!this.#ended.has(container.Id)) seen.set(container.Id, this.#instanceOf(container, current?.Id));
       } else if (container.State === 'exited' || container.State === 'dead') {
         await this.#docker
           .getContainer(container.Id)
@@ -199,6 +202,7 @@ export class DockerDriver implements Driver {
           .catch(ignore(404, 409));
       }
     }
+    this.#ended = this.#ended.intersection(new Set(containers.map(({ Id }) => Id)));
     const before = this.#running;
     for (const id of before.keys()) if (!seen.has(id)) this.#bury(id, 'its container is gone');
     const fresh = [...seen.keys()].some((id) => !before.has(id));

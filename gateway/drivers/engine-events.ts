@@ -75,7 +75,7 @@ export class EngineEvents {
     const stream = (await this.#docker.getEvents({ filters, abortSignal: signal })) as Readable;
     this.#stream = stream;
     this.#onOpen();
-    for await (const line of createInterface({ input: stream })) {
+    for await (const line of createInterface({ input: stream, signal })) {
       if (line === '') continue;
       // The engine's API: Action, Actor.ID, Actor.Attributes.
       const { Action, Actor } = JSON.parse(line) as {
