@@ -12,6 +12,7 @@ import type { GatewayConfig } from './config.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
 import type { RingWatcher } from './ring-watcher.ts';
+import { originForm } from './dispatch/forwarding.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
 import { Metrics, metricsRoutes } from './routes/metrics.ts';
@@ -47,7 +48,15 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     requestTimeout: requestTimeoutMs,
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
     rewriteUrl: routeOf,
-    http: { maxHeaderSize: headLimitBytes, shouldUpgradeCallback: asksForUpgrade },
+    http: {
+      maxHeaderSize: headLimitBytes,
+      shouldUpgradeCallback: asksForUpgrade,
+      // Looked at where requests are dispatched, with a problem for an answer.
+      requireHostHeader: false,
+    },
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, new Problem('request_malformed', error.message));
+    },
     clientErrorHandler: refuseMalformed,
   });
   const metrics = new Metrics();
@@ -67,6 +76,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
     ),
   );
+  app.server.on('checkContinue', (request, response) => {
+    // A body that is known to be too large need not be sent.
+    if (!(Number(request.headers['content-length']) > config.bodyLimitBytes)) response.writeContinue();
+    app.server.emit('request', request, response);
+  });
   app.server.on('connect', (_request, socket) => {
     writeProblemTo(socket, 'method_not_supported', 'CONNECT is not supported.');
   });
@@ -113,7 +127,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 /** Sends all but the gateway's own paths to the one route that dispatches. */
 function routeOf(request: { readonly url?: string | undefined }): string {
-  const url = request.url ?? '/';
+  const url = originForm(request.url ?? '/');
   if (url.startsWith('/-/')) return url;
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
@@ -127,5 +141,8 @@ function asksForUpgrade(request: IncomingMessage): boolean {
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
-  return reply.code(problem.status).type(problemType).send(JSON.stringify(problem.details));
+  return reply
+    .code(problem.status)
+    .type(problemType)
+    .send(Buffer.from(JSON.stringify(problem.details)));
 }

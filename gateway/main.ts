@@ -41,7 +41,7 @@ async function main(config: GatewayConfig): Promise<void> {
       ending.abort();
       // What has begun to start is only known, and can only be stopped, when it has started.
       await starting.catch(() => undefined);
-      await stopAll(running, config);
+      await stopAll(running);
     },
   });
   try {
@@ -53,7 +53,7 @@ async function main(config: GatewayConfig): Promise<void> {
     if (ending.signal.aborted) return;
     process.stderr.write(`ringpost: ${explain(error)}\n`);
     ending.abort();
-    await stopAll(running, config);
+    await stopAll(running);
     process.exit(1);
   }
 }
@@ -96,10 +96,10 @@ async function privateRedis(running: Running, log: Logger): Promise<string> {
   return redis.url;
 }
 
-async function stopAll(running: Running, config: GatewayConfig): Promise<void> {
+async function stopAll(running: Running): Promise<void> {
   const { privateRedis: redis, gateway, controller } = running;
   await gateway?.stop();
-  await controller?.stop(config.drainTimeoutMs);
+  await controller?.stop();
   delete running.privateRedis;
   await redis?.stop();
 }

@@ -14,8 +14,8 @@ import { Reconciler } from './reconciler.ts';
 /** A running controller and the workers that its driver runs. */
 export interface Controller {
   start(): Promise<void>;
-  /** Gives the leadership up and ends the workers: each has `graceMs` to finish what it holds. */
-  stop(graceMs: number): Promise<void>;
+  /** Gives the leadership up and ends the workers: each has `DRAIN_TIMEOUT_MS` to finish what it holds. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -57,9 +57,8 @@ export async function createController(
       await store.claimParameters(config.ring);
       await reconciler.start();
     },
-    stop: async (graceMs) => {
+    stop: async () => {
       await reconciler.stop();
-      await driver.close(graceMs);
       redis.disconnect();
       subscriber.disconnect();
     },

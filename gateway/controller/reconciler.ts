@@ -53,6 +53,7 @@ export class Reconciler {
   );
   #memory: Memory = new Map();
   #deaths = new Map<string, string>();
+  readonly #burials = new Set<Promise<void>>();
   #written = new Map<string, string>();
   #ledAs: string | undefined;
   #observedAt = Number.NEGATIVE_INFINITY;
@@ -83,7 +84,7 @@ export class Reconciler {
     return this.#life.start();
   }
 
-  /** Stops reconciling and gives the leadership up; the workers stay, see the driver's `close`. */
+  /** Stops reconciling, gives the leadership up and closes the driver, and with it the workers that it does not keep. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -99,7 +100,10 @@ export class Reconciler {
 
   async #start(): Promise<void> {
     const { driver, subscriber, keys } = this.#options;
-    this.#unwatch = driver.watch((death) => void this.#bury(death));
+    this.#unwatch = driver.watch((death) => {
+      const burial = this.#bury(death).finally(() => this.#burials.delete(burial));
+      this.#burials.add(burial);
+    });
     subscriber.on('message', (channel: string, message: string) => {
       if (channel !== keys.changes) return;
       if (message === 'leader') void this.#leadership.ask().catch(() => undefined);
@@ -115,10 +119,13 @@ export class Reconciler {
   async #stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    this.#unwatch();
     await this.#pass;
     await this.#execution.idle();
     await this.#leadership.stop();
+    // The leases of workers that end with this process end with them, so that the next start need not wait for them.
+    await this.#options.driver.close(this.#options.drainTimeoutMs);
+    await Promise.all(this.#burials);
+    this.#unwatch();
   }
 
   /** A worker of ours has ended for certain: its lease is over, whoever leads. */

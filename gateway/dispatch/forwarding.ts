@@ -51,3 +51,15 @@ export function replyHeaders(method: string, reply: HttpReply): string[] {
 function withoutLength(headers: readonly string[]): string[] {
   return headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'content-length');
 }
+
+/** @returns what is wrong with a request's `Host`, if anything: exactly one is right (RFC 9112 3.2). */
+export function hostFault(raw: IncomingMessage): string | undefined {
+  const { rawHeaders, httpVersion } = raw;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1) return 'The request has more than one Host.';
+  return hosts === 0 && httpVersion === '1.1' ? 'The request has no Host.' : undefined;
+}

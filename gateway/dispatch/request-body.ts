@@ -10,7 +10,12 @@ const empty = Buffer.alloc(0);
  */
 export function readBody(raw: IncomingMessage, limit: number): Promise<Uint8Array> {
   const length = raw.headers['content-length'];
-  const chunked = raw.headers['transfer-encoding'] !== undefined;
+  const coding = raw.headers['transfer-encoding'];
+  const chunked = coding !== undefined;
+  if (chunked && coding.toLowerCase() !== 'chunked') {
+    const detail = `The transfer coding ${coding} is not supported, chunked alone is.`;
+    return Promise.reject(new Problem('transfer_coding_not_supported', detail));
+  }
   if (!chunked && (length === undefined || length === '0')) return Promise.resolve(empty);
   const tooLarge = (): Problem => new Problem('body_too_large', `The body has more than ${limit} bytes.`);
   if (length !== undefined && Number(length) > limit) return Promise.reject(tooLarge());

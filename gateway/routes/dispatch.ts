@@ -4,7 +4,7 @@ import fp from 'fastify-plugin';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
-import { requestHeaders, replyHeaders, originForm } from '../dispatch/forwarding.ts';
+import { hostFault, originForm, replyHeaders, requestHeaders } from '../dispatch/forwarding.ts';
 import { readBody } from '../dispatch/request-body.ts';
 import { writeProblem } from './problem-response.ts';
 
@@ -54,6 +54,8 @@ async function dispatch(
 ): Promise<void> {
   const { dispatcher, bodyLimitBytes, onOutcome } = options;
   const started = performance.now();
+  const fault = hostFault(raw);
+  if (fault !== undefined) throw new Problem('request_malformed', fault);
   const body = await readBody(raw, bodyLimitBytes);
   if (response.closed) return;
   const ip = raw.socket.remoteAddress ?? '';

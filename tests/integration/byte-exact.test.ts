@@ -112,10 +112,9 @@ const value = fc
 
 /** The text's UTF-8 bytes as node:http has them, without those that no header may have. */
 function utf8(text: string): string {
-  // oxlint-disable-next-line no-control-regex
   return Buffer.from(text)
     .toString('latin1')
-    .replaceAll(/[\u0000-\u001f\u007f]/g, '');
+    .replaceAll(/[^ -~\u0080-\u00ff]/g, '');
 }
 
 const headers = (known: string[]) =>
@@ -205,24 +204,10 @@ describe('what goes through the gateway', () => {
 
   it('has every odd target as it was, byte for byte', async () => {
     const { url, upstream } = await proxied();
-    const targets = [
-      ...[
-        '/',
-        '/?',
-        '//',
-        '//a',
-        '/a/../b',
-        '/./',
-        '/%zz',
-        '/%',
-        '/%00',
-        '/%2F%2f',
-        '/a;b=c?d;e',
-        '/?a?b&&==',
-      ],
-      ...['/a#b', '/"<>\\^`{|}', "/'()*!$,:@~", '/rep/', '/REP', '/-', '/-x/live', '//-/live'],
-      `/${'x'.repeat(8000)}`,
-    ];
+    const odds =
+      '/ /? // //a /a/../b /./ /%zz /% /%00 /%2F%2f /a;b=c?d;e /?a?b&&== /a#b /"<>\\^`{|} ' +
+      "/'()*!$,:@~ /rep/ /REP /- /-x/live //-/live";
+    const targets = [...odds.split(' '), `/${'x'.repeat(8000)}`];
     for (const each of targets) await ask(url, { target: each });
     expect(upstream.got.map((got) => got.url)).toEqual(targets);
   });
@@ -284,12 +269,12 @@ describe('an answer through the gateway', () => {
       upstream.answer = { status, headers: own };
       const got = await ask(url, { method });
       const of = `${method} ${status}`;
-      expect([got.status, got.body.length], of).toEqual([status, 0]);
-      expect(headerValue(got.headers, 'content-length'), of).toBe(
+      expect([got.status, got.body.length], `of ${of}`).toEqual([status, 0]);
+      expect(headerValue(got.headers, 'content-length'), `of ${of}`).toBe(
         length === undefined ? undefined : `${length}`,
       );
-      expect(headerValue(got.headers, 'transfer-encoding'), of).toBeUndefined();
-      expect(got.headers.slice(0, own.length), of).toEqual(own);
+      expect(headerValue(got.headers, 'transfer-encoding'), `of ${of}`).toBeUndefined();
+      expect(got.headers.slice(0, own.length), `of ${of}`).toEqual(own);
     }
     expect(upstream.got).toHaveLength(cases.length);
   });

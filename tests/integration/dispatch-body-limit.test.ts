@@ -79,6 +79,25 @@ describe('a body', () => {
     },
   );
 
+  it.each([
+    ['with its length', 'Content-Length: 9000000\r\n\r\n'],
+    ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n'],
+  ])('above the limit, %s, is a 413 even to a client that sends all before it reads', async (_, head) => {
+    const { url } = await echoing();
+    for (let i = 0; i < 5; i += 1) {
+      const client = await speak(url, `POST / HTTP/1.1\r\nHost: a\r\n${head}`);
+      client.socket.pause();
+      const part = 'x'.repeat(100_000);
+      const frame = head.startsWith('T') ? `${part.length.toString(16)}\r\n${part}\r\n` : part;
+      for (let sent = 0; sent < 9_000_000 && !client.socket.destroyed; sent += part.length) {
+        await new Promise((resolve) => client.socket.write(frame, 'latin1', resolve));
+      }
+      if (head.startsWith('T')) client.socket.write('0\r\n\r\n');
+      client.socket.resume();
+      expect(await client.ended).toMatch(/^HTTP\/1\.1 413 [^]*"body_too_large"}$/);
+    }
+  });
+
   it('announced above the limit is a 413 at once, and the connection ends though the rest never comes', async () => {
     const { url, upstream } = await echoing();
     const { ended } = await speak(url, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\nabc');

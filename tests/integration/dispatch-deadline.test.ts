@@ -84,6 +84,22 @@ describe('a request that is not answered in time', () => {
     await keysAtRest(system());
   });
 
+  it('leaves no body in Redis where the worker drops it', async () => {
+    const { get } = await held();
+    const { redis, keys } = system();
+    const queues = new JobQueues(redis, keys, createLogger('test', 'silent'));
+    const body = Buffer.alloc(100_000);
+    const job = { gateway: 'gone', deadline: Date.now() - 1, redelivery: 'never' } as const;
+    const id = randomUUID();
+    await queues.add('S1', id, encodeJob({ method: 'POST', target: '/', headers: [], body }, job), {
+      body,
+      ttlMs: 60_000,
+    });
+    await queues.close();
+    expect((await get('/now/after')).status).toBe(200);
+    await keysAtRest(system());
+  });
+
   it('is let go of: an answer that comes too late is dropped', async () => {
     const { reports, get, gateway } = await held({ REPLY_TIMEOUT_MS: '500', CONCURRENCY: '2' });
     expect((await get('/late')).status).toBe(504);
@@ -124,7 +140,7 @@ describe('a client that goes away', () => {
     const next = get('/now/next');
     await expect.poll(waiting, { interval: 5 }).toBe(1);
     expect(reports.aborted).toEqual([]);
-    reports.release('/first', 'done');
+    reports.release('/first', 'x'.repeat(100_000)); // kept in a key of its own
     expect((await next).status).toBe(200);
     await expect.poll(() => gateway.dispatcher.unclaimedCount, { interval: 5 }).toBe(1);
     expect(reports.started).toEqual(['/first', '/now/next']);

@@ -36,7 +36,7 @@ describe('the same key', () => {
             // Header values are bytes; the gateway has each as one character.
             const text = Buffer.from(key).toString('latin1');
             const replica = await replicaOf(url, { agent, target: '/home', headers: ['Ringpost-Key', text] });
-            expect(replica, key).toBe(gateway.watcher.ring.owner(text));
+            expect(replica, `of ${key}`).toBe(gateway.watcher.ring.owner(text));
             seen.add(replica ?? '');
           }),
         ),

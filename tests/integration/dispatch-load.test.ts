@@ -85,6 +85,6 @@ async function growsNothing(before: readonly string[]): Promise<void> {
   expect(ttls.filter(([, ttl]) => ttl === -1)).toEqual([]);
   for (const key of after.filter((each) => each.endsWith(':events'))) {
     // BullMQ trims to about that many, in whole nodes of the stream.
-    expect(await redis.xlen(key), key).toBeLessThan(300);
+    expect(await redis.xlen(key), `in ${key}`).toBeLessThan(300);
   }
 }

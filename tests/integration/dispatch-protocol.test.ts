@@ -58,7 +58,7 @@ describe('what is no plain HTTP/1.1 request', () => {
     ];
     for (const [said, expected] of cases) {
       const { ended } = await speak(url, said);
-      expect(problem(await ended), said.slice(0, 80)).toEqual(expected);
+      expect(problem(await ended), `to ${said.slice(0, 80)}`).toEqual(expected);
     }
     expect(upstream.got).toEqual([]);
   });

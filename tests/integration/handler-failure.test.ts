@@ -16,7 +16,7 @@ describe('a handler that fails', () => {
     const ways = ['/throws', '/rejects', '/rejects-later', '/text', '/nothing', '/number'];
     for (const target of [...ways, '/network-error', '/broken-body', '/odd-header', '/odd-header-large']) {
       const got = await ask(url, { method: 'POST', target, body: Buffer.from('x') });
-      expect([got.status, headerValue(got.headers, 'content-type')], target).toEqual([
+      expect([got.status, headerValue(got.headers, 'content-type')], `at ${target}`).toEqual([
         500,
         'application/problem+json',
       ]);

@@ -15,7 +15,7 @@ interface Parts {
   readonly keys: Keys;
   readonly run: RunScript;
   /** All that Redis holds of the ring. */
-  everything(): Promise<unknown>;
+  readonly everything: () => Promise<unknown>;
 }
 
 function parts(): Parts {
@@ -131,19 +131,22 @@ describe('changeDesired', () => {
   });
 
   it('asks again with the newer state where another change came first, and makes both', async () => {
-    const { store } = parts();
+    const { store, keys } = parts();
+    const { redis } = system();
     await seed(store, 'S1');
     const seen: string[][] = [];
-    const other = vi.spyOn(store, 'read');
     let interfered: Promise<unknown> | undefined;
     const state = await store.changeDesired((current) => {
       seen.push(namesOf(current));
       // In one turn, so ahead of the script of the change that is decided here.
-      interfered ??= system().redis.pipeline().hset(system().keys.desired, 'X', '{"name":"X","joined":2,"weight":1}').incr(system().keys.version).exec();
+      interfered ??= redis
+        .pipeline()
+        .hset(keys.desired, 'X', JSON.stringify(member('X', 2)))
+        .incr(keys.version)
+        .exec();
       return { add: [member('S3', 3)], remove: ['S1'] };
     }, 2000);
     await interfered;
-    other.mockRestore();
     expect(seen).toEqual([['S1'], ['S1', 'X']]);
     expect(namesOf(state)).toEqual(['X', 'S3']);
     expect(state.version).toBe(3);
@@ -158,7 +161,20 @@ describe('changeDesired', () => {
     for (const expected of [-1, 0, 2]) {
       const own = ['S2', JSON.stringify(member('S2', 2)), 'S1'];
       expect(
-        await run('change-desired', version, desired, ring, retired, joined, expected, 2000, changes, 2, 1, ...own),
+        await run(
+          'change-desired',
+          version,
+          desired,
+          ring,
+          retired,
+          joined,
+          expected,
+          2000,
+          changes,
+          2,
+          1,
+          ...own,
+        ),
       ).toBe(-2);
     }
     expect(await everything()).toEqual(before);
@@ -311,21 +327,24 @@ describe('the leadership', () => {
 
 describe('the lease of a replica', () => {
   const beat = ({ run, keys }: Parts, generation: number): Promise<unknown> =>
-    run('beat', keys.lease('S1'), keys.generation('S1'), generation, 60_000, JSON.stringify({ generation }));
+    run(
+      'beat',
+      keys.lease('S1'),
+      keys.currentGeneration('S1'),
+      generation,
+      60_000,
+      JSON.stringify({ generation }),
+    );
 
-  it('is taken once the older generation has ended it, and lost to no older one', async () => {
+  it('is held by one generation until that ends it, and by no older one after it', async () => {
     const all = parts();
     const { redis, keys } = system();
-    await redis.set(keys.generation('S1'), 2);
-    expect(await beat(all, 1)).toBe(-1);
+    const end = (generation: number): Promise<unknown> => all.run('end-lease', keys.lease('S1'), generation);
     expect(await beat(all, 2)).toBe(1);
-    await redis.incr(keys.generation('S1'));
-    expect(await beat(all, 3)).toBe(0);
-    expect(await beat(all, 2)).toBe(-1);
-    expect(await all.run('end-lease', keys.lease('S1'), 3)).toBe(0);
-    expect(await all.run('end-lease', keys.lease('S1'), 2)).toBe(1);
-    expect(await all.run('end-lease', keys.lease('S1'), 2)).toBe(0);
+    expect([await beat(all, 1), await beat(all, 3), await beat(all, 2)]).toEqual([-1, 0, 1]);
+    expect([await end(3), await end(2), await end(2)]).toEqual([0, 1, 0]);
     expect(await beat(all, 3)).toBe(1);
+    expect([await beat(all, 2), await end(2)]).toEqual([-1, 0]);
     expect(await redis.pttl(keys.lease('S1'))).toBeGreaterThan(50_000);
   });
 });
@@ -336,8 +355,17 @@ describe('forget', () => {
     await seed(store, 'S1', 'S2');
     await removeAt(store, 2000, 'S1');
     const before = await store.read();
-    await store.forget('S1');
-    await store.forget('S2');
+    expect(await store.forget('S1')).toBe(true);
     expect(await store.read()).toEqual({ ...before, retired: new Map() });
+  });
+
+  it('does nothing while the queue of the replica holds a job', async () => {
+    const { store, keys, everything } = parts();
+    await seed(store, 'S1');
+    await removeAt(store, 2000, 'S1');
+    const before = await everything();
+    await system().redis.rpush(keys.unfinished('S1').wait, 'job');
+    expect(await store.forget('S1')).toBe(false);
+    expect(await everything()).toEqual(before);
   });
 });

@@ -13,10 +13,13 @@ describe('without a token and not closed', () => {
 });
 
 describe('closed', () => {
-  it.each([undefined, 'Bearer secret'])('refuses with the reason, whatever is presented: %j', (authorization) => {
-    const guard = createAdminGuard(undefined, 'HOST is 0.0.0.0');
-    expect(guard(authorization)).toEqual({ status: 403, message: 'HOST is 0.0.0.0' });
-  });
+  it.each([undefined, 'Bearer secret'])(
+    'refuses with the reason, whatever is presented: %j',
+    (authorization) => {
+      const guard = createAdminGuard(undefined, 'HOST is 0.0.0.0');
+      expect(guard(authorization)).toEqual({ status: 403, message: 'HOST is 0.0.0.0' });
+    },
+  );
 });
 
 describe('with a token', () => {

@@ -52,7 +52,12 @@ describe('the catalogue', () => {
 
   it('gives a Problem the status and the details of its code', () => {
     const problem = new Problem('reply_timeout', 'S1 did not answer.', { cause: 'c' });
-    expect(problem).toMatchObject({ name: 'Problem', message: 'S1 did not answer.', status: 504, cause: 'c' });
+    expect(problem).toMatchObject({
+      name: 'Problem',
+      message: 'S1 did not answer.',
+      status: 504,
+      cause: 'c',
+    });
     expect(problem.details).toEqual(problemDetails('reply_timeout', 'S1 did not answer.'));
   });
 });

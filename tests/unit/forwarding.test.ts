@@ -25,11 +25,10 @@ describe('the headers of a request to a replica', () => {
 
   it('lack those of the hop, and those that Connection names', () => {
     const hop = ['Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'TE', 'Trailer', 'Upgrade', 'Expect'];
-    const raw = [
-      ...['Host', 'a', 'Connection', 'close, x-one', 'connection', 'X-TWO'],
-      ...['X-One', '1', 'x-two', '2', 'X-Three', '3'],
-      ...hop.flatMap((name) => [name, 'x']),
-    ];
+    const raw = ['Host', 'a', 'Connection', 'close, x-one', 'connection', 'X-TWO', 'X-One', '1'].concat(
+      ['x-two', '2', 'X-Three', '3'],
+      hop.flatMap((name) => [name, 'x']),
+    );
     expect(forwarded(raw).slice(0, -4)).toEqual(['Host', 'a', 'X-Three', '3']);
   });
 
@@ -39,10 +38,9 @@ describe('the headers of a request to a replica', () => {
 
   it('keep the Via and Forwarded of earlier hops before their own', () => {
     const raw = ['Via', '1.0 fred', 'Host', 'a', 'Forwarded', 'for=198.51.100.1'];
-    expect(forwarded(raw)).toEqual([
-      ...raw,
-      ...['Via', '1.1 ringpost', 'Forwarded', 'for=192.0.2.7;host="a";proto=http'],
-    ]);
+    expect(forwarded(raw)).toEqual(
+      raw.concat('Via', '1.1 ringpost', 'Forwarded', 'for=192.0.2.7;host="a";proto=http'),
+    );
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isReplicaName } from '#shared/replica-name.ts';
@@ -29,7 +30,11 @@ const never = (): never => expect.unreachable('nothing is drawn');
 
 /** Draws these one after the other. */
 function drawing<T>(...values: T[]): () => T {
-  return () => values.shift() ?? expect.unreachable('too much is drawn');
+  return () => {
+    const value = values.shift();
+    assert(value !== undefined, 'too much is drawn');
+    return value;
+  };
 }
 
 function messageOf(run: () => unknown): string {
@@ -143,8 +148,7 @@ describe('parseReplicaChange', () => {
             expect(hostnames.filter(isReplicaName)).toEqual(hostnames);
             expect(new Set(hostnames).size).toBe(hostnames.length);
           } catch (error) {
-            if (!(error instanceof AdminError)) throw error;
-            expect(error.status).toBe(400);
+            assert(error instanceof AdminError && error.status === 400, String(error));
           }
         }
       }),
@@ -166,12 +170,7 @@ describe('planAdd', () => {
 
   it('fills up with random names that nothing else has: not in use, listed, drawn before or draining', () => {
     const random = drawing('S1', 'S4', 'gone', 'S100000', 'S100000', 'S100001');
-    const plan = planAdd(
-      stateOf(['S1'], murmur3, ['gone']),
-      { n: 3, hostnames: ['S4'] },
-      murmur3,
-      random,
-    );
+    const plan = planAdd(stateOf(['S1'], murmur3, ['gone']), { n: 3, hostnames: ['S4'] }, murmur3, random);
     expect(namesOf(plan.add)).toEqual(['S4', 'S100000', 'S100001']);
   });
 
@@ -181,7 +180,8 @@ describe('planAdd', () => {
   });
 
   it('refuses a name that is in use', () => {
-    const refused = (): unknown => planAdd(stateOf(['S1']), { n: 2, hostnames: ['S2', 'S1'] }, murmur3, never);
+    const refused = (): unknown =>
+      planAdd(stateOf(['S1']), { n: 2, hostnames: ['S2', 'S1'] }, murmur3, never);
     expect(messageOf(refused)).toBe('hostname "S1" is already in use');
   });
 
@@ -219,7 +219,10 @@ describe('planRemove', () => {
   });
 
   it('can remove all', () => {
-    expect(planRemove(stateOf(named(2)), { n: 2, hostnames: [] }, drawing(1, 0)).remove).toEqual(['S2', 'S1']);
+    expect(planRemove(stateOf(named(2)), { n: 2, hostnames: [] }, drawing(1, 0)).remove).toEqual([
+      'S2',
+      'S1',
+    ]);
   });
 
   it('refuses more than there are', () => {
@@ -228,12 +231,15 @@ describe('planRemove', () => {
     );
   });
 
-  it.each([[['S9']], [['S1', 'S9']], [['gone']], [['s1']]])('refuses %j: there is no such replica', (hostnames) => {
-    const state = stateOf(named(2), murmur3, ['gone']);
-    expect(messageOf(() => planRemove(state, { n: 2, hostnames }, never))).toBe(
-      `there is no replica "${hostnames.at(-1) ?? ''}"`,
-    );
-  });
+  it.each([[['S9']], [['S1', 'S9']], [['gone']], [['s1']]])(
+    'refuses %j: there is no such replica',
+    (hostnames) => {
+      const state = stateOf(named(2), murmur3, ['gone']);
+      expect(messageOf(() => planRemove(state, { n: 2, hostnames }, never))).toBe(
+        `there is no replica "${hostnames.at(-1) ?? ''}"`,
+      );
+    },
+  );
 
   it('takes exactly n of those that there are, the listed ones among them', () => {
     const anyCase = fc.integer({ min: 1, max: 30 }).chain((count) =>

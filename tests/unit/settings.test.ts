@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readSettings, SettingsError, settingsTable } from '#shared/settings/load-settings.ts';
+import type { SettingSchema, SettingsSchema } from '#shared/settings/load-settings.ts';
 import { gatewaySettings, loadGatewayConfig } from '../../gateway/config.ts';
 import type { GatewayConfig } from '../../gateway/config.ts';
 import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
@@ -253,7 +254,7 @@ describe('loadWorkerConfig', () => {
 describe('readSettings', () => {
   it('takes every default for a value that the schema allows', () => {
     for (const schema of [gatewaySettings, workerSettings]) {
-      const withDefaults = Object.entries<{ readonly default?: string | number }>(schema.properties).flatMap(
+      const withDefaults = Object.entries<SettingSchema>(schema.properties).flatMap(
         ([name, { default: value }]) => (value === undefined ? [] : [[name, String(value)]]),
       );
       const { values, faults } = readSettings(gatewaySettings, Object.fromEntries(withDefaults));
@@ -274,18 +275,19 @@ describe('settingsTable', () => {
   it.each([
     ['the gateway', gatewaySettings],
     ['the worker', workerSettings],
-  ])('has a row for every setting of %s, with its default', (_, schema) => {
-    const rows = settingsTable(schema).split('\n');
-    expect(rows.slice(0, 2)).toEqual(['| setting | default | what it is |', '|---|---|---|']);
-    const settings = Object.entries<{ readonly default?: string | number; readonly description: string }>(
-      schema.properties,
-    );
-    expect(rows).toHaveLength(settings.length + 2);
-    for (const [name, { default: value, description }] of settings) {
-      const shown = value === undefined ? '' : `\`${value}\``;
-      expect(rows.filter((row) => row.startsWith(`| \`${name}\` | ${shown} | ${description}`))).toHaveLength(
-        1,
-      );
-    }
-  });
+  ] satisfies [string, SettingsSchema][])(
+    'has a row for every setting of %s, with its default',
+    (_, schema) => {
+      const rows = settingsTable(schema).split('\n');
+      expect(rows.slice(0, 2)).toEqual(['| setting | default | what it is |', '|---|---|---|']);
+      const settings = Object.entries<SettingSchema>(schema.properties);
+      expect(rows).toHaveLength(settings.length + 2);
+      for (const [name, { default: value, description }] of settings) {
+        const shown = value === undefined ? '' : `\`${value}\``;
+        expect(
+          rows.filter((row) => row.startsWith(`| \`${name}\` | ${shown} | ${description}`)),
+        ).toHaveLength(1);
+      }
+    },
+  );
 });
