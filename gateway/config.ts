@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { commonSettings, handlerFaults } from '#shared/settings/common.ts';
+import { commonSettings, commonFaults } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
@@ -90,7 +90,7 @@ export const gatewaySettings = {
     RING_VIRTUAL_NODES: {
       type: 'integer',
       minimum: 1,
-      maximum: 512,
+      maximum: 10000,
       description: 'Virtual nodes for each unit of weight (murmur3: 160, assignment: 9).',
     },
     RING_PROBING: {
@@ -198,7 +198,7 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
  */
 export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
-  faults.push(...handlerFaults(values));
+  faults.push(...commonFaults(values));
   // A container has files of its own.
   if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
     faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
@@ -222,17 +222,21 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     if (!(error instanceof HashKeyError)) throw error;
     faults.push(`HASH_KEY is ${JSON.stringify(values.HASH_KEY)}; ${error.message}`);
   }
-  if (values.ROLE !== 'all' && values.REDIS_URL === undefined) {
+  if ((values.ROLE === 'gateway' || values.ROLE === 'controller') && values.REDIS_URL === undefined) {
     faults.push(`REDIS_URL is missing: a process with ROLE=${values.ROLE} shares a Redis with others`);
   }
+  if (values.RING === 'assignment' && Number(values.RING_VIRTUAL_NODES) > 512) {
+    faults.push(`RING_VIRTUAL_NODES is ${values.RING_VIRTUAL_NODES}, but the assignment ring has 512 slots`);
+  }
+  // The ring can only be made of settings that are right by themselves.
+  if (faults.length > 0) throw new SettingsError(faults);
   const ring = defaultParameters(values.RING, {
-    ...(values.RING_VIRTUAL_NODES === undefined ? {} : { virtualNodes: values.RING_VIRTUAL_NODES }),
-    ...(values.RING_PROBING === undefined ? {} : { probing: values.RING_PROBING }),
+    virtualNodes: values.RING_VIRTUAL_NODES,
+    probing: values.RING_PROBING,
   });
   if (values.REPLICAS > capacity(ring)) {
-    faults.push(`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`);
+    throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
   }
-  if (faults.length > 0) throw new SettingsError(faults);
   const open = isLoopback(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
   return {
     host: values.HOST,

@@ -9,6 +9,7 @@ import type { GatewayConfig } from './config.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
 import { ReplyInbox } from './dispatch/reply-inbox.ts';
+import { seedReplicas } from './replica-changes.ts';
 import { RingWatcher } from './ring-watcher.ts';
 
 /** A running gateway: its HTTP side and all that it holds open for it. */
@@ -73,6 +74,8 @@ export async function createGateway(
     async () => {
       await whenReady(redis);
       await store.claimParameters(config.ring);
+      // Before the first `/add` can come in; without a controller of its own a gateway leaves it to theirs.
+      if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();
       await inbox.start();
       await app.listen({ host: config.host, port: config.port });

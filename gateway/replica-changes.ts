@@ -1,7 +1,7 @@
 import { isReplicaName } from '#shared/replica-name.ts';
 import { placeMember, RingFullError } from '#shared/ring/strategies.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import type { DesiredChange, RingState } from '#shared/ring-store.ts';
+import type { DesiredChange, RingState, RingStore } from '#shared/ring-store.ts';
 
 /** A request of the admin contract that cannot be carried out; the answer is `{"message":"<Error> …"}`. */
 export class AdminError extends Error {
@@ -80,6 +80,22 @@ export function planAdd(
     if (!used.has(name) && !names.includes(name) && !state.retired.has(name)) names.push(name);
   }
   return { add: placeAll(state, names, parameters), remove: [] };
+}
+
+/**
+ * Desires the first replicas of a new namespace: S1, S2 … Does nothing where any were ever desired.
+ * @param count how many.
+ */
+export async function seedReplicas(
+  store: RingStore,
+  parameters: RingParameters,
+  count: number,
+): Promise<void> {
+  const names = Array.from({ length: count }, (_, at) => `S${at + 1}`);
+  await store.changeDesired(
+    (state) => (state.version === -1 ? { add: placeAll(state, names, parameters), remove: [] } : undefined),
+    Date.now(),
+  );
 }
 
 /** @throws {AdminError} where the ring has no room for all of them. */

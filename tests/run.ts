@@ -46,7 +46,7 @@ async function whyNoRedis(): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     if (!(error instanceof Error)) return String(error);
-    return error.cause === undefined ? error.message : `${error.message} (${String(error.cause)})`;
+    return typeof error.cause === 'string' ? `${error.message} (${error.cause})` : error.message;
   }
 }
 

@@ -1,5 +1,5 @@
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
-import { commonSettings, handlerFaults } from '#shared/settings/common.ts';
+import { commonSettings, commonFaults } from '#shared/settings/common.ts';
 import { isReplicaName } from '#shared/replica-name.ts';
 
 /** The settings of a worker. */
@@ -43,7 +43,7 @@ export interface WorkerConfig {
  */
 export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   const { values, faults } = readSettings(workerSettings, env);
-  faults.push(...handlerFaults(values));
+  faults.push(...commonFaults(values));
   if (values.REPLICA !== undefined && !isReplicaName(values.REPLICA)) {
     faults.push(`REPLICA is ${JSON.stringify(values.REPLICA)}; it must be a valid container hostname`);
   }

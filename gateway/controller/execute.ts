@@ -61,6 +61,14 @@ export class Execution {
       await store.changeRing(fencing, admit, evict);
   }
 
+  /** The replicas for which a worker is being started. */
+  get beginning(): ReadonlySet<string> {
+    const prefix = 'start ';
+    return new Set(
+      Array.from(this.#underWay.keys(), (key) => (key.startsWith(prefix) ? key.slice(prefix.length) : '')),
+    );
+  }
+
   /** Resolves when nothing is under way any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#underWay.values());

@@ -11,6 +11,8 @@ export interface Observed extends RingState {
   readonly leases: ReadonlyMap<string, Lease>;
   /** The workers that this controller's driver runs. */
   readonly instances: readonly Instance[];
+  /** The replicas for which a worker is being started. */
+  readonly beginning: ReadonlySet<string>;
   /** Why the driver cannot start, end or see workers now. */
   readonly trouble: string | undefined;
   /** For each replica that has one: the generation that is started and waits for the lease to be free. */
@@ -27,7 +29,7 @@ export async function observe(
   keys: Keys,
   store: RingStore,
   driver: Driver,
-): Promise<Omit<Observed, 'blind'>> {
+): Promise<Omit<Observed, 'blind' | 'beginning'>> {
   const state = await store.read();
   const retired = [...state.retired.keys()];
   const names = [...new Set([...state.desired.map(({ name }) => name), ...retired])];

@@ -58,6 +58,7 @@ export function plan(
     retired,
     lease: observed.leases.get(name),
     instance: observed.instances.some((instance) => instance.name === name),
+    beginning: observed.beginning.has(name),
     death: deaths.get(name),
     blind: observed.blind,
   });

@@ -9,7 +9,7 @@ import type { RingParameters } from '#shared/ring/ring.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
-import { placeAll } from '../replica-changes.ts';
+import { seedReplicas } from '../replica-changes.ts';
 import { Execution } from './execute.ts';
 import { Leadership } from './leadership.ts';
 import { observe } from './observe.ts';
@@ -170,7 +170,8 @@ export class Reconciler {
     }
     const observed = await this.#observe();
     if (observed.version === -1) {
-      await this.#seed();
+      const { store, parameters, replicas } = this.#options;
+      await seedReplicas(store, parameters, replicas);
       this.#woken = true;
       return;
     }
@@ -195,17 +196,7 @@ export class Reconciler {
     // After a gap the workers have as long to renew their leases as they had before it.
     if (now - this.#observedAt > leaseMs / 2) this.#blindUntil = now + leaseMs;
     this.#observedAt = now;
-    return { ...seen, blind: now < this.#blindUntil };
-  }
-
-  /** The first controller of a namespace desires the replicas S1, S2 … */
-  async #seed(): Promise<void> {
-    const { store, parameters, replicas } = this.#options;
-    const names = Array.from({ length: replicas }, (_, at) => `S${at + 1}`);
-    await store.changeDesired(
-      (state) => (state.version === -1 ? { add: placeAll(state, names, parameters), remove: [] } : undefined),
-      Date.now(),
-    );
+    return { ...seen, blind: now < this.#blindUntil, beginning: this.#execution.beginning };
   }
 
   async #publishStatus(memory: Memory, trouble: string | undefined): Promise<void> {

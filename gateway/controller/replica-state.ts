@@ -19,6 +19,8 @@ export interface Facts {
   readonly lease: Lease | undefined;
   /** Whether this controller's driver runs a worker for it. */
   readonly instance: boolean;
+  /** Whether a worker for it is being started and not to be seen yet. */
+  readonly beginning: boolean;
   /** Why its worker has ended, where the driver told so since the last pass. */
   readonly death: string | undefined;
   /** Redis was away a moment ago: a lease that is missing says nothing about its worker. */
@@ -47,7 +49,7 @@ export function nextStatus(
   settings: { readonly startTimeoutMs: number },
   now: number,
 ): ReplicaStatus {
-  const { lease, instance, death, retired, blind } = facts;
+  const { lease, instance, beginning, death, retired, blind } = facts;
   if (lease?.state === 'ready') {
     const state = retired ? 'draining' : 'ready';
     const same = previous?.state === state && previous.generation === lease.generation;
@@ -59,9 +61,9 @@ export function nextStatus(
       ...(previous?.reason === undefined ? {} : { reason: previous.reason }),
     };
   }
-  const starting = lease !== undefined || instance;
+  const coming = lease?.state === 'starting' || (lease === undefined && (instance || beginning));
   if (previous === undefined) {
-    const state = starting ? 'starting' : 'lost';
+    const state = coming ? 'starting' : 'lost';
     return { state, since: now, lostAt: now, generation: lease?.generation ?? 0, failures: 0 };
   }
   switch (previous.state) {
@@ -74,10 +76,10 @@ export function nextStatus(
     }
     case 'starting': {
       const late = now - previous.since > settings.startTimeoutMs;
-      if (starting && !late) return previous;
-      // Between the decision to start and the first sight of the worker nothing has gone wrong yet.
-      if (!starting && death === undefined && !late) return previous;
-      const reason = death ?? `not ready within ${settings.startTimeoutMs} ms`;
+      const died = death !== undefined && lease === undefined && !instance;
+      if (coming && !late && !died) return previous;
+      const reason =
+        death ?? (late ? `not ready within ${settings.startTimeoutMs} ms` : 'its worker is gone');
       return { ...previous, state: 'lost', since: now, failures: previous.failures + 1, reason };
     }
     case 'lost':

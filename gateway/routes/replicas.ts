@@ -49,6 +49,8 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         const change = parseReplicaChange(request.body, 'newly added');
         let added: string[] = [];
         const changed = await store.changeDesired((state) => {
+          // A controller desires the first replicas; whoever came before it would take their place.
+          if (state.version === -1) throw new AdminError('no controller has begun yet', 503);
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
           return plan;

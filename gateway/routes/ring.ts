@@ -40,9 +40,9 @@ export const ringRoutes = fp<RingRouteOptions>(
         joined,
         weight,
         inRing: state.ring.has(name),
-        ...statusOf(status[name]),
+        ...statusOf(status, name),
       }));
-      const retired = [...state.retired.keys()].map((name) => ({ name, ...statusOf(status[name]) }));
+      const retired = [...state.retired.keys()].map((name) => ({ name, ...statusOf(status, name) }));
       return {
         version: state.version,
         parameters,
@@ -58,7 +58,8 @@ export const ringRoutes = fp<RingRouteOptions>(
   { name: 'ring-routes' },
 );
 
-function statusOf(json: string | undefined): ReplicaStatus | { state: 'desired' } {
+function statusOf(all: Record<string, string>, name: string): ReplicaStatus | { state: 'desired' } {
+  const json = Object.hasOwn(all, name) ? all[name] : undefined;
   // Only the controller writes it.
   return json === undefined ? { state: 'desired' } : (JSON.parse(json) as ReplicaStatus);
 }

@@ -67,14 +67,20 @@ export const ringPollMs = 500;
 /** How long a retired replica's queue must have been empty before its worker goes, in ms. */
 export const retiredQuietMs = ringStaleMs + 1000;
 
-/** @returns faults of settings that exclude each other. */
-export function handlerFaults(values: {
+/** @returns faults that a schema cannot tell: settings that exclude each other, and URLs that are none. */
+export function commonFaults(values: {
+  REDIS_URL?: string | undefined;
   HANDLER?: string | undefined;
   UPSTREAM?: string | undefined;
 }): string[] {
   const faults: string[] = [];
   if (values.HANDLER !== undefined && values.UPSTREAM !== undefined) {
     faults.push('HANDLER and UPSTREAM are both set; a replica runs one of them');
+  }
+  if (values.REDIS_URL !== undefined && !URL.canParse(values.REDIS_URL)) {
+    faults.push(
+      `REDIS_URL is ${JSON.stringify(withoutPassword(values.REDIS_URL))}; it must be a URL such as redis://127.0.0.1:6379`,
+    );
   }
   if (values.UPSTREAM !== undefined && !URL.canParse(values.UPSTREAM)) {
     faults.push(

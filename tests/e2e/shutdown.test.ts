@@ -25,12 +25,16 @@ async function untilWaiting(url: string, count: number): Promise<void> {
 }
 
 /** Sends requests that take that long, and resolves when the gateway waits for all of them. */
-async function inFlight({ url }: ReadyCommand, count: number, ms: number): Promise<Promise<Response>[]> {
+async function inFlight(
+  { url }: ReadyCommand,
+  count: number,
+  ms: number,
+): Promise<{ readonly sent: readonly Promise<Response>[] }> {
   const sent = Array.from({ length: count }, () => fetch(`${url}/?ms=${ms}`));
   // One that fails is seen by whoever awaits it.
   for (const each of sent) each.catch(() => undefined);
   await untilWaiting(url, count);
-  return sent;
+  return { sent };
 }
 
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
@@ -62,7 +66,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   it('lets every request in flight be answered', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady({ HANDLER: handlerFile('slow') });
-    const sent = await inFlight(command, 12, 1000);
+    const { sent } = await inFlight(command, 12, 1000);
     command.kill(signal);
     const answers = await Promise.all(sent);
     expect(answers.map(({ status }) => status)).toEqual(sent.map(() => 200));
@@ -119,7 +123,7 @@ describe('what is not finished', () => {
   it('is named, with exit code 1, on a second signal', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady({ HANDLER: handlerFile('slow') });
-    const sent = await inFlight(command, 3, 60_000);
+    const { sent } = await inFlight(command, 3, 60_000);
     const started = performance.now();
     // Those that come at once with the first one are taken for it.
     const pressing = setInterval(() => command.kill('SIGINT'), 50);

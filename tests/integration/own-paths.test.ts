@@ -59,3 +59,31 @@ describe('a request that is not quite HTTP', () => {
     socket.destroy();
   });
 });
+
+describe('without a controller', () => {
+  it('/add is refused until one has desired the first replicas', async () => {
+    const { url } = await system().start(alone);
+    const response = await fetch(`${url}/add`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"n":1}',
+    });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toEqual({
+      message: '<Error> no controller has begun yet',
+      status: 'failure',
+    });
+  });
+});
+
+it('/-/ring tells of a replica whose name every object has', async () => {
+  const { url } = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '0', ADD_TIMEOUT_MS: '1' });
+  await fetch(`${url}/add`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"n":1,"hostnames":["constructor"]}',
+  });
+  const { replicas } = (await (await fetch(`${url}/-/ring`)).json()) as { replicas: { name: string }[] };
+  expect(replicas.map(({ name }) => name)).toEqual(['constructor']);
+});

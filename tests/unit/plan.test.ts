@@ -28,6 +28,7 @@ const observed = (parts: Partial<Observed>): Observed => ({
   backlog: new Map(),
   blind: false,
   trouble: undefined,
+  beginning: new Set(),
   standbys: new Map(),
   ...parts,
 });
@@ -110,6 +111,27 @@ describe('plan', () => {
     const result = plan(world, remember({}), new Map(), settings, 0);
     expect(lines(result)).toEqual([]);
     expect(result.memory.get('S1')).toMatchObject({ state: 'lost', reason: 'it leaves' });
+  });
+
+  it('waits for a worker that is being started and cannot be seen yet', () => {
+    const world = observed({ desired: desired('S1'), beginning: new Set(['S1']) });
+    const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
+    expect(lines(plan(world, memory, new Map(), settings, 500))).toEqual([]);
+  });
+
+  it('replaces a starting worker that is gone without a word', () => {
+    const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
+    expect(lines(plan(observed({ desired: desired('S1') }), memory, new Map(), settings, 500))).toEqual([
+      'start S1: its worker is gone',
+    ]);
+  });
+
+  it('does not wait for a worker that leaves, when it leads anew', () => {
+    const world = observed({ desired: desired('S1'), leases: new Map([['S1', lease(1, 'leaving')]]) });
+    const first = plan(world, new Map(), new Map(), settings, 0);
+    expect(lines(first)).toEqual([]);
+    const gone = plan(observed({ desired: desired('S1') }), first.memory, new Map(), settings, 10);
+    expect(lines(gone)).toEqual(['start S1: no worker runs']);
   });
 
   it('kills a worker that is not ready in time', () => {

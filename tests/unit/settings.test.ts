@@ -291,3 +291,17 @@ describe('settingsTable', () => {
     },
   );
 });
+
+describe('settings that only together are wrong', () => {
+  it.each([
+    [{ RING_VIRTUAL_NODES: '0' }, 'RING_VIRTUAL_NODES'],
+    [
+      { RING: 'assignment', RING_VIRTUAL_NODES: '513' },
+      'RING_VIRTUAL_NODES is 513, but the assignment ring has 512 slots',
+    ],
+    [{ REDIS_URL: 'redis://[' }, 'it must be a URL such as redis://127.0.0.1:6379'],
+  ])('%o are refused in words', (env, words) => {
+    expect(() => loadGatewayConfig(env)).toThrow(SettingsError);
+    expect(() => loadGatewayConfig(env)).toThrow(words);
+  });
+});
