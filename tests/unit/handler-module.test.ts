@@ -110,7 +110,7 @@ describe('the request that a module sees', () => {
     expect(reply.status).toBe(501);
     expect(json(reply)).toMatchObject({
       code: 'method_not_supported',
-      title: 'Not Implemented',
+      title: 'Method Not Supported',
       status: 501,
     });
   });
