@@ -9,8 +9,9 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #answers = new Counter({
     name: 'ringpost_requests_total',
-    help: 'Requests answered, by replica and by status or problem code',
-    labelNames: ['replica', 'result'] as const,
+    help: 'Requests answered, by status or problem code',
+    // Not by replica: names come and go without end, and each would stay.
+    labelNames: ['result'] as const,
     registers: [this.registry],
   });
   readonly #seconds = new Histogram({
@@ -21,9 +22,9 @@ export class Metrics {
   });
 
   /** Counts one outcome, which took `ms` milliseconds. */
-  record({ replica, result }: Outcome, ms: number): void {
+  record({ result }: Outcome, ms: number): void {
     const named = result instanceof Problem ? result.code : String(result.status);
-    this.#answers.inc({ replica: replica ?? '', result: named });
+    this.#answers.inc({ result: named });
     this.#seconds.observe(ms / 1000);
   }
 
