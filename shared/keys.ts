@@ -33,6 +33,8 @@ export interface Keys {
   replica(replica: string): string;
   /** What BullMQ keeps of a replica's jobs: lists and sorted sets of the ids of jobs that are not finished. */
   unfinished(replica: string): { wait: string; active: string; prioritized: string; delayed: string };
+  /** String with a TTL: BullMQ's lock of a job, which says who runs it. */
+  jobLock(replica: string, request: string): string;
   /** What BullMQ keeps of a queue beside its jobs. */
   queueState(replica: string): readonly [string, string, string, string];
   /** String with a TTL: the running worker of a replica, as JSON. */
@@ -79,6 +81,7 @@ export function createKeys(namespace: string): Keys {
       prioritized: `${own(replica)}:prioritized`,
       delayed: `${own(replica)}:delayed`,
     }),
+    jobLock: (replica, request) => `${own(replica)}:${request}:lock`,
     queueState: (replica) => [
       `${own(replica)}:meta`,
       `${own(replica)}:events`,

@@ -48,6 +48,7 @@ export class Heartbeat {
   #state: WorkerState = 'starting';
   #timer: NodeJS.Timeout | undefined;
   #quietSince: number | undefined;
+  #renewedAt = Number.NEGATIVE_INFINITY;
   #beating: Promise<void> = Promise.resolve();
 
   constructor(options: HeartbeatOptions) {
@@ -58,6 +59,19 @@ export class Heartbeat {
   /** Takes the lease; waits while a predecessor still holds it. */
   start(): Promise<void> {
     return this.#life.start();
+  }
+
+  /**
+   * Whether the lease is certainly ours: counted from before it was last renewed, by a clock that goes on while the
+   * process is frozen.
+   */
+  get certain(): boolean {
+    return performance.now() - this.#renewedAt < this.#options.leaseMs;
+  }
+
+  /** Makes sure of the lease after a time in which it may have been lost; a worker that has lost it ends here. */
+  async makeCertain(): Promise<void> {
+    if ((await this.#renew()) !== 1) this.#options.onSuperseded();
   }
 
   /** Tells the controller that this worker takes jobs. */
@@ -119,6 +133,7 @@ export class Heartbeat {
       host: hostname(),
       started: this.#started,
     };
+    const asked = performance.now();
     const result = await this.#run(
       'beat',
       keys.lease(replica),
@@ -127,6 +142,7 @@ export class Heartbeat {
       leaseMs,
       JSON.stringify(lease),
     );
+    if (result === 1) this.#renewedAt = asked;
     if (result === -1) onSuperseded();
     return Number(result);
   }

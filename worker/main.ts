@@ -1,4 +1,3 @@
-import { flushCompileCache } from 'node:module';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
@@ -9,7 +8,8 @@ import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { reclaim } from './reclaim.ts';
+import { OrphanSweep } from './orphan-sweep.ts';
+import { activeJobs, reclaim } from './reclaim.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { Runner } from './runner.ts';
 import { createStockConsumer } from './stock-consumer.ts';
@@ -28,16 +28,11 @@ async function main(config: WorkerConfig): Promise<void> {
     ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
     ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
   });
-  const outbox = new ReplyOutbox(redis, keys, replica);
-  const runner = new Runner({ handler, outbox, redis, keys, replica, log });
-  const consumer = createStockConsumer({
-    redis,
-    keys,
-    replica,
-    concurrency,
-    log,
-    run: (id, job, attempt) => runner.run(id, job, attempt),
-  });
+  const leave = (): void => {
+    log.error('a newer generation runs; leaving at once');
+    process.exit(1);
+  };
+  const outbox = new ReplyOutbox(redis, keys, replica, generation, leave);
   const heartbeat = new Heartbeat({
     redis,
     keys,
@@ -48,17 +43,28 @@ async function main(config: WorkerConfig): Promise<void> {
     endsLease: config.generation === undefined,
     healthFile: config.healthFile,
     running: () => runner.size,
-    onSuperseded: () => {
-      log.error('a newer generation runs; leaving at once');
-      process.exit(1);
-    },
+    onSuperseded: leave,
     onRetired: () => process.kill(process.pid, 'SIGTERM'),
   });
+  const runner = new Runner({ handler, outbox, redis, keys, replica, lease: heartbeat, log });
+  const consumer = createStockConsumer({
+    redis,
+    keys,
+    replica,
+    concurrency,
+    log,
+    run: (id, job, attempt) => runner.run(id, job, attempt),
+  });
+  const reclaiming = { redis, keys, replica, outbox, log };
+  const sweep = new OrphanSweep({ ...reclaiming, runner, consumer, everyMs: leaseMs / 3 });
 
   onTermination({
     timeoutMs: drainTimeoutMs,
     inFlight: () => runner.running,
     stop: async () => {
+      // Without Redis there is nobody to tell, and nothing that could be finished.
+      if (redis.status !== 'ready' && runner.size === 0) return;
+      await sweep.stop();
       await heartbeat.leaving();
       await consumer.stop();
       await handler.close();
@@ -67,12 +73,11 @@ async function main(config: WorkerConfig): Promise<void> {
     },
   });
   await heartbeat.start();
-  await reclaim({ redis, keys, replica, outbox, log });
+  await reclaim(reclaiming, await activeJobs(reclaiming));
   await consumer.start();
+  await sweep.start();
   await heartbeat.ready();
   log.info('ready');
-  // The next worker starts in half the time: it finds the code compiled, even where this one ends by SIGKILL.
-  flushCompileCache();
 }
 
 try {

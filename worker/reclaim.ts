@@ -17,18 +17,25 @@ export interface ReclaimOptions {
   readonly log: Logger;
 }
 
+/** @returns the ids of all active jobs of a replica; before a worker takes its first job, none of them is its own. */
+export function activeJobs({ redis, keys, replica }: ReclaimOptions): Promise<string[]> {
+  return redis.lrange(keys.unfinished(replica).active, 0, -1);
+}
+
 /**
  * Takes back the jobs that a dead generation held. Those that may run again go to the head of the queue; the client
  * of any other is told that its outcome is unknown.
  *
- * To be called with the replica's lease in hand and before the first job is taken: then every active job belongs to
- * a generation that is gone.
+ * To be called with the replica's lease in hand: what an older generation still does with these jobs is ignored.
+ * @param held the ids of the jobs, newest first as BullMQ lists them, so that the oldest comes to the very head.
  * @returns how many jobs run again and how many do not.
  */
-export async function reclaim(options: ReclaimOptions): Promise<{ again: number; unknown: number }> {
+export async function reclaim(
+  options: ReclaimOptions,
+  held: readonly string[],
+): Promise<{ again: number; unknown: number }> {
   const { redis, keys, replica, outbox, log } = options;
   const { active } = keys.unfinished(replica);
-  const held = await redis.lrange(active, 0, -1);
   const counts = { again: 0, unknown: 0 };
   if (held.length === 0) return counts;
   const queue = new Queue<JobData>(keys.queue(replica), {

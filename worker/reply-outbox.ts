@@ -22,12 +22,17 @@ export class ReplyOutbox {
   readonly #keys: Keys;
   readonly #replica: string;
   readonly #run: RunScript;
+  readonly #generation: number;
+  readonly #onSuperseded: () => void;
   readonly #parcels = new Map<string, Parcel[]>();
 
-  constructor(redis: Redis, keys: Keys, replica: string) {
+  /** @param onSuperseded called when another generation answers for the replica; what was pushed stays pending then. */
+  constructor(redis: Redis, keys: Keys, replica: string, generation: number, onSuperseded: () => void) {
     this.#redis = redis;
     this.#keys = keys;
     this.#replica = replica;
+    this.#generation = generation;
+    this.#onSuperseded = onSuperseded;
     this.#run = scriptsOn(redis);
   }
 
@@ -58,12 +63,18 @@ export class ReplyOutbox {
       const inbox = this.#keys.inbox(this.#replica, gateway);
       for (let at = 0; at < parcels.length; at += mostFrames) {
         const some = parcels.slice(at, at + mostFrames);
-        this.#run('push-replies', inbox, inboxTtlMs, ...some.map(({ frame }) => frame)).then(
-          () => some.forEach(({ done }) => done()),
-          (error: unknown) => some.forEach(({ done }) => done(error)),
-        );
+        this.#send(inbox, some);
       }
     }
     this.#parcels.clear();
+  }
+
+  #send(inbox: string, parcels: readonly Parcel[]): void {
+    const current = this.#keys.currentGeneration(this.#replica);
+    const frames = parcels.map(({ frame }) => frame);
+    this.#run('push-replies', inbox, current, this.#generation, inboxTtlMs, ...frames).then(
+      (sent) => (sent === 1 ? parcels.forEach(({ done }) => done()) : this.#onSuperseded()),
+      (error: unknown) => parcels.forEach(({ done }) => done(error)),
+    );
   }
 }

@@ -14,6 +14,8 @@ export interface RunnerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly replica: string;
+  /** Whether the replica's lease is certainly ours, and what to do where it is not. */
+  readonly lease: { readonly certain: boolean; makeCertain(): Promise<void> };
   readonly log: Logger;
 }
 
@@ -31,6 +33,11 @@ export class Runner {
     return [...this.#running];
   }
 
+  /** Whether this request is being run. */
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
+  }
+
   /** How many requests are being run. */
   get size(): number {
     return this.#running.size;
@@ -42,7 +49,7 @@ export class Runner {
    * @param attempt 1 for the first run.
    */
   async run(id: string, job: JobData, attempt: number): Promise<void> {
-    const { outbox, redis, keys, replica } = this.#options;
+    const { outbox, redis, keys, replica, lease } = this.#options;
     const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
     if (Date.now() >= job.deadline) {
       if (bodyKey !== undefined) await redis.unlink(bodyKey);
@@ -50,6 +57,8 @@ export class Runner {
     }
     this.#running.add(id);
     try {
+      // A worker that was frozen may wake up with a job in its hands that is not its own any more.
+      if (!lease.certain) await lease.makeCertain();
       const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
       const reply = await this.#answer(id, job, attempt, stored ?? undefined);
       if (reply !== undefined) await outbox.push(job.gateway, id, reply);

@@ -27,7 +27,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   const { redis, keys, replica, concurrency, run, log } = options;
   let worker: Worker<JobData> | undefined;
   let running: Promise<void> | undefined;
-  return startStop(
+  const life = startStop(
     async () => {
       worker = new Worker<JobData>(
         keys.queue(replica),
@@ -54,4 +54,9 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
       await running;
     },
   );
+  return {
+    ...life,
+    // BullMQ's locks are `<worker>:<number>`.
+    owns: (lock) => worker !== undefined && lock.startsWith(`${worker.id}:`),
+  };
 }

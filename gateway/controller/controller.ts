@@ -58,6 +58,8 @@ export async function createController(
       await reconciler.start();
     },
     stop: async () => {
+      // What waits for a Redis that is away would keep this from stopping.
+      if (redis.status !== 'ready') redis.disconnect();
       await reconciler.stop();
       redis.disconnect();
       subscriber.disconnect();

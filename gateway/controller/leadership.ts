@@ -75,7 +75,10 @@ export class Leadership {
     const token = this.#token;
     this.#token = undefined;
     const { keys } = this.#options;
-    if (token !== undefined) await this.#run('resign', keys.leader, token, keys.changes);
+    if (token === undefined) return;
+    await this.#run('resign', keys.leader, token, keys.changes).catch((error: unknown) => {
+      this.#options.log.info({ err: error }, 'the lead runs out by itself');
+    });
   }
 
   async #ask(): Promise<void> {

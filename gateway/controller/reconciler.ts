@@ -129,9 +129,10 @@ export class Reconciler {
   }
 
   /** A worker of ours has ended for certain: its lease is over, whoever leads. */
-  async #bury({ name, generation, reason }: Death): Promise<void> {
+  async #bury({ name, generation, reason, clean }: Death): Promise<void> {
     const { redis, keys, driver, log } = this.#options;
-    log.warn({ replica: name, generation, reason }, 'a worker ended');
+    const level = clean || this.#stopped ? 'info' : 'warn';
+    log[level]({ replica: name, generation, reason }, 'a worker ended');
     const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
     if (!replaced) this.#deaths.set(name, reason);
     try {

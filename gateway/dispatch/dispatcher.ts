@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, redeliveryOf, storedBody } from '#shared/contract/job.ts';
-import type { JobData } from '#shared/contract/job.ts';
+import type { JobData, Redelivery } from '#shared/contract/job.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -83,17 +82,17 @@ export class Dispatcher {
     const id = randomUUID();
     const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
     const replica = key === undefined ? undefined : watcher.ring.owner(key);
-    if (replica === undefined || watcher.stale) {
-      onOutcome({ id, replica: undefined, result: this.#refusal(key) });
+    const redelivery = redeliveryOf(request.method, request.headers);
+    if (replica === undefined || redelivery === undefined || watcher.stale) {
+      onOutcome({ id, replica: undefined, result: this.#refusal(key, redelivery) });
       return id;
     }
     // The waiter is there before the job: a reply can never come too early.
     this.#wait(id, replica, (result) => onOutcome({ id, replica, result }));
-    const idempotent = headerValue(request.headers, 'idempotency-key') !== undefined;
     const job = encodeJob(request, {
       gateway,
       deadline: Date.now() + replyTimeoutMs,
-      redelivery: redeliveryOf(request.method, idempotent),
+      redelivery,
     });
     const stored = storedBody(job)
       ? { body: request.body, ttlMs: replyTimeoutMs + storedGraceMs }
@@ -139,8 +138,11 @@ export class Dispatcher {
     );
   }
 
-  #refusal(key: string | undefined): Problem {
+  #refusal(key: string | undefined, redelivery: Redelivery | undefined): Problem {
     const { watcher } = this.#options;
+    if (redelivery === undefined) {
+      return new Problem('request_malformed', 'Ringpost-Retry must be always or never.');
+    }
     if (key === undefined) {
       return new Problem('hash_key_missing', 'The request carries none of the keys that HASH_KEY names.');
     }

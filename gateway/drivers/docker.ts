@@ -110,6 +110,7 @@ export class DockerDriver implements Driver {
     await container
       .remove({ force: true, v: true, abortSignal: within(callTimeoutMs) })
       .catch(ignore(404, 409));
+    this.#bury(id, 'removed', true);
     if (!this.#closed) await this.#refresh();
   }
 
@@ -139,17 +140,18 @@ export class DockerDriver implements Driver {
   }
 
   #onEvent({ action, id, attributes }: EngineEvent): void {
-    if (action === 'die') this.#bury(id, `exited with code ${attributes['exitCode'] ?? 'unknown'}`);
+    const { exitCode } = attributes;
+    if (action === 'die') this.#bury(id, `exited with code ${exitCode ?? 'unknown'}`, exitCode === '0');
     if (['die', 'start', 'destroy', 'pause', 'unpause'].includes(action)) this.#refreshSoon();
   }
 
-  #bury(id: string, reason: string): void {
+  #bury(id: string, reason: string, clean: boolean): void {
     const instance = this.#running.get(id);
     if (instance === undefined) return;
     this.#running.delete(id);
     this.#ended.add(id);
     const { name, generation } = instance;
-    for (const listener of this.#listeners) listener({ name, generation, reason });
+    for (const listener of this.#listeners) listener({ name, generation, reason, clean });
   }
 
   #refreshSoon(): void {
@@ -176,7 +178,7 @@ export class DockerDriver implements Driver {
         this.#trouble = `the Docker engine does not answer: ${reasonOf(error)}`;
       }
       if (before === this.#trouble) continue;
-      this.#options.log.warn(
+      this.#options.log[this.#trouble === undefined ? 'info' : 'warn'](
         { trouble: this.#trouble ?? null },
         this.#trouble ?? 'the Docker engine answers',
       );
@@ -204,7 +206,7 @@ export class DockerDriver implements Driver {
     }
     this.#ended = this.#ended.intersection(new Set(containers.map(({ Id }) => Id)));
     const before = this.#running;
-    for (const id of before.keys()) if (!seen.has(id)) this.#bury(id, 'its container is gone');
+    for (const id of before.keys()) if (!seen.has(id)) this.#bury(id, 'its container is gone', false);
     const fresh = [...seen.keys()].some((id) => !before.has(id));
     this.#running = seen;
     if (fresh) this.#options.onChange();

@@ -14,6 +14,8 @@ export interface Death {
   readonly generation: number;
   /** For people, e.g. `exited with code 1`. */
   readonly reason: string;
+  /** It ended by itself and had finished what it held. */
+  readonly clean: boolean;
 }
 
 /** How replicas are run. All calls are safe to repeat. */

@@ -1,4 +1,5 @@
 import type { HttpRequest } from './http.ts';
+import { headerValue } from './headers.ts';
 import { decodeBody, encodeBody } from './body.ts';
 import type { EncodedBody } from './body.ts';
 
@@ -24,11 +25,20 @@ export const jobName = 'dispatch';
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /**
- * @param idempotencyKey whether the request carries an `Idempotency-Key`.
- * @returns whether the request may run again (RFC 9110 9.2.2).
+ * Whether a request may run again (RFC 9110 9.2.2): by its method, by an `Idempotency-Key`, or as `Ringpost-Retry`
+ * says, which decides before the others.
+ * @param headers names and values in turn.
+ * @returns undefined for a `Ringpost-Retry` that is neither `always` nor `never`.
  */
-export function redeliveryOf(method: string, idempotencyKey: boolean): Redelivery {
-  return idempotencyKey || repeatable.has(method) ? 'safe' : 'never';
+export function redeliveryOf(method: string, headers: readonly string[]): Redelivery | undefined {
+  const asked = headerValue(headers, 'ringpost-retry');
+  if (asked !== undefined) {
+    const word = asked.trim().toLowerCase();
+    if (word === 'always') return 'safe';
+    return word === 'never' ? 'never' : undefined;
+  }
+  const safe = repeatable.has(method) || headerValue(headers, 'idempotency-key') !== undefined;
+  return safe ? 'safe' : 'never';
 }
 
 /** Makes the job of a request. A body past the inline limit is only announced in it: see {@link storedBody}. */

@@ -11,7 +11,7 @@ const scripts = {
   resign: 1,
   beat: 2,
   'end-lease': 1,
-  'push-replies': 1,
+  'push-replies': 2,
   forget: 10,
 } as const;
 

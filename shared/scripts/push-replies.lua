@@ -1,6 +1,11 @@
--- Puts replies into a gateway's inbox, which expires when the gateway is gone.
--- KEYS[1] inbox
--- ARGV[1] TTL in ms  ARGV[2..] reply frames
--- Returns nothing of use.
-redis.call('RPUSH', KEYS[1], unpack(ARGV, 2))
-return redis.call('PEXPIRE', KEYS[1], ARGV[1])
+-- Puts replies into a gateway's inbox, which expires when the gateway is gone. A worker that was superseded says
+-- nothing any more: another one answers for its replica.
+-- KEYS[1] inbox  KEYS[2] current generation
+-- ARGV[1] the worker's generation  ARGV[2] TTL in ms  ARGV[3..] reply frames
+-- Returns 1, or -1 when a newer generation has held the lease and nothing was sent.
+if tonumber(redis.call('GET', KEYS[2]) or 0) > tonumber(ARGV[1]) then
+  return -1
+end
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1

@@ -48,11 +48,18 @@ describe('a job', () => {
 
 describe('whether a request may run again', () => {
   it.each(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])('yes: %s', (method) => {
-    expect(redeliveryOf(method, false)).toBe('safe');
+    expect(redeliveryOf(method, [])).toBe('safe');
   });
 
   it.each(['POST', 'PATCH', 'LOCK', 'get', ''])('no: %s, but with an Idempotency-Key', (method) => {
-    expect(redeliveryOf(method, false)).toBe('never');
-    expect(redeliveryOf(method, true)).toBe('safe');
+    expect(redeliveryOf(method, [])).toBe('never');
+    expect(redeliveryOf(method, ['Idempotency-Key', 'k'])).toBe('safe');
+  });
+
+  it('as Ringpost-Retry says, before all else', () => {
+    expect(redeliveryOf('POST', ['Ringpost-Retry', 'always'])).toBe('safe');
+    expect(redeliveryOf('GET', ['ringpost-retry', ' Never '])).toBe('never');
+    expect(redeliveryOf('PUT', ['Idempotency-Key', 'k', 'Ringpost-Retry', 'never'])).toBe('never');
+    expect(redeliveryOf('GET', ['Ringpost-Retry', 'sometimes'])).toBeUndefined();
   });
 });

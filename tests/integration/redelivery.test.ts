@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Queue } from 'bullmq';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobData } from '#shared/contract/job.ts';
+import type { Lease } from '#shared/contract/lease.ts';
+import { runCommand } from '../fixtures/command.ts';
+import type { RunningCommand } from '../fixtures/command.ts';
+import { useSystem } from '../fixtures/system.ts';
+import type { System } from '../fixtures/system.ts';
+
+const system = useSystem();
+const handler = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.meta.url));
+const leaseMs = 600;
+
+let directory: string;
+let ledger: string;
+const commands: RunningCommand[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ringpost-ledger-'));
+  ledger = join(directory, 'ledger');
+});
+afterEach(async () => {
+  for (const command of commands.splice(0)) {
+    command.kill('SIGKILL');
+    await command.exited;
+  }
+  await rm(directory, { recursive: true });
+});
+
+const lines = async (): Promise<string[]> =>
+  (await readFile(ledger, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+
+/** Resolves once `look` finds something. */
+async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const leaseOf = async ({ redis, keys }: System, replica: string): Promise<Lease | undefined> => {
+  const json = await redis.get(keys.lease(replica));
+  return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
+};
+
+/** A worker started by hand, so that no controller ends it. */
+async function startWorker({ redisUrl, namespace, redis, keys }: System): Promise<RunningCommand> {
+  const command = runCommand(process.execPath, ['worker/main.ts'], {
+    REDIS_URL: redisUrl,
+    NAMESPACE: namespace,
+    REPLICA: 'S1',
+    HANDLER: handler,
+    LEDGER: ledger,
+    LEASE_MS: String(leaseMs),
+    LOG_LEVEL: 'fatal',
+  });
+  commands.push(command);
+  await eventually(async () => {
+    const json = await redis.get(keys.lease('S1'));
+    return json !== null && (JSON.parse(json) as Lease).pid === command.pid && json.includes('"ready"');
+  });
+  return command;
+}
+
+describe('a replica that is killed while it runs requests', () => {
+  it('runs those again that may be repeated, and no other: their clients learn that the outcome is unknown', async () => {
+    const current = system();
+    const { url } = await current.start({ REPLICAS: '1', HANDLER: handler, LEDGER: ledger });
+    const ask = (method: string, path: string, headers: Record<string, string> = {}): Promise<Response> =>
+      fetch(`${url}/${path}?ms=700`, { method, headers });
+    const asked = [
+      ask('GET', 'get'),
+      ask('PUT', 'put'),
+      ask('POST', 'post'),
+      ask('POST', 'keyed', { 'idempotency-key': 'k' }),
+      ask('POST', 'always', { 'ringpost-retry': 'always' }),
+      ask('GET', 'never', { 'ringpost-retry': 'never' }),
+    ];
+    await eventually(async () => (await lines()).length === asked.length);
+    process.kill((await leaseOf(current, 'S1'))?.pid ?? 0, 'SIGKILL');
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 502, 200, 200, 502]);
+    expect(await answers[0]?.json()).toEqual({ replica: 'S1', attempt: 2 });
+    expect(await answers[2]?.json()).toMatchObject({ code: 'outcome_unknown' });
+    const runs = await lines();
+    for (const path of ['get', 'put', 'keyed', 'always']) {
+      expect(runs.filter((line) => line.includes(`/${path} `))).toHaveLength(2);
+    }
+    for (const path of ['post', 'never']) {
+      expect(runs.filter((line) => line.includes(`/${path} `))).toHaveLength(1);
+    }
+  });
+
+  it('refuses a Ringpost-Retry that is neither always nor never', async () => {
+    const { url } = await system().start({ REPLICAS: '1' });
+    const answer = await fetch(`${url}/home`, { headers: { 'ringpost-retry': 'sometimes' } });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'request_malformed' });
+  });
+});
+
+describe('a worker that was frozen for longer than its lease', () => {
+  it('neither answers nor runs anything when it wakes up: the newer one does', async () => {
+    const current = system();
+    const settings = { REPLICA_DRIVER: 'none', REPLICAS: '1', LEASE_MS: String(leaseMs) };
+    const first = await startWorker(current);
+    const { url } = await current.start(settings);
+    const get = fetch(`${url}/get?ms=500`);
+    const post = fetch(`${url}/post?ms=500`, { method: 'POST' });
+    await eventually(async () => (await lines()).length === 2);
+    first.kill('SIGSTOP');
+    await startWorker(current);
+    expect((await post).status).toBe(502);
+    expect(await (await get).json()).toEqual({ replica: 'S1', attempt: 2 });
+    first.kill('SIGCONT');
+    expect((await first.exited).code).toBe(1);
+    expect((await lines()).toSorted()).toEqual(['GET /get S1 1', 'GET /get S1 2', 'POST /post S1 1']);
+    // The newer one serves on.
+    expect((await fetch(`${url}/next`)).status).toBe(200);
+  });
+});
+
+describe('a job that is active and in nobody’s hands', () => {
+  it('is found and run by the worker that holds the lease', async () => {
+    const current = system();
+    const { redis, keys } = current;
+    await startWorker(current);
+    const queue = new Queue<JobData>(keys.queue('S1'), {
+      connection: { url: current.redisUrl },
+      prefix: keys.prefix,
+    });
+    try {
+      const { wait, active } = keys.unfinished('S1');
+      // As a worker leaves it that was frozen, took a job when it woke up, and had to go.
+      await queue.pause();
+      await queue.add(
+        'dispatch',
+        {
+          method: 'GET',
+          target: '/orphan',
+          headers: [],
+          gateway: 'nobody',
+          deadline: Date.now() + 20_000,
+          redelivery: 'safe',
+        },
+        { jobId: 'orphan-1' },
+      );
+      const { paused } = { paused: `${keys.replica('S1')}:paused` };
+      expect(
+        (await redis.lmove(paused, active, 'RIGHT', 'LEFT')) ??
+          (await redis.lmove(wait, active, 'RIGHT', 'LEFT')),
+      ).toBe('orphan-1');
+      await redis.set(keys.jobLock('S1', 'orphan-1'), 'another-worker:7', 'PX', 20_000);
+      await queue.resume();
+      await eventually(async () => (await lines()).length === 1);
+      expect(await lines()).toEqual(['GET /orphan S1 1']);
+    } finally {
+      await queue.close();
+    }
+  });
+});
