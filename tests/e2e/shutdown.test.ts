@@ -99,13 +99,15 @@ describe('clients that keep their connections', () => {
       closed.push(response.headers.connection === 'close');
     };
     // Each goes on until it is told that this answer was the last.
-    const clients = Array.from({ length: 8 }, async () => {
-      while (!closed.includes(true)) await ask();
-    });
+    const clients = Promise.allSettled(
+      Array.from({ length: 8 }, async () => {
+        while (!closed.includes(true)) await ask();
+      }),
+    );
     await expect.poll(() => statuses.length, { timeout: 10_000 }).toBeGreaterThan(50);
     command.kill('SIGTERM');
     expect(await command.exited).toEqual({ code: 0, signal: null });
-    const outcomes = await Promise.allSettled(clients);
+    const outcomes = await clients;
     expect(statuses.every((status) => status === 200)).toBe(true);
     expect(closed).toContain(true);
     for (const outcome of outcomes)
