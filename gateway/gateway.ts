@@ -60,8 +60,18 @@ export async function createGateway(
     log,
     onReply: (replica, reply) => dispatcher.receive(replica, reply),
   });
+  const recheck = (): void => {
+    dispatcher.recheck().catch((error: unknown) => log.debug({ err: error }, 'Redis is away again'));
+  };
+  // A reply may have been on a connection that broke, a job in the second that Redis has lost.
+  redis.on('ready', recheck);
+  reader.on('ready', recheck);
+  let version = watcher.state.version;
   watcher.onChange(() => {
     const { ring, state } = watcher;
+    // Versions only grow, unless Redis has lost what it held.
+    if (state.version < version) recheck();
+    version = state.version;
     // A replica that is on its way is listened to before the ring sends it anything.
     const known = new Set([...ring.members, ...state.desired].map((member) => member.name));
     for (const replica of dispatcher.replicas) known.add(replica);

@@ -33,6 +33,8 @@ export interface Keys {
   replica(replica: string): string;
   /** What BullMQ keeps of a replica's jobs: lists and sorted sets of the ids of jobs that are not finished. */
   unfinished(replica: string): { wait: string; active: string; prioritized: string; delayed: string };
+  /** Hash: BullMQ's own of a job, while it is not finished. */
+  job(replica: string, request: string): string;
   /** String with a TTL: BullMQ's lock of a job, which says who runs it. */
   jobLock(replica: string, request: string): string;
   /** What BullMQ keeps of a queue beside its jobs. */
@@ -81,6 +83,7 @@ export function createKeys(namespace: string): Keys {
       prioritized: `${own(replica)}:prioritized`,
       delayed: `${own(replica)}:delayed`,
     }),
+    job: (replica, request) => `${own(replica)}:${request}`,
     jobLock: (replica, request) => `${own(replica)}:${request}:lock`,
     queueState: (replica) => [
       `${own(replica)}:meta`,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, redeliveryOf, storedBody } from '#shared/contract/job.ts';
@@ -11,6 +12,8 @@ import type { RingWatcher } from '../ring-watcher.ts';
 import { randomKey, selectHashKey } from './hash-key.ts';
 import type { HashKeySource } from './hash-key.ts';
 import type { JobQueues } from './job-queues.ts';
+import { Waiters } from './waiters.ts';
+import type { Waiter } from './waiters.ts';
 
 export interface DispatcherOptions {
   readonly gateway: string;
@@ -32,20 +35,18 @@ export interface Outcome {
   readonly result: HttpReply | Problem;
 }
 
-interface Waiter {
-  readonly replica: string;
-  readonly timer: NodeJS.Timeout;
-  readonly settle: (result: HttpReply | Problem) => void;
-}
-
 /** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
 const storedGraceMs = 60_000;
+
+/** After Redis was away a reply has this time to come before its request is taken for lost, in ms. */
+const lateReplyMs = 300;
 
 /** Carries requests to the replicas that own their keys, and the replies back to those who wait. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #waiters = new Map<string, Waiter>();
-  readonly #waitersOf = new Map<string, number>();
+  readonly #waiters = new Waiters();
+  #rechecking: Promise<void> | undefined;
+  #recheckAgain = false;
   #unclaimed = 0;
 
   constructor(options: DispatcherOptions) {
@@ -54,7 +55,7 @@ export class Dispatcher {
 
   /** The ids of the requests whose answer is waited for. */
   get waiting(): readonly string[] {
-    return [...this.#waiters.keys()];
+    return this.#waiters.ids;
   }
 
   get waitingCount(): number {
@@ -68,7 +69,7 @@ export class Dispatcher {
 
   /** The replicas that requests wait for. */
   get replicas(): Iterable<string> {
-    return this.#waitersOf.keys();
+    return this.#waiters.replicas;
   }
 
   /**
@@ -78,7 +79,7 @@ export class Dispatcher {
    * @returns the request's id.
    */
   dispatch(request: HttpRequest, ip: string, onOutcome: (outcome: Outcome) => void): string {
-    const { watcher, queues, gateway, hashKey, replyTimeoutMs } = this.#options;
+    const { watcher, gateway, hashKey, replyTimeoutMs } = this.#options;
     const id = randomUUID();
     const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
     const replica = key === undefined ? undefined : watcher.ring.owner(key);
@@ -87,31 +88,81 @@ export class Dispatcher {
       onOutcome({ id, replica: undefined, result: this.#refusal(key, redelivery) });
       return id;
     }
+    const deadline = Date.now() + replyTimeoutMs;
+    const job = encodeJob(request, { gateway, deadline, redelivery });
+    const settle = (result: HttpReply | Problem): void => onOutcome({ id, replica, result });
+    const waiter = { id, replica, job, body: request.body, settle };
     // The waiter is there before the job: a reply can never come too early.
-    this.#wait(id, replica, (result) => onOutcome({ id, replica, result }));
-    const job = encodeJob(request, {
-      gateway,
-      deadline: Date.now() + replyTimeoutMs,
-      redelivery,
-    });
-    const stored = storedBody(job)
-      ? { body: request.body, ttlMs: replyTimeoutMs + storedGraceMs }
-      : undefined;
-    queues.add(replica, id, job, stored).catch((error: unknown) => this.#notAdded(id, job, error));
+    this.#waiters.add(waiter, replyTimeoutMs, (late) => this.#expire(late));
+    this.#add(waiter);
     return id;
   }
 
   /** The client has gone: nobody waits any more, and the job is taken back if it is not started yet. */
   abandon(id: string): void {
-    const waiter = this.#remove(id);
+    const waiter = this.#waiters.take(id);
     if (waiter) this.#takeBack(waiter.replica, id);
+  }
+
+  /**
+   * Looks after the requests that wait, when Redis was away or has lost something: its newest second, or a reply that
+   * was under way. A request that Redis knows nothing of any more, and whose reply does not come, is handed over
+   * again where that is safe; the client of any other learns that its outcome is unknown.
+   * @returns when all are looked after; rejects when Redis is away again.
+   */
+  recheck(): Promise<void> {
+    this.#recheckAgain = true;
+    this.#rechecking ??= this.#recheckAll().finally(() => {
+      this.#rechecking = undefined;
+    });
+    return this.#rechecking;
+  }
+
+  async #recheckAll(): Promise<void> {
+    while (this.#recheckAgain) {
+      this.#recheckAgain = false;
+      await this.#recheckOnce();
+    }
+  }
+
+  async #recheckOnce(): Promise<void> {
+    const { queues, watcher, log } = this.#options;
+    const waiting = this.#waiters.all;
+    if (waiting.length === 0) return;
+    // A job is still there for a moment after its reply went out.
+    await delay(lateReplyMs);
+    const silent = waiting.filter(({ id }) => this.#waiters.has(id));
+    const known = await Promise.all(silent.map(({ replica, id }) => queues.has(replica, id)));
+    const unknown = silent.filter((_, at) => known[at] === false);
+    if (unknown.length === 0) return;
+    // One that was finished just now has its reply on the way.
+    await delay(lateReplyMs);
+    const lost = unknown.filter(({ id }) => this.#waiters.has(id));
+    if (lost.length > 0)
+      log.warn({ requests: lost.map(({ id }) => id) }, 'Redis has lost requests that wait');
+    for (const waiter of lost) {
+      const there = watcher.state.desired.some(({ name }) => name === waiter.replica);
+      if (waiter.job.redelivery === 'safe' && there) {
+        this.#add(waiter);
+        continue;
+      }
+      this.#waiters.take(waiter.id);
+      waiter.settle(
+        waiter.job.redelivery === 'safe'
+          ? new Problem('redis_away', 'Redis has lost the request.')
+          : new Problem(
+              'outcome_unknown',
+              'Redis has lost the request, or its answer, while it was under way.',
+            ),
+      );
+    }
   }
 
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
     const { redis, keys, log } = this.#options;
     const { status, headers, body } = reply;
-    const waiter = this.#remove(reply.id);
+    const waiter = this.#waiters.take(reply.id);
     if (waiter === undefined) {
       this.#unclaimed += 1;
       if (body !== undefined) return;
@@ -154,32 +205,17 @@ export class Dispatcher {
       : new Problem('no_replica', 'No replica is ready.');
   }
 
-  #wait(id: string, replica: string, settle: Waiter['settle']): void {
-    const { replyTimeoutMs } = this.#options;
-    const timer = setTimeout(() => this.#expire(id), replyTimeoutMs);
-    this.#waiters.set(id, { replica, timer, settle });
-    this.#waitersOf.set(replica, (this.#waitersOf.get(replica) ?? 0) + 1);
+  #add(waiter: Waiter): void {
+    const { queues, replyTimeoutMs } = this.#options;
+    const { id, replica, job, body } = waiter;
+    const stored = storedBody(job) ? { body, ttlMs: replyTimeoutMs + storedGraceMs } : undefined;
+    queues.add(replica, id, job, stored).catch((error: unknown) => this.#notAdded(id, job, error));
   }
 
-  #remove(id: string): Waiter | undefined {
-    const waiter = this.#waiters.get(id);
-    if (waiter === undefined) return undefined;
-    this.#waiters.delete(id);
-    clearTimeout(waiter.timer);
-    const left = (this.#waitersOf.get(waiter.replica) ?? 1) - 1;
-    if (left === 0) this.#waitersOf.delete(waiter.replica);
-    else this.#waitersOf.set(waiter.replica, left);
-    return waiter;
-  }
-
-  #expire(id: string): void {
-    const waiter = this.#remove(id);
-    if (waiter === undefined) return;
-    this.#takeBack(waiter.replica, id);
+  #expire({ id, replica, settle }: Waiter): void {
+    this.#takeBack(replica, id);
     const { replyTimeoutMs } = this.#options;
-    waiter.settle(
-      new Problem('reply_timeout', `Replica ${waiter.replica} did not answer within ${replyTimeoutMs} ms.`),
-    );
+    settle(new Problem('reply_timeout', `Replica ${replica} did not answer within ${replyTimeoutMs} ms.`));
   }
 
   #takeBack(replica: string, id: string): void {
@@ -191,7 +227,7 @@ export class Dispatcher {
   }
 
   #notAdded(id: string, job: JobData, error: unknown): void {
-    const waiter = this.#remove(id);
+    const waiter = this.#waiters.take(id);
     if (waiter === undefined) return;
     this.#options.log.warn({ request: id, err: error }, 'a job could not be added');
     waiter.settle(

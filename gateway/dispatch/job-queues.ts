@@ -51,6 +51,11 @@ export class JobQueues {
     await Promise.all([storing, adding]);
   }
 
+  /** @returns whether Redis knows the job: it waits, or it is being run. */
+  async has(replica: string, id: string): Promise<boolean> {
+    return (await this.#redis.exists(this.#keys.job(replica, id))) === 1;
+  }
+
   /** Takes a job back if it is not started yet. */
   async takeBack(replica: string, id: string): Promise<void> {
     const removed = await this.#queue(replica).remove(id);

@@ -1,0 +1,96 @@
+import { randomInt } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startPrivateRedis } from '../../gateway/redis/private-redis.ts';
+import type { PrivateRedis } from '../../gateway/redis/private-redis.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const handler = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.meta.url));
+const system = useSystem();
+
+let directory: string;
+let ledger: string;
+const servers: PrivateRedis[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ringpost-loss-'));
+  ledger = join(directory, 'ledger');
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+  await rm(directory, { recursive: true });
+});
+
+const runs = async (): Promise<string[]> =>
+  (await readFile(ledger, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+
+describe('a reply that was on the inbox connection when that broke', () => {
+  it('is no reason to let a GET wait for its timeout, and leaves no POST without a word', async () => {
+    const { redis, namespace, start } = system();
+    const { url } = await start({ REPLICAS: '2', HANDLER: handler, LEDGER: ledger });
+    const asked = Array.from({ length: 400 }, async (_, at) => {
+      await new Promise((resolve) => setTimeout(resolve, at * 5));
+      const method = at % 2 === 0 ? 'GET' : 'POST';
+      const response = await fetch(`${url}/r${at}?ms=${at % 20}`, {
+        method,
+        signal: AbortSignal.timeout(8000),
+      });
+      await response.arrayBuffer();
+      return `${method} ${response.status}`;
+    });
+    const until = Date.now() + 2000;
+    while (Date.now() < until) {
+      const clients = String(await redis.client('LIST')).split('\n');
+      const inbox = clients.find(
+        (line) => line.includes(`name=${namespace}:gateway:`) && line.includes(':inbox '),
+      );
+      const id = /^id=(\d+)/.exec(inbox ?? '')?.[1];
+      if (id !== undefined) await redis.call('CLIENT', 'KILL', 'ID', id).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer.startsWith('GET') && answer !== 'GET 200')).toEqual([]);
+    expect(answers.filter((answer) => answer.startsWith('POST') && !/^POST (200|502)$/.test(answer))).toEqual(
+      [],
+    );
+    const posts = (await runs()).filter((line) => line.startsWith('POST'));
+    expect(new Set(posts.map((line) => line.split(' ')[1])).size).toBe(posts.length);
+  });
+});
+
+describe('a Redis that loses all it held', () => {
+  it('leaves no request without an answer, and the ring is there again', async () => {
+    const own = await startPrivateRedis({
+      directory: join(directory, 'redis'),
+      binary: inject('redisBinary'),
+      portFrom: randomInt(12_000, 30_000),
+      log: () => undefined,
+    });
+    servers.push(own);
+    const { url, stop } = await system().start({
+      REDIS_URL: own.url,
+      REPLICAS: '1',
+      HANDLER: handler,
+      LEDGER: ledger,
+      CONCURRENCY: '1',
+    });
+    const ask = async (method: string, path: string): Promise<number> =>
+      (await fetch(`${url}/${path}?ms=1000`, { method, signal: AbortSignal.timeout(20_000) })).status;
+    const redis = new Redis(own.url);
+    const { wait } = system().keys.unfinished('S1');
+    const running = ask('GET', 'a');
+    await expect.poll(async () => (await runs()).length).toBe(1);
+    const asked = [running, ask('GET', 'b'), ask('POST', 'c'), ask('GET', 'd')];
+    await expect.poll(async () => redis.llen(wait)).toBe(3);
+    await redis.flushall();
+    redis.disconnect();
+    expect(await Promise.all(asked)).toEqual([200, 200, 502, 200]);
+    expect((await runs()).filter((line) => line.startsWith('POST')).length).toBeLessThanOrEqual(1);
+    await expect.poll(async () => ask('GET', 'next'), { timeout: 10_000 }).toBe(200);
+    await stop();
+  });
+});
