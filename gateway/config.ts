@@ -112,6 +112,21 @@ export const gatewaySettings = {
       maximum: 268435456,
       description: "Bytes that a request's body may have before it gets 413.",
     },
+    QUEUE_LIMIT: {
+      type: 'integer',
+      default: 10000,
+      minimum: 1,
+      maximum: 100000000,
+      description: 'Requests that may wait for one replica; past it a request gets 503 at once.',
+    },
+    BYTES_IN_FLIGHT: {
+      type: 'integer',
+      default: 268435456,
+      minimum: 1,
+      maximum: 1099511627776,
+      description:
+        "Bytes of requests' bodies that a gateway holds at once; past it a request gets 503 at once.",
+    },
     ADD_TIMEOUT_MS: {
       type: 'integer',
       default: 30000,
@@ -173,6 +188,8 @@ export interface GatewayConfig {
   readonly ring: RingParameters;
   readonly hashKey: readonly HashKeySource[];
   readonly bodyLimitBytes: number;
+  readonly queueLimit: number;
+  readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
@@ -261,6 +278,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     ring,
     hashKey,
     bodyLimitBytes: values.BODY_LIMIT_BYTES,
+    queueLimit: values.QUEUE_LIMIT,
+    bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,

@@ -6,9 +6,11 @@ import { openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { buildApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
 import { ReplyInbox } from './dispatch/reply-inbox.ts';
+import { Waiters } from './dispatch/waiters.ts';
 import { seedReplicas } from './replica-changes.ts';
 import { RingWatcher } from './ring-watcher.ts';
 
@@ -42,7 +44,12 @@ export async function createGateway(
   const store = new RingStore(redis, keys);
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
   const queues = new JobQueues(redis, keys, log);
+  const waiters = new Waiters();
+  const { queueLimit, bytesInFlight: bytesLimit } = config;
+  const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
   const dispatcher = new Dispatcher({
+    waiters,
+    capacity,
     gateway: name,
     watcher,
     queues,
@@ -88,11 +95,13 @@ export async function createGateway(
       if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();
       await inbox.start();
+      await capacity.start();
       await app.listen({ host: config.host, port: config.port });
     },
     async () => {
       await app.close();
       await watcher.stop();
+      await capacity.stop();
       await queues.close();
       await inbox.stop();
     },

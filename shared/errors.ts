@@ -19,6 +19,7 @@ export const catalogue = {
   outcome_unknown: { status: 502, title: 'Outcome Unknown', retryable: false },
   upstream_unreachable: { status: 502, title: 'Upstream Unreachable', retryable: true },
   no_replica: { status: 503, title: 'No Replica', retryable: true },
+  over_capacity: { status: 503, title: 'Over Capacity', retryable: true },
   redis_away: { status: 503, title: 'Redis Away', retryable: true },
   reply_timeout: { status: 504, title: 'Reply Timeout', retryable: false },
 } as const;

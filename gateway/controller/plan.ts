@@ -32,6 +32,8 @@ export interface PlanSettings {
   readonly startTimeoutMs: number;
   /** Time in ms that a retired replica's queue has to have been empty. */
   readonly retiredQuietMs: number;
+  /** No new worker for an outdated one before this, in ms since the epoch; undefined: at once. */
+  readonly renewNotBefore?: number;
 }
 
 export interface Plan {
@@ -81,7 +83,7 @@ export function plan(
     // A retired worker goes by itself when its queue is empty; one that dies before is needed again.
     if (!idle) steps.push(...workerSteps(name, status, observed, now));
   }
-  steps.push(...renewalSteps(observed, next));
+  steps.push(...renewalSteps(observed, next, now >= (settings.renewNotBefore ?? 0)));
   // A worker of a replica that is neither desired nor retired is a leftover.
   for (const { name, generation } of observed.instances) {
     if (!next.has(name)) steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });
@@ -145,7 +147,7 @@ function superfluous(name: string, holder: number, { instances }: Observed): Ste
  * Replaces workers that were started from settings or an image of before, one replica at a time, and only while all
  * replicas are ready: the new worker is ready to take over before the old one is told to go.
  */
-function renewalSteps(observed: Observed, statuses: Memory): Step[] {
+function renewalSteps(observed: Observed, statuses: Memory, mayBegin: boolean): Step[] {
   const { desired, instances, leases, standbys } = observed;
   if (!desired.every(({ name }) => statuses.get(name)?.state === 'ready')) return [];
   const old = desired.flatMap(({ name }) => {
@@ -157,7 +159,7 @@ function renewalSteps(observed: Observed, statuses: Memory): Step[] {
   if (renewed === undefined) return [];
   const { name, generation } = renewed;
   const next = instances.find((each) => each.name === name && each.generation > generation);
-  if (next === undefined) return [{ do: 'standby', name, cause }];
+  if (next === undefined) return mayBegin ? [{ do: 'standby', name, cause }] : [];
   return standbys.get(name) === next.generation ? [{ do: 'retire', name, generation, cause }] : [];
 }
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Lease } from '#shared/contract/lease.ts';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -16,6 +17,7 @@ import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import { plan } from './plan.ts';
 import type { Memory } from './plan.ts';
+import { Renewal } from './renewal.ts';
 
 export interface ReconcilerOptions {
   /** A patient connection. */
@@ -51,9 +53,11 @@ export class Reconciler {
     () => this.#start(),
     () => this.#stop(),
   );
+  readonly #renewal = new Renewal();
   #memory: Memory = new Map();
+  /** Workers that ended and whose leases are still to be ended. */
+  readonly #ended: Death[] = [];
   #deaths = new Map<string, string>();
-  readonly #burials = new Set<Promise<void>>();
   #written = new Map<string, string>();
   #ledAs: string | undefined;
   #observedAt = Number.NEGATIVE_INFINITY;
@@ -75,6 +79,7 @@ export class Reconciler {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
         const reason = error instanceof Error ? error.message : String(error);
         if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
+        if (step.do === 'standby') this.#renewal.failed(step.name, reason, Date.now());
         this.wake();
       },
     });
@@ -99,10 +104,13 @@ export class Reconciler {
   }
 
   async #start(): Promise<void> {
-    const { driver, subscriber, keys } = this.#options;
+    const { driver, subscriber, keys, log } = this.#options;
     this.#unwatch = driver.watch((death) => {
-      const burial = this.#bury(death).finally(() => this.#burials.delete(burial));
-      this.#burials.add(burial);
+      const { name, generation, reason, clean } = death;
+      const level = clean || this.#stopped ? 'info' : 'warn';
+      log[level]({ replica: name, generation, reason }, 'a worker ended');
+      this.#ended.push(death);
+      this.wake();
     });
     subscriber.on('message', (channel: string, message: string) => {
       if (channel !== keys.changes) return;
@@ -124,24 +132,26 @@ export class Reconciler {
     await this.#leadership.stop();
     // The leases of workers that end with this process end with them, so that the next start need not wait for them.
     await this.#options.driver.close(this.#options.drainTimeoutMs);
-    await Promise.all(this.#burials);
     this.#unwatch();
+    await this.#bury().catch((error: unknown) => {
+      this.#options.log.info({ err: error }, 'the leases of workers that ended run out by themselves');
+    });
   }
 
-  /** A worker of ours has ended for certain: its lease is over, whoever leads. */
-  async #bury({ name, generation, reason, clean }: Death): Promise<void> {
-    const { redis, keys, driver, log } = this.#options;
-    const level = clean || this.#stopped ? 'info' : 'warn';
-    log[level]({ replica: name, generation, reason }, 'a worker ended');
-    const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
-    if (!replaced) this.#deaths.set(name, reason);
-    try {
-      await scriptsOn(redis)('end-lease', keys.lease(name), generation);
+  /** Ends the leases of workers that have ended for certain, whoever leads. */
+  async #bury(): Promise<void> {
+    const { redis, keys, driver } = this.#options;
+    for (let death = this.#ended[0]; death !== undefined; death = this.#ended[0]) {
+      const { name, generation, reason } = death;
+      const held = await scriptsOn(redis)('end-lease', keys.lease(name), generation);
+      const lease = held === 1 ? null : await redis.get(keys.lease(name));
       await redis.publish(keys.changes, `died ${name}`);
-    } catch (error) {
-      log.warn({ err: error }, 'a lease could not be ended');
+      this.#ended.shift();
+      const stoodBy = lease !== null && (JSON.parse(lease) as Lease).generation < generation; // only workers write it
+      const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
+      if (stoodBy) this.#renewal.failed(name, reason, Date.now());
+      else if (!replaced) this.#deaths.set(name, reason);
     }
-    this.wake();
   }
 
   async #passes(): Promise<void> {
@@ -158,6 +168,7 @@ export class Reconciler {
   }
 
   async #reconcile(): Promise<void> {
+    await this.#bury();
     const token = this.#leadership.token;
     if (token !== this.#ledAs) {
       // What was remembered before someone else led is out of date.
@@ -170,6 +181,11 @@ export class Reconciler {
       return;
     }
     const observed = await this.#observe();
+    // A death that a plan knows nothing of would be taken, one pass later, for that of the worker it has started.
+    if (this.#ended.length > 0) {
+      this.#woken = true;
+      return;
+    }
     if (observed.version === -1) {
       const { store, parameters, replicas } = this.#options;
       await seedReplicas(store, parameters, replicas);
@@ -178,16 +194,20 @@ export class Reconciler {
     }
     const deaths = this.#deaths;
     this.#deaths = new Map();
+    if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
+    const { notBefore: renewNotBefore } = this.#renewal;
     const { steps, memory } = plan(
       observed,
       this.#memory,
       deaths,
-      { ...this.#options, retiredQuietMs },
+      { ...this.#options, retiredQuietMs, renewNotBefore },
       Date.now(),
     );
     this.#memory = memory;
+    // A new worker stands ready: what kept others from it is over.
+    if (steps.some((step) => step.do === 'retire')) this.#renewal.done();
     await this.#execution.begin(steps);
-    await this.#publishStatus(memory, observed.trouble);
+    await this.#publishStatus(memory, observed.trouble ?? this.#renewal.trouble);
   }
 
   async #observe(): Promise<Observed> {

@@ -9,16 +9,18 @@ import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
+import type { Capacity } from './capacity.ts';
 import { randomKey, selectHashKey } from './hash-key.ts';
 import type { HashKeySource } from './hash-key.ts';
 import type { JobQueues } from './job-queues.ts';
-import { Waiters } from './waiters.ts';
-import type { Waiter } from './waiters.ts';
+import type { Waiter, Waiters } from './waiters.ts';
 
 export interface DispatcherOptions {
   readonly gateway: string;
   readonly watcher: RingWatcher;
   readonly queues: JobQueues;
+  readonly waiters: Waiters;
+  readonly capacity: Capacity;
   /** A fail-fast connection, for bodies that are kept apart. */
   readonly redis: Redis;
   readonly keys: Keys;
@@ -44,13 +46,14 @@ const lateReplyMs = 300;
 /** Carries requests to the replicas that own their keys, and the replies back to those who wait. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #waiters = new Waiters();
+  readonly #waiters: Waiters;
   #rechecking: Promise<void> | undefined;
   #recheckAgain = false;
   #unclaimed = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#waiters = options.waiters;
   }
 
   /** The ids of the requests whose answer is waited for. */
@@ -79,13 +82,18 @@ export class Dispatcher {
    * @returns the request's id.
    */
   dispatch(request: HttpRequest, ip: string, onOutcome: (outcome: Outcome) => void): string {
-    const { watcher, gateway, hashKey, replyTimeoutMs } = this.#options;
+    const { watcher, capacity, gateway, hashKey, replyTimeoutMs } = this.#options;
     const id = randomUUID();
     const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
     const replica = key === undefined ? undefined : watcher.ring.owner(key);
     const redelivery = redeliveryOf(request.method, request.headers);
     if (replica === undefined || redelivery === undefined || watcher.stale) {
       onOutcome({ id, replica: undefined, result: this.#refusal(key, redelivery) });
+      return id;
+    }
+    const full = capacity.refusal(replica, request.body.length);
+    if (full !== undefined) {
+      onOutcome({ id, replica, result: new Problem('over_capacity', `Try again later: ${full}.`) });
       return id;
     }
     const deadline = Date.now() + replyTimeoutMs;

@@ -16,6 +16,7 @@ export interface Waiter {
 export class Waiters {
   readonly #waiters = new Map<string, { readonly waiter: Waiter; readonly timer: NodeJS.Timeout }>();
   readonly #countOf = new Map<string, number>();
+  #bytes = 0;
 
   get size(): number {
     return this.#waiters.size;
@@ -35,6 +36,16 @@ export class Waiters {
     return Array.from(this.#waiters.values(), ({ waiter }) => waiter);
   }
 
+  /** Bytes of the bodies of all requests that are waited for. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many requests wait for a replica. */
+  countOf(replica: string): number {
+    return this.#countOf.get(replica) ?? 0;
+  }
+
   has(id: string): boolean {
     return this.#waiters.has(id);
   }
@@ -46,7 +57,8 @@ export class Waiters {
       if (this.take(id)) onTimeout(waiter);
     }, timeoutMs);
     this.#waiters.set(id, { waiter, timer });
-    this.#countOf.set(replica, (this.#countOf.get(replica) ?? 0) + 1);
+    this.#countOf.set(replica, this.countOf(replica) + 1);
+    this.#bytes += waiter.body.length;
   }
 
   /** @returns the waiter, who waits no more; undefined where it was taken before. */
@@ -56,7 +68,8 @@ export class Waiters {
     this.#waiters.delete(id);
     clearTimeout(entry.timer);
     const { waiter } = entry;
-    const left = (this.#countOf.get(waiter.replica) ?? 1) - 1;
+    this.#bytes -= waiter.body.length;
+    const left = this.countOf(waiter.replica) - 1;
     if (left === 0) this.#countOf.delete(waiter.replica);
     else this.#countOf.set(waiter.replica, left);
     return waiter;

@@ -27,6 +27,14 @@ export const labels = {
   config: 'ringpost.config',
 } as const;
 
+/**
+ * The name of a replica's container while that of an older generation still has the replica's own name. It is longer
+ * than a replica's name can be, so that it is nobody else's.
+ */
+export function nameInWaiting(replica: string): string {
+  return `${replica}.takes-over-from-a-container-of-another-image-or-configuration`;
+}
+
 /** The image's user `node`. */
 const user = '1000:1000';
 const tmpfs = 'rw,noexec,nosuid,nodev,size=64m';

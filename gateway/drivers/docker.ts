@@ -1,9 +1,10 @@
 import Docker from 'dockerode';
-import type { ContainerInfo } from 'dockerode';
+import type { Container, ContainerInfo } from 'dockerode';
 import type { Logger } from '#shared/logger.ts';
-import { configHash, containerSpec, labels } from './container-spec.ts';
+import { configHash, containerSpec, labels, nameInWaiting } from './container-spec.ts';
 import type { ContainerSettings } from './container-spec.ts';
 import type { Death, Driver, Instance } from './driver.ts';
+import { askEngine, ignore } from './engine-call.ts';
 import { EngineEvents } from './engine-events.ts';
 import type { EngineEvent } from './engine-events.ts';
 
@@ -21,6 +22,8 @@ const listEveryMs = 2000;
 /** No answer from the engine is waited for longer than this, in ms. */
 const callTimeoutMs = 20_000;
 const listTimeoutMs = 5000;
+/** A container that was created and not started within this time, in seconds, is what a dead controller has left. */
+const createdForS = 120;
 
 /** Runs each worker as a container. Containers are known by their labels, so that a new controller adopts them. */
 export class DockerDriver implements Driver {
@@ -73,21 +76,23 @@ export class DockerDriver implements Driver {
 
   async ensure(name: string, generation: number): Promise<void> {
     if (this.#closed) throw new Error('the driver is closed');
-    if (this.#find(name, generation)) return;
-    await this.#freeName(name);
+    if (this.list().some((each) => each.name === name && each.generation === generation)) return;
+    const free = await this.#freeName(name);
     const spec = containerSpec(this.#options.settings, name, generation);
-    const container = await this.#docker.createContainer({ ...spec, abortSignal: within(callTimeoutMs) });
+    const container = await askEngine(callTimeoutMs, (abortSignal) =>
+      this.#docker.createContainer({ ...spec, name: free, abortSignal }),
+    );
     try {
-      await container.start({ abortSignal: within(callTimeoutMs) });
+      await askEngine(callTimeoutMs, (abortSignal) => container.start({ abortSignal }));
     } catch (error) {
-      await container.remove({ force: true, abortSignal: within(callTimeoutMs) }).catch(() => undefined);
+      await this.#remove(container).catch(() => undefined);
       throw error;
     }
     await this.#refresh();
   }
 
   async remove(name: string, generation: number, graceMs: number): Promise<void> {
-    const instance = this.#find(name, generation);
+    const instance = this.list().find((each) => each.name === name && each.generation === generation);
     if (instance) await this.#end(instance, graceMs);
   }
 
@@ -104,39 +109,38 @@ export class DockerDriver implements Driver {
     const container = this.#docker.getContainer(id);
     const stopS = Math.ceil(graceMs / 1000);
     if (stopS > 0) {
-      const abortSignal = within(callTimeoutMs + graceMs);
-      await container.stop({ t: stopS, abortSignal }).catch(ignore(304, 404));
+      await askEngine(callTimeoutMs + graceMs, (abortSignal) =>
+        container.stop({ t: stopS, abortSignal }),
+      ).catch(ignore(304, 404));
     }
-    await container
-      .remove({ force: true, v: true, abortSignal: within(callTimeoutMs) })
-      .catch(ignore(404, 409));
+    await this.#remove(container);
     this.#bury(id, 'removed', true);
     if (!this.#closed) await this.#refresh();
   }
 
-  #find(name: string, generation: number): Instance | undefined {
-    return this.list().find((instance) => instance.name === name && instance.generation === generation);
+  /** Removes a container, also one that someone else removes. */
+  async #remove(container: Container): Promise<void> {
+    await askEngine(callTimeoutMs, (abortSignal) =>
+      container.remove({ force: true, v: true, abortSignal }),
+    ).catch(ignore(404, 409));
   }
 
-  /** A container's name is the replica's. An older generation that still runs makes way; one that ended is removed. */
-  async #freeName(name: string): Promise<void> {
+  /**
+   * A container's name is the replica's; what has ended and still has it is removed.
+   * @returns the name for a new container: another one while an older generation runs, until that has gone.
+   */
+  async #freeName(name: string): Promise<string> {
     const container = this.#docker.getContainer(name);
-    const found = await container.inspect({ abortSignal: within(callTimeoutMs) }).catch(ignore(404));
-    if (found === undefined) return;
-    const { Labels } = found.Config;
-    if (Labels[labels.namespace] !== this.#options.settings.namespace) {
+    const found = await askEngine(callTimeoutMs, (abortSignal) => container.inspect({ abortSignal })).catch(
+      ignore(404),
+    );
+    if (found === undefined) return name;
+    if (found.Config.Labels[labels.namespace] !== this.#options.settings.namespace) {
       throw new Error(`a container named ${name} is there already, and it is not of this namespace`);
     }
-    if (!found.State.Running) {
-      await container
-        .remove({ force: true, v: true, abortSignal: within(callTimeoutMs) })
-        .catch(ignore(404, 409));
-      return;
-    }
-    await container.rename({
-      name: `${name}.${Labels[labels.generation]}`,
-      abortSignal: within(callTimeoutMs),
-    });
+    if (found.State.Running) return nameInWaiting(name);
+    await this.#remove(container);
+    return name;
   }
 
   #onEvent({ action, id, attributes }: EngineEvent): void {
@@ -182,6 +186,8 @@ export class DockerDriver implements Driver {
         { trouble: this.#trouble ?? null },
         this.#trouble ?? 'the Docker engine answers',
       );
+      // A stream that was open while the engine hung may never tell anything again.
+      if (this.#trouble === undefined) this.#events.reopen();
       this.#options.onChange();
     }
   }
@@ -189,27 +195,47 @@ export class DockerDriver implements Driver {
   async #look(): Promise<void> {
     const { namespace, image } = this.#options.settings;
     const filters = { label: [`${labels.namespace}=${namespace}`] };
-    const [containers, current] = await Promise.all([
-      this.#docker.listContainers({ all: true, filters, abortSignal: within(listTimeoutMs) }),
-      this.#docker.getImage(image).inspect().catch(ignore(404)),
-    ]);
+    const containers = await askEngine(listTimeoutMs, (abortSignal) =>
+      this.#docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    // Second, since the client does not abort this one: what hangs is found out by the call before.
+    const current = await askEngine(listTimeoutMs, () => this.#docker.getImage(image).inspect()).catch(
+      ignore(404),
+    );
     const seen = new Map<string, Instance>();
     for (const container of containers) {
-      if (container.State === 'running' || container.State === 'paused') {
-        if (!this.#ended.has(container.Id)) seen.set(container.Id, this.#instanceOf(container, current?.Id));
-      } else if (container.State === 'exited' || container.State === 'dead') {
-        await this.#docker
-          .getContainer(container.Id)
-          .remove({ force: true, v: true, abortSignal: within(listTimeoutMs) })
-          .catch(ignore(404, 409));
-      }
+      if (container.State !== 'running' && container.State !== 'paused') continue;
+      if (!this.#ended.has(container.Id)) seen.set(container.Id, this.#instanceOf(container, current?.Id));
     }
     this.#ended = this.#ended.intersection(new Set(containers.map(({ Id }) => Id)));
     const before = this.#running;
-    for (const id of before.keys()) if (!seen.has(id)) this.#bury(id, 'its container is gone', false);
+    // It ended, and no event has said so.
+    const missed = [...before.keys()].filter((id) => !seen.has(id));
+    for (const id of missed) this.#bury(id, 'its container is gone', false);
+    if (missed.length > 0) this.#events.reopen();
     const fresh = [...seen.keys()].some((id) => !before.has(id));
     this.#running = seen;
     if (fresh) this.#options.onChange();
+    await this.#tidy(containers);
+  }
+
+  /** Removes what has ended, and gives a replica's name to its container once the one before has gone. */
+  async #tidy(containers: readonly ContainerInfo[]): Promise<void> {
+    const names = new Set(containers.flatMap(({ Names }) => Names));
+    await Promise.all(
+      containers.map(async ({ Id, State, Names, Labels, Created }) => {
+        const container = this.#docker.getContainer(Id);
+        const name = Labels[labels.replica] ?? '';
+        if (State === 'exited' || State === 'dead') await this.#remove(container);
+        else if (State === 'created' && Date.now() / 1000 - Created > createdForS)
+          await this.#remove(container);
+        else if (State === 'running' && Names.includes(`/${nameInWaiting(name)}`) && !names.has(`/${name}`)) {
+          await askEngine(listTimeoutMs, (abortSignal) => container.rename({ name, abortSignal })).catch(
+            ignore(404, 409),
+          );
+        }
+      }),
+    );
   }
 
   #instanceOf({ Id, ImageID, Labels }: ContainerInfo, currentImage: string | undefined): Instance {
@@ -221,20 +247,6 @@ export class DockerDriver implements Driver {
       outdated: Labels[labels.config] !== this.#config || otherImage,
     };
   }
-}
-
-function within(ms: number): AbortSignal {
-  return AbortSignal.timeout(ms);
-}
-
-/** @returns a handler for rejections that passes over answers of these statuses: what was asked for is so already. */
-function ignore(...statuses: readonly number[]): (error: unknown) => undefined {
-  return (error) => {
-    const status =
-      typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
-    if (typeof status === 'number' && statuses.includes(status)) return undefined;
-    throw error;
-  };
 }
 
 function reasonOf(error: unknown): string {

@@ -26,7 +26,8 @@ export class EngineEvents {
   readonly #onOpen: () => void;
   readonly #log: Logger;
   readonly #abort = new AbortController();
-  #stream: Readable | undefined;
+  /** Ends the stream that is open, or about to be. */
+  #attempt = new AbortController();
   #loop: Promise<void> | undefined;
 
   constructor(
@@ -49,22 +50,30 @@ export class EngineEvents {
 
   async stop(): Promise<void> {
     this.#abort.abort();
-    this.#stream?.destroy();
+    this.#attempt.abort();
     await this.#loop;
+  }
+
+  /** Opens the stream anew, at once: it has not told what it should have told. */
+  reopen(): void {
+    this.#attempt.abort();
   }
 
   async #follow(): Promise<void> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
+      this.#attempt = new AbortController();
       try {
-        await this.#readOnce(signal);
+        await this.#readOnce(this.#attempt.signal);
       } catch (error) {
-        if (!signal.aborted) this.#log.debug({ err: error }, "the engine's events broke off");
+        if (!this.#attempt.signal.aborted) this.#log.debug({ err: error }, "the engine's events broke off");
       }
-      if (signal.aborted) return;
+      if (this.#attempt.signal.aborted) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, reopenMs);
-        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+        this.#attempt.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), {
+          once: true,
+        });
       });
     }
   }
@@ -73,7 +82,7 @@ export class EngineEvents {
     const filters = this.#filters;
     // dockerode types the stream by the oldest interface there is.
     const stream = (await this.#docker.getEvents({ filters, abortSignal: signal })) as Readable;
-    this.#stream = stream;
+    signal.addEventListener('abort', () => stream.destroy(), { once: true });
     this.#onOpen();
     for await (const line of createInterface({ input: stream, signal })) {
       if (line === '') continue;

@@ -94,3 +94,40 @@ describe('a Redis that loses all it held', () => {
     await stop();
   });
 });
+
+describe('a Redis that is killed and comes back', () => {
+  it('is 503 with Retry-After at once while it is away, and all is served again within 2 s of its return', async () => {
+    const port = randomInt(12_000, 30_000);
+    const startOwn = async (): Promise<PrivateRedis> => {
+      const own = await startPrivateRedis({
+        directory: join(directory, 'redis'),
+        binary: inject('redisBinary'),
+        portFrom: port,
+        log: () => undefined,
+      });
+      servers.push(own);
+      return own;
+    };
+    const first = await startOwn();
+    const { url, stop } = await system().start({ REDIS_URL: first.url, REPLICAS: '2' });
+    process.kill(first.pid, 'SIGKILL');
+    await first.exited;
+    const asked = performance.now();
+    const answer = await fetch(`${url}/home`);
+    expect(performance.now() - asked).toBeLessThan(1000);
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await answer.json()).toMatchObject({ code: 'redis_away' });
+    expect((await fetch(`${url}/-/ready`)).status).toBe(503);
+    expect((await fetch(`${url}/-/live`)).status).toBe(200);
+    expect((await fetch(`${url}/rep`)).status).toBe(503);
+    const second = await startOwn();
+    expect(second.url).toBe(first.url);
+    const back = performance.now();
+    await expect
+      .poll(async () => (await fetch(`${url}/home`)).status, { timeout: 10_000, interval: 20 })
+      .toBe(200);
+    expect(performance.now() - back).toBeLessThan(2000);
+    expect(await (await fetch(`${url}/rep`)).json()).toMatchObject({ message: { replicas: ['S1', 'S2'] } });
+    await stop();
+  });
+});
