@@ -50,6 +50,11 @@ export class Leadership {
     return performance.now() < this.#until ? this.#token : undefined;
   }
 
+  /** Whether the lead could not be renewed when it was time: workers may be as unable to renew their leases. */
+  get late(): boolean {
+    return this.#until - performance.now() < this.#options.leaseMs / 2;
+  }
+
   /** Asks now; a controller that hears of a resignation need not wait for its turn. */
   ask(): Promise<void> {
     if (this.#stopped) return Promise.resolve();

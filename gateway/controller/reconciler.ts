@@ -215,7 +215,7 @@ export class Reconciler {
     const seen = await observe(redis, keys, store, driver);
     const now = performance.now();
     // After a gap the workers have as long to renew their leases as they had before it.
-    if (now - this.#observedAt > leaseMs / 2) this.#blindUntil = now + leaseMs;
+    if (now - this.#observedAt > leaseMs / 2 || this.#leadership.late) this.#blindUntil = now + leaseMs;
     this.#observedAt = now;
     return { ...seen, blind: now < this.#blindUntil, beginning: this.#execution.beginning };
   }

@@ -118,11 +118,15 @@ export class DockerDriver implements Driver {
     if (!this.#closed) await this.#refresh();
   }
 
-  /** Removes a container, also one that someone else removes. */
+  /** Removes a container, also one that someone else removes. Its name is free then. */
   async #remove(container: Container): Promise<void> {
     await askEngine(callTimeoutMs, (abortSignal) =>
       container.remove({ force: true, v: true, abortSignal }),
     ).catch(ignore(404, 409));
+    // Who removes it already may not be done.
+    await askEngine(callTimeoutMs, (abortSignal) =>
+      container.wait({ condition: 'removed', abortSignal }),
+    ).catch(ignore(404));
   }
 
   /**
@@ -130,17 +134,25 @@ export class DockerDriver implements Driver {
    * @returns the name for a new container: another one while an older generation runs, until that has gone.
    */
   async #freeName(name: string): Promise<string> {
+    if (await this.#isFree(name)) return name;
+    const inWaiting = nameInWaiting(name);
+    if (await this.#isFree(inWaiting)) return inWaiting;
+    throw new Error(`two containers of ${name} run already`);
+  }
+
+  /** @returns whether no container has the name, after it was taken from one that has ended. */
+  async #isFree(name: string): Promise<boolean> {
     const container = this.#docker.getContainer(name);
     const found = await askEngine(callTimeoutMs, (abortSignal) => container.inspect({ abortSignal })).catch(
       ignore(404),
     );
-    if (found === undefined) return name;
+    if (found === undefined) return true;
     if (found.Config.Labels[labels.namespace] !== this.#options.settings.namespace) {
       throw new Error(`a container named ${name} is there already, and it is not of this namespace`);
     }
-    if (found.State.Running) return nameInWaiting(name);
-    await this.#remove(container);
-    return name;
+    if (found.State.Running) return false;
+    await this.#remove(this.#docker.getContainer(found.Id));
+    return true;
   }
 
   #onEvent({ action, id, attributes }: EngineEvent): void {

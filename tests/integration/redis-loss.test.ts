@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { Lease } from '#shared/contract/lease.ts';
 import { startPrivateRedis } from '../../gateway/redis/private-redis.ts';
 import type { PrivateRedis } from '../../gateway/redis/private-redis.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -128,6 +129,44 @@ describe('a Redis that is killed and comes back', () => {
       .toBe(200);
     expect(performance.now() - back).toBeLessThan(2000);
     expect(await (await fetch(`${url}/rep`)).json()).toMatchObject({ message: { replicas: ['S1', 'S2'] } });
+    await stop();
+  });
+});
+
+describe('a Redis that is full for longer than a lease', () => {
+  it('is 503, writes nothing by halves, costs no worker its life, and all is served again when it has room', async () => {
+    const own = await startPrivateRedis({
+      directory: join(directory, 'redis'),
+      binary: inject('redisBinary'),
+      portFrom: randomInt(12_000, 30_000),
+      log: () => undefined,
+    });
+    servers.push(own);
+    const { url, stop } = await system().start({ REDIS_URL: own.url, REPLICAS: '2', LEASE_MS: '900' });
+    const redis = new Redis(own.url);
+    const { keys } = system();
+    const pids = async (): Promise<unknown[]> =>
+      Promise.all(
+        ['S1', 'S2'].map(
+          async (name) => (JSON.parse((await redis.get(keys.lease(name))) ?? '{}') as Lease).pid,
+        ),
+      );
+    const before = await pids();
+    await redis.config('SET', 'maxmemory', '1mb');
+    const until = performance.now() + 2500;
+    while (performance.now() < until) {
+      const answer = await fetch(`${url}/home`);
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+      await answer.arrayBuffer();
+    }
+    await redis.config('SET', 'maxmemory', '0');
+    const back = performance.now();
+    await expect
+      .poll(async () => (await fetch(`${url}/home`)).status, { timeout: 10_000, interval: 20 })
+      .toBe(200);
+    expect(performance.now() - back).toBeLessThan(2000);
+    await expect.poll(pids, { timeout: 5000 }).toEqual(before);
+    redis.disconnect();
     await stop();
   });
 });
