@@ -37,6 +37,8 @@ export interface Keys {
   job(replica: string, request: string): string;
   /** String with a TTL: BullMQ's lock of a job, which says who runs it. */
   jobLock(replica: string, request: string): string;
+  /** Sorted set: what BullMQ's workers block on, and are woken up by. */
+  marker(replica: string): string;
   /** What BullMQ keeps of a queue beside its jobs. */
   queueState(replica: string): readonly [string, string, string, string];
   /** String with a TTL: the running worker of a replica, as JSON. */
@@ -85,6 +87,7 @@ export function createKeys(namespace: string): Keys {
     }),
     job: (replica, request) => `${own(replica)}:${request}`,
     jobLock: (replica, request) => `${own(replica)}:${request}:lock`,
+    marker: (replica) => `${own(replica)}:marker`,
     queueState: (replica) => [
       `${own(replica)}:meta`,
       `${own(replica)}:events`,

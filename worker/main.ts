@@ -13,6 +13,7 @@ import { activeJobs, reclaim } from './reclaim.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { Runner } from './runner.ts';
 import { createStockConsumer } from './stock-consumer.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig): Promise<void> {
@@ -58,13 +59,23 @@ async function main(config: WorkerConfig): Promise<void> {
   const reclaiming = { redis, keys, replica, outbox, log };
   const sweep = new OrphanSweep({ ...reclaiming, runner, consumer, everyMs: leaseMs / 3 });
 
+  const watchdog = new Watchdog({
+    redis,
+    keys,
+    replica,
+    runner,
+    everyMs: leaseMs / 3,
+    onStuck: () => process.exit(1),
+    log,
+  });
+
   onTermination({
     timeoutMs: drainTimeoutMs,
     inFlight: () => runner.running,
     stop: async () => {
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && runner.size === 0) return;
-      await sweep.stop();
+      await Promise.all([sweep.stop(), watchdog.stop()]);
       await heartbeat.leaving();
       await consumer.stop();
       await handler.close();
@@ -75,7 +86,7 @@ async function main(config: WorkerConfig): Promise<void> {
   await heartbeat.start();
   await reclaim(reclaiming, await activeJobs(reclaiming));
   await consumer.start();
-  await sweep.start();
+  await Promise.all([sweep.start(), watchdog.start()]);
   await heartbeat.ready();
   log.info('ready');
 }

@@ -23,7 +23,7 @@ export class OrphanSweep {
   );
   #suspects: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> = Promise.resolve();
+  #sweeping: Promise<void> | undefined;
 
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
@@ -40,7 +40,12 @@ export class OrphanSweep {
   #start(): Promise<void> {
     const { everyMs, log } = this.#options;
     this.#timer = setInterval(() => {
-      this.#sweeping = this.#sweep().catch((error: unknown) => log.warn({ err: error }, 'a sweep failed'));
+      // While Redis is slow, sweeps that pile up would see the same job twice at once.
+      this.#sweeping ??= this.#sweep()
+        .catch((error: unknown) => log.warn({ err: error }, 'a sweep failed'))
+        .finally(() => {
+          this.#sweeping = undefined;
+        });
     }, everyMs);
     return Promise.resolve();
   }

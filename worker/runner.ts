@@ -23,6 +23,7 @@ export interface RunnerOptions {
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #running = new Set<string>();
+  #runs = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -31,6 +32,11 @@ export class Runner {
   /** The ids of the requests that are being run. */
   get running(): readonly string[] {
     return [...this.#running];
+  }
+
+  /** How many requests were begun since the worker started. */
+  get runs(): number {
+    return this.#runs;
   }
 
   /** Whether this request is being run. */
@@ -56,6 +62,7 @@ export class Runner {
       return;
     }
     this.#running.add(id);
+    this.#runs += 1;
     try {
       // A worker that was frozen may wake up with a job in its hands that is not its own any more.
       if (!lease.certain) await lease.makeCertain();

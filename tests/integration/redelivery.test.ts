@@ -164,3 +164,33 @@ describe('a job that is active and in nobody’s hands', () => {
     }
   });
 });
+
+describe('a job whose wake-up was lost', () => {
+  it('is found by the watchdog and run, long before BullMQ would look again', async () => {
+    const current = system();
+    const { redis, keys } = current;
+    await startWorker(current);
+    // As BullMQ adds a job, but for the marker that wakes the worker up.
+    const data: JobData = {
+      method: 'GET',
+      target: '/unheard',
+      headers: [],
+      gateway: 'nobody',
+      deadline: Date.now() + 20_000,
+      redelivery: 'safe',
+    };
+    const job = {
+      name: 'dispatch',
+      data: JSON.stringify(data),
+      opts: '{}',
+      timestamp: Date.now(),
+      delay: 0,
+      priority: 0,
+    };
+    await redis.hset(keys.job('S1', 'unheard-1'), job);
+    const added = performance.now();
+    await redis.lpush(keys.unfinished('S1').wait, 'unheard-1');
+    await eventually(async () => (await lines()).length === 1);
+    expect(performance.now() - added).toBeLessThan(2500);
+  });
+});

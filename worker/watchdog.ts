@@ -1,0 +1,83 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { Runner } from './runner.ts';
+
+export interface WatchdogOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly replica: string;
+  readonly runner: Runner;
+  /** How often to look, in ms. */
+  readonly everyMs: number;
+  /** Called when waking the consumer up did not help: only a new worker will. */
+  readonly onStuck: () => void;
+  readonly log: Logger;
+}
+
+/** Looks in a row without progress after which the consumer is woken up, and after which it is given up. */
+const wakeAfter = 2;
+const giveUpAfter = 6;
+
+/**
+ * Sees jobs that wait while a live worker does nothing: a wake-up was lost, or the consumer has silently stopped. First
+ * it is woken up; where that does not help the worker goes, and another one takes its place.
+ */
+export class Watchdog {
+  readonly #options: WatchdogOptions;
+  readonly #life = startStop(
+    () => this.#start(),
+    () => this.#stop(),
+  );
+  #idleLooks = 0;
+  #runsBefore = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(options: WatchdogOptions) {
+    this.#options = options;
+  }
+
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  #start(): Promise<void> {
+    const { everyMs, log } = this.#options;
+    this.#timer = setInterval(() => {
+      // While Redis is slow, looks that pile up would count as many.
+      this.#looking ??= this.#look()
+        .catch((error: unknown) => log.warn({ err: error }, 'a look failed'))
+        .finally(() => {
+          this.#looking = undefined;
+        });
+    }, everyMs);
+    return Promise.resolve();
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const { redis, keys, replica, runner, onStuck, log } = this.#options;
+    const progress = runner.size > 0 || runner.runs !== this.#runsBefore;
+    this.#runsBefore = runner.runs;
+    const waiting = progress ? 0 : await redis.llen(keys.unfinished(replica).wait);
+    this.#idleLooks = waiting === 0 ? 0 : this.#idleLooks + 1;
+    if (this.#idleLooks === wakeAfter) {
+      log.warn({ waiting }, 'jobs wait and nothing is run; waking the consumer up');
+      // BullMQ's own wake-up of a worker that blocks.
+      await redis.zadd(keys.marker(replica), 0, '0');
+    }
+    if (this.#idleLooks < giveUpAfter) return;
+    log.error({ waiting }, 'jobs wait and nothing is run; leaving, for another worker to take over');
+    onStuck();
+  }
+}
