@@ -43,7 +43,7 @@ it('more bytes than BYTES_IN_FLIGHT get 503 at once', async () => {
   const post = (bytes: number): Promise<Response> =>
     fetch(`${url}/x?ms=300`, { method: 'POST', body: 'x'.repeat(bytes) });
   const [first, second] = await Promise.all([post(600), post(600)]);
-  expect([first.status, second.status].toSorted()).toEqual([200, 503]);
+  expect(new Set([first.status, second.status])).toEqual(new Set([200, 503]));
   expect((await post(1000)).status).toBe(200);
   expect((await post(1001)).status).toBe(503);
 });
