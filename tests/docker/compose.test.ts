@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { projectFolder } from '../fixtures/command.ts';
+import { docker, dockerPs, engine, inspect, replicaContainers } from '../fixtures/docker-engine.ts';
+import { ask, change, rep, untilRep } from '../fixtures/docker-http.ts';
+import { useCompose } from '../fixtures/docker-compose.ts';
+import type { Compose } from '../fixtures/docker-compose.ts';
+
+const compose = useCompose();
+const home = 'http://127.0.0.1:5000';
+const three = ['S1', 'S2', 'S3'];
+const withinMs = 90_000;
+const socket = '/var/run/docker.sock';
+
+/** The commands of the documentation below a heading. */
+async function documented(heading: string): Promise<string[]> {
+  const text = await readFile(join(projectFolder, 'docs', 'docker.md'), 'utf8');
+  const [, block = ''] = new RegExp(`^## ${heading}\\n[^]*?\`\`\`sh\\n([^]*?)\`\`\``, 'm').exec(text) ?? [];
+  return block.split('\n').flatMap((line) => line.replace(/ {2,}#.*/, '').trim() || []);
+}
+
+async function servicePorts(system: Compose, count: number): Promise<string[]> {
+  const urls: string[] = [];
+  for (let index = 1; index <= count; index += 1)
+    urls.push(`http://${await system.run('port', `--index=${index}`, 'gateway', '5000')}`);
+  return urls;
+}
+
+it(
+  'compose serves, scales the gateways, and its clean-up leaves nothing behind',
+  { timeout: 600_000 },
+  async () => {
+    const system = await compose();
+    const began = performance.now();
+    await system.run('up', '--build', '--detach');
+    await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(three);
+    expect(three).toContain(await ask(home, 'first'));
+    console.log(`docker compose up --build to the first answer: ${Math.round(performance.now() - began)} ms`);
+    expect(await dockerPs('ringpost')).toEqual(three);
+
+    await system.run('up', '--detach', '--scale', 'gateway=3');
+    const urls = await servicePorts(system, 3);
+    expect(urls.toSorted()).toEqual([...new Set(urls)].toSorted());
+    for (const url of urls) {
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:500[1-9]$/);
+      await untilRep(url, three, withinMs);
+    }
+    const [first = '', , third = ''] = urls;
+    expect((await change(first, 'add', { n: 2, hostnames: ['S9'] })).status).toBe(200);
+    const five = await rep(third);
+    expect(five).toHaveLength(5);
+    await expect.poll(() => dockerPs('ringpost'), { timeout: withinMs }).toEqual(five);
+    for (let at = 0; at < 40; at += 1) {
+      const owners = await Promise.all([home, ...urls].map((url) => ask(url, `tenant-${at}`)));
+      expect(new Set(owners).size).toBe(1);
+    }
+
+    await expectSocketInControllerAlone(system);
+    await expectHealthy(system);
+
+    for (const line of await documented('Leaving nothing behind')) await system.shell(line);
+    expect(await system.left()).toEqual([]);
+  },
+);
+
+it(
+  'a system that is down, replicas and all, goes on with what Redis kept',
+  { timeout: 600_000 },
+  async () => {
+    const system = await compose();
+    await system.run('up', '--build', '--detach');
+    await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(three);
+    expect((await change(home, 'rm', { n: 1, hostnames: ['S2'] })).status).toBe(200);
+    // S2 has finished what it held.
+    await expect.poll(() => dockerPs('ringpost'), { timeout: withinMs }).toEqual(['S1', 'S3']);
+    await system.run('stop');
+    // Replicas outlive the controller.
+    expect(await dockerPs('ringpost')).toEqual(['S1', 'S3']);
+    await system.run('up', '--detach');
+    await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(['S1', 'S3']);
+    await ask(home, 'again');
+    // `down` alone cannot remove a network on which replicas are; older versions of compose fail then.
+    await system.run('down').catch(() => undefined);
+    expect(await dockerPs('ringpost')).toEqual(['S1', 'S3']);
+    await system.shell((await documented('Leaving nothing behind')).at(-1) ?? '');
+    expect(await system.left()).toEqual([]);
+  },
+);
+
+it('nothing in the repository mounts the socket into anything but the controller', async () => {
+  const text = await readFile(join(projectFolder, 'docker-compose.yml'), 'utf8');
+  const services = text.slice(text.indexOf('\nservices:')).split(/\n(?= {2}\w[\w-]*:)/);
+  const having = services.filter((each) => each.includes(socket)).map((each) => each.trim().split(':')[0]);
+  expect(having).toEqual(['controller']);
+  const controller = services.find((each) => each.trim().startsWith('controller:')) ?? '';
+  expect(controller).not.toMatch(/^ +ports:/m);
+  expect(controller).toMatch(/networks: \[internal\]/);
+  expect(text).toMatch(/internal: \{ internal: true \}/);
+  for (const file of ['Dockerfile.gateway', 'Dockerfile.worker']) {
+    expect(await readFile(join(projectFolder, file), 'utf8')).not.toContain('docker.sock');
+  }
+});
+
+async function containersOf({ project }: Compose): Promise<readonly { id: string; service: string }[]> {
+  const filters = { label: [`com.docker.compose.project=${project}`] };
+  const services = await engine.listContainers({ filters });
+  return [
+    ...services.map(({ Id, Labels }) => ({ id: Id, service: Labels['com.docker.compose.service'] ?? '' })),
+    ...(await replicaContainers('ringpost')).map(({ Id }) => ({ id: Id, service: 'replica' })),
+  ];
+}
+
+async function expectSocketInControllerAlone(system: Compose): Promise<void> {
+  const having = [];
+  for (const { id, service } of await containersOf(system)) {
+    const { Mounts, NetworkSettings } = await inspect(id);
+    if (!Mounts.some(({ Source, Destination }) => `${Source} ${Destination}`.includes('docker.sock')))
+      continue;
+    having.push({ service, ports: Object.values(NetworkSettings.Ports).filter(Boolean) });
+  }
+  expect(having).toEqual([{ service: 'controller', ports: [] }]);
+  const reach = docker('exec', 'S1', 'ls', socket);
+  await expect(reach).rejects.toThrow('No such file');
+}
+
+async function expectHealthy(system: Compose): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const states = [];
+        for (const { id, service } of await containersOf(system)) {
+          const { State, Config } = await inspect(id);
+          // The controller listens nowhere; it is known by its lease.
+          states.push(
+            `${service} ${State.Health?.Status ?? `none of ${Config.Healthcheck?.Test?.[0] ?? 'it'}`}`,
+          );
+        }
+        return states.toSorted();
+      },
+      { timeout: withinMs, interval: 500 },
+    )
+    .toEqual(
+      [
+        'controller none of NONE',
+        'gateway-5000 healthy',
+        ...Array.from({ length: 3 }, () => 'gateway healthy'),
+        'redis healthy',
+        ...Array.from({ length: 5 }, () => 'replica healthy'),
+      ].toSorted(),
+    );
+}

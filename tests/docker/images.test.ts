@@ -1,0 +1,112 @@
+import { expect, inject, it } from 'vitest';
+import { docker, engine, inspect } from '../fixtures/docker-engine.ts';
+import { untilRep } from '../fixtures/docker-http.ts';
+import { useDockerSystem } from '../fixtures/docker-system.ts';
+
+const system = useDockerSystem();
+
+const inImage = (image: string, ...command: string[]): Promise<string> =>
+  docker('run', '--rm', '--network', 'none', image, ...command);
+
+it('the process of each image runs as node', async () => {
+  for (const image of [inject('workerImage'), inject('gatewayImage')])
+    expect(await inImage(image, 'id')).toContain('uid=1000(node) gid=1000(node)');
+});
+
+it('images hold production dependencies alone, and the worker neither the Docker client nor the web server', async () => {
+  const [worker, gateway] = await Promise.all(
+    [inject('workerImage'), inject('gatewayImage')].map(async (image) =>
+      (await inImage(image, 'ls', '/app/node_modules')).split('\n'),
+    ),
+  );
+  expect(gateway).toEqual(expect.arrayContaining(['dockerode', 'fastify', 'bullmq', 'ioredis']));
+  expect(worker).toEqual(expect.arrayContaining(['bullmq', 'ioredis', 'undici']));
+  expect(worker).not.toEqual(
+    expect.arrayContaining([expect.stringMatching(/^(dockerode|docker-modem|fastify|ssh2|prom-client)$/)]),
+  );
+  const dev = expect.stringMatching(/^(vitest|typescript|oxlint|oxfmt|testcontainers|autocannon|node)$/);
+  for (const packages of [worker, gateway]) expect(packages).not.toEqual(expect.arrayContaining([dev]));
+  expect((await inImage(inject('workerImage'), 'ls', '/app')).split('\n')).not.toContain('gateway');
+  expect((await inImage(inject('gatewayImage'), 'ls', '/app')).split('\n')).not.toContain('worker');
+});
+
+it('image sizes are told, and above the base image only what is needed', async () => {
+  const sizeOf = async (image: string): Promise<number> =>
+    (await engine.getImage(image).inspect()).Size / 1e6;
+  const base = await sizeOf('node:26-bookworm-slim');
+  const worker = await sizeOf(inject('workerImage'));
+  const gateway = await sizeOf(inject('gatewayImage'));
+  const show = (size: number): string => `${Math.round(size)} MB (${Math.round(size - base)} above its base)`;
+  console.log(`image sizes: worker ${show(worker)}, gateway ${show(gateway)}`);
+  expect(worker - base).toBeLessThan(30);
+  expect(gateway - base).toBeLessThan(60);
+});
+
+it('a replica may do no more than it has to', async () => {
+  const { startController, startGateway, namespace, network } = await system();
+  await startController({ WORKER_MEMORY_MB: '256', WORKER_CPUS: '0.5', WORKER_PIDS: '64' });
+  const { url } = await startGateway();
+  await untilRep(url, ['S1', 'S2', 'S3'], 60_000);
+  const { Config, HostConfig, Mounts, NetworkSettings } = await inspect('S1');
+  const stopTimeout = (Config as { StopTimeout?: number }).StopTimeout;
+  expect({ ...pick(Config, 'User', 'Hostname', 'Image'), stopTimeout }).toEqual({
+    User: '1000:1000',
+    Hostname: 'S1',
+    Image: inject('workerImage'),
+    // Above the 10 s of DRAIN_TIMEOUT_MS.
+    stopTimeout: 15,
+  });
+  expect(
+    pick(
+      HostConfig,
+      'CapDrop',
+      'CapAdd',
+      'SecurityOpt',
+      'Privileged',
+      'ReadonlyRootfs',
+      'Tmpfs',
+      'PidsLimit',
+      'Memory',
+      'MemorySwap',
+      'NanoCpus',
+      'RestartPolicy',
+      'Init',
+      'LogConfig',
+      'NetworkMode',
+      'PidMode',
+      'Binds',
+    ),
+  ).toEqual({
+    CapDrop: ['ALL'],
+    CapAdd: null,
+    SecurityOpt: ['no-new-privileges'],
+    Privileged: false,
+    ReadonlyRootfs: true,
+    Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=64m' },
+    PidsLimit: 64,
+    Memory: 256 * 1024 * 1024,
+    MemorySwap: 256 * 1024 * 1024,
+    NanoCpus: 500_000_000,
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    Init: true,
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+    NetworkMode: network,
+    PidMode: '',
+    Binds: [],
+  });
+  expect(Mounts).toEqual([]);
+  expect(NetworkSettings.Ports).toEqual({});
+  expect(Config.Labels).toMatchObject({ 'ringpost.namespace': namespace, 'ringpost.replica': 'S1' });
+  // What the settings say is so.
+  await expect(docker('exec', 'S1', 'touch', '/app/x')).rejects.toThrow('Read-only file system');
+  expect(await docker('exec', 'S1', 'sh', '-c', 'echo ok > /tmp/x && cat /tmp/x')).toBe('ok');
+  expect(await docker('exec', 'S1', 'sh', '-c', 'grep -E "NoNewPrivs|CapEff" /proc/1/status | cut -f2')).toBe(
+    '0000000000000000\n1',
+  );
+  // One that asks for health starts no process of Node.
+  expect(Config.Healthcheck?.Test?.join(' ')).not.toMatch(/node/);
+});
+
+function pick<T extends object, K extends keyof T>(value: T, ...keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(keys.map((key) => [key, value[key]])) as Pick<T, K>; // these keys, as they are
+}
