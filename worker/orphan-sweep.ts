@@ -1,4 +1,5 @@
-import { startStop } from '#shared/lifecycle.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
+import { periodically } from '#shared/periodically.ts';
 import type { Consumer } from './consumer.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
@@ -17,16 +18,16 @@ export interface OrphanSweepOptions extends ReclaimOptions {
  */
 export class OrphanSweep {
   readonly #options: OrphanSweepOptions;
-  readonly #life = startStop(
-    () => this.#start(),
-    () => this.#stop(),
-  );
+  readonly #life: StartStop;
   #suspects: ReadonlySet<string> = new Set();
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> | undefined;
 
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
+    this.#life = periodically(
+      options.everyMs,
+      () => this.#sweep(),
+      (error) => options.log.warn({ err: error }, 'a sweep failed'),
+    );
   }
 
   start(): Promise<void> {
@@ -35,24 +36,6 @@ export class OrphanSweep {
 
   stop(): Promise<void> {
     return this.#life.stop();
-  }
-
-  #start(): Promise<void> {
-    const { everyMs, log } = this.#options;
-    this.#timer = setInterval(() => {
-      // While Redis is slow, sweeps that pile up would see the same job twice at once.
-      this.#sweeping ??= this.#sweep()
-        .catch((error: unknown) => log.warn({ err: error }, 'a sweep failed'))
-        .finally(() => {
-          this.#sweeping = undefined;
-        });
-    }, everyMs);
-    return Promise.resolve();
-  }
-
-  async #stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#sweeping;
   }
 
   async #sweep(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { periodically } from '#shared/periodically.ts';
 import type { Runner } from './runner.ts';
 
 export interface WatchdogOptions {
@@ -26,17 +27,17 @@ const giveUpAfter = 6;
  */
 export class Watchdog {
   readonly #options: WatchdogOptions;
-  readonly #life = startStop(
-    () => this.#start(),
-    () => this.#stop(),
-  );
+  readonly #life: StartStop;
   #idleLooks = 0;
   #runsBefore = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
+    this.#life = periodically(
+      options.everyMs,
+      () => this.#look(),
+      (error) => options.log.warn({ err: error }, 'a look failed'),
+    );
   }
 
   start(): Promise<void> {
@@ -45,24 +46,6 @@ export class Watchdog {
 
   stop(): Promise<void> {
     return this.#life.stop();
-  }
-
-  #start(): Promise<void> {
-    const { everyMs, log } = this.#options;
-    this.#timer = setInterval(() => {
-      // While Redis is slow, looks that pile up would count as many.
-      this.#looking ??= this.#look()
-        .catch((error: unknown) => log.warn({ err: error }, 'a look failed'))
-        .finally(() => {
-          this.#looking = undefined;
-        });
-    }, everyMs);
-    return Promise.resolve();
-  }
-
-  async #stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#looking;
   }
 
   async #look(): Promise<void> {

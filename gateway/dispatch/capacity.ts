@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { periodically } from '#shared/periodically.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface CapacityOptions {
@@ -32,15 +33,15 @@ const askEveryMs = 250;
 export class Capacity {
   readonly #options: CapacityOptions;
   readonly #counts = new Map<string, Count>();
-  readonly #life = startStop(
-    () => this.#start(),
-    () => this.#stop(),
-  );
-  #timer: NodeJS.Timeout | undefined;
-  #asking: Promise<void> = Promise.resolve();
+  readonly #life: StartStop;
 
   constructor(options: CapacityOptions) {
     this.#options = options;
+    this.#life = periodically(
+      askEveryMs,
+      () => this.#ask(),
+      (error) => options.log.debug({ err: error }, 'no queue lengths'),
+    );
   }
 
   start(): Promise<void> {
@@ -67,19 +68,6 @@ export class Capacity {
     count.added += 1;
     this.#counts.set(replica, count);
     return undefined;
-  }
-
-  #start(): Promise<void> {
-    const { log } = this.#options;
-    this.#timer = setInterval(() => {
-      this.#asking = this.#ask().catch((error: unknown) => log.debug({ err: error }, 'no queue lengths'));
-    }, askEveryMs);
-    return Promise.resolve();
-  }
-
-  async #stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#asking;
   }
 
   async #ask(): Promise<void> {
