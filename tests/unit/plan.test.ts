@@ -247,7 +247,7 @@ describe('the controller', () => {
           world.happen(what, name, ms);
           world.pass();
         }
-        world.expectRest();
+        expect(world.settle()).toEqual([]);
       }),
       { numRuns: 1000 },
     );
