@@ -10,6 +10,7 @@ import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
@@ -28,6 +29,7 @@ export interface AppParts {
   /** A fail-fast connection. */
   readonly redis: Redis;
   readonly keys: Keys;
+  readonly inbox: ReplyInbox;
   readonly log: Logger;
 }
 
@@ -40,7 +42,7 @@ const requestTimeoutMs = 300_000;
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, store, watcher, dispatcher, redis, keys, log } = parts;
+  const { config, store, watcher, dispatcher, redis, keys, inbox, log } = parts;
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -102,7 +104,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     maxReplicas: config.maxReplicas,
     addTimeoutMs: config.addTimeoutMs,
   });
-  await app.register(healthRoutes, { watcher, redis, keys });
+  await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
   await app.register(metricsRoutes, { metrics });
   return app;

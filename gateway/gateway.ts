@@ -9,7 +9,11 @@ import type { GatewayConfig } from './config.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
+import { LostRequests } from './dispatch/lost-requests.ts';
+import { RedisGap } from './dispatch/redis-gap.ts';
+import { ReplyBodies } from './dispatch/reply-bodies.ts';
 import { ReplyInbox } from './dispatch/reply-inbox.ts';
+import { TakeBacks } from './dispatch/take-backs.ts';
 import { Waiters } from './dispatch/waiters.ts';
 import { seedReplicas } from './replica-changes.ts';
 import { RingWatcher } from './ring-watcher.ts';
@@ -47,14 +51,16 @@ export async function createGateway(
   const waiters = new Waiters();
   const { queueLimit, bytesInFlight: bytesLimit } = config;
   const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
-  const dispatcher = new Dispatcher({
+  const takeBacks = new TakeBacks(queues, log);
+  const dispatcher: Dispatcher = new Dispatcher({
     waiters,
     capacity,
     gateway: name,
     watcher,
     queues,
-    redis,
-    keys,
+    bodies: new ReplyBodies(redis, keys, log),
+    takeBacks,
+    gap: new RedisGap(redis),
     log,
     hashKey: config.hashKey,
     replyTimeoutMs: config.replyTimeoutMs,
@@ -67,25 +73,42 @@ export async function createGateway(
     log,
     onReply: (replica, reply) => dispatcher.receive(replica, reply),
   });
-  const recheck = (): void => {
-    dispatcher.recheck().catch((error: unknown) => log.debug({ err: error }, 'Redis is away again'));
-  };
-  // A reply may have been on a connection that broke, a job in the second that Redis has lost.
-  redis.on('ready', recheck);
-  reader.on('ready', recheck);
-  let version = watcher.state.version;
+  const lostRequests = new LostRequests({
+    waiters,
+    queues,
+    inbox,
+    takeBacks,
+    isServed: (replica) => {
+      const { version, desired, retired } = watcher.state;
+      return version < 0 || retired.has(replica) || desired.some((member) => member.name === replica);
+    },
+    isAlive: async (replica) => (await redis.exists(keys.lease(replica))) === 1,
+    onLost: (waiter) => dispatcher.lost(waiter),
+    onStranded: (waiter) => dispatcher.stranded(waiter),
+    log,
+  });
+  redis.on('ready', () => {
+    watcher.wake();
+    lostRequests.look();
+  });
+  // A reply may have been on a connection that broke.
+  reader.on('ready', () => lostRequests.look());
+  let { losses } = watcher;
   watcher.onChange(() => {
     const { ring, state } = watcher;
-    // Versions only grow, unless Redis has lost what it held.
-    if (state.version < version) recheck();
-    version = state.version;
     // A replica that is on its way is listened to before the ring sends it anything.
     const known = new Set([...ring.members, ...state.desired].map((member) => member.name));
     for (const replica of dispatcher.replicas) known.add(replica);
     inbox.listenTo(known);
     queues.keepOnly(known).catch((error: unknown) => log.debug({ err: error }, 'a queue was not closed'));
+    lostRequests.look();
+    if (watcher.losses === losses) return;
+    losses = watcher.losses;
+    store
+      .claimParameters(config.ring)
+      .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
   });
-  const app = await buildApp({ config, store, watcher, dispatcher, redis, keys, log });
+  const app = await buildApp({ config, store, watcher, dispatcher, redis, keys, inbox, log });
 
   const life = startStop(
     async () => {
@@ -96,12 +119,14 @@ export async function createGateway(
       await watcher.start();
       await inbox.start();
       await capacity.start();
+      await lostRequests.start();
       await app.listen({ host: config.host, port: config.port });
     },
     async () => {
       await app.close();
       await watcher.stop();
       await capacity.stop();
+      await lostRequests.stop();
       await queues.close();
       await inbox.stop();
     },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
@@ -32,6 +33,7 @@ export class RingWatcher {
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
   #again = false;
+  #losses = 0;
   #stopped = false;
 
   constructor(options: RingWatcherOptions) {
@@ -61,6 +63,11 @@ export class RingWatcher {
   /** Whether the ring was confirmed against Redis so long ago that it must not be used any more. */
   get stale(): boolean {
     return performance.now() - this.#confirmed > ringStaleMs;
+  }
+
+  /** How often Redis has lost the ring: versions only grow, and each change has a version of its own. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** @returns a function that ends the calls of `listener`, which is called after each change. */
@@ -97,14 +104,21 @@ export class RingWatcher {
     return result;
   }
 
+  /** Reads the ring soon, when there is reason to; a failure is made up for by the next poll. */
+  wake(): void {
+    this.refresh().catch((error: unknown) => {
+      if (!this.#stopped) this.#options.log.debug({ err: error }, 'the ring could not be confirmed');
+    });
+  }
+
   async #start(): Promise<void> {
     const { subscriber, keys } = this.#options;
     subscriber.on('message', (channel: string) => {
-      if (channel === keys.changes) this.#refreshQuietly();
+      if (channel === keys.changes) this.wake();
     });
     await subscriber.subscribe(keys.changes);
     await this.refresh();
-    this.#timer = setInterval(() => this.#refreshQuietly(), ringPollMs);
+    this.#timer = setInterval(() => this.wake(), ringPollMs);
   }
 
   async #stop(): Promise<void> {
@@ -113,24 +127,29 @@ export class RingWatcher {
     await this.#refreshing?.catch(() => undefined);
   }
 
-  #refreshQuietly(): void {
-    this.refresh().catch((error: unknown) => {
-      if (!this.#stopped) this.#options.log.debug({ err: error }, 'the ring could not be confirmed');
-    });
-  }
-
   async #refreshUntilCurrent(): Promise<void> {
     do {
       this.#again = false;
       const asked = performance.now();
-      if ((await this.#options.store.version()) !== this.#state.version) {
-        this.#take(await this.#options.store.read());
-      }
+      const state = await this.#options.store.read();
+      // The version alone does not tell: a ring that was lost and made anew may have reached the old one's.
+      if (!isDeepStrictEqual(state, this.#state)) this.#take(state);
       this.#confirmed = asked;
     } while (this.#again && !this.#stopped);
   }
 
   #take(state: RingState): void {
+    const { version, desired } = this.#state;
+    const older = state.version < version;
+    // What is desired never changes without the version.
+    if (
+      version >= 0 &&
+      (older || (state.version === version && !isDeepStrictEqual(state.desired, desired)))
+    ) {
+      const replicas = desired.map(({ name }) => name);
+      this.#options.log.warn({ replicas, version: state.version }, 'Redis has lost the ring and its queues');
+      this.#losses += 1;
+    }
     const members = state.desired.filter(({ name }) => state.ring.has(name));
     this.#state = state;
     this.#ring = createRing(this.#options.parameters, members);

@@ -17,8 +17,9 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
   const patient = use === 'patient';
   const redis = new Redis(url, {
     connectionName: name,
-    // BullMQ asks for null; a command that must not wait is rejected by the two options below.
-    maxRetriesPerRequest: null,
+    // A command that was under way when the connection broke fails with it. `null`, together with no resending, would
+    // leave it neither failed nor sent again, and whoever waits for it without end.
+    maxRetriesPerRequest: patient ? null : 0,
     enableOfflineQueue: patient,
     autoResendUnfulfilledCommands: patient,
     retryStrategy: (times: number) => Math.min(50 * times, 1000),

@@ -60,6 +60,8 @@ export class Reconciler {
   readonly #ended: Death[] = [];
   #deaths = new Map<string, string>();
   #written = new Map<string, string>();
+  #desired: readonly string[] = [];
+  #version = -1;
   #ledAs: string | undefined;
   #observedAt = Number.NEGATIVE_INFINITY;
   #blindUntil = Number.NEGATIVE_INFINITY;
@@ -195,11 +197,17 @@ export class Reconciler {
       return;
     }
     if (observed.version === -1) {
-      const { store, parameters, replicas } = this.#options;
+      const { store, parameters, replicas, log } = this.#options;
+      if (this.#desired.length > 0)
+        log.warn(
+          { replicas: this.#desired },
+          `Redis has lost the ring, the desired replicas and their queues; made anew from REPLICAS=${replicas}`,
+        );
       await seedReplicas(store, parameters, replicas);
       this.#woken = true;
       return;
     }
+    this.#noteDesired(observed);
     const deaths = this.#deaths;
     this.#deaths = new Map();
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
@@ -226,6 +234,16 @@ export class Reconciler {
     if (now - this.#observedAt > leaseMs / 2 || this.#leadership.late) this.#blindUntil = now + leaseMs;
     this.#observedAt = now;
     return { ...seen, blind: now < this.#blindUntil, beginning: this.#execution.beginning };
+  }
+
+  /** Names those that were added by `/add` and are not there any more since Redis has lost what it held. */
+  #noteDesired({ version, desired }: Observed): void {
+    const names = desired.map(({ name }) => name);
+    const replicas = this.#desired.filter((name) => !names.includes(name));
+    if (version < this.#version && replicas.length > 0)
+      this.#options.log.warn({ replicas }, 'these replicas are lost with it; /add brings them back');
+    this.#desired = names;
+    this.#version = version;
   }
 
   async #publishStatus(memory: Memory, trouble: string | undefined): Promise<void> {

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, storedBody } from '#shared/contract/job.ts';
-import type { JobData } from '#shared/contract/job.ts';
 import { redeliveryOf } from '#shared/contract/redelivery.ts';
-import type { Redelivery } from '#shared/contract/redelivery.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { Problem } from '#shared/errors.ts';
-import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
+import { commandFate } from './command-fate.ts';
 import { randomKey, selectHashKey } from './hash-key.ts';
 import type { HashKeySource } from './hash-key.ts';
 import type { JobQueues } from './job-queues.ts';
+import type { RedisGap } from './redis-gap.ts';
+import type { ReplyBodies } from './reply-bodies.ts';
+import { SparseWarning } from './sparse-warning.ts';
+import type { TakeBacks } from './take-backs.ts';
 import type { Waiter, Waiters } from './waiters.ts';
 
 export interface DispatcherOptions {
@@ -23,9 +23,10 @@ export interface DispatcherOptions {
   readonly queues: JobQueues;
   readonly waiters: Waiters;
   readonly capacity: Capacity;
-  /** A fail-fast connection, for bodies that are kept apart. */
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly bodies: ReplyBodies;
+  readonly takeBacks: TakeBacks;
+  /** Of the connection that the queues use. */
+  readonly gap: RedisGap;
   readonly hashKey: readonly HashKeySource[];
   readonly replyTimeoutMs: number;
   readonly log: Logger;
@@ -42,20 +43,17 @@ export interface Outcome {
 /** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
 const storedGraceMs = 60_000;
 
-/** After Redis was away a reply has this time to come before its request is taken for lost, in ms. */
-const lateReplyMs = 300;
-
 /** Carries requests to the replicas that own their keys, and the replies back to those who wait. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters: Waiters;
-  #rechecking: Promise<void> | undefined;
-  #recheckAgain = false;
+  readonly #refused: SparseWarning;
   #unclaimed = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#waiters = options.waiters;
+    this.#refused = new SparseWarning(options.log, 'jobs could not be added');
   }
 
   /** The ids of the requests whose answer is waited for. */
@@ -86,128 +84,96 @@ export class Dispatcher {
   dispatch(request: HttpRequest, ip: string, onOutcome: (outcome: Outcome) => void): string {
     const { watcher, capacity, gateway, hashKey, replyTimeoutMs } = this.#options;
     const id = randomUUID();
-    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
-    const replica = key === undefined ? undefined : watcher.ring.owner(key);
+    const settle: Waiter['settle'] = (replica, result) => onOutcome({ id, replica, result });
     const redelivery = redeliveryOf(request.method, request.headers);
-    if (replica === undefined || redelivery === undefined || watcher.stale) {
-      onOutcome({ id, replica: undefined, result: this.#refusal(key, redelivery) });
+    if (redelivery === undefined) {
+      settle(undefined, new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
+      return id;
+    }
+    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
+    if (key === undefined) {
+      const detail = 'The request carries none of the keys that HASH_KEY names.';
+      settle(undefined, new Problem('hash_key_missing', detail));
+      return id;
+    }
+    const replica = watcher.stale ? undefined : watcher.ring.owner(key);
+    if (replica === undefined) {
+      settle(undefined, this.#noOwner());
       return id;
     }
     const full = capacity.refusal(replica, request.body.length);
     if (full !== undefined) {
-      onOutcome({ id, replica, result: new Problem('over_capacity', `Try again later: ${full}.`) });
+      settle(replica, new Problem('over_capacity', `Try again later: ${full}.`));
       return id;
     }
-    const deadline = Date.now() + replyTimeoutMs;
-    const job = encodeJob(request, { gateway, deadline, redelivery });
-    const settle = (result: HttpReply | Problem): void => onOutcome({ id, replica, result });
-    const waiter = { id, replica, job, body: request.body, settle };
-    // The waiter is there before the job: a reply can never come too early.
-    this.#waiters.add(waiter, replyTimeoutMs, (late) => this.#expire(late));
-    this.#add(waiter);
+    const job = encodeJob(request, { gateway, deadline: Date.now() + replyTimeoutMs, redelivery });
+    this.#begin({ id, key, replica, job, body: request.body, phase: 'adding', settle });
     return id;
   }
 
   /** The client has gone: nobody waits any more, and the job is taken back if it is not started yet. */
   abandon(id: string): void {
     const waiter = this.#waiters.take(id);
-    if (waiter) this.#takeBack(waiter.replica, id);
-  }
-
-  /**
-   * Looks after the requests that wait, when Redis was away or has lost something: its newest second, or a reply that
-   * was under way. A request that Redis knows nothing of any more, and whose reply does not come, is handed over
-   * again where that is safe; the client of any other learns that its outcome is unknown.
-   * @returns when all are looked after; rejects when Redis is away again.
-   */
-  recheck(): Promise<void> {
-    this.#recheckAgain = true;
-    this.#rechecking ??= this.#recheckAll().finally(() => {
-      this.#rechecking = undefined;
-    });
-    return this.#rechecking;
-  }
-
-  async #recheckAll(): Promise<void> {
-    while (this.#recheckAgain) {
-      this.#recheckAgain = false;
-      await this.#recheckOnce();
-    }
-  }
-
-  async #recheckOnce(): Promise<void> {
-    const { queues, watcher, log } = this.#options;
-    const waiting = this.#waiters.all;
-    if (waiting.length === 0) return;
-    // A job is still there for a moment after its reply went out.
-    await delay(lateReplyMs);
-    const silent = waiting.filter(({ id }) => this.#waiters.has(id));
-    const known = await Promise.all(silent.map(({ replica, id }) => queues.has(replica, id)));
-    const unknown = silent.filter((_, at) => known[at] === false);
-    if (unknown.length === 0) return;
-    // One that was finished just now has its reply on the way.
-    await delay(lateReplyMs);
-    const lost = unknown.filter(({ id }) => this.#waiters.has(id));
-    if (lost.length > 0)
-      log.warn({ requests: lost.map(({ id }) => id) }, 'Redis has lost requests that wait');
-    for (const waiter of lost) {
-      const there = watcher.state.desired.some(({ name }) => name === waiter.replica);
-      if (waiter.job.redelivery === 'safe' && there) {
-        this.#add(waiter);
-        continue;
-      }
-      this.#waiters.take(waiter.id);
-      waiter.settle(
-        waiter.job.redelivery === 'safe'
-          ? new Problem('redis_away', 'Redis has lost the request.')
-          : new Problem(
-              'outcome_unknown',
-              'Redis has lost the request, or its answer, while it was under way.',
-            ),
-      );
-    }
+    if (waiter) this.#letGo(waiter);
   }
 
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
-    const { redis, keys, log } = this.#options;
-    const { status, headers, body } = reply;
-    const waiter = this.#waiters.take(reply.id);
+    const { bodies } = this.#options;
+    const { id, status, headers, body } = reply;
+    const waiter = this.#waiters.get(id);
     if (waiter === undefined) {
       this.#unclaimed += 1;
-      if (body !== undefined) return;
-      redis
-        .unlink(keys.replyBody(replica, reply.id))
-        .catch((error: unknown) => log.debug({ request: reply.id, err: error }, 'a body expires by itself'));
+      if (body === undefined) bodies.forget(replica, id);
       return;
     }
     if (body !== undefined) {
-      waiter.settle({ status, headers, body });
+      this.#waiters.take(id);
+      waiter.settle(replica, { status, headers, body });
       return;
     }
-    redis.getdelBuffer(keys.replyBody(replica, reply.id)).then(
-      (stored) =>
-        waiter.settle(
-          stored === null
-            ? new Problem('outcome_unknown', 'The request was done, but the body of its answer is gone.')
-            : { status, headers, body: stored },
-        ),
-      () =>
-        waiter.settle(
-          new Problem('outcome_unknown', 'The request was done, but Redis went away before its answer.'),
-        ),
-    );
+    if (waiter.phase === 'fetching') return;
+    // It waits on, until its deadline at most: Redis may be away just now.
+    waiter.phase = 'fetching';
+    void bodies
+      .fetch(replica, id, () => this.#waiters.holds(waiter))
+      .then((stored) => {
+        if (!this.#waiters.holds(waiter)) return;
+        waiter.phase = 'waiting';
+        if (stored === undefined) this.lost(waiter);
+        else this.#end(waiter, { status, headers, body: stored });
+      });
   }
 
-  #refusal(key: string | undefined, redelivery: Redelivery | undefined): Problem {
+  /**
+   * A request of which there is neither a job nor a reply any more: it is handed over again where that is safe; the
+   * client of any other learns that its outcome is unknown.
+   */
+  lost(waiter: Waiter): void {
+    if (waiter.job.redelivery === 'safe') {
+      this.stranded(waiter);
+      return;
+    }
+    const detail = 'Redis has lost the request, or its answer, while it was under way.';
+    this.#end(waiter, new Problem('outcome_unknown', detail));
+  }
+
+  /** A request that certainly nobody runs: it is handed over to the owner of its key, as soon as there is one. */
+  stranded(waiter: Waiter): void {
     const { watcher } = this.#options;
-    if (redelivery === undefined) {
-      return new Problem('request_malformed', 'Ringpost-Retry must be always or never.');
+    const replica = watcher.stale ? undefined : watcher.ring.owner(waiter.key);
+    // Whoever looks after those that wait finds it again.
+    if (replica === undefined && waiter.job.redelivery === 'safe') return;
+    if (replica === undefined) {
+      this.#end(waiter, this.#noOwner());
+      return;
     }
-    if (key === undefined) {
-      return new Problem('hash_key_missing', 'The request carries none of the keys that HASH_KEY names.');
-    }
-    return watcher.stale
+    this.#waiters.take(waiter.id);
+    this.#begin({ ...waiter, replica, phase: 'adding' });
+  }
+
+  #noOwner(): Problem {
+    return this.#options.watcher.stale
       ? new Problem(
           'redis_away',
           'Redis does not answer, so the owner of the request cannot be known for sure.',
@@ -215,46 +181,68 @@ export class Dispatcher {
       : new Problem('no_replica', 'No replica is ready.');
   }
 
-  #add(waiter: Waiter): void {
-    const { queues, replyTimeoutMs } = this.#options;
+  #begin(waiter: Waiter): void {
+    // The waiter is there before the job: a reply can never come too early.
+    this.#waiters.add(waiter, waiter.job.deadline - Date.now(), (late) => this.#expire(late));
+    void this.#handOver(waiter);
+  }
+
+  /** Adds the job; while the connection only blinks, it waits for that to be over. Never rejects. */
+  async #handOver(waiter: Waiter): Promise<void> {
+    const { gap, watcher } = this.#options;
+    for (;;) {
+      const failure = await this.#added(waiter);
+      const fate = failure === undefined ? undefined : commandFate(failure.error);
+      if (!this.#waiters.holds(waiter)) {
+        if (waiter.phase === 'left' && fate !== 'refused' && fate !== 'unsent')
+          this.#options.takeBacks.take(waiter);
+        return;
+      }
+      if (fate === undefined || fate === 'unknown') {
+        // Redis may have taken the job before the connection broke: that is looked for when it is back.
+        waiter.phase = 'waiting';
+        return;
+      }
+      if (fate === 'refused' || !(await gap.over()) || watcher.stale) {
+        this.#refused.warn({ request: waiter.id, err: failure?.error });
+        const cause = { cause: failure?.error };
+        this.#end(waiter, new Problem('redis_away', 'Redis does not take requests now.', cause));
+        return;
+      }
+      if (!this.#waiters.holds(waiter)) return;
+    }
+  }
+
+  /** @returns the failure, or undefined when the job is with Redis. */
+  async #added(waiter: Waiter): Promise<{ readonly error: unknown } | undefined> {
     const { id, replica, job, body } = waiter;
+    const { queues, replyTimeoutMs } = this.#options;
     const stored = storedBody(job) ? { body, ttlMs: replyTimeoutMs + storedGraceMs } : undefined;
-    queues.add(replica, id, job, stored).catch((error: unknown) => this.#notAdded(id, job, error));
+    try {
+      await queues.add(replica, id, job, stored, () => this.#waiters.holds(waiter));
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
   }
 
-  #expire({ id, replica, settle }: Waiter): void {
-    this.#takeBack(replica, id);
+  #expire(waiter: Waiter): void {
+    this.#letGo(waiter);
     const { replyTimeoutMs } = this.#options;
-    settle(new Problem('reply_timeout', `Replica ${replica} did not answer within ${replyTimeoutMs} ms.`));
+    const detail = `Replica ${waiter.replica} did not answer within ${replyTimeoutMs} ms.`;
+    waiter.settle(waiter.replica, new Problem('reply_timeout', detail));
   }
 
-  #takeBack(replica: string, id: string): void {
-    const { queues, log } = this.#options;
-    // Where this fails the worker drops the job by its deadline.
-    queues
-      .takeBack(replica, id)
-      .catch((error: unknown) => log.debug({ request: id, err: error }, 'not taken back'));
+  /** Nobody waits any more. What is under way to Redis is taken back when it has arrived. */
+  #letGo(waiter: Waiter): void {
+    if (waiter.phase === 'adding') waiter.phase = 'left';
+    else if (waiter.phase === 'waiting') this.#options.takeBacks.take(waiter);
   }
 
-  #notAdded(id: string, job: JobData, error: unknown): void {
-    const waiter = this.#waiters.take(id);
-    if (waiter === undefined) return;
-    this.#options.log.warn({ request: id, err: error }, 'a job could not be added');
-    waiter.settle(
-      // Redis may have taken the job before the connection broke.
-      perhapsAdded(error) && job.redelivery === 'never'
-        ? new Problem('outcome_unknown', 'Redis went away while the request was handed over.', {
-            cause: error,
-          })
-        : new Problem('redis_away', 'Redis does not take requests now.', { cause: error }),
-    );
+  /** Settles one who waits, unless that was done meanwhile. */
+  #end(waiter: Waiter, result: HttpReply | Problem): void {
+    if (!this.#waiters.holds(waiter)) return;
+    this.#waiters.take(waiter.id);
+    waiter.settle(waiter.replica, result);
   }
-}
-
-/** @returns whether a failed command may have been carried out all the same. */
-function perhapsAdded(error: unknown): boolean {
-  if (!(error instanceof Error)) return true;
-  const refusedByRedis = error.name === 'ReplyError';
-  const neverSent = error.message.includes('enableOfflineQueue');
-  return !refusedByRedis && !neverSent;
 }

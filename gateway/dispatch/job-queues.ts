@@ -4,6 +4,7 @@ import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { commandFate, UnsentError } from './command-fate.ts';
 
 /** Nobody reads BullMQ's event stream here; without a bound each queue keeps 10,000 entries of it. */
 const eventsKept = 100;
@@ -23,43 +24,53 @@ export class JobQueues {
   }
 
   /**
-   * Adds a job; adds made in one turn of the event loop travel together.
+   * Adds a job; adds made in one turn of the event loop travel together. A body that travels in a key of its own is
+   * there before its job: none is run without its body, and a body whose job is refused is deleted again.
    * @param stored the body, where it travels in a key of its own, and the time in ms that it is kept.
-   * @returns once the job is durable; rejects when Redis is away or refuses it.
+   * @param wanted asked before the job follows a stored body.
+   * @returns once the job is durable, or not wanted any more; rejects when Redis is away or refuses it.
    */
   async add(
     replica: string,
     id: string,
     job: JobData,
     stored?: { readonly body: Uint8Array; readonly ttlMs: number },
+    wanted: () => boolean = () => true,
   ): Promise<void> {
-    const storing =
-      stored === undefined
-        ? undefined
-        : this.#redis.set(
-            this.#keys.requestBody(replica, id),
-            Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength),
-            'PX',
-            stored.ttlMs,
-          );
-    const adding = this.#queue(replica).add(jobName, job, {
-      jobId: id,
-      removeOnComplete: true,
-      removeOnFail: true,
-    });
-    // One connection keeps the order: where the body was refused, so is the job behind it, or the body is missed.
-    await Promise.all([storing, adding]);
+    if (stored === undefined) {
+      await this.#addJob(replica, id, job);
+      return;
+    }
+    await this.#storeBody(replica, id, stored);
+    try {
+      if (wanted()) await this.#addJob(replica, id, job);
+      else await this.#forgetBody(replica, id);
+    } catch (error) {
+      // Where the job may be there, so must its body.
+      if (commandFate(error) !== 'unknown') await this.#forgetBody(replica, id);
+      throw error;
+    }
   }
 
-  /** @returns whether Redis knows the job: it waits, or it is being run. */
-  async has(replica: string, id: string): Promise<boolean> {
-    return (await this.#redis.exists(this.#keys.job(replica, id))) === 1;
+  /** @returns those of these jobs of a replica that Redis does not know: they neither wait nor are they run. */
+  async missing(replica: string, ids: readonly string[]): Promise<readonly string[]> {
+    const keys = ids.map((id) => this.#keys.job(replica, id));
+    if ((await this.#redis.exists(...keys)) === keys.length) return [];
+    const there = await Promise.all(keys.map((key) => this.#redis.exists(key)));
+    return ids.filter((_, at) => there[at] === 0);
   }
 
-  /** Takes a job back if it is not started yet. */
-  async takeBack(replica: string, id: string): Promise<void> {
-    const removed = await this.#queue(replica).remove(id);
+  /**
+   * Takes a job back if it is not started yet.
+   * @returns whether it was there, and is not any more.
+   */
+  async takeBack(replica: string, id: string): Promise<boolean> {
+    const [there, removed] = await Promise.all([
+      this.#redis.exists(this.#keys.job(replica, id)),
+      this.#queue(replica).remove(id),
+    ]);
     if (removed === 1) await this.#redis.unlink(this.#keys.requestBody(replica, id));
+    return there === 1 && removed === 1;
   }
 
   /** Lets go of the queues of all other replicas. */
@@ -76,6 +87,33 @@ export class JobQueues {
   /** Lets go of all queues; the connection stays open. */
   close(): Promise<void> {
     return this.keepOnly(new Set());
+  }
+
+  async #addJob(replica: string, id: string, job: JobData): Promise<void> {
+    await this.#queue(replica).add(jobName, job, { jobId: id, removeOnComplete: true, removeOnFail: true });
+  }
+
+  async #storeBody(
+    replica: string,
+    id: string,
+    { body, ttlMs }: { readonly body: Uint8Array; readonly ttlMs: number },
+  ): Promise<void> {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    try {
+      await this.#redis.set(this.#keys.requestBody(replica, id), bytes, 'PX', ttlMs);
+    } catch (error) {
+      throw commandFate(error) === 'unknown'
+        ? new UnsentError('the body may not be there', { cause: error })
+        : error;
+    }
+  }
+
+  async #forgetBody(replica: string, id: string): Promise<void> {
+    try {
+      await this.#redis.unlink(this.#keys.requestBody(replica, id));
+    } catch (error) {
+      this.#log.debug({ request: id, err: error }, 'a body expires by itself');
+    }
   }
 
   #queue(replica: string): Queue<JobData> {

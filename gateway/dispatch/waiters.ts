@@ -2,19 +2,41 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/errors.ts';
 
+/**
+ * How far a request is:
+ *
+ * - `adding` -> `waiting` when its job is with Redis, or may be;
+ * - `waiting` -> `adding` when the job is handed over again;
+ * - `waiting` -> `fetching` when a reply has come whose body is in a key of its own, and back where that is gone;
+ * - `adding` -> `left` when nobody waits any more and the job, once it has arrived, is to be taken back.
+ *
+ * A request is looked after (see `lost-requests.ts`) only while it is `waiting`; what is under way ends by itself.
+ */
+export type Phase = 'adding' | 'waiting' | 'fetching' | 'left';
+
 /** A request whose answer is waited for. */
 export interface Waiter {
   readonly id: string;
+  /** The hash key, by which its replica was selected. */
+  readonly key: string;
   readonly replica: string;
   readonly job: JobData;
   /** The request's body, which travels apart from the job where it is large. */
   readonly body: Uint8Array;
-  readonly settle: (result: HttpReply | Problem) => void;
+  phase: Phase;
+  readonly settle: (replica: string | undefined, result: HttpReply | Problem) => void;
+}
+
+interface Entry {
+  readonly waiter: Waiter;
+  readonly timer: NodeJS.Timeout;
+  /** Since when, by `performance.now()`. */
+  readonly since: number;
 }
 
 /** The requests of this gateway whose answers are waited for, each until its deadline. */
 export class Waiters {
-  readonly #waiters = new Map<string, { readonly waiter: Waiter; readonly timer: NodeJS.Timeout }>();
+  readonly #waiters = new Map<string, Entry>();
   readonly #countOf = new Map<string, number>();
   #bytes = 0;
 
@@ -31,11 +53,6 @@ export class Waiters {
     return this.#countOf.keys();
   }
 
-  /** All that wait now. */
-  get all(): readonly Waiter[] {
-    return Array.from(this.#waiters.values(), ({ waiter }) => waiter);
-  }
-
   /** Bytes of the bodies of all requests that are waited for. */
   get bytes(): number {
     return this.#bytes;
@@ -46,8 +63,21 @@ export class Waiters {
     return this.#countOf.get(replica) ?? 0;
   }
 
-  has(id: string): boolean {
-    return this.#waiters.has(id);
+  /** Those that have waited for at least so many ms. */
+  longerThan(ms: number): readonly Waiter[] {
+    const until = performance.now() - ms;
+    return Array.from(this.#waiters.values())
+      .filter(({ since }) => since <= until)
+      .map(({ waiter }) => waiter);
+  }
+
+  /** Whether this very waiter still waits; another one may wait for the same request by now. */
+  holds(waiter: Waiter): boolean {
+    return this.#waiters.get(waiter.id)?.waiter === waiter;
+  }
+
+  get(id: string): Waiter | undefined {
+    return this.#waiters.get(id)?.waiter;
   }
 
   /** @param onTimeout called when the time is over and nobody has taken the waiter before. */
@@ -56,7 +86,7 @@ export class Waiters {
     const timer = setTimeout(() => {
       if (this.take(id)) onTimeout(waiter);
     }, timeoutMs);
-    this.#waiters.set(id, { waiter, timer });
+    this.#waiters.set(id, { waiter, timer, since: performance.now() });
     this.#countOf.set(replica, this.countOf(replica) + 1);
     this.#bytes += waiter.body.length;
   }

@@ -1,11 +1,20 @@
 import type { ServerResponse } from 'node:http';
+import { Server } from 'node:net';
 import type { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 
 /**
- * Once the app closes, each answer is the last on its connection (`Connection: close`), and connections that never
- * brought a byte are closed. Node by itself closes only those that are idle at that moment: a client that keeps its
- * connection, or opened one ahead of need, would hold the server open until it goes away.
+ * Connections without a request are closed this long after the app began to close, in ms: long enough for what a busy
+ * client had sent already, or sends before it hears that this answer is the last.
+ */
+const lingerMs = 300;
+
+/**
+ * Once the app closes, no connection is accepted, each answer is the last on its connection (`Connection: close`), and
+ * connections without a request, be they idle or unused, are closed a moment later.
+ *
+ * Node's own `close` cuts idle connections at once, and with them requests that are on their way; and it lets those that
+ * never brought a byte hold the server open.
  */
 export const lastAnswers = fp(
   (app, _, done) => {
@@ -24,8 +33,15 @@ export const lastAnswers = fp(
     app.addHook('preClose', (next) => {
       closing = true;
       for (const response of unanswered) response.shouldKeepAlive = false;
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-      next();
+      const timer = setTimeout(() => {
+        app.server.closeIdleConnections();
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      }, lingerMs);
+      // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have ended.
+      Server.prototype.close.call(app.server, () => {
+        clearTimeout(timer);
+        next();
+      });
     });
     done();
   },

@@ -3,24 +3,38 @@ import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
 export interface HealthRouteOptions {
   readonly watcher: RingWatcher;
   readonly redis: Redis;
   readonly keys: Keys;
+  readonly inbox: ReplyInbox;
 }
+
+/** Redis has this time to take a mark and to give it back, in ms. */
+const probeTimeoutMs = 700;
 
 /** `/-/live`: the process answers. `/-/ready`: requests can be dispatched, or why not. */
 export const healthRoutes = fp<HealthRouteOptions>(
-  (app, { watcher, redis, keys }, done) => {
+  (app, { watcher, redis, keys, inbox }, done) => {
+    let looking: Promise<string | null> | undefined;
+    /** @returns why replicas cannot be started or ended; while Redis does not answer, all who ask share one look. */
+    const look = (): Promise<string | null> =>
+      (looking ??= Promise.all([redis.hget(keys.status, driverTrouble), inbox.caughtUp()])
+        .then(([trouble]) => trouble)
+        .finally(() => {
+          looking = undefined;
+        }));
+
     app.get('/-/live', () => ({ status: 'live' }));
     app.get('/-/ready', async () => {
       if (redis.status !== 'ready' || watcher.stale)
         throw new Problem('redis_away', 'Redis does not answer.');
       if (watcher.ring.members.length === 0) throw new Problem('no_replica', 'No replica is ready.');
       // Requests go on while replicas cannot be started or ended; who watches shall know of it all the same.
-      const trouble = await redis.hget(keys.status, driverTrouble);
+      const trouble = await inTime(look());
       const replicas = watcher.ring.members.map(({ name }) => name);
       return { status: 'ready', replicas, ...(trouble === null ? {} : { trouble }) };
     });
@@ -28,3 +42,21 @@ export const healthRoutes = fp<HealthRouteOptions>(
   },
   { name: 'health-routes' },
 );
+
+/** @throws {Problem} `redis_away` where Redis refuses, or does not answer in time. */
+async function inTime<Value>(asked: Promise<Value>): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Problem('redis_away', 'Redis does not answer in time.')),
+    probeTimeoutMs,
+  );
+  try {
+    return await Promise.race([asked, late.promise]);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem('redis_away', `Redis does not take requests: ${reason}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { createKeys } from '#shared/keys.ts';
+import type { Keys } from '#shared/keys.ts';
+import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
+import { call, remove } from '../fixtures/admin-calls.ts';
+import { doubledPosts, mixedLoad, tally } from '../fixtures/mixed-load.ts';
+import { handlerFile, useScratch, whenReady } from '../fixtures/scratch.ts';
+import type { ReadyCommand } from '../fixtures/scratch.ts';
+
+const scratch = useScratch();
+
+interface Parts {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly ledger: string;
+  /** With the controller. */
+  readonly first: ReadyCommand;
+  readonly second: ReadyCommand;
+}
+
+/** Two gateways in processes of their own, one of them with the controller. */
+async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
+  const { start, folder } = await scratch();
+  const namespace = `faults-${randomBytes(4).toString('hex')}`;
+  const ledger = `${folder}/ledger`;
+  const env = {
+    REDIS_URL: inject('redisUrl'),
+    NAMESPACE: namespace,
+    REPLICAS: '2',
+    HANDLER: handlerFile('ledger'),
+    LEDGER: ledger,
+    ...settings,
+  };
+  const first = await whenReady(start(env));
+  const second = await whenReady(start({ ...env, ROLE: 'gateway' }));
+  const redis = new Redis(env.REDIS_URL);
+  onTestFinished(async () => {
+    const left = await redis.keys(`${namespace}:*`);
+    if (left.length > 0) await redis.unlink(...left);
+    redis.disconnect();
+  });
+  return { redis, keys: createKeys(namespace), ledger, first, second };
+}
+
+describe('a gateway that was frozen for longer than its ring may be out of date', () => {
+  it('never sends anything to a replica that has left meanwhile, and loses nothing', async () => {
+    const { first, second, ledger, redis, keys } = await startTwo();
+    const ring = createRing(
+      defaultParameters('murmur3', {}),
+      ['S1', 'S2'].map((name, at) => ({ name, joined: at + 1, weight: 1 })),
+    );
+    const key =
+      Array.from({ length: 100 }, (_, at) => `key-${at}`).find((each) => ring.owner(each) === 'S2') ?? '';
+    const headers = { 'ringpost-key': key };
+    expect((await call('GET', `${second.url}/before`, { headers })).headers['ringpost-replica']).toBe('S2');
+    second.kill('SIGSTOP');
+    const ask = (at: number): ReturnType<typeof call> =>
+      call(at % 2 === 0 ? 'GET' : 'POST', `${second.url}/asked-${at}`, { headers });
+    const early = Array.from({ length: 20 }, (_, at) => ask(at));
+    expect((await remove(first.url, 1, ['S2'])).status).toBe(200);
+    await expect.poll(() => redis.hexists(keys.retired, 'S2'), { timeout: 15_000 }).toBe(0);
+    second.kill('SIGCONT');
+    const late = Array.from({ length: 20 }, (_, at) => ask(20 + at));
+    const answers = await Promise.all([...early, ...late]);
+    const kinds = answers.map(({ status, headers: got }) => `${status} ${String(got['ringpost-replica'])}`);
+    expect([...new Set(kinds)].filter((kind) => kind !== '200 S1' && kind !== '503 undefined')).toEqual([]);
+    await expect
+      .poll(async () => (await call('GET', `${second.url}/after`, { headers })).status, { timeout: 2000 })
+      .toBe(200);
+    const lines = (await readFile(ledger, 'utf8')).split('\n');
+    expect(lines.filter((line) => line.includes(' S2 '))).toEqual(['GET /before S2 1']);
+    expect(await doubledPosts(ledger)).toEqual([]);
+    expect(await redis.llen(keys.unfinished('S2').wait)).toBe(0);
+  });
+});
+
+describe('kill -9 of a gateway', () => {
+  it('loses its own connections and no others; its inboxes expire; what it has added runs, or is dropped', async () => {
+    const { first, second, ledger, redis, keys } = await startTwo({
+      REPLICAS: '1',
+      CONCURRENCY: '2',
+      REPLY_TIMEOUT_MS: '4000',
+    });
+    const broken = Array.from({ length: 8 }, (_, at) =>
+      fetch(`${second.url}/second-${at}?ms=1000`, { method: 'POST' }).then(
+        ({ status }) => status,
+        () => 'broken',
+      ),
+    );
+    await expect.poll(() => redis.llen(keys.unfinished('S1').wait)).toBe(6);
+    const others = Array.from({ length: 4 }, async (_, at) => {
+      const { status } = await fetch(`${first.url}/first-${at}?ms=0`, { method: 'POST' });
+      return status;
+    });
+    second.kill('SIGKILL');
+    expect(await Promise.all(broken)).toEqual(broken.map(() => 'broken'));
+    // Six that nobody waits for are before them: three turns of two, each of a second.
+    expect(await Promise.all(others)).toEqual([200, 200, 200, 200]);
+    await expect
+      .poll(
+        async () =>
+          (await redis.llen(keys.unfinished('S1').wait)) + (await redis.llen(keys.unfinished('S1').active)),
+        {
+          timeout: 10_000,
+        },
+      )
+      .toBe(0);
+    const inboxes = await redis.keys(`${keys.prefix}:*:inbox:*`);
+    const ttls = await Promise.all(inboxes.map((inbox) => redis.pttl(inbox)));
+    expect(inboxes.length).toBeGreaterThan(0);
+    for (const ttl of ttls) {
+      expect(ttl).toBeGreaterThan(0);
+      expect(ttl).toBeLessThanOrEqual(60_000);
+    }
+    expect(await doubledPosts(ledger)).toEqual([]);
+    const load = mixedLoad(first.url);
+    await delay(500);
+    expect(Object.keys(tally(await load.stop())).toSorted()).toEqual(['GET 200', 'POST 200']);
+  });
+});

@@ -1,0 +1,180 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { handlerFile } from '../fixtures/scratch.ts';
+import { doubledPosts, mixedLoad, runThoughRefused, tally } from '../fixtures/mixed-load.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
+import type { OwnRedis } from '../fixtures/own-redis.ts';
+import { recordingUpstream } from '../fixtures/recording-upstream.ts';
+import { useSystem } from '../fixtures/system.ts';
+import type { RunningGateway } from '../fixtures/system.ts';
+
+const system = useSystem();
+
+async function startOnOwn(
+  settings: NodeJS.ProcessEnv = {},
+): Promise<{ own: OwnRedis; ledger: string } & RunningGateway> {
+  const own = await ownRedis();
+  const ledger = `${own.directory}/ledger`;
+  const running = await system().start({
+    REDIS_URL: own.url,
+    REPLICAS: '2',
+    HANDLER: handlerFile('ledger'),
+    LEDGER: ledger,
+    ...settings,
+  });
+  return {
+    own,
+    ledger,
+    url: running.url,
+    gateway: running.gateway,
+    controller: running.controller,
+    stop: running.stop,
+  };
+}
+
+/** Resolves when requests are served; rejects where that takes longer. */
+async function untilServed(url: string, withinMs: number): Promise<void> {
+  await expect
+    .poll(async () => (await fetch(`${url}/probe`, { signal: AbortSignal.timeout(5000) })).status, {
+      timeout: withinMs,
+      interval: 20,
+    })
+    .toBe(200);
+}
+
+/** Heap in use after a full collection, in bytes. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void; // what the flag above puts there
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+describe('a Redis that dies with commands under way', () => {
+  it('is back for the gateway as soon as it is back for anyone', async () => {
+    const { own, url, gateway } = await startOnOwn();
+    own.freeze();
+    // What is asked for now is under way when it dies: the ring, the lengths of queues, a job.
+    const asked = fetch(`${url}/asked`);
+    await expect.poll(() => gateway.dispatcher.waitingCount).toBe(1);
+    await delay(700);
+    await own.kill();
+    await own.restart();
+    await untilServed(url, 2000);
+    expect((await asked).status).toBe(200);
+    expect((await fetch(`${url}/-/ready`)).status).toBe(200);
+  });
+});
+
+describe('a Redis that is away for 10 s under load', () => {
+  it('is 503 at once for each request, piles nothing up, and is served within 2 s of its return', async () => {
+    const { own, url, gateway, ledger } = await startOnOwn();
+    const load = mixedLoad(url);
+    await delay(1500);
+    await own.kill();
+    const meanwhile = mixedLoad(url);
+    await delay(2500);
+    const heapBefore = heapInUse();
+    const waitingBefore = gateway.dispatcher.waitingCount;
+    await delay(7500);
+    const waitingAfter = gateway.dispatcher.waitingCount;
+    const heapAfter = heapInUse();
+    const away = await meanwhile.stop();
+    await own.restart();
+    await untilServed(url, 2000);
+    await delay(500);
+    const answers = await load.stop();
+    expect(away.length).toBeGreaterThan(500);
+    expect(Object.keys(tally(away)).toSorted()).toEqual(['GET 503 redis_away', 'POST 503 redis_away']);
+    expect(away.filter(({ retryAfter }) => retryAfter !== '1')).toEqual([]);
+    expect(Math.max(...away.map(({ took }) => took))).toBeLessThan(1000);
+    // Only what was under way when it died waits for it, at most one request of each client.
+    expect(waitingBefore).toBeLessThanOrEqual(10);
+    expect(waitingAfter).toBe(waitingBefore);
+    expect(heapAfter - heapBefore).toBeLessThan(8 * 1024 * 1024);
+    console.log(
+      `10 s without Redis: ${JSON.stringify(tally(answers))}, slowest refusal ` +
+        `${Math.round(Math.max(...away.map(({ took }) => took)))} ms, heap ${Math.round((heapAfter - heapBefore) / 1024)} KiB`,
+    );
+    expect(await doubledPosts(ledger)).toEqual([]);
+    expect(await runThoughRefused(ledger, [...answers, ...away])).toEqual([]);
+  });
+
+  it('answers every job that waited or was run when it was killed', async () => {
+    const { own, url, gateway, ledger } = await startOnOwn({ REPLICAS: '1', CONCURRENCY: '2' });
+    const asked = Array.from({ length: 10 }, async (_, at) => {
+      const response = await fetch(`${url}/w${at}?ms=400`, { method: at % 2 === 0 ? 'GET' : 'POST' });
+      await response.arrayBuffer();
+      return response.status;
+    });
+    await expect.poll(() => own.redis.llen(system().keys.unfinished('S1').wait)).toBe(8);
+    await own.kill();
+    await delay(1500);
+    await own.restart();
+    const back = performance.now();
+    expect(await Promise.all(asked)).toEqual(asked.map(() => 200));
+    // Five turns of two, at 400 ms each.
+    expect(performance.now() - back).toBeLessThan(2000 + 5 * 400);
+    expect(gateway.dispatcher.waitingCount).toBe(0);
+    expect(await doubledPosts(ledger)).toEqual([]);
+  });
+});
+
+/** Kills the connections of gateways and controllers; those of workers are another matter. */
+async function killOurs({ redis }: OwnRedis): Promise<void> {
+  const clients = String(await redis.client('LIST')).split('\n');
+  const ours = clients.filter((line) => /:(gateway|controller):/.test(line));
+  const ids = ours.map((line) => /^id=(\d+)/.exec(line)?.[1] ?? '');
+  await Promise.all(ids.map((id) => redis.call('CLIENT', 'KILL', 'ID', id)));
+}
+
+describe('connections of gateways that are killed over and over for 2 s', () => {
+  it('cost no GET its answer and run no POST twice', async () => {
+    const { own, url, ledger } = await startOnOwn();
+    const load = mixedLoad(url);
+    await delay(500);
+    const until = performance.now() + 2000;
+    while (performance.now() < until) {
+      await killOurs(own);
+      await delay(100);
+    }
+    await delay(1000);
+    const answers = await load.stop();
+    const counts = tally(answers);
+    console.log(`connections killed for 2 s: ${JSON.stringify(counts)}`);
+    const allowed = ['GET 200', 'POST 200', 'POST 502 outcome_unknown', 'POST 503 redis_away'];
+    expect(Object.keys(counts).filter((kind) => !allowed.includes(kind))).toEqual([]);
+    expect(await doubledPosts(ledger)).toEqual([]);
+    expect(await runThoughRefused(ledger, answers)).toEqual([]);
+    await untilServed(url, 2000);
+    const last = answers.slice(-20);
+    expect(last.every(({ status }) => status === 200)).toBe(true);
+  });
+});
+
+describe('answers that are too large to travel in their frames', () => {
+  it('arrive whole, though connections break while they are fetched', async () => {
+    const upstream = await recordingUpstream();
+    upstream.answer = { body: Buffer.alloc(500_000, 'x') };
+    const own = await ownRedis();
+    const { url } = await system().start({ REDIS_URL: own.url, REPLICAS: '2', UPSTREAM: upstream.url });
+    const ended = new AbortController();
+    const kinds = new Set<string>();
+    const clients = Array.from({ length: 8 }, async () => {
+      while (!ended.signal.aborted) {
+        const response = await fetch(`${url}/large`);
+        kinds.add(`${response.status} ${(await response.arrayBuffer()).byteLength}`);
+      }
+    });
+    const until = performance.now() + 2000;
+    while (performance.now() < until) {
+      await killOurs(own);
+      await delay(60);
+    }
+    ended.abort();
+    await Promise.all(clients);
+    expect([...kinds]).toEqual(['200 500000']);
+  });
+});
