@@ -1,0 +1,226 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Redis } from 'ioredis';
+import type { Lease } from '#shared/contract/lease.ts';
+import { createKeys } from '#shared/keys.ts';
+import { freePort } from './free-port.ts';
+import { PrivateStore } from './private-store.ts';
+import { startProgram } from './program.ts';
+import type { Program } from './program.ts';
+import { now } from './clock.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface ClusterOptions {
+  readonly gateways: number;
+  readonly controllers: number;
+  readonly replicas: number;
+  /** Settings of all processes, beside those that the cluster makes. */
+  readonly settings?: NodeJS.ProcessEnv;
+}
+
+/** A process with a fixed role, which can be started again as it was. */
+export interface Member {
+  readonly name: string;
+  /** `http://127.0.0.1:<port>`; the same after each start. */
+  readonly url: string;
+  program: Program;
+}
+
+const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
+const handler = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
+export const keys = createKeys('ringpost');
+/** Longer than anything here takes that goes well, in ms. */
+const patienceMs = 40_000;
+
+/** Redis, gateways, controllers and their workers as real processes, started as a user would start them. */
+export class Cluster {
+  readonly #folder: string;
+  readonly #settings: NodeJS.ProcessEnv;
+  readonly #workshop: Workshop;
+  readonly store: PrivateStore;
+  readonly gateways: Member[] = [];
+  readonly controllers: Member[] = [];
+  readonly ledgerDirectory: string;
+  #stopped = false;
+
+  private constructor(
+    workshop: Workshop,
+    folder: string,
+    store: PrivateStore,
+    ledgerDirectory: string,
+    settings: NodeJS.ProcessEnv,
+  ) {
+    this.#workshop = workshop;
+    this.#folder = folder;
+    this.#settings = settings;
+    this.store = store;
+    this.ledgerDirectory = ledgerDirectory;
+  }
+
+  /**
+   * @param folder where logs, ledger and Redis' files go.
+   * @returns when every gateway has all replicas in its ring.
+   */
+  static async start(workshop: Workshop, folder: string, options: ClusterOptions): Promise<Cluster> {
+    const ledgerDirectory = join(folder, 'ledger');
+    await mkdir(ledgerDirectory, { recursive: true });
+    const store = await PrivateStore.start({
+      directory: join(folder, 'redis'),
+      binary: workshop.redisBinary,
+      port: await freePort(),
+    });
+    const cluster = new Cluster(workshop, folder, store, ledgerDirectory, {
+      REDIS_URL: store.url,
+      HANDLER: handler,
+      LEDGER_DIRECTORY: ledgerDirectory,
+      LOG_LEVEL: 'info',
+      REPLICAS: String(options.replicas),
+      ...options.settings,
+    });
+    try {
+      const start = async (role: 'gateway' | 'controller', at: number): Promise<Member> => {
+        const name = `${role}-${at + 1}`;
+        const url = `http://127.0.0.1:${await freePort()}`;
+        return { name, url, program: await cluster.#run(role, name, url) };
+      };
+      const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+      cluster.controllers.push(
+        ...(await Promise.all(numbers(options.controllers).map((at) => start('controller', at)))),
+      );
+      cluster.gateways.push(
+        ...(await Promise.all(numbers(options.gateways).map((at) => start('gateway', at)))),
+      );
+      await cluster.untilReady(options.replicas);
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  get redis(): Redis {
+    return this.store.eye;
+  }
+
+  get targets(): string[] {
+    return this.gateways.map(({ url }) => url);
+  }
+
+  /** Starts a gateway or controller again, on its old port; one that ends at its start is started again. */
+  async restart(member: Member): Promise<void> {
+    const role = this.gateways.includes(member) ? 'gateway' : 'controller';
+    const giveUp = now() + patienceMs;
+    while (!this.#stopped) {
+      try {
+        member.program = await this.#run(role, member.name, member.url);
+        return;
+      } catch (error) {
+        // As under a supervisor: without Redis it cannot start.
+        if (now() > giveUp) throw error;
+        await delay(200);
+      }
+    }
+  }
+
+  /** @returns the running worker of a replica, as its lease says. */
+  async lease(replica: string): Promise<Lease | undefined> {
+    const json = await this.redis.get(keys.lease(replica));
+    return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
+  }
+
+  /** @returns the replicas that there shall be. */
+  async desired(): Promise<string[]> {
+    return (await this.redis.hkeys(keys.desired)).toSorted();
+  }
+
+  /** Resolves when every gateway has that many replicas in its ring, and each has a ready worker. */
+  async untilReady(replicas: number): Promise<void> {
+    await this.#until(`${replicas} replicas are ready`, async () => {
+      const names = await this.desired();
+      const leases = await Promise.all(names.map((name) => this.lease(name)));
+      if (leases.filter((lease) => lease?.state === 'ready').length !== replicas) return false;
+      const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
+      return seen.every((each) => each === replicas);
+    });
+  }
+
+  /** Resolves when the replica has a ready worker of a newer generation. */
+  async untilReplaced(replica: string, generation: number): Promise<void> {
+    await this.#until(`${replica} has a worker after generation ${generation}`, async () => {
+      const lease = await this.lease(replica);
+      return lease?.state === 'ready' && lease.generation > generation;
+    });
+  }
+
+  /** @returns what is left in the queues, after it had time to be done: e.g. `S2 wait 3`. */
+  async leftInQueues(): Promise<string[]> {
+    const look = async (): Promise<string[]> => {
+      const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(keys.retired))]);
+      const counts = await Promise.all(
+        [...names].flatMap((name) =>
+          (['wait', 'active', 'prioritized', 'delayed'] as const).map(async (list) => {
+            const key = keys.unfinished(name)[list];
+            const sorted = list === 'prioritized' || list === 'delayed';
+            const count = await (sorted ? this.redis.zcard(key) : this.redis.llen(key));
+            return count === 0 ? [] : [`${name} ${list} ${count}`];
+          }),
+        ),
+      );
+      return counts.flat();
+    };
+    const giveUp = now() + 5000;
+    let left = await look();
+    while (left.length > 0 && now() < giveUp) {
+      await delay(50);
+      left = await look();
+    }
+    return left;
+  }
+
+  /** Resolves when nothing of it runs any more. Safe to call twice. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.store.thaw();
+    // Workers end with their controller.
+    await Promise.all([...this.gateways, ...this.controllers].map(({ program }) => program.end()));
+    await this.store.stop();
+    await this.#workshop.untilNothingRuns();
+  }
+
+  /**
+   * Waits for what can only be seen from outside.
+   * @throws Error with `what` where it does not come.
+   */
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const giveUp = now() + patienceMs;
+    while (!(await holds())) {
+      if (now() > giveUp) throw new Error(`waited ${patienceMs} ms in vain until ${what}`);
+      await delay(20);
+    }
+  }
+
+  #run(role: 'gateway' | 'controller', name: string, url: string): Promise<Program> {
+    return startProgram({
+      command: process.execPath,
+      args: [gatewayMain],
+      env: { ...this.#settings, ROLE: role, PORT: new URL(url).port },
+      cwd: this.#workshop.folder,
+      logFile: join(this.#folder, `${name}.log`),
+      ready: new RegExp(`^ringpost ${role} ready`),
+    });
+  }
+}
+
+/** @returns how many replicas a gateway has in its ring; undefined while it is not ready. */
+async function readyReplicas(url: string): Promise<number | undefined> {
+  const response = await fetch(`${url}/-/ready`).catch(() => undefined);
+  if (response?.status !== 200) {
+    await response?.body?.cancel();
+    return undefined;
+  }
+  const { replicas } = (await response.json()) as { replicas: string[] }; // as health.ts answers
+  return replicas.length;
+}
