@@ -19,6 +19,8 @@ export interface Keys {
   readonly ring: string;
   /** Hash: name -> time of `/rm` in ms since the epoch; replicas that finish what they hold. */
   readonly retired: string;
+  /** Set: names of replicas whose queues any live worker may adopt. */
+  readonly offered: string;
   /** Hash: name -> state as the controller sees it, as JSON. */
   readonly status: string;
   /** String with a TTL: who leads, `<controller>#<fencing token>`. */
@@ -47,8 +49,10 @@ export interface Keys {
   standby(replica: string): string;
   /** Integer: the last generation of a replica that was given to a worker. */
   generation(replica: string): string;
-  /** Integer: the newest generation of a replica that has held its lease; what an older one says is ignored. */
+  /** Integer: the newest generation of a replica that has held its lease; an older one has to go. */
   currentGeneration(replica: string): string;
+  /** Integer: raised each time the lease is taken; what a worker says that took it before is ignored. */
+  leaseFence(replica: string): string;
   /** List with a TTL: replies from a replica to a gateway. */
   inbox(replica: string, gateway: string): string;
   /** List with a TTL: wakes the reader of a gateway's inboxes. */
@@ -73,6 +77,7 @@ export function createKeys(namespace: string): Keys {
     desired: `${ring}:desired`,
     ring: `${ring}:ring`,
     retired: `${ring}:retired`,
+    offered: `${ring}:offered`,
     status: `${ring}:status`,
     leader: `${ring}:leader`,
     fence: `${ring}:fence`,
@@ -98,6 +103,7 @@ export function createKeys(namespace: string): Keys {
     standby: (replica) => `${own(replica)}:standby`,
     generation: (replica) => `${own(replica)}:generation`,
     currentGeneration: (replica) => `${own(replica)}:current-generation`,
+    leaseFence: (replica) => `${own(replica)}:fence`,
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,

@@ -150,6 +150,25 @@ export class RingStore {
   }
 
   /**
+   * The leading controller puts queues up for adoption by live workers, or takes them back.
+   * @param token the leadership's token.
+   * @returns false when another controller leads and nothing was changed.
+   */
+  async changeOffers(token: string, offer: readonly string[], withdraw: readonly string[]): Promise<boolean> {
+    const { offered, leader } = this.#keys;
+    const result = await this.#run(
+      'change-offers',
+      offered,
+      leader,
+      token,
+      offer.length,
+      ...offer,
+      ...withdraw,
+    );
+    return result !== -2;
+  }
+
+  /**
    * Forgets a retired replica that holds nothing any more.
    * @returns false where its queue still holds something.
    */
@@ -164,6 +183,7 @@ export class RingStore {
       delayed,
       keys.generation(name),
       keys.currentGeneration(name),
+      keys.leaseFence(name),
       ...keys.queueState(name),
       generationTtlMs,
     );

@@ -14,4 +14,6 @@ export interface Consumer {
   owns(lock: string): boolean;
   /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
   stop(): Promise<void>;
+  /** Takes nothing new and finishes nothing: another worker has what this one held. */
+  abandon(): void;
 }

@@ -1,20 +1,22 @@
 import { writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
-import type { Lease, WorkerState } from '#shared/contract/lease.ts';
-import { retiredQuietMs } from '#shared/settings/common.ts';
+import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
-import { backlogOf } from '#shared/replica-queue.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
-import type { RunScript } from '#shared/scripts/load.ts';
+import { periodically } from '#shared/periodically.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
+import { Quiet } from './quiet.ts';
+import type { ReplicaLease } from './replica-lease.ts';
 
 export interface HeartbeatOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly replica: string;
   readonly generation: number;
+  /** The lease on the worker's own replica. */
+  readonly lease: ReplicaLease;
   /** The lease's TTL in ms; it is renewed three times as often. */
   readonly leaseMs: number;
   /**
@@ -24,7 +26,7 @@ export interface HeartbeatOptions {
   readonly endsLease: boolean;
   /** Touched with each heartbeat. */
   readonly healthFile: string | undefined;
-  /** How many requests the worker runs now. */
+  /** How many requests of the replica's queue the worker runs now. */
   readonly running: () => number;
   /** A newer generation exists: this worker has to go at once. */
   readonly onSuperseded: () => void;
@@ -36,56 +38,48 @@ export interface HeartbeatOptions {
 /** How often a starting worker looks whether its predecessor's lease is over, in ms. */
 const takeRetryMs = 25;
 
-/** The worker's lease on its replica: taken before it takes jobs, renewed while it lives, ended when it goes. */
+/** The worker's lease on its own replica: taken before it takes jobs, renewed while it lives, ended when it goes. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
-  readonly #run: RunScript;
-  readonly #started = Date.now();
+  readonly #quiet: Quiet;
+  readonly #beats: StartStop;
   readonly #life = startStop(
     () => this.#take(),
     () => this.#end(),
   );
-  #state: WorkerState = 'starting';
-  #timer: NodeJS.Timeout | undefined;
-  #quietSince: number | undefined;
-  #renewedAt = Number.NEGATIVE_INFINITY;
-  #beating: Promise<void> = Promise.resolve();
+  #state: LeaseState = 'starting';
 
   constructor(options: HeartbeatOptions) {
+    const { redis, keys, replica, leaseMs, log } = options;
     this.#options = options;
-    this.#run = scriptsOn(options.redis);
+    this.#quiet = new Quiet(redis, keys, replica);
+    this.#beats = periodically(
+      leaseMs / 3,
+      () => this.#beat(),
+      (error) => log.warn({ err: error }, 'a heartbeat failed'),
+    );
   }
 
-  /** Takes the lease; waits while a predecessor still holds it. */
+  /** Takes the lease; waits while a predecessor, or an adopter, still holds it. */
   start(): Promise<void> {
     return this.#life.start();
   }
 
-  /**
-   * Whether the lease is certainly ours: counted from before it was last renewed, by a clock that goes on while the
-   * process is frozen.
-   */
-  get certain(): boolean {
-    return performance.now() - this.#renewedAt < this.#options.leaseMs;
-  }
-
   /** Makes sure of the lease after a time in which it may have been lost; a worker that has lost it ends here. */
-  async makeCertain(): Promise<void> {
-    if ((await this.#renew()) !== 1) this.#options.onSuperseded();
+  async makeCertain(): Promise<boolean> {
+    const ours = await this.#options.lease.renew(this.#state);
+    if (!ours) this.#options.onSuperseded();
+    return ours;
   }
 
   /** Tells the controller that this worker takes jobs. */
-  async ready(): Promise<void> {
-    this.#state = 'ready';
-    await this.#beat();
-    await this.#announce('ready');
+  ready(): Promise<void> {
+    return this.#tell('ready');
   }
 
   /** Tells the controller that this worker takes no more jobs and will go when it has finished those it holds. */
-  async leaving(): Promise<void> {
-    this.#state = 'leaving';
-    await this.#beat();
-    await this.#announce('leaving');
+  leaving(): Promise<void> {
+    return this.#tell('leaving');
   }
 
   /** Ends the heartbeat; the last thing a worker does. */
@@ -94,22 +88,23 @@ export class Heartbeat {
   }
 
   async #take(): Promise<void> {
-    const { leaseMs, log } = this.#options;
+    const { lease, leaseMs, onSuperseded, log } = this.#options;
     let announced = Number.NEGATIVE_INFINITY;
-    while ((await this.#renew()) === 0) {
+    for (;;) {
+      const result = await lease.take(this.#state);
+      if (result === 'superseded') onSuperseded();
+      if (result === 'taken') break;
       if (performance.now() - announced > leaseMs / 3) {
         log.info('waiting for the predecessor to go');
         await this.#stand();
         announced = performance.now();
       }
-      await new Promise((resolve) => setTimeout(resolve, takeRetryMs));
+      await delay(takeRetryMs);
     }
-    this.#timer = setInterval(() => {
-      this.#beating = this.#beat().catch((error: unknown) => log.warn({ err: error }, 'a heartbeat failed'));
-    }, leaseMs / 3);
+    await this.#beats.start();
   }
 
-  /** Tells the controller that this worker could take over at once. */
+  /** Tells the controller, and an adopter, that this worker could take over at once. */
   async #stand(): Promise<void> {
     const { redis, keys, replica, generation, leaseMs } = this.#options;
     await redis.set(keys.standby(replica), generation, 'PX', leaseMs);
@@ -117,54 +112,22 @@ export class Heartbeat {
   }
 
   async #end(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#beating;
-    const { keys, replica, generation, endsLease } = this.#options;
-    if (endsLease) await this.#run('end-lease', keys.lease(replica), generation);
+    await this.#beats.stop();
+    if (this.#options.endsLease) await this.#options.lease.end();
   }
 
-  /** @returns 1 when the lease is ours, 0 while an older generation holds it. */
-  async #renew(): Promise<number> {
-    const { keys, replica, generation, leaseMs, onSuperseded } = this.#options;
-    const lease: Lease = {
-      generation,
-      state: this.#state,
-      pid: process.pid,
-      host: hostname(),
-      started: this.#started,
-    };
-    const asked = performance.now();
-    const result = await this.#run(
-      'beat',
-      keys.lease(replica),
-      keys.currentGeneration(replica),
-      generation,
-      leaseMs,
-      JSON.stringify(lease),
-    );
-    if (result === 1) this.#renewedAt = asked;
-    if (result === -1) onSuperseded();
-    return Number(result);
+  async #tell(state: LeaseState): Promise<void> {
+    this.#state = state;
+    await this.#beat();
+    await this.#announce(state);
   }
 
   async #beat(): Promise<void> {
-    const { keys, redis, replica } = this.#options;
-    const [, retired] = await Promise.all([this.#renew(), redis.hexists(keys.retired, replica)]);
-    const { healthFile } = this.#options;
+    const { keys, redis, replica, healthFile, running, onRetired } = this.#options;
+    const [, retired] = await Promise.all([this.makeCertain(), redis.hexists(keys.retired, replica)]);
     if (healthFile !== undefined) await writeFile(healthFile, '');
-    if (retired === 1 && this.#state === 'ready') await this.#retire();
-    else this.#quietSince = undefined;
-  }
-
-  /** A retired worker goes once its queue has been empty for longer than any gateway routes by an old ring. */
-  async #retire(): Promise<void> {
-    const { keys, redis, replica, running, onRetired } = this.#options;
-    if (running() > 0 || (await backlogOf(redis, keys, replica)) > 0) {
-      this.#quietSince = undefined;
-      return;
-    }
-    this.#quietSince ??= Date.now();
-    if (Date.now() - this.#quietSince >= retiredQuietMs) onRetired();
+    if (retired === 0 || this.#state !== 'ready') this.#quiet.reset();
+    else if (await this.#quiet.longEnough(running())) onRetired();
   }
 
   async #announce(what: string): Promise<void> {

@@ -6,14 +6,16 @@ import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
+import { Adoptions } from './adoptions.ts';
+import { FinishedRuns } from './finished-runs.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { OrphanSweep } from './orphan-sweep.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
+import type { ReclaimOptions } from './reclaim.ts';
+import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
-import { Runner } from './runner.ts';
-import { createStockConsumer } from './stock-consumer.ts';
-import { Watchdog } from './watchdog.ts';
+import { Slots } from './slots.ts';
+import { Tenure } from './tenure.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig): Promise<void> {
@@ -23,72 +25,77 @@ async function main(config: WorkerConfig): Promise<void> {
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
   const generation = config.generation ?? (await nextGeneration(redis, keys, replica));
 
+  const leave = (): void => {
+    log.error('a newer generation runs; leaving at once');
+    process.exit(1);
+  };
+  const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
+  await reclaimAhead(
+    { redis, keys, replica, outbox: new ReplyOutbox(redis, keys, lease, leave), log },
+    lease,
+  );
+
   const handler = await createHandler({
     replica,
     connections: concurrency,
     ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
     ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
   });
-  const leave = (): void => {
-    log.error('a newer generation runs; leaving at once');
-    process.exit(1);
-  };
-  const outbox = new ReplyOutbox(redis, keys, replica, generation, leave);
+  const slots = new Slots(concurrency);
+  const finished = new FinishedRuns();
+  const parts = { redis, keys, worker: replica, handler, slots, finished, concurrency, leaseMs };
   const heartbeat = new Heartbeat({
     redis,
     keys,
     replica,
     generation,
+    lease,
     leaseMs,
     log,
     endsLease: config.generation === undefined,
     healthFile: config.healthFile,
-    running: () => runner.size,
+    running: () => tenure.size,
     onSuperseded: leave,
     onRetired: () => process.kill(process.pid, 'SIGTERM'),
   });
-  const runner = new Runner({ handler, outbox, redis, keys, replica, lease: heartbeat, log });
-  const consumer = createStockConsumer({
-    redis,
-    keys,
-    replica,
-    concurrency,
+  const tenure = new Tenure({
+    ...parts,
+    lease,
     log,
-    run: (id, job, attempt) => runner.run(id, job, attempt),
-  });
-  const reclaiming = { redis, keys, replica, outbox, log };
-  const sweep = new OrphanSweep({ ...reclaiming, runner, consumer, everyMs: leaseMs / 3 });
-
-  const watchdog = new Watchdog({
-    redis,
-    keys,
-    replica,
-    runner,
-    everyMs: leaseMs / 3,
+    makeCertain: () => heartbeat.makeCertain(),
+    onSuperseded: leave,
     onStuck: () => process.exit(1),
-    log,
   });
+  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, parts, log });
 
   onTermination({
     timeoutMs: drainTimeoutMs,
-    inFlight: () => runner.running,
+    inFlight: () => [...tenure.running, ...adoptions.running],
     stop: async () => {
       // Without Redis there is nobody to tell, and nothing that could be finished.
-      if (redis.status !== 'ready' && runner.size === 0) return;
-      await Promise.all([sweep.stop(), watchdog.stop()]);
+      if (redis.status !== 'ready' && tenure.size === 0) return;
       await heartbeat.leaving();
-      await consumer.stop();
+      await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
       await heartbeat.stop();
       redis.disconnect();
     },
   });
   await heartbeat.start();
-  await reclaim(reclaiming, await activeJobs(reclaiming));
-  await consumer.start();
-  await Promise.all([sweep.start(), watchdog.start()]);
+  await tenure.start();
   await heartbeat.ready();
+  await adoptions.start();
   log.info('ready');
+}
+
+/**
+ * Takes back what a dead predecessor held before the handler is loaded, which may take its time: clients that cannot
+ * have an answer learn so now, and the rest may be adopted meanwhile.
+ */
+async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promise<void> {
+  if ((await lease.take('starting')) !== 'taken') return;
+  await reclaim(options, await activeJobs(options));
+  await lease.end();
 }
 
 try {

@@ -2,6 +2,7 @@ import { Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
+import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
@@ -49,7 +50,7 @@ export async function reclaim(
       const job = await Job.fromId<JobData>(queue, id);
       if (job === undefined) {
         await redis.lrem(active, 0, id);
-      } else if (job.data.redelivery === 'safe') {
+      } else if (decideOnHeld(job.data.redelivery) === 'again') {
         await job.moveToWait(anyToken);
         counts.again += 1;
       } else {

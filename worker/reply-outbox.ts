@@ -11,6 +11,12 @@ interface Parcel {
   readonly done: (error?: unknown) => void;
 }
 
+/** What is needed of a lease to be refused once another worker has taken it. */
+export interface Fenced {
+  readonly replica: string;
+  readonly fence: number;
+}
+
 /** An inbox that its gateway does not read any more is gone after this time, in ms. */
 const inboxTtlMs = 60_000;
 /** Frames in one call; Lua's `unpack` takes some thousands. */
@@ -22,16 +28,19 @@ export class ReplyOutbox {
   readonly #keys: Keys;
   readonly #replica: string;
   readonly #run: RunScript;
-  readonly #generation: number;
+  readonly #lease: Fenced;
   readonly #onSuperseded: () => void;
   readonly #parcels = new Map<string, Parcel[]>();
 
-  /** @param onSuperseded called when another generation answers for the replica; what was pushed stays pending then. */
-  constructor(redis: Redis, keys: Keys, replica: string, generation: number, onSuperseded: () => void) {
+  /**
+   * @param lease by which the worker answers for a replica.
+   * @param onSuperseded called when another worker answers for the replica; what was pushed stays pending then.
+   */
+  constructor(redis: Redis, keys: Keys, lease: Fenced, onSuperseded: () => void) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#replica = replica;
-    this.#generation = generation;
+    this.#replica = lease.replica;
+    this.#lease = lease;
     this.#onSuperseded = onSuperseded;
     this.#run = scriptsOn(redis);
   }
@@ -70,9 +79,9 @@ export class ReplyOutbox {
   }
 
   #send(inbox: string, parcels: readonly Parcel[]): void {
-    const current = this.#keys.currentGeneration(this.#replica);
+    const current = this.#keys.leaseFence(this.#replica);
     const frames = parcels.map(({ frame }) => frame);
-    this.#run('push-replies', inbox, current, this.#generation, inboxTtlMs, ...frames).then(
+    this.#run('push-replies', inbox, current, this.#lease.fence, inboxTtlMs, ...frames).then(
       (sent) => (sent === 1 ? parcels.forEach(({ done }) => done()) : this.#onSuperseded()),
       (error: unknown) => parcels.forEach(({ done }) => done(error)),
     );

@@ -1,28 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { decodeJob, storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
+import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
+import type { Slots } from './slots.ts';
 
 export interface RunnerOptions {
   readonly handler: Handler;
+  readonly slots: Slots;
   readonly outbox: ReplyOutbox;
   readonly redis: Redis;
   readonly keys: Keys;
+  /** The replica whose queue the jobs are from. */
   readonly replica: string;
-  /** Whether the replica's lease is certainly ours, and what to do where it is not. */
-  readonly lease: { readonly certain: boolean; makeCertain(): Promise<void> };
+  /** The replica whose worker this is: another one where the queue is adopted. */
+  readonly worker: string;
+  /** What this worker has run, from whatever queue. */
+  readonly finished: FinishedRuns;
+  /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
+  readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
   readonly log: Logger;
+}
+
+/** What becomes of a job that another worker has by now: it is not this worker's to finish. */
+const leftToAnother = new Promise<never>(() => undefined);
+
+/** Between two tries, in ms. */
+const tryAgainMs = 100;
+
+/** Tries until it succeeds or the deadline (ms since the epoch) has passed; undefined then. */
+async function insist<T>(act: () => Promise<T>, deadline: number): Promise<T | undefined> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (Date.now() >= deadline) return undefined;
+      if (!isRefusal(error)) throw error;
+      await delay(tryAgainMs);
+    }
+  }
+}
+
+/** Redis has answered, and refuses: it is full, read-only, or loads what it had. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
 }
 
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #running = new Set<string>();
+  readonly #running = new Map<string, Promise<void>>();
   #runs = 0;
 
   constructor(options: RunnerOptions) {
@@ -31,7 +65,7 @@ export class Runner {
 
   /** The ids of the requests that are being run. */
   get running(): readonly string[] {
-    return [...this.#running];
+    return [...this.#running.keys()];
   }
 
   /** How many requests were begun since the worker started. */
@@ -53,31 +87,72 @@ export class Runner {
    * Runs one job and sends its reply. A job past its deadline is dropped unrun, and one whose handler has not
    * answered by then is let go without a reply: its gateway has answered 504 by itself.
    * @param attempt 1 for the first run.
+   * @returns when the job is finished; never, where another worker has taken the lease.
    */
-  async run(id: string, job: JobData, attempt: number): Promise<void> {
-    const { outbox, redis, keys, replica, lease } = this.#options;
-    const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
-    if (Date.now() >= job.deadline) {
-      if (bodyKey !== undefined) await redis.unlink(bodyKey);
-      return;
-    }
-    this.#running.add(id);
+  run(id: string, job: JobData, attempt: number): Promise<void> {
+    // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
+    const underWay = this.#running.get(id);
+    if (underWay !== undefined) return underWay;
+    const run = this.#run(id, job, attempt).finally(() => this.#running.delete(id));
+    this.#running.set(id, run);
     this.#runs += 1;
+    return run;
+  }
+
+  async #run(id: string, job: JobData, attempt: number): Promise<void> {
+    const { redis, keys, replica, lease, slots, log } = this.#options;
+    const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
+    if (!slots.tryTake()) await slots.take();
+    let mine: boolean | undefined = true;
+    let reply: HttpReply | undefined;
     try {
       // A worker that was frozen may wake up with a job in its hands that is not its own any more.
-      if (!lease.certain) await lease.makeCertain();
-      const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
-      const reply = await this.#answer(id, job, attempt, stored ?? undefined);
-      if (reply !== undefined) await outbox.push(job.gateway, id, reply);
-      if (bodyKey !== undefined) await redis.unlink(bodyKey);
+      if (!lease.certain) mine = await insist(() => lease.makeCertain(), job.deadline);
+      if (mine === true) reply = await this.#replyTo(id, job, attempt, bodyKey);
     } finally {
-      this.#running.delete(id);
+      slots.give();
     }
+    if (mine === false) await leftToAnother;
+    await this.#send(id, job, reply);
+    if (bodyKey === undefined) return;
+    await redis
+      .unlink(bodyKey)
+      .catch((error: unknown) => log.debug({ err: error }, 'a body expires by itself'));
+  }
+
+  async #replyTo(
+    id: string,
+    job: JobData,
+    attempt: number,
+    bodyKey?: string,
+  ): Promise<HttpReply | undefined> {
+    const { redis, finished } = this.#options;
+    const decision = decideOnTaken({ ...job, attempt, finished: finished.has(id) }, Date.now());
+    switch (decision) {
+      case 'drop':
+        return undefined;
+      case 'unknown':
+        return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
+      case 'run': {
+        const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
+        const reply = await this.#answer(id, job, attempt, stored ?? undefined);
+        if (job.redelivery === 'never') finished.add(id, job.deadline, Date.now());
+        return reply;
+      }
+      default:
+        return decision satisfies never;
+    }
+  }
+
+  /** A Redis that takes no writes for a while is no reason to lose the answer to work that is done. */
+  async #send(id: string, job: JobData, reply: HttpReply | undefined): Promise<void> {
+    if (reply === undefined) return;
+    await insist(() => this.#options.outbox.push(job.gateway, id, reply), job.deadline);
   }
 
   /** @returns the reply, or undefined when the deadline came first. */
   async #answer(id: string, job: JobData, attempt: number, stored?: Buffer): Promise<HttpReply | undefined> {
-    const { handler, replica, log } = this.#options;
+    const { handler, worker, replica, log } = this.#options;
     const abort = new AbortController();
     const { promise: expired, resolve: expire } = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => {
@@ -86,15 +161,23 @@ export class Runner {
     }, job.deadline - Date.now());
     try {
       const request = decodeJob(job, stored);
-      const context = { replica, requestId: id, attempt, deadline: job.deadline, signal: abort.signal };
+      const context = {
+        replica: worker,
+        requestId: id,
+        attempt,
+        deadline: job.deadline,
+        signal: abort.signal,
+      };
       const answering = handler.handle(request, context);
       // What an abandoned handler throws after the deadline is of no interest any more.
       answering.catch(() => undefined);
-      return await Promise.race([answering, expired]);
+      const reply = await Promise.race([answering, expired]);
+      if (reply === undefined || worker === replica) return reply;
+      return { ...reply, headers: [...reply.headers, 'Ringpost-Adopted-By', worker] };
     } catch (error) {
       if (abort.signal.aborted) return undefined;
       log.error({ request: id, err: error }, 'the handler failed');
-      return problemReply('handler_failed', `The handler of replica ${replica} failed on this request.`);
+      return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
     } finally {
       clearTimeout(timer);
     }

@@ -56,6 +56,9 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   );
   return {
     ...life,
+    abandon: () => {
+      worker?.close(true).catch((error: unknown) => log.debug({ err: error }, 'not closed'));
+    },
     // BullMQ's locks are `<worker>:<number>`.
     owns: (lock) => worker !== undefined && lock.startsWith(`${worker.id}:`),
   };

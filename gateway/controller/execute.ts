@@ -42,6 +42,8 @@ export class Execution {
     const { log, store, token, onFailure } = this.#executor;
     const admit: { name: string; generation: number }[] = [];
     const evict: string[] = [];
+    const offer: string[] = [];
+    const withdraw: string[] = [];
     for (const step of steps) {
       const line = renderStep(step);
       const key = line.slice(0, line.indexOf(':'));
@@ -49,6 +51,8 @@ export class Execution {
       log.info({ step: step.do, replica: step.name }, line);
       if (step.do === 'admit') admit.push(step);
       else if (step.do === 'evict') evict.push(step.name);
+      else if (step.do === 'offer') offer.push(step.name);
+      else if (step.do === 'withdraw') withdraw.push(step.name);
       else {
         const work = this.#one(step)
           .catch((error: unknown) => onFailure(step, error))
@@ -57,8 +61,9 @@ export class Execution {
       }
     }
     const fencing = token();
-    if (fencing !== undefined && admit.length + evict.length > 0)
-      await store.changeRing(fencing, admit, evict);
+    if (fencing === undefined) return;
+    if (admit.length + evict.length > 0) await store.changeRing(fencing, admit, evict);
+    if (offer.length + withdraw.length > 0) await store.changeOffers(fencing, offer, withdraw);
   }
 
   /** The replicas for which a worker is being started. */
@@ -94,6 +99,8 @@ export class Execution {
         return;
       case 'admit':
       case 'evict':
+      case 'offer':
+      case 'withdraw':
         return;
       default:
         step satisfies never;

@@ -17,8 +17,10 @@ export interface Observed extends RingState {
   readonly trouble: string | undefined;
   /** For each replica that has one: the generation that is started and waits for the lease to be free. */
   readonly standbys: ReadonlyMap<string, number>;
-  /** For each retired replica: jobs that its queue still holds. */
+  /** For each replica that is retired, or desired and not in the ring: jobs that its queue still holds. */
   readonly backlog: ReadonlyMap<string, number>;
+  /** The replicas whose queues are up for adoption. */
+  readonly offered: ReadonlySet<string>;
   /** Redis was away a moment ago: workers that are alive may not have renewed their leases yet. */
   readonly blind: boolean;
 }
@@ -32,11 +34,14 @@ export async function observe(
 ): Promise<Omit<Observed, 'blind' | 'beginning'>> {
   const state = await store.read();
   const retired = [...state.retired.keys()];
-  const names = [...new Set([...state.desired.map(({ name }) => name), ...retired])];
-  const [leases, standbys, backlogs] = await Promise.all([
+  const desired = state.desired.map(({ name }) => name);
+  const names = [...new Set([...desired, ...retired])];
+  const outside = names.filter((name) => !state.ring.has(name));
+  const [leases, standbys, backlogs, offered] = await Promise.all([
     Promise.all(names.map((name) => redis.get(keys.lease(name)))),
     Promise.all(names.map((name) => redis.get(keys.standby(name)))),
-    Promise.all(retired.map((name) => backlogOf(redis, keys, name))),
+    Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
+    redis.smembers(keys.offered),
   ]);
   return {
     ...state,
@@ -45,7 +50,8 @@ export async function observe(
     // Only workers write leases.
     leases: new Map(present(names, leases).map(([name, lease]) => [name, JSON.parse(lease) as Lease])),
     standbys: new Map(present(names, standbys).map(([name, generation]) => [name, Number(generation)])),
-    backlog: new Map(retired.map((name, at) => [name, backlogs[at] ?? 0])),
+    backlog: new Map(outside.map((name, at) => [name, backlogs[at] ?? 0])),
+    offered: new Set(offered),
   };
 }
 

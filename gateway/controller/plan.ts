@@ -1,3 +1,4 @@
+import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from './observe.ts';
 import { backoffMs, nextStatus } from './replica-state.ts';
@@ -8,7 +9,8 @@ import type { Facts } from './replica-state.ts';
  *
  * start: a worker for a replica that has none. standby: a second worker, which waits for the first one's lease.
  * retire: end a worker after it has finished what it holds. kill: end a worker at once. admit, evict: into the ring
- * and out of it. forget: all that is left of a removed replica.
+ * and out of it. offer, withdraw: a queue up for adoption by live workers, and back. forget: all that is left of a
+ * removed replica.
  */
 export type Step =
   | { readonly do: 'start'; readonly name: string; readonly cause: string }
@@ -17,6 +19,8 @@ export type Step =
   | { readonly do: 'kill'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'admit'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'evict'; readonly name: string; readonly cause: string }
+  | { readonly do: 'offer'; readonly name: string; readonly cause: string }
+  | { readonly do: 'withdraw'; readonly name: string; readonly cause: string }
   | { readonly do: 'forget'; readonly name: string; readonly cause: string };
 
 /** What the controller remembers of each replica from one pass to the next. */
@@ -58,30 +62,44 @@ export function plan(
   const next = new Map<string, ReplicaStatus>();
   const factsOf = (name: string, retired: boolean): Facts => ({
     retired,
-    lease: observed.leases.get(name),
+    lease: ownLease(name, observed),
     instance: observed.instances.some((instance) => instance.name === name),
     beginning: observed.beginning.has(name),
+    standsBy: observed.standbys.has(name),
+    adopter: observed.leases.get(name)?.adopter,
     death: deaths.get(name),
     blind: observed.blind,
   });
+  const serving = observed.desired.filter(({ name }) => ownLease(name, observed)?.state === 'ready');
 
   for (const { name } of observed.desired) {
     const status = nextStatus(memory.get(name), factsOf(name, false), settings, now);
     next.set(name, status);
     steps.push(...workerSteps(name, status, observed, now));
     steps.push(...ringSteps(name, status, observed, settings, now));
+    steps.push(...offerSteps(name, observed, serving.length > 0));
   }
   for (const [name, at] of observed.retired) {
     const facts = factsOf(name, true);
     const status = nextStatus(memory.get(name), facts, settings, now);
-    const idle = facts.lease === undefined && !facts.instance && observed.backlog.get(name) === 0;
+    const unserved = facts.lease === undefined && facts.adopter === undefined && !facts.instance;
+    const idle = unserved && observed.backlog.get(name) === 0;
+    steps.push(...offerSteps(name, observed, serving.length > 0));
     if (idle && now - at >= settings.retiredQuietMs) {
       steps.push({ do: 'forget', name, cause: 'it is removed and holds nothing' });
       continue;
     }
     next.set(name, status);
-    // A retired worker goes by itself when its queue is empty; one that dies before is needed again.
-    if (!idle) steps.push(...workerSteps(name, status, observed, now));
+    // A retired worker goes by itself when its queue is empty; where one dies before, others adopt the queue, and only
+    // where there are none is it needed again.
+    const needed = workerSteps(name, status, observed, now).filter(
+      (step) => step.do !== 'start' || serving.length === 0,
+    );
+    if (!idle) steps.push(...needed);
+  }
+  for (const name of observed.offered) {
+    if (!observed.backlog.has(name) && !next.has(name))
+      steps.push({ do: 'withdraw', name, cause: 'there is no such replica' });
   }
   steps.push(...renewalSteps(observed, next, now >= (settings.renewNotBefore ?? 0)));
   // A worker of a replica that is neither desired nor retired is a leftover.
@@ -99,11 +117,17 @@ export function plan(
   return { steps: possible, memory: next };
 }
 
-const withoutDriver: ReadonlySet<Step['do']> = new Set(['admit', 'evict', 'forget']);
+const withoutDriver: ReadonlySet<Step['do']> = new Set(['admit', 'evict', 'offer', 'withdraw', 'forget']);
+
+/** The lease of the replica's own worker; that of an adopter says nothing of it. */
+function ownLease(name: string, { leases }: Observed): Lease | undefined {
+  const lease = leases.get(name);
+  return lease?.adopter === undefined ? lease : undefined;
+}
 
 function workerSteps(name: string, status: ReplicaStatus, observed: Observed, now: number): Step[] {
   const instances = observed.instances.filter((instance) => instance.name === name);
-  const lease = observed.leases.get(name);
+  const lease = ownLease(name, observed);
   const standby = observed.standbys.get(name);
   const kill = (cause: string): Step[] =>
     instances
@@ -173,7 +197,7 @@ function ringSteps(
   const admitted = observed.ring.get(name);
   if (status.state === 'ready') {
     const { generation } = status;
-    return admitted === generation || !observed.leases.has(name)
+    return admitted === generation || ownLease(name, observed) === undefined
       ? []
       : [{ do: 'admit', name, generation, cause: 'it is ready' }];
   }
@@ -181,6 +205,22 @@ function ringSteps(
   return admitted !== undefined && gone > settings.failoverMs
     ? [{ do: 'evict', name, cause: `not ready for more than ${settings.failoverMs} ms` }]
     : [];
+}
+
+/**
+ * Puts the queue of a replica that is out of the ring up for adoption while it holds something that nobody serves, and
+ * leaves it so while an adopter does.
+ * @param possible whether there is a live worker that could adopt it.
+ */
+function offerSteps(name: string, observed: Observed, possible: boolean): Step[] {
+  const lease = observed.leases.get(name);
+  const offered = observed.offered.has(name);
+  const held = observed.backlog.get(name) ?? 0;
+  const unserved = lease === undefined && held > 0;
+  const wanted = possible && !observed.ring.has(name) && (unserved || lease?.adopter !== undefined);
+  if (wanted && !offered) return [{ do: 'offer', name, cause: `nobody serves the ${held} jobs it holds` }];
+  if (offered && !wanted) return [{ do: 'withdraw', name, cause: 'it is served, or holds nothing' }];
+  return [];
 }
 
 /** @returns the step as one line, for logs and tests, e.g. `start S2: killed by SIGKILL`. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { adopterOf } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
@@ -38,7 +39,7 @@ export interface ReconcilerOptions {
   readonly log: Logger;
 }
 
-/** A pass is made after each event, and this often without one, in ms. */
+/** A pass is made after each event, and this often at least without one, in ms. */
 const passEveryMs = 500;
 
 /**
@@ -120,7 +121,8 @@ export class Reconciler {
     await subscriber.subscribe(keys.changes);
     await driver.start();
     await this.#leadership.start();
-    this.#timer = setInterval(() => this.wake(), passEveryMs);
+    // Often enough not to take the time between two passes for a time in which Redis was away.
+    this.#timer = setInterval(() => this.wake(), Math.min(passEveryMs, this.#options.leaseMs / 4));
     this.wake();
   }
 
@@ -143,11 +145,17 @@ export class Reconciler {
     const { redis, keys, driver } = this.#options;
     for (let death = this.#ended[0]; death !== undefined; death = this.#ended[0]) {
       const { name, generation, reason } = death;
-      const held = await scriptsOn(redis)('end-lease', keys.lease(name), generation);
+      const endLease = scriptsOn(redis);
+      const held = await endLease('end-lease', keys.lease(name), generation, '');
+      // What it had adopted is free for another worker.
+      const adopter = adopterOf(name, generation);
+      const offered = await redis.smembers(keys.offered);
+      await Promise.all(offered.map((each) => endLease('end-lease', keys.lease(each), 0, adopter)));
       const lease = held === 1 ? null : await redis.get(keys.lease(name));
       await redis.publish(keys.changes, `died ${name}`);
       this.#ended.shift();
-      const stoodBy = lease !== null && (JSON.parse(lease) as Lease).generation < generation; // only workers write it
+      const holder = lease === null ? undefined : (JSON.parse(lease) as Lease); // only workers write it
+      const stoodBy = holder !== undefined && holder.adopter === undefined && holder.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
       if (stoodBy) this.#renewal.failed(name, reason, Date.now());
       else if (!replaced) this.#deaths.set(name, reason);

@@ -15,8 +15,12 @@ import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 export interface Facts {
   /** Removed by `/rm`: it finishes what it holds. */
   readonly retired: boolean;
-  /** Its running worker, wherever that runs. */
+  /** Its own running worker, wherever that runs. */
   readonly lease: Lease | undefined;
+  /** The worker of another replica that serves its queue. */
+  readonly adopter: string | undefined;
+  /** A worker of its own is started and waits for the lease to be free. */
+  readonly standsBy: boolean;
   /** Whether this controller's driver runs a worker for it. */
   readonly instance: boolean;
   /** Whether a worker for it is being started and not to be seen yet. */
@@ -49,6 +53,16 @@ export function nextStatus(
   settings: { readonly startTimeoutMs: number },
   now: number,
 ): ReplicaStatus {
+  const { adopter: _, ...own } = transition(previous, facts, settings, now);
+  return facts.adopter === undefined ? own : { ...own, adopter: facts.adopter };
+}
+
+function transition(
+  previous: ReplicaStatus | undefined,
+  facts: Facts,
+  settings: { readonly startTimeoutMs: number },
+  now: number,
+): ReplicaStatus {
   const { lease, instance, beginning, death, retired, blind } = facts;
   if (lease?.state === 'ready') {
     const state = retired ? 'draining' : 'ready';
@@ -75,7 +89,8 @@ export function nextStatus(
       return { state: 'lost', since: now, lostAt: now, generation: previous.generation, failures, reason };
     }
     case 'starting': {
-      const late = now - previous.since > settings.startTimeoutMs;
+      // One that waits for its predecessor, or an adopter, to finish is not late.
+      const late = now - previous.since > settings.startTimeoutMs && !facts.standsBy;
       const died = death !== undefined && lease === undefined && !instance;
       if (coming && !late && !died) return previous;
       const reason =

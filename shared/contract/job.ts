@@ -1,10 +1,7 @@
 import type { HttpRequest } from './http.ts';
-import { headerValue } from './headers.ts';
 import { decodeBody, encodeBody } from './body.ts';
 import type { EncodedBody } from './body.ts';
-
-/** Whether a request may run again after its replica died while running it (RFC 9110 9.2.2). */
-export type Redelivery = 'safe' | 'never';
+import type { Redelivery } from './redelivery.ts';
 
 /** The data of a job: one request on its way to a replica. The job's id is the request's id. */
 export interface JobData {
@@ -21,25 +18,6 @@ export interface JobData {
 
 /** Every job's name in BullMQ. */
 export const jobName = 'dispatch';
-
-const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-
-/**
- * Whether a request may run again (RFC 9110 9.2.2): by its method, by an `Idempotency-Key`, or as `Ringpost-Retry`
- * says, which decides before the others.
- * @param headers names and values in turn.
- * @returns undefined for a `Ringpost-Retry` that is neither `always` nor `never`.
- */
-export function redeliveryOf(method: string, headers: readonly string[]): Redelivery | undefined {
-  const asked = headerValue(headers, 'ringpost-retry');
-  if (asked !== undefined) {
-    const word = asked.trim().toLowerCase();
-    if (word === 'always') return 'safe';
-    return word === 'never' ? 'never' : undefined;
-  }
-  const safe = repeatable.has(method) || headerValue(headers, 'idempotency-key') !== undefined;
-  return safe ? 'safe' : 'never';
-}
 
 /** Makes the job of a request. A body past the inline limit is only announced in it: see {@link storedBody}. */
 export function encodeJob(request: HttpRequest, rest: Omit<JobData, keyof HttpRequest>): JobData {

@@ -14,6 +14,8 @@ export interface ReplicaStatus {
   readonly generation: number;
   /** Losses in a row, without a time of being ready between them that lets the count begin anew. */
   readonly failures: number;
+  /** The worker that has adopted its queue, as `S1#4`: generation 4 of replica S1. */
+  readonly adopter?: string;
   /** Why it was lost last, e.g. `exited with code 1`. */
   readonly reason?: string;
 }

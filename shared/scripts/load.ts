@@ -9,10 +9,12 @@ const scripts = {
   'change-ring': 4,
   lead: 2,
   resign: 1,
-  beat: 2,
+  'take-lease': 4,
+  'renew-lease': 4,
   'end-lease': 1,
+  'change-offers': 2,
   'push-replies': 2,
-  forget: 10,
+  forget: 11,
 } as const;
 
 export type ScriptName = keyof typeof scripts;

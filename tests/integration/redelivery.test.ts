@@ -1,76 +1,19 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
-import type { Lease } from '#shared/contract/lease.ts';
-import { runCommand } from '../fixtures/command.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { System } from '../fixtures/system.ts';
+import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
 
 const system = useSystem();
-const handler = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.meta.url));
-const leaseMs = 600;
-
-let directory: string;
-let ledger: string;
-const commands: RunningCommand[] = [];
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'ringpost-ledger-'));
-  ledger = join(directory, 'ledger');
-});
-afterEach(async () => {
-  for (const command of commands.splice(0)) {
-    command.kill('SIGKILL');
-    await command.exited;
-  }
-  await rm(directory, { recursive: true });
-});
-
-const lines = async (): Promise<string[]> =>
-  (await readFile(ledger, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
-
-/** Resolves once `look` finds something. */
-async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const leaseOf = async ({ redis, keys }: System, replica: string): Promise<Lease | undefined> => {
-  const json = await redis.get(keys.lease(replica));
-  return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
-};
-
-/** A worker started by hand, so that no controller ends it. */
-async function startWorker({ redisUrl, namespace, redis, keys }: System): Promise<RunningCommand> {
-  const command = runCommand(process.execPath, ['worker/main.ts'], {
-    REDIS_URL: redisUrl,
-    NAMESPACE: namespace,
-    REPLICA: 'S1',
-    HANDLER: handler,
-    LEDGER: ledger,
-    LEASE_MS: String(leaseMs),
-    LOG_LEVEL: 'fatal',
-  });
-  commands.push(command);
-  await eventually(async () => {
-    const json = await redis.get(keys.lease('S1'));
-    return json !== null && (JSON.parse(json) as Lease).pid === command.pid && json.includes('"ready"');
-  });
-  return command;
-}
+const { handler, ledger, runs: lines, start } = useWorkers();
+const startWorker = (current: System): Promise<RunningCommand> => start(current, 'S1');
 
 describe('a replica that is killed while it runs requests', () => {
   it('runs those again that may be repeated, and no other: their clients learn that the outcome is unknown', async () => {
     const current = system();
-    const { url } = await current.start({ REPLICAS: '1', HANDLER: handler, LEDGER: ledger });
+    const { url } = await current.start({ REPLICAS: '1', HANDLER: handler, LEDGER: ledger() });
     const ask = (method: string, path: string, headers: Record<string, string> = {}): Promise<Response> =>
       fetch(`${url}/${path}?ms=700`, { method, headers });
     const asked = [
@@ -107,7 +50,7 @@ describe('a replica that is killed while it runs requests', () => {
 describe('a worker that was frozen for longer than its lease', () => {
   it('neither answers nor runs anything when it wakes up: the newer one does', async () => {
     const current = system();
-    const settings = { REPLICA_DRIVER: 'none', REPLICAS: '1', LEASE_MS: String(leaseMs) };
+    const settings = { REPLICA_DRIVER: 'none', REPLICAS: '1', LEASE_MS: String(workerLeaseMs) };
     const first = await startWorker(current);
     const { url } = await current.start(settings);
     const get = fetch(`${url}/get?ms=500`);

@@ -325,30 +325,6 @@ describe('the leadership', () => {
   });
 });
 
-describe('the lease of a replica', () => {
-  const beat = ({ run, keys }: Parts, generation: number): Promise<unknown> =>
-    run(
-      'beat',
-      keys.lease('S1'),
-      keys.currentGeneration('S1'),
-      generation,
-      60_000,
-      JSON.stringify({ generation }),
-    );
-
-  it('is held by one generation until that ends it, and by no older one after it', async () => {
-    const all = parts();
-    const { redis, keys } = system();
-    const end = (generation: number): Promise<unknown> => all.run('end-lease', keys.lease('S1'), generation);
-    expect(await beat(all, 2)).toBe(1);
-    expect([await beat(all, 1), await beat(all, 3), await beat(all, 2)]).toEqual([-1, 0, 1]);
-    expect([await end(3), await end(2), await end(2)]).toEqual([0, 1, 0]);
-    expect(await beat(all, 3)).toBe(1);
-    expect([await beat(all, 2), await end(2)]).toEqual([-1, 0]);
-    expect(await redis.pttl(keys.lease('S1'))).toBeGreaterThan(50_000);
-  });
-});
-
 describe('forget', () => {
   it('ends a retirement and nothing else', async () => {
     const { store } = parts();

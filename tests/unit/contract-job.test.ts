@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { METHODS } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { inlineBodyLimit } from '#shared/contract/body.ts';
-import { decodeJob, encodeJob, redeliveryOf, storedBody } from '#shared/contract/job.ts';
+import { decodeJob, encodeJob, storedBody } from '#shared/contract/job.ts';
+import { redeliveryOf } from '#shared/contract/redelivery.ts';
 import type { JobData } from '#shared/contract/job.ts';
 
 const rest = { gateway: 'g', deadline: 1, redelivery: 'safe' } as const;

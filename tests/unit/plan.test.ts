@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Lease, WorkerState } from '#shared/contract/lease.ts';
+import type { Lease, LeaseState } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
 import { plan, renderStep } from '../../gateway/controller/plan.ts';
@@ -9,7 +9,7 @@ import { backoffMs } from '../../gateway/controller/replica-state.ts';
 
 const settings = { failoverMs: 2000, startTimeoutMs: 15_000, retiredQuietMs: 3000 };
 
-const lease = (generation: number, state: WorkerState = 'ready'): Lease => ({
+const lease = (generation: number, state: LeaseState = 'ready'): Lease => ({
   generation,
   state,
   pid: 1,
@@ -29,6 +29,7 @@ const observed = (parts: Partial<Observed>): Observed => ({
   blind: false,
   trouble: undefined,
   beginning: new Set(),
+  offered: new Set(),
   standbys: new Map(),
   ...parts,
 });
@@ -170,6 +171,88 @@ describe('plan', () => {
     expect(lines(plan(world, memory, deaths, settings, 5000))).toEqual(['start S1: killed by SIGKILL']);
   });
 
+  it('puts the queue of a replica that is out of the ring up for adoption while it holds what nobody serves', () => {
+    const world = observed({
+      desired: desired('S1', 'S2'),
+      ring: new Map([['S2', 1]]),
+      leases: new Map([['S2', lease(1)]]),
+      instances: [{ name: 'S1', generation: 2, id: '7', outdated: false }],
+      backlog: new Map([['S1', 5]]),
+    });
+    const memory: Memory = new Map([
+      ['S1', { state: 'starting', since: 0, lostAt: 0, generation: 1, failures: 3 }],
+      ['S2', { state: 'ready', since: 0, generation: 1, failures: 0 }],
+    ]);
+    const see = (parts: Partial<Observed>): string[] =>
+      lines(plan({ ...world, ...parts }, memory, new Map(), settings, 3000));
+    const both = new Map([
+      ['S1', 1],
+      ['S2', 1],
+    ]);
+    const offered = new Set(['S1']);
+    const adopted = { ...lease(0, 'adopted'), adopter: 'S2#1' };
+    const leases = (own: Lease): Map<string, Lease> => new Map([...world.leases, ['S1', own]]);
+    expect(see({})).toEqual(['offer S1: nobody serves the 5 jobs it holds']);
+    // While it is in the ring its replacement may soon be there.
+    expect(see({ ring: both, backlog: new Map() })).toEqual(['evict S1: not ready for more than 2000 ms']);
+    expect(see({ backlog: new Map([['S1', 0]]) })).toEqual([]);
+    // There is nobody who could adopt it.
+    expect(see({ leases: new Map() })).toEqual(['start S2: its lease ran out']);
+    expect(see({ offered })).toEqual([]);
+    expect(see({ offered, leases: leases(adopted), backlog: new Map([['S1', 0]]) })).toEqual([]);
+    expect(see({ offered, leases: leases(lease(2)) })).toEqual([
+      'admit S1#2: it is ready',
+      'withdraw S1: it is served, or holds nothing',
+    ]);
+  });
+
+  it('takes an adopter for no worker of the replica: it goes on starting one, which may wait for the adopter', () => {
+    const adopted = { ...lease(0, 'adopted'), adopter: 'S2#1' };
+    const world = observed({
+      desired: desired('S1'),
+      leases: new Map([['S1', adopted]]),
+      offered: new Set(['S1']),
+    });
+    const lost = remember({ state: 'lost', lostAt: 0, failures: 1, reason: 'killed by SIGKILL' });
+    const first = plan(world, lost, new Map(), settings, 5000);
+    expect(lines(first)).toContain('start S1: killed by SIGKILL');
+    expect(first.memory.get('S1')).toMatchObject({ state: 'starting', adopter: 'S2#1' });
+    const waiting = {
+      ...world,
+      instances: [{ name: 'S1', generation: 2, id: '7', outdated: false }],
+      standbys: new Map([['S1', 2]]),
+    };
+    const later = plan(waiting, first.memory, new Map(), settings, 100_000);
+    expect(later.memory.get('S1')).toMatchObject({ state: 'starting' });
+    expect(lines(later).filter((line) => line.startsWith('kill'))).toEqual([]);
+  });
+
+  it('leaves the queue of a retired replica whose worker died to adopters, and forgets it when they are done', () => {
+    const world = observed({
+      desired: desired('S2'),
+      ring: new Map([['S2', 1]]),
+      leases: new Map([['S2', lease(1)]]),
+      retired: new Map([['S1', 0]]),
+      backlog: new Map([['S1', 2]]),
+    });
+    const memory: Memory = new Map([
+      ['S1', { state: 'draining', since: 0, generation: 1, failures: 0 }],
+      ['S2', { state: 'ready', since: 0, generation: 1, failures: 0 }],
+    ]);
+    const deaths = new Map([['S1', 'killed by SIGKILL']]);
+    expect(lines(plan(world, memory, deaths, settings, 5000))).toEqual([
+      'offer S1: nobody serves the 2 jobs it holds',
+    ]);
+    const empty = { ...world, backlog: new Map([['S1', 0]]), offered: new Set(['S1']) };
+    const adopted = { ...lease(0, 'adopted'), adopter: 'S2#1' };
+    const served = { ...empty, leases: new Map([...world.leases, ['S1', adopted] as const]) };
+    expect(lines(plan(served, memory, new Map(), settings, 9000))).toEqual([]);
+    expect(lines(plan(empty, memory, new Map(), settings, 9000))).toEqual([
+      'withdraw S1: it is served, or holds nothing',
+      'forget S1: it is removed and holds nothing',
+    ]);
+  });
+
   it('ends workers of a replica that does not exist', () => {
     const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7', outdated: false }] });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
@@ -185,12 +268,15 @@ class World {
   readonly desired = new Set(['S1', 'S2', 'S3']);
   readonly retired = new Map<string, number>();
   readonly ring = new Map<string, number>();
-  readonly workers = new Map<string, { generation: number; state: WorkerState; lease: boolean }[]>();
+  readonly workers = new Map<string, { generation: number; state: LeaseState; lease: boolean }[]>();
   readonly backlog = new Map<string, number>();
   readonly generations = new Map<string, number>();
+  readonly offered = new Set<string>();
+  /** Replica whose queue is adopted -> the replica whose worker serves it. */
+  readonly adopters = new Map<string, string>();
   deaths = new Map<string, string>();
 
-  of(name: string): { generation: number; state: WorkerState; lease: boolean }[] {
+  of(name: string): { generation: number; state: LeaseState; lease: boolean }[] {
     const list = this.workers.get(name) ?? [];
     this.workers.set(name, list);
     return list;
@@ -206,13 +292,18 @@ class World {
       leases: new Map(
         names.flatMap((name) => {
           const worker = holder(name);
-          return worker ? [[name, lease(worker.generation, worker.state)] as const] : [];
+          if (worker) return [[name, lease(worker.generation, worker.state)] as const];
+          const adopter = this.adopters.get(name);
+          return adopter === undefined ? [] : [[name, { ...lease(0, 'adopted'), adopter }] as const];
         }),
       ),
       instances: [...this.workers].flatMap(([name, list]) =>
         list.map(({ generation }) => ({ name, generation, id: `${name}#${generation}`, outdated: false })),
       ),
-      backlog: new Map([...this.retired.keys()].map((name) => [name, this.backlog.get(name) ?? 0])),
+      backlog: new Map(
+        names.filter((name) => !this.ring.has(name)).map((name) => [name, this.backlog.get(name) ?? 0]),
+      ),
+      offered: new Set(this.offered),
     });
   }
 
@@ -243,8 +334,15 @@ class World {
         case 'evict':
           this.ring.delete(step.name);
           break;
+        case 'offer':
+          this.offered.add(step.name);
+          break;
+        case 'withdraw':
+          this.offered.delete(step.name);
+          break;
         case 'forget':
           expect(this.of(step.name)).toEqual([]);
+          expect(this.adopters.has(step.name)).toBe(false);
           expect(this.backlog.get(step.name) ?? 0).toBe(0);
           this.retired.delete(step.name);
           break;
@@ -259,11 +357,25 @@ class World {
     if (this.of(name).length === 0) return;
     this.workers.set(name, []);
     this.deaths.set(name, 'killed by SIGKILL');
+    for (const [adopted, by] of this.adopters) if (by === name) this.adopters.delete(adopted);
+  }
+
+  /** A live worker adopts what is offered, where nobody has the lease. */
+  adopt(name: string): void {
+    if (!this.offered.has(name) || (this.backlog.get(name) ?? 0) === 0) return;
+    if (this.of(name).some((worker) => worker.lease)) return;
+    const adopter = [...this.workers].find(([each, list]) => each !== name && list.some((w) => w.lease));
+    if (adopter !== undefined && !this.adopters.has(name)) this.adopters.set(name, adopter[0]);
   }
 
   /** What healthy workers do by themselves. */
   live(): void {
+    for (const name of this.adopters.keys()) this.backlog.set(name, 0);
+    // An adopter lets go when the owner waits, or nothing is left.
+    this.adopters.clear();
+    for (const name of this.offered) this.adopt(name);
     for (const [name, list] of this.workers) {
+      if (list.length > 0) this.adopters.delete(name);
       for (const worker of list) {
         worker.lease = true;
         worker.state = 'ready';
@@ -278,7 +390,7 @@ class World {
 
 describe('the controller', () => {
   const event = fc.record({
-    what: fc.constantFrom('die', 'hang', 'live', 'remove', 'add', 'pass', 'restart'),
+    what: fc.constantFrom('die', 'hang', 'live', 'remove', 'add', 'pass', 'restart', 'adopt', 'late'),
     name: fc.constantFrom('S1', 'S2', 'S3', 'S4'),
     ms: fc.integer({ min: 0, max: 5000 }),
   });
@@ -293,6 +405,8 @@ describe('the controller', () => {
           if (what === 'hang') for (const worker of world.of(name)) worker.lease = false;
           if (what === 'live') world.live();
           if (what === 'restart') world.memory = new Map();
+          if (what === 'adopt') world.adopt(name);
+          if (what === 'late') world.backlog.set(name, 2);
           if (what === 'remove' && world.desired.delete(name)) {
             world.ring.delete(name);
             world.retired.set(name, world.now);
@@ -310,6 +424,7 @@ describe('the controller', () => {
           world.pass();
         }
         expect(new Set(world.ring.keys())).toEqual(world.desired);
+        expect([...world.offered]).toEqual([]);
         expect([...world.retired.keys()]).toEqual([]);
         for (const name of world.desired) expect(world.of(name)).toHaveLength(1);
         expect(world.pass().steps).toEqual([]);

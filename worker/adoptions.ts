@@ -1,0 +1,167 @@
+/**
+ * The queues that this worker has adopted. Each goes through
+ *
+ *   offered --its lease is free: taken--> adopted --its owner stands by, or it has been empty for long--> yielding
+ *   yielding --what was held is finished--> (nothing)
+ *   adopted, yielding --another worker has taken the lease, or it cannot be served--> abandoned: (nothing)
+ */
+import type { Redis } from 'ioredis';
+import { adopterOf } from '#shared/contract/lease.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import { periodically } from '#shared/periodically.ts';
+import { backlogOf } from '#shared/replica-queue.ts';
+import { Quiet } from './quiet.ts';
+import { ReplicaLease } from './replica-lease.ts';
+import { Tenure } from './tenure.ts';
+import type { TenureParts } from './tenure.ts';
+
+export interface AdoptionsOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** This worker's own replica and generation. */
+  readonly replica: string;
+  readonly generation: number;
+  /** The TTL in ms of the leases on adopted queues; they are renewed three times as often. */
+  readonly leaseMs: number;
+  readonly parts: TenureParts;
+  readonly log: Logger;
+}
+
+interface Adoption {
+  readonly lease: ReplicaLease;
+  readonly tenure: Tenure;
+  readonly quiet: Quiet;
+  /** Set once it takes nothing new; resolves when it is over. */
+  ending: Promise<void> | undefined;
+}
+
+/** Serves the queues of replicas that are not coming back soon, while nobody else does. */
+export class Adoptions {
+  readonly #options: AdoptionsOptions;
+  readonly #life: StartStop;
+  readonly #adopted = new Map<string, Adoption>();
+  #leaving = false;
+
+  constructor(options: AdoptionsOptions) {
+    this.#options = options;
+    this.#life = periodically(
+      options.leaseMs / 3,
+      () => this.#look(),
+      (error) => options.log.warn({ err: error }, 'adopted queues could not be looked after'),
+    );
+  }
+
+  /** The ids of the requests of adopted queues that are being run. */
+  get running(): readonly string[] {
+    return [...this.#adopted.values()].flatMap(({ tenure }) => tenure.running);
+  }
+
+  /** Begins to adopt what is offered. */
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Adopts nothing new, finishes what it holds and lets all leases go. */
+  async stop(): Promise<void> {
+    this.#leaving = true;
+    // The leases are renewed until the last of them is let go.
+    await this.#yieldAll();
+    await this.#life.stop();
+    await this.#yieldAll();
+  }
+
+  async #yieldAll(): Promise<void> {
+    await Promise.all(Array.from(this.#adopted, ([replica, adoption]) => this.#yield(replica, adoption)));
+  }
+
+  async #look(): Promise<void> {
+    const { redis, keys, replica } = this.#options;
+    await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
+    if (this.#leaving) return;
+    const offered = await redis.smembers(keys.offered);
+    const others = offered.filter((name) => name !== replica && !this.#adopted.has(name));
+    // One at a time, so that all live workers come to adopt some.
+    const chosen = others[Math.floor(Math.random() * others.length)];
+    if (chosen !== undefined) await this.#adopt(chosen);
+  }
+
+  async #adopt(replica: string): Promise<void> {
+    const { redis, keys, leaseMs, parts, log } = this.#options;
+    // Another one may have emptied it, which the controller has yet to see.
+    if ((await backlogOf(redis, keys, replica)) === 0) return;
+    const adopter = adopterOf(this.#options.replica, this.#options.generation);
+    const lease = new ReplicaLease({ redis, keys, replica, generation: 0, adopter, leaseMs });
+    if ((await lease.take('adopted')) !== 'taken') return;
+    const lost = (why: string) => (): void => {
+      log.warn({ adopted: replica }, why);
+      this.#abandon(replica);
+    };
+    const onSuperseded = lost('another worker serves the adopted queue');
+    const tenure = new Tenure({
+      ...parts,
+      lease,
+      log: log.child({ adopted: replica }),
+      makeCertain: async () => {
+        const ours = await lease.renew('adopted');
+        if (!ours) onSuperseded();
+        return ours;
+      },
+      onSuperseded,
+      onStuck: lost('jobs wait in the adopted queue and nothing is run; it is left to another worker'),
+    });
+    this.#adopted.set(replica, {
+      lease,
+      tenure,
+      quiet: new Quiet(redis, keys, replica),
+      ending: undefined,
+    });
+    log.warn({ adopted: replica }, 'adopted a queue');
+    try {
+      await tenure.start();
+    } catch (error) {
+      log.error({ err: error, adopted: replica }, 'an adopted queue cannot be served');
+      this.#abandon(replica);
+    }
+  }
+
+  async #lookAfter(replica: string, adoption: Adoption): Promise<void> {
+    const { redis, keys } = this.#options;
+    const { lease, tenure, quiet } = adoption;
+    if (!(await lease.renew('adopted'))) {
+      this.#abandon(replica);
+      return;
+    }
+    if (adoption.ending !== undefined) return;
+    const awaited = await redis.exists(keys.standby(replica));
+    if (awaited === 0 && !(await quiet.longEnough(tenure.size))) return;
+    this.#yield(replica, adoption).catch((error: unknown) =>
+      this.#options.log.warn({ err: error, adopted: replica }, 'the lease runs out by itself'),
+    );
+  }
+
+  /** Finishes what is held of a queue and lets its lease go. */
+  #yield(replica: string, adoption: Adoption): Promise<void> {
+    adoption.ending ??= (async () => {
+      await adoption.tenure.stop();
+      await adoption.lease.end();
+      this.#adopted.delete(replica);
+      const { redis, keys } = this.#options;
+      await redis.publish(keys.changes, `let go ${replica}`);
+      this.#options.log.info({ adopted: replica }, 'an adopted queue is let go');
+    })();
+    return adoption.ending;
+  }
+
+  /** Lets a queue go without finishing what is held of it. */
+  #abandon(replica: string): void {
+    const adoption = this.#adopted.get(replica);
+    if (adoption === undefined) return;
+    const { log } = this.#options;
+    Promise.all([adoption.tenure.abandon(), this.#yield(replica, adoption)]).catch((error: unknown) => {
+      log.warn({ err: error, adopted: replica }, 'the lease of an abandoned queue runs out by itself');
+      this.#adopted.delete(replica);
+    });
+  }
+}
