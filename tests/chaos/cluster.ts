@@ -31,6 +31,8 @@ export interface Member {
 const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
 const handler = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
 export const keys = createKeys('ringpost');
+/** How long BullMQ's lock of a job lasts by itself, in ms. */
+const lockMs = 30_000;
 /** Longer than anything here takes that goes well, in ms. */
 const patienceMs = 40_000;
 
@@ -137,13 +139,26 @@ export class Cluster {
 
   /** Resolves when every gateway has that many replicas in its ring, and each has a ready worker. */
   async untilReady(replicas: number): Promise<void> {
-    await this.#until(`${replicas} replicas are ready`, async () => {
-      const names = await this.desired();
-      const leases = await Promise.all(names.map((name) => this.lease(name)));
-      if (leases.filter((lease) => lease?.state === 'ready').length !== replicas) return false;
-      const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
-      return seen.every((each) => each === replicas);
-    });
+    await this.#until(`${replicas} replicas are ready`, () => this.isWhole(replicas));
+  }
+
+  /** Resolves when {@link isWhole}. */
+  async untilWhole(): Promise<void> {
+    await this.#until('all gateways and replicas are ready', () => this.isWhole());
+  }
+
+  /**
+   * @param replicas how many there have to be; as many as are desired unless told otherwise.
+   * @returns whether every gateway has all replicas in its ring, and each has a ready worker.
+   */
+  async isWhole(replicas?: number): Promise<boolean> {
+    const names = await this.desired();
+    const wanted = replicas ?? names.length;
+    if (wanted === 0) return false;
+    const leases = await Promise.all(names.map((name) => this.lease(name)));
+    if (leases.filter((lease) => lease?.state === 'ready').length !== wanted) return false;
+    const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
+    return seen.every((each) => each === wanted);
   }
 
   /** Resolves when the replica has a ready worker of a newer generation. */
@@ -154,7 +169,7 @@ export class Cluster {
     });
   }
 
-  /** @returns what is left in the queues, after it had time to be done: e.g. `S2 wait 3`. */
+  /** @returns what is left in the queues, e.g. `S2 wait 3`, when it had as long to go as BullMQ locks a job. */
   async leftInQueues(): Promise<string[]> {
     const look = async (): Promise<string[]> => {
       const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(keys.retired))]);
@@ -170,7 +185,7 @@ export class Cluster {
       );
       return counts.flat();
     };
-    const giveUp = now() + 5000;
+    const giveUp = now() + lockMs + 5000;
     let left = await look();
     while (left.length > 0 && now() < giveUp) {
       await delay(50);

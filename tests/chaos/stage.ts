@@ -90,7 +90,11 @@ export async function underLoad(
       },
     });
     await load.stop();
+    const ended = now();
     const left = await cluster.leftInQueues();
+    const emptyAfter = now() - ended;
+    if (emptyAfter > 5000)
+      workshop.say(`    the queues were empty ${Math.round(emptyAfter)} ms after the last answer`);
     if (left.length > 0) unmet.push(`the queues still hold ${left.join(', ')}`);
   } finally {
     await load.stop();
