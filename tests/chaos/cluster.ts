@@ -132,6 +132,11 @@ export class Cluster {
     return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
   }
 
+  /** @returns how many jobs wait in a replica's queue. */
+  waitingFor(replica: string): Promise<number> {
+    return this.redis.llen(keys.unfinished(replica).wait);
+  }
+
   /** @returns the replicas that there shall be. */
   async desired(): Promise<string[]> {
     return (await this.redis.hkeys(keys.desired)).toSorted();
@@ -203,6 +208,14 @@ export class Cluster {
     await Promise.all([...this.gateways, ...this.controllers].map(({ program }) => program.end()));
     await this.store.stop();
     await this.#workshop.untilNothingRuns();
+  }
+
+  /** Resolves when a replica that was removed is all gone. */
+  async untilForgotten(replica: string): Promise<void> {
+    await this.#until(
+      `${replica} is forgotten`,
+      async () => (await this.redis.hexists(keys.retired, replica)) === 0,
+    );
   }
 
   /**

@@ -19,6 +19,10 @@ export interface LoadOptions {
   readonly methods?: readonly RequestRecord['method'][];
   /** Makes the hash key of a request; a random one of many unless told otherwise. */
   readonly key?: () => string;
+  /** Beside its connections, sends one request more each so many ms, whatever becomes of those before. */
+  readonly alsoEveryMs?: number;
+  /** How long a connection rests between two requests, in ms. */
+  readonly restMs?: number;
   /** Whether a 503 is sent again, as it asks for. True unless told otherwise. */
   readonly heeds503?: boolean;
 }
@@ -37,7 +41,8 @@ export class Load {
   readonly #agent = new Agent({ keepAlive: true, scheduling: 'lifo' });
   readonly #records: RequestRecord[] = [];
   readonly #listeners = new Set<() => void>();
-  readonly #slots: Promise<void>[] = [];
+  readonly #busy: Promise<void>[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #right = 0;
   #stopped = false;
 
@@ -51,7 +56,11 @@ export class Load {
   }
 
   start(): void {
-    for (let slot = 0; slot < this.#options.connections; slot += 1) this.#slots.push(this.#keepBusy(slot));
+    const { connections, alsoEveryMs } = this.#options;
+    for (let slot = 0; slot < connections; slot += 1) this.#busy.push(this.#keepBusy(slot));
+    if (alsoEveryMs === undefined) return;
+    let slot = 0;
+    this.#timer = setInterval(() => this.#busy.push(this.#once((slot += 1))), alsoEveryMs);
   }
 
   /** Resolves when that many more requests were answered with 2xx. */
@@ -76,18 +85,25 @@ export class Load {
   /** Sends nothing new. @returns all requests, when the last one has ended. */
   async stop(): Promise<readonly RequestRecord[]> {
     this.#stopped = true;
-    await Promise.all(this.#slots);
+    clearInterval(this.#timer);
+    await Promise.all(this.#busy);
     this.#agent.destroy();
     return this.#records;
   }
 
   async #keepBusy(slot: number): Promise<void> {
+    const { restMs } = this.#options;
     while (!this.#stopped) {
-      const record = await this.#request(slot);
-      this.#records.push(record);
-      if (isSuccess(finalResult(record))) this.#right += 1;
-      for (const listener of this.#listeners) listener();
+      await this.#once(slot);
+      if (restMs !== undefined) await delay(restMs);
     }
+  }
+
+  async #once(slot: number): Promise<void> {
+    const record = await this.#request(slot);
+    this.#records.push(record);
+    if (isSuccess(finalResult(record))) this.#right += 1;
+    for (const listener of this.#listeners) listener();
   }
 
   async #request(slot: number): Promise<RequestRecord> {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { changeReplicas } from './admin.ts';
 import type { Cluster, Member } from './cluster.ts';
 import { freePort } from './free-port.ts';
 import type { Random } from './random.ts';
@@ -71,11 +72,11 @@ const onMember =
 const onRedis =
   (kind: string, longestMs: number, act: (cluster: Cluster, ms: number) => Promise<void>): Choose =>
   async ({ cluster, random }) => {
-    const ms = random.between(Math.min(1000, longestMs / 3), longestMs);
+    const ms = random.between(Math.min(1000, Math.floor(longestMs / 3)), longestMs);
     return { kind, detail: longestMs === 0 ? '' : `for ${ms} ms`, act: () => act(cluster, ms) };
   };
 
-const changeReplicas: Choose = async ({ cluster, random, meanwhile }) => {
+const addOrRemove: Choose = async ({ cluster, random, meanwhile }) => {
   const names = await cluster.desired();
   const adds = names.length < mostReplicas - 1 || (names.length < mostReplicas && random.next() < 0.5);
   const { url } = random.pick(cluster.gateways);
@@ -83,12 +84,9 @@ const changeReplicas: Choose = async ({ cluster, random, meanwhile }) => {
   const act = async (): Promise<void> =>
     meanwhile(async () => {
       // A gateway that is away just now, or Redis, makes it fail; the soak does not depend on it.
-      const response = await fetch(adds ? `${url}/add` : `${url}/rm`, {
-        method: adds ? 'POST' : 'DELETE',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(adds ? { n: 1 } : { n: 1, hostnames: [victim] }),
-      }).catch(() => undefined);
-      await response?.arrayBuffer().catch(() => undefined);
+      await (adds ? changeReplicas(url, 'add', []) : changeReplicas(url, 'rm', [victim])).catch(
+        () => undefined,
+      );
     });
   return adds ? { kind: '/add', detail: '', act } : { kind: '/rm', detail: victim, act };
 };
@@ -129,7 +127,7 @@ const kinds: readonly Choose[] = [
   onRedis('FLUSHALL', 0, async ({ redis }) => {
     await redis.flushall();
   }),
-  changeReplicas,
+  addOrRemove,
 ];
 
 /** @returns a fault chosen at random that can be done now. */

@@ -46,6 +46,8 @@ export interface Run {
 
 export interface StageOptions extends ClusterOptions {
   readonly load?: Partial<LoadOptions>;
+  /** Whether it is part of the scenario that idempotent requests are refused. */
+  readonly mayRefuse?: boolean;
 }
 
 /** Requests that are answered before anything is done to the system. */
@@ -103,7 +105,7 @@ export async function underLoad(
   const { records } = load;
   const ledger = await readLedger(cluster.ledgerDirectory);
   const verdict = judge(records, ledger);
-  unmet.push(...alwaysUnmet(verdict));
+  unmet.push(...alwaysUnmet(options.mayRefuse ? { ...verdict, idempotentFailed: [] } : verdict));
   await writeFile(join(folder, 'evidence.json'), evidence({ records, ledger, faults, verdict, unmet }));
   return { records, ledger, faults, verdict, unmet };
 }
@@ -163,6 +165,17 @@ export function ownerAmong(count: number): (key: string) => string | undefined {
     Array.from({ length: count }, (_, at) => ({ name: `S${at + 1}`, joined: at + 1, weight: 1 })),
   );
   return (key) => ring.owner(key);
+}
+
+/** @returns a function that makes keys of these replicas among S1 to S<count>. */
+export function keysOf(replicas: readonly string[], count: number, random: Random): () => string {
+  const owner = ownerAmong(count);
+  return () => {
+    for (;;) {
+      const key = `key-${random.between(0, 999_999)}`;
+      if (replicas.includes(owner(key) ?? '')) return key;
+    }
+  };
 }
 
 /** @returns sentences on failures of codes that the scenario does not allow. */

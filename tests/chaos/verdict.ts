@@ -141,18 +141,19 @@ export function recoveryMs(
   return least;
 }
 
-/** @returns executions of requests that began after all their clients had been told 504, which must not be. */
-export function ranTooLate(
-  records: readonly RequestRecord[],
-  ledger: readonly LedgerLine[],
-  replyTimeoutMs: number,
-  toleranceMs: number,
-): Finding[] {
-  const byId = new Map(records.map((record) => [record.id, record]));
+/** Clocks are read in whole ms at one end. */
+const toleranceMs = 5;
+
+/** @returns executions that began after their client had been told 504: what is not started by then never is. */
+export function ranTooLate(records: readonly RequestRecord[], ledger: readonly LedgerLine[]): Finding[] {
+  const told = new Map(
+    records.flatMap((record) => {
+      const final = finalResult(record);
+      return final.kind === 'answer' && final.code === 'reply_timeout' ? [[record.id, endedAt(record)]] : [];
+    }),
+  );
   return ledger.flatMap(({ id, at }) => {
-    const sent = byId.get(id)?.attempts.at(-1)?.sent;
-    // The gateway counts from when it has the request, which is not before it was sent.
-    const late = sent === undefined ? 0 : at - (sent + replyTimeoutMs);
-    return late > toleranceMs ? [{ id, why: `it began ${Math.round(late)} ms after its deadline` }] : [];
+    const late = at - (told.get(id) ?? Number.POSITIVE_INFINITY);
+    return late > toleranceMs ? [{ id, why: `it began ${Math.round(late)} ms after the answer 504` }] : [];
   });
 }

@@ -100,7 +100,7 @@ function scenarioOf({ name, description, noticeMs, act }: RedisFault): Scenario 
       const unmet: string[] = [];
       const run = await underLoad(
         context,
-        { gateways, controllers: 1, replicas },
+        { gateways, controllers: 1, replicas, load: { alsoEveryMs: 20 } },
         async ({ cluster, load, fault }) => {
           const before = await gatewayMemoryMb(cluster);
           const watched = watchMemory(cluster);

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Member } from '../cluster.ts';
-import { parentOf } from '../parent-process.ts';
+import { leaderOf } from '../leader.ts';
 import { signalIfThere, workerOf } from '../replica-faults.ts';
 import type { Scenario } from '../scenario.ts';
 import { ownerAmong, underLoad, unexpectedCodes } from '../stage.ts';
@@ -56,11 +55,3 @@ export const zombie: Scenario = {
     };
   },
 };
-
-/** @returns the controller whose child the worker is. */
-async function leaderOf(controllers: readonly Member[], worker: number): Promise<Member> {
-  const parent = await parentOf(worker);
-  const leader = controllers.find(({ program }) => program.pid === parent);
-  if (leader === undefined) throw new Error(`no controller is the parent of worker ${worker}`);
-  return leader;
-}
