@@ -3,6 +3,7 @@ import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
 import { gatewayKilled, rollingRestart } from './gateway-faults.ts';
 import { overload } from './overload.ts';
+import { proxies } from './proxies.ts';
 import { redisFaults } from './redis-faults.ts';
 import { replicaHangs } from './replica-hangs.ts';
 import { replicaKilled } from './replica-killed.ts';
@@ -13,6 +14,7 @@ import { zombie } from './zombie.ts';
 /** All scenarios, in the order in which they run; the soak last. */
 export const scenarios: readonly Scenario[] = [
   replicaKilled,
+  ...proxies,
   replicaHangs,
   zombie,
   adoption,

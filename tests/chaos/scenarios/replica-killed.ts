@@ -18,7 +18,7 @@ export const replicaKilled: Scenario = {
       async ({ cluster, load, fault }) => {
         for (const replica of await cluster.desired()) {
           await fault(`kill -9 worker ${replica}`, () => killAndReplace(cluster, replica));
-          await load.answered(300);
+          await load.answered(600);
         }
       },
     );
@@ -34,6 +34,7 @@ export const replicaKilled: Scenario = {
         {
           what: `${faults.length} workers killed, one after the other`,
           verdict,
+          note: `${verdict.idempotentFailed.length} GETs not answered with 2xx`,
           recoveryMs: Math.max(...recoveries.map((each) => each ?? Number.POSITIVE_INFINITY)),
         },
       ],
