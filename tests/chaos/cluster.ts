@@ -26,6 +26,8 @@ export interface Member {
   /** `http://127.0.0.1:<port>`; the same after each start. */
   readonly url: string;
   program: Program;
+  /** A start that is under way. */
+  restarting?: Promise<void> | undefined;
 }
 
 const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
@@ -110,8 +112,16 @@ export class Cluster {
     return this.gateways.map(({ url }) => url);
   }
 
-  /** Starts a gateway or controller again, on its old port; one that ends at its start is started again. */
-  async restart(member: Member): Promise<void> {
+  /** Starts a gateway or controller again, on its old port; a further call joins the start that is under way. */
+  restart(member: Member): Promise<void> {
+    member.restarting ??= this.#startUntilReady(member).finally(() => {
+      member.restarting = undefined;
+    });
+    return member.restarting;
+  }
+
+  /** As under a supervisor: one that ends at its start, as without Redis, is started again. */
+  async #startUntilReady(member: Member): Promise<void> {
     const role = this.gateways.includes(member) ? 'gateway' : 'controller';
     const giveUp = now() + patienceMs;
     while (!this.#stopped) {
@@ -119,7 +129,6 @@ export class Cluster {
         member.program = await this.#run(role, member.name, member.url);
         return;
       } catch (error) {
-        // As under a supervisor: without Redis it cannot start.
         if (now() > giveUp) throw error;
         await delay(200);
       }

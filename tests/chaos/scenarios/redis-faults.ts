@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { mustChangeReplicas } from '../admin.ts';
 import type { Cluster } from '../cluster.ts';
 import { freePort } from '../free-port.ts';
 import { gatewayMemoryMb, watchMemory } from '../memory.ts';
@@ -12,6 +13,8 @@ interface RedisFault {
   readonly description: string;
   /** How long the gateways may take to notice, in ms; undefined: no sending has to be refused at all. */
   readonly noticeMs: number | undefined;
+  /** What is made ready before. */
+  prepare?(cluster: Cluster): Promise<void>;
   /** Resolves when Redis does its work again. */
   act(cluster: Cluster): Promise<void>;
 }
@@ -83,9 +86,21 @@ const faults: readonly RedisFault[] = [
       await redis.flushall();
     },
   },
+  {
+    name: 'redis-flushed-added',
+    description:
+      '`FLUSHALL` when a replica was added, of which nothing is known afterwards, so that its worker is ended.',
+    noticeMs: undefined,
+    prepare: async ({ targets: [url = ''] }) => {
+      await mustChangeReplicas(url, 'add', ['S9']);
+    },
+    act: async ({ redis }) => {
+      await redis.flushall();
+    },
+  },
 ];
 
-function scenarioOf({ name, description, noticeMs, act }: RedisFault): Scenario {
+function scenarioOf({ name, description, noticeMs, prepare, act }: RedisFault): Scenario {
   const refused =
     noticeMs === undefined
       ? ''
@@ -102,6 +117,8 @@ function scenarioOf({ name, description, noticeMs, act }: RedisFault): Scenario 
         context,
         { gateways, controllers: 1, replicas, load: { alsoEveryMs: 20 } },
         async ({ cluster, load, fault }) => {
+          await prepare?.(cluster);
+          await load.answered(prepare === undefined ? 0 : 300);
           const before = await gatewayMemoryMb(cluster);
           const watched = watchMemory(cluster);
           await fault(name, () => act(cluster));
@@ -121,7 +138,7 @@ function scenarioOf({ name, description, noticeMs, act }: RedisFault): Scenario 
       return {
         rows: [
           {
-            what: description.split(/[,.:] /)[0] ?? name,
+            what: description.split(/[,.:](?: |$)/)[0] ?? name,
             verdict: run.verdict,
             recoveryMs: judged.recoveryMs,
             note: memory,

@@ -36,7 +36,10 @@ export const soak: Scenario = {
       async ({ cluster, random, fault }) => {
         const wholeness = new Wholeness(cluster);
         const background: Promise<void>[] = [];
-        const meanwhile = (work: () => Promise<void>): void => void background.push(work());
+        const failures: unknown[] = [];
+        const meanwhile = (work: () => Promise<void>): void => {
+          background.push(work().catch((error: unknown) => void failures.push(error)));
+        };
         const end = now() + seconds * 1000;
         for (;;) {
           await delay(random.between(1000, 4000));
@@ -48,6 +51,7 @@ export const soak: Scenario = {
           wholeness.disturb();
         }
         await Promise.all(background);
+        if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
         await cluster.untilWhole();
         await wholeness.stop();
         ({ calms } = wholeness);
