@@ -118,12 +118,11 @@ export class Adoptions {
       ending: undefined,
     });
     log.warn({ adopted: replica }, 'adopted a queue');
-    try {
-      await tenure.start();
-    } catch (error) {
+    // Its lease is renewed while it starts.
+    tenure.start().catch((error: unknown) => {
       log.error({ err: error, adopted: replica }, 'an adopted queue cannot be served');
       this.#abandon(replica);
-    }
+    });
   }
 
   async #lookAfter(replica: string, adoption: Adoption): Promise<void> {

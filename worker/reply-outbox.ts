@@ -11,6 +11,11 @@ interface Parcel {
   readonly done: (error?: unknown) => void;
 }
 
+/** Another worker answers for the replica by now; nothing was sent. */
+export class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+}
+
 /** What is needed of a lease to be refused once another worker has taken it. */
 export interface Fenced {
   readonly replica: string;
@@ -34,7 +39,7 @@ export class ReplyOutbox {
 
   /**
    * @param lease by which the worker answers for a replica.
-   * @param onSuperseded called when another worker answers for the replica; what was pushed stays pending then.
+   * @param onSuperseded called when another worker answers for the replica.
    */
   constructor(redis: Redis, keys: Keys, lease: Fenced, onSuperseded: () => void) {
     this.#redis = redis;
@@ -49,6 +54,7 @@ export class ReplyOutbox {
    * @param gateway whose inbox.
    * @param id the request's id.
    * @returns once the reply is in the inbox; rejects when Redis refuses it.
+   * @throws {SupersededError} when another worker has taken the lease since.
    */
   async push(gateway: string, id: string, reply: HttpReply): Promise<void> {
     const stored = reply.body.length > inlineBodyLimit;
@@ -82,7 +88,11 @@ export class ReplyOutbox {
     const current = this.#keys.leaseFence(this.#replica);
     const frames = parcels.map(({ frame }) => frame);
     this.#run('push-replies', inbox, current, this.#lease.fence, inboxTtlMs, ...frames).then(
-      (sent) => (sent === 1 ? parcels.forEach(({ done }) => done()) : this.#onSuperseded()),
+      (sent) => {
+        if (sent !== 1) this.#onSuperseded();
+        const error = sent === 1 ? undefined : new SupersededError('another worker has taken the lease');
+        parcels.forEach(({ done }) => done(error));
+      },
       (error: unknown) => parcels.forEach(({ done }) => done(error)),
     );
   }

@@ -9,6 +9,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
+import { SupersededError } from './reply-outbox.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
 
@@ -112,8 +113,7 @@ export class Runner {
     } finally {
       slots.give();
     }
-    if (mine === false) await leftToAnother;
-    await this.#send(id, job, reply);
+    if (mine === false || !(await this.#send(id, job, reply))) await leftToAnother;
     if (bodyKey === undefined) return;
     await redis
       .unlink(bodyKey)
@@ -144,10 +144,19 @@ export class Runner {
     }
   }
 
-  /** A Redis that takes no writes for a while is no reason to lose the answer to work that is done. */
-  async #send(id: string, job: JobData, reply: HttpReply | undefined): Promise<void> {
-    if (reply === undefined) return;
-    await insist(() => this.#options.outbox.push(job.gateway, id, reply), job.deadline);
+  /**
+   * A Redis that takes no writes for a while is no reason to lose the answer to work that is done.
+   * @returns false where another worker has the job by now.
+   */
+  async #send(id: string, job: JobData, reply: HttpReply | undefined): Promise<boolean> {
+    if (reply === undefined) return true;
+    try {
+      await insist(() => this.#options.outbox.push(job.gateway, id, reply), job.deadline);
+      return true;
+    } catch (error) {
+      if (error instanceof SupersededError) return false;
+      throw error;
+    }
   }
 
   /** @returns the reply, or undefined when the deadline came first. */

@@ -10,7 +10,7 @@ import type { EngineEvent } from './engine-events.ts';
 
 export interface DockerDriverOptions {
   readonly settings: ContainerSettings;
-  /** Whether the containers live on when the controller goes, for the next one to adopt. */
+  /** Whether the containers live on when the controller goes, for the next one to take over. */
   readonly keepOnClose: boolean;
   readonly log: Logger;
   /** Called when something has changed that `list` or `trouble` tell of. */
@@ -25,7 +25,7 @@ const listTimeoutMs = 5000;
 /** A container that was created and not started within this time, in seconds, is what a dead controller has left. */
 const createdForS = 120;
 
-/** Runs each worker as a container. Containers are known by their labels, so that a new controller adopts them. */
+/** Runs each worker as a container. Containers are known by their labels, so that a new controller takes them over. */
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
   readonly #docker = new Docker();

@@ -1,6 +1,6 @@
 -- A worker takes the lease of a replica: its own, or, as an adopter, that of one which is not coming back soon. Each
 -- taking raises the fence, by which whoever held the lease before is known and refused. The fence is at least the
--- time, so that it rises even where Redis has lost what it was.
+-- time in µs, so that it rises even where Redis has lost what it was.
 -- KEYS[1] lease  KEYS[2] fence  KEYS[3] current generation  KEYS[4] standby
 -- ARGV[1] generation of the replica's own worker, 0 for an adopter  ARGV[2] adopter, or ''  ARGV[3] TTL in ms
 -- ARGV[4] the lease as JSON
@@ -20,7 +20,8 @@ elseif generation == 0 and redis.call('EXISTS', KEYS[4]) == 1 then
   return 0
 end
 local now = redis.call('TIME')
-local fence = math.max(now[1] * 1000 + math.floor(now[2] / 1000), tonumber(redis.call('GET', KEYS[2]) or 0) + 1)
+local before = tonumber(redis.call('GET', KEYS[2]) or 0)
+local fence = math.max(now[1] * 1000000 + now[2], before + 1)
 redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], string.format('%.0f', fence))
 if generation > 0 then

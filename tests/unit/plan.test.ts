@@ -1,41 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Lease, LeaseState } from '#shared/contract/lease.ts';
+import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
 import { plan, renderStep } from '../../gateway/controller/plan.ts';
 import type { Memory, Plan } from '../../gateway/controller/plan.ts';
 import { backoffMs } from '../../gateway/controller/replica-state.ts';
-
-const settings = { failoverMs: 2000, startTimeoutMs: 15_000, retiredQuietMs: 3000 };
-
-const lease = (generation: number, state: LeaseState = 'ready'): Lease => ({
-  generation,
-  state,
-  pid: 1,
-  host: 'h',
-  started: 0,
-});
-
-const observed = (parts: Partial<Observed>): Observed => ({
-  version: 1,
-  joined: 9,
-  desired: [],
-  ring: new Map(),
-  retired: new Map(),
-  leases: new Map(),
-  instances: [],
-  backlog: new Map(),
-  blind: false,
-  trouble: undefined,
-  beginning: new Set(),
-  offered: new Set(),
-  standbys: new Map(),
-  ...parts,
-});
-
-const desired = (...names: string[]): Observed['desired'] =>
-  names.map((name, at) => ({ name, joined: at + 1, weight: 1 }));
+import { desired, happenings, lease, observed, settings, World } from '../fixtures/plan-world.ts';
 
 const lines = ({ steps }: Plan): string[] => steps.map(renderStep);
 
@@ -261,136 +232,9 @@ describe('plan', () => {
   });
 });
 
-/** A small world that carries plans out, in which workers die, hang and come up when chance says so. */
-class World {
-  now = 0;
-  memory: Memory = new Map();
-  readonly desired = new Set(['S1', 'S2', 'S3']);
-  readonly retired = new Map<string, number>();
-  readonly ring = new Map<string, number>();
-  readonly workers = new Map<string, { generation: number; state: LeaseState; lease: boolean }[]>();
-  readonly backlog = new Map<string, number>();
-  readonly generations = new Map<string, number>();
-  readonly offered = new Set<string>();
-  /** Replica whose queue is adopted -> the replica whose worker serves it. */
-  readonly adopters = new Map<string, string>();
-  deaths = new Map<string, string>();
-
-  of(name: string): { generation: number; state: LeaseState; lease: boolean }[] {
-    const list = this.workers.get(name) ?? [];
-    this.workers.set(name, list);
-    return list;
-  }
-
-  look(): Observed {
-    const holder = (name: string) => this.of(name).find((worker) => worker.lease);
-    const names = [...this.desired, ...this.retired.keys()];
-    return observed({
-      desired: desired(...this.desired),
-      ring: new Map(this.ring),
-      retired: new Map(this.retired),
-      leases: new Map(
-        names.flatMap((name) => {
-          const worker = holder(name);
-          if (worker) return [[name, lease(worker.generation, worker.state)] as const];
-          const adopter = this.adopters.get(name);
-          return adopter === undefined ? [] : [[name, { ...lease(0, 'adopted'), adopter }] as const];
-        }),
-      ),
-      instances: [...this.workers].flatMap(([name, list]) =>
-        list.map(({ generation }) => ({ name, generation, id: `${name}#${generation}`, outdated: false })),
-      ),
-      backlog: new Map(
-        names.filter((name) => !this.ring.has(name)).map((name) => [name, this.backlog.get(name) ?? 0]),
-      ),
-      offered: new Set(this.offered),
-    });
-  }
-
-  pass(): Plan {
-    const result = plan(this.look(), this.memory, this.deaths, settings, this.now);
-    this.deaths = new Map();
-    this.memory = result.memory;
-    for (const step of result.steps) {
-      switch (step.do) {
-        case 'start': {
-          expect(this.of(step.name), 'two workers of one replica').toEqual([]);
-          const generation = (this.generations.get(step.name) ?? 0) + 1;
-          this.generations.set(step.name, generation);
-          this.of(step.name).push({ generation, state: 'starting', lease: false });
-          break;
-        }
-        case 'kill':
-          this.die(step.name);
-          break;
-        case 'admit':
-          expect(this.of(step.name).some((worker) => worker.state === 'ready' && worker.lease)).toBe(true);
-          expect(this.desired.has(step.name)).toBe(true);
-          this.ring.set(step.name, step.generation);
-          break;
-        case 'standby':
-        case 'retire':
-          throw new Error('nothing is outdated in this world');
-        case 'evict':
-          this.ring.delete(step.name);
-          break;
-        case 'offer':
-          this.offered.add(step.name);
-          break;
-        case 'withdraw':
-          this.offered.delete(step.name);
-          break;
-        case 'forget':
-          expect(this.of(step.name)).toEqual([]);
-          expect(this.adopters.has(step.name)).toBe(false);
-          expect(this.backlog.get(step.name) ?? 0).toBe(0);
-          this.retired.delete(step.name);
-          break;
-        default:
-          step satisfies never;
-      }
-    }
-    return result;
-  }
-
-  die(name: string): void {
-    if (this.of(name).length === 0) return;
-    this.workers.set(name, []);
-    this.deaths.set(name, 'killed by SIGKILL');
-    for (const [adopted, by] of this.adopters) if (by === name) this.adopters.delete(adopted);
-  }
-
-  /** A live worker adopts what is offered, where nobody has the lease. */
-  adopt(name: string): void {
-    if (!this.offered.has(name) || (this.backlog.get(name) ?? 0) === 0) return;
-    if (this.of(name).some((worker) => worker.lease)) return;
-    const adopter = [...this.workers].find(([each, list]) => each !== name && list.some((w) => w.lease));
-    if (adopter !== undefined && !this.adopters.has(name)) this.adopters.set(name, adopter[0]);
-  }
-
-  /** What healthy workers do by themselves. */
-  live(): void {
-    for (const name of this.adopters.keys()) this.backlog.set(name, 0);
-    // An adopter lets go when the owner waits, or nothing is left.
-    this.adopters.clear();
-    for (const name of this.offered) this.adopt(name);
-    for (const [name, list] of this.workers) {
-      if (list.length > 0) this.adopters.delete(name);
-      for (const worker of list) {
-        worker.lease = true;
-        worker.state = 'ready';
-      }
-      if (list.length > 0 && this.retired.has(name)) {
-        this.backlog.set(name, 0);
-        this.die(name);
-      }
-    }
-  }
-}
-
 describe('the controller', () => {
   const event = fc.record({
-    what: fc.constantFrom('die', 'hang', 'live', 'remove', 'add', 'pass', 'restart', 'adopt', 'late'),
+    what: fc.constantFrom(...happenings),
     name: fc.constantFrom('S1', 'S2', 'S3', 'S4'),
     ms: fc.integer({ min: 0, max: 5000 }),
   });
@@ -398,36 +242,12 @@ describe('the controller', () => {
   it('never runs two workers of one replica, and comes to rest with all as desired, whatever happens before', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
-        const world = new World();
+        const world = new World(['S1', 'S2', 'S3']);
         for (const { what, name, ms } of events) {
-          world.now += ms;
-          if (what === 'die') world.die(name);
-          if (what === 'hang') for (const worker of world.of(name)) worker.lease = false;
-          if (what === 'live') world.live();
-          if (what === 'restart') world.memory = new Map();
-          if (what === 'adopt') world.adopt(name);
-          if (what === 'late') world.backlog.set(name, 2);
-          if (what === 'remove' && world.desired.delete(name)) {
-            world.ring.delete(name);
-            world.retired.set(name, world.now);
-            world.backlog.set(name, ms % 3);
-          }
-          if (what === 'add') {
-            world.desired.add(name);
-            world.retired.delete(name);
-          }
+          world.happen(what, name, ms);
           world.pass();
         }
-        for (let passes = 0; passes < 200; passes += 1) {
-          world.now += 500;
-          world.live();
-          world.pass();
-        }
-        expect(new Set(world.ring.keys())).toEqual(world.desired);
-        expect([...world.offered]).toEqual([]);
-        expect([...world.retired.keys()]).toEqual([]);
-        for (const name of world.desired) expect(world.of(name)).toHaveLength(1);
-        expect(world.pass().steps).toEqual([]);
+        expect(world.settle()).toEqual([]);
       }),
       { numRuns: 1000 },
     );
