@@ -91,8 +91,9 @@ const addOrRemove: Choose = async ({ cluster, random, meanwhile }) => {
   return adds ? { kind: '/add', detail: '', act } : { kind: '/rm', detail: victim, act };
 };
 
-/** All kinds of faults; each is as likely as the others. */
+/** All kinds of faults; each entry is as likely as the others. */
 const kinds: readonly Choose[] = [
+  onWorker('kill -9 worker', 'SIGKILL'),
   onWorker('kill -9 worker', 'SIGKILL'),
   onWorker('kill -9 worker', 'SIGKILL'),
   frozenWorker,
