@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { haproxy, nginx } from './proxied.ts';
+import { haproxy, nginx } from './proxy.ts';
 import type { Row, Scenario } from './scenario.ts';
 import { cells, columns } from './table.ts';
 
@@ -79,9 +79,10 @@ function proxyText(results: readonly Result[]): string {
   );
   if (told.length === 0) return '';
   return [
-    'The same load, and kill -9 of each of five servers in turn, which are started again at once. The servers behind the',
-    'proxies run the same work. A proxy answers at once what it cannot know, from another server; ringpost waits for the',
-    "replica's replacement, which keeps the key where it is.",
+    'The same load, and kill -9 of each of five workers or servers in turn, which are started again at once. The servers',
+    'behind the proxies do the same work. Of what a dead server held, a proxy sends a GET to another server, or breaks the',
+    "connection so that the client does; ringpost keeps it for the replica's replacement, which takes longer, and keeps the",
+    'key where it is.',
     '',
     ...told.map(({ name, told: settings }) => `- ${name}: ${settings}`),
   ].join('\n');

@@ -1,8 +1,9 @@
 import { now } from '../clock.ts';
 import { readLedger } from '../ledger.ts';
 import { Load } from '../load.ts';
-import { binaryOf, haproxy, nginx, Proxied } from '../proxied.ts';
-import type { Proxy } from '../proxied.ts';
+import { Proxied } from '../proxied.ts';
+import { binaryOf, haproxy, nginx } from '../proxy.ts';
+import type { Proxy } from '../proxy.ts';
 import { seededRandom } from '../random.ts';
 import type { Scenario } from '../scenario.ts';
 import { judge, recoveryMs } from '../verdict.ts';
