@@ -158,7 +158,11 @@ export class Cluster {
 
   /** Resolves when {@link isWhole}. */
   async untilWhole(): Promise<void> {
-    await this.#until('all gateways and replicas are ready', () => this.isWhole());
+    await this.#until('all gateways and replicas are ready', () => this.isWhole()).catch(
+      async (error: unknown) => {
+        throw new Error(`${String(error)}; now ${await this.#describe()}`);
+      },
+    );
   }
 
   /**
@@ -225,6 +229,18 @@ export class Cluster {
       `${replica} is forgotten`,
       async () => (await this.redis.hexists(keys.retired, replica)) === 0,
     );
+  }
+
+  /** @returns what each gateway and each replica says of itself. */
+  async #describe(): Promise<string> {
+    const gateways = this.gateways.map(async ({ name, url }) => {
+      const response = await fetch(`${url}/-/ready`).catch(() => undefined);
+      return `${name} ${response === undefined ? 'does not answer' : `${response.status} ${await response.text()}`}`;
+    });
+    const replicas = (await this.desired()).map(
+      async (name) => `${name} ${(await this.lease(name))?.state ?? 'without a worker'}`,
+    );
+    return (await Promise.all([...gateways, ...replicas])).join(', ');
   }
 
   /**

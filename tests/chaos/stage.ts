@@ -10,6 +10,7 @@ import { Load } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { seededRandom } from './random.ts';
 import type { Random } from './random.ts';
+import { finalResult, isSuccess } from './record.ts';
 import type { RequestRecord } from './record.ts';
 import type { ScenarioContext } from './scenario.ts';
 import { judge } from './verdict.ts';
@@ -90,6 +91,9 @@ export async function underLoad(
         faults.push(fault);
         return fault;
       },
+    }).catch((error: unknown) => {
+      // What came of the requests until then is worth knowing all the same.
+      unmet.push(error instanceof Error ? error.message : String(error));
     });
     await load.stop();
     const ended = now();
@@ -134,7 +138,13 @@ function evidence({ records, ledger, faults, verdict, unmet }: Run): string {
     [verdict.lost, verdict.doubled, verdict.idempotentFailed]
       .flatMap((findings) => findings.map(({ id }) => id))
       .concat(verdict.broken.done, verdict.broken.notDone)
-      .concat(slowest(records, 5)),
+      .concat(slowest(records, 5))
+      .concat(
+        records
+          .filter((record) => !isSuccess(finalResult(record)))
+          .slice(0, 200)
+          .map(({ id }) => id),
+      ),
   );
   return JSON.stringify(
     {

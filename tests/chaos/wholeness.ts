@@ -45,7 +45,8 @@ export class Wholeness {
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       const before = this.#disturbances;
-      const whole = await this.#cluster.isWhole();
+      // What cannot be seen is not whole.
+      const whole = await this.#cluster.isWhole().catch(() => false);
       if (whole && before === this.#disturbances) {
         if (this.#current === undefined) {
           this.#current = { from: now(), to: Number.POSITIVE_INFINITY };

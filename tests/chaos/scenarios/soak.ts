@@ -51,10 +51,13 @@ export const soak: Scenario = {
           wholeness.disturb();
         }
         await Promise.all(background);
-        if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
-        await cluster.untilWhole();
-        await wholeness.stop();
-        ({ calms } = wholeness);
+        try {
+          if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
+          await cluster.untilWhole();
+        } finally {
+          await wholeness.stop();
+          ({ calms } = wholeness);
+        }
       },
     );
     const clean = cleanKills(done, calms);
