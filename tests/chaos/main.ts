@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { parseCommandLine } from './command-line.ts';
 import type { CommandLine } from './command-line.ts';
 import { report } from './report.ts';
@@ -50,7 +51,9 @@ async function play(
 ): Promise<Result> {
   const skipped = scenario.missing?.();
   if (skipped !== undefined) return { scenario, seed, rows: [], unmet: [], skipped };
-  say(`${scenario.name} (seed ${seed})`);
+  // On a machine that is busy with other things, times say little.
+  const [load = 0] = loadavg();
+  say(`${scenario.name} (seed ${seed}, load average ${load.toFixed(1)})`);
   const folder = await workshop.folderFor(scenario.name);
   try {
     const { rows, unmet } = await scenario.run({ workshop, folder, seed, seconds });

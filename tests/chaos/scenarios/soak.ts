@@ -61,7 +61,13 @@ export const soak: Scenario = {
       },
     );
     const clean = cleanKills(done, calms);
-    const times = clean.map((kill) => slowestDuring(run.records, kill));
+    const times = clean.map((kill) => {
+      const ms = slowestDuring(run.records, kill);
+      context.workshop.say(
+        `    alone: kill -9 worker ${kill.detail}, all well ${Math.round(kill.over - kill.at)} ms later, slowest answer ${Math.round(ms)} ms`,
+      );
+      return ms;
+    });
     const slowest = Math.round(Math.max(0, ...times));
     const unmet = [
       ...run.unmet,
@@ -88,6 +94,7 @@ interface CleanKill {
   readonly calmSince: number;
   readonly at: number;
   readonly over: number;
+  readonly detail: string;
 }
 
 function cleanKills(done: readonly Done[], calms: readonly Calm[]): CleanKill[] {
@@ -102,7 +109,7 @@ function cleanKills(done: readonly Done[], calms: readonly Calm[]): CleanKill[] 
       .some((other) => other.replica === replica && at - other.at < crashLoopMs);
     const calm = before !== undefined && before.to >= at - 50;
     return calm && after !== undefined && after.from < next && !again
-      ? [{ calmSince: before.from, at, over: after.from }]
+      ? [{ calmSince: before.from, at, over: after.from, detail: fault.detail }]
       : [];
   });
 }
