@@ -1,0 +1,279 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Redis } from 'ioredis';
+import type { Lease } from '#shared/contract/lease.ts';
+import { createKeys } from '#shared/keys.ts';
+import { freePort } from './free-port.ts';
+import { PrivateStore } from './private-store.ts';
+import { startProgram } from './program.ts';
+import type { Program } from './program.ts';
+import { now } from './clock.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface ClusterOptions {
+  readonly gateways: number;
+  readonly controllers: number;
+  readonly replicas: number;
+  /** Settings of all processes, beside those that the cluster makes. */
+  readonly settings?: NodeJS.ProcessEnv;
+}
+
+/** A process with a fixed role, which can be started again as it was. */
+export interface Member {
+  readonly name: string;
+  /** `http://127.0.0.1:<port>`; the same after each start. */
+  readonly url: string;
+  program: Program;
+  /** A start that is under way. */
+  restarting?: Promise<void> | undefined;
+}
+
+const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
+const handler = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
+export const keys = createKeys('ringpost');
+/** How long BullMQ's lock of a job lasts by itself, in ms. */
+const lockMs = 30_000;
+/** Longer than anything here takes that goes well, in ms. */
+const patienceMs = 40_000;
+
+/** Redis, gateways, controllers and their workers as real processes, started as a user would start them. */
+export class Cluster {
+  readonly #folder: string;
+  readonly #settings: NodeJS.ProcessEnv;
+  readonly #workshop: Workshop;
+  readonly store: PrivateStore;
+  readonly gateways: Member[] = [];
+  readonly controllers: Member[] = [];
+  readonly ledgerDirectory: string;
+  #stopped = false;
+
+  private constructor(
+    workshop: Workshop,
+    folder: string,
+    store: PrivateStore,
+    ledgerDirectory: string,
+    settings: NodeJS.ProcessEnv,
+  ) {
+    this.#workshop = workshop;
+    this.#folder = folder;
+    this.#settings = settings;
+    this.store = store;
+    this.ledgerDirectory = ledgerDirectory;
+  }
+
+  /**
+   * @param folder where logs, ledger and Redis' files go.
+   * @returns when every gateway has all replicas in its ring.
+   */
+  static async start(workshop: Workshop, folder: string, options: ClusterOptions): Promise<Cluster> {
+    const ledgerDirectory = join(folder, 'ledger');
+    await mkdir(ledgerDirectory, { recursive: true });
+    const store = await PrivateStore.start({
+      directory: join(folder, 'redis'),
+      binary: workshop.redisBinary,
+      port: await freePort(),
+    });
+    const cluster = new Cluster(workshop, folder, store, ledgerDirectory, {
+      REDIS_URL: store.url,
+      HANDLER: handler,
+      LEDGER_DIRECTORY: ledgerDirectory,
+      LOG_LEVEL: 'info',
+      REPLICAS: String(options.replicas),
+      ...options.settings,
+    });
+    try {
+      const start = async (role: 'gateway' | 'controller', at: number): Promise<Member> => {
+        const name = `${role}-${at + 1}`;
+        const url = `http://127.0.0.1:${await freePort()}`;
+        return { name, url, program: await cluster.#run(role, name, url) };
+      };
+      const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+      cluster.controllers.push(
+        ...(await Promise.all(numbers(options.controllers).map((at) => start('controller', at)))),
+      );
+      cluster.gateways.push(
+        ...(await Promise.all(numbers(options.gateways).map((at) => start('gateway', at)))),
+      );
+      await cluster.untilReady(options.replicas);
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  get redis(): Redis {
+    return this.store.eye;
+  }
+
+  get targets(): string[] {
+    return this.gateways.map(({ url }) => url);
+  }
+
+  /** Starts a gateway or controller again, on its old port; a further call joins the start that is under way. */
+  restart(member: Member): Promise<void> {
+    member.restarting ??= this.#startUntilReady(member).finally(() => {
+      member.restarting = undefined;
+    });
+    return member.restarting;
+  }
+
+  /** As under a supervisor: one that ends at its start, as without Redis, is started again. */
+  async #startUntilReady(member: Member): Promise<void> {
+    const role = this.gateways.includes(member) ? 'gateway' : 'controller';
+    const giveUp = now() + patienceMs;
+    while (!this.#stopped) {
+      try {
+        member.program = await this.#run(role, member.name, member.url);
+        return;
+      } catch (error) {
+        if (now() > giveUp) throw error;
+        await delay(200);
+      }
+    }
+  }
+
+  /** @returns the running worker of a replica, as its lease says. */
+  async lease(replica: string): Promise<Lease | undefined> {
+    const json = await this.redis.get(keys.lease(replica));
+    return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
+  }
+
+  /** @returns how many jobs wait in a replica's queue. */
+  waitingFor(replica: string): Promise<number> {
+    return this.redis.llen(keys.unfinished(replica).wait);
+  }
+
+  /** @returns the replicas that there shall be. */
+  async desired(): Promise<string[]> {
+    return (await this.redis.hkeys(keys.desired)).toSorted();
+  }
+
+  /** Resolves when every gateway has that many replicas in its ring, and each has a ready worker. */
+  async untilReady(replicas: number): Promise<void> {
+    await this.#until(`${replicas} replicas are ready`, () => this.isWhole(replicas));
+  }
+
+  /** Resolves when {@link isWhole}. */
+  async untilWhole(): Promise<void> {
+    await this.#until('all gateways and replicas are ready', () => this.isWhole()).catch(
+      async (error: unknown) => {
+        throw new Error(`${String(error)}; now ${await this.#describe()}`);
+      },
+    );
+  }
+
+  /**
+   * @param replicas how many there have to be; as many as are desired unless told otherwise.
+   * @returns whether every gateway has all replicas in its ring, and each has a ready worker.
+   */
+  async isWhole(replicas?: number): Promise<boolean> {
+    const names = await this.desired();
+    const wanted = replicas ?? names.length;
+    if (wanted === 0) return false;
+    const leases = await Promise.all(names.map((name) => this.lease(name)));
+    if (leases.filter((lease) => lease?.state === 'ready').length !== wanted) return false;
+    const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
+    return seen.every((each) => each === wanted);
+  }
+
+  /** Resolves when the replica has a ready worker of a newer generation. */
+  async untilReplaced(replica: string, generation: number): Promise<void> {
+    await this.#until(`${replica} has a worker after generation ${generation}`, async () => {
+      const lease = await this.lease(replica);
+      return lease?.state === 'ready' && lease.generation > generation;
+    });
+  }
+
+  /** @returns what is left in the queues, e.g. `S2 wait 3`, when it had as long to go as BullMQ locks a job. */
+  async leftInQueues(): Promise<string[]> {
+    const look = async (): Promise<string[]> => {
+      const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(keys.retired))]);
+      const counts = await Promise.all(
+        [...names].flatMap((name) =>
+          (['wait', 'active', 'prioritized', 'delayed'] as const).map(async (list) => {
+            const key = keys.unfinished(name)[list];
+            const sorted = list === 'prioritized' || list === 'delayed';
+            const count = await (sorted ? this.redis.zcard(key) : this.redis.llen(key));
+            return count === 0 ? [] : [`${name} ${list} ${count}`];
+          }),
+        ),
+      );
+      return counts.flat();
+    };
+    const giveUp = now() + lockMs + 5000;
+    let left = await look();
+    while (left.length > 0 && now() < giveUp) {
+      await delay(50);
+      left = await look();
+    }
+    return left;
+  }
+
+  /** Resolves when nothing of it runs any more. Safe to call twice. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.store.thaw();
+    // Workers end with their controller.
+    await Promise.all([...this.gateways, ...this.controllers].map(({ program }) => program.end()));
+    await this.store.stop();
+    await this.#workshop.untilNothingRuns();
+  }
+
+  /** Resolves when a replica that was removed is all gone. */
+  async untilForgotten(replica: string): Promise<void> {
+    await this.#until(
+      `${replica} is forgotten`,
+      async () => (await this.redis.hexists(keys.retired, replica)) === 0,
+    );
+  }
+
+  /** @returns what each gateway and each replica says of itself. */
+  async #describe(): Promise<string> {
+    const gateways = this.gateways.map(async ({ name, url }) => {
+      const response = await fetch(`${url}/-/ready`).catch(() => undefined);
+      return `${name} ${response === undefined ? 'does not answer' : `${response.status} ${await response.text()}`}`;
+    });
+    const replicas = (await this.desired()).map(
+      async (name) => `${name} ${(await this.lease(name))?.state ?? 'without a worker'}`,
+    );
+    return (await Promise.all([...gateways, ...replicas])).join(', ');
+  }
+
+  /**
+   * Waits for what can only be seen from outside.
+   * @throws Error with `what` where it does not come.
+   */
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const giveUp = now() + patienceMs;
+    while (!(await holds())) {
+      if (now() > giveUp) throw new Error(`waited ${patienceMs} ms in vain until ${what}`);
+      await delay(20);
+    }
+  }
+
+  #run(role: 'gateway' | 'controller', name: string, url: string): Promise<Program> {
+    return startProgram({
+      command: process.execPath,
+      args: [gatewayMain],
+      env: { ...this.#settings, ROLE: role, PORT: new URL(url).port },
+      cwd: this.#workshop.folder,
+      logFile: join(this.#folder, `${name}.log`),
+      ready: new RegExp(`^ringpost ${role} ready`),
+    });
+  }
+}
+
+/** @returns how many replicas a gateway has in its ring; undefined while it is not ready. */
+async function readyReplicas(url: string): Promise<number | undefined> {
+  const response = await fetch(`${url}/-/ready`).catch(() => undefined);
+  if (response?.status !== 200) {
+    await response?.body?.cancel();
+    return undefined;
+  }
+  const { replicas } = (await response.json()) as { replicas: string[] }; // as health.ts answers
+  return replicas.length;
+}

@@ -1,0 +1,26 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+const given = new Set<number>();
+
+/**
+ * @returns a port of loopback that is free now, and below those that systems hand out by themselves: while the
+ *   process behind it is down, no connection of anyone takes it by chance.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(12_000, 30_000);
+    if (given.has(port)) continue;
+    const server = createServer().listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    given.add(port);
+    return port;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The replicas' work, as a HANDLER: writes down that it was done, once for each execution, works for `?ms=`
+ * milliseconds, and answers with the request's id and a nonce that is also in the ledger.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HandlerContext } from '../../worker/handlers/handler.ts';
+import { brokenFile, enter } from './ledger.ts';
+
+const directory = process.env['LEDGER_DIRECTORY'];
+if (directory === undefined) throw new Error('LEDGER_DIRECTORY is missing');
+const own = process.env['REPLICA'];
+if (own !== undefined && existsSync(brokenFile(directory, own)))
+  throw new Error(`${own} is broken on purpose`);
+
+export default async (
+  request: Request,
+  { replica, attempt }: Pick<HandlerContext, 'replica' | 'attempt'>,
+): Promise<Response> => {
+  const { pathname, searchParams } = new URL(request.url);
+  const id = pathname.slice(1);
+  const nonce = randomUUID();
+  enter(directory, { id, method: request.method, replica, attempt, pid: process.pid, at: Date.now(), nonce });
+  await delay(Number(searchParams.get('ms') ?? 0));
+  return Response.json({ id, nonce, replica });
+};

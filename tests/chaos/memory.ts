@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import type { Cluster } from './cluster.ts';
+import { now } from './clock.ts';
+
+/** @returns the memory that a process has in RAM, in MiB; undefined where the system has no /proc or no such process. */
+async function residentMb(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
+}
+
+/** @returns the memory of all gateways that run, in MiB. */
+export async function gatewayMemoryMb({ gateways }: Cluster): Promise<number> {
+  const each = await Promise.all(gateways.map(({ program }) => residentMb(program.pid)));
+  return each.reduce<number>((sum, mb) => sum + (mb ?? 0), 0);
+}
+
+/** Looks at the gateways' memory until it is told to end. @returns a function that ends it and has the most, in MiB. */
+export function watchMemory(cluster: Cluster): () => Promise<{ mostMb: number; seconds: number }> {
+  const began = now();
+  let mostMb = 0;
+  let looking: Promise<void> = Promise.resolve();
+  const look = (): void => {
+    looking = gatewayMemoryMb(cluster).then((mb) => {
+      mostMb = Math.max(mostMb, mb);
+    });
+  };
+  look();
+  const timer = setInterval(look, 100);
+  return async () => {
+    clearInterval(timer);
+    await looking;
+    return { mostMb, seconds: (now() - began) / 1000 };
+  };
+}

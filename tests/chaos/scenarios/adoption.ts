@@ -1,0 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { mustChangeReplicas } from '../admin.ts';
+import { brokenFile } from '../ledger.ts';
+import { now } from '../clock.ts';
+import { seededRandom } from '../random.ts';
+import { endedAt, sentAt } from '../record.ts';
+import { signalIfThere, workerOf } from '../replica-faults.ts';
+import type { Scenario } from '../scenario.ts';
+import { keysOf, ownerAmong, underLoad, unexpectedCodes } from '../stage.ts';
+import { recoveryMs, slowestBetween } from '../verdict.ts';
+
+const replicas = 3;
+const owner = ownerAmong(replicas);
+const failoverMs = 2000;
+/** The failover, the next look of the controller, and an adopter that is busy, in ms. */
+const mostMs = failoverMs + 2000;
+
+export const adoption: Scenario = {
+  name: 'adoption',
+  description:
+    'kill -9 of a worker whose replacements fail at their start. Past `FAILOVER_MS` (2 s) its queue is consumed by ' +
+    `the live workers: no answer takes ${mostMs} ms, every GET ends in 2xx, a POST in 2xx or 502 ` +
+    '`outcome_unknown`. When its worker can start again it takes its keys again.',
+  run: async (context) => {
+    let victimPid = 0;
+    let newPid = 0;
+    let killed = 0;
+    let mended = 0;
+    let back = 0;
+    const run = await underLoad(
+      context,
+      { gateways: 2, controllers: 1, replicas },
+      async ({ cluster, load, fault }) => {
+        const broken = brokenFile(cluster.ledgerDirectory, 'S2');
+        ({ pid: victimPid } = await workerOf(cluster, 'S2'));
+        await fault('kill -9 worker S2, which cannot start again', async () => {
+          await writeFile(broken, '');
+          killed = now();
+          process.kill(victimPid, 'SIGKILL');
+          await Promise.all([load.answered(1500), delay(2 * failoverMs)]);
+          mended = now();
+          await rm(broken);
+          await cluster.untilWhole();
+        });
+        back = now();
+        ({ pid: newPid } = await workerOf(cluster, 'S2'));
+        await load.answered(600);
+      },
+    );
+    const { verdict, records, ledger } = run;
+    const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])];
+    const slowest = slowestBetween(records, killed, mended);
+    if (slowest >= mostMs) unmet.push(`an answer took ${Math.round(slowest)} ms while S2 was away`);
+    const own = new Set(records.filter(({ key }) => owner(key) === 'S2').map(({ id }) => id));
+    const waited = records.filter(
+      (record) => own.has(record.id) && sentAt(record) > killed && sentAt(record) < killed + failoverMs,
+    );
+    if (waited.some((record) => endedAt(record) > mended))
+      unmet.push('requests of S2 waited until its worker was back: nobody adopted its queue');
+    const later = new Set(records.filter((record) => sentAt(record) > back + 500).map(({ id }) => id));
+    const elsewhere = ledger.filter(({ id, pid }) => own.has(id) && later.has(id) && pid !== newPid);
+    if (elsewhere.length > 0)
+      unmet.push(`${elsewhere.length} requests of S2 ran elsewhere when its worker was back`);
+    return {
+      rows: [
+        {
+          what: 'a worker killed that cannot start again',
+          verdict,
+          recoveryMs: recoveryMs(records, killed, ({ key }) => owner(key) === 'S2'),
+          note: `${waited.length} requests waited in its queue`,
+        },
+      ],
+      unmet,
+    };
+  },
+};
+
+export const removedWhileBusy: Scenario = {
+  name: 'removed-while-busy',
+  description:
+    '`/rm` of a replica with a long queue, and kill -9 of its worker while it drains. Another worker drains the rest: ' +
+    'every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`, and the replica is forgotten in the end.',
+  run: async (context) => {
+    const random = seededRandom(context.seed + 2);
+    const ofVictim = keysOf(['S2'], replicas, random);
+    let waiting = 0;
+    const run = await underLoad(
+      context,
+      {
+        gateways: 2,
+        controllers: 1,
+        replicas,
+        settings: { CONCURRENCY: '6' },
+        load: {
+          connections: 128,
+          key: () => (random.next() < 0.7 ? ofVictim() : `key-${random.between(0, 999_999)}`),
+        },
+      },
+      async ({ cluster, load, fault }) => {
+        await fault('/rm S2, then kill -9 of its worker', async () => {
+          waiting = await cluster.waitingFor('S2');
+          await mustChangeReplicas(cluster.targets[0] ?? '', 'rm', ['S2']);
+          signalIfThere((await workerOf(cluster, 'S2')).pid, 'SIGKILL');
+          await cluster.untilForgotten('S2');
+        });
+        await load.answered(300);
+      },
+    );
+    const { verdict, faults, records } = run;
+    const [fault] = faults;
+    return {
+      rows: [
+        {
+          what: 'a replica removed, and its worker killed while it drained',
+          verdict,
+          recoveryMs: fault && recoveryMs(records, fault.from, ({ key }) => owner(key) === 'S2'),
+          note: `${waiting} requests waited in its queue`,
+        },
+      ],
+      unmet: [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])],
+    };
+  },
+};

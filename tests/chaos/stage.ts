@@ -1,0 +1,196 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
+import { now } from './clock.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterOptions } from './cluster.ts';
+import { readLedger } from './ledger.ts';
+import type { LedgerLine } from './ledger.ts';
+import { Load } from './load.ts';
+import type { LoadOptions } from './load.ts';
+import { seededRandom } from './random.ts';
+import type { Random } from './random.ts';
+import { finalResult, isSuccess } from './record.ts';
+import type { RequestRecord } from './record.ts';
+import type { ScenarioContext } from './scenario.ts';
+import { judge } from './verdict.ts';
+import type { Finding, Verdict } from './verdict.ts';
+
+/** Something that was done to the system. */
+export interface Fault {
+  readonly what: string;
+  /** Ms since the epoch; `to` is when the suite had undone it, or when its effect was seen to be over. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a scenario acts on while the load goes on. */
+export interface Stage {
+  readonly cluster: Cluster;
+  readonly load: Load;
+  readonly random: Random;
+  /**
+   * Does something to the system and notes it.
+   * @param act resolves when it is over.
+   */
+  fault(what: string, act: () => Promise<void>): Promise<Fault>;
+}
+
+/** All that was seen of a run. */
+export interface Run {
+  readonly records: readonly RequestRecord[];
+  readonly ledger: readonly LedgerLine[];
+  readonly faults: readonly Fault[];
+  readonly verdict: Verdict;
+  readonly unmet: string[];
+}
+
+export interface StageOptions extends ClusterOptions {
+  readonly load?: Partial<LoadOptions>;
+  /** Whether it is part of the scenario that idempotent requests are refused. */
+  readonly mayRefuse?: boolean;
+}
+
+/** Requests that are answered before anything is done to the system. */
+const warmUp = 200;
+
+/**
+ * Starts a cluster, keeps it under load while `act` does things to it, lets everything come to its end, and judges.
+ * What holds for every run is checked here: nothing lost, nothing unsafe done twice, every idempotent request
+ * answered, the queues empty in the end.
+ */
+export async function underLoad(
+  { workshop, folder, seed }: ScenarioContext,
+  options: StageOptions,
+  act: (stage: Stage) => Promise<void>,
+): Promise<Run> {
+  const cluster = await Cluster.start(workshop, folder, options);
+  const random = seededRandom(seed);
+  const faults: Fault[] = [];
+  const unmet: string[] = [];
+  const load = new Load({
+    targets: cluster.targets,
+    connections: 64,
+    random: seededRandom(seed + 1),
+    workMs: 200,
+    ...options.load,
+  });
+  const began = now();
+  try {
+    load.start();
+    await load.answered(warmUp);
+    await act({
+      cluster,
+      load,
+      random,
+      fault: async (what, does) => {
+        const from = now();
+        workshop.say(`    +${((from - began) / 1000).toFixed(1)} s  ${what}`);
+        await does();
+        const fault = { what, from, to: now() };
+        faults.push(fault);
+        return fault;
+      },
+    }).catch((error: unknown) => {
+      // What came of the requests until then is worth knowing all the same.
+      unmet.push(error instanceof Error ? error.message : String(error));
+    });
+    await load.stop();
+    const ended = now();
+    const left = await cluster.leftInQueues();
+    const emptyAfter = now() - ended;
+    if (emptyAfter > 5000)
+      workshop.say(`    the queues were empty ${Math.round(emptyAfter)} ms after the last answer`);
+    if (left.length > 0) unmet.push(`the queues still hold ${left.join(', ')}`);
+  } finally {
+    await load.stop();
+    await cluster.stop();
+  }
+  const { records } = load;
+  const ledger = await readLedger(cluster.ledgerDirectory);
+  const verdict = judge(records, ledger);
+  unmet.push(...alwaysUnmet(options.mayRefuse ? { ...verdict, idempotentFailed: [] } : verdict));
+  await writeFile(join(folder, 'evidence.json'), evidence({ records, ledger, faults, verdict, unmet }));
+  return { records, ledger, faults, verdict, unmet };
+}
+
+/** @returns what no fault excuses. */
+export function alwaysUnmet({ lost, doubled, idempotentFailed }: Verdict): string[] {
+  const say = (what: string, findings: readonly Finding[]): string[] =>
+    findings.length === 0
+      ? []
+      : [
+          `${findings.length} ${what}: ${findings
+            .slice(0, 3)
+            .map(({ id, why }) => `${id} (${why})`)
+            .join('; ')}${findings.length > 3 ? ' …' : ''}`,
+        ];
+  return [
+    ...say('lost', lost),
+    ...say('unsafe done twice', doubled),
+    ...say('idempotent not answered with 2xx', idempotentFailed),
+  ];
+}
+
+/** @returns what is needed to look into the findings: their requests, their executions, and the faults. */
+function evidence({ records, ledger, faults, verdict, unmet }: Run): string {
+  const ids = new Set(
+    [verdict.lost, verdict.doubled, verdict.idempotentFailed]
+      .flatMap((findings) => findings.map(({ id }) => id))
+      .concat(verdict.broken.done, verdict.broken.notDone)
+      .concat(slowest(records, 5))
+      .concat(
+        records
+          .filter((record) => !isSuccess(finalResult(record)))
+          .slice(0, 200)
+          .map(({ id }) => id),
+      ),
+  );
+  return JSON.stringify(
+    {
+      unmet,
+      faults,
+      findings: [...verdict.lost, ...verdict.doubled, ...verdict.idempotentFailed],
+      requests: records.filter(({ id }) => ids.has(id)),
+      executions: ledger.filter(({ id }) => ids.has(id)),
+    },
+    undefined,
+    1,
+  );
+}
+
+function slowest(records: readonly RequestRecord[], count: number): string[] {
+  const time = ({ attempts }: RequestRecord): number =>
+    (attempts.at(-1)?.ended ?? 0) - (attempts[0]?.sent ?? 0);
+  return records
+    .toSorted((a, b) => time(b) - time(a))
+    .slice(0, count)
+    .map(({ id }) => id);
+}
+
+/** @returns which of the replicas S1 to S<count> owns a key, by the ring that a new namespace has. */
+export function ownerAmong(count: number): (key: string) => string | undefined {
+  const ring = createRing(
+    defaultParameters('murmur3', {}),
+    Array.from({ length: count }, (_, at) => ({ name: `S${at + 1}`, joined: at + 1, weight: 1 })),
+  );
+  return (key) => ring.owner(key);
+}
+
+/** @returns a function that makes keys of these replicas among S1 to S<count>. */
+export function keysOf(replicas: readonly string[], count: number, random: Random): () => string {
+  const owner = ownerAmong(count);
+  return () => {
+    for (;;) {
+      const key = `key-${random.between(0, 999_999)}`;
+      if (replicas.includes(owner(key) ?? '')) return key;
+    }
+  };
+}
+
+/** @returns sentences on failures of codes that the scenario does not allow. */
+export function unexpectedCodes({ failed }: Verdict, allowed: readonly string[]): string[] {
+  return [...failed]
+    .filter(([code]) => !allowed.includes(code))
+    .map(([code, count]) => `${count} requests ended with ${code}`);
+}

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { now } from './clock.ts';
+import type { Cluster } from './cluster.ts';
+
+/** A time in which nothing was amiss, in ms since the epoch. */
+export interface Calm {
+  readonly from: number;
+  to: number;
+}
+
+const lookEveryMs = 100;
+
+/** Watches from outside whether all gateways are ready and every desired replica has a ready worker. */
+export class Wholeness {
+  readonly #cluster: Cluster;
+  readonly #calms: Calm[] = [];
+  readonly #loop: Promise<void>;
+  #current: Calm | undefined;
+  #disturbances = 0;
+  #stopped = false;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#loop = this.#watch();
+  }
+
+  /** The times in which all was well, in order. */
+  get calms(): readonly Calm[] {
+    return this.#calms;
+  }
+
+  /** Something is being done: what was seen before does not hold any more. */
+  disturb(): void {
+    this.#disturbances += 1;
+    if (this.#current !== undefined) this.#current.to = now();
+    this.#current = undefined;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#loop;
+    if (this.#current !== undefined) this.#current.to = now();
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopped) {
+      const before = this.#disturbances;
+      // What cannot be seen is not whole.
+      const whole = await this.#cluster.isWhole().catch(() => false);
+      if (whole && before === this.#disturbances) {
+        if (this.#current === undefined) {
+          this.#current = { from: now(), to: Number.POSITIVE_INFINITY };
+          this.#calms.push(this.#current);
+        }
+      } else if (!whole && this.#current !== undefined) {
+        this.#current.to = now();
+        this.#current = undefined;
+      }
+      await delay(lookEveryMs);
+    }
+  }
+}

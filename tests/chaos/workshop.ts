@@ -1,0 +1,53 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findOrInstallRedis } from '../../gateway/redis/redis-binary.ts';
+import { processesIn } from '../fixtures/command.ts';
+import { now } from './clock.ts';
+
+/** Where the suite's processes work and leave their logs. */
+export interface Workshop {
+  /** Absolute, without symbolic links; the working directory of all processes. */
+  readonly folder: string;
+  /** The path of redis-server or valkey-server. */
+  readonly redisBinary: string;
+  /** Prints a line. */
+  readonly say: (line: string) => void;
+  /** Makes a folder for one run. */
+  folderFor(name: string): Promise<string>;
+  /** @throws Error where a process still works in the folder after some seconds. */
+  untilNothingRuns(): Promise<void>;
+  /** Removes the folder of a run that has nothing to show. */
+  forget(folder: string): Promise<void>;
+  /** Removes the folder unless a run has left something there. */
+  close(keep: boolean): Promise<void>;
+}
+
+export async function openWorkshop(say: (line: string) => void): Promise<Workshop> {
+  const redisBinary = await findOrInstallRedis({ env: process.env, log: say });
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'ringpost-chaos-')));
+  let runs = 0;
+  return {
+    folder,
+    redisBinary,
+    say,
+    folderFor: async (name) => {
+      runs += 1;
+      const made = join(folder, `${String(runs).padStart(2, '0')}-${name}`);
+      await mkdir(made);
+      return made;
+    },
+    untilNothingRuns: async () => {
+      const giveUp = now() + 10_000;
+      for (let pids = await processesIn(folder); pids.length > 0; pids = await processesIn(folder)) {
+        if (now() > giveUp) throw new Error(`processes are left over: ${pids.join(' ')}`);
+        await delay(20);
+      }
+    },
+    forget: (made) => rm(made, { recursive: true, force: true, maxRetries: 5 }),
+    close: async (keep) => {
+      if (!keep) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}

@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import type { LedgerLine } from '../chaos/ledger.ts';
+import type { Attempt, RequestRecord, Result } from '../chaos/record.ts';
+import { judge, ranTooLate, recoveryMs, slowestBetween } from '../chaos/verdict.ts';
+
+const answer = (status: number, rest: Partial<Extract<Result, { kind: 'answer' }>> = {}): Result => ({
+  kind: 'answer',
+  status,
+  code: undefined,
+  id: undefined,
+  nonce: undefined,
+  replica: undefined,
+  retryAfter: undefined,
+  ...rest,
+});
+const right = (id: string, nonce = `${id}-nonce`): Result => answer(200, { id, nonce });
+const problem = (status: number, code: string): Result => answer(status, { code });
+const broken: Result = { kind: 'broken', code: 'ECONNRESET', reused: true };
+const refused: Result = { kind: 'refused' };
+const silence: Result = { kind: 'silence' };
+
+/** A request whose sendings each take 10 ms and follow each other, from 1000 on unless told otherwise. */
+function request(
+  id: string,
+  method: RequestRecord['method'],
+  results: readonly Result[],
+  from = 1000,
+): RequestRecord {
+  const attempts = results.map((result, at): Attempt => ({
+    target: 0,
+    sent: from + at * 10,
+    ended: from + at * 10 + 10,
+    result,
+  }));
+  return { id, method, key: `key-of-${id}`, attempts };
+}
+
+const execution = (id: string, rest: Partial<LedgerLine> = {}): LedgerLine => ({
+  id,
+  method: 'POST',
+  replica: 'S1',
+  attempt: 1,
+  pid: 1,
+  at: 1005,
+  nonce: `${id}-nonce`,
+  ...rest,
+});
+
+describe('an answer of 2xx', () => {
+  it('is right where an execution of the request stands behind it', () => {
+    const verdict = judge([request('a', 'POST', [right('a')])], [execution('a')]);
+    expect(verdict).toMatchObject({
+      requests: 1,
+      right: 1,
+      lost: [],
+      doubled: [],
+      retries: 0,
+      slowestMs: 10,
+    });
+    expect(verdict.failed.size).toBe(0);
+  });
+
+  it('is right by any of several executions of an idempotent request', () => {
+    const ledger = [execution('a', { nonce: 'first' }), execution('a', { nonce: 'second', attempt: 2 })];
+    const verdict = judge([request('a', 'GET', [right('a', 'second')])], ledger);
+    expect(verdict).toMatchObject({ right: 1, lost: [], doubled: [] });
+  });
+
+  it('is a loss where nothing was done', () => {
+    const verdict = judge([request('a', 'GET', [right('a')])], [execution('b')]);
+    expect(verdict).toMatchObject({ right: 0, lost: [{ id: 'a' }] });
+  });
+
+  it('is a loss where the execution that it names is another', () => {
+    const verdict = judge([request('a', 'GET', [right('a', 'made up')])], [execution('a')]);
+    expect(verdict).toMatchObject({ right: 0, lost: [{ id: 'a' }] });
+  });
+
+  it('is a loss where it answers another request', () => {
+    const ledger = [execution('a'), execution('b')];
+    const verdict = judge([request('a', 'GET', [right('b')])], ledger);
+    expect(verdict.lost).toEqual([{ id: 'a', why: 'its answer belongs to b' }]);
+    expect(verdict.right).toBe(0);
+  });
+});
+
+describe('no answer', () => {
+  it.each(['GET', 'POST'] as const)('is a loss of a %s', (method) => {
+    const verdict = judge([request('a', method, [silence])], []);
+    expect(verdict.lost).toEqual([{ id: 'a', why: 'it got no answer' }]);
+    expect([...verdict.failed]).toEqual([['no_answer', 1]]);
+  });
+});
+
+describe('an unsafe request', () => {
+  it('is doubled where it was done twice, whatever the client was told', () => {
+    const ledger = [execution('a'), execution('a', { attempt: 2, pid: 2 })];
+    for (const result of [right('a'), problem(502, 'outcome_unknown'), broken])
+      expect(judge([request('a', 'POST', [result])], ledger).doubled).toEqual([
+        { id: 'a', why: 'done 2 times: S1 attempt 1 pid 1, S1 attempt 2 pid 2' },
+      ]);
+  });
+
+  it.each([
+    ['502', problem(502, 'outcome_unknown')],
+    ['504', problem(504, 'reply_timeout')],
+    ['a broken connection', broken],
+  ])('may or may not be done where it ended with %s', (_, result) => {
+    expect(judge([request('a', 'POST', [result])], [execution('a')]).lost).toEqual([]);
+    expect(judge([request('a', 'POST', [result])], []).lost).toEqual([]);
+  });
+
+  it.each([
+    ['503', problem(503, 'redis_away')],
+    ['a refused connection', refused],
+    ['400', problem(400, 'request_malformed')],
+  ])('that was done after all is lost where it ended with %s', (_, result) => {
+    expect(judge([request('a', 'POST', [result])], [execution('a')]).lost).toMatchObject([{ id: 'a' }]);
+    expect(judge([request('a', 'POST', [result])], []).lost).toEqual([]);
+  });
+
+  it('that was refused, sent again and answered is right where it was done once', () => {
+    const results = [problem(503, 'redis_away'), refused, right('a')];
+    const verdict = judge([request('a', 'POST', results)], [execution('a')]);
+    expect(verdict).toMatchObject({ right: 1, lost: [], doubled: [], retries: 2, slowestMs: 30 });
+  });
+
+  it('that was done although refused, and done again, is doubled', () => {
+    const results = [problem(503, 'redis_away'), right('a')];
+    const ledger = [execution('a', { nonce: 'refused' }), execution('a')];
+    expect(judge([request('a', 'POST', results)], ledger).doubled).toMatchObject([{ id: 'a' }]);
+  });
+
+  it('whose connection broke is told apart by whether it was done', () => {
+    const records = [request('a', 'POST', [broken]), request('b', 'POST', [broken])];
+    const verdict = judge(records, [execution('a')]);
+    expect(verdict.broken).toEqual({ done: ['a'], notDone: ['b'] });
+    expect([...verdict.failed]).toEqual([['connection_lost', 2]]);
+  });
+});
+
+describe('an idempotent request', () => {
+  it('may be done any number of times', () => {
+    const ledger = [execution('a'), execution('a', { nonce: 'again' })];
+    expect(judge([request('a', 'GET', [broken, right('a')])], ledger)).toMatchObject({
+      right: 1,
+      lost: [],
+      doubled: [],
+      idempotentFailed: [],
+    });
+  });
+
+  it('may be done although its client was told that it was not', () => {
+    expect(judge([request('a', 'GET', [problem(503, 'redis_away')])], [execution('a')]).lost).toEqual([]);
+  });
+
+  it.each([
+    [problem(502, 'outcome_unknown'), 'outcome_unknown'],
+    [answer(500), 'http_500'],
+    [refused, 'refused'],
+    [broken, 'connection_lost'],
+  ])('has failed where it did not end in 2xx', (result, code) => {
+    const verdict = judge([request('a', 'GET', [result])], []);
+    expect(verdict.idempotentFailed).toEqual([{ id: 'a', why: `it ended with ${code}` }]);
+    expect([...verdict.failed]).toEqual([[code, 1]]);
+  });
+});
+
+describe('the time of answers', () => {
+  const records = [
+    request('a', 'GET', [right('a')], 1000),
+    request('b', 'GET', [refused, right('b')], 1100),
+    request('c', 'GET', [problem(503, 'redis_away'), refused, right('c')], 1200),
+  ];
+
+  it('is the longest of the requests that were under way in between', () => {
+    expect(slowestBetween(records, 1000, 1050)).toBe(10);
+    expect(slowestBetween(records, 1005, 1101)).toBe(20);
+    expect(slowestBetween(records, 0, 2000)).toBe(30);
+    expect(slowestBetween(records, 1020, 1090)).toBe(0);
+  });
+
+  it('of recovery is that of the first right answer to a sending after the fault', () => {
+    expect(recoveryMs(records, 999)).toBe(11);
+    expect(recoveryMs(records, 1105)).toBe(15);
+    expect(recoveryMs(records, 1110)).toBe(120);
+    expect(recoveryMs(records, 1000, ({ id }) => id === 'c')).toBe(230);
+    expect(recoveryMs(records, 1220)).toBeUndefined();
+  });
+});
+
+describe('a request whose client was told 504', () => {
+  const records = [request('a', 'GET', [problem(504, 'reply_timeout')]), request('b', 'GET', [right('b')])];
+
+  it('must not begin afterwards', () => {
+    expect(ranTooLate(records, [execution('a', { at: 1100 })])).toEqual([
+      { id: 'a', why: 'it began 90 ms after the answer 504' },
+    ]);
+  });
+
+  it('may have begun before; one with another answer may begin at any time', () => {
+    expect(ranTooLate(records, [execution('a', { at: 1009 }), execution('b', { at: 1100 })])).toEqual([]);
+  });
+});
