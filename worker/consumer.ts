@@ -10,8 +10,6 @@ export type RunJob = (id: string, job: JobData, attempt: number) => Promise<void
 export interface Consumer {
   /** Begins to take jobs; resolves when it is connected and takes them. */
   start(): Promise<void>;
-  /** Whether this lock of a job is held by this consumer. */
-  owns(lock: string): boolean;
   /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
   stop(): Promise<void>;
   /** Takes nothing new and finishes nothing: another worker has what this one held. */

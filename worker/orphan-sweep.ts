@@ -1,20 +1,20 @@
 import type { StartStop } from '#shared/lifecycle.ts';
 import { periodically } from '#shared/periodically.ts';
-import type { Consumer } from './consumer.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import type { Runner } from './runner.ts';
 
 export interface OrphanSweepOptions extends ReclaimOptions {
   readonly runner: Runner;
-  readonly consumer: Consumer;
   /** How often to look, in ms. */
   readonly everyMs: number;
 }
 
 /**
  * Finds jobs that are active and in nobody's hands: a worker that was frozen may wake up, take a job, find itself
- * superseded and leave. A job is reclaimed when it was seen so twice.
+ * superseded and leave; and the answer with which Redis gives a job out may be lost with its connection, so that the
+ * very worker that has the job's lock does not know of it. With the lease in hand, whatever this worker does not run
+ * nobody runs. A job is reclaimed when it was seen so twice: one that is about to be run, or was just finished, is not.
  */
 export class OrphanSweep {
   readonly #options: OrphanSweepOptions;
@@ -39,13 +39,11 @@ export class OrphanSweep {
   }
 
   async #sweep(): Promise<void> {
-    const { redis, keys, replica, runner, consumer } = this.#options;
+    const { redis, keys, replica, runner } = this.#options;
     // One cheap look where all is well.
     const active = await redis.llen(keys.unfinished(replica).active);
     const strange = active > runner.size ? await activeJobs(this.#options) : [];
-    const strangers = strange.filter((id) => !runner.isRunning(id));
-    const locks = await Promise.all(strangers.map((id) => redis.get(keys.jobLock(replica, id))));
-    const orphans = strangers.filter((_, at) => !consumer.owns(locks[at] ?? ''));
+    const orphans = strange.filter((id) => !runner.isRunning(id));
     const certain = orphans.filter((id) => this.#suspects.has(id));
     this.#suspects = new Set(orphans);
     if (certain.length > 0) await reclaim(this.#options, certain);

@@ -59,7 +59,5 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
     abandon: () => {
       worker?.close(true).catch((error: unknown) => log.debug({ err: error }, 'not closed'));
     },
-    // BullMQ's locks are `<worker>:<number>`.
-    owns: (lock) => worker !== undefined && lock.startsWith(`${worker.id}:`),
   };
 }

@@ -65,7 +65,7 @@ export class Tenure {
     });
     const reclaiming = { redis, keys, replica, outbox, log };
     const everyMs = leaseMs / 3;
-    const sweep = new OrphanSweep({ ...reclaiming, runner, consumer, everyMs });
+    const sweep = new OrphanSweep({ ...reclaiming, runner, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
     this.#runner = runner;
     this.#consumer = consumer;

@@ -1,4 +1,3 @@
-import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
@@ -69,42 +68,54 @@ describe('a worker that was frozen for longer than its lease', () => {
 });
 
 describe('a job that is active and in nobody’s hands', () => {
-  it('is found and run by the worker that holds the lease', async () => {
+  it.each([
+    // As a worker leaves it that was frozen, took a job when it woke up, and had to go.
+    ['locked by a worker that is gone', async () => 'another-worker:7'],
+    // As it is when Redis has given the job out, and the answer was lost with its connection.
+    [
+      'locked by the worker that holds the lease, to which it was never told',
+      async ({ redis, keys }: System, url: string): Promise<string> => {
+        void fetch(`${url}/running?ms=300`).catch(() => undefined);
+        await eventually(async () => (await lines()).length === 1);
+        const [id = ''] = await redis.lrange(keys.unfinished('S1').active, 0, 0);
+        const lock = (await redis.get(keys.jobLock('S1', id))) ?? '';
+        await eventually(async () => (await redis.llen(keys.unfinished('S1').active)) === 0);
+        return lock.replace(/:\d+$/, ':999');
+      },
+    ],
+  ] as const)('is found and run where it is %s', async (_, lockOf) => {
     const current = system();
     const { redis, keys } = current;
     await startWorker(current);
-    const queue = new Queue<JobData>(keys.queue('S1'), {
-      connection: { url: current.redisUrl },
-      prefix: keys.prefix,
+    const { url } = await current.start({
+      REPLICA_DRIVER: 'none',
+      REPLICAS: '1',
+      LEASE_MS: String(workerLeaseMs),
     });
-    try {
-      const { wait, active } = keys.unfinished('S1');
-      // As a worker leaves it that was frozen, took a job when it woke up, and had to go.
-      await queue.pause();
-      await queue.add(
-        'dispatch',
-        {
-          method: 'GET',
-          target: '/orphan',
-          headers: [],
-          gateway: 'nobody',
-          deadline: Date.now() + 20_000,
-          redelivery: 'safe',
-        },
-        { jobId: 'orphan-1' },
-      );
-      const { paused } = { paused: `${keys.replica('S1')}:paused` };
-      expect(
-        (await redis.lmove(paused, active, 'RIGHT', 'LEFT')) ??
-          (await redis.lmove(wait, active, 'RIGHT', 'LEFT')),
-      ).toBe('orphan-1');
-      await redis.set(keys.jobLock('S1', 'orphan-1'), 'another-worker:7', 'PX', 20_000);
-      await queue.resume();
-      await eventually(async () => (await lines()).length === 1);
-      expect(await lines()).toEqual(['GET /orphan S1 1']);
-    } finally {
-      await queue.close();
-    }
+    const lock = await lockOf(current, url);
+    const data: JobData = {
+      method: 'GET',
+      target: '/orphan',
+      headers: [],
+      gateway: 'nobody',
+      deadline: Date.now() + 20_000,
+      redelivery: 'safe',
+    };
+    const job = {
+      name: 'dispatch',
+      data: JSON.stringify(data),
+      opts: '{}',
+      timestamp: Date.now(),
+      delay: 0,
+      priority: 0,
+      ats: 1,
+    };
+    await redis.hset(keys.job('S1', 'orphan-1'), job);
+    await redis.set(keys.jobLock('S1', 'orphan-1'), lock, 'PX', 20_000);
+    await redis.lpush(keys.unfinished('S1').active, 'orphan-1');
+    const left = performance.now();
+    await eventually(async () => (await lines()).includes('GET /orphan S1 2'));
+    expect(performance.now() - left).toBeLessThan(3 * workerLeaseMs);
   });
 });
 
