@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Server } from 'node:net';
 import type { Socket } from 'node:net';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import fp from 'fastify-plugin';
 
 /**
@@ -8,6 +9,13 @@ import fp from 'fastify-plugin';
  * client had sent already, or sends before it hears that this answer is the last.
  */
 const lingerMs = 300;
+
+/** Resolves when the event loop has taken in all connections and bytes that had arrived before. */
+async function allHeard(): Promise<void> {
+  // The first one may be before the loop has looked at the sockets, the second one is after it.
+  await immediate();
+  await immediate();
+}
 
 /**
  * Once the app closes, no connection is accepted, each answer is the last on its connection (`Connection: close`), and
@@ -30,18 +38,18 @@ export const lastAnswers = fp(
       unanswered.add(response);
       response.once('close', () => unanswered.delete(response));
     });
-    app.addHook('preClose', (next) => {
+    app.addHook('preClose', async () => {
       closing = true;
       for (const response of unanswered) response.shouldKeepAlive = false;
-      const timer = setTimeout(() => {
-        app.server.closeIdleConnections();
-        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-      }, lingerMs);
+      await allHeard();
+      const { promise: ended, resolve } = Promise.withResolvers<void>();
       // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have ended.
-      Server.prototype.close.call(app.server, () => {
-        clearTimeout(timer);
-        next();
-      });
+      Server.prototype.close.call(app.server, () => resolve());
+      await Promise.race([ended, delay(lingerMs)]);
+      await allHeard();
+      app.server.closeIdleConnections();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      await ended;
     });
     done();
   },

@@ -13,29 +13,32 @@ import { handlerFile, useScratch, whenReady } from '../fixtures/scratch.ts';
 const scratch = useScratch();
 
 /**
- * A client with connections that it keeps: it takes the next gateway where a connection is refused, and repeats nothing
- * else. Node's agent honours `Connection: close`.
+ * A client with connections that it keeps; Node's agent honours `Connection: close`. It takes the next gateway where a
+ * connection is refused, or is reset before it was ever used: what the kernel had taken in and the gateway had not
+ * accepted when it stopped listening is reset, which no gateway can prevent. It repeats nothing else.
  */
 function keepingClient(ports: readonly number[]): (method: string, path: string) => Promise<string> {
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
-  const once1 = async (method: string, path: string, port: number): Promise<string> => {
+  const ask = async (method: string, path: string, port: number): Promise<string | undefined> => {
     const sent = request({ agent, method, path, host: '127.0.0.1', port });
     sent.end();
-    const [response] = (await once(sent, 'response')) as [IncomingMessage]; // as `response` is documented
-    response.resume();
-    await once(response, 'end');
-    return `${method} ${response.statusCode}`;
+    try {
+      const [response] = (await once(sent, 'response')) as [IncomingMessage]; // as `response` is documented
+      response.resume();
+      await once(response, 'end');
+      return `${method} ${response.statusCode}`;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      const refused = code === 'ECONNREFUSED' || (code === 'ECONNRESET' && !sent.reusedSocket);
+      return refused ? undefined : `${method} ${code}`;
+    }
   };
   return async (method, path) => {
     for (let at = randomInt(ports.length); ; at += 1) {
-      try {
-        return await once1(method, path, ports[at % ports.length] ?? 0);
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code ?? String(error);
-        if (code !== 'ECONNREFUSED') return `${method} ${code}`;
-        await delay(10);
-      }
+      const answer = await ask(method, path, ports[at % ports.length] ?? 0);
+      if (answer !== undefined) return answer;
+      await delay(10);
     }
   };
 }
