@@ -197,13 +197,15 @@ export class Reconciler {
       return;
     }
     if (observed.version === -1) {
-      const { store, parameters, replicas, log } = this.#options;
+      const { store, parameters, replicas, leaseMs, log } = this.#options;
       if (this.#desired.length > 0)
         log.warn(
           { replicas: this.#desired },
           `Redis has lost the ring, the desired replicas and their queues; made anew from REPLICAS=${replicas}`,
         );
       await seedReplicas(store, parameters, replicas);
+      // Workers that live have lost their leases, and are about to renew them.
+      this.#blindUntil = performance.now() + leaseMs;
       this.#woken = true;
       return;
     }
