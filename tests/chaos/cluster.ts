@@ -10,6 +10,7 @@ import { PrivateStore } from './private-store.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { now } from './clock.ts';
+import { goesOn } from './process-state.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ClusterOptions {
@@ -167,14 +168,17 @@ export class Cluster {
 
   /**
    * @param replicas how many there have to be; as many as are desired unless told otherwise.
-   * @returns whether every gateway has all replicas in its ring, and each has a ready worker.
+   * @returns whether every gateway has all replicas in its ring, and each has a ready worker that goes on.
    */
   async isWhole(replicas?: number): Promise<boolean> {
     const names = await this.desired();
     const wanted = replicas ?? names.length;
     if (wanted === 0) return false;
     const leases = await Promise.all(names.map((name) => this.lease(name)));
-    if (leases.filter((lease) => lease?.state === 'ready').length !== wanted) return false;
+    const ready = leases.flatMap((lease) => (lease?.state === 'ready' ? [lease.pid] : []));
+    // The lease of a worker outlives it, where its controller died with it, and says nothing of one that is frozen.
+    const alive = await Promise.all(ready.map(goesOn));
+    if (alive.filter(Boolean).length !== wanted) return false;
     const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
     return seen.every((each) => each === wanted);
   }

@@ -1,0 +1,18 @@
+import { readFile } from 'node:fs/promises';
+
+/**
+ * @returns whether a process is there and goes on: neither dead, nor a zombie, nor stopped. Where there is no `/proc`
+ *   (macOS) whether it is there.
+ */
+export async function goesOn(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  if (stat === undefined) return process.platform !== 'linux';
+  // The name before the state is in parentheses and may hold anything (proc(5)).
+  const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+  return !['Z', 'X', 'T', 't'].includes(state);
+}
