@@ -45,6 +45,8 @@ export interface Keys {
   queueState(replica: string): readonly [string, string, string, string];
   /** String with a TTL: the running worker of a replica, as JSON. */
   lease(replica: string): string;
+  /** String with a TTL: the generation whose worker has ended for certain, as the controller says that ran it. */
+  ended(replica: string): string;
   /** String with a TTL: the generation of a worker that is started and waits for the lease to be free. */
   standby(replica: string): string;
   /** Integer: the last generation of a replica that was given to a worker. */
@@ -100,6 +102,7 @@ export function createKeys(namespace: string): Keys {
       `${own(replica)}:marker`,
     ],
     lease: (replica) => `${own(replica)}:lease`,
+    ended: (replica) => `${own(replica)}:ended`,
     standby: (replica) => `${own(replica)}:standby`,
     generation: (replica) => `${own(replica)}:generation`,
     currentGeneration: (replica) => `${own(replica)}:current-generation`,

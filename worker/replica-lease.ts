@@ -99,7 +99,7 @@ export class ReplicaLease {
   async end(): Promise<void> {
     const { keys, replica, generation, adopter } = this.#options;
     this.#renewedAt = Number.NEGATIVE_INFINITY;
-    await this.#run('end-lease', keys.lease(replica), generation, adopter ?? '');
+    await this.#run('end-lease', keys.lease(replica), keys.ended(replica), generation, adopter ?? '', 0);
   }
 
   #json(state: LeaseState): string {

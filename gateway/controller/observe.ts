@@ -17,6 +17,8 @@ export interface Observed extends RingState {
   readonly trouble: string | undefined;
   /** For each replica that has one: the generation that is started and waits for the lease to be free. */
   readonly standbys: ReadonlyMap<string, number>;
+  /** For each replica that has one: the generation whose worker has ended for certain, a moment ago. */
+  readonly ended: ReadonlyMap<string, number>;
   /** For each replica that is retired, or desired and not in the ring: jobs that its queue still holds. */
   readonly backlog: ReadonlyMap<string, number>;
   /** The replicas whose queues are up for adoption. */
@@ -37,9 +39,10 @@ export async function observe(
   const desired = state.desired.map(({ name }) => name);
   const names = [...new Set([...desired, ...retired])];
   const outside = names.filter((name) => !state.ring.has(name));
-  const [leases, standbys, backlogs, offered] = await Promise.all([
+  const [leases, standbys, ended, backlogs, offered] = await Promise.all([
     Promise.all(names.map((name) => redis.get(keys.lease(name)))),
     Promise.all(names.map((name) => redis.get(keys.standby(name)))),
+    Promise.all(names.map((name) => redis.get(keys.ended(name)))),
     Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
     redis.smembers(keys.offered),
   ]);
@@ -49,6 +52,7 @@ export async function observe(
     trouble: driver.trouble(),
     // Only workers write leases.
     leases: new Map(present(names, leases).map(([name, lease]) => [name, JSON.parse(lease) as Lease])),
+    ended: new Map(present(names, ended).map(([name, generation]) => [name, Number(generation)])),
     standbys: new Map(present(names, standbys).map(([name, generation]) => [name, Number(generation)])),
     backlog: new Map(outside.map((name, at) => [name, backlogs[at] ?? 0])),
     offered: new Set(offered),

@@ -68,6 +68,7 @@ export function plan(
     standsBy: observed.standbys.has(name),
     adopter: observed.leases.get(name)?.adopter,
     death: deaths.get(name),
+    ended: observed.ended.get(name),
     blind: observed.blind,
   });
   const serving = observed.desired.filter(({ name }) => ownLease(name, observed)?.state === 'ready');

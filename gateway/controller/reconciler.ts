@@ -144,15 +144,17 @@ export class Reconciler {
 
   /** Ends the leases of workers that have ended for certain, whoever leads. */
   async #bury(): Promise<void> {
-    const { redis, keys, driver } = this.#options;
+    const { redis, keys, driver, leaseMs } = this.#options;
     for (let death = this.#ended[0]; death !== undefined; death = this.#ended[0]) {
       const { name, generation, reason } = death;
       const endLease = scriptsOn(redis);
-      const held = await endLease('end-lease', keys.lease(name), generation, '');
+      const held = await endLease('end-lease', keys.lease(name), keys.ended(name), generation, '', leaseMs);
       // What it had adopted is free for another worker.
       const adopter = adopterOf(name, generation);
       const offered = await redis.smembers(keys.offered);
-      await Promise.all(offered.map((each) => endLease('end-lease', keys.lease(each), 0, adopter)));
+      await Promise.all(
+        offered.map((each) => endLease('end-lease', keys.lease(each), keys.ended(each), 0, adopter, 0)),
+      );
       const lease = held === 1 ? null : await redis.get(keys.lease(name));
       await redis.publish(keys.changes, `died ${name}`);
       this.#ended.shift();

@@ -27,6 +27,8 @@ export interface Facts {
   readonly beginning: boolean;
   /** Why its worker has ended, where the driver told so since the last pass. */
   readonly death: string | undefined;
+  /** The generation of which another controller has said that its worker is dead. */
+  readonly ended: number | undefined;
   /** Redis was away a moment ago: a lease that is missing says nothing about its worker. */
   readonly blind: boolean;
 }
@@ -83,9 +85,10 @@ function transition(
   switch (previous.state) {
     case 'ready':
     case 'draining': {
-      if (blind && lease === undefined && death === undefined) return previous;
+      const certain = death ?? (facts.ended === previous.generation ? 'its worker ended' : undefined);
+      if (blind && lease === undefined && certain === undefined) return previous;
       const failures = now - previous.since > stableMs ? 1 : previous.failures + 1;
-      const reason = death ?? (lease?.state === 'leaving' ? 'it leaves' : 'its lease ran out');
+      const reason = certain ?? (lease?.state === 'leaving' ? 'it leaves' : 'its lease ran out');
       return { state: 'lost', since: now, lostAt: now, generation: previous.generation, failures, reason };
     }
     case 'starting': {

@@ -11,7 +11,7 @@ const scripts = {
   resign: 1,
   'take-lease': 4,
   'renew-lease': 4,
-  'end-lease': 1,
+  'end-lease': 2,
   'change-offers': 2,
   'push-replies': 2,
   forget: 11,

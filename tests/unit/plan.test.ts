@@ -224,6 +224,22 @@ describe('plan', () => {
     ]);
   });
 
+  it('takes a missing lease for no death after Redis was away, unless the controller that ran the worker says so', () => {
+    const world = observed({ desired: desired('S1'), ring: new Map([['S1', 1]]), blind: true });
+    expect(lines(plan(world, remember({}), new Map(), settings, 2000))).toEqual([]);
+    const told = { ...world, ended: new Map([['S1', 1]]) };
+    const result = plan(told, remember({}), new Map(), settings, 2000);
+    expect(lines(result)).toEqual(['start S1: its worker ended']);
+    // The word stays for a while, and says nothing of the worker that is started.
+    expect(lines(plan(told, result.memory, new Map(), settings, 2100))).toEqual([]);
+    const instances = [{ name: 'S1', generation: 2, id: '7', outdated: false }];
+    expect(lines(plan({ ...told, instances }, result.memory, new Map(), settings, 2100))).toEqual([]);
+    const renewed = { ...told, leases: new Map([['S1', lease(2)]]) };
+    expect(lines(plan(renewed, result.memory, new Map(), settings, 2200))).toEqual([
+      'admit S1#2: it is ready',
+    ]);
+  });
+
   it('ends workers of a replica that does not exist', () => {
     const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7', outdated: false }] });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
