@@ -4,6 +4,7 @@ import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
 import { commandFate, UnsentError } from './command-fate.ts';
 
 /** Nobody reads BullMQ's event stream here; without a bound each queue keeps 10,000 entries of it. */
@@ -61,16 +62,16 @@ export class JobQueues {
   }
 
   /**
-   * Takes a job back if it is not started yet.
-   * @returns whether it was there, and is not any more.
+   * Takes a job back if it is not started yet. One step in Redis: BullMQ's own `remove` says the same of a job that was
+   * taken back and of one that is not there, for instance because it was finished a moment ago.
+   * @returns whether it waited, and does not any more: then it was certainly not run.
    */
   async takeBack(replica: string, id: string): Promise<boolean> {
-    const [there, removed] = await Promise.all([
-      this.#redis.exists(this.#keys.job(replica, id)),
-      this.#queue(replica).remove(id),
-    ]);
-    if (removed === 1) await this.#redis.unlink(this.#keys.requestBody(replica, id));
-    return there === 1 && removed === 1;
+    const { wait, prioritized, delayed } = this.#keys.unfinished(replica);
+    const job = this.#keys.job(replica, id);
+    const body = this.#keys.requestBody(replica, id);
+    const run = scriptsOn(this.#redis);
+    return (await run('take-back', wait, prioritized, delayed, job, body, id)) === 1;
   }
 
   /** Lets go of the queues of all other replicas. */

@@ -14,6 +14,7 @@ const scripts = {
   'end-lease': 2,
   'change-offers': 2,
   'push-replies': 2,
+  'take-back': 5,
   forget: 11,
 } as const;
 
