@@ -10,15 +10,22 @@ import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { JobQueues } from './dispatch/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
+import { selectHashKey } from './dispatch/hash-key.ts';
+import { cancelRequest } from './requests/cancellation.ts';
+import { Claims } from './requests/idempotency.ts';
+import { RequestChanges } from './requests/request-changes.ts';
+import { RequestStore } from './requests/request-store.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
 import { Metrics, metricsRoutes } from './routes/metrics.ts';
 import { problemType, writeProblemTo } from './routes/problem-response.ts';
 import { adminPaths, replicaRoutes } from './routes/replicas.ts';
+import { requestRoutes } from './routes/requests.ts';
 import { ringRoutes } from './routes/ring.ts';
 
 export interface AppParts {
@@ -26,6 +33,9 @@ export interface AppParts {
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly dispatcher: Dispatcher;
+  readonly queues: JobQueues;
+  /** A patient connection for subscriptions, which others share. */
+  readonly subscriber: Redis;
   /** A fail-fast connection. */
   readonly redis: Redis;
   readonly keys: Keys;
@@ -42,7 +52,7 @@ const requestTimeoutMs = 300_000;
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, store, watcher, dispatcher, redis, keys, inbox, log } = parts;
+  const { config, store, watcher, dispatcher, queues, redis, subscriber, keys, inbox, log } = parts;
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -90,11 +100,27 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
   });
 
+  const requests = new RequestStore(redis, keys);
+  const tenantSources = config.hashKey.filter(({ kind }) => kind !== 'random');
+  const changes = new RequestChanges(subscriber, keys);
+
   await app.register(lastAnswers);
   await app.register(dispatchRoutes, {
     dispatcher,
+    handOver: {
+      dispatcher,
+      store: requests,
+      changes,
+      claims: new Claims(redis, keys, config.idempotencyTtlMs),
+      asyncTimeoutMs: config.asyncTimeoutMs,
+      keepMs: config.resultTtlMs,
+      replyTimeoutMs: config.replyTimeoutMs,
+    },
+    tenantOf: ({ target, headers }, ip) => selectHashKey(tenantSources, { target, headers, ip }, () => ''),
     bodyLimitBytes: config.bodyLimitBytes,
-    onOutcome: (outcome, ms) => metrics.record(outcome, ms),
+    onOutcome: ({ result }, ms) =>
+      metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
+    onHandedOver: (status, ms) => metrics.record(String(status), ms),
   });
   await app.register(replicaRoutes, {
     store,
@@ -103,6 +129,12 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     parameters: config.ring,
     maxReplicas: config.maxReplicas,
     addTimeoutMs: config.addTimeoutMs,
+  });
+  await app.register(requestRoutes, {
+    store: requests,
+    changes,
+    cancel: (request) =>
+      cancelRequest({ redis, keys, store: requests, queues, keepMs: config.resultTtlMs }, request),
   });
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });

@@ -1,165 +1,11 @@
 import { existsSync } from 'node:fs';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { commonSettings, commonFaults } from '#shared/settings/common.ts';
+import { commonFaults } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
-
-/** The settings of a gateway, of a controller, and of `npm start`, which is both. */
-export const gatewaySettings = {
-  type: 'object',
-  properties: {
-    HOST: { type: 'string', default: '127.0.0.1', description: 'Address to listen on.' },
-    PORT: {
-      type: 'integer',
-      default: 5000,
-      minimum: 0,
-      maximum: 65535,
-      description: 'Port to listen on; 0 takes a free one.',
-    },
-    ROLE: {
-      type: 'string',
-      default: 'all',
-      enum: ['all', 'gateway', 'controller'],
-      description: 'What this process is: a gateway, a controller, or both.',
-    },
-    ...commonSettings,
-    REPLICAS: {
-      type: 'integer',
-      default: 3,
-      minimum: 0,
-      maximum: 10000,
-      description: 'Replicas S1, S2 … of a new namespace; afterwards `/add` and `/rm` decide.',
-    },
-    MAX_REPLICAS: {
-      type: 'integer',
-      default: 64,
-      minimum: 1,
-      maximum: 10000,
-      description: 'Replicas that there may be in all.',
-    },
-    REPLICA_DRIVER: {
-      type: 'string',
-      default: 'process',
-      enum: ['process', 'docker', 'none'],
-      description:
-        'What runs the replicas: local processes, Docker containers, or nothing (workers are started by hand).',
-    },
-    WORKER_IMAGE: {
-      type: 'string',
-      default: 'ringpost-worker',
-      description: 'Image of the containers of `REPLICA_DRIVER=docker`.',
-    },
-    WORKER_MOUNTS: {
-      type: 'string',
-      description:
-        'Read-only mounts of the containers, `/on/the/machine:/in/the/container`, separated by commas.',
-    },
-    WORKER_MEMORY_MB: {
-      type: 'integer',
-      default: 512,
-      minimum: 64,
-      maximum: 1048576,
-      description: 'Memory of each container, in MiB.',
-    },
-    WORKER_CPUS: {
-      type: 'string',
-      default: '0',
-      pattern: '^[0-9]+([.][0-9]+)?$',
-      description: 'Processors of each container, e.g. `0.5`; 0 is no limit.',
-    },
-    WORKER_PIDS: {
-      type: 'integer',
-      default: 256,
-      minimum: 16,
-      maximum: 100000,
-      description: 'Processes and threads of each container.',
-    },
-    DOCKER_NETWORK: {
-      type: 'string',
-      description:
-        "Network that the containers join. Unset: the machine's own (`host`) where Redis is on loopback, else `bridge`.",
-    },
-    RING: {
-      type: 'string',
-      default: 'murmur3',
-      enum: ['murmur3', 'assignment'],
-      description: 'Which ring: murmurhash v3 with virtual nodes, or the 512 slots of the assignment.',
-    },
-    RING_VIRTUAL_NODES: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 10000,
-      description: 'Virtual nodes for each unit of weight (murmur3: 160, assignment: 9).',
-    },
-    RING_PROBING: {
-      type: 'string',
-      enum: ['linear', 'quadratic'],
-      description: 'How the assignment ring finds a free slot (linear).',
-    },
-    HASH_KEY: {
-      type: 'string',
-      default: 'header:ringpost-key,random',
-      description:
-        'Where the key that selects the replica comes from, the first that is there: `header:<name>`, ' +
-        '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`.',
-    },
-    BODY_LIMIT_BYTES: {
-      type: 'integer',
-      default: 1048576,
-      minimum: 0,
-      maximum: 268435456,
-      description: "Bytes that a request's body may have before it gets 413.",
-    },
-    QUEUE_LIMIT: {
-      type: 'integer',
-      default: 10000,
-      minimum: 1,
-      maximum: 100000000,
-      description: 'Requests that may wait for one replica; past it a request gets 503 at once.',
-    },
-    BYTES_IN_FLIGHT: {
-      type: 'integer',
-      default: 268435456,
-      minimum: 1,
-      maximum: 1099511627776,
-      description:
-        "Bytes of requests' bodies that a gateway holds at once; past it a request gets 503 at once.",
-    },
-    ADD_TIMEOUT_MS: {
-      type: 'integer',
-      default: 30000,
-      minimum: 1,
-      maximum: 3600000,
-      description: 'Milliseconds `/add` waits for the new replicas to be ready before it answers 504.',
-    },
-    FAILOVER_MS: {
-      type: 'integer',
-      default: 2000,
-      minimum: 0,
-      maximum: 3600000,
-      description: 'Milliseconds a lost replica keeps its keys before they go to its successors.',
-    },
-    START_TIMEOUT_MS: {
-      type: 'integer',
-      default: 15000,
-      minimum: 100,
-      maximum: 3600000,
-      description: 'Milliseconds a starting worker may take before it is replaced.',
-    },
-    ADMIN_TOKEN: {
-      type: 'string',
-      description: 'Bearer token that `/rep`, `/add`, `/rm` and `/-/ring` ask for.',
-    },
-    ADMIN_AUTH: {
-      type: 'string',
-      enum: ['none'],
-      description: '`none` opens the admin calls on an address that is not loopback, without a token.',
-    },
-  },
-  required: [],
-} as const;
+import { gatewaySettings } from './settings.ts';
 
 /** What `REPLICA_DRIVER=docker` makes of settings. */
 export interface ContainerConfig {
@@ -191,6 +37,9 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
+  readonly asyncTimeoutMs: number;
+  readonly resultTtlMs: number;
+  readonly idempotencyTtlMs: number;
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
@@ -281,6 +130,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     queueLimit: values.QUEUE_LIMIT,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    asyncTimeoutMs: values.ASYNC_TIMEOUT_MS,
+    resultTtlMs: values.RESULT_TTL_S * 1000,
+    idempotencyTtlMs: values.IDEMPOTENCY_TTL_S * 1000,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,

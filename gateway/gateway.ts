@@ -8,11 +8,13 @@ import { buildApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { HandOvers } from './dispatch/hand-overs.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
 import { LostRequests } from './dispatch/lost-requests.ts';
 import { RedisGap } from './dispatch/redis-gap.ts';
 import { ReplyBodies } from './dispatch/reply-bodies.ts';
 import { ReplyInbox } from './dispatch/reply-inbox.ts';
+import { Selection } from './dispatch/selection.ts';
 import { TakeBacks } from './dispatch/take-backs.ts';
 import { Waiters } from './dispatch/waiters.ts';
 import { seedReplicas } from './replica-changes.ts';
@@ -52,17 +54,19 @@ export async function createGateway(
   const { queueLimit, bytesInFlight: bytesLimit } = config;
   const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
   const takeBacks = new TakeBacks(queues, log);
+  const gap = new RedisGap(redis);
+  const { resultTtlMs: keepMs } = config;
   const dispatcher: Dispatcher = new Dispatcher({
     waiters,
-    capacity,
+    selection: new Selection({ watcher, capacity, hashKey: config.hashKey }),
     gateway: name,
     watcher,
     queues,
     bodies: new ReplyBodies(redis, keys, log),
     takeBacks,
-    gap: new RedisGap(redis),
+    handOvers: new HandOvers({ redis, keys, queues, gap, keepMs, log }),
+    gap,
     log,
-    hashKey: config.hashKey,
     replyTimeoutMs: config.replyTimeoutMs,
   });
   const inbox = new ReplyInbox({
@@ -108,7 +112,18 @@ export async function createGateway(
       .claimParameters(config.ring)
       .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
   });
-  const app = await buildApp({ config, store, watcher, dispatcher, redis, keys, inbox, log });
+  const app = await buildApp({
+    config,
+    store,
+    watcher,
+    dispatcher,
+    queues,
+    redis,
+    subscriber,
+    keys,
+    inbox,
+    log,
+  });
 
   const life = startStop(
     async () => {

@@ -7,12 +7,13 @@ import { checkRedis, openRedis, redacted, RedisUnfitError } from '#shared/redis.
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
-import { gatewaySettings, loadGatewayConfig } from './config.ts';
+import { loadGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
 import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
+import { gatewaySettings } from './settings.ts';
 import { untilReady } from './readiness.ts';
 import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';

@@ -9,7 +9,12 @@ export const catalogue = {
   forbidden: { status: 403, title: 'Forbidden', retryable: false },
   not_found: { status: 404, title: 'Not Found', retryable: false },
   request_timeout: { status: 408, title: 'Request Timeout', retryable: true },
+  not_finished: { status: 409, title: 'Not Finished', retryable: true },
+  already_finished: { status: 409, title: 'Already Finished', retryable: false },
+  cancelled: { status: 409, title: 'Cancelled', retryable: false },
+  answer_gone: { status: 410, title: 'Answer Gone', retryable: false },
   body_too_large: { status: 413, title: 'Content Too Large', retryable: false },
+  idempotency_key_reused: { status: 422, title: 'Idempotency Key Reused', retryable: false },
   header_too_large: { status: 431, title: 'Request Header Fields Too Large', retryable: false },
   handler_failed: { status: 500, title: 'Handler Failed', retryable: false },
   internal: { status: 500, title: 'Internal Server Error', retryable: false },
@@ -33,6 +38,8 @@ export interface ProblemDetails {
   readonly status: number;
   readonly detail: string;
   readonly code: ProblemCode;
+  /** Where more is to be learned of this occurrence: the request's path. */
+  readonly instance?: string;
 }
 
 /**
@@ -47,10 +54,16 @@ export function problemDetails(code: ProblemCode, detail: string): ProblemDetail
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;
+  readonly #instance: string | undefined;
 
-  constructor(code: ProblemCode, detail: string, options?: ErrorOptions) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: ErrorOptions & { readonly instance?: string } = {},
+  ) {
     super(detail, options);
     this.code = code;
+    this.#instance = options.instance;
   }
 
   get status(): number {
@@ -58,7 +71,8 @@ export class Problem extends Error {
   }
 
   get details(): ProblemDetails {
-    return problemDetails(this.code, this.message);
+    const details = problemDetails(this.code, this.message);
+    return this.#instance === undefined ? details : { ...details, instance: this.#instance };
   }
 }
 

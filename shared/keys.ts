@@ -61,6 +61,16 @@ export interface Keys {
   wake(gateway: string): string;
   /** String with a TTL: a request's body that is too large to travel in its job. */
   requestBody(replica: string, request: string): string;
+  /** Hash with a TTL: what is kept of a request whose answer can be asked for later. */
+  request(replica: string, request: string): string;
+  /** String with a TTL: the frame of an answer that can be asked for later. */
+  keptReply(replica: string, request: string): string;
+  /** String with a TTL: which request has an idempotency key, and its fingerprint. */
+  idempotency(scope: string): string;
+  /** Channel: a word for each change of a request's record. */
+  requestChanges(request: string): string;
+  /** Channel: ids of requests that are cancelled while they run. */
+  readonly cancellations: string;
   /** String with a TTL: a reply's body that is too large to travel in its frame. */
   replyBody(replica: string, request: string): string;
 }
@@ -110,6 +120,11 @@ export function createKeys(namespace: string): Keys {
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,
+    request: (replica, request) => `${own(replica)}:request:${request}`,
+    keptReply: (replica, request) => `${own(replica)}:kept-reply:${request}`,
+    idempotency: (scope) => `${namespace}:idempotency:${scope}`,
+    requestChanges: (request) => `${namespace}:request-changes:${request}`,
+    cancellations: `${namespace}:cancellations`,
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
   };
 }

@@ -58,6 +58,11 @@ export class Adoptions {
     return [...this.#adopted.values()].flatMap(({ tenure }) => tenure.running);
   }
 
+  /** Lets a request of an adopted queue go that is being run, if it is. */
+  cancel(id: string): void {
+    for (const { tenure } of this.#adopted.values()) tenure.cancel(id);
+  }
+
   /** Begins to adopt what is offered. */
   start(): Promise<void> {
     return this.#life.start();

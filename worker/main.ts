@@ -68,6 +68,17 @@ async function main(config: WorkerConfig): Promise<void> {
   });
   const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, parts, log });
 
+  const subscriber = openRedis(
+    config.redisUrl,
+    `${config.namespace}:worker:${replica}:cancellations`,
+    'patient',
+    log,
+  );
+  subscriber.on('message', (_, id: string) => {
+    tenure.cancel(id);
+    adoptions.cancel(id);
+  });
+
   onTermination({
     timeoutMs: drainTimeoutMs,
     inFlight: () => [...tenure.running, ...adoptions.running],
@@ -79,12 +90,14 @@ async function main(config: WorkerConfig): Promise<void> {
       await handler.close();
       await heartbeat.stop();
       redis.disconnect();
+      subscriber.disconnect();
     },
   });
   await heartbeat.start();
   await tenure.start();
   await heartbeat.ready();
   await adoptions.start();
+  await subscriber.subscribe(keys.cancellations);
   log.info('ready');
 }
 

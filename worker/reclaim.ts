@@ -5,6 +5,7 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { noteRequest } from '#shared/request-notes.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 
 /** BullMQ's own word for "whoever holds the lock": the holder is certainly dead. */
@@ -52,10 +53,11 @@ export async function reclaim(
         await redis.lrem(active, 0, id);
       } else if (decideOnHeld(job.data.redelivery) === 'again') {
         await job.moveToWait(anyToken);
+        await noteRequest(redis, keys, replica, id, job.data, 'queued');
         counts.again += 1;
       } else {
         const detail = `Replica ${replica} died while it ran this request; it is not known whether it was done.`;
-        await outbox.push(job.data.gateway, id, problemReply('outcome_unknown', detail));
+        await outbox.push(id, job.data, problemReply('outcome_unknown', detail));
         await job.moveToFailed(new Error('outcome_unknown'), anyToken, false);
         counts.unknown += 1;
       }

@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { inlineBodyLimit } from '#shared/contract/body.ts';
+import type { JobData } from '#shared/contract/job.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
+import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
@@ -51,12 +53,39 @@ export class ReplyOutbox {
   }
 
   /**
-   * @param gateway whose inbox.
+   * Sends the reply to the gateway that waits for it, or keeps it where it may be asked for later.
    * @param id the request's id.
-   * @returns once the reply is in the inbox; rejects when Redis refuses it.
+   * @returns once Redis has the reply; rejects when it refuses it.
    * @throws {SupersededError} when another worker has taken the lease since.
    */
-  async push(gateway: string, id: string, reply: HttpReply): Promise<void> {
+  async push(id: string, job: JobData, reply: HttpReply): Promise<void> {
+    if (job.keepMs !== undefined) await this.#settle(id, job.keepMs, reply);
+    else if (job.gateway !== '') await this.#push(job.gateway, id, reply);
+  }
+
+  async #settle(id: string, keepMs: number, reply: HttpReply): Promise<void> {
+    const keys = this.#keys;
+    const replica = this.#replica;
+    const { state, fields } = endOf(reply, Date.now());
+    const settled = await this.#run(
+      'settle-request',
+      keys.request(replica, id),
+      keys.keptReply(replica, id),
+      keys.leaseFence(replica),
+      this.#lease.fence,
+      keepMs,
+      recordTtlMs(keepMs),
+      keys.requestChanges(id),
+      encodeReply(id, reply),
+      state,
+      ...fields,
+    );
+    if (settled !== -1) return;
+    this.#onSuperseded();
+    throw new SupersededError('another worker has taken the lease');
+  }
+
+  async #push(gateway: string, id: string, reply: HttpReply): Promise<void> {
     const stored = reply.body.length > inlineBodyLimit;
     if (stored) {
       const { buffer, byteOffset, byteLength } = reply.body;

@@ -7,6 +7,7 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { noteRequest } from '#shared/request-notes.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
 import { SupersededError } from './reply-outbox.ts';
@@ -49,6 +50,17 @@ async function insist<T>(act: () => Promise<T>, deadline: number): Promise<T | u
   }
 }
 
+/** What a request gets that was not answered by its deadline: its gateway has answered 504 by itself. */
+function tooLate({ keepMs }: JobData): HttpReply | undefined {
+  return keepMs === undefined ? undefined : problemReply('reply_timeout', 'It was not done by its deadline.');
+}
+
+/** What a request gets whose handler was not waited for. */
+function letGoReply({ reason }: AbortSignal, job: JobData): HttpReply | undefined {
+  const cancelled = reason instanceof DOMException && reason.name === 'AbortError';
+  return cancelled ? problemReply('cancelled', 'The request was cancelled while it was run.') : tooLate(job);
+}
+
 /** Redis has answered, and refuses: it is full, read-only, or loads what it had. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
@@ -57,7 +69,10 @@ function isRefusal(error: unknown): boolean {
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<
+    string,
+    { readonly finished: Promise<void>; readonly abort: AbortController }
+  >();
   #runs = 0;
 
   constructor(options: RunnerOptions) {
@@ -93,14 +108,20 @@ export class Runner {
   run(id: string, job: JobData, attempt: number): Promise<void> {
     // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
     const underWay = this.#running.get(id);
-    if (underWay !== undefined) return underWay;
-    const run = this.#run(id, job, attempt).finally(() => this.#running.delete(id));
-    this.#running.set(id, run);
+    if (underWay !== undefined) return underWay.finished;
+    const abort = new AbortController();
+    const finished = this.#run(id, job, attempt, abort).finally(() => this.#running.delete(id));
+    this.#running.set(id, { finished, abort });
     this.#runs += 1;
-    return run;
+    return finished;
   }
 
-  async #run(id: string, job: JobData, attempt: number): Promise<void> {
+  /** Lets a request go that is being run: its signal fires, and its client learns that it was cancelled. */
+  cancel(id: string): void {
+    this.#running.get(id)?.abort.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
+  }
+
+  async #run(id: string, job: JobData, attempt: number, abort: AbortController): Promise<void> {
     const { redis, keys, replica, lease, slots, log } = this.#options;
     const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
     if (!slots.tryTake()) await slots.take();
@@ -109,7 +130,7 @@ export class Runner {
     try {
       // A worker that was frozen may wake up with a job in its hands that is not its own any more.
       if (!lease.certain) mine = await insist(() => lease.makeCertain(), job.deadline);
-      if (mine === true) reply = await this.#replyTo(id, job, attempt, bodyKey);
+      if (mine === true) reply = await this.#replyTo(id, job, attempt, abort, bodyKey);
     } finally {
       slots.give();
     }
@@ -124,18 +145,25 @@ export class Runner {
     id: string,
     job: JobData,
     attempt: number,
+    abort: AbortController,
     bodyKey?: string,
   ): Promise<HttpReply | undefined> {
-    const { redis, finished } = this.#options;
+    const { redis, keys, replica, finished, log } = this.#options;
     const decision = decideOnTaken({ ...job, attempt, finished: finished.has(id) }, Date.now());
     switch (decision) {
       case 'drop':
-        return undefined;
+        return tooLate(job);
       case 'unknown':
         return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
       case 'run': {
+        noteRequest(redis, keys, replica, id, job, 'running', [
+          'started',
+          Date.now(),
+          'attempts',
+          attempt,
+        ]).catch((error: unknown) => log.debug({ request: id, err: error }, 'not noted'));
         const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
-        const reply = await this.#answer(id, job, attempt, stored ?? undefined);
+        const reply = await this.#answer(id, job, attempt, abort, stored ?? undefined);
         if (job.redelivery === 'never') finished.add(id, job.deadline, Date.now());
         return reply;
       }
@@ -151,7 +179,7 @@ export class Runner {
   async #send(id: string, job: JobData, reply: HttpReply | undefined): Promise<boolean> {
     if (reply === undefined) return true;
     try {
-      await insist(() => this.#options.outbox.push(job.gateway, id, reply), job.deadline);
+      await insist(() => this.#options.outbox.push(id, job, reply), job.deadline);
       return true;
     } catch (error) {
       if (error instanceof SupersededError) return false;
@@ -159,16 +187,22 @@ export class Runner {
     }
   }
 
-  /** @returns the reply, or undefined when the deadline came first. */
-  async #answer(id: string, job: JobData, attempt: number, stored?: Buffer): Promise<HttpReply | undefined> {
+  /** @returns the reply, or undefined when the deadline came first and nobody asks for it later. */
+  async #answer(
+    id: string,
+    job: JobData,
+    attempt: number,
+    abort: AbortController,
+    stored?: Buffer,
+  ): Promise<HttpReply | undefined> {
     const { handler, worker, replica, log } = this.#options;
-    const abort = new AbortController();
-    const { promise: expired, resolve: expire } = Promise.withResolvers<undefined>();
+    const { promise: letGo, resolve } = Promise.withResolvers<undefined>();
+    abort.signal.addEventListener('abort', () => resolve(undefined));
     const timer = setTimeout(() => {
       abort.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError'));
-      expire(undefined);
     }, job.deadline - Date.now());
     try {
+      abort.signal.throwIfAborted();
       const request = decodeJob(job, stored);
       const context = {
         replica: worker,
@@ -180,11 +214,12 @@ export class Runner {
       const answering = handler.handle(request, context);
       // What an abandoned handler throws after the deadline is of no interest any more.
       answering.catch(() => undefined);
-      const reply = await Promise.race([answering, expired]);
-      if (reply === undefined || worker === replica) return reply;
+      const reply = await Promise.race([answering, letGo]);
+      if (reply === undefined) return letGoReply(abort.signal, job);
+      if (worker === replica) return reply;
       return { ...reply, headers: [...reply.headers, 'Ringpost-Adopted-By', worker] };
     } catch (error) {
-      if (abort.signal.aborted) return undefined;
+      if (abort.signal.aborted) return letGoReply(abort.signal, job);
       log.error({ request: id, err: error }, 'the handler failed');
       return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
     } finally {

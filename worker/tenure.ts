@@ -92,6 +92,11 @@ export class Tenure {
     return this.#runner.size;
   }
 
+  /** Lets a request go that is being run, if it is. */
+  cancel(id: string): void {
+    this.#runner.cancel(id);
+  }
+
   /** Takes back what a dead worker held, and begins to take jobs. */
   start(): Promise<void> {
     return this.#life.start();

@@ -1,18 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, storedBody } from '#shared/contract/job.ts';
-import { redeliveryOf } from '#shared/contract/redelivery.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Logger } from '#shared/logger.ts';
+import { requestPath } from '../requests/request-view.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
-import type { Capacity } from './capacity.ts';
 import { commandFate } from './command-fate.ts';
-import { randomKey, selectHashKey } from './hash-key.ts';
-import type { HashKeySource } from './hash-key.ts';
+import type { HandOvers } from './hand-overs.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { RedisGap } from './redis-gap.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
+import type { Selected, Selection } from './selection.ts';
 import { SparseWarning } from './sparse-warning.ts';
 import type { TakeBacks } from './take-backs.ts';
 import type { Waiter, Waiters } from './waiters.ts';
@@ -22,12 +20,12 @@ export interface DispatcherOptions {
   readonly watcher: RingWatcher;
   readonly queues: JobQueues;
   readonly waiters: Waiters;
-  readonly capacity: Capacity;
+  readonly selection: Selection;
   readonly bodies: ReplyBodies;
   readonly takeBacks: TakeBacks;
+  readonly handOvers: HandOvers;
   /** Of the connection that the queues use. */
   readonly gap: RedisGap;
-  readonly hashKey: readonly HashKeySource[];
   readonly replyTimeoutMs: number;
   readonly log: Logger;
 }
@@ -40,6 +38,14 @@ export interface Outcome {
   readonly result: HttpReply | Problem;
 }
 
+/** On which a request is handed over: times in ms. */
+export interface Terms {
+  /** In which it has to be done. */
+  readonly timeoutMs: number;
+  /** For which its answer is kept. */
+  readonly keepMs: number;
+}
+
 /** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
 const storedGraceMs = 60_000;
 
@@ -47,12 +53,14 @@ const storedGraceMs = 60_000;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters: Waiters;
+  readonly #selection: Selection;
   readonly #refused: SparseWarning;
   #unclaimed = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#waiters = options.waiters;
+    this.#selection = options.selection;
     this.#refused = new SparseWarning(options.log, 'jobs could not be added');
   }
 
@@ -78,37 +86,48 @@ export class Dispatcher {
   /**
    * Dispatches one request.
    * @param ip the client's address.
+   * @param waitMs how long the client wants to wait, in ms; `REPLY_TIMEOUT_MS` at most.
    * @param onOutcome called once, with the answer or the problem; never called after {@link abandon}.
    * @returns the request's id.
    */
-  dispatch(request: HttpRequest, ip: string, onOutcome: (outcome: Outcome) => void): string {
-    const { watcher, capacity, gateway, hashKey, replyTimeoutMs } = this.#options;
-    const id = randomUUID();
+  dispatch(request: HttpRequest, ip: string, waitMs: number, onOutcome: (outcome: Outcome) => void): string {
+    const { gateway, replyTimeoutMs } = this.#options;
+    const selected = this.#selection.select(request, ip);
+    const { id } = selected;
     const settle: Waiter['settle'] = (replica, result) => onOutcome({ id, replica, result });
-    const redelivery = redeliveryOf(request.method, request.headers);
-    if (redelivery === undefined) {
-      settle(undefined, new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
+    if (selected.refusal !== undefined) {
+      settle(selected.replica, selected.refusal);
       return id;
     }
-    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
-    if (key === undefined) {
-      const detail = 'The request carries none of the keys that HASH_KEY names.';
-      settle(undefined, new Problem('hash_key_missing', detail));
-      return id;
-    }
-    const replica = watcher.stale ? undefined : watcher.ring.owner(key);
-    if (replica === undefined) {
-      settle(undefined, this.#noOwner());
-      return id;
-    }
-    const full = capacity.refusal(replica, request.body.length);
-    if (full !== undefined) {
-      settle(replica, new Problem('over_capacity', `Try again later: ${full}.`));
-      return id;
-    }
-    const job = encodeJob(request, { gateway, deadline: Date.now() + replyTimeoutMs, redelivery });
-    this.#begin({ id, key, replica, job, body: request.body, phase: 'adding', settle });
+    const { key, replica, redelivery } = selected;
+    const accepted = Date.now();
+    const timeoutMs = Math.min(waitMs, replyTimeoutMs);
+    const job = encodeJob(request, { gateway, deadline: accepted + timeoutMs, redelivery });
+    this.#begin({ id, key, replica, accepted, job, body: request.body, phase: 'adding', settle });
     return id;
+  }
+
+  /**
+   * Selects where a request goes.
+   * @param ip the client's address.
+   */
+  select(request: HttpRequest, ip: string): Selected {
+    return this.#selection.select(request, ip);
+  }
+
+  /**
+   * Hands one request over, whose answer is kept and may be asked for later.
+   * @param terms time in ms from now in which it has to be done, and for which its answer is kept then.
+   * @returns undefined when the job is durable, or why it was not taken.
+   */
+  handOver(
+    request: HttpRequest,
+    { id, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
+    { timeoutMs, keepMs }: Terms,
+  ): Promise<Problem | undefined> {
+    const accepted = Date.now();
+    const job = encodeJob(request, { gateway: '', deadline: accepted + timeoutMs, redelivery, keepMs });
+    return this.#options.handOvers.handOver({ id, replica, accepted, job, body: request.body });
   }
 
   /** The client has gone: nobody waits any more, and the job is taken back if it is not started yet. */
@@ -165,20 +184,11 @@ export class Dispatcher {
     // Whoever looks after those that wait finds it again.
     if (replica === undefined && waiter.job.redelivery === 'safe') return;
     if (replica === undefined) {
-      this.#end(waiter, this.#noOwner());
+      this.#end(waiter, this.#selection.noOwner());
       return;
     }
     this.#waiters.take(waiter.id);
     this.#begin({ ...waiter, replica, phase: 'adding' });
-  }
-
-  #noOwner(): Problem {
-    return this.#options.watcher.stale
-      ? new Problem(
-          'redis_away',
-          'Redis does not answer, so the owner of the request cannot be known for sure.',
-        )
-      : new Problem('no_replica', 'No replica is ready.');
   }
 
   #begin(waiter: Waiter): void {
@@ -228,9 +238,10 @@ export class Dispatcher {
 
   #expire(waiter: Waiter): void {
     this.#letGo(waiter);
-    const { replyTimeoutMs } = this.#options;
-    const detail = `Replica ${waiter.replica} did not answer within ${replyTimeoutMs} ms.`;
-    waiter.settle(waiter.replica, new Problem('reply_timeout', detail));
+    const { id, replica, job } = waiter;
+    this.#options.handOvers.noteExpired(waiter);
+    const detail = `Replica ${replica} did not answer by ${new Date(job.deadline).toISOString()}.`;
+    waiter.settle(replica, new Problem('reply_timeout', detail, { instance: requestPath(id) }));
   }
 
   /** Nobody waits any more. What is under way to Redis is taken back when it has arrived. */

@@ -20,6 +20,8 @@ export interface Waiter {
   /** The hash key, by which its replica was selected. */
   readonly key: string;
   readonly replica: string;
+  /** When it came, in ms since the epoch. */
+  readonly accepted: number;
   readonly job: JobData;
   /** The request's body, which travels apart from the job where it is large. */
   readonly body: Uint8Array;

@@ -1,12 +1,17 @@
 import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
-import type { HttpReply } from '#shared/contract/http.ts';
+import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
-import { hostFault, originForm, replyHeaders, requestHeaders } from '../dispatch/forwarding.ts';
+import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
+import { preferenceOf } from '../dispatch/prefer.ts';
+import { idempotentRequest } from '../requests/idempotency.ts';
 import { readBody } from '../dispatch/request-body.ts';
+import { handOver } from './hand-over.ts';
+import type { HandOverOptions } from './hand-over.ts';
 import { writeProblem } from './problem-response.ts';
+import { writeReply } from './reply-response.ts';
 
 /** The one route behind which everything is dispatched; no client can ask for it, a space ends a request target. */
 export const dispatchRoute = '/ dispatch';
@@ -14,7 +19,12 @@ export const dispatchRoute = '/ dispatch';
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
   readonly bodyLimitBytes: number;
-  /** Called with each outcome, and the time in ms that it took. */
+  readonly handOver: HandOverOptions;
+  /** @returns the hash key of a request, where that is not random. */
+  readonly tenantOf: (request: HttpRequest, ip: string) => string | undefined;
+  /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
+  readonly onHandedOver: (status: number, ms: number) => void;
+  /** Called with each other outcome, and the time in ms that it took. */
   readonly onOutcome: (outcome: Outcome, ms: number) => void;
 }
 
@@ -52,7 +62,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, bodyLimitBytes, onOutcome } = options;
+  const { dispatcher, bodyLimitBytes, onOutcome, onHandedOver, tenantOf } = options;
   const started = performance.now();
   const fault = hostFault(raw);
   if (fault !== undefined) throw new Problem('request_malformed', fault);
@@ -61,8 +71,15 @@ async function dispatch(
   const ip = raw.socket.remoteAddress ?? '';
   const method = raw.method ?? 'GET';
   const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
+  const preference = preferenceOf(request.headers);
+  const idempotent = idempotentRequest(request, () => tenantOf(request, ip));
+  if (preference.respondAsync || idempotent !== undefined) {
+    await handOver(options.handOver, request, ip, { preference, idempotent }, response);
+    onHandedOver(response.statusCode, performance.now() - started);
+    return;
+  }
   let answered = false;
-  const id = dispatcher.dispatch(request, ip, (outcome) => {
+  const id = dispatcher.dispatch(request, ip, preference.waitMs ?? Number.POSITIVE_INFINITY, (outcome) => {
     answered = true;
     onOutcome(outcome, performance.now() - started);
     write(response, method, outcome);
@@ -81,18 +98,4 @@ function write(response: ServerResponse, method: string, { id, replica, result }
     return;
   }
   writeReply(response, method, result, own);
-}
-
-function writeReply(response: ServerResponse, method: string, reply: HttpReply, own: string[]): void {
-  const { status, body } = reply;
-  try {
-    response.writeHead(status, replyHeaders(method, reply).concat(own));
-  } catch (error) {
-    // A status or a header that the handler may make but HTTP cannot carry, e.g. a control character.
-    const reason = error instanceof Error ? error.message : String(error);
-    writeProblem(response, new Problem('handler_failed', `The answer cannot be sent: ${reason}`), own);
-    return;
-  }
-  if (body.length === 0) response.end();
-  else response.end(body);
 }

@@ -1,3 +1,5 @@
+import type { ProblemCode } from '../errors.ts';
+
 /** One HTTP request as the gateway received it and the replica's handler sees it. */
 export interface HttpRequest {
   readonly method: string;
@@ -10,6 +12,8 @@ export interface HttpRequest {
 
 /** One HTTP answer: what the handler made and the client gets. */
 export interface HttpReply {
+  /** Where it is a problem of ringpost's own. */
+  readonly problem?: ProblemCode;
   readonly status: number;
   /** Names and values in turn, as in {@link HttpRequest}. */
   readonly headers: readonly string[];

@@ -9,8 +9,10 @@ export interface JobData {
   readonly target: string;
   readonly headers: readonly string[];
   readonly body?: EncodedBody;
-  /** The gateway whose inbox the reply goes into. */
+  /** The gateway whose inbox the reply goes into; empty where nobody waits for it. */
   readonly gateway: string;
+  /** Time in ms that the answer is kept, for whoever asks for it later; such a request has a record, and no waiter. */
+  readonly keepMs?: number;
   /** When nobody waits any more, in ms since the epoch; a job that is not started by then is dropped. */
   readonly deadline: number;
   readonly redelivery: Redelivery;

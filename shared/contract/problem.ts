@@ -10,6 +10,7 @@ export function problemReply(code: ProblemCode, detail: string): HttpReply {
   const details = problemDetails(code, detail);
   const body = Buffer.from(JSON.stringify(details));
   return {
+    problem: code,
     status: details.status,
     headers: ['content-type', 'application/problem+json', 'content-length', String(body.byteLength)],
     body,

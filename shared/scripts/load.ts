@@ -14,6 +14,9 @@ const scripts = {
   'end-lease': 2,
   'change-offers': 2,
   'push-replies': 2,
+  'note-request': 1,
+  'settle-request': 3,
+  'claim-idempotency': 1,
   'take-back': 5,
   forget: 11,
 } as const;

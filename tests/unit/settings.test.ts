@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readSettings, SettingsError, settingsTable } from '#shared/settings/load-settings.ts';
 import type { SettingSchema, SettingsSchema } from '#shared/settings/load-settings.ts';
-import { gatewaySettings, loadGatewayConfig } from '../../gateway/config.ts';
+import { loadGatewayConfig } from '../../gateway/config.ts';
+import { gatewaySettings } from '../../gateway/settings.ts';
 import type { GatewayConfig } from '../../gateway/config.ts';
 import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
 

@@ -1,0 +1,82 @@
+import type { Redis } from 'ioredis';
+import type { JobData } from '#shared/contract/job.ts';
+import { storedBody } from '#shared/contract/job.ts';
+import { Problem } from '#shared/errors.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+import { noteRequest } from '#shared/request-notes.ts';
+import { commandFate } from './command-fate.ts';
+import type { JobQueues } from './job-queues.ts';
+import type { RedisGap } from './redis-gap.ts';
+import type { Waiter } from './waiters.ts';
+
+export interface HandOversOptions {
+  /** The fail-fast connection that the queues use. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly queues: JobQueues;
+  readonly gap: RedisGap;
+  /** Time in ms that what is known of a request is kept. */
+  readonly keepMs: number;
+  readonly log: Logger;
+}
+
+type HandedOver = Pick<Waiter, 'id' | 'replica' | 'accepted' | 'job' | 'body'>;
+
+/** Requests whose answer is asked for later, if at all: a record and a job, and nobody who waits. */
+export class HandOvers {
+  readonly #options: HandOversOptions;
+
+  constructor(options: HandOversOptions) {
+    this.#options = options;
+  }
+
+  /** @returns undefined once record and job are durable, or why the request was not taken. */
+  async handOver(request: HandedOver): Promise<Problem | undefined> {
+    const { queues, gap } = this.#options;
+    const { id, replica, job, body } = request;
+    const stored = storedBody(job) ? { body, ttlMs: bodyTtlMs(job) } : undefined;
+    try {
+      // One connection keeps the order: no job is there before its record.
+      await Promise.all([this.#note(request, 'queued'), queues.add(replica, id, job, stored)]);
+      return undefined;
+    } catch (error) {
+      const fate = commandFate(error);
+      const there = fate === 'unknown' && (await gap.over()) && (await this.#isThere(replica, id));
+      if (there) return undefined;
+      return fate === 'unknown' && job.redelivery === 'never'
+        ? new Problem('outcome_unknown', 'Redis went away while the request was handed over.', {
+            cause: error,
+          })
+        : new Problem('redis_away', 'Redis does not take requests now.', { cause: error });
+    }
+  }
+
+  /** Notes that a request which was waited for has come to its deadline, for whoever asks about it later. */
+  noteExpired(request: HandedOver): void {
+    const { keepMs, log } = this.#options;
+    const { id, job } = request;
+    this.#note({ ...request, job: { ...job, keepMs } }, 'expired').catch((error: unknown) =>
+      log.debug({ request: id, err: error }, 'not noted'),
+    );
+  }
+
+  async #isThere(replica: string, id: string): Promise<boolean> {
+    const missing = await this.#options.queues.missing(replica, [id]).catch(() => [id]);
+    return missing.length === 0;
+  }
+
+  async #note({ id, replica, accepted, job }: HandedOver, state: 'queued' | 'expired'): Promise<void> {
+    const { redis, keys } = this.#options;
+    const { method, target, deadline } = job;
+    const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
+    await noteRequest(redis, keys, replica, id, job, state, fields);
+  }
+}
+
+/** The body is there until its job is certainly not run any more, in case that clocks differ by this, in ms. */
+const graceMs = 60_000;
+
+function bodyTtlMs({ deadline }: JobData): number {
+  return deadline - Date.now() + graceMs;
+}

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpRequest } from '#shared/contract/http.ts';
+import { redeliveryOf } from '#shared/contract/redelivery.ts';
+import type { Redelivery } from '#shared/contract/redelivery.ts';
+import { requestId } from '#shared/contract/request-id.ts';
+import { Problem } from '#shared/errors.ts';
+import type { RingWatcher } from '../ring-watcher.ts';
+import type { Capacity } from './capacity.ts';
+import { randomKey, selectHashKey } from './hash-key.ts';
+import type { HashKeySource } from './hash-key.ts';
+
+/** Where a request goes, or why it goes nowhere. */
+export type Selected =
+  | {
+      readonly id: string;
+      readonly key: string;
+      readonly replica: string;
+      readonly redelivery: Redelivery;
+      readonly refusal: undefined;
+    }
+  | {
+      readonly id: string;
+      readonly key?: undefined;
+      readonly replica: string | undefined;
+      readonly redelivery?: undefined;
+      readonly refusal: Problem;
+    };
+
+export interface SelectionOptions {
+  readonly watcher: RingWatcher;
+  readonly capacity: Capacity;
+  readonly hashKey: readonly HashKeySource[];
+}
+
+/** Selects the replica of a request, and takes it in if there is room. */
+export class Selection {
+  readonly #options: SelectionOptions;
+
+  constructor(options: SelectionOptions) {
+    this.#options = options;
+  }
+
+  /** @param ip the client's address. */
+  select(request: HttpRequest, ip: string): Selected {
+    const { watcher, capacity, hashKey } = this.#options;
+    const uuid = randomUUID();
+    const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
+    const redelivery = redeliveryOf(request.method, request.headers);
+    if (redelivery === undefined) {
+      return refuse(new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
+    }
+    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
+    if (key === undefined) {
+      const detail = 'The request carries none of the keys that HASH_KEY names.';
+      return refuse(new Problem('hash_key_missing', detail));
+    }
+    const replica = watcher.stale ? undefined : watcher.ring.owner(key);
+    if (replica === undefined) return refuse(this.noOwner());
+    const id = requestId(uuid, replica);
+    const full = capacity.refusal(replica, request.body.length);
+    if (full !== undefined) {
+      return { id, replica, refusal: new Problem('over_capacity', `Try again later: ${full}.`) };
+    }
+    return { id, key, replica, redelivery, refusal: undefined };
+  }
+
+  /** @returns why no replica can be selected now. */
+  noOwner(): Problem {
+    return this.#options.watcher.stale
+      ? new Problem(
+          'redis_away',
+          'Redis does not answer, so the owner of the request cannot be known for sure.',
+        )
+      : new Problem('no_replica', 'No replica is ready.');
+  }
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { headerValue } from '#shared/contract/headers.ts';
+import type { HttpRequest } from '#shared/contract/http.ts';
+import { Problem } from '#shared/errors.ts';
+import type { Keys } from '#shared/keys.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+
+/** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
+export interface IdempotentRequest {
+  /** Method, target, hash key and idempotency key, as one digest: what the key is unique in. */
+  readonly scope: string;
+  /** Digest of what the request sends: another one under the same key is another request. */
+  readonly fingerprint: string;
+}
+
+/** Which request has a key. */
+export interface Claim {
+  readonly id: string;
+  readonly fingerprint: string;
+}
+
+/** For these the header says nothing: they may be repeated in any case, and are (RFC 9110 9.2.1). */
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+const mostKeyLength = 255;
+
+/**
+ * @param tenantOf finds the hash key by which requests are told apart, where that is not random.
+ * @returns undefined for a request without a key that counts.
+ * @throws {Problem} `request_malformed` for a key that is none.
+ */
+export function idempotentRequest(
+  { method, target, headers, body }: HttpRequest,
+  tenantOf: () => string | undefined,
+): IdempotentRequest | undefined {
+  const key = headerValue(headers, 'idempotency-key');
+  if (key === undefined || safeMethods.has(method)) return undefined;
+  if (key.trim() === '' || key.length > mostKeyLength) {
+    throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
+  }
+  return {
+    scope: digest(JSON.stringify([method, target, tenantOf() ?? null, key.trim()])),
+    fingerprint: digest(body),
+  };
+}
+
+function digest(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('base64url');
+}
+
+/** Who has which idempotency key, for all gateways. */
+export class Claims {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #ttlMs: number;
+
+  /** @param ttlMs for how long a key gives the first answer again, in ms. */
+  constructor(redis: Redis, keys: Keys, ttlMs: number) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#ttlMs = ttlMs;
+  }
+
+  get ttlMs(): number {
+    return this.#ttlMs;
+  }
+
+  /**
+   * Claims a key for a request, where nobody has it.
+   * @param instead a claim that came to nothing, and may be replaced.
+   * @returns the claim that holds now: ours, or that of who came first.
+   */
+  async claim({ scope, fingerprint }: IdempotentRequest, id: string, instead?: Claim): Promise<Claim> {
+    const held = await scriptsOn(this.#redis)(
+      'claim-idempotency',
+      this.#keys.idempotency(scope),
+      JSON.stringify({ id, fingerprint } satisfies Claim),
+      this.#ttlMs,
+      instead === undefined ? '' : JSON.stringify(instead),
+    );
+    return JSON.parse(String(held)) as Claim; // only gateways write it
+  }
+}

@@ -1,0 +1,170 @@
+import type { ServerResponse } from 'node:http';
+import type { HttpRequest } from '#shared/contract/http.ts';
+import { finalStates } from '#shared/contract/request-record.ts';
+import { Problem, retryAfterSeconds } from '#shared/errors.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { appliedPreference } from '../dispatch/prefer.ts';
+import type { Preference } from '../dispatch/prefer.ts';
+import type { Claims, IdempotentRequest } from '../requests/idempotency.ts';
+import type { RequestChanges } from '../requests/request-changes.ts';
+import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
+import { requestPath, viewOf } from '../requests/request-view.ts';
+import { untilFinal } from '../requests/until-final.ts';
+import { writeProblem } from './problem-response.ts';
+import { writeReply } from './reply-response.ts';
+
+export interface HandOverOptions {
+  readonly dispatcher: Dispatcher;
+  readonly store: RequestStore;
+  readonly changes: RequestChanges;
+  readonly claims: Claims;
+  /** Time in ms in which a request has to be done that nobody waits for. */
+  readonly asyncTimeoutMs: number;
+  /** Time in ms for which the answer of such a request is kept. */
+  readonly keepMs: number;
+  /** The longest that a client waits for an answer, in ms. */
+  readonly replyTimeoutMs: number;
+}
+
+/** A request that is handed over, or has been before under the same idempotency key. */
+interface Handed {
+  readonly known: KnownRequest;
+  readonly replayed: boolean;
+}
+
+/** A request that its gateway has claimed a key for, and did not hand over in this time, in ms, never will be. */
+const claimGraceMs = 2000;
+
+/**
+ * Answers a request that is not simply waited for, from its record. With `Prefer: respond-async` (RFC 7240 4.1) 202 as
+ * soon as it is durable, or the answer where it comes within `wait`. With an `Idempotency-Key` the first answer, also
+ * to those who repeat the request.
+ */
+export async function handOver(
+  options: HandOverOptions,
+  request: HttpRequest,
+  ip: string,
+  asked: { readonly preference: Preference; readonly idempotent: IdempotentRequest | undefined },
+  response: ServerResponse,
+): Promise<void> {
+  const { store, replyTimeoutMs } = options;
+  const { preference, idempotent } = asked;
+  const { respondAsync, waitMs } = preference;
+  const { known, replayed } = await begin(options, request, ip, respondAsync, idempotent);
+  const { id, replica } = known;
+  const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
+  if (respondAsync) own.push('Preference-Applied', appliedPreference(preference));
+  if (replayed) own.push('Idempotent-Replayed', 'true');
+  const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
+  const found = patienceMs === undefined ? known : await wait(options, known, patienceMs, response);
+  if (finalStates.has(found.record.state) && !cameToNothing(found)) {
+    const kept = await store.reply(found).catch(() => undefined);
+    if (kept?.body !== undefined) {
+      const { status, headers, body } = kept;
+      writeReply(response, request.method, { status, headers, body }, own);
+      return;
+    }
+  }
+  if (respondAsync && !cameToNothing(found)) writeAccepted(response, found, own);
+  else writeProblem(response, noAnswer(found), own);
+}
+
+/** @throws {Problem} where the request is not taken. */
+async function begin(
+  options: HandOverOptions,
+  request: HttpRequest,
+  ip: string,
+  respondAsync: boolean,
+  idempotent: IdempotentRequest | undefined,
+): Promise<Handed> {
+  const { dispatcher, claims, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
+  const selected = dispatcher.select(request, ip);
+  if (selected.refusal !== undefined) throw selected.refusal;
+  const { id, replica } = selected;
+  if (idempotent !== undefined) {
+    const first = await firstOf(options, idempotent, id);
+    if (first !== undefined) return { known: first, replayed: true };
+  }
+  const timeoutMs = respondAsync ? asyncTimeoutMs : replyTimeoutMs;
+  const terms = { timeoutMs, keepMs: idempotent === undefined ? keepMs : claims.ttlMs };
+  const accepted = Date.now();
+  const refusal = await dispatcher.handOver(request, selected, terms);
+  if (refusal !== undefined) throw refusal;
+  const { method, target } = request;
+  const deadline = accepted + timeoutMs;
+  const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
+  return { known: { id, replica, gateway: '', record }, replayed: false };
+}
+
+/**
+ * @returns the request that had the key first; undefined where this one has it now.
+ * @throws {Problem} `idempotency_key_reused` where that was another request, `redis_away`.
+ */
+async function firstOf(
+  { store, claims }: HandOverOptions,
+  idempotent: IdempotentRequest,
+  id: string,
+): Promise<KnownRequest | undefined> {
+  try {
+    let claim = await claims.claim(idempotent, id);
+    const until = performance.now() + claimGraceMs;
+    while (claim.id !== id) {
+      if (claim.fingerprint !== idempotent.fingerprint) {
+        throw new Problem(
+          'idempotency_key_reused',
+          'The Idempotency-Key was used for another request before.',
+        );
+      }
+      const first = await store.find(claim.id);
+      const nothing = first === undefined ? performance.now() > until : cameToNothing(first);
+      if (!nothing && first !== undefined) return first;
+      if (nothing) claim = await claims.claim(idempotent, id, claim);
+      else await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem('redis_away', 'Redis does not answer.', { cause: error });
+  }
+}
+
+/** It has no answer that could be given again. */
+function cameToNothing({ record }: KnownRequest): boolean {
+  return record.state === 'expired' || record.state === 'cancelled';
+}
+
+/** It is accepted whatever happens now: a Redis that goes away for a moment is waited for. */
+function wait(
+  { store, changes }: HandOverOptions,
+  known: KnownRequest,
+  waitMs: number,
+  response: ServerResponse,
+): Promise<KnownRequest> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const look = async (): Promise<KnownRequest> =>
+    (await store.find(known.id).catch(() => undefined)) ?? known;
+  return untilFinal(changes, known.id, look, waitMs, gone.signal);
+}
+
+function noAnswer({ id, record }: KnownRequest): Problem {
+  if (record.state === 'cancelled') return new Problem('cancelled', 'The request was cancelled.');
+  const detail = `The request was ${record.state} when the time to wait for its answer was over.`;
+  return new Problem('reply_timeout', detail, { instance: requestPath(id) });
+}
+
+function writeAccepted(response: ServerResponse, known: KnownRequest, own: readonly string[]): void {
+  const body = Buffer.from(JSON.stringify(viewOf(known)));
+  response.writeHead(202, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(body.length),
+    'Location',
+    requestPath(known.id),
+    'Retry-After',
+    String(retryAfterSeconds),
+    ...own,
+  ]);
+  response.end(body);
+}

@@ -1,0 +1,29 @@
+import type { ServerResponse } from 'node:http';
+import type { HttpReply } from '#shared/contract/http.ts';
+import { Problem } from '#shared/errors.ts';
+import { replyHeaders } from '../dispatch/forwarding.ts';
+import { writeProblem } from './problem-response.ts';
+
+/**
+ * Answers with what a replica has answered, byte for byte.
+ * @param method of the request: the answer to HEAD has a length and no body.
+ * @param own headers of the gateway's own, names and values in turn.
+ */
+export function writeReply(
+  response: ServerResponse,
+  method: string,
+  reply: HttpReply,
+  own: readonly string[],
+): void {
+  const { status, body } = reply;
+  try {
+    response.writeHead(status, replyHeaders(method, reply).concat(own));
+  } catch (error) {
+    // A status or a header that the handler may make but HTTP cannot carry, e.g. a control character.
+    const reason = error instanceof Error ? error.message : String(error);
+    writeProblem(response, new Problem('handler_failed', `The answer cannot be sent: ${reason}`), own);
+    return;
+  }
+  if (body.length === 0) response.end();
+  else response.end(body);
+}

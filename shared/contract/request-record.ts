@@ -1,0 +1,86 @@
+import type { HttpReply } from './http.ts';
+
+/**
+ * What is kept of a request whose answer can be asked for later.
+ *
+ *   queued --a worker takes it--> running --its handler has answered--> done, or failed
+ *   running --its worker died, and it may run again--> queued; failed where it may not
+ *   queued, running --DELETE--> cancelled
+ *   queued, running --its deadline passed--> expired
+ */
+export const requestStates = ['queued', 'running', 'done', 'failed', 'cancelled', 'expired'] as const;
+export type RequestState = (typeof requestStates)[number];
+
+/** The states that a request does not leave any more. */
+export const finalStates: ReadonlySet<RequestState> = new Set(['done', 'failed', 'cancelled', 'expired']);
+
+/** A request's record in Redis; all times in ms since the epoch. */
+export interface RequestRecord {
+  readonly state: RequestState;
+  /** Raised by each change. */
+  readonly change: number;
+  readonly method: string;
+  readonly target: string;
+  readonly accepted: number;
+  readonly deadline: number;
+  /** How often a worker has begun to run it. */
+  readonly attempts: number;
+  /** When it was begun last. */
+  readonly started?: number;
+  readonly finished?: number;
+  /** Of the answer. */
+  readonly status?: number;
+  /** Why it failed: the code of the problem. */
+  readonly code?: string;
+}
+
+/**
+ * @param hash as Redis has it.
+ * @returns undefined where there is no record. A request past its deadline that nobody has ended is `expired`.
+ */
+export function readRecord(hash: Readonly<Record<string, string>>, now: number): RequestRecord | undefined {
+  const state = requestStates.find((each) => each === hash['state']);
+  if (state === undefined) return undefined;
+  const number = (name: string): number => Number(hash[name] ?? 0);
+  const optional = (name: string): object => (hash[name] === undefined ? {} : { [name]: number(name) });
+  const deadline = number('deadline');
+  return {
+    state: !finalStates.has(state) && now > deadline ? 'expired' : state,
+    change: number('change'),
+    method: hash['method'] ?? '',
+    target: hash['target'] ?? '',
+    accepted: number('accepted'),
+    deadline,
+    attempts: number('attempts'),
+    ...optional('started'),
+    ...optional('finished'),
+    ...optional('status'),
+    ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
+  };
+}
+
+/** A record outlives the answer by as long again, so that who comes late learns that it is gone. */
+export function recordTtlMs(keepMs: number): number {
+  return 2 * keepMs;
+}
+
+/**
+ * @param now ms since the epoch.
+ * @returns the state in which an answer ends its request, and what else the record says of it.
+ */
+export function endOf(
+  { problem, status }: HttpReply,
+  now: number,
+): { state: RequestState; fields: (string | number)[] } {
+  const fields = ['finished', now, 'status', status];
+  switch (problem) {
+    case undefined:
+      return { state: 'done', fields };
+    case 'cancelled':
+      return { state: 'cancelled', fields };
+    case 'reply_timeout':
+      return { state: 'expired', fields };
+    default:
+      return { state: 'failed', fields: [...fields, 'code', problem] };
+  }
+}

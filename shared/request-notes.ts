@@ -1,0 +1,32 @@
+import type { Redis } from 'ioredis';
+import type { JobData } from './contract/job.ts';
+import { recordTtlMs } from './contract/request-record.ts';
+import type { RequestState } from './contract/request-record.ts';
+import type { Keys } from './keys.ts';
+import { scriptsOn } from './scripts/load.ts';
+
+/**
+ * Notes in a request's record what has become of it, and tells those who watch it. Does nothing where there is no
+ * record, and where the request has come to its end before.
+ * @param fields names and values in turn.
+ */
+export async function noteRequest(
+  redis: Redis,
+  keys: Keys,
+  replica: string,
+  id: string,
+  { keepMs, deadline }: Pick<JobData, 'keepMs' | 'deadline'>,
+  state: RequestState,
+  fields: readonly (string | number)[] = [],
+): Promise<void> {
+  if (keepMs === undefined) return;
+  const ttlMs = Math.max(0, deadline - Date.now()) + recordTtlMs(keepMs);
+  await scriptsOn(redis)(
+    'note-request',
+    keys.request(replica, id),
+    state,
+    ttlMs,
+    keys.requestChanges(id),
+    ...fields,
+  );
+}

@@ -1,0 +1,19 @@
+-- Ends a request whose answer can be asked for later: keeps the answer, and notes the end. A worker that was
+-- superseded says nothing any more.
+-- KEYS[1] record  KEYS[2] kept reply  KEYS[3] fence
+-- ARGV[1] the worker's fence  ARGV[2] TTL of the reply in ms  ARGV[3] TTL of the record in ms  ARGV[4] channel
+-- ARGV[5] reply frame  ARGV[6] state  ARGV[7..] fields and values
+-- Returns 1; 0 where the request has come to its end before; -1 when another worker has taken the lease.
+if tonumber(redis.call('GET', KEYS[3]) or 0) > tonumber(ARGV[1]) then
+  return -1
+end
+local state = redis.call('HGET', KEYS[1], 'state')
+if state == 'done' or state == 'failed' or state == 'cancelled' or state == 'expired' then
+  return 0
+end
+redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[2])
+redis.call('HSET', KEYS[1], 'state', ARGV[6], unpack(ARGV, 7))
+redis.call('HINCRBY', KEYS[1], 'change', 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PUBLISH', ARGV[4], ARGV[6])
+return 1

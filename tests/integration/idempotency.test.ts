@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { useSystem } from '../fixtures/system.ts';
+import type { System } from '../fixtures/system.ts';
+import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
+
+const system = useSystem();
+const workers = useWorkers();
+
+/** Two gateways over the same replicas. */
+async function startTwo(current: System, settings: NodeJS.ProcessEnv = {}) {
+  const shared = { HANDLER: workers.handler, LEDGER: workers.ledger(), ...settings };
+  const first = await current.start({ REPLICAS: '2', ...shared });
+  const second = await current.start({ ROLE: 'gateway', ...shared });
+  await second.gateway.watcher.until(({ ring }) => ring.size === 2, 10_000);
+  return { first, second, urls: [first.url, second.url] as const };
+}
+
+interface Sent {
+  readonly key: string;
+  readonly body?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+}
+
+const send = (url: string, { key, body = 'x', method = 'POST', headers = {} }: Sent): Promise<Response> =>
+  fetch(url, {
+    method,
+    headers: { 'idempotency-key': key, ...headers },
+    ...(method === 'GET' ? {} : { body }),
+  });
+
+describe('Idempotency-Key', () => {
+  it('gives the first answer again, byte for byte, from any gateway', async () => {
+    const { urls } = await startTwo(system());
+    const first = await send(`${urls[0]}/pay`, { key: 'a' });
+    expect([first.status, first.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    const text = await first.text();
+    for (const url of urls) {
+      const again = await send(`${url}/pay`, { key: 'a' });
+      expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+      expect(await again.text()).toBe(text);
+      expect(again.headers.get('ringpost-request')).toBe(first.headers.get('ringpost-request'));
+      const without = (response: Response): string[] =>
+        [...response.headers].filter(([name]) => !/^(date|idempotent-replayed)$/.test(name)).map(String);
+      expect(without(again)).toEqual(without(first));
+    }
+    expect(await workers.runs()).toHaveLength(1);
+  });
+
+  it('is unique for each method and target, and for each hash key where that names a tenant', async () => {
+    const { urls } = await startTwo(system(), { HASH_KEY: 'header:tenant,random' });
+    const sent: [string, Sent][] = [
+      ['/pay', { key: 'a' }],
+      ['/pay?x', { key: 'a' }],
+      ['/pay', { key: 'a', method: 'PUT' }],
+      ['/pay', { key: 'b' }],
+      ['/pay', { key: 'a', headers: { tenant: 't1' } }],
+      ['/pay', { key: 'a', headers: { tenant: 't2' } }],
+    ];
+    for (const [path, what] of sent) {
+      const answer = await send(`${urls[0]}${path}`, what);
+      expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    }
+    for (const [path, what] of sent) {
+      const answer = await send(`${urls[1]}${path}`, what);
+      expect(answer.headers.get('idempotent-replayed')).toBe('true');
+    }
+    expect(await workers.runs()).toHaveLength(sent.length);
+  });
+
+  it('is 422 for another request under the same key', async () => {
+    const { urls } = await startTwo(system());
+    await send(`${urls[0]}/pay`, { key: 'a', body: '10' });
+    const other = await send(`${urls[1]}/pay`, { key: 'a', body: '20' });
+    expect(other.status).toBe(422);
+    expect(await other.json()).toMatchObject({ code: 'idempotency_key_reused' });
+    expect(await workers.runs()).toHaveLength(1);
+  });
+
+  it.each(['', ' ', 'x'.repeat(256)])('refuses %j, which is no key', async (key) => {
+    const { url } = await system().start({ REPLICAS: '1' });
+    expect((await send(`${url}/home`, { key })).status).toBe(400);
+  });
+
+  it('is done once for 500 repeats at once over two gateways: 500 equal answers', async () => {
+    const { urls } = await startTwo(system());
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, async (_, at) => {
+        const response = await send(`${urls[at % 2 === 0 ? 0 : 1]}/pay?ms=300`, { key: 'a' });
+        return `${response.status} ${response.headers.get('ringpost-request')} ${await response.text()}`;
+      }),
+    );
+    expect(new Set(answers).size).toBe(1);
+    expect(answers[0]).toMatch(/^200 /);
+    expect(await workers.runs()).toHaveLength(1);
+  });
+
+  it('waits for the first where that is still run, also when its gateway has died', async () => {
+    const { first, urls } = await startTwo(system());
+    const begun = send(`${urls[0]}/pay?ms=1500`, { key: 'a' }).catch(() => 'gone');
+    await eventually(async () => (await workers.runs()).length === 1);
+    // Its connections are cut; the controller beside it goes on.
+    first.gateway.app.server.closeAllConnections();
+    expect(await begun).toBe('gone');
+    const again = await send(`${urls[1]}/pay?ms=1500`, { key: 'a' });
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+    expect(await workers.runs()).toHaveLength(1);
+  });
+
+  it('is answered by the replacement of a worker that died while it ran it', async () => {
+    const current = system();
+    const { urls } = await startTwo(current);
+    const asked = send(`${urls[0]}/pay?ms=700`, { key: 'a' });
+    await eventually(async () => (await workers.runs()).length === 1);
+    for (const name of ['S1', 'S2']) process.kill((await leaseOf(current, name))?.pid ?? 0, 'SIGKILL');
+    expect((await asked).status).toBe(200);
+    const again = await send(`${urls[1]}/pay?ms=700`, { key: 'a' });
+    expect(await again.json()).toMatchObject({ attempt: 2 });
+  });
+
+  it('is run anew where the first came to nothing: it was cancelled, or not done in time', async () => {
+    const { urls } = await startTwo(system(), { REPLY_TIMEOUT_MS: '600' });
+    const late = await send(`${urls[0]}/slow?ms=900`, { key: 'a' });
+    expect(late.status).toBe(504);
+    const { instance } = (await late.json()) as { instance: string };
+    expect(instance).toBe(`/-/requests/${late.headers.get('ringpost-request')}`);
+    const again = await send(`${urls[1]}/slow?ms=900`, { key: 'a' });
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([504, null]);
+    expect(await workers.runs()).toHaveLength(2);
+  });
+
+  it('that was claimed by a gateway which died before it handed the request over is free again', async () => {
+    const current = system();
+    const { urls } = await startTwo(current);
+    await send(`${urls[0]}/pay`, { key: 'a' });
+    const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const held = JSON.parse((await current.redis.get(claim)) ?? '') as object;
+    const unknown = { ...held, id: '3f333df6-90a4-4fda-8dd3-9485d27cee36.S1' };
+    await current.redis.set(claim, JSON.stringify(unknown));
+    const answer = await send(`${urls[1]}/pay`, { key: 'a' });
+    expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    expect(await workers.runs()).toHaveLength(2);
+  });
+
+  it('with Prefer: respond-async names the first request to all who repeat it', async () => {
+    const { urls } = await startTwo(system());
+    const handed = { key: 'a', headers: { prefer: 'respond-async' } };
+    const first = await send(`${urls[0]}/pay?ms=300`, handed);
+    const again = await send(`${urls[1]}/pay?ms=300`, handed);
+    expect([first.status, again.status]).toEqual([202, 202]);
+    expect(again.headers.get('location')).toBe(first.headers.get('location'));
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    const waited = await send(`${urls[1]}/pay?ms=300`, { key: 'a' });
+    expect(waited.status).toBe(200);
+    expect(await workers.runs()).toHaveLength(1);
+  });
+
+  it('says nothing for GET, and leaves nothing behind when its time is over', async () => {
+    const current = system();
+    const { urls } = await startTwo(current, { IDEMPOTENCY_TTL_S: '1' });
+    for (let times = 0; times < 2; times += 1) {
+      expect(
+        (await send(`${urls[0]}/get`, { key: 'a', method: 'GET' })).headers.get('idempotent-replayed'),
+      ).toBeNull();
+    }
+    await send(`${urls[0]}/pay`, { key: 'a' });
+    const left = async (): Promise<string[]> =>
+      (await current.redis.keys(`${current.namespace}:*`)).filter((key) =>
+        /:(idempotency|request|kept-reply):/.test(key),
+      );
+    expect(await left()).not.toEqual([]);
+    await expect.poll(left, { timeout: 5000 }).toEqual([]);
+    expect((await send(`${urls[0]}/pay`, { key: 'a' })).headers.get('idempotent-replayed')).toBeNull();
+  });
+});

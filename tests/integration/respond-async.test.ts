@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import { useSystem } from '../fixtures/system.ts';
+import type { System } from '../fixtures/system.ts';
+import { eventually, useWorkers } from '../fixtures/workers.ts';
+
+const system = useSystem();
+const workers = useWorkers();
+
+interface View {
+  readonly id: string;
+  readonly state: string;
+  readonly replica: string;
+  readonly attempts: number;
+  readonly status?: number;
+  readonly code?: string;
+  readonly times: Readonly<Record<string, string | number | null>>;
+  readonly links: Readonly<Record<string, string>>;
+}
+
+/** Two gateways over the same replicas, and what is asked of them. */
+async function startTwo(current: System, settings: NodeJS.ProcessEnv = {}) {
+  const shared = { HANDLER: workers.handler, LEDGER: workers.ledger(), ...settings };
+  const first = await current.start({ REPLICAS: '2', ...shared });
+  const second = await current.start({ ROLE: 'gateway', ...shared });
+  await second.gateway.watcher.until(({ ring }) => ring.size === 2, 10_000);
+  const [one, two] = [first.url, second.url];
+  const hand = async (
+    path: string,
+    prefer: string,
+    { headers, ...init }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
+  ): Promise<Response> => fetch(`${one}${path}`, { ...init, headers: { prefer, ...headers } });
+  const view = async (location: string, query = ''): Promise<View> =>
+    (await (await fetch(`${two}${location}${query}`)).json()) as View;
+  return { first, one, two, hand, view };
+}
+
+const location = (response: Response): string => response.headers.get('location') ?? '';
+
+describe('Prefer: respond-async', () => {
+  it('is 202 at once; what becomes of it, and the answer as it would have come, is had from any gateway', async () => {
+    const { hand, view, two } = await startTwo(system());
+    const accepted = await hand('/work?ms=400', 'respond-async', { method: 'POST', body: 'x' });
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers.get('preference-applied')).toBe('respond-async');
+    expect(accepted.headers.get('retry-after')).toBe('1');
+    expect(location(accepted)).toBe(`/-/requests/${accepted.headers.get('ringpost-request')}`);
+    expect(await accepted.json()).toMatchObject({ state: 'queued', method: 'POST', target: '/work?ms=400' });
+    const early = await fetch(`${two}${location(accepted)}/reply`);
+    expect(early.status).toBe(409);
+    expect(await early.json()).toMatchObject({ code: 'not_finished' });
+    const running = await eventually(async () => {
+      const now = await view(location(accepted));
+      return now.state === 'running' && now;
+    });
+    expect(running.attempts).toBe(1);
+    const done = await view(location(accepted), '?wait=20');
+    expect(done).toMatchObject({ state: 'done', status: 200, attempts: 1, replica: running.replica });
+    expect(done.times['serviceMs']).toBeGreaterThanOrEqual(399);
+    expect(done.links['cancel']).toBeUndefined();
+    for (let times = 0; times < 2; times += 1) {
+      const answer = await fetch(`${two}${location(accepted)}/reply`);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toBe('application/json');
+      expect(await answer.json()).toEqual({ replica: running.replica, attempt: 1 });
+    }
+    expect(await workers.runs()).toHaveLength(1);
+  });
+
+  it('with wait is the answer where that comes in time, and 202 where it does not', async () => {
+    const { hand, view } = await startTwo(system());
+    const inTime = await hand('/quick?ms=50', 'respond-async, wait=5');
+    expect(inTime.status).toBe(200);
+    expect(inTime.headers.get('preference-applied')).toBe('respond-async, wait=5');
+    expect(await inTime.json()).toMatchObject({ attempt: 1 });
+    const late = await hand('/slow?ms=1500', 'respond-async, wait=1');
+    expect(late.status).toBe(202);
+    expect(await late.json()).toMatchObject({ state: 'running' });
+    expect((await view(location(late), '?wait=5')).state).toBe('done');
+  });
+
+  it('is refused before it is accepted where it cannot be dispatched', async () => {
+    const { hand } = await startTwo(system(), { HASH_KEY: 'header:tenant' });
+    const refused = await hand('/x', 'respond-async');
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ code: 'hash_key_missing' });
+    const odd = await hand('/x', 'respond-async', { headers: { tenant: 't', 'ringpost-retry': 'perhaps' } });
+    expect(odd.status).toBe(400);
+  });
+
+  it('is done on the replacement when its worker dies, or fails where it must not be repeated', async () => {
+    const current = system();
+    const { hand, view } = await startTwo(current);
+    const get = await hand('/get?ms=800', 'respond-async');
+    const post = await hand('/post?ms=800', 'respond-async', { method: 'POST' });
+    await eventually(async () => (await workers.runs()).length === 2);
+    for (const name of ['S1', 'S2']) {
+      const { pid } = JSON.parse((await current.redis.get(current.keys.lease(name))) ?? '') as {
+        pid: number;
+      };
+      process.kill(pid, 'SIGKILL');
+    }
+    expect(await view(location(get), '?wait=20')).toMatchObject({ state: 'done', attempts: 2 });
+    expect(await view(location(post), '?wait=20')).toMatchObject({
+      state: 'failed',
+      status: 502,
+      code: 'outcome_unknown',
+    });
+    expect((await workers.runs()).filter((line) => line.startsWith('POST'))).toHaveLength(1);
+  });
+
+  it('keeps the answer for RESULT_TTL_S: then it is gone, and after that nothing is known of it', async () => {
+    const { hand, view, two } = await startTwo(system(), { RESULT_TTL_S: '1' });
+    const accepted = await hand('/x', 'respond-async');
+    await view(location(accepted), '?wait=5');
+    const status = async (path: string): Promise<number> =>
+      (await fetch(`${two}${location(accepted)}${path}`)).status;
+    await expect.poll(() => status('/reply'), { timeout: 5000 }).toBe(410);
+    await expect.poll(() => status(''), { timeout: 5000 }).toBe(404);
+    const { redis, namespace } = system();
+    const left = await redis.keys(`${namespace}:*request*`);
+    expect(left).toEqual([]);
+  });
+});
+
+describe('Prefer: wait', () => {
+  it('is how long the client waits: 504 then, whose problem names where to ask about the request', async () => {
+    const { hand, view } = await startTwo(system());
+    const began = performance.now();
+    const late = await hand('/slow?ms=3000', 'wait=1');
+    expect(late.status).toBe(504);
+    expect(performance.now() - began).toBeLessThan(2500);
+    const { code, instance } = (await late.json()) as { code: string; instance: string };
+    expect([code, instance]).toEqual([
+      'reply_timeout',
+      `/-/requests/${late.headers.get('ringpost-request')}`,
+    ]);
+    await expect.poll(async () => (await view(instance)).state).toBe('expired');
+  });
+});
+
+describe('DELETE /-/requests/<id>', () => {
+  it('takes a queued request back, from any gateway: it never runs', async () => {
+    const { hand, view, two } = await startTwo(system(), { CONCURRENCY: '1', HASH_KEY: 'header:k' });
+    const k = { headers: { k: '1' } };
+    const first = await hand('/first?ms=700', 'respond-async', k);
+    const second = await hand('/second', 'respond-async', k);
+    const cancelled = await fetch(`${two}${location(second)}`, { method: 'DELETE' });
+    expect([cancelled.status, ((await cancelled.json()) as View).state]).toEqual([200, 'cancelled']);
+    expect((await view(location(first), '?wait=5')).state).toBe('done');
+    const answer = await fetch(`${two}${location(second)}/reply`);
+    expect([answer.status, ((await answer.json()) as View).code]).toEqual([409, 'cancelled']);
+    expect((await workers.runs()).map((line) => line.split(' ')[1])).toEqual(['/first']);
+    const again = await fetch(`${two}${location(second)}`, { method: 'DELETE' });
+    expect([again.status, ((await again.json()) as View).code]).toEqual([409, 'already_finished']);
+  });
+
+  it('ends a running one: its signal fires, and a client that waits learns of it', async () => {
+    const current = system();
+    const { one, two, hand, view } = await startTwo(current);
+    const handed = await hand('/handed?ms=20000', 'respond-async');
+    const waited = fetch(`${one}/waited?ms=20000`);
+    await eventually(async () => (await workers.runs()).length === 2);
+    const cancelled = await fetch(`${two}${location(handed)}`, { method: 'DELETE' });
+    expect(await cancelled.json()).toMatchObject({ state: 'cancelled', attempts: 1 });
+    expect((await view(location(handed))).state).toBe('cancelled');
+    // The one that a client waits for is known by its job alone.
+    const ids = await Promise.all(
+      ['S1', 'S2'].map((name) => current.redis.lrange(current.keys.unfinished(name).active, 0, -1)),
+    );
+    const [id = ''] = ids.flat();
+    expect(await view(`/-/requests/${id}`)).toMatchObject({ state: 'running', target: '/waited?ms=20000' });
+    await fetch(`${two}/-/requests/${id}`, { method: 'DELETE' });
+    const answer = await waited;
+    expect([answer.status, ((await answer.json()) as View).code]).toEqual([409, 'cancelled']);
+  });
+});
+
+describe('Accept: text/event-stream', () => {
+  it('tells each change once, and a client that comes back only what it has missed', async () => {
+    const { hand, two } = await startTwo(system());
+    const accepted = await hand('/work?ms=500', 'respond-async');
+    const stream = async (headers: Record<string, string> = {}): Promise<string[]> => {
+      const response = await fetch(`${two}${location(accepted)}`, {
+        headers: { accept: 'text/event-stream', ...headers },
+      });
+      expect(response.headers.get('content-type')).toBe('text/event-stream');
+      return [...(await response.text()).matchAll(/^id: (\d+)\nevent: (\w+)$/gm)].map(
+        ([, id, event]) => `${id} ${event}`,
+      );
+    };
+    const all = await stream();
+    expect(all.at(-1)).toBe('3 done');
+    expect(['1 queued', '2 running']).toContain(all[0]);
+    expect(await stream({ 'last-event-id': '2' })).toEqual(['3 done']);
+    expect(await stream({ 'last-event-id': '3' })).toEqual([]);
+  });
+});
+
+describe('a request that nobody knows', () => {
+  it.each(['x', '3f333df6-90a4-4fda-8dd3-9485d27cee36.S1', '3f333df6-90a4-4fda-8dd3-9485d27cee36'])(
+    '%s',
+    async (id) => {
+      const { url } = await system().start({ REPLICAS: '1' });
+      for (const [method, path] of [
+        ['GET', ''],
+        ['GET', '/reply'],
+        ['DELETE', ''],
+      ]) {
+        const answer = await fetch(`${url}/-/requests/${id}${path}`, { method: method ?? 'GET' });
+        expect(answer.status).toBe(404);
+      }
+    },
+  );
+});

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { problemReply } from '#shared/contract/problem.ts';
+import { replicaOf, requestId } from '#shared/contract/request-id.ts';
+import { endOf, readRecord } from '#shared/contract/request-record.ts';
+
+describe('the id of a request', () => {
+  it('says in whose queue it is, whatever the replica is called', () => {
+    const name = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/);
+    fc.assert(
+      fc.property(name, (replica) => {
+        expect(replicaOf(requestId(randomUUID(), replica))).toBe(replica);
+      }),
+    );
+  });
+
+  it.each(['', 'S1', randomUUID(), `${randomUUID()}.`, `${randomUUID()}.a b`, `x${randomUUID()}.S1`, '.S1'])(
+    '%j is none',
+    (text) => {
+      expect(replicaOf(text)).toBeUndefined();
+    },
+  );
+});
+
+describe('the record of a request', () => {
+  const hash = {
+    state: 'running',
+    change: '2',
+    method: 'GET',
+    target: '/',
+    accepted: '5',
+    deadline: '100',
+    attempts: '1',
+  };
+
+  it('is read as it was noted', () => {
+    expect(readRecord({ ...hash, started: '7' }, 50)).toEqual({
+      state: 'running',
+      change: 2,
+      method: 'GET',
+      target: '/',
+      accepted: 5,
+      deadline: 100,
+      attempts: 1,
+      started: 7,
+    });
+    expect(readRecord({}, 50)).toBeUndefined();
+  });
+
+  it('is expired past its deadline, unless it has come to its end before', () => {
+    expect(readRecord(hash, 101)?.state).toBe('expired');
+    expect(readRecord({ ...hash, state: 'done' }, 101)?.state).toBe('done');
+  });
+
+  it('ends as the answer says', () => {
+    const answer = { status: 500, headers: [], body: Buffer.alloc(0) };
+    expect(endOf(answer, 9)).toEqual({ state: 'done', fields: ['finished', 9, 'status', 500] });
+    expect(endOf(problemReply('outcome_unknown', ''), 9)).toEqual({
+      state: 'failed',
+      fields: ['finished', 9, 'status', 502, 'code', 'outcome_unknown'],
+    });
+    expect(endOf(problemReply('cancelled', ''), 9).state).toBe('cancelled');
+    expect(endOf(problemReply('reply_timeout', ''), 9).state).toBe('expired');
+  });
+});
