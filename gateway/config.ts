@@ -37,6 +37,8 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
+  /** How often a request is run at most, where it does not say itself. */
+  readonly attempts: number | undefined;
   readonly asyncTimeoutMs: number;
   readonly resultTtlMs: number;
   readonly idempotencyTtlMs: number;
@@ -130,6 +132,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     queueLimit: values.QUEUE_LIMIT,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    attempts: values.ATTEMPTS,
     asyncTimeoutMs: values.ASYNC_TIMEOUT_MS,
     resultTtlMs: values.RESULT_TTL_S * 1000,
     idempotencyTtlMs: values.IDEMPOTENCY_TTL_S * 1000,

@@ -68,6 +68,7 @@ export async function createGateway(
     gap,
     log,
     replyTimeoutMs: config.replyTimeoutMs,
+    attempts: config.attempts,
   });
   const inbox = new ReplyInbox({
     reader,

@@ -121,6 +121,14 @@ export const gatewaySettings = {
       description:
         "Bytes of requests' bodies that a gateway holds at once; past it a request gets 503 at once.",
     },
+    ATTEMPTS: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100,
+      description:
+        'How often a request that may be repeated is run at most, where `Ringpost-Attempts` does not say: again after 429, ' +
+        '502, 503, 504 and loss. Unset: again after loss alone.',
+    },
     ASYNC_TIMEOUT_MS: {
       type: 'integer',
       default: 3600000,

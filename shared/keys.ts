@@ -67,6 +67,8 @@ export interface Keys {
   keptReply(replica: string, request: string): string;
   /** String with a TTL: which request has an idempotency key, and its fingerprint. */
   idempotency(scope: string): string;
+  /** Sorted set with a TTL: the requests of one hash key that run one at a time, by the time of their acceptance. */
+  line(order: string): string;
   /** Channel: a word for each change of a request's record. */
   requestChanges(request: string): string;
   /** Channel: ids of requests that are cancelled while they run. */
@@ -123,6 +125,7 @@ export function createKeys(namespace: string): Keys {
     request: (replica, request) => `${own(replica)}:request:${request}`,
     keptReply: (replica, request) => `${own(replica)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
+    line: (order) => `${namespace}:line:{${order}}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
     cancellations: `${namespace}:cancellations`,
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,

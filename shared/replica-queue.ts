@@ -17,6 +17,26 @@ export async function nextGeneration(redis: Redis, keys: Keys, replica: string):
   return Number(generation);
 }
 
+/** @returns how many jobs of a replica's queue a worker could take now. */
+export async function waitingOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
+  const { wait, prioritized, delayed } = keys.unfinished(replica);
+  // As BullMQ writes it: the time in ms, and below it a counter of 12 bits.
+  const due = Date.now() * 0x1000;
+  const counts = await Promise.all([
+    redis.llen(wait),
+    redis.zcard(prioritized),
+    redis.zcount(delayed, 0, due),
+  ]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** @returns how many jobs of a replica's queue wait, or are not due yet. */
+export async function pendingOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
+  const { wait, prioritized, delayed } = keys.unfinished(replica);
+  const counts = await Promise.all([redis.llen(wait), redis.zcard(prioritized), redis.zcard(delayed)]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
 /** @returns how many jobs of a replica's queue are not finished. */
 export async function backlogOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
   const { wait, active, prioritized, delayed } = keys.unfinished(replica);

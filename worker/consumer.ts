@@ -1,10 +1,19 @@
 import type { JobData } from '#shared/contract/job.ts';
 
+/** A job that is put back, to be taken again at a time in ms since the epoch. */
+export interface PutBack {
+  readonly notBefore: number;
+}
+
 /**
  * Runs one job: makes its reply and sees to it that the reply is in the gateway's inbox. When the promise has
- * resolved, the job is finished.
+ * resolved the job is finished, or to be put back.
+ * @param attempt how often the job was taken: 1 for the first time.
  */
-export type RunJob = (id: string, job: JobData, attempt: number) => Promise<void>;
+export type RunJob = (id: string, job: JobData, attempt: number) => Promise<PutBack | undefined>;
+
+/** Called after a job is gone from the queue. */
+export type OnFinished = (id: string, job: JobData) => void;
 
 /** What takes jobs from a replica's queue. Stock BullMQ is one way; the rest of the worker does not know which. */
 export interface Consumer {

@@ -16,6 +16,7 @@ import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { Slots } from './slots.ts';
 import { Tenure } from './tenure.ts';
+import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig): Promise<void> {
@@ -31,7 +32,14 @@ async function main(config: WorkerConfig): Promise<void> {
   };
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   await reclaimAhead(
-    { redis, keys, replica, outbox: new ReplyOutbox(redis, keys, lease, leave), log },
+    {
+      redis,
+      keys,
+      replica,
+      outbox: new ReplyOutbox(redis, keys, lease, leave),
+      turns: new Turns(redis, keys, log),
+      log,
+    },
     lease,
   );
 

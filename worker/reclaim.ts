@@ -6,16 +6,30 @@ import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import { timesBegun } from './turns.ts';
+import type { Turns } from './turns.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 
 /** BullMQ's own word for "whoever holds the lock": the holder is certainly dead. */
 const anyToken = '0';
+
+/** @returns how often a job was begun. */
+async function begun(
+  { redis, keys, replica }: ReclaimOptions,
+  id: string,
+  job: Job<JobData>,
+): Promise<number> {
+  return job.data.order === undefined
+    ? job.attemptsStarted
+    : Number(await redis.hget(keys.job(replica, id), timesBegun));
+}
 
 export interface ReclaimOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly replica: string;
   readonly outbox: ReplyOutbox;
+  readonly turns: Turns;
   readonly log: Logger;
 }
 
@@ -36,7 +50,7 @@ export async function reclaim(
   options: ReclaimOptions,
   held: readonly string[],
 ): Promise<{ again: number; unknown: number }> {
-  const { redis, keys, replica, outbox, log } = options;
+  const { redis, keys, replica, outbox, turns, log } = options;
   const { active } = keys.unfinished(replica);
   const counts = { again: 0, unknown: 0 };
   if (held.length === 0) return counts;
@@ -51,7 +65,7 @@ export async function reclaim(
       const job = await Job.fromId<JobData>(queue, id);
       if (job === undefined) {
         await redis.lrem(active, 0, id);
-      } else if (decideOnHeld(job.data.redelivery) === 'again') {
+      } else if (decideOnHeld(job.data, await begun(options, id, job)) === 'again') {
         await job.moveToWait(anyToken);
         await noteRequest(redis, keys, replica, id, job.data, 'queued');
         counts.again += 1;
@@ -59,6 +73,7 @@ export async function reclaim(
         const detail = `Replica ${replica} died while it ran this request; it is not known whether it was done.`;
         await outbox.push(id, job.data, problemReply('outcome_unknown', detail));
         await job.moveToFailed(new Error('outcome_unknown'), anyToken, false);
+        turns.leave(id, job.data);
         counts.unknown += 1;
       }
     }

@@ -5,18 +5,22 @@ import { decodeJob, storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
+import { retryAt } from '#shared/contract/retry.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
 import { SupersededError } from './reply-outbox.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
+import type { Turns } from './turns.ts';
 
 export interface RunnerOptions {
   readonly handler: Handler;
   readonly slots: Slots;
+  readonly turns: Turns;
   readonly outbox: ReplyOutbox;
   readonly redis: Redis;
   readonly keys: Keys;
@@ -71,7 +75,7 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #running = new Map<
     string,
-    { readonly finished: Promise<void>; readonly abort: AbortController }
+    { readonly finished: Promise<PutBack | undefined>; readonly abort: AbortController }
   >();
   #runs = 0;
 
@@ -102,10 +106,10 @@ export class Runner {
   /**
    * Runs one job and sends its reply. A job past its deadline is dropped unrun, and one whose handler has not
    * answered by then is let go without a reply: its gateway has answered 504 by itself.
-   * @param attempt 1 for the first run.
-   * @returns when the job is finished; never, where another worker has taken the lease.
+   * @param attempt how often the job was taken: 1 for the first time.
+   * @returns when the job is finished, or to be put back; never, where another worker has taken the lease.
    */
-  run(id: string, job: JobData, attempt: number): Promise<void> {
+  run(id: string, job: JobData, attempt: number): Promise<PutBack | undefined> {
     // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
     const underWay = this.#running.get(id);
     if (underWay !== undefined) return underWay.finished;
@@ -121,8 +125,13 @@ export class Runner {
     this.#running.get(id)?.abort.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
   }
 
-  async #run(id: string, job: JobData, attempt: number, abort: AbortController): Promise<void> {
-    const { redis, keys, replica, lease, slots, log } = this.#options;
+  async #run(id: string, job: JobData, taken: number, abort: AbortController): Promise<PutBack | undefined> {
+    const { redis, keys, replica, lease, slots, turns, log } = this.#options;
+    // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
+    const turn = job.order === undefined ? { attempt: taken } : await turns.take(replica, id, job);
+    if (turn === undefined) return leftToAnother;
+    if ('notBefore' in turn) return turn;
+    const { attempt } = turn;
     const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
     if (!slots.tryTake()) await slots.take();
     let mine: boolean | undefined = true;
@@ -134,11 +143,28 @@ export class Runner {
     } finally {
       slots.give();
     }
+    const again = mine === true ? this.#again(reply, job, attempt, abort) : undefined;
+    if (again !== undefined) {
+      await noteRequest(redis, keys, replica, id, job, 'queued', ['next', again]);
+      return { notBefore: again };
+    }
     if (mine === false || !(await this.#send(id, job, reply))) await leftToAnother;
-    if (bodyKey === undefined) return;
+    if (bodyKey === undefined) return undefined;
     await redis
       .unlink(bodyKey)
       .catch((error: unknown) => log.debug({ err: error }, 'a body expires by itself'));
+    return undefined;
+  }
+
+  /** @returns when the request is run again, in ms since the epoch. */
+  #again(
+    reply: HttpReply | undefined,
+    job: JobData,
+    attempt: number,
+    { signal }: AbortController,
+  ): number | undefined {
+    if (reply === undefined || signal.aborted) return undefined;
+    return retryAt(reply, job, attempt, Date.now(), Math.random());
   }
 
   async #replyTo(

@@ -1,10 +1,11 @@
-import { Worker } from 'bullmq';
+import { DelayedError, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
-import type { Consumer, RunJob } from './consumer.ts';
+import type { Consumer, OnFinished, RunJob } from './consumer.ts';
 
 export interface StockConsumerOptions {
   /** A patient connection; BullMQ opens a second one for its blocking reads and leaves this one open. */
@@ -14,6 +15,7 @@ export interface StockConsumerOptions {
   /** Jobs at once. */
   readonly concurrency: number;
   readonly run: RunJob;
+  readonly onFinished: OnFinished;
   readonly log: Logger;
 }
 
@@ -24,26 +26,29 @@ export interface StockConsumerOptions {
  * is reclaimed by `reclaim.ts` instead.
  */
 export function createStockConsumer(options: StockConsumerOptions): Consumer {
-  const { redis, keys, replica, concurrency, run, log } = options;
+  const { redis, keys, replica, concurrency, run, onFinished, log } = options;
+  const process = async (job: Job<JobData>, token?: string): Promise<void> => {
+    const putBack = await run(job.id ?? '', job.data, job.attemptsStarted);
+    if (putBack === undefined) return;
+    await job.moveToDelayed(putBack.notBefore, token);
+    throw new DelayedError();
+  };
   let worker: Worker<JobData> | undefined;
   let running: Promise<void> | undefined;
   const life = startStop(
     async () => {
-      worker = new Worker<JobData>(
-        keys.queue(replica),
-        (job) => run(job.id ?? '', job.data, job.attemptsStarted),
-        {
-          connection: redis,
-          prefix: keys.prefix,
-          concurrency,
-          autorun: false,
-          skipStalledCheck: true,
-          skipVersionCheck: true,
-          runRetryDelay: 250,
-          removeOnComplete: { count: 0 },
-          removeOnFail: { count: 0 },
-        },
-      );
+      worker = new Worker<JobData>(keys.queue(replica), process, {
+        connection: redis,
+        prefix: keys.prefix,
+        concurrency,
+        autorun: false,
+        skipStalledCheck: true,
+        skipVersionCheck: true,
+        runRetryDelay: 250,
+        removeOnComplete: { count: 0 },
+        removeOnFail: { count: 0 },
+      });
+      worker.on('completed', (job) => onFinished(job.id ?? '', job.data));
       worker.on('error', (error) => log.warn({ err: error }, 'the queue reports an error'));
       worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a job failed'));
       await worker.waitUntilReady();

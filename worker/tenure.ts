@@ -12,6 +12,7 @@ import { ReplyOutbox } from './reply-outbox.ts';
 import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
 import { createStockConsumer } from './stock-consumer.ts';
+import { Turns } from './turns.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** What all tenures of a worker share. */
@@ -51,19 +52,21 @@ export class Tenure {
     const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
     const outbox = new ReplyOutbox(redis, keys, lease, onSuperseded);
+    const turns = new Turns(redis, keys, log);
     const certainty = {
       get certain() {
         return lease.certain;
       },
       makeCertain,
     };
-    const runner = new Runner({ ...options, outbox, replica, lease: certainty });
+    const runner = new Runner({ ...options, turns, outbox, replica, lease: certainty });
     const consumer = createStockConsumer({
       ...options,
       replica,
       run: (id, job, attempt) => runner.run(id, job, attempt),
+      onFinished: (id, job) => turns.leave(id, job),
     });
-    const reclaiming = { redis, keys, replica, outbox, log };
+    const reclaiming = { redis, keys, replica, outbox, turns, log };
     const everyMs = leaseMs / 3;
     const sweep = new OrphanSweep({ ...reclaiming, runner, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });

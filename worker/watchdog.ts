@@ -3,6 +3,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
+import { waitingOf } from '#shared/replica-queue.ts';
 import type { Runner } from './runner.ts';
 
 export interface WatchdogOptions {
@@ -52,7 +53,7 @@ export class Watchdog {
     const { redis, keys, replica, runner, onStuck, log } = this.#options;
     const progress = runner.size > 0 || runner.runs !== this.#runsBefore;
     this.#runsBefore = runner.runs;
-    const waiting = progress ? 0 : await redis.llen(keys.unfinished(replica).wait);
+    const waiting = progress ? 0 : await waitingOf(redis, keys, replica);
     this.#idleLooks = waiting === 0 ? 0 : this.#idleLooks + 1;
     if (this.#idleLooks === wakeAfter) {
       log.warn({ waiting }, 'jobs wait and nothing is run; waking the consumer up');

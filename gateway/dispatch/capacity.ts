@@ -3,6 +3,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
+import { pendingOf } from '#shared/replica-queue.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface CapacityOptions {
@@ -75,7 +76,7 @@ export class Capacity {
     await Promise.all(
       Array.from(this.#counts, async ([replica, count]) => {
         const before = count.added;
-        const waiting = await redis.llen(keys.unfinished(replica).wait);
+        const waiting = await pendingOf(redis, keys, replica);
         count.waiting = waiting;
         count.added -= before;
         if (waiting === 0 && count.added === 0) this.#counts.delete(replica);

@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, storedBody } from '#shared/contract/job.ts';
+import type { JobData } from '#shared/contract/job.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Logger } from '#shared/logger.ts';
 import { requestPath } from '../requests/request-view.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import { commandFate } from './command-fate.ts';
+import type { Directives } from './directives.ts';
 import type { HandOvers } from './hand-overs.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { RedisGap } from './redis-gap.ts';
@@ -27,6 +30,8 @@ export interface DispatcherOptions {
   /** Of the connection that the queues use. */
   readonly gap: RedisGap;
   readonly replyTimeoutMs: number;
+  /** How often a request is run at most, where it does not say itself. */
+  readonly attempts: number | undefined;
   readonly log: Logger;
 }
 
@@ -38,12 +43,24 @@ export interface Outcome {
   readonly result: HttpReply | Problem;
 }
 
-/** On which a request is handed over: times in ms. */
+/** On which a request is handed over. */
 export interface Terms {
-  /** In which it has to be done. */
-  readonly timeoutMs: number;
-  /** For which its answer is kept. */
+  /** When it came, and until when it has to be done, in ms since the epoch. */
+  readonly accepted: number;
+  readonly deadline: number;
+  /** Time in ms for which its answer is kept. */
   readonly keepMs: number;
+  readonly directives: Directives;
+}
+
+/** What a job carries of the directives of its request. */
+function asJob({ attempts, notBefore, priority, ordered }: Directives, key: string): Partial<JobData> {
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
+  };
 }
 
 /** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
@@ -86,13 +103,20 @@ export class Dispatcher {
   /**
    * Dispatches one request.
    * @param ip the client's address.
+   * @param directives what the request asks for.
    * @param waitMs how long the client wants to wait, in ms; `REPLY_TIMEOUT_MS` at most.
    * @param onOutcome called once, with the answer or the problem; never called after {@link abandon}.
    * @returns the request's id.
    */
-  dispatch(request: HttpRequest, ip: string, waitMs: number, onOutcome: (outcome: Outcome) => void): string {
+  dispatch(
+    request: HttpRequest,
+    ip: string,
+    directives: Directives,
+    waitMs: number,
+    onOutcome: (outcome: Outcome) => void,
+  ): string {
     const { gateway, replyTimeoutMs } = this.#options;
-    const selected = this.#selection.select(request, ip);
+    const selected = this.#selection.select(request, ip, directives);
     const { id } = selected;
     const settle: Waiter['settle'] = (replica, result) => onOutcome({ id, replica, result });
     if (selected.refusal !== undefined) {
@@ -101,8 +125,14 @@ export class Dispatcher {
     }
     const { key, replica, redelivery } = selected;
     const accepted = Date.now();
-    const timeoutMs = Math.min(waitMs, replyTimeoutMs);
-    const job = encodeJob(request, { gateway, deadline: accepted + timeoutMs, redelivery });
+    const timeoutMs = Math.min(waitMs, replyTimeoutMs, directives.deadlineMs ?? replyTimeoutMs);
+    const deadline = accepted + timeoutMs;
+    const job = encodeJob(request, {
+      gateway,
+      deadline,
+      redelivery,
+      ...asJob(this.#withDefaults(directives), key),
+    });
     this.#begin({ id, key, replica, accepted, job, body: request.body, phase: 'adding', settle });
     return id;
   }
@@ -111,22 +141,28 @@ export class Dispatcher {
    * Selects where a request goes.
    * @param ip the client's address.
    */
-  select(request: HttpRequest, ip: string): Selected {
-    return this.#selection.select(request, ip);
+  select(request: HttpRequest, ip: string, directives: Directives): Selected {
+    return this.#selection.select(request, ip, directives);
   }
 
   /**
    * Hands one request over, whose answer is kept and may be asked for later.
-   * @param terms time in ms from now in which it has to be done, and for which its answer is kept then.
    * @returns undefined when the job is durable, or why it was not taken.
    */
   handOver(
     request: HttpRequest,
-    { id, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
-    { timeoutMs, keepMs }: Terms,
+    { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
+    { accepted, deadline, keepMs, directives }: Terms,
   ): Promise<Problem | undefined> {
-    const accepted = Date.now();
-    const job = encodeJob(request, { gateway: '', deadline: accepted + timeoutMs, redelivery, keepMs });
+    const rest = {
+      gateway: '',
+      deadline,
+      redelivery,
+      keepMs,
+      key,
+      ...asJob(this.#withDefaults(directives), key),
+    };
+    const job = encodeJob(request, rest);
     return this.#options.handOvers.handOver({ id, replica, accepted, job, body: request.body });
   }
 
@@ -189,6 +225,11 @@ export class Dispatcher {
     }
     this.#waiters.take(waiter.id);
     this.#begin({ ...waiter, replica, phase: 'adding' });
+  }
+
+  #withDefaults(directives: Directives): Directives {
+    const { attempts } = this.#options;
+    return attempts === undefined ? directives : { attempts, ...directives };
   }
 
   #begin(waiter: Waiter): void {

@@ -6,6 +6,7 @@ import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/errors.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
+import type { Directives } from './directives.ts';
 import { randomKey, selectHashKey } from './hash-key.ts';
 import type { HashKeySource } from './hash-key.ts';
 
@@ -40,8 +41,11 @@ export class Selection {
     this.#options = options;
   }
 
-  /** @param ip the client's address. */
-  select(request: HttpRequest, ip: string): Selected {
+  /**
+   * @param ip the client's address.
+   * @param directives what the request asks for.
+   */
+  select(request: HttpRequest, ip: string, { ordered }: Directives): Selected {
     const { watcher, capacity, hashKey } = this.#options;
     const uuid = randomUUID();
     const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
@@ -49,9 +53,17 @@ export class Selection {
     if (redelivery === undefined) {
       return refuse(new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
     }
-    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, randomKey);
+    let random = false;
+    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, () => {
+      random = true;
+      return randomKey();
+    });
     if (key === undefined) {
       const detail = 'The request carries none of the keys that HASH_KEY names.';
+      return refuse(new Problem('hash_key_missing', detail));
+    }
+    if (ordered && random) {
+      const detail = 'Ringpost-Order needs a hash key that HASH_KEY names; that of this request is random.';
       return refuse(new Problem('hash_key_missing', detail));
     }
     const replica = watcher.stale ? undefined : watcher.ring.owner(key);

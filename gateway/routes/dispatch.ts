@@ -5,6 +5,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
+import { directivesOf } from '../dispatch/directives.ts';
 import { preferenceOf } from '../dispatch/prefer.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
 import { readBody } from '../dispatch/request-body.ts';
@@ -72,14 +73,16 @@ async function dispatch(
   const method = raw.method ?? 'GET';
   const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
   const preference = preferenceOf(request.headers);
+  const directives = directivesOf(request.headers, Date.now());
   const idempotent = idempotentRequest(request, () => tenantOf(request, ip));
   if (preference.respondAsync || idempotent !== undefined) {
-    await handOver(options.handOver, request, ip, { preference, idempotent }, response);
+    await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);
     onHandedOver(response.statusCode, performance.now() - started);
     return;
   }
   let answered = false;
-  const id = dispatcher.dispatch(request, ip, preference.waitMs ?? Number.POSITIVE_INFINITY, (outcome) => {
+  const waitMs = preference.waitMs ?? Number.POSITIVE_INFINITY;
+  const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
     onOutcome(outcome, performance.now() - started);
     write(response, method, outcome);

@@ -3,6 +3,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
 import type { Preference } from '../dispatch/prefer.ts';
 import type { Claims, IdempotentRequest } from '../requests/idempotency.ts';
@@ -26,6 +27,13 @@ export interface HandOverOptions {
   readonly replyTimeoutMs: number;
 }
 
+/** What the client asks for. */
+export interface Asked {
+  readonly preference: Preference;
+  readonly directives: Directives;
+  readonly idempotent: IdempotentRequest | undefined;
+}
+
 /** A request that is handed over, or has been before under the same idempotency key. */
 interface Handed {
   readonly known: KnownRequest;
@@ -44,13 +52,13 @@ export async function handOver(
   options: HandOverOptions,
   request: HttpRequest,
   ip: string,
-  asked: { readonly preference: Preference; readonly idempotent: IdempotentRequest | undefined },
+  asked: Asked,
   response: ServerResponse,
 ): Promise<void> {
   const { store, replyTimeoutMs } = options;
-  const { preference, idempotent } = asked;
+  const { preference } = asked;
   const { respondAsync, waitMs } = preference;
-  const { known, replayed } = await begin(options, request, ip, respondAsync, idempotent);
+  const { known, replayed } = await begin(options, request, ip, asked);
   const { id, replica } = known;
   const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (respondAsync) own.push('Preference-Applied', appliedPreference(preference));
@@ -69,29 +77,37 @@ export async function handOver(
   else writeProblem(response, noAnswer(found), own);
 }
 
+/** The time to do it counts from when it may be run; a deadline of the client's own from its acceptance. */
+function deadlineOf(accepted: number, { notBefore, deadlineMs }: Directives, timeoutMs: number): number {
+  return deadlineMs === undefined ? Math.max(accepted, notBefore ?? 0) + timeoutMs : accepted + deadlineMs;
+}
+
 /** @throws {Problem} where the request is not taken. */
 async function begin(
   options: HandOverOptions,
   request: HttpRequest,
   ip: string,
-  respondAsync: boolean,
-  idempotent: IdempotentRequest | undefined,
+  { preference: { respondAsync }, directives, idempotent }: Asked,
 ): Promise<Handed> {
   const { dispatcher, claims, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
-  const selected = dispatcher.select(request, ip);
+  const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
   if (idempotent !== undefined) {
     const first = await firstOf(options, idempotent, id);
     if (first !== undefined) return { known: first, replayed: true };
   }
-  const timeoutMs = respondAsync ? asyncTimeoutMs : replyTimeoutMs;
-  const terms = { timeoutMs, keepMs: idempotent === undefined ? keepMs : claims.ttlMs };
   const accepted = Date.now();
+  const deadline = deadlineOf(accepted, directives, respondAsync ? asyncTimeoutMs : replyTimeoutMs);
+  const terms = {
+    accepted,
+    deadline,
+    keepMs: idempotent === undefined ? keepMs : claims.ttlMs,
+    directives,
+  };
   const refusal = await dispatcher.handOver(request, selected, terms);
   if (refusal !== undefined) throw refusal;
   const { method, target } = request;
-  const deadline = accepted + timeoutMs;
   const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
   return { known: { id, replica, gateway: '', record }, replayed: false };
 }

@@ -16,6 +16,18 @@ export interface JobData {
   /** When nobody waits any more, in ms since the epoch; a job that is not started by then is dropped. */
   readonly deadline: number;
   readonly redelivery: Redelivery;
+  /** Not to be run before, in ms since the epoch. */
+  readonly notBefore?: number;
+  /** 1 to 9, the higher the later; none comes first. */
+  readonly priority?: number;
+  /** How often it is run at most, where that was asked for. */
+  readonly attempts?: number;
+  /** Digest of the hash key, where the requests of one key run one at a time. */
+  readonly order?: string;
+  /** The hash key; of a request that has a record. */
+  readonly key?: string;
+  /** Set where its end is called back. */
+  readonly callback?: true;
 }
 
 /** Every job's name in BullMQ. */

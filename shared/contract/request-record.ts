@@ -3,7 +3,8 @@ import type { HttpReply } from './http.ts';
 /**
  * What is kept of a request whose answer can be asked for later.
  *
- *   queued --a worker takes it--> running --its handler has answered--> done, or failed
+ *   queued --a worker takes it--> running --its handler has answered--> done; failed with 429 or 5xx
+ *   running --it is to be tried again--> queued
  *   running --its worker died, and it may run again--> queued; failed where it may not
  *   queued, running --DELETE--> cancelled
  *   queued, running --its deadline passed--> expired
@@ -30,7 +31,7 @@ export interface RequestRecord {
   readonly finished?: number;
   /** Of the answer. */
   readonly status?: number;
-  /** Why it failed: the code of the problem. */
+  /** Why it failed: the code of the problem, or `http_<status>`. */
   readonly code?: string;
 }
 
@@ -64,6 +65,11 @@ export function recordTtlMs(keepMs: number): number {
   return 2 * keepMs;
 }
 
+/** @returns whether an answer says that the work was not done, and not for a fault of its request. */
+function isFailure(status: number): boolean {
+  return status >= 500 || status === 429;
+}
+
 /**
  * @param now ms since the epoch.
  * @returns the state in which an answer ends its request, and what else the record says of it.
@@ -75,7 +81,9 @@ export function endOf(
   const fields = ['finished', now, 'status', status];
   switch (problem) {
     case undefined:
-      return { state: 'done', fields };
+      return isFailure(status)
+        ? { state: 'failed', fields: [...fields, 'code', `http_${status}`] }
+        : { state: 'done', fields };
     case 'cancelled':
       return { state: 'cancelled', fields };
     case 'reply_timeout':

@@ -17,6 +17,10 @@ const scripts = {
   'note-request': 1,
   'settle-request': 3,
   'claim-idempotency': 1,
+  'join-line': 1,
+  'take-turn': 1,
+  'leave-line': 1,
+  'count-begun': 1,
   'take-back': 5,
   forget: 11,
 } as const;

@@ -55,7 +55,14 @@ describe('the record of a request', () => {
 
   it('ends as the answer says', () => {
     const answer = { status: 500, headers: [], body: Buffer.alloc(0) };
-    expect(endOf(answer, 9)).toEqual({ state: 'done', fields: ['finished', 9, 'status', 500] });
+    expect(endOf(answer, 9)).toEqual({
+      state: 'failed',
+      fields: ['finished', 9, 'status', 500, 'code', 'http_500'],
+    });
+    expect(endOf({ ...answer, status: 404 }, 9)).toEqual({
+      state: 'done',
+      fields: ['finished', 9, 'status', 404],
+    });
     expect(endOf(problemReply('outcome_unknown', ''), 9)).toEqual({
       state: 'failed',
       fields: ['finished', 9, 'status', 502, 'code', 'outcome_unknown'],

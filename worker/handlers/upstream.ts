@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
 
-import { stripHopByHop } from '#shared/contract/headers.ts';
+import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 
@@ -20,6 +20,15 @@ function requestHeaders(raw: readonly string[]): string[] {
     if (headers[i]?.toLowerCase() === 'content-length') headers.splice(i, 2);
   }
   return headers;
+}
+
+/** The time that is left, where the client has set a deadline: it counts from the acceptance of the request. */
+function withTimeLeft(raw: readonly string[], deadline: number): readonly string[] {
+  if (headerValue(raw, 'ringpost-deadline') === undefined) return raw;
+  const left = String(Math.max(0, deadline - Date.now()));
+  return raw.map((value, at) =>
+    at % 2 === 1 && raw[at - 1]?.toLowerCase() === 'ringpost-deadline' ? left : value,
+  );
 }
 
 function replyHeaders(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
@@ -124,13 +133,14 @@ export function createUpstreamHandler(origin: URL, options: { connections: numbe
   let closing: Promise<void> | undefined;
 
   return {
-    async handle(request, { signal }) {
+    async handle(request, { signal, deadline }) {
       signal.throwIfAborted();
       const { method, target } = request;
       if (method === 'CONNECT' || !target.startsWith('/')) {
         return notSupported(`${method} ${target} cannot be sent to an upstream.`);
       }
-      return exchange(pool, prefix + target, request, signal);
+      const headers = withTimeLeft(request.headers, deadline);
+      return exchange(pool, prefix + target, { ...request, headers }, signal);
     },
     // Whoever closes has drained before; what is still under way is abandoned with its connection.
     close() {

@@ -1,0 +1,84 @@
+import { headerValue } from '#shared/contract/headers.ts';
+import { Problem } from '#shared/errors.ts';
+
+/** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
+export interface Directives {
+  /** `Ringpost-Attempts`: how often it is run at most. */
+  readonly attempts?: number;
+  /** `Ringpost-Delay`: when it may be run, in ms since the epoch. */
+  readonly notBefore?: number;
+  /** `Ringpost-Priority`: 1 to 9, the higher the later. */
+  readonly priority?: number;
+  /** `Ringpost-Deadline`: the time in ms, from its acceptance, in which it has to be done. */
+  readonly deadlineMs?: number;
+  /** `Ringpost-Order: key`: the requests of one hash key run one at a time. */
+  readonly ordered?: true;
+}
+
+const none: Directives = {};
+
+/** The longest delay, in s: 30 days. */
+const longestDelayS = 2_592_000;
+/** Node's timers go no further, in ms. */
+const longestDeadlineMs = 2_147_483_647;
+
+/**
+ * @param headers names and values in turn.
+ * @param now ms since the epoch.
+ * @throws {Problem} `request_malformed` that says what is wrong with which field.
+ */
+export function directivesOf(headers: readonly string[], now: number): Directives {
+  if (!hasAny(headers)) return none;
+  const attempts = wholeNumber(headers, 'Ringpost-Attempts', 1, 100);
+  const priority = wholeNumber(headers, 'Ringpost-Priority', 0, 9);
+  const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, longestDeadlineMs);
+  const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
+  const ordered = isOrdered(headerValue(headers, 'ringpost-order'));
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
+    ...(priority === undefined || priority === 0 ? {} : { priority }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(ordered ? { ordered } : {}),
+  };
+}
+
+/** Most requests have none, and pay for one look at their names. */
+function hasAny(headers: readonly string[]): boolean {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (/^ringpost-/i.test(headers[at] ?? '')) return true;
+  }
+  return false;
+}
+
+function wholeNumber(
+  headers: readonly string[],
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = headerValue(headers, name.toLowerCase())?.trim();
+  if (value === undefined) return undefined;
+  if (/^\d{1,10}$/.test(value) && Number(value) >= least && Number(value) <= most) return Number(value);
+  throw malformed(name, value, `a whole number from ${least} to ${most}`);
+}
+
+function notBeforeOf(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  const seconds = /^\s*\d{1,10}\s*$/.test(value) ? Number(value) : undefined;
+  // As HTTP-dates are: with a day's or a month's name in it, so that no number passes for one.
+  const date = /[a-z]{3}/i.test(value) ? Date.parse(value) : Number.NaN;
+  const at = seconds === undefined ? date : now + seconds * 1000;
+  if (at <= now + longestDelayS * 1000) return at;
+  throw malformed('Ringpost-Delay', value, `seconds or an HTTP-date, at most ${longestDelayS} s from now`);
+}
+
+function isOrdered(value: string | undefined): true | undefined {
+  if (value === undefined) return undefined;
+  if (value.trim().toLowerCase() === 'key') return true;
+  throw malformed('Ringpost-Order', value, '`key`');
+}
+
+function malformed(name: string, value: string, right: string): Problem {
+  return new Problem('request_malformed', `${name} is ${JSON.stringify(value)}; it must be ${right}.`);
+}

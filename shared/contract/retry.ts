@@ -1,0 +1,47 @@
+import { headerValue } from './headers.ts';
+import type { HttpReply } from './http.ts';
+import type { JobData } from './job.ts';
+
+/** Answers that may be others the next time (RFC 9110 15.6, RFC 6585 4). */
+const transient = new Set([429, 502, 503, 504]);
+
+/** The first wait is up to this long, in ms; each further one may be twice as long, up to the longest. */
+const firstWaitMs = 500;
+const longestWaitMs = 60_000;
+
+/**
+ * Decides whether a request whose handler has answered is run again: where that was asked for, is safe, and there is
+ * still time. Waits grow exponentially with full jitter; a longer `Retry-After` of the answer (RFC 9110 10.2.3) is
+ * honoured, and `Ringpost-No-Retry` in it is the end. Pure.
+ * @param attempt how often the request was begun.
+ * @param now ms since the epoch.
+ * @param random in [0, 1).
+ * @returns when it is to be run again, in ms since the epoch; undefined where the answer stands.
+ */
+export function retryAt(
+  { problem, status, headers }: HttpReply,
+  { redelivery, attempts = 1, deadline }: Pick<JobData, 'redelivery' | 'attempts' | 'deadline'>,
+  attempt: number,
+  now: number,
+  random: number,
+): number | undefined {
+  if (redelivery !== 'safe' || attempt >= attempts || !transient.has(status)) return undefined;
+  if (problem === 'reply_timeout' || headerValue(headers, 'ringpost-no-retry') !== undefined)
+    return undefined;
+  const jitter = random * Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 1));
+  const asked = retryAfterMs(headerValue(headers, 'retry-after'), now) ?? 0;
+  const at = now + Math.ceil(Math.max(jitter, asked));
+  return at < deadline ? at : undefined;
+}
+
+/**
+ * @param value of `Retry-After`: seconds, or an HTTP-date.
+ * @param now ms since the epoch.
+ * @returns the time to wait in ms; undefined where there is none, or it is malformed.
+ */
+export function retryAfterMs(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

@@ -1,0 +1,241 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { handlerFile } from '../fixtures/scratch.ts';
+import { useSystem } from '../fixtures/system.ts';
+import { recordingUpstream } from '../fixtures/recording-upstream.ts';
+import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
+
+const system = useSystem();
+const workers = useWorkers();
+
+interface View {
+  readonly state: string;
+  readonly attempts: number;
+  readonly status?: number;
+  readonly code?: string;
+}
+
+/** What a run has noted: when it began or ended, of which path, on which replica, for which time. */
+interface Note {
+  readonly what: string;
+  readonly path: string;
+  readonly replica: string;
+  readonly attempt: number;
+  readonly at: number;
+}
+
+async function notes(): Promise<Note[]> {
+  return (await workers.runs()).map((line) => {
+    const [what = '', , path = '', replica = '', attempt, at] = line.split(' ');
+    return { what, path, replica, attempt: Number(attempt), at: Number(at) };
+  });
+}
+
+const begun = async (): Promise<string[]> =>
+  (await notes()).filter(({ what }) => what === 'begin').map(({ path }) => path);
+
+/** Two gateways over the same replicas; the first one has the controller. */
+async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<{ one: string; two: string }> {
+  const current = system();
+  const shared = { HANDLER: handlerFile('flaky'), LEDGER: workers.ledger(), ...settings };
+  const first = await current.start({ REPLICAS: '2', ...shared });
+  const second = await current.start({ ROLE: 'gateway', ...shared });
+  await second.gateway.watcher.until(({ ring }) => ring.size > 0, 10_000);
+  return { one: first.url, two: second.url };
+}
+
+async function hand(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<string> {
+  const response = await fetch(url, { method, headers: { prefer: 'respond-async', ...headers } });
+  await response.arrayBuffer();
+  expect(response.status).toBe(202);
+  return response.headers.get('location') ?? '';
+}
+
+async function ended(url: string, location: string): Promise<View> {
+  return (await (await fetch(`${url}${location}?wait=20`)).json()) as View;
+}
+
+describe('Ringpost-Attempts', () => {
+  it('runs the work again after 503, until it is done, for who waits and for who does not', async () => {
+    const { one, two } = await startTwo();
+    const headers = { 'ringpost-attempts': '3' };
+    const waited = await fetch(`${one}/waited?fail=2`, { headers });
+    expect([waited.status, await waited.json()]).toEqual([200, expect.objectContaining({ attempt: 3 })]);
+    expect(await ended(two, await hand(`${one}/handed?fail=2`, headers))).toMatchObject({
+      state: 'done',
+      attempts: 3,
+    });
+  });
+
+  it('is the end of it: the last answer is passed on, and the request has failed', async () => {
+    const { one, two } = await startTwo({ ATTEMPTS: '2' });
+    const location = await hand(`${one}/x?fail=9&status=429`);
+    expect(await ended(two, location)).toMatchObject({ state: 'failed', attempts: 2, code: 'http_429' });
+    const reply = await fetch(`${two}${location}/reply`);
+    expect([reply.status, await reply.text()]).toEqual([429, 'failed 2']);
+    expect(await begun()).toEqual(['/x', '/x']);
+  });
+
+  it('is only for what may be repeated, and ends where the answer says so', async () => {
+    const { one } = await startTwo({ ATTEMPTS: '5' });
+    const status = async (path: string, init: RequestInit = {}): Promise<number> =>
+      (await fetch(`${one}${path}`, init)).status;
+    expect(await status('/post?fail=1', { method: 'POST' })).toBe(503);
+    expect(await status('/no?fail=1&ringpost-no-retry=1')).toBe(503);
+    expect(await status('/one?fail=1', { headers: { 'ringpost-attempts': '1' } })).toBe(503);
+    const opted = { method: 'POST', headers: { 'ringpost-retry': 'always' } };
+    expect(await status('/opted?fail=1', opted)).toBe(200);
+    expect((await begun()).toSorted()).toEqual(['/no', '/one', '/opted', '/opted', '/post']);
+  });
+
+  it('waits for as long as Retry-After says', async () => {
+    const { one } = await startTwo();
+    const answer = await fetch(`${one}/x?fail=1&retry-after=1`, { headers: { 'ringpost-attempts': '2' } });
+    expect(answer.status).toBe(200);
+    const [, end, again] = await notes();
+    expect((again?.at ?? 0) - (end?.at ?? 0)).toBeGreaterThanOrEqual(990);
+  });
+
+  it('counts runs that were lost with their worker', async () => {
+    const { one, two } = await startTwo({ REPLICAS: '1' });
+    const location = await hand(`${one}/x?ms=600`, { 'ringpost-attempts': '2' });
+    for (let run = 1; run <= 2; run += 1) {
+      await eventually(async () => (await begun()).length === run);
+      process.kill((await leaseOf(system(), 'S1'))?.pid ?? 0, 'SIGKILL');
+    }
+    expect(await ended(two, location)).toMatchObject({ state: 'failed', code: 'outcome_unknown' });
+    expect(await begun()).toHaveLength(2);
+  });
+});
+
+describe('Ringpost-Delay', () => {
+  it('is when the work may be run, for who waits and for who does not', async () => {
+    const { one, two } = await startTwo();
+    const before = Date.now();
+    const date = new Date(before + 2500).toUTCString();
+    const [location, waited] = await Promise.all([
+      hand(`${one}/date`, { 'ringpost-delay': date }),
+      fetch(`${one}/seconds`, { headers: { 'ringpost-delay': '1' } }),
+    ]);
+    expect(waited.status).toBe(200);
+    expect(await ended(two, location)).toMatchObject({ state: 'done', attempts: 1 });
+    const at = Object.fromEntries((await notes()).map((note) => [`${note.what} ${note.path}`, note.at]));
+    expect(at['begin /seconds']).toBeGreaterThanOrEqual(before + 990);
+    expect(at['begin /date']).toBeGreaterThanOrEqual(Date.parse(date) - 10);
+  });
+
+  it('can be cancelled before it is over', async () => {
+    const { one, two } = await startTwo();
+    const location = await hand(`${one}/x`, { 'ringpost-delay': '3600' });
+    const cancelled = await fetch(`${two}${location}`, { method: 'DELETE' });
+    expect(await cancelled.json()).toMatchObject({ state: 'cancelled', attempts: 0 });
+    expect(await begun()).toEqual([]);
+  });
+});
+
+describe('Ringpost-Priority', () => {
+  it('decides who comes next: none and 0 first, 9 last', async () => {
+    const { one, two } = await startTwo({ REPLICAS: '1', CONCURRENCY: '1' });
+    await hand(`${one}/busy?ms=600`);
+    await eventually(async () => (await begun()).length === 1);
+    const last = await hand(`${one}/nine`, { 'ringpost-priority': '9' });
+    await hand(`${one}/two`, { 'ringpost-priority': '2' });
+    await hand(`${two}/none`);
+    await hand(`${two}/zero`, { 'ringpost-priority': '0' });
+    await ended(two, last);
+    expect(await begun()).toEqual(['/busy', '/none', '/zero', '/two', '/nine']);
+  });
+});
+
+describe('Ringpost-Deadline', () => {
+  it('is when the work must be done: 504 then, and what waits is not run', async () => {
+    const { one, two } = await startTwo({ REPLICAS: '1', CONCURRENCY: '1' });
+    const began = performance.now();
+    const late = await fetch(`${one}/slow?ms=1500`, { headers: { 'ringpost-deadline': '300' } });
+    expect(late.status).toBe(504);
+    expect(performance.now() - began).toBeLessThan(1400);
+    await hand(`${one}/busy?ms=600`);
+    const location = await hand(`${one}/never`, { 'ringpost-deadline': '100' });
+    expect(await ended(two, location)).toMatchObject({ state: 'expired', attempts: 0 });
+    await delay(700);
+    expect(await begun()).not.toContain('/never');
+  });
+
+  it('goes on to an upstream as the time that is left', async () => {
+    const upstream = await recordingUpstream();
+    const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
+    await fetch(`${url}/x`, { headers: { 'ringpost-deadline': '5000' } });
+    const seen = upstream.got.at(-1)?.headers ?? [];
+    const left = Number(seen[seen.findIndex((name) => name.toLowerCase() === 'ringpost-deadline') + 1]);
+    expect(left).toBeGreaterThan(3000);
+    expect(left).toBeLessThanOrEqual(5000);
+  });
+});
+
+describe('Ringpost-Order', () => {
+  const ordered = (key: string): Record<string, string> => ({ 'ringpost-order': 'key', 'ringpost-key': key });
+
+  /** Nothing of a key began before all that was accepted before it had ended. */
+  function expectInTurn(all: readonly Note[], accepted: readonly string[]): void {
+    const first = new Map<string, number>();
+    all.forEach(({ what, path }, at) => {
+      if (what === 'begin' && !first.has(path)) first.set(path, at);
+    });
+    expect([...first.keys()]).toEqual(accepted);
+    let running = 0;
+    for (const { what } of all) {
+      running += what === 'begin' ? 1 : -1;
+      expect(running).toBeLessThanOrEqual(1);
+    }
+  }
+
+  it('runs the requests of one key one at a time in the order of their acceptance, over two gateways', async () => {
+    const { one, two } = await startTwo({ REPLICAS: '3' });
+    const accepted: string[] = [];
+    let location = '';
+    for (let at = 0; at < 40; at += 1) {
+      accepted.push(`/${at}`);
+      const url = `${at % 2 === 0 ? one : two}/${at}?ms=${(at * 7) % 30}`;
+      location = await hand(url, ordered('k'), at % 3 === 0 ? 'GET' : 'POST');
+    }
+    expect(await ended(one, location)).toMatchObject({ state: 'done' });
+    expectInTurn(await notes(), accepted);
+    const { redis, namespace } = system();
+    await expect.poll(() => redis.keys(`${namespace}:line:*`)).toEqual([]);
+  });
+
+  it('runs different keys beside each other', async () => {
+    const { one } = await startTwo({ REPLICAS: '1' });
+    const began = performance.now();
+    const locations = await Promise.all(
+      Array.from({ length: 10 }, (_, at) => hand(`${one}/${at}?ms=300`, ordered(`key-${at}`))),
+    );
+    await Promise.all(locations.map((location) => ended(one, location)));
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  it('holds when workers die, and when one that is in line is cancelled', async () => {
+    const { one, two } = await startTwo({ REPLICAS: '2' });
+    const accepted: string[] = [];
+    const locations: string[] = [];
+    for (let at = 0; at < 12; at += 1) {
+      accepted.push(`/${at}`);
+      locations.push(await hand(`${at % 2 === 0 ? one : two}/${at}?ms=150`, ordered('k')));
+    }
+    await fetch(`${one}${locations[6]}`, { method: 'DELETE' });
+    for (const seen of [2, 5]) {
+      await eventually(async () => new Set(await begun()).size >= seen);
+      for (const name of ['S1', 'S2']) process.kill((await leaseOf(system(), name))?.pid ?? 0, 'SIGKILL');
+    }
+    expect(await ended(one, locations.at(-1) ?? '')).toMatchObject({ state: 'done' });
+    const starts: string[] = [];
+    for (const path of await begun()) if (!starts.includes(path)) starts.push(path);
+    expect(starts).toEqual(accepted.filter((path) => path !== '/6'));
+  });
+
+  it('is refused where the key is random', async () => {
+    const { one } = await startTwo();
+    const refused = await fetch(`${one}/x`, { headers: { 'ringpost-order': 'key' } });
+    expect([refused.status, ((await refused.json()) as View).code]).toEqual([400, 'hash_key_missing']);
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { directivesOf } from '../../gateway/dispatch/directives.ts';
+
+const now = Date.parse('Wed, 25 Nov 2026 12:00:00 GMT');
+
+describe('what a request asks for by its fields', () => {
+  it.each([
+    [{}, {}],
+    [{ 'ringpost-key': 'k' }, {}],
+    [{ 'Ringpost-Attempts': '3' }, { attempts: 3 }],
+    [{ 'Ringpost-Priority': '0' }, {}],
+    [{ 'Ringpost-Priority': ' 9 ' }, { priority: 9 }],
+    [{ 'RINGPOST-DEADLINE': '5000' }, { deadlineMs: 5000 }],
+    [{ 'Ringpost-Delay': '30' }, { notBefore: now + 30_000 }],
+    [{ 'Ringpost-Delay': '0' }, {}],
+    [{ 'Ringpost-Delay': 'Wed, 25 Nov 2026 12:01:00 GMT' }, { notBefore: now + 60_000 }],
+    [{ 'Ringpost-Delay': 'Wed, 25 Nov 2026 11:00:00 GMT' }, {}],
+    [{ 'Ringpost-Order': 'Key' }, { ordered: true }],
+  ])('%j', (headers, directives) => {
+    expect(directivesOf(Object.entries(headers).flat(), now)).toEqual(directives);
+  });
+});
+
+describe('what cannot be understood is refused, and the problem says what would be right', () => {
+  it.each([
+    ['Ringpost-Attempts', '0'],
+    ['Ringpost-Attempts', 'three'],
+    ['Ringpost-Attempts', '101'],
+    ['Ringpost-Priority', '10'],
+    ['Ringpost-Priority', '-1'],
+    ['Ringpost-Deadline', '0'],
+    ['Ringpost-Deadline', '5s'],
+    ['Ringpost-Delay', '-3'],
+    ['Ringpost-Delay', '1.5'],
+    ['Ringpost-Delay', 'tomorrow'],
+    ['Ringpost-Delay', '2592001'],
+    ['Ringpost-Order', 'tenant'],
+    ['Ringpost-Order', ''],
+  ])('%s: %s', (name, value) => {
+    const ask = (): unknown => directivesOf([name, value], now);
+    expect(ask).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
+  });
+});

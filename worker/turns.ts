@@ -1,0 +1,110 @@
+import { Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { JobData } from '#shared/contract/job.ts';
+import { replicaOf } from '#shared/contract/request-id.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import type { PutBack } from './consumer.ts';
+
+/** The field of a job, beside BullMQ's own, that counts how often a request was begun that runs in turn. */
+export const timesBegun = 'ringpost:begun';
+
+/** A request that is in line and has no job any more is passed over after this time, in ms: its job may be under way. */
+const graceMs = 2000;
+/** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
+const askEveryMs = 250;
+const askAtLeastEveryMs = 5000;
+/** A line outlives the deadlines of those in it by this time, in ms. */
+const lineGraceMs = 60_000;
+
+/** @returns the TTL, in ms, of a line that a request stands in. */
+export function lineTtlMs(deadline: number): number {
+  return Math.max(0, deadline - Date.now()) + lineGraceMs;
+}
+
+/**
+ * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
+ * are in. Each stands in the line of its key until its job is gone. Whose turn it is not is put back; who leaves calls
+ * the next one. Where that call is lost the next one asks by itself.
+ */
+export class Turns {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #log: Logger;
+  readonly #queues = new Map<string, Queue<JobData>>();
+
+  constructor(redis: Redis, keys: Keys, log: Logger) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#log = log;
+  }
+
+  /**
+   * @returns how often the request was begun, this time counted; when to ask again where it is not its turn; undefined
+   * where the job is gone.
+   */
+  async take(
+    replica: string,
+    id: string,
+    { order = '', deadline }: JobData,
+  ): Promise<{ readonly attempt: number } | PutBack | undefined> {
+    const line = this.#keys.line(order);
+    const run = scriptsOn(this.#redis);
+    // Past its deadline it is dropped unrun, out of turn.
+    while (Date.now() < deadline) {
+      // The script's own answer.
+      const [before, first, ageMs] = (await run('take-turn', line, id, lineTtlMs(deadline))) as [
+        number,
+        string,
+        number,
+      ];
+      if (before === 0) break;
+      if (ageMs < graceMs || (await this.#isThere(first))) {
+        return { notBefore: Date.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
+      }
+      this.#log.info({ request: first }, 'passed over in line: it has no job any more');
+      await run('leave-line', line, first);
+    }
+    const begun = Number(await run('count-begun', this.#keys.job(replica, id), timesBegun));
+    return begun === 0 ? undefined : { attempt: begun };
+  }
+
+  /** A request's job is gone: calls the next one in line. */
+  leave(id: string, { order }: JobData): void {
+    if (order === undefined) return;
+    this.#callNext(order, id).catch((error: unknown) =>
+      this.#log.debug({ request: id, err: error }, 'the next in line asks by itself'),
+    );
+  }
+
+  async #callNext(order: string, id: string): Promise<void> {
+    const next = await scriptsOn(this.#redis)('leave-line', this.#keys.line(order), id);
+    const replica = typeof next === 'string' ? replicaOf(next) : undefined;
+    if (typeof next !== 'string' || replica === undefined) return;
+    const job = await Job.fromId<JobData>(this.#queue(replica), next);
+    // It may be in hand already, or have a delay of its own.
+    if (job !== undefined && (job.data.notBefore ?? 0) <= Date.now()) await job.promote();
+  }
+
+  /** The connection is shared: there is nothing to close. */
+  #queue(replica: string): Queue<JobData> {
+    let queue = this.#queues.get(replica);
+    if (queue === undefined) {
+      queue = new Queue<JobData>(this.#keys.queue(replica), {
+        connection: this.#redis,
+        prefix: this.#keys.prefix,
+        skipMetasUpdate: true,
+        skipVersionCheck: true,
+      });
+      queue.on('error', (error) => this.#log.debug({ err: error, replica }, 'the queue reports an error'));
+      this.#queues.set(replica, queue);
+    }
+    return queue;
+  }
+
+  async #isThere(id: string): Promise<boolean> {
+    const replica = replicaOf(id);
+    return replica !== undefined && (await this.#redis.exists(this.#keys.job(replica, id))) === 1;
+  }
+}
