@@ -1,4 +1,4 @@
-import { Job, Queue } from 'bullmq';
+import { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
@@ -6,6 +6,7 @@ import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import { openQueue } from './open-queue.ts';
 import { timesBegun } from './turns.ts';
 import type { Turns } from './turns.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
@@ -54,12 +55,7 @@ export async function reclaim(
   const { active } = keys.unfinished(replica);
   const counts = { again: 0, unknown: 0 };
   if (held.length === 0) return counts;
-  const queue = new Queue<JobData>(keys.queue(replica), {
-    connection: redis,
-    prefix: keys.prefix,
-    skipMetasUpdate: true,
-    skipVersionCheck: true,
-  });
+  const queue = openQueue(redis, keys, replica);
   try {
     for (const id of held) {
       const job = await Job.fromId<JobData>(queue, id);

@@ -128,8 +128,12 @@ export class Runner {
   async #run(id: string, job: JobData, taken: number, abort: AbortController): Promise<PutBack | undefined> {
     const { redis, keys, replica, lease, slots, turns, log } = this.#options;
     // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
-    const turn = job.order === undefined ? { attempt: taken } : await turns.take(replica, id, job);
-    if (turn === undefined) return leftToAnother;
+    const turn =
+      job.order === undefined
+        ? { attempt: taken }
+        : await insist(() => turns.take(replica, id, job), job.deadline);
+    // Its job is gone, or its deadline has passed meanwhile: there is nothing to run.
+    if (turn === undefined) return undefined;
     if ('notBefore' in turn) return turn;
     const { attempt } = turn;
     const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
@@ -145,7 +149,9 @@ export class Runner {
     }
     const again = mine === true ? this.#again(reply, job, attempt, abort) : undefined;
     if (again !== undefined) {
-      await noteRequest(redis, keys, replica, id, job, 'queued', ['next', again]);
+      await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
+        log.debug({ request: id, err: error }, 'not noted'),
+      );
       return { notBefore: again };
     }
     if (mine === false || !(await this.#send(id, job, reply))) await leftToAnother;

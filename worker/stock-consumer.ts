@@ -30,7 +30,12 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   const process = async (job: Job<JobData>, token?: string): Promise<void> => {
     const putBack = await run(job.id ?? '', job.data, job.attemptsStarted);
     if (putBack === undefined) return;
-    await job.moveToDelayed(putBack.notBefore, token);
+    try {
+      await job.moveToDelayed(putBack.notBefore, token);
+    } catch (error) {
+      // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
+      log.warn({ request: job.id, err: error }, 'a job could not be put back');
+    }
     throw new DelayedError();
   };
   let worker: Worker<JobData> | undefined;

@@ -1,11 +1,14 @@
-import { Job, Queue } from 'bullmq';
+import { Job } from 'bullmq';
+import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { joinLine } from '#shared/line.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { PutBack } from './consumer.ts';
+import { openQueue } from './open-queue.ts';
 
 /** The field of a job, beside BullMQ's own, that counts how often a request was begun that runs in turn. */
 export const timesBegun = 'ringpost:begun';
@@ -15,13 +18,6 @@ const graceMs = 2000;
 /** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
 const askEveryMs = 250;
 const askAtLeastEveryMs = 5000;
-/** A line outlives the deadlines of those in it by this time, in ms. */
-const lineGraceMs = 60_000;
-
-/** @returns the TTL, in ms, of a line that a request stands in. */
-export function lineTtlMs(deadline: number): number {
-  return Math.max(0, deadline - Date.now()) + lineGraceMs;
-}
 
 /**
  * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
@@ -54,11 +50,13 @@ export class Turns {
     // Past its deadline it is dropped unrun, out of turn.
     while (Date.now() < deadline) {
       // The script's own answer.
-      const [before, first, ageMs] = (await run('take-turn', line, id, lineTtlMs(deadline))) as [
-        number,
-        string,
-        number,
-      ];
+      const turn = (await run('take-turn', line, id)) as [number, string, number] | null;
+      if (turn === null) {
+        // Redis has lost its place, or it was passed over.
+        await joinLine(this.#redis, this.#keys, order, id, deadline);
+        continue;
+      }
+      const [before, first, ageMs] = turn;
       if (before === 0) break;
       if (ageMs < graceMs || (await this.#isThere(first))) {
         return { notBefore: Date.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
@@ -91,12 +89,7 @@ export class Turns {
   #queue(replica: string): Queue<JobData> {
     let queue = this.#queues.get(replica);
     if (queue === undefined) {
-      queue = new Queue<JobData>(this.#keys.queue(replica), {
-        connection: this.#redis,
-        prefix: this.#keys.prefix,
-        skipMetasUpdate: true,
-        skipVersionCheck: true,
-      });
+      queue = openQueue(this.#redis, this.#keys, replica);
       queue.on('error', (error) => this.#log.debug({ err: error, replica }, 'the queue reports an error'));
       this.#queues.set(replica, queue);
     }

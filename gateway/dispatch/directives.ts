@@ -43,10 +43,22 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   };
 }
 
-/** Most requests have none, and pay for one look at their names. */
+/**
+ * @param deadline until when the request has to be done, in ms since the epoch.
+ * @returns what is wrong with a delay after which there is no time left.
+ */
+export function delayFault({ notBefore = 0 }: Directives, deadline: number): Problem | undefined {
+  if (notBefore < deadline) return undefined;
+  const detail =
+    `Ringpost-Delay ends at ${new Date(notBefore).toISOString()}, and the request has to be done by ` +
+    `${new Date(deadline).toISOString()}; shorten it, or hand the request over (Prefer: respond-async) with a later deadline.`;
+  return new Problem('request_malformed', detail);
+}
+
+/** Most requests have none, or the key alone, and pay for one look at their names. */
 function hasAny(headers: readonly string[]): boolean {
   for (let at = 0; at < headers.length; at += 2) {
-    if (/^ringpost-/i.test(headers[at] ?? '')) return true;
+    if (/^ringpost-(?!key$)/i.test(headers[at] ?? '')) return true;
   }
   return false;
 }

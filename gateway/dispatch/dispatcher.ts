@@ -8,6 +8,7 @@ import type { Logger } from '#shared/logger.ts';
 import { requestPath } from '../requests/request-view.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import { commandFate } from './command-fate.ts';
+import { delayFault } from './directives.ts';
 import type { Directives } from './directives.ts';
 import type { HandOvers } from './hand-overs.ts';
 import type { JobQueues } from './job-queues.ts';
@@ -51,16 +52,6 @@ export interface Terms {
   /** Time in ms for which its answer is kept. */
   readonly keepMs: number;
   readonly directives: Directives;
-}
-
-/** What a job carries of the directives of its request. */
-function asJob({ attempts, notBefore, priority, ordered }: Directives, key: string): Partial<JobData> {
-  return {
-    ...(attempts === undefined ? {} : { attempts }),
-    ...(notBefore === undefined ? {} : { notBefore }),
-    ...(priority === undefined ? {} : { priority }),
-    ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
-  };
 }
 
 /** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
@@ -127,11 +118,16 @@ export class Dispatcher {
     const accepted = Date.now();
     const timeoutMs = Math.min(waitMs, replyTimeoutMs, directives.deadlineMs ?? replyTimeoutMs);
     const deadline = accepted + timeoutMs;
+    const tooLate = delayFault(directives, deadline);
+    if (tooLate !== undefined) {
+      settle(replica, tooLate);
+      return id;
+    }
     const job = encodeJob(request, {
       gateway,
       deadline,
       redelivery,
-      ...asJob(this.#withDefaults(directives), key),
+      ...this.#asJob(directives, key),
     });
     this.#begin({ id, key, replica, accepted, job, body: request.body, phase: 'adding', settle });
     return id;
@@ -154,14 +150,7 @@ export class Dispatcher {
     { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
     { accepted, deadline, keepMs, directives }: Terms,
   ): Promise<Problem | undefined> {
-    const rest = {
-      gateway: '',
-      deadline,
-      redelivery,
-      keepMs,
-      key,
-      ...asJob(this.#withDefaults(directives), key),
-    };
+    const rest = { gateway: '', deadline, redelivery, keepMs, ...this.#asJob(directives, key) };
     const job = encodeJob(request, rest);
     return this.#options.handOvers.handOver({ id, replica, accepted, job, body: request.body });
   }
@@ -227,9 +216,15 @@ export class Dispatcher {
     this.#begin({ ...waiter, replica, phase: 'adding' });
   }
 
-  #withDefaults(directives: Directives): Directives {
-    const { attempts } = this.#options;
-    return attempts === undefined ? directives : { attempts, ...directives };
+  /** What a job carries of the directives of its request. */
+  #asJob(directives: Directives, key: string): Partial<JobData> {
+    const { attempts = this.#options.attempts, notBefore, priority, ordered } = directives;
+    return {
+      ...(attempts === undefined ? {} : { attempts }),
+      ...(notBefore === undefined ? {} : { notBefore }),
+      ...(priority === undefined ? {} : { priority }),
+      ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
+    };
   }
 
   #begin(waiter: Waiter): void {

@@ -4,13 +4,12 @@ import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { joinLine } from '#shared/line.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import { commandFate, UnsentError } from './command-fate.ts';
 
 /** Nobody reads BullMQ's event stream here; without a bound each queue keeps 10,000 entries of it. */
 const eventsKept = 100;
-/** A line outlives the deadlines of those in it by this time, in ms. */
-const lineGraceMs = 60_000;
 
 /** The gateway's side of the replicas' queues: jobs go in, and unstarted ones can be taken back. */
 export class JobQueues {
@@ -97,7 +96,8 @@ export class JobQueues {
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
     // One connection keeps the order: no job is taken that has no place in line.
-    const joined = order === undefined ? undefined : this.#joinLine(order, id, job);
+    const joined =
+      order === undefined ? undefined : joinLine(this.#redis, this.#keys, order, id, job.deadline);
     const added = this.#queue(replica).add(jobName, job, {
       jobId: id,
       removeOnComplete: true,
@@ -105,11 +105,6 @@ export class JobQueues {
       ...when,
     });
     await (joined === undefined ? added : Promise.all([joined, added]));
-  }
-
-  async #joinLine(order: string, id: string, { deadline }: JobData): Promise<void> {
-    const ttlMs = Math.max(0, deadline - Date.now()) + lineGraceMs;
-    await scriptsOn(this.#redis)('join-line', this.#keys.line(order), id, ttlMs);
   }
 
   async #storeBody(

@@ -36,9 +36,11 @@ export interface SelectionOptions {
 /** Selects the replica of a request, and takes it in if there is room. */
 export class Selection {
   readonly #options: SelectionOptions;
+  readonly #named: readonly HashKeySource[];
 
   constructor(options: SelectionOptions) {
     this.#options = options;
+    this.#named = options.hashKey.filter(({ kind }) => kind !== 'random');
   }
 
   /**
@@ -53,17 +55,13 @@ export class Selection {
     if (redelivery === undefined) {
       return refuse(new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
     }
-    let random = false;
-    const key = selectHashKey(hashKey, { target: request.target, headers: request.headers, ip }, () => {
-      random = true;
-      return randomKey();
-    });
+    // A key that is random for each request puts none of them in order.
+    const sources = ordered ? this.#named : hashKey;
+    const key = selectHashKey(sources, { target: request.target, headers: request.headers, ip }, randomKey);
     if (key === undefined) {
-      const detail = 'The request carries none of the keys that HASH_KEY names.';
-      return refuse(new Problem('hash_key_missing', detail));
-    }
-    if (ordered && random) {
-      const detail = 'Ringpost-Order needs a hash key that HASH_KEY names; that of this request is random.';
+      const detail = ordered
+        ? 'Ringpost-Order needs a hash key that HASH_KEY names, and the request carries none.'
+        : 'The request carries none of the keys that HASH_KEY names.';
       return refuse(new Problem('hash_key_missing', detail));
     }
     const replica = watcher.stale ? undefined : watcher.ring.owner(key);

@@ -3,6 +3,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { delayFault } from '../dispatch/directives.ts';
 import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
 import type { Preference } from '../dispatch/prefer.ts';
@@ -93,12 +94,14 @@ async function begin(
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
+  const accepted = Date.now();
+  const deadline = deadlineOf(accepted, directives, respondAsync ? asyncTimeoutMs : replyTimeoutMs);
+  const tooLate = delayFault(directives, deadline);
+  if (tooLate !== undefined) throw tooLate;
   if (idempotent !== undefined) {
     const first = await firstOf(options, idempotent, id);
     if (first !== undefined) return { known: first, replayed: true };
   }
-  const accepted = Date.now();
-  const deadline = deadlineOf(accepted, directives, respondAsync ? asyncTimeoutMs : replyTimeoutMs);
   const terms = {
     accepted,
     deadline,

@@ -24,10 +24,6 @@ export interface JobData {
   readonly attempts?: number;
   /** Digest of the hash key, where the requests of one key run one at a time. */
   readonly order?: string;
-  /** The hash key; of a request that has a record. */
-  readonly key?: string;
-  /** Set where its end is called back. */
-  readonly callback?: true;
 }
 
 /** Every job's name in BullMQ. */

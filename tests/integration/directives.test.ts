@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { remove } from '../fixtures/admin-calls.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
@@ -124,6 +125,16 @@ describe('Ringpost-Delay', () => {
     expect(at['begin /date']).toBeGreaterThanOrEqual(Date.parse(date) - 10);
   });
 
+  it('is refused where it ends after the time to be done, and claims no key', async () => {
+    const { one } = await startTwo({ REPLY_TIMEOUT_MS: '2000' });
+    const late = { method: 'POST', headers: { 'ringpost-delay': '3', 'idempotency-key': 'k' } };
+    const status = async (init: RequestInit): Promise<number> => (await fetch(`${one}/x`, init)).status;
+    expect(await status({ headers: { 'ringpost-delay': '3' } })).toBe(400);
+    const handed = { prefer: 'respond-async', 'ringpost-delay': '3', 'ringpost-deadline': '1000' };
+    expect(await status({ ...late, headers: { ...late.headers, ...handed } })).toBe(400);
+    expect(await system().redis.keys(`${system().namespace}:idempotency:*`)).toEqual([]);
+  });
+
   it('can be cancelled before it is over', async () => {
     const { one, two } = await startTwo();
     const location = await hand(`${one}/x`, { 'ringpost-delay': '3600' });
@@ -231,6 +242,31 @@ describe('Ringpost-Order', () => {
     const starts: string[] = [];
     for (const path of await begun()) if (!starts.includes(path)) starts.push(path);
     expect(starts).toEqual(accepted.filter((path) => path !== '/6'));
+  });
+
+  it('holds when a replica is removed and its keys go to another one', async () => {
+    const { one, two } = await startTwo({ REPLICAS: '2' });
+    const accepted: string[] = [];
+    const locations: string[] = [];
+    const add = async (count: number): Promise<string> => {
+      for (let at = 0; at < count; at += 1) {
+        const path = `/${accepted.length}`;
+        accepted.push(path);
+        locations.push(await hand(`${at % 2 === 0 ? one : two}${path}?ms=120`, ordered('k')));
+      }
+      return locations.at(-1)?.split('.').at(-1) ?? '';
+    };
+    const before = await add(8);
+    expect((await remove(one, 1, [before])).status).toBe(200);
+    const after = await eventually(async () => {
+      const owner = await add(1);
+      return owner !== before && owner;
+    });
+    await add(7);
+    expect(after).not.toBe(before);
+    expect(await ended(two, locations.at(-1) ?? '')).toMatchObject({ state: 'done', replica: after });
+    expectInTurn(await notes(), accepted);
+    expect(new Set((await notes()).map(({ replica }) => replica))).toEqual(new Set([before, after]));
   });
 
   it('is refused where the key is random', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { directivesOf } from '../../gateway/dispatch/directives.ts';
+import { delayFault, directivesOf } from '../../gateway/dispatch/directives.ts';
 
 const now = Date.parse('Wed, 25 Nov 2026 12:00:00 GMT');
 
@@ -39,5 +39,17 @@ describe('what cannot be understood is refused, and the problem says what would 
   ])('%s: %s', (name, value) => {
     const ask = (): unknown => directivesOf([name, value], now);
     expect(ask).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
+  });
+});
+
+describe('a delay', () => {
+  it('must end before the request has to be done', () => {
+    expect(delayFault({ notBefore: now + 999 }, now + 1000)).toBeUndefined();
+    expect(delayFault({}, now + 1)).toBeUndefined();
+    const fault = delayFault({ notBefore: now + 1000 }, now + 1000);
+    expect([fault?.code, fault?.message]).toEqual([
+      'request_malformed',
+      expect.stringContaining('Ringpost-Delay ends at 2026-11-25T12:00:01.000Z'),
+    ]);
   });
 });

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { Job } from 'bullmq';
+import { afterEach, expect, it, vi } from 'vitest';
+import type { JobData } from '#shared/contract/job.ts';
+import { encodeJob } from '#shared/contract/job.ts';
+import { requestId } from '#shared/contract/request-id.ts';
+import { createLogger } from '#shared/logger.ts';
+import { openRedis } from '#shared/redis.ts';
+import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { FinishedRuns } from '../../worker/finished-runs.ts';
+import type { Handler } from '../../worker/handlers/handler.ts';
+import { ReplyOutbox } from '../../worker/reply-outbox.ts';
+import { Runner } from '../../worker/runner.ts';
+import { Slots } from '../../worker/slots.ts';
+import { createStockConsumer } from '../../worker/stock-consumer.ts';
+import { Turns } from '../../worker/turns.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const log = createLogger('test', 'silent');
+
+afterEach(() => void vi.restoreAllMocks());
+
+const request = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
+const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' } as const;
+
+/** A runner in this process, whose handler counts. */
+function startRunner() {
+  const { redis, keys } = system();
+  const turns = new Turns(redis, keys, log);
+  const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
+  const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
+  const outbox = new ReplyOutbox(redis, keys, { replica: 'S1', fence: 1 }, () => undefined);
+  const runner = new Runner({
+    handler: { handle, close: () => Promise.resolve() },
+    slots: new Slots(1),
+    turns,
+    outbox,
+    redis,
+    keys,
+    replica: 'S1',
+    worker: 'S1',
+    finished: new FinishedRuns(),
+    lease: { certain: true, makeCertain: () => Promise.resolve(true) },
+    log,
+  });
+  return { runner, turns, handle };
+}
+
+it('a job that Redis refuses to put back is not given up: it stays active, for the sweep to find', async () => {
+  const { redisUrl, namespace, redis, keys } = system();
+  const own = openRedis(redisUrl, `${namespace}:put-back`, 'patient', log);
+  const queues = new JobQueues(redis, keys, log);
+  const refused = vi
+    .spyOn(Job.prototype, 'moveToDelayed')
+    .mockRejectedValueOnce(Object.assign(new Error('OOM'), { name: 'ReplyError' }));
+  const consumer = createStockConsumer({
+    redis: own,
+    keys,
+    replica: 'S1',
+    concurrency: 1,
+    run: () => Promise.resolve({ notBefore: Date.now() + 100 }),
+    onFinished: () => undefined,
+    log,
+  });
+  await consumer.start();
+  const id = requestId(randomUUID(), 'S1');
+  await queues.add('S1', id, encodeJob(request, terms));
+  await expect.poll(() => refused.mock.calls.length).toBe(1);
+  await consumer.stop();
+  expect(await redis.lrange(keys.unfinished('S1').active, 0, -1)).toEqual([id]);
+  expect(await redis.exists(keys.job('S1', id))).toBe(1);
+  await queues.close();
+  own.disconnect();
+});
+
+it('a request in order whose job is gone is let go of, and holds nothing up', async () => {
+  const { runner, handle } = startRunner();
+  const id = requestId(randomUUID(), 'S1');
+  expect(await runner.run(id, encodeJob(request, { ...terms, order: 'o' }), 1)).toBeUndefined();
+  expect([runner.size, handle.mock.calls.length]).toEqual([0, 0]);
+});
+
+it('a request in order waits for a Redis that refuses to say whose turn it is', async () => {
+  const { runner, turns, handle } = startRunner();
+  const refused = Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' });
+  vi.spyOn(turns, 'take').mockRejectedValueOnce(refused).mockResolvedValueOnce({ attempt: 1 });
+  const job: JobData = encodeJob(request, { ...terms, order: 'o' });
+  await runner.run(requestId(randomUUID(), 'S1'), job, 1);
+  expect(handle).toHaveBeenCalledTimes(1);
+});
+
+it('a request is tried again though Redis refuses to note that it waits', async () => {
+  const { runner, handle } = startRunner();
+  handle.mockResolvedValueOnce({ status: 503, headers: [], body: Buffer.alloc(0) });
+  const { redis, keys } = system();
+  const id = requestId(randomUUID(), 'S1');
+  // No record can be written where something else is.
+  await redis.set(keys.request('S1', id), 'in the way');
+  const again = await runner.run(id, encodeJob(request, { ...terms, attempts: 2, keepMs: 1000 }), 1);
+  expect(again?.notBefore).toBeGreaterThan(0);
+});
