@@ -1,4 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '#shared/errors.ts';
 
 export interface Refusal {
   readonly status: 401 | 403;
@@ -22,6 +24,16 @@ export function createAdminGuard(token: string | undefined, closed: string | und
     const bytes = presented === undefined ? undefined : Buffer.from(presented, 'latin1');
     if (bytes !== undefined && timingSafeEqual(digest(bytes), expected)) return undefined;
     return { status: 401, message: 'the call needs the header Authorization: Bearer <ADMIN_TOKEN>' };
+  };
+}
+
+/** @returns a hook that answers with a problem what the guard refuses. */
+export function guarded(guard: AdminGuard) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const refusal = guard(request.headers.authorization);
+    if (refusal === undefined) return;
+    if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
+    throw new Problem(refusal.status === 401 ? 'unauthorized' : 'forbidden', refusal.message);
   };
 }
 

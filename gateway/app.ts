@@ -3,23 +3,30 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { secretHeaders } from '#shared/contract/redaction.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
+import type { Callbacks } from './callbacks/callbacks.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { JobQueues } from './dispatch/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
+import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
 import { selectHashKey } from './dispatch/hash-key.ts';
+import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
+import { redrive } from './dead-letters/redrive.ts';
 import { cancelRequest } from './requests/cancellation.ts';
 import { Claims } from './requests/idempotency.ts';
+import type { TenantOf } from './requests/idempotency.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
 import { Metrics, metricsRoutes } from './routes/metrics.ts';
@@ -34,6 +41,7 @@ export interface AppParts {
   readonly watcher: RingWatcher;
   readonly dispatcher: Dispatcher;
   readonly queues: JobQueues;
+  readonly callbacks: Callbacks;
   /** A patient connection for subscriptions, which others share. */
   readonly subscriber: Redis;
   /** A fail-fast connection. */
@@ -52,7 +60,8 @@ const requestTimeoutMs = 300_000;
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, store, watcher, dispatcher, queues, redis, subscriber, keys, inbox, log } = parts;
+  const { config, store, watcher, dispatcher, queues, callbacks, redis, subscriber, keys, inbox, log } =
+    parts;
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -101,9 +110,17 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
 
   const requests = new RequestStore(redis, keys);
+  const claims = new Claims(redis, keys, config.idempotencyTtlMs);
   const tenantSources = config.hashKey.filter(({ kind }) => kind !== 'random');
+  const tenantOf: TenantOf = ({ target, headers }, ip) =>
+    selectHashKey(tenantSources, { target, headers, ip }, () => '');
   const changes = new RequestChanges(subscriber, keys);
 
+  // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+
+  await app.register(openApi);
   await app.register(lastAnswers);
   await app.register(dispatchRoutes, {
     dispatcher,
@@ -111,12 +128,13 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       dispatcher,
       store: requests,
       changes,
-      claims: new Claims(redis, keys, config.idempotencyTtlMs),
+      callbacks,
+      claims,
       asyncTimeoutMs: config.asyncTimeoutMs,
       keepMs: config.resultTtlMs,
       replyTimeoutMs: config.replyTimeoutMs,
     },
-    tenantOf: ({ target, headers }, ip) => selectHashKey(tenantSources, { target, headers, ip }, () => ''),
+    tenantOf,
     bodyLimitBytes: config.bodyLimitBytes,
     onOutcome: ({ result }, ms) =>
       metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
@@ -134,7 +152,29 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     store: requests,
     changes,
     cancel: (request) =>
-      cancelRequest({ redis, keys, store: requests, queues, keepMs: config.resultTtlMs }, request),
+      cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
+  });
+  const letters = new DeadLetterStore(redis, keys);
+  await app.register(deadLetterRoutes, {
+    letters,
+    guard,
+    secretHeaders: secretHeaders(config.redactHeaders),
+    redrive: (letter, given) =>
+      redrive(
+        {
+          dispatcher,
+          letters,
+          store: requests,
+          claims,
+          queues,
+          isServed: (replica) => watcher.isServed(replica),
+          tenantOf,
+          asyncTimeoutMs: config.asyncTimeoutMs,
+          keepMs: config.resultTtlMs,
+        },
+        letter,
+        given,
+      ),
   });
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
+import type { BlockList } from 'node:net';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { commonFaults } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { parseSubnets } from './callbacks/addresses.ts';
+import { parseSecrets } from './callbacks/signature.ts';
 import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
 import { gatewaySettings } from './settings.ts';
@@ -42,6 +45,14 @@ export interface GatewayConfig {
   readonly asyncTimeoutMs: number;
   readonly resultTtlMs: number;
   readonly idempotencyTtlMs: number;
+  /** By which callbacks are signed; none where callbacks are refused. */
+  readonly callbackSecrets: readonly string[];
+  /** Private addresses that callbacks may go to. */
+  readonly callbackAllow: BlockList;
+  /** Time in ms for which dead letters are kept. */
+  readonly failedTtlMs: number;
+  /** Names of header fields whose values are kept secret, separated by commas. */
+  readonly redactHeaders: string | undefined;
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
@@ -90,6 +101,10 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     if (!(error instanceof HashKeyError)) throw error;
     faults.push(`HASH_KEY is ${JSON.stringify(values.HASH_KEY)}; ${error.message}`);
   }
+  const secrets = parseSecrets(values.CALLBACK_SECRET ?? '');
+  const allow = parseSubnets(values.CALLBACK_ALLOW ?? '');
+  faults.push(...secrets.faults.map((fault) => `CALLBACK_SECRET ${fault}`));
+  faults.push(...allow.faults.map((fault) => `CALLBACK_ALLOW ${fault}`));
   if ((values.ROLE === 'gateway' || values.ROLE === 'controller') && values.REDIS_URL === undefined) {
     faults.push(`REDIS_URL is missing: a process with ROLE=${values.ROLE} shares a Redis with others`);
   }
@@ -136,6 +151,10 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     asyncTimeoutMs: values.ASYNC_TIMEOUT_MS,
     resultTtlMs: values.RESULT_TTL_S * 1000,
     idempotencyTtlMs: values.IDEMPOTENCY_TTL_S * 1000,
+    callbackSecrets: secrets.secrets,
+    callbackAllow: allow.subnets,
+    failedTtlMs: values.FAILED_TTL_S * 1000,
+    redactHeaders: values.REDACT_HEADERS,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,

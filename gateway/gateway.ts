@@ -6,6 +6,9 @@ import { openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { buildApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
+import { Callbacks } from './callbacks/callbacks.ts';
+import { CallbackTargets } from './callbacks/targets.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { HandOvers } from './dispatch/hand-overs.ts';
@@ -52,6 +55,9 @@ export async function createGateway(
   const queues = new JobQueues(redis, keys, log);
   const waiters = new Waiters();
   const { queueLimit, bytesInFlight: bytesLimit } = config;
+  const { callbackSecrets: secrets, callbackAllow } = config;
+  const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
+  const callbacks = new Callbacks(redis, keys, targets, log);
   const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
   const takeBacks = new TakeBacks(queues, log);
   const gap = new RedisGap(redis);
@@ -64,7 +70,7 @@ export async function createGateway(
     queues,
     bodies: new ReplyBodies(redis, keys, log),
     takeBacks,
-    handOvers: new HandOvers({ redis, keys, queues, gap, keepMs, log }),
+    handOvers: new HandOvers({ redis, keys, queues, gap, callbacks, keepMs, log }),
     gap,
     log,
     replyTimeoutMs: config.replyTimeoutMs,
@@ -83,10 +89,7 @@ export async function createGateway(
     queues,
     inbox,
     takeBacks,
-    isServed: (replica) => {
-      const { version, desired, retired } = watcher.state;
-      return version < 0 || retired.has(replica) || desired.some((member) => member.name === replica);
-    },
+    isServed: (replica) => watcher.isServed(replica),
     isAlive: async (replica) => (await redis.exists(keys.lease(replica))) === 1,
     onLost: (waiter) => dispatcher.lost(waiter),
     onStranded: (waiter) => dispatcher.stranded(waiter),
@@ -113,12 +116,19 @@ export async function createGateway(
       .claimParameters(config.ring)
       .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
   });
+  const sender =
+    targets === undefined ? undefined : openRedis(redisUrl, connection('callbacks'), 'patient', log);
+  const deliveries =
+    targets === undefined || sender === undefined
+      ? undefined
+      : new CallbackDeliveries({ redis: sender, keys, targets, secrets, keepMs, log });
   const app = await buildApp({
     config,
     store,
     watcher,
     dispatcher,
     queues,
+    callbacks,
     redis,
     subscriber,
     keys,
@@ -136,6 +146,7 @@ export async function createGateway(
       await inbox.start();
       await capacity.start();
       await lostRequests.start();
+      await deliveries?.start();
       await app.listen({ host: config.host, port: config.port });
     },
     async () => {
@@ -143,7 +154,9 @@ export async function createGateway(
       await watcher.stop();
       await capacity.stop();
       await lostRequests.stop();
-      await queues.close();
+      await deliveries?.stop();
+      await targets?.close();
+      await Promise.all([queues.close(), callbacks.close()]);
       await inbox.stop();
     },
   );
@@ -154,7 +167,7 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
-      for (const each of [redis, subscriber, reader]) each.disconnect();
+      for (const each of [redis, subscriber, reader, sender]) each?.disconnect();
     },
   };
 }

@@ -65,6 +65,12 @@ export class RingWatcher {
     return performance.now() - this.#confirmed > ringStaleMs;
   }
 
+  /** Whether a replica's queue is served, or will be; where nothing is known yet, it is taken for so. */
+  isServed(replica: string): boolean {
+    const { version, desired, retired } = this.#state;
+    return version < 0 || retired.has(replica) || desired.some((member) => member.name === replica);
+  }
+
   /** How often Redis has lost the ring: versions only grow, and each change has a version of its own. */
   get losses(): number {
     return this.#losses;

@@ -151,6 +151,18 @@ export const gatewaySettings = {
       maximum: 31536000,
       description: 'Seconds for which an `Idempotency-Key` gives the first answer again.',
     },
+    CALLBACK_SECRET: {
+      type: 'string',
+      description:
+        'Signs callbacks (Standard Webhooks): `whsec_` and the base64 of 24 to 64 bytes; several, separated by commas, ' +
+        'sign side by side while they are exchanged. Unset: callbacks are refused.',
+    },
+    CALLBACK_ALLOW: {
+      type: 'string',
+      description:
+        'Addresses and subnets of private networks that callbacks may go to, by `http:` too, separated by commas, ' +
+        'e.g. `10.1.0.0/16,127.0.0.1`. Unset: public addresses alone, by `https:`.',
+    },
     ADD_TIMEOUT_MS: {
       type: 'integer',
       default: 30000,

@@ -73,6 +73,12 @@ export interface Keys {
   requestChanges(request: string): string;
   /** Channel: ids of requests that are cancelled while they run. */
   readonly cancellations: string;
+  /** The name of the BullMQ queue of callbacks; no replica's name begins so. */
+  readonly callbacks: string;
+  /** Sorted set with a TTL: ids of the requests that are dead letters, by the time of their end. */
+  readonly deadLetters: string;
+  /** Hash with a TTL: a dead letter. */
+  deadLetter(request: string): string;
   /** String with a TTL: a reply's body that is too large to travel in its frame. */
   replyBody(replica: string, request: string): string;
 }
@@ -128,6 +134,9 @@ export function createKeys(namespace: string): Keys {
     line: (order) => `${namespace}:line:{${order}}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
     cancellations: `${namespace}:cancellations`,
+    callbacks: '{+callbacks}',
+    deadLetters: `${namespace}:{+dead-letters}:index`,
+    deadLetter: (request) => `${namespace}:{+dead-letters}:letter:${request}`,
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
   };
 }

@@ -9,6 +9,7 @@ import { scriptsOn } from './scripts/load.ts';
  * Notes in a request's record what has become of it, and tells those who watch it. Does nothing where there is no
  * record, and where the request has come to its end before.
  * @param fields names and values in turn.
+ * @returns false where the request has come to its end before.
  */
 export async function noteRequest(
   redis: Redis,
@@ -18,10 +19,10 @@ export async function noteRequest(
   { keepMs, deadline }: Pick<JobData, 'keepMs' | 'deadline'>,
   state: RequestState,
   fields: readonly (string | number)[] = [],
-): Promise<void> {
-  if (keepMs === undefined) return;
+): Promise<boolean> {
+  if (keepMs === undefined) return true;
   const ttlMs = Math.max(0, deadline - Date.now()) + recordTtlMs(keepMs);
-  await scriptsOn(redis)(
+  const noted = await scriptsOn(redis)(
     'note-request',
     keys.request(replica, id),
     state,
@@ -29,4 +30,5 @@ export async function noteRequest(
     keys.requestChanges(id),
     ...fields,
   );
+  return noted === 1;
 }

@@ -1,3 +1,4 @@
+import { secretHeaders } from '#shared/contract/redaction.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonSettings, commonFaults } from '#shared/settings/common.ts';
 import { isReplicaName } from '#shared/replica-name.ts';
@@ -34,6 +35,10 @@ export interface WorkerConfig {
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly healthFile: string | undefined;
+  /** Time in ms for which dead letters are kept. */
+  readonly failedTtlMs: number;
+  /** Lower-case names of the header fields whose values dead letters do not keep. */
+  readonly secretHeaders: ReadonlySet<string>;
   readonly logLevel: string;
 }
 
@@ -59,6 +64,8 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
     healthFile: values.HEALTH_FILE,
+    failedTtlMs: values.FAILED_TTL_S * 1000,
+    secretHeaders: secretHeaders(values.REDACT_HEADERS),
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -6,6 +6,7 @@ import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
+import { Aftermath } from './aftermath.ts';
 import { Adoptions } from './adoptions.ts';
 import { FinishedRuns } from './finished-runs.ts';
 import { createHandler } from './handlers/create-handler.ts';
@@ -30,13 +31,15 @@ async function main(config: WorkerConfig): Promise<void> {
     log.error('a newer generation runs; leaving at once');
     process.exit(1);
   };
+  const { failedTtlMs, secretHeaders } = config;
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   await reclaimAhead(
     {
       redis,
       keys,
       replica,
-      outbox: new ReplyOutbox(redis, keys, lease, leave),
+      outbox: new ReplyOutbox(redis, keys, lease, aftermath, leave),
       turns: new Turns(redis, keys, log),
       log,
     },
@@ -51,7 +54,7 @@ async function main(config: WorkerConfig): Promise<void> {
   });
   const slots = new Slots(concurrency);
   const finished = new FinishedRuns();
-  const parts = { redis, keys, worker: replica, handler, slots, finished, concurrency, leaseMs };
+  const parts = { redis, keys, worker: replica, handler, slots, aftermath, finished, concurrency, leaseMs };
   const heartbeat = new Heartbeat({
     redis,
     keys,

@@ -1,11 +1,21 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { CallbackData } from '#shared/callbacks.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 
 /** @returns a replica's queue for what a worker does with jobs that it has not taken; it adds none. */
 export function openQueue(redis: Redis, keys: Keys, replica: string): Queue<JobData> {
-  return new Queue<JobData>(keys.queue(replica), {
+  return open(redis, keys, keys.queue(replica));
+}
+
+/** @returns the queue of callbacks, which a worker calls and does not send. */
+export function openCallbackQueue(redis: Redis, keys: Keys): Queue<CallbackData> {
+  return open(redis, keys, keys.callbacks);
+}
+
+function open<Data>(redis: Redis, keys: Keys, name: string): Queue<Data> {
+  return new Queue<Data>(name, {
     connection: redis,
     prefix: keys.prefix,
     skipMetasUpdate: true,

@@ -7,6 +7,7 @@ import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
+import type { Aftermath } from './aftermath.ts';
 
 interface Parcel {
   readonly frame: Buffer;
@@ -36,18 +37,21 @@ export class ReplyOutbox {
   readonly #replica: string;
   readonly #run: RunScript;
   readonly #lease: Fenced;
+  readonly #aftermath: Aftermath;
   readonly #onSuperseded: () => void;
   readonly #parcels = new Map<string, Parcel[]>();
 
   /**
    * @param lease by which the worker answers for a replica.
+   * @param aftermath what follows the end of a request that has a record.
    * @param onSuperseded called when another worker answers for the replica.
    */
-  constructor(redis: Redis, keys: Keys, lease: Fenced, onSuperseded: () => void) {
+  constructor(redis: Redis, keys: Keys, lease: Fenced, aftermath: Aftermath, onSuperseded: () => void) {
     this.#redis = redis;
     this.#keys = keys;
     this.#replica = lease.replica;
     this.#lease = lease;
+    this.#aftermath = aftermath;
     this.#onSuperseded = onSuperseded;
     this.#run = scriptsOn(redis);
   }
@@ -59,11 +63,11 @@ export class ReplyOutbox {
    * @throws {SupersededError} when another worker has taken the lease since.
    */
   async push(id: string, job: JobData, reply: HttpReply): Promise<void> {
-    if (job.keepMs !== undefined) await this.#settle(id, job.keepMs, reply);
+    if (job.keepMs !== undefined) await this.#settle(id, job, job.keepMs, reply);
     else if (job.gateway !== '') await this.#push(job.gateway, id, reply);
   }
 
-  async #settle(id: string, keepMs: number, reply: HttpReply): Promise<void> {
+  async #settle(id: string, job: JobData, keepMs: number, reply: HttpReply): Promise<void> {
     const keys = this.#keys;
     const replica = this.#replica;
     const { state, fields } = endOf(reply, Date.now());
@@ -80,9 +84,12 @@ export class ReplyOutbox {
       state,
       ...fields,
     );
-    if (settled !== -1) return;
-    this.#onSuperseded();
-    throw new SupersededError('another worker has taken the lease');
+    if (settled === -1) {
+      this.#onSuperseded();
+      throw new SupersededError('another worker has taken the lease');
+    }
+    // The job is there as long as this was not done: whoever ends it after a crash does it again.
+    await this.#aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
   }
 
   async #push(gateway: string, id: string, reply: HttpReply): Promise<void> {

@@ -41,6 +41,9 @@ const leftToAnother = new Promise<never>(() => undefined);
 /** Between two tries, in ms. */
 const tryAgainMs = 100;
 
+/** The end of a request that has a record is of interest for this long after its deadline, in ms. */
+const endGraceMs = 10_000;
+
 /** Tries until it succeeds or the deadline (ms since the epoch) has passed; undefined then. */
 async function insist<T>(act: () => Promise<T>, deadline: number): Promise<T | undefined> {
   for (;;) {
@@ -180,7 +183,7 @@ export class Runner {
     abort: AbortController,
     bodyKey?: string,
   ): Promise<HttpReply | undefined> {
-    const { redis, keys, replica, finished, log } = this.#options;
+    const { redis, finished } = this.#options;
     const decision = decideOnTaken({ ...job, attempt, finished: finished.has(id) }, Date.now());
     switch (decision) {
       case 'drop':
@@ -188,12 +191,10 @@ export class Runner {
       case 'unknown':
         return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
       case 'run': {
-        noteRequest(redis, keys, replica, id, job, 'running', [
-          'started',
-          Date.now(),
-          'attempts',
-          attempt,
-        ]).catch((error: unknown) => log.debug({ request: id, err: error }, 'not noted'));
+        if (!(await this.#noteBegun(id, job, attempt))) {
+          // It is not said twice: what is known of its end stands.
+          return problemReply('outcome_unknown', 'The request has come to its end before.');
+        }
         const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
         const reply = await this.#answer(id, job, attempt, abort, stored ?? undefined);
         if (job.redelivery === 'never') finished.add(id, job.deadline, Date.now());
@@ -204,6 +205,19 @@ export class Runner {
     }
   }
 
+  /** @returns false for a request that has come to its end before, and is not run again. */
+  async #noteBegun(id: string, job: JobData, attempt: number): Promise<boolean> {
+    const { redis, keys, replica, log } = this.#options;
+    if (job.keepMs === undefined) return true;
+    const fields = ['started', Date.now(), 'attempts', attempt];
+    try {
+      return await noteRequest(redis, keys, replica, id, job, 'running', fields);
+    } catch (error) {
+      log.debug({ request: id, err: error }, 'not noted');
+      return true;
+    }
+  }
+
   /**
    * A Redis that takes no writes for a while is no reason to lose the answer to work that is done.
    * @returns false where another worker has the job by now.
@@ -211,7 +225,8 @@ export class Runner {
   async #send(id: string, job: JobData, reply: HttpReply | undefined): Promise<boolean> {
     if (reply === undefined) return true;
     try {
-      await insist(() => this.#options.outbox.push(id, job, reply), job.deadline);
+      const until = job.deadline + (job.keepMs === undefined ? 0 : endGraceMs);
+      await insist(() => this.#options.outbox.push(id, job, reply), until);
       return true;
     } catch (error) {
       if (error instanceof SupersededError) return false;

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { Aftermath } from './aftermath.ts';
 import type { Consumer } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -23,6 +24,8 @@ export interface TenureParts {
   readonly worker: string;
   readonly handler: Handler;
   readonly slots: Slots;
+  /** What follows the end of a request that has a record. */
+  readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
   /** Jobs at once. */
   readonly concurrency: number;
@@ -51,7 +54,7 @@ export class Tenure {
   constructor(options: TenureOptions) {
     const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
-    const outbox = new ReplyOutbox(redis, keys, lease, onSuperseded);
+    const outbox = new ReplyOutbox(redis, keys, lease, options.aftermath, onSuperseded);
     const turns = new Turns(redis, keys, log);
     const certainty = {
       get certain() {

@@ -77,7 +77,7 @@ async function createDriver(
   switch (config.replicaDriver) {
     case 'process': {
       // A worker runs user code; it has no business with the gateway's own secrets.
-      const { ADMIN_TOKEN: _, ...inherited } = env;
+      const { ADMIN_TOKEN: _, CALLBACK_SECRET: __, ...inherited } = env;
       return createProcessDriver({
         env: {
           ...inherited,
@@ -114,6 +114,8 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     CONCURRENCY: config.concurrency,
     DRAIN_TIMEOUT_MS: drainTimeoutMs,
     LEASE_MS: config.leaseMs,
+    FAILED_TTL_S: config.failedTtlMs / 1000,
+    REDACT_HEADERS: config.redactHeaders,
     LOG_LEVEL: config.logLevel,
   };
   const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+import type { CallbackUrls } from '#shared/callbacks.ts';
 import { headerValue } from '#shared/contract/headers.ts';
+import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
@@ -13,6 +16,8 @@ export interface Directives {
   readonly deadlineMs?: number;
   /** `Ringpost-Order: key`: the requests of one hash key run one at a time. */
   readonly ordered?: true;
+  /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is told. */
+  readonly callbacks?: CallbackUrls;
 }
 
 const none: Directives = {};
@@ -34,12 +39,14 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, longestDeadlineMs);
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const ordered = isOrdered(headerValue(headers, 'ringpost-order'));
+  const callbacks = callbacksOf(headers);
   return {
     ...(attempts === undefined ? {} : { attempts }),
     ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
     ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...(ordered ? { ordered } : {}),
+    ...(callbacks === undefined ? {} : { callbacks }),
   };
 }
 
@@ -53,6 +60,26 @@ export function delayFault({ notBefore = 0 }: Directives, deadline: number): Pro
     `Ringpost-Delay ends at ${new Date(notBefore).toISOString()}, and the request has to be done by ` +
     `${new Date(deadline).toISOString()}; shorten it, or hand the request over (Prefer: respond-async) with a later deadline.`;
   return new Problem('request_malformed', detail);
+}
+
+/**
+ * @param key the hash key of the request.
+ * @param usualAttempts how often a request is run at most that does not say itself.
+ * @returns what the job of a request carries of its directives.
+ */
+export function jobTerms(
+  { attempts, notBefore, priority, ordered, callbacks }: Directives,
+  key: string,
+  usualAttempts: number | undefined,
+): Partial<JobData> {
+  const most = attempts ?? usualAttempts;
+  return {
+    ...(most === undefined ? {} : { attempts: most }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
+    ...(callbacks === undefined ? {} : { callback: true }),
+  };
 }
 
 /** Most requests have none, or the key alone, and pay for one look at their names. */
@@ -89,6 +116,13 @@ function isOrdered(value: string | undefined): true | undefined {
   if (value === undefined) return undefined;
   if (value.trim().toLowerCase() === 'key') return true;
   throw malformed('Ringpost-Order', value, '`key`');
+}
+
+function callbacksOf(headers: readonly string[]): CallbackUrls | undefined {
+  const url = headerValue(headers, 'ringpost-callback')?.trim();
+  const failureUrl = headerValue(headers, 'ringpost-failure-callback')?.trim();
+  if (url === undefined && failureUrl === undefined) return undefined;
+  return { ...(url === undefined ? {} : { url }), ...(failureUrl === undefined ? {} : { failureUrl }) };
 }
 
 function malformed(name: string, value: string, right: string): Problem {

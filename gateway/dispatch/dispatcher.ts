@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, storedBody } from '#shared/contract/job.ts';
-import type { JobData } from '#shared/contract/job.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Logger } from '#shared/logger.ts';
 import { requestPath } from '../requests/request-view.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import { commandFate } from './command-fate.ts';
-import { delayFault } from './directives.ts';
+import { delayFault, jobTerms } from './directives.ts';
 import type { Directives } from './directives.ts';
 import type { HandOvers } from './hand-overs.ts';
 import type { JobQueues } from './job-queues.ts';
@@ -106,7 +104,7 @@ export class Dispatcher {
     waitMs: number,
     onOutcome: (outcome: Outcome) => void,
   ): string {
-    const { gateway, replyTimeoutMs } = this.#options;
+    const { gateway, replyTimeoutMs, attempts } = this.#options;
     const selected = this.#selection.select(request, ip, directives);
     const { id } = selected;
     const settle: Waiter['settle'] = (replica, result) => onOutcome({ id, replica, result });
@@ -127,7 +125,7 @@ export class Dispatcher {
       gateway,
       deadline,
       redelivery,
-      ...this.#asJob(directives, key),
+      ...jobTerms(directives, key, attempts),
     });
     this.#begin({ id, key, replica, accepted, job, body: request.body, phase: 'adding', settle });
     return id;
@@ -150,9 +148,16 @@ export class Dispatcher {
     { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
     { accepted, deadline, keepMs, directives }: Terms,
   ): Promise<Problem | undefined> {
-    const rest = { gateway: '', deadline, redelivery, keepMs, ...this.#asJob(directives, key) };
-    const job = encodeJob(request, rest);
-    return this.#options.handOvers.handOver({ id, replica, accepted, job, body: request.body });
+    const { attempts, handOvers } = this.#options;
+    const { callbacks } = directives;
+    const job = encodeJob(request, {
+      gateway: '',
+      deadline,
+      redelivery,
+      keepMs,
+      ...jobTerms(directives, key, attempts),
+    });
+    return handOvers.handOver({ id, replica, accepted, job, body: request.body }, callbacks);
   }
 
   /** The client has gone: nobody waits any more, and the job is taken back if it is not started yet. */
@@ -214,17 +219,6 @@ export class Dispatcher {
     }
     this.#waiters.take(waiter.id);
     this.#begin({ ...waiter, replica, phase: 'adding' });
-  }
-
-  /** What a job carries of the directives of its request. */
-  #asJob(directives: Directives, key: string): Partial<JobData> {
-    const { attempts = this.#options.attempts, notBefore, priority, ordered } = directives;
-    return {
-      ...(attempts === undefined ? {} : { attempts }),
-      ...(notBefore === undefined ? {} : { notBefore }),
-      ...(priority === undefined ? {} : { priority }),
-      ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
-    };
   }
 
   #begin(waiter: Waiter): void {

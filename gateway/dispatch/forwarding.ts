@@ -21,6 +21,13 @@ function forwarded(ip: string, host: string | undefined): string {
   return `for=${node}${quoted};proto=http`;
 }
 
+/** @returns the address of the client that a gateway has noted in `Forwarded`; empty where it knew none. */
+export function clientOf(headers: readonly string[]): string {
+  const last = headers.findLastIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'forwarded');
+  const [, ipv6, other = ''] = /^for=(?:"\[([^\]]+)\]"|([^;,\s"]+))/.exec(headers[last + 1] ?? '') ?? [];
+  return last < 0 || other === 'unknown' ? '' : (ipv6 ?? other);
+}
+
 /**
  * The target in origin form (RFC 9112 3.2.1); a client may also send the absolute form, as to a proxy.
  */

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis';
+import type { CallbackUrls } from '#shared/callbacks.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import type { Callbacks } from '../callbacks/callbacks.ts';
 import { commandFate } from './command-fate.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { RedisGap } from './redis-gap.ts';
@@ -16,6 +18,7 @@ export interface HandOversOptions {
   readonly keys: Keys;
   readonly queues: JobQueues;
   readonly gap: RedisGap;
+  readonly callbacks: Callbacks;
   /** Time in ms that what is known of a request is kept. */
   readonly keepMs: number;
   readonly log: Logger;
@@ -31,12 +34,17 @@ export class HandOvers {
     this.#options = options;
   }
 
-  /** @returns undefined once record and job are durable, or why the request was not taken. */
-  async handOver(request: HandedOver): Promise<Problem | undefined> {
-    const { queues, gap } = this.#options;
+  /**
+   * @param urls where its end is told.
+   * @returns undefined once record and job are durable, or why the request was not taken.
+   */
+  async handOver(request: HandedOver, urls?: CallbackUrls): Promise<Problem | undefined> {
+    const { queues, gap, callbacks } = this.#options;
     const { id, replica, job, body } = request;
     const stored = storedBody(job) ? { body, ttlMs: bodyTtlMs(job) } : undefined;
     try {
+      // What is accepted is told of, so that comes first; where the rest is refused it is let go.
+      if (urls !== undefined) await callbacks.add(id, urls, job.deadline);
       // One connection keeps the order: no job is there before its record.
       await Promise.all([this.#note(request, 'queued'), queues.add(replica, id, job, stored)]);
       return undefined;
@@ -44,6 +52,11 @@ export class HandOvers {
       const fate = commandFate(error);
       const there = fate === 'unknown' && (await gap.over()) && (await this.#isThere(replica, id));
       if (there) return undefined;
+      if (urls !== undefined) {
+        callbacks
+          .remove(id)
+          .catch((failure: unknown) => this.#options.log.debug({ request: id, err: failure }, 'not let go'));
+      }
       return fate === 'unknown' && job.redelivery === 'never'
         ? new Problem('outcome_unknown', 'Redis went away while the request was handed over.', {
             cause: error,
@@ -70,6 +83,7 @@ export class HandOvers {
     const { redis, keys } = this.#options;
     const { method, target, deadline } = job;
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
+    if (job.callback) fields.push('callback', 'pending');
     await noteRequest(redis, keys, replica, id, job, state, fields);
   }
 }

@@ -5,6 +5,7 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { JobQueues } from '../dispatch/job-queues.ts';
 import type { KnownRequest, RequestStore } from './request-store.ts';
 
@@ -14,6 +15,7 @@ export interface CancellationOptions {
   readonly keys: Keys;
   readonly store: RequestStore;
   readonly queues: JobQueues;
+  readonly callbacks: Callbacks;
   /** Time in ms that it is known of a request that it was cancelled. */
   readonly keepMs: number;
 }
@@ -49,13 +51,15 @@ export async function cancelRequest(
 }
 
 async function endTakenBack(
-  { redis, keys, keepMs }: CancellationOptions,
+  { redis, keys, keepMs, callbacks }: CancellationOptions,
   { id, replica, record, gateway }: KnownRequest,
 ): Promise<void> {
   const { method, target, accepted, deadline } = record;
   const noted = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
   const ended = [...noted, 'finished', Date.now()];
   await noteRequest(redis, keys, replica, id, { keepMs, deadline }, 'cancelled', ended);
+  // Where it is not heard of now, its callback is due at its deadline.
+  if (record.callback !== undefined) await callbacks.promote(id);
   if (gateway === '') return;
   const inbox = keys.inbox(replica, gateway);
   const frame = encodeReply(id, problemReply('cancelled', 'The request was cancelled before it was run.'));

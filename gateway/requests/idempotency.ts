@@ -14,6 +14,9 @@ export interface IdempotentRequest {
   readonly fingerprint: string;
 }
 
+/** @returns the hash key of a request of a client at `ip`, where that is not random. */
+export type TenantOf = (request: HttpRequest, ip: string) => string | undefined;
+
 /** Which request has a key. */
 export interface Claim {
   readonly id: string;

@@ -1,4 +1,5 @@
 import { finalStates } from '#shared/contract/request-record.ts';
+import type { RequestView } from '#shared/contract/views.ts';
 import type { KnownRequest } from './request-store.ts';
 
 /** @returns the path at which a request is asked about. */
@@ -6,11 +7,10 @@ export function requestPath(id: string): string {
   return `/-/requests/${id}`;
 }
 
-/** @returns a request as the client sees it; times are RFC 3339, durations in ms. */
-export function viewOf({ id, replica, record }: KnownRequest): object {
-  const { state, method, target, attempts, accepted, started, finished, deadline, status, code } = record;
-  const at = (ms: number | undefined): string | null =>
-    ms === undefined ? null : new Date(ms).toISOString();
+/** @returns a request as the client sees it. */
+export function viewOf({ id, replica, record }: KnownRequest): RequestView {
+  const { state, method, target, attempts, accepted, started, finished, deadline, status, code, callback } =
+    record;
   const between = (from: number | undefined, to: number | undefined): number | null =>
     from === undefined || to === undefined ? null : to - from;
   const path = requestPath(id);
@@ -24,14 +24,20 @@ export function viewOf({ id, replica, record }: KnownRequest): object {
     attempts,
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),
+    ...(callback === undefined ? {} : { callback }),
     times: {
-      accepted: at(accepted),
-      started: at(started),
-      finished: at(finished),
-      deadline: at(deadline),
+      accepted: timeView(accepted),
+      started: timeView(started),
+      finished: timeView(finished),
+      deadline: timeView(deadline),
       queueMs: between(accepted, started),
       serviceMs: between(started, finished),
     },
     links: { self: path, reply: `${path}/reply`, ...(final ? {} : { cancel: path }) },
   };
+}
+
+/** @param ms since the epoch. */
+export function timeView(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
 }

@@ -1,13 +1,14 @@
 import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
-import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
 import { directivesOf } from '../dispatch/directives.ts';
 import { preferenceOf } from '../dispatch/prefer.ts';
+import { hidden } from '../openapi/operations.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
+import type { TenantOf } from '../requests/idempotency.ts';
 import { readBody } from '../dispatch/request-body.ts';
 import { handOver } from './hand-over.ts';
 import type { HandOverOptions } from './hand-over.ts';
@@ -21,8 +22,7 @@ export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
   readonly bodyLimitBytes: number;
   readonly handOver: HandOverOptions;
-  /** @returns the hash key of a request, where that is not random. */
-  readonly tenantOf: (request: HttpRequest, ip: string) => string | undefined;
+  readonly tenantOf: TenantOf;
   /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
   readonly onHandedOver: (status: number, ms: number) => void;
   /** Called with each other outcome, and the time in ms that it took. */
@@ -42,6 +42,7 @@ export const dispatchRoutes = fp<DispatchRouteOptions>(
       method: app.supportedMethods,
       url: dispatchRoute,
       exposeHeadRoute: false,
+      schema: hidden,
       onRequest: (request, reply) => {
         reply.hijack();
         dispatch(request.raw, reply.raw, request.originalUrl, options).catch((error: unknown) => {
@@ -74,6 +75,10 @@ async function dispatch(
   const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
   const preference = preferenceOf(request.headers);
   const directives = directivesOf(request.headers, Date.now());
+  if (directives.callbacks !== undefined && !preference.respondAsync) {
+    const detail = 'A callback is for requests that are handed over; send Prefer: respond-async with it.';
+    throw new Problem('request_malformed', detail);
+  }
   const idempotent = idempotentRequest(request, () => tenantOf(request, ip));
   if (preference.respondAsync || idempotent !== undefined) {
     await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);

@@ -3,6 +3,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Callbacks } from '../callbacks/callbacks.ts';
 import { delayFault } from '../dispatch/directives.ts';
 import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
@@ -20,6 +21,7 @@ export interface HandOverOptions {
   readonly store: RequestStore;
   readonly changes: RequestChanges;
   readonly claims: Claims;
+  readonly callbacks: Callbacks;
   /** Time in ms in which a request has to be done that nobody waits for. */
   readonly asyncTimeoutMs: number;
   /** Time in ms for which the answer of such a request is kept. */
@@ -90,7 +92,7 @@ async function begin(
   ip: string,
   { preference: { respondAsync }, directives, idempotent }: Asked,
 ): Promise<Handed> {
-  const { dispatcher, claims, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
+  const { dispatcher, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
@@ -98,6 +100,7 @@ async function begin(
   const deadline = deadlineOf(accepted, directives, respondAsync ? asyncTimeoutMs : replyTimeoutMs);
   const tooLate = delayFault(directives, deadline);
   if (tooLate !== undefined) throw tooLate;
+  if (directives.callbacks !== undefined) await callbacks.check(directives.callbacks);
   if (idempotent !== undefined) {
     const first = await firstOf(options, idempotent, id);
     if (first !== undefined) return { known: first, replayed: true };

@@ -4,6 +4,7 @@ import { driverTrouble } from '#shared/contract/replica-status.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
+import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
 export interface HealthRouteOptions {
@@ -28,8 +29,8 @@ export const healthRoutes = fp<HealthRouteOptions>(
           looking = undefined;
         }));
 
-    app.get('/-/live', () => ({ status: 'live' }));
-    app.get('/-/ready', async () => {
+    app.get('/-/live', { schema: operations.showLive }, () => ({ status: 'live' }));
+    app.get('/-/ready', { schema: operations.showReady }, async () => {
       if (redis.status !== 'ready' || watcher.stale)
         throw new Problem('redis_away', 'Redis does not answer.');
       if (watcher.ring.members.length === 0) throw new Problem('no_replica', 'No replica is ready.');

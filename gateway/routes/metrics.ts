@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
 /** What `/-/metrics` tells, in the Prometheus format. */
@@ -53,7 +54,7 @@ export class Metrics {
 /** `/-/metrics`. */
 export const metricsRoutes = fp<{ metrics: Metrics }>(
   (app, { metrics }, done) => {
-    app.get('/-/metrics', async (_, reply) => {
+    app.get('/-/metrics', { schema: operations.showMetrics }, async (_, reply) => {
       reply.type(metrics.registry.contentType);
       return metrics.registry.metrics();
     });

@@ -5,6 +5,7 @@ import { retryAfterSeconds } from '#shared/errors.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import type { AdminGuard } from '../admin-guard.ts';
+import { hidden, operations } from '../openapi/operations.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../replica-changes.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
@@ -41,11 +42,10 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
         throw new AdminError(refusal.message, refusal.status);
       });
-      const options64 = { bodyLimit: bodyLimitBytes };
 
-      app.get('/rep', async () => success(await store.read()));
+      app.get('/rep', { schema: operations.listReplicas }, async () => success(await store.read()));
 
-      app.post('/add', options64, async (request) => {
+      app.post('/add', { bodyLimit: bodyLimitBytes, schema: operations.addReplicas }, async (request) => {
         const change = parseReplicaChange(request.body, 'newly added');
         let added: string[] = [];
         const changed = await store.changeDesired((state) => {
@@ -63,7 +63,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         throw notReadyInTime(newest, added, addTimeoutMs);
       });
 
-      app.delete('/rm', options64, async (request) => {
+      app.delete('/rm', { bodyLimit: bodyLimitBytes, schema: operations.removeReplicas }, async (request) => {
         const change = parseReplicaChange(request.body, 'removable');
         const state = await store.changeDesired(
           (current) => planRemove(current, change, randomInt),
@@ -80,6 +80,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
           method: app.supportedMethods.filter((method) => !(methods as readonly string[]).includes(method)),
           url: path,
           exposeHeadRoute: false,
+          schema: hidden,
           onRequest: (request, reply, next) => {
             reply.header('allow', methods.join(', '));
             next(

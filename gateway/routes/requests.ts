@@ -2,11 +2,13 @@ import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
+import { operations } from '../openapi/operations.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
 import type { RequestChanges } from '../requests/request-changes.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
 import { writeReply } from './reply-response.ts';
 import { untilFinal } from '../requests/until-final.ts';
+import { redisAway } from './redis-away.ts';
 import { RequestEvents } from './request-events.ts';
 
 export interface RequestRouteOptions {
@@ -38,7 +40,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       next();
     });
 
-    app.get<Asked>('/-/requests/:id', async (request, reply) => {
+    app.get<Asked>('/-/requests/:id', { schema: operations.showRequest }, async (request, reply) => {
       const waitMs = waitOf(request);
       let found = await known(request.params.id);
       if (request.headers.accept?.includes('text/event-stream')) {
@@ -50,7 +52,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       return show(reply, found);
     });
 
-    app.get<Asked>('/-/requests/:id/reply', async (request, reply) => {
+    app.get<Asked>('/-/requests/:id/reply', { schema: operations.showReply }, async (request, reply) => {
       let found = await known(request.params.id);
       const waitMs = waitOf(request);
       if (waitMs > 0) found = await untilFinal(changes, found.id, () => known(found.id), waitMs);
@@ -73,7 +75,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       throw new Problem('answer_gone', 'The answer was kept for its time, and is gone.');
     });
 
-    app.delete<Asked>('/-/requests/:id', async (request, reply) => {
+    app.delete<Asked>('/-/requests/:id', { schema: operations.cancelRequest }, async (request, reply) => {
       const found = await known(request.params.id);
       if (finalStates.has(found.record.state)) {
         throw new Problem('already_finished', `The request is ${found.record.state} already.`);
@@ -101,12 +103,4 @@ function waitOf({ query }: Pick<FastifyRequest<Asked>, 'query'>): number {
     );
   }
   return Math.min(Number(wait), mostWaitS) * 1000;
-}
-
-async function redisAway<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    throw new Problem('redis_away', 'Redis does not answer.', { cause: error });
-  }
 }

@@ -1,13 +1,13 @@
 import fp from 'fastify-plugin';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
-import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
+import { guarded } from '../admin-guard.ts';
 import type { AdminGuard } from '../admin-guard.ts';
+import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
 export interface RingRouteOptions {
@@ -22,37 +22,35 @@ export interface RingRouteOptions {
 /** `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where it is. */
 export const ringRoutes = fp<RingRouteOptions>(
   (app, { store, watcher, redis, keys, guard, parameters }, done) => {
-    const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-      const refusal = guard(request.headers.authorization);
-      if (refusal === undefined) return;
-      if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
-      throw new Problem(refusal.status === 401 ? 'unauthorized' : 'forbidden', refusal.message);
-    };
-    app.get<{ Querystring: { key?: string } }>('/-/ring', { onRequest }, async (request) => {
-      const [state, status, leader] = await Promise.all([
-        store.read(),
-        redis.hgetall(keys.status),
-        redis.get(keys.leader),
-      ]);
-      const { key } = request.query;
-      const replicas = state.desired.map(({ name, joined, weight }) => ({
-        name,
-        joined,
-        weight,
-        inRing: state.ring.has(name),
-        ...statusOf(status, name),
-      }));
-      const retired = [...state.retired.keys()].map((name) => ({ name, ...statusOf(status, name) }));
-      return {
-        version: state.version,
-        parameters,
-        leader,
-        trouble: status[driverTrouble] ?? null,
-        replicas,
-        retired,
-        ...(key === undefined ? {} : { key: watcher.ring.explain(key) ?? null }),
-      };
-    });
+    app.get<{ Querystring: { key?: string } }>(
+      '/-/ring',
+      { onRequest: guarded(guard), schema: operations.showRing },
+      async (request) => {
+        const [state, status, leader] = await Promise.all([
+          store.read(),
+          redis.hgetall(keys.status),
+          redis.get(keys.leader),
+        ]);
+        const { key } = request.query;
+        const replicas = state.desired.map(({ name, joined, weight }) => ({
+          name,
+          joined,
+          weight,
+          inRing: state.ring.has(name),
+          ...statusOf(status, name),
+        }));
+        const retired = [...state.retired.keys()].map((name) => ({ name, ...statusOf(status, name) }));
+        return {
+          version: state.version,
+          parameters,
+          leader,
+          trouble: status[driverTrouble] ?? null,
+          replicas,
+          retired,
+          ...(key === undefined ? {} : { key: watcher.ring.explain(key) ?? null }),
+        };
+      },
+    );
     done();
   },
   { name: 'ring-routes' },

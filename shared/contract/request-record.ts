@@ -33,6 +33,33 @@ export interface RequestRecord {
   readonly status?: number;
   /** Why it failed: the code of the problem, or `http_<status>`. */
   readonly code?: string;
+  /** How it goes with its callback, where it has one. */
+  readonly callback?: CallbackRecord;
+}
+
+/**
+ *   pending --the request has ended, and is of a kind that is told--> delivered; retrying; gone where it was answered 410;
+ *     blocked where the address is not allowed
+ *   pending --it is not told of such an end--> none
+ *   retrying --> delivered, gone, blocked; failed after the last attempt
+ */
+export const callbackStates = [
+  'pending',
+  'retrying',
+  'delivered',
+  'gone',
+  'blocked',
+  'failed',
+  'none',
+] as const;
+export type CallbackState = (typeof callbackStates)[number];
+
+export interface CallbackRecord {
+  readonly state: CallbackState;
+  /** How often it was sent. */
+  readonly attempts: number;
+  /** What the last attempt was answered: a status, or the code of an error. */
+  readonly answer?: string;
 }
 
 /**
@@ -57,7 +84,16 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...optional('finished'),
     ...optional('status'),
     ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
+    ...callbackOf(hash),
   };
+}
+
+function callbackOf(hash: Readonly<Record<string, string>>): { readonly callback?: CallbackRecord } {
+  const state = callbackStates.find((each) => each === hash['callback']);
+  if (state === undefined) return {};
+  const answer = hash['callbackAnswer'];
+  const attempts = Number(hash['callbackAttempts'] ?? 0);
+  return { callback: { state, attempts, ...(answer === undefined ? {} : { answer }) } };
 }
 
 /** A record outlives the answer by as long again, so that who comes late learns that it is gone. */

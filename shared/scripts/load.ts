@@ -22,6 +22,8 @@ const scripts = {
   'leave-line': 1,
   'count-begun': 1,
   'take-back': 5,
+  'note-callback': 1,
+  'claim-dead-letter': 1,
   forget: 11,
 } as const;
 

@@ -52,6 +52,20 @@ export const commonSettings = {
     maximum: 600000,
     description: 'Milliseconds without a heartbeat after which a worker, or the leading controller, is lost.',
   },
+  FAILED_TTL_S: {
+    type: 'integer',
+    default: 604800,
+    minimum: 1,
+    maximum: 31536000,
+    description: 'Seconds for which a handed-over request that failed for good is kept as a dead letter.',
+  },
+  REDACT_HEADERS: {
+    type: 'string',
+    pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z, -]+$",
+    description:
+      'Header fields, separated by commas, whose values dead letters do not keep, beside `Authorization`, ' +
+      '`Proxy-Authorization`, `Cookie` and `Set-Cookie`.',
+  },
   LOG_LEVEL: {
     type: 'string',
     default: 'warn',

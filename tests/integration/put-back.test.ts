@@ -7,6 +7,7 @@ import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { Aftermath } from '../../worker/aftermath.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
 import { ReplyOutbox } from '../../worker/reply-outbox.ts';
@@ -30,7 +31,8 @@ function startRunner() {
   const turns = new Turns(redis, keys, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
-  const outbox = new ReplyOutbox(redis, keys, { replica: 'S1', fence: 1 }, () => undefined);
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), log });
+  const outbox = new ReplyOutbox(redis, keys, { replica: 'S1', fence: 1 }, aftermath, () => undefined);
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),

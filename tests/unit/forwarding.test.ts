@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { originForm, replyHeaders, requestHeaders } from '../../gateway/dispatch/forwarding.ts';
+import { clientOf, originForm, replyHeaders, requestHeaders } from '../../gateway/dispatch/forwarding.ts';
 
 /** The headers that go to the replica for a request with those. */
 function forwarded(raw: string[], ip = '192.0.2.7', version = '1.1'): string[] {
@@ -56,6 +56,18 @@ describe('the headers of a request to a replica', () => {
   it('have Forwarded without a host where the client named none', () => {
     expect(forwardedBy('192.0.2.7')).toEqual(['for=192.0.2.7;proto=http']);
   });
+});
+
+describe('clientOf', () => {
+  it.each([['192.0.2.7'], ['::1'], ['::ffff:192.0.2.7'], ['']])(
+    'is who has sent it to the gateway: %s',
+    (ip) => {
+      expect(clientOf(forwarded(['Host', 'a,for=10.0.0.1'], ip))).toBe(ip);
+      expect(clientOf(forwarded(['Host', 'a', 'Forwarded', 'for=198.51.100.1'], ip))).toBe(ip);
+    },
+  );
+
+  it('is nobody where no gateway has noted it', () => expect(clientOf(['Host', 'a'])).toBe(''));
 });
 
 describe('the target in origin form', () => {

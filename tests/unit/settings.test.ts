@@ -54,6 +54,17 @@ describe('loadGatewayConfig', () => {
     expect(loadGatewayConfig(empty)).toEqual(loadGatewayConfig({}));
   });
 
+  it('takes secrets and subnets of callbacks, and says what is wrong with others without repeating a secret', () => {
+    const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
+    expect(loadGatewayConfig({ CALLBACK_SECRET: secret }).callbackSecrets).toEqual([secret]);
+    const faults = gatewayFaults({ CALLBACK_SECRET: `${secret},hunter22`, CALLBACK_ALLOW: '10.0.0.0/8,ten' });
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toMatch(/^CALLBACK_SECRET has no secret at place 2: it must be whsec_/);
+    expect(faults.join(' ')).not.toContain('hunter22');
+    expect(faults[1]).toBe('CALLBACK_ALLOW has "ten"; it must be an address or a subnet such as 10.1.0.0/16');
+    expect(gatewayFaults({ REDACT_HEADERS: 'x-key:1' })).toHaveLength(1);
+  });
+
   it('passes over variables that are not its own', () => {
     expect(loadGatewayConfig({ PATH: '/bin', port: '1', PORTS: 'x' })).toEqual(loadGatewayConfig({}));
   });

@@ -1,0 +1,173 @@
+import { DelayedError, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { CallbackData } from '#shared/callbacks.ts';
+import { replicaOf } from '#shared/contract/request-id.ts';
+import { finalStates } from '#shared/contract/request-record.ts';
+import type { CallbackState } from '#shared/contract/request-record.ts';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import { noteRequest } from '#shared/request-notes.ts';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import { RequestStore } from '../requests/request-store.ts';
+import type { KnownRequest } from '../requests/request-store.ts';
+import { messageOf, urlFor } from './callback-message.ts';
+import { sendCallback } from './callback-sender.ts';
+import type { CallbackTargets } from './targets.ts';
+
+export interface CallbackDeliveriesOptions {
+  /** A patient connection; BullMQ opens a second one for its blocking reads and leaves this one open. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly targets: CallbackTargets;
+  readonly secrets: readonly string[];
+  /** Time in ms for which what is known of a request is kept. */
+  readonly keepMs: number;
+  readonly log: Logger;
+}
+
+/** Callbacks that are under way at once. */
+const concurrency = 32;
+/** After the first attempt, in s: five seconds to a day, three days in all (Standard Webhooks). */
+const waitsS = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+/** A wait is up to this much shorter, so that those who failed together do not come back together. */
+const jitter = 0.2;
+/** The callbacks of a gateway that has died are found by another one within twice this time, in ms; as often as needed. */
+const lockMs = 5000;
+const mostStalls = 1000;
+
+/** A gateway that stops waits so long for answers, in ms; what is not answered by then is sent anew by another one. */
+const stopGraceMs = 5000;
+
+/** When a callback is sent that is not to be sent now. */
+interface Later {
+  readonly at: number;
+}
+
+/**
+ * Sends the callbacks of requests that have come to their end. Any gateway sends those of all; each is sent at least
+ * once, and again until the receiver has taken it or there were ten attempts.
+ */
+export class CallbackDeliveries {
+  readonly #options: CallbackDeliveriesOptions;
+  readonly #store: RequestStore;
+  readonly #life: StartStop;
+  readonly #leaving = new AbortController();
+
+  constructor(options: CallbackDeliveriesOptions) {
+    this.#options = options;
+    const { redis, keys, log } = options;
+    this.#store = new RequestStore(redis, keys);
+    let worker: Worker<CallbackData> | undefined;
+    let running: Promise<void> | undefined;
+    this.#life = startStop(
+      async () => {
+        worker = new Worker<CallbackData>(keys.callbacks, (job, token) => this.#process(job, token), {
+          connection: redis,
+          prefix: keys.prefix,
+          concurrency,
+          autorun: false,
+          skipVersionCheck: true,
+          lockDuration: lockMs,
+          stalledInterval: lockMs,
+          maxStalledCount: mostStalls,
+          removeOnComplete: { count: 0 },
+          removeOnFail: { count: 0 },
+        });
+        worker.on('error', (error) => log.warn({ err: error }, 'the queue of callbacks reports an error'));
+        worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a callback failed'));
+        await worker.waitUntilReady();
+        running = worker.run();
+      },
+      async () => {
+        const timer = setTimeout(() => this.#leaving.abort(), stopGraceMs);
+        await worker?.close();
+        clearTimeout(timer);
+        await running;
+      },
+    );
+  }
+
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Sends no new ones, and resolves when those are answered that are under way. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  async #process(job: Job<CallbackData>, token: string | undefined): Promise<void> {
+    const later = await this.#send(job);
+    if (later === undefined) return;
+    await job.moveToDelayed(later.at, token);
+    throw new DelayedError();
+  }
+
+  async #send(job: Job<CallbackData>): Promise<Later | undefined> {
+    const { targets, secrets, log } = this.#options;
+    const id = job.id ?? '';
+    const { data } = job;
+    const message = data.message ?? (await this.#messageOf(id, data));
+    if (message === undefined || 'at' in message) return message;
+    const { signal } = this.#leaving;
+    const sent = await sendCallback(targets, secrets, { id, ...message }, signal).catch(() => undefined);
+    if (sent === undefined) return { at: Date.now() };
+    const attempts = data.attempts + 1;
+    const waitS = waitsS[attempts - 1];
+    if (sent.outcome !== 'retry' || waitS === undefined) {
+      const state = sent.outcome === 'retry' ? 'failed' : sent.outcome;
+      if (state !== 'delivered')
+        log.warn({ request: id, answer: sent.answer, attempts }, `a callback ${state}`);
+      await this.#note(id, state, attempts, sent.answer);
+      return undefined;
+    }
+    // First what is not to be forgotten, so that whoever finds this job goes on from here.
+    await job.updateData({ ...data, attempts, message });
+    await this.#note(id, 'retrying', attempts, sent.answer);
+    const waitMs = waitS * 1000 * (1 - jitter * Math.random());
+    return { at: Date.now() + Math.ceil(Math.max(waitMs, sent.notBeforeMs)) };
+  }
+
+  /** @returns undefined where there is nothing to be told. */
+  async #messageOf(
+    id: string,
+    data: CallbackData,
+  ): Promise<{ readonly url: string; readonly payload: string } | Later | undefined> {
+    const { log } = this.#options;
+    const found = await this.#ended(id, data);
+    if (found === undefined) {
+      log.warn({ request: id }, 'no callback: Redis has lost the request');
+      return undefined;
+    }
+    if ('at' in found) return found;
+    if (found.record.callback?.state !== 'pending') return undefined;
+    const url = urlFor(data, found.record.state);
+    if (url === undefined) {
+      await this.#note(id, 'none', 0);
+      return undefined;
+    }
+    return { url, payload: messageOf(found, await this.#store.reply(found), Date.now()) };
+  }
+
+  /** The request, which ends now where its time is over; whoever runs it ends it no more. */
+  async #ended(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
+    const { redis, keys, keepMs } = this.#options;
+    const found = await this.#store.find(id);
+    if (found === undefined) return undefined;
+    if (Date.now() <= deadline) return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
+    const ended = ['finished', Date.now()];
+    await noteRequest(redis, keys, found.replica, id, { keepMs, deadline }, 'expired', ended);
+    return this.#store.find(id);
+  }
+
+  async #note(id: string, state: CallbackState, attempts: number, answer?: string): Promise<void> {
+    const { redis, keys } = this.#options;
+    const fields = ['callback', state, 'callbackAttempts', attempts];
+    if (answer !== undefined) fields.push('callbackAnswer', answer);
+    const record = keys.request(replicaOf(id) ?? '', id);
+    await scriptsOn(redis)('note-callback', record, keys.requestChanges(id), ...fields);
+  }
+}

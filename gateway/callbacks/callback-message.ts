@@ -1,0 +1,36 @@
+import type { CallbackUrls } from '#shared/callbacks.ts';
+import type { Reply } from '#shared/contract/reply.ts';
+import type { RequestState } from '#shared/contract/request-record.ts';
+import type { CallbackMessage } from '#shared/contract/views.ts';
+import { messageView } from '../requests/message-view.ts';
+import type { KnownRequest } from '../requests/request-store.ts';
+import { viewOf } from '../requests/request-view.ts';
+
+/** @returns where the end of a request is told; undefined where nobody asked for that. */
+export function urlFor({ url, failureUrl }: CallbackUrls, state: RequestState): string | undefined {
+  return state === 'done' ? url : (failureUrl ?? url);
+}
+
+/**
+ * @param request that has come to its end.
+ * @param reply its answer, where there is one.
+ * @param now ms since the epoch.
+ * @returns the JSON that is sent, in the shape of Standard Webhooks: `type`, `timestamp`, `data`.
+ */
+export function messageOf(request: KnownRequest, reply: Reply | undefined, now: number): string {
+  const { record } = request;
+  // It does not speak of itself.
+  const { callback: _, ...view } = viewOf(request);
+  const message: CallbackMessage = {
+    type: `request.${record.state}`,
+    timestamp: new Date(record.finished ?? now).toISOString(),
+    data: {
+      ...view,
+      reply:
+        reply?.body === undefined
+          ? null
+          : { status: reply.status, ...messageView(reply.headers, reply.body) },
+    },
+  };
+  return JSON.stringify(message);
+}

@@ -1,0 +1,81 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { promoteCallback } from '#shared/callbacks.ts';
+import type { CallbackData, CallbackUrls } from '#shared/callbacks.ts';
+import { Problem } from '#shared/errors.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { CallbackTargets } from './targets.ts';
+
+/** A callback that no end has called is due this long after the deadline, in ms: a worker ends its request then. */
+const graceMs = 1000;
+/** Nobody reads BullMQ's event stream here. */
+const eventsKept = 100;
+
+/** The gateway's side of the queue of callbacks: they are asked for, let go, and called. */
+export class Callbacks {
+  readonly #queue: Queue<CallbackData>;
+  readonly #targets: CallbackTargets | undefined;
+
+  /**
+   * @param redis a fail-fast connection that others may share.
+   * @param targets where they may go; undefined where there are none to be asked for.
+   */
+  constructor(redis: Redis, keys: Keys, targets: CallbackTargets | undefined, log: Logger) {
+    this.#targets = targets;
+    this.#queue = new Queue<CallbackData>(keys.callbacks, {
+      connection: redis,
+      prefix: keys.prefix,
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+      streams: { events: { maxLen: eventsKept } },
+    });
+    this.#queue.on('error', (error) => log.debug({ err: error }, 'the queue of callbacks reports an error'));
+  }
+
+  /** @throws {Problem} `request_malformed` for addresses that may not be called. */
+  async check({ url, failureUrl }: CallbackUrls): Promise<void> {
+    const targets = this.#targets;
+    if (targets === undefined) {
+      throw new Problem(
+        'request_malformed',
+        'There are no callbacks here: they are signed, and the setting CALLBACK_SECRET is not set.',
+      );
+    }
+    const check = async (name: string, value: string | undefined): Promise<void> => {
+      const fault = value === undefined ? undefined : await targets.fault(value);
+      if (fault !== undefined) {
+        throw new Problem('request_malformed', `${name} is ${JSON.stringify(value)}; ${fault}.`);
+      }
+    };
+    await check('Ringpost-Callback', url);
+    await check('Ringpost-Failure-Callback', failureUrl);
+  }
+
+  /**
+   * Sees to it that the end of a request will be told, by its deadline at most.
+   * @param deadline of the request, in ms since the epoch.
+   * @returns once that is durable.
+   */
+  async add(id: string, urls: CallbackUrls, deadline: number): Promise<void> {
+    const data: CallbackData = { ...urls, deadline, attempts: 0 };
+    const delay = Math.max(0, deadline + graceMs - Date.now());
+    const options = { jobId: id, delay, removeOnComplete: true, removeOnFail: true };
+    await this.#queue.add('callback', data, options);
+  }
+
+  /** The request was not taken: there will be no end to be told. */
+  async remove(id: string): Promise<void> {
+    await this.#queue.remove(id);
+  }
+
+  /** The request has come to its end. */
+  async promote(id: string): Promise<void> {
+    await promoteCallback(this.#queue, id);
+  }
+
+  /** Lets go of the queue; the connection stays open. */
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+}

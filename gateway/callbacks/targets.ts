@@ -1,0 +1,119 @@
+import { lookup as resolve } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { BlockList, LookupFunction } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
+import { isIn, isPublic } from './addresses.ts';
+
+/** A callback's address is none that it may go to; the message says which would be. */
+export class BlockedTargetError extends Error {
+  override readonly name = 'BlockedTargetError';
+  readonly code = 'target_blocked';
+}
+
+/** A name that is not resolved by then, in ms, is looked up again when the callback is sent. */
+const resolveTimeoutMs = 2000;
+/** For a connection, in ms. */
+const connectTimeoutMs = 5000;
+
+/**
+ * Where callbacks may go: to public addresses by https, and to those that the setting allows by http too. Otherwise who
+ * may hand requests over could reach by the gateway what only the gateway can reach. A name is resolved when it is
+ * connected to, and the address that is checked is the address that is connected to.
+ */
+export class CallbackTargets {
+  readonly #allow: BlockList;
+  readonly #agents: Readonly<Record<'http:' | 'https:', Agent>>;
+
+  /** @param allow private addresses that callbacks may go to. */
+  constructor(allow: BlockList) {
+    this.#allow = allow;
+    this.#agents = { 'http:': this.#agent('http:'), 'https:': this.#agent('https:') };
+  }
+
+  /**
+   * @param text the value of a header field.
+   * @returns what is wrong with it, and what would be right; undefined where it may be called.
+   */
+  async fault(text: string): Promise<string | undefined> {
+    const url = URL.parse(text);
+    if (url === null) return 'it is no URL';
+    if (!isScheme(url.protocol)) return 'it must begin with https:';
+    if (url.username !== '' || url.password !== '') return 'it must have no user and password in it';
+    const { protocol } = url;
+    const host = hostOf(url);
+    if (isIP(host) !== 0) return this.#faultOf(protocol, host);
+    // What cannot be resolved now may be when it is sent.
+    const addresses = await Promise.race([
+      lookup(host, { all: true }).catch((): LookupAddress[] => []),
+      delay(resolveTimeoutMs, []),
+    ]);
+    return addresses
+      .map(({ address }) => this.#faultOf(protocol, address))
+      .find((each) => each !== undefined);
+  }
+
+  /**
+   * @returns what connects to this URL.
+   * @throws {BlockedTargetError} where it names an address that it may not; of a name it shows on connecting.
+   */
+  dispatcherFor(url: URL): Dispatcher {
+    const { protocol } = url;
+    if (!isScheme(protocol)) throw new BlockedTargetError('it must begin with https:');
+    const host = hostOf(url);
+    const fault = isIP(host) === 0 ? undefined : this.#faultOf(protocol, host);
+    if (fault !== undefined) throw new BlockedTargetError(fault);
+    return this.#agents[protocol];
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#agents).map((agent) => agent.destroy()));
+  }
+
+  #faultOf(protocol: 'http:' | 'https:', address: string): string | undefined {
+    if (isIn(this.#allow, address)) return undefined;
+    if (!isPublic(address)) {
+      return `it leads to ${address}, which is not a public address and not in the setting CALLBACK_ALLOW`;
+    }
+    return protocol === 'https:' ? undefined : 'it must begin with https:';
+  }
+
+  #agent(protocol: 'http:' | 'https:'): Agent {
+    const checked: LookupFunction = (hostname, options, callback) => {
+      resolve(hostname, { ...options, all: true }, (error, addresses) => {
+        const fault = error ? undefined : this.#faultOfAny(protocol, addresses);
+        const [first] = addresses ?? [];
+        if (error || fault !== undefined || first === undefined) {
+          callback(error ?? new BlockedTargetError(fault), '', 0);
+        } else if (options.all === true) callback(null, addresses);
+        else callback(null, first.address, first.family);
+      });
+    };
+    return new Agent({
+      connect: { lookup: checked, timeout: connectTimeoutMs },
+      keepAliveTimeout: 1000,
+      maxHeaderSize: 64 * 1024,
+    });
+  }
+
+  #faultOfAny(protocol: 'http:' | 'https:', addresses: readonly LookupAddress[]): string | undefined {
+    for (const { address } of addresses) {
+      const fault = this.#faultOf(protocol, address);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+}
+
+function isScheme(protocol: string): protocol is 'http:' | 'https:' {
+  return protocol === 'https:' || protocol === 'http:';
+}
+
+/** Without the brackets of an IPv6 address. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}

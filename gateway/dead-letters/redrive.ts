@@ -1,0 +1,102 @@
+import { redactedValue } from '#shared/contract/redaction.ts';
+import { replicaOf } from '#shared/contract/request-id.ts';
+import { Problem } from '#shared/errors.ts';
+import { directivesOf } from '../dispatch/directives.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { clientOf } from '../dispatch/forwarding.ts';
+import type { JobQueues } from '../dispatch/job-queues.ts';
+import { idempotentRequest } from '../requests/idempotency.ts';
+import type { Claims, TenantOf } from '../requests/idempotency.ts';
+import type { RequestStore } from '../requests/request-store.ts';
+import type { DeadLetter, DeadLetterStore } from './dead-letter-store.ts';
+
+export interface RedriveOptions {
+  readonly dispatcher: Dispatcher;
+  readonly letters: DeadLetterStore;
+  readonly store: RequestStore;
+  readonly claims: Claims;
+  readonly queues: JobQueues;
+  /** @returns whether anybody serves the queue of a replica. */
+  readonly isServed: (replica: string) => boolean;
+  readonly tenantOf: TenantOf;
+  /** Time in ms in which a request has to be done that is handed over. */
+  readonly asyncTimeoutMs: number;
+  /** Time in ms for which the answer of such a request is kept. */
+  readonly keepMs: number;
+}
+
+/** Values of header fields by their names, in lower case. */
+export type GivenHeaders = Readonly<Record<string, string>>;
+
+/**
+ * Hands the request of a dead letter over again, under an id of its own, and takes the letter away. It is handed over
+ * once, whoever asks for it and however often: the letter gets the new id first.
+ * @param given header fields to be put in place of those that were not kept, or to be added.
+ * @returns the id of the request.
+ * @throws {Problem} where it is not taken; the letter stays.
+ */
+export async function redrive(
+  options: RedriveOptions,
+  letter: DeadLetter,
+  given: GivenHeaders,
+): Promise<string> {
+  const { dispatcher, letters, claims, isServed, asyncTimeoutMs } = options;
+  const { id } = letter.summary;
+  if (letter.request === undefined) throw new Problem('answer_gone', 'The body of the request was not kept.');
+  const request = { ...letter.request, headers: complete(letter.request.headers, given) };
+  const accepted = Date.now();
+  const { notBefore: _, ...directives } = directivesOf(request.headers, accepted);
+  const ip = clientOf(request.headers);
+  const selected = dispatcher.select(request, ip, directives);
+  if (selected.refusal !== undefined) throw selected.refusal;
+  const claimed = await letters.claim(id, selected.id);
+  const replica = claimed === undefined ? undefined : replicaOf(claimed);
+  if (claimed === undefined || replica === undefined) {
+    throw new Problem('not_found', `There is no dead letter ${id} any more.`);
+  }
+  // Whoever has claimed it before has handed it over, or has died. Under one id it is not run twice.
+  if (claimed === selected.id || !(await isHandedOver(options, claimed, replica))) {
+    if (!isServed(replica))
+      throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
+    const refusal = await dispatcher.handOver(
+      request,
+      { ...selected, id: claimed, replica },
+      {
+        accepted,
+        deadline: accepted + (directives.deadlineMs ?? asyncTimeoutMs),
+        keepMs: options.keepMs,
+        directives,
+      },
+    );
+    if (refusal !== undefined) throw refusal;
+  }
+  // Who repeats the first request by its key gets the answer of this one from now on.
+  const idempotent = idempotentRequest(request, () => options.tenantOf(request, ip));
+  if (idempotent !== undefined) {
+    await claims.claim(idempotent, claimed, { id, fingerprint: idempotent.fingerprint });
+  }
+  await letters.remove([id]);
+  return claimed;
+}
+
+/** @returns whether a request has come to its end, or certainly will. */
+async function isHandedOver(
+  { store, queues }: RedriveOptions,
+  id: string,
+  replica: string,
+): Promise<boolean> {
+  const found = await store.find(id);
+  if (found?.record.finished !== undefined) return true;
+  return (await queues.missing(replica, [id])).length === 0;
+}
+
+/** @returns the header fields of a letter with those that are given, and without those that are missing. */
+function complete(headers: readonly string[], given: GivenHeaders): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = '', value = ''] = headers.slice(at, at + 2);
+    if (value !== redactedValue && given[name.toLowerCase()] === undefined) kept.push(name, value);
+  }
+  for (const [name, value] of Object.entries(given)) kept.push(name, value);
+  return kept;
+}

@@ -1,0 +1,40 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fp from 'fastify-plugin';
+import { dispatchPaths } from './dispatch-paths.ts';
+import { hidden } from './operations.ts';
+
+const description = `Everything below \`/-/\`, and \`/rep\`, \`/add\` and \`/rm\`, is the gateway's own. Any other request
+is dispatched: it goes through the queue of the replica that its key selects, and its answer comes back byte for byte.`;
+
+/**
+ * The OpenAPI document of the gateway at `/-/openapi.json`, made from the schemas of its routes, and a page to read it
+ * at `/-/docs`. To be registered before the routes that it speaks of.
+ */
+export const openApi = fp(
+  async (app) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'ringpost',
+          version: '0.1.0',
+          description,
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        tags: [
+          { name: 'dispatch', description: 'Your own requests.' },
+          { name: 'requests', description: 'Requests that were handed over, or not answered in time.' },
+          { name: 'replicas', description: 'Which there are, and where keys are.' },
+          { name: 'dead letters', description: 'Requests that have failed for good.' },
+          { name: 'health', description: 'For probes and Prometheus.' },
+        ],
+        components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
+        paths: dispatchPaths(),
+      },
+    });
+    await app.register(swaggerUi, { routePrefix: '/-/docs', staticCSP: true });
+    app.get('/-/openapi.json', { schema: hidden }, () => app.swagger());
+  },
+  { name: 'openapi' },
+);

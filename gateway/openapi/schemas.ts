@@ -1,0 +1,173 @@
+import { catalogue } from '#shared/errors.ts';
+import { callbackStates, requestStates } from '#shared/contract/request-record.ts';
+import { replicaNamePattern } from '#shared/replica-name.ts';
+
+/** JSON schemas of what the gateway itself takes and answers; `shared/contract/views.ts` has the same as types. */
+
+/** @returns a schema of an object that has these properties, all of them but the optional ones. */
+function object(
+  properties: Record<string, object>,
+  optional: readonly string[] = [],
+  more: object = {},
+): object {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', properties, required, additionalProperties: false, ...more };
+}
+
+const text = { type: 'string' };
+const count = { type: 'integer', minimum: 0 };
+const time = { type: ['string', 'null'], format: 'date-time' };
+const durationMs = { type: ['integer', 'null'], description: 'ms' };
+const status = { type: 'integer', minimum: 100, maximum: 999 };
+const replica = { type: 'string', pattern: replicaNamePattern.source, examples: ['S1'] };
+const link = { type: 'string', description: 'A path.' };
+export const requestId = {
+  type: 'string',
+  description: 'A request id; nobody can guess it.',
+  examples: ['4f1c2a1e-7a0b-4e06-9a55-3c1f5e0d8a11.S1'],
+};
+
+export const problem = object(
+  {
+    type: { const: 'about:blank' },
+    title: text,
+    status,
+    detail: { type: 'string', description: 'What was wrong, and what would be right.' },
+    code: { type: 'string', enum: Object.keys(catalogue), description: 'Stable, for programs.' },
+    instance: { type: 'string', description: 'Where more is to be learned of this occurrence.' },
+  },
+  ['instance'],
+  { description: 'RFC 9457 problem details.' },
+);
+
+const callback = object(
+  {
+    state: { type: 'string', enum: callbackStates },
+    attempts: count,
+    answer: {
+      type: 'string',
+      description: 'What the last attempt was answered: a status, or the code of an error.',
+    },
+  },
+  ['answer'],
+);
+
+const requestProperties = {
+  id: requestId,
+  state: { type: 'string', enum: requestStates },
+  method: text,
+  target: { type: 'string', description: 'Path and query.' },
+  replica,
+  attempts: { ...count, description: 'How often a worker has begun to run it.' },
+  status: { ...status, description: 'Of its answer.' },
+  code: { type: 'string', description: 'Why it failed: the code of a problem, or http_<status>.' },
+  callback,
+  times: object({
+    accepted: time,
+    started: { ...time, description: 'When it was begun last.' },
+    finished: time,
+    deadline: time,
+    queueMs: durationMs,
+    serviceMs: durationMs,
+  }),
+  links: object({ self: link, reply: link, cancel: link }, ['cancel']),
+};
+export const request = object(requestProperties, ['status', 'code', 'callback']);
+
+const messageProperties = {
+  headers: {
+    type: 'array',
+    description: 'Name and value in pairs, as `new Headers()` takes them.',
+    items: { type: 'array', items: text, minItems: 2, maxItems: 2 },
+  },
+  encoding: { type: 'string', enum: ['utf8', 'base64'], description: 'How the body is written.' },
+  body: text,
+};
+const replyMessage = { ...object({ status, ...messageProperties }), type: ['object', 'null'] };
+
+const { callback: _, ...toldProperties } = requestProperties;
+export const callbackMessage = object(
+  {
+    type: {
+      type: 'string',
+      enum: ['done', 'failed', 'cancelled', 'expired'].map((state) => `request.${state}`),
+    },
+    timestamp: { type: 'string', format: 'date-time' },
+    data: object({ ...toldProperties, reply: replyMessage }, ['status', 'code']),
+  },
+  [],
+  { description: 'Signed as Standard Webhooks says; the same `webhook-id` each time that it is sent.' },
+);
+
+const letterProperties = {
+  id: requestId,
+  replica,
+  state: { type: 'string', enum: ['failed', 'expired'] },
+  code: text,
+  status,
+  method: text,
+  target: text,
+  attempts: count,
+  times: object({ accepted: time, ended: time }),
+  links: object({ self: link, redrive: link }),
+};
+export const deadLetters = object({
+  letters: { type: 'array', items: object(letterProperties, ['status']), description: 'The latest first.' },
+  next: { type: ['string', 'null'], description: 'The path of the next page.' },
+});
+export const deadLetter = object(
+  {
+    ...letterProperties,
+    request: { ...object(messageProperties), type: ['object', 'null'] },
+    reply: replyMessage,
+    missingHeaders: {
+      type: 'array',
+      items: text,
+      description: 'Names of the fields whose values were not kept; give them to have it done again.',
+    },
+  },
+  ['status'],
+);
+export const redriven = object({ letter: requestId, request: requestId, links: object({ request: link }) });
+export const redrivenAll = object({
+  redriven: { type: 'array', items: object({ letter: requestId, request: requestId }) },
+  refused: { type: 'array', items: object({ letter: requestId, code: text, detail: text }) },
+  more: { type: 'boolean', description: 'More letters are meant than one call takes; call again.' },
+});
+export const deleted = object({ deleted: count, more: { type: 'boolean' } });
+export const givenHeaders = object({ headers: { type: 'object', additionalProperties: text } });
+
+export const replicas = object({
+  message: object({ N: count, replicas: { type: 'array', items: replica } }),
+  status: { const: 'successful' },
+});
+export const replicaChange = object(
+  { n: { type: 'integer', minimum: 1 }, hostnames: { type: 'array', items: replica } },
+  ['hostnames'],
+);
+export const failure = object({
+  message: {
+    type: 'string',
+    examples: ['<Error> Length of hostname list is more than newly added instances'],
+  },
+  status: { const: 'failure' },
+});
+export const live = object({ status: { const: 'live' } });
+export const ready = object(
+  { status: { const: 'ready' }, replicas: { type: 'array', items: replica }, trouble: text },
+  ['trouble'],
+);
+export const ring = {
+  type: 'object',
+  description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
+  properties: {
+    version: { type: 'integer' },
+    parameters: { type: 'object' },
+    leader: { type: ['string', 'null'] },
+    trouble: { type: ['string', 'null'] },
+    replicas: { type: 'array', items: { type: 'object', required: ['name', 'state', 'inRing'] } },
+    retired: { type: 'array', items: { type: 'object', required: ['name', 'state'] } },
+    key: { type: ['object', 'null'] },
+  },
+  required: ['version', 'parameters', 'leader', 'trouble', 'replicas', 'retired'],
+};

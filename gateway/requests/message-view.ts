@@ -1,0 +1,11 @@
+import { isUtf8 } from 'node:buffer';
+import type { MessageView } from '#shared/contract/views.ts';
+
+/** @param headers names and values in turn. */
+export function messageView(headers: readonly string[], body: Uint8Array): MessageView {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) pairs.push([headers[at] ?? '', headers[at + 1] ?? '']);
+  const encoding = isUtf8(bytes) ? 'utf8' : 'base64';
+  return { headers: pairs, encoding, body: bytes.toString(encoding) };
+}

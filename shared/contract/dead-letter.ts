@@ -1,0 +1,27 @@
+/** What a listing says of a request that has failed for good; all times in ms since the epoch. */
+export interface DeadLetterSummary {
+  readonly id: string;
+  readonly replica: string;
+  /** `failed`, or `expired`. */
+  readonly state: string;
+  /** Why: the code of the problem, or `http_<status>`. */
+  readonly code: string;
+  readonly status?: number;
+  readonly method: string;
+  readonly target: string;
+  readonly attempts: number;
+  readonly accepted: number;
+  readonly ended: number;
+}
+
+/** The fields of a letter's hash in Redis. */
+export interface DeadLetterFields {
+  /** {@link DeadLetterSummary} as JSON. */
+  readonly summary: string;
+  /** The job's data as JSON, without secrets. */
+  readonly job: string;
+  /** The body of the request, where it did not travel in the job. */
+  readonly body?: Buffer;
+  /** The frame of the answer, without secrets; none where there was none. */
+  readonly reply?: Buffer;
+}

@@ -1,0 +1,78 @@
+import type { CallbackRecord, RequestState } from './request-record.ts';
+
+/** A request as the client sees it; times are RFC 3339, durations in ms. */
+export interface RequestView {
+  readonly id: string;
+  readonly state: RequestState;
+  readonly method: string;
+  readonly target: string;
+  readonly replica: string;
+  readonly attempts: number;
+  readonly status?: number;
+  readonly code?: string;
+  readonly callback?: CallbackRecord;
+  readonly times: {
+    readonly accepted: string | null;
+    readonly started: string | null;
+    readonly finished: string | null;
+    readonly deadline: string | null;
+    readonly queueMs: number | null;
+    readonly serviceMs: number | null;
+  };
+  readonly links: { readonly self: string; readonly reply: string; readonly cancel?: string };
+}
+
+/** A message's header fields and body as JSON has them. */
+export interface MessageView {
+  /** In pairs, as `new Headers()` takes them. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** How the body is written: as text, or as base64 where it is none. */
+  readonly encoding: 'utf8' | 'base64';
+  readonly body: string;
+}
+
+/** A dead letter as a listing shows it; times are RFC 3339. */
+export interface DeadLetterSummaryView {
+  readonly id: string;
+  readonly replica: string;
+  readonly state: string;
+  readonly code: string;
+  readonly status?: number;
+  readonly method: string;
+  readonly target: string;
+  readonly attempts: number;
+  readonly times: { readonly accepted: string | null; readonly ended: string | null };
+  readonly links: { readonly self: string; readonly redrive: string };
+}
+
+export interface DeadLetterView extends DeadLetterSummaryView {
+  /** Null where its body was not kept. */
+  readonly request: MessageView | null;
+  readonly reply: (MessageView & { readonly status: number }) | null;
+  /** Names, in lower case, of the fields whose values were not kept. */
+  readonly missingHeaders: readonly string[];
+}
+
+export interface DeadLetterPageView {
+  /** The latest first. */
+  readonly letters: readonly DeadLetterSummaryView[];
+  /** The path of the next page; null where this is the last one. */
+  readonly next: string | null;
+}
+
+/** What is POSTed to `Ringpost-Callback`. */
+export interface CallbackMessage {
+  /** `request.` and the state in which it ended. */
+  readonly type: `request.${RequestState}`;
+  /** When it ended, as RFC 3339. */
+  readonly timestamp: string;
+  readonly data: Omit<RequestView, 'callback'> & {
+    readonly reply: (MessageView & { readonly status: number }) | null;
+  };
+}
+
+/** The answer of `/rep`, `/add` and `/rm`. */
+export interface ReplicasView {
+  readonly message: { readonly N: number; readonly replicas: readonly string[] };
+  readonly status: 'successful';
+}

@@ -1,0 +1,69 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
+import { callbackReceiver } from '../fixtures/callback-receiver.ts';
+import { useScratch } from '../fixtures/scratch.ts';
+
+const scratch = useScratch();
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const count = 2000;
+
+/** How often each command was run, inside of scripts too. */
+async function commands(redis: Redis, during: () => Promise<void>): Promise<Map<string, number>> {
+  await redis.config('RESETSTAT');
+  await during();
+  const stats = await redis.info('commandstats');
+  const found = stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
+  return new Map(Array.from(found, ([, name = '', calls]) => [name, Number(calls)]));
+}
+
+it('a plain request costs Redis the same, whatever else is asked for beside it', async () => {
+  const receiver = await callbackReceiver(secret);
+  const { startReady } = await scratch();
+  const { url, redisUrl } = await startReady({
+    REPLICAS: '1',
+    CALLBACK_SECRET: secret,
+    CALLBACK_ALLOW: '127.0.0.1',
+  });
+  const redis = new Redis(redisUrl);
+  const plain = async (): Promise<void> => {
+    for (let at = 0; at < count; at += 1) await (await fetch(`${url}/home`)).arrayBuffer();
+  };
+  /** Commands for each plain request; what runs by itself is taken off by the time that it took. */
+  const cost = async (): Promise<Record<string, number>> => {
+    const idleMs = 3000;
+    const idle = await commands(redis, () => delay(idleMs));
+    const began = performance.now();
+    const busy = await commands(redis, plain);
+    const share = (performance.now() - began) / idleMs;
+    const each = Array.from(busy, ([name, calls]) => {
+      return [name, Number(((calls - (idle.get(name) ?? 0) * share) / count).toFixed(1))] as const;
+    });
+    return Object.fromEntries(each.filter(([, calls]) => Math.abs(calls) >= 0.1));
+  };
+  try {
+    const before = await cost();
+    for (let at = 0; at < 100; at += 1) {
+      const headers = {
+        prefer: 'respond-async',
+        'ringpost-callback': receiver.url,
+        'ringpost-order': 'key',
+        'ringpost-key': String(at % 10),
+        'idempotency-key': String(at),
+      };
+      const response = await fetch(`${url}/${at % 2 === 0 ? 'home' : 'bad'}`, { method: 'POST', headers });
+      expect(response.status).toBe(202);
+      await response.arrayBuffer();
+    }
+    await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(100);
+    const after = await cost();
+    console.log(
+      `commands for a plain request: ${JSON.stringify(before)}; after the others: ${JSON.stringify(after)}`,
+    );
+    expect(Object.keys(after).toSorted()).toEqual(Object.keys(before).toSorted());
+    // What runs by itself is taken off by time, which is not exact.
+    for (const [name, calls] of Object.entries(before)) expect(after[name], name).toBeCloseTo(calls, 0);
+  } finally {
+    redis.disconnect();
+  }
+});

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
+import { callbackReceiver } from '../fixtures/callback-receiver.ts';
+import { handlerFile, useScratch } from '../fixtures/scratch.ts';
+
+const scratch = useScratch();
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const rounds = 200;
+
+it(
+  'Redis is as it was once the TTLs are over: no key more, and no more memory',
+  { timeout: 180_000 },
+  async () => {
+    const receiver = await callbackReceiver(secret);
+    const { startReady } = await scratch();
+    const { url, redisUrl } = await startReady({
+      HANDLER: handlerFile('flaky'),
+      RESULT_TTL_S: '1',
+      IDEMPOTENCY_TTL_S: '1',
+      FAILED_TTL_S: '1',
+      ASYNC_TIMEOUT_MS: '5000',
+      CALLBACK_SECRET: secret,
+      CALLBACK_ALLOW: '127.0.0.1',
+    });
+    const redis = new Redis(redisUrl);
+    /** One of each of what leaves something behind in Redis. */
+    const one = async (at: number): Promise<void> => {
+      const send = async (
+        path: string,
+        headers: Record<string, string>,
+        init: RequestInit = {},
+      ): Promise<Response> => {
+        const response = await fetch(`${url}${path}`, { ...init, headers });
+        await response.arrayBuffer();
+        return response;
+      };
+      const async = { prefer: 'respond-async' };
+      await Promise.all([
+        send('/x', {}),
+        send('/x', async),
+        send('/x', { ...async, 'ringpost-callback': receiver.url }),
+        send('/x?fail=9&status=500', { ...async, 'ringpost-callback': receiver.url }),
+        send('/x', { 'idempotency-key': `k${at}` }, { method: 'POST', body: 'b' }),
+        send('/x', { ...async, 'ringpost-order': 'key', 'ringpost-key': `o${at}` }),
+        send('/x', { ...async, 'ringpost-delay': '1', 'ringpost-priority': '5' }),
+        send('/x?fail=1', { ...async, 'ringpost-attempts': '2' }),
+        send('/x', async, { method: 'PUT', body: Buffer.alloc(70_000, at % 256) }),
+        send('/x?ms=200', { ...async, 'ringpost-deadline': '50' }),
+        send('/x?ms=300', { 'ringpost-deadline': '20' }),
+        send('/x', { ...async, 'ringpost-delay': '3' }).then((response) =>
+          send(response.headers.get('location') ?? '', {}, { method: 'DELETE' }),
+        ),
+      ]);
+    };
+    const footprint = async (): Promise<{ readonly keys: string[]; readonly dataset: number }> => {
+      // Lines of an order outlive the deadlines by a minute; nothing else does by so much.
+      const keys = (await redis.keys('*')).filter(
+        (key) => !key.includes(':wake:') && !key.includes(':line:'),
+      );
+      await redis.call('MEMORY', 'PURGE');
+      const info = await redis.info('memory');
+      return { keys: keys.toSorted(), dataset: Number(/^used_memory_dataset:(\d+)/m.exec(info)?.[1]) };
+    };
+    try {
+      for (let at = 0; at < 3; at += 1) await one(at);
+      await delay(10_000);
+      const before = await footprint();
+      for (let at = 0; at < rounds; at += 10) {
+        await Promise.all(Array.from({ length: 10 }, (_, more) => one(1000 + at + more)));
+      }
+      const during = await footprint();
+      await expect
+        .poll(async () => (await footprint()).keys, { timeout: 40_000, interval: 500 })
+        .toEqual(before.keys);
+      const after = await footprint();
+      const lines = await redis.keys('*:line:*');
+      console.log(
+        `${rounds * 12} requests: ${before.keys.length} keys and ${before.dataset} bytes before, ` +
+          `${during.keys.length} and ${during.dataset} during, ${after.keys.length} and ${after.dataset} after`,
+      );
+      for (const line of lines) expect(await redis.pttl(line), line).toBeGreaterThan(0);
+      expect(after.dataset - before.dataset).toBeLessThan(128 * 1024);
+      expect(receiver.received.length).toBeGreaterThanOrEqual(2 * rounds);
+    } finally {
+      redis.disconnect();
+    }
+  },
+);

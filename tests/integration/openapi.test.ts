@@ -1,0 +1,176 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { RingpostClient, RingpostError } from '#shared/client/client.ts';
+import type { DeadLetterQuery } from '#shared/client/client.ts';
+import type { DeadLetterSummaryView } from '#shared/contract/views.ts';
+import { useSystem } from '../fixtures/system.ts';
+import { useWorkers } from '../fixtures/workers.ts';
+
+const system = useSystem();
+const workers = useWorkers();
+const handler = fileURLToPath(new URL('../fixtures/handlers/flaky.ts', import.meta.url));
+
+interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly responses: Readonly<
+    Record<
+      string,
+      { readonly description: string; readonly content?: Record<string, { readonly schema: object }> }
+    >
+  >;
+}
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+async function start(settings: NodeJS.ProcessEnv = {}) {
+  const { url } = await system().start({
+    REPLICAS: '2',
+    HANDLER: handler,
+    LEDGER: workers.ledger(),
+    ...settings,
+  });
+  const document = (await (await fetch(`${url}/-/openapi.json`)).json()) as Document;
+  return { url, document };
+}
+
+/** Checks what a gateway answers against what its document says. */
+function checking(document: Document) {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  const called = new Set<string>();
+  const check = async (input: string, init?: RequestInit): Promise<Response> => {
+    const response = await fetch(input, init);
+    const { pathname } = new URL(input);
+    const method = (init?.method ?? 'GET').toLowerCase();
+    const [path, operations] =
+      Object.entries(document.paths).find(
+        ([each, found]) => found[method] && each !== '/{path}' && matches(each, pathname),
+      ) ?? [];
+    const operation = operations?.[method];
+    if (path === undefined || operation === undefined) return response;
+    called.add(operation.operationId);
+    const said = operation.responses[String(response.status)] ?? operation.responses['default'];
+    expect(said, `${method} ${path} answers ${response.status}`).toBeDefined();
+    const type = response.headers.get('content-type')?.split(';')[0] ?? '';
+    const schema = said?.content?.[type]?.schema;
+    if (type.endsWith('json') && schema !== undefined) {
+      const answer: unknown = await response.clone().json();
+      const valid = ajv.validate(schema, answer);
+      expect(valid ? [] : ajv.errors, `${method} ${path}: ${JSON.stringify(answer)}`).toEqual([]);
+    }
+    return response;
+  };
+  return { check, called };
+}
+
+async function listed(client: RingpostClient, query: DeadLetterQuery = {}): Promise<DeadLetterSummaryView[]> {
+  const letters: DeadLetterSummaryView[] = [];
+  for await (const letter of client.deadLetters(query)) letters.push(letter);
+  return letters;
+}
+
+function matches(template: string, path: string): boolean {
+  return new RegExp(`^${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`).test(path);
+}
+
+describe('/-/openapi.json', () => {
+  it('speaks of every route of the gateway, and of what is dispatched, in OpenAPI 3.1', async () => {
+    const { document } = await start();
+    expect(document.openapi).toBe('3.1.0');
+    const all = Object.entries(document.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method} ${path}`),
+    );
+    expect(all.filter((each) => !each.endsWith('/{path}')).toSorted()).toEqual([
+      'delete /-/dead-letters',
+      'delete /-/dead-letters/{id}',
+      'delete /-/requests/{id}',
+      'delete /rm',
+      'get /-/dead-letters',
+      'get /-/dead-letters/{id}',
+      'get /-/live',
+      'get /-/metrics',
+      'get /-/ready',
+      'get /-/requests/{id}',
+      'get /-/requests/{id}/reply',
+      'get /-/ring',
+      'get /rep',
+      'post /-/dead-letters/redrive',
+      'post /-/dead-letters/{id}/redrive',
+      'post /add',
+    ]);
+    const operations = Object.values(document.paths).flatMap((each) => Object.values(each));
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { responses, operationId } of operations) {
+      for (const { description } of Object.values(responses)) {
+        expect(description, operationId).not.toBe('Default Response');
+      }
+    }
+  });
+
+  it('is what the gateway answers, as its own client asks', async () => {
+    const { url, document } = await start();
+    const { check, called } = checking(document);
+    const client = new RingpostClient(url, { fetch: check });
+    const { id } = await client.submit('/x', {
+      method: 'POST',
+      body: 'b',
+      key: 'k',
+      attempts: 2,
+      priority: 3,
+    });
+    expect((await client.finished(id)).state).toBe('done');
+    expect(await (await client.reply(id)).json()).toMatchObject({ attempt: 1 });
+    await expect(client.cancel(id)).rejects.toMatchObject({ code: 'already_finished' });
+    await expect(client.status('nobody')).rejects.toBeInstanceOf(RingpostError);
+    const slow = await client.submit('/x?ms=3000', { key: 'k' });
+    expect((await client.cancel(slow.id)).state).toBe('cancelled');
+    const waited = await client.request('/x', { key: 'k', idempotencyKey: 'i', method: 'POST' });
+    expect(waited.status).toBe(200);
+    const repeated = await client.submit('/x', { key: 'k', idempotencyKey: 'i', method: 'POST' });
+    expect(repeated.state).toBe('done');
+
+    const failed = await client.submit('/x?fail=1&status=500');
+    await client.finished(failed.id);
+    const letters = await listed(client, { code: 'http_500' });
+    expect(letters.map((letter) => letter.id)).toEqual([failed.id]);
+    expect((await client.deadLetter(failed.id)).reply?.status).toBe(500);
+    const again = await client.redrive(failed.id);
+    await client.finished(again);
+    await expect.poll(async () => (await listed(client)).length).toBe(1);
+    await check(`${url}/-/dead-letters/redrive?all=true`, { method: 'POST' });
+    await check(`${url}/-/dead-letters?all=true`, { method: 'DELETE' });
+    await check(`${url}/-/dead-letters?limit=0`);
+    await expect(client.deleteDeadLetter(failed.id)).rejects.toMatchObject({ code: 'not_found' });
+
+    expect(await client.addReplicas(1, ['S7'])).toEqual(['S1', 'S2', 'S7']);
+    expect(await client.removeReplicas(1, ['S7'])).toEqual(await client.replicas());
+    await expect(client.removeReplicas(9)).rejects.toMatchObject({ status: 400 });
+    for (const path of ['/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
+      expect((await check(`${url}${path}`)).status).toBe(200);
+    }
+    const own = Object.entries(document.paths).flatMap(([path, operations]) =>
+      path === '/{path}' ? [] : Object.values(operations).map(({ operationId }) => operationId),
+    );
+    expect(own.filter((operation) => !called.has(operation))).toEqual([]);
+  });
+
+  it('is read at /-/docs, with nothing from elsewhere', async () => {
+    const { url } = await start();
+    const page = await fetch(`${url}/-/docs`);
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toContain('text/html');
+    const html = await page.text();
+    expect(html).toContain('swagger-ui');
+    const sources = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source ?? '');
+    expect(sources.length).toBeGreaterThan(2);
+    for (const source of sources) {
+      const found = new URL(source, page.url);
+      expect(found.origin).toBe(url);
+      expect((await fetch(found)).status, found.href).toBe(200);
+    }
+  });
+});

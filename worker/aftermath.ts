@@ -1,0 +1,111 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { promoteCallback } from '#shared/callbacks.ts';
+import type { CallbackData } from '#shared/callbacks.ts';
+import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
+import { storedBody } from '#shared/contract/job.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import { redact } from '#shared/contract/redaction.ts';
+import { decodeReply, encodeReply } from '#shared/contract/reply.ts';
+import { readRecord } from '#shared/contract/request-record.ts';
+import type { RequestState } from '#shared/contract/request-record.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+import { openCallbackQueue } from './open-queue.ts';
+
+export interface AftermathOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Time in ms for which dead letters are kept. */
+  readonly failedTtlMs: number;
+  /** Lower-case names of the header fields whose values dead letters do not keep. */
+  readonly secretHeaders: ReadonlySet<string>;
+  readonly log: Logger;
+}
+
+/** Such an end is that of work which has failed for good. */
+const failures: ReadonlySet<RequestState> = new Set(['failed', 'expired']);
+
+/**
+ * What follows the end of a request that has a record: one that has failed for good becomes a dead letter, and its
+ * callback is called. It may be done twice, after a crash, and is then what it was.
+ */
+export class Aftermath {
+  readonly #options: AftermathOptions;
+  #callbacks: Queue<CallbackData> | undefined;
+
+  constructor(options: AftermathOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * To be called before the job is gone.
+   * @param state in which the request has ended; undefined where its record has to be asked, since it ended before.
+   */
+  async follow(replica: string, id: string, job: JobData, state: RequestState | undefined): Promise<void> {
+    if (state === undefined || failures.has(state)) await this.#file(replica, id, job);
+    if (job.callback) await promoteCallback(this.#queue, id);
+  }
+
+  /** Files a dead letter, where the request's record says that it has failed. */
+  async #file(replica: string, id: string, job: JobData): Promise<void> {
+    const { redis, keys, failedTtlMs, secretHeaders } = this.#options;
+    const [hash, frame, body] = await Promise.all([
+      redis.hgetall(keys.request(replica, id)),
+      redis.getBuffer(keys.keptReply(replica, id)),
+      storedBody(job) ? redis.getBuffer(keys.requestBody(replica, id)) : null,
+    ]);
+    const record = readRecord(hash, Date.now());
+    if (record === undefined || !failures.has(record.state)) return;
+    const { state, code, status, method, target, attempts, accepted, finished } = record;
+    const ended = finished ?? Date.now();
+    const summary: DeadLetterSummary = {
+      id,
+      replica,
+      state,
+      code: code ?? 'reply_timeout',
+      ...(status === undefined ? {} : { status }),
+      method,
+      target,
+      attempts,
+      accepted,
+      ended,
+    };
+    const fields: (string | Buffer)[] = [
+      'summary',
+      JSON.stringify(summary),
+      'job',
+      JSON.stringify({ ...job, headers: redact(job.headers, secretHeaders) } satisfies JobData),
+    ];
+    if (body !== null) fields.push('body', body);
+    if (frame !== null) fields.push('reply', withoutSecrets(frame, secretHeaders));
+    const letter = keys.deadLetter(id);
+    const results = await redis
+      .multi()
+      .hset(letter, ...fields)
+      .pexpire(letter, failedTtlMs)
+      .zadd(keys.deadLetters, ended, id)
+      .zremrangebyscore(keys.deadLetters, 0, Date.now() - failedTtlMs)
+      .pexpire(keys.deadLetters, failedTtlMs)
+      .exec();
+    const failed = results?.find(([error]) => error !== null);
+    if (failed?.[0]) throw failed[0];
+  }
+
+  /** Most workers never need it. The connection is shared: there is nothing to close. */
+  get #queue(): Queue<CallbackData> {
+    const { redis, keys, log } = this.#options;
+    if (this.#callbacks === undefined) {
+      this.#callbacks = openCallbackQueue(redis, keys);
+      this.#callbacks.on('error', (error) =>
+        log.debug({ err: error }, 'the queue of callbacks reports an error'),
+      );
+    }
+    return this.#callbacks;
+  }
+}
+
+function withoutSecrets(frame: Buffer, secretHeaders: ReadonlySet<string>): Buffer {
+  const { id, status, headers, body = Buffer.alloc(0) } = decodeReply(frame);
+  return encodeReply(id, { status, headers: redact(headers, secretHeaders), body });
+}
