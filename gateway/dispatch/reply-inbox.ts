@@ -105,9 +105,14 @@ export class ReplyInbox {
 
   async #stop(): Promise<void> {
     this.#running = false;
-    // Without Redis there is no wake-up; closing the connection ends the read.
-    await this.#wake('').catch(() => this.#options.reader.disconnect());
-    await this.#loop;
+    try {
+      await this.#wake('');
+      await this.#loop;
+    } catch {
+      // Without Redis there is no wake-up. A read whose connection is just being made anew does not even fail when that
+      // is closed: nobody waits for it any more.
+      this.#options.reader.disconnect();
+    }
     this.#options.reader.off('close', this.#onClose);
     this.#loseMarks('the inbox was closed');
   }

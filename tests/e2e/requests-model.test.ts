@@ -8,7 +8,7 @@ import { leaseOf, useWorkers } from '../fixtures/workers.ts';
 
 const system = useSystem();
 const workers = useWorkers();
-const sequences = 12;
+const sequences = 30;
 
 it(
   'any sequence of submit, poll, cancel, repeat, crash and restart ends as the model says',
