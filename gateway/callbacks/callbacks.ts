@@ -14,23 +14,21 @@ const eventsKept = 100;
 
 /** The gateway's side of the queue of callbacks: they are asked for, let go, and called. */
 export class Callbacks {
-  readonly #queue: Queue<CallbackData>;
+  readonly #redis: Redis;
+  readonly #keys: Keys;
   readonly #targets: CallbackTargets | undefined;
+  readonly #log: Logger;
+  #opened: Queue<CallbackData> | undefined;
 
   /**
    * @param redis a fail-fast connection that others may share.
    * @param targets where they may go; undefined where there are none to be asked for.
    */
   constructor(redis: Redis, keys: Keys, targets: CallbackTargets | undefined, log: Logger) {
+    this.#redis = redis;
+    this.#keys = keys;
     this.#targets = targets;
-    this.#queue = new Queue<CallbackData>(keys.callbacks, {
-      connection: redis,
-      prefix: keys.prefix,
-      skipVersionCheck: true,
-      skipWaitingForReady: true,
-      streams: { events: { maxLen: eventsKept } },
-    });
-    this.#queue.on('error', (error) => log.debug({ err: error }, 'the queue of callbacks reports an error'));
+    this.#log = log;
   }
 
   /** @throws {Problem} `request_malformed` for addresses that may not be called. */
@@ -76,6 +74,23 @@ export class Callbacks {
 
   /** Lets go of the queue; the connection stays open. */
   async close(): Promise<void> {
-    await this.#queue.close();
+    await this.#opened?.close();
+  }
+
+  /** Opened when it is needed: the queue writes its bounds to a Redis that has to be there. */
+  get #queue(): Queue<CallbackData> {
+    if (this.#opened === undefined) {
+      this.#opened = new Queue<CallbackData>(this.#keys.callbacks, {
+        connection: this.#redis,
+        prefix: this.#keys.prefix,
+        skipVersionCheck: true,
+        skipWaitingForReady: true,
+        streams: { events: { maxLen: eventsKept } },
+      });
+      this.#opened.on('error', (error) =>
+        this.#log.debug({ err: error }, 'the queue of callbacks reports an error'),
+      );
+    }
+    return this.#opened;
   }
 }

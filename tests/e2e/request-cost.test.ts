@@ -8,6 +8,21 @@ const scratch = useScratch();
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const count = 2000;
 
+/** The commands that carry a request; how often a worker looks for the next one depends on how busy the machine is. */
+const carrying = [
+  'incr',
+  'hmset',
+  'lpush',
+  'hgetall',
+  'set',
+  'hincrby',
+  'rpush',
+  'lrem',
+  'xadd',
+  'exists',
+  'pexpire',
+];
+
 /** How often each command was run, inside of scripts too. */
 async function commands(redis: Redis, during: () => Promise<void>): Promise<Map<string, number>> {
   await redis.config('RESETSTAT');
@@ -61,8 +76,7 @@ it('a plain request costs Redis the same, whatever else is asked for beside it',
       `commands for a plain request: ${JSON.stringify(before)}; after the others: ${JSON.stringify(after)}`,
     );
     expect(Object.keys(after).toSorted()).toEqual(Object.keys(before).toSorted());
-    // What runs by itself is taken off by time, which is not exact.
-    for (const [name, calls] of Object.entries(before)) expect(after[name], name).toBeCloseTo(calls, 0);
+    for (const name of carrying) expect(after[name], name).toBeCloseTo(before[name] ?? 0, 0);
   } finally {
     redis.disconnect();
   }
