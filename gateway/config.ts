@@ -34,6 +34,7 @@ export interface GatewayConfig {
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
   readonly concurrency: number;
+  readonly consumer: 'batched' | 'stock';
   readonly ring: RingParameters;
   readonly hashKey: readonly HashKeySource[];
   readonly bodyLimitBytes: number;
@@ -141,6 +142,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
     concurrency: values.CONCURRENCY,
+    consumer: values.CONSUMER,
     ring,
     hashKey,
     bodyLimitBytes: values.BODY_LIMIT_BYTES,

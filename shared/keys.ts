@@ -43,6 +43,10 @@ export interface Keys {
   marker(replica: string): string;
   /** What BullMQ keeps of a queue beside its jobs. */
   queueState(replica: string): readonly [string, string, string, string];
+  /** The keys that BullMQ's `addStandardJob` takes, in its order. */
+  addStandardJob(replica: string): readonly string[];
+  /** The keys that BullMQ's `moveToFinished` takes for a completed job, in its order; the job's own is left out. */
+  moveToFinished(replica: string): readonly string[];
   /** String with a TTL: the running worker of a replica, as JSON. */
   lease(replica: string): string;
   /** String with a TTL: the generation whose worker has ended for certain, as the controller says that ran it. */
@@ -89,6 +93,8 @@ export interface Keys {
 export function createKeys(namespace: string): Keys {
   const ring = `${namespace}:{ring}`;
   const own = (replica: string): string => `${namespace}:{${replica}}`;
+  const queueKeys = (replica: string, names: readonly string[]): string[] =>
+    names.map((name) => `${own(replica)}:${name}`);
   return {
     prefix: namespace,
     parameters: `${ring}:parameters`,
@@ -119,6 +125,8 @@ export function createKeys(namespace: string): Keys {
       `${own(replica)}:id`,
       `${own(replica)}:marker`,
     ],
+    addStandardJob: (replica) => queueKeys(replica, addStandardJob),
+    moveToFinished: (replica) => queueKeys(replica, moveToFinished),
     lease: (replica) => `${own(replica)}:lease`,
     ended: (replica) => `${own(replica)}:ended`,
     standby: (replica) => `${own(replica)}:standby`,
@@ -140,3 +148,32 @@ export function createKeys(namespace: string): Keys {
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
   };
 }
+
+const addStandardJob = [
+  'wait',
+  'paused',
+  'meta',
+  'id',
+  'completed',
+  'delayed',
+  'active',
+  'events',
+  'marker',
+] as const;
+
+const moveToFinished = [
+  'wait',
+  'active',
+  'prioritized',
+  'events',
+  'stalled',
+  'limiter',
+  'delayed',
+  'paused',
+  'meta',
+  'pc',
+  'completed',
+  '',
+  'metrics:completed',
+  'marker',
+] as const;

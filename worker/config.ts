@@ -32,6 +32,7 @@ export interface WorkerConfig {
   readonly handlerPath: string | undefined;
   readonly upstream: URL | undefined;
   readonly concurrency: number;
+  readonly consumer: 'batched' | 'stock';
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly healthFile: string | undefined;
@@ -61,6 +62,7 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM === undefined ? undefined : new URL(values.UPSTREAM),
     concurrency: values.CONCURRENCY,
+    consumer: values.CONSUMER,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
     healthFile: values.HEALTH_FILE,

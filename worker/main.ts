@@ -1,9 +1,11 @@
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
+import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { nextGeneration } from '#shared/replica-queue.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
+import { tickScript } from './bullmq-scripts.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { Aftermath } from './aftermath.ts';
@@ -15,6 +17,7 @@ import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
+import { ReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
 import { Tenure } from './tenure.ts';
 import { Turns } from './turns.ts';
@@ -39,7 +42,14 @@ async function main(config: WorkerConfig): Promise<void> {
       redis,
       keys,
       replica,
-      outbox: new ReplyOutbox(redis, keys, lease, aftermath, leave),
+      outbox: new ReplyOutbox({
+        redis,
+        keys,
+        lease,
+        pushes: new ReplyPushes(redis, keys, lease, leave),
+        aftermath,
+        onSuperseded: leave,
+      }),
       turns: new Turns(redis, keys, log),
       log,
     },
@@ -54,7 +64,19 @@ async function main(config: WorkerConfig): Promise<void> {
   });
   const slots = new Slots(concurrency);
   const finished = new FinishedRuns();
-  const parts = { redis, keys, worker: replica, handler, slots, aftermath, finished, concurrency, leaseMs };
+  const tick = chooseTick(config, log);
+  const parts = {
+    redis,
+    keys,
+    worker: replica,
+    handler,
+    slots,
+    tick,
+    aftermath,
+    finished,
+    concurrency,
+    leaseMs,
+  };
   const heartbeat = new Heartbeat({
     redis,
     keys,
@@ -110,6 +132,18 @@ async function main(config: WorkerConfig): Promise<void> {
   await adoptions.start();
   await subscriber.subscribe(keys.cancellations);
   log.info('ready');
+}
+
+/** @returns the script of the batched consumer; undefined where the stock one serves. */
+function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined {
+  if (consumer === 'stock') return undefined;
+  const script = tickScript();
+  if ('lua' in script) return script.lua;
+  log.warn(
+    { reason: script.fault },
+    "the stock consumer serves: the batched one is made of BullMQ's own scripts",
+  );
+  return undefined;
 }
 
 /**

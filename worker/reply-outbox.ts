@@ -6,54 +6,34 @@ import { encodeReply } from '#shared/contract/reply.ts';
 import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
-import type { RunScript } from '#shared/scripts/load.ts';
 import type { Aftermath } from './aftermath.ts';
+import { inboxTtlMs, SupersededError } from './reply-pushes.ts';
+import type { Fenced } from './reply-pushes.ts';
 
-interface Parcel {
-  readonly frame: Buffer;
-  readonly done: (error?: unknown) => void;
+/** Puts the frame of a reply into the inbox of a gateway; resolves once Redis has it, rejects when it refuses it. */
+export interface ReplyPush {
+  push(gateway: string, id: string, frame: Buffer): Promise<void>;
 }
 
-/** Another worker answers for the replica by now; nothing was sent. */
-export class SupersededError extends Error {
-  override readonly name = 'SupersededError';
+export interface ReplyOutboxOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** By which the worker answers for a replica. */
+  readonly lease: Fenced;
+  /** What carries replies to gateways. */
+  readonly pushes: ReplyPush;
+  /** What follows the end of a request that has a record. */
+  readonly aftermath: Aftermath;
+  /** Called when another worker answers for the replica. */
+  readonly onSuperseded: () => void;
 }
 
-/** What is needed of a lease to be refused once another worker has taken it. */
-export interface Fenced {
-  readonly replica: string;
-  readonly fence: number;
-}
-
-/** An inbox that its gateway does not read any more is gone after this time, in ms. */
-const inboxTtlMs = 60_000;
-/** Frames in one call; Lua's `unpack` takes some thousands. */
-const mostFrames = 1000;
-
-/** Sends replies to the gateways that wait for them; those of one turn of the event loop to one gateway in one call. */
+/** Sends replies to the gateways that wait for them, or keeps them where they may be asked for later. */
 export class ReplyOutbox {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
-  readonly #replica: string;
-  readonly #run: RunScript;
-  readonly #lease: Fenced;
-  readonly #aftermath: Aftermath;
-  readonly #onSuperseded: () => void;
-  readonly #parcels = new Map<string, Parcel[]>();
+  readonly #options: ReplyOutboxOptions;
 
-  /**
-   * @param lease by which the worker answers for a replica.
-   * @param aftermath what follows the end of a request that has a record.
-   * @param onSuperseded called when another worker answers for the replica.
-   */
-  constructor(redis: Redis, keys: Keys, lease: Fenced, aftermath: Aftermath, onSuperseded: () => void) {
-    this.#redis = redis;
-    this.#keys = keys;
-    this.#replica = lease.replica;
-    this.#lease = lease;
-    this.#aftermath = aftermath;
-    this.#onSuperseded = onSuperseded;
-    this.#run = scriptsOn(redis);
+  constructor(options: ReplyOutboxOptions) {
+    this.#options = options;
   }
 
   /**
@@ -68,15 +48,15 @@ export class ReplyOutbox {
   }
 
   async #settle(id: string, job: JobData, keepMs: number, reply: HttpReply): Promise<void> {
-    const keys = this.#keys;
-    const replica = this.#replica;
+    const { redis, keys, lease, aftermath, onSuperseded } = this.#options;
+    const { replica, fence } = lease;
     const { state, fields } = endOf(reply, Date.now());
-    const settled = await this.#run(
+    const settled = await scriptsOn(redis)(
       'settle-request',
       keys.request(replica, id),
       keys.keptReply(replica, id),
       keys.leaseFence(replica),
-      this.#lease.fence,
+      fence,
       keepMs,
       recordTtlMs(keepMs),
       keys.requestChanges(id),
@@ -85,51 +65,21 @@ export class ReplyOutbox {
       ...fields,
     );
     if (settled === -1) {
-      this.#onSuperseded();
+      onSuperseded();
       throw new SupersededError('another worker has taken the lease');
     }
     // The job is there as long as this was not done: whoever ends it after a crash does it again.
-    await this.#aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
+    await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
   }
 
   async #push(gateway: string, id: string, reply: HttpReply): Promise<void> {
+    const { redis, keys, lease, pushes } = this.#options;
     const stored = reply.body.length > inlineBodyLimit;
     if (stored) {
       const { buffer, byteOffset, byteLength } = reply.body;
-      const key = this.#keys.replyBody(this.#replica, id);
-      await this.#redis.set(key, Buffer.from(buffer, byteOffset, byteLength), 'PX', inboxTtlMs);
+      const key = keys.replyBody(lease.replica, id);
+      await redis.set(key, Buffer.from(buffer, byteOffset, byteLength), 'PX', inboxTtlMs);
     }
-    const frame = encodeReply(id, reply, stored);
-    await new Promise<void>((resolve, reject) => {
-      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
-      if (this.#parcels.size === 0) setImmediate(() => this.#flush());
-      const waiting = this.#parcels.get(gateway);
-      if (waiting === undefined) this.#parcels.set(gateway, [{ frame, done }]);
-      else waiting.push({ frame, done });
-    });
-  }
-
-  #flush(): void {
-    for (const [gateway, parcels] of this.#parcels) {
-      const inbox = this.#keys.inbox(this.#replica, gateway);
-      for (let at = 0; at < parcels.length; at += mostFrames) {
-        const some = parcels.slice(at, at + mostFrames);
-        this.#send(inbox, some);
-      }
-    }
-    this.#parcels.clear();
-  }
-
-  #send(inbox: string, parcels: readonly Parcel[]): void {
-    const current = this.#keys.leaseFence(this.#replica);
-    const frames = parcels.map(({ frame }) => frame);
-    this.#run('push-replies', inbox, current, this.#lease.fence, inboxTtlMs, ...frames).then(
-      (sent) => {
-        if (sent !== 1) this.#onSuperseded();
-        const error = sent === 1 ? undefined : new SupersededError('another worker has taken the lease');
-        parcels.forEach(({ done }) => done(error));
-      },
-      (error: unknown) => parcels.forEach(({ done }) => done(error)),
-    );
+    await pushes.push(gateway, id, encodeReply(id, reply, stored));
   }
 }

@@ -12,7 +12,7 @@ import { noteRequest } from '#shared/request-notes.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
-import { SupersededError } from './reply-outbox.ts';
+import { SupersededError } from './reply-pushes.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
 import type { Turns } from './turns.ts';

@@ -3,6 +3,7 @@ import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { Aftermath } from './aftermath.ts';
+import { BatchedConsumer } from './batched-consumer.ts';
 import type { Consumer } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -10,9 +11,11 @@ import { OrphanSweep } from './orphan-sweep.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
+import { ReplyPushes } from './reply-pushes.ts';
 import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
 import { createStockConsumer } from './stock-consumer.ts';
+import type { StockConsumerOptions } from './stock-consumer.ts';
 import { Turns } from './turns.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -24,6 +27,8 @@ export interface TenureParts {
   readonly worker: string;
   readonly handler: Handler;
   readonly slots: Slots;
+  /** The script of the batched consumer; the stock one serves without it. */
+  readonly tick: string | undefined;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
@@ -54,7 +59,8 @@ export class Tenure {
   constructor(options: TenureOptions) {
     const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
-    const outbox = new ReplyOutbox(redis, keys, lease, options.aftermath, onSuperseded);
+    const pushes = new ReplyPushes(redis, keys, lease, onSuperseded);
+    const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded };
     const turns = new Turns(redis, keys, log);
     const certainty = {
       get certain() {
@@ -62,14 +68,19 @@ export class Tenure {
       },
       makeCertain,
     };
-    const runner = new Runner({ ...options, turns, outbox, replica, lease: certainty });
-    const consumer = createStockConsumer({
+    const serving: Omit<StockConsumerOptions, 'replica'> = {
       ...options,
-      replica,
       run: (id, job, attempt) => runner.run(id, job, attempt),
       onFinished: (id, job) => turns.leave(id, job),
-    });
-    const reclaiming = { redis, keys, replica, outbox, turns, log };
+    };
+    const { tick } = options;
+    const batched =
+      tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
+    const consumer = batched ?? createStockConsumer({ ...serving, replica });
+    const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
+    const runner = new Runner({ ...options, turns, outbox, replica, lease: certainty });
+    // What a dead worker held is in no consumer's hands.
+    const reclaiming = { redis, keys, replica, outbox: new ReplyOutbox({ ...sending, pushes }), turns, log };
     const everyMs = leaseMs / 3;
     const sweep = new OrphanSweep({ ...reclaiming, runner, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });

@@ -112,6 +112,7 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,
     CONCURRENCY: config.concurrency,
+    CONSUMER: config.consumer,
     DRAIN_TIMEOUT_MS: drainTimeoutMs,
     LEASE_MS: config.leaseMs,
     FAILED_TTL_S: config.failedTtlMs / 1000,

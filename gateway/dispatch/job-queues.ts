@@ -6,6 +6,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { joinLine } from '#shared/line.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
+import { JobBatches } from './job-batches.ts';
 import { commandFate, UnsentError } from './command-fate.ts';
 
 /** Nobody reads BullMQ's event stream here; without a bound each queue keeps 10,000 entries of it. */
@@ -16,6 +17,7 @@ export class JobQueues {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
+  readonly #batches: JobBatches;
   readonly #queues = new Map<string, Queue<JobData>>();
 
   /** @param redis a fail-fast connection that others may share. */
@@ -23,6 +25,7 @@ export class JobQueues {
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
+    this.#batches = new JobBatches(redis, keys);
   }
 
   /**
@@ -93,12 +96,19 @@ export class JobQueues {
 
   async #addJob(replica: string, id: string, job: JobData): Promise<void> {
     const { order, priority, notBefore } = job;
+    const now = order === undefined && priority === undefined && notBefore === undefined;
+    // The queue writes the bounds of its stream of events when it is opened.
+    const queue = this.#queue(replica);
+    if (now && this.#batches.usable) {
+      await this.#batches.add(replica, id, job);
+      return;
+    }
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
     // One connection keeps the order: no job is taken that has no place in line.
     const joined =
       order === undefined ? undefined : joinLine(this.#redis, this.#keys, order, id, job.deadline);
-    const added = this.#queue(replica).add(jobName, job, {
+    const added = queue.add(jobName, job, {
       jobId: id,
       removeOnComplete: true,
       removeOnFail: true,

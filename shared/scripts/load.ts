@@ -32,7 +32,15 @@ export type ScriptName = keyof typeof scripts;
 /** Runs one of the project's scripts by its SHA; sends the text only where Redis does not know it yet. */
 export type RunScript = (name: ScriptName, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 
+/** The version of BullMQ whose scripts are known to work inside of ours; with any other, BullMQ's own client runs them. */
+export const provenBullMq = '6.7.0';
+
 const texts = new Map<ScriptName, string>();
+
+/** @returns the text of a Lua file beside this one; of those that are put together with others before they are run. */
+export function scriptText(name: ScriptName | 'tick' | 'add-jobs'): string {
+  return readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
+}
 
 /**
  * Makes the project's Lua scripts callable on a connection.
@@ -43,10 +51,7 @@ export function scriptsOn(redis: Redis): RunScript {
   const command = (name: ScriptName): string => `ringpost:${name}`;
   for (const [name, numberOfKeys] of Object.entries(scripts) as [ScriptName, number][]) {
     let lua = texts.get(name);
-    if (lua === undefined) {
-      lua = readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
-      texts.set(name, lua);
-    }
+    if (lua === undefined) texts.set(name, (lua = scriptText(name)));
     if (!(command(name) in redis)) redis.defineCommand(command(name), { numberOfKeys, lua });
   }
   // defineCommand adds methods that TypeScript cannot know.

@@ -31,6 +31,13 @@ export const commonSettings = {
     maximum: 10000,
     description: 'Requests that one replica works on at once.',
   },
+  CONSUMER: {
+    type: 'string',
+    default: 'batched',
+    enum: ['batched', 'stock'],
+    description:
+      "How a worker takes jobs: many in one call, by BullMQ's own scripts, or one by one with BullMQ's `Worker`.",
+  },
   REPLY_TIMEOUT_MS: {
     type: 'integer',
     default: 30000,

@@ -10,6 +10,7 @@ import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { Aftermath } from '../../worker/aftermath.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
+import { ReplyPushes } from '../../worker/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply-outbox.ts';
 import { Runner } from '../../worker/runner.ts';
 import { Slots } from '../../worker/slots.ts';
@@ -32,7 +33,10 @@ function startRunner() {
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
   const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), log });
-  const outbox = new ReplyOutbox(redis, keys, { replica: 'S1', fence: 1 }, aftermath, () => undefined);
+  const lease = { replica: 'S1', fence: 1 };
+  const onSuperseded = (): void => undefined;
+  const pushes = new ReplyPushes(redis, keys, lease, onSuperseded);
+  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),

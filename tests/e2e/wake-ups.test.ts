@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { createKeys } from '#shared/keys.ts';
+import { useConsumers } from '../fixtures/consumers.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const testConsumer = useConsumers();
+
+/** A million where it is hunted for, as `WAKE_UPS=1000000 npm test -- tests/e2e/wake-ups.test.ts`. */
+const jobs = Number(process.env['WAKE_UPS'] ?? 100_000);
+const queues = 3;
+/** BullMQ's own worker would look again after 5 s: a job that waits so long was woken up for by nobody. */
+const boundMs = 2000;
+
+it(
+  'no job waits for a worker that was not woken up, at whatever gaps jobs arrive',
+  { timeout: 1_800_000 },
+  async () => {
+    const { redisUrl, namespace } = system();
+    const waits: number[] = [];
+    let bursts = 0;
+    const one = async (replica: string): Promise<void> => {
+      const keys = createKeys(namespace);
+      // Hands that are full now and then, and empty most of the time.
+      const made = testConsumer('batched', { redisUrl, namespace, keys, replica, concurrency: 8 });
+      const added = new Map<string, number>();
+      let open = 0;
+      let over = Promise.withResolvers<void>();
+      made.onRun = (run) => {
+        waits.push(performance.now() - (added.get(run.id) ?? 0));
+        added.delete(run.id);
+        made.runs.length = 0;
+        made.finished.length = 0;
+        const end = (): void => {
+          if (Math.random() < 0.5) run.finish();
+          else void run.answer('x');
+          open -= 1;
+          if (open === 0) over.resolve();
+        };
+        if (Math.random() < 0.8) end();
+        else setTimeout(end, Math.random() * 3);
+      };
+      await made.consumer.start();
+      for (let count = 0; count < jobs / queues;) {
+        const burst = Math.random() < 0.5 ? 1 : 1 + Math.floor(Math.random() * 30);
+        over = Promise.withResolvers();
+        open += burst;
+        bursts += 1;
+        const ids = Array.from({ length: burst }, () => `${replica}-${(count += 1)}`);
+        const now = performance.now();
+        for (const id of ids) added.set(id, now);
+        await Promise.all(ids.map((id) => made.add(id, { gateway: `g-${replica}` })));
+        await Promise.race([over.promise, delay(30_000)]);
+        expect(open, 'jobs that nobody has run in 30 s').toBe(0);
+        await made.redis.unlink(keys.inbox(replica, `g-${replica}`));
+        // The next one comes while the consumer goes to rest, or has just done so.
+        const gap = Math.random();
+        if (gap < 0.3) await new Promise((resolve) => setImmediate(resolve));
+        else if (gap < 0.6) await delay(Math.random() * 2);
+      }
+    };
+    await Promise.all(Array.from({ length: queues }, (_, at) => one(`S${at + 1}`)));
+    const sorted = waits.toSorted((a, b) => a - b);
+    const at = (share: number): string => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
+    console.log(
+      `${waits.length} jobs in ${bursts} bursts: waited p50 ${at(0.5)}, p99 ${at(0.99)}, p99.99 ${at(0.9999)}, most ${at(1)} ms`,
+    );
+    expect(sorted.at(-1)).toBeLessThan(boundMs);
+  },
+);

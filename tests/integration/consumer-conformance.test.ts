@@ -1,0 +1,250 @@
+import { describe, expect, it } from 'vitest';
+import { consumerKinds, useConsumers } from '../fixtures/consumers.ts';
+import type { ConsumerKind, TestConsumer, TestConsumerOptions } from '../fixtures/consumers.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const testConsumer = useConsumers();
+const replica = 'S1';
+
+function make(kind: ConsumerKind, more: Partial<TestConsumerOptions> = {}): TestConsumer {
+  const { redisUrl, namespace, keys } = system();
+  return testConsumer(kind, { redisUrl, namespace, keys, replica, ...more });
+}
+
+/** What is left of a queue's jobs. */
+async function left(): Promise<Record<string, number>> {
+  const { redis, keys } = system();
+  const { wait, active, prioritized, delayed } = keys.unfinished(replica);
+  return {
+    wait: await redis.llen(wait),
+    active: await redis.llen(active),
+    prioritized: await redis.zcard(prioritized),
+    delayed: await redis.zcard(delayed),
+  };
+}
+const none = { wait: 0, active: 0, prioritized: 0, delayed: 0 };
+const settled = { timeout: 5000, interval: 10 };
+
+describe.each(consumerKinds)('the %s consumer', (kind) => {
+  it('runs each job once, in the order of adding, and leaves nothing of it', async () => {
+    const made = make(kind, { concurrency: 1 });
+    made.onRun = (run) => void run.answer('x');
+    const ids = Array.from({ length: 200 }, (_, at) => `job-${at}`);
+    await Promise.all(ids.map((id) => made.add(id)));
+    await made.consumer.start();
+    await expect.poll(() => made.finished.length, settled).toBe(ids.length);
+    expect(made.runs.map(({ id }) => id)).toEqual(ids);
+    expect(made.finished).toEqual(ids);
+    expect(await left()).toEqual(none);
+    const { redis, keys } = system();
+    expect(await redis.llen(keys.inbox(replica, 'g'))).toBe(ids.length);
+    expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
+  });
+
+  it('runs as many at once as CONCURRENCY says, and the next one when one is finished', async () => {
+    const made = make(kind, { concurrency: 3 });
+    await made.consumer.start();
+    for (let at = 0; at < 5; at += 1) await made.add(`job-${at}`);
+    await expect.poll(() => made.runs.length, settled).toBe(3);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(made.runs).toHaveLength(3);
+    expect(await left()).toEqual({ ...none, wait: 2, active: 3 });
+    await made.runs[1]?.answer('x');
+    await expect.poll(() => made.runs.length, settled).toBe(4);
+    made.runs[0]?.finish();
+    await expect.poll(() => made.runs.length, settled).toBe(5);
+  });
+
+  it('takes what has no priority first, and the lower number before the higher', async () => {
+    const made = make(kind, { concurrency: 1 });
+    made.onRun = (run) => run.finish();
+    await made.add('nine', { priority: 9 });
+    await made.add('one', { priority: 1 });
+    await made.add('five', { priority: 5 });
+    await made.add('none');
+    await made.consumer.start();
+    await expect.poll(() => made.finished.length, settled).toBe(4);
+    expect(made.finished).toEqual(['none', 'one', 'five', 'nine']);
+  });
+
+  it('runs what has a delay when its time has come, and what was added meanwhile before', async () => {
+    const made = make(kind);
+    const began = Date.now();
+    const at: Record<string, number> = {};
+    made.onRun = (run) => {
+      at[run.id] = Date.now() - began;
+      run.finish();
+    };
+    await made.consumer.start();
+    await made.add('late', { notBefore: began + 600 });
+    await made.add('later', { notBefore: began + 900 });
+    await made.add('soon', { notBefore: began + 300 });
+    await made.add('now');
+    await expect.poll(() => made.finished.length, settled).toBe(4);
+    expect(made.finished).toEqual(['now', 'soon', 'late', 'later']);
+    for (const [id, due] of [
+      ['soon', 300],
+      ['late', 600],
+      ['later', 900],
+    ] as const) {
+      expect(at[id]).toBeGreaterThanOrEqual(due - 2);
+      expect(at[id]).toBeLessThan(due + 2000);
+    }
+  });
+
+  it('puts a job back, to be taken again at its time, one attempt more', async () => {
+    const made = make(kind);
+    const began = Date.now();
+    made.onRun = (run) => {
+      if (run.attempt === 1) run.putBack({ notBefore: began + 400 });
+      else void run.answer('x');
+    };
+    await made.consumer.start();
+    await made.add('again');
+    await expect.poll(() => made.finished, settled).toEqual(['again']);
+    expect(made.runs.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(Date.now() - began).toBeGreaterThanOrEqual(398);
+    expect(await left()).toEqual(none);
+  });
+
+  it('gives a job up whose run has thrown, and goes on', async () => {
+    const made = make(kind, { concurrency: 1 });
+    made.onRun = (run) => (run.id === 'bad' ? run.fail(new Error('broken')) : run.finish());
+    await made.consumer.start();
+    await made.add('bad');
+    await made.add('good');
+    await expect.poll(() => made.finished, settled).toEqual(['good']);
+    await expect.poll(left, settled).toEqual(none);
+    expect(await system().redis.exists(system().keys.job(replica, 'bad'))).toBe(0);
+  });
+
+  it('counts how often a job was taken, over consumers', async () => {
+    const first = make(kind);
+    await first.consumer.start();
+    await first.add('held');
+    await expect.poll(() => first.runs.length, settled).toBe(1);
+    first.consumer.abandon();
+    const { redis, keys } = system();
+    // As whoever reclaims it does.
+    await redis.lrem(keys.unfinished(replica).active, 0, 'held');
+    await redis.rpush(keys.unfinished(replica).wait, 'held');
+    const second = make(kind);
+    await second.consumer.start();
+    await expect.poll(() => second.runs.map(({ attempt }) => attempt), settled).toEqual([2]);
+  });
+
+  it('keeps the lock of a job that it runs', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    await made.add('held');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    const { redis, keys } = system();
+    expect(await redis.pttl(keys.jobLock(replica, 'held'))).toBeGreaterThan(20_000);
+    made.runs[0]?.finish();
+    await expect.poll(() => redis.exists(keys.jobLock(replica, 'held')), settled).toBe(0);
+  });
+
+  it('stops: takes nothing new, and resolves when what it held is finished', async () => {
+    const made = make(kind, { concurrency: 2 });
+    await made.consumer.start();
+    for (let at = 0; at < 4; at += 1) await made.add(`job-${at}`);
+    await expect.poll(() => made.runs.length, settled).toBe(2);
+    let stopped = false;
+    const stopping = made.consumer.stop().then(() => (stopped = true));
+    await made.runs[0]?.answer('x');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(stopped).toBe(false);
+    expect(made.runs).toHaveLength(2);
+    await made.runs[1]?.answer('x');
+    await stopping;
+    expect(await left()).toEqual({ ...none, wait: 2 });
+    await made.consumer.stop();
+  });
+
+  it('stops at once where it holds nothing, and takes nothing that comes later', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    await made.add('before');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    made.runs[0]?.finish();
+    await expect.poll(() => made.finished.length, settled).toBe(1);
+    const began = performance.now();
+    await made.consumer.stop();
+    expect(performance.now() - began).toBeLessThan(2000);
+    await made.add('after');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(made.runs).toHaveLength(1);
+  });
+
+  it('abandons: finishes nothing, and takes nothing', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    await made.add('held');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    made.consumer.abandon();
+    await made.add('next');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(made.runs).toHaveLength(1);
+    expect(await left()).toEqual({ ...none, wait: 1, active: 1 });
+  });
+
+  it('answers nothing once another worker has taken the lease', async () => {
+    const made = make(kind, { fence: 4 });
+    await made.consumer.start();
+    await made.add('held');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    const { redis, keys } = system();
+    await redis.set(keys.leaseFence(replica), 5);
+    await expect(made.runs[0]?.answer('late')).rejects.toThrow('another worker');
+    expect(made.superseded).toBeGreaterThanOrEqual(1);
+    expect(await redis.exists(keys.inbox(replica, 'g'))).toBe(0);
+  });
+
+  it('goes on by itself when its connections were cut, with every job', async () => {
+    const made = make(kind, { concurrency: 4 });
+    made.onRun = (run) => void setTimeout(() => run.finish(), 1);
+    await made.consumer.start();
+    const { redis, namespace } = system();
+    const count = 300;
+    for (let at = 0; at < count; at += 1) {
+      await made.add(`job-${at}`);
+      if (at % 60 !== 30) continue;
+      const list = String(await redis.client('LIST'));
+      for (const line of list.split('\n').filter((each) => each.includes(`name=${namespace}:consumer`))) {
+        const id = /^id=(\d+)/.exec(line)?.[1];
+        if (id !== undefined) await redis.client('KILL', 'ID', id);
+      }
+    }
+    const ran = (): number => new Set(made.runs.map(({ id }) => id)).size;
+    // What was given out on a connection that broke is in nobody's hands; the worker's sweep finds it.
+    const orphans = async (): Promise<number> => (await left())['active'] ?? 0;
+    await expect
+      .poll(async () => ran() + (await orphans()), { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(count);
+    expect((await left())['wait']).toBe(0);
+  });
+
+  it(
+    'sends the answers that Redis has refused for a while, and finishes their jobs',
+    { timeout: 60_000 },
+    async () => {
+      const own = await ownRedis();
+      const { namespace, keys } = system();
+      const made = testConsumer(kind, { redisUrl: own.url, namespace, keys, replica, concurrency: 4 });
+      await made.consumer.start();
+      await made.add('held');
+      await made.add('plain');
+      await expect.poll(() => made.runs.length, settled).toBe(2);
+      await own.redis.config('SET', 'maxmemory', '1');
+      const refused = made.runs[0]?.answer('x');
+      await expect(refused).rejects.toThrow('OOM');
+      await own.redis.config('SET', 'maxmemory', '0');
+      await made.runs[0]?.answer('x');
+      made.runs[1]?.finish();
+      await expect.poll(() => made.finished.toSorted(), settled).toEqual(['held', 'plain']);
+      expect(await own.redis.llen(keys.inbox(replica, 'g'))).toBe(1);
+    },
+  );
+});

@@ -1,0 +1,268 @@
+/**
+ * A consumer that takes and finishes many jobs in one call. It is always in one of these states:
+ *
+ *   resting --a job may be there, or is to be finished--> ticking
+ *   ticking --nothing is to be finished, and the queue is empty or the hands are full--> resting
+ *   resting, ticking --stop--> leaving: takes nothing new --all are finished--> stopped
+ *   any --abandon, or another worker has taken the lease--> abandoned: does nothing any more
+ *
+ * One tick is under way at a time; what comes up meanwhile travels with the next one. While it rests with free hands it
+ * blocks on the queue's marker, as BullMQ's own workers do. Whatever comes up during a tick is looked at after it.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { JobData } from '#shared/contract/job.ts';
+import type { Keys } from '#shared/keys.ts';
+import { startStop } from '#shared/lifecycle.ts';
+import type { StartStop } from '#shared/lifecycle.ts';
+import type { Logger } from '#shared/logger.ts';
+import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
+import { MarkerWatch } from './marker-watch.ts';
+import { openQueue } from './open-queue.ts';
+import type { ReplyPush } from './reply-outbox.ts';
+import { SupersededError } from './reply-pushes.ts';
+import type { Fenced } from './reply-pushes.ts';
+import { createTick } from './tick.ts';
+import type { Ended, OutgoingReply, Tick, Ticked } from './tick.ts';
+
+export interface BatchedConsumerOptions {
+  /** A patient connection; a second one is opened for blocking reads. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** By which the worker serves the queue. */
+  readonly lease: Fenced;
+  /** Jobs at once. */
+  readonly concurrency: number;
+  /** The text of the tick's script, with BullMQ's own in it. */
+  readonly tick: string;
+  readonly run: RunJob;
+  readonly onFinished: OnFinished;
+  readonly onSuperseded: () => void;
+  readonly log: Logger;
+}
+
+interface Ending extends Ended {
+  readonly done: (error?: unknown) => void;
+}
+
+/** As BullMQ's own: a job's lock, in ms. */
+const lockMs = 30_000;
+/** In one call, so that Redis is not kept from others for long. */
+const mostTaken = 64;
+const mostEnded = 256;
+/** After a tick that Redis has refused, in ms. */
+const againMs = 100;
+
+export class BatchedConsumer implements Consumer, ReplyPush {
+  readonly #options: BatchedConsumerOptions;
+  readonly #life: StartStop;
+  readonly #token = randomUUID();
+  readonly #tick: Tick;
+  readonly #marker: MarkerWatch;
+  /** The jobs in hand: taken, and not gone from the queue. */
+  readonly #held = new Map<string, JobData>();
+  #endings: Ending[] = [];
+  /** Jobs may be there that were not taken. */
+  #more = true;
+  #ticking = false;
+  #leaving = false;
+  #abandoned = false;
+  #locks: NodeJS.Timeout | undefined;
+  readonly #empty = Promise.withResolvers<void>();
+
+  constructor(options: BatchedConsumerOptions) {
+    this.#options = options;
+    const { redis, keys, lease, tick: lua, log } = options;
+    this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
+    this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), () => this.#wake(), log);
+    this.#life = startStop(
+      () => {
+        this.#marker.start();
+        this.#locks = setInterval(() => this.#keepLocks(), lockMs / 2);
+        this.#wake();
+        return Promise.resolve();
+      },
+      async () => {
+        this.#leaving = true;
+        this.#marker.stop();
+        this.#wake();
+        await this.#empty.promise;
+        clearInterval(this.#locks);
+      },
+    );
+  }
+
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    clearInterval(this.#locks);
+    this.#marker.stop();
+    this.#supersede(this.#endings.splice(0));
+  }
+
+  /** Finishes a job that is in hand, and pushes its reply in the same step. */
+  push(gateway: string, id: string, frame: Buffer): Promise<void> {
+    return this.#end(id, { gateway, frame });
+  }
+
+  #end(id: string, reply?: OutgoingReply): Promise<void> {
+    if (this.#abandoned) return Promise.reject(new SupersededError('the queue is left to another worker'));
+    return new Promise((resolve, reject) => {
+      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+      this.#endings.push({ id, reply, done });
+      this.#tickSoon();
+    });
+  }
+
+  /** A job may be there. */
+  #wake(): void {
+    this.#more = true;
+    this.#tickSoon();
+  }
+
+  /** After this turn of the event loop, so that all that it brings travels together. */
+  #tickSoon(): void {
+    if (this.#ticking || this.#abandoned) return;
+    this.#ticking = true;
+    setImmediate(() => void this.#tickOn());
+  }
+
+  /** How many more jobs may be taken. */
+  get #room(): number {
+    return this.#leaving ? 0 : Math.max(0, this.#options.concurrency - this.#held.size);
+  }
+
+  async #tickOn(): Promise<void> {
+    while (!this.#abandoned && (this.#endings.length > 0 || (this.#more && this.#room > 0))) {
+      await this.#tickOnce();
+    }
+    this.#ticking = false;
+    if (this.#abandoned) return;
+    if (this.#leaving && this.#held.size === 0) this.#empty.resolve();
+    if (this.#room > 0) this.#marker.wait();
+  }
+
+  /** Never rejects. */
+  async #tickOnce(): Promise<void> {
+    const endings = this.#endings.splice(0, mostEnded);
+    const taking = this.#leaving ? 0 : Math.min(mostTaken, this.#room + endings.length);
+    // What comes up from here on is looked at by the next one.
+    this.#more = false;
+    let ticked: Ticked | undefined;
+    try {
+      ticked = await this.#tick(endings, taking);
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'Redis has refused a tick');
+      this.#more = true;
+      // Whoever has sent a reply tries again, and so does who finishes a job without one.
+      for (const { done } of endings) done(error);
+      await delay(againMs);
+      return;
+    }
+    if (ticked === undefined) {
+      this.abandon();
+      this.#supersede(endings);
+      this.#options.onSuperseded();
+      return;
+    }
+    const { due, codes, taken } = ticked;
+    for (const [at, ending] of endings.entries()) this.#gone(ending, codes[at] ?? 0);
+    if (taking > 0 && taken.length === taking) this.#more = true;
+    else if (taking > 0) this.#marker.due = due;
+    for (const { id, data, times } of taken) this.#begin(id, data, times);
+  }
+
+  #begin(id: string, data: string | null, times: number): void {
+    // Redis has forgotten that it gave this job out: it is under way.
+    if (this.#held.has(id)) return;
+    const { run, log } = this.#options;
+    if (data === null) {
+      log.warn({ request: id }, 'a job without data was dropped');
+      this.#end(id).catch((error: unknown) => log.debug({ err: error }, 'not dropped'));
+      return;
+    }
+    const job = JSON.parse(data) as JobData; // only gateways add jobs
+    this.#held.set(id, job);
+    run(id, job, times)
+      .then((putBack) => (putBack === undefined ? this.#finish(id) : this.#putBack(id, putBack)))
+      .catch((error: unknown) => this.#fail(id, error));
+  }
+
+  /** A job that was run: it is gone already where its reply was pushed. */
+  async #finish(id: string): Promise<void> {
+    while (this.#held.has(id)) {
+      try {
+        await this.#end(id);
+      } catch (error) {
+        if (error instanceof SupersededError) return;
+        // Redis has refused it, and is asked again until it does not.
+      }
+    }
+  }
+
+  #gone({ id, done }: Ending, code: number): void {
+    const { onFinished, log } = this.#options;
+    if (code < 0) log.warn({ request: id, code }, 'a job was not there to be finished');
+    const job = this.#held.get(id);
+    this.#held.delete(id);
+    if (job !== undefined) onFinished(id, job);
+    done();
+  }
+
+  async #putBack(id: string, { notBefore }: PutBack): Promise<void> {
+    try {
+      await (await this.#job(id))?.moveToDelayed(notBefore, this.#token);
+    } catch (error) {
+      // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
+      this.#options.log.warn({ request: id, err: error }, 'a job could not be put back');
+    }
+    this.#letGo(id);
+  }
+
+  /** As BullMQ's own worker does with a job whose processing has thrown. */
+  async #fail(id: string, error: unknown): Promise<void> {
+    const { log } = this.#options;
+    log.error({ request: id, err: error }, 'a job failed');
+    try {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      await (await this.#job(id))?.moveToFailed(reason, this.#token, false);
+    } catch (failure) {
+      log.warn({ request: id, err: failure }, 'a job could not be finished');
+    }
+    this.#letGo(id);
+  }
+
+  /** A job that this worker has no more to do with. */
+  #letGo(id: string): void {
+    this.#held.delete(id);
+    this.#wake();
+  }
+
+  async #job(id: string): Promise<Job<JobData> | undefined> {
+    const { redis, keys, lease } = this.#options;
+    return Job.fromId<JobData>(openQueue(redis, keys, lease.replica), id);
+  }
+
+  #supersede(endings: readonly Ending[]): void {
+    const error = new SupersededError('another worker has taken the lease');
+    for (const { done } of endings) done(error);
+  }
+
+  #keepLocks(): void {
+    const { redis, keys, lease, log } = this.#options;
+    for (const id of this.#held.keys()) {
+      redis.pexpire(keys.jobLock(lease.replica, id), lockMs).catch((error: unknown) => {
+        log.debug({ request: id, err: error }, 'a lock was not renewed');
+      });
+    }
+  }
+}
