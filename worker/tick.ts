@@ -56,7 +56,7 @@ type Raw = [-1] | [due: number, codes: number[], taken: [id: string, data: strin
 
 /** Defines the script on the connection. */
 export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptions): Tick {
-  const { replica, fence } = lease;
+  const { replica } = lease;
   const touched = [...keys.moveToFinished(replica), keys.leaseFence(replica)];
   const prefix = `${keys.replica(replica)}:`;
   redis.defineCommand(command, { numberOfKeys: touched.length, lua });
@@ -65,7 +65,8 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
   return async (ended, taking) => {
     const raw = await commands[command]?.(
       ...touched,
-      fence,
+      // It is taken after this was made.
+      lease.fence,
       prefix,
       Date.now(),
       token,

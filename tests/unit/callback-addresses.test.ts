@@ -72,7 +72,6 @@ describe('CallbackTargets', () => {
     ['https://0177.0.0.1/', 'not a public address'],
     ['https://[::1]/', 'not a public address'],
     ['https://localhost/', 'not a public address'],
-    ['https://LOCALHOST./', 'not a public address'],
     ['file:///etc/passwd', 'must begin with https:'],
     ['https://user@93.184.216.34/', 'no user and password'],
     ['/relative', 'no URL'],
