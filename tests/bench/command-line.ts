@@ -1,0 +1,77 @@
+import { parseArgs } from 'node:util';
+import { fullPlan, quickPlan } from './run-plan.ts';
+import type { RunPlan } from './run-plan.ts';
+
+/** What the suite was asked to do. */
+export interface CommandLine {
+  readonly list: boolean;
+  readonly growth: boolean;
+  readonly plan: RunPlan;
+  /** Whether the short plan was asked for. */
+  readonly quick: boolean;
+  /** Names of systems; empty: all. */
+  readonly only: readonly string[];
+  /** The file that gets the results. */
+  readonly json: string | undefined;
+  /** The file that gets the report. */
+  readonly report: string | undefined;
+  /** A file of results from which the report is written, without a run. */
+  readonly from: string | undefined;
+}
+
+/** What `--help` prints. */
+export const help = `npm run bench -- [options]
+  --quick              short: for CI, under ten minutes
+  --growth             curves of cost against gateways, replicas, backlog, body size, handler time and AOF
+  --only a,b           these systems; --list names them
+  --connections 1,64   instead of 1, 16, 64 and 256
+  --rounds n           instead of 5 (2 with --quick)
+  --seconds n          of each measurement, instead of 4 (1 with --quick)
+  --json FILE          all results, and ours divided by theirs
+  --report FILE        the report, in Markdown
+  --from FILE          writes the report from such results, without a run`;
+
+/** @throws Error with one sentence about an argument that is not understood. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      list: { type: 'boolean', default: false },
+      growth: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      connections: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      report: { type: 'string' },
+      from: { type: 'string' },
+    },
+  });
+  const plan = values.quick ? quickPlan : fullPlan;
+  const { rounds, seconds, connections } = values;
+  return {
+    list: values.list,
+    growth: values.growth,
+    quick: values.quick,
+    plan: {
+      ...plan,
+      ...(rounds !== undefined && { rounds: count('--rounds', rounds) }),
+      ...(seconds !== undefined && { seconds: count('--seconds', seconds) }),
+      ...(connections !== undefined && {
+        connections: connections.split(',').map((each) => count('--connections', each)),
+      }),
+    },
+    only: values.only.split(',').filter((name) => name !== ''),
+    json: values.json,
+    report: values.report,
+    from: values.from,
+  };
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`${name} is ${text}; it must be a whole number from 1`);
+  return value;
+}

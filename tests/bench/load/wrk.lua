@@ -1,0 +1,70 @@
+-- Each request has a number of its own, each answer has to name one that this thread has asked for and that has not
+-- been answered yet. Arguments: the number of the run, the number of threads.
+
+local made = 0
+local threads = {}
+
+function setup(thread)
+  thread:set('thread', made)
+  made = made + 1
+  threads[made] = thread
+end
+
+function init(args)
+  prefix = args[1] .. '-'
+  head = 'GET /w/' .. prefix
+  tail = ' HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+  step = tonumber(args[2])
+  nextNumber = thread
+  pending = {}
+  sent, answered, foreign, refused = 0, 0, 0, 0
+  tried = thread ~= 0
+end
+
+function request()
+  -- The first thread is asked for one request that is not sent.
+  if not tried then
+    tried = true
+    return head .. '0' .. tail
+  end
+  local number = nextNumber
+  nextNumber = number + step
+  pending[number] = true
+  sent = sent + 1
+  return head .. number .. tail
+end
+
+function response(status, headers, body)
+  if status ~= 200 then
+    refused = refused + 1
+    return
+  end
+  local number = body:sub(1, #prefix) == prefix and tonumber(body:sub(#prefix + 1))
+  if number and pending[number] then
+    pending[number] = nil
+    answered = answered + 1
+  else
+    foreign = foreign + 1
+  end
+end
+
+function done(summary, latency, requests)
+  local sums = { sent = 0, answered = 0, foreign = 0, refused = 0, overdue = 0 }
+  for _, thread in ipairs(threads) do
+    for name in pairs(sums) do
+      sums[name] = sums[name] + (thread:get(name) or 0)
+    end
+    -- What was asked for in the first half of the run, and has no answer at its end.
+    local middle = thread:get('nextNumber') / 2
+    for number in pairs(thread:get('pending')) do
+      if number < middle then sums.overdue = sums.overdue + 1 end
+    end
+  end
+  local errors = summary.errors
+  print(string.format(
+    'BENCH {"seconds":%f,"p50":%f,"p90":%f,"p99":%f,"max":%f,"sent":%d,"answered":%d,"foreign":%d,"refused":%d,' ..
+    '"overdue":%d,"broken":%d}',
+    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(90) / 1e3,
+    latency:percentile(99) / 1e3, latency.max / 1e3, sums.sent, sums.answered, sums.foreign, sums.refused,
+    sums.overdue, errors.connect + errors.read + errors.write))
+end

@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Load, LoadOptions } from './load.ts';
+
+const script = fileURLToPath(new URL('wrk.lua', import.meta.url));
+/** Each has its own share of the numbers: an answer that went to a request of another thread is seen. */
+const mostThreads = 4;
+
+/**
+ * Puts load on a system with wrk, and checks each answer.
+ * @throws Error where wrk fails.
+ */
+export async function wrk({ url, connections, seconds, run }: LoadOptions): Promise<Load> {
+  const threads = Math.min(connections, mostThreads);
+  const args = ['-t', threads, '-c', connections, '-d', `${seconds}s`, '--timeout', '10s', '-s', script, url];
+  const child = spawn('wrk', [...args.map(String), '--', String(run), String(threads)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const line = /^BENCH (.*)$/m.exec(output)?.[1];
+  if (line === undefined) throw new Error(`wrk ended with ${code}: ${output.slice(-1000)}`);
+  return JSON.parse(line) as Load; // as wrk.lua writes it
+}

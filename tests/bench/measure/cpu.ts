@@ -1,0 +1,63 @@
+import { readFile, readdir } from 'node:fs/promises';
+
+/** Linux has 100 ticks a second on all machines that Node runs on (USER_HZ, proc(5)). */
+const microsecondsPerTick = 10_000;
+
+/** @returns the processor time that a process has used, in µs; 0 where there is none, or no /proc. */
+export async function processorTime(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The name before the state is in parentheses and may hold anything.
+  const [, utime = '0', stime = '0'] =
+    /^ \w(?: \S+){10} (\d+) (\d+)/.exec(stat.slice(stat.lastIndexOf(')') + 1)) ?? [];
+  return (Number(utime) + Number(stime)) * microsecondsPerTick;
+}
+
+/** @returns the pids of a process and of all that descend from it. */
+export async function withDescendants(pid: number): Promise<number[]> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const children = await Promise.all(
+    threads.map(async (thread) => {
+      const text = await readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '');
+      return text.split(' ').filter(Boolean).map(Number);
+    }),
+  );
+  const below = await Promise.all(children.flat().map(withDescendants));
+  return [pid, ...below.flat()];
+}
+
+/** Who takes part in carrying a request. */
+export type Role = 'gateway' | 'worker' | 'store' | 'proxy';
+
+/** A process of a system, or several with the same role. */
+export interface Part {
+  readonly role: Role;
+  readonly pid: number;
+}
+
+/**
+ * @param parts the roots; what descends from one has its role, unless it is a worker.
+ * @param workers pids of the workers, wherever they descend from
+ * @returns the processor time of each role, in µs.
+ */
+export async function processorTimes(
+  parts: readonly Part[],
+  workers: readonly number[],
+): Promise<Map<Role, number>> {
+  const roles = new Map<number, Role>();
+  for (const { role, pid } of parts) for (const each of await withDescendants(pid)) roles.set(each, role);
+  for (const pid of workers) roles.set(pid, 'worker');
+  const times = await Promise.all(
+    [...roles].map(async ([pid, role]) => [role, await processorTime(pid)] as const),
+  );
+  const sums = new Map<Role, number>();
+  for (const [role, time] of times) sums.set(role, (sums.get(role) ?? 0) + time);
+  return sums;
+}
+
+/** @returns the processor time of all children of this process that have ended and were waited for, in µs. */
+export async function reapedTime(): Promise<number> {
+  const stat = await readFile('/proc/self/stat', 'utf8').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // cutime and cstime, the 16th and 17th field of proc(5); the first one here is the 3rd.
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * microsecondsPerTick;
+}

@@ -1,0 +1,27 @@
+/** @returns the middle value, or the mean of the two in the middle; NaN where there is none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  const lower = sorted[middle - 1] ?? upper;
+  return sorted.length % 2 === 1 ? upper : (lower + upper) / 2;
+}
+
+/** What several rounds measured. */
+export interface Summary {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** @returns median and spread; undefined where there is no value. */
+export function summarise(values: readonly number[]): Summary | undefined {
+  if (values.length === 0) return undefined;
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
+}
+
+/** @returns a number with three significant digits, or whole where it is larger. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '';
+  return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,8 @@
+import type { Peer } from './peer.ts';
+
+/** @returns the peer whose file the environment names. */
+export async function loadPeer(): Promise<{ readonly peer: Peer; readonly store: string }> {
+  const { BENCH_PEER = '', BENCH_STORE = '' } = process.env;
+  const { peer } = (await import(BENCH_PEER)) as { peer: Peer }; // as all files beside this one
+  return { peer, store: BENCH_STORE };
+}

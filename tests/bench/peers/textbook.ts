@@ -1,0 +1,40 @@
+import { Queue, QueueEvents, Worker } from 'bullmq';
+import type { Peer } from './peer.ts';
+
+const name = 'work';
+/** `removeOnComplete: true` makes `waitUntilFinished` miss jobs that are gone before it looks. */
+const defaultJobOptions = { removeOnComplete: { count: 1000 }, removeOnFail: { count: 1000 } };
+const ttlMs = 30_000;
+
+function connectionTo(store: string): { host: string; port: number; maxRetriesPerRequest: null } {
+  const { hostname, port } = new URL(store);
+  return { host: hostname, port: Number(port), maxRetriesPerRequest: null };
+}
+
+/** BullMQ as its guide shows request and reply: `waitUntilFinished`. */
+export const peer: Peer = {
+  gateway: async (store) => {
+    const queue = new Queue<{ id: string }, string>(name, {
+      connection: connectionTo(store),
+      defaultJobOptions,
+    });
+    const events = new QueueEvents(name, { connection: connectionTo(store) });
+    await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+    // One listener for each request that waits.
+    events.setMaxListeners(0);
+    return {
+      ask: async (id) => {
+        const job = await queue.add('request', { id });
+        return job.waitUntilFinished(events, ttlMs);
+      },
+    };
+  },
+  worker: async (store, work) => {
+    const worker = new Worker<{ id: string }, string>(name, async ({ data: { id } }) => work(id), {
+      connection: connectionTo(store),
+      concurrency: 50,
+    });
+    worker.on('error', (error) => process.stderr.write(`${String(error)}\n`));
+    await worker.waitUntilReady();
+  },
+};

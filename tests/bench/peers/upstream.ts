@@ -1,0 +1,16 @@
+/** A plain HTTP server that does the work: what the proxies have behind them. */
+import { createServer } from 'node:http';
+import { idOf, work } from '../work/work.ts';
+
+const server = createServer((request, response) => {
+  const send = (text: string): void => {
+    response.writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(text) });
+    response.end(text);
+  };
+  const answer = work(idOf(request.url ?? ''));
+  if (typeof answer === 'string') send(answer);
+  else void answer.then(send);
+});
+// Proxies keep their connections for as long as the bench runs.
+server.keepAliveTimeout = 600_000;
+server.listen(Number(process.env['PORT']), '127.0.0.1', () => process.stdout.write('ready\n'));

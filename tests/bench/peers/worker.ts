@@ -1,0 +1,7 @@
+/** A worker of any peer. */
+import { work } from '../work/work.ts';
+import { loadPeer } from './load-peer.ts';
+
+const { peer, store } = await loadPeer();
+await peer.worker(store, work, process.env['BENCH_WORKER'] ?? '');
+process.stdout.write('ready\n');

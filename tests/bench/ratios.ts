@@ -1,0 +1,59 @@
+import { summarise } from './numbers.ts';
+import type { Summary } from './numbers.ts';
+import type { Sample } from './sample.ts';
+
+/** Ours divided by theirs: in each round, then the median of the rounds. */
+export interface Ratios {
+  /** Of the rates, by number of connections. */
+  readonly rate: ReadonlyMap<number, Summary>;
+  /** Of the 99th percentile of the latency, by number of connections. Less is better. */
+  readonly p99: ReadonlyMap<number, Summary>;
+}
+
+/**
+ * @param ours name of the system that is compared
+ * @returns by the name of each other system.
+ */
+export function ratiosOf(samples: readonly Sample[], ours: string): Map<string, Ratios> {
+  const names = new Set(samples.map(({ system }) => system).filter((name) => name !== ours));
+  const counts = new Set(samples.map(({ connections }) => connections));
+  const own = new Map(
+    samples
+      .filter(({ system }) => system === ours)
+      .map((sample) => [`${sample.round} ${sample.connections}`, sample]),
+  );
+  const compare = (name: string, of: (sample: Sample) => number): Map<number, Summary> => {
+    const byCount = new Map<number, Summary>();
+    for (const connections of counts) {
+      const values = samples
+        .filter((sample) => sample.system === name && sample.connections === connections)
+        .flatMap((theirs) => {
+          const mine = own.get(`${theirs.round} ${connections}`);
+          return mine === undefined || of(theirs) === 0 ? [] : [of(mine) / of(theirs)];
+        });
+      const summary = summarise(values);
+      if (summary !== undefined) byCount.set(connections, summary);
+    }
+    return byCount;
+  };
+  return new Map(
+    [...names].map((name) => [
+      name,
+      { rate: compare(name, ({ rate }) => rate), p99: compare(name, ({ load }) => load.p99) },
+    ]),
+  );
+}
+
+/** @returns for `--json`: `{"<peer>": {"c1": n, "c16": n, "c64": n, "c256": n, "p99_c64": n}}`. */
+export function ratiosJson(samples: readonly Sample[], ours: string): Record<string, Record<string, number>> {
+  const short = (value: number): number => Number(value.toPrecision(4));
+  return Object.fromEntries(
+    [...ratiosOf(samples, ours)].map(([name, { rate, p99 }]) => [
+      name,
+      {
+        ...Object.fromEntries([...rate].map(([count, { median }]) => [`c${count}`, short(median)])),
+        ...Object.fromEntries([...p99].map(([count, { median }]) => [`p99_c${count}`, short(median)])),
+      },
+    ]),
+  );
+}

@@ -1,0 +1,6 @@
+import type { Results } from '../results.ts';
+
+/** Placeholder. */
+export function report(results: Results, ours: string): string {
+  return `${results.date} ${ours}`;
+}

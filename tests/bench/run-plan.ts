@@ -1,0 +1,24 @@
+/** How long and how often is measured. Times in seconds. */
+export interface RunPlan {
+  readonly rounds: number;
+  /** Of load before a system's first measurement in a round, on as many connections as {@link warmUpConnections}. */
+  readonly warmUpSeconds: number;
+  /** Of load before each measurement, every answer matched with the request of its connection. */
+  readonly matchSeconds: number;
+  readonly seconds: number;
+  readonly connections: readonly number[];
+}
+
+/** Enough of them that code is compiled and pools are full. */
+export const warmUpConnections = 64;
+
+export const fullPlan: RunPlan = {
+  rounds: 5,
+  warmUpSeconds: 2,
+  matchSeconds: 1,
+  seconds: 4,
+  connections: [1, 16, 64, 256],
+};
+
+/** For CI: ten minutes at most, with two processors and all systems. */
+export const quickPlan: RunPlan = { ...fullPlan, rounds: 2, warmUpSeconds: 1, matchSeconds: 0.5, seconds: 1 };

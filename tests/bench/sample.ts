@@ -1,0 +1,23 @@
+import type { Load } from './load/load.ts';
+import type { Role } from './measure/cpu.ts';
+import type { RedisCost } from './measure/redis-counters.ts';
+import type { Executed } from './work/marks.ts';
+
+/** One measurement of one system in one round. */
+export interface Sample {
+  readonly system: string;
+  readonly round: number;
+  readonly connections: number;
+  readonly load: Load;
+  /** Before it, on as many connections, each answer matched with the request of its connection. */
+  readonly matched: Load;
+  readonly executed: Executed;
+  readonly matchedExecuted: Executed;
+  /** Requests answered in a second. */
+  readonly rate: number;
+  /** Processor time of all processes with a role, in µs for each request. */
+  readonly cpu: Readonly<Partial<Record<Role | 'client', number>>>;
+  readonly redis?: RedisCost;
+  /** What is wrong with the answers, in sentences; empty where nothing is. */
+  readonly faults: readonly string[];
+}

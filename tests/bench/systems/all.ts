@@ -1,0 +1,85 @@
+import { nodePeer } from './node-peer.ts';
+import { fastifyProxy, haproxy, nginx } from './proxied.ts';
+import { ringpostDefault, ringpostStock } from './ringpost.ts';
+import type { System } from './system.ts';
+
+/** The one that the others are compared with. */
+export const ours = ringpostDefault;
+
+/** All systems, in the order in which they take turns. */
+export const systems: readonly System[] = [
+  ringpostDefault,
+  ringpostStock,
+  nodePeer({
+    name: 'textbook',
+    title: 'BullMQ, `waitUntilFinished`',
+    durable: true,
+    store: 'redis',
+    file: 'textbook.ts',
+    settings:
+      'One queue, three `Worker`s with `concurrency: 50`, one `QueueEvents`, `removeOnComplete: { count: 1000 }` ' +
+      '(with `true`, `waitUntilFinished` misses jobs that are gone before it looks).',
+  }),
+  nodePeer({
+    name: 'jetstream',
+    title: 'NATS JetStream, work queue',
+    durable: true,
+    store: 'nats',
+    file: 'jetstream.ts',
+    settings:
+      'Stream in files with retention `workqueue`, one durable pull consumer (`ack_policy: explicit`, ' +
+      '`max_ack_pending: 10000`), each worker with `max_messages: 100` and a callback, `noAsyncTraces`; each publish is ' +
+      'acknowledged, answers go to an inbox of the gateway. Its files reach the disk every two minutes, which this ' +
+      'version has no setting for.',
+  }),
+  nodePeer({
+    name: 'rabbitmq',
+    title: 'RabbitMQ, durable queue, direct reply-to',
+    durable: true,
+    store: 'rabbitmq',
+    file: 'rabbitmq.ts',
+    settings:
+      'Classic durable queue, persistent messages, `prefetch(100)`, manual acknowledgement, direct reply-to, ' +
+      '`noDelay` in the client and `nodelay` in the broker, no publisher confirms, no plugins.',
+  }),
+  nodePeer({
+    name: 'bee-queue',
+    title: 'bee-queue',
+    durable: true,
+    store: 'redis',
+    file: 'bee-queue.ts',
+    settings:
+      'Producer with `isWorker: false`, `sendEvents: false`, `storeJobs: false`; workers with concurrency 100, ' +
+      '`getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`; the answer is the queue event `job succeeded` ' +
+      "(the job's own event misses jobs that are done before `save()` has returned).",
+  }),
+  nodePeer({
+    name: 'moleculer',
+    title: 'Moleculer over Redis, with Fastify',
+    durable: false,
+    store: 'redis',
+    file: 'moleculer.ts',
+    settings: 'Redis transporter, serializer CBOR (`cbor-x`), `RoundRobin`, no logger, metrics or tracing.',
+  }),
+  nodePeer({
+    name: 'job-queue',
+    title: '@platformatic/job-queue, `enqueueAndWait`',
+    durable: true,
+    store: 'redis',
+    file: 'job-queue.ts',
+    settings: '`RedisStorage`, `concurrency: 100`, `resultTTL: 10000`, JSON.',
+  }),
+  fastifyProxy,
+  haproxy,
+  nginx,
+  nodePeer({
+    name: 'redis-lists',
+    title: 'the floor: plain Redis lists, batched',
+    durable: false,
+    store: 'redis',
+    file: 'redis-lists.ts',
+    settings:
+      'A list of requests and a list of replies, `BLMPOP … COUNT 100`, one `RPUSH` for each turn of the event loop; no ' +
+      'state of a job: what a worker has taken is lost when it dies.',
+  }),
+];

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { startProgram } from '../../chaos/program.ts';
+import type { Site } from './system.ts';
+
+/**
+ * Starts the workers of a peer.
+ * @param file what each runs; it prints `ready`
+ * @param env of the nth, from 0
+ * @returns what ends them, when all are ready.
+ */
+export async function startWorkers(
+  { folder, executions, workers }: Site,
+  file: string,
+  env: (at: number) => NodeJS.ProcessEnv,
+): Promise<() => Promise<void>> {
+  const closing = new AsyncDisposableStack();
+  const starts = Array.from({ length: workers }, async (_, at) => {
+    const name = `worker-${at + 1}`;
+    const worker = await startProgram({
+      command: process.execPath,
+      args: [file],
+      env: { BENCH_EXECUTIONS: executions.path, BENCH_WORKER: name, ...env(at) },
+      cwd: folder,
+      logFile: join(folder, `${name}.log`),
+      ready: /^ready/,
+    });
+    closing.defer(() => worker.end());
+  });
+  const failed = (await Promise.allSettled(starts)).find((start) => start.status === 'rejected');
+  if (failed !== undefined) {
+    await closing.disposeAsync();
+    throw failed.reason;
+  }
+  return () => closing.disposeAsync();
+}
