@@ -25,7 +25,7 @@ export const help = `npm run bench -- [options]
   --growth             curves of cost against gateways, replicas, backlog, body size, handler time and AOF
   --only a,b           these systems; --list names them
   --connections 1,64   instead of 1, 16, 64 and 256
-  --rounds n           instead of 5 (2 with --quick)
+  --rounds n           instead of 5 (3 with --quick)
   --seconds n          of each measurement, instead of 4 (1 with --quick)
   --json FILE          all results, and ours divided by theirs
   --report FILE        the report, in Markdown

@@ -13,10 +13,10 @@ const bench = new URL('./', import.meta.url);
 /** What each server answers when it is asked for its version, and what of it is the version. */
 const questions: readonly (readonly [name: ServerName, argument: string, version: RegExp])[] = [
   ['redis-server', '--version', /v=(\S+)/],
-  ['nats-server', '--version', /v(\S+)/],
+  ['nats-server', '--version', / v(\S+)/],
   ['haproxy', '-v', /version (\S+?)-/],
   ['nginx', '-v', /nginx\/(\S+)/],
-  ['wrk', '-v', /wrk (\S+?) /],
+  ['wrk', '-v', /wrk (?:debian\/)?([^\s-]+)/],
 ];
 
 /** @returns what the machine is, and what runs on it. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 interface LockedPackage {
   readonly version: string;
@@ -7,23 +7,23 @@ interface LockedPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const { packages } = JSON.parse(
-  readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8'),
-) as {
-  packages: Readonly<Record<string, LockedPackage>>;
-};
+describe.each(['package-lock.json', 'tests/bench/package-lock.json'])('%s', (file) => {
+  const { packages } = JSON.parse(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')) as {
+    packages: Readonly<Record<string, LockedPackage>>;
+  };
 
-it('locks the packages of every platform, so that npm ci works on machines unlike the one that wrote it', () => {
-  const names = new Set(
-    Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13)),
-  );
-  const missing = Object.values(packages)
-    .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
-    .filter((name) => !names.has(name));
-  expect(missing).toEqual([]);
-});
+  it('locks the packages of every platform, so that npm ci works on machines unlike the one that wrote it', () => {
+    const names = new Set(
+      Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13)),
+    );
+    const missing = Object.values(packages)
+      .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+      .filter((name) => !names.has(name));
+    expect(missing).toEqual([]);
+  });
 
-it('names no registry', () => {
-  const named = Object.values(packages).filter(({ resolved }) => resolved?.startsWith('http') === true);
-  expect(named).toEqual([]);
+  it('names no registry', () => {
+    const named = Object.values(packages).filter(({ resolved }) => resolved?.startsWith('http') === true);
+    expect(named).toEqual([]);
+  });
 });

@@ -1,6 +1,63 @@
+import { Measured } from '../measured.ts';
 import type { Results } from '../results.ts';
+import { latencies, processorCosts, rates, ratioTable, redisCosts, typical } from './comparison.ts';
+import { whereTheTimeGoes } from './costs.ts';
+import { faults } from './faults.ts';
+import { limits } from './limits.ts';
+import { method, repeat } from './method.ts';
+import { paragraphs, table } from './table.ts';
 
-/** Placeholder. */
-export function report(results: Results, ours: string): string {
-  return `${results.date} ${ours}`;
+/** Pictures by the section that they belong to, as Markdown. This is where charts come in. */
+export type Pictures = Readonly<Partial<Record<'rates' | 'ratios' | 'latency' | 'costs' | 'growth', string>>>;
+
+const aboutRatios =
+  'Above 1: ours is faster. `redis-lists` is the floor: what a request through Redis costs if nothing is kept of it.';
+
+/**
+ * Writes the report in Markdown. All numbers in it come from these results.
+ * @param ours name of the system that the others are compared with
+ */
+export function report(results: Results, ours: string, pictures: Pictures = {}): string {
+  const measured = new Measured(results.samples);
+  const count = typical(measured);
+  const least = measured.connections[0] ?? count;
+  const ratios = ratioTable(results.samples, ours, measured);
+  const section = (title: string, ...parts: readonly string[]): string => {
+    const body = paragraphs(...parts);
+    return body === '' ? '' : `## ${title}\n\n${body}`;
+  };
+  return `${paragraphs(
+    '# Performance',
+    repeat,
+    results.quick
+      ? 'This one was a quick run: short measurements, few rounds. Its spread says what it is worth.'
+      : '',
+    section('Requests per second', rates(measured), pictures.rates ?? ''),
+    section('Ours divided by theirs', ratios, pictures.ratios ?? '', ratios === '' ? '' : aboutRatios),
+    section('Latency', latencies(measured), pictures.latency ?? ''),
+    section(
+      'What a request costs',
+      processorCosts(measured, count),
+      least === count ? '' : processorCosts(measured, least),
+      pictures.costs ?? '',
+      redisCosts(measured, count),
+    ),
+    section('Where the time goes', whereTheTimeGoes(measured, ours)),
+    section('Limits', limits(measured, ours)),
+    section('Systems and their settings', systemTable(results)),
+    section('Answers', results.samples.length === 0 ? '' : faults(results)),
+    section('How it is measured', method(results)),
+  )}\n`;
+}
+
+function systemTable({ systems }: Results): string {
+  return table(
+    ['system', 'is', 'durable', 'settings'],
+    systems.map(({ name, title, durable, settings }) => [
+      `\`${name}\``,
+      title,
+      durable ? 'yes' : 'no',
+      settings,
+    ]),
+  );
 }

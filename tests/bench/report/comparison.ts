@@ -1,0 +1,111 @@
+import { short } from '../numbers.ts';
+import type { Measured } from '../measured.ts';
+import { ratiosOf } from '../ratios.ts';
+import type { Sample } from '../sample.ts';
+import { table, withSpread } from './table.ts';
+
+/** The number of connections that tables show which have room for one. */
+export const typical = (measured: Measured): number => {
+  const counts = measured.connections;
+  return counts.includes(64) ? 64 : (counts.at(-1) ?? 1);
+};
+
+const headed = (measured: Measured): string[] => measured.connections.map((count) => `c=${count}`);
+
+/** Requests in a second. */
+export function rates(measured: Measured): string {
+  return table(
+    ['requests/s', ...headed(measured)],
+    measured.systems.map((name) => [
+      name,
+      ...measured.connections.map((count) => withSpread(measured.of(name, count, ({ rate }) => rate))),
+    ]),
+  );
+}
+
+/** Ours divided by theirs. */
+export function ratioTable(samples: readonly Sample[], ours: string, measured: Measured): string {
+  const count = typical(measured);
+  return table(
+    [`${ours} ÷`, ...headed(measured), `p99 at c=${count} (less is better)`],
+    [...ratiosOf(samples, ours)]
+      .filter(([, { rate }]) => rate.size > 0)
+      .map(([name, { rate, p99 }]) => [
+        name,
+        ...measured.connections.map((each) => withSpread(rate.get(each))),
+        withSpread(p99.get(count)),
+      ]),
+  );
+}
+
+/** Median of the 50th and the 99th percentile. */
+export function latencies(measured: Measured): string {
+  return table(
+    ['p50 / p99 in ms', ...headed(measured)],
+    measured.systems.map((name) => [
+      name,
+      ...measured.connections.map((count) => {
+        const p50 = measured.of(name, count, ({ load }) => load.p50);
+        const p99 = measured.of(name, count, ({ load }) => load.p99);
+        return p50 && p99 ? `${short(p50.median)} / ${short(p99.median)}` : '';
+      }),
+    ]),
+  );
+}
+
+/** Processor time of each kind of process. */
+export function processorCosts(measured: Measured, connections: number): string {
+  const roles = ['gateway', 'proxy', 'worker', 'store'] as const;
+  const cost = (sample: Sample): number => roles.reduce((sum, role) => sum + (sample.cpu[role] ?? 0), 0);
+  return table(
+    [
+      `µs for each request, c=${connections}`,
+      'gateway or proxy',
+      'workers',
+      'Redis, NATS or RabbitMQ',
+      'sum',
+      'wrk',
+    ],
+    measured.systems.map((name) => {
+      const of = (value: (sample: Sample) => number | undefined): string =>
+        short(measured.of(name, connections, value)?.median ?? Number.NaN);
+      return [
+        name,
+        of(({ cpu }) => cpu.gateway ?? cpu.proxy),
+        of(({ cpu }) => cpu.worker),
+        of(({ cpu }) => cpu.store),
+        withSpread(measured.of(name, connections, cost)),
+        of(({ cpu }) => cpu.client),
+      ];
+    }),
+  );
+}
+
+/** What a request costs Redis. */
+export function redisCosts(measured: Measured, connections: number): string {
+  const rows = measured.systems.flatMap((name) => {
+    const of = (value: (cost: NonNullable<Sample['redis']>) => number): string | undefined => {
+      const summary = measured.of(name, connections, ({ redis }) => redis && value(redis));
+      return summary && short(summary.median);
+    };
+    const cells = [
+      of(({ commands }) => commands),
+      of(({ scripts }) => scripts),
+      of(({ reads }) => reads),
+      of(({ bytesIn }) => bytesIn),
+      of(({ bytesOut }) => bytesOut),
+    ];
+    return cells.every((cell) => cell !== undefined) ? [[name, ...cells]] : [];
+  });
+  return table(
+    [
+      `for each request, c=${connections}`,
+      'commands, also in scripts',
+      'scripts',
+      'reads of a connection',
+      'bytes in',
+      'bytes out',
+    ],
+    rows,
+  );
+}

@@ -1,0 +1,28 @@
+import type { Results } from '../results.ts';
+import { paragraphs } from './table.ts';
+
+/** What was wrong with the answers, and what was left out. */
+export function faults({ samples, missing }: Results): string {
+  const found = new Map<string, number>();
+  for (const { system, connections, faults: all } of samples) {
+    for (const fault of all) {
+      const line = `\`${system}\`, c=${connections}: ${fault}`;
+      found.set(line, (found.get(line) ?? 0) + 1);
+    }
+  }
+  const checked = samples.reduce((sum, { load, matched }) => sum + load.answered + matched.answered, 0);
+  return paragraphs(
+    `${checked} answers were right: each belongs to its request, and to an execution of it.`,
+    found.size === 0
+      ? 'None was wrong, lost or doubled.'
+      : [...found].map(([line, times]) => `- ${line}${times > 1 ? ` (${times} times)` : ''}`).join('\n'),
+    missing.length === 0
+      ? ''
+      : `Left out:\n\n${missing
+          .map(
+            ({ system, round, why }) =>
+              `- \`${system}\`${round === undefined ? '' : ` in round ${round}`}: ${why.split('\n')[0]}`,
+          )
+          .join('\n')}`,
+  );
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../bench/command-line.ts';
+import { fullPlan, quickPlan } from '../bench/run-plan.ts';
+
+describe('the command line of the bench', () => {
+  it('is a full run of everything by default', () =>
+    expect(parseCommandLine([])).toMatchObject({ plan: fullPlan, only: [], quick: false, growth: false }));
+
+  it('takes --quick, and parts of a plan beside it', () =>
+    expect(
+      parseCommandLine(['--quick', '--connections', '1,64', '--only', 'ringpost,nginx', '--rounds', '1']),
+    ).toMatchObject({
+      plan: { ...quickPlan, rounds: 1, connections: [1, 64] },
+      only: ['ringpost', 'nginx'],
+    }));
+
+  it.each([
+    ['--rounds', '0'],
+    ['--seconds', 'x'],
+    ['--connections', '1,,2'],
+    ['--nonsense', ''],
+  ])('refuses %s %s', (name, value) => expect(() => parseCommandLine([name, value])).toThrow(name));
+});
+
+it('has at least five rounds in a full run', () => expect(fullPlan.rounds).toBeGreaterThanOrEqual(5));

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { median, short, summarise } from '../bench/numbers.ts';
+
+describe('median', () => {
+  it('is the middle value, whatever the order', () => expect(median([9, 1, 5])).toBe(5));
+  it('is the mean of the two in the middle', () => expect(median([4, 1, 2, 100])).toBe(3));
+  it('is not a number where there is none', () => expect(median([])).toBeNaN());
+});
+
+describe('summarise', () => {
+  it('gives median, least and most', () =>
+    expect(summarise([3, 1, 2])).toEqual({ median: 2, least: 1, most: 3 }));
+  it('gives nothing for nothing', () => expect(summarise([])).toBeUndefined());
+});
+
+it('shows three digits, or whole numbers', () =>
+  expect([0.012345, 1.2345, 12.345, 12345.6, Number.NaN].map(short)).toEqual([
+    '0.0123',
+    '1.23',
+    '12.3',
+    '12346',
+    '',
+  ]));
