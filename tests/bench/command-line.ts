@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { fullPlan, quickPlan } from './run-plan.ts';
+import { fullPlan, growthPlan, quickGrowthPlan, quickPlan } from './run-plan.ts';
 import type { RunPlan } from './run-plan.ts';
 
 /** What the suite was asked to do. */
@@ -9,27 +9,27 @@ export interface CommandLine {
   readonly plan: RunPlan;
   /** Whether the short plan was asked for. */
   readonly quick: boolean;
-  /** Names of systems; empty: all. */
+  /** Names of systems, or of curves with {@link growth}; empty: all. */
   readonly only: readonly string[];
   /** The file that gets the results. */
   readonly json: string | undefined;
   /** The file that gets the report. */
   readonly report: string | undefined;
-  /** A file of results from which the report is written, without a run. */
-  readonly from: string | undefined;
+  /** Files of results from which the report is written, without a run; empty: a run. */
+  readonly from: readonly string[];
 }
 
 /** What `--help` prints. */
 export const help = `npm run bench -- [options]
   --quick              short: for CI, under ten minutes
   --growth             curves of cost against gateways, replicas, backlog, body size, handler time and AOF
-  --only a,b           these systems; --list names them
+  --only a,b           these systems, or curves; --list names them
   --connections 1,64   instead of 1, 16, 64 and 256
   --rounds n           instead of 5 (3 with --quick)
   --seconds n          of each measurement, instead of 4 (1 with --quick)
   --json FILE          all results, and ours divided by theirs
   --report FILE        the report, in Markdown
-  --from FILE          writes the report from such results, without a run`;
+  --from FILE,FILE     writes the report from such results, without a run`;
 
 /** @throws Error with one sentence about an argument that is not understood. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -45,10 +45,16 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       seconds: { type: 'string' },
       json: { type: 'string' },
       report: { type: 'string' },
-      from: { type: 'string' },
+      from: { type: 'string', default: '' },
     },
   });
-  const plan = values.quick ? quickPlan : fullPlan;
+  const plan = values.growth
+    ? values.quick
+      ? quickGrowthPlan
+      : growthPlan
+    : values.quick
+      ? quickPlan
+      : fullPlan;
   const { rounds, seconds, connections } = values;
   return {
     list: values.list,
@@ -62,12 +68,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
         connections: connections.split(',').map((each) => count('--connections', each)),
       }),
     },
-    only: values.only.split(',').filter((name) => name !== ''),
+    only: names(values.only),
     json: values.json,
     report: values.report,
-    from: values.from,
+    from: names(values.from),
   };
 }
+
+const names = (text: string): string[] => text.split(',').filter((name) => name !== '');
 
 function count(name: string, text: string): number {
   const value = Number(text);

@@ -1,29 +1,25 @@
 /**
  * `npm run bench`: ringpost beside its peers, as real servers in the same run, in turns. `--help` has the options.
  */
-import { readFile, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
 import { help, parseCommandLine } from './command-line.ts';
 import type { CommandLine } from './command-line.ts';
-import { installPeers } from './install-peers.ts';
-import { describeMachine } from './machine.ts';
+import { curveNames } from './growth/measure-growth.ts';
 import { ratiosJson } from './ratios.ts';
 import { report } from './report/report.ts';
-import type { Missing, Results } from './results.ts';
-import { playRounds } from './rounds.ts';
-import { provide } from './servers/install.ts';
+import type { Results } from './results.ts';
+import { compare, grow } from './run.ts';
 import { ours, systems } from './systems/all.ts';
-import type { System } from './systems/system.ts';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(asked: CommandLine): Promise<number> {
   if (asked.list) {
     for (const { name, title } of systems) say(`${name}: ${title}`);
+    say(`with --growth: ${curveNames.join(', ')}`);
     return 0;
   }
-  const results = asked.from === undefined ? await run(asked) : await readResults(asked.from);
+  const results = await resultsOf(asked);
   if (asked.json !== undefined) {
     const ratios = ratiosJson(results.samples, ours.name);
     await writeFile(asked.json, `${JSON.stringify({ ratios, ...results })}\n`);
@@ -32,58 +28,38 @@ async function main(asked: CommandLine): Promise<number> {
   for (const { system, round, why } of results.missing) {
     say(`left out: ${system}${round === undefined ? '' : ` in round ${round}`}: ${why}`);
   }
-  const faulty = results.samples.filter(({ faults }) => faults.length > 0);
-  for (const name of new Set(faulty.map(({ system }) => system))) {
-    const count = faulty.filter(({ system }) => system === name).length;
-    say(`wrong answers: ${name} in ${count} measurements`);
+  const faulty = [
+    ...results.samples,
+    ...(results.growth?.points ?? []).map(({ sample }) => sample),
+    ...(results.growth?.backlog ?? []).map(({ faults }) => ({ system: ours.name, faults })),
+  ].filter(({ faults }) => faults.length > 0);
+  for (const [name, own] of Map.groupBy(faulty, ({ system }) => system)) {
+    say(`wrong answers: ${name} in ${own.length} measurements`);
   }
   // A peer's faults are in the report; only our own are ours.
-  const mine = (name: string): boolean => name.startsWith(ours.name);
-  return faulty.some(({ system }) => mine(system)) || results.missing.some(({ system }) => mine(system))
-    ? 1
-    : 0;
+  const peers = new Set(systems.map(({ name }) => name).filter((name) => !name.startsWith(ours.name)));
+  return [...faulty, ...results.missing].some(({ system }) => !peers.has(system)) ? 1 : 0;
 }
 
-/** Measures what was asked for. */
-async function run({ only, plan, quick }: CommandLine): Promise<Results> {
-  const unknown = only.filter((name) => !systems.some((system) => system.name === name));
-  if (unknown.length > 0) throw new Error(`there is no system ${unknown.join(', ')}; --list names them`);
-  const wanted = systems.filter(({ name }) => only.length === 0 || only.includes(name));
-  await installPeers(say);
-  const { runnable, missing } = await prepare(wanted);
-  const machine = await describeMachine();
-  const date = new Date().toISOString();
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'ringpost-bench-')));
-  const rounds = await playRounds(runnable, plan, folder, say);
-  if (rounds.missing.length === 0) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  else say(`logs of what failed: ${folder}`);
-  return {
-    date,
-    quick,
-    plan,
-    machine,
-    systems: wanted.map(({ name, title, durable, settings }) => ({ name, title, durable, settings })),
-    samples: rounds.samples,
-    missing: [...missing, ...rounds.missing],
-  };
+/** Measures what was asked for, or reads what was measured. */
+async function resultsOf(asked: CommandLine): Promise<Results> {
+  const [first, ...more] = asked.from;
+  if (first === undefined) return asked.growth ? grow(asked, say) : compare(asked, say);
+  let results = await read(first);
+  for (const file of more) {
+    const { growth, samples, ...rest } = await read(file);
+    // The rest describes the comparison, where there is one.
+    results = {
+      ...(samples.length > 0 ? rest : results),
+      samples: [...results.samples, ...samples],
+      missing: [...results.missing, ...rest.missing],
+      ...(growth && { growth }),
+    };
+  }
+  return results;
 }
 
-/** Installs what is missing, where it may. @throws Error where there is no load generator. */
-async function prepare(wanted: readonly System[]): Promise<{ runnable: System[]; missing: Missing[] }> {
-  const absent = await provide(['wrk', ...wanted.flatMap(({ needs }) => needs)], say);
-  const noLoad = absent.get('wrk');
-  if (noLoad !== undefined) throw new Error(noLoad);
-  const missing = wanted.flatMap(({ name, needs }) => {
-    const why = needs.flatMap((need) => absent.get(need) ?? []).join('; ');
-    return why === '' ? [] : [{ system: name, why }];
-  });
-  return {
-    runnable: wanted.filter(({ name }) => !missing.some(({ system }) => system === name)),
-    missing,
-  };
-}
-
-async function readResults(file: string): Promise<Results> {
+async function read(file: string): Promise<Results> {
   return JSON.parse(await readFile(file, 'utf8')) as Results; // as --json writes it
 }
 

@@ -1,3 +1,4 @@
+import type { Growth } from './growth/growth.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { Sample } from './sample.ts';
 
@@ -38,4 +39,5 @@ export interface Results {
   readonly systems: readonly SystemNote[];
   readonly samples: readonly Sample[];
   readonly missing: readonly Missing[];
+  readonly growth?: Growth;
 }

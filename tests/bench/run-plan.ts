@@ -22,3 +22,8 @@ export const fullPlan: RunPlan = {
 
 /** For CI: ten minutes at most, with two processors and all systems. */
 export const quickPlan: RunPlan = { ...fullPlan, rounds: 3, warmUpSeconds: 1, matchSeconds: 0.5, seconds: 1 };
+
+/** For the curves, which have one number of connections each. */
+export const growthPlan: RunPlan = { ...fullPlan, rounds: 3, connections: [64] };
+
+export const quickGrowthPlan: RunPlan = { ...quickPlan, rounds: 1, connections: [64] };

@@ -1,10 +1,9 @@
 import type { Load } from './load/load.ts';
-import type { Role } from './measure/cpu.ts';
-import type { RedisCost } from './measure/redis-counters.ts';
+import type { Costs } from './stage.ts';
 import type { Executed } from './work/marks.ts';
 
 /** One measurement of one system in one round. */
-export interface Sample {
+export interface Sample extends Costs {
   readonly system: string;
   readonly round: number;
   readonly connections: number;
@@ -15,9 +14,6 @@ export interface Sample {
   readonly matchedExecuted: Executed;
   /** Requests answered in a second. */
   readonly rate: number;
-  /** Processor time of all processes with a role, in µs for each request. */
-  readonly cpu: Readonly<Partial<Record<Role | 'client', number>>>;
-  readonly redis?: RedisCost;
   /** What is wrong with the answers, in sentences; empty where nothing is. */
   readonly faults: readonly string[];
 }

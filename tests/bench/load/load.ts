@@ -20,10 +20,12 @@ export interface Load {
 
 /** What is asked for. */
 export interface LoadOptions {
-  /** `http://127.0.0.1:<port>`. */
-  readonly url: string;
+  /** `http://127.0.0.1:<port>`; the connections are spread over them. */
+  readonly urls: readonly string[];
   readonly connections: number;
   readonly seconds: number;
   /** The number of the run, with which all its ids begin. */
   readonly run: number;
+  /** A request has a body of so many bytes, and its answer as many. 0: GET, without one. */
+  readonly bodyBytes: number;
 }

@@ -3,29 +3,39 @@ import { Client } from 'undici';
 import type { Load, LoadOptions } from './load.ts';
 
 const patienceMs = 10_000;
+const headers = { 'content-type': 'application/octet-stream' };
 
 /**
  * Puts load on a system from here: each connection has one request under way, and each answer is held against the
  * request of its own connection. Slower than wrk, which does not tell its script the connection of an answer.
  * @returns when all requests have been answered, so that none is under way any more.
  */
-export async function matched({ url, connections, seconds, run }: LoadOptions): Promise<Load> {
+export async function matched(options: LoadOptions): Promise<Load> {
+  const { urls, connections, seconds, run, bodyBytes } = options;
+  const body = 'x'.repeat(bodyBytes);
   const latencies: number[] = [];
   const began = performance.now();
   const end = began + seconds * 1000;
   let [sent, answered, foreign, refused, broken] = [0, 0, 0, 0, 0];
-  const keepBusy = async (): Promise<void> => {
-    const client = new Client(url, { pipelining: 1, headersTimeout: patienceMs, bodyTimeout: patienceMs });
+  const keepBusy = async (_: unknown, at: number): Promise<void> => {
+    const client = new Client(urls[at % urls.length] ?? '', {
+      pipelining: 1,
+      headersTimeout: patienceMs,
+      bodyTimeout: patienceMs,
+    });
     try {
       while (performance.now() < end) {
         const id = `${run}-${sent}`;
         sent += 1;
         const from = performance.now();
-        const { statusCode, body } = await client.request({ method: 'GET', path: `/w/${id}` });
-        const text = await body.text();
+        const answer = await client.request({
+          path: `/w/${id}`,
+          ...(bodyBytes === 0 ? { method: 'GET' } : { method: 'POST', body, headers }),
+        });
+        const text = await answer.body.text();
         latencies.push(performance.now() - from);
-        if (statusCode !== 200) refused += 1;
-        else if (text === id) answered += 1;
+        if (answer.statusCode !== 200) refused += 1;
+        else if (text === id + body) answered += 1;
         else foreign += 1;
       }
     } catch {
@@ -36,13 +46,13 @@ export async function matched({ url, connections, seconds, run }: LoadOptions): 
   };
   await Promise.all(Array.from({ length: connections }, keepBusy));
   latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.ceil(latencies.length * share) - 1] ?? 0;
+  const percentile = (share: number): number => latencies[Math.ceil(latencies.length * share) - 1] ?? 0;
   return {
     seconds: (performance.now() - began) / 1000,
-    p50: at(0.5),
-    p90: at(0.9),
-    p99: at(0.99),
-    max: at(1),
+    p50: percentile(0.5),
+    p90: percentile(0.9),
+    p99: percentile(0.99),
+    max: percentile(1),
     sent,
     answered,
     foreign,

@@ -1,19 +1,32 @@
 -- Each request has a number of its own, each answer has to name one that this thread has asked for and that has not
--- been answered yet. Arguments: the number of the run, the number of threads.
+-- been answered yet. Arguments: the number of the run, the number of threads, the bytes of a body. Threads take turns
+-- with the ports in BENCH_PORTS.
 
 local made = 0
 local threads = {}
+local addresses = {}
+for port in (os.getenv('BENCH_PORTS') or ''):gmatch('%d+') do
+  addresses[#addresses + 1] = wrk.lookup('127.0.0.1', port)[1]
+end
 
 function setup(thread)
   thread:set('thread', made)
+  if #addresses > 0 then thread.addr = addresses[made % #addresses + 1] end
   made = made + 1
   threads[made] = thread
 end
 
 function init(args)
   prefix = args[1] .. '-'
-  head = 'GET /w/' .. prefix
-  tail = ' HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+  bodyBytes = tonumber(args[3])
+  head = (bodyBytes > 0 and 'POST' or 'GET') .. ' /w/' .. prefix
+  tail = ' HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+  if bodyBytes > 0 then
+    tail = tail .. 'Content-Type: application/octet-stream\r\nContent-Length: ' .. bodyBytes .. '\r\n\r\n'
+      .. string.rep('x', bodyBytes)
+  else
+    tail = tail .. '\r\n'
+  end
   step = tonumber(args[2])
   nextNumber = thread
   pending = {}
@@ -39,7 +52,9 @@ function response(status, headers, body)
     refused = refused + 1
     return
   end
-  local number = body:sub(1, #prefix) == prefix and tonumber(body:sub(#prefix + 1))
+  -- The id, and behind it the body that was sent.
+  local idBytes = #body - bodyBytes
+  local number = body:sub(1, #prefix) == prefix and tonumber(body:sub(#prefix + 1, idBytes))
   if number and pending[number] then
     pending[number] = nil
     answered = answered + 1

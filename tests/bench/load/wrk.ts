@@ -11,10 +11,12 @@ const mostThreads = 4;
  * Puts load on a system with wrk, and checks each answer.
  * @throws Error where wrk fails.
  */
-export async function wrk({ url, connections, seconds, run }: LoadOptions): Promise<Load> {
+export async function wrk({ urls, connections, seconds, run, bodyBytes }: LoadOptions): Promise<Load> {
   const threads = Math.min(connections, mostThreads);
+  const [url = ''] = urls;
   const args = ['-t', threads, '-c', connections, '-d', `${seconds}s`, '--timeout', '10s', '-s', script, url];
-  const child = spawn('wrk', [...args.map(String), '--', String(run), String(threads)], {
+  const child = spawn('wrk', [...args.map(String), '--', ...[run, threads, bodyBytes].map(String)], {
+    env: { PATH: process.env['PATH'], BENCH_PORTS: urls.map((each) => new URL(each).port).join(' ') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -2,7 +2,8 @@ import type { Results } from '../results.ts';
 import { paragraphs } from './table.ts';
 
 /** What was wrong with the answers, and what was left out. */
-export function faults({ samples, missing }: Results): string {
+export function faults({ samples: compared, missing, growth }: Results): string {
+  const samples = [...compared, ...(growth?.points ?? []).map(({ sample }) => sample)];
   const found = new Map<string, number>();
   for (const { system, connections, faults: all } of samples) {
     for (const fault of all) {
@@ -10,9 +11,14 @@ export function faults({ samples, missing }: Results): string {
       found.set(line, (found.get(line) ?? 0) + 1);
     }
   }
+  for (const { backlog, faults: all } of growth?.backlog ?? []) {
+    for (const fault of all) found.set(`backlog ${backlog}: ${fault}`, 1);
+  }
   const checked = samples.reduce((sum, { load, matched }) => sum + load.answered + matched.answered, 0);
   return paragraphs(
-    `${checked} answers were right: each belongs to its request, and to an execution of it.`,
+    checked === 0
+      ? ''
+      : `${checked} answers were right: each belongs to its request, and to an execution of it.`,
     found.size === 0
       ? 'None was wrong, lost or doubled.'
       : [...found].map(([line, times]) => `- ${line}${times > 1 ? ` (${times} times)` : ''}`).join('\n'),

@@ -3,6 +3,7 @@ import type { Results } from '../results.ts';
 import { latencies, processorCosts, rates, ratioTable, redisCosts, typical } from './comparison.ts';
 import { whereTheTimeGoes } from './costs.ts';
 import { faults } from './faults.ts';
+import { growthSections } from './growth.ts';
 import { limits } from './limits.ts';
 import { method, repeat } from './method.ts';
 import { paragraphs, table } from './table.ts';
@@ -43,9 +44,10 @@ export function report(results: Results, ours: string, pictures: Pictures = {}):
       redisCosts(measured, count),
     ),
     section('Where the time goes', whereTheTimeGoes(measured, ours)),
+    section('Growth', results.growth ? growthSections(results.growth) : '', pictures.growth ?? ''),
     section('Limits', limits(measured, ours)),
     section('Systems and their settings', systemTable(results)),
-    section('Answers', results.samples.length === 0 ? '' : faults(results)),
+    section('Answers', results.samples.length === 0 && results.growth === undefined ? '' : faults(results)),
     section('How it is measured', method(results)),
   )}\n`;
 }

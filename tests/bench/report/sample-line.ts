@@ -1,13 +1,29 @@
+import type { BacklogPoint } from '../growth/growth.ts';
 import { short } from '../numbers.ts';
 import type { Sample } from '../sample.ts';
+import type { Costs } from '../stage.ts';
 
 /** @returns a sample for people who watch. */
 export function sampleLine({ system, connections, rate, load, cpu, redis }: Sample): string {
-  const costs = Object.entries(cpu).map(([role, time]) => `${role} ${short(time)}`);
   return [
     `${system} c=${connections}: ${short(rate)}/s`,
     `p50 ${short(load.p50)} p99 ${short(load.p99)} ms`,
-    `CPU µs ${costs.join(' ')}`,
+    `CPU µs ${costLine(cpu)}`,
     ...(redis ? [`Redis commands ${short(redis.commands)}, reads ${short(redis.reads)}`] : []),
   ].join(' · ');
 }
+
+/** @returns a measurement with a backlog for people who watch. */
+export function backlogLine({ backlog, bodyBytes, accepting, executing, memory }: BacklogPoint): string {
+  return [
+    `backlog ${backlog} with ${bodyBytes} bytes each`,
+    `accepting: CPU µs ${costLine(accepting.cpu)}`,
+    ...(executing ? [`executing: CPU µs ${costLine(executing.cpu)}`] : []),
+    ...(memory === undefined ? [] : [`${Math.round(memory)} bytes of Redis for each`]),
+  ].join(' · ');
+}
+
+const costLine = (cpu: Costs['cpu']): string =>
+  Object.entries(cpu)
+    .map(([role, time]) => `${role} ${short(time)}`)
+    .join(' ');

@@ -60,7 +60,7 @@ export function nodePeer({ name, title, durable, settings, store: kind, file }: 
         closing.defer(await startWorkers(site, workerMain, () => env));
         await executions.untilThere(workers);
         return {
-          url: `http://127.0.0.1:${port}`,
+          urls: [`http://127.0.0.1:${port}`],
           parts: [
             { role: 'gateway', pid: gateway.pid },
             { role: 'store', pid: store.pid },

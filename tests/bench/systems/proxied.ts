@@ -56,7 +56,7 @@ function proxied({ name, title, settings, needs, prepare }: ProxyOptions): Syste
         });
         closing.defer(() => proxy.end());
         return {
-          url: `http://127.0.0.1:${port}`,
+          urls: [`http://127.0.0.1:${port}`],
           parts: [{ role: 'proxy', pid: proxy.pid }],
           stop: () => closing.disposeAsync(),
         };

@@ -1,55 +1,69 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../chaos/free-port.ts';
 import { startProgram } from '../../chaos/program.ts';
+import type { Part } from '../measure/cpu.ts';
 import { startRedis } from '../servers/redis.ts';
+import type { Aof } from '../servers/redis.ts';
 import type { Site, System } from './system.ts';
 
 const gatewayMain = fileURLToPath(new URL('../../../gateway/main.ts', import.meta.url));
 const handler = fileURLToPath(new URL('../work/handler.ts', import.meta.url));
 const graceMs = 15_000;
 
-/** ringpost as `npm start` runs it: one gateway with its controller, and its workers. */
-function ringpost(name: string, title: string, settings: string, env: NodeJS.ProcessEnv): System {
+interface RingpostOptions {
+  readonly name: string;
+  readonly title: string;
+  readonly settings: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly gateways?: number;
+  readonly aof?: Aof;
+}
+
+/** ringpost as `npm start` runs it: a gateway with its controller, its workers, and more gateways where wanted. */
+export function ringpost(options: RingpostOptions): System {
+  const { name, title, settings, env = {}, gateways = 1, aof = 'everysec' } = options;
   return {
     name,
     title,
     durable: true,
     settings,
     needs: ['redis-server'],
-    start: async ({ folder, executions, workers, env: siteEnv }: Site) => {
+    start: async (site: Site) => {
+      const { folder, executions, workers } = site;
       const closing = new AsyncDisposableStack();
       try {
-        const redis = await startRedis(folder);
+        const redis = await startRedis(folder, aof);
         closing.defer(() => redis.stop());
-        const port = await freePort();
-        const gateway = await startProgram({
-          command: process.execPath,
-          args: [gatewayMain],
-          env: {
-            REDIS_URL: redis.url,
-            PORT: String(port),
-            REPLICAS: String(workers),
-            HANDLER: handler,
-            BENCH_EXECUTIONS: executions.path,
-            ...siteEnv,
-            ...env,
-          },
-          cwd: folder,
-          logFile: join(folder, 'gateway.log'),
-          ready: /^ringpost ready/,
-        });
-        closing.defer(async () => void (await gateway.stop({ graceMs })));
+        const urls: string[] = [];
+        const parts: Part[] = [{ role: 'store', pid: redis.pid }];
+        for (let at = 0; at < gateways; at += 1) {
+          const port = await freePort();
+          const gateway = await startProgram({
+            command: process.execPath,
+            args: [gatewayMain],
+            env: {
+              REDIS_URL: redis.url,
+              PORT: String(port),
+              REPLICAS: String(workers),
+              HANDLER: handler,
+              BENCH_EXECUTIONS: executions.path,
+              ...(at > 0 && { ROLE: 'gateway' }),
+              ...site.env,
+              ...env,
+            },
+            cwd: folder,
+            logFile: join(folder, `gateway-${at + 1}.log`),
+            ready: /^ringpost (gateway )?(ready|listens)/,
+          });
+          closing.defer(async () => void (await gateway.stop({ graceMs })));
+          urls.push(`http://127.0.0.1:${port}`);
+          parts.push({ role: 'gateway', pid: gateway.pid });
+        }
         await executions.untilThere(workers);
-        return {
-          url: `http://127.0.0.1:${port}`,
-          parts: [
-            { role: 'gateway', pid: gateway.pid },
-            { role: 'store', pid: redis.pid },
-          ],
-          redisUrl: redis.url,
-          stop: () => closing.disposeAsync(),
-        };
+        for (const url of urls) await untilInRing(url, workers);
+        return { urls, parts, redisUrl: redis.url, stop: () => closing.disposeAsync() };
       } catch (error) {
         await closing.disposeAsync();
         throw error;
@@ -58,16 +72,26 @@ function ringpost(name: string, title: string, settings: string, env: NodeJS.Pro
   };
 }
 
-export const ringpostDefault = ringpost(
-  'ringpost',
-  'ringpost as it comes',
-  'No setting but the handler.',
-  {},
-);
+/** @throws Error where a gateway has not that many replicas in its ring within a minute. */
+async function untilInRing(url: string, replicas: number): Promise<void> {
+  for (let waited = 0; waited < 60_000; waited += 50) {
+    const answer = await fetch(`${url}/-/ready`);
+    const { replicas: ready = [] } = (await answer.json()) as { replicas?: string[] }; // as health.ts answers
+    if (ready.length === replicas) return;
+    await delay(50);
+  }
+  throw new Error(`${url} does not have ${replicas} replicas`);
+}
 
-export const ringpostStock = ringpost(
-  'ringpost-stock',
-  "ringpost with BullMQ's own Worker",
-  '`CONSUMER=stock`.',
-  { CONSUMER: 'stock' },
-);
+export const ringpostDefault = ringpost({
+  name: 'ringpost',
+  title: 'ringpost as it comes',
+  settings: 'No setting but the handler, a fetch-style function.',
+});
+
+export const ringpostStock = ringpost({
+  name: 'ringpost-stock',
+  title: "ringpost with BullMQ's own Worker",
+  settings: '`CONSUMER=stock`.',
+  env: { CONSUMER: 'stock' },
+});

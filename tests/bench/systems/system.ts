@@ -15,8 +15,8 @@ export interface Site {
 
 /** A system that answers. */
 export interface Running {
-  /** `http://127.0.0.1:<port>` */
-  readonly url: string;
+  /** `http://127.0.0.1:<port>` of each gateway. */
+  readonly urls: readonly string[];
   /** The processes that it consists of; workers need not be among them, they tell of themselves. */
   readonly parts: readonly Part[];
   /** Its Redis, where it has one. */

@@ -16,6 +16,7 @@ interface Worker {
 }
 
 const patienceMs = 10_000;
+const startMs = 90_000;
 
 /** Where the workers of all systems say what they executed. */
 export class Executions {
@@ -40,18 +41,23 @@ export class Executions {
     return [...this.#workers].map(({ pid }) => pid).filter((pid) => pid !== 0);
   }
 
-  /** @throws Error where so many workers do not come within ten seconds. */
+  /** @throws Error where so many workers do not come within a minute and a half. */
   async untilThere(count: number): Promise<void> {
     for (let waited = 0; this.workers.length !== count; waited += 10) {
-      if (waited > patienceMs) throw new Error(`${this.workers.length} workers are there, not ${count}`);
+      if (waited > startMs) throw new Error(`${this.workers.length} workers are there, not ${count}`);
       await delay(10);
     }
   }
 
   /**
-   * @param run its number, above all that were asked for before
-   * @returns what was executed, when no more is for a while.
+   * @param run its number, not below one that was asked for before
+   * @returns what was executed until now.
    */
+  now(run: number): Promise<Executed> {
+    return this.#ask(run);
+  }
+
+  /** @returns as {@link now}, when no more is executed for a while. */
   async of(run: number): Promise<Executed> {
     let last = await this.#ask(run);
     for (let same = 0, looks = 0; same < 3 && looks < 200; looks += 1) {
@@ -61,6 +67,15 @@ export class Executions {
       last = now;
     }
     return last;
+  }
+
+  /** Makes all that is executed from now on wait until {@link release}. */
+  hold(): void {
+    this.#tell('hold');
+  }
+
+  release(): void {
+    this.#tell('release');
   }
 
   async close(): Promise<void> {
@@ -79,6 +94,10 @@ export class Executions {
     const marks = await Promise.race([Promise.all(told), delay(patienceMs)]);
     if (marks === undefined) throw new Error('a worker does not say what it has executed');
     return together(marks);
+  }
+
+  #tell(line: string): void {
+    for (const { socket } of this.#workers) socket.write(`${line}\n`);
   }
 
   #meet(socket: Socket): void {

@@ -11,6 +11,9 @@ const tallies = new Map<number, Marks>();
 /** How long the work takes, in ms. */
 const workMs = Number(process.env['BENCH_WORK_MS'] ?? 0);
 
+/** Where the work waits for while it is held. */
+let held: PromiseWithResolvers<void> | undefined;
+
 /**
  * Executes a request.
  * @param id `<number of the run>-<number of the request in it>`
@@ -22,6 +25,7 @@ export function work(id: string): string | Promise<string> {
   let marks = tallies.get(run);
   if (marks === undefined) tallies.set(run, (marks = new Marks()));
   marks.add(Number(id.slice(dash + 1)));
+  if (held !== undefined) return held.promise.then(() => id);
   return workMs === 0 ? id : delay(workMs, id);
 }
 
@@ -38,6 +42,15 @@ if (path !== undefined) {
   // It keeps no process from its end, and survives none of the bench.
   socket.unref().on('error', () => undefined);
   createInterface(socket).on('line', (line) => {
+    if (line === 'hold') {
+      held ??= Promise.withResolvers();
+      return;
+    }
+    if (line === 'release') {
+      held?.resolve();
+      held = undefined;
+      return;
+    }
     const run = Number(line);
     socket.write(`${JSON.stringify({ run, marks: tallies.get(run) ?? new Marks() })}\n`);
     for (const each of tallies.keys()) if (each < run) tallies.delete(each);

@@ -1,0 +1,65 @@
+import { ringpost } from '../systems/ringpost.ts';
+import type { Aof } from '../servers/redis.ts';
+import type { System } from '../systems/system.ts';
+
+/** One point of a curve: all is as `npm start` has it but one thing. */
+export interface Variation {
+  readonly curve: string;
+  readonly value: string;
+  readonly system: System;
+  readonly workers: number;
+  readonly env: NodeJS.ProcessEnv;
+  readonly bodyBytes: number;
+  readonly connections: number;
+}
+
+const connections = 64;
+/** Bodies of a megabyte fill pipes and processors with few of them. */
+const connectionsWithBodies = 16;
+const usual = ringpost({ name: 'ringpost', title: 'ringpost', settings: '' });
+const base = { system: usual, workers: 3, env: {}, bodyBytes: 0, connections };
+
+const bodies: readonly (readonly [name: string, bytes: number])[] = [
+  ['none', 0],
+  ['1 KB', 1024],
+  ['64 KB', 65_536],
+  ['1 MB', 1_048_576],
+];
+const policies: readonly Aof[] = ['off', 'everysec', 'always'];
+
+/** All curves, each from what is least. */
+export const variations: readonly Variation[] = [
+  ...[1, 2, 4].map((gateways) => ({
+    ...base,
+    curve: 'gateways',
+    value: String(gateways),
+    system: ringpost({ name: 'ringpost', title: '', settings: '', gateways }),
+  })),
+  ...[3, 10, 50].map((workers) => ({
+    ...base,
+    curve: 'replicas',
+    value: String(workers),
+    workers,
+    // So many processes start at once that each of them takes its time.
+    env: { START_TIMEOUT_MS: '120000' },
+  })),
+  ...bodies.map(([value, bodyBytes]) => ({
+    ...base,
+    curve: 'body',
+    value,
+    bodyBytes,
+    connections: connectionsWithBodies,
+  })),
+  ...[0, 20, 200].map((ms) => ({
+    ...base,
+    curve: 'handler time',
+    value: `${ms} ms`,
+    env: { BENCH_WORK_MS: String(ms) },
+  })),
+  ...policies.map((aof) => ({
+    ...base,
+    curve: 'AOF',
+    value: aof,
+    system: ringpost({ name: 'ringpost', title: '', settings: '', aof }),
+  })),
+];

@@ -1,0 +1,83 @@
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CommandLine } from './command-line.ts';
+import { curveNames, measureGrowth } from './growth/measure-growth.ts';
+import { installPeers } from './install-peers.ts';
+import { describeMachine } from './machine.ts';
+import type { Missing, Results } from './results.ts';
+import { playRounds } from './rounds.ts';
+import { provide } from './servers/install.ts';
+import type { ServerName } from './servers/servers.ts';
+import { systems } from './systems/all.ts';
+
+type Say = (line: string) => void;
+
+/** Measures the systems that were asked for. */
+export async function compare({ only, plan, quick }: CommandLine, say: Say): Promise<Results> {
+  refuseUnknown(
+    only,
+    systems.map(({ name }) => name),
+  );
+  const wanted = systems.filter(({ name }) => only.length === 0 || only.includes(name));
+  await installPeers(say);
+  const absent = await prepare(
+    wanted.flatMap(({ needs }) => needs),
+    say,
+  );
+  const missing: Missing[] = wanted.flatMap(({ name, needs }) => {
+    const why = needs.flatMap((need) => absent.get(need) ?? []).join('; ');
+    return why === '' ? [] : [{ system: name, why }];
+  });
+  const runnable = wanted.filter(({ name }) => !missing.some(({ system }) => system === name));
+  const facts = { date: new Date().toISOString(), quick, plan, machine: await describeMachine() };
+  const rounds = await inFolder(say, (folder) => playRounds(runnable, plan, folder, say));
+  return {
+    ...facts,
+    systems: wanted.map(({ name, title, durable, settings }) => ({ name, title, durable, settings })),
+    samples: rounds.samples,
+    missing: [...missing, ...rounds.missing],
+  };
+}
+
+/** Measures what a request costs when the system grows. */
+export async function grow({ only, plan, quick }: CommandLine, say: Say): Promise<Results> {
+  refuseUnknown(only, curveNames);
+  const [why] = (await prepare(['redis-server'], say)).values();
+  if (why !== undefined) throw new Error(why);
+  const facts = { date: new Date().toISOString(), quick, plan, machine: await describeMachine() };
+  const depth = quick ? 10_000 : 100_000;
+  const { missing, ...growth } = await inFolder(say, (folder) =>
+    measureGrowth({ plan, only, depth, folder, say }),
+  );
+  return { ...facts, systems: [], samples: [], missing, growth };
+}
+
+function refuseUnknown(names: readonly string[], known: readonly string[]): void {
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; --list names what there is`);
+}
+
+/**
+ * Installs what is missing, where it may.
+ * @returns why each of the servers that are still missing is.
+ * @throws Error where there is no load generator.
+ */
+async function prepare(needs: readonly ServerName[], say: Say): Promise<Map<ServerName, string>> {
+  const absent = await provide(['wrk', ...needs], say);
+  const noLoad = absent.get('wrk');
+  if (noLoad !== undefined) throw new Error(noLoad);
+  return absent;
+}
+
+/** @returns what `use` does; the logs of what failed are left. */
+async function inFolder<T extends { readonly missing: readonly Missing[] }>(
+  say: Say,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'ringpost-bench-')));
+  const result = await use(folder);
+  if (result.missing.length === 0) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  else say(`logs of what failed: ${folder}`);
+  return result;
+}

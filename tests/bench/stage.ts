@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { processorTimes, reapedTime } from './measure/cpu.ts';
+import type { Role } from './measure/cpu.ts';
+import { redisCost, redisCounters } from './measure/redis-counters.ts';
+import type { RedisCost } from './measure/redis-counters.ts';
+import type { Running, System } from './systems/system.ts';
+import { Executions } from './work/executions.ts';
+
+export interface StageOptions {
+  /** Where the system gets a folder of its own. */
+  readonly folder: string;
+  readonly workers?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A system that runs, and what looks at it. */
+export interface Stage {
+  readonly running: Running;
+  readonly executions: Executions;
+  /** A connection to its Redis, where it has one. */
+  readonly redis: Redis | undefined;
+}
+
+/** What requests cost. */
+export interface Costs {
+  /** Processor time of all processes with a role, in µs for each request. */
+  readonly cpu: Readonly<Partial<Record<Role | 'client', number>>>;
+  readonly redis?: RedisCost;
+}
+
+const patienceMs = 20_000;
+
+/**
+ * Starts a system, lets it be used, and stops it. One that failed leaves its logs.
+ * @throws Error where it cannot be started or does not answer; what `use` throws.
+ */
+export async function onStage<T>(
+  system: System,
+  { folder: parent, workers = 3, env = {} }: StageOptions,
+  use: (stage: Stage) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(parent, `${system.name}-`));
+  const result = await (async () => {
+    await using closing = new AsyncDisposableStack();
+    const executions = await Executions.open(join(folder, 'executions'));
+    closing.defer(() => executions.close());
+    const running = await system.start({ folder, executions, workers, env });
+    closing.defer(() => running.stop());
+    const redis = running.redisUrl === undefined ? undefined : new Redis(running.redisUrl);
+    closing.defer(() => redis?.disconnect());
+    for (const url of running.urls) await untilAnswers(url);
+    // Awaited here: all is closed when this function returns.
+    return await use({ running, executions, redis });
+  })();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  return result;
+}
+
+/**
+ * Measures what is used while something is done.
+ * @param requests how many requests that was
+ */
+export async function measureCosts<T>(
+  { running: { parts }, executions, redis }: Stage,
+  act: () => Promise<T>,
+  requests: (result: T) => number,
+): Promise<{ readonly result: T; readonly costs: Costs }> {
+  const counters = redis && (await redisCounters(redis));
+  const times = await processorTimes(parts, executions.workers);
+  const client = await reapedTime();
+  const result = await act();
+  const after = await processorTimes(parts, executions.workers);
+  const clientAfter = await reapedTime();
+  const countersAfter = redis && (await redisCounters(redis));
+  const count = Math.max(1, requests(result));
+  const cpu: Partial<Record<Role | 'client', number>> = { client: (clientAfter - client) / count };
+  for (const [role, time] of after) cpu[role] = (time - (times.get(role) ?? 0)) / count;
+  return {
+    result,
+    costs: { cpu, ...(counters && countersAfter && { redis: redisCost(counters, countersAfter, count) }) },
+  };
+}
+
+/** @throws Error where there is no answer of 200 within twenty seconds. */
+async function untilAnswers(url: string): Promise<void> {
+  let last = '';
+  for (let waited = 0; waited < patienceMs; waited += 50) {
+    const answer = await fetch(`${url}/w/0-${waited}`, { signal: AbortSignal.timeout(5000) }).catch(
+      (error: unknown) => void (last = String(error)),
+    );
+    if (answer?.status === 200) return void (await answer.text());
+    if (answer !== undefined) last = `${answer.status} ${await answer.text()}`;
+    await delay(50);
+  }
+  throw new Error(`it does not answer: ${last}`);
+}
