@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { processorTimes, reapedTime } from './measure/cpu.ts';
+import { machineTime, processorTimes, reapedTime } from './measure/cpu.ts';
 import type { Role } from './measure/cpu.ts';
 import { redisCost, redisCounters } from './measure/redis-counters.ts';
 import type { RedisCost } from './measure/redis-counters.ts';
@@ -29,6 +29,8 @@ export interface Costs {
   /** Processor time of all processes with a role, in µs for each request. */
   readonly cpu: Readonly<Partial<Record<Role | 'client', number>>>;
   readonly redis?: RedisCost;
+  /** Share of the processors' time that was used by what is not part of it, the hypervisor included: 0 to 1. */
+  readonly others: number;
 }
 
 const patienceMs = 20_000;
@@ -71,16 +73,24 @@ export async function measureCosts<T>(
   const counters = redis && (await redisCounters(redis));
   const times = await processorTimes(parts, executions.workers);
   const client = await reapedTime();
+  const machine = await machineTime();
   const result = await act();
   const after = await processorTimes(parts, executions.workers);
   const clientAfter = await reapedTime();
+  const machineAfter = await machineTime();
   const countersAfter = redis && (await redisCounters(redis));
   const count = Math.max(1, requests(result));
   const cpu: Partial<Record<Role | 'client', number>> = { client: (clientAfter - client) / count };
   for (const [role, time] of after) cpu[role] = (time - (times.get(role) ?? 0)) / count;
+  const ours = Object.values(cpu).reduce((sum, time) => sum + time, 0) * count;
+  const others = machineAfter.busy - machine.busy - ours;
   return {
     result,
-    costs: { cpu, ...(counters && countersAfter && { redis: redisCost(counters, countersAfter, count) }) },
+    costs: {
+      cpu,
+      others: Math.max(0, others / Math.max(1, machineAfter.all - machine.all)),
+      ...(counters && countersAfter && { redis: redisCost(counters, countersAfter, count) }),
+    },
   };
 }
 

@@ -30,6 +30,7 @@ function sample(system: string, round: number, connections: number, rate: number
     matchedExecuted: executed,
     rate,
     cpu: { gateway: 40, worker: 30, store: 20, client: 10 },
+    others: 0.05,
     redis: { commands: 9, scripts: 2, reads: 1.5, bytesIn: 300, bytesOut: 200, byName: { evalsha: 2 } },
     faults: [],
   };

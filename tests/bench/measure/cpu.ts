@@ -61,3 +61,12 @@ export async function reapedTime(): Promise<number> {
   // cutime and cstime, the 16th and 17th field of proc(5); the first one here is the 3rd.
   return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * microsecondsPerTick;
 }
+
+/** @returns the time that all processors of the machine were busy, and all their time, in µs. */
+export async function machineTime(): Promise<{ readonly busy: number; readonly all: number }> {
+  const stat = await readFile('/proc/stat', 'utf8').catch(() => '');
+  const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softIrq = 0, steal = 0] =
+    /^cpu +(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];
+  const busy = user + nice + system + irq + softIrq + steal;
+  return { busy: busy * microsecondsPerTick, all: (busy + idle + wait) * microsecondsPerTick };
+}

@@ -1,9 +1,11 @@
+import { summarise } from '../numbers.ts';
 import type { Results } from '../results.ts';
 import { warmUpConnections } from '../run-plan.ts';
+import type { Sample } from '../sample.ts';
 import { table } from './table.ts';
 
 /** What was measured, how, and on what. */
-export function method({ machine, plan, date }: Results): string {
+export function method({ machine, plan, date, samples, growth }: Results): string {
   const { rounds, warmUpSeconds, matchSeconds, seconds } = plan;
   const { processors, model, memoryMb, system, versions, loadBefore } = machine;
   return `One gateway, three workers, and the server between them, each a real process, and the load generator, all on one
@@ -32,7 +34,7 @@ answers with that id. Every system has the same work and, unless it is a proxy o
   set: Redis has \`appendonly yes\` and \`appendfsync everysec\`. Exceptions are in the list of settings.
 
 The machine: ${processors} processors (${model}), ${memoryMb} MB, ${system}; load average before the run ${loadBefore.toFixed(2)}; ${date.slice(0, 16).replace('T', ' ')} UTC.
-All processes share those processors, the load generator among them: rates of another machine will be others, ratios less so.
+${othersNote([...samples, ...(growth?.points ?? []).map(({ sample }) => sample)])}All processes share those processors, the load generator among them: rates of another machine will be others, ratios less so.
 
 ${table(
   ['program', 'version'],
@@ -55,3 +57,13 @@ npm run bench -- --only ringpost,textbook --connections 64   # a part; --list na
 
 The peers' packages are installed into \`tests/bench\` by the first run; servers that are missing are installed with apt-get
 where that is allowed, and what is left out is named with the reason.`;
+
+/** How much of the processors went to what was not measured. */
+function othersNote(samples: readonly Sample[]): string {
+  const summary = summarise(samples.map(({ others }) => others));
+  if (summary === undefined) return '';
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
+  return `What was not part of a measurement (the kernel, the bench itself, other programs, other machines on the same hardware) used
+${percent(summary.median)} of the processors' time in the median, ${percent(summary.least)} to ${percent(summary.most)}.
+`;
+}

@@ -4,11 +4,12 @@ import type { Sample } from '../sample.ts';
 import type { Costs } from '../stage.ts';
 
 /** @returns a sample for people who watch. */
-export function sampleLine({ system, connections, rate, load, cpu, redis }: Sample): string {
+export function sampleLine({ system, connections, rate, load, cpu, redis, others }: Sample): string {
   return [
     `${system} c=${connections}: ${short(rate)}/s`,
     `p50 ${short(load.p50)} p99 ${short(load.p99)} ms`,
     `CPU µs ${costLine(cpu)}`,
+    `others ${Math.round(others * 100)} %`,
     ...(redis ? [`Redis commands ${short(redis.commands)}, reads ${short(redis.reads)}`] : []),
   ].join(' · ');
 }

@@ -36,6 +36,8 @@ export async function startRabbitMq(folder: string): Promise<RunningServer> {
     ].join('\n'),
   );
   await writeFile(join(home, 'enabled_plugins'), '[].\n');
+  // Schedulers that wait busily take the processors from the processes beside them ("Thread busy waiting", runtime guide).
+  const quietly = '+sbwt none +sbwtdcpu none +sbwtdio none';
   const broker = await startProgram({
     command: server('rabbitmq-server'),
     args: [],
@@ -53,7 +55,7 @@ export async function startRabbitMq(folder: string): Promise<RunningServer> {
       RABBITMQ_CONF_ENV_FILE: join(home, 'none.conf'),
       RABBITMQ_ADVANCED_CONFIG_FILE: join(home, 'none.config'),
       RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${quietly} -kernel inet_dist_use_interface {127,0,0,1}`,
     },
     cwd: home,
     logFile,

@@ -40,7 +40,8 @@ export const systems: readonly System[] = [
     file: 'rabbitmq.ts',
     settings:
       'Classic durable queue, persistent messages, `prefetch(100)`, manual acknowledgement, direct reply-to, ' +
-      '`noDelay` in the client and `nodelay` in the broker, no publisher confirms, no plugins.',
+      '`noDelay` in the client and `nodelay` in the broker, no busy waiting (`+sbwt none`, as its documentation has it for ' +
+      'processors that are shared), no publisher confirms, no plugins.',
   }),
   nodePeer({
     name: 'bee-queue',
