@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandLine } from './command-line.ts';
 import { curveNames, measureGrowth } from './growth/measure-growth.ts';
-import { installPeers } from './install-peers.ts';
 import { describeMachine } from './machine.ts';
+import { installBenchPackages } from './packages.ts';
 import type { Missing, Results } from './results.ts';
 import { playRounds } from './rounds.ts';
 import { provide } from './servers/install.ts';
@@ -20,7 +20,7 @@ export async function compare({ only, plan, quick }: CommandLine, say: Say): Pro
     systems.map(({ name }) => name),
   );
   const wanted = systems.filter(({ name }) => only.length === 0 || only.includes(name));
-  await installPeers(say);
+  await installBenchPackages(say);
   const absent = await prepare(
     wanted.flatMap(({ needs }) => needs),
     say,
