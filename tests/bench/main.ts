@@ -6,7 +6,8 @@ import { help, parseCommandLine } from './command-line.ts';
 import type { CommandLine } from './command-line.ts';
 import { curveNames } from './growth/measure-growth.ts';
 import { ratiosJson } from './ratios.ts';
-import { report } from './report/report.ts';
+import { installBenchPackages } from './packages.ts';
+import { writeReport } from './report/write-report.ts';
 import type { Results } from './results.ts';
 import { compare, grow } from './run.ts';
 import { ours, systems } from './systems/all.ts';
@@ -24,7 +25,10 @@ async function main(asked: CommandLine): Promise<number> {
     const ratios = ratiosJson(results.samples, ours.name);
     await writeFile(asked.json, `${JSON.stringify({ ratios, ...results })}\n`);
   }
-  if (asked.report !== undefined) await writeFile(asked.report, report(results, ours.name));
+  if (asked.report !== undefined) {
+    await installBenchPackages(say);
+    await writeReport(asked.report, results, ours.name);
+  }
   for (const { system, round, why } of results.missing) {
     say(`left out: ${system}${round === undefined ? '' : ` in round ${round}`}: ${why}`);
   }

@@ -8,8 +8,11 @@ import { limits } from './limits.ts';
 import { method, repeat } from './method.ts';
 import { paragraphs, table } from './table.ts';
 
-/** Pictures by the section that they belong to, as Markdown. This is where charts come in. */
-export type Pictures = Readonly<Partial<Record<'rates' | 'ratios' | 'latency' | 'costs' | 'growth', string>>>;
+/** The sections that may have a picture. */
+export type Section = 'rates' | 'ratios' | 'latency' | 'costs' | 'growth';
+
+/** Pictures as Markdown. */
+export type Pictures = Readonly<Partial<Record<Section, string>>>;
 
 const aboutRatios =
   'Above 1: ours is faster. `redis-lists` is the floor: what a request through Redis costs if nothing is kept of it.';

@@ -1,0 +1,23 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { saveChart } from '../charts/charts.ts';
+import type { Results } from '../results.ts';
+import { chartsOf } from './charts.ts';
+import { report } from './report.ts';
+import type { Section } from './report.ts';
+
+/**
+ * Writes the report, and its charts into the folder `charts` beside it. Only after `installBenchPackages`.
+ * @param ours name of the system that the others are compared with
+ */
+export async function writeReport(file: string, results: Results, ours: string): Promise<void> {
+  const folder = join(dirname(file), 'charts');
+  const pictures: Partial<Record<Section, string>> = {};
+  await mkdir(folder, { recursive: true });
+  for (const { section, shows, spec } of chartsOf(results, ours)) {
+    const name = `${basename(file, '.md')}-${section}`;
+    await saveChart(folder, name, spec);
+    pictures[section] = `![${shows}](charts/${name}.svg)`;
+  }
+  await writeFile(file, report(results, ours, pictures));
+}
