@@ -33,7 +33,7 @@ export const peer: Peer = {
       },
     };
   },
-  worker: async (store, work) => {
+  worker: async (store, work, worker) => {
     const queue = new Queue<{ id: string }>(name, {
       redis: store,
       getEvents: false,
@@ -42,6 +42,8 @@ export const peer: Peer = {
       removeOnFailure: true,
     });
     await queue.ready();
+    // What a worker held that died runs again; its guide has one process look after that.
+    if (worker === 'worker-1') await queue.checkStalledJobs(5000);
     queue.process(100, async ({ data: { id } }) => work(id));
   },
 };

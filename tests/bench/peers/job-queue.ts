@@ -1,4 +1,4 @@
-import { Queue, RedisStorage } from '@platformatic/job-queue';
+import { Queue, Reaper, RedisStorage } from '@platformatic/job-queue';
 import type { Peer } from './peer.ts';
 
 type Payload = { readonly id: string };
@@ -18,5 +18,11 @@ export const peer: Peer = {
     const queue = new Queue<Payload, string>({ storage, workerId, concurrency: 100, resultTTL });
     queue.execute(async ({ payload: { id } }) => work(id));
     await queue.start();
+    // What a worker held that died runs again; one of the workers looks after that.
+    await new Reaper({
+      storage,
+      visibilityTimeout: 30_000,
+      leaderElection: { enabled: true },
+    }).start();
   },
 };

@@ -24,6 +24,7 @@ declare module 'bee-queue' {
     ready(): Promise<this>;
     createJob(data: T): Job<T>;
     process(concurrency: number, handler: (job: Job<T>) => Promise<string>): void;
+    checkStalledJobs(intervalMs: number): Promise<number>;
   }
 }
 
@@ -38,6 +39,14 @@ declare module '@platformatic/job-queue' {
     connect(): Promise<void>;
   }
   export const RedisStorage: new (config: { url: string }) => Storage;
+  export class Reaper {
+    constructor(config: {
+      storage: Storage;
+      visibilityTimeout: number;
+      leaderElection: { enabled: boolean };
+    });
+    start(): Promise<void>;
+  }
   export class Queue<T, R> {
     constructor(config: Config);
     start(): Promise<void>;

@@ -51,7 +51,7 @@ export const systems: readonly System[] = [
     file: 'bee-queue.ts',
     settings:
       'Producer with `isWorker: false`, `sendEvents: false`, `storeJobs: false`; workers with concurrency 100, ' +
-      '`getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`; the answer is the queue event `job succeeded` ' +
+      '`getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`, `checkStalledJobs(5000)` in one of them; the answer is the queue event `job succeeded` ' +
       "(the job's own event misses jobs that are done before `save()` has returned).",
   }),
   nodePeer({
@@ -68,7 +68,8 @@ export const systems: readonly System[] = [
     durable: true,
     store: 'redis',
     file: 'job-queue.ts',
-    settings: '`RedisStorage`, `concurrency: 100`, `resultTTL: 10000`, JSON.',
+    settings:
+      '`RedisStorage`, `concurrency: 100`, `resultTTL: 10000`, JSON, a `Reaper` with `leaderElection` in each worker.',
   }),
   fastifyProxy,
   haproxy,
