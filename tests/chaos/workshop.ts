@@ -24,9 +24,10 @@ export interface Workshop {
   close(keep: boolean): Promise<void>;
 }
 
-export async function openWorkshop(say: (line: string) => void): Promise<Workshop> {
+/** @param suite part of the folder's name. */
+export async function openWorkshop(say: (line: string) => void, suite = 'chaos'): Promise<Workshop> {
   const redisBinary = await findOrInstallRedis({ env: process.env, log: say });
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'ringpost-chaos-')));
+  const folder = await realpath(await mkdtemp(join(tmpdir(), `ringpost-${suite}-`)));
   let runs = 0;
   return {
     folder,

@@ -1,0 +1,156 @@
+import { bound } from './bounded.ts';
+import type { CommandLine } from './command-line.ts';
+import { kinds, recoveryText, strategiesText } from './document-parts.ts';
+import { atFirstSize, sweepSizes } from './results.ts';
+import type { Results } from './results.ts';
+import { fitOf, spreadOf } from './spread.ts';
+import {
+  percent,
+  replicaTable,
+  speedCells,
+  speedColumns,
+  spreadCells,
+  spreadColumns,
+  table,
+  whole,
+} from './tables.ts';
+
+/** Where and when it was measured. */
+export interface Machine {
+  readonly processors: number;
+  /** Version of Node. */
+  readonly node: string;
+  readonly day: Date;
+}
+
+/** @returns the document, in Markdown. All numbers in it come from these results. */
+export function document(results: Results, asked: CommandLine, machine: Machine): string {
+  const parts = [
+    opening(results, asked, machine),
+    first(results),
+    sweep(results),
+    recoveryText(results, asked),
+  ];
+  return `${[...parts, strategiesText(results), method(results, asked)].join('\n\n')}\n`;
+}
+
+/** @returns a chart in the text. */
+function chart(name: string, what: string): string {
+  return `![${what}](charts/analysis-${name}.svg)`;
+}
+
+function opening({ first: run, strategies }: Results, asked: CommandLine, machine: Machine): string {
+  const own = spreadOf(run.counts);
+  const runs = [run, ...strategies.flatMap(({ sizes }) => sizes.map((size) => size.run))];
+  const kills = strategies.flatMap(({ sizes }) => sizes.flatMap((size) => size.kills));
+  return `# Analysis of the load balancer assignment
+
+<!-- Written by \`${asked.command}\`. Do not edit it; run it again. -->
+
+Written by \`${asked.command}\` on ${machine.day.toISOString().slice(0, 10)}, on a machine with ${machine.processors} processors that ran everything at once
+(client, gateway, Redis, workers), with Node ${machine.node}. Do not edit it; run it again:
+
+\`\`\`sh
+npm ci && npm run analysis                # this document and its charts; some minutes
+npm run analysis -- --seed 1              # the same request ids, and so the same counts, each time
+npm run analysis -- --quick               # a try with few requests, which keeps nothing
+\`\`\`
+
+What the assignment calls a server is a replica here, and a virtual server a virtual node.
+
+In short: ${whole(asked.requests)} requests to three replicas gave S1 ${percent((run.counts[0] ?? 0) / asked.requests)} of them, ${own.mostToMean.toFixed(2)} times the average. That is no
+fault of the measurement: the assignment's two hash functions give just that, as computed beforehand. Another way of probing
+changes nothing about it; a bound on the load mends most of it, and another hash function nearly all. Of the ${whole(runs.reduce((sum, { requests }) => sum + requests, 0))}
+requests that were counted ${failed(runs)}. Workers were killed ${kills.length} times, and of the ${whole(kills.reduce((sum, { requests }) => sum + requests, 0))} requests around that ${failed(kills)}.`;
+}
+
+function failed(runs: readonly { readonly failures: ReadonlyMap<string, number> }[]): string {
+  const count = runs.flatMap((run) => [...run.failures.values()]).reduce((sum, each) => sum + each, 0);
+  return count === 0 ? 'none failed' : `${whole(count)} failed`;
+}
+
+function first({ first: run, slotUse, strategies }: Results): string {
+  const { chiSquare, limit } = fitOf(run.counts, run.shares);
+  const [own] = strategies;
+  const other = strategies.find(({ strategy }) => strategy.id === 'murmur3');
+  const kills = own === undefined ? [] : atFirstSize(own).kills;
+  return `## A-1: ${whole(run.requests)} requests, N = ${run.replicas.length}
+
+\`RING=assignment RING_PROBING=linear\`: 512 slots, nine virtual nodes each, H(i) = i² + 2i + 17 and Φ(i,j) = i² + j² + 2j + 25.
+
+${chart('a1', 'Bars: requests of S1, S2 and S3, measured beside expected')}
+
+${replicaTable(run)}
+
+*Expected* is exact: the project's ring was asked for the owner of each request id from 100000 to 999999. The *standard
+deviation* is that of ${whole(run.requests)} independent draws with this share (binomial); what chance does stays mostly within two of
+them. All replicas together: χ² = ${chiSquare.toFixed(2)}, which chance makes exceed ${limit.toFixed(2)} in one of a hundred runs, so the counts ${chiSquare <= limit ? 'agree with the expectation' : '**do not agree with the expectation**'}.
+
+${table([...spreadColumns.slice(2), ...speedColumns], [[...spreadCells(run).slice(2), ...speedCells(run, kills)]])}
+
+The columns are explained under [A-2](#a-2-n--2-to-6); recovery is that of [A-3](#a-3-endpoints-and-a-replica-that-dies).
+
+### Why S1 has nearly everything
+
+- H(i) = (i + 1)² + 16: squares. Of the ${slotUse.slots} slots all request ids together reach ${slotUse.requested}.
+- Φ(i,j) = i² + (j + 1)² + 24: small squares. The ${run.replicas.length * 9} virtual nodes of S1 to S${run.replicas.length} all stand in the slots ${slotUse.first} to ${slotUse.last}.
+- So behind slot ${slotUse.last} nobody stands until the ring has come round to slot ${slotUse.first}, the first of ${slotUse.ownerOfArc}: ${slotUse.longestArc} of ${slotUse.slots} slots
+  with ${percent(slotUse.shareOfArc)} of the requests belong to that one virtual node.
+
+Virtual nodes even things out only where they are scattered over the whole ring, as a hash function does it that mixes
+its input. With murmur3, ringpost's default, 160 virtual nodes each and everything else the same:
+
+${other === undefined ? '' : replicaTable(atFirstSize(other).run)}`;
+}
+
+function sweep({ strategies: [own] }: Results): string {
+  const last = own?.sizes.at(-1)?.run;
+  if (own === undefined || last === undefined) return '';
+  return `## A-2: N = ${sweepSizes[0]} to ${sweepSizes.at(-1) ?? ''}
+
+One system that grows by \`POST /add\`, ${whole(last.requests)} requests at each size. Then it shrinks again by \`DELETE /rm\`, and at
+each size workers are killed as in A-3.
+
+${chart('a2', 'Lines: average load of a replica for N = 2 to 6, with the band from the least to the most loaded one')}
+
+${table(
+  ['N', ...spreadColumns, ...speedColumns],
+  own.sizes.map(({ run, kills }) => [
+    String(run.replicas.length),
+    ...spreadCells(run),
+    ...speedCells(run, kills),
+  ]),
+)}
+
+The average falls as 1/N, as it must. The most loaded replica hardly notices: a newcomer's virtual nodes land beside the
+others, and the long empty arc behind them stays S1's. So this ring does not scale by adding replicas; ${whole(last.counts[0] ?? 0)} of
+${whole(last.requests)} requests still go to S1 with N = ${last.replicas.length}.
+
+${kinds}`;
+}
+
+function method({ strategies }: Results, { requests, connections, rate, seed }: CommandLine): string {
+  const tested = strategies.flatMap(({ sizes }) => sizes.flatMap(({ run }) => (run.exact ? [run] : [])));
+  const beyond = tested
+    .map((run) => fitOf(run.counts, run.shares))
+    .filter((fit) => fit.chiSquare > fit.limit);
+  return `## How it was measured
+
+- A system is what \`npm start\` runs: a gateway with its controller, workers as local processes, a Redis of its own, all on
+  loopback, all real HTTP. Each answer is counted for the replica that its \`Ringpost-Replica\` names.
+- A-1, A-2 and A-4: \`GET /home\`, ${connections} requests under way at all times, ${whole(requests)} counted after some that warm up.
+  ${
+    seed === undefined
+      ? "The gateway draws the request ids itself, six digits as in the assignment (`HASH_KEY`'s `random`), so that another run has slightly other counts."
+      : `The client draws the request ids, six digits as in the assignment, from the seed ${seed} and sends them as \`Ringpost-Key\`: another run has the same counts.`
+  }
+- Kills: ${whole(rate)} requests in a second, sent at that rate whatever becomes of those before, so that waiting requests show. The
+  client draws the ids, to know whose they are.
+- *Bounded* is **no feature of ringpost**. The client of the analysis, which is alone and so knows all that is in flight, walks
+  the ring clockwise past replicas that hold ${bound} times the average or more, and sends the request with an id of the replica that
+  it comes to. What is expected of it is a simulation without any system: ${connections} requests are always under way, the next one to
+  end is any of them with the same chance. The bound is rounded up to whole requests, hence slightly more than ${bound} with many replicas.
+- Of the ${tested.length} runs of A-2 and A-4 whose counts are tested, χ² was above its limit in ${beyond.length}; by chance it is in one of a hundred.
+- Charts are drawn by Vega-Lite; each is beside its SVG as PNG.
+- Everything shares one machine, so throughput and latency say how strategies compare here, and not what ringpost can do.`;
+}

@@ -1,0 +1,12 @@
+import type { StrategyResult } from './results.ts';
+
+/** @returns a picture for each strategy, in their order. */
+export function facetOf(results: readonly StrategyResult[]): object {
+  return {
+    field: 'strategy',
+    type: 'nominal',
+    title: null,
+    sort: results.map(({ strategy }) => strategy.title),
+    header: { labelPadding: 8 },
+  };
+}

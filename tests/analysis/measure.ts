@@ -1,0 +1,144 @@
+import { mustChangeReplicas } from '../chaos/admin.ts';
+import type { Workshop } from '../chaos/workshop.ts';
+import type { CommandLine } from './command-line.ts';
+import { tourEndpoints, tourLength } from './endpoints.ts';
+import { ringWith } from './expected-shares.ts';
+import type { Progress } from '../bench/progress.ts';
+import { measureRecovery } from './recovery.ts';
+import type { Kill } from './recovery.ts';
+import { firstSize, sweepSizes } from './results.ts';
+import type { Results, SizeResult, StrategyResult } from './results.ts';
+import { slotUse } from './slots.ts';
+import { assignment, strategies } from './strategy.ts';
+import type { Strategy } from './strategy.ts';
+import { System } from './system.ts';
+import { measureThroughput } from './throughput.ts';
+import type { ThroughputRun } from './throughput.ts';
+
+/** Requests that a kill, or a call of the tour, weighs on the bar: about as long. */
+const killWeight = 3500;
+const callWeight = 50;
+
+/** @returns how far the bar goes. */
+export function workOf(asked: CommandLine): number {
+  const strategy = sweepSizes.reduce(
+    (sum, replicas) => sum + asked.requests + killsOf(replicas, asked) * killWeight,
+    0,
+  );
+  return asked.requests + tourLength * callWeight + strategies.length * strategy;
+}
+
+/** @returns how many workers are killed: most where A-3 looks. */
+function killsOf(replicas: number, { kills }: CommandLine): number {
+  return replicas === firstSize ? kills : Math.ceil(kills / 2);
+}
+
+/** Runs everything against real systems, one at a time. */
+export async function measureAll(
+  workshop: Workshop,
+  asked: CommandLine,
+  progress: Progress,
+): Promise<Results> {
+  const { first, calls } = await firstAndTour(workshop, asked, progress);
+  const results: StrategyResult[] = [];
+  for (const strategy of strategies) {
+    results.push({
+      strategy,
+      sizes: await measureSizes(workshop, strategy, asked, progress),
+    });
+  }
+  return {
+    first,
+    calls,
+    slotUse: slotUse(ringWith(assignment.parameters, firstSize)),
+    strategies: results,
+  };
+}
+
+/** A-1, and the endpoints of A-3. */
+async function firstAndTour(
+  workshop: Workshop,
+  asked: CommandLine,
+  progress: Progress,
+): Promise<Pick<Results, 'first' | 'calls'>> {
+  return withSystem(workshop, assignment, firstSize, async (system) => {
+    progress.begin('A-1: N = 3');
+    const first = await count(system, assignment, firstSize, asked, progress);
+    progress.begin('A-3: endpoints');
+    const calls = await tourEndpoints(system.url, () => progress.advance(callWeight));
+    return { first, calls };
+  });
+}
+
+/** One system that grows by `/add` while requests are counted, and shrinks by `/rm` while workers are killed. */
+function measureSizes(
+  workshop: Workshop,
+  strategy: Strategy,
+  asked: CommandLine,
+  progress: Progress,
+): Promise<SizeResult[]> {
+  return withSystem(workshop, strategy, sweepSizes[0], async (system) => {
+    const runs: ThroughputRun[] = [];
+    for (const replicas of sweepSizes) {
+      progress.begin(`${strategy.title}: N = ${replicas}`);
+      if (replicas > sweepSizes[0]) await mustChangeReplicas(system.url, 'add', [`S${replicas}`]);
+      runs.push(await count(system, strategy, replicas, asked, progress));
+    }
+    const results: SizeResult[] = [];
+    for (const run of runs.toReversed()) {
+      const replicas = run.replicas.length;
+      progress.begin(`${strategy.title}: kill -9, N = ${replicas}`);
+      results.unshift({ run, kills: await kill(system, strategy, replicas, asked, progress) });
+      if (replicas > sweepSizes[0]) await mustChangeReplicas(system.url, 'rm', [`S${replicas}`]);
+    }
+    return results;
+  });
+}
+
+function kill(
+  system: System,
+  strategy: Strategy,
+  replicas: number,
+  asked: CommandLine,
+  progress: Progress,
+): Promise<Kill[]> {
+  return measureRecovery(system, {
+    strategy,
+    replicas,
+    kills: killsOf(replicas, asked),
+    perSecond: asked.rate,
+    seed: asked.seed,
+    onKilled: () => progress.advance(killWeight),
+  });
+}
+
+function count(
+  system: System,
+  strategy: Strategy,
+  replicas: number,
+  { requests, connections, seed }: CommandLine,
+  progress: Progress,
+): Promise<ThroughputRun> {
+  return measureThroughput(system, {
+    strategy,
+    replicas,
+    requests,
+    connections,
+    seed,
+    onEnded: () => progress.advance(1),
+  });
+}
+
+async function withSystem<Result>(
+  workshop: Workshop,
+  strategy: Strategy,
+  replicas: number,
+  use: (system: System) => Promise<Result>,
+): Promise<Result> {
+  const system = await System.start(workshop, strategy, replicas);
+  try {
+    return await use(system);
+  } finally {
+    await system.stop();
+  }
+}
