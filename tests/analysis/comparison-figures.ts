@@ -29,7 +29,7 @@ function byStrategy(
         field: 'number',
         type: 'quantitative',
         title: y.title,
-        scale: { domainMin: y.from, nice: true },
+        scale: { domainMin: y.from, nice: 6 },
         axis: { format: y.format, tickCount: 6 },
       },
       color: { field: 'strategy', title: null, scale, legend: { columns: 3 } },

@@ -38,7 +38,7 @@ function countLayers(labelled: readonly string[], labelSize: number): object[] {
     type: 'quantitative',
     title: 'requests',
     axis: { format: ',d', tickCount: 6 },
-    scale: { nice: true },
+    scale: { nice: 6 },
   };
   return [
     {

@@ -27,11 +27,11 @@ export interface Machine {
 export function document(results: Results, asked: CommandLine, machine: Machine): string {
   const parts = [
     opening(results, asked, machine),
-    first(results),
-    sweep(results),
+    firstText(results),
+    sweepText(results),
     recoveryText(results, asked),
   ];
-  return `${[...parts, strategiesText(results), method(results, asked)].join('\n\n')}\n`;
+  return `${[...parts, strategiesText(results), methodText(results, asked)].join('\n\n')}\n`;
 }
 
 /** @returns a chart in the text. */
@@ -69,7 +69,7 @@ function failed(runs: readonly { readonly failures: ReadonlyMap<string, number> 
   return count === 0 ? 'none failed' : `${whole(count)} failed`;
 }
 
-function first({ first: run, slotUse, strategies }: Results): string {
+function firstText({ first: run, slotUse, strategies }: Results): string {
   const { chiSquare, limit } = fitOf(run.counts, run.shares);
   const [own] = strategies;
   const other = strategies.find(({ strategy }) => strategy.id === 'murmur3');
@@ -84,7 +84,7 @@ ${replicaTable(run)}
 
 *Expected* is exact: the project's ring was asked for the owner of each request id from 100000 to 999999. The *standard
 deviation* is that of ${whole(run.requests)} independent draws with this share (binomial); what chance does stays mostly within two of
-them. All replicas together: χ² = ${chiSquare.toFixed(2)}, which chance makes exceed ${limit.toFixed(2)} in one of a hundred runs, so the counts ${chiSquare <= limit ? 'agree with the expectation' : '**do not agree with the expectation**'}.
+them. All replicas together: χ² = ${chiSquare.toFixed(2)}; chance alone takes it above ${limit.toFixed(2)} in one of a hundred runs. So the counts ${chiSquare <= limit ? 'agree with the expectation' : '**do not agree with the expectation**'}.
 
 ${table([...spreadColumns.slice(2), ...speedColumns], [[...spreadCells(run).slice(2), ...speedCells(run, kills)]])}
 
@@ -103,7 +103,7 @@ its input. With murmur3, ringpost's default, 160 virtual nodes each and everythi
 ${other === undefined ? '' : replicaTable(atFirstSize(other).run)}`;
 }
 
-function sweep({ strategies: [own] }: Results): string {
+function sweepText({ strategies: [own] }: Results): string {
   const last = own?.sizes.at(-1)?.run;
   if (own === undefined || last === undefined) return '';
   return `## A-2: N = ${sweepSizes[0]} to ${sweepSizes.at(-1) ?? ''}
@@ -129,8 +129,13 @@ ${whole(last.requests)} requests still go to S1 with N = ${last.replicas.length}
 ${kinds}`;
 }
 
-function method({ strategies }: Results, { requests, connections, rate, seed }: CommandLine): string {
+function methodText(
+  { first, strategies }: Results,
+  { requests, connections, rate, seed }: CommandLine,
+): string {
   const tested = strategies.flatMap(({ sizes }) => sizes.flatMap(({ run }) => (run.exact ? [run] : [])));
+  const [own] = strategies;
+  const again = own === undefined ? '' : whole(atFirstSize(own).run.perSecond);
   const beyond = tested
     .map((run) => fitOf(run.counts, run.shares))
     .filter((fit) => fit.chiSquare > fit.limit);
@@ -142,15 +147,19 @@ function method({ strategies }: Results, { requests, connections, rate, seed }: 
   ${
     seed === undefined
       ? "The gateway draws the request ids itself, six digits as in the assignment (`HASH_KEY`'s `random`), so that another run has slightly other counts."
-      : `The client draws the request ids, six digits as in the assignment, from the seed ${seed} and sends them as \`Ringpost-Key\`: another run has the same counts.`
+      : `The client draws the request ids, six digits as in the assignment, from the seed ${seed} and sends them as \`Ringpost-Key\`, the same for each strategy:
+  another run has the same counts, but for bounded strategies, which depend on what ends when.`
   }
 - Kills: ${whole(rate)} requests in a second, sent at that rate whatever becomes of those before, so that waiting requests show. The
   client draws the ids, to know whose they are.
 - *Bounded* is **no feature of ringpost**. The client of the analysis, which is alone and so knows all that is in flight, walks
   the ring clockwise past replicas that hold ${bound} times the average or more, and sends the request with an id of the replica that
   it comes to. What is expected of it is a simulation without any system: ${connections} requests are always under way, the next one to
-  end is any of them with the same chance. The bound is rounded up to whole requests, hence slightly more than ${bound} with many replicas.
+  end is any of them with the same chance. In the real system they end in batches, a replica's many at once, so that it has room
+  again for many: what is measured is as a rule more even than what is simulated. The bound is rounded up to whole requests,
+  so the most loaded replica may come out slightly above ${bound}.
 - Of the ${tested.length} runs of A-2 and A-4 whose counts are tested, χ² was above its limit in ${beyond.length}; by chance it is in one of a hundred.
 - Charts are drawn by Vega-Lite; each is beside its SVG as PNG.
-- Everything shares one machine, so throughput and latency say how strategies compare here, and not what ringpost can do.`;
+- Everything shares one machine, so throughput and latency are not what ringpost can do, and small differences say nothing: A-1 and
+  the N = ${first.replicas.length} of A-2 are the same measurement, made twice, with ${whole(first.perSecond)} and ${again} requests in a second.`;
 }

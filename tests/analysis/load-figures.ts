@@ -42,6 +42,7 @@ function loadLayers(labelled: boolean): object[] {
     type: 'quantitative',
     title: 'requests of a replica',
     axis: { format: ',d', tickCount: 6 },
+    scale: { nice: 6 },
   });
   const scale = {
     domain: ['average', 'least to most', 'each replica'],

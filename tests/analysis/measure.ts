@@ -63,7 +63,7 @@ async function firstAndTour(
 ): Promise<Pick<Results, 'first' | 'calls'>> {
   return withSystem(workshop, assignment, firstSize, async (system) => {
     progress.begin('A-1: N = 3');
-    const first = await count(system, assignment, firstSize, asked, progress);
+    const first = await count(system, assignment, firstSize, asked, asked.seed, progress);
     progress.begin('A-3: endpoints');
     const calls = await tourEndpoints(system.url, () => progress.advance(callWeight));
     return { first, calls };
@@ -82,7 +82,9 @@ function measureSizes(
     for (const replicas of sweepSizes) {
       progress.begin(`${strategy.title}: N = ${replicas}`);
       if (replicas > sweepSizes[0]) await mustChangeReplicas(system.url, 'add', [`S${replicas}`]);
-      runs.push(await count(system, strategy, replicas, asked, progress));
+      // Other ids for each N, and the same for each strategy, so that strategies differ in nothing else.
+      const seed = asked.seed === undefined ? undefined : asked.seed + replicas;
+      runs.push(await count(system, strategy, replicas, asked, seed, progress));
     }
     const results: SizeResult[] = [];
     for (const run of runs.toReversed()) {
@@ -116,7 +118,8 @@ function count(
   system: System,
   strategy: Strategy,
   replicas: number,
-  { requests, connections, seed }: CommandLine,
+  { requests, connections }: CommandLine,
+  seed: number | undefined,
   progress: Progress,
 ): Promise<ThroughputRun> {
   return measureThroughput(system, {

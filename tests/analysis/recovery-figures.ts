@@ -82,7 +82,7 @@ export function recoveryFigure(results: readonly StrategyResult[]): ChartSpec {
   const x = {
     type: 'quantitative',
     title: 'ms from kill -9 to the first answer',
-    scale: { domainMin: 0, nice: true },
+    scale: { domainMin: 0, nice: 8 },
     axis: { grid: true, tickCount: 8 },
   };
   return {
