@@ -46,7 +46,10 @@ export function spreadFigure(
   return {
     title: {
       text: 'A-4: the most loaded replica, in averages',
-      subtitle: '1 is perfectly even; N would be one replica with everything.',
+      subtitle: [
+        '1 is perfectly even; N would be one replica with everything. Linear and quadratic probing',
+        'lie upon each other.',
+      ],
     },
     ...byStrategy(results, ratio, { title: 'most / average', format: '.1f', from: 1 }),
     width: 560,

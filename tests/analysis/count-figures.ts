@@ -95,6 +95,6 @@ export function sharesFigure(results: readonly StrategyResult[]): ChartSpec {
     facet: facetOf(results),
     columns: 3,
     resolve: { axis: { x: 'independent' } },
-    spec: { width: 235, height: 230, layer: countLayers([measured], 11) },
+    spec: { width: 235, height: 230, layer: countLayers([measured], 10.5) },
   };
 }

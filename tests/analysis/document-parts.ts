@@ -134,8 +134,8 @@ ${table(
   }),
 )}
 
-The time to a new worker does not depend on the hash: it is the start of a process. What depends on it is how many requests
-wait meanwhile. With a bound, requests of a dead replica go elsewhere as soon as it holds more than its part, which under this light
+The time to a new worker does not depend on the hash: it is the start of a process, and its differences are those of the machine.
+What depends on the hash is how many requests wait meanwhile. With a bound, requests of a dead replica go elsewhere as soon as it holds more than its part, which under this light
 load is one or two requests: some of its keys are answered almost at once, and only those few wait for its next worker (*slowest
 answer*). The price is that a key is no longer always at the same replica, which is what the ring is for.`;
 }

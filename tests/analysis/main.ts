@@ -25,13 +25,16 @@ async function main(asked: CommandLine): Promise<void> {
       process.exit(1);
     });
   }
+  let complete = false;
   try {
     const results = await measureAll(workshop, asked, progress);
     progress.stop();
     for (const file of await writeReport(results, asked, workshop.folder)) say(file);
+    complete = true;
   } finally {
     progress.stop();
-    await workshop.close(false);
+    if (!complete) say(`logs: ${workshop.folder}`);
+    await workshop.close(!complete);
   }
 }
 
