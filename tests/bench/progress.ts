@@ -14,7 +14,7 @@ export interface Progress {
 interface CliProgress {
   readonly SingleBar: new (options: object) => {
     start(total: number, value: number, payload: object): void;
-    increment(by: number): void;
+    increment(by: number, payload: object): void;
     update(payload: object): void;
     stop(): void;
   };
@@ -53,7 +53,7 @@ export function startProgress(total: number): Progress {
     },
     advance: (units) => {
       done += units;
-      bar.increment(units);
+      bar.increment(units, shown());
     },
     stop: () => bar.stop(),
   };
