@@ -18,6 +18,8 @@ import {
 /** Where and when it was measured. */
 export interface Machine {
   readonly processors: number;
+  /** The load average when it began: how busy the machine was with other things. */
+  readonly load: number;
   /** Version of Node. */
   readonly node: string;
   readonly day: Date;
@@ -48,7 +50,7 @@ function opening({ first: run, strategies }: Results, asked: CommandLine, machin
 <!-- Written by \`${asked.command}\`. Do not edit it; run it again. -->
 
 Written by \`${asked.command}\` on ${machine.day.toISOString().slice(0, 10)}, on a machine with ${machine.processors} processors that ran everything at once
-(client, gateway, Redis, workers), with Node ${machine.node}. Do not edit it; run it again:
+(client, gateway, Redis, workers), with Node ${machine.node}. The load average before it began was ${machine.load.toFixed(1)}. Do not edit it; run it again:
 
 \`\`\`sh
 npm ci && npm run analysis                # this document and its charts; some minutes

@@ -3,6 +3,7 @@
  * its document with tables and charts. `--quick` tries everything out with few requests and keeps nothing.
  */
 import { rmSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { openWorkshop } from '../chaos/workshop.ts';
 import { installBenchPackages } from '../bench/packages.ts';
 import { startProgress } from '../bench/progress.ts';
@@ -15,6 +16,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(asked: CommandLine): Promise<void> {
   await installBenchPackages(say);
+  const [load = 0] = loadavg();
   const workshop = await openWorkshop(say, 'analysis');
   const progress = startProgress(workOf(asked));
   // All processes end with this one; what they leave is files.
@@ -29,7 +31,7 @@ async function main(asked: CommandLine): Promise<void> {
   try {
     const results = await measureAll(workshop, asked, progress);
     progress.stop();
-    for (const file of await writeReport(results, asked, workshop.folder)) say(file);
+    for (const file of await writeReport(results, asked, load, workshop.folder)) say(file);
     complete = true;
   } finally {
     progress.stop();

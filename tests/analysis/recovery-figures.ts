@@ -1,5 +1,6 @@
 import { colours } from '../bench/charts/charts.ts';
 import type { ChartSpec } from '../bench/charts/charts.ts';
+import { span } from './recovery.ts';
 import type { Kill } from './recovery.ts';
 import { atFirstSize } from './results.ts';
 import type { StrategyResult } from './results.ts';
@@ -10,7 +11,11 @@ import { tickMs } from './timeline.ts';
 export function killFigure({ victim, timeline, keysMs }: Kill, perSecond: number): ChartSpec {
   const marks = [
     { at: 0, what: `kill -9 ${victim}`, align: 'right' },
-    { at: keysMs, what: `its keys are answered again: ${Math.round(keysMs)} ms`, align: 'left' },
+    {
+      at: keysMs,
+      what: `its keys are answered again: ${Math.round(keysMs)} ms`,
+      align: keysMs < span.after / 2 ? 'left' : 'right',
+    },
   ];
   return {
     title: {

@@ -15,16 +15,22 @@ import { spreadOf } from './spread.ts';
 
 /**
  * Draws the charts and writes the document.
+ * @param load the load average before the analysis began.
  * @param nowhere the folder that takes them where no report was asked for.
  * @returns the files that are kept.
  */
-export async function writeReport(results: Results, asked: CommandLine, nowhere: string): Promise<string[]> {
+export async function writeReport(
+  results: Results,
+  asked: CommandLine,
+  load: number,
+  nowhere: string,
+): Promise<string[]> {
   const file = asked.report ?? join(nowhere, 'analysis.md');
   const charts = join(dirname(file), 'charts');
   await mkdir(charts, { recursive: true });
   const figures = Object.entries(figuresOf(results, asked));
   for (const [name, spec] of figures) await saveChart(charts, name, spec);
-  const machine = { processors: availableParallelism(), node: process.version, day: new Date() };
+  const machine = { processors: availableParallelism(), load, node: process.version, day: new Date() };
   await writeFile(file, document(results, asked, machine));
   return asked.report === undefined
     ? []

@@ -50,7 +50,7 @@ const results: Results = {
     })),
   })),
 };
-const machine = { processors: 2, node: 'v26.0.0', day: new Date('2026-11-25T12:00:00Z') };
+const machine = { processors: 2, load: 0.4, node: 'v26.0.0', day: new Date('2026-11-25T12:00:00Z') };
 const written = document(results, parseCommandLine([]), machine);
 
 describe('the document of the analysis', () => {
