@@ -42,7 +42,9 @@ it(
         else setTimeout(end, Math.random() * 3);
       };
       await made.consumer.start();
-      for (let count = 0; count < jobs / queues;) {
+      let count = 0;
+      const goOn = (): boolean => count < jobs / queues;
+      while (goOn()) {
         const burst = Math.random() < 0.5 ? 1 : 1 + Math.floor(Math.random() * 30);
         over = Promise.withResolvers();
         open += burst;
