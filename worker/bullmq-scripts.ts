@@ -7,13 +7,21 @@ interface BullMqScript {
   readonly content: string;
 }
 
+const require = createRequire(import.meta.url);
+
+/** @returns the version of BullMQ that is installed. */
+export function bullMqVersion(): string {
+  return (require('bullmq/package.json') as { version: string }).version;
+}
+
 /**
+ * @param version of BullMQ.
  * @returns the text of the batched consumer's tick, made of BullMQ's own scripts; or why it cannot be made.
  */
-export function tickScript(): { readonly lua: string } | { readonly fault: string } {
-  const require = createRequire(import.meta.url);
-  const { version } = require('bullmq/package.json') as { version: string };
-  if (version !== provenBullMq) return { fault: `BullMQ is ${version}, and proven is ${provenBullMq}` };
+export function tickScript(version = bullMqVersion()): { readonly lua: string } | { readonly fault: string } {
+  if (version !== provenBullMq) {
+    return { fault: `BullMQ is ${version}, and the batched consumer is proven with ${provenBullMq}` };
+  }
   const script = (file: string, name: string): string => {
     // Files of the package that only its own client reads; the version above says that they are there.
     const found = require(`bullmq/dist/cjs/scripts/${file}`) as Record<string, BullMqScript>;
