@@ -139,10 +139,7 @@ function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined
   if (consumer === 'stock') return undefined;
   const script = tickScript();
   if ('lua' in script) return script.lua;
-  log.warn(
-    { reason: script.fault },
-    "the stock consumer serves: the batched one is made of BullMQ's own scripts",
-  );
+  log.warn({ reason: script.fault }, 'the stock consumer serves');
   return undefined;
 }
 

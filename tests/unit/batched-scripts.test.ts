@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { includeInto, luaFunction } from '#shared/scripts/compose.ts';
+import { provenBullMq } from '#shared/scripts/load.ts';
+import { bullMqVersion, tickScript } from '../../worker/bullmq-scripts.ts';
+
+describe('tickScript', () => {
+  it('has the scripts of the BullMQ that is installed, which is the one that it was proven with', () => {
+    expect(bullMqVersion()).toBe(provenBullMq);
+    const script = tickScript();
+    expect(script).toHaveProperty('lua');
+    for (const name of ['moveToActive', 'moveToFinished']) {
+      expect(Object.values(script)[0]).toContain(`local function ${name}(KEYS, ARGV)`);
+    }
+  });
+
+  it('is not made for another version, and says so', () => {
+    expect(tickScript('6.8.0')).toEqual({
+      fault: `BullMQ is 6.8.0, and the batched consumer is proven with ${provenBullMq}`,
+    });
+  });
+});
+
+describe('includeInto', () => {
+  it('puts functions where the script says, whatever is in them', () => {
+    const lua = includeInto('-- INCLUDE\nreturn one(KEYS, ARGV)', [luaFunction('one', "return '$&'")]);
+    expect(lua).toBe("local function one(KEYS, ARGV)\nreturn '$&'\nend\n\nreturn one(KEYS, ARGV)");
+  });
+
+  it('refuses a script that has no place for them', () => {
+    expect(() => includeInto('return 1', [])).toThrow('no line -- INCLUDE');
+  });
+});
