@@ -63,6 +63,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #marker: MarkerWatch;
   /** The jobs in hand: taken, and not gone from the queue. */
   readonly #held = new Map<string, JobData>();
+  /** Jobs that are on their way back. */
+  #returning = 0;
   #endings: Ending[] = [];
   /** Jobs may be there that were not taken. */
   #more = true;
@@ -138,7 +140,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   /** How many more jobs may be taken. */
   get #room(): number {
-    return this.#leaving ? 0 : Math.max(0, this.#options.concurrency - this.#held.size);
+    return this.#leaving ? 0 : Math.max(0, this.#options.concurrency - this.#held.size - this.#returning);
   }
 
   async #tickOn(): Promise<void> {
@@ -147,7 +149,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     }
     this.#ticking = false;
     if (this.#abandoned) return;
-    if (this.#leaving && this.#held.size === 0) this.#empty.resolve();
+    if (this.#leaving && this.#held.size + this.#returning === 0) this.#empty.resolve();
     if (this.#room > 0) this.#marker.wait();
   }
 
@@ -219,13 +221,17 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   async #putBack(id: string, { notBefore }: PutBack): Promise<void> {
+    // It may be taken again before this is answered, and is another run then.
+    this.#held.delete(id);
+    this.#returning += 1;
     try {
       await (await this.#job(id))?.moveToDelayed(notBefore, this.#token);
     } catch (error) {
       // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
       this.#options.log.warn({ request: id, err: error }, 'a job could not be put back');
     }
-    this.#letGo(id);
+    this.#returning -= 1;
+    this.#wake();
   }
 
   /** As BullMQ's own worker does with a job whose processing has thrown. */
@@ -238,11 +244,6 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     } catch (failure) {
       log.warn({ request: id, err: failure }, 'a job could not be finished');
     }
-    this.#letGo(id);
-  }
-
-  /** A job that this worker has no more to do with. */
-  #letGo(id: string): void {
     this.#held.delete(id);
     this.#wake();
   }

@@ -245,9 +245,12 @@ export class Runner {
     const { handler, worker, replica, log } = this.#options;
     const { promise: letGo, resolve } = Promise.withResolvers<undefined>();
     abort.signal.addEventListener('abort', () => resolve(undefined));
-    const timer = setTimeout(() => {
-      abort.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError'));
-    }, job.deadline - Date.now());
+    const timer = setTimeout(
+      () => {
+        abort.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError'));
+      },
+      Math.max(0, job.deadline - Date.now()),
+    );
     try {
       abort.signal.throwIfAborted();
       const request = decodeJob(job, stored);

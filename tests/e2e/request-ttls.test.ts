@@ -55,9 +55,7 @@ it(
     };
     const footprint = async (): Promise<{ readonly keys: string[]; readonly bytes: number }> => {
       // Lines of an order outlive the deadlines by a minute; nothing else does by so much.
-      const keys = (await redis.keys('*')).filter(
-        (key) => !key.includes(':wake:') && !key.includes(':line:'),
-      );
+      const keys = (await redis.keys('*')).filter((key) => !/:wake:|:line:|:stalled-check$/.test(key));
       const sizes = await Promise.all(keys.map((key) => redis.call('MEMORY', 'USAGE', key, 'SAMPLES', '0')));
       return { keys: keys.toSorted(), bytes: sizes.reduce<number>((sum, size) => sum + Number(size), 0) };
     };

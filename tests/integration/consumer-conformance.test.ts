@@ -109,6 +109,21 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await left()).toEqual(none);
   });
 
+  it('takes jobs again that are put back for no time at all, each time, and leaves no lock of them', async () => {
+    const made = make(kind);
+    made.onRun = (run) => (run.attempt <= 5 ? run.putBack({ notBefore: Date.now() }) : run.finish());
+    await made.consumer.start();
+    const ids = Array.from({ length: 100 }, (_, at) => `job-${at}`);
+    await Promise.all(ids.map((id) => made.add(id)));
+    await expect.poll(() => made.finished.length, { ...settled, timeout: 10_000 }).toBe(ids.length);
+    for (const id of ids) {
+      const attempts = made.runs.filter((run) => run.id === id).map(({ attempt }) => attempt);
+      expect(attempts, id).toEqual([1, 2, 3, 4, 5, 6]);
+    }
+    expect(await left()).toEqual(none);
+    expect(await system().redis.keys(`*${replica}*:lock`)).toEqual([]);
+  });
+
   it('gives a job up whose run has thrown, and goes on', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => (run.id === 'bad' ? run.fail(new Error('broken')) : run.finish());
