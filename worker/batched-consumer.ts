@@ -12,6 +12,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Job } from 'bullmq';
+import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -72,6 +73,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #leaving = false;
   #abandoned = false;
   #locks: NodeJS.Timeout | undefined;
+  #queue: Queue<JobData> | undefined;
   readonly #empty = Promise.withResolvers<void>();
 
   constructor(options: BatchedConsumerOptions) {
@@ -248,9 +250,14 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#wake();
   }
 
+  /** Few need it. The connection is shared: there is nothing to close. */
   async #job(id: string): Promise<Job<JobData> | undefined> {
-    const { redis, keys, lease } = this.#options;
-    return Job.fromId<JobData>(openQueue(redis, keys, lease.replica), id);
+    const { redis, keys, lease, log } = this.#options;
+    if (this.#queue === undefined) {
+      this.#queue = openQueue(redis, keys, lease.replica);
+      this.#queue.on('error', (error) => log.debug({ err: error }, 'the queue reports an error'));
+    }
+    return Job.fromId<JobData>(this.#queue, id);
   }
 
   #supersede(endings: readonly Ending[]): void {

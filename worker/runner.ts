@@ -191,9 +191,9 @@ export class Runner {
       case 'unknown':
         return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
       case 'run': {
-        if (!(await this.#noteBegun(id, job, attempt))) {
-          // It is not said twice: what is known of its end stands.
-          return problemReply('outcome_unknown', 'The request has come to its end before.');
+        if (job.keepMs !== undefined && !(await this.#noteBegun(id, job, attempt))) {
+          // It is not tried again, and not said twice: what is known of its end stands.
+          return problemReply('already_finished', 'The request has come to its end before.');
         }
         const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
         const reply = await this.#answer(id, job, attempt, abort, stored ?? undefined);
@@ -208,7 +208,6 @@ export class Runner {
   /** @returns false for a request that has come to its end before, and is not run again. */
   async #noteBegun(id: string, job: JobData, attempt: number): Promise<boolean> {
     const { redis, keys, replica, log } = this.#options;
-    if (job.keepMs === undefined) return true;
     const fields = ['started', Date.now(), 'attempts', attempt];
     try {
       return await noteRequest(redis, keys, replica, id, job, 'running', fields);

@@ -38,6 +38,9 @@ const jitter = 0.2;
 const lockMs = 5000;
 const mostStalls = 1000;
 
+/** After Redis has refused something, in ms. */
+const againMs = 1000;
+
 /** A gateway that stops waits so long for answers, in ms; what is not answered by then is sent anew by another one. */
 const stopGraceMs = 5000;
 
@@ -100,9 +103,17 @@ export class CallbackDeliveries {
   }
 
   async #process(job: Job<CallbackData>, token: string | undefined): Promise<void> {
-    const later = await this.#send(job);
+    const { log } = this.#options;
+    // A job that throws is given up by BullMQ.
+    const later = await this.#send(job).catch((error: unknown): Later => {
+      log.warn({ request: job.id, err: error }, 'Redis refuses what has to be known of a callback');
+      return { at: Date.now() + againMs };
+    });
     if (later === undefined) return;
-    await job.moveToDelayed(later.at, token);
+    await job.moveToDelayed(later.at, token).catch((error: unknown) =>
+      // It stays active, and is found as that of a gateway that has died.
+      log.warn({ request: job.id, err: error }, 'a callback could not be put back'),
+    );
     throw new DelayedError();
   }
 

@@ -49,6 +49,7 @@ export async function redrive(
   const ip = clientOf(request.headers);
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
+  const idempotent = idempotentRequest(request, () => options.tenantOf(request, ip));
   const claimed = await letters.claim(id, selected.id);
   const replica = claimed === undefined ? undefined : replicaOf(claimed);
   if (claimed === undefined || replica === undefined) {
@@ -64,14 +65,13 @@ export async function redrive(
       {
         accepted,
         deadline: accepted + (directives.deadlineMs ?? asyncTimeoutMs),
-        keepMs: options.keepMs,
+        keepMs: idempotent === undefined ? options.keepMs : claims.ttlMs,
         directives,
       },
     );
     if (refusal !== undefined) throw refusal;
   }
   // Who repeats the first request by its key gets the answer of this one from now on.
-  const idempotent = idempotentRequest(request, () => options.tenantOf(request, ip));
   if (idempotent !== undefined) {
     await claims.claim(idempotent, claimed, { id, fingerprint: idempotent.fingerprint });
   }

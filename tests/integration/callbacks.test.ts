@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { RequestView } from '#shared/contract/views.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -179,6 +180,23 @@ describe('a callback', () => {
     const id = await accepted('/x', { 'ringpost-callback': receiver.url, 'ringpost-delay': '1' });
     await one.gateway.stop();
     await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 8000 }).toEqual([id]);
+  });
+
+  it('is not lost where Redis refuses to note how it went', { timeout: 60_000 }, async () => {
+    const own = await ownRedis();
+    const { receiver, accepted } = await startTwo({ REDIS_URL: own.url });
+    let refusing: Promise<unknown> | undefined;
+    receiver.answer = (_, times) => {
+      // Before the gateway can note anything of this answer.
+      if (times === 1) refusing = own.redis.config('SET', 'maxmemory', '1');
+      return { status: times === 1 ? 500 : 204 };
+    };
+    const id = await accepted('/x', { 'ringpost-callback': receiver.url });
+    await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(1);
+    await refusing;
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await own.redis.config('SET', 'maxmemory', '0');
+    await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 30_000 }).toEqual([id, id]);
   });
 });
 

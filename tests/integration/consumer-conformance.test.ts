@@ -122,6 +122,8 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     }
     expect(await left()).toEqual(none);
     expect(await system().redis.keys(`*${replica}*:lock`)).toEqual([]);
+    // Nothing is opened anew for each of them.
+    expect(made.redis.listenerCount('error') + made.redis.listenerCount('close')).toBeLessThan(20);
   });
 
   it('gives a job up whose run has thrown, and goes on', async () => {

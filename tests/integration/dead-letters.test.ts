@@ -168,6 +168,19 @@ describe('a dead letter', () => {
     expect(await ids()).toEqual([request]);
   });
 
+  it('of a repeated key keeps the new answer for as long as the key, not only for RESULT_TTL_S', async () => {
+    const { one, run, ended, post } = await startTwo({ RESULT_TTL_S: '1', IDEMPOTENCY_TTL_S: '30' });
+    const init = { method: 'POST', body: 'pay', headers: { 'idempotency-key': 'k1' } };
+    const { id } = await run('/pay?fail=1&status=500', init);
+    const { request } = (await (await post(`${id}/redrive`)).json()) as { request: string };
+    await ended(request);
+    // The record of an answer that is kept for a second is gone after two.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const after = await fetch(`${one}/pay?fail=1&status=500`, init);
+    expect(after.headers.get('ringpost-request')).toBe(request);
+    expect((await workers.runs()).filter((line) => line.startsWith('begin POST'))).toHaveLength(2);
+  });
+
   it('is handed over again and deleted by filter, of which there has to be one', async () => {
     const { run, ids, post, two, ended } = await startTwo();
     const bad = [await run('/x?fail=9&status=500'), await run('/x?fail=9&status=500')];

@@ -106,3 +106,14 @@ it('a request is tried again though Redis refuses to note that it waits', async 
   const again = await runner.run(id, encodeJob(request, { ...terms, attempts: 2, keepMs: 1000 }), 1);
   expect(again?.notBefore).toBeGreaterThan(0);
 });
+
+it('a request that has come to its end before is neither run nor tried again', async () => {
+  const { runner, handle } = startRunner();
+  const { redis, keys } = system();
+  const id = requestId(randomUUID(), 'S1');
+  await redis.hset(keys.request('S1', id), { state: 'done', status: 200 });
+  const job = encodeJob(request, { ...terms, attempts: 3, keepMs: 1000 });
+  expect(await runner.run(id, job, 1)).toBeUndefined();
+  expect(handle).not.toHaveBeenCalled();
+  expect(await redis.hget(keys.request('S1', id), 'state')).toBe('done');
+});
