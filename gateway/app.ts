@@ -18,7 +18,7 @@ import { lastAnswers } from './plugins/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
-import { selectHashKey } from './dispatch/hash-key.ts';
+import { namedSources, selectHashKey } from './dispatch/hash-key.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
 import { cancelRequest } from './requests/cancellation.ts';
@@ -111,7 +111,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 
   const requests = new RequestStore(redis, keys);
   const claims = new Claims(redis, keys, config.idempotencyTtlMs);
-  const tenantSources = config.hashKey.filter(({ kind }) => kind !== 'random');
+  const tenantSources = namedSources(config.hashKey);
   const tenantOf: TenantOf = ({ target, headers }, ip) =>
     selectHashKey(tenantSources, { target, headers, ip }, () => '');
   const changes = new RequestChanges(subscriber, keys);

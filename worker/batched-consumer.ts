@@ -22,9 +22,8 @@ import type { Logger } from '#shared/logger.ts';
 import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { openQueue } from './open-queue.ts';
-import type { ReplyPush } from './reply-outbox.ts';
 import { SupersededError } from './reply-pushes.ts';
-import type { Fenced } from './reply-pushes.ts';
+import type { Fenced, ReplyPush } from './reply-pushes.ts';
 import { createTick } from './tick.ts';
 import type { Ended, OutgoingReply, Tick, Ticked } from './tick.ts';
 

@@ -5,7 +5,6 @@ import { openRedis } from '#shared/redis.ts';
 import { nextGeneration } from '#shared/replica-queue.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
-import { tickScript } from './bullmq-scripts.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { Aftermath } from './aftermath.ts';
@@ -17,9 +16,10 @@ import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
-import { ReplyPushes } from './reply-pushes.ts';
+import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
 import { Tenure } from './tenure.ts';
+import { tickScript } from './tick.ts';
 import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
@@ -46,7 +46,7 @@ async function main(config: WorkerConfig): Promise<void> {
         redis,
         keys,
         lease,
-        pushes: new ReplyPushes(redis, keys, lease, leave),
+        pushes: createReplyPushes(redis, keys, lease, leave),
         aftermath,
         onSuperseded: leave,
       }),

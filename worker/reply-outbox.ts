@@ -8,12 +8,7 @@ import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { Aftermath } from './aftermath.ts';
 import { inboxTtlMs, SupersededError } from './reply-pushes.ts';
-import type { Fenced } from './reply-pushes.ts';
-
-/** Puts the frame of a reply into the inbox of a gateway; resolves once Redis has it, rejects when it refuses it. */
-export interface ReplyPush {
-  push(gateway: string, id: string, frame: Buffer): Promise<void>;
-}
+import type { Fenced, ReplyPush } from './reply-pushes.ts';
 
 export interface ReplyOutboxOptions {
   readonly redis: Redis;

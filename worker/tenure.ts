@@ -11,7 +11,7 @@ import { OrphanSweep } from './orphan-sweep.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
-import { ReplyPushes } from './reply-pushes.ts';
+import { createReplyPushes } from './reply-pushes.ts';
 import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
 import { createStockConsumer } from './stock-consumer.ts';
@@ -59,7 +59,7 @@ export class Tenure {
   constructor(options: TenureOptions) {
     const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
-    const pushes = new ReplyPushes(redis, keys, lease, onSuperseded);
+    const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
     const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded };
     const turns = new Turns(redis, keys, log);
     const certainty = {

@@ -1,5 +1,8 @@
+import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
+import { withBullMq } from '#shared/scripts/compose.ts';
+import { defineScript } from '#shared/scripts/load.ts';
 import { inboxTtlMs } from './reply-pushes.ts';
 import type { Fenced } from './reply-pushes.ts';
 
@@ -49,7 +52,16 @@ export interface TickOptions {
   readonly lockMs: number;
 }
 
-const command = 'ringpost:tick';
+/** @returns the script, with BullMQ's own in it; or why it cannot be made. */
+export function tickScript(
+  load: (module: string) => unknown = createRequire(import.meta.url),
+): ReturnType<typeof withBullMq> {
+  const scripts = [
+    ['moveToActive', 11],
+    ['moveToFinished', 14],
+  ] as const;
+  return withBullMq('tick', scripts, load);
+}
 
 /** What the script gives. */
 type Raw = [-1] | [due: number, codes: number[], taken: [id: string, data: string | null, times: string][]];
@@ -59,11 +71,9 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
   const { replica } = lease;
   const touched = [...keys.moveToFinished(replica), keys.leaseFence(replica)];
   const prefix = `${keys.replica(replica)}:`;
-  redis.defineCommand(command, { numberOfKeys: touched.length, lua });
-  // defineCommand adds methods that TypeScript cannot know.
-  const commands = redis as unknown as Record<string, (...args: unknown[]) => Promise<Raw>>;
+  const run = defineScript(redis, 'tick', touched.length, lua);
   return async (ended, taking) => {
-    const raw = await commands[command]?.(
+    const raw = (await run(
       ...touched,
       // It is taken after this was made.
       lease.fence,
@@ -75,8 +85,8 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
       inboxTtlMs,
       ...byInbox(ended, (gateway) => keys.inbox(replica, gateway)),
       ...ended.map(({ id }) => id),
-    );
-    if (raw === undefined || raw.length === 1) return undefined;
+    )) as Raw;
+    if (raw.length === 1) return undefined;
     const [due, codes, taken] = raw;
     return { due, codes, taken: taken.map(([id, data, times]) => ({ id, data, times: Number(times) })) };
   };

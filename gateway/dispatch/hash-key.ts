@@ -94,3 +94,8 @@ function queryValue(target: string, name: string): string | undefined {
 export function randomKey(random: () => number = Math.random): string {
   return String(100_000 + Math.floor(random() * 900_000));
 }
+
+/** @returns the sources of a key that is not another one for each request. */
+export function namedSources(sources: readonly HashKeySource[]): readonly HashKeySource[] {
+  return sources.filter(({ kind }) => kind !== 'random');
+}

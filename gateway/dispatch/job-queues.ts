@@ -6,8 +6,9 @@ import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { joinLine } from '#shared/line.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
-import { JobBatches } from './job-batches.ts';
 import { commandFate, UnsentError } from './command-fate.ts';
+import { createJobBatches, jobOptions } from './job-batches.ts';
+import type { AddNow } from './job-batches.ts';
 
 /** Nobody reads BullMQ's event stream here; without a bound each queue keeps 10,000 entries of it. */
 const eventsKept = 100;
@@ -17,7 +18,8 @@ export class JobQueues {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
-  readonly #batches: JobBatches;
+  /** Undefined where BullMQ's own queue has to add them. */
+  readonly #addNow: AddNow | undefined;
   readonly #queues = new Map<string, Queue<JobData>>();
 
   /** @param redis a fail-fast connection that others may share. */
@@ -25,7 +27,7 @@ export class JobQueues {
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
-    this.#batches = new JobBatches(redis, keys);
+    this.#addNow = createJobBatches(redis, keys, log);
   }
 
   /**
@@ -99,8 +101,8 @@ export class JobQueues {
     const now = order === undefined && priority === undefined && notBefore === undefined;
     // The queue writes the bounds of its stream of events when it is opened.
     const queue = this.#queue(replica);
-    if (now && this.#batches.usable) {
-      await this.#batches.add(replica, id, job);
+    if (now && this.#addNow !== undefined) {
+      await this.#addNow(replica, id, job);
       return;
     }
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
@@ -110,8 +112,7 @@ export class JobQueues {
       order === undefined ? undefined : joinLine(this.#redis, this.#keys, order, id, job.deadline);
     const added = queue.add(jobName, job, {
       jobId: id,
-      removeOnComplete: true,
-      removeOnFail: true,
+      ...jobOptions,
       ...when,
     });
     await (joined === undefined ? added : Promise.all([joined, added]));

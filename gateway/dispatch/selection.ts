@@ -7,7 +7,7 @@ import { Problem } from '#shared/errors.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
 import type { Directives } from './directives.ts';
-import { randomKey, selectHashKey } from './hash-key.ts';
+import { namedSources, randomKey, selectHashKey } from './hash-key.ts';
 import type { HashKeySource } from './hash-key.ts';
 
 /** Where a request goes, or why it goes nowhere. */
@@ -40,7 +40,7 @@ export class Selection {
 
   constructor(options: SelectionOptions) {
     this.#options = options;
-    this.#named = options.hashKey.filter(({ kind }) => kind !== 'random');
+    this.#named = namedSources(options.hashKey);
   }
 
   /**

@@ -1,8 +1,11 @@
+import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
 import { dispatchPaths } from './dispatch-paths.ts';
 import { hidden } from './operations.ts';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const description = `Everything below \`/-/\`, and \`/rep\`, \`/add\` and \`/rm\`, is the gateway's own. Any other request
 is dispatched: it goes through the queue of the replica that its key selects, and its answer comes back byte for byte.`;
@@ -18,7 +21,7 @@ export const openApi = fp(
         openapi: '3.1.0',
         info: {
           title: 'ringpost',
-          version: '0.1.0',
+          version,
           description,
           license: { name: 'MIT', identifier: 'MIT' },
         },

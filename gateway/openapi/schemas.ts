@@ -1,5 +1,5 @@
 import { catalogue } from '#shared/errors.ts';
-import { callbackStates, requestStates } from '#shared/contract/request-record.ts';
+import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaNamePattern } from '#shared/replica-name.ts';
 
 /** JSON schemas of what the gateway itself takes and answers; `shared/contract/views.ts` has the same as types. */
@@ -90,7 +90,7 @@ export const callbackMessage = object(
   {
     type: {
       type: 'string',
-      enum: ['done', 'failed', 'cancelled', 'expired'].map((state) => `request.${state}`),
+      enum: [...finalStates].map((state) => `request.${state}`),
     },
     timestamp: { type: 'string', format: 'date-time' },
     data: object({ ...toldProperties, reply: replyMessage }, ['status', 'code']),

@@ -1,3 +1,4 @@
+import type { DeadLetterSummary } from './dead-letter.ts';
 import type { CallbackRecord, RequestState } from './request-record.ts';
 
 /** A request as the client sees it; times are RFC 3339, durations in ms. */
@@ -32,15 +33,7 @@ export interface MessageView {
 }
 
 /** A dead letter as a listing shows it; times are RFC 3339. */
-export interface DeadLetterSummaryView {
-  readonly id: string;
-  readonly replica: string;
-  readonly state: string;
-  readonly code: string;
-  readonly status?: number;
-  readonly method: string;
-  readonly target: string;
-  readonly attempts: number;
+export interface DeadLetterSummaryView extends Omit<DeadLetterSummary, 'accepted' | 'ended'> {
   readonly times: { readonly accepted: string | null; readonly ended: string | null };
   readonly links: { readonly self: string; readonly redrive: string };
 }

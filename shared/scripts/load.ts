@@ -32,14 +32,30 @@ export type ScriptName = keyof typeof scripts;
 /** Runs one of the project's scripts by its SHA; sends the text only where Redis does not know it yet. */
 export type RunScript = (name: ScriptName, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 
-/** The version of BullMQ whose scripts are known to work inside of ours; with any other, BullMQ's own client runs them. */
-export const provenBullMq = '6.7.0';
+/** Those that scripts of BullMQ's are put into before they are run. */
+export type ScriptWithBullMq = 'tick' | 'add-jobs';
 
 const texts = new Map<ScriptName, string>();
 
-/** @returns the text of a Lua file beside this one; of those that are put together with others before they are run. */
-export function scriptText(name: ScriptName | 'tick' | 'add-jobs'): string {
+/** @returns the text of a Lua file beside this one. */
+export function scriptText(name: ScriptName | ScriptWithBullMq): string {
   return readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
+}
+
+/** Runs one script by its SHA, keys first. */
+type RunOne = (...args: (string | number | Buffer)[]) => Promise<unknown>;
+
+/**
+ * Makes a script callable on a connection; one that is defined there already is not defined again.
+ * @param name by which it is told apart from others on the connection.
+ */
+export function defineScript(redis: Redis, name: string, numberOfKeys: number, lua: string): RunOne {
+  const command = `ringpost:${name}`;
+  if (!(command in redis)) redis.defineCommand(command, { numberOfKeys, lua });
+  // defineCommand adds methods that TypeScript cannot know.
+  const run = (redis as unknown as Record<string, RunOne | undefined>)[command];
+  if (run === undefined) throw new TypeError(`no script ${name}`);
+  return (...args) => run.apply(redis, args);
 }
 
 /**
@@ -48,17 +64,23 @@ export function scriptText(name: ScriptName | 'tick' | 'add-jobs'): string {
  * @returns a function that runs a script by its file's name, keys first.
  */
 export function scriptsOn(redis: Redis): RunScript {
-  const command = (name: ScriptName): string => `ringpost:${name}`;
+  let run = runners.get(redis);
+  if (run === undefined) runners.set(redis, (run = defineAll(redis)));
+  return run;
+}
+
+const runners = new WeakMap<Redis, RunScript>();
+
+function defineAll(redis: Redis): RunScript {
+  const defined = new Map<ScriptName, RunOne>();
   for (const [name, numberOfKeys] of Object.entries(scripts) as [ScriptName, number][]) {
     let lua = texts.get(name);
     if (lua === undefined) texts.set(name, (lua = scriptText(name)));
-    if (!(command(name) in redis)) redis.defineCommand(command(name), { numberOfKeys, lua });
+    defined.set(name, defineScript(redis, name, numberOfKeys, lua));
   }
-  // defineCommand adds methods that TypeScript cannot know.
-  const commands = redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
   return (name, ...args) => {
-    const run = commands[command(name)];
+    const run = defined.get(name);
     if (run === undefined) throw new TypeError(`no script ${name}`);
-    return run.apply(redis, args);
+    return run(...args);
   };
 }

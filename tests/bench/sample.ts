@@ -1,6 +1,6 @@
 import type { Load } from './load/load.ts';
 import type { Costs } from './stage.ts';
-import type { Executed } from './work/marks.ts';
+import type { Executed } from './workload/marks.ts';
 
 /** One measurement of one system in one round. */
 export interface Sample extends Costs {

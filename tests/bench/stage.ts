@@ -7,7 +7,7 @@ import type { Role } from './measure/cpu.ts';
 import { redisCost, redisCounters } from './measure/redis-counters.ts';
 import type { RedisCost } from './measure/redis-counters.ts';
 import type { Running, System } from './systems/system.ts';
-import { Executions } from './work/executions.ts';
+import { Executions } from './workload/executions.ts';
 
 export interface StageOptions {
   /** Where the system gets a folder of its own. */

@@ -1,5 +1,5 @@
 import type { Load } from './load/load.ts';
-import type { Executed } from './work/marks.ts';
+import type { Executed } from './workload/marks.ts';
 
 /** In a shorter run a request that had no answer for half of it, in seconds, may be no more than slow. */
 const tellingSeconds = 3.5;

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
-import { ownRedis } from '../fixtures/own-redis.ts';
+import { crashAfterAccept } from '../fixtures/crash-after-accept.ts';
 import { useScratch } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
-import { leaseOf, useWorkers } from '../fixtures/workers.ts';
+import { useWorkers } from '../fixtures/workers.ts';
 
 const scratch = useScratch();
 const system = useSystem();
@@ -17,39 +16,8 @@ interface Known {
 }
 
 it('what was answered 202 is done, and its answer can be fetched, though gateway, workers and Redis are killed', async () => {
-  const own = await ownRedis();
-  const settings = {
-    REDIS_URL: own.url,
-    HANDLER: workers.handler,
-    LEDGER: workers.ledger(),
-    CONCURRENCY: '8',
-  };
-  const { url } = await system().start({ ...settings, REPLICAS: '2' });
-  const { namespace } = system();
-  const { startReady } = await scratch();
-  const doomed = await startReady({ ...settings, ROLE: 'gateway', NAMESPACE: namespace });
-  await expect.poll(async () => (await fetch(`${doomed.url}/-/ready`)).status, { timeout: 5000 }).toBe(200);
-  const accepted = await Promise.all(
-    Array.from({ length: count }, async (_, at) => {
-      const method = at % 2 === 0 ? 'GET' : 'POST';
-      const response = await fetch(`${doomed.url}/work-${at}?ms=100`, {
-        method,
-        headers: { prefer: 'respond-async' },
-      });
-      expect(response.status).toBe(202);
-      await response.arrayBuffer();
-      return { at, method, location: response.headers.get('location') ?? '' };
-    }),
-  );
-  doomed.kill('SIGKILL');
-  await doomed.exited;
-  await delay(200);
-  const broken = { ...system(), redis: own.redis, keys: createKeys(namespace) };
-  process.kill((await leaseOf(broken, 'S1'))?.pid ?? 0, 'SIGKILL');
-  await delay(300);
-  await own.kill();
-  await delay(500);
-  await own.restart();
+  const settings = { HANDLER: workers.handler, LEDGER: workers.ledger() };
+  const { url, accepted } = await crashAfterAccept(system(), await scratch(), count, settings);
   const ends = await Promise.all(
     accepted.map(async ({ at, method, location }) => {
       let known: Known = { state: 'unknown' };

@@ -10,7 +10,7 @@ import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { Aftermath } from '../../worker/aftermath.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
-import { ReplyPushes } from '../../worker/reply-pushes.ts';
+import { createReplyPushes } from '../../worker/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply-outbox.ts';
 import { Runner } from '../../worker/runner.ts';
 import { Slots } from '../../worker/slots.ts';
@@ -35,7 +35,7 @@ function startRunner() {
   const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), log });
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
-  const pushes = new ReplyPushes(redis, keys, lease, onSuperseded);
+  const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
   const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Load } from '../bench/load/load.ts';
 import { faultsOf } from '../bench/verdict.ts';
-import { Marks, together } from '../bench/work/marks.ts';
+import { Marks, together } from '../bench/workload/marks.ts';
 
 const load = (change: Partial<Load>): Load => ({
   seconds: 4,

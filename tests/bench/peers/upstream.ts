@@ -1,6 +1,6 @@
 /** A plain HTTP server that does the work: what the proxies have behind them. */
 import { createServer } from 'node:http';
-import { idOf, work } from '../work/work.ts';
+import { idOf, work } from '../workload/work.ts';
 
 const server = createServer((request, response) => {
   const send = (text: string): void => {

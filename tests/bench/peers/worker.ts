@@ -1,5 +1,5 @@
 /** A worker of any peer. */
-import { work } from '../work/work.ts';
+import { work } from '../workload/work.ts';
 import { loadPeer } from './load-peer.ts';
 
 const { peer, store } = await loadPeer();

@@ -9,7 +9,7 @@ import type { Aof } from '../servers/redis.ts';
 import type { Site, System } from './system.ts';
 
 const gatewayMain = fileURLToPath(new URL('../../../gateway/main.ts', import.meta.url));
-const handler = fileURLToPath(new URL('../work/handler.ts', import.meta.url));
+const handler = fileURLToPath(new URL('../workload/handler.ts', import.meta.url));
 const graceMs = 15_000;
 
 interface RingpostOptions {

@@ -1,6 +1,6 @@
 import type { Part } from '../measure/cpu.ts';
 import type { ServerName } from '../servers/servers.ts';
-import type { Executions } from '../work/executions.ts';
+import type { Executions } from '../workload/executions.ts';
 
 /** Where a system is started, and with what. */
 export interface Site {

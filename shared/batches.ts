@@ -1,0 +1,46 @@
+interface Waiting<Item> {
+  readonly item: Item;
+  readonly done: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Sends what comes up in one turn of the event loop together, what belongs together in one call. */
+export class Batches<Item> {
+  readonly #most: number;
+  readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
+  readonly #waiting = new Map<string, Waiting<Item>[]>();
+
+  /**
+   * @param most items in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some thousands.
+   * @param send sends those of one group.
+   */
+  constructor(most: number, send: (group: string, items: readonly Item[]) => Promise<void>) {
+    this.#most = most;
+    this.#send = send;
+  }
+
+  /** @returns once it is sent; rejects as the call does in which it travels. */
+  add(group: string, item: Item): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting = { item, done: resolve, fail: reject };
+      if (this.#waiting.size === 0) setImmediate(() => this.#flush());
+      const others = this.#waiting.get(group);
+      if (others === undefined) this.#waiting.set(group, [waiting]);
+      else others.push(waiting);
+    });
+  }
+
+  #flush(): void {
+    for (const [group, all] of this.#waiting) {
+      for (let at = 0; at < all.length; at += this.#most) {
+        const some = all.slice(at, at + this.#most);
+        const items = some.map(({ item }) => item);
+        this.#send(group, items).then(
+          () => some.forEach(({ done }) => done()),
+          (error: unknown) => some.forEach(({ fail }) => fail(error)),
+        );
+      }
+    }
+    this.#waiting.clear();
+  }
+}
