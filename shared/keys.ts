@@ -59,6 +59,14 @@ export interface Keys {
   currentGeneration(replica: string): string;
   /** Integer: raised each time the lease is taken; what a worker says that took it before is ignored. */
   leaseFence(replica: string): string;
+  /**
+   * String: the consumer of a replica's queue, into whose hands jobs go for which it has room: `<fence> <jobs at most>
+   * <TTL of the locks in ms> <token of the locks>`. What it was given and has not read yet is in the list
+   * `deliveries:<fence>`.
+   */
+  consumer(replica: string): string;
+  /** List: jobs that are in a consumer's hands and that it has not read yet, each its id, a newline and its data. */
+  deliveries(replica: string, fence: number): string;
   /** List with a TTL: replies from a replica to a gateway. */
   inbox(replica: string, gateway: string): string;
   /** List with a TTL: wakes the reader of a gateway's inboxes. */
@@ -133,6 +141,8 @@ export function createKeys(namespace: string): Keys {
     generation: (replica) => `${own(replica)}:generation`,
     currentGeneration: (replica) => `${own(replica)}:current-generation`,
     leaseFence: (replica) => `${own(replica)}:fence`,
+    consumer: (replica) => `${own(replica)}:consumer`,
+    deliveries: (replica, fence) => `${own(replica)}:deliveries:${fence}`,
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,

@@ -185,6 +185,7 @@ export class RingStore {
       keys.currentGeneration(name),
       keys.leaseFence(name),
       ...keys.queueState(name),
+      keys.consumer(name),
       generationTtlMs,
     );
     if (forgotten === 1) await this.#redis.hdel(keys.retired, name);

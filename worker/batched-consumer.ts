@@ -1,11 +1,12 @@
 /**
  * A consumer that takes and finishes many jobs in one call. It is always in one of these states:
  *
- *   resting --a job may be there, or is to be finished--> ticking
+ *   resting --a job may wait, or is to be finished--> ticking
  *   ticking --nothing is to be finished, and the queue is empty or the hands are full--> resting
  *   resting, ticking --stop--> leaving: takes nothing new --all are finished--> stopped
  *   any --abandon, or another worker has taken the lease--> abandoned: does nothing any more
  *
+ * While its hands have room and nothing waits, who adds a job puts it right into them, and it reads it there (ADR 0017).
  * One tick is under way at a time; what comes up meanwhile travels with the next one. While it rests with free hands it
  * blocks on the queue's marker, as BullMQ's own workers do. Whatever comes up during a tick is looked at after it.
  */
@@ -20,15 +21,16 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
+import { Deliveries } from './deliveries.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { openQueue } from './open-queue.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
-import { createTick } from './tick.ts';
-import type { Ended, OutgoingReply, Tick, Ticked } from './tick.ts';
+import { createTick, parseDelivery } from './tick.ts';
+import type { Ended, OutgoingReply, Taken, Tick, Ticked } from './tick.ts';
 
 export interface BatchedConsumerOptions {
-  /** A patient connection; a second one is opened for blocking reads. */
+  /** A patient connection; two more are opened for blocking reads. */
   readonly redis: Redis;
   readonly keys: Keys;
   /** By which the worker serves the queue. */
@@ -50,7 +52,6 @@ interface Ending extends Ended {
 /** As BullMQ's own: a job's lock, in ms. */
 const lockMs = 30_000;
 /** In one call, so that Redis is not kept from others for long. */
-const mostTaken = 64;
 const mostEnded = 256;
 /** After a tick that Redis has refused, in ms. */
 const againMs = 100;
@@ -61,6 +62,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #token = randomUUID();
   readonly #tick: Tick;
   readonly #marker: MarkerWatch;
+  readonly #deliveries: Deliveries;
   /** The jobs in hand: taken, and not gone from the queue. */
   readonly #held = new Map<string, JobData>();
   /** Jobs that are on their way back. */
@@ -70,6 +72,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #more = true;
   #ticking = false;
   #leaving = false;
+  /** Redis knows that it is leaving. */
+  #left = false;
   #abandoned = false;
   #locks: NodeJS.Timeout | undefined;
   #queue: Queue<JobData> | undefined;
@@ -79,10 +83,12 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#options = options;
     const { redis, keys, lease, tick: lua, log } = options;
     this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
-    this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), () => this.#wake(), log);
+    this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), (marked) => this.#onMark(marked), log);
+    this.#deliveries = new Deliveries(redis, (taken) => this.#begin(taken), log);
     this.#life = startStop(
       () => {
         this.#marker.start();
+        this.#deliveries.start(keys.deliveries(lease.replica, lease.fence));
         this.#locks = setInterval(() => this.#keepLocks(), lockMs / 2);
         this.#wake();
         return Promise.resolve();
@@ -109,6 +115,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#abandoned = true;
     clearInterval(this.#locks);
     this.#marker.stop();
+    this.#deliveries.stop();
     this.#supersede(this.#endings.splice(0));
   }
 
@@ -126,6 +133,17 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     });
   }
 
+  #onMark(marked: boolean): void {
+    const { redis, keys, lease, log } = this.#options;
+    // The hands were filled while it watched: the mark stays for whoever has room next.
+    if (marked && !this.#hasRoom && !this.#leaving) {
+      redis.zadd(keys.marker(lease.replica), 0, '0').catch((error: unknown) => {
+        log.debug({ err: error }, 'a mark was not put back');
+      });
+    }
+    this.#wake();
+  }
+
   /** A job may be there. */
   #wake(): void {
     this.#more = true;
@@ -139,30 +157,33 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     setImmediate(() => void this.#tickOn());
   }
 
-  /** How many more jobs may be taken. */
-  get #room(): number {
-    return this.#leaving ? 0 : Math.max(0, this.#options.concurrency - this.#held.size - this.#returning);
+  /** Whether more jobs may be taken. */
+  get #hasRoom(): boolean {
+    return !this.#leaving && this.#held.size + this.#returning < this.#options.concurrency;
+  }
+
+  get #hasReason(): boolean {
+    return this.#endings.length > 0 || (this.#more && this.#hasRoom) || this.#leaving !== this.#left;
   }
 
   async #tickOn(): Promise<void> {
-    while (!this.#abandoned && (this.#endings.length > 0 || (this.#more && this.#room > 0))) {
-      await this.#tickOnce();
-    }
+    while (!this.#abandoned && this.#hasReason) await this.#tickOnce();
     this.#ticking = false;
     if (this.#abandoned) return;
-    if (this.#leaving && this.#held.size + this.#returning === 0) this.#empty.resolve();
-    if (this.#room > 0) this.#marker.wait();
+    if (this.#left) await this.#deliveries.end();
+    if (this.#left && this.#held.size + this.#returning === 0) this.#empty.resolve();
+    if (this.#hasRoom) this.#marker.wait();
   }
 
   /** Never rejects. */
   async #tickOnce(): Promise<void> {
     const endings = this.#endings.splice(0, mostEnded);
-    const taking = this.#leaving ? 0 : Math.min(mostTaken, this.#room + endings.length);
+    const leaving = this.#leaving;
     // What comes up from here on is looked at by the next one.
     this.#more = false;
     let ticked: Ticked | undefined;
     try {
-      ticked = await this.#tick(endings, taking);
+      ticked = await this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Redis has refused a tick');
       this.#more = true;
@@ -177,16 +198,21 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       this.#options.onSuperseded();
       return;
     }
-    const { due, codes, taken } = ticked;
+    this.#left = leaving;
+    const { due, codes, taken, unread } = ticked;
     for (const [at, ending] of endings.entries()) this.#gone(ending, codes[at] ?? 0);
-    if (taking > 0 && taken.length === taking) this.#more = true;
-    else if (taking > 0) this.#marker.due = due;
-    for (const { id, data, times } of taken) this.#begin(id, data, times);
+    if (due !== null) this.#marker.due = due;
+    else if (taken.length > 0) this.#more = true;
+    for (const each of unread) {
+      const delivery = parseDelivery(each);
+      if (delivery !== undefined) this.#begin(delivery);
+    }
+    for (const each of taken) this.#begin(each);
   }
 
-  #begin(id: string, data: string | null, times: number): void {
+  #begin({ id, data, times }: Taken): void {
     // Redis has forgotten that it gave this job out: it is under way.
-    if (this.#held.has(id)) return;
+    if (this.#held.has(id) || this.#abandoned) return;
     const { run, log } = this.#options;
     if (data === null) {
       log.warn({ request: id }, 'a job without data was dropped');

@@ -14,7 +14,7 @@ const againMs = 250;
 export class MarkerWatch {
   readonly #redis: Redis;
   readonly #key: string;
-  readonly #onMark: () => void;
+  readonly #onMark: (marked: boolean) => void;
   readonly #log: Logger;
   #connection: Redis | undefined;
   #waiting = false;
@@ -23,9 +23,9 @@ export class MarkerWatch {
 
   /**
    * @param redis is opened a second time.
-   * @param onMark called when a job may be there.
+   * @param onMark called when a job may be there; `marked` where the mark of one was taken away.
    */
-  constructor(redis: Redis, key: string, onMark: () => void, log: Logger) {
+  constructor(redis: Redis, key: string, onMark: (marked: boolean) => void, log: Logger) {
     this.#redis = redis;
     this.#key = key;
     this.#onMark = onMark;
@@ -48,28 +48,30 @@ export class MarkerWatch {
   wait(): void {
     if (this.#waiting || this.#connection === undefined) return;
     this.#waiting = true;
-    void this.#wait(this.#connection).finally(() => {
+    void this.#wait(this.#connection).then((marked) => {
       this.#waiting = false;
-      if (this.#connection !== undefined) this.#onMark();
+      if (this.#connection !== undefined) this.#onMark(marked);
     });
   }
 
-  async #wait(connection: Redis): Promise<void> {
+  /** Never rejects. */
+  async #wait(connection: Redis): Promise<boolean> {
     try {
       for (;;) {
         const now = Date.now();
-        if (this.due > 0 && this.due <= now) return;
+        if (this.due > 0 && this.due <= now) return false;
         const waitMs = this.due > 0 ? Math.min(this.due - now, longestWaitMs) : longestWaitMs;
         const popped = await connection.bzpopmin(this.#key, Math.max(0.001, waitMs / 1000));
-        if (popped === null) return;
+        if (popped === null) return false;
         const at = Number(popped[2]);
-        if (at <= Date.now()) return;
+        if (at <= Date.now()) return true;
         // A delayed job was added, or is the next one now.
         this.due = at;
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'the marker was not read');
       if (this.#connection !== undefined) await delay(againMs);
+      return false;
     }
   }
 }

@@ -2,10 +2,14 @@ import type { StartStop } from '#shared/lifecycle.ts';
 import { periodically } from '#shared/periodically.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
+import type { Fenced } from './reply-pushes.ts';
 import type { Runner } from './runner.ts';
+import { parseDelivery } from './tick.ts';
 
 export interface OrphanSweepOptions extends ReclaimOptions {
   readonly runner: Runner;
+  /** By which the worker serves the queue. */
+  readonly lease: Fenced;
   /** How often to look, in ms. */
   readonly everyMs: number;
 }
@@ -14,7 +18,8 @@ export interface OrphanSweepOptions extends ReclaimOptions {
  * Finds jobs that are active and in nobody's hands: a worker that was frozen may wake up, take a job, find itself
  * superseded and leave; and the answer with which Redis gives a job out may be lost with its connection, so that the
  * very worker that has the job's lock does not know of it. With the lease in hand, whatever this worker does not run
- * nobody runs. A job is reclaimed when it was seen so twice: one that is about to be run, or was just finished, is not.
+ * nobody runs, unless it has yet to read it. A job is reclaimed when it was seen so twice: one that is about to be run, or
+ * was just finished, is not.
  */
 export class OrphanSweep {
   readonly #options: OrphanSweepOptions;
@@ -43,9 +48,16 @@ export class OrphanSweep {
     // One cheap look where all is well.
     const active = await redis.llen(keys.unfinished(replica).active);
     const strange = active > runner.size ? await activeJobs(this.#options) : [];
-    const orphans = strange.filter((id) => !runner.isRunning(id));
+    const unread = strange.length > 0 ? await this.#unread() : new Set();
+    const orphans = strange.filter((id) => !runner.isRunning(id) && !unread.has(id));
     const certain = orphans.filter((id) => this.#suspects.has(id));
     this.#suspects = new Set(orphans);
     if (certain.length > 0) await reclaim(this.#options, certain);
+  }
+
+  async #unread(): Promise<ReadonlySet<string | undefined>> {
+    const { redis, keys, replica, lease } = this.#options;
+    const deliveries = await redis.lrange(keys.deliveries(replica, lease.fence), 0, -1);
+    return new Set(deliveries.map((delivery) => parseDelivery(delivery)?.id));
   }
 }

@@ -64,10 +64,12 @@ export class ReplicaLease {
         keys.leaseFence(replica),
         keys.currentGeneration(replica),
         keys.standby(replica),
+        keys.consumer(replica),
         generation,
         adopter ?? '',
         leaseMs,
         this.#json(state),
+        `${keys.replica(replica)}:`,
       ),
     );
     if (fence <= 0) return fence === 0 ? 'held' : 'superseded';

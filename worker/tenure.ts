@@ -82,7 +82,7 @@ export class Tenure {
     // What a dead worker held is in no consumer's hands.
     const reclaiming = { redis, keys, replica, outbox: new ReplyOutbox({ ...sending, pushes }), turns, log };
     const everyMs = leaseMs / 3;
-    const sweep = new OrphanSweep({ ...reclaiming, runner, everyMs });
+    const sweep = new OrphanSweep({ ...reclaiming, runner, lease, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
     this.#runner = runner;
     this.#consumer = consumer;

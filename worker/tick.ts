@@ -18,27 +18,40 @@ export interface Ended {
   readonly reply: OutgoingReply | undefined;
 }
 
+/** A job that is in the consumer's hands. */
+export interface Taken {
+  readonly id: string;
+  /** JSON; null where the job has no data. */
+  readonly data: string | null;
+  /** How often the job was taken, this time counted. */
+  readonly times: number;
+}
+
 /** What a tick has brought. */
 export interface Ticked {
-  /** When the next delayed job may be taken, in ms since the epoch; 0 where there is none, or jobs were taken. */
-  readonly due: number;
+  /** When the next delayed job may be taken, in ms since the epoch; 0 where there is none, null where it was not asked. */
+  readonly due: number | null;
   /** What BullMQ's `moveToFinished` says of each job that was to be finished: 0, or below it where it was not there. */
   readonly codes: readonly number[];
-  readonly taken: readonly {
-    readonly id: string;
-    /** JSON; null where the job has no data. */
-    readonly data: string | null;
-    /** How often the job was taken, this time counted. */
-    readonly times: number;
-  }[];
+  /** Jobs that waited. */
+  readonly taken: readonly Taken[];
+  /** Jobs that were put into the consumer's hands and that it had not read yet, as {@link parseDelivery} reads them. */
+  readonly unread: readonly string[];
 }
 
 /**
  * One call to Redis: pushes replies, finishes their jobs, and takes new ones.
- * @param taking how many to take at most.
+ * @param atMost jobs in hand; 0 to take nothing any more, which is said once, and -1 after it.
  * @returns undefined where another worker has taken the lease: then nothing was done.
  */
-export type Tick = (ended: readonly Ended[], taking: number) => Promise<Ticked | undefined>;
+export type Tick = (ended: readonly Ended[], atMost: number) => Promise<Ticked | undefined>;
+
+/** @returns the job that was put into the consumer's hands; undefined for the mark that is the last of all. */
+export function parseDelivery(delivery: string): Taken | undefined {
+  if (delivery === '') return undefined;
+  const end = delivery.indexOf('\n');
+  return { id: delivery.slice(0, end), data: delivery.slice(end + 1), times: 1 };
+}
 
 export interface TickOptions {
   readonly redis: Redis;
@@ -60,19 +73,22 @@ export function tickScript(
     ['moveToActive', 11],
     ['moveToFinished', 14],
   ] as const;
-  return withBullMq('tick', scripts, load);
+  return withBullMq('tick', scripts, ['finish-jobs', 'take-jobs'], load);
 }
 
 /** What the script gives. */
-type Raw = [-1] | [due: number, codes: number[], taken: [id: string, data: string | null, times: string][]];
+type Raw = [-1] | [due: number | null, codes: number[], taken: (string | number | null)[], unread: string[]];
+
+/** Jobs that wait, in one call, so that Redis is not kept from others for long. */
+const mostTaken = 64;
 
 /** Defines the script on the connection. */
 export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptions): Tick {
   const { replica } = lease;
-  const touched = [...keys.moveToFinished(replica), keys.leaseFence(replica)];
+  const touched = [...keys.moveToFinished(replica), keys.leaseFence(replica), keys.consumer(replica)];
   const prefix = `${keys.replica(replica)}:`;
   const run = defineScript(redis, 'tick', touched.length, lua);
-  return async (ended, taking) => {
+  return async (ended, atMost) => {
     const raw = (await run(
       ...touched,
       // It is taken after this was made.
@@ -81,14 +97,24 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
       Date.now(),
       token,
       lockMs,
-      taking,
+      atMost,
+      mostTaken,
       inboxTtlMs,
       ...byInbox(ended, (gateway) => keys.inbox(replica, gateway)),
       ...ended.map(({ id }) => id),
     )) as Raw;
     if (raw.length === 1) return undefined;
-    const [due, codes, taken] = raw;
-    return { due, codes, taken: taken.map(([id, data, times]) => ({ id, data, times: Number(times) })) };
+    const [due, codes, flat, unread] = raw;
+    const taken: Taken[] = [];
+    for (let at = 0; at < flat.length; at += 3) {
+      const data = flat[at + 1];
+      taken.push({
+        id: String(flat[at]),
+        data: typeof data === 'string' ? data : null,
+        times: Number(flat[at + 2]),
+      });
+    }
+    return { due, codes, taken, unread };
   };
 }
 

@@ -11,9 +11,9 @@ import { defineScript } from '#shared/scripts/load.ts';
 /** Of every job: it is gone when it is finished. */
 export const jobOptions = { removeOnComplete: true, removeOnFail: true, attempts: 0 } as const;
 
-const optionsJson = JSON.stringify(jobOptions);
+/** The script puts the id of each job to its end. */
+const optionsJson = JSON.stringify(jobOptions).slice(0, -1);
 const mostJobs = 256;
-const numberOfKeys = 9;
 
 /** Adds a job that is to be run at once; those of one turn of the event loop to one replica in one call. */
 export type AddNow = (replica: string, id: string, job: JobData) => Promise<void>;
@@ -24,15 +24,17 @@ export type AddNow = (replica: string, id: string, job: JobData) => Promise<void
  */
 export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow | undefined {
   const load = createRequire(import.meta.url);
-  const script = withBullMq('add-jobs', [['addStandardJob', numberOfKeys]], load);
+  const script = withBullMq('add-jobs', [['addStandardJob', 9]], [], load);
   if ('fault' in script) {
     log.warn({ reason: script.fault }, 'jobs are added one by one');
     return undefined;
   }
-  const run = defineScript(redis, 'add-jobs', numberOfKeys, script.lua);
+  const run = defineScript(redis, 'add-jobs', 12, script.lua);
   const batches = new Batches<readonly [id: string, data: string]>(mostJobs, async (replica, jobs) => {
     const prefix = `${keys.replica(replica)}:`;
-    await run(...keys.addStandardJob(replica), prefix, jobName, Date.now(), optionsJson, ...jobs.flat());
+    const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
+    const touched = [...keys.addStandardJob(replica), ...serving];
+    await run(...touched, prefix, jobName, Date.now(), optionsJson, ...jobs.flat());
   });
   return (replica, id, job) => batches.add(replica, [id, JSON.stringify(job)]);
 }

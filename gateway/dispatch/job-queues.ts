@@ -73,11 +73,14 @@ export class JobQueues {
    * @returns whether it waited, and does not any more: then it was certainly not run.
    */
   async takeBack(replica: string, id: string): Promise<boolean> {
-    const { wait, prioritized, delayed } = this.#keys.unfinished(replica);
-    const job = this.#keys.job(replica, id);
-    const body = this.#keys.requestBody(replica, id);
-    const run = scriptsOn(this.#redis);
-    return (await run('take-back', wait, prioritized, delayed, job, body, id)) === 1;
+    const keys = this.#keys;
+    const { wait, prioritized, delayed, active } = keys.unfinished(replica);
+    const touched = [
+      ...[wait, prioritized, delayed, keys.job(replica, id), keys.requestBody(replica, id)],
+      ...[active, keys.jobLock(replica, id), keys.consumer(replica)],
+    ];
+    const prefix = `${keys.replica(replica)}:`;
+    return (await scriptsOn(this.#redis)('take-back', ...touched, id, prefix)) === 1;
   }
 
   /** Lets go of the queues of all other replicas. */

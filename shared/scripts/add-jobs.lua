@@ -1,14 +1,52 @@
--- Adds jobs that are to be run at once, by BullMQ's own script.
--- KEYS[1..9] as BullMQ's addStandardJob has them
--- ARGV[1] prefix of the queue's keys  ARGV[2] name of the jobs  ARGV[3] ms since the epoch  ARGV[4] options as JSON
--- ARGV[5..] for each job: its id, its data
--- Returns what addStandardJob says of each job: its id.
+-- Adds jobs that are to be run at once. Those that the consumer has room for go straight into its hands: they are
+-- active from the first, as if it had taken them in the same moment. What is unusual is left to BullMQ's own script.
+-- KEYS[1..9] as BullMQ's addStandardJob has them  KEYS[10] lease  KEYS[11] fence  KEYS[12] consumer
+-- ARGV[1] prefix of the queue's keys  ARGV[2] name of the jobs  ARGV[3] ms since the epoch
+-- ARGV[4] options as JSON, its end left out  ARGV[5..] for each job: its id, its data
+-- Returns how many went into the consumer's hands.
 -- INCLUDE
-local options = cjson.decode(ARGV[4])
-local added = {}
+local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
+local jobs = {}
 for at = 5, #ARGV, 2 do
-  options.jobId = ARGV[at]
-  local arguments = cmsgpack.pack({ ARGV[1], ARGV[at], ARGV[2], ARGV[3] })
-  added[#added + 1] = addStandardJob(KEYS, { arguments, ARGV[at + 1], cmsgpack.pack(options) })
+  jobs[#jobs + 1] = prefix .. ARGV[at]
 end
-return added
+local paused, concurrency, most, kept =
+  unpack(call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
+if paused or concurrency or most or not kept or call('EXISTS', unpack(jobs)) > 0 then
+  for at = 5, #ARGV, 2 do
+    local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
+    addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
+  end
+  return 0
+end
+local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
+local room, served, limit, lockMs, token = 0, string.match(consumer or '', '^(%d+) (%d+) (%d+) (.+)$')
+if lease and served == fence and call('LLEN', KEYS[1]) == 0 then
+  room = limit - call('LLEN', KEYS[7])
+end
+local active, deliveries, waiting = {}, {}, {}
+call('INCRBY', KEYS[4], #jobs)
+call('XTRIM', events, 'MAXLEN', '~', kept)
+for at, job in ipairs(jobs) do
+  local id, data, fields = ARGV[3 + 2 * at], ARGV[4 + 2 * at], {}
+  call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
+  call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+  if at <= room then
+    call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+    call('SET', job .. ':lock', token, 'PX', lockMs)
+    active[at], deliveries[at], fields = id, id .. '\n' .. data, { 'processedOn', now, 'ats', 1 }
+  else
+    waiting[#waiting + 1] = id
+  end
+  call('HSET', job, 'name', name, 'data', data, 'opts', ARGV[4] .. ',"jobId":"' .. id .. '"}', 'timestamp', now,
+    'delay', 0, 'priority', 0, unpack(fields))
+end
+if #active > 0 then
+  call('LPUSH', KEYS[7], unpack(active))
+  call('RPUSH', prefix .. 'deliveries:' .. fence, unpack(deliveries))
+end
+if #waiting > 0 then
+  call('LPUSH', KEYS[1], unpack(waiting))
+  call('ZADD', KEYS[9], 0, '0')
+end
+return #active

@@ -1,5 +1,5 @@
 import { scriptText } from './load.ts';
-import type { ScriptWithBullMq } from './load.ts';
+import type { ScriptPart, ScriptWithBullMq } from './load.ts';
 
 /** The version of BullMQ whose scripts are known to work inside of ours; with any other, BullMQ's own client runs them. */
 export const provenBullMq = '6.7.0';
@@ -12,12 +12,14 @@ const place = '-- INCLUDE';
 
 /**
  * Puts scripts of BullMQ's into one of ours, which calls them by their names as functions of their keys and arguments.
+ * @param parts scripts of ours that are put into it as well, behind those, which they may call.
  * @param load a `require` that finds BullMQ; its scripts are files that only its own client reads, so the version counts.
  * @returns the text; or why it cannot be made.
  */
 export function withBullMq(
   name: ScriptWithBullMq,
   scripts: readonly BullMqScript[],
+  parts: readonly ScriptPart[],
   load: (module: string) => unknown,
 ): { readonly lua: string } | { readonly fault: string } {
   const { version } = load('bullmq/package.json') as { version: string };
@@ -26,7 +28,13 @@ export function withBullMq(
     const found = load(`bullmq/dist/cjs/scripts/${script}-${keys}`) as Record<string, { content: string }>;
     return luaFunction(script, found[script]?.content ?? '');
   });
-  return { lua: includeInto(scriptText(name), functions) };
+  const own = parts.map((part) => luaFunction(camelCase(part), scriptText(part)));
+  return { lua: includeInto(scriptText(name), [...functions, ...own]) };
+}
+
+/** @returns `finish-jobs` as `finishJobs`. */
+function camelCase(name: string): string {
+  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /**

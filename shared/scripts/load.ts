@@ -9,7 +9,7 @@ const scripts = {
   'change-ring': 4,
   lead: 2,
   resign: 1,
-  'take-lease': 4,
+  'take-lease': 5,
   'renew-lease': 4,
   'end-lease': 2,
   'change-offers': 2,
@@ -21,10 +21,10 @@ const scripts = {
   'take-turn': 1,
   'leave-line': 1,
   'count-begun': 1,
-  'take-back': 5,
+  'take-back': 8,
   'note-callback': 1,
   'claim-dead-letter': 1,
-  forget: 11,
+  forget: 12,
 } as const;
 
 export type ScriptName = keyof typeof scripts;
@@ -35,10 +35,13 @@ export type RunScript = (name: ScriptName, ...args: (string | number | Buffer)[]
 /** Those that scripts of BullMQ's are put into before they are run. */
 export type ScriptWithBullMq = 'tick' | 'add-jobs';
 
+/** Those that are put into others as functions. */
+export type ScriptPart = 'finish-jobs' | 'take-jobs';
+
 const texts = new Map<ScriptName, string>();
 
 /** @returns the text of a Lua file beside this one. */
-export function scriptText(name: ScriptName | ScriptWithBullMq): string {
+export function scriptText(name: ScriptName | ScriptWithBullMq | ScriptPart): string {
   return readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
 }
 

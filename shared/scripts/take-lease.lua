@@ -1,9 +1,10 @@
 -- A worker takes the lease of a replica: its own, or, as an adopter, that of one which is not coming back soon. Each
 -- taking raises the fence, by which whoever held the lease before is known and refused. The fence is at least the
 -- time in µs, so that it rises even where Redis has lost what it was.
--- KEYS[1] lease  KEYS[2] fence  KEYS[3] current generation  KEYS[4] standby
+-- What its consumer was given and has not read was not begun.
+-- KEYS[1] lease  KEYS[2] fence  KEYS[3] current generation  KEYS[4] standby  KEYS[5] consumer
 -- ARGV[1] generation of the replica's own worker, 0 for an adopter  ARGV[2] adopter, or ''  ARGV[3] TTL in ms
--- ARGV[4] the lease as JSON
+-- ARGV[4] the lease as JSON  ARGV[5] prefix of the queue's keys
 -- Returns the fence; 0 while the lease is held or, for an adopter, awaited by the replica's own worker; -1 when a
 -- newer generation has held it and the worker has to go.
 local generation = tonumber(ARGV[1])
@@ -26,5 +27,16 @@ redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], string.format('%.0f', fence))
 if generation > 0 then
   redis.call('SET', KEYS[3], generation)
+end
+local consumer = redis.call('GET', KEYS[5])
+if consumer then
+  local deliveries = ARGV[5] .. 'deliveries:' .. string.match(consumer, '^%d+')
+  for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
+    local job = ARGV[5] .. string.match(delivery, '^[^\n]*')
+    if redis.call('EXISTS', job) == 1 then
+      redis.call('HSET', job, 'ats', 0)
+    end
+  end
+  redis.call('DEL', KEYS[5], deliveries)
 end
 return fence

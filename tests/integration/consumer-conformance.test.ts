@@ -201,6 +201,8 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await made.add('held');
     await expect.poll(() => made.runs.length, settled).toBe(1);
     made.consumer.abandon();
+    const { redis, keys } = system();
+    await redis.del(keys.lease(replica));
     await made.add('next');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(made.runs).toHaveLength(1);

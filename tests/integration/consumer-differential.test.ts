@@ -40,10 +40,16 @@ function clean(text: string): string {
   return text.replaceAll(/\b1[678]\d{11}\b/g, 'time');
 }
 
+/** What is ringpost's own, and stands beside BullMQ's. */
+const ours = /:(consumer|deliveries:\d+)$/;
+
 /** All keys of a queue with what is in them; ids and times of entries of the stream of events are left out. */
 async function snapshot(redis: Redis, namespace: string): Promise<Record<string, unknown>> {
-  const keys = (await redis.keys(`${namespace}:*`)).toSorted();
+  const keys = (await redis.keys(`${namespace}:*`)).filter((key) => !ours.test(key)).toSorted();
   const found: Record<string, unknown> = {};
+  // The mark of a queue in which nothing waits would wake a worker once, in vain; that of the next delayed job is in the
+  // memory of whoever has read it.
+  const waits = keys.some((key) => /:(wait|prioritized)$/.test(key));
   for (const key of keys) {
     const name = key.slice(namespace.length);
     const type = await redis.type(key);
@@ -54,10 +60,9 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
     if (type === 'zset') {
       // Scores are times, or a priority with a counter.
       const members = await redis.zrangebyscore(key, '-inf', '+inf', 'WITHSCORES');
-      found[name] =
-        name.endsWith(':delayed') || name.endsWith(':marker')
-          ? members.filter((_, at) => at % 2 === 0)
-          : members;
+      const named = members.filter((_, at) => at % 2 === 0);
+      if (name.endsWith(':marker')) found[name] = named.filter((mark) => mark === '0' && waits);
+      else found[name] = name.endsWith(':delayed') ? named : members;
     }
     if (type === 'hash') {
       const hash = Object.entries(await redis.hgetall(key)).toSorted(([one], [other]) =>
@@ -77,7 +82,7 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
         .toSorted();
     }
   }
-  return found;
+  return Object.fromEntries(Object.entries(found).filter(([, held]) => !(Array.isArray(held) && held.length === 0)));
 }
 
 function options(json: string): unknown {

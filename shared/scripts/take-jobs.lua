@@ -1,0 +1,43 @@
+-- Takes jobs that wait, all at once, in the steps that BullMQ's moveToActive makes for each. What is unusual (a queue
+-- that is paused or bounded, jobs with a priority or a delay) is left to that.
+-- KEYS[1..14] as BullMQ's moveToFinished has them
+-- ARGV[1] prefix of the queue's keys  ARGV[2] ms since the epoch  ARGV[3] token of the locks  ARGV[4] TTL of the locks in ms
+-- ARGV[5] jobs to take at most
+-- Returns the jobs as id, data and times taken in turn; and when the next delayed job is due, in ms since the epoch or 0,
+-- which is false where there may be more to take.
+local call, prefix, taken, left = redis.call, ARGV[1], {}, tonumber(ARGV[5])
+if left <= 0 then
+  return taken, false
+end
+if call('EXISTS', KEYS[1], KEYS[3], KEYS[7], KEYS[10]) == 0 then
+  return taken, 0
+end
+local bounded = call('HMGET', KEYS[9], 'paused', 'concurrency', 'max')
+local usual = not (bounded[1] or bounded[2] or bounded[3]) and call('EXISTS', KEYS[7]) == 0
+local ids = usual and call('RPOP', KEYS[1], left) or {}
+for _, id in ipairs(ids) do
+  local job = prefix .. id
+  call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
+  call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  call('HSET', job, 'processedOn', ARGV[2])
+  local times, data = call('HINCRBY', job, 'ats', 1), call('HGET', job, 'data')
+  taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, data, times
+end
+if #ids > 0 then
+  call('LPUSH', KEYS[2], unpack(ids))
+end
+local keys, take = { unpack(KEYS, 1, 10) }, cmsgpack.pack({ token = ARGV[3], lockDuration = ARGV[4] })
+keys[11] = KEYS[14]
+for _ = #ids + 1, left do
+  local found = moveToActive(keys, { prefix, ARGV[2], take })
+  if type(found[1]) ~= 'table' then
+    -- Who adds a job marks the queue anew; an old mark would only wake a worker for nothing.
+    if call('EXISTS', KEYS[1], KEYS[3]) == 0 then
+      call('ZREM', KEYS[14], '0')
+    end
+    return taken, found[4]
+  end
+  local data, times = unpack(call('HMGET', prefix .. found[2], 'data', 'ats'))
+  taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = found[2], data, tonumber(times)
+end
+return taken, false
