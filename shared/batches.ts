@@ -8,22 +8,29 @@ interface Waiting<Item> {
 export class Batches<Item> {
   readonly #most: number;
   readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
+  readonly #around: (sendAll: () => void) => void;
   readonly #waiting = new Map<string, Waiting<Item>[]>();
 
   /**
    * @param most items in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some thousands.
    * @param send sends those of one group.
+   * @param around called with what sends all of them, which it has to call.
    */
-  constructor(most: number, send: (group: string, items: readonly Item[]) => Promise<void>) {
+  constructor(
+    most: number,
+    send: (group: string, items: readonly Item[]) => Promise<void>,
+    around: (sendAll: () => void) => void = (sendAll) => sendAll(),
+  ) {
     this.#most = most;
     this.#send = send;
+    this.#around = around;
   }
 
   /** @returns once it is sent; rejects as the call does in which it travels. */
   add(group: string, item: Item): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiting = { item, done: resolve, fail: reject };
-      if (this.#waiting.size === 0) setImmediate(() => this.#flush());
+      if (this.#waiting.size === 0) setImmediate(() => this.#around(() => this.#flush()));
       const others = this.#waiting.get(group);
       if (others === undefined) this.#waiting.set(group, [waiting]);
       else others.push(waiting);

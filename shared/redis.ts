@@ -40,6 +40,18 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
   return redis;
 }
 
+/** Sends all commands that are given while `act` runs in one write, which is one read for Redis. */
+export function inOneWrite(redis: Redis, act: () => void): void {
+  // There is none before the first connection is made.
+  const stream = redis.stream as Redis['stream'] | undefined;
+  stream?.cork();
+  try {
+    act();
+  } finally {
+    stream?.uncork();
+  }
+}
+
 /** @returns once the connection is ready; rejects when it ended before. */
 export function whenReady(redis: Redis): Promise<void> {
   if (redis.status === 'ready') return Promise.resolve();

@@ -7,6 +7,7 @@ import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { redact } from '#shared/contract/redaction.ts';
 import { decodeReply, encodeReply } from '#shared/contract/reply.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -105,7 +106,7 @@ export class Aftermath {
   }
 }
 
-function withoutSecrets(frame: Buffer, secretHeaders: ReadonlySet<string>): Buffer {
+function withoutSecrets(frame: Buffer, secretHeaders: ReadonlySet<string>): ReplyFrame {
   const { id, status, headers, body = Buffer.alloc(0) } = decodeReply(frame);
   return encodeReply(id, { status, headers: redact(headers, secretHeaders), body });
 }

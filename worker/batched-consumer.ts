@@ -16,6 +16,7 @@ import { Job } from 'bullmq';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
@@ -84,11 +85,12 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     const { redis, keys, lease, tick: lua, log } = options;
     this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
     this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), (marked) => this.#onMark(marked), log);
-    this.#deliveries = new Deliveries(redis, (taken) => this.#begin(taken), log);
+    const deliveries = (): string => keys.deliveries(lease.replica, lease.fence);
+    this.#deliveries = new Deliveries(redis, deliveries, (taken) => this.#onDeliveries(taken), log);
     this.#life = startStop(
       () => {
         this.#marker.start();
-        this.#deliveries.start(keys.deliveries(lease.replica, lease.fence));
+        this.#deliveries.start();
         this.#locks = setInterval(() => this.#keepLocks(), lockMs / 2);
         this.#wake();
         return Promise.resolve();
@@ -98,6 +100,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
         this.#marker.stop();
         this.#wake();
         await this.#empty.promise;
+        this.#deliveries.stop();
         clearInterval(this.#locks);
       },
     );
@@ -120,7 +123,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   /** Finishes a job that is in hand, and pushes its reply in the same step. */
-  push(gateway: string, id: string, frame: Buffer): Promise<void> {
+  push(gateway: string, id: string, frame: ReplyFrame): Promise<void> {
     return this.#end(id, { gateway, frame });
   }
 
@@ -130,6 +133,14 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
       this.#endings.push({ id, reply, done });
       this.#tickSoon();
+    });
+  }
+
+  #onDeliveries(taken: readonly Taken[]): void {
+    for (const each of taken) this.#begin(each);
+    // What is answered at once travels with a tick, which also brings what has been delivered meanwhile.
+    setImmediate(() => {
+      if (!this.#ticking && !this.#abandoned) this.#rest();
     });
   }
 
@@ -170,9 +181,19 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     while (!this.#abandoned && this.#hasReason) await this.#tickOnce();
     this.#ticking = false;
     if (this.#abandoned) return;
-    if (this.#left) await this.#deliveries.end();
-    if (this.#left && this.#held.size + this.#returning === 0) this.#empty.resolve();
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#left) void this.#leave();
+    else this.#deliveries.wait();
     if (this.#hasRoom) this.#marker.wait();
+  }
+
+  /** A read that is under way ends with the mark that the last tick has put behind all. */
+  async #leave(): Promise<void> {
+    await this.#deliveries.ended();
+    if (this.#held.size + this.#returning === 0) this.#empty.resolve();
   }
 
   /** Never rejects. */

@@ -4,7 +4,7 @@ import type { Logger } from '#shared/logger.ts';
 import { parseDelivery } from './tick.ts';
 import type { Taken } from './tick.ts';
 
-/** A read that brought nothing is made again after this time, in seconds. */
+/** A read that brought nothing ends after this time, in seconds. */
 const blockSeconds = 5;
 /** Jobs read in one call. */
 const mostRead = 256;
@@ -13,59 +13,59 @@ const againMs = 250;
 
 /** Reads the jobs that are put into a consumer's hands, on a connection of its own: it blocks. */
 export class Deliveries {
-  readonly #connection: Redis;
-  readonly #onTaken: (taken: Taken) => void;
+  readonly #redis: Redis;
+  readonly #key: () => string;
+  readonly #onRead: (taken: readonly Taken[]) => void;
   readonly #log: Logger;
-  readonly #over = Promise.withResolvers<void>();
-  #running = false;
-  #ending = false;
+  #connection: Redis | undefined;
+  #reading: Promise<void> | undefined;
 
-  /** @param redis is opened a second time. */
-  constructor(redis: Redis, onTaken: (taken: Taken) => void, log: Logger) {
-    this.#onTaken = onTaken;
+  /**
+   * @param redis is opened a second time.
+   * @param key of the list.
+   * @param onRead called after each read, also of nothing.
+   */
+  constructor(redis: Redis, key: () => string, onRead: (taken: readonly Taken[]) => void, log: Logger) {
+    this.#redis = redis;
+    this.#key = key;
+    this.#onRead = onRead;
     this.#log = log;
-    this.#connection = redis.duplicate({ lazyConnect: true });
-    this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
   }
 
-  /** Begins to read the list of that key. */
-  start(key: string): void {
-    this.#running = true;
-    void this.#read(key);
+  /** Opens the connection. */
+  start(): void {
+    this.#connection = this.#redis.duplicate();
+    this.#connection.on('error', (error) => this.#log.debug({ err: error }, 'no connection to Redis'));
   }
 
-  /** @returns once all is read that there was, after a mark was put behind it. */
-  end(): Promise<void> {
-    this.#ending = true;
-    return this.#running ? this.#over.promise : Promise.resolve();
-  }
-
-  /** Reads nothing any more. */
+  /** Closes it: nothing is read any more. */
   stop(): void {
-    this.#running = false;
-    this.#connection.disconnect();
+    this.#connection?.disconnect();
+    this.#connection = undefined;
   }
 
-  async #read(key: string): Promise<void> {
-    while (this.#running) {
-      // Where the mark was lost with a connection, a read that brings nothing is as good.
-      const marked = this.#ending;
-      try {
-        const popped = await this.#connection.blmpop(blockSeconds, 1, key, 'LEFT', 'COUNT', mostRead);
-        if (popped === null && marked) this.stop();
-        for (const delivery of popped?.[1] ?? []) this.#take(delivery);
-      } catch (error) {
-        if (!this.#running) break;
-        this.#log.debug({ err: error }, 'deliveries were not read');
-        await delay(againMs);
-      }
+  /** Waits for the next ones, unless it does already. */
+  wait(): void {
+    if (this.#connection === undefined) return;
+    this.#reading ??= this.#read(this.#connection);
+  }
+
+  /** @returns once a read that is under way has ended. */
+  async ended(): Promise<void> {
+    await this.#reading;
+  }
+
+  /** Never rejects. */
+  async #read(connection: Redis): Promise<void> {
+    let taken: Taken[] = [];
+    try {
+      const popped = await connection.blmpop(blockSeconds, 1, this.#key(), 'LEFT', 'COUNT', mostRead);
+      taken = (popped?.[1] ?? []).flatMap((delivery) => parseDelivery(delivery) ?? []);
+    } catch (error) {
+      this.#log.debug({ err: error }, 'deliveries were not read');
+      if (this.#connection !== undefined) await delay(againMs);
     }
-    this.#over.resolve();
-  }
-
-  #take(delivery: string): void {
-    const taken = parseDelivery(delivery);
-    if (taken === undefined) this.stop();
-    else this.#onTaken(taken);
+    this.#reading = undefined;
+    this.#onRead(taken);
   }
 }

@@ -37,9 +37,11 @@ export class ReplyOutbox {
    * @returns once Redis has the reply; rejects when it refuses it.
    * @throws {SupersededError} when another worker has taken the lease since.
    */
-  async push(id: string, job: JobData, reply: HttpReply): Promise<void> {
-    if (job.keepMs !== undefined) await this.#settle(id, job, job.keepMs, reply);
-    else if (job.gateway !== '') await this.#push(job.gateway, id, reply);
+  push(id: string, job: JobData, reply: HttpReply): Promise<void> {
+    if (job.keepMs !== undefined) return this.#settle(id, job, job.keepMs, reply);
+    if (job.gateway === '') return Promise.resolve();
+    if (reply.body.length > inlineBodyLimit) return this.#pushStored(job.gateway, id, reply);
+    return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
   }
 
   async #settle(id: string, job: JobData, keepMs: number, reply: HttpReply): Promise<void> {
@@ -67,14 +69,11 @@ export class ReplyOutbox {
     await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
   }
 
-  async #push(gateway: string, id: string, reply: HttpReply): Promise<void> {
+  async #pushStored(gateway: string, id: string, reply: HttpReply): Promise<void> {
     const { redis, keys, lease, pushes } = this.#options;
-    const stored = reply.body.length > inlineBodyLimit;
-    if (stored) {
-      const { buffer, byteOffset, byteLength } = reply.body;
-      const key = keys.replyBody(lease.replica, id);
-      await redis.set(key, Buffer.from(buffer, byteOffset, byteLength), 'PX', inboxTtlMs);
-    }
-    await pushes.push(gateway, id, encodeReply(id, reply, stored));
+    const { buffer, byteOffset, byteLength } = reply.body;
+    const key = keys.replyBody(lease.replica, id);
+    await redis.set(key, Buffer.from(buffer, byteOffset, byteLength), 'PX', inboxTtlMs);
+    await pushes.push(gateway, id, encodeReply(id, reply, true));
   }
 }

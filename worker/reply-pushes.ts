@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Batches } from '#shared/batches.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 
@@ -16,7 +17,7 @@ export interface Fenced {
 
 /** Puts the frame of a reply into the inbox of a gateway; resolves once Redis has it, rejects when it refuses it. */
 export interface ReplyPush {
-  push(gateway: string, id: string, frame: Buffer): Promise<void>;
+  push(gateway: string, id: string, frame: ReplyFrame): Promise<void>;
 }
 
 /** An inbox that its gateway does not read any more is gone after this time, in ms. */
@@ -34,7 +35,7 @@ export function createReplyPushes(
   lease: Fenced,
   onSuperseded: () => void,
 ): ReplyPush {
-  const batches = new Batches<Buffer>(mostFrames, async (gateway, frames) => {
+  const batches = new Batches<ReplyFrame>(mostFrames, async (gateway, frames) => {
     const { replica, fence } = lease;
     const inbox = keys.inbox(replica, gateway);
     const run = scriptsOn(redis);

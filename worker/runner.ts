@@ -73,13 +73,18 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
+/** A request that is being run. */
+interface Running {
+  finished: Promise<PutBack | undefined>;
+  readonly abort: AbortController;
+  /** Called when its handler is not waited for any more. */
+  letGo: () => void;
+}
+
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #running = new Map<
-    string,
-    { readonly finished: Promise<PutBack | undefined>; readonly abort: AbortController }
-  >();
+  readonly #running = new Map<string, Running>();
   #runs = 0;
 
   constructor(options: RunnerOptions) {
@@ -116,19 +121,38 @@ export class Runner {
     // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
     const underWay = this.#running.get(id);
     if (underWay !== undefined) return underWay.finished;
-    const abort = new AbortController();
-    const finished = this.#run(id, job, attempt, abort).finally(() => this.#running.delete(id));
-    this.#running.set(id, { finished, abort });
+    const running: Running = {
+      finished: leftToAnother,
+      abort: new AbortController(),
+      letGo: () => undefined,
+    };
+    this.#running.set(id, running);
     this.#runs += 1;
-    return finished;
+    running.finished = this.#run(id, job, attempt, running);
+    return running.finished;
   }
 
   /** Lets a request go that is being run: its signal fires, and its client learns that it was cancelled. */
   cancel(id: string): void {
-    this.#running.get(id)?.abort.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
+    const running = this.#running.get(id);
+    running?.abort.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
+    running?.letGo();
   }
 
-  async #run(id: string, job: JobData, taken: number, abort: AbortController): Promise<PutBack | undefined> {
+  async #run(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
+    try {
+      return await this.#runInTurn(id, job, taken, running);
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  async #runInTurn(
+    id: string,
+    job: JobData,
+    taken: number,
+    running: Running,
+  ): Promise<PutBack | undefined> {
     const { redis, keys, replica, lease, slots, turns, log } = this.#options;
     // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
     const turn =
@@ -146,11 +170,11 @@ export class Runner {
     try {
       // A worker that was frozen may wake up with a job in its hands that is not its own any more.
       if (!lease.certain) mine = await insist(() => lease.makeCertain(), job.deadline);
-      if (mine === true) reply = await this.#replyTo(id, job, attempt, abort, bodyKey);
+      if (mine === true) reply = await this.#replyTo(id, job, attempt, running, bodyKey);
     } finally {
       slots.give();
     }
-    const again = mine === true ? this.#again(reply, job, attempt, abort) : undefined;
+    const again = mine === true ? this.#again(reply, job, attempt, running.abort) : undefined;
     if (again !== undefined) {
       await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
         log.debug({ request: id, err: error }, 'not noted'),
@@ -176,33 +200,44 @@ export class Runner {
     return retryAt(reply, job, attempt, Date.now(), Math.random());
   }
 
-  async #replyTo(
+  #replyTo(
     id: string,
     job: JobData,
     attempt: number,
-    abort: AbortController,
+    running: Running,
     bodyKey?: string,
-  ): Promise<HttpReply | undefined> {
-    const { redis, finished } = this.#options;
+  ): HttpReply | undefined | Promise<HttpReply | undefined> {
+    const { finished } = this.#options;
     const decision = decideOnTaken({ ...job, attempt, finished: finished.has(id) }, Date.now());
     switch (decision) {
       case 'drop':
         return tooLate(job);
       case 'unknown':
         return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
-      case 'run': {
-        if (job.keepMs !== undefined && !(await this.#noteBegun(id, job, attempt))) {
-          // It is not tried again, and not said twice: what is known of its end stands.
-          return problemReply('already_finished', 'The request has come to its end before.');
-        }
-        const stored = bodyKey === undefined ? undefined : await redis.getBuffer(bodyKey);
-        const reply = await this.#answer(id, job, attempt, abort, stored ?? undefined);
-        if (job.redelivery === 'never') finished.add(id, job.deadline, Date.now());
-        return reply;
-      }
+      case 'run':
+        // Most need nothing else.
+        return job.keepMs === undefined && bodyKey === undefined
+          ? this.#answer(id, job, attempt, running)
+          : this.#answerPrepared(id, job, attempt, running, bodyKey);
       default:
         return decision satisfies never;
     }
+  }
+
+  /** Answers a request that has a record, or whose body is in a key of its own. */
+  async #answerPrepared(
+    id: string,
+    job: JobData,
+    attempt: number,
+    running: Running,
+    bodyKey?: string,
+  ): Promise<HttpReply | undefined> {
+    if (job.keepMs !== undefined && !(await this.#noteBegun(id, job, attempt))) {
+      // It is not tried again, and not said twice: what is known of its end stands.
+      return problemReply('already_finished', 'The request has come to its end before.');
+    }
+    const stored = bodyKey === undefined ? undefined : await this.#options.redis.getBuffer(bodyKey);
+    return this.#answer(id, job, attempt, running, stored ?? undefined);
   }
 
   /** @returns false for a request that has come to its end before, and is not run again. */
@@ -238,41 +273,37 @@ export class Runner {
     id: string,
     job: JobData,
     attempt: number,
-    abort: AbortController,
+    running: Running,
     stored?: Buffer,
   ): Promise<HttpReply | undefined> {
-    const { handler, worker, replica, log } = this.#options;
-    const { promise: letGo, resolve } = Promise.withResolvers<undefined>();
-    abort.signal.addEventListener('abort', () => resolve(undefined));
+    const { handler, worker, replica, finished, log } = this.#options;
+    const { signal } = running.abort;
+    const { promise: answered, resolve, reject } = Promise.withResolvers<HttpReply | undefined>();
+    running.letGo = () => resolve(undefined);
     const timer = setTimeout(
       () => {
-        abort.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError'));
+        running.abort.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError'));
+        running.letGo();
       },
       Math.max(0, job.deadline - Date.now()),
     );
     try {
-      abort.signal.throwIfAborted();
+      signal.throwIfAborted();
       const request = decodeJob(job, stored);
-      const context = {
-        replica: worker,
-        requestId: id,
-        attempt,
-        deadline: job.deadline,
-        signal: abort.signal,
-      };
-      const answering = handler.handle(request, context);
-      // What an abandoned handler throws after the deadline is of no interest any more.
-      answering.catch(() => undefined);
-      const reply = await Promise.race([answering, letGo]);
-      if (reply === undefined) return letGoReply(abort.signal, job);
+      const context = { replica: worker, requestId: id, attempt, deadline: job.deadline, signal };
+      // What an abandoned handler answers or throws later is of no interest any more.
+      handler.handle(request, context).then(resolve, reject);
+      const reply = await answered;
+      if (reply === undefined) return letGoReply(signal, job);
       if (worker === replica) return reply;
       return { ...reply, headers: [...reply.headers, 'Ringpost-Adopted-By', worker] };
     } catch (error) {
-      if (abort.signal.aborted) return letGoReply(abort.signal, job);
+      if (signal.aborted) return letGoReply(signal, job);
       log.error({ request: id, err: error }, 'the handler failed');
       return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
     } finally {
       clearTimeout(timer);
+      if (job.redelivery === 'never') finished.add(id, job.deadline, Date.now());
     }
   }
 }

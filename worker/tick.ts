@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
 import { withBullMq } from '#shared/scripts/compose.ts';
 import { defineScript } from '#shared/scripts/load.ts';
@@ -9,7 +10,7 @@ import type { Fenced } from './reply-pushes.ts';
 /** A reply on its way to the gateway that waits for it. */
 export interface OutgoingReply {
   readonly gateway: string;
-  readonly frame: Buffer;
+  readonly frame: ReplyFrame;
 }
 
 /** A job that is to be finished, and the reply that goes out in the same step. */

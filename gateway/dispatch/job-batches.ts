@@ -5,6 +5,7 @@ import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { inOneWrite } from '#shared/redis.ts';
 import { withBullMq } from '#shared/scripts/compose.ts';
 import { defineScript } from '#shared/scripts/load.ts';
 
@@ -30,11 +31,12 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     return undefined;
   }
   const run = defineScript(redis, 'add-jobs', 12, script.lua);
-  const batches = new Batches<readonly [id: string, data: string]>(mostJobs, async (replica, jobs) => {
+  const add = async (replica: string, jobs: readonly (readonly [id: string, data: string])[]): Promise<void> => {
     const prefix = `${keys.replica(replica)}:`;
     const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
     const touched = [...keys.addStandardJob(replica), ...serving];
     await run(...touched, prefix, jobName, Date.now(), optionsJson, ...jobs.flat());
-  });
+  };
+  const batches = new Batches(mostJobs, add, (addAll) => inOneWrite(redis, addAll));
   return (replica, id, job) => batches.add(replica, [id, JSON.stringify(job)]);
 }

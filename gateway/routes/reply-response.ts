@@ -4,6 +4,9 @@ import { Problem } from '#shared/errors.ts';
 import { replyHeaders } from '../dispatch/forwarding.ts';
 import { writeProblem } from './problem-response.ts';
 
+/** Up to this many bytes a body travels with the head in one string, which is one write and not two. */
+const textLimit = 4096;
+
 /**
  * Answers with what a replica has answered, byte for byte.
  * @param method of the request: the answer to HEAD has a length and no body.
@@ -25,5 +28,6 @@ export function writeReply(
     return;
   }
   if (body.length === 0) response.end();
-  else response.end(body);
+  else if (body.length > textLimit) response.end(body);
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
 }
