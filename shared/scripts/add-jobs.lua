@@ -10,9 +10,11 @@ local jobs = {}
 for at = 5, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
 end
+local known = call('EXISTS', KEYS[1], unpack(jobs))
+local empty = known == 0 or call('EXISTS', KEYS[1]) == 0
 local paused, concurrency, most, kept =
   unpack(call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
-if paused or concurrency or most or not kept or call('EXISTS', unpack(jobs)) > 0 then
+if paused or concurrency or most or not kept or known > (empty and 0 or 1) then
   for at = 5, #ARGV, 2 do
     local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
     addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
@@ -21,16 +23,15 @@ if paused or concurrency or most or not kept or call('EXISTS', unpack(jobs)) > 0
 end
 local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
 local room, served, limit, lockMs, token = 0, string.match(consumer or '', '^(%d+) (%d+) (%d+) (.+)$')
-if lease and served == fence and call('LLEN', KEYS[1]) == 0 then
+if empty and lease and served == fence then
   room = limit - call('LLEN', KEYS[7])
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
-call('XTRIM', events, 'MAXLEN', '~', kept)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[3 + 2 * at], ARGV[4 + 2 * at], {}
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
-  call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+  call('XADD', events, 'MAXLEN', '~', kept, '*', 'event', 'waiting', 'jobId', id)
   if at <= room then
     call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     call('SET', job .. ':lock', token, 'PX', lockMs)

@@ -5,16 +5,10 @@
 -- ARGV[5] jobs to take at most
 -- Returns the jobs as id, data and times taken in turn; and when the next delayed job is due, in ms since the epoch or 0,
 -- which is false where there may be more to take.
-local call, prefix, taken, left = redis.call, ARGV[1], {}, tonumber(ARGV[5])
-if left <= 0 then
-  return taken, false
-end
-if call('EXISTS', KEYS[1], KEYS[3], KEYS[7], KEYS[10]) == 0 then
-  return taken, 0
-end
+local call, prefix, taken, most = redis.call, ARGV[1], {}, ARGV[5]
 local bounded = call('HMGET', KEYS[9], 'paused', 'concurrency', 'max')
 local usual = not (bounded[1] or bounded[2] or bounded[3]) and call('EXISTS', KEYS[7]) == 0
-local ids = usual and call('RPOP', KEYS[1], left) or {}
+local ids = usual and call('RPOP', KEYS[1], most) or {}
 for _, id in ipairs(ids) do
   local job = prefix .. id
   call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
@@ -28,7 +22,7 @@ if #ids > 0 then
 end
 local keys, take = { unpack(KEYS, 1, 10) }, cmsgpack.pack({ token = ARGV[3], lockDuration = ARGV[4] })
 keys[11] = KEYS[14]
-for _ = #ids + 1, left do
+for _ = #ids + 1, most do
   local found = moveToActive(keys, { prefix, ARGV[2], take })
   if type(found[1]) ~= 'table' then
     -- Who adds a job marks the queue anew; an old mark would only wake a worker for nothing.

@@ -9,7 +9,8 @@
 -- taken in turn; deliveries not read before}.
 -- INCLUDE
 local call, prefix, at = redis.call, ARGV[2], 10
-if tonumber(call('GET', KEYS[15]) or 0) > tonumber(ARGV[1]) then
+local fence, consumer = unpack(call('MGET', KEYS[15], KEYS[16]))
+if tonumber(fence or 0) > tonumber(ARGV[1]) then
   return { -1 }
 end
 for _ = 1, tonumber(ARGV[9]) do
@@ -18,18 +19,28 @@ for _ = 1, tonumber(ARGV[9]) do
   call('PEXPIRE', ARGV[at], ARGV[8])
   at = last + 1
 end
-local codes = finishJobs(KEYS, { prefix, ARGV[3], ARGV[4], unpack(ARGV, at) })
-local deliveries = prefix .. 'deliveries:' .. ARGV[1]
+local codes, jobs, due, deliveries = {}, {}, 0, prefix .. 'deliveries:' .. ARGV[1]
+if at <= #ARGV then
+  codes = finishJobs(KEYS, { prefix, ARGV[3], ARGV[4], unpack(ARGV, at) })
+end
 local unread = call('LPOP', deliveries, 1000) or {}
-local room = math.min(ARGV[7], ARGV[6] - call('LLEN', KEYS[2]))
-local jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], room })
+local held, waiting = call('LLEN', KEYS[2]), call('EXISTS', KEYS[1], KEYS[3], KEYS[7], KEYS[10])
+if #codes > 0 and held == 0 and (waiting == 0 or call('EXISTS', KEYS[1], KEYS[3]) == 0) then
+  call('XADD', KEYS[4], '*', 'event', 'drained')
+end
+local room = math.min(ARGV[7], ARGV[6] - held)
+if room <= 0 then
+  due = false
+elseif waiting > 0 then
+  jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], room })
+end
 -- Who adds jobs puts them into these hands from now on, or does so no more: then this is the last that is read there.
-local consumer = table.concat({ ARGV[1], ARGV[6], ARGV[5], ARGV[4] }, ' ')
+local hands = table.concat({ ARGV[1], ARGV[6], ARGV[5], ARGV[4] }, ' ')
 if ARGV[6] == '0' then
   call('DEL', KEYS[16])
   call('RPUSH', deliveries, '')
   call('PEXPIRE', deliveries, ARGV[5])
-elseif ARGV[6] ~= '-1' and call('GET', KEYS[16]) ~= consumer then
-  call('SET', KEYS[16], consumer)
+elseif ARGV[6] ~= '-1' and consumer ~= hands then
+  call('SET', KEYS[16], hands)
 end
 return { due, codes, jobs, unread }
