@@ -9,7 +9,7 @@ export class Batches<Item> {
   readonly #most: number;
   readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
   readonly #around: (sendAll: () => void) => void;
-  readonly #waiting = new Map<string, Waiting<Item>[]>();
+  #waiting = new Map<string, Waiting<Item>[]>();
 
   /**
    * @param most items in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some thousands.
@@ -38,7 +38,10 @@ export class Batches<Item> {
   }
 
   #flush(): void {
-    for (const [group, all] of this.#waiting) {
+    // Another one, not the same one cleared: see slot-array.ts.
+    const groups = this.#waiting;
+    this.#waiting = new Map();
+    for (const [group, all] of groups) {
       for (let at = 0; at < all.length; at += this.#most) {
         const some = all.slice(at, at + this.#most);
         const items = some.map(({ item }) => item);
@@ -48,6 +51,5 @@ export class Batches<Item> {
         );
       }
     }
-    this.#waiting.clear();
   }
 }

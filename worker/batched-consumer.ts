@@ -21,6 +21,7 @@ import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { SlotMap } from '#shared/slot-array.ts';
 import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
 import { Deliveries } from './deliveries.ts';
 import { MarkerWatch } from './marker-watch.ts';
@@ -65,7 +66,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #marker: MarkerWatch;
   readonly #deliveries: Deliveries;
   /** The jobs in hand: taken, and not gone from the queue. */
-  readonly #held = new Map<string, JobData>();
+  readonly #held = new SlotMap<JobData>();
   /** Jobs that are on their way back. */
   #returning = 0;
   #endings: Ending[] = [];
@@ -241,7 +242,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       return;
     }
     const job = JSON.parse(data) as JobData; // only gateways add jobs
-    this.#held.set(id, job);
+    this.#held.add(id, job);
     run(id, job, times)
       .then((putBack) => (putBack === undefined ? this.#finish(id) : this.#putBack(id, putBack)))
       .catch((error: unknown) => this.#fail(id, error));
@@ -262,15 +263,14 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #gone({ id, done }: Ending, code: number): void {
     const { onFinished, log } = this.#options;
     if (code < 0) log.warn({ request: id, code }, 'a job was not there to be finished');
-    const job = this.#held.get(id);
-    this.#held.delete(id);
+    const job = this.#held.take(id);
     if (job !== undefined) onFinished(id, job);
     done();
   }
 
   async #putBack(id: string, { notBefore }: PutBack): Promise<void> {
     // It may be taken again before this is answered, and is another run then.
-    this.#held.delete(id);
+    this.#held.take(id);
     this.#returning += 1;
     try {
       await (await this.#job(id))?.moveToDelayed(notBefore, this.#token);
@@ -292,7 +292,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     } catch (failure) {
       log.warn({ request: id, err: failure }, 'a job could not be finished');
     }
-    this.#held.delete(id);
+    this.#held.take(id);
     this.#wake();
   }
 

@@ -9,6 +9,7 @@ import { retryAt } from '#shared/contract/retry.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import { SlotMap } from '#shared/slot-array.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -84,7 +85,7 @@ interface Running {
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #running = new Map<string, Running>();
+  readonly #running = new SlotMap<Running>();
   #runs = 0;
 
   constructor(options: RunnerOptions) {
@@ -126,7 +127,7 @@ export class Runner {
       abort: new AbortController(),
       letGo: () => undefined,
     };
-    this.#running.set(id, running);
+    this.#running.add(id, running);
     this.#runs += 1;
     running.finished = this.#run(id, job, attempt, running);
     return running.finished;
@@ -143,16 +144,11 @@ export class Runner {
     try {
       return await this.#runInTurn(id, job, taken, running);
     } finally {
-      this.#running.delete(id);
+      this.#running.take(id);
     }
   }
 
-  async #runInTurn(
-    id: string,
-    job: JobData,
-    taken: number,
-    running: Running,
-  ): Promise<PutBack | undefined> {
+  async #runInTurn(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
     const { redis, keys, replica, lease, slots, turns, log } = this.#options;
     // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
     const turn =

@@ -31,7 +31,10 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     return undefined;
   }
   const run = defineScript(redis, 'add-jobs', 12, script.lua);
-  const add = async (replica: string, jobs: readonly (readonly [id: string, data: string])[]): Promise<void> => {
+  const add = async (
+    replica: string,
+    jobs: readonly (readonly [id: string, data: string])[],
+  ): Promise<void> => {
     const prefix = `${keys.replica(replica)}:`;
     const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
     const touched = [...keys.addStandardJob(replica), ...serving];

@@ -1,6 +1,7 @@
 import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/errors.ts';
+import { SlotMap } from '#shared/slot-array.ts';
 
 /**
  * How far a request is:
@@ -38,7 +39,7 @@ interface Entry {
 
 /** The requests of this gateway whose answers are waited for, each until its deadline. */
 export class Waiters {
-  readonly #waiters = new Map<string, Entry>();
+  readonly #waiters = new SlotMap<Entry>();
   readonly #countOf = new Map<string, number>();
   #bytes = 0;
 
@@ -68,7 +69,8 @@ export class Waiters {
   /** Those that have waited for at least so many ms. */
   longerThan(ms: number): readonly Waiter[] {
     const until = performance.now() - ms;
-    return Array.from(this.#waiters.values())
+    return this.#waiters
+      .values()
       .filter(({ since }) => since <= until)
       .map(({ waiter }) => waiter);
   }
@@ -88,16 +90,15 @@ export class Waiters {
     const timer = setTimeout(() => {
       if (this.take(id)) onTimeout(waiter);
     }, timeoutMs);
-    this.#waiters.set(id, { waiter, timer, since: performance.now() });
+    this.#waiters.add(id, { waiter, timer, since: performance.now() });
     this.#countOf.set(replica, this.countOf(replica) + 1);
     this.#bytes += waiter.body.length;
   }
 
   /** @returns the waiter, who waits no more; undefined where it was taken before. */
   take(id: string): Waiter | undefined {
-    const entry = this.#waiters.get(id);
+    const entry = this.#waiters.take(id);
     if (entry === undefined) return undefined;
-    this.#waiters.delete(id);
     clearTimeout(entry.timer);
     const { waiter } = entry;
     this.#bytes -= waiter.body.length;

@@ -3,6 +3,7 @@ import { Server } from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import fp from 'fastify-plugin';
+import { SlotArray } from '#shared/slot-array.ts';
 
 /**
  * Connections without a request are closed this long after the app began to close, in ms: long enough for what a busy
@@ -27,7 +28,7 @@ async function allHeard(): Promise<void> {
 export const lastAnswers = fp(
   (app, _, done) => {
     const sockets = new Set<Socket>();
-    const unanswered = new Set<ServerResponse>();
+    const unanswered = new SlotArray<ServerResponse>();
     let closing = false;
     app.server.on('connection', (socket: Socket) => {
       sockets.add(socket);
@@ -35,12 +36,12 @@ export const lastAnswers = fp(
     });
     app.server.prependListener('request', (_request, response: ServerResponse) => {
       if (closing) response.shouldKeepAlive = false;
-      unanswered.add(response);
-      response.once('close', () => unanswered.delete(response));
+      const slot = unanswered.add(response);
+      response.once('close', () => unanswered.remove(slot));
     });
     app.addHook('preClose', async () => {
       closing = true;
-      for (const response of unanswered) response.shouldKeepAlive = false;
+      for (const response of unanswered.values()) response.shouldKeepAlive = false;
       await allHeard();
       const { promise: ended, resolve } = Promise.withResolvers<void>();
       // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have ended.

@@ -14,7 +14,7 @@ export const warmUpConnections = 64;
 
 export const fullPlan: RunPlan = {
   rounds: 5,
-  warmUpSeconds: 2,
+  warmUpSeconds: 8,
   matchSeconds: 1,
   seconds: 4,
   connections: [1, 16, 64, 256],

@@ -82,7 +82,9 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
         .toSorted();
     }
   }
-  return Object.fromEntries(Object.entries(found).filter(([, held]) => !(Array.isArray(held) && held.length === 0)));
+  return Object.fromEntries(
+    Object.entries(found).filter(([, held]) => !(Array.isArray(held) && held.length === 0)),
+  );
 }
 
 function options(json: string): unknown {
