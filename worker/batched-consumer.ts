@@ -55,6 +55,8 @@ interface Ending extends Ended {
 const lockMs = 30_000;
 /** In one call, so that Redis is not kept from others for long. */
 const mostEnded = 256;
+/** Up to so many in one tick a consumer is not busy. */
+const fewEnded = 2;
 /** After a tick that Redis has refused, in ms. */
 const againMs = 100;
 
@@ -205,7 +207,10 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#more = false;
     let ticked: Ticked | undefined;
     try {
-      ticked = await this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
+      const ticking = this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
+      // With little to do the next job is waited for at once; else the tick brings what has been delivered meanwhile.
+      if (endings.length <= fewEnded) this.#deliveries.wait();
+      ticked = await ticking;
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Redis has refused a tick');
       this.#more = true;

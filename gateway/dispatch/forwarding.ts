@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 
@@ -16,7 +15,8 @@ export function requestHeaders(raw: IncomingMessage, ip: string): string[] {
 }
 
 function forwarded(ip: string, host: string | undefined): string {
-  const node = isIPv6(ip) ? `"[${ip}]"` : ip || 'unknown';
+  // An address of a socket is one of the two.
+  const node = ip.includes(':') ? `"[${ip}]"` : ip || 'unknown';
   const quoted = host === undefined ? '' : `;host="${host.replaceAll(/["\\]/g, '\\$&')}"`;
   return `for=${node}${quoted};proto=http`;
 }

@@ -28,10 +28,11 @@ if empty and lease and served == fence then
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
+call('XTRIM', events, 'MAXLEN', '~', kept)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[3 + 2 * at], ARGV[4 + 2 * at], {}
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
-  call('XADD', events, 'MAXLEN', '~', kept, '*', 'event', 'waiting', 'jobId', id)
+  call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
   if at <= room then
     call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     call('SET', job .. ':lock', token, 'PX', lockMs)
