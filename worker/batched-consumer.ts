@@ -12,8 +12,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Job } from 'bullmq';
-import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
@@ -24,8 +22,8 @@ import type { Logger } from '#shared/logger.ts';
 import { SlotMap } from '#shared/slot-array.ts';
 import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
 import { Deliveries } from './deliveries.ts';
+import { JobHandling } from './job-handling.ts';
 import { MarkerWatch } from './marker-watch.ts';
-import { openQueue } from './open-queue.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
 import { createTick, parseDelivery } from './tick.ts';
@@ -80,13 +78,14 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #left = false;
   #abandoned = false;
   #locks: NodeJS.Timeout | undefined;
-  #queue: Queue<JobData> | undefined;
+  readonly #handling: JobHandling;
   readonly #empty = Promise.withResolvers<void>();
 
   constructor(options: BatchedConsumerOptions) {
     this.#options = options;
     const { redis, keys, lease, tick: lua, log } = options;
     this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
+    this.#handling = new JobHandling({ redis, keys, replica: lease.replica, token: this.#token, log });
     this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), (marked) => this.#onMark(marked), log);
     const deliveries = (): string => keys.deliveries(lease.replica, lease.fence);
     this.#deliveries = new Deliveries(redis, deliveries, (taken) => this.#onDeliveries(taken), log);
@@ -94,7 +93,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       () => {
         this.#marker.start();
         this.#deliveries.start();
-        this.#locks = setInterval(() => this.#keepLocks(), lockMs / 2);
+        this.#locks = setInterval(() => this.#handling.keepLocks(this.#held.keys(), lockMs), lockMs / 2);
         this.#wake();
         return Promise.resolve();
       },
@@ -277,51 +276,20 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     // It may be taken again before this is answered, and is another run then.
     this.#held.take(id);
     this.#returning += 1;
-    try {
-      await (await this.#job(id))?.moveToDelayed(notBefore, this.#token);
-    } catch (error) {
-      // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
-      this.#options.log.warn({ request: id, err: error }, 'a job could not be put back');
-    }
+    await this.#handling.putBack(id, notBefore);
     this.#returning -= 1;
     this.#wake();
   }
 
-  /** As BullMQ's own worker does with a job whose processing has thrown. */
   async #fail(id: string, error: unknown): Promise<void> {
-    const { log } = this.#options;
-    log.error({ request: id, err: error }, 'a job failed');
-    try {
-      const reason = error instanceof Error ? error : new Error(String(error));
-      await (await this.#job(id))?.moveToFailed(reason, this.#token, false);
-    } catch (failure) {
-      log.warn({ request: id, err: failure }, 'a job could not be finished');
-    }
+    this.#options.log.error({ request: id, err: error }, 'a job failed');
+    await this.#handling.fail(id, error);
     this.#held.take(id);
     this.#wake();
-  }
-
-  /** Few need it. The connection is shared: there is nothing to close. */
-  async #job(id: string): Promise<Job<JobData> | undefined> {
-    const { redis, keys, lease, log } = this.#options;
-    if (this.#queue === undefined) {
-      this.#queue = openQueue(redis, keys, lease.replica);
-      this.#queue.on('error', (error) => log.debug({ err: error }, 'the queue reports an error'));
-    }
-    return Job.fromId<JobData>(this.#queue, id);
   }
 
   #supersede(endings: readonly Ending[]): void {
     const error = new SupersededError('another worker has taken the lease');
     for (const { done } of endings) done(error);
-  }
-
-  #keepLocks(): void {
-    const { redis, keys, lease, log } = this.#options;
-    for (const id of this.#held.keys()) {
-      redis.pexpire(keys.jobLock(lease.replica, id), lockMs).catch((error: unknown) => {
-        log.debug({ request: id, err: error }, 'a lock was not renewed');
-      });
-    }
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { decodeJob, storedBody } from '#shared/contract/job.ts';
@@ -13,6 +12,7 @@ import { SlotMap } from '#shared/slot-array.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
+import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
@@ -39,24 +39,8 @@ export interface RunnerOptions {
 /** What becomes of a job that another worker has by now: it is not this worker's to finish. */
 const leftToAnother = new Promise<never>(() => undefined);
 
-/** Between two tries, in ms. */
-const tryAgainMs = 100;
-
 /** The end of a request that has a record is of interest for this long after its deadline, in ms. */
 const endGraceMs = 10_000;
-
-/** Tries until it succeeds or the deadline (ms since the epoch) has passed; undefined then. */
-async function insist<T>(act: () => Promise<T>, deadline: number): Promise<T | undefined> {
-  for (;;) {
-    try {
-      return await act();
-    } catch (error) {
-      if (Date.now() >= deadline) return undefined;
-      if (!isRefusal(error)) throw error;
-      await delay(tryAgainMs);
-    }
-  }
-}
 
 /** What a request gets that was not answered by its deadline: its gateway has answered 504 by itself. */
 function tooLate({ keepMs }: JobData): HttpReply | undefined {
@@ -67,11 +51,6 @@ function tooLate({ keepMs }: JobData): HttpReply | undefined {
 function letGoReply({ reason }: AbortSignal, job: JobData): HttpReply | undefined {
   const cancelled = reason instanceof DOMException && reason.name === 'AbortError';
   return cancelled ? problemReply('cancelled', 'The request was cancelled while it was run.') : tooLate(job);
-}
-
-/** Redis has answered, and refuses: it is full, read-only, or loads what it had. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError';
 }
 
 /** A request that is being run. */

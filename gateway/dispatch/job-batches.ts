@@ -19,6 +19,22 @@ const mostJobs = 256;
 /** Adds a job that is to be run at once; those of one turn of the event loop to one replica in one call. */
 export type AddNow = (replica: string, id: string, job: JobData) => Promise<void>;
 
+interface Added {
+  readonly id: string;
+  /** JSON. */
+  readonly data: string;
+  readonly deliverable: boolean;
+}
+
+/**
+ * Whether a job may go straight into a consumer's hands. Of one that a worker was given in the moment of its death nobody
+ * knows whether it was begun: only what may be begun again, and as often as it takes, is given so. Any other waits until
+ * it is taken.
+ */
+function isDeliverable({ redelivery, attempts }: JobData): boolean {
+  return redelivery === 'safe' && attempts === undefined;
+}
+
 /**
  * @param redis a fail-fast connection that others may share.
  * @returns undefined with a version of BullMQ whose own queue has to add jobs one by one.
@@ -31,15 +47,16 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     return undefined;
   }
   const run = defineScript(redis, 'add-jobs', 12, script.lua);
-  const add = async (
-    replica: string,
-    jobs: readonly (readonly [id: string, data: string])[],
-  ): Promise<void> => {
+  const add = async (replica: string, jobs: readonly Added[]): Promise<void> => {
     const prefix = `${keys.replica(replica)}:`;
     const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
     const touched = [...keys.addStandardJob(replica), ...serving];
-    await run(...touched, prefix, jobName, Date.now(), optionsJson, ...jobs.flat());
+    const first = jobs.filter(({ deliverable }) => deliverable);
+    const others = first.length === jobs.length ? [] : jobs.filter(({ deliverable }) => !deliverable);
+    const each = [...first, ...others].flatMap(({ id, data }) => [id, data]);
+    await run(...touched, prefix, jobName, Date.now(), optionsJson, first.length, ...each);
   };
   const batches = new Batches(mostJobs, add, (addAll) => inOneWrite(redis, addAll));
-  return (replica, id, job) => batches.add(replica, [id, JSON.stringify(job)]);
+  return (replica, id, job) =>
+    batches.add(replica, { id, data: JSON.stringify(job), deliverable: isDeliverable(job) });
 }

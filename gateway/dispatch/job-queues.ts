@@ -75,10 +75,8 @@ export class JobQueues {
   async takeBack(replica: string, id: string): Promise<boolean> {
     const keys = this.#keys;
     const { wait, prioritized, delayed, active } = keys.unfinished(replica);
-    const touched = [
-      ...[wait, prioritized, delayed, keys.job(replica, id), keys.requestBody(replica, id)],
-      ...[active, keys.jobLock(replica, id), keys.consumer(replica)],
-    ];
+    const own = [keys.job(replica, id), keys.requestBody(replica, id), active, keys.jobLock(replica, id)];
+    const touched = [wait, prioritized, delayed, ...own, keys.consumer(replica)];
     const prefix = `${keys.replica(replica)}:`;
     return (await scriptsOn(this.#redis)('take-back', ...touched, id, prefix)) === 1;
   }

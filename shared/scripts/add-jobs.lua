@@ -2,12 +2,13 @@
 -- active from the first, as if it had taken them in the same moment. What is unusual is left to BullMQ's own script.
 -- KEYS[1..9] as BullMQ's addStandardJob has them  KEYS[10] lease  KEYS[11] fence  KEYS[12] consumer
 -- ARGV[1] prefix of the queue's keys  ARGV[2] name of the jobs  ARGV[3] ms since the epoch
--- ARGV[4] options as JSON, its end left out  ARGV[5..] for each job: its id, its data
+-- ARGV[4] options as JSON, its end left out  ARGV[5] how many of the first jobs may go into the consumer's hands
+-- ARGV[6..] for each job: its id, its data
 -- Returns how many went into the consumer's hands.
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
 local jobs = {}
-for at = 5, #ARGV, 2 do
+for at = 6, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
 end
 local known = call('EXISTS', KEYS[1], unpack(jobs))
@@ -15,7 +16,7 @@ local empty = known == 0 or call('EXISTS', KEYS[1]) == 0
 local paused, concurrency, most, kept =
   unpack(call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
 if paused or concurrency or most or not kept or known > (empty and 0 or 1) then
-  for at = 5, #ARGV, 2 do
+  for at = 6, #ARGV, 2 do
     local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
     addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
   end
@@ -24,13 +25,13 @@ end
 local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
 local room, served, limit, lockMs, token = 0, string.match(consumer or '', '^(%d+) (%d+) (%d+) (.+)$')
 if empty and lease and served == fence then
-  room = limit - call('LLEN', KEYS[7])
+  room = math.min(ARGV[5], limit - call('LLEN', KEYS[7]))
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
 call('XTRIM', events, 'MAXLEN', '~', kept)
 for at, job in ipairs(jobs) do
-  local id, data, fields = ARGV[3 + 2 * at], ARGV[4 + 2 * at], {}
+  local id, data, fields = ARGV[4 + 2 * at], ARGV[5 + 2 * at], {}
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
   call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
   if at <= room then

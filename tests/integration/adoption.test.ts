@@ -6,6 +6,9 @@ import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
 
+/** Without the attempt where it may be begun again: it may have been given to a worker in the moment of its death. */
+const run = (line: string): string => line.replace(/^(GET .*) \d+$/, '$1');
+
 const system = useSystem();
 const workers = useWorkers();
 const settings = {
@@ -130,7 +133,7 @@ describe('a replica that does not come back', () => {
     await untilRun('own');
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200]);
     expect(performance.now() - began).toBeGreaterThanOrEqual(3000);
-    expect(await workers.runs()).toEqual(['GET /own S1 1', 'GET /adopted S1 1']);
+    expect((await workers.runs()).map(run)).toEqual(['GET /own S1', 'GET /adopted S1']);
   });
 });
 
@@ -151,10 +154,10 @@ describe('an adopter that was frozen for longer than its leases', () => {
     await untilInRing(running, 'S1', 'S2');
     expect((await ask(keyOf(running, 'S1'), 'GET', 'own')).status).toBe(200);
     expect((await leaseOf(current, 'S2'))?.pid).toBe(back.pid);
-    expect((await workers.runs()).toSorted()).toEqual([
-      'GET /a S1 1',
-      'GET /a S2 2',
-      'GET /own S1 1',
+    expect((await workers.runs()).map(run).toSorted()).toEqual([
+      'GET /a S1',
+      'GET /a S2',
+      'GET /own S1',
       'POST /b S1 1',
     ]);
   });

@@ -1,0 +1,173 @@
+import type { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
+import type { JobData } from '#shared/contract/job.ts';
+import { createLogger } from '#shared/logger.ts';
+import { openRedis } from '#shared/redis.ts';
+import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { activeJobs, reclaim } from '../../worker/reclaim.ts';
+import { ReplicaLease } from '../../worker/replica-lease.ts';
+import { createReplyPushes } from '../../worker/reply-pushes.ts';
+import { ReplyOutbox } from '../../worker/reply-outbox.ts';
+import { Turns } from '../../worker/turns.ts';
+import { useConsumers } from '../fixtures/consumers.ts';
+import type { TestConsumer, TestConsumerOptions } from '../fixtures/consumers.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const testConsumer = useConsumers();
+const replica = 'S1';
+const fence = 7;
+const settled = { timeout: 5000, interval: 5 };
+const log = createLogger('test', 'silent');
+
+function make(more: Partial<TestConsumerOptions> = {}): TestConsumer {
+  const { redisUrl, namespace, keys } = system();
+  return testConsumer('batched', { redisUrl, namespace, keys, replica, fence, ...more });
+}
+
+/** Cuts the consumer's connection on which it reads what is put into its hands, as when its process is frozen. */
+async function freeze(redis: Redis): Promise<void> {
+  const clients = String(await redis.client('LIST'));
+  const blocked = clients.split('\n').filter((line) => line.includes(' cmd=blmpop '));
+  for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
+}
+
+/** Where the ids of a queue's jobs are. */
+async function where(): Promise<Record<string, number>> {
+  const { redis, keys } = system();
+  const { wait, active } = keys.unfinished(replica);
+  return {
+    wait: await redis.llen(wait),
+    active: await redis.llen(active),
+    unread: await redis.llen(keys.deliveries(replica, fence)),
+  };
+}
+
+/** Leaves what is in the queue as a consumer leaves it that was given jobs and has died without reading them. */
+async function dieWith(...jobs: readonly (readonly [string, Partial<JobData>])[]): Promise<void> {
+  const { redis, keys } = system();
+  const made = make();
+  await made.redis.ping();
+  await redis.set(keys.consumer(replica), `${fence} 10 30000 its-token`);
+  for (const [id, more] of jobs) await made.add(id, more);
+}
+
+it('a job for which there is room is in the hands of its consumer at once', async () => {
+  const made = make();
+  await made.consumer.start();
+  await expect.poll(() => system().redis.exists(system().keys.consumer(replica)), settled).toBe(1);
+  const scripts = async (): Promise<number> => {
+    const stats = await system().redis.info('commandstats');
+    return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+      (sum, [, calls]) => sum + Number(calls),
+      0,
+    );
+  };
+  const before = await scripts();
+  await made.add('one');
+  await expect.poll(() => made.runs.length, settled).toBe(1);
+  expect(made.runs[0]).toMatchObject({ id: 'one', attempt: 1 });
+  // The one call that has added it.
+  expect((await scripts()) - before).toBe(1);
+});
+
+it.each([
+  ['must not run twice', { redelivery: 'never' }],
+  ['may be begun a number of times alone', { attempts: 3 }],
+] as const)('a job that %s waits until it is taken', async (_, more) => {
+  await dieWith(['it', more]);
+  expect(await where()).toEqual({ wait: 1, active: 0, unread: 0 });
+});
+
+it('jobs wait where the hands are full, and where jobs wait already', async () => {
+  const made = make({ concurrency: 2 });
+  await made.consumer.start();
+  await expect.poll(() => system().redis.exists(system().keys.consumer(replica)), settled).toBe(1);
+  for (const id of ['one', 'two', 'three']) await made.add(id);
+  await expect.poll(() => made.runs.length, settled).toBe(2);
+  expect(await where()).toEqual({ wait: 1, active: 2, unread: 0 });
+  made.runs[0]?.finish();
+  await expect.poll(() => made.runs.map(({ id }) => id), settled).toEqual(['one', 'two', 'three']);
+});
+
+it('jobs wait when the lease is over, or is of another worker', async () => {
+  const { redis, keys } = system();
+  await dieWith();
+  const made = make();
+  await made.redis.ping();
+  await redis.set(keys.leaseFence(replica), fence + 1);
+  await made.add('of another');
+  await redis.set(keys.leaseFence(replica), fence);
+  await redis.del(keys.lease(replica));
+  await made.add('of nobody');
+  expect(await where()).toEqual({ wait: 2, active: 0, unread: 0 });
+});
+
+it('what a dead consumer has not read was not begun: whoever takes the lease counts it so', async () => {
+  const { redis, keys } = system();
+  await dieWith(['read', {}], ['unread', {}]);
+  await redis.lpop(keys.deliveries(replica, fence));
+  expect(await where()).toEqual({ wait: 0, active: 2, unread: 1 });
+  await redis.del(keys.lease(replica));
+  const lease = new ReplicaLease({ redis, keys, replica, generation: 1, leaseMs: 5000 });
+  expect(await lease.take('starting')).toBe('taken');
+  const outbox = new ReplyOutbox({
+    redis,
+    keys,
+    lease,
+    pushes: createReplyPushes(redis, keys, lease, () => undefined),
+    aftermath: { follow: () => Promise.resolve() } as never,
+    onSuperseded: () => undefined,
+  });
+  const options = { redis, keys, replica, outbox, turns: new Turns(redis, keys, log), log };
+  expect(await reclaim(options, await activeJobs(options))).toEqual({ again: 2, unknown: 0 });
+  expect(await redis.exists(keys.consumer(replica), keys.deliveries(replica, fence))).toBe(0);
+  const times = await Promise.all(['read', 'unread'].map((id) => redis.hget(keys.job(replica, id), 'ats')));
+  expect(times).toEqual(['1', '0']);
+});
+
+it('can be taken back as long as it is not read', async () => {
+  const { redis, redisUrl, namespace, keys } = system();
+  await dieWith(['one', {}], ['two', {}]);
+  const producer = openRedis(redisUrl, `${namespace}:producer`, 'patient', log);
+  const queues = new JobQueues(producer, keys, log);
+  expect(await queues.takeBack(replica, 'one')).toBe(true);
+  expect(await queues.takeBack(replica, 'one')).toBe(false);
+  await redis.lpop(keys.deliveries(replica, fence));
+  expect(await queues.takeBack(replica, 'two')).toBe(false);
+  expect(await where()).toEqual({ wait: 0, active: 1, unread: 0 });
+  expect(await redis.exists(keys.job(replica, 'one'), keys.jobLock(replica, 'one'))).toBe(0);
+  await queues.close();
+  producer.disconnect();
+});
+
+it('a consumer whose connection is cut reads what has been put into its hands meanwhile', async () => {
+  const { redis } = system();
+  const made = make({ concurrency: 100 });
+  await made.consumer.start();
+  await expect.poll(() => system().redis.exists(system().keys.consumer(replica)), settled).toBe(1);
+  for (let at = 0; at < 50; at += 1) {
+    if (at % 10 === 0) await freeze(redis);
+    await made.add(`job-${at}`);
+  }
+  await expect.poll(() => made.runs.length, settled).toBe(50);
+  for (const run of made.runs) run.finish();
+  await expect.poll(() => made.finished.length, settled).toBe(50);
+});
+
+it('a consumer that leaves runs what it was given, and is given nothing more', async () => {
+  const { redis, keys } = system();
+  const made = make();
+  made.onRun = (run) => run.finish();
+  await made.consumer.start();
+  await expect.poll(() => redis.exists(keys.consumer(replica)), settled).toBe(1);
+  const adding = Array.from({ length: 300 }, (_, at) => made.add(`job-${at}`));
+  await made.consumer.stop();
+  await Promise.all(adding);
+  const { wait, active } = await where();
+  expect(active).toBe(0);
+  expect(made.finished.length + (wait ?? 0)).toBe(300);
+  expect(new Set(made.runs.map(({ id }) => id)).size).toBe(made.runs.length);
+  await made.add('later');
+  expect(await where()).toMatchObject({ wait: (wait ?? 0) + 1, active: 0 });
+});

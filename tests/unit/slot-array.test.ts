@@ -1,0 +1,44 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SlotArray, SlotMap } from '#shared/slot-array.ts';
+
+describe('a slot array', () => {
+  it('has each value under its number while it is there, and gives free numbers again', () => {
+    const values = new SlotArray<{ name: string }>();
+    const [one, two] = [{ name: 'one' }, { name: 'two' }];
+    const first = values.add(one);
+    const second = values.add(two);
+    expect([values.get(first), values.get(second)]).toEqual([one, two]);
+    values.remove(first);
+    expect(values.get(first)).toBeUndefined();
+    expect(values.add({ name: 'three' })).toBe(first);
+    expect(values.values()).toEqual([{ name: 'three' }, two]);
+  });
+});
+
+describe('a slot map', () => {
+  it('is a map, whatever comes and goes', () => {
+    const step = fc.record({ key: fc.constantFrom(...'abcdefgh'), add: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const map = new SlotMap<{ at: number }>();
+        const model = new Map<string, { at: number }>();
+        for (const [at, { key, add }] of steps.entries()) {
+          if (!add || model.has(key)) {
+            expect(map.take(key)).toBe(model.get(key));
+            model.delete(key);
+          } else {
+            const value = { at };
+            map.add(key, value);
+            model.set(key, value);
+          }
+          expect(map.has(key)).toBe(model.has(key));
+          expect(map.get(key)).toBe(model.get(key));
+          expect(map.size).toBe(model.size);
+          expect([...map.keys()]).toEqual([...model.keys()]);
+          expect(map.values()).toEqual([...model.values()]);
+        }
+      }),
+    );
+  });
+});
