@@ -208,7 +208,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     try {
       const ticking = this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
       // With little to do the next job is waited for at once; else the tick brings what has been delivered meanwhile.
-      if (endings.length <= fewEnded) this.#deliveries.wait();
+      if (!leaving && endings.length <= fewEnded) this.#deliveries.wait();
       ticked = await ticking;
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Redis has refused a tick');

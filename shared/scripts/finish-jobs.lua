@@ -22,7 +22,6 @@ if not usual then
   end
   return codes
 end
-call('XTRIM', KEYS[4], 'MAXLEN', '~', call('HGET', KEYS[9], 'opts.maxLenEvents') or 10000)
 for at, id in ipairs(ids) do
   local job, of = prefix .. id, #locks
   codes[at] = call('LREM', KEYS[2], -1, id) == 1 and 0 or -3

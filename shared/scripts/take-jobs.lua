@@ -6,8 +6,11 @@
 -- Returns the jobs as id, data and times taken in turn; and when the next delayed job is due, in ms since the epoch or 0,
 -- which is false where there may be more to take.
 local call, prefix, taken, most = redis.call, ARGV[1], {}, ARGV[5]
-local bounded = call('HMGET', KEYS[9], 'paused', 'concurrency', 'max')
-local usual = not (bounded[1] or bounded[2] or bounded[3]) and call('EXISTS', KEYS[7]) == 0
+local paused, concurrency, max, kept =
+  unpack(call('HMGET', KEYS[9], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
+local usual = not (paused or concurrency or max) and call('EXISTS', KEYS[7]) == 0
+-- Whoever adds jobs bounds the events as well: there are none without one of the two.
+call('XTRIM', KEYS[4], 'MAXLEN', '~', kept or 10000)
 local ids = usual and call('RPOP', KEYS[1], most) or {}
 for _, id in ipairs(ids) do
   local job = prefix .. id

@@ -171,3 +171,18 @@ it('a consumer that leaves runs what it was given, and is given nothing more', a
   await made.add('later');
   expect(await where()).toMatchObject({ wait: (wait ?? 0) + 1, active: 0 });
 });
+
+it('a consumer that leaves is gone as soon as the last of its jobs is finished', async () => {
+  const made = make();
+  await made.consumer.start();
+  for (const id of ['one', 'two', 'three']) await made.add(id);
+  await expect.poll(() => made.runs.length, settled).toBe(3);
+  const stopped = made.consumer.stop();
+  for (const run of made.runs) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    run.finish();
+  }
+  const finished = performance.now();
+  await stopped;
+  expect(performance.now() - finished).toBeLessThan(1000);
+});
