@@ -23,12 +23,16 @@ end
 if #ids > 0 then
   call('LPUSH', KEYS[2], unpack(ids))
 end
+if usual and #ids < tonumber(most) and call('EXISTS', KEYS[3], KEYS[10]) == 0 then
+  -- Nothing is left. Who adds a job marks the queue anew; an old mark would only wake a worker for nothing.
+  call('ZREM', KEYS[14], '0')
+  return taken, 0
+end
 local keys, take = { unpack(KEYS, 1, 10) }, cmsgpack.pack({ token = ARGV[3], lockDuration = ARGV[4] })
 keys[11] = KEYS[14]
 for _ = #ids + 1, most do
   local found = moveToActive(keys, { prefix, ARGV[2], take })
   if type(found[1]) ~= 'table' then
-    -- Who adds a job marks the queue anew; an old mark would only wake a worker for nothing.
     if call('EXISTS', KEYS[1], KEYS[3]) == 0 then
       call('ZREM', KEYS[14], '0')
     end
