@@ -20,8 +20,9 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { SlotMap } from '#shared/slot-array.ts';
+import type { BlockingRead } from './blocking-read.ts';
 import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
-import { Deliveries } from './deliveries.ts';
+import { readDeliveries } from './deliveries.ts';
 import { JobHandling } from './job-handling.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { SupersededError } from './reply-pushes.ts';
@@ -64,7 +65,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #token = randomUUID();
   readonly #tick: Tick;
   readonly #marker: MarkerWatch;
-  readonly #deliveries: Deliveries;
+  readonly #deliveries: BlockingRead<readonly Taken[]>;
   /** The jobs in hand: taken, and not gone from the queue. */
   readonly #held = new SlotMap<JobData>();
   /** Jobs that are on their way back. */
@@ -88,7 +89,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#handling = new JobHandling({ redis, keys, replica: lease.replica, token: this.#token, log });
     this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), (marked) => this.#onMark(marked), log);
     const deliveries = (): string => keys.deliveries(lease.replica, lease.fence);
-    this.#deliveries = new Deliveries(redis, deliveries, (taken) => this.#onDeliveries(taken), log);
+    this.#deliveries = readDeliveries(redis, deliveries, (taken) => this.#onDeliveries(taken), log);
     this.#life = startStop(
       () => {
         this.#marker.start();
