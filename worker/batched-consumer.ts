@@ -87,7 +87,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     const { redis, keys, lease, tick: lua, log } = options;
     this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
     this.#handling = new JobHandling({ redis, keys, replica: lease.replica, token: this.#token, log });
-    this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), (marked) => this.#onMark(marked), log);
+    const hasRoom = (): boolean => this.#hasRoom;
+    this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), hasRoom, () => this.#wake(), log);
     const deliveries = (): string => keys.deliveries(lease.replica, lease.fence);
     this.#deliveries = readDeliveries(redis, deliveries, (taken) => this.#onDeliveries(taken), log);
     this.#life = startStop(
@@ -145,17 +146,6 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     setImmediate(() => {
       if (!this.#ticking && !this.#abandoned) this.#rest();
     });
-  }
-
-  #onMark(marked: boolean): void {
-    const { redis, keys, lease, log } = this.#options;
-    // The hands were filled while it watched: the mark stays for whoever has room next.
-    if (marked && !this.#hasRoom && !this.#leaving) {
-      redis.zadd(keys.marker(lease.replica), 0, '0').catch((error: unknown) => {
-        log.debug({ err: error }, 'a mark was not put back');
-      });
-    }
-    this.#wake();
   }
 
   /** A job may be there. */

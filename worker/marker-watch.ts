@@ -11,18 +11,20 @@ const longestWaitMs = 5000;
  */
 export class MarkerWatch {
   readonly #key: string;
-  readonly #read: BlockingRead<true>;
+  readonly #hasRoom: () => boolean;
+  readonly #read: BlockingRead<void>;
   /** When the next delayed job may be taken, in ms since the epoch; 0 where there is none. */
   due = 0;
 
   /**
    * @param redis is opened a second time.
-   * @param onMark called when a job may be there; `marked` where the mark of one was taken away.
+   * @param hasRoom whether a job could be taken: else the mark stays, for whoever has room next.
+   * @param onMark called when a job may be there.
    */
-  constructor(redis: Redis, key: string, onMark: (marked: boolean) => void, log: Logger) {
+  constructor(redis: Redis, key: string, hasRoom: () => boolean, onMark: () => void, log: Logger) {
     this.#key = key;
-    const pop = (connection: Redis): Promise<true | undefined> => this.#pop(connection);
-    this.#read = new BlockingRead(redis, pop, (marked) => onMark(marked ?? false), log);
+    this.#hasRoom = hasRoom;
+    this.#read = new BlockingRead(redis, (connection) => this.#pop(connection), onMark, log);
   }
 
   /** Opens the connection. */
@@ -40,17 +42,22 @@ export class MarkerWatch {
     this.#read.wait();
   }
 
-  async #pop(connection: Redis): Promise<true | undefined> {
+  async #pop(connection: Redis): Promise<void> {
     for (;;) {
       const now = Date.now();
-      if (this.due > 0 && this.due <= now) return undefined;
+      if (this.due > 0 && this.due <= now) return;
       const waitMs = this.due > 0 ? Math.min(this.due - now, longestWaitMs) : longestWaitMs;
       const popped = await connection.bzpopmin(this.#key, Math.max(0.001, waitMs / 1000));
-      if (popped === null) return undefined;
-      const at = Number(popped[2]);
-      if (at <= Date.now()) return true;
+      if (popped === null) return;
+      const [, mark, at] = popped;
+      if (!this.#hasRoom()) {
+        // The hands were filled while it watched.
+        await connection.zadd(this.#key, at, mark);
+        return;
+      }
+      if (Number(at) <= Date.now()) return;
       // A delayed job was added, or is the next one now.
-      this.due = at;
+      this.due = Number(at);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { HttpReply } from '#shared/contract/http.ts';
-import { inlineBodyLimit } from '#shared/contract/body.ts';
+import { asBuffer, inlineBodyLimit } from '#shared/contract/body.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
@@ -71,9 +71,8 @@ export class ReplyOutbox {
 
   async #pushStored(gateway: string, id: string, reply: HttpReply): Promise<void> {
     const { redis, keys, lease, pushes } = this.#options;
-    const { buffer, byteOffset, byteLength } = reply.body;
     const key = keys.replyBody(lease.replica, id);
-    await redis.set(key, Buffer.from(buffer, byteOffset, byteLength), 'PX', inboxTtlMs);
+    await redis.set(key, asBuffer(reply.body), 'PX', inboxTtlMs);
     await pushes.push(gateway, id, encodeReply(id, reply, true));
   }
 }

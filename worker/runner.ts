@@ -55,7 +55,6 @@ function letGoReply({ reason }: AbortSignal, job: JobData): HttpReply | undefine
 
 /** A request that is being run. */
 interface Running {
-  finished: Promise<PutBack | undefined>;
   readonly abort: AbortController;
   /** Called when its handler is not waited for any more. */
   letGo: () => void;
@@ -64,7 +63,10 @@ interface Running {
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #running = new SlotMap<Running>();
+  readonly #running = new SlotMap<{
+    readonly running: Running;
+    readonly finished: Promise<PutBack | undefined>;
+  }>();
   #runs = 0;
 
   constructor(options: RunnerOptions) {
@@ -101,33 +103,21 @@ export class Runner {
     // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
     const underWay = this.#running.get(id);
     if (underWay !== undefined) return underWay.finished;
-    const running: Running = {
-      finished: leftToAnother,
-      abort: new AbortController(),
-      letGo: () => undefined,
-    };
-    this.#running.add(id, running);
+    const running: Running = { abort: new AbortController(), letGo: () => undefined };
+    const finished = this.#run(id, job, attempt, running).finally(() => this.#running.take(id));
+    this.#running.add(id, { running, finished });
     this.#runs += 1;
-    running.finished = this.#run(id, job, attempt, running);
-    return running.finished;
+    return finished;
   }
 
   /** Lets a request go that is being run: its signal fires, and its client learns that it was cancelled. */
   cancel(id: string): void {
-    const running = this.#running.get(id);
+    const running = this.#running.get(id)?.running;
     running?.abort.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
     running?.letGo();
   }
 
   async #run(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
-    try {
-      return await this.#runInTurn(id, job, taken, running);
-    } finally {
-      this.#running.take(id);
-    }
-  }
-
-  async #runInTurn(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
     const { redis, keys, replica, lease, slots, turns, log } = this.#options;
     // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
     const turn =

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { asBuffer } from '#shared/contract/body.ts';
 import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -124,9 +125,8 @@ export class JobQueues {
     id: string,
     { body, ttlMs }: { readonly body: Uint8Array; readonly ttlMs: number },
   ): Promise<void> {
-    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     try {
-      await this.#redis.set(this.#keys.requestBody(replica, id), bytes, 'PX', ttlMs);
+      await this.#redis.set(this.#keys.requestBody(replica, id), asBuffer(body), 'PX', ttlMs);
     } catch (error) {
       throw commandFate(error) === 'unknown'
         ? new UnsentError('the body may not be there', { cause: error })

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { asBuffer } from '#shared/contract/body.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import { replyHeaders } from '../dispatch/forwarding.ts';
@@ -29,5 +30,5 @@ export function writeReply(
   }
   if (body.length === 0) response.end();
   else if (body.length > textLimit) response.end(body);
-  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+  else response.end(asBuffer(body).toString('latin1'), 'latin1');
 }

@@ -11,11 +11,16 @@ export type EncodedBody =
   | { readonly base64: string }
   | { readonly stored: number };
 
+/** @returns the same bytes, in the same memory, with the methods of a Buffer. */
+export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 /** @returns the body for JSON, or undefined for an empty one. */
 export function encodeBody(body: Uint8Array): EncodedBody | undefined {
   if (body.length === 0) return undefined;
   if (body.length > inlineBodyLimit) return { stored: body.length };
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = asBuffer(body);
   return isUtf8(bytes) ? { text: bytes.toString('utf8') } : { base64: bytes.toString('base64') };
 }
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { asBuffer } from './body.ts';
 import type { HttpReply } from './http.ts';
 
 /** A reply on its way to the gateway that waits for it. */
@@ -34,7 +35,7 @@ export function encodeReply(id: string, reply: HttpReply, stored = false): Reply
   const head: Head = stored ? { id, status, headers, stored } : { id, status, headers };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = asBuffer(body);
   if (bytes.length <= textLimit && isUtf8(bytes)) return line + bytes.toString('utf8');
   return Buffer.concat([Buffer.from(line, 'utf8'), bytes]);
 }

@@ -47,8 +47,7 @@ const ours = /:(consumer|deliveries:\d+)$/;
 async function snapshot(redis: Redis, namespace: string): Promise<Record<string, unknown>> {
   const keys = (await redis.keys(`${namespace}:*`)).filter((key) => !ours.test(key)).toSorted();
   const found: Record<string, unknown> = {};
-  // The mark of a queue in which nothing waits would wake a worker once, in vain; that of the next delayed job is in the
-  // memory of whoever has read it.
+  // The mark of a queue in which nothing waits says nothing: it would wake a worker once, in vain.
   const waits = keys.some((key) => /:(wait|prioritized)$/.test(key));
   for (const key of keys) {
     const name = key.slice(namespace.length);
@@ -61,7 +60,7 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
       // Scores are times, or a priority with a counter.
       const members = await redis.zrangebyscore(key, '-inf', '+inf', 'WITHSCORES');
       const named = members.filter((_, at) => at % 2 === 0);
-      if (name.endsWith(':marker')) found[name] = named.filter((mark) => mark === '0' && waits);
+      if (name.endsWith(':marker')) found[name] = named.filter((mark) => mark !== '0' || waits);
       else found[name] = name.endsWith(':delayed') ? named : members;
     }
     if (type === 'hash') {
