@@ -4,12 +4,19 @@ interface Waiting<Item> {
   readonly fail: (error: unknown) => void;
 }
 
-/** Sends what comes up in one turn of the event loop together, what belongs together in one call. */
+/** Turns of the event loop for which a batch waits at most. */
+const mostTurns = 8;
+
+/**
+ * Sends what comes up together, what belongs together in one call. A batch goes out after the first turn of the event loop
+ * that has brought nothing more for it: alone there is nothing to wait for, and under load the calls are few.
+ */
 export class Batches<Item> {
   readonly #most: number;
   readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
   readonly #around: (sendAll: () => void) => void;
   #waiting = new Map<string, Waiting<Item>[]>();
+  #count = 0;
 
   /**
    * @param most items in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some thousands.
@@ -30,10 +37,18 @@ export class Batches<Item> {
   add(group: string, item: Item): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiting = { item, done: resolve, fail: reject };
-      if (this.#waiting.size === 0) setImmediate(() => this.#around(() => this.#flush()));
+      if (this.#count === 0) this.#flushOnceQuiet(1, mostTurns);
+      this.#count += 1;
       const others = this.#waiting.get(group);
       if (others === undefined) this.#waiting.set(group, [waiting]);
       else others.push(waiting);
+    });
+  }
+
+  #flushOnceQuiet(count: number, turns: number): void {
+    setImmediate(() => {
+      if (this.#count === count || turns === 1) this.#around(() => this.#flush());
+      else this.#flushOnceQuiet(this.#count, turns - 1);
     });
   }
 
@@ -41,6 +56,7 @@ export class Batches<Item> {
     // Another one, not the same one cleared: see slot-array.ts.
     const groups = this.#waiting;
     this.#waiting = new Map();
+    this.#count = 0;
     for (const [group, all] of groups) {
       for (let at = 0; at < all.length; at += this.#most) {
         const some = all.slice(at, at + this.#most);

@@ -20,14 +20,13 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { SlotMap } from '#shared/slot-array.ts';
-import type { BlockingRead } from './blocking-read.ts';
 import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
-import { readDeliveries } from './deliveries.ts';
+import { Deliveries } from './deliveries.ts';
 import { JobHandling } from './job-handling.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
-import { createTick, parseDelivery } from './tick.ts';
+import { createTick } from './tick.ts';
 import type { Ended, OutgoingReply, Taken, Tick, Ticked } from './tick.ts';
 
 export interface BatchedConsumerOptions {
@@ -54,8 +53,6 @@ interface Ending extends Ended {
 const lockMs = 30_000;
 /** In one call, so that Redis is not kept from others for long. */
 const mostEnded = 256;
-/** Up to so many in one tick a consumer is not busy. */
-const fewEnded = 2;
 /** After a tick that Redis has refused, in ms. */
 const againMs = 100;
 
@@ -65,7 +62,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #token = randomUUID();
   readonly #tick: Tick;
   readonly #marker: MarkerWatch;
-  readonly #deliveries: BlockingRead<readonly Taken[]>;
+  readonly #deliveries: Deliveries;
   /** The jobs in hand: taken, and not gone from the queue. */
   readonly #held = new SlotMap<JobData>();
   /** Jobs that are on their way back. */
@@ -89,11 +86,10 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#handling = new JobHandling({ redis, keys, replica: lease.replica, token: this.#token, log });
     const hasRoom = (): boolean => this.#hasRoom;
     this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), hasRoom, () => this.#wake(), log);
-    const deliveries = (): string => keys.deliveries(lease.replica, lease.fence);
-    this.#deliveries = readDeliveries(redis, deliveries, (taken) => this.#onDeliveries(taken), log);
+    const key = (): string => keys.deliveries(lease.replica, lease.fence);
+    this.#deliveries = new Deliveries({ redis, key, onJob: (job) => this.#begin(job), log });
     this.#life = startStop(
       () => {
-        this.#marker.start();
         this.#deliveries.start();
         this.#locks = setInterval(() => this.#handling.keepLocks(this.#held.keys(), lockMs), lockMs / 2);
         this.#wake();
@@ -140,14 +136,6 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     });
   }
 
-  #onDeliveries(taken: readonly Taken[]): void {
-    for (const each of taken) this.#begin(each);
-    // What is answered at once travels with a tick, which also brings what has been delivered meanwhile.
-    setImmediate(() => {
-      if (!this.#ticking && !this.#abandoned) this.#rest();
-    });
-  }
-
   /** A job may be there. */
   #wake(): void {
     this.#more = true;
@@ -179,13 +167,11 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   #rest(): void {
     if (this.#left) void this.#leave();
-    else this.#deliveries.wait();
     if (this.#hasRoom) this.#marker.wait();
   }
 
-  /** A read that is under way ends with the mark that the last tick has put behind all. */
   async #leave(): Promise<void> {
-    await this.#deliveries.ended();
+    await this.#deliveries.last();
     if (this.#held.size + this.#returning === 0) this.#empty.resolve();
   }
 
@@ -197,10 +183,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#more = false;
     let ticked: Ticked | undefined;
     try {
-      const ticking = this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
-      // With little to do the next job is waited for at once; else the tick brings what has been delivered meanwhile.
-      if (!leaving && endings.length <= fewEnded) this.#deliveries.wait();
-      ticked = await ticking;
+      ticked = await this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Redis has refused a tick');
       this.#more = true;
@@ -220,10 +203,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     for (const [at, ending] of endings.entries()) this.#gone(ending, codes[at] ?? 0);
     if (due !== null) this.#marker.due = due;
     else if (taken.length > 0) this.#more = true;
-    for (const each of unread) {
-      const delivery = parseDelivery(each);
-      if (delivery !== undefined) this.#begin(delivery);
-    }
+    this.#deliveries.accept(unread);
     for (const each of taken) this.#begin(each);
   }
 

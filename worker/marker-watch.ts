@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
+import { BlockingReads } from '#shared/blocking-reads.ts';
 import type { Logger } from '#shared/logger.ts';
-import { BlockingRead } from './blocking-read.ts';
 
 /** At most, in ms: what is not heard of is looked for then. */
 const longestWaitMs = 5000;
@@ -12,7 +12,8 @@ const longestWaitMs = 5000;
 export class MarkerWatch {
   readonly #key: string;
   readonly #hasRoom: () => boolean;
-  readonly #read: BlockingRead<void>;
+  readonly #connection: Redis;
+  readonly #reads: BlockingReads<void>;
   /** When the next delayed job may be taken, in ms since the epoch; 0 where there is none. */
   due = 0;
 
@@ -24,22 +25,27 @@ export class MarkerWatch {
   constructor(redis: Redis, key: string, hasRoom: () => boolean, onMark: () => void, log: Logger) {
     this.#key = key;
     this.#hasRoom = hasRoom;
-    this.#read = new BlockingRead(redis, (connection) => this.#pop(connection), onMark, log);
-  }
-
-  /** Opens the connection. */
-  start(): void {
-    this.#read.start();
-  }
-
-  /** Closes it: nothing is heard of any more. */
-  stop(): void {
-    this.#read.stop();
+    this.#connection = redis.duplicate({ lazyConnect: true });
+    this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
+    this.#reads = new BlockingReads({
+      connection: this.#connection,
+      read: (connection) => this.#pop(connection),
+      onRead: () => {
+        if (!this.#reads.stopped) onMark();
+      },
+      onError: (error) => log.debug({ err: error }, 'the marker was not read'),
+    });
   }
 
   /** Waits for the next mark, unless it does already. */
   wait(): void {
-    this.#read.wait();
+    this.#reads.fill();
+  }
+
+  /** Nothing is heard of any more. */
+  stop(): void {
+    this.#reads.stop();
+    this.#connection.disconnect();
   }
 
   async #pop(connection: Redis): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { BlockingReads } from '#shared/blocking-reads.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -19,16 +20,27 @@ export interface ReplyInboxOptions {
 
 /** Replies read in one call. */
 const mostReplies = 500;
+/** Reads under way at once. */
+const readsAhead = 16;
 /** A read that brought nothing is made again after this time, in seconds. */
 const blockSeconds = 5;
 const wakeTtlMs = 10_000;
 /** A mark that was not read after this time is lost, in ms. */
 const markTimeoutMs = 5000;
 
+/** What a read has brought. */
+interface Read {
+  /** Whether the lists that it named are not those that are to be read now. */
+  readonly outdated: boolean;
+  /** The list, and what was in it; null where nothing came in time. */
+  readonly popped: readonly [Buffer, readonly Buffer[]] | null;
+}
+
 /**
  * Where this gateway's replies arrive: a list for each replica, all read by one blocking reader.
  *
- * BLMPOP serves the first list that has something, so the lists take turns in being the first.
+ * BLMPOP serves the first list that has something, so the lists take turns in being the first. Several reads are under
+ * way; when other lists are to be read, or none any more, a mark ends those that are outdated, one after the other.
  */
 export class ReplyInbox {
   readonly #options: ReplyInboxOptions;
@@ -41,15 +53,25 @@ export class ReplyInbox {
   readonly #marks = new Map<string, PromiseWithResolvers<void>>();
   readonly #unreadable: SparseWarning;
   readonly #onClose = (): void => this.#loseMarks('the connection of the inbox broke');
+  readonly #reads: BlockingReads<Read>;
+  readonly #ended = Promise.withResolvers<void>();
   #turn = 0;
   #lastMark = 0;
-  #running = false;
-  #loop: Promise<void> | undefined;
+  /** Counted up whenever the reads under way become outdated. */
+  #version = 0;
+  #stopping = false;
 
   constructor(options: ReplyInboxOptions) {
     this.#options = options;
     this.#wakeKey = options.keys.wake(options.gateway);
     this.#unreadable = new SparseWarning(options.log, 'the inbox could not be read');
+    this.#reads = new BlockingReads({
+      connection: options.reader,
+      read: (reader) => this.#read(reader),
+      onRead: (read) => this.#onRead(read),
+      onError: (error) => this.#unreadable.warn({ err: error }),
+      ahead: readsAhead,
+    });
   }
 
   start(): Promise<void> {
@@ -68,8 +90,7 @@ export class ReplyInbox {
     const added = [...wanted.keys()].some((inbox) => !this.#replicaOf.has(inbox));
     this.#replicaOf.clear();
     for (const [inbox, replica] of wanted) this.#replicaOf.set(inbox, replica);
-    if (added)
-      this.#wake('').catch((error: unknown) => this.#options.log.debug({ err: error }, 'no wake-up'));
+    if (added) this.#outdate();
   }
 
   /**
@@ -97,24 +118,38 @@ export class ReplyInbox {
   }
 
   #start(): Promise<void> {
-    this.#running = true;
     this.#options.reader.on('close', this.#onClose);
-    this.#loop = this.#read();
+    this.#reads.fill();
     return Promise.resolve();
   }
 
   async #stop(): Promise<void> {
-    this.#running = false;
-    try {
-      await this.#wake('');
-      await this.#loop;
-    } catch {
-      // Without Redis there is no wake-up. A read whose connection is just being made anew does not even fail when that
-      // is closed: nobody waits for it any more.
-      this.#options.reader.disconnect();
-    }
+    this.#stopping = true;
+    this.#reads.stop();
+    if (this.#reads.underWay === 0) this.#ended.resolve();
+    else this.#outdate();
+    await this.#ended.promise;
     this.#options.reader.off('close', this.#onClose);
     this.#loseMarks('the inbox was closed');
+  }
+
+  /** Ends the reads that are under way. */
+  #outdate(): void {
+    this.#version += 1;
+    this.#pass('');
+  }
+
+  /** Sends marks on: one that an outdated read has brought was not after what is in all lists. */
+  #pass(...marks: readonly string[]): void {
+    for (const mark of marks) {
+      this.#wake(mark).catch((error: unknown) => {
+        this.#options.log.debug({ err: error }, 'no mark');
+        if (!this.#stopping) return;
+        // A read whose connection is just being made anew does not even fail when that is closed: nobody waits for it.
+        this.#options.reader.disconnect();
+        this.#ended.resolve();
+      });
+    }
   }
 
   async #wake(mark: string): Promise<void> {
@@ -126,26 +161,17 @@ export class ReplyInbox {
     for (const { reject } of this.#marks.values()) reject(new Error(reason));
   }
 
-  async #read(): Promise<void> {
-    const { reader } = this.#options;
-    while (this.#running) {
-      const lists = this.#lists();
-      try {
-        const popped = await reader.blmpopBuffer(
-          blockSeconds,
-          lists.length,
-          lists,
-          'LEFT',
-          'COUNT',
-          mostReplies,
-        );
-        if (popped) this.#deliver(popped[0].toString(), popped[1]);
-      } catch (error) {
-        if (!this.#running) return;
-        this.#unreadable.warn({ err: error });
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    }
+  async #read(reader: Redis): Promise<Read> {
+    const version = this.#version;
+    const lists = this.#lists();
+    const popped = await reader.blmpopBuffer(blockSeconds, lists.length, lists, 'LEFT', 'COUNT', mostReplies);
+    return { outdated: version !== this.#version, popped };
+  }
+
+  #onRead(read: Read | undefined): void {
+    if (read !== undefined) this.#deliver(read);
+    if (!this.#stopping) this.#reads.fill();
+    else if (this.#reads.underWay === 0) this.#ended.resolve();
   }
 
   #lists(): string[] {
@@ -154,11 +180,24 @@ export class ReplyInbox {
     return [...inboxes.slice(this.#turn), ...inboxes.slice(0, this.#turn), this.#wakeKey];
   }
 
-  #deliver(inbox: string, frames: readonly Buffer[]): void {
-    if (inbox === this.#wakeKey) {
-      for (const mark of frames) this.#marks.get(mark.toString())?.resolve();
+  #deliver({ outdated, popped }: Read): void {
+    if (popped === null) {
+      // The mark that was to end the outdated reads may be lost.
+      if (outdated) this.#pass('');
       return;
     }
+    const [list, entries] = popped;
+    const inbox = list.toString();
+    if (inbox !== this.#wakeKey) {
+      this.#giveOut(inbox, entries);
+      return;
+    }
+    const marks = entries.map(String);
+    if (outdated) this.#pass(...new Set(marks));
+    else for (const mark of marks) this.#marks.get(mark)?.resolve();
+  }
+
+  #giveOut(inbox: string, frames: readonly Buffer[]): void {
     const replica = this.#replicaOf.get(inbox);
     if (replica === undefined) return;
     for (const frame of frames) {

@@ -1,0 +1,116 @@
+import type { Redis } from 'ioredis';
+import { afterEach, expect, it } from 'vitest';
+import { encodeReply } from '#shared/contract/reply.ts';
+import { createLogger } from '#shared/logger.ts';
+import { openRedis, whenReady } from '#shared/redis.ts';
+import { ReplyInbox } from '../../gateway/dispatch/reply-inbox.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const log = createLogger('test', 'silent');
+const gateway = 'g1';
+const opened: Redis[] = [];
+const settled = { timeout: 5000, interval: 2 };
+
+afterEach(() => {
+  for (const redis of opened.splice(0)) redis.disconnect();
+});
+
+interface Made {
+  readonly inbox: ReplyInbox;
+  /** `<replica> <id>` of each reply, in order. */
+  readonly given: string[];
+  push(replica: string, id: string): Promise<unknown>;
+}
+
+async function make(): Promise<Made> {
+  const { redis, redisUrl, keys } = system();
+  const open = (use: 'patient' | 'failFast'): Redis => {
+    const connection = openRedis(redisUrl, 'test:inbox', use, log);
+    opened.push(connection);
+    return connection;
+  };
+  const given: string[] = [];
+  const onReply = (replica: string, { id }: { readonly id: string }): number =>
+    given.push(`${replica} ${id}`);
+  const [reader, waker] = [open('patient'), open('failFast')];
+  await Promise.all([whenReady(reader), whenReady(waker)]);
+  const inbox = new ReplyInbox({ reader, waker, keys, gateway, onReply, log });
+  const reply = { status: 200, headers: [], body: Buffer.alloc(0) };
+  const push = (replica: string, id: string): Promise<unknown> =>
+    redis.rpush(keys.inbox(replica, gateway), encodeReply(id, reply));
+  return { inbox, given, push };
+}
+
+it('replies of a replica that was added a moment ago are read at once', async () => {
+  const { inbox, given, push } = await make();
+  inbox.listenTo(['S1']);
+  await inbox.start();
+  await inbox.caughtUp();
+  for (let at = 2; at <= 20; at += 1) {
+    inbox.listenTo(Array.from({ length: at }, (_, before) => `S${before + 1}`));
+    const begun = performance.now();
+    await push(`S${at}`, 'r');
+    await expect.poll(() => given.length, settled).toBe(at - 1);
+    expect(performance.now() - begun).toBeLessThan(1000);
+  }
+  await inbox.stop();
+});
+
+it('who has caught up has been given all that was in the inboxes, also in one that was added a moment ago', async () => {
+  const { inbox, given, push } = await make();
+  await inbox.start();
+  for (let at = 1; at <= 50; at += 1) {
+    inbox.listenTo([`S${at}`]);
+    await push(`S${at}`, 'r');
+    await inbox.caughtUp();
+    expect(given).toHaveLength(at);
+  }
+  await inbox.stop();
+});
+
+it('gives all replies out in the order of their list', async () => {
+  const { inbox, given, push } = await make();
+  inbox.listenTo(['S1']);
+  await inbox.start();
+  const ids = Array.from({ length: 1000 }, (_, at) => String(at));
+  await Promise.all(ids.map((id) => push('S1', id)));
+  await inbox.caughtUp();
+  expect(given).toEqual(ids.map((id) => `S1 ${id}`));
+  await inbox.stop();
+});
+
+it('an inbox that has stopped reads nothing any more', async () => {
+  const { redis, keys } = system();
+  const { inbox, given, push } = await make();
+  inbox.listenTo(['S1', 'S2']);
+  await inbox.start();
+  await push('S1', 'before');
+  await inbox.stop();
+  expect(given).toEqual(['S1 before']);
+  await push('S2', 'after');
+  await push('S1', 'after');
+  expect(await redis.llen(keys.inbox('S1', gateway))).toBe(1);
+  expect(await redis.llen(keys.inbox('S2', gateway))).toBe(1);
+});
+
+it('goes on when its connection was cut, and when the mark that it waits for was lost', async () => {
+  const { redis, keys } = system();
+  const { inbox, given, push } = await make();
+  inbox.listenTo(['S1']);
+  await inbox.start();
+  await inbox.caughtUp();
+  for (let at = 1; at <= 5; at += 1) {
+    const clients = String(await redis.client('LIST'));
+    const blocked = clients.split('\n').filter((line) => line.includes(' cmd=blmpop '));
+    inbox.listenTo(['S1', `S${at + 1}`]);
+    await redis.del(keys.wake(gateway));
+    for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
+    await push('S1', 'r');
+    await expect.poll(() => given.length, settled).toBe(at);
+  }
+  // Reads that name other lists end after 5 s at the latest.
+  await push('S6', 'r');
+  await expect.poll(() => given.length, { timeout: 8000 }).toBe(6);
+  await inbox.stop();
+});

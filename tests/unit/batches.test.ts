@@ -1,0 +1,56 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { Batches } from '#shared/batches.ts';
+
+function make(most = 100): { readonly sent: string[]; add(group: string, item: string): Promise<void> } {
+  const sent: string[] = [];
+  const batches = new Batches<string>(most, (group, items) => {
+    sent.push(`${group}: ${items.join(' ')}`);
+    return items.includes('bad') ? Promise.reject(new Error('refused')) : Promise.resolve();
+  });
+  return { sent, add: (group, item) => batches.add(group, item) };
+}
+
+describe('batches', () => {
+  it('send one that is alone with the end of its turn of the event loop', async () => {
+    const { sent, add } = make();
+    void add('a', 'one');
+    expect(sent).toEqual([]);
+    await turn();
+    expect(sent).toEqual(['a: one']);
+  });
+
+  it('send what comes in turns that follow each other together, each group in one call', async () => {
+    const { sent, add } = make();
+    void add('a', 'one');
+    void add('b', 'two');
+    await turn();
+    void add('a', 'three');
+    await turn();
+    expect(sent).toEqual([]);
+    await turn();
+    expect(sent).toEqual(['a: one three', 'b: two']);
+  });
+
+  it('do not wait for ever', async () => {
+    const { sent, add } = make();
+    for (let at = 0; at < 20; at += 1) {
+      void add('a', 'one');
+      void add('a', 'two');
+      await turn();
+    }
+    expect(sent.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('send no more than so many in one call', async () => {
+    const { sent, add } = make(2);
+    await Promise.all(['one', 'two', 'three'].map((item) => add('a', item)));
+    expect(sent).toEqual(['a: one two', 'a: three']);
+  });
+
+  it('reject those, and only those, whose call has failed', async () => {
+    const { add } = make();
+    const outcomes = await Promise.allSettled([add('a', 'good'), add('b', 'bad'), add('b', 'other')]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+  });
+});
