@@ -32,46 +32,85 @@ export class SlotArray<Value extends object> {
   }
 }
 
-/** A map of strings for values that come and go all the time: its own tables have nothing but numbers. */
+/** Buckets for each value, about: few values share one. */
+const spread = 2;
+
+interface Entry<Value> {
+  readonly key: string;
+  readonly value: Value;
+}
+
+/**
+ * A map of strings for values that come and go all the time. It has no `Map` in it, whose tables would keep the strings:
+ * V8 makes of each string that a `Map` is asked for one that it has only once, which costs more than all the rest.
+ */
 export class SlotMap<Value extends object> {
-  readonly #slots = new Map<string, number>();
-  readonly #values = new SlotArray<Value>();
+  readonly #entries = new SlotArray<Entry<Value>>();
+  /** Numbers of entries, by hash of the key. */
+  #buckets: number[][] = [[]];
+  #size = 0;
 
   get size(): number {
-    return this.#slots.size;
+    return this.#size;
   }
 
   get(key: string): Value | undefined {
-    const slot = this.#slots.get(key);
-    return slot === undefined ? undefined : this.#values.get(slot);
+    return this.#find(key)?.value;
   }
 
   has(key: string): boolean {
-    return this.#slots.has(key);
+    return this.#find(key) !== undefined;
   }
 
   /** @param key that is not there. */
   add(key: string, value: Value): void {
-    this.#slots.set(key, this.#values.add(value));
+    this.#size += 1;
+    if (this.#size > this.#buckets.length * spread) this.#grow();
+    this.#bucketOf(key).push(this.#entries.add({ key, value }));
   }
 
   /** @returns the value that was there. */
   take(key: string): Value | undefined {
-    const slot = this.#slots.get(key);
+    const bucket = this.#bucketOf(key);
+    const at = bucket.findIndex((slot) => this.#entries.get(slot)?.key === key);
+    const slot = bucket[at];
     if (slot === undefined) return undefined;
-    const value = this.#values.get(slot);
-    this.#slots.delete(key);
-    this.#values.remove(slot);
+    const value = this.#entries.get(slot)?.value;
+    bucket.splice(at, 1);
+    this.#entries.remove(slot);
+    this.#size -= 1;
     return value;
   }
 
-  /** In the order in which they came. */
-  keys(): IterableIterator<string> {
-    return this.#slots.keys();
+  keys(): string[] {
+    return this.#entries.values().map(({ key }) => key);
   }
 
-  /** In the order in which they came. */
   values(): Value[] {
-    return Array.from(this.#slots.values()).flatMap((slot) => this.#values.get(slot) ?? []);
+    return this.#entries.values().map(({ value }) => value);
   }
+
+  #find(key: string): Entry<Value> | undefined {
+    for (const slot of this.#bucketOf(key)) {
+      const entry = this.#entries.get(slot);
+      if (entry?.key === key) return entry;
+    }
+    return undefined;
+  }
+
+  #bucketOf(key: string): number[] {
+    return this.#buckets[hashOf(key) & (this.#buckets.length - 1)]!;
+  }
+
+  #grow(): void {
+    const old = this.#buckets;
+    this.#buckets = Array.from({ length: old.length * 2 }, () => []);
+    for (const slot of old.flat()) this.#bucketOf(this.#entries.get(slot)!.key).push(slot);
+  }
+}
+
+function hashOf(key: string): number {
+  let hash = 0;
+  for (let at = 0; at < key.length; at += 1) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0;
+  return hash;
 }

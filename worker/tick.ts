@@ -88,7 +88,7 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
   const { replica } = lease;
   const touched = [...keys.moveToFinished(replica), keys.leaseFence(replica), keys.consumer(replica)];
   const prefix = `${keys.replica(replica)}:`;
-  const run = defineScript(redis, 'tick', touched.length, lua);
+  const run = defineScript(redis, touched.length, lua);
   return async (ended, atMost) => {
     const raw = (await run(
       ...touched,

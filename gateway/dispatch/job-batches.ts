@@ -46,7 +46,7 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     log.warn({ reason: script.fault }, 'jobs are added one by one');
     return undefined;
   }
-  const run = defineScript(redis, 'add-jobs', 12, script.lua);
+  const run = defineScript(redis, 12, script.lua);
   const add = async (replica: string, jobs: readonly Added[]): Promise<void> => {
     const prefix = `${keys.replica(replica)}:`;
     const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
