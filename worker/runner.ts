@@ -56,8 +56,8 @@ function letGoReply({ reason }: AbortSignal, job: JobData): HttpReply | undefine
 /** A request that is being run. */
 interface Running {
   readonly abort: AbortController;
-  /** Called when its handler is not waited for any more. */
-  letGo: () => void;
+  /** Its answer; undefined where its handler is not waited for any more. */
+  readonly answer: PromiseWithResolvers<HttpReply | undefined>;
 }
 
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
@@ -103,7 +103,7 @@ export class Runner {
     // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
     const underWay = this.#running.get(id);
     if (underWay !== undefined) return underWay.finished;
-    const running: Running = { abort: new AbortController(), letGo: () => undefined };
+    const running: Running = { abort: new AbortController(), answer: Promise.withResolvers() };
     const finished = this.#run(id, job, attempt, running).finally(() => this.#running.take(id));
     this.#running.add(id, { running, finished });
     this.#runs += 1;
@@ -114,7 +114,7 @@ export class Runner {
   cancel(id: string): void {
     const running = this.#running.get(id)?.running;
     running?.abort.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
-    running?.letGo();
+    running?.answer.resolve(undefined);
   }
 
   async #run(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
@@ -243,12 +243,11 @@ export class Runner {
   ): Promise<HttpReply | undefined> {
     const { handler, worker, replica, finished, log } = this.#options;
     const { signal } = running.abort;
-    const { promise: answered, resolve, reject } = Promise.withResolvers<HttpReply | undefined>();
-    running.letGo = () => resolve(undefined);
+    const { promise: answered, resolve, reject } = running.answer;
     const timer = setTimeout(
       () => {
         running.abort.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError'));
-        running.letGo();
+        resolve(undefined);
       },
       Math.max(0, job.deadline - Date.now()),
     );

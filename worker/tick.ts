@@ -121,12 +121,14 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
 
 /** @returns how many inboxes there are, and for each its key, how many frames there are for it, and the frames. */
 function byInbox(ended: readonly Ended[], keyOf: (gateway: string) => string): (string | number | Buffer)[] {
-  const replies = ended.flatMap(({ reply }) => reply ?? []);
-  const groups = Map.groupBy(replies, ({ gateway }) => gateway);
-  const each = Array.from(groups, ([gateway, some]) => [
-    keyOf(gateway),
-    some.length,
-    ...some.map(({ frame }) => frame),
-  ]);
-  return [groups.size, ...each.flat()];
+  const inboxes: { readonly gateway: string; readonly frames: ReplyFrame[] }[] = [];
+  for (const { reply } of ended) {
+    if (reply === undefined) continue;
+    // Gateways are few, and their names are strings that a `Map` would have to look up among all strings first.
+    const inbox = inboxes.find(({ gateway }) => gateway === reply.gateway);
+    if (inbox === undefined) inboxes.push({ gateway: reply.gateway, frames: [reply.frame] });
+    else inbox.frames.push(reply.frame);
+  }
+  const each = inboxes.flatMap(({ gateway, frames }) => [keyOf(gateway), frames.length, ...frames]);
+  return [inboxes.length, ...each];
 }
