@@ -7,6 +7,7 @@ import { checkRedis, openRedis, redacted, RedisUnfitError } from '#shared/redis.
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
+import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
 import { createController } from './controller/controller.ts';
@@ -30,6 +31,7 @@ interface Running {
 }
 
 async function main(config: GatewayConfig): Promise<void> {
+  keepHeapYoung();
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
   const running: Running = {};

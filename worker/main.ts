@@ -5,6 +5,7 @@ import { openRedis } from '#shared/redis.ts';
 import { nextGeneration } from '#shared/replica-queue.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
+import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { Aftermath } from './aftermath.ts';
@@ -24,6 +25,7 @@ import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig): Promise<void> {
+  keepHeapYoung();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
   const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
