@@ -11,13 +11,23 @@ export interface Variation {
   readonly env: NodeJS.ProcessEnv;
   readonly bodyBytes: number;
   readonly connections: number;
+  /** How many times as long as usual is warmed up. */
+  readonly warmUps: number;
 }
 
 const connections = 64;
 /** Bodies of a megabyte fill pipes and processors with few of them. */
 const connectionsWithBodies = 16;
 const usual = ringpost({ name: 'ringpost', title: 'ringpost', settings: '' });
-const base = { system: usual, workers: 3, env: {}, bodyBytes: 0, connections };
+const base = { system: usual, workers: 3, env: {}, bodyBytes: 0, connections, warmUps: 1 };
+/** Each of many replicas has a small part of the load, and code is compiled after so many calls. */
+const replicas: readonly (readonly [workers: number, warmUps: number])[] = [
+  [3, 1],
+  [10, 2],
+  [50, 6],
+];
+/** Connections for each replica, as many as three have with 64. */
+const connectionsEach = 21;
 
 const bodies: readonly (readonly [name: string, bytes: number])[] = [
   ['none', 0],
@@ -35,14 +45,18 @@ export const variations: readonly Variation[] = [
     value: String(gateways),
     system: ringpost({ name: 'ringpost', title: '', settings: '', gateways }),
   })),
-  ...[3, 10, 50].map((workers) => ({
-    ...base,
-    curve: 'replicas',
-    value: String(workers),
-    workers,
-    // So many processes start at once that each of them takes its time.
-    env: { START_TIMEOUT_MS: '120000' },
-  })),
+  ...(['replicas', 'replicas and load'] as const).flatMap((curve) =>
+    replicas.map(([workers, warmUps]) => ({
+      ...base,
+      curve,
+      value: String(workers),
+      workers,
+      warmUps,
+      connections: curve === 'replicas' ? connections : workers * connectionsEach,
+      // So many processes start at once that each of them takes its time.
+      env: { START_TIMEOUT_MS: '120000' },
+    })),
+  ),
   ...bodies.map(([value, bodyBytes]) => ({
     ...base,
     curve: 'body',

@@ -45,11 +45,11 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth & { 
   };
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const variation of variations.filter(({ curve }) => wanted(curve))) {
-      const { curve, value, system, workers, env, bodyBytes, connections } = variation;
+      const { curve, value, system, workers, env, bodyBytes, connections, warmUps } = variation;
       await attempt(`${curve} ${value}`, round, async () => {
         const [sample] = await turn(system, {
           round,
-          plan: { ...plan, connections: [connections] },
+          plan: { ...plan, connections: [connections], warmUpSeconds: plan.warmUpSeconds * warmUps },
           folder,
           workers,
           env,

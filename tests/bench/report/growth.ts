@@ -5,7 +5,9 @@ import { paragraphs, table, withSpread } from './table.ts';
 
 const titles: Readonly<Record<string, string>> = {
   gateways: 'Gateways',
-  replicas: 'Replicas',
+  replicas:
+    'Replicas, with 64 connections for all of them (10 are warmed up twice as long as 3, 50 six times)',
+  'replicas and load': 'Replicas, with 21 connections for each of them (warmed up likewise)',
   body: 'Bytes of the body, of the request and of its answer alike (16 connections)',
   'handler time': 'Time that the handler waits',
   AOF: 'When Redis writes to the disk',
