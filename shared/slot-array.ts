@@ -82,10 +82,12 @@ export class SlotMap<Value extends object> {
     return value;
   }
 
+  /** In no order. */
   keys(): string[] {
     return this.#entries.values().map(({ key }) => key);
   }
 
+  /** In no order. */
   values(): Value[] {
     return this.#entries.values().map(({ value }) => value);
   }

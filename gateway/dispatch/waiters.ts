@@ -66,12 +66,13 @@ export class Waiters {
     return this.#countOf.get(replica) ?? 0;
   }
 
-  /** Those that have waited for at least so many ms. */
+  /** Those that have waited for at least so many ms, the longest first. */
   longerThan(ms: number): readonly Waiter[] {
     const until = performance.now() - ms;
     return this.#waiters
       .values()
       .filter(({ since }) => since <= until)
+      .toSorted((one, other) => one.since - other.since)
       .map(({ waiter }) => waiter);
   }
 
