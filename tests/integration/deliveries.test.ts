@@ -28,7 +28,8 @@ function make(more: Partial<TestConsumerOptions> = {}): TestConsumer {
 /** Cuts the consumer's connection on which it reads what is put into its hands, as when its process is frozen. */
 async function freeze(redis: Redis): Promise<void> {
   const clients = String(await redis.client('LIST'));
-  const blocked = clients.split('\n').filter((line) => line.includes(' cmd=blmpop '));
+  const own = clients.split('\n').filter((line) => line.includes(` name=${system().namespace}:`));
+  const blocked = own.filter((line) => line.includes(' cmd=blmpop '));
   for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
 }
 

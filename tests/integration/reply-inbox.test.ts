@@ -24,9 +24,9 @@ interface Made {
 }
 
 async function make(): Promise<Made> {
-  const { redis, redisUrl, keys } = system();
+  const { redis, redisUrl, namespace, keys } = system();
   const open = (use: 'patient' | 'failFast'): Redis => {
-    const connection = openRedis(redisUrl, 'test:inbox', use, log);
+    const connection = openRedis(redisUrl, `${namespace}:inbox`, use, log);
     opened.push(connection);
     return connection;
   };
@@ -95,14 +95,16 @@ it('an inbox that has stopped reads nothing any more', async () => {
 });
 
 it('goes on when its connection was cut, and when the mark that it waits for was lost', async () => {
-  const { redis, keys } = system();
+  const { redis, namespace, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
   await inbox.caughtUp();
   for (let at = 1; at <= 5; at += 1) {
     const clients = String(await redis.client('LIST'));
-    const blocked = clients.split('\n').filter((line) => line.includes(' cmd=blmpop '));
+    const own = clients.split('\n').filter((line) => line.includes(` name=${namespace}:`));
+    const blocked = own.filter((line) => line.includes(' cmd=blmpop '));
+    expect(blocked).toHaveLength(1);
     inbox.listenTo(['S1', `S${at + 1}`]);
     await redis.del(keys.wake(gateway));
     for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');

@@ -1,0 +1,84 @@
+import type { Redis } from 'ioredis';
+import { afterEach, expect, it } from 'vitest';
+import { createLogger } from '#shared/logger.ts';
+import { inOneWrite, openRedis, whenReady } from '#shared/redis.ts';
+import { defineScript } from '#shared/scripts/load.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const opened: Redis[] = [];
+
+afterEach(() => {
+  for (const redis of opened.splice(0)) redis.disconnect();
+});
+
+async function open(url = system().redisUrl): Promise<Redis> {
+  const redis = openRedis(url, 'test:scripts', 'patient', createLogger('test', 'silent'));
+  opened.push(redis);
+  await whenReady(redis);
+  return redis;
+}
+
+/** A script that no other test has. */
+const text = (name: string): string => `return {'${name}', KEYS[1], ARGV[1]}`;
+
+it('a script is sent once for each connection, and called by its SHA after that', async () => {
+  const redis = await open();
+  const monitor = await system().redis.monitor();
+  const seen: string[] = [];
+  monitor.on('monitor', (_time: string, [command = '', ...rest]: string[]) => {
+    if (rest.includes(system().namespace)) seen.push(command.toLowerCase());
+  });
+  const run = defineScript(redis, 1, text('once'));
+  const key = system().namespace;
+  for (const at of ['1', '2', '3']) expect(await run(key, at)).toEqual(['once', key, at]);
+  await expect
+    .poll(() => seen.filter((name) => name.startsWith('eval')))
+    .toEqual(['eval', 'evalsha', 'evalsha']);
+  monitor.disconnect();
+});
+
+it('a script that Redis has forgotten is sent again', async () => {
+  const server = await ownRedis();
+  const redis = await open(server.url);
+  const run = defineScript(redis, 1, text('forgotten'));
+  await run('key', '1');
+  await server.redis.script('FLUSH');
+  expect(await Promise.all([run('key', '2'), run('key', '3')])).toEqual([
+    ['forgotten', 'key', '2'],
+    ['forgotten', 'key', '3'],
+  ]);
+});
+
+it('what a script says against its call is told as it is', async () => {
+  const redis = await open();
+  const run = defineScript(redis, 0, `return redis.error_reply('ERR no such thing')`);
+  await run().catch(() => undefined);
+  await expect(run()).rejects.toThrow('ERR no such thing');
+});
+
+it('calls that are made in one write are answered each, texts and bytes, in their order', async () => {
+  const redis = await open();
+  const answers: Promise<unknown>[] = [];
+  inOneWrite(redis, () => {
+    answers.push(redis.echo('ü'), redis.echoBuffer(Buffer.from([0xff, 0x0a])));
+    inOneWrite(redis, () => answers.push(redis.echo('within')));
+    answers.push(redis.echo('last'));
+  });
+  expect(await Promise.all(answers)).toEqual(['ü', Buffer.from([0xff, 0x0a]), 'within', 'last']);
+  expect(await redis.echo('after')).toBe('after');
+});
+
+it('one write ends where what is called in it throws', async () => {
+  const redis = await open();
+  const answers: Promise<unknown>[] = [];
+  expect(() =>
+    inOneWrite(redis, () => {
+      answers.push(redis.echo('before'));
+      throw new Error('no');
+    }),
+  ).toThrow('no');
+  answers.push(redis.echo('after'));
+  expect(await Promise.all(answers)).toEqual(['before', 'after']);
+});
