@@ -14,6 +14,8 @@ export interface BlockingReadsOptions<Found> {
   readonly ahead?: number;
 }
 
+/** So many that Redis is not out of them before others are begun. */
+export const manyAhead = 16;
 /** After Redis has not answered, in ms. */
 const againMs = 250;
 

@@ -40,35 +40,15 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
   return redis;
 }
 
-/**
- * Sends all commands that are given while `act` runs in one write, which is one read for Redis.
- *
- * They are put together here. A stream that is corked does it with `writev`, which takes twice as long, and of whose
- * pieces the garbage collector keeps each alive that follows one that has grown old: measured, 600 bytes a command.
- */
+/** Sends all commands that are given while `act` runs in one write, which is one read for Redis. */
 export function inOneWrite(redis: Redis, act: () => void): void {
   // There is none before the first connection is made.
   const stream = redis.stream as Redis['stream'] | undefined;
-  if (stream === undefined || Object.hasOwn(stream, 'write')) {
-    act();
-    return;
-  }
-  let text = '';
-  const written: (string | Buffer)[] = [];
-  const collect = (chunk: string | Buffer): boolean => {
-    if (typeof chunk === 'string') text += chunk;
-    else {
-      written.push(text, chunk);
-      text = '';
-    }
-    return true;
-  };
-  Object.defineProperty(stream, 'write', { value: collect, configurable: true });
+  stream?.cork();
   try {
     act();
   } finally {
-    Reflect.deleteProperty(stream, 'write');
-    for (const chunk of [...written, text]) if (chunk.length > 0) stream.write(chunk);
+    stream?.uncork();
   }
 }
 

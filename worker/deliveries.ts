@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { BlockingReads } from '#shared/blocking-reads.ts';
+import { BlockingReads, manyAhead } from '#shared/blocking-reads.ts';
 import type { Logger } from '#shared/logger.ts';
 import { parseDelivery } from './tick.ts';
 import type { Taken } from './tick.ts';
@@ -18,8 +18,6 @@ export interface DeliveriesOptions {
 const blockSeconds = 5;
 /** Jobs read in one call. */
 const mostRead = 256;
-/** Reads under way at once. */
-const readsAhead = 16;
 
 /** Reads the jobs that are put right into a consumer's hands. */
 export class Deliveries {
@@ -39,7 +37,7 @@ export class Deliveries {
       read: (connection) => this.#read(connection),
       onRead: (deliveries = []) => this.#onRead(deliveries),
       onError: (error) => log.debug({ err: error }, 'deliveries were not read'),
-      ahead: readsAhead,
+      ahead: manyAhead,
     });
   }
 

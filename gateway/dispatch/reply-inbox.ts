@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { BlockingReads } from '#shared/blocking-reads.ts';
+import { BlockingReads, manyAhead } from '#shared/blocking-reads.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -20,8 +20,6 @@ export interface ReplyInboxOptions {
 
 /** Replies read in one call. */
 const mostReplies = 500;
-/** Reads under way at once. */
-const readsAhead = 16;
 /** A read that brought nothing is made again after this time, in seconds. */
 const blockSeconds = 5;
 const wakeTtlMs = 10_000;
@@ -59,7 +57,6 @@ export class ReplyInbox {
   #lastMark = 0;
   /** Counted up whenever the reads under way become outdated. */
   #version = 0;
-  #stopping = false;
 
   constructor(options: ReplyInboxOptions) {
     this.#options = options;
@@ -70,7 +67,7 @@ export class ReplyInbox {
       read: (reader) => this.#read(reader),
       onRead: (read) => this.#onRead(read),
       onError: (error) => this.#unreadable.warn({ err: error }),
-      ahead: readsAhead,
+      ahead: manyAhead,
     });
   }
 
@@ -124,7 +121,6 @@ export class ReplyInbox {
   }
 
   async #stop(): Promise<void> {
-    this.#stopping = true;
     this.#reads.stop();
     if (this.#reads.underWay === 0) this.#ended.resolve();
     else this.#outdate();
@@ -144,7 +140,7 @@ export class ReplyInbox {
     for (const mark of marks) {
       this.#wake(mark).catch((error: unknown) => {
         this.#options.log.debug({ err: error }, 'no mark');
-        if (!this.#stopping) return;
+        if (!this.#reads.stopped) return;
         // A read whose connection is just being made anew does not even fail when that is closed: nobody waits for it.
         this.#options.reader.disconnect();
         this.#ended.resolve();
@@ -170,8 +166,8 @@ export class ReplyInbox {
 
   #onRead(read: Read | undefined): void {
     if (read !== undefined) this.#deliver(read);
-    if (!this.#stopping) this.#reads.fill();
-    else if (this.#reads.underWay === 0) this.#ended.resolve();
+    this.#reads.fill();
+    if (this.#reads.underWay === 0) this.#ended.resolve();
   }
 
   #lists(): string[] {
