@@ -1,7 +1,15 @@
+import { SlotMap } from './slot-array.ts';
+
 interface Waiting<Item> {
   readonly item: Item;
   readonly done: () => void;
   readonly fail: (error: unknown) => void;
+}
+
+interface Group<Item> {
+  readonly name: string;
+  waiting: Waiting<Item>[];
+  underWay: boolean;
 }
 
 /** Turns of the event loop for which a batch waits at most. */
@@ -9,63 +17,77 @@ const mostTurns = 8;
 
 /**
  * Sends what comes up together, what belongs together in one call. A batch goes out after the first turn of the event loop
- * that has brought nothing more for it: alone there is nothing to wait for, and under load the calls are few.
+ * that has brought nothing more, and not before the call of its group is answered that was sent last: alone there is nothing
+ * to wait for, and the slower the answers are, the fewer are the calls.
  */
 export class Batches<Item> {
   readonly #most: number;
   readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
-  readonly #around: (sendAll: () => void) => void;
-  #waiting = new Map<string, Waiting<Item>[]>();
-  #count = 0;
+  readonly #groups = new SlotMap<Group<Item>>();
+  #added = 0;
+  #flushing = false;
 
   /**
    * @param most items in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some thousands.
    * @param send sends those of one group.
-   * @param around called with what sends all of them, which it has to call.
    */
-  constructor(
-    most: number,
-    send: (group: string, items: readonly Item[]) => Promise<void>,
-    around: (sendAll: () => void) => void = (sendAll) => sendAll(),
-  ) {
+  constructor(most: number, send: (group: string, items: readonly Item[]) => Promise<void>) {
     this.#most = most;
     this.#send = send;
-    this.#around = around;
   }
 
   /** @returns once it is sent; rejects as the call does in which it travels. */
-  add(group: string, item: Item): Promise<void> {
+  add(name: string, item: Item): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting = { item, done: resolve, fail: reject };
-      if (this.#count === 0) this.#flushOnceQuiet(1, mostTurns);
-      this.#count += 1;
-      const others = this.#waiting.get(group);
-      if (others === undefined) this.#waiting.set(group, [waiting]);
-      else others.push(waiting);
+      this.#group(name).waiting.push({ item, done: resolve, fail: reject });
+      this.#added += 1;
+      this.#flushSoon();
     });
   }
 
-  #flushOnceQuiet(count: number, turns: number): void {
+  #group(name: string): Group<Item> {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = { name, waiting: [], underWay: false };
+      this.#groups.add(name, group);
+    }
+    return group;
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#flushOnceQuiet(this.#added, mostTurns);
+  }
+
+  #flushOnceQuiet(added: number, turns: number): void {
     setImmediate(() => {
-      if (this.#count === count || turns === 1) this.#around(() => this.#flush());
-      else this.#flushOnceQuiet(this.#count, turns - 1);
+      if (this.#added === added || turns === 1) this.#flush();
+      else this.#flushOnceQuiet(this.#added, turns - 1);
     });
   }
 
   #flush(): void {
-    // Another one, not the same one cleared: see slot-array.ts.
-    const groups = this.#waiting;
-    this.#waiting = new Map();
-    this.#count = 0;
-    for (const [group, all] of groups) {
-      for (let at = 0; at < all.length; at += this.#most) {
-        const some = all.slice(at, at + this.#most);
-        const items = some.map(({ item }) => item);
-        this.#send(group, items).then(
-          () => some.forEach(({ done }) => done()),
-          (error: unknown) => some.forEach(({ fail }) => fail(error)),
-        );
-      }
+    this.#flushing = false;
+    for (const group of this.#groups.values()) if (!group.underWay) void this.#sendSome(group);
+  }
+
+  /** Never rejects. */
+  async #sendSome(group: Group<Item>): Promise<void> {
+    const some = group.waiting.slice(0, this.#most);
+    group.waiting = group.waiting.slice(this.#most);
+    group.underWay = true;
+    try {
+      await this.#send(
+        group.name,
+        some.map(({ item }) => item),
+      );
+      for (const { done } of some) done();
+    } catch (error) {
+      for (const { fail } of some) fail(error);
     }
+    group.underWay = false;
+    if (group.waiting.length > 0) this.#flushSoon();
+    else this.#groups.take(group.name);
   }
 }

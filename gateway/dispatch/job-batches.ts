@@ -5,7 +5,6 @@ import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
-import { inOneWrite } from '#shared/redis.ts';
 import { withBullMq } from '#shared/scripts/compose.ts';
 import { defineScript } from '#shared/scripts/load.ts';
 
@@ -16,7 +15,7 @@ export const jobOptions = { removeOnComplete: true, removeOnFail: true, attempts
 const optionsJson = JSON.stringify(jobOptions).slice(0, -1);
 const mostJobs = 256;
 
-/** Adds a job that is to be run at once; those of one turn of the event loop to one replica in one call. */
+/** Adds a job that is to be run at once; those that come together to one replica in one call. */
 export type AddNow = (replica: string, id: string, job: JobData) => Promise<void>;
 
 interface Added {
@@ -56,7 +55,7 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     const each = [...first, ...others].flatMap(({ id, data }) => [id, data]);
     await run(...touched, prefix, jobName, Date.now(), optionsJson, first.length, ...each);
   };
-  const batches = new Batches(mostJobs, add, (addAll) => inOneWrite(redis, addAll));
+  const batches = new Batches(mostJobs, add);
   return (replica, id, job) =>
     batches.add(replica, { id, data: JSON.stringify(job), deliverable: isDeliverable(job) });
 }

@@ -32,7 +32,7 @@ export class JobQueues {
   }
 
   /**
-   * Adds a job; adds made in one turn of the event loop travel together. A body that travels in a key of its own is
+   * Adds a job; adds to a replica that come up together travel together. A body that travels in a key of its own is
    * there before its job: none is run without its body, and a body whose job is refused is deleted again.
    * @param stored the body, where it travels in a key of its own, and the time in ms that it is kept.
    * @param wanted asked before the job follows a stored body.

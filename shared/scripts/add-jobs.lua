@@ -37,12 +37,12 @@ for at, job in ipairs(jobs) do
   if at <= room then
     call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     call('SET', job .. ':lock', token, 'PX', lockMs)
-    active[at], deliveries[at], fields = id, id .. '\n' .. data, { 'processedOn', now, 'ats', 1 }
+    active[at], deliveries[at], fields = id, id .. '\n' .. data, { 'processedOn', now, 'ats', '1' }
   else
     waiting[#waiting + 1] = id
   end
   call('HSET', job, 'name', name, 'data', data, 'opts', ARGV[4] .. ',"jobId":"' .. id .. '"}', 'timestamp', now,
-    'delay', 0, 'priority', 0, unpack(fields))
+    'delay', '0', 'priority', '0', unpack(fields))
 end
 if #active > 0 then
   call('LPUSH', KEYS[7], unpack(active))
@@ -50,6 +50,6 @@ if #active > 0 then
 end
 if #waiting > 0 then
   call('LPUSH', KEYS[1], unpack(waiting))
-  call('ZADD', KEYS[9], 0, '0')
+  call('ZADD', KEYS[9], '0', '0')
 end
 return #active

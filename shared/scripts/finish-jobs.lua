@@ -24,7 +24,7 @@ if not usual then
 end
 for at, id in ipairs(ids) do
   local job, of = prefix .. id, #locks
-  codes[at] = call('LREM', KEYS[2], -1, id) == 1 and 0 or -3
+  codes[at] = call('LREM', KEYS[2], '-1', id) == 1 and 0 or -3
   if codes[at] == 0 then
     locks[of + 1], locks[of + 2], locks[of + 3], locks[of + 4] = job, job .. ':logs', job .. ':processed', job .. ':failed'
     call('XADD', KEYS[4], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')

@@ -17,7 +17,7 @@ for _, id in ipairs(ids) do
   call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
   call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   call('HSET', job, 'processedOn', ARGV[2])
-  local times, data = call('HINCRBY', job, 'ats', 1), call('HGET', job, 'data')
+  local times, data = call('HINCRBY', job, 'ats', '1'), call('HGET', job, 'data')
   taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, data, times
 end
 if #ids > 0 then

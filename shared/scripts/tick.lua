@@ -23,7 +23,7 @@ local codes, jobs, due, deliveries = {}, {}, 0, prefix .. 'deliveries:' .. ARGV[
 if at <= #ARGV then
   codes = finishJobs(KEYS, { prefix, ARGV[3], ARGV[4], unpack(ARGV, at) })
 end
-local unread = call('LPOP', deliveries, 1000) or {}
+local unread = call('LPOP', deliveries, '1000') or {}
 local held, waiting = call('LLEN', KEYS[2]), call('EXISTS', KEYS[1], KEYS[3], KEYS[7], KEYS[10])
 if #codes > 0 and held == 0 and (waiting == 0 or call('EXISTS', KEYS[1], KEYS[3]) == 0) then
   call('XADD', KEYS[4], '*', 'event', 'drained')

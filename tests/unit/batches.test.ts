@@ -42,6 +42,36 @@ describe('batches', () => {
     expect(sent.length).toBeGreaterThanOrEqual(2);
   });
 
+  it('send nothing of a group before its last call is answered, and then all of it in one call', async () => {
+    const sent: string[] = [];
+    const answers: (() => void)[] = [];
+    const batches = new Batches<string>(100, (group, items) => {
+      sent.push(`${group}: ${items.join(' ')}`);
+      return new Promise((resolve) => answers.push(resolve));
+    });
+    void batches.add('a', 'one');
+    await turn();
+    for (const [group, item] of [
+      ['a', 'two'],
+      ['b', 'three'],
+      ['a', 'four'],
+    ] as const) {
+      void batches.add(group, item);
+      for (let at = 0; at < 10; at += 1) await turn();
+    }
+    expect(sent).toEqual(['a: one', 'b: three']);
+    answers[0]!();
+    for (let at = 0; at < 3; at += 1) await turn();
+    expect(sent).toEqual(['a: one', 'b: three', 'a: two four']);
+  });
+
+  it('go on with a group whose call has failed', async () => {
+    const { sent, add } = make();
+    await expect(add('a', 'bad')).rejects.toThrow('refused');
+    await add('a', 'good');
+    expect(sent).toEqual(['a: bad', 'a: good']);
+  });
+
   it('send no more than so many in one call', async () => {
     const { sent, add } = make(2);
     await Promise.all(['one', 'two', 'three'].map((item) => add('a', item)));

@@ -20,7 +20,7 @@ const connections = 64;
 const connectionsWithBodies = 16;
 const usual = ringpost({ name: 'ringpost', title: 'ringpost', settings: '' });
 const base = { system: usual, workers: 3, env: {}, bodyBytes: 0, connections, warmUps: 1 };
-/** Each of many replicas has a small part of the load, and code is compiled after so many calls. */
+/** Each of many has a small part of the load, and code is compiled after so many calls. */
 const replicas: readonly (readonly [workers: number, warmUps: number])[] = [
   [3, 1],
   [10, 2],
@@ -43,6 +43,7 @@ export const variations: readonly Variation[] = [
     ...base,
     curve: 'gateways',
     value: String(gateways),
+    warmUps: gateways,
     system: ringpost({ name: 'ringpost', title: '', settings: '', gateways }),
   })),
   ...(['replicas', 'replicas and load'] as const).flatMap((curve) =>

@@ -4,7 +4,8 @@ import type { Costs } from '../stage.ts';
 import { paragraphs, table, withSpread } from './table.ts';
 
 const titles: Readonly<Record<string, string>> = {
-  gateways: 'Gateways',
+  gateways:
+    'Gateways (each has its part of the 64 connections; two are warmed up twice as long as one, four four times)',
   replicas:
     'Replicas, with 64 connections for all of them (10 are warmed up twice as long as 3, 50 six times)',
   'replicas and load': 'Replicas, with 21 connections for each of them (warmed up likewise)',
