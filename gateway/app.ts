@@ -199,13 +199,16 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   }
 }
 
+/** Not asked as an object's property: V8 would look each path up among all strings first. */
+const ownPaths: readonly string[] = Object.keys(adminPaths);
+
 /** Sends all but the gateway's own paths to the one route that dispatches. */
 function routeOf(request: { readonly url?: string | undefined }): string {
   const url = originForm(request.url ?? '/');
   if (url.startsWith('/-/')) return url;
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
-  return Object.hasOwn(adminPaths, path) ? url : dispatchRoute;
+  return ownPaths.includes(path) ? url : dispatchRoute;
 }
 
 /** HTTP/2 over cleartext is an offer that a server may pass over (RFC 9113 3.1); other upgrades are asked for. */

@@ -173,7 +173,9 @@ export class Runner {
     bodyKey?: string,
   ): HttpReply | undefined | Promise<HttpReply | undefined> {
     const { finished } = this.#options;
-    const decision = decideOnTaken({ ...job, attempt, finished: finished.has(id) }, Date.now());
+    const { redelivery, deadline, attempts } = job;
+    const taken = { redelivery, deadline, attempts, attempt, finished: finished.has(id) };
+    const decision = decideOnTaken(taken, Date.now());
     switch (decision) {
       case 'drop':
         return tooLate(job);

@@ -50,8 +50,8 @@ export type Tick = (ended: readonly Ended[], atMost: number) => Promise<Ticked |
 /** @returns the job that was put into the consumer's hands; undefined for the mark that is the last of all. */
 export function parseDelivery(delivery: string): Taken | undefined {
   if (delivery === '') return undefined;
-  const [id = '', data = ''] = delivery.split('\n', 2);
-  return { id, data, times: 1 };
+  const end = delivery.indexOf('\n');
+  return { id: delivery.slice(0, end), data: delivery.slice(end + 1), times: 1 };
 }
 
 export interface TickOptions {

@@ -38,17 +38,25 @@ export class JobQueues {
    * @param wanted asked before the job follows a stored body.
    * @returns once the job is durable, or not wanted any more; rejects when Redis is away or refuses it.
    */
-  async add(
+  add(
     replica: string,
     id: string,
     job: JobData,
     stored?: { readonly body: Uint8Array; readonly ttlMs: number },
     wanted: () => boolean = () => true,
   ): Promise<void> {
-    if (stored === undefined) {
-      await this.#addJob(replica, id, job);
-      return;
-    }
+    return stored === undefined
+      ? this.#addJob(replica, id, job)
+      : this.#addStored(replica, id, job, stored, wanted);
+  }
+
+  async #addStored(
+    replica: string,
+    id: string,
+    job: JobData,
+    stored: { readonly body: Uint8Array; readonly ttlMs: number },
+    wanted: () => boolean,
+  ): Promise<void> {
     await this.#storeBody(replica, id, stored);
     try {
       if (wanted()) await this.#addJob(replica, id, job);
@@ -98,15 +106,18 @@ export class JobQueues {
     return this.keepOnly(new Set());
   }
 
-  async #addJob(replica: string, id: string, job: JobData): Promise<void> {
+  #addJob(replica: string, id: string, job: JobData): Promise<void> {
     const { order, priority, notBefore } = job;
     const now = order === undefined && priority === undefined && notBefore === undefined;
     // The queue writes the bounds of its stream of events when it is opened.
     const queue = this.#queue(replica);
-    if (now && this.#addNow !== undefined) {
-      await this.#addNow(replica, id, job);
-      return;
-    }
+    return now && this.#addNow !== undefined
+      ? this.#addNow(replica, id, job)
+      : this.#addInItsTurn(queue, id, job);
+  }
+
+  async #addInItsTurn(queue: Queue<JobData>, id: string, job: JobData): Promise<void> {
+    const { order, priority, notBefore } = job;
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
     // One connection keeps the order: no job is taken that has no place in line.

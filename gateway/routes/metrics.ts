@@ -14,6 +14,8 @@ export class Metrics {
     labelNames: ['result'] as const,
     registers: [this.registry],
   });
+  /** By result, of which there are few: to find one by its labels costs as much as to count. */
+  readonly #answersBy = new Map<string, Counter.Internal>();
   readonly #seconds = new Histogram({
     name: 'ringpost_request_seconds',
     help: 'Time from the request to its answer',
@@ -23,7 +25,9 @@ export class Metrics {
 
   /** Counts one answer, by its status or problem code, which took `ms` milliseconds. */
   record(result: string, ms: number): void {
-    this.#answers.inc({ result });
+    let answers = this.#answersBy.get(result);
+    if (answers === undefined) this.#answersBy.set(result, (answers = this.#answers.labels({ result })));
+    answers.inc();
     this.#seconds.observe(ms / 1000);
   }
 

@@ -33,7 +33,7 @@ export interface Delivery {
   /** When nobody waits any more, in ms since the epoch. */
   readonly deadline: number;
   /** How often it is run at most, where that was asked for. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** This worker has run it to its end already: Redis has forgotten that. */
   readonly finished: boolean;
 }

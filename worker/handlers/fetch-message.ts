@@ -13,11 +13,15 @@ export function canBeFetchRequest(method: string): boolean {
   return !FORBIDDEN_METHODS.has(method.toUpperCase());
 }
 
-/** An absolute URL, always valid: a Host that is missing or malformed becomes `localhost`, `*` becomes `/*`. */
-function absoluteUrl(host: string | undefined, target: string): string {
+/** A Host that is missing or malformed, or that no URL can have, becomes `localhost`; `*` becomes `/*`. */
+function requestTo(host: string | undefined, target: string, init: RequestInit): Request {
   const path = target.startsWith('/') ? target : `/${target}`;
-  const url = `http://${host !== undefined && HOST.test(host) ? host : FALLBACK_HOST}${path}`;
-  return URL.canParse(url) ? url : `http://${FALLBACK_HOST}${path}`;
+  try {
+    if (host !== undefined && HOST.test(host)) return new Request(`http://${host}${path}`, init);
+  } catch {
+    // What is wrong otherwise is so with the other host as well.
+  }
+  return new Request(`http://${FALLBACK_HOST}${path}`, init);
 }
 
 /**
@@ -31,7 +35,7 @@ export function toFetchRequest(raw: HttpRequest, signal: AbortSignal): Request {
   const hasBody = body.byteLength > 0 && method !== 'GET' && method !== 'HEAD';
   // Request copies the bytes and takes them from any buffer; only its type asks for one that is not shared.
   const init = hasBody ? { method, body: body as Uint8Array<ArrayBuffer> } : { method };
-  const request = new Request(absoluteUrl(headerValue(raw.headers, 'host'), raw.target), init);
+  const request = requestTo(headerValue(raw.headers, 'host'), raw.target, init);
   for (let i = 0; i + 1 < raw.headers.length; i += 2) {
     request.headers.append(raw.headers[i] ?? '', raw.headers[i + 1] ?? '');
   }
