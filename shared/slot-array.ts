@@ -34,8 +34,6 @@ export class SlotArray<Value extends object> {
 
 /** Buckets for each value, about: few values share one. */
 const spread = 2;
-/** Characters of a key that its hash is made of. */
-const mostHashed = 16;
 
 interface Entry<Value> {
   readonly key: string;
@@ -113,10 +111,8 @@ export class SlotMap<Value extends object> {
   }
 }
 
-/** Of its first characters: where keys are long they are ids, which differ in them. */
 function hashOf(key: string): number {
   let hash = 0;
-  const hashed = Math.min(key.length, mostHashed);
-  for (let at = 0; at < hashed; at += 1) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0;
+  for (let at = 0; at < key.length; at += 1) hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0;
   return hash;
 }
