@@ -25,7 +25,7 @@ export const inboxTtlMs = 60_000;
 const mostFrames = 1000;
 
 /**
- * Pushes replies by a script of its own; those of one turn of the event loop to one gateway in one call.
+ * Pushes replies by a script of its own; those that come together to one gateway in one call.
  * @param lease by which the worker answers for a replica.
  * @param onSuperseded called when another worker answers for the replica.
  */

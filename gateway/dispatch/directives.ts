@@ -20,7 +20,7 @@ export interface Directives {
   readonly callbacks?: CallbackUrls;
 }
 
-const none = {};
+const none: Directives = {};
 
 /** The longest delay, in s: 30 days. */
 const longestDelayS = 2_592_000;
@@ -68,12 +68,10 @@ export function delayFault({ notBefore = 0 }: Directives, deadline: number): Pro
  * @returns what the job of a request carries of its directives.
  */
 export function jobTerms(
-  directives: Directives,
+  { attempts, notBefore, priority, ordered, callbacks }: Directives,
   key: string,
   usualAttempts: number | undefined,
 ): Partial<JobData> {
-  if (directives === none && usualAttempts === undefined) return none;
-  const { attempts, notBefore, priority, ordered, callbacks } = directives;
   const most = attempts ?? usualAttempts;
   return {
     ...(most === undefined ? {} : { attempts: most }),

@@ -17,13 +17,8 @@ export function requestHeaders(raw: IncomingMessage, ip: string): string[] {
 function forwarded(ip: string, host: string | undefined): string {
   // An address of a socket is one of the two.
   const node = ip.includes(':') ? `"[${ip}]"` : ip || 'unknown';
-  const quoted = host === undefined ? '' : `;host="${escaped(host)}"`;
+  const quoted = host === undefined ? '' : `;host="${host.replaceAll(/["\\]/g, '\\$&')}"`;
   return `for=${node}${quoted};proto=http`;
-}
-
-/** What may stand between quotes; hardly a host has anything in it to be escaped. */
-function escaped(text: string): string {
-  return /["\\]/.test(text) ? text.replaceAll(/["\\]/g, '\\$&') : text;
 }
 
 /** @returns the address of the client that a gateway has noted in `Forwarded`; empty where it knew none. */

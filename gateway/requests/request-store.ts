@@ -7,7 +7,7 @@ import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 
-/** A request as any gateway finds it by its id. */
+/** A request as its id tells it, at whichever gateway it is asked for. */
 export interface KnownRequest {
   readonly id: string;
   /** The replica in whose queue it is, or was. */

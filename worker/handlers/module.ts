@@ -52,9 +52,9 @@ function fetchOf(exported: unknown, path: string): Fetch {
   return fetch as Fetch; // checked to be a function; what it returns is checked at each call
 }
 
-/** By tag too and not only by instanceof, so that a Response from another copy of undici counts as well. */
+/** By tag and not by instanceof, so that a Response from another copy of undici counts as well. */
 function isResponse(value: unknown): value is Response {
-  return value instanceof Response || Object.prototype.toString.call(value) === '[object Response]';
+  return Object.prototype.toString.call(value) === '[object Response]';
 }
 
 /**
