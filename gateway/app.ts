@@ -74,6 +74,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       shouldUpgradeCallback: asksForUpgrade,
       // Looked at where requests are dispatched, with a problem for an answer.
       requireHostHeader: false,
+      // A request without a body has no stream to be read and ended.
+      optimizeEmptyRequests: true,
     },
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, new Problem('request_malformed', error.message));

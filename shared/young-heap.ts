@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { keepCommandsYoung } from './young-commands.ts';
 
 /**
  * Keeps V8 from making objects old from the first, which it does where it has seen that many of them live long. What
@@ -7,4 +8,5 @@ import { setFlagsFromString } from 'node:v8';
  */
 export function keepHeapYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
+  keepCommandsYoung();
 }
