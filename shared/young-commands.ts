@@ -1,5 +1,8 @@
 import { Command } from 'ioredis';
 
+const clearTimers = '_clearTimers';
+const convertValue = '_convertValue';
+
 /** What a command of ioredis has beside what its types show. */
 interface Internals {
   readonly name: string;
@@ -11,10 +14,10 @@ interface Internals {
   promise: Promise<unknown>;
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
-  initPromise(): void;
+  initPromise: (this: Internals) => void;
   stringifyArguments(): void;
-  _clearTimers(): void;
-  _convertValue(resolve: (value: unknown) => void): (value: unknown) => void;
+  [clearTimers](): void;
+  [convertValue](resolve: (value: unknown) => void): (value: unknown) => void;
 }
 
 /** Those that requests need; ioredis changes nothing in their arguments. */
@@ -30,11 +33,11 @@ const perRequest: readonly string[] = ['evalsha', 'blmpop'];
  */
 export function keepCommandsYoung(): void {
   const prototype = Command.prototype as unknown as Internals; // its class hides what is needed here
-  const { initPromise } = prototype;
-  if (!String(initPromise).includes('this.reject = (')) return;
+  const itsOwn = prototype.initPromise;
+  if (!String(itsOwn).includes('this.reject = (')) return;
   prototype.initPromise = function (this: Internals) {
     if (!perRequest.includes(this.name) || this.callback !== undefined || this.errorStack !== undefined) {
-      initPromise.call(this);
+      itsOwn.call(this);
       return;
     }
     this.isResolved = false;
@@ -44,9 +47,9 @@ export function keepCommandsYoung(): void {
         this.transformed = true;
         this.stringifyArguments();
       }
-      this.resolve = this._convertValue(resolve);
+      this.resolve = this[convertValue](resolve);
       const rejected = (error: Error): void => {
-        this._clearTimers();
+        this[clearTimers]();
         this.isSettled = true;
         reject(error);
       };
