@@ -2,6 +2,7 @@ import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { secretHeaders } from '#shared/contract/redaction.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
@@ -82,6 +83,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
     clientErrorHandler: refuseMalformed,
   });
+  // Fastify would wait for the end of a body that is not there, and has none (optimizeEmptyRequests).
+  app.addHook('preParsing', (request, _reply, payload, done) =>
+    done(null, request.raw.readableEnded ? Readable.from([]) : payload),
+  );
   const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
   const guard = createAdminGuard(config.adminToken, config.adminClosed);

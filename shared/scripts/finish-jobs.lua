@@ -1,16 +1,17 @@
 -- Finishes jobs that are completed and not kept, all at once, in the steps that BullMQ's moveToFinished makes for each.
--- Where one of them is unusual (gone, locked by another, looked at as stalled, the parent of others) that does it.
+-- Where one of them is unusual (gone, locked by another, looked at as stalled, the parent of others, has logs) that does it.
 -- KEYS[1..14] as BullMQ's moveToFinished has them; KEYS[12] is not used
 -- ARGV[1] prefix of the queue's keys  ARGV[2] ms since the epoch  ARGV[3] token of the locks  ARGV[4..] ids of the jobs
 -- Returns what moveToFinished says of each job: 0, or below it where it was not finished.
 local call, prefix, codes, ids = redis.call, ARGV[1], {}, { unpack(ARGV, 4) }
-local jobs, locks = { KEYS[5] }, {}
+local keys, locks = { KEYS[5] }, {}
 for at, id in ipairs(ids) do
-  local job = prefix .. id
+  local job, of = prefix .. id, #keys
   locks[at] = job .. ':lock'
-  jobs[3 * at - 1], jobs[3 * at], jobs[3 * at + 1] = job, job .. ':dependencies', job .. ':unsuccessful'
+  keys[of + 1], keys[of + 2], keys[of + 3], keys[of + 4], keys[of + 5], keys[of + 6] =
+    job, job .. ':dependencies', job .. ':unsuccessful', job .. ':logs', job .. ':processed', job .. ':failed'
 end
-local usual = call('EXISTS', unpack(jobs)) == #ids
+local usual = call('EXISTS', unpack(keys)) == #ids
 for _, token in ipairs(usual and call('MGET', unpack(locks)) or {}) do
   usual = usual and token == ARGV[3]
 end
@@ -23,10 +24,9 @@ if not usual then
   return codes
 end
 for at, id in ipairs(ids) do
-  local job, of = prefix .. id, #locks
   codes[at] = call('LREM', KEYS[2], '-1', id) == 1 and 0 or -3
   if codes[at] == 0 then
-    locks[of + 1], locks[of + 2], locks[of + 3], locks[of + 4] = job, job .. ':logs', job .. ':processed', job .. ':failed'
+    locks[#locks + 1] = prefix .. id
     call('XADD', KEYS[4], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')
   end
 end

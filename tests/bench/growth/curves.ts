@@ -39,13 +39,16 @@ const policies: readonly Aof[] = ['off', 'everysec', 'always'];
 
 /** All curves, each from what is least. */
 export const variations: readonly Variation[] = [
-  ...[1, 2, 4].map((gateways) => ({
-    ...base,
-    curve: 'gateways',
-    value: String(gateways),
-    warmUps: gateways,
-    system: ringpost({ name: 'ringpost', title: '', settings: '', gateways }),
-  })),
+  ...(['gateways', 'gateways and load'] as const).flatMap((curve) =>
+    [1, 2, 4].map((gateways) => ({
+      ...base,
+      curve,
+      value: String(gateways),
+      warmUps: gateways,
+      connections: curve === 'gateways' ? connections : gateways * connections,
+      system: ringpost({ name: 'ringpost', title: '', settings: '', gateways }),
+    })),
+  ),
   ...(['replicas', 'replicas and load'] as const).flatMap((curve) =>
     replicas.map(([workers, warmUps]) => ({
       ...base,

@@ -6,6 +6,7 @@ import { paragraphs, table, withSpread } from './table.ts';
 const titles: Readonly<Record<string, string>> = {
   gateways:
     'Gateways (each has its part of the 64 connections; two are warmed up twice as long as one, four four times)',
+  'gateways and load': 'Gateways, with 64 connections for each of them (warmed up likewise)',
   replicas:
     'Replicas, with 64 connections for all of them (10 are warmed up twice as long as 3, 50 six times)',
   'replicas and load': 'Replicas, with 21 connections for each of them (warmed up likewise)',
