@@ -43,6 +43,19 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
   });
 
+  it('leaves nothing either of a job that a tool has written a log of, nor of those that end with it', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    for (const id of ['job-1', 'job-2']) await made.add(id);
+    await expect.poll(() => made.runs.length, settled).toBe(2);
+    const { redis, keys } = system();
+    await redis.rpush(`${keys.replica(replica)}:job-1:logs`, 'a line');
+    await Promise.all(made.runs.map((run) => run.answer('x')));
+    await expect.poll(() => made.finished.length, settled).toBe(2);
+    expect(await left()).toEqual(none);
+    expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
+  });
+
   it('runs as many at once as CONCURRENCY says, and the next one when one is finished', async () => {
     const made = make(kind, { concurrency: 3 });
     await made.consumer.start();
