@@ -1,5 +1,8 @@
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
+import { lightRequest } from './light/request.ts';
+import { plainResponse } from './light/response.ts';
+import type { PlainResponse } from './light/response.ts';
 
 const EMPTY = new Uint8Array(0);
 const FALLBACK_HOST = 'localhost';
@@ -13,29 +16,33 @@ export function canBeFetchRequest(method: string): boolean {
   return !FORBIDDEN_METHODS.has(method.toUpperCase());
 }
 
-/** A Host that is missing or malformed, or that no URL can have, becomes `localhost`; `*` becomes `/*`. */
-function requestTo(host: string | undefined, target: string, init: RequestInit): Request {
-  const path = target.startsWith('/') ? target : `/${target}`;
-  try {
-    if (host !== undefined && HOST.test(host)) return new Request(`http://${host}${path}`, init);
-  } catch {
-    // What is wrong otherwise is so with the other host as well.
-  }
-  return new Request(`http://${FALLBACK_HOST}${path}`, init);
+/** A path and query that the URL Standard leaves as they are. */
+const PLAIN_TARGET = /^\/[\w.~!$&()*+,;=:@%/?-]*$/;
+/** What may be a segment that stands for another place. */
+const DOT_SEGMENT = /\/(?:\.|%2e)/i;
+
+/** The origin that a Host stands for; one that is missing or malformed, or that no URL can have, is `localhost`. */
+function originOf(host: string | undefined): string {
+  const url = host !== undefined && HOST.test(host) ? URL.parse(`http://${host}/`) : null;
+  return url?.origin ?? `http://${FALLBACK_HOST}`;
 }
 
-/**
- * The request as the Fetch Standard has it. Repeated headers are appended; GET and HEAD lose their body, which a
- * `Request` cannot have.
- * @param signal becomes the request's own; that of its clones is another one
- * @throws TypeError where {@link canBeFetchRequest} says no
- */
-export function toFetchRequest(raw: HttpRequest, signal: AbortSignal): Request {
+/** Almost all requests of a replica have the same Host. */
+let lately: { readonly host: string | undefined; readonly origin: string } | undefined;
+
+/** The URL as the URL Standard writes it; `*` becomes `/*`. */
+function urlOf(host: string | undefined, target: string): string {
+  if (lately === undefined || lately.host !== host) lately = { host, origin: originOf(host) };
+  if (PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target)) return lately.origin + target;
+  return new URL(lately.origin + (target.startsWith('/') ? target : `/${target}`)).href;
+}
+
+function nativeRequest(raw: HttpRequest, url: string, signal: AbortSignal): Request {
   const { method, body } = raw;
   const hasBody = body.byteLength > 0 && method !== 'GET' && method !== 'HEAD';
   // Request copies the bytes and takes them from any buffer; only its type asks for one that is not shared.
   const init = hasBody ? { method, body: body as Uint8Array<ArrayBuffer> } : { method };
-  const request = requestTo(headerValue(raw.headers, 'host'), raw.target, init);
+  const request = new Request(url, init);
   for (let i = 0; i + 1 < raw.headers.length; i += 2) {
     request.headers.append(raw.headers[i] ?? '', raw.headers[i + 1] ?? '');
   }
@@ -43,21 +50,51 @@ export function toFetchRequest(raw: HttpRequest, signal: AbortSignal): Request {
   return Object.defineProperty(request, 'signal', { value: signal, enumerable: true });
 }
 
-/** The response's headers that still hold for a body of that many bytes. */
-function headersFor(response: Response, method: string, length: number): string[] {
-  // What fetch() brought in is decoded already, so its Content-Encoding and Content-Length are no longer true.
-  const decoded = response.url !== '' && response.headers.has('content-encoding');
-  const bodiless = method === 'HEAD' || response.status === 304;
+/**
+ * The request as the Fetch Standard has it. Repeated headers are appended; GET and HEAD lose their body, which a
+ * `Request` cannot have.
+ * @param signal becomes the request's own; that of its clones is another one
+ * @throws TypeError where {@link canBeFetchRequest} says no, once more is asked of it than its method and URL
+ */
+export function toFetchRequest(raw: HttpRequest, signal: AbortSignal): Request {
+  const url = urlOf(headerValue(raw.headers, 'host'), raw.target);
+  return lightRequest({ method: raw.method, url, signal, native: () => nativeRequest(raw, url, signal) });
+}
+
+/** What decides on the headers of an answer. */
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Whether its body was decoded when it came in, so that its Content-Encoding and Content-Length are no longer true. */
+  readonly decoded: boolean;
+}
+
+/** The headers that still hold for a body of that many bytes. */
+function headersFor({ status, headers, decoded }: Answer, method: string, length: number): string[] {
+  const bodiless = method === 'HEAD' || status === 304;
   const raw: string[] = [];
-  for (const [name, value] of response.headers) {
+  for (const [name, value] of headers) {
     if (decoded && name === 'content-encoding') continue;
     if (name === 'content-length' && (decoded || (!bodiless && Number(value) !== length))) continue;
     raw.push(name, value);
   }
-  if (method === 'HEAD' && length > 0 && !decoded && !response.headers.has('content-length')) {
+  if (method === 'HEAD' && length > 0 && !decoded && !headers.has('content-length')) {
     raw.push('content-length', String(length));
   }
   return stripHopByHop(raw);
+}
+
+/** The answer that a text makes. */
+function plainReply({ status, type, headers, text }: PlainResponse, method: string): HttpReply {
+  const body = Buffer.from(text, 'utf8');
+  if (headers === undefined && method !== 'HEAD') return { status, headers: ['content-type', type], body };
+  const all = headers ?? new Headers();
+  if (!all.has('content-type')) all.set('content-type', type);
+  return {
+    status,
+    headers: headersFor({ status, headers: all, decoded: false }, method, body.byteLength),
+    body: method === 'HEAD' ? EMPTY : body,
+  };
 }
 
 /**
@@ -67,13 +104,17 @@ function headersFor(response: Response, method: string, length: number): string[
  * @throws Error for `Response.error()`; what reading the body throws
  */
 export async function toHttpReply(response: Response, method: string): Promise<HttpReply> {
-  if (response.status === 0) {
+  const plain = plainResponse(response);
+  if (plain !== undefined) return plainReply(plain, method);
+  const { status, headers } = response;
+  if (status === 0) {
     throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
   }
   const body = response.body === null ? EMPTY : new Uint8Array(await response.arrayBuffer());
+  const decoded = response.url !== '' && headers.has('content-encoding');
   return {
-    status: response.status,
-    headers: headersFor(response, method, body.byteLength),
+    status,
+    headers: headersFor({ status, headers, decoded }, method, body.byteLength),
     body: method === 'HEAD' ? EMPTY : body,
   };
 }

@@ -6,6 +6,8 @@ import { problemReply } from '#shared/contract/problem.ts';
 
 import { canBeFetchRequest, toFetchRequest, toHttpReply } from './fetch-message.ts';
 import type { Handler, HandlerContext } from './handler.ts';
+import { acceptLightRequests } from './light/request.ts';
+import { lightenResponse } from './light/response.ts';
 
 /** The fetch-style function of a handler module. What it returns is checked, being the user's. */
 type Fetch = (request: Request, context: HandlerContext) => unknown;
@@ -66,6 +68,9 @@ function isResponse(value: unknown): value is Response {
  * @throws Error, naming the file, where there is none, where it cannot be imported, or where it exports no handler
  */
 export async function loadModuleHandler(path: string, replica: string): Promise<Handler> {
+  // Before the module can take what is global for its own.
+  lightenResponse();
+  acceptLightRequests();
   const exported = (await importModule(path))['default'];
   const fetch = fetchOf(exported, path);
   const dispose = methodOf(exported, 'close') ?? methodOf(exported, Symbol.asyncDispose);
