@@ -210,17 +210,26 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #begin({ id, data, times }: Taken): void {
     // Redis has forgotten that it gave this job out: it is under way.
     if (this.#held.has(id) || this.#abandoned) return;
-    const { run, log } = this.#options;
     if (data === null) {
+      const { log } = this.#options;
       log.warn({ request: id }, 'a job without data was dropped');
       this.#end(id).catch((error: unknown) => log.debug({ err: error }, 'not dropped'));
       return;
     }
     const job = JSON.parse(data) as JobData; // only gateways add jobs
     this.#held.add(id, job);
-    run(id, job, times)
-      .then((putBack) => (putBack === undefined ? this.#finish(id) : this.#putBack(id, putBack)))
-      .catch((error: unknown) => this.#fail(id, error));
+    void this.#runHeld(id, job, times);
+  }
+
+  /** Never rejects. */
+  async #runHeld(id: string, job: JobData, times: number): Promise<void> {
+    try {
+      const putBack = await this.#options.run(id, job, times);
+      if (putBack !== undefined) await this.#putBack(id, putBack);
+      else if (this.#held.has(id)) await this.#finish(id);
+    } catch (error) {
+      await this.#fail(id, error);
+    }
   }
 
   /** A job that was run: it is gone already where its reply was pushed. */

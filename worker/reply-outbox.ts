@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
-import type { HttpReply } from '#shared/contract/http.ts';
 import { asBuffer, inlineBodyLimit } from '#shared/contract/body.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
+import type { HandlerReply } from './handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
 import { inboxTtlMs, SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
@@ -37,14 +37,14 @@ export class ReplyOutbox {
    * @returns once Redis has the reply; rejects when it refuses it.
    * @throws {SupersededError} when another worker has taken the lease since.
    */
-  push(id: string, job: JobData, reply: HttpReply): Promise<void> {
+  push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
     if (job.keepMs !== undefined) return this.#settle(id, job, job.keepMs, reply);
     if (job.gateway === '') return Promise.resolve();
-    if (reply.body.length > inlineBodyLimit) return this.#pushStored(job.gateway, id, reply);
+    if (bytesOf(reply.body) > inlineBodyLimit) return this.#pushStored(job.gateway, id, reply);
     return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
   }
 
-  async #settle(id: string, job: JobData, keepMs: number, reply: HttpReply): Promise<void> {
+  async #settle(id: string, job: JobData, keepMs: number, reply: HandlerReply): Promise<void> {
     const { redis, keys, lease, aftermath, onSuperseded } = this.#options;
     const { replica, fence } = lease;
     const { state, fields } = endOf(reply, Date.now());
@@ -69,10 +69,17 @@ export class ReplyOutbox {
     await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
   }
 
-  async #pushStored(gateway: string, id: string, reply: HttpReply): Promise<void> {
+  async #pushStored(gateway: string, id: string, reply: HandlerReply): Promise<void> {
     const { redis, keys, lease, pushes } = this.#options;
     const key = keys.replyBody(lease.replica, id);
-    await redis.set(key, asBuffer(reply.body), 'PX', inboxTtlMs);
+    const { body } = reply;
+    await redis.set(key, typeof body === 'string' ? body : asBuffer(body), 'PX', inboxTtlMs);
     await pushes.push(gateway, id, encodeReply(id, reply, true));
   }
+}
+
+/** Those of a string in UTF-8: up to three for each of its units. */
+function bytesOf(body: Uint8Array | string): number {
+  if (typeof body !== 'string') return body.length;
+  return body.length * 3 <= inlineBodyLimit ? body.length : Buffer.byteLength(body);
 }

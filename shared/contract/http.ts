@@ -10,12 +10,12 @@ export interface HttpRequest {
   readonly body: Uint8Array;
 }
 
-/** One HTTP answer: what the handler made and the client gets. */
-export interface HttpReply {
+/** One HTTP answer: what the handler made and the client gets. A body that is a string is its bytes in UTF-8. */
+export interface HttpReply<Body extends Uint8Array | string = Uint8Array> {
   /** Where it is a problem of ringpost's own. */
   readonly problem?: ProblemCode;
   readonly status: number;
   /** Names and values in turn, as in {@link HttpRequest}. */
   readonly headers: readonly string[];
-  readonly body: Uint8Array;
+  readonly body: Body;
 }

@@ -30,12 +30,13 @@ export type ReplyFrame = Buffer | string;
  * Encodes a reply as a frame: the head as one line of JSON, then the body's raw bytes.
  * @param stored the body is in a key of its own and the frame ends after its head.
  */
-export function encodeReply(id: string, reply: HttpReply, stored = false): ReplyFrame {
+export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, stored = false): ReplyFrame {
   const { status, headers, body } = reply;
   const head: Head = stored ? { id, status, headers, stored } : { id, status, headers };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
-  const bytes = asBuffer(body);
+  if (typeof body === 'string' && body.length <= textLimit) return line + body;
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : asBuffer(body);
   if (bytes.length <= textLimit && isUtf8(bytes)) return line + bytes.toString('utf8');
   return Buffer.concat([Buffer.from(line, 'utf8'), bytes]);
 }

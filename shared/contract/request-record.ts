@@ -111,7 +111,7 @@ function isFailure(status: number): boolean {
  * @returns the state in which an answer ends its request, and what else the record says of it.
  */
 export function endOf(
-  { problem, status }: HttpReply,
+  { problem, status }: Omit<HttpReply, 'body'>,
   now: number,
 ): { state: RequestState; fields: (string | number)[] } {
   const fields = ['finished', now, 'status', status];

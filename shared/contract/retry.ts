@@ -19,7 +19,7 @@ const longestWaitMs = 60_000;
  * @returns when it is to be run again, in ms since the epoch; undefined where the answer stands.
  */
 export function retryAt(
-  { problem, status, headers }: HttpReply,
+  { problem, status, headers }: Omit<HttpReply, 'body'>,
   { redelivery, attempts = 1, deadline }: Pick<JobData, 'redelivery' | 'attempts' | 'deadline'>,
   attempt: number,
   now: number,

@@ -12,6 +12,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
+import { handled } from '../fixtures/handled.ts';
 
 const ALL_BYTES = Buffer.from(Uint8Array.from({ length: 256 }, (_, i) => i));
 const EMPTY = new Uint8Array(0);
@@ -48,7 +49,8 @@ async function handlerFor(upstream: URL, connections = 4): Promise<Handler> {
 }
 
 const send = (handler: Handler, request: Partial<HttpRequest>, signal = new AbortController().signal) =>
-  handler.handle(
+  handled(
+    handler,
     { method: 'GET', target: '/', headers: ['Host', 'shop.test'], body: EMPTY, ...request },
     { replica: 'S1', requestId: 'r-1', attempt: 1, deadline: Date.now() + 60_000, signal },
   );

@@ -10,6 +10,7 @@ import { headerValue } from '#shared/contract/headers.ts';
 
 import type { Handler } from '../../worker/handlers/handler.ts';
 import { createUpstreamHandler } from '../../worker/handlers/upstream.ts';
+import { handled } from '../fixtures/handled.ts';
 
 /** The part of json-server 0.17 that is used here: an Express app, which brings no types of its own. */
 interface JsonServer {
@@ -44,7 +45,8 @@ describe('json-server as the upstream', () => {
   async function ask(method: string, target: string, value?: unknown, headers: string[] = []) {
     const body = value === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(value));
     const json = value === undefined ? [] : ['Content-Type', 'application/json'];
-    const reply = await handler.handle(
+    const reply = await handled(
+      handler,
       { method, target, headers: ['Host', 'shop.test', ...json, ...headers], body },
       { replica: 'S1', requestId: 'r', attempt: 1, deadline: 0, signal: new AbortController().signal },
     );

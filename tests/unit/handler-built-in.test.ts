@@ -6,6 +6,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { createBuiltInHandler } from '../../worker/handlers/built-in.ts';
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
+import { handled } from '../fixtures/handled.ts';
 
 const context: HandlerContext = {
   replica: 'S2',
@@ -16,7 +17,11 @@ const context: HandlerContext = {
 };
 
 function ask(method: string, target: string): Promise<HttpReply> {
-  return createBuiltInHandler('S2').handle({ method, target, headers: [], body: new Uint8Array(0) }, context);
+  return handled(
+    createBuiltInHandler('S2'),
+    { method, target, headers: [], body: new Uint8Array(0) },
+    context,
+  );
 }
 
 const text = (reply: HttpReply) => Buffer.from(reply.body).toString('utf8');
@@ -87,7 +92,8 @@ describe('the built-in service', () => {
 describe('the choice of the handler', () => {
   it('is the built-in service where nothing is chosen', async () => {
     const handler = await createHandler({ replica: 'S9', connections: 1 });
-    const reply = await handler.handle(
+    const reply = await handled(
+      handler,
       { method: 'GET', target: '/home', headers: [], body: new Uint8Array(0) },
       context,
     );
@@ -100,7 +106,8 @@ describe('the choice of the handler', () => {
       handlerPath: './examples/plain.ts',
       connections: 1,
     });
-    const reply = await handler.handle(
+    const reply = await handled(
+      handler,
       { method: 'GET', target: '/home', headers: [], body: new Uint8Array(0) },
       context,
     );

@@ -9,6 +9,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
 import { loadModuleHandler } from '../../worker/handlers/module.ts';
+import { handled } from '../fixtures/handled.ts';
 
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, i) => i);
 
@@ -46,7 +47,7 @@ async function ask(source: string, request: Partial<HttpRequest> = {}): Promise<
     body: new Uint8Array(0),
     ...request,
   };
-  return handler.handle(whole, contextOf());
+  return handled(handler, whole, contextOf());
 }
 
 const text = (reply: HttpReply) => Buffer.from(reply.body).toString('utf8');
@@ -94,7 +95,7 @@ describe('the request that a module sees', () => {
     const handler = await load(source);
     const controller = new AbortController();
     const request = { method: 'GET', target: '/', headers: [], body: new Uint8Array(0) };
-    const reply = handler.handle(request, contextOf(controller.signal));
+    const reply = handled(handler, request, contextOf(controller.signal));
     controller.abort();
     expect(json(await reply)).toEqual({
       aborted: true,
@@ -169,7 +170,7 @@ describe('the export of a module', () => {
       async fetch(request) { return new Response('routed'); } }; export default router;`;
     const handler = await load(source);
     const request = { method: 'GET', target: '/', headers: [], body: new Uint8Array(0) };
-    expect(text(await handler.handle(request, contextOf()))).toBe('routed');
+    expect(text(await handled(handler, request, contextOf()))).toBe('routed');
     await expect(handler.close()).resolves.toBeUndefined();
   });
 
@@ -179,7 +180,7 @@ describe('the export of a module', () => {
     const handler = await load(source);
     await Promise.all([handler.close(), handler.close()]);
     const request = { method: 'GET', target: '/', headers: [], body: new Uint8Array(0) };
-    expect(text(await handler.handle(request, contextOf()))).toBe('1');
+    expect(text(await handled(handler, request, contextOf()))).toBe('1');
   });
 
   it.each([
@@ -216,7 +217,7 @@ describe('a Hono app', () => {
   it('runs unchanged', async () => {
     const handler = await loadModuleHandler('./examples/hono.ts', 'S3');
     const get = async (target: string, method = 'GET') =>
-      handler.handle({ method, target, headers: ['Host', 'x'], body: empty }, contextOf());
+      handled(handler, { method, target, headers: ['Host', 'x'], body: empty }, contextOf());
     await get('/count/acme');
     expect(json(await get('/count/acme'))).toEqual({ tenant: 'acme', count: 2, replica: 'S3' });
     expect(json(await get('/'))).toEqual({ replica: 'S3', tenants: ['acme'] });
@@ -228,7 +229,7 @@ describe('a Hono app', () => {
     const handler = await loadModuleHandler('./examples/hono.ts', 'S3');
     const headers = ['Content-Type', 'image/png'];
     const request = { method: 'POST', target: '/echo', headers, body: ALL_BYTES };
-    const reply = await handler.handle(request, contextOf());
+    const reply = await handled(handler, request, contextOf());
     expect(Buffer.from(reply.body)).toEqual(Buffer.from(ALL_BYTES));
     expect(headerValue(reply.headers, 'content-type')).toBe('image/png');
   });

@@ -51,7 +51,7 @@ export function createBuiltInHandler(replica: string): Handler {
   }
 
   return {
-    handle: (request) => Promise.resolve(reply(request.method, pathOf(request.target))),
+    handle: (request) => reply(request.method, pathOf(request.target)),
     close: () => Promise.resolve(),
   };
 }

@@ -1,5 +1,6 @@
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
+import type { HandlerReply } from './handler.ts';
 import { lightRequest } from './light/request.ts';
 import { plainResponse } from './light/response.ts';
 import type { PlainResponse } from './light/response.ts';
@@ -85,27 +86,19 @@ function headersFor({ status, headers, decoded }: Answer, method: string, length
 }
 
 /** The answer that a text makes. */
-function plainReply({ status, type, headers, text }: PlainResponse, method: string): HttpReply {
-  const body = Buffer.from(text, 'utf8');
-  if (headers === undefined && method !== 'HEAD') return { status, headers: ['content-type', type], body };
+function plainReply({ status, type, headers, text }: PlainResponse, method: string): HandlerReply {
+  if (headers === undefined && method !== 'HEAD')
+    return { status, headers: ['content-type', type], body: text };
   const all = headers ?? new Headers();
   if (!all.has('content-type')) all.set('content-type', type);
   return {
     status,
-    headers: headersFor({ status, headers: all, decoded: false }, method, body.byteLength),
-    body: method === 'HEAD' ? EMPTY : body,
+    headers: headersFor({ status, headers: all, decoded: false }, method, Buffer.byteLength(text)),
+    body: method === 'HEAD' ? EMPTY : text,
   };
 }
 
-/**
- * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length that
- * the body belies is dropped; the answer to HEAD has no body.
- * @param method the method of the request that it answers
- * @throws Error for `Response.error()`; what reading the body throws
- */
-export async function toHttpReply(response: Response, method: string): Promise<HttpReply> {
-  const plain = plainResponse(response);
-  if (plain !== undefined) return plainReply(plain, method);
+async function nativeReply(response: Response, method: string): Promise<HttpReply> {
   const { status, headers } = response;
   if (status === 0) {
     throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
@@ -117,4 +110,15 @@ export async function toHttpReply(response: Response, method: string): Promise<H
     headers: headersFor({ status, headers, decoded }, method, body.byteLength),
     body: method === 'HEAD' ? EMPTY : body,
   };
+}
+
+/**
+ * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length that
+ * the body belies is dropped; the answer to HEAD has no body.
+ * @param method the method of the request that it answers
+ * @throws Error for `Response.error()`, or rejects with it; what reading the body throws
+ */
+export function toHttpReply(response: Response, method: string): HandlerReply | Promise<HandlerReply> {
+  const plain = plainResponse(response);
+  return plain === undefined ? nativeReply(response, method) : plainReply(plain, method);
 }

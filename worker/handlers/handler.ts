@@ -1,5 +1,8 @@
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
+/** What a handler answers with. */
+export type HandlerReply = HttpReply<Uint8Array | string>;
+
 /** What a handler is told about the request beside the request itself. */
 export interface HandlerContext {
   /** The replica's name, e.g. `S1`. */
@@ -17,10 +20,10 @@ export interface HandlerContext {
 /** What a replica runs for each request: the built-in service, a module, or an upstream server. */
 export interface Handler {
   /**
-   * Answers one request.
-   * @throws what the handler throws; the caller turns it into a problem and the replica lives on.
+   * Answers one request, at once where it need not wait.
+   * @throws what the handler throws, or rejects with it; the caller turns it into a problem and the replica lives on.
    */
-  handle(request: HttpRequest, context: HandlerContext): Promise<HttpReply>;
+  handle(request: HttpRequest, context: HandlerContext): HandlerReply | Promise<HandlerReply>;
   /** Lets go of what the handler holds open. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { problemReply } from '#shared/contract/problem.ts';
 
 import { canBeFetchRequest, toFetchRequest, toHttpReply } from './fetch-message.ts';
-import type { Handler, HandlerContext } from './handler.ts';
+import type { Handler, HandlerContext, HandlerReply } from './handler.ts';
 import { acceptLightRequests } from './light/request.ts';
 import { lightenResponse } from './light/response.ts';
 
@@ -76,20 +76,23 @@ export async function loadModuleHandler(path: string, replica: string): Promise<
   const dispose = methodOf(exported, 'close') ?? methodOf(exported, Symbol.asyncDispose);
   let closing: Promise<void> | undefined;
 
+  async function toReplyLater(answer: unknown, method: string): Promise<HandlerReply> {
+    const response = await answer;
+    if (isResponse(response)) return toHttpReply(response, method);
+    throw new TypeError(
+      `HANDLER ${path}: the handler must return a Response, but gave ${describe(response)}`,
+    );
+  }
+
   return {
-    async handle(request, { requestId, attempt, deadline, signal }) {
+    handle(request, { requestId, attempt, deadline, signal }) {
       if (!canBeFetchRequest(request.method)) {
         const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
         return problemReply('method_not_supported', detail);
       }
       const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
-      const response = await fetch(toFetchRequest(request, signal), context);
-      if (!isResponse(response)) {
-        throw new TypeError(
-          `HANDLER ${path}: the handler must return a Response, but gave ${describe(response)}`,
-        );
-      }
-      return toHttpReply(response, request.method);
+      const answer = fetch(toFetchRequest(request, signal), context);
+      return isResponse(answer) ? toHttpReply(answer, request.method) : toReplyLater(answer, request.method);
     },
     close() {
       closing ??= (async () => {
