@@ -29,13 +29,9 @@ if empty and lease and served == fence then
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
-call('XTRIM', events, 'MAXLEN', '~', kept)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[4 + 2 * at], ARGV[5 + 2 * at], {}
-  call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
-  call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
   if at <= room then
-    call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     call('SET', job .. ':lock', token, 'PX', lockMs)
     active[at], deliveries[at], fields = id, id .. '\n' .. data, { 'processedOn', now, 'ats', '1' }
   else
@@ -51,5 +47,16 @@ end
 if #waiting > 0 then
   call('LPUSH', KEYS[1], unpack(waiting))
   call('ZADD', KEYS[9], '0', '0')
+end
+-- Events are for who listens now: they are in no file (ADR 0021).
+call('XTRIM', events, 'MAXLEN', '~', kept)
+redis.set_repl(redis.REPL_NONE)
+for at = 1, #jobs do
+  local id = ARGV[4 + 2 * at]
+  call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
+  call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+  if at <= room then
+    call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  end
 end
 return #active

@@ -27,8 +27,15 @@ for at, id in ipairs(ids) do
   codes[at] = call('LREM', KEYS[2], '-1', id) == 1 and 0 or -3
   if codes[at] == 0 then
     locks[#locks + 1] = prefix .. id
-    call('XADD', KEYS[4], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')
   end
 end
 call('DEL', unpack(locks))
+-- Events are for who listens now: they are in no file (ADR 0021).
+redis.set_repl(redis.REPL_NONE)
+for at, id in ipairs(ids) do
+  if codes[at] == 0 then
+    call('XADD', KEYS[4], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')
+  end
+end
+redis.set_repl(redis.REPL_ALL)
 return codes

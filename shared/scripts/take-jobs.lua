@@ -9,13 +9,10 @@ local call, prefix, taken, most = redis.call, ARGV[1], {}, ARGV[5]
 local paused, concurrency, max, kept =
   unpack(call('HMGET', KEYS[9], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
 local usual = not (paused or concurrency or max) and call('EXISTS', KEYS[7]) == 0
--- Whoever adds jobs bounds the events as well: there are none without one of the two.
-call('XTRIM', KEYS[4], 'MAXLEN', '~', kept or 10000)
 local ids = usual and call('RPOP', KEYS[1], most) or {}
 for _, id in ipairs(ids) do
   local job = prefix .. id
   call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
-  call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   call('HSET', job, 'processedOn', ARGV[2])
   local times, data = call('HINCRBY', job, 'ats', '1'), call('HGET', job, 'data')
   taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, data, times
@@ -23,6 +20,14 @@ end
 if #ids > 0 then
   call('LPUSH', KEYS[2], unpack(ids))
 end
+-- Events are for who listens now: they are in no file (ADR 0021). Whoever adds jobs bounds them as well: there are none
+-- without one of the two.
+call('XTRIM', KEYS[4], 'MAXLEN', '~', kept or 10000)
+redis.set_repl(redis.REPL_NONE)
+for _, id in ipairs(ids) do
+  call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+end
+redis.set_repl(redis.REPL_ALL)
 if usual and #ids < tonumber(most) and call('EXISTS', KEYS[3], KEYS[10]) == 0 then
   -- Nothing is left. Who adds a job marks the queue anew; an old mark would only wake a worker for nothing.
   call('ZREM', KEYS[14], '0')
