@@ -48,9 +48,9 @@ if #waiting > 0 then
   call('LPUSH', KEYS[1], unpack(waiting))
   call('ZADD', KEYS[9], '0', '0')
 end
--- Events are for who listens now: they are in no file (ADR 0021).
+-- Events are for who listens now: replicas have them, the file does not (ADR 0021).
 call('XTRIM', events, 'MAXLEN', '~', kept)
-redis.set_repl(redis.REPL_NONE)
+redis.set_repl(redis.REPL_REPLICA)
 for at = 1, #jobs do
   local id = ARGV[4 + 2 * at]
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)

@@ -30,8 +30,8 @@ for at, id in ipairs(ids) do
   end
 end
 call('DEL', unpack(locks))
--- Events are for who listens now: they are in no file (ADR 0021).
-redis.set_repl(redis.REPL_NONE)
+-- Events are for who listens now: replicas have them, the file does not (ADR 0021).
+redis.set_repl(redis.REPL_REPLICA)
 for at, id in ipairs(ids) do
   if codes[at] == 0 then
     call('XADD', KEYS[4], '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'null', 'prev', 'active')

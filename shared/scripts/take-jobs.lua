@@ -20,10 +20,10 @@ end
 if #ids > 0 then
   call('LPUSH', KEYS[2], unpack(ids))
 end
--- Events are for who listens now: they are in no file (ADR 0021). Whoever adds jobs bounds them as well: there are none
+-- Events are for who listens now: replicas have them, the file does not (ADR 0021). Whoever adds jobs bounds them as well: there are none
 -- without one of the two.
 call('XTRIM', KEYS[4], 'MAXLEN', '~', kept or 10000)
-redis.set_repl(redis.REPL_NONE)
+redis.set_repl(redis.REPL_REPLICA)
 for _, id in ipairs(ids) do
   call('XADD', KEYS[4], '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
 end

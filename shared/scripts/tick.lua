@@ -26,7 +26,7 @@ end
 local unread = call('LPOP', deliveries, '1000') or {}
 local held, waiting = call('LLEN', KEYS[2]), call('EXISTS', KEYS[1], KEYS[3], KEYS[7], KEYS[10])
 if #codes > 0 and held == 0 and (waiting == 0 or call('EXISTS', KEYS[1], KEYS[3]) == 0) then
-  redis.set_repl(redis.REPL_NONE)
+  redis.set_repl(redis.REPL_REPLICA)
   call('XADD', KEYS[4], '*', 'event', 'drained')
   redis.set_repl(redis.REPL_ALL)
 end
