@@ -1,14 +1,14 @@
 import { SlotMap } from './slot-array.ts';
 
-interface Waiting<Item> {
-  readonly item: Item;
-  readonly done: () => void;
-  readonly fail: (error: unknown) => void;
+/** What goes out in one call; all who wait for it wait for the same promise. */
+interface Batch<Item> {
+  readonly items: Item[];
+  readonly sent: PromiseWithResolvers<void>;
 }
 
 interface Group<Item> {
   readonly name: string;
-  waiting: Waiting<Item>[];
+  readonly waiting: Batch<Item>[];
   underWay: boolean;
 }
 
@@ -38,11 +38,16 @@ export class Batches<Item> {
 
   /** @returns once it is sent; rejects as the call does in which it travels. */
   add(name: string, item: Item): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#group(name).waiting.push({ item, done: resolve, fail: reject });
-      this.#added += 1;
-      this.#flushSoon();
-    });
+    const { waiting } = this.#group(name);
+    let batch = waiting.at(-1);
+    if (batch === undefined || batch.items.length === this.#most) {
+      batch = { items: [], sent: Promise.withResolvers() };
+      waiting.push(batch);
+    }
+    batch.items.push(item);
+    this.#added += 1;
+    this.#flushSoon();
+    return batch.sent.promise;
   }
 
   #group(name: string): Group<Item> {
@@ -74,17 +79,14 @@ export class Batches<Item> {
 
   /** Never rejects. */
   async #sendSome(group: Group<Item>): Promise<void> {
-    const some = group.waiting.slice(0, this.#most);
-    group.waiting = group.waiting.slice(this.#most);
+    const batch = group.waiting.shift();
+    if (batch === undefined) return;
     group.underWay = true;
     try {
-      await this.#send(
-        group.name,
-        some.map(({ item }) => item),
-      );
-      for (const { done } of some) done();
+      await this.#send(group.name, batch.items);
+      batch.sent.resolve();
     } catch (error) {
-      for (const { fail } of some) fail(error);
+      batch.sent.reject(error);
     }
     group.underWay = false;
     if (group.waiting.length > 0) this.#flushSoon();

@@ -224,46 +224,46 @@ export class Dispatcher {
   #begin(waiter: Waiter): void {
     // The waiter is there before the job: a reply can never come too early.
     this.#waiters.add(waiter, waiter.job.deadline - Date.now(), (late) => this.#expire(late));
-    void this.#handOver(waiter);
+    this.#handOver(waiter);
   }
 
-  /** Adds the job; while the connection only blinks, it waits for that to be over. Never rejects. */
-  async #handOver(waiter: Waiter): Promise<void> {
-    const { gap, watcher } = this.#options;
-    for (;;) {
-      const failure = await this.#added(waiter);
-      const fate = failure === undefined ? undefined : commandFate(failure.error);
-      if (!this.#waiters.holds(waiter)) {
-        if (waiter.phase === 'left' && fate !== 'refused' && fate !== 'unsent')
-          this.#options.takeBacks.take(waiter);
-        return;
-      }
-      if (fate === undefined || fate === 'unknown') {
-        // Redis may have taken the job before the connection broke: that is looked for when it is back.
-        waiter.phase = 'waiting';
-        return;
-      }
-      if (fate === 'refused' || !(await gap.over()) || watcher.stale) {
-        this.#refused.warn({ request: waiter.id, err: failure?.error });
-        const cause = { cause: failure?.error };
-        this.#end(waiter, new Problem('redis_away', 'Redis does not take requests now.', cause));
-        return;
-      }
-      if (!this.#waiters.holds(waiter)) return;
-    }
+  #handOver(waiter: Waiter): void {
+    this.#add(waiter).then(
+      () => this.#arrived(waiter),
+      (error: unknown) => void this.#notAdded(waiter, error),
+    );
   }
 
-  /** @returns the failure, or undefined when the job is with Redis. */
-  async #added(waiter: Waiter): Promise<{ readonly error: unknown } | undefined> {
+  /** @returns once the job is with Redis. */
+  #add(waiter: Waiter): Promise<void> {
     const { id, replica, job, body } = waiter;
     const { queues, replyTimeoutMs } = this.#options;
     const stored = storedBody(job) ? { body, ttlMs: replyTimeoutMs + storedGraceMs } : undefined;
-    try {
-      await queues.add(replica, id, job, stored, () => this.#waiters.holds(waiter));
-      return undefined;
-    } catch (error) {
-      return { error };
+    return queues.add(replica, id, job, stored, () => this.#waiters.holds(waiter));
+  }
+
+  /** The job is with Redis, or may be. */
+  #arrived(waiter: Waiter): void {
+    if (this.#waiters.holds(waiter)) waiter.phase = 'waiting';
+    else if (waiter.phase === 'left') this.#options.takeBacks.take(waiter);
+  }
+
+  /** The job was not added, or nobody knows; while the connection only blinks, it waits for that to be over. Never rejects. */
+  async #notAdded(waiter: Waiter, error: unknown): Promise<void> {
+    const { gap, watcher } = this.#options;
+    const fate = commandFate(error);
+    if (fate === 'unknown') {
+      // Redis may have taken the job before the connection broke: that is looked for when it is back.
+      this.#arrived(waiter);
+      return;
     }
+    if (!this.#waiters.holds(waiter)) return;
+    if (fate === 'refused' || !(await gap.over()) || watcher.stale) {
+      this.#refused.warn({ request: waiter.id, err: error });
+      this.#end(waiter, new Problem('redis_away', 'Redis does not take requests now.', { cause: error }));
+      return;
+    }
+    if (this.#waiters.holds(waiter)) this.#handOver(waiter);
   }
 
   #expire(waiter: Waiter): void {

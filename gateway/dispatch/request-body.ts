@@ -6,19 +6,20 @@ const empty = Buffer.alloc(0);
 /**
  * Reads a request's body whole.
  * @param limit bytes that it may have.
- * @throws {Problem} `body_too_large`, as soon as it is known; `request_malformed` when the client breaks off.
+ * @returns at once where there is none.
+ * @throws {Problem} or rejects with it: `body_too_large`, as soon as it is known; `request_malformed` when the client breaks off.
  */
-export function readBody(raw: IncomingMessage, limit: number): Promise<Uint8Array> {
+export function readBody(raw: IncomingMessage, limit: number): Uint8Array | Promise<Uint8Array> {
   const length = raw.headers['content-length'];
   const coding = raw.headers['transfer-encoding'];
   const chunked = coding !== undefined;
   if (chunked && coding.toLowerCase() !== 'chunked') {
     const detail = `The transfer coding ${coding} is not supported, chunked alone is.`;
-    return Promise.reject(new Problem('transfer_coding_not_supported', detail));
+    throw new Problem('transfer_coding_not_supported', detail);
   }
-  if (!chunked && (length === undefined || length === '0')) return Promise.resolve(empty);
+  if (!chunked && (length === undefined || length === '0')) return empty;
   const tooLarge = (): Problem => new Problem('body_too_large', `The body has more than ${limit} bytes.`);
-  if (length !== undefined && Number(length) > limit) return Promise.reject(tooLarge());
+  if (length !== undefined && Number(length) > limit) throw tooLarge();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

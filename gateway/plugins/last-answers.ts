@@ -3,7 +3,6 @@ import { Server } from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import fp from 'fastify-plugin';
-import { SlotArray } from '#shared/slot-array.ts';
 
 /**
  * Connections without a request are closed this long after the app began to close, in ms: long enough for what a busy
@@ -19,7 +18,7 @@ async function allHeard(): Promise<void> {
 }
 
 /**
- * Once the app closes, no connection is accepted, each answer is the last on its connection (`Connection: close`), and
+ * Once the app closes, no connection is accepted, the last answer of each connection says so (`Connection: close`), and
  * connections without a request, be they idle or unused, are closed a moment later.
  *
  * Node's own `close` cuts idle connections at once, and with them requests that are on their way; and it lets those that
@@ -27,21 +26,20 @@ async function allHeard(): Promise<void> {
  */
 export const lastAnswers = fp(
   (app, _, done) => {
-    const sockets = new Set<Socket>();
-    const unanswered = new SlotArray<ServerResponse>();
+    /** The last answer of each connection, whether it is sent or not. Those before it are sent before it. */
+    const connections = new Map<Socket, ServerResponse | undefined>();
     let closing = false;
     app.server.on('connection', (socket: Socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      connections.set(socket, undefined);
+      socket.once('close', () => connections.delete(socket));
     });
-    app.server.prependListener('request', (_request, response: ServerResponse) => {
+    app.server.prependListener('request', ({ socket }, response: ServerResponse) => {
       if (closing) response.shouldKeepAlive = false;
-      const slot = unanswered.add(response);
-      response.once('close', () => unanswered.remove(slot));
+      if (connections.has(socket)) connections.set(socket, response);
     });
     app.addHook('preClose', async () => {
       closing = true;
-      for (const response of unanswered.values()) response.shouldKeepAlive = false;
+      for (const response of connections.values()) if (response) response.shouldKeepAlive = false;
       await allHeard();
       const { promise: ended, resolve } = Promise.withResolvers<void>();
       // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have ended.
@@ -49,7 +47,7 @@ export const lastAnswers = fp(
       await Promise.race([ended, delay(lingerMs)]);
       await allHeard();
       app.server.closeIdleConnections();
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
       await ended;
     });
     done();

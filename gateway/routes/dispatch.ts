@@ -68,7 +68,8 @@ async function dispatch(
   const started = performance.now();
   const fault = hostFault(raw);
   if (fault !== undefined) throw new Problem('request_malformed', fault);
-  const body = await readBody(raw, bodyLimitBytes);
+  const reading = readBody(raw, bodyLimitBytes);
+  const body = reading instanceof Promise ? await reading : reading;
   if (response.closed) return;
   const ip = raw.socket.remoteAddress ?? '';
   const method = raw.method ?? 'GET';

@@ -12,8 +12,8 @@ export type EncodedBody =
   | { readonly stored: number };
 
 /** @returns the same bytes, in the same memory, with the methods of a Buffer. */
-export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** @returns the body for JSON, or undefined for an empty one. */
