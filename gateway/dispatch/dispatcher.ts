@@ -239,7 +239,11 @@ export class Dispatcher {
     const { id, replica, job, body } = waiter;
     const { queues, replyTimeoutMs } = this.#options;
     const stored = storedBody(job) ? { body, ttlMs: replyTimeoutMs + storedGraceMs } : undefined;
-    return queues.add(replica, id, job, stored, () => this.#waiters.holds(waiter));
+    try {
+      return queues.add(replica, id, job, stored, () => this.#waiters.holds(waiter));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The job is with Redis, or may be. */

@@ -59,12 +59,22 @@ async function everythingOf(response: Response): Promise<unknown> {
   };
 }
 
+const shared = new Uint8Array(new SharedArrayBuffer(2));
+const resizable = new Uint8Array(new ArrayBuffer(2, { maxByteLength: 4 }));
 const bodies = [
   '',
   'text',
   '\ufeffbyte order mark',
   'gr\u00fc\u00df \ud83d\ude00',
   'half \ud83d of a pair',
+  Uint8Array.of(0, 255, 10),
+  Buffer.from('pooled'),
+  Uint8Array.of(1, 2, 3).buffer,
+  new DataView(Uint8Array.of(4, 5).buffer),
+  new Uint16Array([1, 2]),
+  shared,
+  resizable,
+  new URLSearchParams({ a: '1' }),
   null,
   undefined,
   7,
@@ -140,11 +150,20 @@ describe('a light Response', () => {
   it('is light until it is asked for more than its status', () => {
     const response = new Response('text', { headers: { a: '1' } });
     expect([response.status, response.ok]).toEqual([200, true]);
-    expect(plainResponse(response)?.text).toBe('text');
+    expect(plainResponse(response)?.body).toBe('text');
     response.headers.set('a', '2');
     expect(plainResponse(response)).toBeUndefined();
     expect(plainResponse(Response.json({}))?.type).toBe('application/json');
     expect(plainResponse(new NativeResponse('text'))).toBeUndefined();
+  });
+
+  it('has the bytes that it was made of, whatever becomes of them', async () => {
+    const bytes = Uint8Array.of(1, 2);
+    const [one, other] = [new Response(bytes), new Response(bytes.buffer)];
+    expect(plainResponse(one)?.body).toEqual(bytes);
+    bytes.fill(9);
+    expect(await toHttpReply(one, 'GET')).toEqual({ status: 200, headers: [], body: Uint8Array.of(1, 2) });
+    expect(await other.bytes()).toEqual(Uint8Array.of(1, 2));
   });
 
   it('answers with what was changed in it', async () => {
@@ -230,6 +249,60 @@ describe('a light Request', () => {
       ]);
     },
   );
+
+  it('is, in whatever order it is asked, what a native one is', async () => {
+    const acts: Record<string, (request: Request) => unknown> = {
+      text: (request) => request.text(),
+      json: (request) => request.json(),
+      bytes: (request) => request.bytes(),
+      arrayBuffer: (request) => request.arrayBuffer(),
+      blob: async (request) => (await request.blob()).text(),
+      formData: async (request) => [...(await request.formData()).entries()],
+      clone: (request) => request.clone().text(),
+      copy: (request) => new Request(request).text(),
+      bodyUsed: (request) => request.bodyUsed,
+      body: (request) => request.body?.constructor.name,
+      locked: (request) => request.body?.locked,
+      read: (request) => request.body?.getReader().read(),
+      set: (request) => request.headers.set('content-type', 'application/x-www-form-urlencoded'),
+      append: (request) => request.headers.append('x', 'more'),
+      remove: (request) => request.headers.delete('x'),
+      headers: (request) => [...request.headers],
+      cloned: (request) => [...request.clone().headers],
+    };
+    const given = fc.record({
+      method: fc.constantFrom('GET', 'POST', 'DELETE'),
+      body: fc.constantFrom('', '{"a":1}', 'a=1&b=2', '\ufeff{"a":2}', 'gr\u00fc\u00df'),
+      order: fc.array(fc.constantFrom(...Object.keys(acts)), { minLength: 1, maxLength: 6 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(given, async ({ method, body, order }) => {
+        const raw = rawOf(method, '/a', body, ['Host', 'shop.test', 'X', '1', 'x', '2']);
+        const hasBody = method !== 'GET' && body !== '';
+        const native = new NativeRequest(
+          'http://shop.test/a',
+          hasBody ? { method, body: raw.body } : { method },
+        );
+        for (const [name, value] of [
+          ['host', 'shop.test'],
+          ['x', '1'],
+          ['x', '2'],
+        ] as const)
+          native.headers.append(name, value);
+        const ours = toFetchRequest(raw, signal);
+        const seen = async (request: Request): Promise<unknown[]> => {
+          const all: unknown[] = [];
+          for (const name of order) {
+            const act = acts[name];
+            all.push(await (async () => act?.(request))().catch((error: unknown) => String(error)));
+          }
+          return all;
+        };
+        expect(await seen(ours)).toEqual(await seen(native));
+      }),
+      { numRuns: 1000 },
+    );
+  });
 
   it('has the URL that the URL Standard makes of its target', () => {
     const target = fc.oneof(

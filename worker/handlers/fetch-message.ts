@@ -38,28 +38,16 @@ function urlOf(host: string | undefined, target: string): string {
   return new URL(lately.origin + (target.startsWith('/') ? target : `/${target}`)).href;
 }
 
-function nativeRequest(raw: HttpRequest, url: string, signal: AbortSignal): Request {
-  const { method, body } = raw;
-  const hasBody = body.byteLength > 0 && method !== 'GET' && method !== 'HEAD';
-  // Request copies the bytes and takes them from any buffer; only its type asks for one that is not shared.
-  const init = hasBody ? { method, body: body as Uint8Array<ArrayBuffer> } : { method };
-  const request = new Request(url, init);
-  for (let i = 0; i + 1 < raw.headers.length; i += 2) {
-    request.headers.append(raw.headers[i] ?? '', raw.headers[i + 1] ?? '');
-  }
-  // Given to the constructor it would be followed by a second one, which costs twice as much as all the rest of it.
-  return Object.defineProperty(request, 'signal', { value: signal, enumerable: true });
-}
-
 /**
  * The request as the Fetch Standard has it. Repeated headers are appended; GET and HEAD lose their body, which a
  * `Request` cannot have.
  * @param signal becomes the request's own; that of its clones is another one
- * @throws TypeError where {@link canBeFetchRequest} says no, once more is asked of it than its method and URL
+ * @throws TypeError where {@link canBeFetchRequest} says no, once more is asked of it than a light one has
  */
-export function toFetchRequest(raw: HttpRequest, signal: AbortSignal): Request {
-  const url = urlOf(headerValue(raw.headers, 'host'), raw.target);
-  return lightRequest({ method: raw.method, url, signal, native: () => nativeRequest(raw, url, signal) });
+export function toFetchRequest({ method, target, headers, body }: HttpRequest, signal: AbortSignal): Request {
+  const url = urlOf(headerValue(headers, 'host'), target);
+  const bodiless = method === 'GET' || method === 'HEAD';
+  return lightRequest({ method, url, headers, body: bodiless ? EMPTY : body, signal });
 }
 
 /** What decides on the headers of an answer. */
@@ -85,16 +73,17 @@ function headersFor({ status, headers, decoded }: Answer, method: string, length
   return stripHopByHop(raw);
 }
 
-/** The answer that a text makes. */
-function plainReply({ status, type, headers, text }: PlainResponse, method: string): HandlerReply {
-  if (headers === undefined && method !== 'HEAD')
-    return { status, headers: ['content-type', type], body: text };
+/** The answer that a text or bytes make. */
+function plainReply({ status, type, headers, body }: PlainResponse, method: string): HandlerReply {
+  if (headers === undefined && method !== 'HEAD') {
+    return { status, headers: type === undefined ? [] : ['content-type', type], body };
+  }
   const all = headers ?? new Headers();
-  if (!all.has('content-type')) all.set('content-type', type);
+  if (type !== undefined && !all.has('content-type')) all.set('content-type', type);
   return {
     status,
-    headers: headersFor({ status, headers: all, decoded: false }, method, Buffer.byteLength(text)),
-    body: method === 'HEAD' ? EMPTY : text,
+    headers: headersFor({ status, headers: all, decoded: false }, method, Buffer.byteLength(body)),
+    body: method === 'HEAD' ? EMPTY : body,
   };
 }
 
