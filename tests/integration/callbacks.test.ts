@@ -184,7 +184,7 @@ describe('a callback', () => {
 
   it('is not lost where Redis refuses to note how it went', { timeout: 60_000 }, async () => {
     const own = await ownRedis();
-    const { receiver, accepted } = await startTwo({ REDIS_URL: own.url });
+    const { receiver, accepted, view } = await startTwo({ REDIS_URL: own.url });
     let refusing: Promise<unknown> | undefined;
     receiver.answer = (_, times) => {
       // Before the gateway can note anything of this answer.
@@ -196,7 +196,14 @@ describe('a callback', () => {
     await refusing;
     await new Promise((resolve) => setTimeout(resolve, 2000));
     await own.redis.config('SET', 'maxmemory', '0');
-    await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 30_000 }).toEqual([id, id]);
+    await expect
+      .poll(async () => (await view(id)).callback, { timeout: 30_000 })
+      .toMatchObject({ state: 'delivered' });
+    // It is sent again, once a second, until it can be noted that it was taken; and then no more.
+    const { length } = receiver.received;
+    expect(length).toBeGreaterThan(1);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(receiver.received.map((each) => each.id)).toEqual(Array.from({ length }, () => id));
   });
 });
 
