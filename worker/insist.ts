@@ -22,6 +22,6 @@ export async function insist<T>(act: () => Promise<T>, deadline: number): Promis
 }
 
 /** Redis has answered, and refuses: it is full, read-only, or loads what it had. */
-export function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
 }

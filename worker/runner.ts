@@ -11,7 +11,7 @@ import type { PutBack } from './consumer.ts';
 import { HandlerCalls, Running, tooLate } from './handler-calls.ts';
 import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from './handlers/handler.ts';
-import { insist, isRefusal } from './insist.ts';
+import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
@@ -202,13 +202,9 @@ export class Runner {
    */
   async #send(id: string, job: JobData, reply: HandlerReply | undefined): Promise<boolean> {
     if (reply === undefined) return true;
-    const { outbox } = this.#options;
     try {
-      await outbox.push(id, job, reply).catch((error: unknown) => {
-        if (!isRefusal(error)) throw error;
-        const until = job.deadline + (job.keepMs === undefined ? 0 : endGraceMs);
-        return insist(() => outbox.push(id, job, reply), until);
-      });
+      const until = job.deadline + (job.keepMs === undefined ? 0 : endGraceMs);
+      await insist(() => this.#options.outbox.push(id, job, reply), until);
       return true;
     } catch (error) {
       if (error instanceof SupersededError) return false;
