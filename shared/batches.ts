@@ -17,14 +17,19 @@ const mostTurns = 8;
 
 /**
  * Sends what comes up together, what belongs together in one call. A batch goes out after the first turn of the event loop
- * that has brought nothing more, and not before the call of its group is answered that was sent last: alone there is nothing
- * to wait for, and the slower the answers are, the fewer are the calls.
+ * that has brought nothing more, and not before the call of its group is answered that was sent last: the slower the answers
+ * are, the fewer are the calls. Where items come one by one, each after the answer to the one before, they go out at once.
  */
 export class Batches<Item> {
   readonly #most: number;
   readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
   readonly #groups = new SlotMap<Group<Item>>();
   #added = 0;
+  /** Of {@link #added}, when batches went out last. */
+  #flushed = 0;
+  /** How many items went out together last. */
+  #together = 0;
+  #callsUnderWay = 0;
   #flushing = false;
 
   /**
@@ -62,7 +67,8 @@ export class Batches<Item> {
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    this.#flushOnceQuiet(this.#added, mostTurns);
+    if (this.#together === 1 && this.#callsUnderWay === 0) this.#flush();
+    else this.#flushOnceQuiet(this.#added, mostTurns);
   }
 
   #flushOnceQuiet(added: number, turns: number): void {
@@ -74,6 +80,8 @@ export class Batches<Item> {
 
   #flush(): void {
     this.#flushing = false;
+    this.#together = this.#added - this.#flushed;
+    this.#flushed = this.#added;
     for (const group of this.#groups.values()) if (!group.underWay) void this.#sendSome(group);
   }
 
@@ -82,6 +90,7 @@ export class Batches<Item> {
     const batch = group.waiting.shift();
     if (batch === undefined) return;
     group.underWay = true;
+    this.#callsUnderWay += 1;
     try {
       await this.#send(group.name, batch.items);
       batch.sent.resolve();
@@ -89,6 +98,7 @@ export class Batches<Item> {
       batch.sent.reject(error);
     }
     group.underWay = false;
+    this.#callsUnderWay -= 1;
     if (group.waiting.length > 0) this.#flushSoon();
     else this.#groups.take(group.name);
   }

@@ -142,11 +142,12 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#tickSoon();
   }
 
-  /** After this turn of the event loop, so that all that it brings travels together. */
+  /** After this turn of the event loop, so that all that it brings travels together; at once for the only job in hand. */
   #tickSoon(): void {
     if (this.#ticking || this.#abandoned) return;
     this.#ticking = true;
-    setImmediate(() => void this.#tickOn());
+    if (this.#held.size === 1 && this.#endings.length === 1) void this.#tickOn();
+    else setImmediate(() => void this.#tickOn());
   }
 
   /** Whether more jobs may be taken. */

@@ -20,6 +20,20 @@ describe('batches', () => {
     expect(sent).toEqual(['a: one']);
   });
 
+  it('send at once what comes one by one, and no more once several have come together', async () => {
+    const { sent, add } = make();
+    await add('a', 'one');
+    const second = add('b', 'two');
+    expect(sent).toEqual(['a: one', 'b: two']);
+    await second;
+    const third = ['three', 'four', 'five'].map((item) => add('a', item));
+    expect(sent.at(-1)).toBe('a: three');
+    await Promise.all(third);
+    expect(sent.at(-1)).toBe('a: four five');
+    void add('b', 'six');
+    expect(sent.at(-1)).toBe('a: four five');
+  });
+
   it('send what comes in turns that follow each other together, each group in one call', async () => {
     const { sent, add } = make();
     void add('a', 'one');
