@@ -14,11 +14,13 @@ interface Group<Item> {
 
 /** Turns of the event loop for which a batch waits at most. */
 const mostTurns = 8;
+/** After so many items that came alone the next one is not waited with. */
+export const oftenAlone = 8;
 
 /**
  * Sends what comes up together, what belongs together in one call. A batch goes out after the first turn of the event loop
  * that has brought nothing more, and not before the call of its group is answered that was sent last: the slower the answers
- * are, the fewer are the calls. Where items come one by one, each after the answer to the one before, they go out at once.
+ * are, the fewer are the calls. Where items have long come one by one, each after the answer to the one before, they go out at once.
  */
 export class Batches<Item> {
   readonly #most: number;
@@ -27,9 +29,9 @@ export class Batches<Item> {
   #added = 0;
   /** Of {@link #added}, when batches went out last. */
   #flushed = 0;
-  /** How many items went out together last. */
-  #together = 0;
   #callsUnderWay = 0;
+  /** How many times in succession one item alone went out, and no call was under way. */
+  #alone = 0;
   #flushing = false;
 
   /**
@@ -67,7 +69,7 @@ export class Batches<Item> {
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    if (this.#together === 1 && this.#callsUnderWay === 0) this.#flush();
+    if (this.#alone >= oftenAlone && this.#callsUnderWay === 0) this.#flush();
     else this.#flushOnceQuiet(this.#added, mostTurns);
   }
 
@@ -80,7 +82,7 @@ export class Batches<Item> {
 
   #flush(): void {
     this.#flushing = false;
-    this.#together = this.#added - this.#flushed;
+    this.#alone = this.#added - this.#flushed === 1 && this.#callsUnderWay === 0 ? this.#alone + 1 : 0;
     this.#flushed = this.#added;
     for (const group of this.#groups.values()) if (!group.underWay) void this.#sendSome(group);
   }

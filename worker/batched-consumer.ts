@@ -16,6 +16,7 @@ import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
+import { oftenAlone } from '#shared/batches.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -71,6 +72,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   /** Jobs may be there that were not taken. */
   #more = true;
   #ticking = false;
+  /** How many times in succession the only job in hand was to be finished. */
+  #alone = 0;
   #leaving = false;
   /** Redis knows that it is leaving. */
   #left = false;
@@ -142,11 +145,13 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#tickSoon();
   }
 
-  /** After this turn of the event loop, so that all that it brings travels together; at once for the only job in hand. */
+  /** After this turn of the event loop, so that all that it brings travels together; at once where one job after the other is the only one. */
   #tickSoon(): void {
     if (this.#ticking || this.#abandoned) return;
     this.#ticking = true;
-    if (this.#held.size === 1 && this.#endings.length === 1) void this.#tickOn();
+    const only = this.#held.size === 1 && this.#endings.length === 1;
+    this.#alone = only ? this.#alone + 1 : 0;
+    if (this.#alone > oftenAlone) void this.#tickOn();
     else setImmediate(() => void this.#tickOn());
   }
 
