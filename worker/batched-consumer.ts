@@ -72,7 +72,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   /** Jobs may be there that were not taken. */
   #more = true;
   #ticking = false;
-  /** How many times in succession the only job in hand was to be finished. */
+  /** How many times in succession the only job in hand was finished. */
   #alone = 0;
   #leaving = false;
   /** Redis knows that it is leaving. */
@@ -149,9 +149,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #tickSoon(): void {
     if (this.#ticking || this.#abandoned) return;
     this.#ticking = true;
-    const only = this.#held.size === 1 && this.#endings.length === 1;
-    this.#alone = only ? this.#alone + 1 : 0;
-    if (this.#alone > oftenAlone) void this.#tickOn();
+    if (this.#alone >= oftenAlone && this.#held.size === 1 && this.#endings.length === 1) void this.#tickOn();
     else setImmediate(() => void this.#tickOn());
   }
 
@@ -185,6 +183,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   async #tickOnce(): Promise<void> {
     const endings = this.#endings.splice(0, mostEnded);
     const leaving = this.#leaving;
+    if (endings.length > 0) this.#alone = endings.length === 1 && this.#held.size === 1 ? this.#alone + 1 : 0;
     // What comes up from here on is looked at by the next one.
     this.#more = false;
     let ticked: Ticked | undefined;
