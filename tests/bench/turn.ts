@@ -34,7 +34,7 @@ export function turn(system: System, options: TurnOptions): Promise<Sample[]> {
       run: run++,
       bodyBytes,
     });
-    await matched(next(Math.min(warmUpConnections, Math.max(...plan.connections)), plan.warmUpSeconds));
+    await wrk(next(Math.min(warmUpConnections, Math.max(...plan.connections)), plan.warmUpSeconds));
     const samples: Sample[] = [];
     for (const connections of plan.connections) {
       const first = next(connections, plan.matchSeconds);

@@ -15,7 +15,7 @@ answers with that id. Every system has the same work and, unless it is a proxy o
 
 - **In turns.** ${rounds} rounds, in each all systems one after the other (A B C A B C). Shown is the median of the rounds, and the
   least and most in parentheses. A ratio is taken within each round, between what ran a short time apart.
-- **Warm-up.** ${warmUpSeconds} s on ${warmUpConnections} connections when a system has started, then ${matchSeconds} s before each measurement of ${seconds} s on as many
+- **Warm-up.** ${warmUpSeconds} s of wrk on ${warmUpConnections} connections when a system has started, then ${matchSeconds} s before each measurement of ${seconds} s on as many
   connections as it has.
 - **Load.** wrk, keep-alive, no pipelining, ${threadsNote}. Its latencies are corrected for what was not sent while an
   answer was late, as wrk does by itself.
@@ -49,7 +49,7 @@ export const repeat = `Written by \`npm run bench\`. Do not edit it; run it agai
 
 \`\`\`sh
 npm run bench -- --quick                             # under ten minutes
-npm run bench -- --json bench.json                   # five rounds of all systems, about half an hour
+npm run bench -- --json bench.json                   # five rounds of all systems, forty minutes
 npm run bench -- --growth --json growth.json         # what a request costs when the system grows
 npm run bench -- --from bench.json,growth.json --report docs/performance.md   # this file
 npm run bench -- --only ringpost,textbook --connections 64   # a part; --list names the systems
