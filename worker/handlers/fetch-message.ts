@@ -2,7 +2,7 @@ import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import type { HandlerReply } from './handler.ts';
 import { lightRequest } from './light/request.ts';
-import { plainResponse } from './light/response.ts';
+import { allHeaders, plainResponse } from './light/response.ts';
 import type { PlainResponse } from './light/response.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -74,15 +74,18 @@ function headersFor({ status, headers, decoded }: Answer, method: string, length
 }
 
 /** The answer that a text or bytes make. */
-function plainReply({ status, type, headers, body }: PlainResponse, method: string): HandlerReply {
+function plainReply(plain: PlainResponse, method: string): HandlerReply {
+  const { status, type, headers, body } = plain;
   if (headers === undefined && method !== 'HEAD') {
     return { status, headers: type === undefined ? [] : ['content-type', type], body };
   }
-  const all = headers ?? new Headers();
-  if (type !== undefined && !all.has('content-type')) all.set('content-type', type);
   return {
     status,
-    headers: headersFor({ status, headers: all, decoded: false }, method, Buffer.byteLength(body)),
+    headers: headersFor(
+      { status, headers: allHeaders(plain), decoded: false },
+      method,
+      Buffer.byteLength(body),
+    ),
     body: method === 'HEAD' ? EMPTY : body,
   };
 }

@@ -14,6 +14,12 @@ export interface PlainResponse {
   readonly body: string | Uint8Array<ArrayBuffer>;
 }
 
+/** @returns the headers, with Content-Type among them where the body has a type. */
+export function allHeaders({ type, headers = new Headers() }: PlainResponse): Headers {
+  if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
+  return headers;
+}
+
 /** A `Response` with a text or bytes that becomes a native one when it is asked for more than its status. */
 class LightResponse {
   readonly #plain: PlainResponse;
@@ -39,9 +45,8 @@ class LightResponse {
   static native(this: void, light: unknown): Response {
     if (!(light instanceof LightResponse)) throw new TypeError('Illegal invocation');
     if (light.#native === undefined) {
-      const { status, type, headers = new Headers(), body } = light.#plain;
-      if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
-      light.#native = new Native(body, { status, headers });
+      const { status, body } = light.#plain;
+      light.#native = new Native(body, { status, headers: allHeaders(light.#plain) });
     }
     return light.#native;
   }
