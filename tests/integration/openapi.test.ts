@@ -135,8 +135,10 @@ describe('/-/openapi.json', () => {
 
     const failed = await client.submit('/x?fail=1&status=500');
     await client.finished(failed.id);
-    const letters = await listed(client, { code: 'http_500' });
-    expect(letters.map((letter) => letter.id)).toEqual([failed.id]);
+    // It is filed after its record says that it has failed, and before its job is gone.
+    const letters = async (): Promise<string[]> =>
+      (await listed(client, { code: 'http_500' })).map((letter) => letter.id);
+    await expect.poll(letters).toEqual([failed.id]);
     expect((await client.deadLetter(failed.id)).reply?.status).toBe(500);
     const again = await client.redrive(failed.id);
     await client.finished(again);
