@@ -14,7 +14,7 @@ export const warmUpConnections = 64;
 
 /**
  * Its warm-up: how long what a request costs was seen to fall from a system's start on, as functions are compiled anew with
- * what was learnt of them; ringpost's fell for 8 to 10 s, that of bee-queue and Moleculer for 14 to 18 s (ADR 0022).
+ * what was learnt of them; ringpost's fell for 8 to 10 s, that of bee-queue and Moleculer for about 16 s (ADR 0022).
  */
 export const fullPlan: RunPlan = {
   rounds: 5,
