@@ -1,7 +1,7 @@
 import type { LoadOptions } from './load/load.ts';
 import { matched } from './load/matched.ts';
 import { wrk } from './load/wrk.ts';
-import { warmUpConnections } from './run-plan.ts';
+import { warmUpConnections as usual } from './run-plan.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { Sample } from './sample.ts';
 import { measureCosts, onStage } from './stage.ts';
@@ -12,6 +12,8 @@ import { faultsOf } from './verdict.ts';
 export interface TurnOptions extends StageOptions {
   readonly round: number;
   readonly plan: RunPlan;
+  /** Where it is another number than usual. */
+  readonly warmUpConnections?: number | undefined;
   /** Bytes of each request's body, and of its answer's. */
   readonly bodyBytes?: number;
   /** Is told each sample when it is there. */
@@ -24,6 +26,7 @@ export interface TurnOptions extends StageOptions {
  */
 export function turn(system: System, options: TurnOptions): Promise<Sample[]> {
   const { round, plan, bodyBytes = 0, sampled = () => undefined } = options;
+  const warmUpConnections = options.warmUpConnections ?? Math.min(usual, Math.max(...plan.connections));
   return onStage(system, options, async (stage) => {
     const { running, executions } = stage;
     let run = 1;
@@ -34,7 +37,7 @@ export function turn(system: System, options: TurnOptions): Promise<Sample[]> {
       run: run++,
       bodyBytes,
     });
-    await wrk(next(Math.min(warmUpConnections, Math.max(...plan.connections)), plan.warmUpSeconds));
+    await wrk(next(warmUpConnections, plan.warmUpSeconds));
     const samples: Sample[] = [];
     for (const connections of plan.connections) {
       const first = next(connections, plan.matchSeconds);

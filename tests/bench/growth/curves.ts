@@ -13,19 +13,24 @@ export interface Variation {
   readonly connections: number;
   /** How many times as long as usual is warmed up. */
   readonly warmUps: number;
+  /** Where it is warmed up on another number of them than usual. */
+  readonly warmUpConnections?: number;
 }
 
 const connections = 64;
 /** Bodies of a megabyte fill pipes and processors with few of them. */
 const connectionsWithBodies = 16;
 const usual = ringpost({ name: 'ringpost', title: 'ringpost', settings: '' });
-const base = { system: usual, workers: 3, env: {}, bodyBytes: 0, connections, warmUps: 1 };
-/** Each of many has a small part of the load, and code is compiled after so many calls. */
-const replicas: readonly (readonly [workers: number, warmUps: number])[] = [
-  [3, 1],
-  [10, 2],
-  [50, 6],
-];
+const usualWorkers = 3;
+const base = {
+  system: usual,
+  workers: usualWorkers,
+  env: {},
+  bodyBytes: 0,
+  connections,
+  warmUps: 1,
+};
+const replicas = [usualWorkers, 10, 50];
 /** Connections for each replica, as many as three have with 64. */
 const connectionsEach = 21;
 
@@ -50,12 +55,14 @@ export const variations: readonly Variation[] = [
     })),
   ),
   ...(['replicas', 'replicas and load'] as const).flatMap((curve) =>
-    replicas.map(([workers, warmUps]) => ({
+    replicas.map((workers) => ({
       ...base,
       curve,
       value: String(workers),
       workers,
-      warmUps,
+      // Each of many has a small part of the load, and code is compiled after so many calls (ADR 0023).
+      warmUps: workers / usualWorkers,
+      warmUpConnections: workers * connectionsEach,
       connections: curve === 'replicas' ? connections : workers * connectionsEach,
       // So many processes start at once that each of them takes its time.
       env: { START_TIMEOUT_MS: '120000' },

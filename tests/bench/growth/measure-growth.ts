@@ -45,11 +45,13 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth & { 
   };
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const variation of variations.filter(({ curve }) => wanted(curve))) {
-      const { curve, value, system, workers, env, bodyBytes, connections, warmUps } = variation;
+      const { curve, value, system, workers, env, bodyBytes, connections, warmUps, warmUpConnections } =
+        variation;
       await attempt(`${curve} ${value}`, round, async () => {
         const [sample] = await turn(system, {
           round,
           plan: { ...plan, connections: [connections], warmUpSeconds: plan.warmUpSeconds * warmUps },
+          warmUpConnections,
           folder,
           workers,
           env,

@@ -8,7 +8,7 @@ const titles: Readonly<Record<string, string>> = {
     'Gateways (each has its part of the 64 connections; two are warmed up twice as long as one, four four times)',
   'gateways and load': 'Gateways, with 64 connections for each of them (warmed up likewise)',
   replicas:
-    'Replicas, with 64 connections for all of them (10 are warmed up twice as long as 3, 50 six times)',
+    'Replicas, with 64 connections for all of them (warmed up on 21 for each, and the longer the more there are: 50 for 17 times as long as 3)',
   'replicas and load': 'Replicas, with 21 connections for each of them (warmed up likewise)',
   body: 'Bytes of the body, of the request and of its answer alike (16 connections)',
   'handler time': 'Time that the handler waits',
