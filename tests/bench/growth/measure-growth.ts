@@ -50,7 +50,11 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth & { 
       await attempt(`${curve} ${value}`, round, async () => {
         const [sample] = await turn(system, {
           round,
-          plan: { ...plan, connections: [connections], warmUpSeconds: plan.warmUpSeconds * warmUps },
+          plan: {
+            ...plan,
+            connections: [connections],
+            warmUpSeconds: Math.round(plan.warmUpSeconds * warmUps),
+          },
           warmUpConnections,
           folder,
           workers,
