@@ -1,4 +1,5 @@
 import { ringpost } from '../systems/ringpost.ts';
+import type { RunPlan } from '../run-plan.ts';
 import type { Aof } from '../servers/redis.ts';
 import type { System } from '../systems/system.ts';
 
@@ -88,3 +89,8 @@ export const variations: readonly Variation[] = [
     system: ringpost({ name: 'ringpost', title: '', settings: '', aof }),
   })),
 ];
+
+/** @returns how a point of a curve is measured; warmed up for whole seconds, since wrk knows no others. */
+export function planOf({ connections: each, warmUps }: Variation, plan: RunPlan): RunPlan {
+  return { ...plan, connections: [each], warmUpSeconds: Math.round(plan.warmUpSeconds * warmUps) };
+}

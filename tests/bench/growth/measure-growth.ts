@@ -4,7 +4,7 @@ import type { RunPlan } from '../run-plan.ts';
 import { turn } from '../turn.ts';
 import { measureBacklog } from './backlog.ts';
 import type { BacklogOptions } from './backlog.ts';
-import { variations } from './curves.ts';
+import { planOf, variations } from './curves.ts';
 import type { BacklogPoint, CurvePoint, Growth } from './growth.ts';
 
 export interface GrowthOptions {
@@ -45,16 +45,11 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth & { 
   };
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const variation of variations.filter(({ curve }) => wanted(curve))) {
-      const { curve, value, system, workers, env, bodyBytes, connections, warmUps, warmUpConnections } =
-        variation;
+      const { curve, value, system, workers, env, bodyBytes, warmUpConnections } = variation;
       await attempt(`${curve} ${value}`, round, async () => {
         const [sample] = await turn(system, {
           round,
-          plan: {
-            ...plan,
-            connections: [connections],
-            warmUpSeconds: Math.round(plan.warmUpSeconds * warmUps),
-          },
+          plan: planOf(variation, plan),
           warmUpConnections,
           folder,
           workers,

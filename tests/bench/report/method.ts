@@ -50,7 +50,7 @@ export const repeat = `Written by \`npm run bench\`. Do not edit it; run it agai
 \`\`\`sh
 npm run bench -- --quick                             # under ten minutes
 npm run bench -- --json bench.json                   # five rounds of all systems, forty minutes
-npm run bench -- --growth --json growth.json         # what a request costs when the system grows
+npm run bench -- --growth --json growth.json         # what a request costs when the system grows, over an hour
 npm run bench -- --from bench.json,growth.json --report docs/performance.md   # this file
 npm run bench -- --only ringpost,textbook --connections 64   # a part; --list names the systems
 \`\`\`
