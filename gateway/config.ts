@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { commonFaults } from '#shared/settings/common.ts';
+import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseSubnets } from './callbacks/addresses.ts';
 import { parseSecrets } from './callbacks/signature.ts';
@@ -41,6 +41,14 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
+  /** Time in ms for which a client may take nothing of its answer. */
+  readonly sendTimeoutMs: number;
+  /** Connections of clients at once. */
+  readonly maxConnections: number;
+  /** Bytes that the body of an answer may have. */
+  readonly replyLimitBytes: number;
+  /** Time in ms for which a handler may block its worker's event loop. */
+  readonly handlerStallMs: number;
   /** How often a request is run at most, where it does not say itself. */
   readonly attempts: number | undefined;
   readonly asyncTimeoutMs: number;
@@ -149,6 +157,10 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     queueLimit: values.QUEUE_LIMIT,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    sendTimeoutMs: values.SEND_TIMEOUT_MS,
+    maxConnections: values.MAX_CONNECTIONS,
+    replyLimitBytes: values.REPLY_LIMIT_BYTES,
+    handlerStallMs: handlerStallMs(values),
     attempts: values.ATTEMPTS,
     asyncTimeoutMs: values.ASYNC_TIMEOUT_MS,
     resultTtlMs: values.RESULT_TTL_S * 1000,

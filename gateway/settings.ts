@@ -101,7 +101,7 @@ export const gatewaySettings = {
     },
     BODY_LIMIT_BYTES: {
       type: 'integer',
-      default: 1048576,
+      default: 16777216,
       minimum: 0,
       maximum: 268435456,
       description: "Bytes that a request's body may have before it gets 413.",
@@ -120,6 +120,21 @@ export const gatewaySettings = {
       maximum: 1099511627776,
       description:
         "Bytes of requests' bodies that a gateway holds at once; past it a request gets 503 at once.",
+    },
+    SEND_TIMEOUT_MS: {
+      type: 'integer',
+      default: 30000,
+      minimum: 100,
+      maximum: 3600000,
+      description:
+        'Milliseconds for which a client may take nothing of its answer before its connection is closed.',
+    },
+    MAX_CONNECTIONS: {
+      type: 'integer',
+      default: 10000,
+      minimum: 1,
+      maximum: 1000000,
+      description: 'Connections of clients that a gateway holds at once; further ones are closed at once.',
     },
     ATTEMPTS: {
       type: 'integer',

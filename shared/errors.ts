@@ -23,6 +23,8 @@ export const catalogue = {
   upgrade_not_supported: { status: 501, title: 'Upgrade Not Supported', retryable: false },
   outcome_unknown: { status: 502, title: 'Outcome Unknown', retryable: false },
   upstream_unreachable: { status: 502, title: 'Upstream Unreachable', retryable: true },
+  worker_died: { status: 502, title: 'Worker Died', retryable: false },
+  reply_too_large: { status: 502, title: 'Reply Too Large', retryable: false },
   no_replica: { status: 503, title: 'No Replica', retryable: true },
   over_capacity: { status: 503, title: 'Over Capacity', retryable: true },
   redis_away: { status: 503, title: 'Redis Away', retryable: true },

@@ -67,6 +67,15 @@ export interface Keys {
   consumer(replica: string): string;
   /** List: jobs that are in a consumer's hands and that it has not read yet, each its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
+  /**
+   * Set: ids of the requests that were running when a worker of the replica died, and that may run again. They are in
+   * BullMQ's active list, and only the replica's own worker runs them.
+   */
+  suspects(replica: string): string;
+  /** String with a TTL: the generation that ringpost or a shutdown ended; what it was running did not kill it. */
+  pardoned(replica: string): string;
+  /** Hash with a TTL: the last crash of a replica's worker, as `CrashNote` has it. */
+  crash(replica: string): string;
   /** List with a TTL: replies from a replica to a gateway. */
   inbox(replica: string, gateway: string): string;
   /** List with a TTL: wakes the reader of a gateway's inboxes. */
@@ -143,6 +152,9 @@ export function createKeys(namespace: string): Keys {
     leaseFence: (replica) => `${own(replica)}:fence`,
     consumer: (replica) => `${own(replica)}:consumer`,
     deliveries: (replica, fence) => `${own(replica)}:deliveries:${fence}`,
+    suspects: (replica) => `${own(replica)}:suspects`,
+    pardoned: (replica) => `${own(replica)}:pardoned`,
+    crash: (replica) => `${own(replica)}:crash`,
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,

@@ -1,6 +1,6 @@
 import { secretHeaders } from '#shared/contract/redaction.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
-import { commonSettings, commonFaults } from '#shared/settings/common.ts';
+import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
 import { isReplicaName } from '#shared/replica-name.ts';
 
 /** The settings of a worker. */
@@ -35,6 +35,10 @@ export interface WorkerConfig {
   readonly consumer: 'batched' | 'stock';
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
+  /** Time in ms for which a handler may block the event loop. */
+  readonly handlerStallMs: number;
+  /** Bytes that the body of an answer may have. */
+  readonly replyLimitBytes: number;
   readonly healthFile: string | undefined;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
@@ -65,6 +69,8 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     consumer: values.CONSUMER,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    handlerStallMs: handlerStallMs(values),
+    replyLimitBytes: values.REPLY_LIMIT_BYTES,
     healthFile: values.HEALTH_FILE,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     secretHeaders: secretHeaders(values.REDACT_HEADERS),

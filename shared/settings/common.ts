@@ -59,6 +59,21 @@ export const commonSettings = {
     maximum: 600000,
     description: 'Milliseconds without a heartbeat after which a worker, or the leading controller, is lost.',
   },
+  HANDLER_STALL_MS: {
+    type: 'integer',
+    minimum: 100,
+    maximum: 3600000,
+    description:
+      "Milliseconds for which a handler may block its worker's event loop before the worker is replaced; " +
+      'below `REPLY_TIMEOUT_MS`. Unset: 10000, or less where `REPLY_TIMEOUT_MS` is.',
+  },
+  REPLY_LIMIT_BYTES: {
+    type: 'integer',
+    default: 33554432,
+    minimum: 1024,
+    maximum: 268435456,
+    description: 'Bytes that the body of an answer may have; past it the client gets 502 `reply_too_large`.',
+  },
   FAILED_TTL_S: {
     type: 'integer',
     default: 604800,
@@ -81,6 +96,14 @@ export const commonSettings = {
   },
 } as const;
 
+/** @returns the time in ms for which a handler may block the event loop of its worker. */
+export function handlerStallMs(values: {
+  readonly HANDLER_STALL_MS: number | undefined;
+  readonly REPLY_TIMEOUT_MS: number;
+}): number {
+  return values.HANDLER_STALL_MS ?? Math.min(10_000, values.REPLY_TIMEOUT_MS - 1);
+}
+
 /** How long a gateway may route by a ring that it could not confirm, in ms; past it, it answers 503. */
 export const ringStaleMs = 2000;
 /** How often a gateway confirms its ring, in ms. */
@@ -93,6 +116,8 @@ export function commonFaults(values: {
   REDIS_URL?: string | undefined;
   HANDLER?: string | undefined;
   UPSTREAM?: string | undefined;
+  HANDLER_STALL_MS?: number | undefined;
+  REPLY_TIMEOUT_MS?: number | undefined;
 }): string[] {
   const faults: string[] = [];
   if (values.HANDLER !== undefined && values.UPSTREAM !== undefined) {
@@ -107,6 +132,10 @@ export function commonFaults(values: {
     faults.push(
       `UPSTREAM is ${JSON.stringify(withoutPassword(values.UPSTREAM))}; it must be a URL such as http://127.0.0.1:3000`,
     );
+  }
+  const { HANDLER_STALL_MS: stallMs, REPLY_TIMEOUT_MS: replyMs } = values;
+  if (stallMs !== undefined && replyMs !== undefined && stallMs >= replyMs) {
+    faults.push(`HANDLER_STALL_MS is ${stallMs}; it must be below REPLY_TIMEOUT_MS, which is ${replyMs}`);
   }
   return faults;
 }
