@@ -18,7 +18,10 @@ export interface CrashNote {
 /** How long a crash is shown, in ms. */
 const crashTtlMs = 3_600_000;
 
-/** Notes what is known of a crash, beside what others have noted of the crash of the same generation. */
+/**
+ * Notes what is known of a crash, beside what others have noted of the crash of the same generation: a further reason
+ * comes behind the one that is there. Does nothing if a newer generation has crashed.
+ */
 export async function noteCrash(
   redis: Redis,
   keys: Keys,
@@ -26,27 +29,46 @@ export async function noteCrash(
   { generation, at, reason, stderr, requests }: CrashNote,
 ): Promise<void> {
   const key = keys.crash(replica);
+  const [last, known] = await redis.hmget(key, 'generation', 'reason');
+  if (Number(last) > generation) return;
+  const same = last === String(generation);
   const fields: Record<string, string | number> = { generation };
   if (at !== undefined) fields['at'] = at;
-  if (reason !== undefined) fields['reason'] = reason;
+  if (reason !== undefined) fields['reason'] = same ? together(known, reason) : reason;
   if (stderr !== undefined) fields['stderr'] = JSON.stringify(stderr);
   if (requests !== undefined) fields['requests'] = JSON.stringify(requests);
-  const known = await redis.hget(key, 'generation');
   const transaction = redis.multi();
-  if (known !== null && known !== String(generation)) transaction.del(key);
+  if (!same) transaction.del(key);
   await transaction.hset(key, fields).pexpire(key, crashTtlMs).exec();
+}
+
+/** @returns both reasons; the one, if it says the other. */
+function together(known: string | null | undefined, reason: string): string {
+  if (known === null || known === undefined || known === reason) return reason;
+  return known.endsWith(`; ${reason}`) ? known : `${known}; ${reason}`;
 }
 
 /** @returns the last crash of a replica's worker, while it is remembered. */
 export async function readCrash(redis: Redis, keys: Keys, replica: string): Promise<CrashNote | undefined> {
-  const hash = await redis.hgetall(keys.crash(replica));
-  const { generation, at, reason, stderr, requests } = hash;
-  if (generation === undefined) return undefined;
+  const { generation, at, reason, stderr, requests } = await redis.hgetall(keys.crash(replica));
+  if (generation === undefined || !Number.isSafeInteger(Number(generation))) return undefined;
+  const [lines, ids] = [texts(stderr), texts(requests)];
   return {
     generation: Number(generation),
-    ...(at === undefined ? {} : { at: Number(at) }),
+    ...(Number.isSafeInteger(Number(at)) ? { at: Number(at) } : {}),
     ...(reason === undefined ? {} : { reason }),
-    ...(stderr === undefined ? {} : { stderr: JSON.parse(stderr) as string[] }),
-    ...(requests === undefined ? {} : { requests: JSON.parse(requests) as string[] }),
+    ...(lines === undefined ? {} : { stderr: lines }),
+    ...(ids === undefined ? {} : { requests: ids }),
   };
+}
+
+/** @returns the list of texts that the JSON is; undefined if it is none. */
+function texts(json: string | undefined): string[] | undefined {
+  if (json === undefined) return undefined;
+  try {
+    const list: unknown = JSON.parse(json);
+    return Array.isArray(list) ? list.map(String) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,6 +3,7 @@ import { adopterOf } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import { noteCrash } from '#shared/crash-notes.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -158,12 +159,24 @@ export class Reconciler {
       const lease = held === 1 ? null : await redis.get(keys.lease(name));
       await redis.publish(keys.changes, `died ${name}`);
       this.#ended.shift();
+      this.#noteCrash(death);
       const holder = lease === null ? undefined : (JSON.parse(lease) as Lease); // only workers write it
       const stoodBy = holder !== undefined && holder.adopter === undefined && holder.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
       if (stoodBy) this.#renewal.failed(name, reason, Date.now());
       else if (!replaced) this.#deaths.set(name, reason);
     }
+  }
+
+  /** Notes the cause of a crash for `/-/ring`. Nothing waits for that. */
+  #noteCrash({ name, generation, reason, clean, stderr }: Death): void {
+    if (clean || this.#stopped) return;
+    const { redis, keys, log } = this.#options;
+    const at = Date.now();
+    const note = async (): Promise<void> => {
+      await noteCrash(redis, keys, name, { generation, at, reason, stderr: (await stderr) ?? [] });
+    };
+    note().catch((error: unknown) => log.debug({ replica: name, err: error }, 'a crash was not noted'));
   }
 
   async #passes(): Promise<void> {

@@ -5,6 +5,7 @@ import { configHash, containerSpec, labels, nameInWaiting } from './container-sp
 import type { ContainerSettings } from './container-spec.ts';
 import type { Death, Driver, Instance } from './driver.ts';
 import { askEngine, ignore } from './engine-call.ts';
+import { lastWords } from './container-logs.ts';
 import { EngineEvents } from './engine-events.ts';
 import type { EngineEvent } from './engine-events.ts';
 
@@ -36,6 +37,8 @@ export class DockerDriver implements Driver {
   #running = new Map<string, Instance>();
   /** Containers that ended; a list that the engine made just before may still show them running. */
   #ended = new Set<string>();
+  /** Logs of containers that ended: a container is not removed before they are read. */
+  readonly #reading = new Map<string, Promise<readonly string[]>>();
   #trouble: string | undefined = 'the Docker engine was not asked yet';
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
@@ -120,6 +123,7 @@ export class DockerDriver implements Driver {
 
   /** Removes a container, also one that someone else removes. Its name is free then. */
   async #remove(container: Container): Promise<void> {
+    await this.#reading.get(container.id);
     await askEngine(callTimeoutMs, (abortSignal) =>
       container.remove({ force: true, v: true, abortSignal }),
     ).catch(ignore(404, 409));
@@ -167,7 +171,14 @@ export class DockerDriver implements Driver {
     this.#running.delete(id);
     this.#ended.add(id);
     const { name, generation } = instance;
-    for (const listener of this.#listeners) listener({ name, generation, reason, clean });
+    const death = { name, generation, reason, clean, ...(clean ? {} : { stderr: this.#lastWords(id) }) };
+    for (const listener of this.#listeners) listener(death);
+  }
+
+  #lastWords(id: string): Promise<readonly string[]> {
+    const reading = lastWords(this.#docker.getContainer(id)).finally(() => this.#reading.delete(id));
+    this.#reading.set(id, reading);
+    return reading;
   }
 
   #refreshSoon(): void {

@@ -16,6 +16,8 @@ export interface Death {
   readonly reason: string;
   /** It ended by itself and had finished what it held. */
   readonly clean: boolean;
+  /** The last lines that it wrote to stderr, if the driver knows them; never rejects. */
+  readonly stderr?: Promise<readonly string[]>;
 }
 
 /** How replicas are run. All calls are safe to repeat. */

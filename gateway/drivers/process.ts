@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { spawnTethered } from '#shared/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/tethered.ts';
 import type { Death, Driver } from './driver.ts';
+import { passOnStderr } from './worker-stderr.ts';
+import type { WorkerStderr } from './worker-stderr.ts';
 
 export interface ProcessDriverOptions {
   /** The environment of all workers; name and generation are added. */
@@ -13,6 +15,7 @@ export interface ProcessDriverOptions {
 interface Child {
   readonly generation: number;
   readonly process: TetheredProcess;
+  readonly stderr: WorkerStderr;
 }
 
 /** Below the working directory, beside what else is kept from one start to the next. */
@@ -35,23 +38,28 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: { NODE_COMPILE_CACHE: compileCache, ...env, REPLICA: name, GENERATION: String(generation) },
       onParentDeath: 'SIGKILL',
+      stderr: 'pipe',
     });
-    const child = { generation, process: worker };
+    const stderr = passOnStderr(worker.stderr);
+    const child = { generation, process: worker, stderr };
     childrenOf(name).add(child);
     void worker.exited.then((exit) => {
       const set = childrenOf(name);
       set.delete(child);
       if (set.size === 0) children.delete(name);
-      const death = { name, generation, reason: reasonOf(exit), clean: exit.code === 0 };
+      const clean = exit.code === 0;
+      const death = { name, generation, reason: reasonOf(exit), clean, stderr: stderr.ended() };
       for (const listener of listeners) listener(death);
     });
   };
 
   const stopAll = async (some: Iterable<Child>, graceMs: number): Promise<void> => {
     await Promise.all(
-      Array.from(some, ({ process: child }) => {
+      Array.from(some, async ({ process: child, stderr }) => {
         if (graceMs === 0) child.kill('SIGKILL');
-        return child.stop({ graceMs });
+        await child.stop({ graceMs });
+        // Its last words are passed on.
+        await stderr.ended();
       }),
     );
   };

@@ -157,6 +157,26 @@ export const ready = object(
   { status: { const: 'ready' }, replicas: { type: 'array', items: replica }, trouble: text },
   ['trouble'],
 );
+const crash = {
+  ...object(
+    {
+      generation: count,
+      at: { ...count, description: 'When it was noticed, in ms since the epoch.' },
+      reason: text,
+      stderr: {
+        type: 'array',
+        items: text,
+        maxItems: 20,
+        description:
+          'The last lines that the worker wrote to stderr; they may hold what a handler has printed.',
+      },
+      requests: { type: 'array', items: text, description: 'Ids of the requests that it was running.' },
+    },
+    ['at', 'reason', 'stderr', 'requests'],
+  ),
+  type: ['object', 'null'],
+  description: 'The last crash of its worker within an hour.',
+};
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -165,8 +185,14 @@ export const ring = {
     parameters: { type: 'object' },
     leader: { type: ['string', 'null'] },
     trouble: { type: ['string', 'null'] },
-    replicas: { type: 'array', items: { type: 'object', required: ['name', 'state', 'inRing'] } },
-    retired: { type: 'array', items: { type: 'object', required: ['name', 'state'] } },
+    replicas: {
+      type: 'array',
+      items: { type: 'object', properties: { crash }, required: ['name', 'state', 'inRing', 'crash'] },
+    },
+    retired: {
+      type: 'array',
+      items: { type: 'object', properties: { crash }, required: ['name', 'state', 'crash'] },
+    },
     key: { type: ['object', 'null'] },
   },
   required: ['version', 'parameters', 'leader', 'trouble', 'replicas', 'retired'],

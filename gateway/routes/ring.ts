@@ -2,6 +2,8 @@ import fp from 'fastify-plugin';
 import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import { readCrash } from '#shared/crash-notes.ts';
+import type { CrashNote } from '#shared/crash-notes.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
@@ -32,14 +34,21 @@ export const ringRoutes = fp<RingRouteOptions>(
           redis.get(keys.leader),
         ]);
         const { key } = request.query;
+        const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
+        const crashes = await crashesOf(redis, keys, names);
         const replicas = state.desired.map(({ name, joined, weight }) => ({
           name,
           joined,
           weight,
           inRing: state.ring.has(name),
           ...statusOf(status, name),
+          crash: crashes.get(name) ?? null,
         }));
-        const retired = [...state.retired.keys()].map((name) => ({ name, ...statusOf(status, name) }));
+        const retired = [...state.retired.keys()].map((name) => ({
+          name,
+          ...statusOf(status, name),
+          crash: crashes.get(name) ?? null,
+        }));
         return {
           version: state.version,
           parameters,
@@ -60,4 +69,14 @@ function statusOf(all: Record<string, string>, name: string): ReplicaStatus | { 
   const json = Object.hasOwn(all, name) ? all[name] : undefined;
   // Only the controller writes it.
   return json === undefined ? { state: 'desired' } : (JSON.parse(json) as ReplicaStatus);
+}
+
+/** @returns the last crash of each replica that had one within the last hour: one round trip. */
+async function crashesOf(
+  redis: Redis,
+  keys: Keys,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, CrashNote | undefined>> {
+  const crashes = await Promise.all(names.map((name) => readCrash(redis, keys, name).catch(() => undefined)));
+  return new Map(names.map((name, at) => [name, crashes[at]]));
 }

@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { noteCrash, readCrash } from '#shared/crash-notes.ts';
+import type { CrashNote } from '#shared/crash-notes.ts';
+import { handlerFile } from '../fixtures/scratch.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+
+interface Shown {
+  readonly replicas: readonly { readonly name: string; readonly crash: CrashNote | null }[];
+}
+
+async function crashAt(url: string, headers: Record<string, string> = {}): Promise<CrashNote | null> {
+  // As routes/ring.ts writes it.
+  const shown = (await (await fetch(`${url}/-/ring`, { headers })).json()) as Shown;
+  return shown.replicas[0]?.crash ?? null;
+}
+
+it('/-/ring shows the last crash of a worker with its last lines of stderr, to admin alone', async () => {
+  const { url } = await system().start({
+    REPLICAS: '1',
+    HANDLER: handlerFile('crashing'),
+    ADMIN_TOKEN: 'secret',
+  });
+  const admin = { authorization: 'Bearer secret' };
+  expect(await crashAt(url, admin)).toBeNull();
+  // Not to be repeated: it crashes one worker.
+  const asked = fetch(`${url}/crash`, { method: 'POST' });
+  await expect.poll(() => crashAt(url, admin), { timeout: 10_000 }).not.toBeNull();
+  const before = Date.now();
+  const crash = await crashAt(url, admin);
+  expect(crash).toMatchObject({ generation: 1, reason: 'exited with code 3', stderr: ['about to crash'] });
+  expect(Math.abs((crash?.at ?? 0) - before)).toBeLessThan(10_000);
+  expect((await asked).status).toBe(502);
+  expect((await fetch(`${url}/-/ring`)).status).toBe(401);
+});
+
+it("a worker's own words about its crash come before those of its driver", async () => {
+  const { redis, keys } = system();
+  await noteCrash(redis, keys, 'S1', { generation: 3, reason: 'its event loop stood still for 12000 ms' });
+  for (let times = 0; times < 2; times += 1)
+    await noteCrash(redis, keys, 'S1', { generation: 3, at: 5, reason: 'killed by SIGKILL', stderr: ['x'] });
+  const reason = 'its event loop stood still for 12000 ms; killed by SIGKILL';
+  expect(await readCrash(redis, keys, 'S1')).toEqual({ generation: 3, at: 5, reason, stderr: ['x'] });
+});
+
+it('a crash stands in for that of the generation before, and not the other way round', async () => {
+  const { redis, keys } = system();
+  await noteCrash(redis, keys, 'S1', { generation: 3, reason: 'killed by SIGKILL', requests: ['a'] });
+  await noteCrash(redis, keys, 'S1', { generation: 4, reason: 'exited with code 1' });
+  await noteCrash(redis, keys, 'S1', { generation: 3, stderr: ['late'] });
+  expect(await readCrash(redis, keys, 'S1')).toEqual({ generation: 4, reason: 'exited with code 1' });
+});
