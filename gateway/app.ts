@@ -116,8 +116,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
   });
 
-  const requests = new RequestStore(redis, keys);
-  const claims = new Claims(redis, keys, config.idempotencyTtlMs);
+  const requests = new RequestStore(redis, keys, log);
+  const claims = new Claims(redis, keys, config.idempotencyTtlMs, log);
   const tenantSources = namedSources(config.hashKey);
   const tenantOf: TenantOf = ({ target, headers }, ip) =>
     selectHashKey(tenantSources, { target, headers, ip }, () => '');
@@ -161,7 +161,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     cancel: (request) =>
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
-  const letters = new DeadLetterStore(redis, keys);
+  const letters = new DeadLetterStore(redis, keys, log);
   await app.register(deadLetterRoutes, {
     letters,
     guard,
@@ -184,7 +184,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       ),
   });
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
-  await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
+  await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring, log });
   await app.register(metricsRoutes, { metrics });
   return app;
 }

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { jobInWord } from '#shared/aside.ts';
+import { problemReply } from '#shared/contract/problem.ts';
 import { createKeys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -34,6 +36,9 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+const garbledDetail =
+  'The job of the request could not be read any more; it is not known whether it was done.';
+
 /**
  * Puts a gateway together.
  * @param name this gateway's own, by which replicas address their replies; unique among all that share the Redis.
@@ -50,7 +55,7 @@ export async function createGateway(
   const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
   const reader = openRedis(redisUrl, connection('inbox'), 'patient', log);
 
-  const store = new RingStore(redis, keys);
+  const store = new RingStore(redis, keys, log);
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
   const queues = new JobQueues(redis, keys, log);
   const waiters = new Waiters();
@@ -94,6 +99,13 @@ export async function createGateway(
     onLost: (waiter) => dispatcher.lost(waiter),
     onStranded: (waiter) => dispatcher.stranded(waiter),
     log,
+  });
+  subscriber.on('message', (channel: string, message: string) => {
+    const id = channel === keys.changes ? jobInWord(message) : undefined;
+    const waiter = id === undefined ? undefined : waiters.get(id);
+    if (waiter === undefined) return;
+    const { status, headers, body } = problemReply('outcome_unknown', garbledDetail);
+    dispatcher.receive(waiter.replica, { id: waiter.id, status, headers, body });
   });
   redis.on('ready', () => {
     watcher.wake();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Lease } from '#shared/contract/lease.ts';
+import { parseLease } from '#shared/contract/lease.ts';
+import { orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
@@ -37,11 +38,11 @@ export async function untilReady(options: ReadinessOptions): Promise<{ ready: st
 
 async function readyReplicas({ watcher, redis, keys, since }: ReadinessOptions): Promise<string[]> {
   const names = watcher.ring.members.map(({ name }) => name);
-  const leases = await Promise.all(names.map((name) => redis.get(keys.lease(name))));
+  // One of another type is none; whoever serves the queue writes it anew.
+  const leases = await Promise.all(names.map((name) => orNull(redis.get(keys.lease(name)))));
   return names.filter((_, at) => {
     const json = leases[at];
-    if (!json) return false;
-    const lease = JSON.parse(json) as Lease; // only workers write it
-    return lease.state === 'ready' && lease.started >= since;
+    const lease = json ? parseLease(json) : undefined;
+    return lease?.state === 'ready' && lease.started >= since;
   });
 }

@@ -4,6 +4,7 @@ import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
+import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
 import { createRing } from '#shared/ring/strategies.ts';
 import { ringPollMs, ringStaleMs } from '#shared/settings/common.ts';
@@ -156,9 +157,12 @@ export class RingWatcher {
       this.#options.log.warn({ replicas, version: state.version }, 'Redis has lost the ring and its queues');
       this.#losses += 1;
     }
-    const members = state.desired.filter(({ name }) => state.ring.has(name));
+    const { parameters } = this.#options;
+    const inRing = state.desired.filter(({ name }) => state.ring.has(name));
+    // One whose place another has is let in again when the controller has given it one of its own.
+    const { members } = fitting(parameters, inRing);
     this.#state = state;
-    this.#ring = createRing(this.#options.parameters, members);
+    this.#ring = createRing(parameters, members);
     this.#options.log.info(
       { version: state.version, ring: members.map(({ name }) => name) },
       'the ring changed',

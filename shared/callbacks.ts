@@ -1,3 +1,5 @@
+import { isCount, isObject } from './json-object.ts';
+
 /** Where the end of a request is told. */
 export interface CallbackUrls {
   /** Told of every end, or of `done` alone where there is another one for the rest. */
@@ -14,6 +16,16 @@ export interface CallbackData extends CallbackUrls {
   readonly attempts: number;
   /** What is sent and where to, once that is certain: the request may be forgotten before the last attempt. */
   readonly message?: { readonly url: string; readonly payload: string };
+}
+
+/** @returns whether a value is the data of a callback job. */
+export function isCallback(value: unknown): value is CallbackData {
+  if (!isObject(value)) return false;
+  const { url, failureUrl, deadline, attempts, message } = value;
+  const urls = [url, failureUrl].every((each) => each === undefined || typeof each === 'string');
+  if (!urls || !isCount(deadline) || !isCount(attempts)) return false;
+  if (message === undefined) return true;
+  return isObject(message) && typeof message['url'] === 'string' && typeof message['payload'] === 'string';
 }
 
 /** What is needed of BullMQ's queue of callbacks to call one. */

@@ -41,6 +41,8 @@ export interface Keys {
   jobLock(replica: string, request: string): string;
   /** Sorted set: what BullMQ's workers block on, and are woken up by. */
   marker(replica: string): string;
+  /** All keys that BullMQ may keep of a queue beside its jobs, by their last part. */
+  bullMq(queue: string, part: string): string;
   /** What BullMQ keeps of a queue beside its jobs. */
   queueState(replica: string): readonly [string, string, string, string];
   /** The keys that BullMQ's `addStandardJob` takes, in its order. */
@@ -76,6 +78,12 @@ export interface Keys {
   pardoned(replica: string): string;
   /** Hash with a TTL: the last crash of a replica's worker, as `CrashNote` has it. */
   crash(replica: string): string;
+  /**
+   * Where garbled data goes that is moved out of a key, in the same slot of a Redis Cluster: `index` is a sorted set of the
+   * names of such keys by the time, `entry` makes the name of the next one. Each expires.
+   * @param unique a word that no other one has.
+   */
+  aside(key: string): { readonly index: string; entry(unique: string): string };
   /** List with a TTL: replies from a replica to a gateway. */
   inbox(replica: string, gateway: string): string;
   /** List with a TTL: wakes the reader of a gateway's inboxes. */
@@ -136,6 +144,7 @@ export function createKeys(namespace: string): Keys {
     job: (replica, request) => `${own(replica)}:${request}`,
     jobLock: (replica, request) => `${own(replica)}:${request}:lock`,
     marker: (replica) => `${own(replica)}:marker`,
+    bullMq: (queue, part) => `${namespace}:${queue}:${part}`,
     queueState: (replica) => [
       `${own(replica)}:meta`,
       `${own(replica)}:events`,
@@ -155,6 +164,12 @@ export function createKeys(namespace: string): Keys {
     suspects: (replica) => `${own(replica)}:suspects`,
     pardoned: (replica) => `${own(replica)}:pardoned`,
     crash: (replica) => `${own(replica)}:crash`,
+    aside: (key) => {
+      const [prefix = '', tag = key] = /^[^{]*\{([^}]+)\}:?/.exec(key) ?? [];
+      const index = `${namespace}:{${tag}}:aside`;
+      const rest = prefix === '' ? '' : `${key.slice(prefix.length)}:`;
+      return { index, entry: (unique) => `${index}:${rest}${unique}` };
+    },
     inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
+import { scriptsOn } from './scripts/load.ts';
 
 /** How long the generation of a replica that is gone for good is remembered, in ms. */
 export const generationTtlMs = 86_400_000;
@@ -9,12 +10,8 @@ export const generationTtlMs = 86_400_000;
  * replica's lease.
  */
 export async function nextGeneration(redis: Redis, keys: Keys, replica: string): Promise<number> {
-  const last = keys.generation(replica);
-  const current = keys.currentGeneration(replica);
-  const results = await redis.multi().incr(last).persist(last).persist(current).exec();
-  const [error, generation] = results?.[0] ?? [];
-  if (error) throw error;
-  return Number(generation);
+  const run = scriptsOn(redis);
+  return Number(await run('next-generation', keys.generation(replica), keys.currentGeneration(replica)));
 }
 
 /** @returns how many jobs of a replica's queue a worker could take now. */

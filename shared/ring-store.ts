@@ -1,5 +1,9 @@
 import type { Redis } from 'ioredis';
+import { expectedOfReplica, expectedOfRing, isParameters } from './expected-keys.ts';
+import { GarbledError, KeyRepair } from './key-repair.ts';
 import type { Keys } from './keys.ts';
+import type { Logger } from './logger.ts';
+import { RingReading } from './ring-reading.ts';
 import type { RingMember, RingParameters } from './ring/ring.ts';
 import { differingParameters } from './ring/strategies.ts';
 import { generationTtlMs } from './replica-queue.ts';
@@ -36,11 +40,25 @@ export class RingStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #run: RunScript;
+  readonly #repair: KeyRepair;
+  readonly #reading: RingReading;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: Redis, keys: Keys, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#run = scriptsOn(redis);
+    this.#repair = new KeyRepair(redis, keys, log);
+    this.#reading = new RingReading(keys, this.#repair.aside);
+    const run = scriptsOn(redis);
+    this.#run = (...call) =>
+      this.#repair.mending(
+        () => run(...call),
+        () => expectedOfRing(keys),
+      );
+  }
+
+  /** The desired replicas whose places on the ring cannot be read, as {@link read} has found last. */
+  get unreadable(): ReadonlyMap<string, string> {
+    return this.#reading.unreadable;
   }
 
   /**
@@ -50,10 +68,15 @@ export class RingStore {
   async claimParameters(parameters: RingParameters): Promise<void> {
     const { parameters: key } = this.#keys;
     // claim-parameters.lua returns {0 or 1, JSON}.
-    const [, json] = (await this.#run('claim-parameters', key, JSON.stringify(parameters))) as [
-      number,
-      string,
-    ];
+    const claim = async (): Promise<string> => {
+      const [, json] = (await this.#run('claim-parameters', key, JSON.stringify(parameters))) as [
+        number,
+        string,
+      ];
+      if (!isParameters(json)) throw new GarbledError('the parameters of the ring cannot be read');
+      return json;
+    };
+    const json = await this.#repair.mending(claim, () => expectedOfRing(this.#keys));
     const differing = differingParameters(parameters, JSON.parse(json) as RingParameters);
     if (differing.length === 0) return;
     throw new RingMismatchError(
@@ -68,23 +91,31 @@ export class RingStore {
 
   async read(): Promise<RingState> {
     const { version, desired, ring, retired, joined } = this.#keys;
-    // read-ring.lua returns these, in this order.
-    const reply = (await this.#run('read-ring', version, desired, ring, retired, joined)) as [
-      number,
-      string[],
-      string[],
-      string[],
-      number,
-    ];
-    return {
-      version: reply[0],
-      desired: pairs(reply[1])
-        .map(([, json]) => JSON.parse(json) as RingMember)
-        .toSorted((a, b) => a.joined - b.joined),
-      ring: new Map(pairs(reply[2]).map(([name, generation]) => [name, Number(generation)])),
-      retired: new Map(pairs(reply[3]).map(([name, at]) => [name, Number(at)])),
-      joined: reply[4],
+    const read = async (): Promise<RingState> => {
+      // read-ring.lua returns these, in this order; nothing behind a number that is none.
+      const reply = (await this.#run('read-ring', version, desired, ring, retired, joined)) as [
+        number,
+        string[],
+        string[],
+        string[],
+        number?,
+      ];
+      if (reply.length < 5) throw new GarbledError('the version of the ring cannot be read');
+      return {
+        version: reply[0],
+        desired: this.#reading.desired(pairs(reply[1]), reply[0]),
+        ring: this.#reading.ring(pairs(reply[2])),
+        retired: this.#reading.retired(pairs(reply[3])),
+        joined: reply[4] ?? 0,
+      };
     };
+    return this.#repair.mending(read, () => expectedOfRing(this.#keys));
+  }
+
+  /** Copies aside what cannot be read of the places of desired replicas; somebody is about to write these anew. */
+  async keepUnreadable(): Promise<void> {
+    const { aside } = this.#repair;
+    for (const [name, text] of this.unreadable) await aside.copyOfField(this.#keys.desired, name, text);
   }
 
   /**
@@ -175,19 +206,22 @@ export class RingStore {
   async forget(name: string): Promise<boolean> {
     const keys = this.#keys;
     const { wait, active, prioritized, delayed } = keys.unfinished(name);
-    const forgotten = await this.#run(
-      'forget',
-      wait,
-      active,
-      prioritized,
-      delayed,
-      keys.generation(name),
-      keys.currentGeneration(name),
-      keys.leaseFence(name),
-      ...keys.queueState(name),
-      keys.consumer(name),
-      generationTtlMs,
-    );
+    const run = scriptsOn(this.#redis);
+    const forget = (): Promise<unknown> =>
+      run(
+        'forget',
+        wait,
+        active,
+        prioritized,
+        delayed,
+        keys.generation(name),
+        keys.currentGeneration(name),
+        keys.leaseFence(name),
+        ...keys.queueState(name),
+        keys.consumer(name),
+        generationTtlMs,
+      );
+    const forgotten = await this.#repair.mending(forget, () => expectedOfReplica(keys, name));
     if (forgotten === 1) await this.#redis.hdel(keys.retired, name);
     return forgotten === 1;
   }

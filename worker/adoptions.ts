@@ -7,10 +7,14 @@
  */
 import type { Redis } from 'ioredis';
 import { adopterOf } from '#shared/contract/lease.ts';
+import { expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
+import type { ExpectedKey } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
+import { isReplicaName } from '#shared/replica-name.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
 import { Quiet } from './quiet.ts';
 import { ReplicaLease } from './replica-lease.ts';
@@ -42,14 +46,21 @@ export class Adoptions {
   readonly #options: AdoptionsOptions;
   readonly #life: StartStop;
   readonly #adopted = new Map<string, Adoption>();
+  #offered: readonly string[] = [];
   #leaving = false;
 
   constructor(options: AdoptionsOptions) {
     this.#options = options;
+    const { redis, keys, log } = options;
+    const repair = new KeyRepair(redis, keys, log);
     this.#life = periodically(
       options.leaseMs / 3,
-      () => this.#look(),
-      (error) => options.log.warn({ err: error }, 'adopted queues could not be looked after'),
+      () =>
+        repair.mending(
+          () => this.#look(),
+          () => this.#expected(),
+        ),
+      (error) => log.warn({ err: error }, 'adopted queues could not be looked after'),
     );
   }
 
@@ -85,11 +96,18 @@ export class Adoptions {
     const { redis, keys, replica } = this.#options;
     await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
     if (this.#leaving) return;
-    const offered = await redis.smembers(keys.offered);
-    const others = offered.filter((name) => name !== replica && !this.#adopted.has(name));
+    this.#offered = (await redis.smembers(keys.offered)).filter(isReplicaName);
+    const others = this.#offered.filter((name) => name !== replica && !this.#adopted.has(name));
     // One at a time, so that all live workers come to adopt some.
     const chosen = others[Math.floor(Math.random() * others.length)];
     if (chosen !== undefined) await this.#adopt(chosen);
+  }
+
+  *#expected(): Iterable<ExpectedKey> {
+    const { keys } = this.#options;
+    yield* expectedOfRing(keys);
+    for (const name of new Set([...this.#offered, ...this.#adopted.keys()]))
+      yield* expectedOfReplica(keys, name);
   }
 
   async #adopt(replica: string): Promise<void> {

@@ -45,7 +45,17 @@ export class Aftermath {
    */
   async follow(replica: string, id: string, job: JobData, state: RequestState | undefined): Promise<void> {
     if (state === undefined || failures.has(state)) await this.#file(replica, id, job);
-    if (job.callback) await promoteCallback(this.#queue, id);
+    if (job.callback) await this.#call(id);
+  }
+
+  /** A callback that cannot be read is moved aside by the gateways, at its deadline. */
+  async #call(id: string): Promise<void> {
+    try {
+      await promoteCallback(this.#queue, id);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#options.log.warn({ request: id }, 'its callback cannot be read');
+    }
   }
 
   /** Files a dead letter, where the request's record says that it has failed. */
@@ -79,7 +89,8 @@ export class Aftermath {
       JSON.stringify({ ...job, headers: redact(job.headers, secretHeaders) } satisfies JobData),
     ];
     if (body !== null) fields.push('body', body);
-    if (frame !== null) fields.push('reply', withoutSecrets(frame, secretHeaders));
+    const reply = frame === null ? undefined : withoutSecrets(frame, secretHeaders);
+    if (reply !== undefined) fields.push('reply', reply);
     const letter = keys.deadLetter(id);
     const results = await redis
       .multi()
@@ -106,7 +117,12 @@ export class Aftermath {
   }
 }
 
-function withoutSecrets(frame: Buffer, secretHeaders: ReadonlySet<string>): ReplyFrame {
-  const { id, status, headers, body = Buffer.alloc(0) } = decodeReply(frame);
-  return encodeReply(id, { status, headers: redact(headers, secretHeaders), body });
+/** @returns the frame with its secrets left out; undefined for what is no frame. */
+function withoutSecrets(frame: Buffer, secretHeaders: ReadonlySet<string>): ReplyFrame | undefined {
+  try {
+    const { id, status, headers, body = Buffer.alloc(0) } = decodeReply(frame);
+    return encodeReply(id, { status, headers: redact(headers, secretHeaders), body });
+  } catch {
+    return undefined;
+  }
 }

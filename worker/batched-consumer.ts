@@ -13,15 +13,18 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { parseJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
+import { expectedOfConsumer } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { oftenAlone } from '#shared/batches.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { SlotMap } from '#shared/slot-array.ts';
-import type { Consumer, OnFinished, PutBack, RunJob } from './consumer.ts';
+import type { Consumer, OnFinished, OnGarbled, PutBack, RunJob } from './consumer.ts';
 import { Deliveries } from './deliveries.ts';
 import { JobHandling } from './job-handling.ts';
 import { MarkerWatch } from './marker-watch.ts';
@@ -42,6 +45,7 @@ export interface BatchedConsumerOptions {
   readonly tick: string;
   readonly run: RunJob;
   readonly onFinished: OnFinished;
+  readonly onGarbled: OnGarbled;
   readonly onSuperseded: () => void;
   readonly log: Logger;
 }
@@ -80,6 +84,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #abandoned = false;
   #locks: NodeJS.Timeout | undefined;
   readonly #handling: JobHandling;
+  readonly #repair: KeyRepair;
   readonly #empty = Promise.withResolvers<void>();
 
   constructor(options: BatchedConsumerOptions) {
@@ -87,10 +92,11 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     const { redis, keys, lease, tick: lua, log } = options;
     this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
     this.#handling = new JobHandling({ redis, keys, replica: lease.replica, token: this.#token, log });
+    this.#repair = new KeyRepair(redis, keys, log);
     const hasRoom = (): boolean => this.#hasRoom;
     this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), hasRoom, () => this.#wake(), log);
     const key = (): string => keys.deliveries(lease.replica, lease.fence);
-    this.#deliveries = new Deliveries({ redis, key, onJob: (job) => this.#begin(job), log });
+    this.#deliveries = new Deliveries({ redis, keys, key, onJob: (job) => this.#begin(job), log });
     this.#life = startStop(
       () => {
         this.#deliveries.start();
@@ -194,6 +200,9 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       this.#more = true;
       // Whoever has sent a reply tries again, and so does who finishes a job without one.
       for (const { done } of endings) done(error);
+      const { keys, lease } = this.#options;
+      const gateways = endings.flatMap(({ reply }) => (reply === undefined ? [] : [reply.gateway]));
+      await this.#repair.after(error, () => expectedOfConsumer(keys, lease, gateways));
       await delay(againMs);
       return;
     }
@@ -215,13 +224,11 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #begin({ id, data, times }: Taken): void {
     // Redis has forgotten that it gave this job out: it is under way.
     if (this.#held.has(id) || this.#abandoned) return;
-    if (data === null) {
-      const { log } = this.#options;
-      log.warn({ request: id }, 'a job without data was dropped');
-      this.#end(id).catch((error: unknown) => log.debug({ err: error }, 'not dropped'));
+    const job = data === null ? undefined : parseJob(data);
+    if (job === undefined) {
+      void this.#setAside(id);
       return;
     }
-    const job = JSON.parse(data) as JobData; // only gateways add jobs
     this.#held.add(id, job);
     void this.#runHeld(id, job, times);
   }
@@ -262,6 +269,13 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#held.take(id);
     this.#returning += 1;
     await this.#handling.putBack(id, notBefore);
+    this.#returning -= 1;
+    this.#wake();
+  }
+
+  async #setAside(id: string): Promise<void> {
+    this.#returning += 1;
+    await this.#options.onGarbled(id);
     this.#returning -= 1;
     this.#wake();
   }

@@ -15,6 +15,9 @@ export type RunJob = (id: string, job: JobData, attempt: number) => Promise<PutB
 /** Called after a job is gone from the queue. */
 export type OnFinished = (id: string, job: JobData) => void;
 
+/** Ends a job whose data cannot be read, and which is in the consumer's hands. Never rejects. */
+export type OnGarbled = (id: string) => Promise<void>;
+
 /** What takes jobs from a replica's queue. Stock BullMQ is one way; the rest of the worker does not know which. */
 export interface Consumer {
   /** Begins to take jobs; resolves when it is connected and takes them. */

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import { BlockingReads, manyAhead } from '#shared/blocking-reads.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
+import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { parseDelivery } from './tick.ts';
 import type { Taken } from './tick.ts';
@@ -7,6 +9,7 @@ import type { Taken } from './tick.ts';
 export interface DeliveriesOptions {
   /** Is opened a second time. */
   readonly redis: Redis;
+  readonly keys: Keys;
   /** Of the list. */
   readonly key: () => string;
   /** Called for each job that was put into the consumer's hands. */
@@ -29,14 +32,18 @@ export class Deliveries {
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
-    const { redis, log } = options;
+    const { redis, keys, key, log } = options;
+    const repair = new KeyRepair(redis, keys, log);
     this.#connection = redis.duplicate({ lazyConnect: true });
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({
       connection: this.#connection,
       read: (connection) => this.#read(connection),
       onRead: (deliveries = []) => this.#onRead(deliveries),
-      onError: (error) => log.debug({ err: error }, 'deliveries were not read'),
+      onError: (error) => {
+        log.debug({ err: error }, 'deliveries were not read');
+        void repair.after(error, () => [{ key: key(), type: 'list' }]);
+      },
       ahead: manyAhead,
     });
   }

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/lifecycle.ts';
@@ -42,6 +44,7 @@ const takeRetryMs = 25;
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #quiet: Quiet;
+  readonly #repair: KeyRepair;
   readonly #beats: StartStop;
   readonly #life = startStop(
     () => this.#take(),
@@ -53,9 +56,10 @@ export class Heartbeat {
     const { redis, keys, replica, leaseMs, log } = options;
     this.#options = options;
     this.#quiet = new Quiet(redis, keys, replica);
+    this.#repair = new KeyRepair(redis, keys, log);
     this.#beats = periodically(
       leaseMs / 3,
-      () => this.#beat(),
+      () => this.#mending(() => this.#beat()),
       (error) => log.warn({ err: error }, 'a heartbeat failed'),
     );
   }
@@ -91,7 +95,7 @@ export class Heartbeat {
     const { lease, leaseMs, onSuperseded, log } = this.#options;
     let announced = Number.NEGATIVE_INFINITY;
     for (;;) {
-      const result = await lease.take(this.#state);
+      const result = await this.#mending(() => lease.take(this.#state));
       if (result === 'superseded') onSuperseded();
       if (result === 'taken') break;
       if (performance.now() - announced > leaseMs / 3) {
@@ -118,7 +122,7 @@ export class Heartbeat {
 
   async #tell(state: LeaseState): Promise<void> {
     this.#state = state;
-    await this.#beat();
+    await this.#mending(() => this.#beat());
     await this.#announce(state);
   }
 
@@ -128,6 +132,11 @@ export class Heartbeat {
     if (healthFile !== undefined) await writeFile(healthFile, '');
     if (retired === 0 || this.#state !== 'ready') this.#quiet.reset();
     else if (await this.#quiet.longEnough(running())) onRetired();
+  }
+
+  #mending<T>(act: () => Promise<T>): Promise<T> {
+    const { keys, replica } = this.#options;
+    return this.#repair.mending(act, () => [...expectedOfRing(keys), ...expectedOfReplica(keys, replica)]);
   }
 
   async #announce(what: string): Promise<void> {

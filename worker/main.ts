@@ -1,3 +1,5 @@
+import { expectedOfReplica } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -11,9 +13,10 @@ import type { WorkerConfig } from './config.ts';
 import { Aftermath } from './aftermath.ts';
 import { Adoptions } from './adoptions.ts';
 import { FinishedRuns } from './finished-runs.ts';
+import { GarbledJobs } from './garbled-jobs.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { activeJobs, reclaim } from './reclaim.ts';
+import { reclaimAll } from './reclaim-all.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
@@ -30,7 +33,10 @@ async function main(config: WorkerConfig): Promise<void> {
   const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
-  const generation = config.generation ?? (await nextGeneration(redis, keys, replica));
+  const repair = new KeyRepair(redis, keys, log);
+  const mending = <T>(act: () => Promise<T>): Promise<T> =>
+    repair.mending(act, () => expectedOfReplica(keys, replica));
+  const generation = config.generation ?? (await mending(() => nextGeneration(redis, keys, replica)));
 
   const leave = (): void => {
     log.error('a newer generation runs; leaving at once');
@@ -39,24 +45,18 @@ async function main(config: WorkerConfig): Promise<void> {
   const { failedTtlMs, secretHeaders } = config;
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
-  await reclaimAhead(
-    {
-      redis,
-      keys,
-      replica,
-      outbox: new ReplyOutbox({
-        redis,
-        keys,
-        lease,
-        pushes: createReplyPushes(redis, keys, lease, leave),
-        aftermath,
-        onSuperseded: leave,
-      }),
-      turns: new Turns(redis, keys, log),
-      log,
-    },
+  const outbox = new ReplyOutbox({
+    redis,
+    keys,
     lease,
-  );
+    pushes: createReplyPushes(redis, keys, lease, leave),
+    aftermath,
+    onSuperseded: leave,
+    log,
+  });
+  const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
+  const reclaiming = { redis, keys, replica, outbox, garbled, turns: new Turns(redis, keys, log), log };
+  await mending(() => reclaimAhead(reclaiming, lease));
 
   const handler = await createHandler({
     replica,
@@ -151,7 +151,7 @@ function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined
  */
 async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promise<void> {
   if ((await lease.take('starting')) !== 'taken') return;
-  await reclaim(options, await activeJobs(options));
+  await reclaimAll(options);
   await lease.end();
 }
 

@@ -1,3 +1,6 @@
+import { expectedOfConsumer, expectedOfRequest } from '#shared/expected-keys.ts';
+import type { ExpectedKey } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import { periodically } from '#shared/periodically.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
@@ -28,9 +31,15 @@ export class OrphanSweep {
 
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
+    const { redis, keys, log } = options;
+    const repair = new KeyRepair(redis, keys, log);
     this.#life = periodically(
       options.everyMs,
-      () => this.#sweep(),
+      () =>
+        repair.mending(
+          () => this.#sweep(),
+          () => this.#expected(),
+        ),
       (error) => options.log.warn({ err: error }, 'a sweep failed'),
     );
   }
@@ -53,6 +62,12 @@ export class OrphanSweep {
     const certain = orphans.filter((id) => this.#suspects.has(id));
     this.#suspects = new Set(orphans);
     if (certain.length > 0) await reclaim(this.#options, certain);
+  }
+
+  #expected(): ExpectedKey[] {
+    const { keys, replica, lease } = this.#options;
+    const requests = [...this.#suspects].flatMap((id) => expectedOfRequest(keys, replica, id));
+    return [...expectedOfConsumer(keys, lease), ...requests];
   }
 
   async #unread(): Promise<ReadonlySet<string | undefined>> {

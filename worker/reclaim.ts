@@ -1,4 +1,4 @@
-import { Job } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
@@ -6,6 +6,8 @@ import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import { readJob } from './garbled-jobs.ts';
+import type { GarbledJobs } from './garbled-jobs.ts';
 import { openQueue } from './open-queue.ts';
 import { timesBegun } from './turns.ts';
 import type { Turns } from './turns.ts';
@@ -30,6 +32,7 @@ export interface ReclaimOptions {
   readonly keys: Keys;
   readonly replica: string;
   readonly outbox: ReplyOutbox;
+  readonly garbled: GarbledJobs;
   readonly turns: Turns;
   readonly log: Logger;
 }
@@ -58,9 +61,12 @@ export async function reclaim(
   const queue = openQueue(redis, keys, replica);
   try {
     for (const id of held) {
-      const job = await Job.fromId<JobData>(queue, id);
+      const job = await readJob(queue, id);
       if (job === undefined) {
         await redis.lrem(active, 0, id);
+      } else if (job === 'garbled') {
+        await options.garbled.end(id);
+        counts.unknown += 1;
       } else if (decideOnHeld(job.data, await begun(options, id, job)) === 'again') {
         await job.moveToWait(anyToken);
         await noteRequest(redis, keys, replica, id, job.data, 'queued');

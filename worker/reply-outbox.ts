@@ -3,7 +3,11 @@ import { asBuffer, inlineBodyLimit } from '#shared/contract/body.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
+import { expectedOfFence, expectedOfQueue, expectedOfRequest } from '#shared/expected-keys.ts';
+import type { ExpectedKey } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
@@ -21,14 +25,18 @@ export interface ReplyOutboxOptions {
   readonly aftermath: Aftermath;
   /** Called when another worker answers for the replica. */
   readonly onSuperseded: () => void;
+  readonly log: Logger;
 }
 
 /** Sends replies to the gateways that wait for them, or keeps them where they may be asked for later. */
 export class ReplyOutbox {
   readonly #options: ReplyOutboxOptions;
+  readonly #repair: KeyRepair;
 
   constructor(options: ReplyOutboxOptions) {
     this.#options = options;
+    const { redis, keys, log } = options;
+    this.#repair = new KeyRepair(redis, keys, log);
   }
 
   /**
@@ -38,7 +46,13 @@ export class ReplyOutbox {
    * @throws {SupersededError} when another worker has taken the lease since.
    */
   push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
-    if (job.keepMs !== undefined) return this.#settle(id, job, job.keepMs, reply);
+    const { keepMs } = job;
+    if (keepMs !== undefined) {
+      return this.#repair.mending(
+        () => this.#settle(id, job, keepMs, reply),
+        () => this.#expected(id),
+      );
+    }
     if (job.gateway === '') return Promise.resolve();
     if (bytesOf(reply.body) > inlineBodyLimit) return this.#pushStored(job.gateway, id, reply);
     return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
@@ -67,6 +81,16 @@ export class ReplyOutbox {
     }
     // The job is there as long as this was not done: whoever ends it after a crash does it again.
     await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
+  }
+
+  #expected(id: string): ExpectedKey[] {
+    const { keys, lease } = this.#options;
+    const { replica } = lease;
+    return [
+      ...expectedOfRequest(keys, replica, id),
+      expectedOfFence(keys, replica),
+      ...expectedOfQueue(keys, keys.callbacks),
+    ];
   }
 
   async #pushStored(gateway: string, id: string, reply: HandlerReply): Promise<void> {

@@ -4,6 +4,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { retryAt } from '#shared/contract/retry.ts';
+import { orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
@@ -180,7 +181,7 @@ export class Runner {
       // It is not tried again, and not said twice: what is known of its end stands.
       return problemReply('already_finished', 'The request has come to its end before.');
     }
-    const stored = bodyKey === undefined ? undefined : await this.#options.redis.getBuffer(bodyKey);
+    const stored = bodyKey === undefined ? undefined : await orNull(this.#options.redis.getBuffer(bodyKey));
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 

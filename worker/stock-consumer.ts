@@ -1,11 +1,14 @@
 import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { isJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
+import { expectedOfJobs } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
-import type { Consumer, OnFinished, RunJob } from './consumer.ts';
+import type { Consumer, OnFinished, OnGarbled, RunJob } from './consumer.ts';
 
 export interface StockConsumerOptions {
   /** A patient connection; BullMQ opens a second one for its blocking reads and leaves this one open. */
@@ -16,6 +19,7 @@ export interface StockConsumerOptions {
   readonly concurrency: number;
   readonly run: RunJob;
   readonly onFinished: OnFinished;
+  readonly onGarbled: OnGarbled;
   readonly log: Logger;
 }
 
@@ -26,8 +30,14 @@ export interface StockConsumerOptions {
  * is reclaimed by `reclaim.ts` instead.
  */
 export function createStockConsumer(options: StockConsumerOptions): Consumer {
-  const { redis, keys, replica, concurrency, run, onFinished, log } = options;
+  const { redis, keys, replica, concurrency, run, onFinished, onGarbled, log } = options;
+  const repair = new KeyRepair(redis, keys, log);
   const process = async (job: Job<JobData>, token?: string): Promise<void> => {
+    // One that is no JSON does not come here: it stays active, and the sweep finds it.
+    if (!isJob(job.data)) {
+      await onGarbled(job.id ?? '');
+      return;
+    }
     const putBack = await run(job.id ?? '', job.data, job.attemptsStarted);
     if (putBack === undefined) return;
     try {
@@ -54,7 +64,10 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
         removeOnFail: { count: 0 },
       });
       worker.on('completed', (job) => onFinished(job.id ?? '', job.data));
-      worker.on('error', (error) => log.warn({ err: error }, 'the queue reports an error'));
+      worker.on('error', (error) => {
+        log.warn({ err: error }, 'the queue reports an error');
+        void repair.after(error, () => expectedOfJobs(keys, replica));
+      });
       worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a job failed'));
       await worker.waitUntilReady();
       running = worker.run();

@@ -6,9 +6,10 @@ import type { Aftermath } from './aftermath.ts';
 import { BatchedConsumer } from './batched-consumer.ts';
 import type { Consumer } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
+import { GarbledJobs } from './garbled-jobs.ts';
 import type { Handler } from './handlers/handler.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
-import { activeJobs, reclaim } from './reclaim.ts';
+import { reclaimAll } from './reclaim-all.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
@@ -60,7 +61,7 @@ export class Tenure {
     const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-    const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded };
+    const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded, log };
     const turns = new Turns(redis, keys, log);
     const certainty = {
       get certain() {
@@ -68,9 +69,13 @@ export class Tenure {
       },
       makeCertain,
     };
+    // What a dead worker held is in no consumer's hands.
+    const settling = new ReplyOutbox({ ...sending, pushes });
+    const garbled = new GarbledJobs({ redis, keys, lease, outbox: settling, log });
     const serving: Omit<StockConsumerOptions, 'replica'> = {
       ...options,
       run: (id, job, attempt) => runner.run(id, job, attempt),
+      onGarbled: (id) => garbled.end(id),
       onFinished: (id, job) => turns.leave(id, job),
     };
     const { tick } = options;
@@ -79,8 +84,7 @@ export class Tenure {
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
     const runner = new Runner({ ...options, turns, outbox, replica, lease: certainty });
-    // What a dead worker held is in no consumer's hands.
-    const reclaiming = { redis, keys, replica, outbox: new ReplyOutbox({ ...sending, pushes }), turns, log };
+    const reclaiming = { redis, keys, replica, outbox: settling, garbled, turns, log };
     const everyMs = leaseMs / 3;
     const sweep = new OrphanSweep({ ...reclaiming, runner, lease, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
@@ -88,7 +92,7 @@ export class Tenure {
     this.#consumer = consumer;
     this.#life = startStop(
       async () => {
-        await reclaim(reclaiming, await activeJobs(reclaiming));
+        await reclaimAll(reclaiming);
         await consumer.start();
         await Promise.all([sweep.start(), watchdog.start()]);
       },

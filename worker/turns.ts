@@ -3,6 +3,7 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { joinLine } from '#shared/line.ts';
@@ -28,19 +29,32 @@ export class Turns {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
+  readonly #repair: KeyRepair;
   readonly #queues = new Map<string, Queue<JobData>>();
 
   constructor(redis: Redis, keys: Keys, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
+    this.#repair = new KeyRepair(redis, keys, log);
   }
 
   /**
    * @returns how often the request was begun, this time counted; when to ask again where it is not its turn; undefined
    * where the job is gone.
    */
-  async take(
+  take(
+    replica: string,
+    id: string,
+    job: JobData,
+  ): Promise<{ readonly attempt: number } | PutBack | undefined> {
+    return this.#repair.mending(
+      () => this.#take(replica, id, job),
+      () => [{ key: this.#keys.line(job.order ?? ''), type: 'zset' }],
+    );
+  }
+
+  async #take(
     replica: string,
     id: string,
     { order = '', deadline }: JobData,
@@ -58,7 +72,9 @@ export class Turns {
       }
       const [before, first, ageMs] = turn;
       if (before === 0) break;
-      if (ageMs < graceMs || (await this.#isThere(first))) {
+      // What is no id, or is in line since a time that is yet to come, nobody has put there.
+      const fresh = ageMs < graceMs && ageMs > -graceMs && replicaOf(first) !== undefined;
+      if (fresh || (await this.#isThere(first))) {
         return { notBefore: Date.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
       }
       this.#log.info({ request: first }, 'passed over in line: it has no job any more');

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { expectedOfJobs } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -34,9 +36,15 @@ export class Watchdog {
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
+    const { redis, keys, replica, log } = options;
+    const repair = new KeyRepair(redis, keys, log);
     this.#life = periodically(
       options.everyMs,
-      () => this.#look(),
+      () =>
+        repair.mending(
+          () => this.#look(),
+          () => expectedOfJobs(keys, replica),
+        ),
       (error) => options.log.warn({ err: error }, 'a look failed'),
     );
   }

@@ -1,8 +1,8 @@
 import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { isCallback } from '#shared/callbacks.ts';
 import type { CallbackData } from '#shared/callbacks.ts';
-import { replicaOf } from '#shared/contract/request-id.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -10,11 +10,12 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
 import { RequestStore } from '../requests/request-store.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
 import { messageOf, urlFor } from './callback-message.ts';
 import { sendCallback } from './callback-sender.ts';
+import { noteCallback } from './callback-notes.ts';
+import { GarbledCallbacks } from './garbled-callbacks.ts';
 import type { CallbackTargets } from './targets.ts';
 
 export interface CallbackDeliveriesOptions {
@@ -56,13 +57,16 @@ interface Later {
 export class CallbackDeliveries {
   readonly #options: CallbackDeliveriesOptions;
   readonly #store: RequestStore;
+  readonly #garbled: GarbledCallbacks;
   readonly #life: StartStop;
   readonly #leaving = new AbortController();
 
   constructor(options: CallbackDeliveriesOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
-    this.#store = new RequestStore(redis, keys);
+    this.#store = new RequestStore(redis, keys, log);
+    const garbled = new GarbledCallbacks(redis, keys, log);
+    this.#garbled = garbled;
     let worker: Worker<CallbackData> | undefined;
     let running: Promise<void> | undefined;
     this.#life = startStop(
@@ -79,7 +83,10 @@ export class CallbackDeliveries {
           removeOnComplete: { count: 0 },
           removeOnFail: { count: 0 },
         });
-        worker.on('error', (error) => log.warn({ err: error }, 'the queue of callbacks reports an error'));
+        worker.on('error', (error) => {
+          log.warn({ err: error }, 'the queue of callbacks reports an error');
+          void garbled.after(error);
+        });
         worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a callback failed'));
         await worker.waitUntilReady();
         running = worker.run();
@@ -104,6 +111,10 @@ export class CallbackDeliveries {
 
   async #process(job: Job<CallbackData>, token: string | undefined): Promise<void> {
     const { log } = this.#options;
+    if (!isCallback(job.data)) {
+      await this.#garbled.keep(job);
+      return;
+    }
     // A job that throws is given up by BullMQ.
     const later = await this.#send(job).catch((error: unknown): Later => {
       log.warn({ request: job.id, err: error }, 'Redis refuses what has to be known of a callback');
@@ -176,9 +187,6 @@ export class CallbackDeliveries {
 
   async #note(id: string, state: CallbackState, attempts: number, answer?: string): Promise<void> {
     const { redis, keys } = this.#options;
-    const fields = ['callback', state, 'callbackAttempts', attempts];
-    if (answer !== undefined) fields.push('callbackAnswer', answer);
-    const record = keys.request(replicaOf(id) ?? '', id);
-    await scriptsOn(redis)('note-callback', record, keys.requestChanges(id), ...fields);
+    await noteCallback(redis, keys, id, state, attempts, answer);
   }
 }

@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 import { promoteCallback } from '#shared/callbacks.ts';
 import type { CallbackData, CallbackUrls } from '#shared/callbacks.ts';
 import { Problem } from '#shared/errors.ts';
+import { expectedOfQueue } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { CallbackTargets } from './targets.ts';
@@ -18,6 +20,7 @@ export class Callbacks {
   readonly #keys: Keys;
   readonly #targets: CallbackTargets | undefined;
   readonly #log: Logger;
+  readonly #repair: KeyRepair;
   #opened: Queue<CallbackData> | undefined;
 
   /**
@@ -29,6 +32,7 @@ export class Callbacks {
     this.#keys = keys;
     this.#targets = targets;
     this.#log = log;
+    this.#repair = new KeyRepair(redis, keys, log);
   }
 
   /** @throws {Problem} `request_malformed` for addresses that may not be called. */
@@ -59,17 +63,21 @@ export class Callbacks {
     const data: CallbackData = { ...urls, deadline, attempts: 0 };
     const delay = Math.max(0, deadline + graceMs - Date.now());
     const options = { jobId: id, delay, removeOnComplete: true, removeOnFail: true };
-    await this.#queue.add('callback', data, options);
+    await this.#mending(() => this.#queue.add('callback', data, options));
   }
 
   /** The request was not taken: there will be no end to be told. */
   async remove(id: string): Promise<void> {
-    await this.#queue.remove(id);
+    await this.#mending(() => this.#queue.remove(id));
   }
 
   /** The request has come to its end. */
   async promote(id: string): Promise<void> {
-    await promoteCallback(this.#queue, id);
+    await this.#mending(() => promoteCallback(this.#queue, id));
+  }
+
+  #mending<T>(act: () => Promise<T>): Promise<T> {
+    return this.#repair.mending(act, () => expectedOfQueue(this.#keys, this.#keys.callbacks));
   }
 
   /** Lets go of the queue; the connection stays open. */

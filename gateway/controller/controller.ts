@@ -34,7 +34,7 @@ export async function createController(
   const connection = (use: string): string => `${config.namespace}:controller:${name}:${use}`;
   const redis = openRedis(redisUrl, connection('commands'), 'patient', log);
   const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
-  const store = new RingStore(redis, keys);
+  const store = new RingStore(redis, keys, log);
   const driver = await createDriver(config, redisUrl, env, () => reconciler.wake(), log);
   const reconciler: Reconciler = new Reconciler({
     redis,

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { expectedOfRing } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -32,7 +34,14 @@ export class Leadership {
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
-    this.#run = scriptsOn(options.redis);
+    const { redis, keys, log } = options;
+    const run = scriptsOn(redis);
+    const repair = new KeyRepair(redis, keys, log);
+    this.#run = (...call) =>
+      repair.mending(
+        () => run(...call),
+        () => expectedOfRing(keys),
+      );
   }
 
   /** Asks for the leadership, and goes on asking. */

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
+import { parseLease } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
+import { GarbledError } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
@@ -27,7 +29,10 @@ export interface Observed extends RingState {
   readonly blind: boolean;
 }
 
-/** Reads all that a plan needs: two round trips, whatever the number of replicas. */
+/**
+ * Reads all that a plan needs: two round trips, whatever the number of replicas.
+ * @throws {GarbledError} for a value that is none of ours: a replica whose lease cannot be read is not without a worker.
+ */
 export async function observe(
   redis: Redis,
   keys: Keys,
@@ -50,10 +55,9 @@ export async function observe(
     ...state,
     instances: driver.list(),
     trouble: driver.trouble(),
-    // Only workers write leases.
-    leases: new Map(present(names, leases).map(([name, lease]) => [name, JSON.parse(lease) as Lease])),
-    ended: new Map(present(names, ended).map(([name, generation]) => [name, Number(generation)])),
-    standbys: new Map(present(names, standbys).map(([name, generation]) => [name, Number(generation)])),
+    leases: new Map(present(names, leases).map(([name, text]) => [name, checkedLease(text)])),
+    ended: new Map(present(names, ended).map(([name, text]) => [name, checkedGeneration(text)])),
+    standbys: new Map(present(names, standbys).map(([name, text]) => [name, checkedGeneration(text)])),
     backlog: new Map(outside.map((name, at) => [name, backlogs[at] ?? 0])),
     offered: new Set(offered),
   };
@@ -65,4 +69,15 @@ function present(names: readonly string[], values: readonly (string | null)[]): 
     const value = values[at];
     return value === null || value === undefined ? [] : [[name, value] as [string, string]];
   });
+}
+
+function checkedLease(text: string): Lease {
+  const lease = parseLease(text);
+  if (lease === undefined) throw new GarbledError('a lease cannot be read');
+  return lease;
+}
+
+function checkedGeneration(text: string): number {
+  if (!/^\d{1,16}$/.test(text)) throw new GarbledError('a generation cannot be read');
+  return Number(text);
 }

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import { adopterOf } from '#shared/contract/lease.ts';
-import type { Lease } from '#shared/contract/lease.ts';
+import { adopterOf, parseLease } from '#shared/contract/lease.ts';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
@@ -15,6 +14,7 @@ import type { Death, Driver } from '../drivers/driver.ts';
 import { seedReplicas } from '../replica-changes.ts';
 import { Execution } from './execute.ts';
 import { Leadership } from './leadership.ts';
+import { Mending } from './mending.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import { plan } from './plan.ts';
@@ -55,6 +55,7 @@ export class Reconciler {
     () => this.#start(),
     () => this.#stop(),
   );
+  readonly #mending: Mending;
   readonly #renewal = new Renewal();
   #memory: Memory = new Map();
   /** Workers that ended and whose leases are still to be ended. */
@@ -75,6 +76,7 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
+    this.#mending = new Mending(options);
     this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
     this.#execution = new Execution({
       ...options,
@@ -84,7 +86,7 @@ export class Reconciler {
         const reason = error instanceof Error ? error.message : String(error);
         if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
         if (step.do === 'standby') this.#renewal.failed(step.name, reason, Date.now());
-        this.wake();
+        void this.#mending.after(error, [step.name]).then(() => this.wake());
       },
     });
   }
@@ -160,7 +162,7 @@ export class Reconciler {
       await redis.publish(keys.changes, `died ${name}`);
       this.#ended.shift();
       this.#noteCrash(death);
-      const holder = lease === null ? undefined : (JSON.parse(lease) as Lease); // only workers write it
+      const holder = lease === null ? undefined : parseLease(lease);
       const stoodBy = holder !== undefined && holder.adopter === undefined && holder.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
       if (stoodBy) this.#renewal.failed(name, reason, Date.now());
@@ -187,7 +189,15 @@ export class Reconciler {
       try {
         await this.#reconcile();
       } catch (error) {
-        if (!this.#stopped) this.#options.log.error({ err: error }, 'a pass of the controller failed');
+        if (this.#stopped) return;
+        this.#options.log.error({ err: error }, 'a pass of the controller failed');
+        // What was written of the replicas' states may be moved aside with the rest.
+        this.#written = new Map();
+        const names = this.#ended.map(({ name }) => name);
+        if (!(await this.#mending.after(error, names))) continue;
+        // Workers whose leases were moved aside are about to renew them.
+        this.#blindUntil = performance.now() + this.#options.leaseMs;
+        this.#woken = true;
       }
     }
   }
@@ -225,6 +235,10 @@ export class Reconciler {
       return;
     }
     this.#noteDesired(observed);
+    if (await this.#mending.desired(observed.desired)) {
+      this.#woken = true;
+      return;
+    }
     const deaths = this.#deaths;
     this.#deaths = new Map();
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
@@ -269,6 +283,9 @@ export class Reconciler {
       Array.from(memory, ([name, status]) => [name, JSON.stringify(status satisfies ReplicaStatus)]),
     );
     if (trouble !== undefined) current.set(driverTrouble, trouble);
+    // Some of it was moved aside, or Redis has lost it.
+    if ((await redis.hlen(keys.status)) !== this.#written.size)
+      this.#written = new Map((await redis.hkeys(keys.status)).map((name) => [name, '']));
     const changed = [...current].filter(([name, json]) => this.#written.get(name) !== json);
     const gone = [...this.#written.keys()].filter((name) => !current.has(name));
     if (changed.length > 0) await redis.hset(keys.status, Object.fromEntries(changed));

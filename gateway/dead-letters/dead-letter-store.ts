@@ -1,11 +1,14 @@
 import type { Redis } from 'ioredis';
+import { parseSummary } from '#shared/contract/dead-letter.ts';
 import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
-import { decodeJob, storedBody } from '#shared/contract/job.ts';
+import { decodeJob, parseJob, storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 
 /** Which letters are meant. */
@@ -46,11 +49,13 @@ const chunk = 200;
 export class DeadLetterStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #repair: KeyRepair;
 
   /** @param redis a fail-fast connection. */
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: Redis, keys: Keys, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#repair = new KeyRepair(redis, keys, log);
   }
 
   /**
@@ -73,24 +78,16 @@ export class DeadLetterStore {
     }
   }
 
-  /** @returns undefined where there is no such letter, or not any more. */
+  /** @returns undefined where there is no such letter, or not any more, or it cannot be read. */
   async read(id: string): Promise<DeadLetter | undefined> {
-    const [summary, job, body, reply] = await this.#redis.hmgetBuffer(
-      this.#keys.deadLetter(id),
-      'summary',
-      'job',
-      'body',
-      'reply',
-    );
-    if (!summary || !job) return undefined;
-    // Only workers write them.
-    const data = JSON.parse(job.toString()) as JobData;
-    return {
-      summary: JSON.parse(summary.toString()) as DeadLetterSummary,
-      job: data,
-      request: storedBody(data) && !body ? undefined : decodeJob(data, body ?? undefined),
-      reply: reply ? decodeReply(reply) : undefined,
-    };
+    const key = this.#keys.deadLetter(id);
+    const read = (): Promise<(Buffer | null)[]> =>
+      this.#redis.hmgetBuffer(key, 'summary', 'job', 'body', 'reply');
+    const [summary, job, body, reply] = await this.#repair.mending(read, () => [{ key, type: 'hash' }]);
+    if (!summary && !job) return undefined;
+    const letter = parseLetter(summary, job, body, reply);
+    if (letter === undefined) await this.#repair.aside.key({ key, type: 'hash' });
+    return letter;
   }
 
   /**
@@ -118,14 +115,10 @@ export class DeadLetterStore {
     const from = Math.min(until ?? Number.MAX_SAFE_INTEGER, after?.ended ?? Number.MAX_SAFE_INTEGER);
     const places: Place[] = [];
     for (let offset = 0; ; offset += chunk) {
-      const found = await this.#redis.zrevrangebyscore(
-        this.#keys.deadLetters,
-        from,
-        since,
-        'WITHSCORES',
-        'LIMIT',
-        offset,
-        chunk,
+      const key = this.#keys.deadLetters;
+      const found = await this.#repair.mending(
+        () => this.#redis.zrevrangebyscore(key, from, since, 'WITHSCORES', 'LIMIT', offset, chunk),
+        () => [{ key, type: 'zset' }],
       );
       for (let at = 0; at + 1 < found.length; at += 2) {
         const place = { id: found[at] ?? '', ended: Number(found[at + 1]) };
@@ -137,10 +130,41 @@ export class DeadLetterStore {
   }
 
   async #summaries(places: readonly Place[]): Promise<(DeadLetterSummary | undefined)[]> {
-    const found = await Promise.all(
-      places.map(({ id }) => this.#redis.hget(this.#keys.deadLetter(id), 'summary')),
+    const letters = places.map(({ id }) => this.#keys.deadLetter(id));
+    const found = await this.#repair.mending(
+      () => Promise.all(letters.map((key) => this.#redis.hget(key, 'summary'))),
+      () => letters.map((key) => ({ key, type: 'hash' })),
     );
-    return found.map((text) => (text === null ? undefined : (JSON.parse(text) as DeadLetterSummary)));
+    return Promise.all(
+      found.map(async (text, at) => {
+        if (text === null) return undefined;
+        const summary = parseSummary(text);
+        if (summary === undefined) await this.#repair.aside.key({ key: letters[at] ?? '', type: 'hash' });
+        return summary;
+      }),
+    );
+  }
+}
+
+/** @returns undefined for fields that are not those of a letter. */
+function parseLetter(
+  summaryText: Buffer | null | undefined,
+  jobText: Buffer | null | undefined,
+  body: Buffer | null | undefined,
+  frame: Buffer | null | undefined,
+): DeadLetter | undefined {
+  const summary = parseSummary(String(summaryText));
+  const job = parseJob(String(jobText));
+  if (summary === undefined || job === undefined) return undefined;
+  try {
+    return {
+      summary,
+      job,
+      request: storedBody(job) && !body ? undefined : decodeJob(job, body ?? undefined),
+      reply: frame ? decodeReply(frame) : undefined,
+    };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { expectedOfJobs } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -38,10 +40,17 @@ export class Capacity {
 
   constructor(options: CapacityOptions) {
     this.#options = options;
+    const { redis, keys, log } = options;
+    const repair = new KeyRepair(redis, keys, log);
     this.#life = periodically(
       askEveryMs,
       () => this.#ask(),
-      (error) => options.log.debug({ err: error }, 'no queue lengths'),
+      (error) => {
+        log.debug({ err: error }, 'no queue lengths');
+        void repair.after(error, () =>
+          [...this.#counts.keys()].flatMap((name) => expectedOfJobs(keys, name)),
+        );
+      },
     );
   }
 

@@ -13,7 +13,7 @@ import type { JobQueues } from './job-queues.ts';
 import type { RedisGap } from './redis-gap.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
 import type { Selected, Selection } from './selection.ts';
-import { SparseWarning } from './sparse-warning.ts';
+import { SparseWarning } from '#shared/sparse-warning.ts';
 import type { TakeBacks } from './take-backs.ts';
 import type { Waiter, Waiters } from './waiters.ts';
 

@@ -3,6 +3,8 @@ import type { CallbackUrls } from '#shared/callbacks.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
+import { expectedOfRequest } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
@@ -29,9 +31,11 @@ type HandedOver = Pick<Waiter, 'id' | 'replica' | 'accepted' | 'job' | 'body'>;
 /** Requests whose answer is asked for later, if at all: a record and a job, and nobody who waits. */
 export class HandOvers {
   readonly #options: HandOversOptions;
+  readonly #repair: KeyRepair;
 
   constructor(options: HandOversOptions) {
     this.#options = options;
+    this.#repair = new KeyRepair(options.redis, options.keys, options.log);
   }
 
   /**
@@ -84,7 +88,10 @@ export class HandOvers {
     const { method, target, deadline } = job;
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     if (job.callback) fields.push('callback', 'pending');
-    await noteRequest(redis, keys, replica, id, job, state, fields);
+    await this.#repair.mending(
+      () => noteRequest(redis, keys, replica, id, job, state, fields),
+      () => expectedOfRequest(keys, replica, id),
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { withBullMq } from '#shared/scripts/compose.ts';
 import { defineScript } from '#shared/scripts/load.ts';
+import type { HalfAdded } from './half-added.ts';
 
 /** Of every job: it is gone when it is finished. */
 export const jobOptions = { removeOnComplete: true, removeOnFail: true, attempts: 0 } as const;
@@ -23,6 +24,7 @@ interface Added {
   /** JSON. */
   readonly data: string;
   readonly deliverable: boolean;
+  readonly safe: boolean;
 }
 
 /**
@@ -38,7 +40,12 @@ function isDeliverable({ redelivery, attempts }: JobData): boolean {
  * @param redis a fail-fast connection that others may share.
  * @returns undefined with a version of BullMQ whose own queue has to add jobs one by one.
  */
-export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow | undefined {
+export function createJobBatches(
+  redis: Redis,
+  keys: Keys,
+  halfAdded: HalfAdded,
+  log: Logger,
+): AddNow | undefined {
   const load = createRequire(import.meta.url);
   const script = withBullMq('add-jobs', [['addStandardJob', 9]], [], load);
   if ('fault' in script) {
@@ -46,7 +53,7 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     return undefined;
   }
   const run = defineScript(redis, 12, script.lua);
-  const add = async (replica: string, jobs: readonly Added[]): Promise<void> => {
+  const addOnce = async (replica: string, jobs: readonly Added[]): Promise<void> => {
     const prefix = `${keys.replica(replica)}:`;
     const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
     const touched = [...keys.addStandardJob(replica), ...serving];
@@ -55,7 +62,11 @@ export function createJobBatches(redis: Redis, keys: Keys, log: Logger): AddNow 
     const each = [...first, ...others].flatMap(({ id, data }) => [id, data]);
     await run(...touched, prefix, jobName, Date.now(), optionsJson, first.length, ...each);
   };
-  const batches = new Batches(mostJobs, add);
-  return (replica, id, job) =>
-    batches.add(replica, { id, data: JSON.stringify(job), deliverable: isDeliverable(job) });
+  const batches = new Batches<Added>(mostJobs, (replica, jobs) =>
+    halfAdded.adding(replica, jobs, (some) => addOnce(replica, some)),
+  );
+  return (replica, id, job) => {
+    const safe = job.redelivery === 'safe';
+    return batches.add(replica, { id, data: JSON.stringify(job), deliverable: isDeliverable(job), safe });
+  };
 }

@@ -3,11 +3,14 @@ import type { Redis } from 'ioredis';
 import { asBuffer } from '#shared/contract/body.ts';
 import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
+import { expectedOfJobs } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { joinLine } from '#shared/line.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import { commandFate, UnsentError } from './command-fate.ts';
+import { HalfAdded } from './half-added.ts';
 import { createJobBatches, jobOptions } from './job-batches.ts';
 import type { AddNow } from './job-batches.ts';
 
@@ -21,6 +24,8 @@ export class JobQueues {
   readonly #log: Logger;
   /** Undefined where BullMQ's own queue has to add them. */
   readonly #addNow: AddNow | undefined;
+  readonly #halfAdded: HalfAdded;
+  readonly #repair: KeyRepair;
   readonly #queues = new Map<string, Queue<JobData>>();
 
   /** @param redis a fail-fast connection that others may share. */
@@ -28,7 +33,9 @@ export class JobQueues {
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
-    this.#addNow = createJobBatches(redis, keys, log);
+    this.#repair = new KeyRepair(redis, keys, log);
+    this.#halfAdded = new HalfAdded(redis, keys, log);
+    this.#addNow = createJobBatches(redis, keys, this.#halfAdded, log);
   }
 
   /**
@@ -81,7 +88,14 @@ export class JobQueues {
    * taken back and of one that is not there, for instance because it was finished a moment ago.
    * @returns whether it waited, and does not any more: then it was certainly not run.
    */
-  async takeBack(replica: string, id: string): Promise<boolean> {
+  takeBack(replica: string, id: string): Promise<boolean> {
+    return this.#repair.mending(
+      () => this.#takeBack(replica, id),
+      () => expectedOfJobs(this.#keys, replica),
+    );
+  }
+
+  async #takeBack(replica: string, id: string): Promise<boolean> {
     const keys = this.#keys;
     const { wait, prioritized, delayed, active } = keys.unfinished(replica);
     const own = [keys.job(replica, id), keys.requestBody(replica, id), active, keys.jobLock(replica, id)];
@@ -113,22 +127,27 @@ export class JobQueues {
     const queue = this.#queue(replica);
     return now && this.#addNow !== undefined
       ? this.#addNow(replica, id, job)
-      : this.#addInItsTurn(queue, id, job);
+      : this.#addInItsTurn(queue, replica, id, job);
   }
 
-  async #addInItsTurn(queue: Queue<JobData>, id: string, job: JobData): Promise<void> {
+  async #addInItsTurn(queue: Queue<JobData>, replica: string, id: string, job: JobData): Promise<void> {
     const { order, priority, notBefore } = job;
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
-    // One connection keeps the order: no job is taken that has no place in line.
-    const joined =
-      order === undefined ? undefined : joinLine(this.#redis, this.#keys, order, id, job.deadline);
-    const added = queue.add(jobName, job, {
-      jobId: id,
-      ...jobOptions,
-      ...when,
+    const safe = job.redelivery === 'safe';
+    await this.#halfAdded.adding(replica, [{ id, safe }], async () => {
+      // One connection keeps the order: no job is taken that has no place in line.
+      const joined = order === undefined ? undefined : this.#joinLine(order, id, job.deadline);
+      const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });
+      await (joined === undefined ? added : Promise.all([joined, added]));
     });
-    await (joined === undefined ? added : Promise.all([joined, added]));
+  }
+
+  #joinLine(order: string, id: string, deadline: number): Promise<void> {
+    return this.#repair.mending(
+      () => joinLine(this.#redis, this.#keys, order, id, deadline),
+      () => [{ key: this.#keys.line(order), type: 'zset' }],
+    );
   }
 
   async #storeBody(

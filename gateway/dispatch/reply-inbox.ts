@@ -2,10 +2,12 @@ import type { Redis } from 'ioredis';
 import { BlockingReads, manyAhead } from '#shared/blocking-reads.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
+import { expectedOfInboxes } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
-import { SparseWarning } from './sparse-warning.ts';
+import { SparseWarning } from '#shared/sparse-warning.ts';
 
 export interface ReplyInboxOptions {
   /** A patient connection of the inbox's own: it blocks. */
@@ -50,6 +52,7 @@ export class ReplyInbox {
   );
   readonly #marks = new Map<string, PromiseWithResolvers<void>>();
   readonly #unreadable: SparseWarning;
+  readonly #repair: KeyRepair;
   readonly #onClose = (): void => this.#loseMarks('the connection of the inbox broke');
   readonly #reads: BlockingReads<Read>;
   readonly #ended = Promise.withResolvers<void>();
@@ -62,11 +65,13 @@ export class ReplyInbox {
     this.#options = options;
     this.#wakeKey = options.keys.wake(options.gateway);
     this.#unreadable = new SparseWarning(options.log, 'the inbox could not be read');
+    const { waker, keys, log } = options;
+    this.#repair = new KeyRepair(waker, keys, log);
     this.#reads = new BlockingReads({
       connection: options.reader,
       read: (reader) => this.#read(reader),
       onRead: (read) => this.#onRead(read),
-      onError: (error) => this.#unreadable.warn({ err: error }),
+      onError: (error) => this.#onError(error),
       ahead: manyAhead,
     });
   }
@@ -197,11 +202,30 @@ export class ReplyInbox {
     const replica = this.#replicaOf.get(inbox);
     if (replica === undefined) return;
     for (const frame of frames) {
+      const reply = this.#decode(inbox, frame);
       try {
-        this.#options.onReply(replica, decodeReply(frame));
+        if (reply !== undefined) this.#options.onReply(replica, reply);
       } catch (error) {
-        this.#options.log.error({ err: error, inbox }, 'a reply could not be read');
+        this.#options.log.error({ err: error, inbox }, 'a reply could not be given out');
       }
     }
+  }
+
+  /** @returns undefined for what is no frame: it is moved aside. */
+  #decode(inbox: string, frame: Buffer): Reply | undefined {
+    try {
+      return decodeReply(frame);
+    } catch {
+      this.#repair.aside.taken(inbox, frame).catch((error: unknown) => {
+        this.#options.log.warn({ err: error, inbox }, 'a reply that cannot be read was dropped');
+      });
+      return undefined;
+    }
+  }
+
+  #onError(error: unknown): void {
+    this.#unreadable.warn({ err: error });
+    const { keys, gateway } = this.#options;
+    void this.#repair.after(error, () => expectedOfInboxes(keys, gateway, this.#replicaOf.values()));
   }
 }

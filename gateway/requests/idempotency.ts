@@ -3,7 +3,10 @@ import type { Redis } from 'ioredis';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
+import { parseObject } from '#shared/json-object.ts';
+import { GarbledError, KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 
 /** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
@@ -56,12 +59,14 @@ export class Claims {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #ttlMs: number;
+  readonly #repair: KeyRepair;
 
   /** @param ttlMs for how long a key gives the first answer again, in ms. */
-  constructor(redis: Redis, keys: Keys, ttlMs: number) {
+  constructor(redis: Redis, keys: Keys, ttlMs: number, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
     this.#ttlMs = ttlMs;
+    this.#repair = new KeyRepair(redis, keys, log);
   }
 
   get ttlMs(): number {
@@ -73,14 +78,22 @@ export class Claims {
    * @param instead a claim that came to nothing, and may be replaced.
    * @returns the claim that holds now: ours, or that of who came first.
    */
-  async claim({ scope, fingerprint }: IdempotentRequest, id: string, instead?: Claim): Promise<Claim> {
-    const held = await scriptsOn(this.#redis)(
-      'claim-idempotency',
-      this.#keys.idempotency(scope),
-      JSON.stringify({ id, fingerprint } satisfies Claim),
-      this.#ttlMs,
-      instead === undefined ? '' : JSON.stringify(instead),
-    );
-    return JSON.parse(String(held)) as Claim; // only gateways write it
+  claim({ scope, fingerprint }: IdempotentRequest, id: string, instead?: Claim): Promise<Claim> {
+    const key = this.#keys.idempotency(scope);
+    const ours = JSON.stringify({ id, fingerprint } satisfies Claim);
+    const theirs = instead === undefined ? '' : JSON.stringify(instead);
+    const claim = async (): Promise<Claim> => {
+      const run = scriptsOn(this.#redis);
+      const held = parseClaim(String(await run('claim-idempotency', key, ours, this.#ttlMs, theirs)));
+      if (held === undefined) throw new GarbledError('an idempotency key has a claim that cannot be read');
+      return held;
+    };
+    const fits = (text: string): boolean => parseClaim(text) !== undefined;
+    return this.#repair.mending(claim, () => [{ key, type: 'string', fits }]);
   }
+}
+
+function parseClaim(text: string): Claim | undefined {
+  const { id, fingerprint } = parseObject(text) ?? {};
+  return typeof id === 'string' && typeof fingerprint === 'string' ? { id, fingerprint } : undefined;
 }

@@ -1,11 +1,15 @@
 import type { Redis } from 'ioredis';
-import type { JobData } from '#shared/contract/job.ts';
+import { parseJob } from '#shared/contract/job.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
+import { expectedOfRequest } from '#shared/expected-keys.ts';
+import { isCount } from '#shared/json-object.ts';
+import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
 
 /** A request as its id tells it, at whichever gateway it is asked for. */
 export interface KnownRequest {
@@ -21,11 +25,13 @@ export interface KnownRequest {
 export class RequestStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #repair: KeyRepair;
 
   /** @param redis a fail-fast connection. */
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: Redis, keys: Keys, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#repair = new KeyRepair(redis, keys, log);
   }
 
   /**
@@ -35,20 +41,34 @@ export class RequestStore {
   async find(id: string): Promise<KnownRequest | undefined> {
     const replica = replicaOf(id);
     if (replica === undefined) return undefined;
+    const key = this.#keys.request(replica, id);
     const [hash, job] = await Promise.all([
-      this.#redis.hgetall(this.#keys.request(replica, id)),
-      this.#redis.hmget(this.#keys.job(replica, id), 'data', 'timestamp', 'processedOn', 'ats'),
+      this.#mending(replica, id, () => this.#redis.hgetall(key)),
+      // A job of another type is not known; its worker moves it aside.
+      orNull(this.#redis.hmget(this.#keys.job(replica, id), 'data', 'timestamp', 'processedOn', 'ats')),
     ]);
     const kept = readRecord(hash, Date.now());
     if (kept !== undefined) return { id, replica, record: kept, gateway: '' };
-    const waited = waitedFor(job);
+    if (Object.keys(hash).length > 0) await this.#repair.aside.key({ key, type: 'hash' });
+    const waited = waitedFor(job ?? []);
     return waited === undefined ? undefined : { id, replica, ...waited };
   }
 
-  /** @returns the answer of a request, while it is kept. */
+  /** @returns the answer of a request, while it is kept and can be read. */
   async reply({ id, replica }: KnownRequest): Promise<Reply | undefined> {
-    const frame = await this.#redis.getBuffer(this.#keys.keptReply(replica, id));
-    return frame === null ? undefined : decodeReply(frame);
+    const key = this.#keys.keptReply(replica, id);
+    const frame = await this.#mending(replica, id, () => this.#redis.getBuffer(key));
+    if (frame === null) return undefined;
+    try {
+      return decodeReply(frame);
+    } catch {
+      await this.#repair.aside.key({ key, type: 'string', text: frame });
+      return undefined;
+    }
+  }
+
+  #mending<T>(replica: string, id: string, act: () => Promise<T>): Promise<T> {
+    return this.#repair.mending(act, () => expectedOfRequest(this.#keys, replica, id));
   }
 }
 
@@ -57,17 +77,25 @@ function waitedFor([data, timestamp, processedOn, ats]: (string | null)[]):
   | Pick<KnownRequest, 'record' | 'gateway'>
   | undefined {
   if (data === null || data === undefined) return undefined;
-  const { method, target, deadline, gateway } = JSON.parse(data) as JobData; // only gateways add jobs
-  const started = processedOn === null || processedOn === undefined ? undefined : Number(processedOn);
+  const parsed = parseJob(data);
+  if (parsed === undefined) return undefined;
+  const { method, target, deadline, gateway } = parsed;
+  const started = countOf(processedOn);
   const record: RequestRecord = {
     state: started === undefined ? 'queued' : 'running',
     change: 0,
     method,
     target,
-    accepted: Number(timestamp ?? 0),
+    accepted: countOf(timestamp) ?? 0,
     deadline,
-    attempts: Number(ats ?? 0),
+    attempts: countOf(ats) ?? 0,
     ...(started === undefined ? {} : { started }),
   };
   return { record, gateway };
+}
+
+/** @returns the number that BullMQ has written; undefined where there is none. */
+function countOf(text: string | null | undefined): number | undefined {
+  const count = Number(text ?? Number.NaN);
+  return isCount(count) ? count : undefined;
 }

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { movedAside } from '#shared/aside.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
@@ -50,6 +51,7 @@ export class Metrics {
       'Replies that nobody waited for any more',
       () => dispatcher.unclaimedCount,
     );
+    gauge('ringpost_moved_aside', 'Garbled data in Redis that this process has moved aside', movedAside);
     gauge('ringpost_ring_replicas', 'Replicas in the ring', () => watcher.ring.members.length);
     gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
   }

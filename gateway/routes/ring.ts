@@ -1,10 +1,14 @@
 import fp from 'fastify-plugin';
 import type { Redis } from 'ioredis';
-import { driverTrouble } from '#shared/contract/replica-status.ts';
+import { driverTrouble, parseStatus } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { readCrash } from '#shared/crash-notes.ts';
 import type { CrashNote } from '#shared/crash-notes.ts';
+import { expectedOfRing } from '#shared/expected-keys.ts';
+import type { ExpectedKey } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { guarded } from '../admin-guard.ts';
@@ -19,19 +23,30 @@ export interface RingRouteOptions {
   readonly keys: Keys;
   readonly guard: AdminGuard;
   readonly parameters: RingParameters;
+  readonly log: Logger;
 }
 
 /** `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where it is. */
 export const ringRoutes = fp<RingRouteOptions>(
-  (app, { store, watcher, redis, keys, guard, parameters }, done) => {
+  (app, { store, watcher, redis, keys, guard, parameters, log }, done) => {
+    const repair = new KeyRepair(redis, keys, log);
+    const expected = (): ExpectedKey[] => expectedOfRing(keys);
+    /** The controller writes anew what is moved aside here. */
+    const statusOf = (all: Readonly<Record<string, string>>, name: string): Shown => {
+      const text = Object.hasOwn(all, name) ? all[name] : undefined;
+      const status = text === undefined ? undefined : parseStatus(text);
+      if (text !== undefined && status === undefined)
+        repair.aside.field(keys.status, name, text).catch(() => undefined);
+      return status ?? { state: 'desired' };
+    };
     app.get<{ Querystring: { key?: string } }>(
       '/-/ring',
       { onRequest: guarded(guard), schema: operations.showRing },
       async (request) => {
         const [state, status, leader] = await Promise.all([
           store.read(),
-          redis.hgetall(keys.status),
-          redis.get(keys.leader),
+          repair.mending(() => redis.hgetall(keys.status), expected),
+          repair.mending(() => redis.get(keys.leader), expected),
         ]);
         const { key } = request.query;
         const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
@@ -65,11 +80,7 @@ export const ringRoutes = fp<RingRouteOptions>(
   { name: 'ring-routes' },
 );
 
-function statusOf(all: Record<string, string>, name: string): ReplicaStatus | { state: 'desired' } {
-  const json = Object.hasOwn(all, name) ? all[name] : undefined;
-  // Only the controller writes it.
-  return json === undefined ? { state: 'desired' } : (JSON.parse(json) as ReplicaStatus);
-}
+type Shown = ReplicaStatus | { readonly state: 'desired' };
 
 /** @returns the last crash of each replica that had one within the last hour: one round trip. */
 async function crashesOf(

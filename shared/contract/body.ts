@@ -11,6 +11,14 @@ export type EncodedBody =
   | { readonly base64: string }
   | { readonly stored: number };
 
+/** @returns whether a value of a job's JSON is a body. */
+export function isEncodedBody(value: unknown): value is EncodedBody {
+  if (typeof value !== 'object' || value === null) return false;
+  if ('text' in value) return typeof value.text === 'string';
+  if ('base64' in value) return typeof value.base64 === 'string';
+  return 'stored' in value && typeof value.stored === 'number';
+}
+
 /** @returns the same bytes, in the same memory, with the methods of a Buffer. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,3 +1,5 @@
+import { isCount, parseObject } from '../json-object.ts';
+
 /** What a listing says of a request that has failed for good; all times in ms since the epoch. */
 export interface DeadLetterSummary {
   readonly id: string;
@@ -24,4 +26,16 @@ export interface DeadLetterFields {
   readonly body?: Buffer;
   /** The frame of the answer, without secrets; none where there was none. */
   readonly reply?: Buffer;
+}
+
+/** @returns the summary that a text is as JSON; undefined for any other text. */
+export function parseSummary(text: string): DeadLetterSummary | undefined {
+  const summary = parseObject(text);
+  if (summary === undefined) return undefined;
+  const { id, replica, state, code, method, target, attempts, accepted, ended } = summary;
+  const texts = [id, replica, state, code, method, target].every((each) => typeof each === 'string');
+  // The rest is shown as it is.
+  return texts && [attempts, accepted, ended].every(isCount)
+    ? (summary as unknown as DeadLetterSummary)
+    : undefined;
 }

@@ -1,5 +1,5 @@
 import type { HttpRequest } from './http.ts';
-import { decodeBody, encodeBody } from './body.ts';
+import { decodeBody, encodeBody, isEncodedBody } from './body.ts';
 import type { EncodedBody } from './body.ts';
 import type { Redelivery } from './redelivery.ts';
 
@@ -26,6 +26,51 @@ export interface JobData {
   readonly order?: string;
   /** There is a callback job under its id, to be sent when it has come to its end. */
   readonly callback?: true;
+}
+
+/**
+ * Reads the data of a job. It is on the path of each request: its cost is that of `JSON.parse` and a few comparisons.
+ * @returns undefined for a text that is no JSON, or is of another shape.
+ */
+export function parseJob(text: string): JobData | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isJob(value) ? value : undefined;
+}
+
+/** @returns whether a value is the data of a job. */
+export function isJob(value: unknown): value is JobData {
+  if (typeof value !== 'object' || value === null) return false;
+  // Each field is looked at before it is taken for what it should be.
+  const job = value as Record<keyof JobData, unknown>;
+  return (
+    typeof job.method === 'string' &&
+    typeof job.target === 'string' &&
+    areHeaders(job.headers) &&
+    typeof job.gateway === 'string' &&
+    typeof job.deadline === 'number' &&
+    (job.redelivery === 'safe' || job.redelivery === 'never') &&
+    (job.body === undefined || isEncodedBody(job.body)) &&
+    isNumberIfAny(job.keepMs) &&
+    isNumberIfAny(job.notBefore) &&
+    isNumberIfAny(job.priority) &&
+    isNumberIfAny(job.attempts) &&
+    (job.order === undefined || typeof job.order === 'string')
+  );
+}
+
+function isNumberIfAny(value: unknown): boolean {
+  return value === undefined || typeof value === 'number';
+}
+
+function areHeaders(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length % 2 !== 0) return false;
+  for (const text of value) if (typeof text !== 'string') return false;
+  return true;
 }
 
 /** Every job's name in BullMQ. */

@@ -1,5 +1,8 @@
+import { isCount, parseObject } from '../json-object.ts';
+
 /** A replica's state in its life; `docs/architecture.md` has the transitions. */
-export type ReplicaState = 'starting' | 'ready' | 'lost' | 'draining';
+export type ReplicaState = (typeof replicaStates)[number];
+const replicaStates = ['starting', 'ready', 'lost', 'draining'] as const;
 
 /** The field among the replicas' states that says why the driver cannot act; no replica can have this name. */
 export const driverTrouble = '#driver';
@@ -18,4 +21,16 @@ export interface ReplicaStatus {
   readonly adopter?: string;
   /** Why it was lost last, e.g. `exited with code 1`. */
   readonly reason?: string;
+}
+
+/** @returns the status that a text is as JSON; undefined for any other text. */
+export function parseStatus(text: string): ReplicaStatus | undefined {
+  const status = parseObject(text);
+  if (status === undefined) return undefined;
+  const { state, since, generation, failures } = status;
+  const numbers = isCount(since) && isCount(generation) && isCount(failures);
+  // Only the controller writes it, and the rest is for people.
+  return numbers && replicaStates.some((each) => each === state)
+    ? (status as unknown as ReplicaStatus)
+    : undefined;
 }

@@ -42,13 +42,27 @@ export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, s
 }
 
 /**
- * @throws {SyntaxError} for bytes that are no frame.
+ * @throws {SyntaxError} for bytes that are no frame, or one with another head.
  */
 export function decodeReply(frame: Buffer): Reply {
   const end = frame.indexOf(newline);
   if (end < 0) throw new SyntaxError('a reply frame has no head');
-  // Only our own workers write frames.
-  const head = JSON.parse(frame.toString('utf8', 0, end)) as Head;
-  const { id, status, headers } = head;
-  return { id, status, headers, body: head.stored ? undefined : frame.subarray(end + 1) };
+  const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
+  if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
+  const { id, status, headers, stored } = head;
+  return { id, status, headers, body: stored ? undefined : frame.subarray(end + 1) };
+}
+
+function isHead(value: unknown): value is Head {
+  if (typeof value !== 'object' || value === null) return false;
+  // Each field is looked at before it is taken for what it should be.
+  const { id, status, headers } = value as Record<keyof Head, unknown>;
+  if (typeof id !== 'string' || !isStatus(status) || !Array.isArray(headers)) return false;
+  for (const text of headers) if (typeof text !== 'string') return false;
+  return headers.length % 2 === 0;
+}
+
+/** @returns whether Node can write it in a status line. */
+function isStatus(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 100 && value <= 999;
 }

@@ -1,3 +1,4 @@
+import { isCount } from '../json-object.ts';
 import type { HttpReply } from './http.ts';
 
 /**
@@ -64,11 +65,12 @@ export interface CallbackRecord {
 
 /**
  * @param hash as Redis has it.
- * @returns undefined where there is no record. A request past its deadline that nobody has ended is `expired`.
+ * @returns undefined where there is no record, or one that cannot be read. A request past its deadline that nobody has ended is `expired`.
  */
 export function readRecord(hash: Readonly<Record<string, string>>, now: number): RequestRecord | undefined {
   const state = requestStates.find((each) => each === hash['state']);
   if (state === undefined) return undefined;
+  if (numbers.some((name) => !isCount(Number(hash[name] ?? 0)))) return undefined;
   const number = (name: string): number => Number(hash[name] ?? 0);
   const optional = (name: string): object => (hash[name] === undefined ? {} : { [name]: number(name) });
   const deadline = number('deadline');
@@ -87,6 +89,18 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...callbackOf(hash),
   };
 }
+
+/** The fields that are numbers. */
+const numbers = [
+  'change',
+  'accepted',
+  'deadline',
+  'attempts',
+  'started',
+  'finished',
+  'status',
+  'callbackAttempts',
+];
 
 function callbackOf(hash: Readonly<Record<string, string>>): { readonly callback?: CallbackRecord } {
   const state = callbackStates.find((each) => each === hash['callback']);

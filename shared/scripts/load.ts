@@ -26,6 +26,11 @@ const scripts = {
   'note-callback': 1,
   'claim-dead-letter': 1,
   forget: 12,
+  'next-generation': 2,
+  'set-key-aside': 2,
+  'set-member-aside': 2,
+  'set-job-aside': 5,
+  'relist-job': 6,
 } as const;
 
 export type ScriptName = keyof typeof scripts;

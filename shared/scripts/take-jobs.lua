@@ -13,9 +13,10 @@ local ids = usual and call('RPOP', KEYS[1], most) or {}
 for _, id in ipairs(ids) do
   local job = prefix .. id
   call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
-  call('HSET', job, 'processedOn', ARGV[2])
-  local times, data = call('HINCRBY', job, 'ats', '1'), call('HGET', job, 'data')
-  taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, data, times
+  -- One that is garbled must not keep the others: it is given without data.
+  local begun, times = redis.pcall('HSET', job, 'processedOn', ARGV[2]), redis.pcall('HINCRBY', job, 'ats', '1')
+  local sound = type(begun) == 'number' and type(times) == 'number'
+  taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, sound and call('HGET', job, 'data'), sound and times or 1
 end
 if #ids > 0 then
   call('LPUSH', KEYS[2], unpack(ids))

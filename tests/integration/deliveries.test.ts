@@ -4,6 +4,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { GarbledJobs } from '../../worker/garbled-jobs.ts';
 import { activeJobs, reclaim } from '../../worker/reclaim.ts';
 import { ReplicaLease } from '../../worker/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
@@ -119,8 +120,10 @@ it('what a dead consumer has not read was not begun: whoever takes the lease cou
     pushes: createReplyPushes(redis, keys, lease, () => undefined),
     aftermath: { follow: () => Promise.resolve() } as never,
     onSuperseded: () => undefined,
+    log,
   });
-  const options = { redis, keys, replica, outbox, turns: new Turns(redis, keys, log), log };
+  const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
+  const options = { redis, keys, replica, outbox, garbled, turns: new Turns(redis, keys, log), log };
   expect(await reclaim(options, await activeJobs(options))).toEqual({ again: 2, unknown: 0 });
   expect(await redis.exists(keys.consumer(replica), keys.deliveries(replica, fence))).toBe(0);
   const times = await Promise.all(['read', 'unread'].map((id) => redis.hget(keys.job(replica, id), 'ats')));

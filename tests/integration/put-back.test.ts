@@ -36,7 +36,7 @@ function startRunner() {
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded });
+  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded, log });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),
@@ -67,6 +67,7 @@ it('a job that Redis refuses to put back is not given up: it stays active, for t
     concurrency: 1,
     run: () => Promise.resolve({ notBefore: Date.now() + 100 }),
     onFinished: () => undefined,
+    onGarbled: () => Promise.resolve(),
     log,
   });
   await consumer.start();

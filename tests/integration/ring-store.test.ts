@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Keys } from '#shared/keys.ts';
+import { createLogger } from '#shared/logger.ts';
 import { RingMismatchError, RingStore } from '#shared/ring-store.ts';
 import type { RingState } from '#shared/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
@@ -21,7 +22,7 @@ interface Parts {
 function parts(): Parts {
   const { redis, keys } = system();
   return {
-    store: new RingStore(redis, keys),
+    store: new RingStore(redis, keys, createLogger('test', 'silent')),
     keys,
     run: scriptsOn(redis),
     everything: () =>

@@ -1,4 +1,4 @@
-import type { Logger } from '#shared/logger.ts';
+import type { Logger } from './logger.ts';
 
 /** Warnings come no closer than this, in ms. */
 const everyMs = 1000;

@@ -1,0 +1,73 @@
+import type { Redis } from 'ioredis';
+import { expectedOfJobs } from '#shared/expected-keys.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
+import type { Keys } from '#shared/keys.ts';
+import type { Logger } from '#shared/logger.ts';
+
+/** What of a job that is being added has to be known. */
+export interface HalfAddedJob {
+  readonly id: string;
+  /** It may run twice. */
+  readonly safe: boolean;
+}
+
+/**
+ * Adds jobs again after a script has failed at a key with garbled data, which may be in the middle of its work: Redis takes
+ * nothing back of what a script has done.
+ */
+export class HalfAdded {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #repair: KeyRepair;
+
+  constructor(redis: Redis, keys: Keys, log: Logger) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#repair = new KeyRepair(redis, keys, log);
+  }
+
+  /**
+   * @param add adds those of the jobs that it is given.
+   * @returns once each of them is added, or is in a worker's hands already.
+   * @throws what `add` throws, if no garbled data is the cause; an error that leaves open what became of the jobs, if one of
+   * them may have been run that must not run twice.
+   */
+  async adding<Job extends HalfAddedJob>(
+    replica: string,
+    jobs: readonly Job[],
+    add: (jobs: readonly Job[]) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await add(jobs);
+    } catch (error) {
+      if (!(await this.#repair.after(error, () => expectedOfJobs(this.#keys, replica)))) throw error;
+      const missing: Job[] = [];
+      let unknown = false;
+      for (const job of jobs) {
+        const state = await this.#stateOf(replica, job.id);
+        if (state === 'missing' || (state === 'gone' && job.safe)) missing.push(job);
+        unknown ||= state === 'gone' && !job.safe;
+      }
+      if (missing.length > 0) await add(missing);
+      if (unknown) throw new Error('a job may have been run', { cause: error });
+    }
+  }
+
+  /** `gone`: it was not added, or is finished already. */
+  async #stateOf(replica: string, id: string): Promise<'added' | 'missing' | 'gone'> {
+    const { wait, active, prioritized, delayed } = this.#keys.unfinished(replica);
+    const places = await Promise.all([
+      this.#redis.lpos(wait, id),
+      this.#redis.lpos(active, id),
+      this.#redis.zscore(prioritized, id),
+      this.#redis.zscore(delayed, id),
+    ]);
+    if (places.some((place) => place !== null)) {
+      // The script may not have come so far as to wake the worker.
+      await this.#redis.zadd(this.#keys.marker(replica), 0, '0');
+      return 'added';
+    }
+    // In no list, it is never taken: what is there of it was left by the script.
+    return (await this.#redis.unlink(this.#keys.job(replica, id))) === 1 ? 'missing' : 'gone';
+  }
+}
