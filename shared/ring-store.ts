@@ -186,6 +186,7 @@ export class RingStore {
       keys.leaseFence(name),
       ...keys.queueState(name),
       keys.consumer(name),
+      keys.suspects(name),
       generationTtlMs,
     );
     if (forgotten === 1) await this.#redis.hdel(keys.retired, name);

@@ -82,9 +82,10 @@ export class Adoptions {
   }
 
   async #look(): Promise<void> {
-    const { redis, keys, replica } = this.#options;
+    const { redis, keys, replica, parts } = this.#options;
     await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
-    if (this.#leaving) return;
+    // Suspects that run apart are not to meet other requests.
+    if (this.#leaving || !parts.intake.open) return;
     const offered = await redis.smembers(keys.offered);
     const others = offered.filter((name) => name !== replica && !this.#adopted.has(name));
     // One at a time, so that all live workers come to adopt some.

@@ -21,6 +21,8 @@ export interface Observed extends RingState {
   readonly ended: ReadonlyMap<string, number>;
   /** For each replica that is retired, or desired and not in the ring: jobs that its queue still holds. */
   readonly backlog: ReadonlyMap<string, number>;
+  /** For each replica that is retired: requests that only a worker of its own may run. */
+  readonly suspects: ReadonlyMap<string, number>;
   /** The replicas whose queues are up for adoption. */
   readonly offered: ReadonlySet<string>;
   /** Redis was away a moment ago: workers that are alive may not have renewed their leases yet. */
@@ -39,11 +41,12 @@ export async function observe(
   const desired = state.desired.map(({ name }) => name);
   const names = [...new Set([...desired, ...retired])];
   const outside = names.filter((name) => !state.ring.has(name));
-  const [leases, standbys, ended, backlogs, offered] = await Promise.all([
+  const [leases, standbys, ended, backlogs, suspects, offered] = await Promise.all([
     Promise.all(names.map((name) => redis.get(keys.lease(name)))),
     Promise.all(names.map((name) => redis.get(keys.standby(name)))),
     Promise.all(names.map((name) => redis.get(keys.ended(name)))),
     Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
+    Promise.all(retired.map((name) => redis.scard(keys.suspects(name)))),
     redis.smembers(keys.offered),
   ]);
   return {
@@ -55,6 +58,7 @@ export async function observe(
     ended: new Map(present(names, ended).map(([name, generation]) => [name, Number(generation)])),
     standbys: new Map(present(names, standbys).map(([name, generation]) => [name, Number(generation)])),
     backlog: new Map(outside.map((name, at) => [name, backlogs[at] ?? 0])),
+    suspects: new Map(retired.map((name, at) => [name, suspects[at] ?? 0])),
     offered: new Set(offered),
   };
 }
