@@ -184,9 +184,9 @@ export class RingStore {
       keys.generation(name),
       keys.currentGeneration(name),
       keys.leaseFence(name),
+      keys.suspects(name),
       ...keys.queueState(name),
       keys.consumer(name),
-      keys.suspects(name),
       generationTtlMs,
     );
     if (forgotten === 1) await this.#redis.hdel(keys.retired, name);

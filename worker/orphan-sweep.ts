@@ -4,7 +4,6 @@ import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import type { Fenced } from './reply-pushes.ts';
 import type { Runner } from './runner.ts';
-import { suspectsOf } from './suspect-notes.ts';
 import { parseDelivery } from './tick.ts';
 
 export interface OrphanSweepOptions extends ReclaimOptions {
@@ -19,7 +18,7 @@ export interface OrphanSweepOptions extends ReclaimOptions {
  * Finds jobs that are active and in nobody's hands: a worker that was frozen may wake up, take a job, find itself
  * superseded and leave; and the answer with which Redis gives a job out may be lost with its connection, so that the
  * very worker that has the job's lock does not know of it. With the lease in hand, whatever this worker does not run
- * nobody runs, unless it has yet to read it, or it is a suspect that waits. A job is reclaimed when it was seen so twice: one that is about to be run, or
+ * nobody runs, unless it has yet to read it. A job is reclaimed when it was seen so twice: one that is about to be run, or
  * was just finished, is not.
  */
 export class OrphanSweep {
@@ -50,8 +49,7 @@ export class OrphanSweep {
     const active = await redis.llen(keys.unfinished(replica).active);
     const strange = active > runner.size ? await activeJobs(this.#options) : [];
     const unread = strange.length > 0 ? await this.#unread() : new Set();
-    const suspects = strange.length > 0 ? await suspectsOf(redis, keys, replica) : new Set();
-    const orphans = strange.filter((id) => !runner.isRunning(id) && !unread.has(id) && !suspects.has(id));
+    const orphans = strange.filter((id) => !runner.isRunning(id) && !unread.has(id));
     const certain = orphans.filter((id) => this.#suspects.has(id));
     this.#suspects = new Set(orphans);
     if (certain.length > 0) await reclaim(this.#options, certain);

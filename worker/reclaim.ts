@@ -9,7 +9,7 @@ import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { openQueue } from './open-queue.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
-import { absolve, noteLoss, suspectsOf } from './suspect-notes.ts';
+import { absolve, beginSuspect, convicted, endSuspect, noteLoss, suspectsOf } from './suspect-notes.ts';
 import type { NotedLoss } from './suspect-notes.ts';
 import { timesBegun } from './turns.ts';
 import type { Turns } from './turns.ts';
@@ -84,12 +84,12 @@ export async function reclaim(
   } finally {
     await queue.close();
   }
-  const { convicted, ran, ...counts } = reclaimed;
-  for (const { losses, alone } of convicted) if (alone) await absolve(redis, keys, replica, losses);
+  const { convicted: convicts, ran, ...counts } = reclaimed;
+  for (const { losses, alone } of convicts) if (alone) await absolve(redis, keys, replica, losses);
   if (death !== undefined && !death.pardoned && ran.length > 0) {
     await noteCrash(redis, keys, replica, { generation: death.generation, requests: ran.slice(0, maxNamed) });
   }
-  log.warn({ ...counts, convicted: convicted.length }, 'reclaimed the jobs of a dead generation');
+  log.warn({ ...counts, convicted: convicts.length }, 'reclaimed the jobs of a dead generation');
   return reclaimed;
 }
 
@@ -120,20 +120,33 @@ async function reclaimOne(
   if (suspect && loss !== undefined) reclaimed.ran.push(id);
   if (loss?.convicted) {
     const detail = `Replica ${replica} died ${loss.losses.length} times while it ran this request${why}; it is not run again.`;
-    await endHeld(options, job, id, 'worker_died', detail);
-    await redis.srem(keys.suspects(replica), id);
+    await convict(options, id, detail);
     reclaimed.convicted.push(loss);
     return;
   }
-  // A suspect stays active until the replica's own worker runs it apart from other requests.
+  // A suspect waits for the replica's own worker, which runs it apart from other requests.
   if (loss === undefined && !suspect) await job.moveToWait(anyToken);
   await noteRequest(redis, keys, replica, id, job.data, 'queued');
   if (loss === undefined && !suspect) reclaimed.again += 1;
   else reclaimed.suspects += 1;
 }
 
+/** Ends a suspect that is never run again. */
+export async function convict(options: ReclaimOptions, id: string, detail: string): Promise<void> {
+  const { redis, keys, replica } = options;
+  const found = await beginSuspect(redis, keys, replica, id, convicted, true);
+  const queue = openQueue(redis, keys, replica);
+  try {
+    const job = found === undefined ? undefined : await Job.fromId<JobData>(queue, id);
+    if (job !== undefined) await endHeld(options, job, id, 'worker_died', detail);
+    await endSuspect(redis, keys, replica, id);
+  } finally {
+    await queue.close();
+  }
+}
+
 /** Ends a job of a dead worker with a problem. */
-export async function endHeld(
+async function endHeld(
   { outbox, turns }: Pick<ReclaimOptions, 'outbox' | 'turns'>,
   job: Job<JobData>,
   id: string,

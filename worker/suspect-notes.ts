@@ -9,6 +9,9 @@ const lossesField = 'ringpost:losses';
 /** The field of a job that says that a suspect is running. */
 const runningField = 'ringpost:running';
 
+/** Instead of when it was begun: a suspect that is never run again. */
+export const convicted = 0;
+
 /** What is known of a suspect after its worker died. */
 export interface NotedLoss {
   readonly id: string;
@@ -66,6 +69,7 @@ export async function noteLoss(
     'note-loss',
     keys.job(replica, id),
     keys.suspects(replica),
+    keys.unfinished(replica).active,
     keys.jobLock(replica, id),
     id,
     death,
@@ -80,7 +84,7 @@ export async function noteLoss(
 
 /**
  * Notes that a suspect is about to run.
- * @param begun the higher, the later.
+ * @param begun the higher, the later; {@link convicted} if only its end is to be told.
  * @returns its data as JSON and how often it was begun; undefined if it is no suspect any more.
  */
 export async function beginSuspect(

@@ -58,6 +58,8 @@ export class Suspects {
   readonly #queue: Queue<JobData>;
   readonly #stopping = new AbortController();
   readonly #runs = new Set<Promise<void>>();
+  /** Suspects that have not begun. */
+  #waiting = 0;
   #working: Promise<void> = Promise.resolve();
   #begun = 0;
 
@@ -68,12 +70,18 @@ export class Suspects {
     this.#queue.on('error', (error) => log.debug({ err: error }, 'the queue reports an error'));
   }
 
+  /** Suspects that have not ended. */
+  get size(): number {
+    return this.#waiting + this.#runs.size;
+  }
+
   /** Closes the intake if there are suspects, and begins to run them; resolves before they have run. */
   async start(): Promise<void> {
     const { redis, keys, replica, intake, log } = this.#options;
     const ids = await suspectsOf(redis, keys, replica);
     if (ids.size === 0) return;
     log.warn({ requests: [...ids] }, 'these requests were running when a worker died; they run apart');
+    this.#waiting = ids.size;
     intake.close();
     this.#working = this.#work([...ids])
       .catch((error: unknown) => log.error({ err: error }, 'suspects could not be run'))
@@ -144,6 +152,7 @@ export class Suspects {
   async #begin(id: string, alone: boolean): Promise<{ readonly ended: Promise<void> } | undefined> {
     const { redis, keys, replica, log } = this.#options;
     if (this.#stopping.signal.aborted) return undefined;
+    this.#waiting -= 1;
     this.#begun += 1;
     const found = await beginSuspect(redis, keys, replica, id, this.#begun, alone);
     if (found === undefined) return undefined;

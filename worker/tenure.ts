@@ -9,7 +9,8 @@ import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
 import type { Intake } from './intake.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
-import { activeJobs, reclaim } from './reclaim.ts';
+import { activeJobs, convict, reclaim } from './reclaim.ts';
+import type { ReclaimOptions } from './reclaim.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
@@ -56,7 +57,9 @@ export interface TenureOptions extends TenureParts {
 /** Serves one replica's queue from the taking of its lease to the end of it: the worker's own, or an adopted one. */
 export class Tenure {
   readonly #runner: Runner;
+  readonly #reclaiming: ReclaimOptions;
   readonly #consumer: Consumer;
+  readonly #suspects: Suspects | undefined;
   readonly #life;
   readonly #abandoned = Promise.withResolvers<void>();
 
@@ -100,7 +103,9 @@ export class Tenure {
           })
         : undefined;
     this.#runner = runner;
+    this.#reclaiming = reclaiming;
     this.#consumer = consumer;
+    this.#suspects = suspects;
     this.#life = startStop(
       async () => {
         const { generation, pardoned } = lease.predecessor;
@@ -125,9 +130,9 @@ export class Tenure {
     return this.#runner.running;
   }
 
-  /** How many requests are being run. */
+  /** How many requests are being run, or wait to be run apart. */
   get size(): number {
-    return this.#runner.size;
+    return Math.max(this.#runner.size, this.#suspects?.size ?? 0);
   }
 
   /** Lets a request go that is being run, if it is. */
@@ -138,6 +143,13 @@ export class Tenure {
   /** Takes back what a dead worker held, and begins to take jobs. */
   start(): Promise<void> {
     return this.#life.start();
+  }
+
+  /** Ends suspects that no worker of their replica will come back for. */
+  async convict(suspects: Iterable<string>): Promise<void> {
+    const { replica } = this.#reclaiming;
+    const detail = `Replica ${replica} died while it ran this request, and was removed; it is not run again.`;
+    for (const id of suspects) await convict(this.#reclaiming, id, detail);
   }
 
   /** Takes nothing new and resolves when what it held is finished, or abandoned. */

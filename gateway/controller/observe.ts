@@ -19,7 +19,10 @@ export interface Observed extends RingState {
   readonly standbys: ReadonlyMap<string, number>;
   /** For each replica that has one: the generation whose worker has ended for certain, a moment ago. */
   readonly ended: ReadonlyMap<string, number>;
-  /** For each replica that is retired, or desired and not in the ring: jobs that its queue still holds. */
+  /**
+   * For each replica that is retired, or desired and not in the ring: jobs that its queue still holds; of one that is
+   * retired, with its suspects.
+   */
   readonly backlog: ReadonlyMap<string, number>;
   /** For each replica that is retired: requests that only a worker of its own may run. */
   readonly suspects: ReadonlyMap<string, number>;
@@ -49,6 +52,7 @@ export async function observe(
     Promise.all(retired.map((name) => redis.scard(keys.suspects(name)))),
     redis.smembers(keys.offered),
   ]);
+  const held = new Map(retired.map((name, at) => [name, suspects[at] ?? 0]));
   return {
     ...state,
     instances: driver.list(),
@@ -57,8 +61,8 @@ export async function observe(
     leases: new Map(present(names, leases).map(([name, lease]) => [name, JSON.parse(lease) as Lease])),
     ended: new Map(present(names, ended).map(([name, generation]) => [name, Number(generation)])),
     standbys: new Map(present(names, standbys).map(([name, generation]) => [name, Number(generation)])),
-    backlog: new Map(outside.map((name, at) => [name, backlogs[at] ?? 0])),
-    suspects: new Map(retired.map((name, at) => [name, suspects[at] ?? 0])),
+    backlog: new Map(outside.map((name, at) => [name, (backlogs[at] ?? 0) + (held.get(name) ?? 0)])),
+    suspects: held,
     offered: new Set(offered),
   };
 }

@@ -23,7 +23,7 @@ const scripts = {
   'leave-line': 1,
   'count-begun': 1,
   'take-back': 10,
-  'note-loss': 3,
+  'note-loss': 4,
   'begin-suspect': 3,
   'note-callback': 1,
   'claim-dead-letter': 1,

@@ -21,8 +21,8 @@ end
 if removed == 0 and redis.call('SISMEMBER', KEYS[9], id) == 1 then
   local runs = redis.call('HEXISTS', KEYS[4], 'ringpost:running') * redis.call('EXISTS', KEYS[10])
   if runs == 0 then
-    removed = redis.call('LREM', KEYS[6], 1, id)
-    redis.call('SREM', KEYS[9], id)
+    removed = redis.call('SREM', KEYS[9], id)
+    redis.call('LREM', KEYS[6], 1, id)
   end
 end
 if removed == 0 then

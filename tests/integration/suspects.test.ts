@@ -60,10 +60,12 @@ describe('a request that ends its worker', () => {
   it('ends as failed with a dead letter if it was handed over, whatever number of attempts it asks for', async () => {
     const { url } = await system().start(settings({ REPLICAS: '2' }));
     const id = await handOver(url, '/kill', { 'ringpost-attempts': '100' });
-    await expect.poll(() => stateOf(url, id), { timeout: 20_000 }).toMatchObject({
-      state: 'failed',
-      code: 'worker_died',
-    });
+    await expect
+      .poll(() => stateOf(url, id), { timeout: 20_000 })
+      .toMatchObject({
+        state: 'failed',
+        code: 'worker_died',
+      });
     expect(await runsOf('/kill')).toHaveLength(3);
     const letters = (await (await fetch(`${url}/-/dead-letters?code=worker_died`)).json()) as object;
     expect(letters).toMatchObject({ letters: [{ id }] });
@@ -88,9 +90,7 @@ describe('a request that ends its worker', () => {
     expect(await answer.json()).toMatchObject({ code: 'outcome_unknown' });
     expect(await runsOf('/kill')).toEqual(['POST /kill S1 1']);
     const id = answer.headers.get('ringpost-request');
-    await expect
-      .poll(() => readCrash(current.redis, current.keys, 'S1'))
-      .toMatchObject({ requests: [id] });
+    await expect.poll(() => readCrash(current.redis, current.keys, 'S1')).toMatchObject({ requests: [id] });
   });
 
   it('lets new requests wait no longer than five seconds while it runs alone', async () => {
