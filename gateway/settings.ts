@@ -141,8 +141,8 @@ export const gatewaySettings = {
       minimum: 1,
       maximum: 100,
       description:
-        'How often a request that may be repeated is run at most, where `Ringpost-Attempts` does not say: again after 429, ' +
-        '502, 503, 504 and loss. Unset: again after loss alone.',
+        'How often a request that may be repeated is answered at most, if `Ringpost-Attempts` does not say: it runs ' +
+        'again after 429, 502, 503 and 504. Unset: once. Runs that were lost with their worker do not count.',
     },
     ASYNC_TIMEOUT_MS: {
       type: 'integer',
