@@ -18,6 +18,7 @@ const scripts = {
   'note-request': 1,
   'settle-request': 3,
   'claim-idempotency': 1,
+  'release-idempotency': 1,
   'join-line': 1,
   'take-turn': 1,
   'leave-line': 1,
