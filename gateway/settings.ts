@@ -112,7 +112,8 @@ export const gatewaySettings = {
       minimum: 1,
       maximum: 100000000,
       description:
-        'Requests that may wait for one replica, those that are handed over or delayed included; past it a request gets 503 at once.',
+        'Requests that may wait for one replica, those that are handed over or delayed included; past it a request gets ' +
+        '503 at once.',
     },
     BYTES_IN_FLIGHT: {
       type: 'integer',

@@ -115,6 +115,10 @@ export class Runner {
       }
       const again = mine === true ? this.#again(reply, job, attempt, running.abort) : undefined;
       if (again !== undefined) {
+        // It leaves before it is put back: it may be taken again at once, and joins the line then.
+        await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
+          log.debug({ request: id, err: error }, 'it keeps its place in line'),
+        );
         await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
           log.debug({ request: id, err: error }, 'not noted'),
         );

@@ -23,6 +23,7 @@ const scripts = {
   'take-turn': 1,
   'leave-line': 1,
   'count-begun': 1,
+  'job-deadline': 1,
   'take-back': 8,
   'note-callback': 1,
   'claim-dead-letter': 1,
