@@ -27,7 +27,6 @@ const scripts = {
   'note-loss': 4,
   'begin-suspect': 3,
   'job-deadline': 1,
-  'take-back': 8,
   'note-callback': 1,
   'claim-dead-letter': 1,
   forget: 13,
