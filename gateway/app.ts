@@ -14,18 +14,21 @@ import type { Callbacks } from './callbacks/callbacks.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { HeldBytes } from './dispatch/held-bytes.ts';
 import type { JobQueues } from './dispatch/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
+import { SparseWarning } from './dispatch/sparse-warning.ts';
 import { namedSources, selectHashKey } from './dispatch/hash-key.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
 import { cancelRequest } from './requests/cancellation.ts';
 import { Claims } from './requests/idempotency.ts';
 import type { TenantOf } from './requests/idempotency.ts';
+import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -36,6 +39,7 @@ import { problemType, writeProblemTo } from './routes/problem-response.ts';
 import { adminPaths, replicaRoutes } from './routes/replicas.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { ringRoutes } from './routes/ring.ts';
+import { UnsentAnswers } from './routes/unsent-answers.ts';
 
 export interface AppParts {
   readonly config: GatewayConfig;
@@ -51,6 +55,9 @@ export interface AppParts {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly inbox: ReplyInbox;
+  readonly held: HeldBytes;
+  /** Time in ms for which a client may send nothing of a body; that of `uploads.ts` if it is not given. */
+  readonly uploadIdleMs?: number;
   readonly log: Logger;
 }
 
@@ -75,6 +82,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     subscriber,
     keys,
     inbox,
+    held,
     log,
   } = parts;
   const app = Fastify({
@@ -101,8 +109,22 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('preParsing', (request, _reply, payload, done) =>
     done(null, request.raw.readableEnded ? Readable.from([]) : payload),
   );
+  const uploads = new Uploads(held, parts.uploadIdleMs);
+  const unsent = new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log });
+  const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
+  let refusedCount = 0;
+  app.server.maxConnections = config.maxConnections;
+  app.server.on('drop', () => {
+    refusedCount += 1;
+    refusedConnections.warn({});
+  });
   const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
+  metrics.observeClients({
+    heldBytes: () => held.size,
+    slowClients: () => unsent.closedCount,
+    refusedConnections: () => refusedCount,
+  });
   const guard = createAdminGuard(config.adminToken, config.adminClosed);
 
   app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
@@ -155,9 +177,12 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       asyncTimeoutMs: config.asyncTimeoutMs,
       keepMs: config.resultTtlMs,
       replyTimeoutMs: config.replyTimeoutMs,
+      unsent,
     },
     tenantOf,
     bodyLimitBytes: config.bodyLimitBytes,
+    uploads,
+    unsent,
     onOutcome: ({ result }, ms) =>
       metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
     onHandedOver: (status, ms) => metrics.record(String(status), ms),
@@ -171,6 +196,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     addTimeoutMs: config.addTimeoutMs,
   });
   await app.register(requestRoutes, {
+    unsent,
     store: requests,
     changes,
     cancel: (request) =>

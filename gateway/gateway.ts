@@ -12,6 +12,7 @@ import { CallbackTargets } from './callbacks/targets.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { HandOvers } from './dispatch/hand-overs.ts';
+import { HeldBytes } from './dispatch/held-bytes.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
 import { LostRequests } from './dispatch/lost-requests.ts';
 import { RedisGap } from './dispatch/redis-gap.ts';
@@ -55,12 +56,13 @@ export async function createGateway(
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
   const queues = new JobQueues(redis, keys, log);
   const counts = new QueueCounts();
-  const waiters = new Waiters(counts);
-  const { queueLimit, bytesInFlight: bytesLimit } = config;
+  const held = new HeldBytes(config.bytesInFlight);
+  const waiters = new Waiters(counts, held);
+  const { queueLimit } = config;
   const { callbackSecrets: secrets, callbackAllow } = config;
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
   const callbacks = new Callbacks(redis, keys, targets, log);
-  const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, bytesLimit, log });
+  const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, held, log });
   const takeBacks = new TakeBacks(queues, log);
   const gap = new RedisGap(redis);
   const { resultTtlMs: keepMs } = config;
@@ -70,7 +72,7 @@ export async function createGateway(
     gateway: name,
     watcher,
     queues,
-    bodies: new ReplyBodies(redis, keys, log),
+    bodies: new ReplyBodies(redis, keys, held, log),
     takeBacks,
     handOvers: new HandOvers({ redis, keys, queues, gap, callbacks, keepMs, log }),
     gap,
@@ -136,6 +138,7 @@ export async function createGateway(
     subscriber,
     keys,
     inbox,
+    held,
     log,
   });
 

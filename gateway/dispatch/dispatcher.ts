@@ -169,7 +169,7 @@ export class Dispatcher {
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
     const { bodies } = this.#options;
-    const { id, status, headers, body } = reply;
+    const { id, status, headers, body, storedBytes } = reply;
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) {
       this.#unclaimed += 1;
@@ -184,14 +184,13 @@ export class Dispatcher {
     if (waiter.phase === 'fetching') return;
     // It waits on, until its deadline at most: Redis may be away just now.
     waiter.phase = 'fetching';
-    void bodies
-      .fetch(replica, id, () => this.#waiters.holds(waiter))
-      .then((stored) => {
-        if (!this.#waiters.holds(waiter)) return;
-        waiter.phase = 'waiting';
-        if (stored === undefined) this.lost(waiter);
-        else this.#end(waiter, { status, headers, body: stored });
-      });
+    const wanted = (): boolean => this.#waiters.holds(waiter);
+    void bodies.fetch(replica, id, storedBytes, wanted, (stored) => {
+      if (!wanted()) return;
+      waiter.phase = 'waiting';
+      if (stored === undefined) this.lost(waiter);
+      else this.#end(waiter, { status, headers, body: stored });
+    });
   }
 
   /**

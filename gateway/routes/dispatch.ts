@@ -10,10 +10,12 @@ import { hidden } from '../openapi/operations.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
 import type { TenantOf } from '../requests/idempotency.ts';
 import { readBody } from '../dispatch/request-body.ts';
+import type { Uploads } from '../dispatch/uploads.ts';
 import { handOver } from './hand-over.ts';
 import type { HandOverOptions } from './hand-over.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** The one route behind which everything is dispatched; no client can ask for it, a space ends a request target. */
 export const dispatchRoute = '/ dispatch';
@@ -21,6 +23,8 @@ export const dispatchRoute = '/ dispatch';
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
   readonly bodyLimitBytes: number;
+  readonly uploads: Uploads;
+  readonly unsent: UnsentAnswers;
   readonly handOver: HandOverOptions;
   readonly tenantOf: TenantOf;
   /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
@@ -64,11 +68,11 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, bodyLimitBytes, onOutcome, onHandedOver, tenantOf } = options;
+  const { dispatcher, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, tenantOf } = options;
   const started = performance.now();
   const fault = hostFault(raw);
   if (fault !== undefined) throw new Problem('request_malformed', fault);
-  const reading = readBody(raw, bodyLimitBytes);
+  const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
   if (response.closed) return;
   const ip = raw.socket.remoteAddress ?? '';
@@ -91,7 +95,7 @@ async function dispatch(
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
     onOutcome(outcome, performance.now() - started);
-    write(response, method, outcome);
+    write(response, method, outcome, unsent);
   });
   if (answered) return;
   response.once('close', () => {
@@ -99,12 +103,17 @@ async function dispatch(
   });
 }
 
-function write(response: ServerResponse, method: string, { id, replica, result }: Outcome): void {
+function write(
+  response: ServerResponse,
+  method: string,
+  { id, replica, result }: Outcome,
+  unsent: UnsentAnswers,
+): void {
   const own =
     replica === undefined ? ['Ringpost-Request', id] : ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (result instanceof Problem) {
     writeProblem(response, result, own);
     return;
   }
-  writeReply(response, method, result, own);
+  writeReply(response, method, result, own, unsent);
 }

@@ -17,6 +17,7 @@ import { requestPath, viewOf } from '../requests/request-view.ts';
 import { untilFinal } from '../requests/until-final.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface HandOverOptions {
   readonly dispatcher: Dispatcher;
@@ -24,6 +25,7 @@ export interface HandOverOptions {
   readonly store: RequestStore;
   readonly changes: RequestChanges;
   readonly claims: Claims;
+  readonly unsent: UnsentAnswers;
   readonly callbacks: Callbacks;
   /** Time in ms in which a request has to be done that nobody waits for. */
   readonly asyncTimeoutMs: number;
@@ -77,7 +79,7 @@ export async function handOver(
     const kept = await store.reply(found).catch(() => undefined);
     if (kept?.body !== undefined) {
       const { status, headers, body } = kept;
-      writeReply(response, request.method, { status, headers, body }, own);
+      writeReply(response, request.method, { status, headers, body }, own, options.unsent);
       return;
     }
   }

@@ -10,8 +10,10 @@ import { writeReply } from './reply-response.ts';
 import { untilFinal } from '../requests/until-final.ts';
 import { redisAway } from './redis-away.ts';
 import { RequestEvents } from './request-events.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface RequestRouteOptions {
+  readonly unsent: UnsentAnswers;
   readonly store: RequestStore;
   readonly changes: RequestChanges;
   /** @returns the request as it is after it was cancelled, or could not be any more. */
@@ -28,7 +30,7 @@ const mostWaitS = 60;
 
 /** `/-/requests/<id>`: what has become of a request, its answer, and an end to it. Whoever knows the id may ask. */
 export const requestRoutes = fp<RequestRouteOptions>(
-  (app, { store, changes, cancel }, done) => {
+  (app, { store, changes, unsent, cancel }, done) => {
     const known = async (id: string): Promise<KnownRequest> => {
       const request = await redisAway(() => store.find(id));
       if (request !== undefined) return request;
@@ -66,7 +68,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
         const { status, headers, body } = kept;
         reply.hijack();
         const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
-        writeReply(reply.raw, record.method, { status, headers, body }, own);
+        writeReply(reply.raw, record.method, { status, headers, body }, own, unsent);
         return reply;
       }
       if (record.state === 'cancelled') throw new Problem('cancelled', 'The request was cancelled.');
