@@ -9,6 +9,7 @@ import type { GatewayConfig } from './config.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
 import { Callbacks } from './callbacks/callbacks.ts';
 import { CallbackTargets } from './callbacks/targets.ts';
+import { Cancellations } from './dispatch/cancellations.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { HandOvers } from './dispatch/hand-overs.ts';
@@ -59,7 +60,7 @@ export async function createGateway(
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
   const callbacks = new Callbacks(redis, keys, targets, log);
   const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
-  const takeBacks = new TakeBacks(queues, log);
+  const takeBacks = new TakeBacks(queues, new Cancellations(redis, keys, log), log);
   const gap = new RedisGap(redis);
   const { resultTtlMs: keepMs } = config;
   const dispatcher: Dispatcher = new Dispatcher({
