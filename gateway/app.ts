@@ -59,10 +59,17 @@ const headLimitBytes = 64 * 1024;
 /** Time that a client has to send its request, in ms. */
 const requestTimeoutMs = 300_000;
 
+/** The HTTP side of a gateway. */
+export interface App {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
+  readonly watches: Watches;
+}
+
 /**
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
-export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+export async function buildApp(parts: AppParts): Promise<App> {
   const { config, store, watcher, dispatcher, queues, callbacks, redis, subscriber, keys, inbox, log } =
     parts;
   const app = Fastify({
@@ -195,7 +202,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
   await app.register(metricsRoutes, { metrics });
-  return app;
+  return { app, connections, watches };
 }
 
 /** Answers what could not be parsed as HTTP. */

@@ -24,7 +24,8 @@ export type Pending =
 export function pendingOn({ last, waits }: Connection): Pending {
   if (waits.size > 0) return 'request';
   if (last === undefined || last.closed || last.writableFinished) return 'nothing';
-  if (last.writableEnded) return 'answer';
+  // Nobody waits, so all of the answer is there.
+  if (last.headersSent) return 'answer';
   return last.req.complete ? 'request' : 'upload';
 }
 

@@ -21,6 +21,8 @@ import { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { Selection } from './dispatch/selection.ts';
 import { TakeBacks } from './dispatch/take-backs.ts';
 import { Waiters } from './dispatch/waiters.ts';
+import { heldBy } from './held.ts';
+import type { Held } from './held.ts';
 import { seedReplicas } from './replica-changes.ts';
 import { RingWatcher } from './ring-watcher.ts';
 
@@ -29,6 +31,8 @@ export interface Gateway {
   readonly app: FastifyInstance;
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
+  /** What a stop waits for. */
+  held(): Held;
   /** Watches the ring, reads replies, listens. @throws when the port is taken or the ring is another one. */
   start(): Promise<void>;
   /** Stops accepting, finishes what is in flight, closes. */
@@ -123,7 +127,7 @@ export async function createGateway(
     targets === undefined || sender === undefined
       ? undefined
       : new CallbackDeliveries({ redis: sender, keys, targets, secrets, keepMs, log });
-  const app = await buildApp({
+  const { app, connections, watches } = await buildApp({
     config,
     store,
     watcher,
@@ -165,6 +169,7 @@ export async function createGateway(
     app,
     dispatcher,
     watcher,
+    held: () => heldBy(connections, [...dispatcher.waiting, ...watches.held]),
     start: () => life.start(),
     stop: async () => {
       await life.stop();

@@ -62,6 +62,8 @@ class LastConnections {
       const pending = pendingOn(connection);
       switch (pending) {
         case 'request':
+          // It was sent behind one whose answer was not taken yet.
+          if (this.#readers.delete(socket)) socket.setTimeout(0);
           break;
         case 'nothing':
           if (age > lingerMs || late) socket.destroy();
