@@ -12,6 +12,7 @@ import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { GatewayConfig } from './config.ts';
+import { Connections } from './connections.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { HeldBytes } from './dispatch/held-bytes.ts';
@@ -31,6 +32,7 @@ import type { TenantOf } from './requests/idempotency.ts';
 import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
+import { Watches } from './requests/watches.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -66,10 +68,17 @@ const headLimitBytes = 64 * 1024;
 /** Time that a client has to send its request, in ms. */
 const requestTimeoutMs = 300_000;
 
+/** The HTTP side of a gateway. */
+export interface App {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
+  readonly watches: Watches;
+}
+
 /**
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
-export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+export async function buildApp(parts: AppParts): Promise<App> {
   const {
     config,
     store,
@@ -118,6 +127,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     refusedCount += 1;
     refusedConnections.warn({});
   });
+  const connections = new Connections(app.server);
   const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
   metrics.observeClients({
@@ -158,20 +168,26 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const tenantOf: TenantOf = ({ target, headers }, ip) =>
     selectHashKey(tenantSources, { target, headers, ip }, () => '');
   const changes = new RequestChanges(subscriber, keys);
+  const watches = new Watches({ store: requests, changes, connections, limit: config.watchLimit });
 
   // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
 
   await app.register(openApi);
-  await app.register(lastAnswers);
+  await app.register(lastAnswers, {
+    connections,
+    timeoutMs: config.drainTimeoutMs,
+    onClosing: () => watches.stop(),
+  });
   await app.register(dispatchRoutes, {
     dispatcher,
+    connections,
     handOver: {
       dispatcher,
       capacity,
       store: requests,
-      changes,
+      watches,
       callbacks,
       claims,
       asyncTimeoutMs: config.asyncTimeoutMs,
@@ -198,7 +214,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(requestRoutes, {
     unsent,
     store: requests,
-    changes,
+    watches,
     cancel: (request) =>
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
@@ -228,7 +244,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring });
   await app.register(metricsRoutes, { metrics });
-  return app;
+  return { app, connections, watches };
 }
 
 /** Answers what could not be parsed as HTTP. */

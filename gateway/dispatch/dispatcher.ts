@@ -160,7 +160,10 @@ export class Dispatcher {
     return handOvers.handOver({ id, replica, accepted, job, body: request.body }, callbacks);
   }
 
-  /** The client has gone: nobody waits any more, and the job is taken back if it is not started yet. */
+  /**
+   * The client has gone: nobody waits any more. The job is taken back if it is not started yet; a GET, HEAD or OPTIONS
+   * that is started is let go by its worker.
+   */
   abandon(id: string): void {
     const waiter = this.#waiters.take(id);
     if (waiter) this.#letGo(waiter);

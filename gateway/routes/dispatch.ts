@@ -2,6 +2,7 @@ import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/errors.ts';
+import type { Connections } from '../connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
 import { directivesOf } from '../dispatch/directives.ts';
@@ -22,6 +23,7 @@ export const dispatchRoute = '/ dispatch';
 
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
+  readonly connections: Connections;
   readonly bodyLimitBytes: number;
   readonly uploads: Uploads;
   readonly unsent: UnsentAnswers;
@@ -68,14 +70,16 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, tenantOf } = options;
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, tenantOf } =
+    options;
   const started = performance.now();
   const fault = hostFault(raw);
   if (fault !== undefined) throw new Problem('request_malformed', fault);
   const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
-  if (response.closed) return;
-  const ip = raw.socket.remoteAddress ?? '';
+  const { socket } = raw;
+  if (socket.destroyed) return;
+  const ip = socket.remoteAddress ?? '';
   const method = raw.method ?? 'GET';
   const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
   const preference = preferenceOf(request.headers);
@@ -92,15 +96,14 @@ async function dispatch(
   }
   let answered = false;
   const waitMs = preference.waitMs ?? Number.POSITIVE_INFINITY;
+  const gone = (): void => dispatcher.abandon(id);
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
+    connections.answered(socket, gone);
     onOutcome(outcome, performance.now() - started);
     write(response, method, outcome, unsent);
   });
-  if (answered) return;
-  response.once('close', () => {
-    if (!answered) dispatcher.abandon(id);
-  });
+  if (!answered) connections.wait(socket, gone);
 }
 
 function write(
