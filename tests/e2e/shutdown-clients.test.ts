@@ -60,6 +60,7 @@ describe('a gateway without a request in flight stops at once, and is not kept b
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady();
     const connection = await speak(command.url, bytes);
+    if (answers[0] === 400) await connection.until(/ 400 /);
     await delay(300);
     expect(await stop(command)).toBeLessThan(quickMs);
     // Nothing of what is half there was accepted: the client may send it again.
