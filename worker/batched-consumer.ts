@@ -139,6 +139,10 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     });
   }
 
+  wake(): void {
+    this.#wake();
+  }
+
   /** A job may be there. */
   #wake(): void {
     this.#more = true;

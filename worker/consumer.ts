@@ -19,6 +19,8 @@ export type OnFinished = (id: string, job: JobData) => void;
 export interface Consumer {
   /** Begins to take jobs; resolves when it is connected and takes them. */
   start(): Promise<void>;
+  /** Looks for jobs now, and says again that jobs may be delivered directly to it, if it takes any so. */
+  wake(): void;
   /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
   stop(): Promise<void>;
   /** Takes nothing new and finishes nothing: another worker has what this one held. */

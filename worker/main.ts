@@ -1,3 +1,4 @@
+import { noteCrash } from '#shared/crash-notes.ts';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -13,12 +14,14 @@ import { Adoptions } from './adoptions.ts';
 import { FinishedRuns } from './finished-runs.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
+import { StrayErrors } from './stray-errors.ts';
 import { Tenure } from './tenure.ts';
 import { tickScript } from './tick.ts';
 import { Turns } from './turns.ts';
@@ -32,10 +35,50 @@ async function main(config: WorkerConfig): Promise<void> {
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
   const generation = config.generation ?? (await nextGeneration(redis, keys, replica));
 
-  const leave = (): void => {
+  const superseded = (): void => {
     log.error('a newer generation runs; leaving at once');
     process.exit(1);
   };
+  // Until it takes jobs there is nothing to finish.
+  let leave = (_reason: string): void => process.exit(1);
+  let running = (): string[] => [];
+  let noted: Promise<void> | undefined;
+  new StrayErrors({
+    onUncaught: ({ message }) => {
+      const reason = `an exception was not caught: ${message}`;
+      noted = noteCrash(redis, keys, replica, {
+        generation,
+        at: Date.now(),
+        reason,
+        requests: running(),
+      }).catch((error: unknown) => log.debug({ err: error }, 'the crash was not noted'));
+      leave(reason);
+    },
+    log,
+  }).listen();
+  const endsLease = config.generation === undefined;
+  const { redisUrl, namespace, handlerStallMs, healthFile, logLevel } = config;
+  const keeper = new LeaseKeeper({
+    redisUrl,
+    namespace,
+    replica,
+    generation,
+    leaseMs,
+    handlerStallMs,
+    endsLease,
+    healthFile,
+    logLevel,
+    onWithdrawn: () => {
+      tenure.wake();
+      adoptions.wake();
+    },
+    onEnded: (error) => {
+      log.error({ err: error }, 'nothing renews the lease any more; leaving at once');
+      process.exit(1);
+    },
+  });
+  // It starts while the rest is loaded.
+  keeper.start().catch(() => undefined);
   const { failedTtlMs, secretHeaders } = config;
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
@@ -48,9 +91,9 @@ async function main(config: WorkerConfig): Promise<void> {
         redis,
         keys,
         lease,
-        pushes: createReplyPushes(redis, keys, lease, leave),
+        pushes: createReplyPushes(redis, keys, lease, superseded),
         aftermath,
-        onSuperseded: leave,
+        onSuperseded: superseded,
       }),
       turns: new Turns(redis, keys, log),
       log,
@@ -85,12 +128,12 @@ async function main(config: WorkerConfig): Promise<void> {
     replica,
     generation,
     lease,
+    keeper,
     leaseMs,
     log,
-    endsLease: config.generation === undefined,
-    healthFile: config.healthFile,
+    endsLease,
     running: () => tenure.size,
-    onSuperseded: leave,
+    onSuperseded: superseded,
     onRetired: () => process.kill(process.pid, 'SIGTERM'),
   });
   const tenure = new Tenure({
@@ -98,10 +141,10 @@ async function main(config: WorkerConfig): Promise<void> {
     lease,
     log,
     makeCertain: () => heartbeat.makeCertain(),
-    onSuperseded: leave,
+    onSuperseded: superseded,
     onStuck: () => process.exit(1),
   });
-  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, parts, log });
+  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, keeper, parts, log });
 
   const subscriber = openRedis(
     config.redisUrl,
@@ -114,9 +157,10 @@ async function main(config: WorkerConfig): Promise<void> {
     adoptions.cancel(id);
   });
 
-  onTermination({
+  running = () => [...tenure.running, ...adoptions.running];
+  leave = onTermination({
     timeoutMs: drainTimeoutMs,
-    inFlight: () => [...tenure.running, ...adoptions.running],
+    inFlight: running,
     stop: async () => {
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
@@ -124,6 +168,7 @@ async function main(config: WorkerConfig): Promise<void> {
       await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
       await heartbeat.stop();
+      await Promise.all([keeper.stop(), noted]);
       redis.disconnect();
       subscriber.disconnect();
     },

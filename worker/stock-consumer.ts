@@ -66,6 +66,8 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   );
   return {
     ...life,
+    // It takes none by direct delivery, and BullMQ wakes it.
+    wake: () => undefined,
     abandon: () => {
       worker?.close(true).catch((error: unknown) => log.debug({ err: error }, 'not closed'));
     },
