@@ -90,8 +90,6 @@ export class Heartbeat {
 
   async #take(): Promise<void> {
     const { lease, keeper, leaseMs, onSuperseded, log } = this.#options;
-    // From its taking on it is renewed.
-    await keeper.start();
     let announced = Number.NEGATIVE_INFINITY;
     for (;;) {
       const result = await lease.take(this.#state);
@@ -104,6 +102,9 @@ export class Heartbeat {
       }
       await delay(takeRetryMs);
     }
+    // The thread starts while this worker begins to take jobs: the lease holds until then. It needs nothing more of this
+    // thread, so that the first job may block it.
+    keeper.start().catch((error: unknown) => log.debug({ err: error }, 'the lease thread has not started'));
     keeper.keep(lease, this.#state, onSuperseded);
     await this.#beats.start();
   }
@@ -129,7 +130,8 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { keys, redis, replica, running, onRetired } = this.#options;
+    const { keys, redis, replica, keeper, running, onRetired } = this.#options;
+    if (!keeper.ready) await this.makeCertain();
     const retired = await redis.hexists(keys.retired, replica);
     if (retired === 0 || this.#state !== 'ready') this.#quiet.reset();
     else if (await this.#quiet.longEnough(running())) onRetired();

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
 import { noteCrash } from '#shared/crash-notes.ts';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
@@ -15,6 +17,7 @@ import { FinishedRuns } from './finished-runs.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { startLeaseThread } from './lease/start-lease-thread.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { ReplicaLease } from './replica-lease.ts';
@@ -77,8 +80,6 @@ async function main(config: WorkerConfig): Promise<void> {
       process.exit(1);
     },
   });
-  // It starts while the rest is loaded.
-  keeper.start().catch(() => undefined);
   const { failedTtlMs, secretHeaders } = config;
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
@@ -200,6 +201,14 @@ async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promi
   await lease.end();
 }
 
+/** What runs without settings fills the cache of compiled code: this process has all its modules, a thread has others. */
+async function cacheCompiledCode(): Promise<void> {
+  // Compiled code is for the flags of its time, and what is running now was begun without them.
+  flushCompileCache();
+  keepHeapYoung();
+  await once(startLeaseThread(), 'exit');
+}
+
 try {
   await main(loadWorkerConfig(process.env));
 } catch (error) {
@@ -207,5 +216,6 @@ try {
   process.stderr.write(
     `ringpost worker: ${known || !(error instanceof Error) ? String(error) : error.stack}\n`,
   );
+  if (known) await cacheCompiledCode();
   process.exit(1);
 }

@@ -3,7 +3,7 @@ import type { Log } from '#shared/logger.ts';
 import type { ReplicaLease } from '../replica-lease.ts';
 
 export interface KeptLeasesOptions {
-  /** Told of each renewal of the replica's own lease that has succeeded. */
+  /** The replica's own lease was renewed. */
   readonly onOwnRenewed: () => void;
   /** Another worker has taken this lease; it is renewed no more. */
   readonly onSuperseded: (lease: ReplicaLease) => void;
@@ -29,8 +29,14 @@ export class KeptLeases {
     return [...this.#kept.values()].map(({ lease }) => lease);
   }
 
+  /**
+   * Renews a lease from now on that was taken or renewed a moment ago; one that is kept already only has its state changed.
+   */
   keep(lease: ReplicaLease, state: LeaseState): void {
-    this.#kept.set(lease.replica, { lease, state, underWay: new Set() });
+    const kept = this.#kept.get(lease.replica);
+    if (kept?.lease.fence === lease.fence) kept.state = state;
+    else this.#kept.set(lease.replica, { lease, state, underWay: new Set() });
+    if (lease.own) this.#options.onOwnRenewed();
   }
 
   /** Renews all of them. One whose last renewal is not answered yet is passed over. */

@@ -1,10 +1,9 @@
-import { getCompileCacheDir } from 'node:module';
-import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { ReplicaLease } from '../replica-lease.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
+import { startLeaseThread } from './start-lease-thread.ts';
 
 export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns'> {
   /** Nothing is delivered directly to the consumers any more, until their next tick. */
@@ -14,10 +13,7 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns'> {
 }
 
 /** How often the event loop shows that it turns, in ms. */
-const turnMs = 50;
-/** The thread holds a connection and a few leases. */
-const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
-
+const turnMs = 100;
 /** What a call to the thread waits for. */
 interface Call {
   readonly resolve: (ours: boolean) => void;
@@ -40,13 +36,14 @@ export class LeaseKeeper {
   #thread: Worker | undefined;
   #turning: NodeJS.Timeout | undefined;
   #lastCall = 0;
+  #ready = false;
   #stopping = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
   }
 
-  /** Starts the thread; resolves when it can keep leases. */
+  /** Starts the thread; resolves when it renews the leases that it was given until then. */
   start(): Promise<void> {
     return this.#life.start();
   }
@@ -54,6 +51,11 @@ export class LeaseKeeper {
   /** Ends the thread; leases that were not let go run out. */
   stop(): Promise<void> {
     return this.#life.stop();
+  }
+
+  /** Whether the thread has started. Until then a lease is only renewed by {@link renew}. */
+  get ready(): boolean {
+    return this.#ready;
   }
 
   /**
@@ -70,8 +72,15 @@ export class LeaseKeeper {
    * @returns false if another worker has taken it, or if it is not kept.
    * @throws what Redis refuses it with.
    */
-  renew({ replica }: ReplicaLease, state: LeaseState): Promise<boolean> {
-    return this.#call((call) => ({ do: 'renew', call, replica, state }));
+  async renew(lease: ReplicaLease, state: LeaseState): Promise<boolean> {
+    const { replica } = lease;
+    if (this.#ready) return this.#call((call) => ({ do: 'renew', call, replica, state }));
+    if (!this.#onSuperseded.has(replica)) return false;
+    // The thread still starts. It goes on with the new state.
+    this.#post({ do: 'keep', lease: lease.shared, state });
+    const ours = await lease.renew(state);
+    if (!ours) this.#onSuperseded.get(replica)?.();
+    return ours;
   }
 
   /** Has a lease renewed no more. @returns once no renewal of it is under way. */
@@ -80,14 +89,9 @@ export class LeaseKeeper {
     await this.#call((call) => ({ do: 'letGo', call, replica }));
   }
 
-  async #start(): Promise<void> {
+  #start(): Promise<void> {
     const { onWithdrawn: _, onEnded, ...data } = this.#options;
-    const cache = getCompileCacheDir();
-    const workerData: LeaseThreadData = { ...data, turns: this.#turns.buffer };
-    // What the user has Node load beside the handler is for the main thread.
-    const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) };
-    const options = { workerData, env, execArgv: [], resourceLimits, name: 'lease' };
-    const thread = new Worker(new URL('main.ts', import.meta.url), options);
+    const thread = startLeaseThread({ ...data, turns: this.#turns.buffer });
     this.#thread = thread;
     this.#turning = setInterval(() => Atomics.add(this.#turns, 0, 1), turnMs);
     const ready = Promise.withResolvers<void>();
@@ -102,10 +106,14 @@ export class LeaseKeeper {
       onEnded(error);
     });
     thread.on('message', (message: FromLeaseThread) => {
-      if (message.is === 'ready') ready.resolve();
-      else this.#hear(message);
+      if (message.is !== 'ready') {
+        this.#hear(message);
+        return;
+      }
+      this.#ready = true;
+      ready.resolve();
     });
-    await ready.promise;
+    return ready.promise;
   }
 
   async #stop(): Promise<void> {

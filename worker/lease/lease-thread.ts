@@ -12,7 +12,7 @@ import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages
 import { touch } from './touch.ts';
 
 /** How often the thread looks at the main thread's event loop, in ms. */
-const lookMs = 50;
+const lookMs = 100;
 /** A consumer whose event loop has stood still for this time in ms gets nothing more by direct delivery. */
 const withdrawAfterMs = 250;
 
