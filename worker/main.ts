@@ -30,7 +30,7 @@ import { tickScript } from './tick.ts';
 import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
-async function main(config: WorkerConfig): Promise<void> {
+async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   keepHeapYoung();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
   const keys = createKeys(config.namespace);
@@ -55,7 +55,7 @@ async function main(config: WorkerConfig): Promise<void> {
         reason,
         requests: running(),
       }).catch((error: unknown) => log.debug({ err: error }, 'the crash was not noted'));
-      leave(reason);
+      leave('an uncaught exception');
     },
     log,
   }).listen();
@@ -71,6 +71,7 @@ async function main(config: WorkerConfig): Promise<void> {
     endsLease,
     healthFile,
     logLevel,
+    env,
     onWithdrawn: () => {
       tenure.wake();
       adoptions.wake();
@@ -206,11 +207,11 @@ async function cacheCompiledCode(): Promise<void> {
   // Compiled code is for the flags of its time, and what is running now was begun without them.
   flushCompileCache();
   keepHeapYoung();
-  await once(startLeaseThread(), 'exit');
+  await once(startLeaseThread(process.env), 'exit');
 }
 
 try {
-  await main(loadWorkerConfig(process.env));
+  await main(loadWorkerConfig(process.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(

@@ -37,26 +37,30 @@ export class StrayErrors {
    */
   rejected(reason: unknown, now: number): void {
     this.#rejections += 1;
-    const fields = { err: errorOf(reason), rejections: this.#rejections };
-    if (this.#mayLog(now)) this.#options.log.error(fields, 'a rejected promise was left behind');
+    this.#log(now, errorOf(reason), { rejections: this.#rejections }, 'a rejected promise was left behind');
   }
 
   /** An exception was thrown and nobody has caught it. */
   thrown(thrown: unknown, now: number): void {
     this.#exceptions += 1;
     const error = errorOf(thrown);
-    const fields = { err: error, exceptions: this.#exceptions };
-    if (this.#mayLog(now)) this.#options.log.error(fields, 'an exception was not caught');
+    this.#log(now, error, { exceptions: this.#exceptions }, 'an exception was not caught');
     if (this.#exceptions === 1) this.#options.onUncaught(error);
   }
 
-  #mayLog(now: number): boolean {
+  #log(now: number, err: Error, counted: object, message: string): void {
     if (now - this.#windowSince >= windowMs) {
       this.#windowSince = now;
       this.#lines = 0;
     }
     this.#lines += 1;
-    return this.#lines <= mostLines;
+    if (this.#lines > mostLines) return;
+    try {
+      this.#options.log.error({ err, ...counted }, message);
+    } catch {
+      // A handler's own kind of error may throw when it is read.
+      this.#options.log.error(counted, message);
+    }
   }
 }
 

@@ -51,6 +51,13 @@ describe('a promise that a handler leaves behind', () => {
     for (const answer of answers) expect(await answer.json()).toEqual({ replica: 'S1', pid: worker.pid });
   });
 
+  it('ends nothing either when its error cannot be read', async () => {
+    const { worker, ask } = await withWorker(system());
+    expect((await ask('leaves-an-odd-rejection')).status).toBe(200);
+    await expect.poll(() => logged(worker, 'a rejected promise was left behind').length).toBe(1);
+    expect(await (await ask('after')).json()).toEqual({ replica: 'S1', pid: worker.pid });
+  });
+
   it('does not flood the log, however many of them are rejected', async () => {
     const { worker, ask } = await withWorker(system());
     for (let times = 0; times < 3; times += 1) {

@@ -6,6 +6,8 @@ import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages
 import { startLeaseThread } from './start-lease-thread.ts';
 
 export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns'> {
+  /** Of this process. */
+  readonly env: NodeJS.ProcessEnv;
   /** Nothing is delivered directly to the consumers any more, until their next tick. */
   readonly onWithdrawn: () => void;
   /** The thread has ended by itself: no lease is renewed any more. */
@@ -90,8 +92,8 @@ export class LeaseKeeper {
   }
 
   #start(): Promise<void> {
-    const { onWithdrawn: _, onEnded, ...data } = this.#options;
-    const thread = startLeaseThread({ ...data, turns: this.#turns.buffer });
+    const { env, onWithdrawn: _, onEnded, ...data } = this.#options;
+    const thread = startLeaseThread(env, { ...data, turns: this.#turns.buffer });
     this.#thread = thread;
     this.#turning = setInterval(() => Atomics.add(this.#turns, 0, 1), turnMs);
     const ready = Promise.withResolvers<void>();

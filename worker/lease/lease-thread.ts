@@ -69,6 +69,7 @@ export class LeaseThread {
 
   /** Never rejects. */
   async #obey(message: ToLeaseThread): Promise<void> {
+    if (this.#state === 'ending') return;
     switch (message.do) {
       case 'keep':
         this.#leases.keep(ReplicaLease.shared(this.#redis, this.#keys, message.lease), message.state);
@@ -81,7 +82,7 @@ export class LeaseThread {
         this.#tell({ is: 'letGo', call: message.call });
         return;
       case 'stop':
-        for (const timer of this.#timers) clearInterval(timer);
+        this.#rest();
         this.#redis.disconnect();
         this.#port.close();
         return;
@@ -102,7 +103,6 @@ export class LeaseThread {
   #look(): void {
     const stoodMs = this.#loop.look(Atomics.load(this.#turns, 0), performance.now());
     const { all } = this.#leases;
-    if (this.#state === 'ending') return;
     const still = stoodMs >= withdrawAfterMs;
     if (still && this.#superseded) {
       // What this worker still does is refused, and the main thread cannot leave by itself.
@@ -119,15 +119,25 @@ export class LeaseThread {
 
   #end(leases: readonly ReplicaLease[]): void {
     this.#state = 'ending';
+    // A renewal would bring a lease back that is ended.
+    this.#rest();
     const reason = `its event loop stood still for ${this.#data.handlerStallMs} ms`;
     void giveUp({ ...this.#data, redis: this.#redis, keys: this.#keys, log: this.#log }, leases, reason);
   }
 
-  /** The word is only told after Redis has it, so that what wakes the consumers comes last. */
+  #rest(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  /** The main thread is told once Redis has done it: what the consumers say from then on stands. */
   async #withdraw(leases: readonly ReplicaLease[]): Promise<void> {
     const withdrawn = await Promise.allSettled(leases.map((lease) => lease.withdraw()));
     for (const each of withdrawn) {
-      if (each.status === 'rejected') this.#log.warn({ err: each.reason as unknown }, 'not withdrawn');
+      if (each.status === 'rejected')
+        this.#log.warn(
+          { err: each.reason as unknown },
+          'jobs are still delivered directly to a worker that stands still',
+        );
     }
     if (withdrawn.some((each) => each.status === 'fulfilled' && each.value)) this.#tell({ is: 'withdrawn' });
   }
