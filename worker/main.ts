@@ -16,7 +16,9 @@ import { Heartbeat } from './heartbeat.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { Intake } from './intake.ts';
+import { LargeValues } from './large-values.ts';
 import { ReplicaLease } from './replica-lease.ts';
+import { ReplyBudget } from './reply-budget.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
@@ -38,6 +40,10 @@ async function main(config: WorkerConfig): Promise<void> {
     process.exit(1);
   };
   const { failedTtlMs, secretHeaders } = config;
+  const large = new LargeValues(() =>
+    openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
+  );
+  const budget = new ReplyBudget(config.replyLimitBytes);
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   await reclaimAhead(
@@ -51,6 +57,7 @@ async function main(config: WorkerConfig): Promise<void> {
         lease,
         pushes: createReplyPushes(redis, keys, lease, leave),
         aftermath,
+        large,
         onSuperseded: leave,
       }),
       turns: new Turns(redis, keys, log),
@@ -62,6 +69,7 @@ async function main(config: WorkerConfig): Promise<void> {
   const handler = await createHandler({
     replica,
     connections: concurrency,
+    budget,
     ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
     ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
   });
@@ -78,6 +86,8 @@ async function main(config: WorkerConfig): Promise<void> {
     tick,
     aftermath,
     finished,
+    large,
+    budget,
     concurrency,
     leaseMs,
   };
@@ -129,6 +139,7 @@ async function main(config: WorkerConfig): Promise<void> {
       await handler.close();
       await heartbeat.stop();
       redis.disconnect();
+      large.close();
       subscriber.disconnect();
     },
   });

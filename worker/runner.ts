@@ -13,6 +13,7 @@ import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
 import { lossesOf } from './suspect-notes.ts';
@@ -22,6 +23,8 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly slots: Slots;
   readonly turns: Turns;
   readonly outbox: ReplyOutbox;
+  /** Bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
   readonly redis: Redis;
   readonly keys: Keys;
   /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
@@ -136,6 +139,7 @@ export class Runner {
       return undefined;
     } finally {
       this.#running.take(id);
+      this.#options.budget.release(id);
     }
   }
 
@@ -213,6 +217,9 @@ export class Runner {
     } catch (error) {
       if (error instanceof SupersededError) return false;
       throw error;
+    } finally {
+      // A run whose job is another worker's has no end.
+      this.#options.budget.release(id);
     }
   }
 }

@@ -16,7 +16,7 @@ const scripts = {
   'change-offers': 2,
   'push-replies': 2,
   'note-request': 1,
-  'settle-request': 3,
+  'settle-request': 4,
   'claim-idempotency': 1,
   'join-line': 1,
   'take-turn': 1,

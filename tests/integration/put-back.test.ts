@@ -10,6 +10,8 @@ import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { Aftermath } from '../../worker/aftermath.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
+import { LargeValues } from '../../worker/large-values.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply-outbox.ts';
 import { Runner } from '../../worker/runner.ts';
@@ -36,12 +38,14 @@ function startRunner() {
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded });
+  const large = new LargeValues(() => redis);
+  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, large, onSuperseded });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),
     turns,
     outbox,
+    budget: new ReplyBudget(1024 * 1024),
     redis,
     keys,
     replica: 'S1',
