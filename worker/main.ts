@@ -43,8 +43,8 @@ async function main(config: WorkerConfig): Promise<void> {
   const large = new LargeValues(() =>
     openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
   );
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   await reclaimAhead(
     {

@@ -13,6 +13,7 @@ import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
+import type { LargeValues } from './large-values.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
@@ -25,6 +26,8 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly outbox: ReplyOutbox;
   /** Bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
+  /** What large request bodies are read on. */
+  readonly large: LargeValues;
   readonly redis: Redis;
   readonly keys: Keys;
   /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
@@ -188,7 +191,8 @@ export class Runner {
       // It is not tried again, and not said twice: what is known of its end stands.
       return problemReply('already_finished', 'The request has come to its end before.');
     }
-    const stored = bodyKey === undefined ? undefined : await this.#options.redis.getBuffer(bodyKey);
+    const stored =
+      bodyKey === undefined ? undefined : await this.#options.large.connection.getBuffer(bodyKey);
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 

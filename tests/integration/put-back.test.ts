@@ -34,17 +34,18 @@ function startRunner() {
   const turns = new Turns(redis, keys, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), log });
+  const large = new LargeValues(() => redis);
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), large, log });
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const large = new LargeValues(() => redis);
   const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, large, onSuperseded });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),
     turns,
     outbox,
+    large,
     budget: new ReplyBudget(1024 * 1024),
     redis,
     keys,

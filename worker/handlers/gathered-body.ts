@@ -22,7 +22,9 @@ export class GatheredBody {
   #length = 0;
   /** Bytes that it may have without asking for more. */
   #held = uncountedBytes;
-  /** The memory for all of the body, where its length is known. */
+  /** Its length, where that is known and not small. */
+  #expected = 0;
+  /** The memory for all of the body, where its length is known. It is taken for the first byte, not while it waits. */
   #exact: Buffer | undefined;
   /** Small chunks, copied together. */
   #block: Buffer | undefined;
@@ -43,8 +45,7 @@ export class GatheredBody {
   expect(bytes: number, onHeld: () => void): boolean {
     if (bytes <= this.#held) return true;
     this.#held = bytes;
-    // The system gives the memory as it is written to.
-    this.#exact = Buffer.allocUnsafeSlow(bytes);
+    this.#expected = bytes;
     return this.#budget.hold(this.#id, bytes, onHeld);
   }
 
@@ -53,6 +54,7 @@ export class GatheredBody {
     const at = this.#length;
     this.#length += chunk.length;
     if (this.#length > this.#budget.limitBytes) return false;
+    if (at === 0 && this.#expected > 0) this.#exact = Buffer.allocUnsafeSlow(this.#expected);
     if (this.#exact !== undefined && this.#length <= this.#exact.length) {
       this.#exact.set(chunk, at);
       return true;
