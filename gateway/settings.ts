@@ -111,7 +111,9 @@ export const gatewaySettings = {
       default: 10000,
       minimum: 1,
       maximum: 100000000,
-      description: 'Requests that may wait for one replica; past it a request gets 503 at once.',
+      description:
+        'Requests that may wait for one replica, those that are handed over or delayed included; past it a request gets ' +
+        '503 at once.',
     },
     BYTES_IN_FLIGHT: {
       type: 'integer',

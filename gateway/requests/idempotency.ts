@@ -5,6 +5,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
+import { checkFieldSize } from '../dispatch/own-fields.ts';
 
 /** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
 export interface IdempotentRequest {
@@ -37,7 +38,9 @@ export function idempotentRequest(
   tenantOf: () => string | undefined,
 ): IdempotentRequest | undefined {
   const key = headerValue(headers, 'idempotency-key');
-  if (key === undefined || safeMethods.has(method)) return undefined;
+  if (key === undefined) return undefined;
+  checkFieldSize('Idempotency-Key', key.length);
+  if (safeMethods.has(method)) return undefined;
   if (key.trim() === '' || key.length > mostKeyLength) {
     throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
   }
@@ -82,5 +85,11 @@ export class Claims {
       instead === undefined ? '' : JSON.stringify(instead),
     );
     return JSON.parse(String(held)) as Claim; // only gateways write it
+  }
+
+  /** Releases the key of a request that was not taken: the next one that has the key begins anew. */
+  async release({ scope, fingerprint }: IdempotentRequest, id: string): Promise<void> {
+    const claim = JSON.stringify({ id, fingerprint } satisfies Claim);
+    await scriptsOn(this.#redis)('release-idempotency', this.#keys.idempotency(scope), claim);
   }
 }

@@ -13,10 +13,7 @@ const REFUSED: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NO
 /** The headers to send: without those of the hop, and without Content-Length, which undici writes itself. */
 function requestHeaders(raw: readonly string[]): string[] {
   const headers = stripHopByHop(raw);
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (headers[i]?.toLowerCase() === 'content-length') headers.splice(i, 2);
-  }
-  return headers;
+  return headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'content-length');
 }
 
 function replyHeaders(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
