@@ -8,8 +8,8 @@ export class ValueTooLongError extends Error {
 }
 
 /**
- * Bytes in one command. Redis cuts a connection on which an argument is longer than `proto-max-bulk-len`, which is never
- * less than 1 MiB; a value that grows too long in pieces is only refused.
+ * Bytes in one command. Redis cuts a connection on which an argument is longer than `proto-max-bulk-len`,
+ * which is never less than 1 MiB; a value that grows too long in pieces is only refused.
  */
 const pieceBytes = 512 * 1024;
 /** Pieces that are under way at once: each is copied into the socket's memory. */
@@ -18,8 +18,9 @@ const mostPieces = 4;
 const tooLong = /maximum allowed size/;
 
 /**
- * Writes large values to Redis on a connection of their own, so that nothing waits behind them. It is opened for the first
- * one. Values take turns piece by piece, and memory for a few pieces is all that they take beside their own bytes.
+ * Writes large values to Redis on a connection of their own, so that nothing waits behind them. It is opened
+ * for the first one. Values take turns piece by piece, and memory for a few pieces is all that they take
+ * beside their own bytes.
  */
 export class LargeValues {
   readonly #open: () => Redis;
@@ -41,8 +42,8 @@ export class LargeValues {
    * @param parts the value's bytes, in turn.
    * @param ttlMs of the key, in ms from the first piece on.
    * @returns once Redis has all of it.
-   * @throws {ValueTooLongError} if Redis takes no value that is so long, and what Redis says if it refuses it for now. No
-   * key is left then.
+   * @throws {ValueTooLongError} if Redis takes no value that is so long, and what Redis says if it refuses it
+   * for now. No key is left then.
    */
   async write(key: string, parts: readonly Uint8Array[], ttlMs: number): Promise<void> {
     try {
@@ -71,7 +72,10 @@ export class LargeValues {
     this.#opened?.disconnect();
   }
 
-  /** @returns false where Redis has lost pieces meanwhile, or was sent one twice: all of it is to be written anew. */
+  /**
+   * @returns false where Redis has lost pieces meanwhile, or was sent one twice: all of it is to be written
+   * anew.
+   */
   async #writeOnce(key: string, parts: readonly Uint8Array[], ttlMs: number): Promise<boolean> {
     let length = 0;
     for (const part of parts) {

@@ -1,12 +1,13 @@
 /**
- * Bounds the bytes of large answers that a worker holds, from the time that it reads them to the time that Redis has
- * them. An answer is always in one of these states:
+ * Bounds the bytes of large answers that a worker holds, from the time that it reads them to the time that
+ * Redis has them. An answer is always in one of these states:
  *
  *   held: its bytes are counted, and its reader may read on
  *   waiting: its reader pauses until the bytes that it asks for are free
  *
- * The oldest answer is always held: bytes for a whole answer are reserved for it. All others share the rest. So the
- * oldest answer never waits for another one, and the next one is the oldest after it: readers cannot block each other.
+ * The oldest answer is always held: bytes for a whole answer are reserved for it. All others share the rest.
+ * So the oldest answer never waits for another one, and the next one is the oldest after it: readers cannot
+ * block each other.
  */
 
 /** The least number of bytes that a worker may hold, whatever the limit of one answer. */
@@ -52,7 +53,8 @@ export class ReplyBudget {
    * Asks for bytes, those that the answer holds already included.
    * @param id the request's id.
    * @param bytes at most the limit.
-   * @param onHeld called later, at most once, where the bytes are not free now; not called after {@link release}.
+   * @param onHeld called later, at most once, where the bytes are not free now; not called after {@link
+   * release}.
    * @returns whether the answer holds these bytes now.
    */
   hold(id: string, bytes: number, onHeld: () => void): boolean {
@@ -64,7 +66,9 @@ export class ReplyBudget {
     return false;
   }
 
-  /** Counts the bytes of an answer that is whole already: there is nothing to wait with. Others wait instead. */
+  /**
+   * Counts the bytes of an answer that is whole already: there is nothing to wait with. Others wait instead.
+   */
   count(id: string, bytes: number): void {
     const answer = this.#open(id);
     if (answer !== this.#oldest) this.#free -= bytes - answer.held;
@@ -72,7 +76,10 @@ export class ReplyBudget {
     answer.wanted = bytes;
   }
 
-  /** Gives the bytes of a request's answer back, if it holds any. To be called when Redis has it, or its run has ended. */
+  /**
+   * Gives the bytes of a request's answer back, if it holds any. To be called when Redis has it, or its run
+   * has ended.
+   */
   release(id: string): void {
     // Most requests never held any.
     if (this.#oldest === undefined) return;
@@ -98,7 +105,10 @@ export class ReplyBudget {
     return answer;
   }
 
-  /** Those that have waited longest first; one that fits may pass one that does not, which becomes the oldest in time. */
+  /**
+   * Those that have waited longest first; one that fits may pass one that does not, which becomes the oldest
+   * in time.
+   */
   #wake(): void {
     for (const answer of this.#answers.values()) {
       const { onHeld } = answer;

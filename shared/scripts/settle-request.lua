@@ -1,10 +1,10 @@
 -- Ends a request whose answer can be asked for later: keeps the answer, and notes the end. A worker that was
 -- superseded says nothing any more.
 -- KEYS[1] record  KEYS[2] kept reply  KEYS[3] fence  KEYS[4] draft of a large reply frame
--- ARGV[1] the worker's fence  ARGV[2] TTL of the reply in ms  ARGV[3] TTL of the record in ms  ARGV[4] channel
--- ARGV[5] reply frame; empty if it is in the draft  ARGV[6] state  ARGV[7..] fields and values
--- Returns 1; 0 where the request has come to its end before; -1 when another worker has taken the lease; -2 if the draft
--- is lost, and nothing was done. A draft that is not kept is deleted.
+-- ARGV[1] the worker's fence  ARGV[2] TTL of the reply in ms  ARGV[3] TTL of the record in ms
+-- ARGV[4] channel  ARGV[5] reply frame; empty if it is in the draft  ARGV[6] state  ARGV[7..] fields and values
+-- Returns 1; 0 where the request has come to its end before; -1 when another worker has taken the lease;
+-- -2 if the draft is lost, and nothing was done. A draft that is not kept is deleted.
 if tonumber(redis.call('GET', KEYS[3]) or 0) > tonumber(ARGV[1]) then
   redis.call('UNLINK', KEYS[4])
   return -1

@@ -12,12 +12,15 @@ const answerBytes = 16 * MiB;
 const chunk = Buffer.alloc(64 * 1024, 'x');
 
 /**
- * What docs/architecture.md states, beside what a worker takes that does nothing: the budget, one copy of the largest
- * answer, the chunks under way of 100 requests, and what V8 has not given back yet.
+ * What docs/architecture.md states, beside what a worker takes that does nothing: the budget, one copy of the
+ * largest answer, the chunks under way of 100 requests, and what V8 has not given back yet.
  */
 const boundBytes = (64 + 32 + 20 + 64) * MiB;
 
-/** An upstream whose answers are as those of the handler `bodies`; every other one of those with a length says so. */
+/**
+ * An upstream whose answers are as those of the handler `bodies`; every other one of those with a length says
+ * so.
+ */
 async function bodiesUpstream(): Promise<string> {
   let asked = 0;
   return serve((request, response) => {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
@@ -15,12 +15,15 @@ const MiB = 1024 * 1024;
 const bytes = (length: number, from = 0): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => i + from));
 
+const used: LargeValues[] = [];
+afterEach(() => used.splice(0).forEach((each) => each.close()));
+
 /** On a connection that ends with the test, and that is opened when it is asked for. */
 function useLargeValues(url = system().redisUrl) {
   let opened: Redis | undefined;
   const name = `${system().namespace}:large-values`;
   const large = new LargeValues(() => (opened = openRedis(url, name, 'patient', log)));
-  onTestFinished(() => large.close());
+  used.push(large);
   return { large, name, opened: () => opened };
 }
 

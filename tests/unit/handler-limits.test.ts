@@ -41,7 +41,7 @@ const ask = async (
 };
 
 /** A stream without an end, and what has become of it. */
-function endless(chunk: Uint8Array = new Uint8Array(10_000)) {
+function endless(chunk = new Uint8Array(10_000)) {
   const cancelled = Promise.withResolvers<unknown>();
   const source = { pulls: 0, cancelled: cancelled.promise, stream: new ReadableStream<Uint8Array>() };
   source.stream = new ReadableStream({
@@ -127,7 +127,7 @@ describe('an answer past the limit', () => {
 
 describe('an answer whose request has ended', () => {
   it.each([
-    ['without an end', endless],
+    ['without an end', () => endless(new Uint8Array(10))],
     ['that says nothing', silent],
   ])('%s is cancelled with the reason, and not read on', async (_, make) => {
     const source = make();

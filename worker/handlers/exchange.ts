@@ -46,8 +46,8 @@ function failureReply(error: Error, sent: boolean): HttpReply {
 }
 
 /**
- * Sends one request and gathers its answer. An answer that passes the limit is not read on: its connection is dropped, and
- * the reply is 502 `reply_too_large`.
+ * Sends one request and gathers its answer. An answer that passes the limit is not read on: its connection is
+ * dropped, and the reply is 502 `reply_too_large`.
  * @param context of the request; if its signal fires, the connection is dropped.
  * @param budget the bytes that the answer, and all of the worker's, may have: past them, reading pauses.
  * @throws the signal's reason alone; all else is a reply.

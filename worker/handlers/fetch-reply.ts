@@ -14,7 +14,10 @@ const EMPTY = new Uint8Array(0);
 interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Whether its body was decoded when it came in, so that its Content-Encoding and Content-Length are no longer true. */
+  /**
+   * Whether its body was decoded when it came in, so that its Content-Encoding and Content-Length are no
+   * longer true.
+   */
   readonly decoded: boolean;
 }
 
@@ -33,7 +36,10 @@ function headersFor({ status, headers, decoded }: Answer, method: string, length
   return stripHopByHop(raw);
 }
 
-/** The bytes of a text or of bytes, where they are more than `least`; else 0, without looking at each character. */
+/**
+ * The bytes of a text or of bytes, where they are more than `least`; else 0, without looking at each
+ * character.
+ */
 function bytesAbove(least: number, body: string | Uint8Array): number {
   if (typeof body !== 'string') return body.length > least ? body.length : 0;
   // Up to three for each unit of a string.
@@ -102,9 +108,10 @@ async function nativeReply(
 }
 
 /**
- * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length that
- * the body belies is dropped; the answer to HEAD has no body. A body that passes the limit is not read on: its stream
- * is cancelled, and the answer is 502 `reply_too_large`. If the request ends first, the stream is cancelled too.
+ * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length
+ * that the body belies is dropped; the answer to HEAD has no body. A body that passes the limit is not read
+ * on: its stream is cancelled, and the answer is 502 `reply_too_large`. If the request ends first, the stream
+ * is cancelled too.
  * @param method the method of the request that it answers
  * @param context of the request that it answers
  * @param budget the bytes that the answer, and all of the worker's, may have

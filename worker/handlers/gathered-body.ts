@@ -24,7 +24,10 @@ export class GatheredBody {
   #held = uncountedBytes;
   /** Its length, where that is known and not small. */
   #expected = 0;
-  /** The memory for all of the body, where its length is known. It is taken for the first byte, not while it waits. */
+  /**
+   * The memory for all of the body, where its length is known. It is taken for the first byte, not while it
+   * waits.
+   */
   #exact: Buffer | undefined;
   /** Small chunks, copied together. */
   #block: Buffer | undefined;

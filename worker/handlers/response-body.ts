@@ -14,8 +14,8 @@ export function cancelBody(response: Response, reason: unknown): void {
 }
 
 /**
- * Reads the body of a response to its end, chunk by chunk. Past the limit, and when the signal fires, its stream is
- * cancelled and nothing more is read.
+ * Reads the body of a response to its end, chunk by chunk. Past the limit, and when the signal fires, its
+ * stream is cancelled and nothing more is read.
  * @returns the bytes; undefined where they pass the limit.
  * @throws the signal's reason, and what the stream throws.
  */
