@@ -15,15 +15,15 @@ const MiB = 1024 * 1024;
 const bytes = (length: number, from = 0): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => i + from));
 
-const used: LargeValues[] = [];
-afterEach(() => used.splice(0).forEach((each) => each.close()));
+const inUse: LargeValues[] = [];
+afterEach(() => inUse.splice(0).forEach((each) => each.close()));
 
 /** On a connection that ends with the test, and that is opened when it is asked for. */
 function useLargeValues(url = system().redisUrl) {
   let opened: Redis | undefined;
   const name = `${system().namespace}:large-values`;
   const large = new LargeValues(() => (opened = openRedis(url, name, 'patient', log)));
-  used.push(large);
+  inUse.push(large);
   return { large, name, opened: () => opened };
 }
 
