@@ -3,9 +3,11 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { loadModuleHandler } from '../../worker/handlers/module.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 
 const replica = process.env['REPLICA'] ?? '';
-const handler = await loadModuleHandler(fileURLToPath(new URL('ledger-work.ts', import.meta.url)), replica);
+const work = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
+const handler = await loadModuleHandler(work, replica, new ReplyBudget(1024 * 1024));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url === '/-/live') {
