@@ -4,8 +4,8 @@ import { isUtf8 } from 'node:buffer';
 export const inlineBodyLimit = 64 * 1024;
 
 /**
- * How a body travels inside JSON: text as text, other bytes as base64; `stored` ones travel in their own key. Text whose
- * control characters JSON would make longer than base64 travels as base64.
+ * How a body travels inside JSON: text as text, other bytes as base64; `stored` ones travel in their own key.
+ * Text whose control characters JSON would make longer than base64 travels as base64.
  */
 export type EncodedBody =
   | { readonly text: string }
@@ -38,8 +38,8 @@ const added = new Uint8Array(256).fill(5, 0, 0x20);
 for (const character of '\b\t\n\f\r"\\') added[character.charCodeAt(0)] = 1;
 
 /**
- * Whether JSON makes a text longer than base64 would. Looking is cheaper than counting, so only a text with a long escape
- * is counted. JSON makes any other one at most twice as long, and it stays readable.
+ * Whether JSON makes a text longer than base64 would. Looking is cheaper than counting, so only a text with a
+ * long escape is counted. JSON makes any other one at most twice as long, and it stays readable.
  */
 function swells(text: string, bytes: Uint8Array): boolean {
   if (!longEscape.test(text)) return false;
