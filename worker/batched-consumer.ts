@@ -104,6 +104,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
         await this.#empty.promise;
         this.#deliveries.stop();
         clearInterval(this.#locks);
+        await this.#handling.close();
       },
     );
   }

@@ -55,7 +55,7 @@ const retryMs = 100;
 
 export class Suspects {
   readonly #options: SuspectsOptions;
-  readonly #queue: Queue<JobData>;
+  #opened: Queue<JobData> | undefined;
   readonly #stopping = new AbortController();
   readonly #runs = new Set<Promise<void>>();
   /** Suspects that have not begun. */
@@ -64,10 +64,17 @@ export class Suspects {
   #begun = 0;
 
   constructor(options: SuspectsOptions) {
-    const { redis, keys, replica, log } = options;
     this.#options = options;
-    this.#queue = openQueue(redis, keys, replica);
-    this.#queue.on('error', (error) => log.debug({ err: error }, 'the queue reports an error'));
+  }
+
+  /** Most workers never need it. The connection is shared. */
+  get #queue(): Queue<JobData> {
+    const { redis, keys, replica, log } = this.#options;
+    if (this.#opened === undefined) {
+      this.#opened = openQueue(redis, keys, replica);
+      this.#opened.on('error', (error) => log.debug({ err: error }, 'the queue reports an error'));
+    }
+    return this.#opened;
   }
 
   /** Suspects that have not ended. */
@@ -93,6 +100,7 @@ export class Suspects {
     this.#stopping.abort();
     await this.#working;
     await Promise.all(this.#runs);
+    await this.#opened?.close();
   }
 
   async #work(ids: readonly string[]): Promise<void> {

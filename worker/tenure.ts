@@ -129,6 +129,7 @@ export class Tenure {
         await Promise.all([sweep.stop(), watchdog.stop()]);
         const ended = Promise.all([consumer.stop(), suspects?.stop()]);
         await Promise.race([ended, this.#abandoned.promise]);
+        await turns.close();
         intake.leave(consumer);
       },
     );

@@ -97,7 +97,12 @@ export class Turns {
     if (job !== undefined && (job.data.notBefore ?? 0) <= Date.now()) await job.promote();
   }
 
-  /** The connection is shared: there is nothing to close. */
+  /** Lets go of the queues that were opened; the connection stays open. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close()));
+    this.#queues.clear();
+  }
+
   #queue(replica: string): Queue<JobData> {
     let queue = this.#queues.get(replica);
     if (queue === undefined) {
