@@ -6,7 +6,6 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { fileURLToPath } from 'node:url';
 import { loadModuleHandler } from '../../worker/handlers/module.ts';
 import work from './ledger-work.ts';
@@ -52,8 +51,7 @@ async function stream({ url, method }: IncomingMessage, response: ServerResponse
   });
   response.writeHead(status, [...headers].flat());
   if (body === null) response.end();
-  // The types of the DOM and of Node for one and the same class.
-  else await pipeline(Readable.fromWeb(body as ReadableStream), response);
+  else await pipeline(Readable.fromWeb(body), response);
 }
 
 const server = createServer((request, response) => {

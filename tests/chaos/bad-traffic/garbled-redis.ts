@@ -89,8 +89,8 @@ async function garbleDelayed(
   const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders }, 'POST');
   await delay(200);
   const { delayed } = keys.unfinished('S3');
-  for (const id of await cluster.redis.zrange(delayed, 0, -1))
-    await cluster.redis.hset(keys.job('S3', String(id)), 'data', '{"method":');
+  for (const id of await cluster.redis.zrange(delayed, '0', '-1'))
+    await cluster.redis.hset(keys.job('S3', id), 'data', '{"method":');
   const answer = await waited;
   if (ending(answer) !== '502 outcome_unknown')
     unmet.push(`a request whose job was garbled was answered ${ending(answer)}`);

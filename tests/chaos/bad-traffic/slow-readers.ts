@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { badPath } from '../bad-work.ts';
 import { now } from '../clock.ts';
@@ -65,22 +65,22 @@ export const slowReaders: Scenario = {
 async function untilClosed(url: string): Promise<{ readonly open: number; readonly ms: number }> {
   const { host, hostname, port } = new URL(url);
   const began = now();
-  let open = readers;
-  const sockets = Array.from({ length: readers }, () => {
+  const open = new Set<Socket>();
+  for (let count = 0; count < readers; count += 1) {
     const path = badPath(`slow-${randomUUID()}`, 'giant', answerBytes);
     const socket = connect(Number(port), hostname);
+    open.add(socket);
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => (open -= 1));
+    socket.once('close', () => open.delete(socket));
     socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
-    return socket;
-  });
-  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
-  // A client that reads nothing does not hear of a close, but of a reset, when it writes.
-  while (open > 0 && now() - began < closedWithinMs) {
-    await delay(250);
-    for (const socket of sockets) if (!socket.destroyed) socket.write('\r\n');
   }
-  const left = open;
-  for (const socket of sockets) socket.destroy();
-  return { open: left, ms: now() - began };
+  // A client that reads nothing does not hear of a close, but of a reset, when it writes.
+  while (open.size > 0 && now() - began < closedWithinMs) {
+    await delay(250);
+    for (const socket of open) socket.write('\r\n');
+  }
+  const ms = now() - began;
+  const left = open.size;
+  for (const socket of open) socket.destroy();
+  return { open: left, ms };
 }
