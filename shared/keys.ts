@@ -68,8 +68,8 @@ export interface Keys {
   /** List: jobs that are in a consumer's hands and that it has not read yet, each its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
   /**
-   * Set: ids of the requests that were running when a worker of the replica died, and that may run again. They are in
-   * BullMQ's active list, and only the replica's own worker runs them.
+   * Set: ids of the requests that were running when a worker of the replica died, and that may run again. Only the
+   * replica's own worker runs them; while it does, they are in BullMQ's active list too.
    */
   suspects(replica: string): string;
   /** String with a TTL: the generation that ringpost or a shutdown ended; what it was running did not kill it. */

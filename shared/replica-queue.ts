@@ -4,6 +4,9 @@ import type { Keys } from './keys.ts';
 /** How long the generation of a replica that is gone for good is remembered, in ms. */
 export const generationTtlMs = 86_400_000;
 
+/** How long it is remembered that ringpost or a shutdown ended a worker, beyond its drain, in ms. */
+export const pardonTtlMs = 60_000;
+
 /**
  * Gives the next generation of a replica to a worker that is about to start. It counts from when that worker takes the
  * replica's lease.

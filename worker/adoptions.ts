@@ -14,6 +14,7 @@ import { periodically } from '#shared/periodically.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
 import { Quiet } from './quiet.ts';
 import { ReplicaLease } from './replica-lease.ts';
+import { suspectsOf } from './suspect-notes.ts';
 import { Tenure } from './tenure.ts';
 import type { TenureParts } from './tenure.ts';
 
@@ -29,7 +30,12 @@ export interface AdoptionsOptions {
   readonly log: Logger;
 }
 
+/** A removed replica's own worker has this time to come back for its suspects, in ms. */
+const ownerGraceMs = 10_000;
+
 interface Adoption {
+  /** Since when, by `performance.now()`. */
+  readonly since: number;
   readonly lease: ReplicaLease;
   readonly tenure: Tenure;
   readonly quiet: Quiet;
@@ -82,9 +88,10 @@ export class Adoptions {
   }
 
   async #look(): Promise<void> {
-    const { redis, keys, replica } = this.#options;
+    const { redis, keys, replica, parts } = this.#options;
     await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
-    if (this.#leaving) return;
+    // Suspects that run apart are not to meet other requests.
+    if (this.#leaving || !parts.intake.open) return;
     const offered = await redis.smembers(keys.offered);
     const others = offered.filter((name) => name !== replica && !this.#adopted.has(name));
     // One at a time, so that all live workers come to adopt some.
@@ -95,7 +102,8 @@ export class Adoptions {
   async #adopt(replica: string): Promise<void> {
     const { redis, keys, leaseMs, parts, log } = this.#options;
     // Another one may have emptied it, which the controller has yet to see.
-    if ((await backlogOf(redis, keys, replica)) === 0) return;
+    const held = (await backlogOf(redis, keys, replica)) + (await this.#leftSuspects(replica)).size;
+    if (held === 0) return;
     const adopter = adopterOf(this.#options.replica, this.#options.generation);
     const lease = new ReplicaLease({ redis, keys, replica, generation: 0, adopter, leaseMs });
     if ((await lease.take('adopted')) !== 'taken') return;
@@ -117,6 +125,7 @@ export class Adoptions {
       onStuck: lost('jobs wait in the adopted queue and nothing is run; it is left to another worker'),
     });
     this.#adopted.set(replica, {
+      since: performance.now(),
       lease,
       tenure,
       quiet: new Quiet(redis, keys, replica),
@@ -139,10 +148,19 @@ export class Adoptions {
     }
     if (adoption.ending !== undefined) return;
     const awaited = await redis.exists(keys.standby(replica));
-    if (awaited === 0 && !(await quiet.longEnough(tenure.size))) return;
+    const suspects = await this.#leftSuspects(replica);
+    if (awaited === 0 && performance.now() - adoption.since > ownerGraceMs) await tenure.convict(suspects);
+    if (awaited === 0 && !(await quiet.longEnough(tenure.size + suspects.size))) return;
     this.#yield(replica, adoption).catch((error: unknown) =>
       this.#options.log.warn({ err: error, adopted: replica }, 'the lease runs out by itself'),
     );
+  }
+
+  /** @returns the suspects of a replica that was removed: its own worker may never come back for them. */
+  async #leftSuspects(replica: string): Promise<ReadonlySet<string>> {
+    const { redis, keys } = this.#options;
+    const retired = await redis.hexists(keys.retired, replica);
+    return retired === 1 ? suspectsOf(redis, keys, replica) : new Set();
   }
 
   /** Finishes what is held of a queue and lets its lease go. */

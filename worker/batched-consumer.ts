@@ -27,6 +27,7 @@ import { JobHandling } from './job-handling.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
+import { Taking } from './taking.ts';
 import { createTick } from './tick.ts';
 import type { Ended, OutgoingReply, Taken, Tick, Ticked } from './tick.ts';
 
@@ -74,9 +75,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #ticking = false;
   /** How many times in succession the only job in hand was finished. */
   #alone = 0;
-  #leaving = false;
-  /** Redis knows that it is leaving. */
-  #left = false;
+  readonly #taking = new Taking();
   #abandoned = false;
   #locks: NodeJS.Timeout | undefined;
   readonly #handling: JobHandling;
@@ -99,7 +98,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
         return Promise.resolve();
       },
       async () => {
-        this.#leaving = true;
+        this.#taking.leave();
         this.#marker.stop();
         this.#wake();
         await this.#empty.promise;
@@ -123,6 +122,17 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#marker.stop();
     this.#deliveries.stop();
     this.#supersede(this.#endings.splice(0));
+  }
+
+  /** Gateways deliver nothing directly while it is paused, once a tick has said so. */
+  pause(): void {
+    this.#taking.pause();
+    this.#tickSoon();
+  }
+
+  resume(): void {
+    this.#taking.resume();
+    this.#wake();
   }
 
   /** Finishes a job that is in hand, and pushes its reply in the same step. */
@@ -155,11 +165,11 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   /** Whether more jobs may be taken. */
   get #hasRoom(): boolean {
-    return !this.#leaving && this.#held.size + this.#returning < this.#options.concurrency;
+    return this.#taking.on && this.#held.size + this.#returning < this.#options.concurrency;
   }
 
   get #hasReason(): boolean {
-    return this.#endings.length > 0 || (this.#more && this.#hasRoom) || this.#leaving !== this.#left;
+    return this.#endings.length > 0 || (this.#more && this.#hasRoom) || this.#taking.untold;
   }
 
   async #tickOn(): Promise<void> {
@@ -170,7 +180,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   #rest(): void {
-    if (this.#left) void this.#leave();
+    if (this.#taking.left) void this.#leave();
     if (this.#hasRoom) this.#marker.wait();
   }
 
@@ -182,13 +192,12 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   /** Never rejects. */
   async #tickOnce(): Promise<void> {
     const endings = this.#endings.splice(0, mostEnded);
-    const leaving = this.#leaving;
     if (endings.length > 0) this.#alone = endings.length === 1 && this.#held.size === 1 ? this.#alone + 1 : 0;
     // What comes up from here on is looked at by the next one.
     this.#more = false;
     let ticked: Ticked | undefined;
     try {
-      ticked = await this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
+      ticked = await this.#tick(endings, this.#taking.word(this.#options.concurrency));
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Redis has refused a tick');
       this.#more = true;
@@ -203,7 +212,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       this.#options.onSuperseded();
       return;
     }
-    this.#left = leaving;
+    this.#taking.heard();
     const { due, codes, taken, unread } = ticked;
     for (const [at, ending] of endings.entries()) this.#gone(ending, codes[at] ?? 0);
     if (due !== null) this.#marker.due = due;

@@ -19,6 +19,10 @@ export type OnFinished = (id: string, job: JobData) => void;
 export interface Consumer {
   /** Begins to take jobs; resolves when it is connected and takes them. */
   start(): Promise<void>;
+  /** Takes nothing new until {@link resume}; what it holds goes on. */
+  pause(): void;
+  /** Takes jobs again. */
+  resume(): void;
   /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
   stop(): Promise<void>;
   /** Takes nothing new and finishes nothing: another worker has what this one held. */

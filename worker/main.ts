@@ -2,7 +2,7 @@ import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
-import { nextGeneration } from '#shared/replica-queue.ts';
+import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
@@ -15,6 +15,7 @@ import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
+import { Intake } from './intake.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
@@ -73,6 +74,7 @@ async function main(config: WorkerConfig): Promise<void> {
     worker: replica,
     handler,
     slots,
+    intake: new Intake(),
     tick,
     aftermath,
     finished,
@@ -120,6 +122,8 @@ async function main(config: WorkerConfig): Promise<void> {
     stop: async () => {
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
+      // What is abandoned when the time for the drain is over has killed nobody.
+      await redis.set(keys.pardoned(replica), generation, 'PX', drainTimeoutMs + pardonTtlMs);
       await heartbeat.leaving();
       await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
@@ -151,7 +155,8 @@ function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined
  */
 async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promise<void> {
   if ((await lease.take('starting')) !== 'taken') return;
-  await reclaim(options, await activeJobs(options));
+  const death = { name: String(lease.fence), ...lease.predecessor };
+  await reclaim(options, await activeJobs(options), death);
   await lease.end();
 }
 

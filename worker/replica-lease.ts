@@ -18,6 +18,14 @@ export interface ReplicaLeaseOptions {
   readonly leaseMs: number;
 }
 
+/** Who held the lease before, as far as it matters for what it was running. */
+export interface Predecessor {
+  /** The last generation of the replica's own worker; 0 if there was none. */
+  readonly generation: number;
+  /** Whether ringpost or a shutdown ended it: then nothing that it was running can have killed it. */
+  readonly pardoned: boolean;
+}
+
 /** When this process began, in ms since the epoch. */
 const started = Math.round(performance.timeOrigin);
 
@@ -29,6 +37,7 @@ export class ReplicaLease {
   readonly #options: ReplicaLeaseOptions;
   readonly #run: RunScript;
   #fence = 0;
+  #predecessor: Predecessor = { generation: 0, pardoned: false };
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicaLeaseOptions) {
@@ -45,6 +54,11 @@ export class ReplicaLease {
     return this.#fence;
   }
 
+  /** Who held the lease before it was taken. */
+  get predecessor(): Predecessor {
+    return this.#predecessor;
+  }
+
   /**
    * Whether the lease is certainly ours: counted from before it was last renewed, by a clock that goes on while the
    * process is frozen.
@@ -57,23 +71,25 @@ export class ReplicaLease {
   async take(state: LeaseState): Promise<'taken' | 'held' | 'superseded'> {
     const { keys, replica, generation, adopter, leaseMs } = this.#options;
     const asked = performance.now();
-    const fence = Number(
-      await this.#run(
-        'take-lease',
-        keys.lease(replica),
-        keys.leaseFence(replica),
-        keys.currentGeneration(replica),
-        keys.standby(replica),
-        keys.consumer(replica),
-        generation,
-        adopter ?? '',
-        leaseMs,
-        this.#json(state),
-        `${keys.replica(replica)}:`,
-      ),
-    );
+    // The script's own answer.
+    const [taken, last, pardoned] = (await this.#run(
+      'take-lease',
+      keys.lease(replica),
+      keys.leaseFence(replica),
+      keys.currentGeneration(replica),
+      keys.standby(replica),
+      keys.consumer(replica),
+      keys.pardoned(replica),
+      generation,
+      adopter ?? '',
+      leaseMs,
+      this.#json(state),
+      `${keys.replica(replica)}:`,
+    )) as [fence: string | number, last?: number, pardoned?: number];
+    const fence = Number(taken);
     if (fence <= 0) return fence === 0 ? 'held' : 'superseded';
     this.#fence = fence;
+    this.#predecessor = { generation: last ?? 0, pardoned: pardoned === 1 };
     this.#renewedAt = asked;
     return 'taken';
   }

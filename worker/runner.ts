@@ -3,7 +3,7 @@ import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
-import { retryAt } from '#shared/contract/retry.ts';
+import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import type { Keys } from '#shared/keys.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
@@ -15,6 +15,7 @@ import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
+import { lossesOf } from './suspect-notes.ts';
 import type { Turns } from './turns.ts';
 
 export interface RunnerOptions extends HandlerCallsOptions {
@@ -37,12 +38,15 @@ const endGraceMs = 10_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #calls: HandlerCalls;
-  readonly #running = new SlotMap<Running>();
-  #runs = 0;
+  readonly #running: SlotMap<Running>;
+  readonly #counts: { runs: number };
 
-  constructor(options: RunnerOptions) {
+  /** @param shared another runner of the same queue: each knows what the other one runs. */
+  constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
     this.#calls = new HandlerCalls(options);
+    this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
+    this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
 
   /** The ids of the requests that are being run. */
@@ -52,7 +56,7 @@ export class Runner {
 
   /** How many requests were begun since the worker started. */
   get runs(): number {
-    return this.#runs;
+    return this.#counts.runs;
   }
 
   /** Whether this request is being run. */
@@ -77,7 +81,7 @@ export class Runner {
     if (underWay !== undefined) return underWay;
     const running = new Running();
     this.#running.add(id, running);
-    this.#runs += 1;
+    this.#counts.runs += 1;
     running.finished = this.#run(id, job, attempt, running);
     return running.finished;
   }
@@ -113,7 +117,11 @@ export class Runner {
       } finally {
         slots.give();
       }
-      const again = mine === true ? this.#again(reply, job, attempt, running.abort) : undefined;
+      // Most answers stand, and cost nothing to find out.
+      const again =
+        reply !== undefined && !running.abort.signal.aborted && mayRetry(reply, job)
+          ? await this.#again(id, reply, job, attempt)
+          : undefined;
       if (again !== undefined) {
         await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
           log.debug({ request: id, err: error }, 'not noted'),
@@ -131,15 +139,11 @@ export class Runner {
     }
   }
 
-  /** @returns when the request is run again, in ms since the epoch. */
-  #again(
-    reply: HandlerReply | undefined,
-    job: JobData,
-    attempt: number,
-    { signal }: AbortController,
-  ): number | undefined {
-    if (reply === undefined || signal.aborted) return undefined;
-    return retryAt(reply, job, attempt, Date.now(), Math.random());
+  /** @returns when the request is run again, in ms since the epoch. Losses are no attempts: they brought no answer. */
+  async #again(id: string, reply: HandlerReply, job: JobData, attempt: number): Promise<number | undefined> {
+    const { redis, keys, replica } = this.#options;
+    const losses = attempt === 1 ? [] : await lossesOf(redis, keys, replica, id);
+    return retryAt(reply, job, attempt - losses.length, Date.now(), Math.random());
   }
 
   #replyTo(
@@ -150,8 +154,8 @@ export class Runner {
     bodyKey?: string,
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { finished } = this.#options;
-    const { redelivery, deadline, attempts } = job;
-    const taken = { redelivery, deadline, attempts, attempt, finished: finished.has(id) };
+    const { redelivery, deadline } = job;
+    const taken = { redelivery, deadline, attempt, finished: finished.has(id) };
     const decision = decideOnTaken(taken, Date.now());
     switch (decision) {
       case 'drop':

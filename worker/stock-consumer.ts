@@ -40,6 +40,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   };
   let worker: Worker<JobData> | undefined;
   let running: Promise<void> | undefined;
+  let paused = false;
   const life = startStop(
     async () => {
       worker = new Worker<JobData>(keys.queue(replica), process, {
@@ -57,6 +58,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
       worker.on('error', (error) => log.warn({ err: error }, 'the queue reports an error'));
       worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a job failed'));
       await worker.waitUntilReady();
+      if (paused) await worker.pause(true);
       running = worker.run();
     },
     async () => {
@@ -66,6 +68,15 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   );
   return {
     ...life,
+    pause: () => {
+      paused = true;
+      // What it holds goes on.
+      worker?.pause(true).catch((error: unknown) => log.debug({ err: error }, 'not paused'));
+    },
+    resume: () => {
+      paused = false;
+      worker?.resume().catch((error: unknown) => log.debug({ err: error }, 'not resumed'));
+    },
     abandon: () => {
       worker?.close(true).catch((error: unknown) => log.debug({ err: error }, 'not closed'));
     },

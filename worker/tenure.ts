@@ -7,8 +7,10 @@ import { BatchedConsumer } from './batched-consumer.ts';
 import type { Consumer } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
+import type { Intake } from './intake.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
-import { activeJobs, reclaim } from './reclaim.ts';
+import { activeJobs, convict, reclaim } from './reclaim.ts';
+import type { ReclaimOptions } from './reclaim.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
@@ -16,6 +18,7 @@ import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
 import { createStockConsumer } from './stock-consumer.ts';
 import type { StockConsumerOptions } from './stock-consumer.ts';
+import { Suspects } from './suspects.ts';
 import { Turns } from './turns.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -27,6 +30,8 @@ export interface TenureParts {
   readonly worker: string;
   readonly handler: Handler;
   readonly slots: Slots;
+  /** Closed while suspects run apart. */
+  readonly intake: Intake;
   /** The script of the batched consumer; the stock one serves without it. */
   readonly tick: string | undefined;
   /** What follows the end of a request that has a record. */
@@ -52,12 +57,14 @@ export interface TenureOptions extends TenureParts {
 /** Serves one replica's queue from the taking of its lease to the end of it: the worker's own, or an adopted one. */
 export class Tenure {
   readonly #runner: Runner;
+  readonly #reclaiming: ReclaimOptions;
   readonly #consumer: Consumer;
+  readonly #suspects: Suspects | undefined;
   readonly #life;
   readonly #abandoned = Promise.withResolvers<void>();
 
   constructor(options: TenureOptions) {
-    const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
+    const { redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
     const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded };
@@ -80,21 +87,40 @@ export class Tenure {
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
     const runner = new Runner({ ...options, turns, outbox, replica, lease: certainty });
     // What a dead worker held is in no consumer's hands.
-    const reclaiming = { redis, keys, replica, outbox: new ReplyOutbox({ ...sending, pushes }), turns, log };
+    const ownOutbox = new ReplyOutbox({ ...sending, pushes });
+    const reclaiming = { redis, keys, replica, outbox: ownOutbox, turns, log };
     const everyMs = leaseMs / 3;
     const sweep = new OrphanSweep({ ...reclaiming, runner, lease, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
+    // An adopter runs none: a suspect is given to no other worker.
+    const suspects =
+      replica === options.worker
+        ? new Suspects({
+            ...reclaiming,
+            runner: new Runner({ ...options, turns, outbox: ownOutbox, replica, lease: certainty }, runner),
+            slots: options.slots,
+            intake,
+          })
+        : undefined;
     this.#runner = runner;
+    this.#reclaiming = reclaiming;
     this.#consumer = consumer;
+    this.#suspects = suspects;
     this.#life = startStop(
       async () => {
-        await reclaim(reclaiming, await activeJobs(reclaiming));
+        const { generation, pardoned } = lease.predecessor;
+        const death = { name: String(lease.fence), generation, pardoned };
+        await reclaim(reclaiming, await activeJobs(reclaiming), death);
+        await suspects?.start();
+        intake.join(consumer);
         await consumer.start();
         await Promise.all([sweep.start(), watchdog.start()]);
       },
       async () => {
         await Promise.all([sweep.stop(), watchdog.stop()]);
-        await Promise.race([consumer.stop(), this.#abandoned.promise]);
+        const ended = Promise.all([consumer.stop(), suspects?.stop()]);
+        await Promise.race([ended, this.#abandoned.promise]);
+        intake.leave(consumer);
       },
     );
   }
@@ -104,9 +130,9 @@ export class Tenure {
     return this.#runner.running;
   }
 
-  /** How many requests are being run. */
+  /** How many requests are being run, or wait to be run apart. */
   get size(): number {
-    return this.#runner.size;
+    return Math.max(this.#runner.size, this.#suspects?.size ?? 0);
   }
 
   /** Lets a request go that is being run, if it is. */
@@ -117,6 +143,13 @@ export class Tenure {
   /** Takes back what a dead worker held, and begins to take jobs. */
   start(): Promise<void> {
     return this.#life.start();
+  }
+
+  /** Ends suspects that no worker of their replica will come back for. */
+  async convict(suspects: Iterable<string>): Promise<void> {
+    const { replica } = this.#reclaiming;
+    const detail = `Replica ${replica} died while it ran this request, and was removed; it is not run again.`;
+    for (const id of suspects) await convict(this.#reclaiming, id, detail);
   }
 
   /** Takes nothing new and resolves when what it held is finished, or abandoned. */

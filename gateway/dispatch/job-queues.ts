@@ -85,7 +85,8 @@ export class JobQueues {
     const keys = this.#keys;
     const { wait, prioritized, delayed, active } = keys.unfinished(replica);
     const own = [keys.job(replica, id), keys.requestBody(replica, id), active, keys.jobLock(replica, id)];
-    const touched = [wait, prioritized, delayed, ...own, keys.consumer(replica)];
+    const serving = [keys.consumer(replica), keys.suspects(replica), keys.lease(replica)];
+    const touched = [wait, prioritized, delayed, ...own, ...serving];
     const prefix = `${keys.replica(replica)}:`;
     return (await scriptsOn(this.#redis)('take-back', ...touched, id, prefix)) === 1;
   }

@@ -10,7 +10,7 @@ const scripts = {
   'change-ring': 4,
   lead: 2,
   resign: 1,
-  'take-lease': 5,
+  'take-lease': 6,
   'renew-lease': 4,
   'end-lease': 2,
   'change-offers': 2,
@@ -22,10 +22,12 @@ const scripts = {
   'take-turn': 1,
   'leave-line': 1,
   'count-begun': 1,
-  'take-back': 8,
+  'take-back': 10,
+  'note-loss': 4,
+  'begin-suspect': 3,
   'note-callback': 1,
   'claim-dead-letter': 1,
-  forget: 12,
+  forget: 13,
 } as const;
 
 export type ScriptName = keyof typeof scripts;
