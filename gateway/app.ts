@@ -12,6 +12,7 @@ import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { GatewayConfig } from './config.ts';
+import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { JobQueues } from './dispatch/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
@@ -41,6 +42,7 @@ export interface AppParts {
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly dispatcher: Dispatcher;
+  readonly capacity: Capacity;
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   /** A patient connection for subscriptions, which others share. */
@@ -61,8 +63,20 @@ const requestTimeoutMs = 300_000;
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, store, watcher, dispatcher, queues, callbacks, redis, subscriber, keys, inbox, log } =
-    parts;
+  const {
+    config,
+    store,
+    watcher,
+    dispatcher,
+    capacity,
+    queues,
+    callbacks,
+    redis,
+    subscriber,
+    keys,
+    inbox,
+    log,
+  } = parts;
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -133,6 +147,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     dispatcher,
     handOver: {
       dispatcher,
+      capacity,
       store: requests,
       changes,
       callbacks,
@@ -170,6 +185,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       redrive(
         {
           dispatcher,
+          capacity,
           letters,
           store: requests,
           claims,

@@ -20,6 +20,7 @@ import { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { Selection } from './dispatch/selection.ts';
 import { TakeBacks } from './dispatch/take-backs.ts';
 import { Waiters } from './dispatch/waiters.ts';
+import { QueueCounts } from './dispatch/queue-counts.ts';
 import { seedReplicas } from './replica-changes.ts';
 import { RingWatcher } from './ring-watcher.ts';
 
@@ -53,12 +54,13 @@ export async function createGateway(
   const store = new RingStore(redis, keys);
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
   const queues = new JobQueues(redis, keys, log);
-  const waiters = new Waiters();
+  const counts = new QueueCounts();
+  const waiters = new Waiters(counts);
   const { queueLimit, bytesInFlight: bytesLimit } = config;
   const { callbackSecrets: secrets, callbackAllow } = config;
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
   const callbacks = new Callbacks(redis, keys, targets, log);
-  const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
+  const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, bytesLimit, log });
   const takeBacks = new TakeBacks(queues, log);
   const gap = new RedisGap(redis);
   const { resultTtlMs: keepMs } = config;
@@ -127,6 +129,7 @@ export async function createGateway(
     store,
     watcher,
     dispatcher,
+    capacity,
     queues,
     callbacks,
     redis,

@@ -123,6 +123,10 @@ export class Runner {
           ? await this.#again(id, reply, job, attempt)
           : undefined;
       if (again !== undefined) {
+        // It leaves before it is put back: it may be taken again at once, and joins the line then.
+        await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
+          log.debug({ request: id, err: error }, 'it keeps its place in line'),
+        );
         await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
           log.debug({ request: id, err: error }, 'not noted'),
         );

@@ -13,7 +13,10 @@ import { openQueue } from './open-queue.ts';
 /** The field of a job, beside BullMQ's own, that counts how often a request was begun that runs in turn. */
 export const timesBegun = 'ringpost:begun';
 
-/** A request that is in line and has no job any more is passed over after this time, in ms: its job may be under way. */
+/**
+ * A request that is in line and has no job any more is passed over after this time, in ms: its job may be under way. So is
+ * one whose deadline has passed for as long: clocks may differ.
+ */
 const graceMs = 2000;
 /** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
 const askEveryMs = 250;
@@ -21,8 +24,9 @@ const askAtLeastEveryMs = 5000;
 
 /**
  * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
- * are in. Each stands in the line of its key until its job is gone. Whose turn it is not is put back; who leaves calls
- * the next one. Where that call is lost the next one asks by itself.
+ * are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A delayed one joins the line
+ * when it is due. If it is not a request's turn, its job is put back; a request that leaves calls the next one. If that call
+ * is lost, the next one asks by itself.
  */
 export class Turns {
   readonly #redis: Redis;
@@ -52,16 +56,16 @@ export class Turns {
       // The script's own answer.
       const turn = (await run('take-turn', line, id)) as [number, string, number] | null;
       if (turn === null) {
-        // Redis has lost its place, or it was passed over.
+        // It was delayed, was passed, or Redis has lost its place.
         await joinLine(this.#redis, this.#keys, order, id, deadline);
         continue;
       }
       const [before, first, ageMs] = turn;
       if (before === 0) break;
-      if (ageMs < graceMs || (await this.#isThere(first))) {
+      if (ageMs < graceMs || (await this.#holdsItsPlace(first))) {
         return { notBefore: Date.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
       }
-      this.#log.info({ request: first }, 'passed over in line: it has no job any more');
+      this.#log.info({ request: first }, 'passed over in line: its job is gone, or too late');
       await run('leave-line', line, first);
     }
     const begun = Number(await run('count-begun', this.#keys.job(replica, id), timesBegun));
@@ -74,6 +78,14 @@ export class Turns {
     this.#callNext(order, id).catch((error: unknown) =>
       this.#log.debug({ request: id, err: error }, 'the next in line asks by itself'),
     );
+  }
+
+  /**
+   * Lets the others go first while a request waits to be tried again, if it asks for that. It joins the line again when it
+   * is due.
+   */
+  async pass(id: string, { order, orderOnRetry }: JobData): Promise<void> {
+    if (order !== undefined && orderOnRetry === 'pass') await this.#callNext(order, id);
   }
 
   async #callNext(order: string, id: string): Promise<void> {
@@ -96,8 +108,10 @@ export class Turns {
     return queue;
   }
 
-  async #isThere(id: string): Promise<boolean> {
+  async #holdsItsPlace(id: string): Promise<boolean> {
     const replica = replicaOf(id);
-    return replica !== undefined && (await this.#redis.exists(this.#keys.job(replica, id))) === 1;
+    if (replica === undefined) return false;
+    const deadline = await scriptsOn(this.#redis)('job-deadline', this.#keys.job(replica, id));
+    return deadline !== null && Date.now() < Number(deadline) + graceMs;
   }
 }

@@ -248,8 +248,8 @@ export class Dispatcher {
 
   /** The job is with Redis, or may be. */
   #arrived(waiter: Waiter): void {
-    if (this.#waiters.holds(waiter)) waiter.phase = 'waiting';
-    else if (waiter.phase === 'left') this.#options.takeBacks.take(waiter);
+    if (this.#waiters.arrive(waiter)) return;
+    if (waiter.phase === 'left') this.#options.takeBacks.take(waiter);
   }
 
   /** The job was not added, or nobody knows; while the connection only blinks, it waits for that to be over. Never rejects. */

@@ -121,9 +121,11 @@ export class JobQueues {
     const { order, priority, notBefore } = job;
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
-    // One connection keeps the order: no job is taken that has no place in line.
+    // One connection keeps the order: no job is taken that has no place in line. A delayed one joins when it is due.
     const joined =
-      order === undefined ? undefined : joinLine(this.#redis, this.#keys, order, id, job.deadline);
+      order === undefined || delay > 0
+        ? undefined
+        : joinLine(this.#redis, this.#keys, order, id, job.deadline);
     const added = queue.add(jobName, job, {
       jobId: id,
       ...jobOptions,

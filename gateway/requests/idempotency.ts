@@ -83,4 +83,10 @@ export class Claims {
     );
     return JSON.parse(String(held)) as Claim; // only gateways write it
   }
+
+  /** Releases the key of a request that was not taken: the next one that has the key begins anew. */
+  async release({ scope, fingerprint }: IdempotentRequest, id: string): Promise<void> {
+    const claim = JSON.stringify({ id, fingerprint } satisfies Claim);
+    await scriptsOn(this.#redis)('release-idempotency', this.#keys.idempotency(scope), claim);
+  }
 }

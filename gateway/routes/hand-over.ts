@@ -5,6 +5,8 @@ import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import { delayFault } from '../dispatch/directives.ts';
+import type { Capacity } from '../dispatch/capacity.ts';
+import type { Place } from '../dispatch/queue-count.ts';
 import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
 import type { Preference } from '../dispatch/prefer.ts';
@@ -18,6 +20,7 @@ import { writeReply } from './reply-response.ts';
 
 export interface HandOverOptions {
   readonly dispatcher: Dispatcher;
+  readonly capacity: Capacity;
   readonly store: RequestStore;
   readonly changes: RequestChanges;
   readonly claims: Claims;
@@ -40,7 +43,8 @@ export interface Asked {
 /** A request that is handed over, or has been before under the same idempotency key. */
 interface Handed {
   readonly known: KnownRequest;
-  readonly replayed: boolean;
+  /** Its place in its queue's count; undefined for one that was handed over before. */
+  readonly place: Place | undefined;
 }
 
 /** A request that its gateway has claimed a key for, and did not hand over in this time, in ms, never will be. */
@@ -61,13 +65,14 @@ export async function handOver(
   const { store, replyTimeoutMs } = options;
   const { preference } = asked;
   const { respondAsync, waitMs } = preference;
-  const { known, replayed } = await begin(options, request, ip, asked);
+  const { known, place } = await begin(options, request, ip, asked);
   const { id, replica } = known;
   const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (respondAsync) own.push('Preference-Applied', appliedPreference(preference));
-  if (replayed) own.push('Idempotent-Replayed', 'true');
+  if (place === undefined) own.push('Idempotent-Replayed', 'true');
   const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
   const found = patienceMs === undefined ? known : await wait(options, known, patienceMs, response);
+  if (finalStates.has(found.record.state)) place?.free();
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
     const kept = await store.reply(found).catch(() => undefined);
     if (kept?.body !== undefined) {
@@ -92,7 +97,7 @@ async function begin(
   ip: string,
   { preference: { respondAsync }, directives, idempotent }: Asked,
 ): Promise<Handed> {
-  const { dispatcher, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
+  const { dispatcher, capacity, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
@@ -103,7 +108,7 @@ async function begin(
   if (directives.callbacks !== undefined) await callbacks.check(directives.callbacks);
   if (idempotent !== undefined) {
     const first = await firstOf(options, idempotent, id);
-    if (first !== undefined) return { known: first, replayed: true };
+    if (first !== undefined) return { known: first, place: undefined };
   }
   const terms = {
     accepted,
@@ -111,11 +116,22 @@ async function begin(
     keepMs: idempotent === undefined ? keepMs : claims.ttlMs,
     directives,
   };
-  const refusal = await dispatcher.handOver(request, selected, terms);
-  if (refusal !== undefined) throw refusal;
-  const { method, target } = request;
-  const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
-  return { known: { id, replica, gateway: '', record }, replayed: false };
+  try {
+    return await capacity.hold(replica, request.body.length, async (place) => {
+      const refusal = await dispatcher.handOver(request, selected, terms);
+      if (refusal !== undefined) throw refusal;
+      place.arrive();
+      const { method, target } = request;
+      const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
+      return { known: { id, replica, gateway: '', record }, place };
+    });
+  } catch (error) {
+    // It was not begun: who repeats it need not wait for it.
+    if (idempotent !== undefined && error instanceof Problem && error.code === 'over_capacity') {
+      await claims.release(idempotent, id).catch(() => undefined);
+    }
+    throw error;
+  }
 }
 
 /**

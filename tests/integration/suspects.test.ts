@@ -57,19 +57,22 @@ describe('a request that ends its worker', () => {
     expect(await runsOf('/kill')).toEqual([1, 2, 3].map((attempt) => `GET /kill S2 ${attempt}`));
   });
 
-  it('ends as failed with a dead letter if it was handed over, whatever number of attempts it asks for', async () => {
-    const { url } = await system().start(settings({ REPLICAS: '2' }));
-    const id = await handOver(url, '/kill', { 'ringpost-attempts': '100' });
-    await expect
-      .poll(() => stateOf(url, id), { timeout: 20_000 })
-      .toMatchObject({
-        state: 'failed',
-        code: 'worker_died',
-      });
-    expect(await runsOf('/kill')).toHaveLength(3);
-    const letters = (await (await fetch(`${url}/-/dead-letters?code=worker_died`)).json()) as object;
-    expect(letters).toMatchObject({ letters: [{ id }] });
-  });
+  it.each(['batched', 'stock'])(
+    'ends as failed with a dead letter, whatever attempts it asks for (%s)',
+    async (consumer) => {
+      const { url } = await system().start(settings({ REPLICAS: '2', CONSUMER: consumer }));
+      const id = await handOver(url, '/kill', { 'ringpost-attempts': '100' });
+      await expect
+        .poll(() => stateOf(url, id), { timeout: 20_000 })
+        .toMatchObject({
+          state: 'failed',
+          code: 'worker_died',
+        });
+      expect(await runsOf('/kill')).toHaveLength(3);
+      const letters = (await (await fetch(`${url}/-/dead-letters?code=worker_died`)).json()) as object;
+      expect(letters).toMatchObject({ letters: [{ id }] });
+    },
+  );
 
   it('is ended by DELETE between its deaths', async () => {
     const { url } = await system().start(settings({ REPLICAS: '1' }));
@@ -115,6 +118,27 @@ describe('a request whose worker was ended by ringpost or by a shutdown', () => 
     await eventually(async () => (await runsOf('/slow')).length === 2);
     expect(await redis.scard(keys.suspects('S1'))).toBe(0);
     expect((await get).status).toBe(200);
+  });
+});
+
+describe('a request with a loss whose replica is removed', () => {
+  it('is run by a worker that the controller starts for it', async () => {
+    const running = await system().start(settings({ REPLICAS: '2' }));
+    const { url } = running;
+    const current = system();
+    const slow = fetch(`${url}/slow?ms=1500`, { headers: { 'ringpost-key': keyOf(running, 'S2') } });
+    await eventually(async () => (await runsOf('/slow')).length === 1);
+    const { pid = 0 } = (await leaseOf(current, 'S2')) ?? {};
+    const removed = await fetch(`${url}/rm`, {
+      method: 'DELETE',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ n: 1, hostnames: ['S2'] }),
+    });
+    expect(removed.status).toBe(200);
+    process.kill(pid, 'SIGKILL');
+    expect(await (await slow).json()).toEqual({ replica: 'S2', attempt: 2 });
+    await eventually(async () => (await current.redis.hexists(current.keys.retired, 'S2')) === 0);
+    expect(await current.redis.exists(current.keys.suspects('S2'))).toBe(0);
   });
 });
 
