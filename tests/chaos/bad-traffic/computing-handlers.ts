@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { badPath } from '../bad-work.ts';
+import { now } from '../clock.ts';
 import { seededRandom } from '../random.ts';
-import { finalResult, isSuccess } from '../record.ts';
+import { endedAt, finalResult, isSuccess } from '../record.ts';
 import { workerOf } from '../replica-faults.ts';
 import type { Scenario } from '../scenario.ts';
 import { keysOf, ownerAmong, underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
 import { generationsOf, replacedBetween, startsOf } from './generations.ts';
+import { strayFailures } from './poison-verdict.ts';
 
 const replicas = 3;
 const owner = ownerAmong(replicas);
@@ -58,7 +60,7 @@ export const computingHandlers: Scenario = {
         if (replaced.length > 0) unmet.push(`workers of ${replaced.join(', ')} were replaced`);
         ({ pid: stalledPid } = await workerOf(cluster, 'S3'));
         await fault('a handler of S3 computes for a minute', async () => {
-          stalled = Date.now();
+          stalled = now();
           const answer = await exchange(url, compute(60_000), {
             method: 'POST',
             body: 'x',
@@ -77,12 +79,13 @@ export const computingHandlers: Scenario = {
       },
     );
     const { verdict, records, ledger } = run;
-    for (const { id, key: hashKey, attempts } of records.filter((each) => !isSuccess(finalResult(each)))) {
-      const ran = ledger.filter((line) => line.id === id);
-      const beside = owner(hashKey) === 'S3' && ran.every(({ pid }) => pid === stalledPid);
-      if (!beside || (attempts.at(-1)?.ended ?? 0) < stalled)
-        unmet.push(`${id} failed, and did not run beside the handler that stalled`);
-    }
+    const stray = records.filter((record) => {
+      if (isSuccess(finalResult(record))) return false;
+      const ran = ledger.filter(({ id }) => id === record.id);
+      const beside = owner(record.key) === 'S3' && ran.every(({ pid }) => pid === stalledPid);
+      return !beside || endedAt(record) < stalled;
+    });
+    unmet.push(...strayFailures(stray, 'did not run beside the handler that stalled'));
     if (verdict.slowestMs >= mostMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [{ what: `handlers that block their worker for ${longMs} ms, and past the stall`, verdict }],

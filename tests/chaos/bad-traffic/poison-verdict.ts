@@ -1,5 +1,5 @@
 import type { LedgerLine } from '../ledger.ts';
-import { endedAt, finalResult, isSuccess } from '../record.ts';
+import { endedAt, failureCode, finalResult, isSuccess } from '../record.ts';
 import type { RequestRecord } from '../record.ts';
 
 /** A request that ends the process of the worker that runs it. */
@@ -35,21 +35,31 @@ export function judgePoisons(
     if (elsewhere.size > 0)
       unmet.push(`the poison ${id} of ${replica} was also run by ${[...elsewhere].join(', ')}`);
   }
-  for (const record of records) {
-    if (isSuccess(finalResult(record))) continue;
+  const stray = records.filter((record) => {
+    if (isSuccess(finalResult(record))) return false;
     const poison = poisons.find(({ replica }) => replica === owner(record.key));
-    const [first, second] = (poison && runs.get(poison.id)) ?? [];
-    if (first === undefined) {
-      unmet.push(`${record.method} ${record.id} failed on ${owner(record.key)}, which ran no poison`);
-      continue;
-    }
-    const lines = runs.get(record.id) ?? [];
-    // What was taken and not begun has no line.
-    const ranAtFirst =
-      lines.length === 0
-        ? endedAt(record) < (second?.at ?? Number.POSITIVE_INFINITY)
-        : lines.every(({ pid }) => pid === first.pid);
-    if (!ranAtFirst) unmet.push(`${record.method} ${record.id} failed, and did not run at the first death`);
-  }
+    return !ranBeside(record, runs.get(record.id) ?? [], (poison && runs.get(poison.id)) ?? []);
+  });
+  unmet.push(...strayFailures(stray, 'did not run beside a poison at its first death'));
   return unmet;
+}
+
+/** @returns whether a request was in the hands of the worker that ran the poison first, when that died. */
+function ranBeside(
+  record: RequestRecord,
+  lines: readonly LedgerLine[],
+  [first, second]: readonly LedgerLine[],
+): boolean {
+  if (first === undefined) return false;
+  // What was taken and not begun has no line.
+  if (lines.length === 0) return endedAt(record) < (second?.at ?? Number.POSITIVE_INFINITY);
+  return lines.every(({ pid }) => pid === first.pid);
+}
+
+/** @returns one sentence on requests that failed and should not have; none without any. */
+export function strayFailures(records: readonly RequestRecord[], why: string): string[] {
+  const [first] = records;
+  if (first === undefined) return [];
+  const example = `${first.method} ${first.id}, ${failureCode(finalResult(first))}`;
+  return [`${records.length} requests failed that ${why}, e.g. ${example}`];
 }
