@@ -51,10 +51,9 @@ export interface StageOptions extends ClusterOptions {
   readonly mayRefuse?: boolean;
   /** Whether workers die so often that an innocent request may be running at three deaths. */
   readonly mayConvict?: boolean;
+  /** Requests that are answered before anything is done to the system; 200 unless told otherwise. */
+  readonly warmUp?: number;
 }
-
-/** Requests that are answered before anything is done to the system. */
-const warmUp = 200;
 
 /**
  * Starts a cluster, keeps it under load while `act` does things to it, lets everything come to its end, and judges.
@@ -80,7 +79,7 @@ export async function underLoad(
   const began = now();
   try {
     load.start();
-    await load.answered(warmUp);
+    await load.answered(options.warmUp ?? 200);
     await act({
       cluster,
       load,

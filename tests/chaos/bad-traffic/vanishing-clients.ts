@@ -74,6 +74,7 @@ export const vanishingClients: Scenario = {
           settings: upstream.settings,
           // A steady trickle, so that what is left behind shows in the rate of commands.
           load: { connections: 4, restMs: 150, workMs: 20 },
+          warmUp: 30,
         },
         async ({ cluster, fault }) => {
           const [url = ''] = cluster.targets;
