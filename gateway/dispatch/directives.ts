@@ -3,6 +3,7 @@ import type { CallbackUrls } from '#shared/callbacks.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
+import { checkFieldSize } from './own-fields.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
 export interface Directives {
@@ -87,11 +88,17 @@ export function jobTerms(
 
 /** Most requests have none, or the key alone, and pay for one look at their names. */
 function hasAny(headers: readonly string[]): boolean {
+  let any = false;
   for (let at = 0; at < headers.length; at += 2) {
-    if (/^ringpost-(?!key$)/i.test(headers[at] ?? '')) return true;
+    const name = headers[at] ?? '';
+    if (!/^ringpost-/i.test(name)) continue;
+    checkFieldSize(name, headers[at + 1]?.length ?? 0);
+    any ||= name.length !== keyField.length || name.toLowerCase() !== keyField;
   }
-  return false;
+  return any;
 }
+
+const keyField = 'ringpost-key';
 
 function wholeNumber(
   headers: readonly string[],

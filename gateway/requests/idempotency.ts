@@ -5,6 +5,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
+import { checkFieldSize } from '../dispatch/own-fields.ts';
 
 /** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
 export interface IdempotentRequest {
@@ -37,7 +38,9 @@ export function idempotentRequest(
   tenantOf: () => string | undefined,
 ): IdempotentRequest | undefined {
   const key = headerValue(headers, 'idempotency-key');
-  if (key === undefined || safeMethods.has(method)) return undefined;
+  if (key === undefined) return undefined;
+  checkFieldSize('Idempotency-Key', key.length);
+  if (safeMethods.has(method)) return undefined;
   if (key.trim() === '' || key.length > mostKeyLength) {
     throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
   }

@@ -16,10 +16,7 @@ const HEAD_LIMIT_BYTES = 64 * 1024;
 /** The headers to send: without those of the hop, and without Content-Length, which undici writes itself. */
 function requestHeaders(raw: readonly string[]): string[] {
   const headers = stripHopByHop(raw);
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (headers[i]?.toLowerCase() === 'content-length') headers.splice(i, 2);
-  }
-  return headers;
+  return headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'content-length');
 }
 
 /** The time that is left, where the client has set a deadline: it counts from the acceptance of the request. */
