@@ -17,7 +17,7 @@ const owner = ownerAmong(replicas);
 const longMs = 4500;
 const stallMs = 6000;
 /** The stall, the next look of the controller, and the start of a worker under load, in ms. */
-const mostMs = stallMs + 500 + 3500;
+const mostMs = stallMs + 500 + 5000;
 
 export const computingHandlers: Scenario = {
   name: 'computing-handlers',
