@@ -123,6 +123,15 @@ export const gatewaySettings = {
       description:
         "Bytes of requests' bodies that a gateway holds at once; past it a request gets 503 at once.",
     },
+    WATCH_LIMIT: {
+      type: 'integer',
+      default: 10000,
+      minimum: 1,
+      maximum: 10000000,
+      description:
+        'Clients that may wait at once at a gateway for the end of a request that was handed over, by long poll, ' +
+        'stream, `Prefer: wait` or `Idempotency-Key`; past it such a call gets 503 at once.',
+    },
     SEND_TIMEOUT_MS: {
       type: 'integer',
       default: 30000,

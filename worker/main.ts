@@ -8,9 +8,11 @@ import { onTermination } from '#shared/signals.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
+import { decodeCancellations } from '#shared/contract/cancellation.ts';
 import { Aftermath } from './aftermath.ts';
 import { Adoptions } from './adoptions.ts';
 import { FinishedRuns } from './finished-runs.ts';
+import { CancelledIds } from './cancelled-ids.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
@@ -67,6 +69,7 @@ async function main(config: WorkerConfig): Promise<void> {
   });
   const slots = new Slots(concurrency);
   const finished = new FinishedRuns();
+  const cancelled = new CancelledIds();
   const tick = chooseTick(config, log);
   const parts = {
     redis,
@@ -78,6 +81,7 @@ async function main(config: WorkerConfig): Promise<void> {
     tick,
     aftermath,
     finished,
+    cancelled,
     concurrency,
     leaseMs,
   };
@@ -111,10 +115,16 @@ async function main(config: WorkerConfig): Promise<void> {
     'patient',
     log,
   );
-  subscriber.on('message', (_, id: string) => {
-    tenure.cancel(id);
-    adoptions.cancel(id);
+  subscriber.on('message', (_, message: string) => {
+    for (const id of decodeCancellations(message)) {
+      cancelled.add(id, performance.now());
+      tenure.cancel(id);
+      adoptions.cancel(id);
+    }
   });
+  // Before the first job is taken.
+  const listening = subscriber.subscribe(keys.cancellations);
+  listening.catch((error: unknown) => log.debug({ err: error }, 'cancellations are not heard'));
 
   onTermination({
     timeoutMs: drainTimeoutMs,
@@ -136,7 +146,7 @@ async function main(config: WorkerConfig): Promise<void> {
   await tenure.start();
   await heartbeat.ready();
   await adoptions.start();
-  await subscriber.subscribe(keys.cancellations);
+  await listening;
   log.info('ready');
 }
 

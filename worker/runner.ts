@@ -7,6 +7,7 @@ import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import type { Keys } from '#shared/keys.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
+import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
 import { HandlerCalls, Running, tooLate } from './handler-calls.ts';
 import type { HandlerCallsOptions } from './handler-calls.ts';
@@ -22,6 +23,8 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly slots: Slots;
   readonly turns: Turns;
   readonly outbox: ReplyOutbox;
+  /** Requests that are let go as soon as they are begun. */
+  readonly cancelled: CancelledIds;
   readonly redis: Redis;
   readonly keys: Keys;
   /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
@@ -82,6 +85,8 @@ export class Runner {
     const running = new Running();
     this.#running.add(id, running);
     this.#counts.runs += 1;
+    const { cancelled } = this.#options;
+    if (!cancelled.empty && cancelled.has(id, performance.now())) this.cancel(id);
     running.finished = this.#run(id, job, attempt, running);
     return running.finished;
   }

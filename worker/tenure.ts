@@ -4,6 +4,7 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { Aftermath } from './aftermath.ts';
 import { BatchedConsumer } from './batched-consumer.ts';
+import type { CancelledIds } from './cancelled-ids.ts';
 import type { Consumer } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -37,6 +38,7 @@ export interface TenureParts {
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
+  readonly cancelled: CancelledIds;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;

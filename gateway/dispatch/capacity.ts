@@ -5,6 +5,7 @@ import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import { pendingOf } from '#shared/replica-queue.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import { Place } from './queue-count.ts';
 import type { QueueCounts } from './queue-counts.ts';
 import type { Waiters } from './waiters.ts';
@@ -16,8 +17,8 @@ export interface CapacityOptions {
   readonly counts: QueueCounts;
   /** Jobs that may wait in the queue of one replica. */
   readonly queueLimit: number;
-  /** Bytes of bodies that this gateway may hold for requests under way. */
-  readonly bytesLimit: number;
+  /** Bytes of bodies that this gateway holds. */
+  readonly held: HeldBytes;
   readonly log: Logger;
 }
 
@@ -60,9 +61,8 @@ export class Capacity {
    * @returns why there is no room, or undefined if there is.
    */
   refusal(replica: string, bytes: number): string | undefined {
-    const { waiters, counts, queueLimit, bytesLimit } = this.#options;
-    if (waiters.bytes + bytes > bytesLimit)
-      return `the gateway holds ${waiters.bytes} bytes of requests already`;
+    const { held, counts, queueLimit } = this.#options;
+    if (!held.fits(bytes)) return `the gateway holds ${held.size} bytes of bodies already`;
     const { size } = counts.of(replica);
     if (size * 2 >= queueLimit) this.#askSoon(replica);
     return size < queueLimit ? undefined : `${size} requests wait for replica ${replica} already`;

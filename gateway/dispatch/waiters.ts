@@ -2,6 +2,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/errors.ts';
 import { SlotMap } from '#shared/slot-array.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { LookNumber } from './queue-count.ts';
 import type { QueueCounts } from './queue-counts.ts';
 
@@ -46,11 +47,15 @@ export class Waiters {
   readonly #waiters = new SlotMap<Entry>();
   readonly #countOf = new Map<string, number>();
   readonly #counts: QueueCounts;
-  #bytes = 0;
+  readonly #held: HeldBytes;
 
-  /** @param counts of the replicas' queues: each request is counted there until it is waited for no more. */
-  constructor(counts: QueueCounts) {
+  /**
+   * @param counts of the replicas' queues: each request is counted there until it is waited for no more.
+   * @param held counts the bytes of their bodies.
+   */
+  constructor(counts: QueueCounts, held: HeldBytes) {
     this.#counts = counts;
+    this.#held = held;
   }
 
   get size(): number {
@@ -64,11 +69,6 @@ export class Waiters {
   /** The replicas that requests wait for. */
   get replicas(): Iterable<string> {
     return this.#countOf.keys();
-  }
-
-  /** Bytes of the bodies of all requests that are waited for. */
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** How many requests wait for a replica. */
@@ -104,7 +104,7 @@ export class Waiters {
     this.#waiters.add(id, { waiter, timer, since: performance.now(), added: undefined });
     this.#counts.of(replica).send();
     this.#countOf.set(replica, this.countOf(replica) + 1);
-    this.#bytes += waiter.body.length;
+    if (waiter.body.length > 0) this.#held.takeRequest(waiter.body.length);
   }
 
   /** The job of a waiter is with Redis, or may be. @returns false if it does not wait any more. */
@@ -125,7 +125,7 @@ export class Waiters {
     const count = this.#counts.of(waiter.replica);
     if (added === undefined) count.drop();
     else count.end(added);
-    this.#bytes -= waiter.body.length;
+    if (waiter.body.length > 0) this.#held.giveRequest(waiter.body.length);
     const left = this.countOf(waiter.replica) - 1;
     if (left === 0) this.#countOf.delete(waiter.replica);
     else this.#countOf.set(waiter.replica, left);

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
@@ -11,19 +13,21 @@ import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
 import type { Preference } from '../dispatch/prefer.ts';
 import type { Claims, IdempotentRequest } from '../requests/idempotency.ts';
-import type { RequestChanges } from '../requests/request-changes.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
 import { untilFinal } from '../requests/until-final.ts';
+import type { Watch, Watches } from '../requests/watches.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface HandOverOptions {
   readonly dispatcher: Dispatcher;
   readonly capacity: Capacity;
   readonly store: RequestStore;
-  readonly changes: RequestChanges;
+  readonly watches: Watches;
   readonly claims: Claims;
+  readonly unsent: UnsentAnswers;
   readonly callbacks: Callbacks;
   /** Time in ms in which a request has to be done that nobody waits for. */
   readonly asyncTimeoutMs: number;
@@ -62,27 +66,50 @@ export async function handOver(
   asked: Asked,
   response: ServerResponse,
 ): Promise<void> {
-  const { store, replyTimeoutMs } = options;
+  const { store, watches, replyTimeoutMs } = options;
   const { preference } = asked;
   const { respondAsync, waitMs } = preference;
-  const { known, place } = await begin(options, request, ip, asked);
+  const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
+  const { socket } = response.req;
+  // Before the request is accepted: what is accepted gets an answer, and not 503.
+  const watch = patienceMs === undefined ? undefined : placeToWait(watches, socket, respondAsync);
+  let known: KnownRequest;
+  let found: KnownRequest;
+  let place: Place | undefined;
+  try {
+    ({ known, place } = await begin(options, request, ip, asked, socket));
+    found = known;
+    if (watch !== undefined && patienceMs !== undefined) {
+      const onStop = respondAsync ? 'answer' : 'wait';
+      found = (await untilFinal(watch, known.id, { waitMs: patienceMs, known, onStop })) ?? known;
+      if (watch.gone) return;
+    }
+  } finally {
+    watch?.end();
+  }
   const { id, replica } = known;
   const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (respondAsync) own.push('Preference-Applied', appliedPreference(preference));
   if (place === undefined) own.push('Idempotent-Replayed', 'true');
-  const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
-  const found = patienceMs === undefined ? known : await wait(options, known, patienceMs, response);
   if (finalStates.has(found.record.state)) place?.free();
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
     const kept = await store.reply(found).catch(() => undefined);
     if (kept?.body !== undefined) {
       const { status, headers, body } = kept;
-      writeReply(response, request.method, { status, headers, body }, own);
+      writeReply(response, request.method, { status, headers, body }, own, options.unsent);
       return;
     }
   }
   if (respondAsync && !cameToNothing(found)) writeAccepted(response, found, own);
   else writeProblem(response, noAnswer(found), own);
+}
+
+/**
+ * @returns undefined if too many wait: the client is told at once that its request is accepted.
+ * @throws {Problem} `over_capacity` if too many wait and the client asks for the answer and nothing else.
+ */
+function placeToWait(watches: Watches, socket: Socket, respondAsync: boolean): Watch | undefined {
+  return respondAsync ? watches.tryOpen(socket) : watches.open(socket);
 }
 
 /** The time to do it counts from when it may be run; a deadline of the client's own from its acceptance. */
@@ -96,6 +123,7 @@ async function begin(
   request: HttpRequest,
   ip: string,
   { preference: { respondAsync }, directives, idempotent }: Asked,
+  socket: Socket,
 ): Promise<Handed> {
   const { dispatcher, capacity, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
   const selected = dispatcher.select(request, ip, directives);
@@ -107,7 +135,7 @@ async function begin(
   if (tooLate !== undefined) throw tooLate;
   if (directives.callbacks !== undefined) await callbacks.check(directives.callbacks);
   if (idempotent !== undefined) {
-    const first = await firstOf(options, idempotent, id);
+    const first = await firstOf(options, idempotent, id, socket);
     if (first !== undefined) return { known: first, place: undefined };
   }
   const terms = {
@@ -142,6 +170,7 @@ async function firstOf(
   { store, claims }: HandOverOptions,
   idempotent: IdempotentRequest,
   id: string,
+  socket: Socket,
 ): Promise<KnownRequest | undefined> {
   try {
     let claim = await claims.claim(idempotent, id);
@@ -157,7 +186,8 @@ async function firstOf(
       const nothing = first === undefined ? performance.now() > until : cameToNothing(first);
       if (!nothing && first !== undefined) return first;
       if (nothing) claim = await claims.claim(idempotent, id, claim);
-      else await new Promise((resolve) => setTimeout(resolve, 50));
+      else await delay(50);
+      if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
     }
     return undefined;
   } catch (error) {
@@ -169,20 +199,6 @@ async function firstOf(
 /** It has no answer that could be given again. */
 function cameToNothing({ record }: KnownRequest): boolean {
   return record.state === 'expired' || record.state === 'cancelled';
-}
-
-/** It is accepted whatever happens now: a Redis that goes away for a moment is waited for. */
-function wait(
-  { store, changes }: HandOverOptions,
-  known: KnownRequest,
-  waitMs: number,
-  response: ServerResponse,
-): Promise<KnownRequest> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const look = async (): Promise<KnownRequest> =>
-    (await store.find(known.id).catch(() => undefined)) ?? known;
-  return untilFinal(changes, known.id, look, waitMs, gone.signal);
 }
 
 function noAnswer({ id, record }: KnownRequest): Problem {

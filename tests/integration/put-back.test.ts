@@ -8,6 +8,7 @@ import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { Aftermath } from '../../worker/aftermath.ts';
+import { CancelledIds } from '../../worker/cancelled-ids.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
@@ -47,6 +48,7 @@ function startRunner() {
     replica: 'S1',
     worker: 'S1',
     finished: new FinishedRuns(),
+    cancelled: new CancelledIds(),
     lease: { certain: true, makeCertain: () => Promise.resolve(true) },
     log,
   });
