@@ -18,7 +18,10 @@ export interface CrashNote {
 /** How long a crash is shown, in ms. */
 const crashTtlMs = 3_600_000;
 
-/** Notes what is known of a crash, beside what others have noted of the crash of the same generation. */
+/**
+ * Notes what is known of a crash, beside what others have noted of the crash of the same generation. The first reason stands:
+ * what a worker says of itself comes before what its driver sees. The crash of an older generation is not noted.
+ */
 export async function noteCrash(
   redis: Redis,
   keys: Keys,
@@ -28,13 +31,15 @@ export async function noteCrash(
   const key = keys.crash(replica);
   const fields: Record<string, string | number> = { generation };
   if (at !== undefined) fields['at'] = at;
-  if (reason !== undefined) fields['reason'] = reason;
   if (stderr !== undefined) fields['stderr'] = JSON.stringify(stderr);
   if (requests !== undefined) fields['requests'] = JSON.stringify(requests);
   const known = await redis.hget(key, 'generation');
+  if (Number(known) > generation) return;
   const transaction = redis.multi();
   if (known !== null && known !== String(generation)) transaction.del(key);
-  await transaction.hset(key, fields).pexpire(key, crashTtlMs).exec();
+  transaction.hset(key, fields);
+  if (reason !== undefined) transaction.hsetnx(key, 'reason', reason);
+  await transaction.pexpire(key, crashTtlMs).exec();
 }
 
 /** @returns the last crash of a replica's worker, while it is remembered. */

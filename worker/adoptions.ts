@@ -12,6 +12,7 @@ import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
+import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Quiet } from './quiet.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { suspectsOf } from './suspect-notes.ts';
@@ -24,8 +25,10 @@ export interface AdoptionsOptions {
   /** This worker's own replica and generation. */
   readonly replica: string;
   readonly generation: number;
-  /** The TTL in ms of the leases on adopted queues; they are renewed three times as often. */
+  /** The TTL in ms of the leases on adopted queues. */
   readonly leaseMs: number;
+  /** Renews them. */
+  readonly keeper: LeaseKeeper;
   readonly parts: TenureParts;
   readonly log: Logger;
 }
@@ -69,6 +72,11 @@ export class Adoptions {
     for (const { tenure } of this.#adopted.values()) tenure.cancel(id);
   }
 
+  /** Jobs are not delivered directly until the consumers have said that they serve the adopted queues. */
+  wake(): void {
+    for (const { tenure } of this.#adopted.values()) tenure.wake();
+  }
+
   /** Begins to adopt what is offered. */
   start(): Promise<void> {
     return this.#life.start();
@@ -100,7 +108,7 @@ export class Adoptions {
   }
 
   async #adopt(replica: string): Promise<void> {
-    const { redis, keys, leaseMs, parts, log } = this.#options;
+    const { redis, keys, leaseMs, keeper, parts, log } = this.#options;
     // Another one may have emptied it, which the controller has yet to see.
     const held = (await backlogOf(redis, keys, replica)) + (await this.#leftSuspects(replica)).size;
     if (held === 0) return;
@@ -116,11 +124,7 @@ export class Adoptions {
       ...parts,
       lease,
       log: log.child({ adopted: replica }),
-      makeCertain: async () => {
-        const ours = await lease.renew('adopted');
-        if (!ours) onSuperseded();
-        return ours;
-      },
+      makeCertain: () => keeper.renew(lease, 'adopted'),
       onSuperseded,
       onStuck: lost('jobs wait in the adopted queue and nothing is run; it is left to another worker'),
     });
@@ -131,6 +135,7 @@ export class Adoptions {
       quiet: new Quiet(redis, keys, replica),
       ending: undefined,
     });
+    keeper.keep(lease, 'adopted', onSuperseded);
     log.warn({ adopted: replica }, 'adopted a queue');
     // Its lease is renewed while it starts.
     tenure.start().catch((error: unknown) => {
@@ -141,11 +146,7 @@ export class Adoptions {
 
   async #lookAfter(replica: string, adoption: Adoption): Promise<void> {
     const { redis, keys } = this.#options;
-    const { lease, tenure, quiet } = adoption;
-    if (!(await lease.renew('adopted'))) {
-      this.#abandon(replica);
-      return;
-    }
+    const { tenure, quiet } = adoption;
     if (adoption.ending !== undefined) return;
     const awaited = await redis.exists(keys.standby(replica));
     const suspects = await this.#leftSuspects(replica);
@@ -166,10 +167,11 @@ export class Adoptions {
   /** Finishes what is held of a queue and lets its lease go. */
   #yield(replica: string, adoption: Adoption): Promise<void> {
     adoption.ending ??= (async () => {
+      const { redis, keys, keeper } = this.#options;
       await adoption.tenure.stop();
+      await keeper.letGo(adoption.lease);
       await adoption.lease.end();
       this.#adopted.delete(replica);
-      const { redis, keys } = this.#options;
       await redis.publish(keys.changes, `let go ${replica}`);
       this.#options.log.info({ adopted: replica }, 'an adopted queue is let go');
     })();

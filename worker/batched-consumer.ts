@@ -149,6 +149,10 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     });
   }
 
+  wake(): void {
+    this.#wake();
+  }
+
   /** A job may be there. */
   #wake(): void {
     this.#more = true;

@@ -23,6 +23,8 @@ export interface Consumer {
   pause(): void;
   /** Takes jobs again. */
   resume(): void;
+  /** Looks for jobs now, and says again that jobs may be delivered directly to it, if it takes any so. */
+  wake(): void;
   /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
   stop(): Promise<void>;
   /** Takes nothing new and finishes nothing: another worker has what this one held. */

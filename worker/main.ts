@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
+import { noteCrash } from '#shared/crash-notes.ts';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -15,6 +18,8 @@ import { FinishedRuns } from './finished-runs.ts';
 import { CancelledIds } from './cancelled-ids.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { startLeaseThread } from './lease/start-lease-thread.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { Intake } from './intake.ts';
@@ -22,12 +27,13 @@ import { ReplicaLease } from './replica-lease.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
+import { StrayErrors } from './stray-errors.ts';
 import { Tenure } from './tenure.ts';
 import { tickScript } from './tick.ts';
 import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
-async function main(config: WorkerConfig): Promise<void> {
+async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   keepHeapYoung();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
   const keys = createKeys(config.namespace);
@@ -35,10 +41,49 @@ async function main(config: WorkerConfig): Promise<void> {
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
   const generation = config.generation ?? (await nextGeneration(redis, keys, replica));
 
-  const leave = (): void => {
+  const superseded = (): void => {
     log.error('a newer generation runs; leaving at once');
     process.exit(1);
   };
+  // Until it takes jobs there is nothing to finish.
+  let leave = (_reason: string): void => process.exit(1);
+  let running = (): string[] => [];
+  let noted: Promise<void> | undefined;
+  new StrayErrors({
+    onUncaught: ({ message }) => {
+      const reason = `an exception was not caught: ${message}`;
+      noted = noteCrash(redis, keys, replica, {
+        generation,
+        at: Date.now(),
+        reason,
+        requests: running(),
+      }).catch((error: unknown) => log.debug({ err: error }, 'the crash was not noted'));
+      leave('an uncaught exception');
+    },
+    log,
+  }).listen();
+  const endsLease = config.generation === undefined;
+  const { redisUrl, namespace, handlerStallMs, healthFile, logLevel } = config;
+  const keeper = new LeaseKeeper({
+    redisUrl,
+    namespace,
+    replica,
+    generation,
+    leaseMs,
+    handlerStallMs,
+    endsLease,
+    healthFile,
+    logLevel,
+    env,
+    onWithdrawn: () => {
+      tenure.wake();
+      adoptions.wake();
+    },
+    onEnded: (error) => {
+      log.error({ err: error }, 'nothing renews the lease any more; leaving at once');
+      process.exit(1);
+    },
+  });
   const { failedTtlMs, secretHeaders } = config;
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
@@ -51,9 +96,9 @@ async function main(config: WorkerConfig): Promise<void> {
         redis,
         keys,
         lease,
-        pushes: createReplyPushes(redis, keys, lease, leave),
+        pushes: createReplyPushes(redis, keys, lease, superseded),
         aftermath,
-        onSuperseded: leave,
+        onSuperseded: superseded,
       }),
       turns: new Turns(redis, keys, log),
       log,
@@ -91,12 +136,12 @@ async function main(config: WorkerConfig): Promise<void> {
     replica,
     generation,
     lease,
+    keeper,
     leaseMs,
     log,
-    endsLease: config.generation === undefined,
-    healthFile: config.healthFile,
+    endsLease,
     running: () => tenure.size,
-    onSuperseded: leave,
+    onSuperseded: superseded,
     onRetired: () => process.kill(process.pid, 'SIGTERM'),
   });
   const tenure = new Tenure({
@@ -104,10 +149,10 @@ async function main(config: WorkerConfig): Promise<void> {
     lease,
     log,
     makeCertain: () => heartbeat.makeCertain(),
-    onSuperseded: leave,
+    onSuperseded: superseded,
     onStuck: () => process.exit(1),
   });
-  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, parts, log });
+  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, keeper, parts, log });
 
   const subscriber = openRedis(
     config.redisUrl,
@@ -126,18 +171,21 @@ async function main(config: WorkerConfig): Promise<void> {
   const listening = subscriber.subscribe(keys.cancellations);
   listening.catch((error: unknown) => log.debug({ err: error }, 'cancellations are not heard'));
 
-  onTermination({
+  running = () => [...tenure.running, ...adoptions.running];
+  leave = onTermination({
     timeoutMs: drainTimeoutMs,
-    inFlight: () => [...tenure.running, ...adoptions.running],
-    stop: async () => {
+    inFlight: running,
+    stop: async (cause) => {
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
-      // What is abandoned when the time for the drain is over has killed nobody.
-      await redis.set(keys.pardoned(replica), generation, 'PX', drainTimeoutMs + pardonTtlMs);
+      // What is abandoned when the time for the drain is over has not killed this worker, unless it threw.
+      if (cause === 'signal')
+        await redis.set(keys.pardoned(replica), generation, 'PX', drainTimeoutMs + pardonTtlMs);
       await heartbeat.leaving();
       await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
       await heartbeat.stop();
+      await Promise.all([keeper.stop(), noted]);
       redis.disconnect();
       subscriber.disconnect();
     },
@@ -170,12 +218,21 @@ async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promi
   await lease.end();
 }
 
+/** What runs without settings fills the cache of compiled code: this process has all its modules, a thread has others. */
+async function cacheCompiledCode(): Promise<void> {
+  // Compiled code is for the flags of its time, and what is running now was begun without them.
+  flushCompileCache();
+  keepHeapYoung();
+  await once(startLeaseThread(process.env), 'exit');
+}
+
 try {
-  await main(loadWorkerConfig(process.env));
+  await main(loadWorkerConfig(process.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(
     `ringpost worker: ${known || !(error instanceof Error) ? String(error) : error.stack}\n`,
   );
+  if (known) await cacheCompiledCode();
   process.exit(1);
 }

@@ -43,6 +43,7 @@ export class Runner {
   readonly #calls: HandlerCalls;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
+  #waitingForRoom = 0;
 
   /** @param shared another runner of the same queue: each knows what the other one runs. */
   constructor(options: RunnerOptions, shared?: Runner) {
@@ -98,7 +99,7 @@ export class Runner {
 
   async #run(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
     try {
-      const { redis, keys, replica, lease, slots, turns, log } = this.#options;
+      const { redis, keys, replica, lease, slots, turns, finished, log } = this.#options;
       // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
       const turn =
         job.order === undefined
@@ -109,6 +110,7 @@ export class Runner {
       if ('notBefore' in turn) return turn;
       const { attempt } = turn;
       const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
+      if (job.redelivery === 'never' && !finished.hasRoom(performance.now())) await this.#room(id, job);
       if (!slots.tryTake()) await slots.take();
       let mine: boolean | undefined = true;
       let reply: HandlerReply | undefined;
@@ -148,6 +150,20 @@ export class Runner {
     }
   }
 
+  /** Waits until the end of a request that must not run again can be remembered. */
+  async #room(id: string, { deadline }: JobData): Promise<void> {
+    const { finished, log } = this.#options;
+    if (this.#waitingForRoom === 0) {
+      log.warn(
+        { request: id, remembered: finished.size },
+        'no unsafe request is begun: too many ended of late',
+      );
+    }
+    this.#waitingForRoom += 1;
+    await finished.room(deadline);
+    this.#waitingForRoom -= 1;
+  }
+
   /** @returns when the request is run again, in ms since the epoch. Losses are no attempts: they brought no answer. */
   async #again(id: string, reply: HandlerReply, job: JobData, attempt: number): Promise<number | undefined> {
     const { redis, keys, replica } = this.#options;
@@ -164,7 +180,8 @@ export class Runner {
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { finished } = this.#options;
     const { redelivery, deadline } = job;
-    const taken = { redelivery, deadline, attempt, finished: finished.has(id) };
+    const done = redelivery === 'never' && finished.has(id);
+    const taken = { redelivery, deadline, attempt, finished: done };
     const decision = decideOnTaken(taken, Date.now());
     switch (decision) {
       case 'drop':

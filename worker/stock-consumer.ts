@@ -77,6 +77,8 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
       paused = false;
       worker?.resume().catch((error: unknown) => log.debug({ err: error }, 'not resumed'));
     },
+    // It takes none by direct delivery, and BullMQ wakes it.
+    wake: () => undefined,
     abandon: () => {
       worker?.close(true).catch((error: unknown) => log.debug({ err: error }, 'not closed'));
     },

@@ -142,6 +142,11 @@ export class Tenure {
     this.#runner.cancel(id);
   }
 
+  /** Jobs are not delivered directly until the consumer has said again that it serves the queue. */
+  wake(): void {
+    this.#consumer.wake();
+  }
+
   /** Takes back what a dead worker held, and begins to take jobs. */
   start(): Promise<void> {
     return this.#life.start();

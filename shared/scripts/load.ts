@@ -13,6 +13,7 @@ const scripts = {
   'take-lease': 6,
   'renew-lease': 4,
   'end-lease': 2,
+  'withdraw-consumer': 1,
   'change-offers': 2,
   'push-replies': 2,
   'note-request': 1,

@@ -93,6 +93,30 @@ describe('QUEUE_LIMIT counts what nobody waits for', () => {
   });
 });
 
+it('places are free again whatever has become of the requests: left, too late, refused, answered', async () => {
+  const { url } = await system().start({ REPLICAS: '1', CONCURRENCY: '2', QUEUE_LIMIT: '20', HANDLER });
+  const ask = async (at: number): Promise<number> => {
+    const kind = at % 4;
+    const headers: Record<string, string> = {};
+    if (kind === 1) headers['ringpost-deadline'] = '40';
+    if (kind === 2) headers['prefer'] = 'respond-async';
+    const signal = kind === 0 ? AbortSignal.timeout(at % 50) : null;
+    const { status, body } = await fetch(`${url}/x?ms=10`, { headers, signal });
+    await body?.cancel();
+    return status;
+  };
+  await Promise.allSettled(Array.from({ length: 400 }, (_, at) => ask(at)));
+  const { wait, active } = system().keys.unfinished('S1');
+  const { redis } = system();
+  await expect.poll(async () => (await redis.llen(wait)) + (await redis.llen(active))).toBe(0);
+  const delayed = { prefer: 'respond-async', 'ringpost-delay': '3600' };
+  const fill = async (): Promise<number> => (await fetch(url, { headers: delayed })).status;
+  // What was there at the last look is known to be gone after the next one.
+  await expect.poll(fill).toBe(202);
+  for (let at = 1; at < 20; at += 1) expect(await fill()).toBe(202);
+  expect(await fill()).toBe(503);
+});
+
 it('a fast replica with a small QUEUE_LIMIT is not refused what it has answered', async () => {
   const { url } = await system().start({ REPLICAS: '1', QUEUE_LIMIT: '10', HANDLER });
   const statuses = new Map<number, number>();

@@ -28,7 +28,7 @@ const request = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0)
 const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' } as const;
 
 /** A runner in this process, whose handler counts. */
-function startRunner() {
+function startRunner(finished = new FinishedRuns()) {
   const { redis, keys } = system();
   const turns = new Turns(redis, keys, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
@@ -47,7 +47,7 @@ function startRunner() {
     keys,
     replica: 'S1',
     worker: 'S1',
-    finished: new FinishedRuns(),
+    finished,
     cancelled: new CancelledIds(),
     lease: { certain: true, makeCertain: () => Promise.resolve(true) },
     log,
@@ -96,6 +96,22 @@ it('a request in order waits for a Redis that refuses to say whose turn it is', 
   const job: JobData = encodeJob(request, { ...terms, order: 'o' });
   await runner.run(requestId(randomUUID(), 'S1'), job, 1);
   expect(handle).toHaveBeenCalledTimes(1);
+});
+
+it('a request that must not run again waits until there is room to remember its end, and no other one does', async () => {
+  const finished = new FinishedRuns(1, 500);
+  const { runner, handle } = startRunner(finished);
+  const run = (redelivery: 'safe' | 'never', others = {}): Promise<unknown> =>
+    runner.run(requestId(randomUUID(), 'S1'), encodeJob(request, { ...terms, redelivery, ...others }), 1);
+  const began = performance.now();
+  await run('never');
+  const second = run('never');
+  await run('never', { deadline: Date.now() + 100 });
+  await run('safe');
+  expect(handle).toHaveBeenCalledTimes(2);
+  await second;
+  expect(performance.now() - began).toBeGreaterThanOrEqual(500);
+  expect(handle).toHaveBeenCalledTimes(3);
 });
 
 it('a request is tried again though Redis refuses to note that it waits', async () => {
