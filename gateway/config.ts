@@ -93,7 +93,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
     faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
   }
-  const badMount = values.WORKER_MOUNTS?.split(',').find((mount) => !/^\s*\/[^:,]*:\/[^:,]*\s*$/.test(mount));
+  const badMount = values.WORKER_MOUNTS?.split(',').find(
+    (mount) => !/^\/[^:,]*:\/[^:,]*$/.test(mount.trim()),
+  );
   if (badMount !== undefined) {
     faults.push(
       `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,

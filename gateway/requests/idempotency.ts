@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { parseItem, serializeString } from 'structured-headers';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
@@ -37,17 +38,34 @@ export function idempotentRequest(
   { method, target, headers, body }: HttpRequest,
   tenantOf: () => string | undefined,
 ): IdempotentRequest | undefined {
-  const key = headerValue(headers, 'idempotency-key');
-  if (key === undefined) return undefined;
-  checkFieldSize('Idempotency-Key', key.length);
+  const field = headerValue(headers, 'idempotency-key');
+  if (field === undefined) return undefined;
+  checkFieldSize('Idempotency-Key', field.length);
   if (safeMethods.has(method)) return undefined;
-  if (key.trim() === '' || key.length > mostKeyLength) {
+  const key = keyOf(field.trim());
+  if (key === '' || key.length > mostKeyLength) {
     throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
   }
   return {
-    scope: digest(JSON.stringify([method, target, tenantOf() ?? null, key.trim()])),
+    scope: digest(JSON.stringify([method, target, tenantOf() ?? null, key])),
     fingerprint: digest(body),
   };
+}
+
+/**
+ * @param text of the field: a String (RFC 9651), as the draft has it, or the key without quotes, as many clients send it.
+ * @returns the key as it is written, without parameters; the two spellings of a key are two keys.
+ */
+function keyOf(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    const [key] = parseItem(text);
+    return serializeString(String(key));
+  } catch (error) {
+    const detail =
+      'Idempotency-Key begins with a quote; it must be a String of RFC 9651 then, such as "8e03".';
+    throw new Problem('request_malformed', detail, { cause: error });
+  }
 }
 
 function digest(data: string | Uint8Array): string {

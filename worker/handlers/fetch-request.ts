@@ -4,6 +4,8 @@ import { lightRequest } from './light/request.ts';
 
 const EMPTY = new Uint8Array(0);
 const FALLBACK_HOST = 'localhost';
+/** Characters of the longest host and port: a name has 253 (RFC 1035), each of which may be percent-encoded. */
+const HOST_LIMIT = 3 * 253 + ':65535'.length;
 /** uri-host [ ":" port ] of RFC 9110 7.2: no user, no path, nothing that would move the URL's borders. */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 /** Methods that the Fetch Standard forbids in a Request. */
@@ -21,7 +23,8 @@ const DOT_SEGMENT = /\/(?:\.|%2e)/i;
 
 /** The origin that a Host stands for; one that is missing or malformed, or that no URL can have, is `localhost`. */
 function originOf(host: string | undefined): string {
-  const url = host !== undefined && HOST.test(host) ? URL.parse(`http://${host}/`) : null;
+  const isHost = host !== undefined && host.length <= HOST_LIMIT && HOST.test(host);
+  const url = isHost ? URL.parse(`http://${host}/`) : null;
   return url?.origin ?? `http://${FALLBACK_HOST}`;
 }
 
