@@ -12,21 +12,27 @@ import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { GatewayConfig } from './config.ts';
+import { Connections } from './connections.ts';
+import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { HeldBytes } from './dispatch/held-bytes.ts';
 import type { JobQueues } from './dispatch/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
+import { SparseWarning } from '#shared/sparse-warning.ts';
 import { namedSources, selectHashKey } from './dispatch/hash-key.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
 import { cancelRequest } from './requests/cancellation.ts';
 import { Claims } from './requests/idempotency.ts';
 import type { TenantOf } from './requests/idempotency.ts';
+import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
+import { Watches } from './requests/watches.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -35,12 +41,14 @@ import { problemType, writeProblemTo } from './routes/problem-response.ts';
 import { adminPaths, replicaRoutes } from './routes/replicas.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { ringRoutes } from './routes/ring.ts';
+import { UnsentAnswers } from './routes/unsent-answers.ts';
 
 export interface AppParts {
   readonly config: GatewayConfig;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly dispatcher: Dispatcher;
+  readonly capacity: Capacity;
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   /** A patient connection for subscriptions, which others share. */
@@ -49,6 +57,9 @@ export interface AppParts {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly inbox: ReplyInbox;
+  readonly held: HeldBytes;
+  /** Time in ms for which a client may send nothing of a body; that of `uploads.ts` if it is not given. */
+  readonly uploadIdleMs?: number;
   readonly log: Logger;
 }
 
@@ -57,12 +68,32 @@ const headLimitBytes = 64 * 1024;
 /** Time that a client has to send its request, in ms. */
 const requestTimeoutMs = 300_000;
 
+/** The HTTP side of a gateway. */
+export interface App {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
+  readonly watches: Watches;
+}
+
 /**
  * Builds the HTTP side of a gateway; it neither listens nor starts its parts.
  */
-export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, store, watcher, dispatcher, queues, callbacks, redis, subscriber, keys, inbox, log } =
-    parts;
+export async function buildApp(parts: AppParts): Promise<App> {
+  const {
+    config,
+    store,
+    watcher,
+    dispatcher,
+    capacity,
+    queues,
+    callbacks,
+    redis,
+    subscriber,
+    keys,
+    inbox,
+    held,
+    log,
+  } = parts;
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -87,8 +118,23 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('preParsing', (request, _reply, payload, done) =>
     done(null, request.raw.readableEnded ? Readable.from([]) : payload),
   );
+  const uploads = new Uploads(held, parts.uploadIdleMs);
+  const unsent = new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log });
+  const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
+  let refusedCount = 0;
+  app.server.maxConnections = config.maxConnections;
+  app.server.on('drop', () => {
+    refusedCount += 1;
+    refusedConnections.warn({});
+  });
+  const connections = new Connections(app.server);
   const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
+  metrics.observeClients({
+    heldBytes: () => held.size,
+    slowClients: () => unsent.closedCount,
+    refusedConnections: () => refusedCount,
+  });
   const guard = createAdminGuard(config.adminToken, config.adminClosed);
 
   app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
@@ -122,27 +168,38 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const tenantOf: TenantOf = ({ target, headers }, ip) =>
     selectHashKey(tenantSources, { target, headers, ip }, () => '');
   const changes = new RequestChanges(subscriber, keys);
+  const watches = new Watches({ store: requests, changes, connections, limit: config.watchLimit });
 
   // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
 
   await app.register(openApi);
-  await app.register(lastAnswers);
+  await app.register(lastAnswers, {
+    connections,
+    timeoutMs: config.drainTimeoutMs,
+    onClosing: () => watches.stop(),
+  });
   await app.register(dispatchRoutes, {
     dispatcher,
+    connections,
     handOver: {
       dispatcher,
+      capacity,
       store: requests,
-      changes,
+      watches,
       callbacks,
       claims,
       asyncTimeoutMs: config.asyncTimeoutMs,
       keepMs: config.resultTtlMs,
       replyTimeoutMs: config.replyTimeoutMs,
+      held,
+      unsent,
     },
     tenantOf,
     bodyLimitBytes: config.bodyLimitBytes,
+    uploads,
+    unsent,
     onOutcome: ({ result }, ms) =>
       metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
     onHandedOver: (status, ms) => metrics.record(String(status), ms),
@@ -156,8 +213,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     addTimeoutMs: config.addTimeoutMs,
   });
   await app.register(requestRoutes, {
+    held,
+    unsent,
     store: requests,
-    changes,
+    watches,
     cancel: (request) =>
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
@@ -170,6 +229,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       redrive(
         {
           dispatcher,
+          capacity,
           letters,
           store: requests,
           claims,
@@ -186,7 +246,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring, log });
   await app.register(metricsRoutes, { metrics });
-  return app;
+  return { app, connections, watches };
 }
 
 /** Answers what could not be parsed as HTTP. */

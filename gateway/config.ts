@@ -41,6 +41,8 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
+  /** Clients that may wait at once for the end of a request that was handed over. */
+  readonly watchLimit: number;
   /** Time in ms for which a client may take nothing of its answer. */
   readonly sendTimeoutMs: number;
   /** Connections of clients at once. */
@@ -91,7 +93,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
     faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
   }
-  const badMount = values.WORKER_MOUNTS?.split(',').find((mount) => !/^\s*\/[^:,]*:\/[^:,]*\s*$/.test(mount));
+  const badMount = values.WORKER_MOUNTS?.split(',').find(
+    (mount) => !/^\/[^:,]*:\/[^:,]*$/.test(mount.trim()),
+  );
   if (badMount !== undefined) {
     faults.push(
       `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,
@@ -157,6 +161,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     queueLimit: values.QUEUE_LIMIT,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    watchLimit: values.WATCH_LIMIT,
     sendTimeoutMs: values.SEND_TIMEOUT_MS,
     maxConnections: values.MAX_CONNECTIONS,
     replyLimitBytes: values.REPLY_LIMIT_BYTES,

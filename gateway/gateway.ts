@@ -11,9 +11,11 @@ import type { GatewayConfig } from './config.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
 import { Callbacks } from './callbacks/callbacks.ts';
 import { CallbackTargets } from './callbacks/targets.ts';
+import { Cancellations } from './dispatch/cancellations.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { HandOvers } from './dispatch/hand-overs.ts';
+import { HeldBytes } from './dispatch/held-bytes.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
 import { LostRequests } from './dispatch/lost-requests.ts';
 import { RedisGap } from './dispatch/redis-gap.ts';
@@ -22,6 +24,9 @@ import { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { Selection } from './dispatch/selection.ts';
 import { TakeBacks } from './dispatch/take-backs.ts';
 import { Waiters } from './dispatch/waiters.ts';
+import { QueueCounts } from './dispatch/queue-counts.ts';
+import { heldBy } from './held.ts';
+import type { Held } from './held.ts';
 import { seedReplicas } from './replica-changes.ts';
 import { RingWatcher } from './ring-watcher.ts';
 
@@ -30,6 +35,8 @@ export interface Gateway {
   readonly app: FastifyInstance;
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
+  /** What a stop waits for. */
+  held(): Held;
   /** Watches the ring, reads replies, listens. @throws when the port is taken or the ring is another one. */
   start(): Promise<void>;
   /** Stops accepting, finishes what is in flight, closes. */
@@ -58,13 +65,15 @@ export async function createGateway(
   const store = new RingStore(redis, keys, log);
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
   const queues = new JobQueues(redis, keys, log);
-  const waiters = new Waiters();
-  const { queueLimit, bytesInFlight: bytesLimit } = config;
+  const counts = new QueueCounts();
+  const held = new HeldBytes(config.bytesInFlight);
+  const waiters = new Waiters(counts, held);
+  const { queueLimit } = config;
   const { callbackSecrets: secrets, callbackAllow } = config;
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
   const callbacks = new Callbacks(redis, keys, targets, log);
-  const capacity = new Capacity({ redis, keys, waiters, queueLimit, bytesLimit, log });
-  const takeBacks = new TakeBacks(queues, log);
+  const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, held, log });
+  const takeBacks = new TakeBacks(queues, new Cancellations(redis, keys, log), log);
   const gap = new RedisGap(redis);
   const { resultTtlMs: keepMs } = config;
   const dispatcher: Dispatcher = new Dispatcher({
@@ -73,7 +82,7 @@ export async function createGateway(
     gateway: name,
     watcher,
     queues,
-    bodies: new ReplyBodies(redis, keys, log),
+    bodies: new ReplyBodies(redis, keys, held, log),
     takeBacks,
     handOvers: new HandOvers({ redis, keys, queues, gap, callbacks, keepMs, log }),
     gap,
@@ -105,7 +114,7 @@ export async function createGateway(
     const waiter = id === undefined ? undefined : waiters.get(id);
     if (waiter === undefined) return;
     const { status, headers, body } = problemReply('outcome_unknown', garbledDetail);
-    dispatcher.receive(waiter.replica, { id: waiter.id, status, headers, body });
+    dispatcher.receive(waiter.replica, { id: waiter.id, status, headers, body, storedBytes: 0 });
   });
   redis.on('ready', () => {
     watcher.wake();
@@ -134,17 +143,19 @@ export async function createGateway(
     targets === undefined || sender === undefined
       ? undefined
       : new CallbackDeliveries({ redis: sender, keys, targets, secrets, keepMs, log });
-  const app = await buildApp({
+  const { app, connections, watches } = await buildApp({
     config,
     store,
     watcher,
     dispatcher,
+    capacity,
     queues,
     callbacks,
     redis,
     subscriber,
     keys,
     inbox,
+    held,
     log,
   });
 
@@ -176,6 +187,7 @@ export async function createGateway(
     app,
     dispatcher,
     watcher,
+    held: () => heldBy(connections, [...dispatcher.waiting, ...watches.held]),
     start: () => life.start(),
     stop: async () => {
       await life.stop();

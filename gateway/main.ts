@@ -14,6 +14,7 @@ import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
+import { describeHeld } from './held.ts';
 import { gatewaySettings } from './settings.ts';
 import { untilReady } from './readiness.ts';
 import { startPrivateRedis } from './redis/private-redis.ts';
@@ -37,9 +38,15 @@ async function main(config: GatewayConfig): Promise<void> {
   const running: Running = {};
   const ending = new AbortController();
   const starting = startAll(running, config, name, log, ending.signal);
+  /** What the workers of this process ran when it was last looked at. */
+  let background: readonly string[] = [];
   onTermination({
     timeoutMs: config.drainTimeoutMs,
-    inFlight: () => running.gateway?.dispatcher.waiting ?? [],
+    inFlight: () => [...new Set([...(running.gateway?.held().requests ?? []), ...background])],
+    waitingFor: async () => {
+      background = (await running.controller?.running().catch(() => [])) ?? [];
+      return describeHeld(running.gateway?.held(), background);
+    },
     stop: async () => {
       ending.abort();
       // What has begun to start is only known, and can only be stopped, when it has started.

@@ -45,9 +45,18 @@ export function parseReplicaChange(body: unknown, which: 'newly added' | 'remova
       `${shown(invalid)} is no valid container hostname: 1 to 63 letters, digits, '_', '.' or '-', the first a letter or digit`,
     );
   }
-  const twice = hostnames.find((name, at) => hostnames.indexOf(name) !== at);
+  const twice = firstRepeated(hostnames);
   if (twice !== undefined) throw new AdminError(`hostname ${shown(twice)} is listed twice`);
   return { n, hostnames };
+}
+
+function firstRepeated(names: readonly string[]): string | undefined {
+  const before = new Set<string>();
+  for (const name of names) {
+    if (before.has(name)) return name;
+    before.add(name);
+  }
+  return undefined;
 }
 
 export interface AddLimits {
@@ -131,15 +140,26 @@ export function planRemove(
 ): DesiredChange {
   const names = state.desired.map(({ name }) => name);
   if (n > names.length) throw new AdminError(`n is ${n}, but there are only ${names.length} replicas`);
-  const unknown = hostnames.find((name) => !names.includes(name));
+  const desired = new Set(names);
+  const unknown = hostnames.find((name) => !desired.has(name));
   if (unknown !== undefined) throw new AdminError(`there is no replica ${shown(unknown)}`);
-  const left = names.filter((name) => !hostnames.includes(name));
+  const listed = new Set(hostnames);
+  const left = names.filter((name) => !listed.has(name));
   const remove = [...hostnames];
   while (remove.length < n) remove.push(...left.splice(pick(left.length), 1));
   return { add: [], remove };
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  const text = asJson(value) ?? 'nothing';
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** JSON can be read however deep it is; to write what is nested ten thousand times takes more stack than there is. */
+function asJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'what is nested that deep';
+  }
 }

@@ -111,7 +111,9 @@ export const gatewaySettings = {
       default: 10000,
       minimum: 1,
       maximum: 100000000,
-      description: 'Requests that may wait for one replica; past it a request gets 503 at once.',
+      description:
+        'Requests that may wait for one replica, those that are handed over or delayed included; past it a request gets ' +
+        '503 at once.',
     },
     BYTES_IN_FLIGHT: {
       type: 'integer',
@@ -120,6 +122,15 @@ export const gatewaySettings = {
       maximum: 1099511627776,
       description:
         "Bytes of requests' bodies that a gateway holds at once; past it a request gets 503 at once.",
+    },
+    WATCH_LIMIT: {
+      type: 'integer',
+      default: 10000,
+      minimum: 1,
+      maximum: 10000000,
+      description:
+        'Clients that may wait at once at a gateway for the end of a request that was handed over, by long poll, ' +
+        'stream, `Prefer: wait` or `Idempotency-Key`; past it such a call gets 503 at once.',
     },
     SEND_TIMEOUT_MS: {
       type: 'integer',
@@ -141,8 +152,8 @@ export const gatewaySettings = {
       minimum: 1,
       maximum: 100,
       description:
-        'How often a request that may be repeated is run at most, where `Ringpost-Attempts` does not say: again after 429, ' +
-        '502, 503, 504 and loss. Unset: again after loss alone.',
+        'How often a request that may be repeated is answered at most, if `Ringpost-Attempts` does not say: it runs ' +
+        'again after 429, 502, 503 and 504. Unset: once. Runs that were lost with their worker do not count.',
     },
     ASYNC_TIMEOUT_MS: {
       type: 'integer',

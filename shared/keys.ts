@@ -70,8 +70,8 @@ export interface Keys {
   /** List: jobs that are in a consumer's hands and that it has not read yet, each its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
   /**
-   * Set: ids of the requests that were running when a worker of the replica died, and that may run again. They are in
-   * BullMQ's active list, and only the replica's own worker runs them.
+   * Set: ids of the requests that were running when a worker of the replica died, and that may run again. Only the
+   * replica's own worker runs them; while it does, they are in BullMQ's active list too.
    */
   suspects(replica: string): string;
   /** String with a TTL: the generation that ringpost or a shutdown ended; what it was running did not kill it. */
@@ -110,6 +110,8 @@ export interface Keys {
   deadLetter(request: string): string;
   /** String with a TTL: a reply's body that is too large to travel in its frame. */
   replyBody(replica: string, request: string): string;
+  /** String with a TTL: a large answer while the worker that has this fence writes it, piece by piece. */
+  replyDraft(replica: string, request: string, fence: number): string;
 }
 
 /**
@@ -183,6 +185,7 @@ export function createKeys(namespace: string): Keys {
     deadLetters: `${namespace}:{+dead-letters}:index`,
     deadLetter: (request) => `${namespace}:{+dead-letters}:letter:${request}`,
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
+    replyDraft: (replica, request, fence) => `${own(replica)}:reply-draft:${request}:${fence}`,
   };
 }
 

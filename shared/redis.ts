@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Logger } from './logger.ts';
+import type { Log } from './logger.ts';
 
 /** What a connection is used for, and so what it does while Redis is away. */
 export type ConnectionUse =
@@ -13,7 +13,7 @@ export type ConnectionUse =
  * @param url `redis://…` or `rediss://…`.
  * @param name shown by `CLIENT LIST`.
  */
-export function openRedis(url: string, name: string, use: ConnectionUse, log: Logger): Redis {
+export function openRedis(url: string, name: string, use: ConnectionUse, log: Log): Redis {
   const patient = use === 'patient';
   const redis = new Redis(url, {
     connectionName: name,

@@ -5,6 +5,9 @@ import { scriptsOn } from './scripts/load.ts';
 /** How long the generation of a replica that is gone for good is remembered, in ms. */
 export const generationTtlMs = 86_400_000;
 
+/** How long it is remembered that ringpost or a shutdown ended a worker, beyond its drain, in ms. */
+export const pardonTtlMs = 60_000;
+
 /**
  * Gives the next generation of a replica to a worker that is about to start. It counts from when that worker takes the
  * replica's lease.
@@ -27,11 +30,19 @@ export async function waitingOf(redis: Redis, keys: Keys, replica: string): Prom
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** @returns how many jobs of a replica's queue wait, or are not due yet. */
-export async function pendingOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
+/** @returns how many jobs of a replica's queue wait for a worker, and how many are delayed. */
+export async function pendingOf(
+  redis: Redis,
+  keys: Keys,
+  replica: string,
+): Promise<{ readonly ready: number; readonly delayed: number }> {
   const { wait, prioritized, delayed } = keys.unfinished(replica);
-  const counts = await Promise.all([redis.llen(wait), redis.zcard(prioritized), redis.zcard(delayed)]);
-  return counts.reduce((sum, count) => sum + count, 0);
+  const [waiting, inOrder, notDue] = await Promise.all([
+    redis.llen(wait),
+    redis.zcard(prioritized),
+    redis.zcard(delayed),
+  ]);
+  return { ready: waiting + inOrder, delayed: notDue };
 }
 
 /** @returns how many jobs of a replica's queue are not finished. */

@@ -217,6 +217,7 @@ export class RingStore {
         keys.generation(name),
         keys.currentGeneration(name),
         keys.leaseFence(name),
+        keys.suspects(name),
         ...keys.queueState(name),
         keys.consumer(name),
         generationTtlMs,

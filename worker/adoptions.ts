@@ -16,8 +16,10 @@ import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import { isReplicaName } from '#shared/replica-name.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
+import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Quiet } from './quiet.ts';
 import { ReplicaLease } from './replica-lease.ts';
+import { suspectsOf } from './suspect-notes.ts';
 import { Tenure } from './tenure.ts';
 import type { TenureParts } from './tenure.ts';
 
@@ -27,13 +29,20 @@ export interface AdoptionsOptions {
   /** This worker's own replica and generation. */
   readonly replica: string;
   readonly generation: number;
-  /** The TTL in ms of the leases on adopted queues; they are renewed three times as often. */
+  /** The TTL in ms of the leases on adopted queues. */
   readonly leaseMs: number;
+  /** Renews them. */
+  readonly keeper: LeaseKeeper;
   readonly parts: TenureParts;
   readonly log: Logger;
 }
 
+/** A removed replica's own worker has this time to come back for its suspects, in ms. */
+const ownerGraceMs = 10_000;
+
 interface Adoption {
+  /** Since when, by `performance.now()`. */
+  readonly since: number;
   readonly lease: ReplicaLease;
   readonly tenure: Tenure;
   readonly quiet: Quiet;
@@ -74,6 +83,11 @@ export class Adoptions {
     for (const { tenure } of this.#adopted.values()) tenure.cancel(id);
   }
 
+  /** Jobs are not delivered directly until the consumers have said that they serve the adopted queues. */
+  wake(): void {
+    for (const { tenure } of this.#adopted.values()) tenure.wake();
+  }
+
   /** Begins to adopt what is offered. */
   start(): Promise<void> {
     return this.#life.start();
@@ -93,9 +107,10 @@ export class Adoptions {
   }
 
   async #look(): Promise<void> {
-    const { redis, keys, replica } = this.#options;
+    const { redis, keys, replica, parts } = this.#options;
     await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
-    if (this.#leaving) return;
+    // Suspects that run apart are not to meet other requests.
+    if (this.#leaving || !parts.intake.open) return;
     this.#offered = (await redis.smembers(keys.offered)).filter(isReplicaName);
     const others = this.#offered.filter((name) => name !== replica && !this.#adopted.has(name));
     // One at a time, so that all live workers come to adopt some.
@@ -111,9 +126,10 @@ export class Adoptions {
   }
 
   async #adopt(replica: string): Promise<void> {
-    const { redis, keys, leaseMs, parts, log } = this.#options;
+    const { redis, keys, leaseMs, keeper, parts, log } = this.#options;
     // Another one may have emptied it, which the controller has yet to see.
-    if ((await backlogOf(redis, keys, replica)) === 0) return;
+    const held = (await backlogOf(redis, keys, replica)) + (await this.#leftSuspects(replica)).size;
+    if (held === 0) return;
     const adopter = adopterOf(this.#options.replica, this.#options.generation);
     const lease = new ReplicaLease({ redis, keys, replica, generation: 0, adopter, leaseMs });
     if ((await lease.take('adopted')) !== 'taken') return;
@@ -126,20 +142,18 @@ export class Adoptions {
       ...parts,
       lease,
       log: log.child({ adopted: replica }),
-      makeCertain: async () => {
-        const ours = await lease.renew('adopted');
-        if (!ours) onSuperseded();
-        return ours;
-      },
+      makeCertain: () => keeper.renew(lease, 'adopted'),
       onSuperseded,
       onStuck: lost('jobs wait in the adopted queue and nothing is run; it is left to another worker'),
     });
     this.#adopted.set(replica, {
+      since: performance.now(),
       lease,
       tenure,
       quiet: new Quiet(redis, keys, replica),
       ending: undefined,
     });
+    keeper.keep(lease, 'adopted', onSuperseded);
     log.warn({ adopted: replica }, 'adopted a queue');
     // Its lease is renewed while it starts.
     tenure.start().catch((error: unknown) => {
@@ -150,26 +164,32 @@ export class Adoptions {
 
   async #lookAfter(replica: string, adoption: Adoption): Promise<void> {
     const { redis, keys } = this.#options;
-    const { lease, tenure, quiet } = adoption;
-    if (!(await lease.renew('adopted'))) {
-      this.#abandon(replica);
-      return;
-    }
+    const { tenure, quiet } = adoption;
     if (adoption.ending !== undefined) return;
     const awaited = await redis.exists(keys.standby(replica));
-    if (awaited === 0 && !(await quiet.longEnough(tenure.size))) return;
+    const suspects = await this.#leftSuspects(replica);
+    if (awaited === 0 && performance.now() - adoption.since > ownerGraceMs) await tenure.convict(suspects);
+    if (awaited === 0 && !(await quiet.longEnough(tenure.size + suspects.size))) return;
     this.#yield(replica, adoption).catch((error: unknown) =>
       this.#options.log.warn({ err: error, adopted: replica }, 'the lease runs out by itself'),
     );
   }
 
+  /** @returns the suspects of a replica that was removed: its own worker may never come back for them. */
+  async #leftSuspects(replica: string): Promise<ReadonlySet<string>> {
+    const { redis, keys } = this.#options;
+    const retired = await redis.hexists(keys.retired, replica);
+    return retired === 1 ? suspectsOf(redis, keys, replica) : new Set();
+  }
+
   /** Finishes what is held of a queue and lets its lease go. */
   #yield(replica: string, adoption: Adoption): Promise<void> {
     adoption.ending ??= (async () => {
+      const { redis, keys, keeper } = this.#options;
       await adoption.tenure.stop();
+      await keeper.letGo(adoption.lease);
       await adoption.lease.end();
       this.#adopted.delete(replica);
-      const { redis, keys } = this.#options;
       await redis.publish(keys.changes, `let go ${replica}`);
       this.#options.log.info({ adopted: replica }, 'an adopted queue is let go');
     })();

@@ -30,6 +30,7 @@ import { JobHandling } from './job-handling.ts';
 import { MarkerWatch } from './marker-watch.ts';
 import { SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
+import { Taking } from './taking.ts';
 import { createTick } from './tick.ts';
 import type { Ended, OutgoingReply, Taken, Tick, Ticked } from './tick.ts';
 
@@ -78,9 +79,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   #ticking = false;
   /** How many times in succession the only job in hand was finished. */
   #alone = 0;
-  #leaving = false;
-  /** Redis knows that it is leaving. */
-  #left = false;
+  readonly #taking = new Taking();
   #abandoned = false;
   #locks: NodeJS.Timeout | undefined;
   readonly #handling: JobHandling;
@@ -105,23 +104,19 @@ export class BatchedConsumer implements Consumer, ReplyPush {
         return Promise.resolve();
       },
       async () => {
-        this.#leaving = true;
+        this.#taking.leave();
         this.#marker.stop();
         this.#wake();
         await this.#empty.promise;
         this.#deliveries.stop();
         clearInterval(this.#locks);
+        await this.#handling.close();
       },
     );
   }
 
-  start(): Promise<void> {
-    return this.#life.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#life.stop();
-  }
+  readonly start = (): Promise<void> => this.#life.start();
+  readonly stop = (): Promise<void> => this.#life.stop();
 
   abandon(): void {
     this.#abandoned = true;
@@ -129,6 +124,17 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#marker.stop();
     this.#deliveries.stop();
     this.#supersede(this.#endings.splice(0));
+  }
+
+  /** Gateways deliver nothing directly while it is paused, once a tick has said so. */
+  pause(): void {
+    this.#taking.pause();
+    this.#tickSoon();
+  }
+
+  resume(): void {
+    this.#taking.resume();
+    this.#wake();
   }
 
   /** Finishes a job that is in hand, and pushes its reply in the same step. */
@@ -143,6 +149,10 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       this.#endings.push({ id, reply, done });
       this.#tickSoon();
     });
+  }
+
+  wake(): void {
+    this.#wake();
   }
 
   /** A job may be there. */
@@ -161,11 +171,11 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   /** Whether more jobs may be taken. */
   get #hasRoom(): boolean {
-    return !this.#leaving && this.#held.size + this.#returning < this.#options.concurrency;
+    return this.#taking.on && this.#held.size + this.#returning < this.#options.concurrency;
   }
 
   get #hasReason(): boolean {
-    return this.#endings.length > 0 || (this.#more && this.#hasRoom) || this.#leaving !== this.#left;
+    return this.#endings.length > 0 || (this.#more && this.#hasRoom) || this.#taking.untold;
   }
 
   async #tickOn(): Promise<void> {
@@ -176,7 +186,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   #rest(): void {
-    if (this.#left) void this.#leave();
+    if (this.#taking.left) void this.#leave();
     if (this.#hasRoom) this.#marker.wait();
   }
 
@@ -188,13 +198,12 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   /** Never rejects. */
   async #tickOnce(): Promise<void> {
     const endings = this.#endings.splice(0, mostEnded);
-    const leaving = this.#leaving;
     if (endings.length > 0) this.#alone = endings.length === 1 && this.#held.size === 1 ? this.#alone + 1 : 0;
     // What comes up from here on is looked at by the next one.
     this.#more = false;
     let ticked: Ticked | undefined;
     try {
-      ticked = await this.#tick(endings, this.#left ? -1 : leaving ? 0 : this.#options.concurrency);
+      ticked = await this.#tick(endings, this.#taking.word(this.#options.concurrency));
     } catch (error) {
       this.#options.log.warn({ err: error }, 'Redis has refused a tick');
       this.#more = true;
@@ -212,7 +221,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       this.#options.onSuperseded();
       return;
     }
-    this.#left = leaving;
+    this.#taking.heard();
     const { due, codes, taken, unread } = ticked;
     for (const [at, ending] of endings.entries()) this.#gone(ending, codes[at] ?? 0);
     if (due !== null) this.#marker.due = due;
@@ -226,7 +235,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     if (this.#held.has(id) || this.#abandoned) return;
     const job = data === null ? undefined : parseJob(data);
     if (job === undefined) {
-      void this.#setAside(id);
+      void this.#returned(this.#options.onGarbled(id));
       return;
     }
     this.#held.add(id, job);
@@ -267,15 +276,12 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   async #putBack(id: string, { notBefore }: PutBack): Promise<void> {
     // It may be taken again before this is answered, and is another run then.
     this.#held.take(id);
-    this.#returning += 1;
-    await this.#handling.putBack(id, notBefore);
-    this.#returning -= 1;
-    this.#wake();
+    await this.#returned(this.#handling.putBack(id, notBefore));
   }
 
-  async #setAside(id: string): Promise<void> {
+  async #returned(underWay: Promise<void>): Promise<void> {
     this.#returning += 1;
-    await this.#options.onGarbled(id);
+    await underWay;
     this.#returning -= 1;
     this.#wake();
   }

@@ -18,7 +18,7 @@ export const workerSettings = {
     HEALTH_FILE: {
       type: 'string',
       description:
-        'File that each heartbeat of the worker touches, for health checks that start no process of Node.',
+        'File that the worker touches each time it renews its lease, for health checks that start no process of Node.',
     },
   },
   required: ['REDIS_URL', 'REPLICA'],

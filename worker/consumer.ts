@@ -22,6 +22,12 @@ export type OnGarbled = (id: string) => Promise<void>;
 export interface Consumer {
   /** Begins to take jobs; resolves when it is connected and takes them. */
   start(): Promise<void>;
+  /** Takes nothing new until {@link resume}; what it holds goes on. */
+  pause(): void;
+  /** Takes jobs again. */
+  resume(): void;
+  /** Looks for jobs now, and says again that jobs may be delivered directly to it, if it takes any so. */
+  wake(): void;
   /** Takes nothing new and resolves when what it held is finished. Safe to call twice. */
   stop(): Promise<void>;
   /** Takes nothing new and finishes nothing: another worker has what this one held. */

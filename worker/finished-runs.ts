@@ -1,24 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RecentIds } from './recent-ids.ts';
+
 /**
- * Remembers which requests that must not run again this worker has run to their end, each until its deadline: past
- * that it is not run in any case. Redis forgets some of what it was told last when it is killed; whoever has done the
- * work does not.
+ * What Redis may forget of its newest past when it is killed, in ms: far more than it takes to write its file
+ * or to reach its replicas.
+ */
+const lossWindowMs = 60_000;
+/**
+ * 32 MiB with those of the requests that are running then, and 16,600 requests a second that must not run
+ * again, for as long as one likes.
+ */
+const mostIds = 1_000_000;
+/** Between two looks for space, in ms. */
+const lookAgainMs = 50;
+
+/**
+ * Remembers which requests that must not run again this worker has run to their end. Redis forgets some of
+ * what it was told last if it is killed, and may give such a request out once more; whoever has done the work
+ * does not forget it. Each is remembered from its end until Redis has certainly not forgotten that, and none
+ * is forgotten earlier: if there is no more space, none is begun. Times are in ms by `performance.now()`.
  */
 export class FinishedRuns {
-  /** Request id -> deadline, in ms since the epoch; in the order of finishing. */
-  readonly #deadlines = new Map<string, number>();
+  readonly #ids = new RecentIds();
+  readonly #most: number;
+  readonly #windowMs: number;
 
-  /** @param now ms since the epoch. */
-  add(id: string, deadline: number, now: number): void {
-    this.#deadlines.set(id, deadline);
-    // Deadlines come much in the order of finishing; what is left behind one that is far off goes later.
-    for (const [oldest, until] of this.#deadlines) {
-      if (until > now) break;
-      this.#deadlines.delete(oldest);
-    }
+  constructor(most = mostIds, windowMs = lossWindowMs) {
+    this.#most = most;
+    this.#windowMs = windowMs;
+  }
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  /** A request has come to its end. */
+  add(id: string, now: number): void {
+    this.#ids.forgetBefore(now - this.#windowMs);
+    this.#ids.add(id, now);
   }
 
   has(id: string): boolean {
-    // Most workers remember nothing, and a `Map` keeps each string that it is asked for.
-    return this.#deadlines.size > 0 && this.#deadlines.has(id);
+    return this.#ids.size > 0 && this.#ids.has(id);
+  }
+
+  /** Whether a request that must not run again may be begun. */
+  hasRoom(now: number): boolean {
+    if (this.#ids.size < this.#most) return true;
+    this.#ids.forgetBefore(now - this.#windowMs);
+    return this.#ids.size < this.#most;
+  }
+
+  /**
+   * @param deadline in ms since the epoch.
+   * @returns once there is room, or the deadline has passed.
+   */
+  async room(deadline: number): Promise<void> {
+    while (!this.hasRoom(performance.now()) && Date.now() < deadline) await delay(lookAgainMs);
   }
 }

@@ -121,7 +121,7 @@ export class HandlerCalls {
 
   /** What must not run again is remembered from its end on. */
   #ended(id: string, job: JobData, reply: HandlerReply | undefined): HandlerReply | undefined {
-    if (job.redelivery === 'never') this.#options.finished.add(id, job.deadline, Date.now());
+    if (job.redelivery === 'never') this.#options.finished.add(id, performance.now());
     return reply;
   }
 }

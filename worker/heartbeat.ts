@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
@@ -9,6 +8,7 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
+import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Quiet } from './quiet.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 
@@ -19,15 +19,15 @@ export interface HeartbeatOptions {
   readonly generation: number;
   /** The lease on the worker's own replica. */
   readonly lease: ReplicaLease;
-  /** The lease's TTL in ms; it is renewed three times as often. */
+  /** Renews it. */
+  readonly keeper: LeaseKeeper;
+  /** The lease's TTL in ms. */
   readonly leaseMs: number;
   /**
    * Whether the lease ends with the heartbeat. Where a driver watches this process it is the driver that ends the
    * lease, when the process is gone: a worker without a lease that is still there would look like one that hangs.
    */
   readonly endsLease: boolean;
-  /** Touched with each heartbeat. */
-  readonly healthFile: string | undefined;
   /** How many requests of the replica's queue the worker runs now. */
   readonly running: () => number;
   /** A newer generation exists: this worker has to go at once. */
@@ -40,7 +40,10 @@ export interface HeartbeatOptions {
 /** How often a starting worker looks whether its predecessor's lease is over, in ms. */
 const takeRetryMs = 25;
 
-/** The worker's lease on its own replica: taken before it takes jobs, renewed while it lives, ended when it goes. */
+/**
+ * The worker's lease on its own replica: taken before it takes jobs, kept while it lives, ended when it goes. It also sees
+ * when a replica that was removed may go.
+ */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #quiet: Quiet;
@@ -70,10 +73,8 @@ export class Heartbeat {
   }
 
   /** Makes sure of the lease after a time in which it may have been lost; a worker that has lost it ends here. */
-  async makeCertain(): Promise<boolean> {
-    const ours = await this.#options.lease.renew(this.#state);
-    if (!ours) this.#options.onSuperseded();
-    return ours;
+  makeCertain(): Promise<boolean> {
+    return this.#options.keeper.renew(this.#options.lease, this.#state);
   }
 
   /** Tells the controller that this worker takes jobs. */
@@ -92,7 +93,7 @@ export class Heartbeat {
   }
 
   async #take(): Promise<void> {
-    const { lease, leaseMs, onSuperseded, log } = this.#options;
+    const { lease, keeper, leaseMs, onSuperseded, log } = this.#options;
     let announced = Number.NEGATIVE_INFINITY;
     for (;;) {
       const result = await this.#mending(() => lease.take(this.#state));
@@ -105,6 +106,10 @@ export class Heartbeat {
       }
       await delay(takeRetryMs);
     }
+    // The thread starts while this worker begins to take jobs: the lease holds until then. It needs nothing more of this
+    // thread, so that the first job may block it.
+    keeper.start().catch((error: unknown) => log.debug({ err: error }, 'the lease thread has not started'));
+    keeper.keep(lease, this.#state, onSuperseded);
     await this.#beats.start();
   }
 
@@ -116,20 +121,22 @@ export class Heartbeat {
   }
 
   async #end(): Promise<void> {
+    const { lease, keeper, endsLease } = this.#options;
     await this.#beats.stop();
-    if (this.#options.endsLease) await this.#options.lease.end();
+    await keeper.letGo(lease);
+    if (endsLease) await lease.end();
   }
 
   async #tell(state: LeaseState): Promise<void> {
     this.#state = state;
-    await this.#mending(() => this.#beat());
+    await this.#mending(() => this.makeCertain());
     await this.#announce(state);
   }
 
   async #beat(): Promise<void> {
-    const { keys, redis, replica, healthFile, running, onRetired } = this.#options;
-    const [, retired] = await Promise.all([this.makeCertain(), redis.hexists(keys.retired, replica)]);
-    if (healthFile !== undefined) await writeFile(healthFile, '');
+    const { keys, redis, replica, keeper, running, onRetired } = this.#options;
+    if (!keeper.ready) await this.makeCertain();
+    const retired = await redis.hexists(keys.retired, replica);
     if (retired === 0 || this.#state !== 'ready') this.#quiet.reset();
     else if (await this.#quiet.longEnough(running())) onRetired();
   }

@@ -58,7 +58,12 @@ export class JobHandling {
     return Job.fromId<JobData>(this.#queue, id);
   }
 
-  /** The connection is shared: there is nothing to close. */
+  /** Lets go of the queue, if it was opened; the connection stays open. */
+  async close(): Promise<void> {
+    await this.#opened?.close();
+    this.#opened = undefined;
+  }
+
   get #queue(): Queue<JobData> {
     const { redis, keys, replica, log } = this.#options;
     if (this.#opened === undefined) {

@@ -1,33 +1,44 @@
+import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
+import { noteCrash } from '#shared/crash-notes.ts';
 import { expectedOfReplica } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
-import { nextGeneration } from '#shared/replica-queue.ts';
+import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
+import { decodeCancellations } from '#shared/contract/cancellation.ts';
 import { Aftermath } from './aftermath.ts';
 import { Adoptions } from './adoptions.ts';
 import { FinishedRuns } from './finished-runs.ts';
 import { GarbledJobs } from './garbled-jobs.ts';
+import { CancelledIds } from './cancelled-ids.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { startLeaseThread } from './lease/start-lease-thread.ts';
 import { reclaimAll } from './reclaim-all.ts';
 import type { ReclaimOptions } from './reclaim.ts';
+import { Intake } from './intake.ts';
+import { LargeValues } from './large-values.ts';
 import { ReplicaLease } from './replica-lease.ts';
+import { ReplyBudget } from './reply-budget.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
+import { StrayErrors } from './stray-errors.ts';
 import { Tenure } from './tenure.ts';
 import { tickScript } from './tick.ts';
 import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
-async function main(config: WorkerConfig): Promise<void> {
+async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   keepHeapYoung();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
   const keys = createKeys(config.namespace);
@@ -38,20 +49,64 @@ async function main(config: WorkerConfig): Promise<void> {
     repair.mending(act, () => expectedOfReplica(keys, replica));
   const generation = config.generation ?? (await mending(() => nextGeneration(redis, keys, replica)));
 
-  const leave = (): void => {
+  const superseded = (): void => {
     log.error('a newer generation runs; leaving at once');
     process.exit(1);
   };
+  // Until it takes jobs there is nothing to finish.
+  let leave = (_reason: string): void => process.exit(1);
+  let running = (): string[] => [];
+  let noted: Promise<void> | undefined;
+  new StrayErrors({
+    onUncaught: ({ message }) => {
+      const reason = `an exception was not caught: ${message}`;
+      noted = noteCrash(redis, keys, replica, {
+        generation,
+        at: Date.now(),
+        reason,
+        requests: running(),
+      }).catch((error: unknown) => log.debug({ err: error }, 'the crash was not noted'));
+      leave('an uncaught exception');
+    },
+    log,
+  }).listen();
+  const endsLease = config.generation === undefined;
+  const { redisUrl, namespace, handlerStallMs, healthFile, logLevel } = config;
+  const keeper = new LeaseKeeper({
+    redisUrl,
+    namespace,
+    replica,
+    generation,
+    leaseMs,
+    handlerStallMs,
+    endsLease,
+    healthFile,
+    logLevel,
+    env,
+    onWithdrawn: () => {
+      tenure.wake();
+      adoptions.wake();
+    },
+    onEnded: (error) => {
+      log.error({ err: error }, 'nothing renews the lease any more; leaving at once');
+      process.exit(1);
+    },
+  });
   const { failedTtlMs, secretHeaders } = config;
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
+  const large = new LargeValues(() =>
+    openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
+  );
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, large, log });
+  const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   const outbox = new ReplyOutbox({
     redis,
     keys,
     lease,
-    pushes: createReplyPushes(redis, keys, lease, leave),
+    pushes: createReplyPushes(redis, keys, lease, superseded),
     aftermath,
-    onSuperseded: leave,
+    large,
+    onSuperseded: superseded,
     log,
   });
   const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
@@ -61,11 +116,13 @@ async function main(config: WorkerConfig): Promise<void> {
   const handler = await createHandler({
     replica,
     connections: concurrency,
+    budget,
     ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
     ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
   });
   const slots = new Slots(concurrency);
   const finished = new FinishedRuns();
+  const cancelled = new CancelledIds();
   const tick = chooseTick(config, log);
   const parts = {
     redis,
@@ -73,9 +130,13 @@ async function main(config: WorkerConfig): Promise<void> {
     worker: replica,
     handler,
     slots,
+    intake: new Intake(),
     tick,
     aftermath,
     finished,
+    cancelled,
+    large,
+    budget,
     concurrency,
     leaseMs,
   };
@@ -85,12 +146,12 @@ async function main(config: WorkerConfig): Promise<void> {
     replica,
     generation,
     lease,
+    keeper,
     leaseMs,
     log,
-    endsLease: config.generation === undefined,
-    healthFile: config.healthFile,
+    endsLease,
     running: () => tenure.size,
-    onSuperseded: leave,
+    onSuperseded: superseded,
     onRetired: () => process.kill(process.pid, 'SIGTERM'),
   });
   const tenure = new Tenure({
@@ -98,10 +159,10 @@ async function main(config: WorkerConfig): Promise<void> {
     lease,
     log,
     makeCertain: () => heartbeat.makeCertain(),
-    onSuperseded: leave,
+    onSuperseded: superseded,
     onStuck: () => process.exit(1),
   });
-  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, parts, log });
+  const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, keeper, parts, log });
 
   const subscriber = openRedis(
     config.redisUrl,
@@ -109,22 +170,34 @@ async function main(config: WorkerConfig): Promise<void> {
     'patient',
     log,
   );
-  subscriber.on('message', (_, id: string) => {
-    tenure.cancel(id);
-    adoptions.cancel(id);
+  subscriber.on('message', (_, message: string) => {
+    for (const id of decodeCancellations(message)) {
+      cancelled.add(id, performance.now());
+      tenure.cancel(id);
+      adoptions.cancel(id);
+    }
   });
+  // Before the first job is taken.
+  const listening = subscriber.subscribe(keys.cancellations);
+  listening.catch((error: unknown) => log.debug({ err: error }, 'cancellations are not heard'));
 
-  onTermination({
+  running = () => [...tenure.running, ...adoptions.running];
+  leave = onTermination({
     timeoutMs: drainTimeoutMs,
-    inFlight: () => [...tenure.running, ...adoptions.running],
-    stop: async () => {
+    inFlight: running,
+    stop: async (cause) => {
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
+      // What is abandoned when the time for the drain is over has not killed this worker, unless it threw.
+      if (cause === 'signal')
+        await redis.set(keys.pardoned(replica), generation, 'PX', drainTimeoutMs + pardonTtlMs);
       await heartbeat.leaving();
       await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
       await heartbeat.stop();
+      await Promise.all([keeper.stop(), noted]);
       redis.disconnect();
+      large.close();
       subscriber.disconnect();
     },
   });
@@ -132,7 +205,7 @@ async function main(config: WorkerConfig): Promise<void> {
   await tenure.start();
   await heartbeat.ready();
   await adoptions.start();
-  await subscriber.subscribe(keys.cancellations);
+  await listening;
   log.info('ready');
 }
 
@@ -151,16 +224,25 @@ function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined
  */
 async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promise<void> {
   if ((await lease.take('starting')) !== 'taken') return;
-  await reclaimAll(options);
+  await reclaimAll(options, { name: String(lease.fence), ...lease.predecessor });
   await lease.end();
 }
 
+/** What runs without settings fills the cache of compiled code: this process has all its modules, a thread has others. */
+async function cacheCompiledCode(): Promise<void> {
+  // Compiled code is for the flags of its time, and what is running now was begun without them.
+  flushCompileCache();
+  keepHeapYoung();
+  await once(startLeaseThread(process.env), 'exit');
+}
+
 try {
-  await main(loadWorkerConfig(process.env));
+  await main(loadWorkerConfig(process.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(
     `ringpost worker: ${known || !(error instanceof Error) ? String(error) : error.stack}\n`,
   );
+  if (known) await cacheCompiledCode();
   process.exit(1);
 }

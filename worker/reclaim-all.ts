@@ -1,19 +1,19 @@
 import { expectedOfReplica, expectedOfRequest } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
-import type { ReclaimOptions } from './reclaim.ts';
+import type { Death, ReclaimOptions } from './reclaim.ts';
 
 /**
  * Takes back all that a dead generation held; also if Redis has garbled data in a key of the replica, or of one of
  * those requests. To be called with the replica's lease in hand, before the first job is taken.
  */
-export async function reclaimAll(options: ReclaimOptions): Promise<void> {
+export async function reclaimAll(options: ReclaimOptions, death: Death): Promise<void> {
   const { redis, keys, replica, log } = options;
   let held: readonly string[] = [];
   await new KeyRepair(redis, keys, log).mending(
     async () => {
       held = await activeJobs(options);
-      await reclaim(options, held);
+      await reclaim(options, held, death);
     },
     () => [
       ...expectedOfReplica(keys, replica),

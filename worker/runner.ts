@@ -3,25 +3,35 @@ import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
-import { retryAt } from '#shared/contract/retry.ts';
+import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import { orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
+import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
 import { HandlerCalls, Running, tooLate } from './handler-calls.ts';
 import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
+import type { LargeValues } from './large-values.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
+import { lossesOf } from './suspect-notes.ts';
 import type { Turns } from './turns.ts';
 
 export interface RunnerOptions extends HandlerCallsOptions {
   readonly slots: Slots;
   readonly turns: Turns;
   readonly outbox: ReplyOutbox;
+  /** Requests that are let go as soon as they are begun. */
+  readonly cancelled: CancelledIds;
+  /** Bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
+  /** What large request bodies are read on. */
+  readonly large: LargeValues;
   readonly redis: Redis;
   readonly keys: Keys;
   /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
@@ -38,12 +48,16 @@ const endGraceMs = 10_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #calls: HandlerCalls;
-  readonly #running = new SlotMap<Running>();
-  #runs = 0;
+  readonly #running: SlotMap<Running>;
+  readonly #counts: { runs: number };
+  #waitingForRoom = 0;
 
-  constructor(options: RunnerOptions) {
+  /** @param shared another runner of the same queue: each knows what the other one runs. */
+  constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
     this.#calls = new HandlerCalls(options);
+    this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
+    this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
 
   /** The ids of the requests that are being run. */
@@ -53,7 +67,7 @@ export class Runner {
 
   /** How many requests were begun since the worker started. */
   get runs(): number {
-    return this.#runs;
+    return this.#counts.runs;
   }
 
   /** Whether this request is being run. */
@@ -78,7 +92,9 @@ export class Runner {
     if (underWay !== undefined) return underWay;
     const running = new Running();
     this.#running.add(id, running);
-    this.#runs += 1;
+    this.#counts.runs += 1;
+    const { cancelled } = this.#options;
+    if (!cancelled.empty && cancelled.has(id, performance.now())) this.cancel(id);
     running.finished = this.#run(id, job, attempt, running);
     return running.finished;
   }
@@ -90,7 +106,7 @@ export class Runner {
 
   async #run(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
     try {
-      const { redis, keys, replica, lease, slots, turns, log } = this.#options;
+      const { redis, keys, replica, lease, slots, turns, finished, log } = this.#options;
       // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
       const turn =
         job.order === undefined
@@ -101,6 +117,7 @@ export class Runner {
       if ('notBefore' in turn) return turn;
       const { attempt } = turn;
       const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
+      if (job.redelivery === 'never' && !finished.hasRoom(performance.now())) await this.#room(id, job);
       if (!slots.tryTake()) await slots.take();
       let mine: boolean | undefined = true;
       let reply: HandlerReply | undefined;
@@ -114,8 +131,16 @@ export class Runner {
       } finally {
         slots.give();
       }
-      const again = mine === true ? this.#again(reply, job, attempt, running.abort) : undefined;
+      // Most answers stand, and cost nothing to find out.
+      const again =
+        reply !== undefined && !running.abort.signal.aborted && mayRetry(reply, job)
+          ? await this.#again(id, reply, job, attempt)
+          : undefined;
       if (again !== undefined) {
+        // It leaves before it is put back: it may be taken again at once, and joins the line then.
+        await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
+          log.debug({ request: id, err: error }, 'it keeps its place in line'),
+        );
         await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
           log.debug({ request: id, err: error }, 'not noted'),
         );
@@ -129,18 +154,29 @@ export class Runner {
       return undefined;
     } finally {
       this.#running.take(id);
+      this.#options.budget.release(id);
     }
   }
 
-  /** @returns when the request is run again, in ms since the epoch. */
-  #again(
-    reply: HandlerReply | undefined,
-    job: JobData,
-    attempt: number,
-    { signal }: AbortController,
-  ): number | undefined {
-    if (reply === undefined || signal.aborted) return undefined;
-    return retryAt(reply, job, attempt, Date.now(), Math.random());
+  /** Waits until the end of a request that must not run again can be remembered. */
+  async #room(id: string, { deadline }: JobData): Promise<void> {
+    const { finished, log } = this.#options;
+    if (this.#waitingForRoom === 0) {
+      log.warn(
+        { request: id, remembered: finished.size },
+        'no unsafe request is begun: too many ended of late',
+      );
+    }
+    this.#waitingForRoom += 1;
+    await finished.room(deadline);
+    this.#waitingForRoom -= 1;
+  }
+
+  /** @returns when the request is run again, in ms since the epoch. Losses are no attempts: they brought no answer. */
+  async #again(id: string, reply: HandlerReply, job: JobData, attempt: number): Promise<number | undefined> {
+    const { redis, keys, replica } = this.#options;
+    const losses = attempt === 1 ? [] : await lossesOf(redis, keys, replica, id);
+    return retryAt(reply, job, attempt - losses.length, Date.now(), Math.random());
   }
 
   #replyTo(
@@ -151,8 +187,9 @@ export class Runner {
     bodyKey?: string,
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { finished } = this.#options;
-    const { redelivery, deadline, attempts } = job;
-    const taken = { redelivery, deadline, attempts, attempt, finished: finished.has(id) };
+    const { redelivery, deadline } = job;
+    const done = redelivery === 'never' && finished.has(id);
+    const taken = { redelivery, deadline, attempt, finished: done };
     const decision = decideOnTaken(taken, Date.now());
     switch (decision) {
       case 'drop':
@@ -181,7 +218,8 @@ export class Runner {
       // It is not tried again, and not said twice: what is known of its end stands.
       return problemReply('already_finished', 'The request has come to its end before.');
     }
-    const stored = bodyKey === undefined ? undefined : await orNull(this.#options.redis.getBuffer(bodyKey));
+    const stored =
+      bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 
@@ -210,6 +248,9 @@ export class Runner {
     } catch (error) {
       if (error instanceof SupersededError) return false;
       throw error;
+    } finally {
+      // A run whose job is another worker's has no end.
+      this.#options.budget.release(id);
     }
   }
 }

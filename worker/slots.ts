@@ -1,11 +1,18 @@
 /** Bounds how many requests a worker runs at once, of its own queue and of adopted ones together. */
 export class Slots {
+  readonly #count: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   /** @param count at least 1. */
   constructor(count: number) {
+    this.#count = count;
     this.#free = count;
+  }
+
+  /** Requests that run now. */
+  get taken(): number {
+    return this.#count - this.#free;
   }
 
   /** Takes a slot where one is free, without a turn of the event loop. */

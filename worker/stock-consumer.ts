@@ -50,6 +50,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   };
   let worker: Worker<JobData> | undefined;
   let running: Promise<void> | undefined;
+  let paused = false;
   const life = startStop(
     async () => {
       worker = new Worker<JobData>(keys.queue(replica), process, {
@@ -70,6 +71,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
       });
       worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a job failed'));
       await worker.waitUntilReady();
+      if (paused) await worker.pause(true);
       running = worker.run();
     },
     async () => {
@@ -79,6 +81,17 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   );
   return {
     ...life,
+    pause: () => {
+      paused = true;
+      // What it holds goes on.
+      worker?.pause(true).catch((error: unknown) => log.debug({ err: error }, 'not paused'));
+    },
+    resume: () => {
+      paused = false;
+      worker?.resume().catch((error: unknown) => log.debug({ err: error }, 'not resumed'));
+    },
+    // It takes none by direct delivery, and BullMQ wakes it.
+    wake: () => undefined,
     abandon: () => {
       worker?.close(true).catch((error: unknown) => log.debug({ err: error }, 'not closed'));
     },

@@ -4,19 +4,26 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { Aftermath } from './aftermath.ts';
 import { BatchedConsumer } from './batched-consumer.ts';
+import type { CancelledIds } from './cancelled-ids.ts';
 import type { Consumer } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import { GarbledJobs } from './garbled-jobs.ts';
 import type { Handler } from './handlers/handler.ts';
+import type { Intake } from './intake.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
+import { convict } from './reclaim.ts';
+import type { ReclaimOptions } from './reclaim.ts';
 import { reclaimAll } from './reclaim-all.ts';
+import type { LargeValues } from './large-values.ts';
 import type { ReplicaLease } from './replica-lease.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Runner } from './runner.ts';
 import type { Slots } from './slots.ts';
 import { createStockConsumer } from './stock-consumer.ts';
 import type { StockConsumerOptions } from './stock-consumer.ts';
+import { Suspects } from './suspects.ts';
 import { Turns } from './turns.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -28,11 +35,18 @@ export interface TenureParts {
   readonly worker: string;
   readonly handler: Handler;
   readonly slots: Slots;
+  /** Closed while suspects run apart. */
+  readonly intake: Intake;
   /** The script of the batched consumer; the stock one serves without it. */
   readonly tick: string | undefined;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
+  readonly cancelled: CancelledIds;
+  /** What large answers travel on. */
+  readonly large: LargeValues;
+  /** Bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;
@@ -53,15 +67,18 @@ export interface TenureOptions extends TenureParts {
 /** Serves one replica's queue from the taking of its lease to the end of it: the worker's own, or an adopted one. */
 export class Tenure {
   readonly #runner: Runner;
+  readonly #reclaiming: ReclaimOptions;
   readonly #consumer: Consumer;
+  readonly #suspects: Suspects | undefined;
   readonly #life;
   readonly #abandoned = Promise.withResolvers<void>();
 
   constructor(options: TenureOptions) {
-    const { redis, keys, lease, leaseMs, makeCertain, onSuperseded, onStuck, log } = options;
+    const { redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-    const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded, log };
+    const { aftermath, large } = options;
+    const sending = { redis, keys, lease, aftermath, large, onSuperseded, log };
     const turns = new Turns(redis, keys, log);
     const certainty = {
       get certain() {
@@ -88,17 +105,36 @@ export class Tenure {
     const everyMs = leaseMs / 3;
     const sweep = new OrphanSweep({ ...reclaiming, runner, lease, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
+    // An adopter runs none: a suspect is given to no other worker.
+    const suspects =
+      replica === options.worker
+        ? new Suspects({
+            ...reclaiming,
+            runner: new Runner({ ...options, turns, outbox: settling, replica, lease: certainty }, runner),
+            slots: options.slots,
+            intake,
+          })
+        : undefined;
     this.#runner = runner;
+    this.#reclaiming = reclaiming;
     this.#consumer = consumer;
+    this.#suspects = suspects;
     this.#life = startStop(
       async () => {
-        await reclaimAll(reclaiming);
+        const { generation, pardoned } = lease.predecessor;
+        const death = { name: String(lease.fence), generation, pardoned };
+        await reclaimAll(reclaiming, death);
+        await suspects?.start();
+        intake.join(consumer);
         await consumer.start();
         await Promise.all([sweep.start(), watchdog.start()]);
       },
       async () => {
         await Promise.all([sweep.stop(), watchdog.stop()]);
-        await Promise.race([consumer.stop(), this.#abandoned.promise]);
+        const ended = Promise.all([consumer.stop(), suspects?.stop()]);
+        await Promise.race([ended, this.#abandoned.promise]);
+        await turns.close();
+        intake.leave(consumer);
       },
     );
   }
@@ -108,9 +144,9 @@ export class Tenure {
     return this.#runner.running;
   }
 
-  /** How many requests are being run. */
+  /** How many requests are being run, or wait to be run apart. */
   get size(): number {
-    return this.#runner.size;
+    return Math.max(this.#runner.size, this.#suspects?.size ?? 0);
   }
 
   /** Lets a request go that is being run, if it is. */
@@ -118,9 +154,21 @@ export class Tenure {
     this.#runner.cancel(id);
   }
 
+  /** Jobs are not delivered directly until the consumer has said again that it serves the queue. */
+  wake(): void {
+    this.#consumer.wake();
+  }
+
   /** Takes back what a dead worker held, and begins to take jobs. */
   start(): Promise<void> {
     return this.#life.start();
+  }
+
+  /** Ends suspects that no worker of their replica will come back for. */
+  async convict(suspects: Iterable<string>): Promise<void> {
+    const { replica } = this.#reclaiming;
+    const detail = `Replica ${replica} died while it ran this request, and was removed; it is not run again.`;
+    for (const id of suspects) await convict(this.#reclaiming, id, detail);
   }
 
   /** Takes nothing new and resolves when what it held is finished, or abandoned. */

@@ -40,9 +40,16 @@ export interface Ticked {
   readonly unread: readonly string[];
 }
 
+/** Says to the script that the consumer takes nothing any more. */
+export const leavesNow = 0;
+/** Says to the script that the consumer has left before. */
+export const takesNothing = -1;
+/** Says to the script that the consumer takes nothing for a while, and nothing may be delivered to it. */
+export const isPaused = -2;
+
 /**
  * One call to Redis: pushes replies, finishes their jobs, and takes new ones.
- * @param atMost jobs in hand; 0 to take nothing any more, which is said once, and -1 after it.
+ * @param atMost jobs in hand; or {@link leavesNow}, once, and {@link takesNothing} after it; or {@link isPaused}.
  * @returns undefined where another worker has taken the lease: then nothing was done.
  */
 export type Tick = (ended: readonly Ended[], atMost: number) => Promise<Ticked | undefined>;

@@ -14,7 +14,10 @@ import { openQueue } from './open-queue.ts';
 /** The field of a job, beside BullMQ's own, that counts how often a request was begun that runs in turn. */
 export const timesBegun = 'ringpost:begun';
 
-/** A request that is in line and has no job any more is passed over after this time, in ms: its job may be under way. */
+/**
+ * A request that is in line and has no job any more is passed over after this time, in ms: its job may be
+ * under way. So is one whose deadline has passed for as long: clocks may differ.
+ */
 const graceMs = 2000;
 /** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
 const askEveryMs = 250;
@@ -22,8 +25,9 @@ const askAtLeastEveryMs = 5000;
 
 /**
  * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
- * are in. Each stands in the line of its key until its job is gone. Whose turn it is not is put back; who leaves calls
- * the next one. Where that call is lost the next one asks by itself.
+ * are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A delayed one
+ * joins the line when it is due. If it is not a request's turn, its job is put back; a request that leaves
+ * calls the next one. If that call is lost, the next one asks by itself.
  */
 export class Turns {
   readonly #redis: Redis;
@@ -66,7 +70,7 @@ export class Turns {
       // The script's own answer.
       const turn = (await run('take-turn', line, id)) as [number, string, number] | null;
       if (turn === null) {
-        // Redis has lost its place, or it was passed over.
+        // It was delayed, was passed, or Redis has lost its place.
         await joinLine(this.#redis, this.#keys, order, id, deadline);
         continue;
       }
@@ -74,10 +78,10 @@ export class Turns {
       if (before === 0) break;
       // What is no id, or is in line since a time that is yet to come, nobody has put there.
       const fresh = ageMs < graceMs && ageMs > -graceMs && replicaOf(first) !== undefined;
-      if (fresh || (await this.#isThere(first))) {
+      if (fresh || (await this.#holdsItsPlace(first))) {
         return { notBefore: Date.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
       }
-      this.#log.info({ request: first }, 'passed over in line: it has no job any more');
+      this.#log.info({ request: first }, 'passed over in line: its job is gone, or too late');
       await run('leave-line', line, first);
     }
     const begun = Number(await run('count-begun', this.#keys.job(replica, id), timesBegun));
@@ -92,6 +96,14 @@ export class Turns {
     );
   }
 
+  /**
+   * Lets the others go first while a request waits to be tried again, if it asks for that. It joins the line
+   * again when it is due.
+   */
+  async pass(id: string, { order, orderOnRetry }: JobData): Promise<void> {
+    if (order !== undefined && orderOnRetry === 'pass') await this.#callNext(order, id);
+  }
+
   async #callNext(order: string, id: string): Promise<void> {
     const next = await scriptsOn(this.#redis)('leave-line', this.#keys.line(order), id);
     const replica = typeof next === 'string' ? replicaOf(next) : undefined;
@@ -101,7 +113,12 @@ export class Turns {
     if (job !== undefined && (job.data.notBefore ?? 0) <= Date.now()) await job.promote();
   }
 
-  /** The connection is shared: there is nothing to close. */
+  /** Lets go of the queues that were opened; the connection stays open. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close()));
+    this.#queues.clear();
+  }
+
   #queue(replica: string): Queue<JobData> {
     let queue = this.#queues.get(replica);
     if (queue === undefined) {
@@ -112,8 +129,10 @@ export class Turns {
     return queue;
   }
 
-  async #isThere(id: string): Promise<boolean> {
+  async #holdsItsPlace(id: string): Promise<boolean> {
     const replica = replicaOf(id);
-    return replica !== undefined && (await this.#redis.exists(this.#keys.job(replica, id))) === 1;
+    if (replica === undefined) return false;
+    const deadline = await scriptsOn(this.#redis)('job-deadline', this.#keys.job(replica, id));
+    return deadline !== null && Date.now() < Number(deadline) + graceMs;
   }
 }

@@ -16,6 +16,8 @@ export interface Controller {
   start(): Promise<void>;
   /** Gives the leadership up and ends the workers: each has `DRAIN_TIMEOUT_MS` to finish what it holds. */
   stop(): Promise<void>;
+  /** @returns the ids of the requests that its workers run and that a stop waits for; none if Redis is away. */
+  running(): Promise<readonly string[]>;
 }
 
 /**
@@ -64,7 +66,20 @@ export async function createController(
       redis.disconnect();
       subscriber.disconnect();
     },
+    running: async () => {
+      if (redis.status !== 'ready' || outlives(config)) return [];
+      const names = new Set(driver.list().map((instance) => instance.name));
+      const active = await Promise.all(
+        Array.from(names, (each) => redis.lrange(keys.unfinished(each).active, 0, -1)),
+      );
+      return active.flat();
+    },
   };
+}
+
+/** A controller on its own is one of several, and its containers outlive it; with `npm start` everything ends with it. */
+function outlives({ replicaDriver, role }: GatewayConfig): boolean {
+  return replicaDriver === 'docker' && role === 'controller';
 }
 
 async function createDriver(
@@ -91,8 +106,7 @@ async function createDriver(
       const { DockerDriver } = await import('../drivers/docker.ts');
       return new DockerDriver({
         settings: containerSettings(config, redisUrl),
-        // A controller on its own is one of several; with `npm start` everything ends with it.
-        keepOnClose: config.role === 'controller',
+        keepOnClose: outlives(config),
         log,
         onChange,
       });

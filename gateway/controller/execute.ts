@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
-import { nextGeneration } from '#shared/replica-queue.ts';
+import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { renderStep } from './plan.ts';
@@ -79,6 +79,15 @@ export class Execution {
     await Promise.all(this.#underWay.values());
   }
 
+  /** What a worker was running that ringpost ends has not killed it. */
+  async #pardon(
+    { name, generation }: { readonly name: string; readonly generation: number },
+    graceMs: number,
+  ): Promise<void> {
+    const { redis, keys } = this.#executor;
+    await redis.set(keys.pardoned(name), generation, 'PX', graceMs + pardonTtlMs);
+  }
+
   async #one(step: Step): Promise<void> {
     const { redis, keys, store, driver, token, drainTimeoutMs } = this.#executor;
     if (token() === undefined) return;
@@ -89,9 +98,11 @@ export class Execution {
         await driver.ensure(step.name, await nextGeneration(redis, keys, step.name));
         return;
       case 'kill':
+        await this.#pardon(step, 0);
         await driver.remove(step.name, step.generation, 0);
         return;
       case 'retire':
+        await this.#pardon(step, drainTimeoutMs);
         await driver.remove(step.name, step.generation, drainTimeoutMs);
         return;
       case 'forget':

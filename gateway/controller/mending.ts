@@ -31,11 +31,11 @@ export class Mending {
    * @param names of replicas whose keys may be the cause, beside those of the ring.
    * @returns whether something was moved aside, so that it may go better now.
    */
-  async after(error: unknown, names: readonly string[] = []): Promise<boolean> {
-    if (!mayBeGarbled(error)) return false;
+  async after(failure: unknown, names: readonly string[] = []): Promise<boolean> {
+    if (!mayBeGarbled(failure)) return false;
     const { keys } = this.#options;
     const all = await this.#names().catch(() => []);
-    return this.#repair.after(error, function* expected() {
+    return this.#repair.after(failure, function* expected() {
       yield* expectedOfRing(keys);
       for (const name of new Set([...names, ...all])) yield* expectedOfReplica(keys, name);
     });

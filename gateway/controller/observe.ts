@@ -21,8 +21,13 @@ export interface Observed extends RingState {
   readonly standbys: ReadonlyMap<string, number>;
   /** For each replica that has one: the generation whose worker has ended for certain, a moment ago. */
   readonly ended: ReadonlyMap<string, number>;
-  /** For each replica that is retired, or desired and not in the ring: jobs that its queue still holds. */
+  /**
+   * For each replica that is retired, or desired and not in the ring: jobs that its queue still holds; of one that is
+   * retired, with its suspects.
+   */
   readonly backlog: ReadonlyMap<string, number>;
+  /** For each replica that is retired: requests that only a worker of its own may run. */
+  readonly suspects: ReadonlyMap<string, number>;
   /** The replicas whose queues are up for adoption. */
   readonly offered: ReadonlySet<string>;
   /** Redis was away a moment ago: workers that are alive may not have renewed their leases yet. */
@@ -44,13 +49,15 @@ export async function observe(
   const desired = state.desired.map(({ name }) => name);
   const names = [...new Set([...desired, ...retired])];
   const outside = names.filter((name) => !state.ring.has(name));
-  const [leases, standbys, ended, backlogs, offered] = await Promise.all([
+  const [leases, standbys, ended, backlogs, suspects, offered] = await Promise.all([
     Promise.all(names.map((name) => redis.get(keys.lease(name)))),
     Promise.all(names.map((name) => redis.get(keys.standby(name)))),
     Promise.all(names.map((name) => redis.get(keys.ended(name)))),
     Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
+    Promise.all(retired.map((name) => redis.scard(keys.suspects(name)))),
     redis.smembers(keys.offered),
   ]);
+  const held = new Map(retired.map((name, at) => [name, suspects[at] ?? 0]));
   return {
     ...state,
     instances: driver.list(),
@@ -58,7 +65,8 @@ export async function observe(
     leases: new Map(present(names, leases).map(([name, text]) => [name, checkedLease(text)])),
     ended: new Map(present(names, ended).map(([name, text]) => [name, checkedGeneration(text)])),
     standbys: new Map(present(names, standbys).map(([name, text]) => [name, checkedGeneration(text)])),
-    backlog: new Map(outside.map((name, at) => [name, backlogs[at] ?? 0])),
+    backlog: new Map(outside.map((name, at) => [name, (backlogs[at] ?? 0) + (held.get(name) ?? 0)])),
+    suspects: held,
     offered: new Set(offered),
   };
 }

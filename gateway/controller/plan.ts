@@ -91,11 +91,10 @@ export function plan(
       continue;
     }
     next.set(name, status);
-    // A retired worker goes by itself when its queue is empty; where one dies before, others adopt the queue, and only
-    // where there are none is it needed again.
-    const needed = workerSteps(name, status, observed, now).filter(
-      (step) => step.do !== 'start' || serving.length === 0,
-    );
+    // A retired worker goes by itself when its queue is empty. If it dies before, others adopt the queue. It is needed
+    // again only if there are none, or for suspects, which no other worker may run.
+    const alone = serving.length === 0 || (observed.suspects.get(name) ?? 0) > 0;
+    const needed = workerSteps(name, status, observed, now).filter((step) => step.do !== 'start' || alone);
     if (!idle) steps.push(...needed);
   }
   for (const name of observed.offered) {

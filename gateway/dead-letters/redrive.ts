@@ -2,6 +2,7 @@ import { redactedValue } from '#shared/contract/redaction.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/errors.ts';
 import { directivesOf } from '../dispatch/directives.ts';
+import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { clientOf } from '../dispatch/forwarding.ts';
 import type { JobQueues } from '../dispatch/job-queues.ts';
@@ -12,6 +13,7 @@ import type { DeadLetter, DeadLetterStore } from './dead-letter-store.ts';
 
 export interface RedriveOptions {
   readonly dispatcher: Dispatcher;
+  readonly capacity: Capacity;
   readonly letters: DeadLetterStore;
   readonly store: RequestStore;
   readonly claims: Claims;
@@ -40,7 +42,7 @@ export async function redrive(
   letter: DeadLetter,
   given: GivenHeaders,
 ): Promise<string> {
-  const { dispatcher, letters, claims, isServed, asyncTimeoutMs } = options;
+  const { dispatcher, capacity, letters, claims, isServed, asyncTimeoutMs } = options;
   const { id } = letter.summary;
   if (letter.request === undefined) throw new Problem('answer_gone', 'The body of the request was not kept.');
   const request = { ...letter.request, headers: complete(letter.request.headers, given) };
@@ -59,17 +61,14 @@ export async function redrive(
   if (claimed === selected.id || !(await isHandedOver(options, claimed, replica))) {
     if (!isServed(replica))
       throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
-    const refusal = await dispatcher.handOver(
-      request,
-      { ...selected, id: claimed, replica },
-      {
-        accepted,
-        deadline: accepted + (directives.deadlineMs ?? asyncTimeoutMs),
-        keepMs: idempotent === undefined ? options.keepMs : claims.ttlMs,
-        directives,
-      },
-    );
-    if (refusal !== undefined) throw refusal;
+    const deadline = accepted + (directives.deadlineMs ?? asyncTimeoutMs);
+    const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
+    const terms = { accepted, deadline, keepMs, directives };
+    await capacity.hold(replica, request.body.length, async (place) => {
+      const refusal = await dispatcher.handOver(request, { ...selected, id: claimed, replica }, terms);
+      if (refusal !== undefined) throw refusal;
+      place.arrive();
+    });
   }
   // Who repeats the first request by its key gets the answer of this one from now on.
   if (idempotent !== undefined) {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { Problem } from '#shared/errors.ts';
 import { expectedOfJobs } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -6,36 +7,39 @@ import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import { pendingOf } from '#shared/replica-queue.ts';
+import type { HeldBytes } from './held-bytes.ts';
+import { Place } from './queue-count.ts';
+import type { QueueCounts } from './queue-counts.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface CapacityOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly waiters: Waiters;
+  readonly counts: QueueCounts;
   /** Jobs that may wait in the queue of one replica. */
   readonly queueLimit: number;
-  /** Bytes of bodies that this gateway may hold for requests under way. */
-  readonly bytesLimit: number;
+  /** Bytes of bodies that this gateway holds. */
+  readonly held: HeldBytes;
   readonly log: Logger;
-}
-
-interface Count {
-  /** Jobs that waited when Redis was asked last. */
-  waiting: number;
-  /** Jobs that this gateway has added since. */
-  added: number;
 }
 
 /** How often the queues that are in use are asked for their length, in ms. */
 const askEveryMs = 250;
+/**
+ * A queue that is at least half full is asked when a request comes, after this time in ms at the earliest.
+ */
+const askAgainMs = 25;
 
 /**
- * Bounds what is accepted, so that a queue never grows without end. The length of a queue is known from a moment ago,
- * and what was added since is counted; several gateways may together exceed the bound by what they add in that moment.
+ * Bounds what is accepted, so that a queue never grows without end. The length of a queue is known from a
+ * moment ago, and this gateway counts what it has added since, whether anybody waits for it or not. Several
+ * gateways may together exceed the bound by what the others add in that moment.
  */
 export class Capacity {
   readonly #options: CapacityOptions;
-  readonly #counts = new Map<string, Count>();
+  /** When the queues that are half full were asked, by `performance.now()`. */
+  readonly #asked = new Map<string, number>();
   readonly #life: StartStop;
 
   constructor(options: CapacityOptions) {
@@ -44,12 +48,10 @@ export class Capacity {
     const repair = new KeyRepair(redis, keys, log);
     this.#life = periodically(
       askEveryMs,
-      () => this.#ask(),
+      () => this.#askAll(),
       (error) => {
         log.debug({ err: error }, 'no queue lengths');
-        void repair.after(error, () =>
-          [...this.#counts.keys()].flatMap((name) => expectedOfJobs(keys, name)),
-        );
+        void repair.after(error, () => options.counts.open.flatMap((name) => expectedOfJobs(keys, name)));
       },
     );
   }
@@ -63,33 +65,51 @@ export class Capacity {
   }
 
   /**
-   * Takes one more request in, if there is room for it.
+   * Says whether there is room for one more request. It is not counted by that.
    * @param bytes of its body.
-   * @returns why there is no room, or undefined where there was.
+   * @returns why there is no room, or undefined if there is.
    */
   refusal(replica: string, bytes: number): string | undefined {
-    const { waiters, queueLimit, bytesLimit } = this.#options;
-    if (waiters.bytes + bytes > bytesLimit)
-      return `the gateway holds ${waiters.bytes} bytes of requests already`;
-    const count = this.#counts.get(replica) ?? { waiting: 0, added: 0 };
-    // Of what was added here no more can wait than is waited for here.
-    const waiting = count.waiting + Math.min(count.added, waiters.countOf(replica));
-    if (waiting >= queueLimit) return `${waiting} requests wait for replica ${replica} already`;
-    count.added += 1;
-    this.#counts.set(replica, count);
-    return undefined;
+    const { held, counts, queueLimit } = this.#options;
+    if (!held.fits(bytes)) return `the gateway holds ${held.size} bytes of bodies already`;
+    const { size } = counts.of(replica);
+    if (size * 2 >= queueLimit) this.#askSoon(replica);
+    return size < queueLimit ? undefined : `${size} requests wait for replica ${replica} already`;
   }
 
-  async #ask(): Promise<void> {
-    const { redis, keys } = this.#options;
-    await Promise.all(
-      Array.from(this.#counts, async ([replica, count]) => {
-        const before = count.added;
-        const waiting = await pendingOf(redis, keys, replica);
-        count.waiting = waiting;
-        count.added -= before;
-        if (waiting === 0 && count.added === 0) this.#counts.delete(replica);
-      }),
+  /**
+   * Counts a request towards its replica's queue while it is handed over, and afterwards until its place is
+   * free.
+   * @param bytes of its body.
+   * @param handOver has the place arrive if the job was added; else the place is free afterwards.
+   * @throws {Problem} `over_capacity`, and what `handOver` throws.
+   */
+  async hold<T>(replica: string, bytes: number, handOver: (place: Place) => Promise<T>): Promise<T> {
+    const full = this.refusal(replica, bytes);
+    if (full !== undefined) throw new Problem('over_capacity', `Try again later: ${full}.`);
+    return Place.hold(this.#options.counts.of(replica), handOver);
+  }
+
+  async #askAll(): Promise<void> {
+    const { waiters, counts } = this.#options;
+    await Promise.all(counts.open.map((replica) => this.#ask(replica)));
+    counts.forget((replica) => waiters.countOf(replica) > 0);
+    const longAgo = performance.now() - askEveryMs;
+    for (const [replica, at] of this.#asked) if (at < longAgo) this.#asked.delete(replica);
+  }
+
+  #askSoon(replica: string): void {
+    const now = performance.now();
+    if (now - (this.#asked.get(replica) ?? Number.NEGATIVE_INFINITY) < askAgainMs) return;
+    this.#asked.set(replica, now);
+    this.#ask(replica).catch((error: unknown) =>
+      this.#options.log.debug({ err: error, replica }, 'no queue length'),
     );
+  }
+
+  async #ask(replica: string): Promise<void> {
+    const { redis, keys, counts } = this.#options;
+    const pending = await pendingOf(redis, keys, replica);
+    counts.of(replica).seen(pending);
   }
 }

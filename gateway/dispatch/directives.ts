@@ -3,6 +3,7 @@ import type { CallbackUrls } from '#shared/callbacks.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
+import { checkFieldSize } from './own-fields.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
 export interface Directives {
@@ -16,6 +17,8 @@ export interface Directives {
   readonly deadlineMs?: number;
   /** `Ringpost-Order: key`: the requests of one hash key run one at a time. */
   readonly ordered?: true;
+  /** `Ringpost-Order: key; on-retry=pass`: while it waits to be tried again, those behind it go first. */
+  readonly orderOnRetry?: 'pass';
   /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is told. */
   readonly callbacks?: CallbackUrls;
 }
@@ -38,14 +41,14 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const priority = wholeNumber(headers, 'Ringpost-Priority', 0, 9);
   const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, longestDeadlineMs);
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
-  const ordered = isOrdered(headerValue(headers, 'ringpost-order'));
+  const order = orderOf(headerValue(headers, 'ringpost-order'));
   const callbacks = callbacksOf(headers);
   return {
     ...(attempts === undefined ? {} : { attempts }),
     ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
     ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
-    ...(ordered ? { ordered } : {}),
+    ...order,
     ...(callbacks === undefined ? {} : { callbacks }),
   };
 }
@@ -68,7 +71,7 @@ export function delayFault({ notBefore = 0 }: Directives, deadline: number): Pro
  * @returns what the job of a request carries of its directives.
  */
 export function jobTerms(
-  { attempts, notBefore, priority, ordered, callbacks }: Directives,
+  { attempts, notBefore, priority, ordered, orderOnRetry, callbacks }: Directives,
   key: string,
   usualAttempts: number | undefined,
 ): Partial<JobData> {
@@ -78,17 +81,24 @@ export function jobTerms(
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(priority === undefined ? {} : { priority }),
     ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
+    ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
     ...(callbacks === undefined ? {} : { callback: true }),
   };
 }
 
 /** Most requests have none, or the key alone, and pay for one look at their names. */
 function hasAny(headers: readonly string[]): boolean {
+  let any = false;
   for (let at = 0; at < headers.length; at += 2) {
-    if (/^ringpost-(?!key$)/i.test(headers[at] ?? '')) return true;
+    const name = headers[at] ?? '';
+    if (!/^ringpost-/i.test(name)) continue;
+    checkFieldSize(name, headers[at + 1]?.length ?? 0);
+    any ||= name.length !== keyField.length || name.toLowerCase() !== keyField;
   }
-  return false;
+  return any;
 }
+
+const keyField = 'ringpost-key';
 
 function wholeNumber(
   headers: readonly string[],
@@ -112,10 +122,11 @@ function notBeforeOf(value: string | undefined, now: number): number | undefined
   throw malformed('Ringpost-Delay', value, `seconds or an HTTP-date, at most ${longestDelayS} s from now`);
 }
 
-function isOrdered(value: string | undefined): true | undefined {
+function orderOf(value: string | undefined): Pick<Directives, 'ordered' | 'orderOnRetry'> | undefined {
   if (value === undefined) return undefined;
-  if (value.trim().toLowerCase() === 'key') return true;
-  throw malformed('Ringpost-Order', value, '`key`');
+  const match = /^[ \t]*key[ \t]*(;[ \t]*on-retry=pass[ \t]*)?$/i.exec(value);
+  if (match === null) throw malformed('Ringpost-Order', value, '`key` or `key; on-retry=pass`');
+  return match[1] === undefined ? { ordered: true } : { ordered: true, orderOnRetry: 'pass' };
 }
 
 function callbacksOf(headers: readonly string[]): CallbackUrls | undefined {

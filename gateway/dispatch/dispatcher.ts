@@ -160,7 +160,10 @@ export class Dispatcher {
     return handOvers.handOver({ id, replica, accepted, job, body: request.body }, callbacks);
   }
 
-  /** The client has gone: nobody waits any more, and the job is taken back if it is not started yet. */
+  /**
+   * The client has gone: nobody waits any more. The job is taken back if it is not started yet; a GET, HEAD or OPTIONS
+   * that is started is let go by its worker.
+   */
   abandon(id: string): void {
     const waiter = this.#waiters.take(id);
     if (waiter) this.#letGo(waiter);
@@ -169,7 +172,7 @@ export class Dispatcher {
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
     const { bodies } = this.#options;
-    const { id, status, headers, body } = reply;
+    const { id, status, headers, body, storedBytes } = reply;
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) {
       this.#unclaimed += 1;
@@ -184,14 +187,13 @@ export class Dispatcher {
     if (waiter.phase === 'fetching') return;
     // It waits on, until its deadline at most: Redis may be away just now.
     waiter.phase = 'fetching';
-    void bodies
-      .fetch(replica, id, () => this.#waiters.holds(waiter))
-      .then((stored) => {
-        if (!this.#waiters.holds(waiter)) return;
-        waiter.phase = 'waiting';
-        if (stored === undefined) this.lost(waiter);
-        else this.#end(waiter, { status, headers, body: stored });
-      });
+    const wanted = (): boolean => this.#waiters.holds(waiter);
+    void bodies.fetch(replica, id, storedBytes, wanted, (stored) => {
+      if (!wanted()) return;
+      waiter.phase = 'waiting';
+      if (stored === undefined) this.lost(waiter);
+      else this.#end(waiter, { status, headers, body: stored });
+    });
   }
 
   /**
@@ -248,8 +250,8 @@ export class Dispatcher {
 
   /** The job is with Redis, or may be. */
   #arrived(waiter: Waiter): void {
-    if (this.#waiters.holds(waiter)) waiter.phase = 'waiting';
-    else if (waiter.phase === 'left') this.#options.takeBacks.take(waiter);
+    if (this.#waiters.arrive(waiter)) return;
+    if (waiter.phase === 'left') this.#options.takeBacks.take(waiter);
   }
 
   /** The job was not added, or nobody knows; while the connection only blinks, it waits for that to be over. Never rejects. */

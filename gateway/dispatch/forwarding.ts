@@ -33,8 +33,10 @@ export function clientOf(headers: readonly string[]): string {
  */
 export function originForm(url: string): string {
   if (url.startsWith('/') || url === '*') return url;
-  const path = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1];
-  if (path === undefined) return url;
+  const scheme = /^https?:\/\//i.exec(url)?.[0];
+  if (scheme === undefined) return url;
+  const authority = /^[^/?#]*/.exec(url.slice(scheme.length))?.[0] ?? '';
+  const path = url.slice(scheme.length + authority.length);
   return path.startsWith('/') ? path : `/${path}`;
 }
 

@@ -99,7 +99,8 @@ export class JobQueues {
     const keys = this.#keys;
     const { wait, prioritized, delayed, active } = keys.unfinished(replica);
     const own = [keys.job(replica, id), keys.requestBody(replica, id), active, keys.jobLock(replica, id)];
-    const touched = [wait, prioritized, delayed, ...own, keys.consumer(replica)];
+    const serving = [keys.consumer(replica), keys.suspects(replica), keys.lease(replica)];
+    const touched = [wait, prioritized, delayed, ...own, ...serving];
     const prefix = `${keys.replica(replica)}:`;
     return (await scriptsOn(this.#redis)('take-back', ...touched, id, prefix)) === 1;
   }
@@ -136,8 +137,10 @@ export class JobQueues {
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
     const safe = job.redelivery === 'safe';
     await this.#halfAdded.adding(replica, [{ id, safe }], async () => {
-      // One connection keeps the order: no job is taken that has no place in line.
-      const joined = order === undefined ? undefined : this.#joinLine(order, id, job.deadline);
+      // One connection keeps the order: no job is taken that has no place in line. A delayed one joins when it
+      // is due.
+      const joins = order !== undefined && delay === 0;
+      const joined = joins ? this.#joinLine(order, id, job.deadline) : undefined;
       const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });
       await (joined === undefined ? added : Promise.all([joined, added]));
     });

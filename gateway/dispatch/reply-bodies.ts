@@ -3,29 +3,53 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { whenReady } from '#shared/redis.ts';
+import type { HeldBytes } from './held-bytes.ts';
 
 /** Pause before a body is asked for again, in ms. */
 const againAfterMs = 50;
 
 /** The bodies of replies that are too large to travel in their frames, each in a key of its own. */
 export class ReplyBodies {
+  readonly #held: HeldBytes;
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
 
-  /** @param redis a fail-fast connection that others may share. */
-  constructor(redis: Redis, keys: Keys, log: Logger) {
+  /**
+   * @param redis a fail-fast connection that others may share.
+   * @param held has room for the bodies that are read.
+   */
+  constructor(redis: Redis, keys: Keys, held: HeldBytes, log: Logger) {
+    this.#held = held;
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
   }
 
   /**
-   * Reads a body, and deletes it only when it is here: what is on a connection that breaks is not lost.
-   * @param wanted asked before each time that Redis is asked again.
-   * @returns the bytes; undefined where they are gone, or not wanted any more. Never rejects.
+   * Reads a body once there is room for it, and hands it on. Never rejects.
+   * @param bytes that it has.
+   * @param wanted asked before Redis is asked.
+   * @param hand given the bytes; undefined if they are gone, or not wanted any more.
    */
-  async fetch(replica: string, id: string, wanted: () => boolean): Promise<Buffer | undefined> {
+  async fetch(
+    replica: string,
+    id: string,
+    bytes: number,
+    wanted: () => boolean,
+    hand: (body: Buffer | undefined) => void,
+  ): Promise<void> {
+    const room = await this.#held.roomForAnswer(bytes, wanted);
+    hand(await this.#read(replica, id, wanted));
+    // Whoever was handed the body counts it by now.
+    if (room) this.#held.giveAnswer(bytes);
+  }
+
+  /**
+   * Reads a body, and deletes it only when it is here: what is on a connection that breaks is not lost.
+   * @returns the bytes; undefined if they are gone, or not wanted any more. Never rejects.
+   */
+  async #read(replica: string, id: string, wanted: () => boolean): Promise<Buffer | undefined> {
     while (wanted()) {
       try {
         const body = await this.#redis.getBuffer(this.#keys.replyBody(replica, id));

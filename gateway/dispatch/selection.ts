@@ -33,7 +33,7 @@ export interface SelectionOptions {
   readonly hashKey: readonly HashKeySource[];
 }
 
-/** Selects the replica of a request, and takes it in if there is room. */
+/** Selects the replica of a request, if there is room in its queue. */
 export class Selection {
   readonly #options: SelectionOptions;
   readonly #named: readonly HashKeySource[];

@@ -1,24 +1,33 @@
 import type { Logger } from '#shared/logger.ts';
+import type { Cancellations } from './cancellations.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { Waiter } from './waiters.ts';
 
+type Abandoned = Pick<Waiter, 'id' | 'replica' | 'job'>;
+
+/** Nobody is served by the end of these if their client has gone; others change something, and are finished. */
+const endedWithClient: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 /**
  * Jobs that nobody waits for any more, taken back before they are started. What cannot be taken back because Redis is
- * away is taken back when that is over; past its deadline a job is dropped by its worker.
+ * away is taken back when that is over; past its deadline a job is dropped by its worker. One that is started and only
+ * reads is let go by its worker.
  */
 export class TakeBacks {
   readonly #queues: JobQueues;
+  readonly #cancellations: Cancellations;
   readonly #log: Logger;
-  readonly #failed = new Map<string, Pick<Waiter, 'id' | 'replica' | 'job'>>();
+  readonly #failed = new Map<string, Abandoned>();
 
-  constructor(queues: JobQueues, log: Logger) {
+  constructor(queues: JobQueues, cancellations: Cancellations, log: Logger) {
     this.#queues = queues;
+    this.#cancellations = cancellations;
     this.#log = log;
   }
 
   /** Takes the job of a request back, now or when Redis is there again. */
-  take({ id, replica, job }: Waiter): void {
-    this.#queues.takeBack(replica, id).catch((error: unknown) => {
+  take({ id, replica, job }: Abandoned): void {
+    this.#takeNow({ id, replica, job }).catch((error: unknown) => {
       this.#log.debug({ request: id, err: error }, 'not taken back yet');
       this.#failed.set(id, { id, replica, job });
     });
@@ -29,9 +38,15 @@ export class TakeBacks {
     const failed = [...this.#failed.values()];
     await Promise.all(
       failed.map(async ({ id, replica, job }) => {
-        if (Date.now() < job.deadline) await this.#queues.takeBack(replica, id);
+        if (Date.now() < job.deadline) await this.#takeNow({ id, replica, job });
         this.#failed.delete(id);
       }),
     );
+  }
+
+  async #takeNow({ id, replica, job: { method, deadline } }: Abandoned): Promise<void> {
+    if (await this.#queues.takeBack(replica, id)) return;
+    // At its deadline its worker lets it go without a word.
+    if (endedWithClient.has(method) && Date.now() < deadline) this.#cancellations.tell(id);
   }
 }

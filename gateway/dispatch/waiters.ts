@@ -2,6 +2,9 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/errors.ts';
 import { SlotMap } from '#shared/slot-array.ts';
+import type { HeldBytes } from './held-bytes.ts';
+import type { LookNumber } from './queue-count.ts';
+import type { QueueCounts } from './queue-counts.ts';
 
 /**
  * How far a request is:
@@ -35,13 +38,25 @@ interface Entry {
   readonly timer: NodeJS.Timeout;
   /** Since when, by `performance.now()`. */
   readonly since: number;
+  /** What its queue's count has given; undefined while the job is on its way. */
+  added: LookNumber | undefined;
 }
 
 /** The requests of this gateway whose answers are waited for, each until its deadline. */
 export class Waiters {
   readonly #waiters = new SlotMap<Entry>();
   readonly #countOf = new Map<string, number>();
-  #bytes = 0;
+  readonly #counts: QueueCounts;
+  readonly #held: HeldBytes;
+
+  /**
+   * @param counts of the replicas' queues: each request is counted there until it is waited for no more.
+   * @param held counts the bytes of their bodies.
+   */
+  constructor(counts: QueueCounts, held: HeldBytes) {
+    this.#counts = counts;
+    this.#held = held;
+  }
 
   get size(): number {
     return this.#waiters.size;
@@ -54,11 +69,6 @@ export class Waiters {
   /** The replicas that requests wait for. */
   get replicas(): Iterable<string> {
     return this.#countOf.keys();
-  }
-
-  /** Bytes of the bodies of all requests that are waited for. */
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** How many requests wait for a replica. */
@@ -91,9 +101,19 @@ export class Waiters {
     const timer = setTimeout(() => {
       if (this.take(id)) onTimeout(waiter);
     }, timeoutMs);
-    this.#waiters.add(id, { waiter, timer, since: performance.now() });
+    this.#waiters.add(id, { waiter, timer, since: performance.now(), added: undefined });
+    this.#counts.of(replica).send();
     this.#countOf.set(replica, this.countOf(replica) + 1);
-    this.#bytes += waiter.body.length;
+    if (waiter.body.length > 0) this.#held.takeRequest(waiter.body.length);
+  }
+
+  /** The job of a waiter is with Redis, or may be. @returns false if it does not wait any more. */
+  arrive(waiter: Waiter): boolean {
+    const entry = this.#waiters.get(waiter.id);
+    if (entry?.waiter !== waiter) return false;
+    waiter.phase = 'waiting';
+    entry.added ??= this.#counts.of(waiter.replica).arrive();
+    return true;
   }
 
   /** @returns the waiter, who waits no more; undefined where it was taken before. */
@@ -101,8 +121,11 @@ export class Waiters {
     const entry = this.#waiters.take(id);
     if (entry === undefined) return undefined;
     clearTimeout(entry.timer);
-    const { waiter } = entry;
-    this.#bytes -= waiter.body.length;
+    const { waiter, added } = entry;
+    const count = this.#counts.of(waiter.replica);
+    if (added === undefined) count.drop();
+    else count.end(added);
+    if (waiter.body.length > 0) this.#held.giveRequest(waiter.body.length);
     const left = this.countOf(waiter.replica) - 1;
     if (left === 0) this.#countOf.delete(waiter.replica);
     else this.#countOf.set(waiter.replica, left);

@@ -43,10 +43,14 @@ const parameters = [
     type: 'integer',
     minimum: 1,
   }),
-  parameter('Ringpost-Order', '`key`: the requests of one key run one at a time.', {
-    type: 'string',
-    enum: ['key'],
-  }),
+  parameter(
+    'Ringpost-Order',
+    '`key`: the requests of one key run one at a time; others may pass on a retry.',
+    {
+      type: 'string',
+      enum: ['key', 'key; on-retry=pass'],
+    },
+  ),
   parameter('Ringpost-Callback', 'Where its end is told, with `Prefer: respond-async`.', {
     type: 'string',
     format: 'uri',

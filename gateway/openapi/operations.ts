@@ -50,6 +50,8 @@ const idParameter = {
   properties: { id: schemas.requestId },
   required: ['id'],
 };
+const watched = problem('Redis does not answer, or too many clients wait; ask again after `Retry-After`.');
+
 const waitParameter = {
   wait: { type: 'integer', minimum: 0, description: 'Seconds to wait for its end, 60 at most.' },
 };
@@ -116,7 +118,7 @@ export const operations = {
       },
       400: problems[400],
       404: problem('Nothing is known of it, or not any more.'),
-      503: problems[503],
+      503: watched,
     },
   },
   showReply: {
@@ -130,6 +132,7 @@ export const operations = {
       404: problem('Nothing is known of the request, or not any more.'),
       409: problem('It is not done yet, or was cancelled.'),
       410: problem('The answer was kept for `RESULT_TTL_S`, and is gone.'),
+      503: watched,
       504: problem('It was not done by its deadline.'),
     },
   },

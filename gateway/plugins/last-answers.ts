@@ -1,14 +1,35 @@
-import type { ServerResponse } from 'node:http';
 import { Server } from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import fp from 'fastify-plugin';
+import { pendingOn } from '../connections.ts';
+import type { Connection, Connections } from '../connections.ts';
+import { problemMessage } from '../routes/problem-response.ts';
+
+export interface LastAnswersOptions {
+  readonly connections: Connections;
+  /** Time in ms in which all connections have to be closed. */
+  readonly timeoutMs: number;
+  /** Called as the app begins to close: ends what would keep connections open. */
+  readonly onClosing: () => void;
+}
 
 /**
  * Connections without a request are closed this long after the app began to close, in ms: long enough for what a busy
  * client had sent already, or sends before it hears that this answer is the last.
  */
 const lingerMs = 300;
+/** How often the open connections are looked at, in ms. */
+const lookEveryMs = 100;
+/** An upload that brings nothing for this time is refused, in ms. */
+const uploadStallMs = 1000;
+/**
+ * A client that takes nothing of its answer for this time is cut off, in ms; up to twice as long if it took some of it
+ * before. What the operating system has taken from the gateway counts as taken.
+ */
+const readStallMs = 1000;
+/** What is no request in flight is ended so long before the time is over, in ms, so that the stop is not a failure. */
+const marginMs = 1000;
 
 /** Resolves when the event loop has taken in all connections and bytes that had arrived before. */
 async function allHeard(): Promise<void> {
@@ -17,38 +38,96 @@ async function allHeard(): Promise<void> {
   await immediate();
 }
 
+/** Closes connections one by one, as soon as nothing that counts is under way on them. */
+class LastConnections {
+  readonly #connections: Connections;
+  readonly #began = performance.now();
+  readonly #timeoutMs: number;
+  /** Bytes that each upload had brought, and since when it has brought no more. */
+  readonly #uploads = new Map<Socket, { readonly bytes: number; readonly since: number }>();
+  /** Those whose answer is sent but not taken yet. */
+  readonly #readers = new Set<Socket>();
+
+  constructor(connections: Connections, timeoutMs: number) {
+    this.#connections = connections;
+    this.#timeoutMs = Math.max(0, timeoutMs - marginMs);
+  }
+
+  /** Looks at all connections once. */
+  look(): void {
+    const now = performance.now();
+    const age = now - this.#began;
+    const late = age > this.#timeoutMs;
+    for (const [socket, connection] of this.#connections) {
+      const pending = pendingOn(connection);
+      switch (pending) {
+        case 'request':
+          // It was sent behind one whose answer was not taken yet.
+          if (this.#readers.delete(socket)) socket.setTimeout(0);
+          break;
+        case 'nothing':
+          if (age > lingerMs || late) socket.destroy();
+          break;
+        case 'upload':
+          if (late || this.#stalled(socket, now)) refuse(socket, connection);
+          break;
+        case 'answer':
+          if (late) socket.destroy();
+          else this.#watchReader(socket);
+          break;
+        default:
+          pending satisfies never;
+      }
+    }
+  }
+
+  #stalled(socket: Socket, now: number): boolean {
+    const { bytesRead: bytes } = socket;
+    const before = this.#uploads.get(socket);
+    if (before?.bytes === bytes) return now - before.since > uploadStallMs;
+    this.#uploads.set(socket, { bytes, since: now });
+    return false;
+  }
+
+  #watchReader(socket: Socket): void {
+    if (this.#readers.has(socket)) return;
+    this.#readers.add(socket);
+    socket.setTimeout(readStallMs, () => socket.destroy());
+  }
+}
+
+/** Nothing was accepted of a request whose body is not whole. The client may send it again, to another gateway. */
+function refuse(socket: Socket, { last }: Connection): void {
+  // Written only if it leaves at once: no byte of the body is read between the answer and the end of the connection.
+  const free = last?.socket === socket && !last.headersSent && socket.writableLength === 0;
+  if (free) socket.write(problemMessage('request_timeout', 'The gateway stops, and the body is not whole.'));
+  socket.destroySoon();
+}
+
 /**
  * Once the app closes, no connection is accepted, the last answer of each connection says so (`Connection: close`), and
- * connections without a request, be they idle or unused, are closed a moment later.
+ * connections on which no request is in flight are closed a moment later: idle and unused ones, those that have brought
+ * half a head, uploads that have stalled, and clients that do not take their answer.
  *
  * Node's own `close` cuts idle connections at once, and with them requests that are on their way; and it lets those that
- * never brought a byte hold the server open.
+ * never brought a byte, or half a request, hold the server open.
  */
-export const lastAnswers = fp(
-  (app, _, done) => {
-    /** The last answer of each connection, whether it is sent or not. Those before it are sent before it. */
-    const connections = new Map<Socket, ServerResponse | undefined>();
-    let closing = false;
-    app.server.on('connection', (socket: Socket) => {
-      connections.set(socket, undefined);
-      socket.once('close', () => connections.delete(socket));
-    });
-    app.server.prependListener('request', ({ socket }, response: ServerResponse) => {
-      if (closing) response.shouldKeepAlive = false;
-      if (connections.has(socket)) connections.set(socket, response);
-    });
+export const lastAnswers = fp<LastAnswersOptions>(
+  (app, { connections, timeoutMs, onClosing }, done) => {
     app.addHook('preClose', async () => {
-      closing = true;
-      for (const response of connections.values()) if (response) response.shouldKeepAlive = false;
+      const closing = new LastConnections(connections, timeoutMs);
+      connections.close();
+      onClosing();
       await allHeard();
-      const { promise: ended, resolve } = Promise.withResolvers<void>();
+      const { promise: ended, resolve } = Promise.withResolvers<boolean>();
       // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have ended.
-      Server.prototype.close.call(app.server, () => resolve());
-      await Promise.race([ended, delay(lingerMs)]);
-      await allHeard();
-      app.server.closeIdleConnections();
-      for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
-      await ended;
+      Server.prototype.close.call(app.server, () => resolve(true));
+      let over = false;
+      while (!over) {
+        await allHeard();
+        closing.look();
+        over = await Promise.race([ended, delay(lookEveryMs, false)]);
+      }
     });
     done();
   },

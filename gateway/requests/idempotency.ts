@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { parseItem, serializeString } from 'structured-headers';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
@@ -8,6 +9,7 @@ import { GarbledError, KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
+import { checkFieldSize } from '../dispatch/own-fields.ts';
 
 /** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
 export interface IdempotentRequest {
@@ -39,15 +41,34 @@ export function idempotentRequest(
   { method, target, headers, body }: HttpRequest,
   tenantOf: () => string | undefined,
 ): IdempotentRequest | undefined {
-  const key = headerValue(headers, 'idempotency-key');
-  if (key === undefined || safeMethods.has(method)) return undefined;
-  if (key.trim() === '' || key.length > mostKeyLength) {
+  const field = headerValue(headers, 'idempotency-key');
+  if (field === undefined) return undefined;
+  checkFieldSize('Idempotency-Key', field.length);
+  if (safeMethods.has(method)) return undefined;
+  const key = keyOf(field.trim());
+  if (key === '' || key.length > mostKeyLength) {
     throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
   }
   return {
-    scope: digest(JSON.stringify([method, target, tenantOf() ?? null, key.trim()])),
+    scope: digest(JSON.stringify([method, target, tenantOf() ?? null, key])),
     fingerprint: digest(body),
   };
+}
+
+/**
+ * @param text of the field: a String (RFC 9651), as the draft has it, or the key without quotes, as many clients send it.
+ * @returns the key as it is written, without parameters; the two spellings of a key are two keys.
+ */
+function keyOf(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    const [key] = parseItem(text);
+    return serializeString(String(key));
+  } catch (error) {
+    const detail =
+      'Idempotency-Key begins with a quote; it must be a String of RFC 9651 then, such as "8e03".';
+    throw new Problem('request_malformed', detail, { cause: error });
+  }
 }
 
 function digest(data: string | Uint8Array): string {
@@ -90,6 +111,12 @@ export class Claims {
     };
     const fits = (text: string): boolean => parseClaim(text) !== undefined;
     return this.#repair.mending(claim, () => [{ key, type: 'string', fits }]);
+  }
+
+  /** Releases the key of a request that was not taken: the next one that has the key begins anew. */
+  async release({ scope, fingerprint }: IdempotentRequest, id: string): Promise<void> {
+    const claim = JSON.stringify({ id, fingerprint } satisfies Claim);
+    await scriptsOn(this.#redis)('release-idempotency', this.#keys.idempotency(scope), claim);
   }
 }
 

@@ -10,6 +10,7 @@ import { isCount } from '#shared/json-object.ts';
 import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { HeldBytes } from '../dispatch/held-bytes.ts';
 
 /** A request as its id tells it, at whichever gateway it is asked for. */
 export interface KnownRequest {
@@ -20,6 +21,9 @@ export interface KnownRequest {
   /** The gateway at which a client waits for the answer; empty where none does. */
   readonly gateway: string;
 }
+
+/** Answers of fewer bytes are read whole, in one command, and need no room. */
+const smallBytes = 64 * 1024;
 
 /** Reads what is known of requests, whichever gateway has accepted them. */
 export class RequestStore {
@@ -54,11 +58,44 @@ export class RequestStore {
     return waited === undefined ? undefined : { id, replica, ...waited };
   }
 
+  /**
+   * Reads the answer of a request for a client. A large one is read once the gateway has room for it.
+   * @param wanted asked when there is room.
+   * @param hand given the answer, while it is kept; undefined if it is not. Not called if it is not wanted any more.
+   */
+  async handReply(
+    { id, replica }: KnownRequest,
+    held: HeldBytes,
+    wanted: () => boolean,
+    hand: (reply: Reply | undefined) => void,
+  ): Promise<void> {
+    const key = this.#keys.keptReply(replica, id);
+    const read = (): Promise<Buffer> => this.#redis.getrangeBuffer(key, 0, smallBytes - 1);
+    const beginning = await this.#mending(replica, id, read);
+    if (beginning.length < smallBytes) {
+      hand(beginning.length === 0 ? undefined : await this.#decoded(key, beginning));
+      return;
+    }
+    const bytes = await this.#redis.strlen(key);
+    if (!(await held.roomForAnswer(bytes, wanted))) return;
+    try {
+      const frame = await this.#redis.getBuffer(key);
+      hand(frame === null ? undefined : await this.#decoded(key, frame));
+    } finally {
+      // Whoever was handed the answer counts it by now.
+      held.giveAnswer(bytes);
+    }
+  }
+
   /** @returns the answer of a request, while it is kept and can be read. */
   async reply({ id, replica }: KnownRequest): Promise<Reply | undefined> {
     const key = this.#keys.keptReply(replica, id);
     const frame = await this.#mending(replica, id, () => this.#redis.getBuffer(key));
-    if (frame === null) return undefined;
+    return frame === null ? undefined : this.#decoded(key, frame);
+  }
+
+  /** @returns undefined for what is no frame, which is moved aside. */
+  async #decoded(key: string, frame: Buffer): Promise<Reply | undefined> {
     try {
       return decodeReply(frame);
     } catch {

@@ -1,42 +1,77 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { finalStates } from '#shared/contract/request-record.ts';
-import type { RequestChanges } from './request-changes.ts';
 import type { KnownRequest } from './request-store.ts';
+import type { ClientWatcher, Watch } from './watches.ts';
 
-/** A request is looked at this often at least, in ms: what nobody ends expires without a word. */
-const lookEveryMs = 1000;
+export interface Wait {
+  /** Time in ms. */
+  readonly waitMs: number;
+  /** The request as it was a moment ago. Without it nothing is known of the request, and it may not be there. */
+  readonly known?: KnownRequest;
+  /**
+   * What happens when the gateway stops. `answer`: the present state is the answer. `wait`: the wait goes on if the
+   * request has begun.
+   */
+  readonly onStop: 'answer' | 'wait';
+}
+
+/** A gateway that stops waits so long for a request to begin, in ms. */
+const beginGraceMs = 1500;
 
 /**
- * Waits for a request to come to its end.
- * @param look reads the request; what it throws is passed on.
- * @param signal ends the wait.
- * @returns the request once it has come to its end, or as it is when `waitMs` are over.
+ * Waits for a request to come to its end. The watch is ended with the wait.
+ * @returns the request once it has come to its end, or as it is when the wait is over, by its time, because the client
+ * has gone ({@link Watch.gone}) or because the gateway stops; undefined if nothing is known of it.
+ * Rejects if the request is not known and Redis does not answer.
  */
-export async function untilFinal(
-  changes: RequestChanges,
+export function untilFinal(
+  watch: Watch,
   id: string,
-  look: () => Promise<KnownRequest>,
-  waitMs: number,
-  signal?: AbortSignal,
-): Promise<KnownRequest> {
-  const until = performance.now() + waitMs;
-  let changed = Promise.withResolvers<void>();
-  const wake = (): void => changed.resolve();
-  const listening = changes.listen(id, wake);
-  // While Redis is away nobody hears anything, and the looks below go on.
-  await Promise.race([listening, delay(Math.min(waitMs, lookEveryMs))]);
-  signal?.addEventListener('abort', wake, { once: true });
-  try {
-    for (;;) {
-      const found = await look();
-      const left = until - performance.now();
-      if (finalStates.has(found.record.state) || left <= 0 || signal?.aborted) return found;
-      const timer = setTimeout(wake, Math.min(left, lookEveryMs));
-      await changed.promise;
+  { waitMs, known, onStop }: Wait,
+): Promise<KnownRequest | undefined> {
+  return new Promise((resolve, reject) => {
+    let last = known;
+    let over = false;
+    let overIfQueued = false;
+    let stopTimer: NodeJS.Timeout | undefined;
+    const end = (): void => {
       clearTimeout(timer);
-      changed = Promise.withResolvers<void>();
-    }
-  } finally {
-    listening.then((end) => end()).catch(() => undefined);
-  }
+      clearTimeout(stopTimer);
+      watch.end();
+    };
+    const finish = (): void => {
+      end();
+      resolve(last);
+    };
+    /** The present state is the answer, as soon as there is one. */
+    const giveUp = (): void => {
+      over = true;
+      if (last !== undefined) finish();
+    };
+    const timer = setTimeout(giveUp, waitMs);
+    const giveUpIfQueued = (): void => {
+      overIfQueued = true;
+      if (last?.record.state === 'queued') finish();
+    };
+    const watcher: ClientWatcher = {
+      held: onStop === 'wait',
+      onLook: (found) => {
+        last = found ?? known;
+        const state = last?.record.state;
+        if (state === undefined || over || finalStates.has(state)) finish();
+        else if (overIfQueued && state === 'queued') finish();
+      },
+      // What is known is accepted, whatever happens now: a Redis that goes away for a moment is waited for.
+      onFailure: (error) => {
+        if (known !== undefined) return;
+        end();
+        reject(error);
+      },
+      onGone: finish,
+      onStop: () => {
+        if (onStop === 'answer') giveUp();
+        else stopTimer = setTimeout(giveUpIfQueued, beginGraceMs);
+      },
+    };
+    watch.begin(id, watcher, known !== undefined);
+  });
 }

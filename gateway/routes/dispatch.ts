@@ -2,6 +2,7 @@ import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/errors.ts';
+import type { Connections } from '../connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
 import { directivesOf } from '../dispatch/directives.ts';
@@ -10,17 +11,22 @@ import { hidden } from '../openapi/operations.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
 import type { TenantOf } from '../requests/idempotency.ts';
 import { readBody } from '../dispatch/request-body.ts';
+import type { Uploads } from '../dispatch/uploads.ts';
 import { handOver } from './hand-over.ts';
 import type { HandOverOptions } from './hand-over.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** The one route behind which everything is dispatched; no client can ask for it, a space ends a request target. */
 export const dispatchRoute = '/ dispatch';
 
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
+  readonly connections: Connections;
   readonly bodyLimitBytes: number;
+  readonly uploads: Uploads;
+  readonly unsent: UnsentAnswers;
   readonly handOver: HandOverOptions;
   readonly tenantOf: TenantOf;
   /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
@@ -64,14 +70,16 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, bodyLimitBytes, onOutcome, onHandedOver, tenantOf } = options;
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, tenantOf } =
+    options;
   const started = performance.now();
   const fault = hostFault(raw);
   if (fault !== undefined) throw new Problem('request_malformed', fault);
-  const reading = readBody(raw, bodyLimitBytes);
+  const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
-  if (response.closed) return;
-  const ip = raw.socket.remoteAddress ?? '';
+  const { socket } = raw;
+  if (socket.destroyed) return;
+  const ip = socket.remoteAddress ?? '';
   const method = raw.method ?? 'GET';
   const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
   const preference = preferenceOf(request.headers);
@@ -82,29 +90,39 @@ async function dispatch(
   }
   const idempotent = idempotentRequest(request, () => tenantOf(request, ip));
   if (preference.respondAsync || idempotent !== undefined) {
-    await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);
+    const { held } = options.handOver;
+    held.takeRequest(body.length);
+    try {
+      await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);
+    } finally {
+      held.giveRequest(body.length);
+    }
     onHandedOver(response.statusCode, performance.now() - started);
     return;
   }
   let answered = false;
   const waitMs = preference.waitMs ?? Number.POSITIVE_INFINITY;
+  const gone = (): void => dispatcher.abandon(id);
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
+    connections.answered(socket, gone);
     onOutcome(outcome, performance.now() - started);
-    write(response, method, outcome);
+    write(response, method, outcome, unsent);
   });
-  if (answered) return;
-  response.once('close', () => {
-    if (!answered) dispatcher.abandon(id);
-  });
+  if (!answered) connections.wait(socket, gone);
 }
 
-function write(response: ServerResponse, method: string, { id, replica, result }: Outcome): void {
+function write(
+  response: ServerResponse,
+  method: string,
+  { id, replica, result }: Outcome,
+  unsent: UnsentAnswers,
+): void {
   const own =
     replica === undefined ? ['Ringpost-Request', id] : ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (result instanceof Problem) {
     writeProblem(response, result, own);
     return;
   }
-  writeReply(response, method, result, own);
+  writeReply(response, method, result, own, unsent);
 }

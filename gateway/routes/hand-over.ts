@@ -1,26 +1,36 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import { delayFault } from '../dispatch/directives.ts';
+import type { Capacity } from '../dispatch/capacity.ts';
+import type { HeldBytes } from '../dispatch/held-bytes.ts';
+import type { Place } from '../dispatch/queue-count.ts';
 import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
 import type { Preference } from '../dispatch/prefer.ts';
 import type { Claims, IdempotentRequest } from '../requests/idempotency.ts';
-import type { RequestChanges } from '../requests/request-changes.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
 import { untilFinal } from '../requests/until-final.ts';
+import type { Watch, Watches } from '../requests/watches.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface HandOverOptions {
   readonly dispatcher: Dispatcher;
+  readonly capacity: Capacity;
   readonly store: RequestStore;
-  readonly changes: RequestChanges;
+  readonly watches: Watches;
   readonly claims: Claims;
+  readonly held: HeldBytes;
+  readonly unsent: UnsentAnswers;
   readonly callbacks: Callbacks;
   /** Time in ms in which a request has to be done that nobody waits for. */
   readonly asyncTimeoutMs: number;
@@ -40,7 +50,8 @@ export interface Asked {
 /** A request that is handed over, or has been before under the same idempotency key. */
 interface Handed {
   readonly known: KnownRequest;
-  readonly replayed: boolean;
+  /** Its place in its queue's count; undefined for one that was handed over before. */
+  readonly place: Place | undefined;
 }
 
 /** A request that its gateway has claimed a key for, and did not hand over in this time, in ms, never will be. */
@@ -58,26 +69,53 @@ export async function handOver(
   asked: Asked,
   response: ServerResponse,
 ): Promise<void> {
-  const { store, replyTimeoutMs } = options;
+  const { store, watches, held, unsent, replyTimeoutMs } = options;
   const { preference } = asked;
   const { respondAsync, waitMs } = preference;
-  const { known, replayed } = await begin(options, request, ip, asked);
+  const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
+  const { socket } = response.req;
+  // Before the request is accepted: what is accepted gets an answer, and not 503.
+  const watch = patienceMs === undefined ? undefined : placeToWait(watches, socket, respondAsync);
+  let known: KnownRequest;
+  let found: KnownRequest;
+  let place: Place | undefined;
+  try {
+    ({ known, place } = await begin(options, request, ip, asked, socket));
+    found = known;
+    if (watch !== undefined && patienceMs !== undefined) {
+      const onStop = respondAsync ? 'answer' : 'wait';
+      found = (await untilFinal(watch, known.id, { waitMs: patienceMs, known, onStop })) ?? known;
+      if (watch.gone) return;
+    }
+  } finally {
+    watch?.end();
+  }
   const { id, replica } = known;
   const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (respondAsync) own.push('Preference-Applied', appliedPreference(preference));
-  if (replayed) own.push('Idempotent-Replayed', 'true');
-  const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
-  const found = patienceMs === undefined ? known : await wait(options, known, patienceMs, response);
+  if (place === undefined) own.push('Idempotent-Replayed', 'true');
+  if (finalStates.has(found.record.state)) place?.free();
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
-    const kept = await store.reply(found).catch(() => undefined);
-    if (kept?.body !== undefined) {
+    let answered = false;
+    const answer = (kept: Reply | undefined): void => {
+      if (kept?.body === undefined) return;
       const { status, headers, body } = kept;
-      writeReply(response, request.method, { status, headers, body }, own);
-      return;
-    }
+      writeReply(response, request.method, { status, headers, body }, own, unsent);
+      answered = true;
+    };
+    await store.handReply(found, held, () => !socket.destroyed, answer).catch(() => undefined);
+    if (answered || socket.destroyed) return;
   }
   if (respondAsync && !cameToNothing(found)) writeAccepted(response, found, own);
   else writeProblem(response, noAnswer(found), own);
+}
+
+/**
+ * @returns undefined if too many wait: the client is told at once that its request is accepted.
+ * @throws {Problem} `over_capacity` if too many wait and the client asks for the answer and nothing else.
+ */
+function placeToWait(watches: Watches, socket: Socket, respondAsync: boolean): Watch | undefined {
+  return respondAsync ? watches.tryOpen(socket) : watches.open(socket);
 }
 
 /** The time to do it counts from when it may be run; a deadline of the client's own from its acceptance. */
@@ -91,8 +129,9 @@ async function begin(
   request: HttpRequest,
   ip: string,
   { preference: { respondAsync }, directives, idempotent }: Asked,
+  socket: Socket,
 ): Promise<Handed> {
-  const { dispatcher, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
+  const { dispatcher, capacity, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
@@ -102,8 +141,8 @@ async function begin(
   if (tooLate !== undefined) throw tooLate;
   if (directives.callbacks !== undefined) await callbacks.check(directives.callbacks);
   if (idempotent !== undefined) {
-    const first = await firstOf(options, idempotent, id);
-    if (first !== undefined) return { known: first, replayed: true };
+    const first = await firstOf(options, idempotent, id, socket);
+    if (first !== undefined) return { known: first, place: undefined };
   }
   const terms = {
     accepted,
@@ -111,11 +150,22 @@ async function begin(
     keepMs: idempotent === undefined ? keepMs : claims.ttlMs,
     directives,
   };
-  const refusal = await dispatcher.handOver(request, selected, terms);
-  if (refusal !== undefined) throw refusal;
-  const { method, target } = request;
-  const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
-  return { known: { id, replica, gateway: '', record }, replayed: false };
+  try {
+    return await capacity.hold(replica, request.body.length, async (place) => {
+      const refusal = await dispatcher.handOver(request, selected, terms);
+      if (refusal !== undefined) throw refusal;
+      place.arrive();
+      const { method, target } = request;
+      const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
+      return { known: { id, replica, gateway: '', record }, place };
+    });
+  } catch (error) {
+    // It was not begun: who repeats it need not wait for it.
+    if (idempotent !== undefined && error instanceof Problem && error.code === 'over_capacity') {
+      await claims.release(idempotent, id).catch(() => undefined);
+    }
+    throw error;
+  }
 }
 
 /**
@@ -126,6 +176,7 @@ async function firstOf(
   { store, claims }: HandOverOptions,
   idempotent: IdempotentRequest,
   id: string,
+  socket: Socket,
 ): Promise<KnownRequest | undefined> {
   try {
     let claim = await claims.claim(idempotent, id);
@@ -141,7 +192,8 @@ async function firstOf(
       const nothing = first === undefined ? performance.now() > until : cameToNothing(first);
       if (!nothing && first !== undefined) return first;
       if (nothing) claim = await claims.claim(idempotent, id, claim);
-      else await new Promise((resolve) => setTimeout(resolve, 50));
+      else await delay(50);
+      if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
     }
     return undefined;
   } catch (error) {
@@ -153,20 +205,6 @@ async function firstOf(
 /** It has no answer that could be given again. */
 function cameToNothing({ record }: KnownRequest): boolean {
   return record.state === 'expired' || record.state === 'cancelled';
-}
-
-/** It is accepted whatever happens now: a Redis that goes away for a moment is waited for. */
-function wait(
-  { store, changes }: HandOverOptions,
-  known: KnownRequest,
-  waitMs: number,
-  response: ServerResponse,
-): Promise<KnownRequest> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const look = async (): Promise<KnownRequest> =>
-    (await store.find(known.id).catch(() => undefined)) ?? known;
-  return untilFinal(changes, known.id, look, waitMs, gone.signal);
 }
 
 function noAnswer({ id, record }: KnownRequest): Problem {

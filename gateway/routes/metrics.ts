@@ -5,6 +5,13 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
+/** What is known of clients, read when it is asked for. */
+export interface ClientFigures {
+  readonly heldBytes: () => number;
+  readonly slowClients: () => number;
+  readonly refusedConnections: () => number;
+}
+
 /** What `/-/metrics` tells, in the Prometheus format. */
 export class Metrics {
   readonly registry = new Registry();
@@ -34,17 +41,8 @@ export class Metrics {
 
   /** Adds what is read at the time of asking. */
   observe(dispatcher: Dispatcher, watcher: RingWatcher): void {
-    const { registry } = this;
-    collectDefaultMetrics({ register: registry });
-    const gauge = (name: string, help: string, value: () => number): Gauge =>
-      new Gauge({
-        name,
-        help,
-        registers: [registry],
-        collect() {
-          this.set(value());
-        },
-      });
+    collectDefaultMetrics({ register: this.registry });
+    const gauge = this.#gauge.bind(this);
     gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);
     gauge(
       'ringpost_unclaimed_replies',
@@ -54,6 +52,32 @@ export class Metrics {
     gauge('ringpost_moved_aside', 'Garbled data in Redis that this process has moved aside', movedAside);
     gauge('ringpost_ring_replicas', 'Replicas in the ring', () => watcher.ring.members.length);
     gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
+  }
+
+  /** Adds what is known of clients and their bodies at the time of asking. */
+  observeClients(now: ClientFigures): void {
+    this.#gauge('ringpost_held_bytes', 'Bytes of bodies that the gateway holds', now.heldBytes);
+    this.#gauge(
+      'ringpost_slow_clients_closed',
+      'Clients that were disconnected since they took nothing of their answer',
+      now.slowClients,
+    );
+    this.#gauge(
+      'ringpost_connections_refused',
+      'Connections that were closed at once, beyond MAX_CONNECTIONS',
+      now.refusedConnections,
+    );
+  }
+
+  #gauge(name: string, help: string, value: () => number): Gauge {
+    return new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value());
+      },
+    });
   }
 }
 

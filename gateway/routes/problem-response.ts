@@ -52,6 +52,16 @@ export function writeProblem(
   request.resume();
 }
 
+/** @returns a whole answer, the last of its connection. */
+export function problemMessage(code: ProblemCode, detail: string): string {
+  const { status } = catalogue[code];
+  const body = JSON.stringify(problemDetails(code, detail));
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+  );
+}
+
 /** Answers with a problem where there is no response object: a request that could not be parsed, CONNECT, an upgrade. */
 export function writeProblemTo(socket: Duplex, code: ProblemCode, detail: string): void {
   // Nobody else listens any more, and a client that resets the connection must not end the process.
@@ -60,12 +70,7 @@ export function writeProblemTo(socket: Duplex, code: ProblemCode, detail: string
     socket.destroy();
     return;
   }
-  const { status } = catalogue[code];
-  const body = JSON.stringify(problemDetails(code, detail));
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  socket.end(problemMessage(code, detail));
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
   socket.once('end', () => socket.destroy());

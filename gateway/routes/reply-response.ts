@@ -4,6 +4,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
 import { replyHeaders } from '../dispatch/forwarding.ts';
 import { writeProblem } from './problem-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** Up to this many bytes a body travels with the head in one string, which is one write and not two. */
 const textLimit = 4096;
@@ -12,12 +13,14 @@ const textLimit = 4096;
  * Answers with what a replica has answered, byte for byte.
  * @param method of the request: the answer to HEAD has a length and no body.
  * @param own headers of the gateway's own, names and values in turn.
+ * @param unsent looks after an answer that does not go out at once.
  */
 export function writeReply(
   response: ServerResponse,
   method: string,
   reply: HttpReply,
   own: readonly string[],
+  unsent: UnsentAnswers,
 ): void {
   const { status, body } = reply;
   try {
@@ -29,6 +32,6 @@ export function writeReply(
     return;
   }
   if (body.length === 0) response.end();
-  else if (body.length > textLimit) response.end(body);
+  else if (body.length > textLimit) unsent.end(response, body);
   else response.end(asBuffer(body).toString('latin1'), 'latin1');
 }

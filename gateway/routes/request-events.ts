@@ -1,67 +1,72 @@
-import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
 import { finalStates } from '#shared/contract/request-record.ts';
-import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
-import type { RequestChanges } from '../requests/request-changes.ts';
+import type { KnownRequest } from '../requests/request-store.ts';
 import { viewOf } from '../requests/request-view.ts';
+import type { Watch } from '../requests/watches.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** Between two comments that keep a quiet connection open, in ms. */
 const heartbeatMs = 15_000;
 
 /**
- * Streams of a request's changes (server-sent events, WHATWG HTML 9.2). Each event is the request as it is then; its id
- * is the number of its change, so that a client that comes back with `Last-Event-ID` is told only what it has missed.
+ * Streams a request's changes (server-sent events, WHATWG HTML 9.2) until it has come to its end, the client goes or the
+ * gateway stops. Each event is the request as it is then. Its id is the number of its change, so that a client that
+ * comes back with `Last-Event-ID` is told only what it has missed. The watch is ended with the stream.
+ * @param lastId the change that the client knows already; -1 for none.
+ * @param unsent disconnects a client that takes nothing.
+ * @returns whether the request is known; nothing was answered if it is not. Rejects if Redis does not answer before the
+ * first event.
  */
-export class RequestEvents {
-  readonly #store: RequestStore;
-  readonly #changes: RequestChanges;
-  readonly #open = new Set<() => void>();
-
-  constructor(store: RequestStore, changes: RequestChanges) {
-    this.#store = store;
-    this.#changes = changes;
-  }
-
-  /** Ends all streams; clients come back to another gateway. */
-  end(): void {
-    for (const end of this.#open) end();
-  }
-
-  /**
-   * Streams until the request has come to its end, or the client goes.
-   * @param last the change that the client knows already; -1 for none.
-   */
-  async stream(response: ServerResponse, { id }: KnownRequest, last: number): Promise<void> {
-    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-    response.flushHeaders();
-    let told = Number.isFinite(last) ? last : -1;
-    let looking = Promise.resolve();
-    const { promise: over, resolve: finish } = Promise.withResolvers<void>();
-    const look = async (): Promise<void> => {
-      const found = await this.#store.find(id);
-      if (found === undefined) return finish();
+export function streamEvents(
+  reply: FastifyReply,
+  watch: Watch,
+  id: string,
+  lastId: number,
+  unsent: UnsentAnswers,
+): Promise<boolean> {
+  const response = reply.raw;
+  return new Promise((resolve, reject) => {
+    let told = Number.isFinite(lastId) ? lastId : -1;
+    let stopping = false;
+    let stopWatching: () => void = () => undefined;
+    let heartbeat: NodeJS.Timeout | undefined;
+    const end = (): void => {
+      clearInterval(heartbeat);
+      stopWatching();
+      watch.end();
+    };
+    const finish = (known: boolean): void => {
+      end();
+      if (heartbeat !== undefined) response.end();
+      resolve(known);
+    };
+    const begin = (): void => {
+      reply.hijack();
+      response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+      response.flushHeaders();
+      // A client that takes nothing would have its events pile up.
+      stopWatching = unsent.watch(response);
+      heartbeat = setInterval(() => response.write(': \n\n'), heartbeatMs);
+    };
+    const onLook = (found: KnownRequest | undefined): void => {
+      if (found === undefined) return finish(heartbeat !== undefined);
+      if (heartbeat === undefined) begin();
       const { change, state } = found.record;
       if (change > told)
         response.write(`id: ${change}\nevent: ${state}\ndata: ${JSON.stringify(viewOf(found))}\n\n`);
       told = Math.max(told, change);
-      if (finalStates.has(state)) finish();
+      if (stopping || finalStates.has(state)) finish(true);
     };
-    const wake = (): void => {
-      // Redis is away: the next change, or heartbeat, brings what was missed.
-      looking = looking.then(look).catch(() => undefined);
+    const onFailure = (error: unknown): void => {
+      // Redis is away: a later look brings what was missed.
+      if (heartbeat !== undefined) return;
+      end();
+      reject(error);
     };
-    response.once('close', finish);
-    this.#open.add(finish);
-    const listening = this.#changes.listen(id, wake);
-    // What changes before Redis listens is seen by the first look, which is made after it.
-    listening.then(wake).catch(() => undefined);
-    const heartbeat = setInterval(() => {
-      response.write(': \n\n');
-      wake();
-    }, heartbeatMs);
-    await over;
-    clearInterval(heartbeat);
-    listening.then((end) => end()).catch(() => undefined);
-    this.#open.delete(finish);
-    response.end();
-  }
+    const onStop = (): void => {
+      stopping = true;
+      if (heartbeat !== undefined) finish(true);
+    };
+    watch.begin(id, { held: false, onLook, onFailure, onStop, onGone: () => finish(true) }, false);
+  });
 }

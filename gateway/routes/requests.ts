@@ -1,19 +1,24 @@
 import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import { operations } from '../openapi/operations.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
-import type { RequestChanges } from '../requests/request-changes.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
+import type { HeldBytes } from '../dispatch/held-bytes.ts';
 import { writeReply } from './reply-response.ts';
 import { untilFinal } from '../requests/until-final.ts';
 import { redisAway } from './redis-away.ts';
-import { RequestEvents } from './request-events.ts';
+import type { Watches } from '../requests/watches.ts';
+import { streamEvents } from './request-events.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface RequestRouteOptions {
+  readonly held: HeldBytes;
+  readonly unsent: UnsentAnswers;
   readonly store: RequestStore;
-  readonly changes: RequestChanges;
+  readonly watches: Watches;
   /** @returns the request as it is after it was cancelled, or could not be any more. */
   readonly cancel: (request: KnownRequest) => Promise<KnownRequest | undefined>;
 }
@@ -28,47 +33,50 @@ const mostWaitS = 60;
 
 /** `/-/requests/<id>`: what has become of a request, its answer, and an end to it. Whoever knows the id may ask. */
 export const requestRoutes = fp<RequestRouteOptions>(
-  (app, { store, changes, cancel }, done) => {
-    const known = async (id: string): Promise<KnownRequest> => {
-      const request = await redisAway(() => store.find(id));
-      if (request !== undefined) return request;
-      throw new Problem('not_found', `Nothing is known of a request ${id}, or not any more.`);
+  (app, { store, watches, held, unsent, cancel }, done) => {
+    const known = async (id: string): Promise<KnownRequest> =>
+      (await redisAway(() => store.find(id))) ?? unknown(id);
+
+    /** @returns the request, at its end if that comes within `wait`; undefined if the client has gone. */
+    const waited = async (request: FastifyRequest<Asked>): Promise<KnownRequest | undefined> => {
+      const waitMs = waitOf(request);
+      const { id } = request.params;
+      if (waitMs === 0) return known(id);
+      const watch = watches.open(request.raw.socket);
+      const found = await redisAway(() => untilFinal(watch, id, { waitMs, onStop: 'answer' }));
+      return watch.gone ? undefined : (found ?? unknown(id));
     };
-    const events = new RequestEvents(store, changes);
-    app.addHook('preClose', (next) => {
-      events.end();
-      next();
-    });
 
     app.get<Asked>('/-/requests/:id', { schema: operations.showRequest }, async (request, reply) => {
-      const waitMs = waitOf(request);
-      let found = await known(request.params.id);
-      if (request.headers.accept?.includes('text/event-stream')) {
-        reply.hijack();
-        await events.stream(reply.raw, found, Number(request.headers['last-event-id'] ?? -1));
-        return reply;
+      const { params, headers, raw } = request;
+      if (headers.accept?.includes('text/event-stream')) {
+        const watch = watches.open(raw.socket);
+        const last = Number(headers['last-event-id'] ?? -1);
+        const there = await redisAway(() => streamEvents(reply, watch, params.id, last, unsent));
+        return there ? reply : unknown(params.id);
       }
-      if (waitMs > 0) found = await untilFinal(changes, found.id, () => known(found.id), waitMs);
-      return show(reply, found);
+      const found = await waited(request);
+      return found === undefined ? nobody(reply) : show(reply, found);
     });
 
     app.get<Asked>('/-/requests/:id/reply', { schema: operations.showReply }, async (request, reply) => {
-      let found = await known(request.params.id);
-      const waitMs = waitOf(request);
-      if (waitMs > 0) found = await untilFinal(changes, found.id, () => known(found.id), waitMs);
+      const found = await waited(request);
+      if (found === undefined) return nobody(reply);
       const { id, replica, record } = found;
       if (!finalStates.has(record.state)) {
         reply.header('retry-after', retryAfterSeconds);
         throw new Problem('not_finished', `The request is ${record.state}; ask again, or with ?wait=20.`);
       }
-      const kept = await redisAway(() => store.reply(found));
-      if (kept?.body !== undefined) {
+      const answer = (kept: Reply | undefined): void => {
+        if (kept?.body === undefined) return;
         const { status, headers, body } = kept;
         reply.hijack();
         const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
-        writeReply(reply.raw, record.method, { status, headers, body }, own);
-        return reply;
-      }
+        writeReply(reply.raw, record.method, { status, headers, body }, own, unsent);
+      };
+      const { socket } = request.raw;
+      await redisAway(() => store.handReply(found, held, () => !socket.destroyed, answer));
+      if (reply.sent || socket.destroyed) return reply.sent ? reply : nobody(reply);
       if (record.state === 'cancelled') throw new Problem('cancelled', 'The request was cancelled.');
       if (record.state === 'expired')
         throw new Problem('reply_timeout', 'The request was not done by its deadline.');
@@ -87,6 +95,17 @@ export const requestRoutes = fp<RequestRouteOptions>(
   },
   { name: 'request-routes' },
 );
+
+/** @throws {Problem} `not_found`. */
+function unknown(id: string): never {
+  throw new Problem('not_found', `Nothing is known of a request ${id}, or not any more.`);
+}
+
+/** The client has gone: there is nobody to answer. */
+function nobody(reply: FastifyReply): FastifyReply {
+  reply.hijack();
+  return reply;
+}
 
 function show(reply: FastifyReply, request: KnownRequest): FastifyReply {
   if (!finalStates.has(request.record.state)) reply.header('retry-after', retryAfterSeconds);

@@ -29,13 +29,14 @@ function namedInConnection(raw: readonly string[]): string[] {
  * @see RFC 9110 section 7.6.1
  */
 export function stripHopByHop(raw: readonly string[]): string[] {
-  const named = namedInConnection(raw);
+  const listed = namedInConnection(raw);
+  const named = listed.length === 0 ? undefined : new Set(listed);
   const kept: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
     const lower = name.toLowerCase();
     if (HOP_BY_HOP.has(lower)) continue;
-    if (named.length > 0 && named.includes(lower)) continue;
+    if (named?.has(lower)) continue;
     kept.push(name, raw[i + 1] ?? '');
   }
   return kept;

@@ -24,6 +24,8 @@ export interface JobData {
   readonly attempts?: number;
   /** Digest of the hash key, where the requests of one key run one at a time. */
   readonly order?: string;
+  /** It leaves the line of its key while it waits to be tried again. */
+  readonly orderOnRetry?: 'pass';
   /** There is a callback job under its id, to be sent when it has come to its end. */
   readonly callback?: true;
 }

@@ -22,18 +22,13 @@ export function redeliveryOf(method: string, headers: readonly string[]): Redeli
   return safe ? 'safe' : 'never';
 }
 
-/** A request whose worker died each time that it was run is not run more often than this: it may be what kills them. */
-const mostLosses = 10;
-
-/** What is known of a job that a worker has in its hands. */
+/** What is known of a job that a worker has taken. */
 export interface Delivery {
   readonly redelivery: Redelivery;
   /** 1 for the first time that a worker took it. */
   readonly attempt: number;
   /** When nobody waits any more, in ms since the epoch. */
   readonly deadline: number;
-  /** How often it is run at most, where that was asked for. */
-  readonly attempts?: number | undefined;
   /** This worker has run it to its end already: Redis has forgotten that. */
   readonly finished: boolean;
 }
@@ -44,23 +39,22 @@ export interface Delivery {
  * @returns `run` it, `drop` it since nobody waits, or answer that its outcome is `unknown`.
  */
 export function decideOnTaken(
-  { redelivery, attempt, attempts = mostLosses, deadline, finished }: Delivery,
+  { redelivery, attempt, deadline, finished }: Delivery,
   now: number,
 ): 'run' | 'drop' | 'unknown' {
   if (redelivery === 'never' && (finished || attempt > 1)) return 'unknown';
-  if (attempt > attempts) return 'unknown';
   return now >= deadline ? 'drop' : 'run';
 }
 
 /**
- * Decides what becomes of a job that a dead worker had in its hands. Pure.
- * @param attempt how often it was begun; 0 where it was taken and certainly not begun.
- * @returns whether it runs `again`, or its client learns that its outcome is `unknown`.
+ * Decides what becomes of a job that a dead worker had taken. Pure. How often a job may be lost is another question:
+ * see `losses.ts`.
+ * @param attempt how often it was begun; 0 if it was taken and certainly not begun.
+ * @returns whether it may run `again`, or its client learns that its outcome is `unknown`.
  */
 export function decideOnHeld(
-  { redelivery, attempts = mostLosses }: Pick<Delivery, 'redelivery' | 'attempts'>,
+  { redelivery }: Pick<Delivery, 'redelivery'>,
   attempt: number,
 ): 'again' | 'unknown' {
-  if (attempt === 0) return 'again';
-  return redelivery === 'safe' && attempt < attempts ? 'again' : 'unknown';
+  return attempt === 0 || redelivery === 'safe' ? 'again' : 'unknown';
 }

@@ -10,13 +10,16 @@ export interface Reply {
   readonly headers: readonly string[];
   /** The bytes; undefined while they are in a key of their own. */
   readonly body: Uint8Array | undefined;
+  /** How many bytes are in a key of their own; 0 if none are, or a worker of the release before does not say. */
+  readonly storedBytes: number;
 }
 
 interface Head {
   readonly id: string;
   readonly status: number;
   readonly headers: readonly string[];
-  readonly stored?: true;
+  /** The bytes that are in a key of their own; `true` from a worker of the release before. */
+  readonly stored?: number | true;
 }
 
 const newline = 0x0a;
@@ -32,7 +35,9 @@ export type ReplyFrame = Buffer | string;
  */
 export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, stored = false): ReplyFrame {
   const { status, headers, body } = reply;
-  const head: Head = stored ? { id, status, headers, stored } : { id, status, headers };
+  const head: Head = stored
+    ? { id, status, headers, stored: Buffer.byteLength(body) }
+    : { id, status, headers };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
   if (typeof body === 'string' && body.length <= textLimit) return line + body;
@@ -50,7 +55,8 @@ export function decodeReply(frame: Buffer): Reply {
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
   const { id, status, headers, stored } = head;
-  return { id, status, headers, body: stored ? undefined : frame.subarray(end + 1) };
+  const storedBytes = typeof stored === 'number' ? stored : 0;
+  return { id, status, headers, body: stored ? undefined : frame.subarray(end + 1), storedBytes };
 }
 
 function isHead(value: unknown): value is Head {

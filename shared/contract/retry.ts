@@ -1,19 +1,34 @@
+import type { ProblemCode } from '../errors.ts';
 import { headerValue } from './headers.ts';
 import type { HttpReply } from './http.ts';
 import type { JobData } from './job.ts';
 
 /** Answers that may be others the next time (RFC 9110 15.6, RFC 6585 4). */
 const transient = new Set([429, 502, 503, 504]);
+/** Problems of those statuses that would be the same the next time, or that nobody waits for. */
+const final: ReadonlySet<ProblemCode> = new Set(['reply_timeout', 'reply_too_large', 'worker_died']);
 
 /** The first wait is up to this long, in ms; each further one may be twice as long, up to the longest. */
 const firstWaitMs = 500;
 const longestWaitMs = 60_000;
 
 /**
+ * Whether an answer could lead to another attempt, whatever the number of those before. Pure, and cheap: it is asked for
+ * each answer.
+ */
+export function mayRetry(
+  { problem, status }: Omit<HttpReply, 'body' | 'headers'>,
+  { redelivery, attempts = 1 }: Pick<JobData, 'redelivery' | 'attempts'>,
+): boolean {
+  if (redelivery !== 'safe' || attempts === 1 || !transient.has(status)) return false;
+  return problem === undefined || !final.has(problem);
+}
+
+/**
  * Decides whether a request whose handler has answered is run again: where that was asked for, is safe, and there is
  * still time. Waits grow exponentially with full jitter; a longer `Retry-After` of the answer (RFC 9110 10.2.3) is
  * honoured, and `Ringpost-No-Retry` in it is the end. Pure.
- * @param attempt how often the request was begun.
+ * @param attempt how often the request was begun and its handler answered, this time included.
  * @param now ms since the epoch.
  * @param random in [0, 1).
  * @returns when it is to be run again, in ms since the epoch; undefined where the answer stands.
@@ -25,9 +40,12 @@ export function retryAt(
   now: number,
   random: number,
 ): number | undefined {
-  if (redelivery !== 'safe' || attempt >= attempts || !transient.has(status)) return undefined;
-  if (problem === 'reply_timeout' || headerValue(headers, 'ringpost-no-retry') !== undefined)
+  if (
+    attempt >= attempts ||
+    !mayRetry({ ...(problem === undefined ? {} : { problem }), status }, { redelivery, attempts })
+  )
     return undefined;
+  if (headerValue(headers, 'ringpost-no-retry') !== undefined) return undefined;
   const jitter = random * Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 1));
   const asked = retryAfterMs(headerValue(headers, 'retry-after'), now) ?? 0;
   const at = now + Math.ceil(Math.max(jitter, asked));

@@ -1,8 +1,11 @@
 -- Takes a request out of the line of its key.
 -- KEYS[1] line
 -- ARGV[1] request id
--- Returns the id of the one whose turn it is now, or nil where the line is empty or the request was not in it.
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then
+-- Returns the id of the one whose turn it is now, or nil if the request was not the first, or the line is
+-- empty.
+local before = redis.call('ZRANK', KEYS[1], ARGV[1])
+if not before then
   return false
 end
-return redis.call('ZRANGE', KEYS[1], 0, 0)[1] or false
+redis.call('ZREM', KEYS[1], ARGV[1])
+return before == 0 and redis.call('ZRANGE', KEYS[1], 0, 0)[1] or false

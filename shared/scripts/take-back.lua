@@ -1,20 +1,28 @@
--- Takes a job back that no worker has taken yet, and the body that it has in a key of its own. A job that the consumer was
--- given and has not read is not taken yet.
+-- Takes a job back that no worker has begun, and the body that it has in a key of its own. A job that was delivered to
+-- the consumer and not read yet was not begun; nor was a suspect that waits for its turn, or whose worker is dead.
 -- KEYS[1] wait  KEYS[2] prioritized  KEYS[3] delayed  KEYS[4] job  KEYS[5] body  KEYS[6] active  KEYS[7] lock
--- KEYS[8] consumer
+-- KEYS[8] consumer  KEYS[9] suspects  KEYS[10] lease
 -- ARGV[1] job id  ARGV[2] prefix of the queue's keys
--- Returns 1; 0 where the job is not there, or is in a worker's hands.
-local removed = redis.call('LREM', KEYS[1], 1, ARGV[1])
+-- Returns 1; 0 if the job is not there, or a worker has begun it.
+local id = ARGV[1]
+local removed = redis.call('LREM', KEYS[1], 1, id)
 if removed == 0 then
-  removed = redis.call('ZREM', KEYS[2], ARGV[1]) + redis.call('ZREM', KEYS[3], ARGV[1])
+  removed = redis.call('ZREM', KEYS[2], id) + redis.call('ZREM', KEYS[3], id)
 end
 local consumer = removed == 0 and redis.call('GET', KEYS[8])
 if consumer then
   local deliveries = ARGV[2] .. 'deliveries:' .. string.match(consumer, '^%d+')
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
-    if string.match(delivery, '^[^\n]*') == ARGV[1] then
-      removed = redis.call('LREM', deliveries, 1, delivery) * redis.call('LREM', KEYS[6], 1, ARGV[1])
+    if string.match(delivery, '^[^\n]*') == id then
+      removed = redis.call('LREM', deliveries, 1, delivery) * redis.call('LREM', KEYS[6], 1, id)
     end
+  end
+end
+if removed == 0 and redis.call('SISMEMBER', KEYS[9], id) == 1 then
+  local runs = redis.call('HEXISTS', KEYS[4], 'ringpost:running') * redis.call('EXISTS', KEYS[10])
+  if runs == 0 then
+    removed = redis.call('SREM', KEYS[9], id)
+    redis.call('LREM', KEYS[6], 1, id)
   end
 end
 if removed == 0 then

@@ -2,23 +2,24 @@
 -- taking raises the fence, by which whoever held the lease before is known and refused. The fence is at least the
 -- time in µs, so that it rises even where Redis has lost what it was.
 -- What its consumer was given and has not read was not begun.
--- KEYS[1] lease  KEYS[2] fence  KEYS[3] current generation  KEYS[4] standby  KEYS[5] consumer
+-- KEYS[1] lease  KEYS[2] fence  KEYS[3] current generation  KEYS[4] standby  KEYS[5] consumer  KEYS[6] pardoned
 -- ARGV[1] generation of the replica's own worker, 0 for an adopter  ARGV[2] adopter, or ''  ARGV[3] TTL in ms
 -- ARGV[4] the lease as JSON  ARGV[5] prefix of the queue's keys
--- Returns the fence; 0 while the lease is held or, for an adopter, awaited by the replica's own worker; -1 when a
--- newer generation has held it and the worker has to go.
-local generation = tonumber(ARGV[1])
-if generation > 0 and tonumber(redis.call('GET', KEYS[3]) or 0) > generation then
-  return -1
+-- Returns {fence, the generation that held it last or 0, 1 if ringpost or a shutdown ended that one else 0}; {0} while
+-- the lease is held or, for an adopter, awaited by the replica's own worker; {-1} if a newer generation has held it and
+-- the worker has to go.
+local generation, last = tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[3]) or 0)
+if generation > 0 and last > generation then
+  return { -1 }
 end
 local held = redis.call('GET', KEYS[1])
 if held then
   local lease = cjson.decode(held)
   if lease.generation ~= generation or (lease.adopter or '') ~= ARGV[2] then
-    return 0
+    return { 0 }
   end
 elseif generation == 0 and redis.call('EXISTS', KEYS[4]) == 1 then
-  return 0
+  return { 0 }
 end
 local now = redis.call('TIME')
 local before = tonumber(redis.call('GET', KEYS[2]) or 0)
@@ -39,4 +40,5 @@ if consumer then
   end
   redis.call('DEL', KEYS[5], deliveries)
 end
-return fence
+local pardoned = redis.call('GET', KEYS[6])
+return { string.format('%.0f', fence), last, pardoned and tonumber(pardoned) == last and 1 or 0 }

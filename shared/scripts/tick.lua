@@ -1,7 +1,8 @@
 -- One tick of the batched consumer: sends replies, finishes jobs and takes new ones.
 -- KEYS[1..14] as BullMQ's moveToFinished has them; KEYS[12] is not used  KEYS[15] fence  KEYS[16] consumer
 -- ARGV[1] the worker's fence  ARGV[2] prefix of the queue's keys  ARGV[3] ms since the epoch  ARGV[4] token of the locks
--- ARGV[5] TTL of the locks in ms  ARGV[6] jobs in hand at most; 0 where the consumer takes nothing from now on, -1 after
+-- ARGV[5] TTL of the locks in ms  ARGV[6] jobs in hand at most; 0 if the consumer takes nothing from now on, -1 after
+-- that, -2 while it is paused
 -- ARGV[7] jobs to take at most  ARGV[8] TTL of the inboxes in ms
 -- ARGV[9] number of inboxes, for each: key, number of frames, frames; then the ids of the jobs to finish
 -- Returns {-1} where another worker has taken the lease, which does nothing; else {when the next delayed job is due in
@@ -42,6 +43,8 @@ if ARGV[6] == '0' then
   call('DEL', KEYS[16])
   call('RPUSH', deliveries, '')
   call('PEXPIRE', deliveries, ARGV[5])
+elseif ARGV[6] == '-2' then
+  call('DEL', KEYS[16])
 elseif ARGV[6] ~= '-1' and consumer ~= hands then
   call('SET', KEYS[16], hands)
 end

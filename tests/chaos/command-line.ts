@@ -2,8 +2,10 @@ import { parseArgs } from 'node:util';
 
 /** What the suite was asked to do. */
 export interface CommandLine {
-  /** Names of scenarios; empty: all. */
+  /** Names of scenarios; with no family either: all. */
   readonly scenarios: readonly string[];
+  /** Names of families, whose scenarios are run beside those that are named. */
+  readonly families: readonly string[];
   readonly list: boolean;
   /** Length of a soak, in seconds. */
   readonly seconds: number;
@@ -20,6 +22,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     args: [...args],
     options: {
       scenario: { type: 'string', default: '' },
+      family: { type: 'string', default: '' },
       list: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '180' },
       seed: { type: 'string' },
@@ -28,13 +31,18 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     },
   });
   return {
-    scenarios: values.scenario.split(',').filter((name) => name !== ''),
+    scenarios: listed(values.scenario),
+    families: listed(values.family),
     list: values.list,
     seconds: count('--seconds', values.seconds),
     seed: values.seed === undefined ? undefined : count('--seed', values.seed),
     soaks: count('--soaks', values.soaks),
     report: values.report,
   };
+}
+
+function listed(text: string): string[] {
+  return text.split(',').filter((name) => name !== '');
 }
 
 function count(name: string, text: string): number {

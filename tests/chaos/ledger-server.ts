@@ -1,35 +1,31 @@
-/** The replicas' work behind plain HTTP, for proxies: `node ledger-server.ts`, with PORT, REPLICA, LEDGER_DIRECTORY. */
+/**
+ * The replicas' work behind plain HTTP, for proxies and as an UPSTREAM: `node ledger-server.ts`, with PORT, REPLICA,
+ * LEDGER_DIRECTORY.
+ */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { fileURLToPath } from 'node:url';
-import { loadModuleHandler } from '../../worker/handlers/module.ts';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import work from './ledger-work.ts';
 
 const replica = process.env['REPLICA'] ?? '';
-const handler = await loadModuleHandler(fileURLToPath(new URL('ledger-work.ts', import.meta.url)), replica);
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.url === '/-/live') {
+  const { url = '/', method = 'GET' } = request;
+  if (url === '/-/live') {
     response.end();
     return;
   }
-  const chunks: Buffer[] = await request.toArray();
-  const reply = await handler.handle(
-    {
-      method: request.method ?? 'GET',
-      target: request.url ?? '/',
-      headers: request.rawHeaders,
-      body: Buffer.concat(chunks),
-    },
-    {
-      replica,
-      requestId: '',
-      attempt: 1,
-      deadline: Number.POSITIVE_INFINITY,
-      signal: new AbortController().signal,
-    },
-  );
-  response.writeHead(reply.status, [...reply.headers]);
-  response.end(reply.body);
+  // The work looks at the method and the target alone.
+  await request.toArray();
+  const { status, headers, body } = await work(new Request(`http://127.0.0.1${url}`, { method }), {
+    replica,
+    attempt: 1,
+  });
+  response.writeHead(status, [...headers].flat());
+  if (body === null) response.end();
+  // As fast as it is taken: the answers of bad work may be of any size.
+  else await pipeline(Readable.fromWeb(body), response);
 }
 
 const server = createServer((request, response) => {

@@ -1,11 +1,13 @@
 /**
  * The replicas' work, as a HANDLER: writes down that it was done, once for each execution, works for `?ms=`
- * milliseconds, and answers with the request's id and a nonce that is also in the ledger.
+ * milliseconds, and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it do what no
+ * replica should do.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
+import { misbehave } from './bad-work.ts';
 import { brokenFile, enter } from './ledger.ts';
 
 const directory = process.env['LEDGER_DIRECTORY'];
@@ -18,10 +20,12 @@ export default async (
   request: Request,
   { replica, attempt }: Pick<HandlerContext, 'replica' | 'attempt'>,
 ): Promise<Response> => {
-  const { pathname, searchParams } = new URL(request.url);
+  const url = new URL(request.url);
+  const { pathname, searchParams } = url;
   const id = pathname.slice(1);
   const nonce = randomUUID();
   enter(directory, { id, method: request.method, replica, attempt, pid: process.pid, at: Date.now(), nonce });
   await delay(Number(searchParams.get('ms') ?? 0));
-  return Response.json({ id, nonce, replica });
+  const bad = searchParams.has('bad') ? await misbehave(url) : undefined;
+  return bad ?? Response.json({ id, nonce, replica });
 };

@@ -1,6 +1,6 @@
 /**
  * `npm run chaos`: does to a running system what kills systems, under load, and holds what the clients were told
- * against what the replicas did. `--list` names the scenarios.
+ * against what the replicas did. `--list` names the scenarios and their families.
  */
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -10,7 +10,8 @@ import type { CommandLine } from './command-line.ts';
 import { report } from './report.ts';
 import type { Result } from './report.ts';
 import type { Scenario } from './scenario.ts';
-import { scenarios } from './scenarios/all.ts';
+import { families } from './scenarios/all.ts';
+import type { FamilyName } from './scenarios/all.ts';
 import { line } from './table.ts';
 import { openWorkshop } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
@@ -19,18 +20,21 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(asked: CommandLine): Promise<number> {
   if (asked.list) {
-    for (const { name, description } of scenarios) say(`${name}: ${description}`);
+    for (const { name: family, scenarios } of families) {
+      say(`${family}:`);
+      for (const { name, description } of scenarios) say(`  ${name}: ${description}`);
+    }
     return 0;
   }
-  const unknown = asked.scenarios.filter((name) => !scenarios.some((scenario) => scenario.name === name));
-  if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}; --list names them`);
+  const chosen = choose(asked);
   const workshop = await openWorkshop(say);
   const results: Result[] = [];
-  for (const scenario of scenarios) {
-    if (asked.scenarios.length > 0 && !asked.scenarios.includes(scenario.name)) continue;
+  for (const { family, scenario } of chosen) {
     const first = asked.seed ?? randomInt(2 ** 31);
-    const runs = scenario.name === 'soak' ? asked.soaks : 1;
-    for (let at = 0; at < runs; at += 1) results.push(await play(scenario, workshop, asked, first + at));
+    const runs = family === 'soak' ? asked.soaks : 1;
+    for (let at = 0; at < runs; at += 1) {
+      results.push({ ...(await play(scenario, workshop, asked, first + at)), family });
+    }
   }
   const failed = results.filter(({ unmet }) => unmet.length > 0);
   await workshop.close(failed.length > 0);
@@ -43,12 +47,34 @@ async function main(asked: CommandLine): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
+interface Chosen {
+  readonly family: FamilyName;
+  readonly scenario: Scenario;
+}
+
+/** @throws Error that names what there is not. */
+function choose(asked: CommandLine): Chosen[] {
+  const all = families.flatMap(({ name: family, scenarios }) =>
+    scenarios.map((scenario): Chosen => ({ family, scenario })),
+  );
+  const unknown = [
+    ...asked.scenarios.filter((name) => !all.some(({ scenario }) => scenario.name === name)),
+    ...asked.families.filter((name) => !families.some((family) => family.name === name)),
+  ];
+  if (unknown.length > 0)
+    throw new Error(`there is no scenario or family ${unknown.join(', ')}; --list names them`);
+  if (asked.scenarios.length + asked.families.length === 0) return all;
+  return all.filter(
+    ({ family, scenario }) => asked.scenarios.includes(scenario.name) || asked.families.includes(family),
+  );
+}
+
 async function play(
   scenario: Scenario,
   workshop: Workshop,
   { seconds }: CommandLine,
   seed: number,
-): Promise<Result> {
+): Promise<Omit<Result, 'family'>> {
   const skipped = scenario.missing?.();
   if (skipped !== undefined) return { scenario, seed, rows: [], unmet: [], skipped };
   // On a machine that is busy with other things, times say little.

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { haproxy, nginx } from './proxy.ts';
 import type { Row, Scenario } from './scenario.ts';
+import type { FamilyName } from './scenarios/all.ts';
 import { cells, columns } from './table.ts';
 
 /** What came of one run of a scenario. */
 export interface Result {
+  readonly family: FamilyName;
   readonly scenario: Scenario;
   readonly seed: number;
   readonly rows: readonly Row[];
@@ -14,16 +16,18 @@ export interface Result {
 }
 
 /** What the proxies are compared with. */
-const compared = ['replica-killed', `${haproxy.name}-replica-killed`, `${nginx.name}-replica-killed`];
+const compared = 'replica-killed';
 
 /**
  * Writes the report of a run, in Markdown. All numbers in it come from these results.
  * @param seconds how long each soak was.
  */
 export function report(results: readonly Result[], seconds: number): string {
-  const soaks = results.filter(({ scenario }) => scenario.name === 'soak');
-  const proxies = results.filter(({ scenario }) => compared.includes(scenario.name));
-  const others = results.filter((result) => !soaks.includes(result) && !proxies.slice(1).includes(result));
+  const of = (name: FamilyName): Result[] => results.filter(({ family }) => family === name);
+  const [faults, badTraffic, soaks] = [of('faults'), of('bad-traffic'), of('soak')];
+  const proxies = results.filter(
+    ({ family, scenario }) => family === 'proxies' || scenario.name === compared,
+  );
   const skipped = results.filter((result) => result.skipped !== undefined);
   const parts = [
     `# Reliability
@@ -34,6 +38,7 @@ gateways, controllers, workers and the client. Do not edit it; run it again:
 \`\`\`sh
 npm run chaos                                  # every scenario, then a soak of 180 s
 npm run chaos -- --scenario replica-killed     # one of them; --list names them
+npm run chaos -- --family bad-traffic          # those of one family
 npm run chaos -- --scenario soak --seconds 600 --seed 42
 npm run chaos -- --soaks 5 --report docs/reliability.md   # this file
 \`\`\`
@@ -52,10 +57,11 @@ a request makes it send a GET again, and never a POST. In the end all that it wa
 | retries | sendings beyond the first of each request |
 | slowest ms | from the first sending to the final answer |
 | recovery ms | from the fault, or from its end where it lasts, to the first right answer of what it had hit |`,
-    section('Faults', others),
+    section('Faults', faults),
     section('Beside proxies', proxies, proxyText(proxies)),
+    section('Bad traffic', badTraffic, badTrafficText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
-    descriptions(others),
+    descriptions([...faults, ...badTraffic]),
     notMet(results),
     skipped.length === 0
       ? ''
@@ -63,6 +69,12 @@ a request makes it send a GET again, and never a POST. In the end all that it wa
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
+
+const badTrafficText = [
+  'What one request, handler, answer or client does to the others, under the same load. `failed` counts requests of the',
+  'load, none of which did anything wrong; the note says what became of the bad ones. HAProxy and nginx, told as above,',
+  'stand in front of servers that do the same bad work and are started again at once; what they lose is counted, not judged.',
+].join('\n');
 
 function section(title: string, results: readonly Result[], text = ''): string {
   const rows = results.flatMap(({ rows: own }) => own);

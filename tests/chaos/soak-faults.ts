@@ -2,28 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { changeReplicas } from './admin.ts';
 import type { Cluster, Member } from './cluster.ts';
 import { freePort } from './free-port.ts';
-import type { Random } from './random.ts';
 import { signalIfThere } from './replica-faults.ts';
-
-/** What a fault of the soak acts on. */
-export interface Playground {
-  readonly cluster: Cluster;
-  readonly random: Random;
-  /** Goes on with something while further faults happen; the soak waits for it in the end. */
-  meanwhile(work: () => Promise<void>): void;
-}
-
-/** One fault with its particulars chosen, ready to be done. */
-export interface SoakFault {
-  readonly kind: string;
-  readonly detail: string;
-  /** The replica whose worker is hit, where it is one. */
-  readonly replica?: string;
-  act(): Promise<void>;
-}
-
-/** Chooses the particulars of one kind of fault; undefined where there is nothing to do it to. */
-type Choose = (playground: Playground) => Promise<SoakFault | undefined>;
+import { badTrafficKinds } from './bad-traffic/soak-kinds.ts';
+import type { Choose, Playground, SoakFault } from './soak-fault.ts';
 
 /** Replicas that there are at most before one is removed, and at least. */
 const mostReplicas = 6;
@@ -129,6 +110,7 @@ const kinds: readonly Choose[] = [
     await redis.flushall();
   }),
   addOrRemove,
+  ...badTrafficKinds,
 ];
 
 /** @returns a fault chosen at random that can be done now. */

@@ -49,10 +49,11 @@ export interface StageOptions extends ClusterOptions {
   readonly load?: Partial<LoadOptions>;
   /** Whether it is part of the scenario that idempotent requests are refused. */
   readonly mayRefuse?: boolean;
+  /** Whether workers die so often that an innocent request may be running at three deaths. */
+  readonly mayConvict?: boolean;
+  /** Requests that are answered before anything is done to the system; 200 unless told otherwise. */
+  readonly warmUp?: number;
 }
-
-/** Requests that are answered before anything is done to the system. */
-const warmUp = 200;
 
 /**
  * Starts a cluster, keeps it under load while `act` does things to it, lets everything come to its end, and judges.
@@ -78,7 +79,7 @@ export async function underLoad(
   const began = now();
   try {
     load.start();
-    await load.answered(warmUp);
+    await load.answered(options.warmUp ?? 200);
     await act({
       cluster,
       load,
@@ -109,13 +110,19 @@ export async function underLoad(
   const { records } = load;
   const ledger = await readLedger(cluster.ledgerDirectory);
   const verdict = judge(records, ledger);
-  unmet.push(...alwaysUnmet(options.mayRefuse ? { ...verdict, idempotentFailed: [] } : verdict));
+  unmet.push(
+    ...alwaysUnmet({
+      ...verdict,
+      ...(options.mayRefuse ? { idempotentFailed: [] } : {}),
+      ...(options.mayConvict ? { convicted: [] } : {}),
+    }),
+  );
   await writeFile(join(folder, 'evidence.json'), evidence({ records, ledger, faults, verdict, unmet }));
   return { records, ledger, faults, verdict, unmet };
 }
 
 /** @returns what no fault excuses. */
-export function alwaysUnmet({ lost, doubled, idempotentFailed }: Verdict): string[] {
+export function alwaysUnmet({ lost, doubled, idempotentFailed, convicted }: Verdict): string[] {
   const say = (what: string, findings: readonly Finding[]): string[] =>
     findings.length === 0
       ? []
@@ -129,13 +136,14 @@ export function alwaysUnmet({ lost, doubled, idempotentFailed }: Verdict): strin
     ...say('lost', lost),
     ...say('unsafe done twice', doubled),
     ...say('idempotent not answered with 2xx', idempotentFailed),
+    ...say('innocent and convicted', convicted),
   ];
 }
 
 /** @returns what is needed to look into the findings: their requests, their executions, and the faults. */
 function evidence({ records, ledger, faults, verdict, unmet }: Run): string {
   const ids = new Set(
-    [verdict.lost, verdict.doubled, verdict.idempotentFailed]
+    [verdict.lost, verdict.doubled, verdict.idempotentFailed, verdict.convicted]
       .flatMap((findings) => findings.map(({ id }) => id))
       .concat(verdict.broken.done, verdict.broken.notDone)
       .concat(slowest(records, 5))

@@ -20,8 +20,10 @@ export interface Verdict {
   readonly lost: readonly Finding[];
   /** Unsafe requests that were done more than once. */
   readonly doubled: readonly Finding[];
-  /** Idempotent requests that did not end in 2xx. */
+  /** Idempotent requests that did not end in 2xx, but for those that were convicted. */
   readonly idempotentFailed: readonly Finding[];
+  /** Requests that were told that they kill their workers; those of the load do not. */
+  readonly convicted: readonly Finding[];
   /** Unsafe requests whose connection broke, by whether they had been done at all. */
   readonly broken: { readonly done: readonly string[]; readonly notDone: readonly string[] };
   /** Longest time from the first sending to the final answer, in ms. */
@@ -41,6 +43,7 @@ export function judge(records: readonly RequestRecord[], ledger: readonly Ledger
   const lost: Finding[] = [];
   const doubled: Finding[] = [];
   const idempotentFailed: Finding[] = [];
+  const convicted: Finding[] = [];
   const broken: { done: string[]; notDone: string[] } = { done: [], notDone: [] };
   let right = 0;
   let retries = 0;
@@ -56,7 +59,9 @@ export function judge(records: readonly RequestRecord[], ledger: readonly Ledger
     if (!isSuccess(final)) {
       const code = failureCode(final);
       failed.set(code, (failed.get(code) ?? 0) + 1);
-      if (method === 'GET') idempotentFailed.push({ id, why: `it ended with ${code}` });
+      const finding = { id, why: `it ended with ${code}` };
+      if (code === 'worker_died') convicted.push(finding);
+      else if (method === 'GET') idempotentFailed.push(finding);
     } else if (why === undefined) {
       right += 1;
     }
@@ -75,6 +80,7 @@ export function judge(records: readonly RequestRecord[], ledger: readonly Ledger
     lost,
     doubled,
     idempotentFailed,
+    convicted,
     broken,
     slowestMs,
   };

@@ -17,6 +17,7 @@ export class Wholeness {
   readonly #loop: Promise<void>;
   #current: Calm | undefined;
   #disturbances = 0;
+  #troubles = 0;
   #stopped = false;
 
   constructor(cluster: Cluster) {
@@ -36,6 +37,17 @@ export class Wholeness {
     this.#current = undefined;
   }
 
+  /** Nothing is taken for whole until `trouble` has ended. */
+  async during(trouble: Promise<void>): Promise<void> {
+    this.#troubles += 1;
+    this.disturb();
+    try {
+      await trouble;
+    } finally {
+      this.#troubles -= 1;
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#loop;
@@ -46,7 +58,7 @@ export class Wholeness {
     while (!this.#stopped) {
       const before = this.#disturbances;
       // What cannot be seen is not whole.
-      const whole = await this.#cluster.isWhole().catch(() => false);
+      const whole = this.#troubles === 0 && (await this.#cluster.isWhole().catch(() => false));
       if (whole && before === this.#disturbances) {
         if (this.#current === undefined) {
           this.#current = { from: now(), to: Number.POSITIVE_INFINITY };

@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
+import type { Lease } from '#shared/contract/lease.ts';
+import { createKeys } from '#shared/keys.ts';
 import { expectAllAnswered, startLoad } from '../fixtures/load.ts';
 import { useScratch } from '../fixtures/scratch.ts';
 
@@ -46,3 +49,40 @@ it('Redis holds no more after 100,000 finished requests than after 1,000', { tim
     redis.disconnect();
   }
 });
+
+/** @returns the memory that a process has in RAM, in MiB. */
+function residentMb(pid: number): number {
+  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024;
+}
+
+/** What docs/architecture.md states of a worker that holds little. */
+const workerBoundMb = 256;
+
+it(
+  `a worker has less than ${workerBoundMb} MiB through 120,000 mixed requests`,
+  { timeout: 300_000 },
+  async () => {
+    const { startReady } = await scratch();
+    const { url, redisUrl } = await startReady({ REPLICAS: '1', RESULT_TTL_S: '10' });
+    const redis = new Redis(redisUrl);
+    const { pid } = JSON.parse((await redis.get(createKeys('ringpost').lease('S1'))) ?? '') as Lease; // a worker wrote it
+    redis.disconnect();
+    let count = 0;
+    const kinds: (() => Record<string, string>)[] = [
+      () => ({}),
+      () => ({ 'ringpost-retry': 'never' }),
+      // Nothing of these may be kept until their deadline, in 24 days.
+      () => ({ 'ringpost-retry': 'never', prefer: 'respond-async', 'ringpost-deadline': '2147483647' }),
+      () => ({ 'ringpost-order': 'key', 'ringpost-key': `k${(count += 1) % 64}` }),
+    ];
+    const amount = 30_000;
+    const seen: number[] = [];
+    const timer = setInterval(() => seen.push(residentMb(pid)), 500);
+    const loads = kinds.map((headers) => startLoad({ url: `${url}/home`, connections: 16, amount, headers }));
+    for (const { finished } of loads) expectAllAnswered(await finished, amount);
+    clearInterval(timer);
+    const most = Math.round(Math.max(...seen));
+    console.log(`the worker had ${Math.round(seen[0] ?? 0)} MiB at first, ${most} at most`);
+    expect(most).toBeLessThan(workerBoundMb);
+  },
+);

@@ -70,6 +70,47 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await expect.poll(() => made.runs.length, settled).toBe(5);
   });
 
+  it('takes nothing while it is paused, and all that waits when it is resumed', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    await made.add('before');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    made.consumer.pause();
+    const { redis, keys } = system();
+    await expect.poll(() => redis.exists(keys.consumer(replica)), settled).toBe(0);
+    // What the stock consumer was about to take when it was paused.
+    const running = kind === 'stock' ? 2 : 1;
+    for (let at = 0; at < 5; at += 1) await made.add(`job-${at}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(made.runs.length).toBeLessThanOrEqual(running);
+    await made.runs[0]?.answer('x');
+    await expect.poll(() => made.finished, settled).toEqual(['before']);
+    made.consumer.resume();
+    await expect.poll(() => made.runs.length, settled).toBe(6);
+    await made.add('after');
+    await expect.poll(() => made.runs.length, settled).toBe(7);
+  });
+
+  it('takes nothing when it is started while it is paused', async () => {
+    const made = make(kind);
+    made.consumer.pause();
+    await made.consumer.start();
+    await made.add('job');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(made.runs).toEqual([]);
+    made.consumer.resume();
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+  });
+
+  it('stops while it is paused', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    made.consumer.pause();
+    await made.consumer.stop();
+    await made.add('job');
+    expect(made.runs).toEqual([]);
+  });
+
   it('takes what has no priority first, and the lower number before the higher', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => run.finish();

@@ -5,6 +5,7 @@ import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { GarbledJobs } from '../../worker/garbled-jobs.ts';
+import { LargeValues } from '../../worker/large-values.ts';
 import { activeJobs, reclaim } from '../../worker/reclaim.ts';
 import { ReplicaLease } from '../../worker/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
@@ -118,13 +119,18 @@ it('what a dead consumer has not read was not begun: whoever takes the lease cou
     keys,
     lease,
     pushes: createReplyPushes(redis, keys, lease, () => undefined),
+    large: new LargeValues(() => redis),
     aftermath: { follow: () => Promise.resolve() } as never,
     onSuperseded: () => undefined,
     log,
   });
   const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
   const options = { redis, keys, replica, outbox, garbled, turns: new Turns(redis, keys, log), log };
-  expect(await reclaim(options, await activeJobs(options))).toEqual({ again: 2, unknown: 0 });
+  expect(await reclaim(options, await activeJobs(options))).toMatchObject({
+    again: 2,
+    suspects: 0,
+    unknown: 0,
+  });
   expect(await redis.exists(keys.consumer(replica), keys.deliveries(replica, fence))).toBe(0);
   const times = await Promise.all(['read', 'unread'].map((id) => redis.hget(keys.job(replica, id), 'ats')));
   expect(times).toEqual(['1', '0']);

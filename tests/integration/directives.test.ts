@@ -1,5 +1,7 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { requestId } from '#shared/contract/request-id.ts';
 import { remove } from '../fixtures/admin-calls.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -97,15 +99,13 @@ describe('Ringpost-Attempts', () => {
     expect((again?.at ?? 0) - (end?.at ?? 0)).toBeGreaterThanOrEqual(990);
   });
 
-  it('counts runs that were lost with their worker', async () => {
+  it('does not count runs that were lost with their worker: they brought no answer', async () => {
     const { one, two } = await startTwo({ REPLICAS: '1' });
-    const location = await hand(`${one}/x?ms=600`, { 'ringpost-attempts': '2' });
-    for (let run = 1; run <= 2; run += 1) {
-      await eventually(async () => (await begun()).length === run);
-      process.kill((await leaseOf(system(), 'S1'))?.pid ?? 0, 'SIGKILL');
-    }
-    expect(await ended(two, location)).toMatchObject({ state: 'failed', code: 'outcome_unknown' });
-    expect(await begun()).toHaveLength(2);
+    const location = await hand(`${one}/x?ms=600&fail=2`, { 'ringpost-attempts': '2' });
+    await eventually(async () => (await begun()).length === 1);
+    process.kill((await leaseOf(system(), 'S1'))?.pid ?? 0, 'SIGKILL');
+    expect(await ended(two, location)).toMatchObject({ state: 'done', attempts: 3 });
+    expect(await begun()).toHaveLength(3);
   });
 });
 
@@ -267,6 +267,66 @@ describe('Ringpost-Order', () => {
     expect(await ended(two, locations.at(-1) ?? '')).toMatchObject({ state: 'done', replica: after });
     expectInTurn(await notes(), accepted);
     expect(new Set((await notes()).map(({ replica }) => replica))).toEqual(new Set([before, after]));
+  });
+
+  it('lets the others go on while one is delayed, which joins the line when it is due', async () => {
+    const { one, two } = await startTwo();
+    const late = await hand(`${one}/delayed?ms=100`, { ...ordered('k'), 'ringpost-delay': '2' });
+    const before = performance.now();
+    const answers = await Promise.all(
+      ['/a', '/b', '/c'].map((path) => fetch(`${two}${path}?ms=50`, { headers: ordered('k') })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(performance.now() - before).toBeLessThan(1500);
+    expect(await ended(one, late)).toMatchObject({ state: 'done' });
+    const all = await notes();
+    expectInTurn(all, [...new Set((await begun()).filter((path) => path !== '/delayed')), '/delayed']);
+    const { redis, namespace } = system();
+    await expect.poll(() => redis.keys(`${namespace}:line:*`)).toEqual([]);
+  });
+
+  it.each([
+    ['holds the others up', 'key', ['/retried', '/retried', '/next', '/last']],
+    ['lets the others pass if it says so', 'key; on-retry=pass', ['/retried', '/next', '/last', '/retried']],
+  ])('one that is tried again %s', async (_, order, begins) => {
+    const { one, two } = await startTwo();
+    const headers = { ...ordered('k'), 'ringpost-order': order, 'ringpost-attempts': '2' };
+    const retried = await hand(`${one}/retried?fail=1&retry-after=2`, headers);
+    const last = [await hand(`${two}/next?ms=50`, ordered('k')), await hand(`${one}/last`, ordered('k'))];
+    for (const location of [retried, ...last]) {
+      expect(await ended(one, location)).toMatchObject({ state: 'done' });
+    }
+    expect(await begun()).toEqual(begins);
+    const at = (await notes()).filter(({ what }) => what === 'begin').map((note) => note.at);
+    const again = begins.lastIndexOf('/retried');
+    expect((at[again] ?? 0) - (at[0] ?? 0)).toBeGreaterThanOrEqual(1990);
+  });
+
+  it('passes over one whose deadline has passed while it waited for its replica', async () => {
+    const { one } = await startTwo();
+    const { redis, keys } = system();
+    const stuck = requestId(randomUUID(), 'S1');
+    const line = keys.line(createHash('sha256').update('k').digest('base64url').slice(0, 22));
+    const data = { method: 'GET', target: '/stuck', headers: ['x', '"deadline":9'], deadline: Date.now() };
+    await redis.hset(keys.job('S1', stuck), 'data', JSON.stringify(data));
+    await redis.zadd(line, (Date.now() - 10_000) * 1000, stuck);
+    const before = performance.now();
+    const { status } = await fetch(`${one}/x`, { headers: ordered('k') });
+    expect(status).toBe(200);
+    expect(performance.now() - before).toBeGreaterThan(1000);
+    await redis.del(keys.job('S1', stuck));
+  });
+
+  it('a request that leaves out of turn wakes nobody up', async () => {
+    const { one, two } = await startTwo();
+    const retry = { ...ordered('k'), 'ringpost-attempts': '2' };
+    const first = await hand(`${one}/first?fail=1&retry-after=3`, retry);
+    await eventually(async () => (await begun()).length === 1);
+    const late = await hand(`${two}/late`, { ...ordered('k'), 'ringpost-deadline': '500' });
+    expect(await ended(two, late)).toMatchObject({ state: 'expired' });
+    expect(await ended(one, first)).toMatchObject({ state: 'done' });
+    const [, end, again] = await notes();
+    expect((again?.at ?? 0) - (end?.at ?? 0)).toBeGreaterThanOrEqual(2990);
   });
 
   it('is refused where the key is random', async () => {

@@ -16,7 +16,12 @@ async function echoing(
 ): Promise<{ url: string; upstream: RecordingUpstream }> {
   const upstream = await recordingUpstream();
   upstream.answer = (got, response) => response.end(got.body);
-  const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url, ...settings });
+  const { url } = await system().start({
+    REPLICAS: '1',
+    UPSTREAM: upstream.url,
+    BODY_LIMIT_BYTES: String(mebibyte),
+    ...settings,
+  });
   return { url, upstream };
 }
 

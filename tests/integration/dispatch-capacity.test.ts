@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -36,6 +36,101 @@ it('more requests than QUEUE_LIMIT get 503 at once, and all others are answered'
   expect(answers.filter(({ status }) => status === 200).length).toBe(20 - refused.length);
   expect((await fetch(`${url}/later`)).status).toBe(200);
   await rm(directory, { recursive: true });
+});
+
+describe('QUEUE_LIMIT counts what nobody waits for', () => {
+  const burst = 600;
+
+  /** A gateway whose only worker is busy for long with each request, and may have ten waiting. */
+  async function startSlow(): Promise<(headers: Record<string, string>, at: number) => Promise<Response>> {
+    const { url } = await system().start({ REPLICAS: '1', CONCURRENCY: '1', QUEUE_LIMIT: '10', HANDLER });
+    return (headers, at) =>
+      fetch(`${url}/x?ms=6000`, {
+        method: 'POST',
+        body: String(at),
+        headers: { prefer: 'respond-async', ...headers },
+      });
+  }
+
+  /** @returns how many of a burst were accepted and refused. */
+  async function send(ask: (at: number) => Promise<Response>): Promise<Record<number, number>> {
+    const answers = await Promise.all(
+      Array.from({ length: burst }, async (_, at) => {
+        const { status, body } = await ask(at);
+        await body?.cancel();
+        return status;
+      }),
+    );
+    const accepted = answers.filter((status) => status === 202).length;
+    return { 202: accepted, 503: answers.filter((status) => status === 503).length };
+  }
+
+  it.each([
+    ['handed over', () => ({})],
+    ['delayed', () => ({ 'ringpost-delay': '3600' })],
+    ['in order', () => ({ 'ringpost-delay': '3600', 'ringpost-order': 'key', 'ringpost-key': 'k' })],
+    ['with idempotency keys', (at: number) => ({ 'idempotency-key': `key-${at}` })],
+  ])('%s', async (_, headersOf: (at: number) => Record<string, string>) => {
+    const ask = await startSlow();
+    const { 202: accepted = 0, 503: refused } = await send((at) => ask(headersOf(at), at));
+    // Ten wait and one runs; one or two more may take the place of the one that has left the queue.
+    expect(accepted).toBeGreaterThanOrEqual(10);
+    expect(accepted).toBeLessThanOrEqual(13);
+    expect(refused).toBe(burst - accepted);
+    const { wait, delayed } = system().keys.unfinished('S1');
+    const { redis, namespace } = system();
+    expect((await redis.llen(wait)) + (await redis.zcard(delayed))).toBeLessThanOrEqual(12);
+    // Whoever is refused leaves no key behind.
+    const claims = await redis.keys(`${namespace}:idempotency:*`);
+    expect(claims.length).toBe('idempotency-key' in headersOf(0) ? accepted : 0);
+  });
+
+  it('a request that is repeated under its idempotency key takes no place', async () => {
+    const ask = await startSlow();
+    const headers = { 'idempotency-key': 'one', 'ringpost-key': 'k' };
+    const answers = await send(() => ask(headers, 0));
+    expect(answers[202]).toBe(burst);
+  });
+});
+
+it('places are free again whatever has become of the requests: left, too late, refused, answered', async () => {
+  const { url } = await system().start({ REPLICAS: '1', CONCURRENCY: '2', QUEUE_LIMIT: '20', HANDLER });
+  const ask = async (at: number): Promise<number> => {
+    const kind = at % 4;
+    const headers: Record<string, string> = {};
+    if (kind === 1) headers['ringpost-deadline'] = '40';
+    if (kind === 2) headers['prefer'] = 'respond-async';
+    const signal = kind === 0 ? AbortSignal.timeout(at % 50) : null;
+    const { status, body } = await fetch(`${url}/x?ms=10`, { headers, signal });
+    await body?.cancel();
+    return status;
+  };
+  await Promise.allSettled(Array.from({ length: 400 }, (_, at) => ask(at)));
+  const { wait, active } = system().keys.unfinished('S1');
+  const { redis } = system();
+  await expect.poll(async () => (await redis.llen(wait)) + (await redis.llen(active))).toBe(0);
+  const delayed = { prefer: 'respond-async', 'ringpost-delay': '3600' };
+  const fill = async (): Promise<number> => (await fetch(url, { headers: delayed })).status;
+  // What was there at the last look is known to be gone after the next one.
+  await expect.poll(fill).toBe(202);
+  for (let at = 1; at < 20; at += 1) expect(await fill()).toBe(202);
+  expect(await fill()).toBe(503);
+});
+
+it('a fast replica with a small QUEUE_LIMIT is not refused what it has answered', async () => {
+  const { url } = await system().start({ REPLICAS: '1', QUEUE_LIMIT: '10', HANDLER });
+  const statuses = new Map<number, number>();
+  const client = async (name: number): Promise<void> => {
+    for (let at = 0; at < 60; at += 1) {
+      const idempotent = at % 3 === 0 ? { 'idempotency-key': `${name}-${at}`, 'ringpost-key': 'k' } : {};
+      const init: RequestInit = at % 2 === 0 ? { method: 'POST', headers: idempotent } : {};
+      const { status, body } = await fetch(`${url}/x`, init);
+      await body?.cancel();
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, (_, name) => client(name)));
+  expect([...statuses]).toEqual([[200, 240]]);
 });
 
 it('more bytes than BYTES_IN_FLIGHT get 503 at once', async () => {

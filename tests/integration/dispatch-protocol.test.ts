@@ -80,7 +80,7 @@ describe('what is no plain HTTP/1.1 request', () => {
       'CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n',
       `${upgrade('websocket')}\r\n${'x'.repeat(100_000)}`,
       'nonsense\r\n\r\n',
-      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\nabc',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nabc',
       'GET /home HTTP/1.1\r\nHost: a\r\n\r\n',
     ];
     // An error that nobody listens to would fail the whole run.

@@ -89,21 +89,21 @@ async function answers({ url, gateway }: RunningGateway): Promise<number[]> {
 /** A few requests at a time, one after the other. */
 function underLoad({ url }: RunningGateway): { end(): Promise<number[]> } {
   const statuses: number[] = [];
-  let ended = false;
+  const ending = new AbortController();
   const one = async (at: number): Promise<void> => {
-    for (let times = 0; !ended; times += 1) {
+    for (let times = 0; !ending.signal.aborted; times += 1) {
       const method = times % 3 === 0 ? 'POST' : 'GET';
       const headers = { 'ringpost-key': `${at}-${times}` };
       const response = await fetch(`${url}/load`, { method, headers }).catch(() => undefined);
       await response?.arrayBuffer();
-      if (!ended) statuses.push(response?.status ?? 0);
+      if (!ending.signal.aborted) statuses.push(response?.status ?? 0);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
   const all = Array.from({ length: 4 }, (_, at) => one(at));
   return {
     end: async () => {
-      ended = true;
+      ending.abort();
       await Promise.all(all);
       return statuses;
     },

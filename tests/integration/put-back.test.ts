@@ -8,8 +8,11 @@ import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { Aftermath } from '../../worker/aftermath.ts';
+import { CancelledIds } from '../../worker/cancelled-ids.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
+import { LargeValues } from '../../worker/large-values.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply-outbox.ts';
 import { Runner } from '../../worker/runner.ts';
@@ -27,26 +30,30 @@ const request = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0)
 const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' } as const;
 
 /** A runner in this process, whose handler counts. */
-function startRunner() {
+function startRunner(finished = new FinishedRuns()) {
   const { redis, keys } = system();
   const turns = new Turns(redis, keys, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), log });
+  const large = new LargeValues(() => redis);
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), large, log });
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded, log });
+  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, large, onSuperseded, log });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),
     turns,
     outbox,
+    large,
+    budget: new ReplyBudget(1024 * 1024),
     redis,
     keys,
     replica: 'S1',
     worker: 'S1',
-    finished: new FinishedRuns(),
+    finished,
+    cancelled: new CancelledIds(),
     lease: { certain: true, makeCertain: () => Promise.resolve(true) },
     log,
   });
@@ -95,6 +102,22 @@ it('a request in order waits for a Redis that refuses to say whose turn it is', 
   const job: JobData = encodeJob(request, { ...terms, order: 'o' });
   await runner.run(requestId(randomUUID(), 'S1'), job, 1);
   expect(handle).toHaveBeenCalledTimes(1);
+});
+
+it('a request that must not run again waits until there is room to remember its end, and no other one does', async () => {
+  const finished = new FinishedRuns(1, 500);
+  const { runner, handle } = startRunner(finished);
+  const run = (redelivery: 'safe' | 'never', others = {}): Promise<unknown> =>
+    runner.run(requestId(randomUUID(), 'S1'), encodeJob(request, { ...terms, redelivery, ...others }), 1);
+  const began = performance.now();
+  await run('never');
+  const second = run('never');
+  await run('never', { deadline: Date.now() + 100 });
+  await run('safe');
+  expect(handle).toHaveBeenCalledTimes(2);
+  await second;
+  expect(performance.now() - began).toBeGreaterThanOrEqual(500);
+  expect(handle).toHaveBeenCalledTimes(3);
 });
 
 it('a request is tried again though Redis refuses to note that it waits', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LedgerLine } from '../chaos/ledger.ts';
 import type { Attempt, RequestRecord, Result } from '../chaos/record.ts';
+import { alwaysUnmet } from '../chaos/stage.ts';
 import { judge, ranTooLate, recoveryMs, slowestBetween } from '../chaos/verdict.ts';
 
 const answer = (status: number, rest: Partial<Extract<Result, { kind: 'answer' }>> = {}): Result => ({
@@ -163,6 +164,31 @@ describe('an idempotent request', () => {
     const verdict = judge([request('a', 'GET', [result])], []);
     expect(verdict.idempotentFailed).toEqual([{ id: 'a', why: `it ended with ${code}` }]);
     expect([...verdict.failed]).toEqual([[code, 1]]);
+  });
+});
+
+describe('a request that was convicted', () => {
+  const died = problem(502, 'worker_died');
+
+  it('is counted apart from idempotent requests that failed', () => {
+    const verdict = judge([request('a', 'GET', [died]), request('b', 'GET', [broken])], []);
+    expect(verdict.convicted).toMatchObject([{ id: 'a' }]);
+    expect(verdict.idempotentFailed).toMatchObject([{ id: 'b' }]);
+    expect([...verdict.failed]).toEqual([
+      ['worker_died', 1],
+      ['connection_lost', 1],
+    ]);
+  });
+
+  it('is not met, unless the scenario allows it', () => {
+    const verdict = judge([request('a', 'GET', [died])], []);
+    expect(alwaysUnmet(verdict)).toEqual(['1 innocent and convicted: a (it ended with worker_died)']);
+    expect(alwaysUnmet({ ...verdict, convicted: [] })).toEqual([]);
+  });
+
+  it('is doubled if it is unsafe and was done twice', () => {
+    const ledger = [execution('a'), execution('a', { attempt: 2, pid: 2 })];
+    expect(judge([request('a', 'POST', [died])], ledger).doubled).toMatchObject([{ id: 'a' }]);
   });
 });
 

@@ -19,14 +19,44 @@ describe('a body inside JSON', () => {
     );
   });
 
-  it('comes back with the very bytes of a text, and travels as that text', () => {
+  it('comes back with the very bytes of a text, and travels as that text if nothing in it has a long escape', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
         const encoded = encodeBody(Buffer.from(text, 'utf8'));
-        expect(encoded).toEqual({ text });
+        if (!/[^\b\t\n\f\r -\uffff]/.test(text)) expect(encoded).toEqual({ text });
         expect(decodeBody(overTheWire(encoded))).toEqual(Buffer.from(text, 'utf8'));
       }),
     );
+  });
+
+  it('comes back with the very bytes of any mix of escapes, and is never longer than its base64 if one is long', () => {
+    const unit = fc.constantFrom('a', 'é', '"', '\\', '\n', '\0', '\x1f', '\x7f', '\u2028');
+    fc.assert(
+      fc.property(fc.string({ unit, minLength: 1, maxLength: 200 }), (text) => {
+        const bytes = Buffer.from(text, 'utf8');
+        const wire = JSON.stringify(encodeBody(bytes));
+        const frame = '{"base64":""}'.length;
+        const most =
+          text.includes('\0') || text.includes('\x1f') ? Math.ceil(bytes.length / 3) * 4 : bytes.length * 2;
+        expect(Buffer.byteLength(wire)).toBeLessThanOrEqual(frame + most);
+        expect(decodeBody(overTheWire(encodeBody(bytes)))).toEqual(bytes);
+      }),
+    );
+  });
+
+  it.each([
+    ['zero bytes', Buffer.alloc(inlineBodyLimit), 'base64'],
+    ['a terminal log full of escape sequences', Buffer.from('\x1b[1m\x1b[0m'.repeat(50)), 'base64'],
+    ['a log with one escape sequence', Buffer.from(`\x1b[31m${'an ordinary line\n'.repeat(50)}`), 'text'],
+    [
+      'an ordinary JSON document',
+      Buffer.from(JSON.stringify({ name: 'a "b"', list: ['one', 'two', 'three'] })),
+      'text',
+    ],
+  ])('travels in the shorter form: %s', (_, bytes, form) => {
+    const encoded = encodeBody(bytes);
+    expect(Object.keys(encoded ?? {})).toEqual([form]);
+    expect(JSON.stringify(encoded).length).toBeLessThan(bytes.length * 1.6);
   });
 
   it.each([

@@ -16,6 +16,8 @@ describe('what a request asks for by its fields', () => {
     [{ 'Ringpost-Delay': 'Wed, 25 Nov 2026 12:01:00 GMT' }, { notBefore: now + 60_000 }],
     [{ 'Ringpost-Delay': 'Wed, 25 Nov 2026 11:00:00 GMT' }, {}],
     [{ 'Ringpost-Order': 'Key' }, { ordered: true }],
+    [{ 'Ringpost-Order': 'key; on-retry=pass' }, { ordered: true, orderOnRetry: 'pass' }],
+    [{ 'Ringpost-Order': ' KEY ;On-Retry=PASS ' }, { ordered: true, orderOnRetry: 'pass' }],
   ])('%j', (headers, directives) => {
     expect(directivesOf(Object.entries(headers).flat(), now)).toEqual(directives);
   });
@@ -36,6 +38,12 @@ describe('what cannot be understood is refused, and the problem says what would 
     ['Ringpost-Delay', '2592001'],
     ['Ringpost-Order', 'tenant'],
     ['Ringpost-Order', ''],
+    ['Ringpost-Order', 'key;'],
+    ['Ringpost-Order', 'key; on-retry'],
+    ['Ringpost-Order', 'key; on-retry=keep'],
+    ['Ringpost-Order', 'key; on-retry=pass; on-retry=pass'],
+    ['Ringpost-Order', 'key, key'],
+    ['Ringpost-Order', 'key on-retry=pass'],
   ])('%s: %s', (name, value) => {
     const ask = (): unknown => directivesOf([name, value], now);
     expect(ask).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);

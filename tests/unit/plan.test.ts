@@ -127,6 +127,23 @@ describe('plan', () => {
     expect(lines(plan(world, memory, new Map(), settings, 2000))).toEqual(['start S1: exited with code 1']);
   });
 
+  it('starts a worker again for the suspects of a retired replica, which no other worker may run', () => {
+    const world = observed({
+      desired: desired('S2'),
+      leases: new Map([['S2', lease(1)]]),
+      ring: new Map([['S2', 1]]),
+      retired: new Map([['S1', 0]]),
+      backlog: new Map([['S1', 1]]),
+      suspects: new Map([['S1', 1]]),
+    });
+    const memory = remember({ state: 'draining' });
+    expect(lines(plan(world, memory, new Map([['S1', 'exited with code 1']]), settings, 100))).toContain(
+      'start S1: exited with code 1',
+    );
+    const without = { ...world, suspects: new Map() };
+    expect(lines(plan(without, memory, new Map([['S1', 'x']]), settings, 100)).join()).not.toContain('start');
+  });
+
   it('forgets a retired replica that holds nothing, and not before gateways have heard of it', () => {
     const world = observed({ retired: new Map([['S1', 0]]), backlog: new Map([['S1', 0]]) });
     expect(lines(plan(world, remember({}), new Map(), settings, 2999))).toEqual([]);

@@ -35,7 +35,7 @@ const defaults = {
   concurrency: 100,
   ring: { strategy: 'murmur3', virtualNodes: 160 },
   hashKey: [{ kind: 'header', name: 'ringpost-key' }, { kind: 'random' }],
-  bodyLimitBytes: 1024 * 1024,
+  bodyLimitBytes: 16_777_216,
   replyTimeoutMs: 30_000,
   addTimeoutMs: 30_000,
   drainTimeoutMs: 10_000,

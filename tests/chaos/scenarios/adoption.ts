@@ -8,6 +8,7 @@ import { endedAt, sentAt } from '../record.ts';
 import { signalIfThere, workerOf } from '../replica-faults.ts';
 import type { Scenario } from '../scenario.ts';
 import { keysOf, ownerAmong, underLoad, unexpectedCodes } from '../stage.ts';
+import type { Run } from '../stage.ts';
 import { recoveryMs, slowestBetween } from '../verdict.ts';
 
 const replicas = 3;
@@ -15,13 +16,17 @@ const owner = ownerAmong(replicas);
 const failoverMs = 2000;
 /** The failover, the next look of the controller, and an adopter that is busy, in ms. */
 const mostMs = failoverMs + 2000;
+/** What the worker held is run first when its worker is back, and works for 200 ms at most. */
+const mostBackMs = 2000;
 
 export const adoption: Scenario = {
   name: 'adoption',
   description:
     'kill -9 of a worker whose replacements fail at their start. Past `FAILOVER_MS` (2 s) its queue is consumed by ' +
-    `the live workers: no answer takes ${mostMs} ms, every GET ends in 2xx, a POST in 2xx or 502 ` +
-    '`outcome_unknown`. When its worker can start again it takes its keys again.',
+    `the live workers: no answer to a request that the worker did not hold takes ${mostMs} ms. A GET that it ` +
+    'held may be what ended it: no other replica runs it, and it is answered within ' +
+    `${mostBackMs} ms once its own worker is back. Every GET ends in 2xx, a POST in 2xx or 502 \`outcome_unknown\`. ` +
+    'When its worker can start again it takes its keys again.',
   run: async (context) => {
     let victimPid = 0;
     let newPid = 0;
@@ -50,11 +55,22 @@ export const adoption: Scenario = {
     );
     const { verdict, records, ledger } = run;
     const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])];
-    const slowest = slowestBetween(records, killed, mended);
+    const held = heldAt(killed, victimPid, run);
+    const others = records.filter(({ id }) => !held.has(id));
+    const slowest = slowestBetween(others, killed, mended);
     if (slowest >= mostMs) unmet.push(`an answer took ${Math.round(slowest)} ms while S2 was away`);
+    const suspects = records.filter(({ id, method }) => held.has(id) && method === 'GET');
+    const late = Math.round(Math.max(0, ...suspects.map((record) => endedAt(record) - back)));
+    if (late >= mostBackMs) unmet.push(`a GET that the worker held ended ${late} ms after S2 was back`);
+    const adopted = ledger.filter(({ id, pid }) => held.has(id) && pid !== victimPid && pid !== newPid);
+    if (adopted.length > 0) unmet.push(`another replica ran ${adopted[0]?.id}, which the worker held`);
     const own = new Set(records.filter(({ key }) => owner(key) === 'S2').map(({ id }) => id));
     const waited = records.filter(
-      (record) => own.has(record.id) && sentAt(record) > killed && sentAt(record) < killed + failoverMs,
+      (record) =>
+        own.has(record.id) &&
+        !held.has(record.id) &&
+        sentAt(record) > killed &&
+        sentAt(record) < killed + failoverMs,
     );
     if (waited.some((record) => endedAt(record) > mended))
       unmet.push('requests of S2 waited until its worker was back: nobody adopted its queue');
@@ -68,13 +84,26 @@ export const adoption: Scenario = {
           what: 'a worker killed that cannot start again',
           verdict,
           recoveryMs: recoveryMs(records, killed, ({ key }) => owner(key) === 'S2'),
-          note: `${waited.length} requests waited in its queue`,
+          note: `${waited.length} requests waited in its queue, ${suspects.length} GETs for its own worker`,
         },
       ],
       unmet,
     };
   },
 };
+
+/**
+ * @returns the ids of the requests that the process held at that time: it had begun them; or they were delivered to it and
+ *   not begun, and a later worker ran them as their second attempt.
+ */
+function heldAt(time: number, pid: number, { records, ledger }: Run): ReadonlySet<string> {
+  const ran = Map.groupBy(ledger, ({ id }) => id);
+  const held = records.filter((record) => {
+    const [first] = ran.get(record.id) ?? [];
+    return endedAt(record) > time && first !== undefined && (first.pid === pid || first.attempt > 1);
+  });
+  return new Set(held.map(({ id }) => id));
+}
 
 export const removedWhileBusy: Scenario = {
   name: 'removed-while-busy',

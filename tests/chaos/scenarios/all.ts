@@ -1,3 +1,4 @@
+import { badTraffic } from '../bad-traffic/family.ts';
 import type { Scenario } from '../scenario.ts';
 import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
@@ -11,19 +12,33 @@ import { silentStop } from './silent-stop.ts';
 import { soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
+/** Scenarios that have something in common, and a section of the report. */
+export type FamilyName = 'faults' | 'proxies' | 'bad-traffic' | 'soak';
+
+export interface Family {
+  readonly name: FamilyName;
+  readonly scenarios: readonly Scenario[];
+}
+
 /** All scenarios, in the order in which they run; the soak last. */
-export const scenarios: readonly Scenario[] = [
-  replicaKilled,
-  ...proxies,
-  replicaHangs,
-  zombie,
-  adoption,
-  removedWhileBusy,
-  silentStop,
-  controllerKilled,
-  gatewayKilled,
-  rollingRestart,
-  ...redisFaults,
-  overload,
-  soak,
+export const families: readonly Family[] = [
+  {
+    name: 'faults',
+    scenarios: [
+      replicaKilled,
+      replicaHangs,
+      zombie,
+      adoption,
+      removedWhileBusy,
+      silentStop,
+      controllerKilled,
+      gatewayKilled,
+      rollingRestart,
+      ...redisFaults,
+      overload,
+    ],
+  },
+  { name: 'proxies', scenarios: proxies },
+  { name: 'bad-traffic', scenarios: badTraffic },
+  { name: 'soak', scenarios: [soak] },
 ];

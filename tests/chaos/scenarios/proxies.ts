@@ -19,7 +19,7 @@ function scenarioOf(proxy: Proxy): Scenario {
       `same work and are started again at once; ${proxy.told}. What it loses is counted, not judged.`,
     missing: () => (binaryOf(proxy) === undefined ? `${proxy.name} is not installed` : undefined),
     run: async ({ workshop, folder, seed }) => {
-      const proxied = await Proxied.start(workshop, folder, proxy, upstreams);
+      const proxied = await Proxied.start(workshop, folder, proxy, { servers: upstreams });
       const load = new Load({
         targets: [proxied.url],
         connections: 64,

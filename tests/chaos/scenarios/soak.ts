@@ -1,38 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { deadlyPrefixes } from '../bad-traffic/soak-kinds.ts';
+import { cleanKills, mostAloneMs, slowestDuring } from '../clean-kills.ts';
+import type { CleanKill, Death, DoneFault } from '../clean-kills.ts';
 import { now } from '../clock.ts';
-import type { RequestRecord } from '../record.ts';
-import { endedAt, sentAt } from '../record.ts';
+import type { LedgerLine } from '../ledger.ts';
 import type { Scenario } from '../scenario.ts';
 import { chooseFault } from '../soak-faults.ts';
-import type { SoakFault } from '../soak-faults.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
+import type { Run } from '../stage.ts';
 import { Wholeness } from '../wholeness.ts';
 import type { Calm } from '../wholeness.ts';
 
-/** A fault of the soak with the time at which it was done. */
-interface Done extends SoakFault {
-  readonly at: number;
-}
-
-/** A second death of a replica within this time is taken for a crash loop, which backs off on purpose; in ms. */
-const crashLoopMs = 30_000;
-/** No answer may take longer while nothing is amiss but a worker that was killed, in ms. */
-const mostMs = 2000;
+/** Five losses convict; Redis may forget them once, with all that it holds. */
+const mostPoisonRuns = 10;
 
 export const soak: Scenario = {
   name: 'soak',
   description:
     'Three gateways, two controllers and five replicas under 64 connections, and every 1 to 4 s a fault at random: ' +
     'kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis, connections cut, Redis full, ' +
-    'read-only or emptied, replicas added and removed. Nothing is lost, nothing unsafe is done twice, every GET ends ' +
-    'in 2xx; while a worker is killed and nothing else is amiss no answer takes 2 s.',
+    'read-only or emptied, replicas added and removed; and bad traffic: requests that end their workers, floods of ' +
+    'nasty heads, clients that leave, giant answers, handlers that compute for seconds or fail when they have ' +
+    'answered, garbled jobs. Nothing is lost, nothing unsafe is done twice, every GET ends in 2xx; while a worker is ' +
+    `killed and nothing else is amiss no answer takes ${mostAloneMs / 1000} s. If a worker of the same replica died in ` +
+    'the half minute before, there may be suspects, which run before others: the bound is longer by 5 s and the time ' +
+    'after which a crash loop is started again. A GET of the load that was running at three deaths may be taken for ' +
+    'the killer, and end in 502 `worker_died`; the note counts them.',
   run: async (context) => {
     const { seconds } = context;
-    const done: Done[] = [];
+    const done: DoneFault[] = [];
     let calms: readonly Calm[] = [];
     const run = await underLoad(
       context,
-      { gateways: 3, controllers: 2, replicas: 5 },
+      { gateways: 3, controllers: 2, replicas: 5, mayConvict: true },
       async ({ cluster, random, fault }) => {
         const wholeness = new Wholeness(cluster);
         const background: Promise<void>[] = [];
@@ -40,11 +40,12 @@ export const soak: Scenario = {
         const meanwhile = (work: () => Promise<void>): void => {
           background.push(work().catch((error: unknown) => void failures.push(error)));
         };
+        const amiss = (work: () => Promise<void>): void => meanwhile(() => wholeness.during(work()));
         const end = now() + seconds * 1000;
         for (;;) {
           await delay(random.between(1000, 4000));
           if (now() > end) break;
-          const chosen = await chooseFault({ cluster, random, meanwhile });
+          const chosen = await chooseFault({ cluster, random, meanwhile, amiss });
           wholeness.disturb();
           done.push({ ...chosen, at: now() });
           await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
@@ -60,63 +61,67 @@ export const soak: Scenario = {
         }
       },
     );
-    const clean = cleanKills(done, calms);
-    const times = clean.map((kill) => {
-      const ms = slowestDuring(run.records, kill);
-      context.workshop.say(
-        `    alone: kill -9 worker ${kill.detail}, all well ${Math.round(kill.over - kill.at)} ms later, slowest answer ${Math.round(ms)} ms`,
-      );
-      return ms;
-    });
-    const slowest = Math.round(Math.max(0, ...times));
+    const { verdict, ledger } = run;
+    const kills = judgeKills(run, cleanKills(done, calms, deathsOf(ledger)), context.workshop.say);
+    const poisons = Map.groupBy(
+      ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
+      ({ id }) => id,
+    );
+    const mostRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
     const unmet = [
       ...run.unmet,
-      ...unexpectedCodes(run.verdict, ['outcome_unknown', 'connection_lost']),
-      ...(slowest >= mostMs ? [`an answer took ${slowest} ms while only a worker was killed`] : []),
+      ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
+      ...kills.unmet,
+      ...(mostRuns > mostPoisonRuns ? [`a poison request was run ${mostRuns} times`] : []),
     ];
-    const kills = clean.length === 0 ? 'none alone' : `${clean.length} alone, slowest answer ${slowest} ms`;
+    const notes = [
+      `${done.length} faults`,
+      `worker kills: ${kills.note}`,
+      `${poisons.size} poison requests, run ${mostRuns} times at most`,
+      `${verdict.convicted.length} innocent requests convicted`,
+    ];
     return {
-      rows: [
-        {
-          what: `${seconds} s, seed ${context.seed}`,
-          verdict: run.verdict,
-          note: `${done.length} faults; worker kills: ${kills}`,
-        },
-      ],
+      rows: [{ what: `${seconds} s, seed ${context.seed}`, verdict, note: notes.join('; ') }],
       unmet,
     };
   },
 };
 
-/** A worker killed while nothing else was amiss, until all was well again. */
-interface CleanKill {
-  /** Since when all had been well. */
-  readonly calmSince: number;
-  readonly at: number;
-  readonly over: number;
-  readonly detail: string;
+function judgeKills(
+  { records }: Run,
+  kills: readonly CleanKill[],
+  say: (line: string) => void,
+): { readonly note: string; readonly unmet: readonly string[] } {
+  const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(records, kill)) }));
+  for (const { detail, at, over, ms, mostMs } of timed) {
+    const well = Math.round(over - at);
+    say(
+      `    alone: kill -9 worker ${detail}, all well ${well} ms later, slowest answer ${ms} ms of ${mostMs}`,
+    );
+  }
+  const count = (what: string, some: readonly { readonly ms: number }[]): string =>
+    `${some.length} ${what}${some.length === 0 ? '' : `, slowest answer ${Math.max(...some.map(({ ms }) => ms))} ms`}`;
+  return {
+    note: `${count(
+      'alone',
+      timed.filter(({ mostMs }) => mostMs === mostAloneMs),
+    )}; ${count(
+      'soon after another death',
+      timed.filter(({ mostMs }) => mostMs !== mostAloneMs),
+    )}`,
+    unmet: timed
+      .filter(({ ms, mostMs }) => ms >= mostMs)
+      .map(
+        ({ ms, mostMs, detail }) =>
+          `an answer took ${ms} ms of ${mostMs} while only a worker was killed (${detail})`,
+      ),
+  };
 }
 
-function cleanKills(done: readonly Done[], calms: readonly Calm[]): CleanKill[] {
-  return done.flatMap((fault, index) => {
-    if (fault.kind !== 'kill -9 worker') return [];
-    const { at, replica } = fault;
-    const before = calms.findLast(({ from }) => from < at);
-    const after = calms.find(({ from }) => from > at);
-    const next = done[index + 1]?.at ?? Number.POSITIVE_INFINITY;
-    const again = done
-      .slice(0, index)
-      .some((other) => other.replica === replica && at - other.at < crashLoopMs);
-    const calm = before !== undefined && before.to >= at - 50;
-    return calm && after !== undefined && after.from < next && !again
-      ? [{ calmSince: before.from, at, over: after.from, detail: fault.detail }]
-      : [];
-  });
-}
-
-function slowestDuring(records: readonly RequestRecord[], { calmSince, at, over }: CleanKill): number {
-  const times = records
-    .filter((record) => sentAt(record) > calmSince && sentAt(record) <= over && endedAt(record) >= at)
-    .map((record) => endedAt(record) - sentAt(record));
-  return times.reduce((most, time) => Math.max(most, time), 0);
+/** @returns the deaths that requests of the soak have caused. */
+function deathsOf(ledger: readonly LedgerLine[]): Death[] {
+  const deadly = Object.values(deadlyPrefixes);
+  return ledger.flatMap(({ id, replica, at }) =>
+    deadly.some((prefix) => id.startsWith(prefix)) ? [{ replica, at }] : [],
+  );
 }

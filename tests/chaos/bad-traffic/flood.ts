@@ -1,0 +1,49 @@
+import { now } from '../clock.ts';
+import { ending, exchange } from './exchange.ts';
+import { breaksOwnLimit, nastyRequests } from './nasty-requests.ts';
+import type { NastyRequest } from './nasty-requests.ts';
+
+export interface FloodResult {
+  readonly sent: number;
+  readonly slowestMs: number;
+  /** Sentences on answers that are neither 400 nor what an ordinary request gets. */
+  readonly wrong: string[];
+}
+
+const mostSentences = 5;
+
+/** Sends all nasty requests in turn, several at once, again and again until the time is over. */
+export async function flood(
+  targets: readonly string[],
+  options: { readonly connections: number; readonly ms: number; readonly judge: boolean },
+): Promise<FloodResult> {
+  const end = now() + options.ms;
+  const wrong = new Set<string>();
+  let sent = 0;
+  let slowestMs = 0;
+  const keepSending = async (): Promise<void> => {
+    while (now() < end) {
+      const at = sent;
+      sent += 1;
+      const nasty = nastyRequests[at % nastyRequests.length];
+      if (nasty === undefined) return;
+      const answer = await exchange(targets[at % targets.length] ?? '', nasty.path, {
+        headers: nasty.headers,
+      });
+      slowestMs = Math.max(slowestMs, answer.ms);
+      if (!isAllowed(nasty, answer.status)) wrong.add(`${nasty.what} was answered ${ending(answer)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: options.connections }, keepSending));
+  const sentences = options.judge ? [...wrong].slice(0, mostSentences) : [];
+  if (wrong.size > sentences.length && options.judge)
+    sentences.push(`${wrong.size - sentences.length} more nasty requests were answered otherwise`);
+  return { sent, slowestMs, wrong: sentences };
+}
+
+/** A field of ours that is too long is refused; any other is passed over, refused, or too large with the rest. */
+function isAllowed(nasty: NastyRequest, status: number | undefined): boolean {
+  if (status === 400) return true;
+  if (breaksOwnLimit(nasty)) return false;
+  return status !== undefined && ((status >= 200 && status < 300) || status === 431);
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { replicaOf } from '#shared/contract/request-id.ts';
+import { keys } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
+import { now } from '../clock.ts';
+import { seededRandom } from '../random.ts';
+import { killAndReplace } from '../replica-faults.ts';
+import type { Scenario } from '../scenario.ts';
+import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
+import { ending, exchange } from './exchange.ts';
+import { badMember, badName, garbageJob, garblings } from './garblings.ts';
+import { generationsOf, replacedBetween } from './generations.ts';
+import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
+
+const replicas = 3;
+/** A request whose job was moved aside ends this long after it was due, in ms. */
+const endsWithinMs = 2000;
+/** More than this in a second says that something is tried for ever, in bytes. */
+const mostLogged = 200_000;
+
+export const garbledRedis: Scenario = {
+  name: 'garbled-redis',
+  description:
+    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record of another shape; jobs that are ` +
+    'garbled while they are delayed; and garbage among the jobs that a worker held when it was killed. It is moved ' +
+    'aside: no process ends of it, nothing tries it for ever, and the load goes on. A request whose job was garbled ' +
+    `ends with \`outcome_unknown\` within ${endsWithinMs} ms.`,
+  run: async (context) => {
+    const unmet: string[] = [];
+    const random = seededRandom(context.seed + 2);
+    const run = await underLoad(
+      context,
+      { gateways: 2, controllers: 1, replicas },
+      async ({ cluster, load, fault }) => {
+        const [url = ''] = cluster.targets;
+        const before = await generationsOf(cluster);
+        for (const { what, act } of garblings) {
+          await fault(what, async () => {
+            await act(cluster);
+            await load.answered(60);
+          });
+        }
+        const headers = { 'ringpost-key': keysOf(['S3'], replicas, random)() };
+        await fault('jobs that are garbled while they are delayed', async () => {
+          unmet.push(...(await garbleDelayed(cluster, url, headers)));
+        });
+        await fault('a record of another shape', async () => {
+          unmet.push(...(await garbleRecord(cluster, url, headers)));
+        });
+        const replaced = replacedBetween(before, await generationsOf(cluster));
+        if (replaced.length > 0) unmet.push(`workers of ${replaced.join(', ')} were replaced`);
+        await fault('garbage among what S2 holds, and kill -9 of its worker', async () => {
+          const { id, act } = heldGarbage();
+          await act(cluster);
+          await killAndReplace(cluster, 'S2');
+          await load.answered(200);
+          if ((await cluster.redis.lpos(keys.unfinished('S2').active, id)) !== null)
+            unmet.push('the garbage that S2 held is still among what it holds');
+        });
+        unmet.push(...(await settled(cluster, context.folder, url)));
+      },
+    );
+    return {
+      rows: [{ what: `${garblings.length + 3} kinds of garbage in Redis`, verdict: run.verdict }],
+      unmet: [...run.unmet, ...unmet, ...unexpectedCodes(run.verdict, ['outcome_unknown'])],
+    };
+  },
+};
+
+const delayHeaders = { 'ringpost-delay': '1' };
+
+/** One that is waited for, and one that is handed over. */
+async function garbleDelayed(
+  cluster: Cluster,
+  url: string,
+  key: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const unmet: string[] = [];
+  const asked = now();
+  const waited = exchange(url, `/garbled-${randomUUID()}`, {
+    method: 'POST',
+    body: 'x',
+    headers: { ...key, ...delayHeaders },
+    timeoutMs: 10_000,
+  });
+  const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders }, 'POST');
+  await delay(200);
+  const { delayed } = keys.unfinished('S3');
+  for (const id of await cluster.redis.zrange(delayed, '0', '-1'))
+    await cluster.redis.hset(keys.job('S3', id), 'data', '{"method":');
+  const answer = await waited;
+  if (ending(answer) !== '502 outcome_unknown')
+    unmet.push(`a request whose job was garbled was answered ${ending(answer)}`);
+  const late = now() - asked - 1000;
+  if (late > endsWithinMs) unmet.push(`that answer came ${Math.round(late)} ms after it was due`);
+  const end = stateOf(await untilFinal(handed, endsWithinMs));
+  if (end !== 'failed outcome_unknown') unmet.push(`a handed-over request whose job was garbled is ${end}`);
+  return unmet;
+}
+
+/** A record is no hash any more while its request is queued. */
+async function garbleRecord(
+  { redis }: Cluster,
+  url: string,
+  key: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders });
+  const record = keys.request(replicaOf(handed.id) ?? '', handed.id);
+  await redis.del(record);
+  await redis.set(record, 'garbage');
+  const answer = await fetch(handed.self);
+  await answer.body?.cancel();
+  await delay(1500);
+  const later = stateOf(await look(handed));
+  return answer.status === 404 || answer.status === 200
+    ? []
+    : [`a request with a garbled record is answered ${answer.status}, then ${later}`];
+}
+
+/** A job that is garbage, in the list of what S2 runs. */
+function heldGarbage(): { readonly id: string; act(cluster: Cluster): Promise<void> } {
+  const id = `${randomUUID()}.S2`;
+  return {
+    id,
+    act: async ({ redis }) => {
+      await redis.hset(keys.job('S2', id), { name: 'dispatch', data: 'null', opts: '{}' });
+      await redis.lpush(keys.unfinished('S2').active, id);
+    },
+  };
+}
+
+/** @returns what is left of the garbage that somebody sees, or is busy with. */
+async function settled(cluster: Cluster, folder: string, url: string): Promise<string[]> {
+  const unmet: string[] = [];
+  // A further garbage job is nothing special by now.
+  await garbageJob('S1', 0).act(cluster);
+  await cluster.untilReady(replicas);
+  const named = await fetch(`${url}/rep`).then((answer) => answer.text());
+  if (named.includes(badName) || named.includes(badMember)) unmet.push(`/rep says ${named}`);
+  const ring = await fetch(`${url}/-/ring`);
+  await ring.body?.cancel();
+  if (ring.status !== 200) unmet.push(`/-/ring is answered ${ring.status}`);
+  const before = await logged(folder);
+  await delay(1000);
+  const more = (await logged(folder)) - before;
+  if (more > mostLogged) unmet.push(`${more} bytes were logged in a second`);
+  return unmet;
+}
+
+async function logged(folder: string): Promise<number> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+  const sizes = await Promise.all(files.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

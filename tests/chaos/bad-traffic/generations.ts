@@ -1,0 +1,26 @@
+import { keys } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
+
+/** How many workers each replica has had. */
+export type Generations = ReadonlyMap<string, number>;
+
+/** @returns the number of the last worker that was started for each desired replica. */
+export async function generationsOf(cluster: Cluster): Promise<Generations> {
+  const names = await cluster.desired();
+  const each = await Promise.all(names.map((name) => cluster.redis.get(keys.generation(name))));
+  return new Map(names.map((name, at) => [name, Number(each[at] ?? 0)]));
+}
+
+/** @returns how many workers of a replica were started between. */
+export function startsOf(replica: string, before: Generations, after: Generations): number {
+  return (after.get(replica) ?? 0) - (before.get(replica) ?? 0);
+}
+
+/** @returns the replicas whose worker was replaced between, but for those excepted. */
+export function replacedBetween(
+  before: Generations,
+  after: Generations,
+  except: readonly string[] = [],
+): string[] {
+  return [...before.keys()].filter((name) => !except.includes(name) && startsOf(name, before, after) !== 0);
+}

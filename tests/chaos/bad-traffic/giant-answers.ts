@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { badPath } from '../bad-work.ts';
+import type { BadKind } from '../bad-work.ts';
+import type { Scenario } from '../scenario.ts';
+import { underLoad, unexpectedCodes } from '../stage.ts';
+import { startUpstream } from '../upstream.ts';
+import { ending, exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import { generationsOf, replacedBetween } from './generations.ts';
+import { judgeMemory, memoryBounds } from './memory-bounds.ts';
+
+const largeBytes = 16 * 1024 * 1024;
+const hugeBytes = 600 * 1024 * 1024;
+const parallel = 40;
+/** An answer of the others may take this long meanwhile, in ms. */
+const mostMs = 10_000;
+
+/** The same answers from a handler, or from a server behind the replicas. */
+function scenarioOf(name: string, source: string, behindUpstream: boolean): Scenario {
+  return {
+    name,
+    description:
+      `${parallel} answers of 16 MiB at once, an answer of 600 MiB, one that has no end, and one that drips without ` +
+      `an end past its deadline; from ${source}. The first are whole; the second and the third are answered 502 ` +
+      '`reply_too_large`, the last 504. No worker is replaced, every other request is answered 2xx within ' +
+      `${mostMs} ms, and a gateway has at most ${memoryBounds.gatewayMb} MiB in RAM, a worker ${memoryBounds.workerMb}.`,
+    run: async (context) => {
+      const upstream = behindUpstream ? await startUpstream(context.folder) : undefined;
+      const unmet: string[] = [];
+      let note = '';
+      try {
+        const run = await underLoad(
+          context,
+          {
+            gateways: 2,
+            controllers: 1,
+            replicas: 3,
+            ...(upstream === undefined ? {} : { settings: upstream.settings }),
+            load: { connections: 16 },
+          },
+          async ({ cluster, load, fault }) => {
+            const before = await generationsOf(cluster);
+            const ask = (at: number, kind: BadKind, bytes = 0, headers = {}): Promise<Exchange> =>
+              exchange(
+                cluster.targets[at % cluster.targets.length] ?? '',
+                badPath(`giant-${randomUUID()}`, kind, bytes),
+                { headers },
+              );
+            const expect = (what: string, answer: Exchange, wanted: string): void => {
+              if (ending(answer) !== wanted) unmet.push(`${what} was answered ${ending(answer)}`);
+            };
+            await fault(`${parallel} answers of 16 MiB`, async () => {
+              const all = await Promise.all(
+                Array.from({ length: parallel }, (_, at) => ask(at, 'giant', largeBytes)),
+              );
+              const whole = all.filter(({ status, bytes }) => status === 200 && bytes === largeBytes);
+              const bad = all.find((each) => !whole.includes(each));
+              if (bad !== undefined)
+                unmet.push(`${all.length - whole.length} answers of 16 MiB were not whole: ${ending(bad)}`);
+            });
+            await fault('answers of 600 MiB and without an end', async () => {
+              const [huge, endless, dripping] = await Promise.all([
+                ask(0, 'giant', hugeBytes),
+                ask(1, 'endless'),
+                ask(0, 'drips', 0, { 'ringpost-deadline': '3000' }),
+              ]);
+              expect('600 MiB', huge, '502 reply_too_large');
+              expect('an endless answer', endless, '502 reply_too_large');
+              expect('a dripping answer', dripping, '504 reply_timeout');
+            });
+            await load.answered(200);
+            const replaced = replacedBetween(before, await generationsOf(cluster));
+            if (replaced.length > 0) unmet.push(`workers of ${replaced.join(', ')} were replaced`);
+            const memory = await judgeMemory(cluster);
+            unmet.push(...memory.unmet);
+            ({ note } = memory);
+          },
+        );
+        const { verdict } = run;
+        if (verdict.slowestMs >= mostMs)
+          unmet.push(`another answer took ${Math.round(verdict.slowestMs)} ms`);
+        return {
+          rows: [{ what: `giant and endless answers of ${source}`, verdict, note }],
+          unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, [])],
+        };
+      } finally {
+        await upstream?.program.end();
+      }
+    },
+  };
+}
+
+export const giantAnswers: readonly Scenario[] = [
+  scenarioOf('giant-answers', 'a handler', false),
+  scenarioOf('giant-answers-upstream', 'an upstream', true),
+];

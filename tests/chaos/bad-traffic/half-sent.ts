@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Member } from '../cluster.ts';
+import { now } from '../clock.ts';
+import type { Scenario } from '../scenario.ts';
+import { underLoad, unexpectedCodes } from '../stage.ts';
+import { ending, exchange } from './exchange.ts';
+import { handOver } from './handed-over.ts';
+import { openClients } from './leaving-clients.ts';
+
+const ofEach = 20;
+/** A stop may take this long while nobody sends a body, in ms. */
+const mostMs = 3000;
+/** A body that keeps coming is waited for, but not until a stop counts as failed, in ms. */
+const drainMs = 6000;
+/** How long the POST works that is running at the stop, in ms. */
+const workMs = 1500;
+
+export const halfSent: Scenario = {
+  name: 'half-sent',
+  description:
+    `SIGTERM of each of three gateways in turn while ${ofEach} connections have sent half a head, ${ofEach} half a ` +
+    `body, ${ofEach} poll, and ${ofEach} listen to events. It ends within ${mostMs} ms with exit code 0; the last one, ` +
+    `to which ${ofEach} more send a body byte by byte, within \`DRAIN_TIMEOUT_MS=${drainMs}\`. A POST that is running ` +
+    `for ${workMs} ms more is answered 2xx, and nothing fails for a client that tries refused connections again. A ` +
+    'connection that is closed just as a request sets out on it is told to the client of a POST as lost; none of ' +
+    'these was done.',
+  run: async (context) => {
+    const unmet: string[] = [];
+    const notes: string[] = [];
+    const run = await underLoad(
+      context,
+      { gateways: 3, controllers: 1, replicas: 3, settings: { DRAIN_TIMEOUT_MS: String(drainMs) } },
+      async ({ cluster, load, fault }) => {
+        const [first = ''] = cluster.targets;
+        const delayed = await handOver(first, '/delayed', { 'ringpost-delay': '100' });
+        for (const member of cluster.gateways) {
+          const path = new URL(delayed.self).pathname;
+          await fault(`SIGTERM ${member.name}`, async () => {
+            const drips = member === cluster.gateways.at(-1);
+            const { wrong, ms } = await stopUnderHalves(member, path, drips ? ofEach : 0);
+            unmet.push(...wrong);
+            notes.push(`${Math.round(ms)} ms`);
+            await cluster.restart(member);
+          });
+          await load.answered(200);
+        }
+        await fetch(delayed.self, { method: 'DELETE' }).then((answer) => answer.body?.cancel());
+      },
+    );
+    const { verdict } = run;
+    if (verdict.broken.done.length > 0)
+      unmet.push(
+        `${verdict.broken.done.length} POSTs were taken and never answered, e.g. ${verdict.broken.done[0]}`,
+      );
+    return {
+      rows: [
+        {
+          what: 'gateways stopped in turn while clients have sent half of a request',
+          verdict,
+          note: `stops took ${notes.join(', ')}`,
+        },
+      ],
+      unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, ['connection_lost'])],
+    };
+  },
+};
+
+async function stopUnderHalves(
+  { name, url, program }: Member,
+  delayed: string,
+  drips: number,
+): Promise<{ readonly wrong: readonly string[]; readonly ms: number }> {
+  const halves = [
+    ...openHalves(url, ofEach, 'GET /half HTTP/1.1\r\nhost: half\r\n'),
+    ...openHalves(url, ofEach, 'POST /half HTTP/1.1\r\nhost: half\r\ncontent-length: 1000\r\n\r\nhalf'),
+  ];
+  const slow = openHalves(url, drips, 'POST /half HTTP/1.1\r\nhost: half\r\ncontent-length: 1000\r\n\r\n');
+  const dripping = setInterval(() => {
+    for (const socket of slow) if (socket.writable) socket.write('x');
+  }, 100);
+  const listening = await openClients([url], 2 * ofEach, (at) =>
+    at % 2 === 0
+      ? { path: `${delayed}?wait=60` }
+      : { path: delayed, headers: { accept: 'text/event-stream' } },
+  );
+  const running = exchange(url, `/running-${randomUUID()}?ms=${workMs}`, { method: 'POST', body: 'x' });
+  await delay(500);
+  const began = now();
+  program.kill('SIGTERM');
+  const [{ code, signal }, answer] = await Promise.all([program.exited, running]);
+  const ms = now() - began;
+  clearInterval(dripping);
+  listening.leave();
+  for (const socket of [...halves, ...slow]) socket.destroy();
+  const wrong: string[] = [];
+  if (ms >= (drips > 0 ? drainMs : mostMs)) wrong.push(`${name} took ${Math.round(ms)} ms to stop`);
+  if (code !== 0) wrong.push(`${name} ended with ${signal ?? code}`);
+  if (answer.status !== 200)
+    wrong.push(`the POST that was running in ${name} was answered ${ending(answer)}`);
+  return { wrong, ms };
+}
+
+function openHalves(url: string, length: number, bytes: string): Socket[] {
+  const { hostname, port } = new URL(url);
+  return Array.from({ length }, () => {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+    socket.write(bytes);
+    return socket;
+  });
+}

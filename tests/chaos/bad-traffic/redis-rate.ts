@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { now } from '../clock.ts';
+
+/** @returns how many commands Redis runs in a second, those of scripts included, over the next `ms`. */
+export async function commandRate(redis: Redis, ms: number): Promise<number> {
+  const before = await commands(redis);
+  const began = now();
+  await delay(ms);
+  const after = await commands(redis);
+  return Math.round(((after - before) * 1000) / (now() - began));
+}
+
+async function commands(redis: Redis): Promise<number> {
+  const stats = await redis.info('commandstats');
+  return [...stats.matchAll(/calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { badPath } from '../bad-work.ts';
+import { now } from '../clock.ts';
+import type { Scenario } from '../scenario.ts';
+import { underLoad, unexpectedCodes } from '../stage.ts';
+import { generationsOf, replacedBetween } from './generations.ts';
+import { judgeMemory, memoryBounds } from './memory-bounds.ts';
+
+const readers = 24;
+const answerBytes = 12 * 1024 * 1024;
+const sendTimeoutMs = 3000;
+/** Past the time in which the answers are made and `SEND_TIMEOUT_MS`, in ms. */
+const closedWithinMs = sendTimeoutMs + 17_000;
+/** A refusal has fewer bytes than this, and what a client holds of an answer that it does not read more. */
+const refusalBytes = 4096;
+/** An answer of the others may take this long meanwhile, in ms. */
+const mostMs = 10_000;
+
+export const slowReaders: Scenario = {
+  name: 'slow-readers',
+  description:
+    `${readers} clients ask for 12 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. The gateway ` +
+    `closes all their connections within ${closedWithinMs} ms. A request that it refuses meanwhile with 503 is ` +
+    `answered when it is sent again, within ${mostMs} ms in all; no worker is replaced, and a gateway has at most ` +
+    `${memoryBounds.gatewayMb} MiB in RAM, a worker ${memoryBounds.workerMb}.`,
+  run: async (context) => {
+    const unmet: string[] = [];
+    const notes: string[] = [];
+    const run = await underLoad(
+      context,
+      {
+        gateways: 1,
+        controllers: 1,
+        replicas: 3,
+        settings: { SEND_TIMEOUT_MS: String(sendTimeoutMs) },
+        load: { connections: 16 },
+      },
+      async ({ cluster, load, fault }) => {
+        const before = await generationsOf(cluster);
+        const [url = ''] = cluster.targets;
+        await fault(`${readers} clients that read nothing`, async () => {
+          const closed = await untilClosed(url);
+          if (closed.open > 0) unmet.push(`${closed.open} connections were not closed`);
+          notes.push(`all closed after ${Math.round(closed.ms)} ms`);
+        });
+        await load.answered(200);
+        const replaced = replacedBetween(before, await generationsOf(cluster));
+        if (replaced.length > 0) unmet.push(`workers of ${replaced.join(', ')} were replaced`);
+        const memory = await judgeMemory(cluster);
+        unmet.push(...memory.unmet);
+        notes.push(memory.note);
+      },
+    );
+    const { verdict } = run;
+    if (verdict.slowestMs >= mostMs) unmet.push(`another answer took ${Math.round(verdict.slowestMs)} ms`);
+    return {
+      rows: [{ what: 'clients that read nothing', verdict, note: notes.join('; ') }],
+      unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, [])],
+    };
+  },
+};
+
+/** @returns how many connections are still open in the end, and when the last one was closed. */
+async function untilClosed(url: string): Promise<{ readonly open: number; readonly ms: number }> {
+  const { host, hostname, port } = new URL(url);
+  const began = now();
+  const open = new Set<Socket>();
+  for (let count = 0; count < readers; count += 1) {
+    const path = badPath(`slow-${randomUUID()}`, 'giant', answerBytes);
+    const socket = connect(Number(port), hostname);
+    open.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => open.delete(socket));
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+  }
+  // A client that reads nothing does not hear of a close, but of a reset, when it writes.
+  while (open.size > 0 && now() - began < closedWithinMs) {
+    await delay(250);
+    for (const socket of open) {
+      // One that was refused has its whole answer, and may keep its connection.
+      if (socket.bytesRead > 0 && socket.bytesRead < refusalBytes) socket.destroy();
+      else socket.write('\r\n');
+    }
+  }
+  const ms = now() - began;
+  const left = open.size;
+  for (const socket of open) socket.destroy();
+  return { open: left, ms };
+}

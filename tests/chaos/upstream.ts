@@ -1,0 +1,36 @@
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
+import { startProgram } from './program.ts';
+import type { Program } from './program.ts';
+
+const serverMain = fileURLToPath(new URL('ledger-server.ts', import.meta.url));
+
+/** One server that does the replicas' work for all of them, as their UPSTREAM. */
+export interface Upstream {
+  readonly program: Program;
+  /** What makes a cluster use it. */
+  readonly settings: NodeJS.ProcessEnv;
+}
+
+/**
+ * @param folder that of the cluster: its executions are in the cluster's ledger.
+ * @returns when it listens.
+ */
+export async function startUpstream(folder: string): Promise<Upstream> {
+  const ledgerDirectory = join(folder, 'ledger');
+  await mkdir(ledgerDirectory, { recursive: true });
+  const port = await freePort();
+  const program = await startProgram({
+    command: process.execPath,
+    args: [serverMain],
+    env: { PORT: String(port), REPLICA: 'upstream', LEDGER_DIRECTORY: ledgerDirectory },
+    // Not in the workshop, where a cluster that stops waits for every process to end.
+    cwd: tmpdir(),
+    logFile: join(folder, 'upstream.log'),
+    ready: /^ledger server ready/,
+  });
+  return { program, settings: { HANDLER: undefined, UPSTREAM: `http://127.0.0.1:${port}` } };
+}

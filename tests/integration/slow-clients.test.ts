@@ -1,0 +1,114 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask, speak } from '../fixtures/raw-http.ts';
+import { recordingUpstream } from '../fixtures/recording-upstream.ts';
+import { useSystem } from '../fixtures/system.ts';
+import type { RunningGateway } from '../fixtures/system.ts';
+
+const system = useSystem();
+const mebibyte = 1024 * 1024;
+
+/** A system whose upstream answers `/<n>` with n MiB. */
+async function large(settings: NodeJS.ProcessEnv): Promise<RunningGateway> {
+  const upstream = await recordingUpstream();
+  upstream.answer = ({ url: target }, response) =>
+    response.end(Buffer.alloc(Number(target.slice(1)) * mebibyte, 'x'));
+  return system().start({ REPLICAS: '1', UPSTREAM: upstream.url, ...settings });
+}
+
+/** Asks, and reads nothing until it is resumed. */
+function unread(url: string, target: string): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.pause();
+  socket.on('error', () => undefined);
+  socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/-/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
+}
+
+describe('a client that takes nothing of its answer', () => {
+  it('has its bytes counted, and is disconnected after SEND_TIMEOUT_MS', async () => {
+    const { url } = await large({ SEND_TIMEOUT_MS: '1500' });
+    const socket = unread(url, '/16');
+    await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 10_000 }).toBe(16 * mebibyte);
+    await expect.poll(() => metric(url, 'ringpost_slow_clients_closed'), { timeout: 10_000 }).toBe(1);
+    expect(await metric(url, 'ringpost_held_bytes')).toBe(0);
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(socket.bytesRead).toBeLessThan(16 * mebibyte);
+  });
+
+  it('is left alone as long as it takes something, however long the whole takes', async () => {
+    const { url } = await large({ SEND_TIMEOUT_MS: '600' });
+    const socket = unread(url, '/6');
+    let read = 0;
+    const timer = setInterval(() => {
+      socket.resume();
+      setTimeout(() => socket.pause(), 5);
+    }, 100);
+    onTestFinished(() => clearInterval(timer));
+    socket.on('data', (chunk) => (read += chunk.length));
+    await expect.poll(() => read, { timeout: 30_000 }).toBeGreaterThan(6 * mebibyte);
+    expect(await metric(url, 'ringpost_slow_clients_closed')).toBe(0);
+  });
+});
+
+describe('past BYTES_IN_FLIGHT of answers that were not taken', () => {
+  it('requests get 503, large answers wait in Redis, and come when a client has taken its own', async () => {
+    const { url } = await large({ BYTES_IN_FLIGHT: String(20 * mebibyte) });
+    const first = unread(url, '/16');
+    await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 10_000 }).toBe(16 * mebibyte);
+    const second = fetch(`${url}/15`);
+    await expect.poll(async () => (await system().redis.keys('*reply-body*')).length).toBe(1);
+    expect((await ask(url, { method: 'POST', target: '/0', body: Buffer.alloc(5 * mebibyte) })).status).toBe(
+      503,
+    );
+    // A small one is served all the same.
+    expect((await fetch(`${url}/0`)).status).toBe(200);
+    first.resume();
+    expect((await (await second).arrayBuffer()).byteLength).toBe(15 * mebibyte);
+    await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(0);
+  });
+});
+
+describe('a body that a client is sending', () => {
+  it('is counted as it comes, and refused when the gateway holds too much', async () => {
+    const { url } = await large({ BYTES_IN_FLIGHT: String(3 * mebibyte) });
+    const head = `POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: ${8 * mebibyte}\r\n\r\n`;
+    const client = await speak(url, head);
+    client.socket.write(Buffer.alloc(2 * mebibyte));
+    await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(2 * mebibyte);
+    client.socket.write(Buffer.alloc(2 * mebibyte));
+    expect(await client.until(/over_capacity/)).toMatch(/^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n/);
+    await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(0);
+  });
+});
+
+it('connections beyond MAX_CONNECTIONS are closed at once, and counted; the others go on', async () => {
+  const { url } = await large({ MAX_CONNECTIONS: '3' });
+  const idle = [unread(url, '/0'), unread(url, '/0')];
+  await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+  const agentless = await ask(url, { target: '/0' });
+  expect(agentless.status).toBe(200);
+  idle.push(unread(url, '/0'));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await expect(ask(url, { target: '/0' })).rejects.toThrow(/socket hang up|ECONNRESET/);
+  idle[0]?.destroy();
+  await expect
+    .poll(() =>
+      ask(url, { target: '/0' }).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    )
+    .toBe(200);
+  idle[1]?.destroy();
+  await expect.poll(() => metric(url, 'ringpost_connections_refused').catch(() => 0)).toBeGreaterThan(0);
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { cleanKills, killKind, mostAloneMs, slowestDuring } from '../chaos/clean-kills.ts';
+import type { RequestRecord } from '../chaos/record.ts';
+
+const kill = (at: number, replica = 'S1') => ({ kind: killKind, detail: replica, replica, at });
+/** All is well but for a second after each time. */
+const wellBut = (...times: readonly number[]) => {
+  const ends = [...times, Number.POSITIVE_INFINITY];
+  return ends.map((to, at) => ({ from: at === 0 ? 0 : (ends[at - 1] ?? 0) + 1000, to }));
+};
+
+describe('the bound for a worker that is killed', () => {
+  it('is two seconds if its replica had no death shortly before', () =>
+    expect(cleanKills([kill(50_000)], wellBut(50_000), [])).toEqual([
+      { calmSince: 0, at: 50_000, over: 51_000, detail: 'S1', mostMs: mostAloneMs },
+    ]));
+
+  it.each([
+    ['a kill', [kill(45_000)], []],
+    ['a poison request', [], [{ replica: 'S1', at: 45_000 }]],
+  ])('is longer by the time that suspects run alone soon after %s of its replica', (_, kills, deaths) => {
+    const found = cleanKills([...kills, kill(50_000)], wellBut(45_000, 50_000), deaths);
+    expect(found.at(-1)).toMatchObject({ at: 50_000, mostMs: mostAloneMs + 5000 + 1000 });
+  });
+
+  it('is not longer for deaths of other replicas, or long ago', () => {
+    const deaths = [
+      { replica: 'S2', at: 49_000 },
+      { replica: 'S1', at: 1000 },
+    ];
+    expect(cleanKills([kill(50_000)], wellBut(50_000), deaths)).toMatchObject([{ mostMs: mostAloneMs }]);
+  });
+});
+
+describe('a kill', () => {
+  it('is not judged while something else was amiss', () =>
+    expect(cleanKills([kill(50_000)], [{ from: 0, to: 40_000 }], [])).toEqual([]));
+
+  it('is not judged if the next fault came before all was well again', () =>
+    expect(cleanKills([kill(50_000), kill(50_500, 'S2')], wellBut(50_000), [])).toEqual([]));
+
+  it('is judged by the slowest answer to what was under way or was sent before all was well', () => {
+    const request = (sent: number, ended: number): RequestRecord => ({
+      id: `from ${sent}`,
+      method: 'GET',
+      key: 'k',
+      attempts: [{ target: 0, sent, ended, result: { kind: 'silence' } }],
+    });
+    const [found] = cleanKills([kill(50_000)], wellBut(50_000), []);
+    if (found === undefined) throw new Error('the kill was not judged');
+    const records = [
+      request(49_000, 49_900),
+      request(49_500, 50_300),
+      request(50_900, 51_900),
+      request(51_100, 59_000),
+    ];
+    expect(slowestDuring(records, found)).toBe(1000);
+  });
+});

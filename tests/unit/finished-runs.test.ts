@@ -1,0 +1,95 @@
+import * as fc from 'fast-check';
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { FinishedRuns } from '../../worker/finished-runs.ts';
+import { bytesPerId, RecentIds } from '../../worker/recent-ids.ts';
+
+describe('recent ids', () => {
+  it('are those of a plain list, whatever is added and forgotten', () => {
+    const step = fc.record({
+      add: fc.integer({ min: 0, max: 900 }),
+      forget: fc.double({ min: 0, max: 1, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const ids = new RecentIds();
+        let model: { id: string; time: number }[] = [];
+        const gone: string[] = [];
+        let time = 0;
+        for (const { add, forget } of steps) {
+          for (let count = 0; count < add; count += 1) {
+            const id = `${randomUUID()}.S1`;
+            ids.add(id, (time += 1));
+            model.push({ id, time });
+          }
+          const until = time * forget;
+          ids.forgetBefore(until);
+          gone.push(...model.filter((each) => each.time < until).map(({ id }) => id));
+          model = model.filter((each) => each.time >= until);
+          expect(ids.size).toBe(model.length);
+          expect(ids.capacity).toBeLessThanOrEqual(Math.max(1024, model.length * 8 + 8192));
+        }
+        expect(model.every(({ id }) => ids.has(id))).toBe(true);
+        expect(gone.some((id) => ids.has(id))).toBe(false);
+      }),
+    );
+  });
+
+  it('are told apart by each of their characters', () => {
+    const ids = new RecentIds();
+    const id = `${randomUUID()}.S1`;
+    ids.add(id, 0);
+    for (let at = 0; at < id.length; at += 1) {
+      expect(ids.has(`${id.slice(0, at)}x${id.slice(at + 1)}`)).toBe(false);
+    }
+    expect([ids.has(id), ids.has(id.slice(1)), ids.has(`${id}1`), ids.has('')]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('take 32 bytes each, and a worker with the most of them 32 MiB', () => {
+    const ids = new RecentIds();
+    for (let at = 0; at < 1_000_000; at += 1) ids.add(String(at), at);
+    expect(ids.capacity * bytesPerId).toBe(32 * 1024 * 1024);
+    ids.forgetBefore(999_990);
+    while (ids.capacity > 1024) ids.forgetBefore(999_990);
+    expect([ids.size, ids.has('999999'), ids.has('5')]).toEqual([10, true, false]);
+  });
+});
+
+describe('the memory of finished runs', () => {
+  it('keeps each from its end until the time is over, whatever its deadline', () => {
+    const finished = new FinishedRuns(1000, 60_000);
+    for (let at = 0; at < 300_000; at += 1) {
+      finished.add(`id-${at}`, at * 10);
+      expect(finished.size).toBeLessThanOrEqual(6001);
+    }
+    expect(finished.has('id-299999')).toBe(true);
+    expect(finished.has('id-294000')).toBe(true);
+    expect(finished.has('id-293998')).toBe(false);
+  });
+
+  it('has no room past its bound, forgets nothing for it, and has room again when the time is over', () => {
+    const finished = new FinishedRuns(10, 1000);
+    for (let at = 0; at < 12; at += 1) finished.add(`id-${at}`, at);
+    expect(finished.hasRoom(1000)).toBe(false);
+    expect(finished.has('id-0')).toBe(true);
+    expect(finished.hasRoom(1002)).toBe(false);
+    expect(finished.hasRoom(1003)).toBe(true);
+    expect(finished.size).toBe(9);
+  });
+
+  it('is waited for until it has room, or until the deadline', async () => {
+    const finished = new FinishedRuns(1, 200);
+    const began = performance.now();
+    finished.add('one', began);
+    await finished.room(Date.now() + 50);
+    expect(finished.has('one')).toBe(true);
+    await finished.room(Date.now() + 10_000);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(200);
+    expect(finished.size).toBe(0);
+  });
+});

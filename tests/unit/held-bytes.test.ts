@@ -1,0 +1,77 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HeldBytes } from '../../gateway/dispatch/held-bytes.ts';
+
+const wanted = (): boolean => true;
+
+describe('bytes that a gateway holds', () => {
+  it('are refused to requests that do not fit, and counted for what has come', () => {
+    const held = new HeldBytes(100);
+    held.takeRequest(60);
+    expect([held.fits(40), held.fits(41)]).toEqual([true, false]);
+    held.takeAnswer(60);
+    expect([held.size, held.fits(0)]).toEqual([120, false]);
+    held.giveRequest(60);
+    held.giveAnswer(60);
+    expect([held.size, held.fits(100)]).toEqual([0, true]);
+  });
+
+  it('let one answer in whatever its size, and the next ones as room comes, the oldest first', async () => {
+    const held = new HeldBytes(100);
+    held.takeRequest(90);
+    const let_in: number[] = [];
+    const ask = async (at: number, bytes: number): Promise<void> => {
+      if (await held.roomForAnswer(bytes, wanted)) let_in.push(at);
+    };
+    const asked = [ask(0, 500), ask(1, 80), ask(2, 5)];
+    await Promise.resolve();
+    expect(let_in).toEqual([0]);
+    held.giveRequest(90);
+    await Promise.resolve();
+    expect(let_in).toEqual([0]);
+    held.giveAnswer(500);
+    await Promise.all(asked);
+    expect(let_in).toEqual([0, 1, 2]);
+  });
+
+  it('do not wait for an answer that nobody wants any more', async () => {
+    const held = new HeldBytes(10);
+    held.takeAnswer(10);
+    let gone = false;
+    const first = held.roomForAnswer(10, () => !gone);
+    const second = held.roomForAnswer(1, wanted);
+    gone = true;
+    held.giveAnswer(10);
+    expect(await Promise.all([first, second])).toEqual([false, true]);
+    expect(held.size).toBe(1);
+  });
+
+  it('stay within the limit by answers, but for the one that is always let in, and never come to a stop', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 150 }), { maxLength: 30 }),
+        fc.infiniteStream(fc.boolean()),
+        async (sizes, coins) => {
+          const held = new HeldBytes(100);
+          const inside: number[] = [];
+          let settled = 0;
+          const all = sizes.map(async (bytes) => {
+            if (await held.roomForAnswer(bytes, wanted)) inside.push(bytes);
+            settled += 1;
+          });
+          while (settled < sizes.length || inside.length > 0) {
+            await new Promise((resolve) => setImmediate(resolve));
+            const total = inside.reduce((sum, bytes) => sum + bytes, 0);
+            expect(total <= 100 || inside.length === 1).toBe(true);
+            const [coin] = coins.take(1);
+            const given = coin ? inside.shift() : inside.pop();
+            if (given !== undefined) held.giveAnswer(given);
+          }
+          await Promise.all(all);
+          expect(held.size).toBe(0);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { LoopWatch } from '../../worker/lease/loop-watch.ts';
+import { SharedTime } from '../../worker/lease/shared-time.ts';
+
+describe('the watch over an event loop', () => {
+  it('tells for how long the loop has not turned', () => {
+    const watch = new LoopWatch(50);
+    const looks = [
+      [1, 0],
+      [1, 50],
+      [1, 100],
+      [2, 150],
+      [2, 210],
+      [2, 280],
+    ] as const;
+    expect(looks.map(([turns, at]) => watch.look(turns, 1000 + at))).toEqual([0, 50, 100, 0, 60, 130]);
+  });
+
+  it('counts little of a time in which the whole process was frozen', () => {
+    const watch = new LoopWatch(50);
+    watch.look(1, 0);
+    expect(watch.look(1, 60_000)).toBe(100);
+    expect(watch.look(2, 60_050)).toBe(0);
+  });
+
+  it('goes on when the count begins anew', () => {
+    const watch = new LoopWatch(50);
+    watch.look(2 ** 31 - 1, 0);
+    expect(watch.look(-(2 ** 31), 50)).toBe(0);
+  });
+});
+
+describe('a time that threads share', () => {
+  it('is centuries ago until it is set, and again when it is cleared', () => {
+    const time = new SharedTime();
+    const elsewhere = new SharedTime(time.buffer);
+    expect(elsewhere.ageMs).toBeGreaterThan(1e12);
+    time.set(process.hrtime.bigint() - 5_000_000_000n);
+    expect(elsewhere.ageMs).toBeGreaterThanOrEqual(5000);
+    expect(elsewhere.ageMs).toBeLessThan(6000);
+    elsewhere.clear();
+    expect(time.ageMs).toBeGreaterThan(1e12);
+  });
+});

@@ -1,0 +1,172 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { preferenceOf } from '../../gateway/dispatch/prefer.ts';
+import { maxFieldBytes } from '../../gateway/dispatch/own-fields.ts';
+import { PreferParser } from '../../gateway/dispatch/prefer-parser.ts';
+import { directivesOf } from '../../gateway/dispatch/directives.ts';
+import { idempotentRequest } from '../../gateway/requests/idempotency.ts';
+import { parsers } from '../fixtures/parsers.ts';
+
+/** Text is made of one of these over and over, after a beginning and before an end that a parser may look for. */
+const units = [
+  ' ',
+  '\t',
+  '"',
+  '\\',
+  '\\"',
+  ',',
+  ';',
+  '=',
+  'a',
+  'a=',
+  '%',
+  '%2',
+  '[',
+  '[]',
+  '.',
+  '1',
+  ':',
+  '/',
+  '//',
+  '@',
+];
+const pairs = [' ,', '"\\', '",', '= ', ';"', 'a ', 'a,', ' "', '1 ', '/.', '@/', 'a=b;', 'x;y="z",', ' \t'];
+const frames = [
+  ['', ''],
+  ['a="', ''],
+  ['respond-async', '!'],
+  ['', '\u0000'],
+  ['[', 'x'],
+] as const;
+
+/** The largest text; the head of a request has 64 KiB at most. */
+const largest = 64 * 1024;
+/** A time below this is too short to be compared, in ms. */
+const floorMs = 3;
+
+function timeMs(parse: (text: string) => unknown, text: string): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let repeat = 0; repeat < 5; repeat += 1) {
+    const began = process.cpuUsage();
+    try {
+      parse(text);
+    } catch {
+      // To refuse a text is an answer.
+    }
+    const { user, system } = process.cpuUsage(began);
+    least = Math.min(least, (user + system) / 1000);
+    if (least < floorMs) break;
+  }
+  return least;
+}
+
+/** Looks again before it finds fault: the first times are those of code that is not compiled yet. */
+function growth(parse: (text: string) => unknown, textOf: (length: number) => string): string | undefined {
+  let fault: string | undefined;
+  for (let look = 0; look < 4; look += 1) {
+    fault = growthOnce(parse, textOf);
+    if (fault === undefined) break;
+  }
+  return fault;
+}
+
+/** @returns what is wrong with the time that the parser takes, if anything. */
+function growthOnce(
+  parse: (text: string) => unknown,
+  textOf: (length: number) => string,
+): string | undefined {
+  // A text of full length tells most: if that takes no time, no shorter one does.
+  const long = timeMs(parse, textOf(largest));
+  if (long < floorMs) return undefined;
+  const short = timeMs(parse, textOf(largest / 4));
+  // Below the floor the clock says more of itself than of the parser.
+  return long <= 6 * Math.max(short, floorMs / 4) ? undefined : `${short} ms grow to ${long} ms`;
+}
+
+describe('a parser of ours', () => {
+  it.each(Object.entries(parsers))(
+    'takes at most six times as long for four times as much: %s',
+    (_, parse) => {
+      const faults: string[] = [];
+      for (const [begin, end] of frames) {
+        for (const unit of [...units, ...pairs]) {
+          const fault = growth(parse, (length) => begin + unit.repeat(length / unit.length) + end);
+          if (fault !== undefined) faults.push(`${JSON.stringify([begin, unit, end])}: ${fault}`);
+        }
+      }
+      expect(faults).toEqual([]);
+    },
+  );
+});
+
+describe('a field that ringpost reads', () => {
+  const long = 'x'.repeat(maxFieldBytes + 1);
+  const keyed = { method: 'GET', target: '/', body: Buffer.alloc(0) };
+
+  it.each([
+    ['Prefer', () => preferenceOf(['Prefer', long])],
+    ['Prefer', () => preferenceOf(['Prefer', long.slice(9), 'Prefer', long.slice(9)])],
+    ['Ringpost-Key', () => directivesOf(['Ringpost-Key', long], 0)],
+    ['ringpost-attempts', () => directivesOf(['ringpost-attempts', long], 0)],
+    [
+      'Idempotency-Key',
+      () => idempotentRequest({ ...keyed, headers: ['Idempotency-Key', long] }, () => undefined),
+    ],
+  ] as const)('is refused with its name and size if it has more than 8 KiB: %s', (name, read) => {
+    expect(read).toThrow(new RegExp(`${name} has \\d+ bytes; it may have 8192 at most`));
+  });
+
+  it.each([
+    ['Ringpost-Key', () => directivesOf(['Ringpost-Key', long.slice(1)], 0)],
+    ['Cookie', () => directivesOf(['Cookie', long.repeat(4)], 0)],
+    ['Prefer', () => preferenceOf(['Prefer', long.slice(1)])],
+  ] as const)(
+    'is read if it has 8 KiB, and fields that ringpost does not read may have more: %s',
+    (_, read) => {
+      expect(read).not.toThrow();
+    },
+  );
+});
+
+describe('Prefer', () => {
+  const token = fc.stringMatching(/^[a-z!#$%&'*+.^_`|~0-9-]{1,8}$/);
+  const text = fc.stringMatching(/^[ -~]{0,12}$/);
+  const space = fc.constantFrom('', ' ', '\t ');
+  const quote = (value: string): string => `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
+  const preference = fc.record({
+    name: token,
+    value: fc.option(
+      fc.oneof(
+        token.map((value) => [value, value]),
+        text.map((value) => [value, quote(value)]),
+      ),
+    ),
+    parameter: fc.option(fc.tuple(token, text)),
+    before: space,
+    around: space,
+  });
+
+  it('is read as it was written: names, values, quotes, escapes and parameters', () => {
+    fc.assert(
+      fc.property(fc.array(preference), (preferences) => {
+        const field = preferences
+          .map(({ name, value, parameter, before, around }) => {
+            const assigned = value === null ? '' : `${around}=${around}${value[1]}`;
+            const more = parameter === null ? '' : `; ${parameter[0]}=${quote(parameter[1])}`;
+            return before + name + assigned + around + more;
+          })
+          .join(',');
+        const expected = preferences.map(({ name, value }) => [name.toLowerCase(), value?.[0] ?? '']);
+        expect(new PreferParser(field).parse()).toEqual(expected);
+      }),
+    );
+  });
+
+  it('is read to its end, whatever it holds', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[ -~\t]*$/), (field) => {
+        for (const [name] of new PreferParser(field).parse()) expect(name).toMatch(/^[^\s,;="]+$/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,216 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Place, QueueCount } from '../../gateway/dispatch/queue-count.ts';
+import type { LookNumber } from '../../gateway/dispatch/queue-count.ts';
+import { QueueCounts } from '../../gateway/dispatch/queue-counts.ts';
+
+const steps = [
+  'waited',
+  'handed over',
+  'redis',
+  'redis',
+  'reply',
+  'reply',
+  'finish',
+  'answer',
+  'look',
+] as const;
+
+interface Request {
+  readonly waited: boolean;
+  added: LookNumber | undefined;
+  answered: boolean;
+}
+
+/** A gateway, Redis, and a worker that takes a job as soon as it has a free slot. */
+class World {
+  readonly count = new QueueCount();
+  readonly #limit: number;
+  readonly #slots: number;
+  /** What is on its way to Redis, and the replies on their way back: both keep their order. */
+  readonly #calls: (Request | 'look')[] = [];
+  readonly #replies: (Request | { readonly ready: number; readonly unknown: number })[] = [];
+  readonly #ready: Request[] = [];
+  readonly #running: Request[] = [];
+  readonly #answers: Request[] = [];
+  /**
+   * Answers that were on their way when the last look was made: the jobs that followed them are counted as
+   * gone twice.
+   */
+  slack = 0;
+
+  constructor(limit: number, slots: number) {
+    this.#limit = limit;
+    this.#slots = slots;
+  }
+
+  /** Requests that no worker has taken. */
+  get waiting(): number {
+    return this.#ready.length + this.#calls.filter((call) => call !== 'look').length;
+  }
+
+  step(step: (typeof steps)[number]): void {
+    switch (step) {
+      case 'waited':
+      case 'handed over':
+        if (this.count.size >= this.#limit) return;
+        this.count.send();
+        this.#calls.push({ waited: step === 'waited', added: undefined, answered: false });
+        return;
+      case 'look':
+        this.#calls.push('look');
+        return;
+      case 'redis':
+        this.#execute();
+        return;
+      case 'reply':
+        this.#receive();
+        return;
+      case 'finish': {
+        const [done] = this.#running.splice(0, 1);
+        if (done?.waited) this.#answers.push(done);
+        this.#take();
+        return;
+      }
+      case 'answer': {
+        const answered = this.#answers.shift();
+        if (answered === undefined) return;
+        answered.answered = true;
+        if (answered.added === undefined) this.count.drop();
+        else this.count.end(answered.added);
+      }
+    }
+  }
+
+  #execute(): void {
+    const call = this.#calls.shift();
+    if (call === undefined) return;
+    if (call === 'look') {
+      this.#replies.push({ ready: this.#ready.length, unknown: this.#answers.length });
+      return;
+    }
+    this.#ready.push(call);
+    this.#replies.push(call);
+    this.#take();
+  }
+
+  #receive(): void {
+    const reply = this.#replies.shift();
+    if (reply === undefined) return;
+    if ('ready' in reply) {
+      this.count.seen({ ready: reply.ready, delayed: 0 });
+      this.slack = reply.unknown;
+    } else if (!reply.answered) {
+      reply.added = this.count.arrive();
+    }
+  }
+
+  #take(): void {
+    while (this.#running.length < this.#slots && this.#ready.length > 0) {
+      this.#running.push(...this.#ready.splice(0, 1));
+    }
+  }
+}
+
+describe('the count of a queue', () => {
+  it('is never below what waits, whatever comes when, so that the limit holds', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.constantFrom(...steps), { maxLength: 300 }),
+        (limit, slots, taken) => {
+          const world = new World(limit, slots);
+          for (const step of taken) {
+            world.step(step);
+            expect(world.count.size).toBeGreaterThanOrEqual(0);
+            expect(world.waiting).toBeLessThanOrEqual(world.count.size + world.slack);
+            expect(world.waiting).toBeLessThanOrEqual(limit + world.slack);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is nothing after a look at an empty queue, once all is answered', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...steps), { maxLength: 300 }), (taken) => {
+        const world = new World(8, 2);
+        for (const step of taken) world.step(step);
+        for (const step of ['redis', 'reply', 'finish', 'answer', 'look', 'redis', 'reply'] as const) {
+          for (let again = 0; again < (step === 'look' ? 1 : 600); again += 1) world.step(step);
+        }
+        expect(world.count.size).toBe(0);
+      }),
+    );
+  });
+
+  it('has in it what was handed over, all of it, until the next look', () => {
+    const count = new QueueCount();
+    for (let at = 0; at < 10; at += 1) {
+      count.send();
+      count.arrive();
+    }
+    expect(count.size).toBe(10);
+    count.seen({ ready: 2, delayed: 3 });
+    expect(count.size).toBe(5);
+  });
+
+  it('does not grow by requests that are answered between two looks', () => {
+    const count = new QueueCount();
+    for (let at = 0; at < 1000; at += 1) {
+      count.send();
+      count.end(count.arrive());
+      count.send();
+      count.drop();
+    }
+    expect(count.size).toBe(0);
+  });
+
+  it('is lower by one that waited at the last look and is answered, and not by what is delayed', () => {
+    const count = new QueueCount();
+    count.send();
+    const added = count.arrive();
+    count.seen({ ready: 1, delayed: 4 });
+    count.end(added);
+    count.end(added);
+    expect(count.size).toBe(4);
+  });
+});
+
+describe('the place of a request that is handed over', () => {
+  it('is counted while that is done, and afterwards until its end is known', async () => {
+    const count = new QueueCount();
+    const place = await Place.hold(count, (held) => {
+      expect(count.size).toBe(1);
+      held.arrive();
+      return Promise.resolve(held);
+    });
+    expect(count.size).toBe(1);
+    place.free();
+    place.free();
+    expect(count.size).toBe(0);
+  });
+
+  it('is free if the request was known, or was not taken', async () => {
+    const count = new QueueCount();
+    await Place.hold(count, () => Promise.resolve());
+    await expect(Place.hold(count, () => Promise.reject(new Error('Redis is away')))).rejects.toThrow('away');
+    expect(count.size).toBe(0);
+  });
+});
+
+it('the counts of replicas that nothing waits for are forgotten once they are empty', () => {
+  const counts = new QueueCounts();
+  counts.of('S1').send();
+  counts.of('S2').drop();
+  counts.of('S2').send();
+  counts.of('S3').send();
+  counts.of('S3').drop();
+  expect(counts.open).toEqual(['S1']);
+  const [second, third] = [counts.of('S2'), counts.of('S3')];
+  counts.forget((replica) => replica === 'S2');
+  expect(counts.of('S2')).toBe(second);
+  expect(counts.of('S3')).not.toBe(third);
+});

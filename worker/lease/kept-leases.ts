@@ -1,0 +1,93 @@
+import type { LeaseState } from '#shared/contract/lease.ts';
+import type { Log } from '#shared/logger.ts';
+import type { ReplicaLease } from '../replica-lease.ts';
+
+export interface KeptLeasesOptions {
+  /** The replica's own lease was renewed. */
+  readonly onOwnRenewed: () => void;
+  /** Another worker has taken this lease; it is renewed no more. */
+  readonly onSuperseded: (lease: ReplicaLease) => void;
+  readonly log: Log;
+}
+
+interface Kept {
+  readonly lease: ReplicaLease;
+  state: LeaseState;
+  readonly underWay: Set<Promise<boolean>>;
+}
+
+/** The leases that a worker holds, its own and those of the queues that it has adopted, while they are renewed. */
+export class KeptLeases {
+  readonly #options: KeptLeasesOptions;
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(options: KeptLeasesOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly ReplicaLease[] {
+    return [...this.#kept.values()].map(({ lease }) => lease);
+  }
+
+  /**
+   * Renews a lease from now on that was taken or renewed a moment ago; one that is kept already only has its state changed.
+   */
+  keep(lease: ReplicaLease, state: LeaseState): void {
+    const kept = this.#kept.get(lease.replica);
+    if (kept?.lease.fence === lease.fence) kept.state = state;
+    else this.#kept.set(lease.replica, { lease, state, underWay: new Set() });
+    if (lease.own) this.#options.onOwnRenewed();
+  }
+
+  /** Renews all of them. One whose last renewal is not answered yet is passed over. */
+  renewAll(): void {
+    for (const kept of this.#kept.values()) {
+      if (kept.underWay.size === 0) void this.#renewQuietly(kept);
+    }
+  }
+
+  /**
+   * Renews one of them now, with the state that it has from now on.
+   * @returns whether it is still ours.
+   * @throws what Redis refuses it with.
+   */
+  async renew(replica: string, state: LeaseState): Promise<boolean> {
+    const kept = this.#kept.get(replica);
+    if (kept === undefined) return false;
+    kept.state = state;
+    return this.#renew(kept);
+  }
+
+  /** Renews one no more. @returns once no renewal of it is under way. */
+  async letGo(replica: string): Promise<void> {
+    const kept = this.#kept.get(replica);
+    this.#kept.delete(replica);
+    if (kept !== undefined) await Promise.allSettled(kept.underWay);
+  }
+
+  async #renewQuietly(kept: Kept): Promise<void> {
+    try {
+      await this.#renew(kept);
+    } catch (error) {
+      this.#options.log.warn({ err: error, lease: kept.lease.replica }, 'a heartbeat failed');
+    }
+  }
+
+  async #renew(kept: Kept): Promise<boolean> {
+    const { lease, state, underWay } = kept;
+    const { onOwnRenewed, onSuperseded } = this.#options;
+    const renewing = lease.renew(state);
+    underWay.add(renewing);
+    try {
+      const ours = await renewing;
+      if (ours && lease.own) onOwnRenewed();
+      if (!ours && this.#kept.get(lease.replica) === kept) {
+        this.#kept.delete(lease.replica);
+        onSuperseded(lease);
+      }
+      return ours;
+    } finally {
+      underWay.delete(renewing);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { LeaseState } from '#shared/contract/lease.ts';
+import type { SharedLease } from '../replica-lease.ts';
+
+/** What the lease thread is started with. */
+export interface LeaseThreadData {
+  readonly redisUrl: string;
+  readonly namespace: string;
+  /** The worker's own replica and generation. */
+  readonly replica: string;
+  readonly generation: number;
+  /** The TTL of the leases in ms; they are renewed three times as often. */
+  readonly leaseMs: number;
+  /** Time in ms for which the main thread's event loop may stand still. */
+  readonly handlerStallMs: number;
+  /** Whether this process ends its own lease, because no driver sees its death. */
+  readonly endsLease: boolean;
+  readonly healthFile: string | undefined;
+  readonly logLevel: string;
+  /** An `Int32Array` with one count, which the main thread raises as its event loop turns. */
+  readonly turns: SharedArrayBuffer;
+}
+
+/** From the main thread to the lease thread. */
+export type ToLeaseThread =
+  /** Renew this lease from now on. */
+  | { readonly do: 'keep'; readonly lease: SharedLease; readonly state: LeaseState }
+  /** Renew it now, and with this state from now on; answered by `renewed` or `refused`. */
+  | { readonly do: 'renew'; readonly call: number; readonly replica: string; readonly state: LeaseState }
+  /** Renew it no more; answered by `letGo` once no renewal of it is under way. */
+  | { readonly do: 'letGo'; readonly call: number; readonly replica: string }
+  /** Close the connection; the thread ends. */
+  | { readonly do: 'stop' };
+
+/** From the lease thread to the main thread. */
+export type FromLeaseThread =
+  | { readonly is: 'ready' }
+  | { readonly is: 'renewed'; readonly call: number; readonly ours: boolean }
+  | { readonly is: 'refused'; readonly call: number; readonly name: string; readonly message: string }
+  | { readonly is: 'letGo'; readonly call: number }
+  /** Another worker has taken this lease; it is renewed no more. */
+  | { readonly is: 'superseded'; readonly replica: string }
+  /** The event loop stood still, and the words of the consumers were taken back. */
+  | { readonly is: 'withdrawn' };
