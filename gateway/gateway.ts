@@ -114,7 +114,7 @@ export async function createGateway(
     const waiter = id === undefined ? undefined : waiters.get(id);
     if (waiter === undefined) return;
     const { status, headers, body } = problemReply('outcome_unknown', garbledDetail);
-    dispatcher.receive(waiter.replica, { id: waiter.id, status, headers, body, storedBytes: 0 });
+    dispatcher.receive(waiter.replica, { id: waiter.id, status, headers, body });
   });
   redis.on('ready', () => {
     watcher.wake();

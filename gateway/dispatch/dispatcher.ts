@@ -172,7 +172,7 @@ export class Dispatcher {
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
     const { bodies } = this.#options;
-    const { id, status, headers, body, storedBytes } = reply;
+    const { id, status, headers, body, storedBytes = 0 } = reply;
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) {
       this.#unclaimed += 1;

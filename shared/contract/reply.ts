@@ -10,8 +10,8 @@ export interface Reply {
   readonly headers: readonly string[];
   /** The bytes; undefined while they are in a key of their own. */
   readonly body: Uint8Array | undefined;
-  /** How many bytes are in a key of their own; 0 if none are, or a worker of the release before does not say. */
-  readonly storedBytes: number;
+  /** How many bytes are in a key of their own. A worker of the release before does not say. */
+  readonly storedBytes?: number;
 }
 
 interface Head {
@@ -55,8 +55,9 @@ export function decodeReply(frame: Buffer): Reply {
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
   const { id, status, headers, stored } = head;
-  const storedBytes = typeof stored === 'number' ? stored : 0;
-  return { id, status, headers, body: stored ? undefined : frame.subarray(end + 1), storedBytes };
+  if (stored === undefined) return { id, status, headers, body: frame.subarray(end + 1) };
+  const size = typeof stored === 'number' ? { storedBytes: stored } : {};
+  return { id, status, headers, body: undefined, ...size };
 }
 
 function isHead(value: unknown): value is Head {

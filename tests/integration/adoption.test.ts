@@ -36,9 +36,14 @@ async function startWith(current: System, count: number, more: NodeJS.ProcessEnv
   await untilInRing(running, ...names);
   const ask = (key: string, method: string, path: string, ms = 0): Promise<Response> =>
     fetch(`${running.url}/${path}?ms=${ms}`, { method, headers: { 'ringpost-key': key } });
+  /** Ends the worker of a replica, and waits until it reads nothing any more. */
+  const end = async (at: number): Promise<void> => {
+    commands[at]?.kill('SIGKILL');
+    await commands[at]?.exited;
+  };
   const untilRun = (path: string): Promise<true> =>
     eventually(async () => (await workers.runs()).some((line) => line.includes(` /${path} `)) || undefined);
-  return { running, commands, ask, untilRun };
+  return { running, commands, ask, end, untilRun };
 }
 
 describe('a replica that does not come back', () => {
@@ -82,9 +87,9 @@ describe('a replica that does not come back', () => {
 
   it('takes its keys and its queue again when it is back, also while the adopter has work in its hands', async () => {
     const current = system();
-    const { running, commands, ask, untilRun } = await startWith(current, 2);
+    const { running, ask, end, untilRun } = await startWith(current, 2);
     const key = keyOf(running, 'S2');
-    commands[1]?.kill('SIGKILL');
+    await end(1);
     const held = ask(key, 'POST', 'held', 2000);
     await untilRun('held');
     expect(await leaseOf(current, 'S2')).toMatchObject({ state: 'adopted', generation: 0 });
@@ -106,13 +111,13 @@ describe('a replica that does not come back', () => {
 
   it('is adopted by another worker when its adopter dies too; what was running there waits for the owner', async () => {
     const current = system();
-    const { running, commands, ask, untilRun } = await startWith(current, 3, { CONCURRENCY: '4' });
+    const { running, ask, end, untilRun } = await startWith(current, 3, { CONCURRENCY: '4' });
     const key = keyOf(running, 'S3');
     const adopterPid = async (): Promise<number | undefined> => {
       const lease = await leaseOf(current, 'S3');
       return lease?.state === 'adopted' ? lease.pid : undefined;
     };
-    commands[2]?.kill('SIGKILL');
+    await end(2);
     const asked = [ask(key, 'GET', 'a', 1000), ask(key, 'POST', 'b', 1000)];
     await Promise.all([untilRun('a'), untilRun('b')]);
     const first = await eventually(adopterPid);
@@ -132,9 +137,9 @@ describe('a replica that does not come back', () => {
 
   it('does not make a worker run more than CONCURRENCY at once', async () => {
     const current = system();
-    const { running, commands, ask, untilRun } = await startWith(current, 2, { CONCURRENCY: '1' });
+    const { running, ask, end, untilRun } = await startWith(current, 2, { CONCURRENCY: '1' });
     const [one, two] = [keyOf(running, 'S1'), keyOf(running, 'S2')];
-    commands[1]?.kill('SIGKILL');
+    await end(1);
     const began = performance.now();
     const asked = [ask(one, 'GET', 'own', 1500), ask(two, 'GET', 'adopted', 1500)];
     await untilRun('own');
@@ -147,9 +152,9 @@ describe('a replica that does not come back', () => {
 describe('an adopter that was frozen for longer than its leases', () => {
   it('neither answers nor runs anything of the adopted queue when it wakes up', async () => {
     const current = system();
-    const { running, commands, ask, untilRun } = await startWith(current, 2);
+    const { running, commands, ask, end, untilRun } = await startWith(current, 2);
     const key = keyOf(running, 'S2');
-    commands[1]?.kill('SIGKILL');
+    await end(1);
     const asked = [ask(key, 'GET', 'a', 800), ask(key, 'POST', 'b', 800)];
     await Promise.all([untilRun('a'), untilRun('b')]);
     commands[0]?.kill('SIGSTOP');

@@ -42,7 +42,9 @@ describe('a reply', () => {
     const given = { status: 200, headers: ['content-length', '3'], body: Buffer.from('abc') };
     const frame = encodeReply('i', given, true);
     expect(frame.toString()).not.toContain('abc');
-    expect(decode(frame)).toEqual({ ...given, id: 'i', body: undefined });
+    expect(decode(frame)).toEqual({ ...given, id: 'i', body: undefined, storedBytes: 3 });
+    const before = frame.toString().replace('"stored":3', '"stored":true');
+    expect(decode(before)).toEqual({ ...given, id: 'i', body: undefined });
   });
 
   it('has the bytes that its body viewed, of any memory', () => {
