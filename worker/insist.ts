@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { ValueLostError } from './large-values.ts';
 
 /** Between two tries, in ms. */
 const tryAgainMs = 100;
 
 /**
- * Tries until it succeeds, while Redis answers and refuses.
+ * Tries until it succeeds, while Redis answers and refuses, or has lost a part of what it was sent.
  * @param deadline in ms since the epoch.
  * @returns undefined where the deadline has passed first.
  * @throws any other failure.
@@ -15,7 +16,7 @@ export async function insist<T>(act: () => Promise<T>, deadline: number): Promis
       return await act();
     } catch (error) {
       if (Date.now() >= deadline) return undefined;
-      if (!isRefusal(error)) throw error;
+      if (!isRefusal(error) && !(error instanceof ValueLostError)) throw error;
       await delay(tryAgainMs);
     }
   }

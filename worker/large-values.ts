@@ -7,6 +7,16 @@ export class ValueTooLongError extends Error {
   override readonly name = 'ValueTooLongError';
 }
 
+/** Redis has lost pieces of a value while it was written, or was sent one twice: it is to be written anew. */
+export class ValueLostError extends Error {
+  override readonly name = 'ValueLostError';
+}
+
+/**
+ * Time in ms after which a draft is gone whose worker has died. Longer than any value takes to be written.
+ */
+export const draftTtlMs = 10 * 60_000;
+
 /**
  * Bytes in one command. Redis cuts a connection on which an argument is longer than `proto-max-bulk-len`,
  * which is never less than 1 MiB; a value that grows too long in pieces is only refused.
@@ -38,18 +48,17 @@ export class LargeValues {
   }
 
   /**
-   * Writes a value under a key that nobody else writes to.
+   * Writes a value under a key that nobody else writes to, and that is gone after {@link draftTtlMs}.
    * @param parts the value's bytes, in turn.
-   * @param ttlMs of the key, in ms from the first piece on.
    * @returns once Redis has all of it.
-   * @throws {ValueTooLongError} if Redis takes no value that is so long, and what Redis says if it refuses it
-   * for now. No key is left then.
+   * @throws {ValueTooLongError} if Redis takes no value that is so long.
+   * @throws {ValueLostError} if Redis has lost a part of it; and what Redis says if it refuses it for now. No
+   * key is left then.
    */
-  async write(key: string, parts: readonly Uint8Array[], ttlMs: number): Promise<void> {
+  async writeDraft(key: string, parts: readonly Uint8Array[]): Promise<void> {
     try {
-      while (!(await this.#writeOnce(key, parts, ttlMs)));
+      await this.#writePieces(key, parts);
     } catch (error) {
-      // What is left of it has a TTL.
       await this.connection.unlink(key).catch(() => undefined);
       if (error instanceof Error && tooLong.test(error.message)) throw new ValueTooLongError(error.message);
       throw error;
@@ -59,12 +68,16 @@ export class LargeValues {
   /**
    * Writes a value under a key that others may write to as well: they see all of it or nothing.
    * @param draft a key that nobody else writes to, for a value that takes more than one command.
-   * @throws as {@link write} does.
+   * @param ttlMs of the key, in ms.
+   * @throws as {@link writeDraft} does.
    */
   async replace(key: string, draft: string, value: Uint8Array, ttlMs: number): Promise<void> {
-    if (value.length <= pieceBytes) return this.write(key, [value], ttlMs);
-    await this.write(draft, [value], ttlMs);
-    await this.connection.rename(draft, key);
+    if (value.length <= pieceBytes) {
+      await this.#inTurn(() => this.connection.set(key, asBuffer(value), 'PX', ttlMs));
+      return;
+    }
+    await this.writeDraft(draft, [value]);
+    await Promise.all([this.connection.rename(draft, key), this.connection.pexpire(key, ttlMs)]);
   }
 
   /** Closes the connection, if it was opened. */
@@ -72,27 +85,23 @@ export class LargeValues {
     this.#opened?.disconnect();
   }
 
-  /**
-   * @returns false where Redis has lost pieces meanwhile, or was sent one twice: all of it is to be written
-   * anew.
-   */
-  async #writeOnce(key: string, parts: readonly Uint8Array[], ttlMs: number): Promise<boolean> {
+  async #writePieces(key: string, parts: readonly Uint8Array[]): Promise<void> {
     let length = 0;
     for (const part of parts) {
       for (let at = 0; at < part.length; at += pieceBytes) {
         const piece = asBuffer(part.subarray(at, at + pieceBytes));
         const before = length;
         length += piece.length;
-        if ((await this.#inTurn(() => this.#writePiece(key, piece, before, ttlMs))) !== length) return false;
+        const written = await this.#inTurn(() => this.#writePiece(key, piece, before));
+        if (written !== length) throw new ValueLostError('pieces of a value are lost, or doubled');
       }
     }
-    return true;
   }
 
   /** @returns the bytes that the value has now. */
-  async #writePiece(key: string, piece: Buffer, before: number, ttlMs: number): Promise<number> {
+  async #writePiece(key: string, piece: Buffer, before: number): Promise<number> {
     if (before > 0) return this.connection.append(key, piece);
-    await this.connection.set(key, piece, 'PX', ttlMs);
+    await this.connection.set(key, piece, 'PX', draftTtlMs);
     return piece.length;
   }
 

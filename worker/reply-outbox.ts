@@ -13,7 +13,7 @@ import type { Logger } from '#shared/logger.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
-import { ValueTooLongError } from './large-values.ts';
+import { ValueLostError, ValueTooLongError } from './large-values.ts';
 import type { LargeValues } from './large-values.ts';
 import { inboxTtlMs, SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
@@ -51,12 +51,12 @@ export class ReplyOutbox {
    * @returns once Redis has the reply; rejects when it refuses it.
    * @throws {SupersededError} when another worker has taken the lease since.
    */
-  push(id: string, job: JobData, reply: HandlerReply): Promise<unknown> {
+  push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
     if (job.keepMs === undefined && job.gateway === '') return Promise.resolve();
     return isLarge(reply.body) ? this.#pushLarge(id, job, reply) : this.#pushSmall(id, job, reply);
   }
 
-  #pushSmall(id: string, job: JobData, reply: HandlerReply): Promise<unknown> {
+  #pushSmall(id: string, job: JobData, reply: HandlerReply): Promise<void> {
     const { keepMs } = job;
     if (keepMs !== undefined) {
       return this.#repair.mending(
@@ -98,21 +98,18 @@ export class ReplyOutbox {
     const { keys, lease, large } = this.#options;
     const head = Buffer.from(encodeReply(id, { ...reply, body: '' }));
     const draft = keys.replyDraft(lease.replica, id, lease.fence);
-    do await large.write(draft, [head, body], inboxTtlMs);
-    while (!(await this.#settle(id, job, keepMs, reply, '')));
+    await large.writeDraft(draft, [head, body]);
+    await this.#settle(id, job, keepMs, reply, '');
   }
 
-  /**
-   * @param frame of the reply; empty if it is in the draft.
-   * @returns false if the draft is lost: Redis was away for longer than its TTL, or was emptied.
-   */
+  /** @param frame of the reply; empty if it is in the draft. */
   async #settle(
     id: string,
     job: JobData,
     keepMs: number,
     reply: HandlerReply,
     frame: ReplyFrame,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { redis, keys, lease, aftermath, onSuperseded } = this.#options;
     const { replica, fence } = lease;
     const { state, fields } = endOf(reply, Date.now());
@@ -134,10 +131,9 @@ export class ReplyOutbox {
       onSuperseded();
       throw new SupersededError('another worker has taken the lease');
     }
-    if (settled === -2) return false;
+    if (settled === -2) throw new ValueLostError('the draft of the answer is lost');
     // The job is there as long as this was not done: whoever ends it after a crash does it again.
     await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
-    return true;
   }
 
   #expected(id: string): ExpectedKey[] {

@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/keys.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
-const keys = createKeys('ringpost');
 const MiB = 1024 * 1024;
 const answerBytes = 16 * MiB;
 const chunk = Buffer.alloc(64 * 1024, 'x');
@@ -49,8 +48,10 @@ async function resident(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> 
 }
 
 /** @returns which worker serves the only replica. */
-async function leaseOf(redis: Redis): Promise<Pick<Lease, 'pid' | 'generation'>> {
-  const lease = JSON.parse((await redis.get(keys.lease('S1'))) ?? '{}') as Lease; // only workers write it
+async function leaseOf(redisUrl: string): Promise<Pick<Lease, 'pid' | 'generation'>> {
+  const redis = new Redis(redisUrl);
+  const json = await redis.get(createKeys('ringpost').lease('S1')).finally(() => redis.disconnect());
+  const lease = JSON.parse(json ?? '{}') as Lease; // only workers write it
   return { pid: lease.pid, generation: lease.generation };
 }
 
@@ -79,9 +80,7 @@ it.each([
     });
     const small = (): ReturnType<typeof ask> => ask(`${url}/stream?bytes=100`);
     for (let each = 0; each < 300; each += 1) await small();
-    const redis = new Redis(redisUrl);
-    onTestFinished(() => redis.disconnect());
-    const lease = await leaseOf(redis);
+    const lease = await leaseOf(redisUrl);
     const { pid } = lease;
     const before = await resident(pid, 'VmRSS');
 
@@ -105,7 +104,7 @@ it.each([
     expect([endless.status, giant.status]).toEqual([502, 502]);
     expect(others.map(({ status, bytes }) => [status, bytes])).toEqual(others.map(() => [200, answerBytes]));
     expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([200]));
-    expect(await leaseOf(redis)).toEqual(lease);
+    expect(await leaseOf(redisUrl)).toEqual(lease);
     const peak = await resident(pid, 'VmHWM');
     const slowest = Math.max(...answered.map(({ ms }) => ms));
     console.log(

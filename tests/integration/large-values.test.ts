@@ -3,6 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
+import { insist } from '../../worker/insist.ts';
 import { LargeValues, ValueTooLongError } from '../../worker/large-values.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -33,7 +34,7 @@ it('opens its connection for the first value, and closes what it has opened', as
   const open = async (): Promise<boolean> => String(await redis.client('LIST')).includes(`name=${name} `);
   large.close();
   expect([opened(), await open()]).toEqual([undefined, false]);
-  await large.write(`${namespace}:value`, [bytes(10)], 10_000);
+  await large.writeDraft(`${namespace}:value`, [bytes(10)]);
   expect(await open()).toBe(true);
   large.close();
   await expect.poll(open).toBe(false);
@@ -46,7 +47,7 @@ it.each([10, 512 * 1024, 512 * 1024 + 1, 5 * MiB + 7])(
     const { large } = useLargeValues();
     const value = bytes(length);
     const [head, body] = [value.subarray(0, 3), value.subarray(3)];
-    await large.write(`${namespace}:value`, [head, body], 10_000);
+    await large.writeDraft(`${namespace}:value`, [head, body]);
     expect(value.equals((await redis.getBuffer(`${namespace}:value`)) ?? Buffer.alloc(0))).toBe(true);
     expect(await redis.pttl(`${namespace}:value`)).toBeGreaterThan(0);
     const [key, draft] = [keys.replyBody('S1', 'r'), keys.replyDraft('S1', 'r', 1)];
@@ -62,7 +63,7 @@ it('writes many at once, each whole', async () => {
   const { redis, namespace } = system();
   const { large } = useLargeValues();
   const values = Array.from({ length: 20 }, (_, at) => bytes(MiB + at, at));
-  await Promise.all(values.map((value, at) => large.write(`${namespace}:value-${at}`, [value], 10_000)));
+  await Promise.all(values.map((value, at) => large.writeDraft(`${namespace}:value-${at}`, [value])));
   for (const [at, value] of values.entries()) {
     expect(value.equals((await redis.getBuffer(`${namespace}:value-${at}`)) ?? Buffer.alloc(0))).toBe(true);
   }
@@ -73,7 +74,7 @@ it('writes a value anew whose pieces were lost or doubled while its connection b
   const { large, name } = useLargeValues();
   const key = `${namespace}:value`;
   const value = bytes(24 * MiB);
-  const written = large.write(key, [value], 10_000);
+  const written = insist(() => large.writeDraft(key, [value]), Date.now() + 30_000);
   const spoil = [
     () => redis.del(key),
     () => redis.append(key, 'doubled'),
@@ -95,13 +96,13 @@ it('is told of a value that is too long for Redis, whose connection stays, and l
   const own = await ownRedis();
   const { large, name } = useLargeValues(own.url);
   await own.redis.config('SET', 'proto-max-bulk-len', '1mb');
-  await large.write('small', [bytes(10)], 10_000);
+  await large.writeDraft('small', [bytes(10)]);
   const id = async (): Promise<string | undefined> => {
     const clients = String(await own.redis.client('LIST'));
     return /id=(\d+)/.exec(clients.split('\n').find((line) => line.includes(`name=${name} `)) ?? '')?.[1];
   };
   const before = await id();
-  await expect(large.write('long', [bytes(3 * MiB)], 10_000)).rejects.toThrow(ValueTooLongError);
+  await expect(large.writeDraft('long', [bytes(3 * MiB)])).rejects.toThrow(ValueTooLongError);
   expect([await id(), await own.redis.exists('long')]).toEqual([before, 0]);
 });
 
@@ -110,7 +111,7 @@ it('is refused by a full Redis, and leaves no key', async () => {
   const { large } = useLargeValues(own.url);
   const used = Number(/used_memory:(\d+)/.exec(await own.redis.info('memory'))?.[1]);
   await own.redis.config('SET', 'maxmemory', String(used + 2 * MiB));
-  const refused = large.write('value', [bytes(16 * MiB)], 10_000);
+  const refused = large.writeDraft('value', [bytes(16 * MiB)]);
   await expect(refused).rejects.toMatchObject({
     name: 'ReplyError',
     message: expect.stringContaining('OOM'),
