@@ -193,6 +193,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
       asyncTimeoutMs: config.asyncTimeoutMs,
       keepMs: config.resultTtlMs,
       replyTimeoutMs: config.replyTimeoutMs,
+      held,
       unsent,
     },
     tenantOf,
@@ -212,6 +213,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     addTimeoutMs: config.addTimeoutMs,
   });
   await app.register(requestRoutes, {
+    held,
     unsent,
     store: requests,
     watches,

@@ -102,6 +102,8 @@ export interface Keys {
   deadLetter(request: string): string;
   /** String with a TTL: a reply's body that is too large to travel in its frame. */
   replyBody(replica: string, request: string): string;
+  /** String with a TTL: a large answer while the worker that has this fence writes it, piece by piece. */
+  replyDraft(replica: string, request: string, fence: number): string;
 }
 
 /**
@@ -168,6 +170,7 @@ export function createKeys(namespace: string): Keys {
     deadLetters: `${namespace}:{+dead-letters}:index`,
     deadLetter: (request) => `${namespace}:{+dead-letters}:letter:${request}`,
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
+    replyDraft: (replica, request, fence) => `${own(replica)}:reply-draft:${request}:${fence}`,
   };
 }
 

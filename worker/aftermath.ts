@@ -12,6 +12,7 @@ import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { LargeValues } from './large-values.ts';
 import { openCallbackQueue } from './open-queue.ts';
 
 export interface AftermathOptions {
@@ -21,8 +22,13 @@ export interface AftermathOptions {
   readonly failedTtlMs: number;
   /** Lower-case names of the header fields whose values dead letters do not keep. */
   readonly secretHeaders: ReadonlySet<string>;
+  /** What large request bodies travel on. */
+  readonly large: LargeValues;
   readonly log: Logger;
 }
+
+/** A dead letter keeps an answer of so many bytes at most: it is there to tell what went wrong. */
+const mostReplyBytes = 512 * 1024;
 
 /** Such an end is that of work which has failed for good. */
 const failures: ReadonlySet<RequestState> = new Set(['failed', 'expired']);
@@ -50,10 +56,11 @@ export class Aftermath {
 
   /** Files a dead letter, where the request's record says that it has failed. */
   async #file(replica: string, id: string, job: JobData): Promise<void> {
-    const { redis, keys, failedTtlMs, secretHeaders } = this.#options;
+    const { keys, failedTtlMs, secretHeaders, large } = this.#options;
+    const redis = storedBody(job) ? large.connection : this.#options.redis;
     const [hash, frame, body] = await Promise.all([
       redis.hgetall(keys.request(replica, id)),
-      redis.getBuffer(keys.keptReply(replica, id)),
+      redis.getrangeBuffer(keys.keptReply(replica, id), 0, mostReplyBytes),
       storedBody(job) ? redis.getBuffer(keys.requestBody(replica, id)) : null,
     ]);
     const record = readRecord(hash, Date.now());
@@ -79,7 +86,8 @@ export class Aftermath {
       JSON.stringify({ ...job, headers: redact(job.headers, secretHeaders) } satisfies JobData),
     ];
     if (body !== null) fields.push('body', body);
-    if (frame !== null) fields.push('reply', withoutSecrets(frame, secretHeaders));
+    if (frame.length > 0 && frame.length <= mostReplyBytes)
+      fields.push('reply', withoutSecrets(frame, secretHeaders));
     const letter = keys.deadLetter(id);
     const results = await redis
       .multi()

@@ -23,7 +23,9 @@ import { startLeaseThread } from './lease/start-lease-thread.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { Intake } from './intake.ts';
+import { LargeValues } from './large-values.ts';
 import { ReplicaLease } from './replica-lease.ts';
+import { ReplyBudget } from './reply-budget.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
@@ -85,7 +87,11 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     },
   });
   const { failedTtlMs, secretHeaders } = config;
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, log });
+  const large = new LargeValues(() =>
+    openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
+  );
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, large, log });
+  const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   await reclaimAhead(
     {
@@ -98,6 +104,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
         lease,
         pushes: createReplyPushes(redis, keys, lease, superseded),
         aftermath,
+        large,
         onSuperseded: superseded,
       }),
       turns: new Turns(redis, keys, log),
@@ -109,6 +116,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const handler = await createHandler({
     replica,
     connections: concurrency,
+    budget,
     ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
     ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
   });
@@ -127,6 +135,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     aftermath,
     finished,
     cancelled,
+    large,
+    budget,
     concurrency,
     leaseMs,
   };
@@ -187,6 +197,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       await heartbeat.stop();
       await Promise.all([keeper.stop(), noted]);
       redis.disconnect();
+      large.close();
       subscriber.disconnect();
     },
   });

@@ -6,8 +6,9 @@ const leastCapacity = 1024;
 const none = -1;
 
 /**
- * The ids that were added of late, in the order of their adding. They are in typed arrays, so that an id costs 32 bytes
- * however long it is, and nothing of it is left to the garbage collector. An id is known by a hash of 128 bits.
+ * The ids that were added of late, in the order of their adding. They are in typed arrays, so that an id
+ * costs 32 bytes however long it is, and nothing of it is left to the garbage collector. An id is known by a
+ * hash of 128 bits.
  */
 export class RecentIds {
   /** A ring: slots from the oldest id on. */

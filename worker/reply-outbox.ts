@@ -1,12 +1,16 @@
 import type { Redis } from 'ioredis';
-import { asBuffer, inlineBodyLimit } from '#shared/contract/body.ts';
+import { inlineBodyLimit } from '#shared/contract/body.ts';
 import type { JobData } from '#shared/contract/job.ts';
+import { problemReply } from '#shared/contract/problem.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
+import { ValueTooLongError } from './large-values.ts';
+import type { LargeValues } from './large-values.ts';
 import { inboxTtlMs, SupersededError } from './reply-pushes.ts';
 import type { Fenced, ReplyPush } from './reply-pushes.ts';
 
@@ -17,6 +21,8 @@ export interface ReplyOutboxOptions {
   readonly lease: Fenced;
   /** What carries replies to gateways. */
   readonly pushes: ReplyPush;
+  /** What large answers travel on, so that nothing else waits behind them. */
+  readonly large: LargeValues;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   /** Called when another worker answers for the replica. */
@@ -37,14 +43,62 @@ export class ReplyOutbox {
    * @returns once Redis has the reply; rejects when it refuses it.
    * @throws {SupersededError} when another worker has taken the lease since.
    */
-  push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
-    if (job.keepMs !== undefined) return this.#settle(id, job, job.keepMs, reply);
-    if (job.gateway === '') return Promise.resolve();
-    if (bytesOf(reply.body) > inlineBodyLimit) return this.#pushStored(job.gateway, id, reply);
+  push(id: string, job: JobData, reply: HandlerReply): Promise<unknown> {
+    if (job.keepMs === undefined && job.gateway === '') return Promise.resolve();
+    return isLarge(reply.body) ? this.#pushLarge(id, job, reply) : this.#pushSmall(id, job, reply);
+  }
+
+  #pushSmall(id: string, job: JobData, reply: HandlerReply): Promise<unknown> {
+    if (job.keepMs !== undefined) return this.#settle(id, job, job.keepMs, reply, encodeReply(id, reply));
     return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
   }
 
-  async #settle(id: string, job: JobData, keepMs: number, reply: HandlerReply): Promise<void> {
+  /** An answer that Redis cannot hold ends its request all the same. */
+  async #pushLarge(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+    const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body;
+    try {
+      if (job.keepMs === undefined) await this.#pushStored(job.gateway, id, reply, body);
+      else await this.#settleLarge(id, job, job.keepMs, reply, body);
+    } catch (error) {
+      if (!(error instanceof ValueTooLongError)) throw error;
+      const detail = `Redis takes no value of the answer's ${body.length} bytes: ${error.message}`;
+      await this.#pushSmall(id, job, problemReply('reply_too_large', detail));
+    }
+  }
+
+  async #pushStored(gateway: string, id: string, reply: HandlerReply, body: Uint8Array): Promise<void> {
+    const { keys, lease, pushes, large } = this.#options;
+    const { replica, fence } = lease;
+    const draft = keys.replyDraft(replica, id, fence);
+    await large.replace(keys.replyBody(replica, id), draft, body, inboxTtlMs);
+    await pushes.push(gateway, id, encodeReply(id, reply, true));
+  }
+
+  async #settleLarge(
+    id: string,
+    job: JobData,
+    keepMs: number,
+    reply: HandlerReply,
+    body: Uint8Array,
+  ): Promise<void> {
+    const { keys, lease, large } = this.#options;
+    const head = Buffer.from(encodeReply(id, { ...reply, body: '' }));
+    const draft = keys.replyDraft(lease.replica, id, lease.fence);
+    do await large.write(draft, [head, body], inboxTtlMs);
+    while (!(await this.#settle(id, job, keepMs, reply, '')));
+  }
+
+  /**
+   * @param frame of the reply; empty if it is in the draft.
+   * @returns false if the draft is lost: Redis was away for longer than its TTL, or was emptied.
+   */
+  async #settle(
+    id: string,
+    job: JobData,
+    keepMs: number,
+    reply: HandlerReply,
+    frame: ReplyFrame,
+  ): Promise<boolean> {
     const { redis, keys, lease, aftermath, onSuperseded } = this.#options;
     const { replica, fence } = lease;
     const { state, fields } = endOf(reply, Date.now());
@@ -53,11 +107,12 @@ export class ReplyOutbox {
       keys.request(replica, id),
       keys.keptReply(replica, id),
       keys.leaseFence(replica),
+      keys.replyDraft(replica, id, fence),
       fence,
       keepMs,
       recordTtlMs(keepMs),
       keys.requestChanges(id),
-      encodeReply(id, reply),
+      frame,
       state,
       ...fields,
     );
@@ -65,21 +120,17 @@ export class ReplyOutbox {
       onSuperseded();
       throw new SupersededError('another worker has taken the lease');
     }
+    if (settled === -2) return false;
     // The job is there as long as this was not done: whoever ends it after a crash does it again.
     await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
-  }
-
-  async #pushStored(gateway: string, id: string, reply: HandlerReply): Promise<void> {
-    const { redis, keys, lease, pushes } = this.#options;
-    const key = keys.replyBody(lease.replica, id);
-    const { body } = reply;
-    await redis.set(key, typeof body === 'string' ? body : asBuffer(body), 'PX', inboxTtlMs);
-    await pushes.push(gateway, id, encodeReply(id, reply, true));
+    return true;
   }
 }
 
-/** Those of a string in UTF-8: up to three for each of its units. */
-function bytesOf(body: Uint8Array | string): number {
-  if (typeof body !== 'string') return body.length;
-  return body.length * 3 <= inlineBodyLimit ? body.length : Buffer.byteLength(body);
+/**
+ * Whether a body is too large to travel with its frame. Most are short, and their bytes need not be counted.
+ */
+function isLarge(body: Uint8Array | string): boolean {
+  if (typeof body !== 'string') return body.length > inlineBodyLimit;
+  return body.length * 3 > inlineBodyLimit && Buffer.byteLength(body) > inlineBodyLimit;
 }

@@ -14,6 +14,8 @@ import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import { insist } from './insist.ts';
 import { SupersededError } from './reply-pushes.ts';
+import type { LargeValues } from './large-values.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Slots } from './slots.ts';
 import { lossesOf } from './suspect-notes.ts';
@@ -25,6 +27,10 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly outbox: ReplyOutbox;
   /** Requests that are let go as soon as they are begun. */
   readonly cancelled: CancelledIds;
+  /** Bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
+  /** What large request bodies are read on. */
+  readonly large: LargeValues;
   readonly redis: Redis;
   readonly keys: Keys;
   /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
@@ -147,6 +153,7 @@ export class Runner {
       return undefined;
     } finally {
       this.#running.take(id);
+      this.#options.budget.release(id);
     }
   }
 
@@ -210,7 +217,8 @@ export class Runner {
       // It is not tried again, and not said twice: what is known of its end stands.
       return problemReply('already_finished', 'The request has come to its end before.');
     }
-    const stored = bodyKey === undefined ? undefined : await this.#options.redis.getBuffer(bodyKey);
+    const stored =
+      bodyKey === undefined ? undefined : await this.#options.large.connection.getBuffer(bodyKey);
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 
@@ -239,6 +247,9 @@ export class Runner {
     } catch (error) {
       if (error instanceof SupersededError) return false;
       throw error;
+    } finally {
+      // A run whose job is another worker's has no end.
+      this.#options.budget.release(id);
     }
   }
 }

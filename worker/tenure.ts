@@ -12,7 +12,9 @@ import type { Intake } from './intake.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
 import { activeJobs, convict, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
+import type { LargeValues } from './large-values.ts';
 import type { ReplicaLease } from './replica-lease.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { ReplyOutbox } from './reply-outbox.ts';
 import { createReplyPushes } from './reply-pushes.ts';
 import { Runner } from './runner.ts';
@@ -39,6 +41,10 @@ export interface TenureParts {
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
   readonly cancelled: CancelledIds;
+  /** What large answers travel on. */
+  readonly large: LargeValues;
+  /** Bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;
@@ -69,7 +75,8 @@ export class Tenure {
     const { redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-    const sending = { redis, keys, lease, aftermath: options.aftermath, onSuperseded };
+    const { aftermath, large } = options;
+    const sending = { redis, keys, lease, aftermath, large, onSuperseded };
     const turns = new Turns(redis, keys, log);
     const certainty = {
       get certain() {

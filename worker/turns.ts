@@ -14,8 +14,8 @@ import { openQueue } from './open-queue.ts';
 export const timesBegun = 'ringpost:begun';
 
 /**
- * A request that is in line and has no job any more is passed over after this time, in ms: its job may be under way. So is
- * one whose deadline has passed for as long: clocks may differ.
+ * A request that is in line and has no job any more is passed over after this time, in ms: its job may be
+ * under way. So is one whose deadline has passed for as long: clocks may differ.
  */
 const graceMs = 2000;
 /** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
@@ -24,9 +24,9 @@ const askAtLeastEveryMs = 5000;
 
 /**
  * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
- * are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A delayed one joins the line
- * when it is due. If it is not a request's turn, its job is put back; a request that leaves calls the next one. If that call
- * is lost, the next one asks by itself.
+ * are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A delayed one
+ * joins the line when it is due. If it is not a request's turn, its job is put back; a request that leaves
+ * calls the next one. If that call is lost, the next one asks by itself.
  */
 export class Turns {
   readonly #redis: Redis;
@@ -81,8 +81,8 @@ export class Turns {
   }
 
   /**
-   * Lets the others go first while a request waits to be tried again, if it asks for that. It joins the line again when it
-   * is due.
+   * Lets the others go first while a request waits to be tried again, if it asks for that. It joins the line
+   * again when it is due.
    */
   async pass(id: string, { order, orderOnRetry }: JobData): Promise<void> {
     if (order !== undefined && orderOnRetry === 'pass') await this.#callNext(order, id);

@@ -24,13 +24,15 @@ export interface CapacityOptions {
 
 /** How often the queues that are in use are asked for their length, in ms. */
 const askEveryMs = 250;
-/** A queue that is at least half full is asked when a request comes, after this time in ms at the earliest. */
+/**
+ * A queue that is at least half full is asked when a request comes, after this time in ms at the earliest.
+ */
 const askAgainMs = 25;
 
 /**
- * Bounds what is accepted, so that a queue never grows without end. The length of a queue is known from a moment ago, and
- * this gateway counts what it has added since, whether anybody waits for it or not. Several gateways may together exceed
- * the bound by what the others add in that moment.
+ * Bounds what is accepted, so that a queue never grows without end. The length of a queue is known from a
+ * moment ago, and this gateway counts what it has added since, whether anybody waits for it or not. Several
+ * gateways may together exceed the bound by what the others add in that moment.
  */
 export class Capacity {
   readonly #options: CapacityOptions;
@@ -69,7 +71,8 @@ export class Capacity {
   }
 
   /**
-   * Counts a request towards its replica's queue while it is handed over, and afterwards until its place is free.
+   * Counts a request towards its replica's queue while it is handed over, and afterwards until its place is
+   * free.
    * @param bytes of its body.
    * @param handOver has the place arrive if the job was added; else the place is free afterwards.
    * @throws {Problem} `over_capacity`, and what `handOver` throws.

@@ -121,7 +121,8 @@ export class JobQueues {
     const { order, priority, notBefore } = job;
     const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
     const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
-    // One connection keeps the order: no job is taken that has no place in line. A delayed one joins when it is due.
+    // One connection keeps the order: no job is taken that has no place in line. A delayed one joins when it
+    // is due.
     const joined =
       order === undefined || delay > 0
         ? undefined

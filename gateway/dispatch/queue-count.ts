@@ -10,12 +10,13 @@ export interface Pending {
 export type LookNumber = number;
 
 /**
- * Estimates how many requests wait in the queue of one replica: what waited at the last look, what this gateway has added
- * since, and what is on its way to the queue. A request that is known to have ended is taken off. It never asks Redis.
+ * Estimates how many requests wait in the queue of one replica: what waited at the last look, what this
+ * gateway has added since, and what is on its way to the queue. A request that is known to have ended is
+ * taken off. It never asks Redis.
  *
- * Jobs are added and the queue is looked at on one connection. So the result of a look has in it each job of this gateway
- * that was acknowledged before it, and none that is sent after it. One that is acknowledged in the same moment may be
- * counted twice until the next look.
+ * Jobs are added and the queue is looked at on one connection. So the result of a look has in it each job of
+ * this gateway that was acknowledged before it, and none that is sent after it. One that is acknowledged in
+ * the same moment may be counted twice until the next look.
  */
 export class QueueCount {
   #ready = 0;
@@ -46,8 +47,8 @@ export class QueueCount {
   }
 
   /**
-   * A request whose job was added has ended. If that was before the last look, its job waited then and was taken since, or
-   * it was being run and its worker has taken another one since.
+   * A request whose job was added has ended. If that was before the last look, its job waited then and was
+   * taken since, or it was being run and its worker has taken another one since.
    */
   end(added: LookNumber): void {
     if (added === this.#look) this.#added = Math.max(0, this.#added - 1);

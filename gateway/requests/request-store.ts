@@ -6,6 +6,7 @@ import { replicaOf } from '#shared/contract/request-id.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
+import type { HeldBytes } from '../dispatch/held-bytes.ts';
 
 /** A request as its id tells it, at whichever gateway it is asked for. */
 export interface KnownRequest {
@@ -16,6 +17,9 @@ export interface KnownRequest {
   /** The gateway at which a client waits for the answer; empty where none does. */
   readonly gateway: string;
 }
+
+/** Answers of fewer bytes are read whole, in one command, and need no room. */
+const smallBytes = 64 * 1024;
 
 /** Reads what is known of requests, whichever gateway has accepted them. */
 export class RequestStore {
@@ -43,6 +47,34 @@ export class RequestStore {
     if (kept !== undefined) return { id, replica, record: kept, gateway: '' };
     const waited = waitedFor(job);
     return waited === undefined ? undefined : { id, replica, ...waited };
+  }
+
+  /**
+   * Reads the answer of a request for a client. A large one is read once the gateway has room for it.
+   * @param wanted asked when there is room.
+   * @param hand given the answer, while it is kept; undefined if it is not. Not called if it is not wanted any more.
+   */
+  async handReply(
+    { id, replica }: KnownRequest,
+    held: HeldBytes,
+    wanted: () => boolean,
+    hand: (reply: Reply | undefined) => void,
+  ): Promise<void> {
+    const key = this.#keys.keptReply(replica, id);
+    const beginning = await this.#redis.getrangeBuffer(key, 0, smallBytes - 1);
+    if (beginning.length < smallBytes) {
+      hand(beginning.length === 0 ? undefined : decodeReply(beginning));
+      return;
+    }
+    const bytes = await this.#redis.strlen(key);
+    if (!(await held.roomForAnswer(bytes, wanted))) return;
+    try {
+      const frame = await this.#redis.getBuffer(key);
+      hand(frame === null ? undefined : decodeReply(frame));
+    } finally {
+      // Whoever was handed the answer counts it by now.
+      held.giveAnswer(bytes);
+    }
   }
 
   /** @returns the answer of a request, while it is kept. */

@@ -90,7 +90,13 @@ async function dispatch(
   }
   const idempotent = idempotentRequest(request, () => tenantOf(request, ip));
   if (preference.respondAsync || idempotent !== undefined) {
-    await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);
+    const { held } = options.handOver;
+    held.takeRequest(body.length);
+    try {
+      await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);
+    } finally {
+      held.giveRequest(body.length);
+    }
     onHandedOver(response.statusCode, performance.now() - started);
     return;
   }

@@ -2,12 +2,14 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import { delayFault } from '../dispatch/directives.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
+import type { HeldBytes } from '../dispatch/held-bytes.ts';
 import type { Place } from '../dispatch/queue-count.ts';
 import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
@@ -27,6 +29,7 @@ export interface HandOverOptions {
   readonly store: RequestStore;
   readonly watches: Watches;
   readonly claims: Claims;
+  readonly held: HeldBytes;
   readonly unsent: UnsentAnswers;
   readonly callbacks: Callbacks;
   /** Time in ms in which a request has to be done that nobody waits for. */
@@ -66,7 +69,7 @@ export async function handOver(
   asked: Asked,
   response: ServerResponse,
 ): Promise<void> {
-  const { store, watches, replyTimeoutMs } = options;
+  const { store, watches, held, unsent, replyTimeoutMs } = options;
   const { preference } = asked;
   const { respondAsync, waitMs } = preference;
   const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
@@ -93,12 +96,15 @@ export async function handOver(
   if (place === undefined) own.push('Idempotent-Replayed', 'true');
   if (finalStates.has(found.record.state)) place?.free();
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
-    const kept = await store.reply(found).catch(() => undefined);
-    if (kept?.body !== undefined) {
+    let answered = false;
+    const answer = (kept: Reply | undefined): void => {
+      if (kept?.body === undefined) return;
       const { status, headers, body } = kept;
-      writeReply(response, request.method, { status, headers, body }, own, options.unsent);
-      return;
-    }
+      writeReply(response, request.method, { status, headers, body }, own, unsent);
+      answered = true;
+    };
+    await store.handReply(found, held, () => !socket.destroyed, answer).catch(() => undefined);
+    if (answered || socket.destroyed) return;
   }
   if (respondAsync && !cameToNothing(found)) writeAccepted(response, found, own);
   else writeProblem(response, noAnswer(found), own);

@@ -3,6 +3,7 @@ import { finalStates } from '#shared/contract/request-record.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
 import { viewOf } from '../requests/request-view.ts';
 import type { Watch } from '../requests/watches.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** Between two comments that keep a quiet connection open, in ms. */
 const heartbeatMs = 15_000;
@@ -12,6 +13,7 @@ const heartbeatMs = 15_000;
  * gateway stops. Each event is the request as it is then. Its id is the number of its change, so that a client that
  * comes back with `Last-Event-ID` is told only what it has missed. The watch is ended with the stream.
  * @param lastId the change that the client knows already; -1 for none.
+ * @param unsent disconnects a client that takes nothing.
  * @returns whether the request is known; nothing was answered if it is not. Rejects if Redis does not answer before the
  * first event.
  */
@@ -20,14 +22,17 @@ export function streamEvents(
   watch: Watch,
   id: string,
   lastId: number,
+  unsent: UnsentAnswers,
 ): Promise<boolean> {
   const response = reply.raw;
   return new Promise((resolve, reject) => {
     let told = Number.isFinite(lastId) ? lastId : -1;
     let stopping = false;
+    let stopWatching: () => void = () => undefined;
     let heartbeat: NodeJS.Timeout | undefined;
     const end = (): void => {
       clearInterval(heartbeat);
+      stopWatching();
       watch.end();
     };
     const finish = (known: boolean): void => {
@@ -39,6 +44,8 @@ export function streamEvents(
       reply.hijack();
       response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
       response.flushHeaders();
+      // A client that takes nothing would have its events pile up.
+      stopWatching = unsent.watch(response);
       heartbeat = setInterval(() => response.write(': \n\n'), heartbeatMs);
     };
     const onLook = (found: KnownRequest | undefined): void => {

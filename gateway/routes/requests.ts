@@ -1,10 +1,12 @@
 import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import { operations } from '../openapi/operations.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
+import type { HeldBytes } from '../dispatch/held-bytes.ts';
 import { writeReply } from './reply-response.ts';
 import { untilFinal } from '../requests/until-final.ts';
 import { redisAway } from './redis-away.ts';
@@ -13,6 +15,7 @@ import { streamEvents } from './request-events.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface RequestRouteOptions {
+  readonly held: HeldBytes;
   readonly unsent: UnsentAnswers;
   readonly store: RequestStore;
   readonly watches: Watches;
@@ -30,7 +33,7 @@ const mostWaitS = 60;
 
 /** `/-/requests/<id>`: what has become of a request, its answer, and an end to it. Whoever knows the id may ask. */
 export const requestRoutes = fp<RequestRouteOptions>(
-  (app, { store, watches, unsent, cancel }, done) => {
+  (app, { store, watches, held, unsent, cancel }, done) => {
     const known = async (id: string): Promise<KnownRequest> =>
       (await redisAway(() => store.find(id))) ?? unknown(id);
 
@@ -49,7 +52,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       if (headers.accept?.includes('text/event-stream')) {
         const watch = watches.open(raw.socket);
         const last = Number(headers['last-event-id'] ?? -1);
-        const there = await redisAway(() => streamEvents(reply, watch, params.id, last));
+        const there = await redisAway(() => streamEvents(reply, watch, params.id, last, unsent));
         return there ? reply : unknown(params.id);
       }
       const found = await waited(request);
@@ -64,14 +67,16 @@ export const requestRoutes = fp<RequestRouteOptions>(
         reply.header('retry-after', retryAfterSeconds);
         throw new Problem('not_finished', `The request is ${record.state}; ask again, or with ?wait=20.`);
       }
-      const kept = await redisAway(() => store.reply(found));
-      if (kept?.body !== undefined) {
+      const answer = (kept: Reply | undefined): void => {
+        if (kept?.body === undefined) return;
         const { status, headers, body } = kept;
         reply.hijack();
         const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
         writeReply(reply.raw, record.method, { status, headers, body }, own, unsent);
-        return reply;
-      }
+      };
+      const { socket } = request.raw;
+      await redisAway(() => store.handReply(found, held, () => !socket.destroyed, answer));
+      if (reply.sent || socket.destroyed) return reply.sent ? reply : nobody(reply);
       if (record.state === 'cancelled') throw new Problem('cancelled', 'The request was cancelled.');
       if (record.state === 'expired')
         throw new Problem('reply_timeout', 'The request was not done by its deadline.');

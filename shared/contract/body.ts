@@ -4,8 +4,8 @@ import { isUtf8 } from 'node:buffer';
 export const inlineBodyLimit = 64 * 1024;
 
 /**
- * How a body travels inside JSON: text as text, other bytes as base64; `stored` ones travel in their own key. Text whose
- * control characters JSON would make longer than base64 travels as base64.
+ * How a body travels inside JSON: text as text, other bytes as base64; `stored` ones travel in their own key.
+ * Text whose control characters JSON would make longer than base64 travels as base64.
  */
 export type EncodedBody =
   | { readonly text: string }
@@ -30,7 +30,7 @@ export function encodeBody(body: Uint8Array): EncodedBody | undefined {
 }
 
 /** A control character that JSON writes with six bytes; the others have a short escape. */
-// oxlint-disable-next-line no-control-regex -- V8 takes twice as long for the complement
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
 const longEscape = /[\0-\x07\x0b\x0e-\x1f]/;
 
 /** For each byte of a text, the bytes that JSON adds to it. */
@@ -38,8 +38,8 @@ const added = new Uint8Array(256).fill(5, 0, 0x20);
 for (const character of '\b\t\n\f\r"\\') added[character.charCodeAt(0)] = 1;
 
 /**
- * Whether JSON makes a text longer than base64 would. Counting takes 1.5 ns a byte, so only a text with a long escape
- * is counted. JSON makes any other one at most twice as long, and it stays readable.
+ * Whether JSON makes a text longer than base64 would. Looking is cheaper than counting, so only a text with a
+ * long escape is counted. JSON makes any other one at most twice as long, and it stays readable.
  */
 function swells(text: string, bytes: Uint8Array): boolean {
   if (!longEscape.test(text)) return false;

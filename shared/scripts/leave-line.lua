@@ -1,7 +1,8 @@
 -- Takes a request out of the line of its key.
 -- KEYS[1] line
 -- ARGV[1] request id
--- Returns the id of the one whose turn it is now, or nil if the request was not the first, or the line is empty.
+-- Returns the id of the one whose turn it is now, or nil if the request was not the first, or the line is
+-- empty.
 local before = redis.call('ZRANK', KEYS[1], ARGV[1])
 if not before then
   return false

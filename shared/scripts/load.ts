@@ -17,7 +17,7 @@ const scripts = {
   'change-offers': 2,
   'push-replies': 2,
   'note-request': 1,
-  'settle-request': 3,
+  'settle-request': 4,
   'claim-idempotency': 1,
   'release-idempotency': 1,
   'join-line': 1,

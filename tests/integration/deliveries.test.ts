@@ -4,6 +4,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { LargeValues } from '../../worker/large-values.ts';
 import { activeJobs, reclaim } from '../../worker/reclaim.ts';
 import { ReplicaLease } from '../../worker/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
@@ -117,6 +118,7 @@ it('what a dead consumer has not read was not begun: whoever takes the lease cou
     keys,
     lease,
     pushes: createReplyPushes(redis, keys, lease, () => undefined),
+    large: new LargeValues(() => redis),
     aftermath: { follow: () => Promise.resolve() } as never,
     onSuperseded: () => undefined,
   });

@@ -11,6 +11,8 @@ import { Aftermath } from '../../worker/aftermath.ts';
 import { CancelledIds } from '../../worker/cancelled-ids.ts';
 import { FinishedRuns } from '../../worker/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
+import { LargeValues } from '../../worker/large-values.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { createReplyPushes } from '../../worker/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply-outbox.ts';
 import { Runner } from '../../worker/runner.ts';
@@ -33,16 +35,19 @@ function startRunner(finished = new FinishedRuns()) {
   const turns = new Turns(redis, keys, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), log });
+  const large = new LargeValues(() => redis);
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), large, log });
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, onSuperseded });
+  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, large, onSuperseded });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),
     turns,
     outbox,
+    large,
+    budget: new ReplyBudget(1024 * 1024),
     redis,
     keys,
     replica: 'S1',

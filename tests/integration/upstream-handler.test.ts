@@ -12,10 +12,12 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 const ALL_BYTES = Buffer.from(Uint8Array.from({ length: 256 }, (_, i) => i));
 const EMPTY = new Uint8Array(0);
+const LIMIT_BYTES = 1024 * 1024;
 const DEADLINE = new Error('deadline');
 
 const opened: (() => Promise<unknown>)[] = [];
@@ -43,7 +45,12 @@ async function listen(server: Server): Promise<URL> {
 }
 
 async function handlerFor(upstream: URL, connections = 4): Promise<Handler> {
-  const handler = await createHandler({ replica: 'S1', upstream, connections });
+  const handler = await createHandler({
+    replica: 'S1',
+    upstream,
+    connections,
+    budget: new ReplyBudget(LIMIT_BYTES),
+  });
   opened.push(() => handler.close());
   return handler;
 }

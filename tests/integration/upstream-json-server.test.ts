@@ -10,6 +10,7 @@ import { headerValue } from '#shared/contract/headers.ts';
 
 import type { Handler } from '../../worker/handlers/handler.ts';
 import { createUpstreamHandler } from '../../worker/handlers/upstream.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 /** The part of json-server 0.17 that is used here: an Express app, which brings no types of its own. */
@@ -33,7 +34,10 @@ describe('json-server as the upstream', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-    handler = createUpstreamHandler(new URL(`http://127.0.0.1:${port}`), { connections: 2 });
+    handler = createUpstreamHandler(new URL(`http://127.0.0.1:${port}`), {
+      connections: 2,
+      budget: new ReplyBudget(1024 * 1024),
+    });
   });
   afterAll(async () => {
     await handler.close();

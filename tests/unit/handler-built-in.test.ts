@@ -6,8 +6,10 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { createBuiltInHandler } from '../../worker/handlers/built-in.ts';
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
+const budget = new ReplyBudget(1024 * 1024);
 const context: HandlerContext = {
   replica: 'S2',
   requestId: '123456',
@@ -91,7 +93,7 @@ describe('the built-in service', () => {
 
 describe('the choice of the handler', () => {
   it('is the built-in service where nothing is chosen', async () => {
-    const handler = await createHandler({ replica: 'S9', connections: 1 });
+    const handler = await createHandler({ replica: 'S9', connections: 1, budget });
     const reply = await handled(
       handler,
       { method: 'GET', target: '/home', headers: [], body: new Uint8Array(0) },
@@ -103,6 +105,7 @@ describe('the choice of the handler', () => {
   it('is the module where a file is named', async () => {
     const handler = await createHandler({
       replica: 'S9',
+      budget,
       handlerPath: './examples/plain.ts',
       connections: 1,
     });
@@ -116,7 +119,7 @@ describe('the choice of the handler', () => {
 
   it('refuses a module and an upstream at once', async () => {
     const both = { handlerPath: './examples/plain.ts', upstream: new URL('http://127.0.0.1:1') };
-    await expect(createHandler({ replica: 'S1', connections: 1, ...both })).rejects.toThrow(
+    await expect(createHandler({ replica: 'S1', connections: 1, budget, ...both })).rejects.toThrow(
       'HANDLER and UPSTREAM exclude each other',
     );
   });

@@ -4,14 +4,25 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { serve } from '../fixtures/http-server.ts';
-import { toFetchRequest, toHttpReply } from '../../worker/handlers/fetch-message.ts';
+import { toHttpReply } from '../../worker/handlers/fetch-reply.ts';
+import { toFetchRequest } from '../../worker/handlers/fetch-request.ts';
 import { acceptLightRequests } from '../../worker/handlers/light/request.ts';
 import { lightenResponse, plainResponse } from '../../worker/handlers/light/response.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 
 const NativeResponse = globalThis.Response;
 const NativeRequest = globalThis.Request;
 const nativeFetch = globalThis.fetch;
 const nativeJson = NativeResponse.json.bind(NativeResponse);
+
+const budget = new ReplyBudget(1024 * 1024);
+const context = {
+  replica: 'S1',
+  requestId: 'r-1',
+  attempt: 1,
+  deadline: 0,
+  signal: new AbortController().signal,
+};
 
 beforeAll(() => {
   lightenResponse();
@@ -128,8 +139,8 @@ describe('a light Response', () => {
     expect(ours.gave).toBeInstanceOf(NativeResponse);
     expect(native.gave).toBeInstanceOf(Response);
     expect(ours.gave.constructor).toBe(Response);
-    const reply = await toHttpReply(new Response(body, init), 'GET');
-    const nativeReply = await toHttpReply(new NativeResponse(body, init), 'GET');
+    const reply = await toHttpReply(new Response(body, init), 'GET', context, budget);
+    const nativeReply = await toHttpReply(new NativeResponse(body, init), 'GET', context, budget);
     expect({ ...reply, body: Buffer.from(reply.body) }).toEqual({
       ...nativeReply,
       body: Buffer.from(nativeReply.body),
@@ -162,14 +173,18 @@ describe('a light Response', () => {
     const [one, other] = [new Response(bytes), new Response(bytes.buffer)];
     expect(plainResponse(one)?.body).toEqual(bytes);
     bytes.fill(9);
-    expect(await toHttpReply(one, 'GET')).toEqual({ status: 200, headers: [], body: Uint8Array.of(1, 2) });
+    expect(await toHttpReply(one, 'GET', context, budget)).toEqual({
+      status: 200,
+      headers: [],
+      body: Uint8Array.of(1, 2),
+    });
     expect(await other.bytes()).toEqual(Uint8Array.of(1, 2));
   });
 
   it('answers with what was changed in it', async () => {
     const response = new Response('text');
     response.headers.set('a', '2');
-    const { headers } = await toHttpReply(response, 'GET');
+    const { headers } = await toHttpReply(response, 'GET', context, budget);
     expect(headers).toEqual(['a', '2', 'content-type', 'text/plain;charset=UTF-8']);
   });
 

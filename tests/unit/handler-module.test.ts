@@ -9,8 +9,11 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
 import { loadModuleHandler } from '../../worker/handlers/module.ts';
+import { ReplyBudget } from '../../worker/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
+const LIMIT_BYTES = 1024 * 1024;
+const budget = new ReplyBudget(LIMIT_BYTES);
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, i) => i);
 
 let directory: string;
@@ -28,7 +31,7 @@ async function moduleFile(source: string): Promise<string> {
   return file;
 }
 
-const load = async (source: string) => loadModuleHandler(await moduleFile(source), 'S2');
+const load = async (source: string) => loadModuleHandler(await moduleFile(source), 'S2', budget);
 
 const contextOf = (signal = new AbortController().signal): HandlerContext => ({
   replica: 'S2',
@@ -190,22 +193,22 @@ describe('the export of a module', () => {
     ['export default null', 'but is null'],
   ])('is refused, with the file named: %s', async (source, message) => {
     const file = await moduleFile(source);
-    const loaded = loadModuleHandler(file, 'S1');
+    const loaded = loadModuleHandler(file, 'S1', budget);
     await expect(loaded).rejects.toThrow(`HANDLER ${file}: the default export must be a function`);
     await expect(loaded).rejects.toThrow(message);
   });
 
   it('is missed by name where there is no such file', async () => {
-    const loaded = loadModuleHandler('./no/such.ts', 'S1');
+    const loaded = loadModuleHandler('./no/such.ts', 'S1', budget);
     await expect(loaded).rejects.toThrow(
       `HANDLER ./no/such.ts: there is no file ${process.cwd()}/no/such.ts`,
     );
-    await expect(loadModuleHandler(directory, 'S1')).rejects.toThrow('there is no file');
+    await expect(loadModuleHandler(directory, 'S1', budget)).rejects.toThrow('there is no file');
   });
 
   it('tells what went wrong while it was imported', async () => {
     const file = await moduleFile('throw new Error("no database")');
-    await expect(loadModuleHandler(file, 'S1')).rejects.toThrow(
+    await expect(loadModuleHandler(file, 'S1', budget)).rejects.toThrow(
       `HANDLER ${file}: cannot be imported: no database`,
     );
   });
@@ -215,7 +218,7 @@ describe('a Hono app', () => {
   const empty = new Uint8Array(0);
 
   it('runs unchanged', async () => {
-    const handler = await loadModuleHandler('./examples/hono.ts', 'S3');
+    const handler = await loadModuleHandler('./examples/hono.ts', 'S3', budget);
     const get = async (target: string, method = 'GET') =>
       handled(handler, { method, target, headers: ['Host', 'x'], body: empty }, contextOf());
     await get('/count/acme');
@@ -226,7 +229,7 @@ describe('a Hono app', () => {
   });
 
   it('echoes bytes', async () => {
-    const handler = await loadModuleHandler('./examples/hono.ts', 'S3');
+    const handler = await loadModuleHandler('./examples/hono.ts', 'S3', budget);
     const headers = ['Content-Type', 'image/png'];
     const request = { method: 'POST', target: '/echo', headers, body: ALL_BYTES };
     const reply = await handled(handler, request, contextOf());

@@ -33,7 +33,10 @@ class World {
   readonly #ready: Request[] = [];
   readonly #running: Request[] = [];
   readonly #answers: Request[] = [];
-  /** Answers that were on their way when the last look was made: the jobs that followed them are counted as gone twice. */
+  /**
+   * Answers that were on their way when the last look was made: the jobs that followed them are counted as
+   * gone twice.
+   */
   slack = 0;
 
   constructor(limit: number, slots: number) {

@@ -1,3 +1,4 @@
+import type { ReplyBudget } from '../reply-budget.ts';
 import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
 
@@ -11,6 +12,8 @@ export interface HandlerChoice {
   readonly upstream?: URL | undefined;
   /** The most connections to the upstream, one request on each: the worker's concurrency. */
   readonly connections: number;
+  /** The bytes that answers may have. */
+  readonly budget: ReplyBudget;
 }
 
 /**
@@ -19,17 +22,17 @@ export interface HandlerChoice {
  * @throws Error where both are given, the module cannot be loaded, or the upstream is no http(s) URL
  */
 export async function createHandler(choice: HandlerChoice): Promise<Handler> {
-  const { replica, handlerPath, upstream, connections } = choice;
+  const { replica, handlerPath, upstream, connections, budget } = choice;
   if (handlerPath !== undefined && upstream !== undefined) {
     throw new Error('HANDLER and UPSTREAM exclude each other: set one of them');
   }
   if (handlerPath !== undefined) {
     const { loadModuleHandler } = await import('./module.ts');
-    return loadModuleHandler(handlerPath, replica);
+    return loadModuleHandler(handlerPath, replica, budget);
   }
   if (upstream !== undefined) {
     const { createUpstreamHandler } = await import('./upstream.ts');
-    return createUpstreamHandler(upstream, { connections });
+    return createUpstreamHandler(upstream, { connections, budget });
   }
   return createBuiltInHandler(replica);
 }

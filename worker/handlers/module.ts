@@ -4,7 +4,9 @@ import { pathToFileURL } from 'node:url';
 
 import { problemReply } from '#shared/contract/problem.ts';
 
-import { canBeFetchRequest, toFetchRequest, toHttpReply } from './fetch-message.ts';
+import type { ReplyBudget } from '../reply-budget.ts';
+import { toHttpReply } from './fetch-reply.ts';
+import { canBeFetchRequest, toFetchRequest } from './fetch-request.ts';
 import type { Handler, HandlerContext, HandlerReply } from './handler.ts';
 import { acceptLightRequests } from './light/request.ts';
 import { lightenResponse } from './light/response.ts';
@@ -65,9 +67,14 @@ function isResponse(value: unknown): value is Response {
  * is one, is called once on close. CONNECT, TRACE and TRACK, which no `Request` can carry, answer 501.
  * @param path the file, relative to the working directory or absolute
  * @param replica the replica's name, handed on in the context
+ * @param budget the bytes that answers may have
  * @throws Error, naming the file, where there is none, where it cannot be imported, or where it exports no handler
  */
-export async function loadModuleHandler(path: string, replica: string): Promise<Handler> {
+export async function loadModuleHandler(
+  path: string,
+  replica: string,
+  budget: ReplyBudget,
+): Promise<Handler> {
   // Before the module can take what is global for its own.
   lightenResponse();
   acceptLightRequests();
@@ -76,23 +83,30 @@ export async function loadModuleHandler(path: string, replica: string): Promise<
   const dispose = methodOf(exported, 'close') ?? methodOf(exported, Symbol.asyncDispose);
   let closing: Promise<void> | undefined;
 
-  async function toReplyLater(answer: unknown, method: string): Promise<HandlerReply> {
+  async function toReplyLater(
+    answer: unknown,
+    method: string,
+    context: HandlerContext,
+  ): Promise<HandlerReply> {
     const response = await answer;
-    if (isResponse(response)) return toHttpReply(response, method);
+    if (isResponse(response)) return toHttpReply(response, method, context, budget);
     throw new TypeError(
       `HANDLER ${path}: the handler must return a Response, but gave ${describe(response)}`,
     );
   }
 
   return {
-    handle(request, { requestId, attempt, deadline, signal }) {
+    handle(request, given) {
       if (!canBeFetchRequest(request.method)) {
         const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
         return problemReply('method_not_supported', detail);
       }
+      const { requestId, attempt, deadline, signal } = given;
       const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
       const answer = fetch(toFetchRequest(request, signal), context);
-      return isResponse(answer) ? toHttpReply(answer, request.method) : toReplyLater(answer, request.method);
+      return isResponse(answer)
+        ? toHttpReply(answer, request.method, given, budget)
+        : toReplyLater(answer, request.method, given);
     },
     close() {
       closing ??= (async () => {

@@ -1,0 +1,117 @@
+import type { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import { handlerFile } from '../fixtures/scratch.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
+import { useSystem } from '../fixtures/system.ts';
+import { useWorkers } from '../fixtures/workers.ts';
+
+const system = useSystem();
+const workers = useWorkers();
+const HANDLER = handlerFile('bodies');
+const MiB = 1024 * 1024;
+const handedOver = { headers: { prefer: 'respond-async' } };
+
+async function made(redis: Redis): Promise<number> {
+  return Number(/total_connections_received:(\d+)/.exec(await redis.info('stats'))?.[1]);
+}
+
+/** A request that was handed over, when it has come to its end. */
+async function ended(url: string, path: string): Promise<{ state: string; code?: string; self: string }> {
+  const accepted = await fetch(url + path, handedOver);
+  const self = url + (accepted.headers.get('location') ?? '');
+  await accepted.body?.cancel();
+  const view = (await (await fetch(`${self}?wait=20`)).json()) as { state: string; code?: string };
+  return { ...view, self };
+}
+
+describe.each(['batched', 'stock'])('with the %s consumer', (CONSUMER) => {
+  it('a large answer is the same, waited for and handed over', async () => {
+    const { redis, keys, start } = system();
+    const { url } = await start({ REPLICAS: '1', HANDLER, CONSUMER, LEDGER: workers.ledger() });
+    const clients = async (): Promise<string> => String(await redis.client('LIST'));
+    expect((await (await fetch(`${url}/stream?bytes=100`)).bytes()).length).toBe(100);
+    expect(await clients()).not.toContain(':large-values');
+    for (const path of ['/stream', '/whole']) {
+      const body = await (await fetch(`${url}${path}?bytes=${3 * MiB + 1}`)).text();
+      expect(body === 'x'.repeat(3 * MiB + 1)).toBe(true);
+    }
+    expect(await clients()).toContain(':large-values');
+    const { state, self } = await ended(url, `/stream?bytes=${3 * MiB + 1}`);
+    expect(state).toBe('done');
+    expect((await (await fetch(`${self}/reply`)).text()) === 'x'.repeat(3 * MiB + 1)).toBe(true);
+    expect(await redis.keys(`${keys.replica('S1')}:reply-draft:*`)).toEqual([]);
+  });
+
+  it('an answer that is longer than Redis takes is 502 reply_too_large, and nobody else is disturbed', async () => {
+    const own = await ownRedis();
+    const { url, stop } = await system().start({
+      REDIS_URL: own.url,
+      REPLICAS: '1',
+      HANDLER,
+      CONSUMER,
+      LEDGER: workers.ledger(),
+    });
+    await own.redis.config('SET', 'proto-max-bulk-len', '1mb');
+    await (await fetch(`${url}/stream?bytes=100000`)).bytes();
+    const before = await made(own.redis);
+    const large = '/stream?bytes=3000000';
+    const small = async (): Promise<number> => (await fetch(`${url}/stream?bytes=10`)).status;
+    const [waited, handed, ...others] = await Promise.all([
+      fetch(url + large),
+      ended(url, large),
+      ...Array.from({ length: 20 }, small),
+    ]);
+    expect(waited.status).toBe(502);
+    expect(await waited.json()).toMatchObject({ code: 'reply_too_large' });
+    expect(handed).toMatchObject({ state: 'failed', code: 'reply_too_large' });
+    expect(new Set(others)).toEqual(new Set([200]));
+    expect((await made(own.redis)) - before).toBeLessThan(5);
+    await stop();
+  });
+});
+
+it('an answer past the limit is 502 reply_too_large at once, and is not tried again', async () => {
+  const settings = { REPLICAS: '1', HANDLER, LEDGER: workers.ledger(), REPLY_LIMIT_BYTES: String(MiB) };
+  const { url } = await system().start(settings);
+  for (const path of ['/endless', `/whole?bytes=${MiB + 1}`]) {
+    const began = performance.now();
+    const answer = await fetch(url + path, { headers: { 'ringpost-attempts': '5' } });
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject({
+      code: 'reply_too_large',
+      detail: expect.stringContaining(`${MiB} bytes`),
+    });
+    expect(performance.now() - began).toBeLessThan(5000);
+  }
+  expect(await workers.runs()).toEqual(['cancelled /endless']);
+  expect(await ended(url, '/endless')).toMatchObject({ state: 'failed', code: 'reply_too_large' });
+});
+
+it('an answer without an end is cancelled at its deadline and by DELETE', async () => {
+  const settings = { REPLICAS: '1', HANDLER: handlerFile('trickle'), LEDGER: workers.ledger() };
+  const { url } = await system().start({ ...settings, REPLY_TIMEOUT_MS: '500' });
+  expect((await fetch(url)).status).toBe(504);
+  await expect.poll(() => workers.runs()).toEqual(['cancelled TimeoutError']);
+  const accepted = await fetch(url, { headers: { prefer: 'respond-async', 'ringpost-deadline': '20000' } });
+  const self = url + (accepted.headers.get('location') ?? '');
+  await expect
+    .poll(async () => ((await (await fetch(self)).json()) as { state: string }).state)
+    .toBe('running');
+  await fetch(self, { method: 'DELETE' });
+  await expect.poll(() => workers.runs()).toEqual(['cancelled TimeoutError', 'cancelled AbortError']);
+});
+
+it('a dead letter is kept of an answer that is too large for it, without the answer', async () => {
+  const settings = { REPLICAS: '1', HANDLER, LEDGER: workers.ledger(), ADMIN_AUTH: 'none' };
+  const { url } = await system().start(settings);
+  const letterOf = async (path: string): Promise<unknown> => {
+    const { self, state } = await ended(url, path);
+    expect(state).toBe('failed');
+    const id = self.slice(self.lastIndexOf('/') + 1);
+    return (await fetch(`${url}/-/dead-letters/${id}`)).json();
+  };
+  expect(await letterOf('/stream?status=500&bytes=5')).toMatchObject({
+    reply: { status: 500, body: 'xxxxx' },
+  });
+  expect(await letterOf(`/stream?status=500&bytes=${MiB}`)).toMatchObject({ code: 'http_500', reply: null });
+});

@@ -1,0 +1,130 @@
+import { stripHopByHop } from '#shared/contract/headers.ts';
+import type { HttpReply } from '#shared/contract/http.ts';
+import { uncountedBytes } from '../reply-budget.ts';
+import type { ReplyBudget } from '../reply-budget.ts';
+import { tooLargeReply } from './gathered-body.ts';
+import type { HandlerContext, HandlerReply } from './handler.ts';
+import { allHeaders, plainResponse } from './light/response.ts';
+import type { PlainResponse } from './light/response.ts';
+import { cancelBody, readBody } from './response-body.ts';
+
+const EMPTY = new Uint8Array(0);
+
+/** What decides on the headers of an answer. */
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /**
+   * Whether its body was decoded when it came in, so that its Content-Encoding and Content-Length are no
+   * longer true.
+   */
+  readonly decoded: boolean;
+}
+
+/** The headers that still hold for a body of that many bytes. */
+function headersFor({ status, headers, decoded }: Answer, method: string, length: number): string[] {
+  const bodiless = method === 'HEAD' || status === 304;
+  const raw: string[] = [];
+  for (const [name, value] of headers) {
+    if (decoded && name === 'content-encoding') continue;
+    if (name === 'content-length' && (decoded || (!bodiless && Number(value) !== length))) continue;
+    raw.push(name, value);
+  }
+  if (method === 'HEAD' && length > 0 && !decoded && !headers.has('content-length')) {
+    raw.push('content-length', String(length));
+  }
+  return stripHopByHop(raw);
+}
+
+/**
+ * The bytes of a text or of bytes, where they are more than `least`; else 0, without looking at each
+ * character.
+ */
+function bytesAbove(least: number, body: string | Uint8Array): number {
+  if (typeof body !== 'string') return body.length > least ? body.length : 0;
+  // Up to three for each unit of a string.
+  if (body.length * 3 <= least) return 0;
+  const bytes = Buffer.byteLength(body);
+  return bytes > least ? bytes : 0;
+}
+
+/** The answer that a text or bytes make. */
+function plainReply(
+  plain: PlainResponse,
+  method: string,
+  { requestId, signal }: HandlerContext,
+  budget: ReplyBudget,
+): HandlerReply {
+  const { status, type, headers, body } = plain;
+  if (method === 'HEAD') {
+    const length = Buffer.byteLength(body);
+    const answer = { status, headers: allHeaders(plain), decoded: false };
+    return { status, headers: headersFor(answer, method, length), body: EMPTY };
+  }
+  const large = bytesAbove(uncountedBytes, body);
+  if (large > budget.limitBytes) return tooLargeReply(budget.limitBytes);
+  // Of a request that has ended, nobody would give the bytes back.
+  if (large > 0 && !signal.aborted) budget.count(requestId, large);
+  if (headers === undefined) {
+    return { status, headers: type === undefined ? [] : ['content-type', type], body };
+  }
+  const answer = { status, headers: allHeaders(plain), decoded: false };
+  return { status, headers: headersFor(answer, method, Buffer.byteLength(body)), body };
+}
+
+/** The answer that a native response makes, its body read to the end. */
+async function nativeReply(
+  response: Response,
+  method: string,
+  context: HandlerContext,
+  budget: ReplyBudget,
+): Promise<HttpReply> {
+  const { status, headers } = response;
+  if (status === 0) {
+    throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
+  }
+  const { signal } = context;
+  if (signal.aborted) {
+    cancelBody(response, signal.reason);
+    throw signal.reason;
+  }
+  const decoded = response.url !== '' && headers.has('content-encoding');
+  const answer = { status, headers, decoded };
+  if (response.body === null) return { status, headers: headersFor(answer, method, 0), body: EMPTY };
+  const stated = decoded ? null : headers.get('content-length');
+  if (method === 'HEAD') {
+    // What has a length already is not read.
+    if (stated !== null) cancelBody(response, 'the answer to HEAD has no body');
+    const body = stated === null ? await readBody(response, context, budget) : undefined;
+    return { status, headers: headersFor(answer, method, body?.byteLength ?? 0), body: EMPTY };
+  }
+  if (Number(stated) > budget.limitBytes) {
+    cancelBody(response, 'the answer is too large');
+    return tooLargeReply(budget.limitBytes);
+  }
+  const body = await readBody(response, context, budget);
+  if (body === undefined) return tooLargeReply(budget.limitBytes);
+  return { status, headers: headersFor(answer, method, body.byteLength), body };
+}
+
+/**
+ * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length
+ * that the body belies is dropped; the answer to HEAD has no body. A body that passes the limit is not read
+ * on: its stream is cancelled, and the answer is 502 `reply_too_large`. If the request ends first, the stream
+ * is cancelled too.
+ * @param method the method of the request that it answers
+ * @param context of the request that it answers
+ * @param budget the bytes that the answer, and all of the worker's, may have
+ * @throws Error for `Response.error()`, or rejects with it; what reading the body throws; the signal's reason
+ */
+export function toHttpReply(
+  response: Response,
+  method: string,
+  context: HandlerContext,
+  budget: ReplyBudget,
+): HandlerReply | Promise<HandlerReply> {
+  const plain = plainResponse(response);
+  return plain === undefined
+    ? nativeReply(response, method, context, budget)
+    : plainReply(plain, method, context, budget);
+}
