@@ -6,6 +6,7 @@ import { replicaOf } from '#shared/contract/request-id.ts';
 import { keys } from '../cluster.ts';
 import type { Cluster } from '../cluster.ts';
 import { now } from '../clock.ts';
+import type { Load } from '../load.ts';
 import { seededRandom } from '../random.ts';
 import { killAndReplace } from '../replica-faults.ts';
 import type { Scenario } from '../scenario.ts';
@@ -18,6 +19,8 @@ import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
 const replicas = 3;
 /** A request whose job was moved aside ends this long after it was due, in ms. */
 const endsWithinMs = 2000;
+/** The load goes on after each kind of garbage within this time, in ms. */
+const goesOnWithinMs = 5000;
 /** More than this in a second says that something is tried for ever, in bytes. */
 const mostLogged = 200_000;
 
@@ -40,7 +43,7 @@ export const garbledRedis: Scenario = {
         for (const { what, act } of garblings) {
           await fault(what, async () => {
             await act(cluster);
-            await load.answered(60);
+            await goesOn(load, what);
           });
         }
         const headers = { 'ringpost-key': keysOf(['S3'], replicas, random)() };
@@ -69,6 +72,15 @@ export const garbledRedis: Scenario = {
     };
   },
 };
+
+/** @throws Error if the load does not go on: what comes after would say nothing more. */
+async function goesOn(load: Load, what: string): Promise<void> {
+  const timeout = new AbortController();
+  const late = delay(goesOnWithinMs, true, { signal: timeout.signal }).catch(() => false);
+  const stopped = await Promise.race([load.answered(60).then(() => false), late]);
+  timeout.abort();
+  if (stopped) throw new Error(`${what}: the load did not go on within ${goesOnWithinMs} ms`);
+}
 
 const delayHeaders = { 'ringpost-delay': '1' };
 
