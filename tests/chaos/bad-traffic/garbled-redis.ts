@@ -12,7 +12,7 @@ import { killAndReplace } from '../replica-faults.ts';
 import type { Scenario } from '../scenario.ts';
 import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
-import { badMember, badName, garbageJob, garblings } from './garblings.ts';
+import { garbageJob, garblings, misplaced } from './garblings.ts';
 import { generationsOf, replacedBetween } from './generations.ts';
 import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
 
@@ -151,7 +151,9 @@ async function settled(cluster: Cluster, folder: string, url: string): Promise<s
   await garbageJob('S1', 0).act(cluster);
   await cluster.untilReady(replicas);
   const named = await fetch(`${url}/rep`).then((answer) => answer.text());
-  if (named.includes(badName) || named.includes(badMember)) unmet.push(`/rep says ${named}`);
+  if (!named.includes('"replicas":["S1","S2","S3"]')) unmet.push(`/rep says ${named}`);
+  const place = await cluster.redis.hget(keys.desired, misplaced);
+  if (place?.endsWith('}') !== true) unmet.push(`the place of ${misplaced} is still ${place}`);
   const ring = await fetch(`${url}/-/ring`);
   await ring.body?.cancel();
   if (ring.status !== 200) unmet.push(`/-/ring is answered ${ring.status}`);
