@@ -123,7 +123,7 @@ export class Load {
         headers: { 'ringpost-key': hashKey },
         body: method === 'POST' ? `order ${id}` : undefined,
         agent: this.#agent,
-        timeoutMs: giveUp - sent,
+        timeoutMs: Math.max(1, giveUp - sent),
       });
       attempts.push({ target, sent, ended: now(), result });
       const pause = this.#pauseBeforeRetry(method, result);

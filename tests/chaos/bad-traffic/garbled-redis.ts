@@ -6,18 +6,21 @@ import { replicaOf } from '#shared/contract/request-id.ts';
 import { keys } from '../cluster.ts';
 import type { Cluster } from '../cluster.ts';
 import { now } from '../clock.ts';
+import type { Load } from '../load.ts';
 import { seededRandom } from '../random.ts';
 import { killAndReplace } from '../replica-faults.ts';
 import type { Scenario } from '../scenario.ts';
 import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
-import { badMember, badName, garbageJob, garblings } from './garblings.ts';
+import { garbageJob, garblings, misplaced } from './garblings.ts';
 import { generationsOf, replacedBetween } from './generations.ts';
 import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
 
 const replicas = 3;
 /** A request whose job was moved aside ends this long after it was due, in ms. */
 const endsWithinMs = 2000;
+/** The load goes on after each kind of garbage within this time, in ms. */
+const goesOnWithinMs = 5000;
 /** More than this in a second says that something is tried for ever, in bytes. */
 const mostLogged = 200_000;
 
@@ -40,7 +43,7 @@ export const garbledRedis: Scenario = {
         for (const { what, act } of garblings) {
           await fault(what, async () => {
             await act(cluster);
-            await load.answered(60);
+            await goesOn(load, what);
           });
         }
         const headers = { 'ringpost-key': keysOf(['S3'], replicas, random)() };
@@ -69,6 +72,15 @@ export const garbledRedis: Scenario = {
     };
   },
 };
+
+/** @throws Error if the load does not go on: what comes after would say nothing more. */
+async function goesOn(load: Load, what: string): Promise<void> {
+  const timeout = new AbortController();
+  const late = delay(goesOnWithinMs, true, { signal: timeout.signal }).catch(() => false);
+  const stopped = await Promise.race([load.answered(60).then(() => false), late]);
+  timeout.abort();
+  if (stopped) throw new Error(`${what}: the load did not go on within ${goesOnWithinMs} ms`);
+}
 
 const delayHeaders = { 'ringpost-delay': '1' };
 
@@ -139,7 +151,9 @@ async function settled(cluster: Cluster, folder: string, url: string): Promise<s
   await garbageJob('S1', 0).act(cluster);
   await cluster.untilReady(replicas);
   const named = await fetch(`${url}/rep`).then((answer) => answer.text());
-  if (named.includes(badName) || named.includes(badMember)) unmet.push(`/rep says ${named}`);
+  if (!named.includes('"replicas":["S1","S2","S3"]')) unmet.push(`/rep says ${named}`);
+  const place = await cluster.redis.hget(keys.desired, misplaced);
+  if (place?.endsWith('}') !== true) unmet.push(`the place of ${misplaced} is still ${place}`);
   const ring = await fetch(`${url}/-/ring`);
   await ring.body?.cancel();
   if (ring.status !== 200) unmet.push(`/-/ring is answered ${ring.status}`);

@@ -92,15 +92,15 @@ export const garblings: readonly Garbling[] = [
     },
   },
   {
-    what: 'a desired replica that is no JSON',
+    what: 'a place of a desired replica that is no JSON',
     act: async ({ redis }) => {
-      await redis.hset(keys.desired, badMember, '{"joined":');
+      await redis.hset(keys.desired, misplaced, '{"joined":');
       await redis.incr(keys.version);
     },
   },
 ];
 
 /** What `/add` would refuse. */
-export const badName = 'no name!';
-/** A name as any other, of which nothing else can be read. */
-export const badMember = 'S99';
+const badName = 'no name!';
+/** A replica that stays desired although its place on the ring cannot be read. */
+export const misplaced = 'S3';

@@ -1,10 +1,10 @@
 import type { Cluster } from '../cluster.ts';
 import { peakMb } from '../memory.ts';
 
-/** What the processes of a cluster may have in RAM at most, in MiB, as `docs/architecture.md` states it. */
+/** What the processes of a cluster may have in RAM at most, in MiB; `docs/architecture.md` states that of a worker. */
 export const memoryBounds = {
-  /** The worker itself with its heap, and the bytes of answers that it holds at once. */
-  workerMb: 300 + 128,
+  /** Idle, and what answers may add with the default settings. */
+  workerMb: 160 + 180,
   /** The gateway itself, and `BYTES_IN_FLIGHT`. */
   gatewayMb: 300 + 256,
 } as const;
