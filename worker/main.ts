@@ -56,6 +56,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   // Until it takes jobs there is nothing to finish.
   let leave = (_reason: string): void => process.exit(1);
   let running = (): string[] => [];
+  let stopping = false;
   let noted: Promise<void> | undefined;
   new StrayErrors({
     onUncaught: ({ message }) => {
@@ -186,6 +187,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     timeoutMs: drainTimeoutMs,
     inFlight: running,
     stop: async (cause) => {
+      stopping = true;
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
       // What is abandoned when the time for the drain is over has not killed this worker, unless it threw.
@@ -201,12 +203,18 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       subscriber.disconnect();
     },
   });
-  await heartbeat.start();
-  await tenure.start();
-  await heartbeat.ready();
-  await adoptions.start();
-  await listening;
-  log.info('ready');
+  const begin = async (): Promise<void> => {
+    await heartbeat.start();
+    await tenure.start();
+    await heartbeat.ready();
+    await adoptions.start();
+    await listening;
+    log.info('ready');
+  };
+  await begin().catch((error: unknown) => {
+    // A worker that is told to go while it starts has nothing to finish; its stop ends the process.
+    if (!stopping) throw error;
+  });
 }
 
 /** @returns the script of the batched consumer; undefined where the stock one serves. */
