@@ -16,7 +16,7 @@ export interface ExpectedKey {
 }
 
 const integer = /^\d{1,16}$/;
-const isInteger = (text: string): boolean => integer.test(text);
+const isInteger = (text: string): boolean => integer.test(text) && Number.isSafeInteger(Number(text));
 const consumer = /^\d{1,16} \d+ \d+ ./s;
 
 /** @returns the keys that BullMQ keeps of a queue beside its jobs. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { isCount } from './json-object.ts';
 import { expectedOfReplica, expectedOfRing, isParameters } from './expected-keys.ts';
 import { GarbledError, KeyRepair } from './key-repair.ts';
 import type { Keys } from './keys.ts';
@@ -90,23 +91,26 @@ export class RingStore {
   }
 
   async read(): Promise<RingState> {
-    const { version, desired, ring, retired, joined } = this.#keys;
+    const keys = this.#keys;
     const read = async (): Promise<RingState> => {
       // read-ring.lua returns these, in this order; nothing behind a number that is none.
-      const reply = (await this.#run('read-ring', version, desired, ring, retired, joined)) as [
-        number,
-        string[],
-        string[],
-        string[],
-        number?,
-      ];
-      if (reply.length < 5) throw new GarbledError('the version of the ring cannot be read');
+      const reply = (await this.#run(
+        'read-ring',
+        keys.version,
+        keys.desired,
+        keys.ring,
+        keys.retired,
+        keys.joined,
+      )) as [number, string[], string[], string[], number?];
+      const [version, , , , joined] = reply;
+      if (!Number.isSafeInteger(version) || !isCount(joined))
+        throw new GarbledError('the version of the ring cannot be read');
       return {
-        version: reply[0],
-        desired: this.#reading.desired(pairs(reply[1]), reply[0]),
+        version,
+        desired: this.#reading.desired(pairs(reply[1]), version),
         ring: this.#reading.ring(pairs(reply[2])),
         retired: this.#reading.retired(pairs(reply[3])),
-        joined: reply[4] ?? 0,
+        joined,
       };
     };
     return this.#repair.mending(read, () => expectedOfRing(this.#keys));

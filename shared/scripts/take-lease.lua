@@ -8,6 +8,11 @@
 -- Returns {fence, the generation that held it last or 0, 1 if ringpost or a shutdown ended that one else 0}; {0} while
 -- the lease is held or, for an adopter, awaited by the replica's own worker; {-1} if a newer generation has held it and
 -- the worker has to go.
+for at = 2, 3 do
+  if not string.match(redis.call('GET', KEYS[at]) or '0', '^%d+$') then
+    return redis.error_reply('ERR the fence or the generation cannot be read')
+  end
+end
 local generation, last = tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[3]) or 0)
 if generation > 0 and last > generation then
   return { -1 }

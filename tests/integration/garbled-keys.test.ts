@@ -4,10 +4,13 @@ import { parseLease } from '#shared/contract/lease.ts';
 import { garbageOf, keysInUse } from '../fixtures/garbage.ts';
 import type { Garbage } from '../fixtures/garbage.ts';
 import { keyOf } from '../fixtures/ring-keys.ts';
+import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 
 const system = useSystem();
+/** By a fence above its own a worker knows that another one has taken the lease, and goes. */
+const taken = '{S1}:fence that is "1e400"';
 /** For which a garbled key is in the way at most, in ms. */
 const mendedWithinMs = 5000;
 
@@ -15,11 +18,18 @@ describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
   it.each(['ring', 'S1'])(
     'garbled keys of %s are moved aside, while requests come in, and no worker ends',
     async (part) => {
-      const running = await system().start({ REPLICAS: '2', LEASE_MS: '1500', CONSUMER: consumer });
+      const running = await system().start({
+        REPLICAS: '2',
+        LEASE_MS: '1500',
+        CONSUMER: consumer,
+        HANDLER: handlerFile('ledger'),
+      });
       const { keys, redis } = system();
       let pids = await pidsOf(system());
       const load = underLoad(running);
-      const all = keysInUse(keys, 'S1').filter(({ key }) => key.includes(`{${part}}`));
+      // The stock consumer leaves no word of what it has room for.
+      const unused = consumer === 'stock' ? keys.consumer('S1') : '';
+      const all = keysInUse(keys, 'S1').filter(({ key }) => key.includes(`{${part}}`) && key !== unused);
       const faults: string[] = [];
       for (const garbage of all.flatMap(garbageOf)) {
         await garbage.spoil(redis);
@@ -31,9 +41,9 @@ describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
           statuses.push(now);
           return now.every((status) => status === 200);
         });
-        if (!served) faults.push(`${garbage.what}: ${JSON.stringify(statuses)}`);
+        if (!served) faults.push(`${garbage.what}: ${JSON.stringify(statuses.slice(-2))}`);
         const now = await pidsOf(system());
-        if (!isDeepStrictEqual(now, pids))
+        if (!isDeepStrictEqual(now, pids) && garbage.what !== taken)
           faults.push(`${garbage.what}: workers ${pids.join()} are ${now.join()}`);
         pids = now;
       }
@@ -89,21 +99,21 @@ async function answers({ url, gateway }: RunningGateway): Promise<number[]> {
 /** A few requests at a time, one after the other. */
 function underLoad({ url }: RunningGateway): { end(): Promise<number[]> } {
   const statuses: number[] = [];
-  const ending = new AbortController();
+  const ended = new AbortController();
   const one = async (at: number): Promise<void> => {
-    for (let times = 0; !ending.signal.aborted; times += 1) {
+    for (let times = 0; !ended.signal.aborted; times += 1) {
       const method = times % 3 === 0 ? 'POST' : 'GET';
       const headers = { 'ringpost-key': `${at}-${times}` };
       const response = await fetch(`${url}/load`, { method, headers }).catch(() => undefined);
       await response?.arrayBuffer();
-      if (!ending.signal.aborted) statuses.push(response?.status ?? 0);
+      if (!ended.signal.aborted) statuses.push(response?.status ?? 0);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
   const all = Array.from({ length: 4 }, (_, at) => one(at));
   return {
     end: async () => {
-      ending.abort();
+      ended.abort();
       await Promise.all(all);
       return statuses;
     },
