@@ -170,7 +170,9 @@ export async function createGateway(
       await capacity.start();
       await lostRequests.start();
       await deliveries?.start();
-      await app.listen({ host: config.host, port: config.port });
+      // For this name alone Fastify would open a second server, which nothing here knows of.
+      const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
+      await app.listen({ host, port: config.port });
     },
     async () => {
       await app.close();

@@ -46,16 +46,19 @@ export function streamEvents(
       response.flushHeaders();
       // A client that takes nothing would have its events pile up.
       stopWatching = unsent.watch(response);
-      heartbeat = setInterval(() => response.write(': \n\n'), heartbeatMs);
+      heartbeat = setInterval(() => response.writableNeedDrain || response.write(': \n\n'), heartbeatMs);
     };
     const onLook = (found: KnownRequest | undefined): void => {
       if (found === undefined) return finish(heartbeat !== undefined);
       if (heartbeat === undefined) begin();
       const { change, state } = found.record;
+      const ends = stopping || finalStates.has(state);
+      // A client that takes nothing is told the latest when it does, so that events do not pile up.
+      if (response.writableNeedDrain && !ends) return;
       if (change > told)
         response.write(`id: ${change}\nevent: ${state}\ndata: ${JSON.stringify(viewOf(found))}\n\n`);
       told = Math.max(told, change);
-      if (stopping || finalStates.has(state)) finish(true);
+      if (ends) finish(true);
     };
     const onFailure = (error: unknown): void => {
       // Redis is away: a later look brings what was missed.
