@@ -60,7 +60,7 @@ describe('a handler that computes for longer than LEASE_MS', () => {
 
   it('keeps the leases on adopted queues', async () => {
     const current = system();
-    const settings = { HANDLER, LEASE_MS };
+    const settings = { HANDLER, LEASE_MS, CONCURRENCY: '2' };
     const [, second] = await Promise.all(['S1', 'S2'].map((name) => workers.start(current, name, settings)));
     const running = await current.start({
       REPLICA_DRIVER: 'none',
@@ -72,9 +72,13 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     let at = 0;
     while (running.gateway.watcher.ring.owner(`k${at}`) !== 'S2') at += 1;
     const ask = asking(running, `k${at}`);
+    // What runs when its worker dies waits for its own replica; what waits is adopted.
+    const busy = ['busy-1', 'busy-2'].map((path) => ask(`${path}?ms=60000`));
+    await Promise.all([untilRun('busy-1'), untilRun('busy-2')]);
     const waiting = ask('first?ms=5000', 'GET');
-    await untilRun('first');
+    await eventually(async () => (await current.redis.llen(current.keys.unfinished('S2').wait)) === 1);
     second?.kill('SIGKILL');
+    expect((await Promise.all(busy)).map(({ status }) => status)).toEqual([502, 502]);
     await eventually(async () => (await leaseOf(current, 'S2'))?.state === 'adopted');
     await eventually(async () => (await workers.runs()).includes('/first S1'));
     // Its keys are S1's by now: S1 computes with both leases in hand.
@@ -147,7 +151,10 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
     expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'outcome_unknown' }]);
     expect((await ask('after')).status).toBe(200);
     expect((await leaseOf(current, 'S1'))?.generation).toBe(2);
-    expect(await readCrash(current.redis, current.keys, 'S1')).toMatchObject({ generation: 1, reason });
+    expect(await readCrash(current.redis, current.keys, 'S1')).toMatchObject({
+      generation: 1,
+      reason: `${reason}; killed by SIGKILL`,
+    });
   });
 
   it('ends its lease at once where no driver sees the death', async () => {
