@@ -99,8 +99,9 @@ describe.each(consumers)('a job that cannot be read, with the %s consumer,', (co
       method: 'POST',
       target: '/later',
     });
-    const letter = await (await fetch(`${url}/-/dead-letters/${id}`)).json();
-    expect(letter).toMatchObject({ code: 'outcome_unknown', target: '/later', request: null });
+    const letter = async (): Promise<unknown> => (await fetch(`${url}/-/dead-letters/${id}`)).json();
+    // It is filed after the request's end.
+    await expect.poll(letter).toMatchObject({ code: 'outcome_unknown', target: '/later', request: null });
     const redrive = await fetch(`${url}/-/dead-letters/${id}/redrive`, { method: 'POST' });
     expect(redrive.status).toBe(410);
   });

@@ -108,7 +108,11 @@ it('a dead letter is kept of an answer that is too large for it, without the ans
     const { self, state } = await ended(url, path);
     expect(state).toBe('failed');
     const id = self.slice(self.lastIndexOf('/') + 1);
-    return (await fetch(`${url}/-/dead-letters/${id}`)).json();
+    // It is filed after the request's end.
+    let letter: Response | undefined;
+    const look = async (): Promise<number> => (letter = await fetch(`${url}/-/dead-letters/${id}`)).status;
+    await expect.poll(look).toBe(200);
+    return letter?.json();
   };
   expect(await letterOf('/stream?status=500&bytes=5')).toMatchObject({
     reply: { status: 500, body: 'xxxxx' },

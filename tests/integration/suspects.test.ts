@@ -69,8 +69,10 @@ describe('a request that ends its worker', () => {
           code: 'worker_died',
         });
       expect(await runsOf('/kill')).toHaveLength(3);
-      const letters = (await (await fetch(`${url}/-/dead-letters?code=worker_died`)).json()) as object;
-      expect(letters).toMatchObject({ letters: [{ id }] });
+      const letters = async (): Promise<unknown> =>
+        (await fetch(`${url}/-/dead-letters?code=worker_died`)).json();
+      // It is filed after the request's end.
+      await expect.poll(letters).toMatchObject({ letters: [{ id }] });
     },
   );
 
