@@ -136,7 +136,8 @@ export class Aside {
     count += 1;
     this.#warning.warn({ key, aside: to });
     const { index } = this.#keys.aside(key);
-    if ((await this.#redis.type(index)) !== 'zset') await this.#redis.unlink(index);
+    const type = await this.#redis.type(index);
+    if (type !== 'zset' && type !== 'none') await this.#redis.unlink(index);
     await this.#redis.zadd(index, Date.now(), to);
     await this.#redis.pexpire(index, asideTtlMs);
     const surplus = (await this.#redis.zcard(index)) - mostKept;

@@ -3,7 +3,12 @@
 -- ARGV[1] the fence that the taking gave  ARGV[2] generation, 0 for an adopter  ARGV[3] TTL in ms
 -- ARGV[4] the lease as JSON
 -- Returns 1, or -1 when another worker has taken the lease since.
-if tonumber(redis.call('GET', KEYS[2]) or 0) > tonumber(ARGV[1]) then
+-- A number that cannot be read is lost, like one that Redis has forgotten.
+local function number(key)
+  local value = redis.pcall('GET', key)
+  return type(value) == 'string' and tonumber(value) or 0
+end
+if number(KEYS[2]) > tonumber(ARGV[1]) then
   return -1
 end
 redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
@@ -11,7 +16,7 @@ redis.call('SET', KEYS[2], ARGV[1])
 local generation = tonumber(ARGV[2])
 if generation > 0 then
   redis.call('SET', KEYS[3], generation)
-  if tonumber(redis.call('GET', KEYS[4]) or 0) < generation then
+  if number(KEYS[4]) < generation then
     redis.call('SET', KEYS[4], generation)
   end
 end

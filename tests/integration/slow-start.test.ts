@@ -7,7 +7,7 @@ import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
 const system = useSystem();
 const workers = useWorkers();
 
-it('a replacement that loads for long tells the client of a POST at once, and leaves the rest to an adopter', async () => {
+it('a replacement that loads for long tells the client of a POST at once, and runs what may run again itself', async () => {
   const current = system();
   const folder = dirname(workers.ledger());
   const [handler, slow] = [join(folder, 'handler.ts'), join(folder, 'slow')];
@@ -38,8 +38,8 @@ export { default } from '${workers.handler}';
   expect((await post).status).toBe(502);
   expect(performance.now() - killed).toBeLessThan(1500);
   const answer = await get;
-  expect([answer.status, answer.headers.get('ringpost-adopted-by')]).toEqual([200, 'S1']);
-  expect(performance.now() - killed).toBeLessThan(5500);
+  // It may be what ended the worker, so no adopter runs it.
+  expect(await answer.json()).toEqual({ replica: 'S2', attempt: 2 });
   await gateway.watcher.until(({ ring }) => ring.get('S2') === 2, 20_000);
   expect(await (await ask('GET', 'own')).json()).toEqual({ replica: 'S2', attempt: 1 });
   expect((await workers.runs()).filter((line) => line.startsWith('POST'))).toHaveLength(1);
