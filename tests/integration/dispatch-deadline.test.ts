@@ -130,10 +130,10 @@ describe('a client that goes away', () => {
     await keysAtRest(system());
   });
 
-  it('does not end its request that runs: it is finished, and its answer dropped', async () => {
+  it('does not end its POST that runs: it is finished, and its answer dropped', async () => {
     const { url, gateway, reports, get } = await held();
     const [name, to] = reports.header;
-    const client = await speak(url, `GET /first HTTP/1.1\r\nHost: a\r\n${name}: ${to}\r\n\r\n`);
+    const client = await speak(url, `POST /first HTTP/1.1\r\nHost: a\r\n${name}: ${to}\r\n\r\n`);
     await reports.untilStarted('/first');
     client.socket.destroy();
     await expect.poll(() => gateway.dispatcher.waitingCount, { interval: 5 }).toBe(0);
