@@ -24,8 +24,8 @@ const lookEveryMs = 100;
 /** An upload that brings nothing for this time is refused, in ms. */
 const uploadStallMs = 1000;
 /**
- * A client that takes nothing of its answer for this time is cut off, in ms; up to twice as long if it took some of it
- * before. What the operating system has taken from the gateway counts as taken.
+ * A client that takes nothing of its answer for this time is cut off, in ms. What the operating system has taken from the
+ * gateway counts as taken.
  */
 const readStallMs = 1000;
 /** What is no request in flight is ended so long before the time is over, in ms, so that the stop is not a failure. */
@@ -45,8 +45,8 @@ class LastConnections {
   readonly #timeoutMs: number;
   /** Bytes that each upload had brought, and since when it has brought no more. */
   readonly #uploads = new Map<Socket, { readonly bytes: number; readonly since: number }>();
-  /** Those whose answer is sent but not taken yet. */
-  readonly #readers = new Set<Socket>();
+  /** Bytes that each client had taken of its answer, and since when it has taken no more. */
+  readonly #readers = new Map<Socket, { readonly bytes: number; readonly since: number }>();
 
   constructor(connections: Connections, timeoutMs: number) {
     this.#connections = connections;
@@ -63,7 +63,7 @@ class LastConnections {
       switch (pending) {
         case 'request':
           // It was sent behind one whose answer was not taken yet.
-          if (this.#readers.delete(socket)) socket.setTimeout(0);
+          this.#readers.delete(socket);
           break;
         case 'nothing':
           if (age > lingerMs || late) socket.destroy();
@@ -72,8 +72,7 @@ class LastConnections {
           if (late || this.#stalled(socket, now)) refuse(socket, connection);
           break;
         case 'answer':
-          if (late) socket.destroy();
-          else this.#watchReader(socket);
+          if (late || this.#takesNothing(socket, now)) socket.destroy();
           break;
         default:
           pending satisfies never;
@@ -89,10 +88,12 @@ class LastConnections {
     return false;
   }
 
-  #watchReader(socket: Socket): void {
-    if (this.#readers.has(socket)) return;
-    this.#readers.add(socket);
-    socket.setTimeout(readStallMs, () => socket.destroy());
+  #takesNothing(socket: Socket, now: number): boolean {
+    const bytes = socket.bytesWritten - socket.writableLength;
+    const before = this.#readers.get(socket);
+    if (before?.bytes === bytes) return now - before.since > readStallMs;
+    this.#readers.set(socket, { bytes, since: now });
+    return false;
   }
 }
 
