@@ -33,7 +33,7 @@ export class GarbledCallbacks {
     await this.#noteFailed(id);
   }
 
-  /** To be called after an error of BullMQ's worker, which says nothing of the job that it has failed at. Never rejects. */
+  /** Call this after an error of BullMQ's worker; the error does not name the job. Never rejects. */
   async after(error: unknown): Promise<void> {
     const { callbacks } = this.#keys;
     if (!(error instanceof SyntaxError) && !mayBeGarbled(error)) return;

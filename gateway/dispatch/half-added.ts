@@ -12,8 +12,8 @@ export interface HalfAddedJob {
 }
 
 /**
- * Adds jobs again after a script has failed at a key with garbled data, which may be in the middle of its work: Redis takes
- * nothing back of what a script has done.
+ * Adds jobs again after a script failed at a key with garbled data. The script may have added some of the jobs:
+ * Redis does not roll back what a failed script has written.
  */
 export class HalfAdded {
   readonly #redis: Redis;
@@ -29,8 +29,8 @@ export class HalfAdded {
   /**
    * @param add adds those of the jobs that it is given.
    * @returns once each of them is added, or is in a worker's hands already.
-   * @throws what `add` throws, if no garbled data is the cause; an error that leaves open what became of the jobs, if one of
-   * them may have been run that must not run twice.
+   * @throws what `add` throws, if garbled data is not the cause. If a job that must not run twice may have run, the
+   * error says that the outcome is unknown.
    */
   async adding<Job extends HalfAddedJob>(
     replica: string,

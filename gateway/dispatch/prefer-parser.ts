@@ -13,7 +13,7 @@ export class PreferParser {
     this.#text = text;
   }
 
-  /** @returns name, in lower case, and value of each preference, in their order; the value is empty if there is none. */
+  /** @returns each preference in order: its name in lower case, and its value, empty if it has none. */
   parse(): [name: string, value: string][] {
     const found: [string, string][] = [];
     while (this.#at < this.#text.length) {

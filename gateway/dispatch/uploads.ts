@@ -23,7 +23,7 @@ interface Open {
   readonly onFault: (problem: Problem) => void;
 }
 
-/** The bodies that clients are sending. Their bytes are held as they come; one that brings nothing for too long is given up. */
+/** The bodies that clients are sending. Bytes are counted as they arrive. A body that stalls for too long is given up. */
 export class Uploads {
   readonly #held: HeldBytes;
   readonly #idleMs: number;
