@@ -3,6 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { createLogger } from '#shared/logger.ts';
 import { inOneWrite, openRedis, whenReady } from '#shared/redis.ts';
 import { defineScript } from '#shared/scripts/load.ts';
+import { monitored } from '../fixtures/monitored.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -25,9 +26,8 @@ const text = (name: string): string => `return {'${name}', KEYS[1], ARGV[1]}`;
 
 it('a script is sent once for each connection, and called by its SHA after that', async () => {
   const redis = await open();
-  const monitor = await system().redis.monitor();
   const seen: string[] = [];
-  monitor.on('monitor', (_time: string, [command = '', ...rest]: string[]) => {
+  await monitored(system().redisUrl, ([command = '', ...rest]) => {
     if (rest.includes(system().namespace)) seen.push(command.toLowerCase());
   });
   const run = defineScript(redis, 1, text('once'));
@@ -36,7 +36,6 @@ it('a script is sent once for each connection, and called by its SHA after that'
   await expect
     .poll(() => seen.filter((name) => name.startsWith('eval')))
     .toEqual(['eval', 'evalsha', 'evalsha']);
-  monitor.disconnect();
 });
 
 it('a script that Redis has forgotten is sent again', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, describe, it } from 'vitest';
+import { monitored } from '../fixtures/monitored.ts';
 import { ask, json, speak } from '../fixtures/raw-http.ts';
 import type { RawConnection } from '../fixtures/raw-http.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -24,18 +25,14 @@ function head(target: string, headers = ''): string {
 }
 
 /** Counts the reads of a request's record. @returns the number so far. */
-async function countReads({ redis, keys }: System, id: string): Promise<() => number> {
+async function countReads({ redisUrl, keys }: System, id: string): Promise<() => number> {
   const key = keys.request(id.slice(id.indexOf('.') + 1), id);
-  const monitor = await redis.monitor();
   let reads = 0;
-  monitor.on('monitor', (_: string, [command, read]: string[]) => {
+  await monitored(redisUrl, ([command, read]) => {
     if (command?.toLowerCase() === 'hgetall' && read === key) reads += 1;
   });
-  monitors.push(monitor);
   return () => reads;
 }
-
-const monitors: { disconnect(): void }[] = [];
 
 async function listeners({ redis, keys }: System, id: string): Promise<number> {
   const [, count] = (await redis.call('PUBSUB', 'NUMSUB', keys.requestChanges(id))) as [string, number];
@@ -75,7 +72,6 @@ describe('a client that goes away', () => {
     const before = reads();
     await delay(2.5 * secondMs);
     expect(reads()).toBe(before);
-    for (const monitor of monitors.splice(0)) monitor.disconnect();
   });
 
   it.each([
@@ -122,7 +118,6 @@ describe('clients that watch the same request', () => {
     // DELETE reads for itself.
     expect(reads() - settled).toBeLessThanOrEqual(6);
     await untilUnwatched(parts, id);
-    for (const monitor of monitors.splice(0)) monitor.disconnect();
   });
 });
 
