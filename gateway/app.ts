@@ -211,6 +211,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     guard,
     parameters: config.ring,
     maxReplicas: config.maxReplicas,
+    containers: config.replicaDriver === 'docker',
     addTimeoutMs: config.addTimeoutMs,
   });
   await app.register(requestRoutes, {
