@@ -4,8 +4,9 @@ import { isIP, SocketAddress } from 'node:net';
 const mapped = '::ffff:';
 
 /**
- * The one form of an address: an IPv4-mapped IPv6 address is that IPv4 address, an IPv6 address is written as RFC 5952
- * says, and has no zone. A zone names an interface of the machine that sees the address, not the other end.
+ * The one form of an address: an IPv4-mapped IPv6 address is that IPv4 address, an IPv6 address is written as
+ * RFC 5952 says, and has no zone. A zone names an interface of the machine that sees the address, not the
+ * other end.
  * @param text without brackets and port.
  * @returns undefined if it is no address.
  */
@@ -20,7 +21,9 @@ export function canonicalAddress(text: string): string | undefined {
   return address.startsWith(mapped) && address.includes('.') ? address.slice(mapped.length) : address;
 }
 
-/** @returns the address of the other end of a connection in its one form; empty if it is not known any more. */
+/**
+ * @returns the address of the other end of a connection in its one form; empty if it is not known any more.
+ */
 export function peerAddress({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }): string {
   // Most are IPv4, and written as they are to be.
   return remoteAddress.includes(':') ? (canonicalAddress(remoteAddress) ?? '') : remoteAddress;

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 
 /**
- * Names that `/add` refuses: those of keys and hosts of ringpost's own, now or later, and those by which machines and
- * container engines know themselves. Within a major version none is added.
+ * Names that `/add` refuses: those of keys and hosts of ringpost's own, now or later, and those by which
+ * machines and container engines know themselves. Within a major version none is added.
  */
 const reserved: ReadonlySet<string> = new Set([
   // Hash tags and parts of keys.
@@ -54,7 +54,10 @@ const reserved: ReadonlySet<string> = new Set([
   'instance-data',
 ]);
 
-/** Whole families: compose calls containers `ringpost-redis-1`, and gateways are services such as `gateway-5000`. */
+/**
+ * Whole families: compose calls containers `ringpost-redis-1`, and gateways are services such as
+ * `gateway-5000`.
+ */
 const families = /^(?:ringpost|redis|valkey|sentinel|gateway|controller)(?:[-_.]|$)/;
 
 /** @returns whether a name is reserved, in whatever case. A replica that has it already goes on working. */

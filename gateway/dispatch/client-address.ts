@@ -11,9 +11,9 @@ const withPort = /^(?:\[([^\]]*)\]|([\d.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/;
 const hidden = /^(?:(?:unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?)?$/i;
 
 /**
- * The address of a request's client. The last element of `Forwarded` is the gateway's own, and names the peer. If that
- * is a trusted proxy, the client is the last address before it that is not one; if all are, the first. What a proxy
- * does not say ends the way: the last address that was said counts as the client's.
+ * The address of a request's client. The last element of `Forwarded` is the gateway's own, and names the
+ * peer. If that is a trusted proxy, the client is the last address before it that is not one; if all are, the
+ * first. What a proxy does not say ends the way: the last address that was said counts as the client's.
  * @param headers names and values in turn, as they go to the replica.
  * @param trusted proxies that are believed; undefined for none.
  * @returns the address in its one form; empty if none is known.

@@ -1,4 +1,7 @@
-/** What ends a token or an unquoted value. Proxies also send addresses with a port without the quotes that they need. */
+/**
+ * What ends a token or an unquoted value. Proxies also send addresses with a port without the quotes that
+ * they need.
+ */
 const delimiter = /[ \t;,="]/;
 const space = /[ \t]/;
 
@@ -14,8 +17,8 @@ export class ForwardedParser {
   }
 
   /**
-   * @returns for each element in order the value of its `for`, without quotes; empty if it has none. Undefined if the
-   * text is not such a field: nobody can say then where an element ends.
+   * @returns for each element in order the value of its `for`, without quotes; empty if it has none.
+   * Undefined if the text is not such a field: nobody can say then where an element ends.
    */
   parse(): string[] | undefined {
     const found: string[] = [];

@@ -25,11 +25,11 @@ export interface ForwardedHead {
 
 /**
  * The head of a request as it goes to the replica: hop-by-hop fields are stripped, `Via` (RFC 9110 7.6.3) and
- * `Forwarded` (RFC 7239) are added, `Host` is kept. What says whom a request comes from is stripped too, unless the peer
- * is a trusted proxy; then it is extended.
+ * `Forwarded` (RFC 7239) are added, `Host` is kept. What says whom a request comes from is stripped too,
+ * unless the peer is a trusted proxy; then it is extended.
  * @param peer the address of the other end of the connection.
- * @throws {Problem} `request_malformed` if `Connection` names an end-to-end field, or if a trusted proxy's fields cannot
- * be read.
+ * @throws {Problem} `request_malformed` if `Connection` names an end-to-end field, or if a trusted proxy's
+ * fields cannot be read.
  */
 export function forwardedHead(raw: IncomingMessage, peer: string, rules: ForwardingRules): ForwardedHead {
   const { trusted } = rules;

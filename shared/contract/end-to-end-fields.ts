@@ -1,6 +1,6 @@
 /**
- * Fields of a request or an answer that concern its receiver, and on which its security depends. `Connection` is for
- * fields of one hop (RFC 9110 7.6.1); one that names a field of these would take it away on the way.
+ * Fields of a request or an answer that concern its receiver, and on which its security depends. `Connection`
+ * is for fields of one hop (RFC 9110 7.6.1); one that names a field of these would take it away on the way.
  */
 const names: ReadonlySet<string> = new Set([
   'host',
@@ -32,11 +32,11 @@ const names: ReadonlySet<string> = new Set([
   'clear-site-data',
 ]);
 
-/** Kinds of fields, by how their names begin or end. */
-const kinds =
-  /^(?:content|if|sec|ringpost|access-control|cross-origin|x-(?:forwarded|content|frame|auth))-|-(?:token|secret|key|signature)$/;
+/** Kinds of fields, by how their names begin, and by how they end. */
+const begins = /^(?:content|if|sec|ringpost|access-control|cross-origin|x-(?:forwarded|content|frame|auth))-/;
+const ends = /-(?:token|secret|key|signature)$/;
 
 /** @param name of a field, in lower case. */
 export function isEndToEnd(name: string): boolean {
-  return names.has(name) || kinds.test(name);
+  return names.has(name) || begins.test(name) || ends.test(name);
 }

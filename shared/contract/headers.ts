@@ -1,6 +1,9 @@
 import { isEndToEnd } from './end-to-end-fields.ts';
 
-/** The fields that belong to one connection and not to the message (RFC 9110 7.6.1), and `Expect`, settled per hop. */
+/**
+ * The fields that belong to one connection and not to the message (RFC 9110 7.6.1), and `Expect`, settled per
+ * hop.
+ */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -37,10 +40,10 @@ export function isHopByHop(name: string): boolean {
 }
 
 /**
- * The headers that may travel on to the next hop, in their order, repeated ones repeated. Removed are Connection
- * and the fields that it names, Keep-Alive, Proxy-Connection, Transfer-Encoding, TE, Trailer, Upgrade and Expect,
- * in any case. A field that `isEndToEnd` stays, whatever Connection names. Content-Length stays: whoever changes the
- * body's length mends it.
+ * The headers that may travel on to the next hop, in their order, repeated ones repeated. Removed are
+ * Connection and the fields that it names, Keep-Alive, Proxy-Connection, Transfer-Encoding, TE, Trailer,
+ * Upgrade and Expect, in any case. A field that `isEndToEnd` stays, whatever Connection names. Content-Length
+ * stays: whoever changes the body's length mends it.
  * @param raw names and values in turn
  * @returns a new array of the same shape
  * @see RFC 9110 section 7.6.1

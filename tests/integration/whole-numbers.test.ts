@@ -5,7 +5,9 @@ import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
-/** As large as the time in µs is, and with zeros at its end: Lua writes it as 1.79e+15 unless it is told how. */
+/**
+ * As large as the time in µs is, and with zeros at its end: Lua writes it as 1.79e+15 unless it is told how.
+ */
 const large = '1790000000000000';
 const inExponents = /\d(?:\.\d+)?e\+\d+/;
 
