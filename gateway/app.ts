@@ -23,7 +23,7 @@ import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
 import { SparseWarning } from '#shared/sparse-warning.ts';
-import { namedSources, selectHashKey } from './dispatch/hash-key.ts';
+import { keyFields, namedSources, selectHashKey } from './dispatch/hash-key.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
 import { cancelRequest } from './requests/cancellation.ts';
@@ -196,6 +196,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
       held,
       unsent,
     },
+    forwarding: { trusted: config.trustedProxies, keyFields: keyFields(config.hashKey) },
     tenantOf,
     bodyLimitBytes: config.bodyLimitBytes,
     uploads,
@@ -210,6 +211,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     guard,
     parameters: config.ring,
     maxReplicas: config.maxReplicas,
+    containers: config.replicaDriver === 'docker',
     addTimeoutMs: config.addTimeoutMs,
   });
   await app.register(requestRoutes, {
@@ -236,6 +238,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
           queues,
           isServed: (replica) => watcher.isServed(replica),
           tenantOf,
+          trusted: config.trustedProxies,
           asyncTimeoutMs: config.asyncTimeoutMs,
           keepMs: config.resultTtlMs,
         },

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
+import { canonicalAddress } from '#shared/ip-address.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
-import { parseSubnets } from './callbacks/addresses.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
 import { gatewaySettings } from './settings.ts';
+import { parseSubnets } from './subnets.ts';
 
 /** What `REPLICA_DRIVER=docker` makes of settings. */
 export interface ContainerConfig {
@@ -37,6 +38,8 @@ export interface GatewayConfig {
   readonly consumer: 'batched' | 'stock';
   readonly ring: RingParameters;
   readonly hashKey: readonly HashKeySource[];
+  /** Peers that may say whom a request comes from; undefined if there are none. */
+  readonly trustedProxies: BlockList | undefined;
   readonly bodyLimitBytes: number;
   readonly queueLimit: number;
   readonly bytesInFlight: number;
@@ -77,10 +80,11 @@ export interface GatewayConfig {
 
 /** @returns whether a host is this machine alone. */
 export function isLoopback(host: string): boolean {
-  return loopback.test(host);
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  return loopback.test(canonicalAddress(address) ?? address);
 }
 
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
  * @param env environment variables; nothing else is read but whether the file named by `HANDLER` exists.
@@ -116,6 +120,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   }
   const secrets = parseSecrets(values.CALLBACK_SECRET ?? '');
   const allow = parseSubnets(values.CALLBACK_ALLOW ?? '');
+  const proxies = parseSubnets(values.TRUSTED_PROXIES ?? '');
+  faults.push(...proxies.faults.map((fault) => `TRUSTED_PROXIES ${fault}`));
   faults.push(...secrets.faults.map((fault) => `CALLBACK_SECRET ${fault}`));
   faults.push(...allow.faults.map((fault) => `CALLBACK_ALLOW ${fault}`));
   if ((values.ROLE === 'gateway' || values.ROLE === 'controller') && values.REDIS_URL === undefined) {
@@ -157,6 +163,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     consumer: values.CONSUMER,
     ring,
     hashKey,
+    trustedProxies: values.TRUSTED_PROXIES === undefined ? undefined : proxies.subnets,
     bodyLimitBytes: values.BODY_LIMIT_BYTES,
     queueLimit: values.QUEUE_LIMIT,
     bytesInFlight: values.BYTES_IN_FLIGHT,

@@ -1,4 +1,5 @@
 import { isReplicaName } from '#shared/replica-name.ts';
+import { nameFault } from '#shared/reserved-names.ts';
 import { placeMember, RingFullError } from '#shared/ring/strategies.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
 import type { DesiredChange, RingState, RingStore } from '#shared/ring-store.ts';
@@ -62,6 +63,8 @@ function firstRepeated(names: readonly string[]): string | undefined {
 export interface AddLimits {
   readonly parameters: RingParameters;
   readonly maxReplicas: number;
+  /** Whether replicas are containers, and so have names of containers. */
+  readonly containers: boolean;
 }
 
 /**
@@ -72,9 +75,13 @@ export interface AddLimits {
 export function planAdd(
   state: RingState,
   { n, hostnames }: ReplicaChange,
-  { parameters, maxReplicas }: AddLimits,
+  { parameters, maxReplicas, containers }: AddLimits,
   randomName: () => string,
 ): DesiredChange {
+  for (const name of hostnames) {
+    const fault = nameFault(name, containers);
+    if (fault !== undefined) throw new AdminError(`hostname ${shown(name)} ${fault}; choose another one`);
+  }
   const used = new Set(state.desired.map(({ name }) => name));
   const taken = hostnames.find((name) => used.has(name));
   if (taken !== undefined) throw new AdminError(`hostname ${shown(taken)} is already in use`);

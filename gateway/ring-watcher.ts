@@ -4,6 +4,7 @@ import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
+import { isReservedName } from '#shared/reserved-names.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
 import { createRing } from '#shared/ring/strategies.ts';
@@ -35,6 +36,7 @@ export class RingWatcher {
   #refreshing: Promise<void> | undefined;
   #again = false;
   #losses = 0;
+  readonly #warnedOf = new Set<string>();
   #stopped = false;
 
   constructor(options: RingWatcherOptions) {
@@ -157,6 +159,7 @@ export class RingWatcher {
       this.#options.log.warn({ replicas, version: state.version }, 'Redis has lost the ring and its queues');
       this.#losses += 1;
     }
+    this.#warnOfReserved(state);
     const { parameters } = this.#options;
     const inRing = state.desired.filter(({ name }) => state.ring.has(name));
     // One whose place another has is let in again when the controller has given it one of its own.
@@ -168,5 +171,15 @@ export class RingWatcher {
       'the ring changed',
     );
     for (const listener of this.#listeners) listener();
+  }
+
+  /** `/add` refuses such a name today; an older version may have taken it. */
+  #warnOfReserved({ desired }: RingState): void {
+    for (const { name } of desired) {
+      if (this.#warnedOf.has(name) || !isReservedName(name)) continue;
+      this.#warnedOf.add(name);
+      const text = 'a replica has a name that is reserved for ringpost itself; remove it and add another one';
+      this.#options.log.warn({ replica: name }, text);
+    }
   }
 }

@@ -99,6 +99,13 @@ export const gatewaySettings = {
         'Where the key that selects the replica comes from, the first that is there: `header:<name>`, ' +
         '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`.',
     },
+    TRUSTED_PROXIES: {
+      type: 'string',
+      description:
+        'Addresses and subnets of the proxies before the gateway, separated by commas, e.g. `10.1.0.0/16,::1`. ' +
+        'They may say by `Forwarded` and `X-Forwarded-For` whom a request comes from; these and all ' +
+        '`X-Forwarded-*` of anybody else are removed. Unset: of everybody.',
+    },
     BODY_LIMIT_BYTES: {
       type: 'integer',
       default: 16777216,

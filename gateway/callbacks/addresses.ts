@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net';
+import { canonicalAddress } from '#shared/ip-address.ts';
+import { isIn, subnetsOf } from '../subnets.ts';
 
 /**
  * Addresses that are not of the public Internet: the IANA special-purpose registries for IPv4 (RFC 6890 and after) and
@@ -25,55 +26,14 @@ const global6 = ['2000::/3'];
 /** Within 2000::/3: protocol assignments with Teredo, documentation, and 6to4, which leads to an IPv4 address. */
 const special6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
-const special4List = listOf(special4);
-const global6List = listOf(global6);
-const special6List = listOf(special6);
+const special4List = subnetsOf(special4);
+const global6List = subnetsOf(global6);
+const special6List = subnetsOf(special6);
 
 /** @returns whether an address, as text without brackets, is one of the public Internet. */
 export function isPublic(address: string): boolean {
-  if (isIP(address) === 4) return !special4List.check(address, 'ipv4');
-  return global6List.check(address, 'ipv6') && !special6List.check(address, 'ipv6');
-}
-
-/** @returns whether an address is in a list. */
-export function isIn(subnets: BlockList, address: string): boolean {
-  return subnets.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
-}
-
-/**
- * @param setting addresses and subnets, separated by commas.
- * @returns them, and what is wrong with those that are none.
- */
-export function parseSubnets(setting: string): {
-  readonly subnets: BlockList;
-  readonly faults: readonly string[];
-} {
-  const subnets = new BlockList();
-  const faults: string[] = [];
-  for (const entry of setting.split(',').map((each) => each.trim())) {
-    if (entry !== '' && !add(subnets, entry)) {
-      faults.push(`has ${JSON.stringify(entry)}; it must be an address or a subnet such as 10.1.0.0/16`);
-    }
-  }
-  return { subnets, faults };
-}
-
-function listOf(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) add(list, entry);
-  return list;
-}
-
-function add(list: BlockList, entry: string): boolean {
-  const [address = '', prefix, ...more] = entry.split('/');
-  const version = isIP(address);
-  if (version === 0 || more.length > 0) return false;
-  const family = version === 4 ? 'ipv4' : 'ipv6';
-  if (prefix === undefined) {
-    list.addAddress(address, family);
-    return true;
-  }
-  if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > (version === 4 ? 32 : 128)) return false;
-  list.addSubnet(address, Number(prefix), family);
-  return true;
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined) return false;
+  if (!canonical.includes(':')) return !isIn(special4List, canonical);
+  return isIn(global6List, canonical) && !isIn(special6List, canonical);
 }

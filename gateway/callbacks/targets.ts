@@ -6,7 +6,8 @@ import type { BlockList, LookupFunction } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
-import { isIn, isPublic } from './addresses.ts';
+import { isIn } from '../subnets.ts';
+import { isPublic } from './addresses.ts';
 
 /** A callback's address is none that it may go to; the message says which would be. */
 export class BlockedTargetError extends Error {

@@ -1,10 +1,11 @@
+import type { BlockList } from 'node:net';
 import { redactedValue } from '#shared/contract/redaction.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/errors.ts';
+import { clientOf } from '../dispatch/client-address.ts';
 import { directivesOf } from '../dispatch/directives.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import { clientOf } from '../dispatch/forwarding.ts';
 import type { JobQueues } from '../dispatch/job-queues.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
 import type { Claims, TenantOf } from '../requests/idempotency.ts';
@@ -21,6 +22,8 @@ export interface RedriveOptions {
   /** @returns whether anybody serves the queue of a replica. */
   readonly isServed: (replica: string) => boolean;
   readonly tenantOf: TenantOf;
+  /** Proxies that are believed whom a request comes from. */
+  readonly trusted: BlockList | undefined;
   /** Time in ms in which a request has to be done that is handed over. */
   readonly asyncTimeoutMs: number;
   /** Time in ms for which the answer of such a request is kept. */
@@ -48,7 +51,7 @@ export async function redrive(
   const request = { ...letter.request, headers: complete(letter.request.headers, given) };
   const accepted = Date.now();
   const { notBefore: _, ...directives } = directivesOf(request.headers, accepted);
-  const ip = clientOf(request.headers);
+  const ip = clientOf(request.headers, options.trusted);
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const idempotent = idempotentRequest(request, () => options.tenantOf(request, ip));

@@ -2,32 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 
-const via = 'ringpost';
-
-/**
- * The headers of a request as they go to the replica: hop-by-hop ones stripped, `Via` (RFC 9110 7.6.3) and `Forwarded`
- * (RFC 7239) added, `Host` kept, `Content-Length` that of the body.
- */
-export function requestHeaders(raw: IncomingMessage, ip: string): string[] {
-  const headers = stripHopByHop(raw.rawHeaders);
-  headers.push('Via', `${raw.httpVersion} ${via}`, 'Forwarded', forwarded(ip, headerValue(headers, 'host')));
-  return headers;
-}
-
-function forwarded(ip: string, host: string | undefined): string {
-  // An address of a socket is one of the two.
-  const node = ip.includes(':') ? `"[${ip}]"` : ip || 'unknown';
-  const quoted = host === undefined ? '' : `;host="${host.replaceAll(/["\\]/g, '\\$&')}"`;
-  return `for=${node}${quoted};proto=http`;
-}
-
-/** @returns the address of the client that a gateway has noted in `Forwarded`; empty where it knew none. */
-export function clientOf(headers: readonly string[]): string {
-  const last = headers.findLastIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'forwarded');
-  const [, ipv6, other = ''] = /^for=(?:"\[([^\]]+)\]"|([^;,\s"]+))/.exec(headers[last + 1] ?? '') ?? [];
-  return last < 0 || other === 'unknown' ? '' : (ipv6 ?? other);
-}
-
 /**
  * The target in origin form (RFC 9112 3.2.1); a client may also send the absolute form, as to a proxy.
  */

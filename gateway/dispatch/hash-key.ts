@@ -99,3 +99,8 @@ export function randomKey(random: () => number = Math.random): string {
 export function namedSources(sources: readonly HashKeySource[]): readonly HashKeySource[] {
   return sources.filter(({ kind }) => kind !== 'random');
 }
+
+/** @returns the names, in lower case, of the header fields that keys are read from. */
+export function keyFields(sources: readonly HashKeySource[]): ReadonlySet<string> {
+  return new Set(sources.flatMap((source) => (source.kind === 'header' ? [source.name] : [])));
+}

@@ -2,9 +2,12 @@ import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/errors.ts';
+import { peerAddress } from '#shared/ip-address.ts';
 import type { Connections } from '../connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
-import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
+import { hostFault, originForm } from '../dispatch/forwarding.ts';
+import { forwardedHead } from '../dispatch/request-head.ts';
+import type { ForwardingRules } from '../dispatch/request-head.ts';
 import { directivesOf } from '../dispatch/directives.ts';
 import { preferenceOf } from '../dispatch/prefer.ts';
 import { hidden } from '../openapi/operations.ts';
@@ -28,6 +31,7 @@ export interface DispatchRouteOptions {
   readonly uploads: Uploads;
   readonly unsent: UnsentAnswers;
   readonly handOver: HandOverOptions;
+  readonly forwarding: ForwardingRules;
   readonly tenantOf: TenantOf;
   /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
   readonly onHandedOver: (status: number, ms: number) => void;
@@ -79,9 +83,9 @@ async function dispatch(
   const body = reading instanceof Promise ? await reading : reading;
   const { socket } = raw;
   if (socket.destroyed) return;
-  const ip = socket.remoteAddress ?? '';
+  const { headers, ip } = forwardedHead(raw, peerAddress(socket), options.forwarding);
   const method = raw.method ?? 'GET';
-  const request = { method, target: originForm(url), headers: requestHeaders(raw, ip), body };
+  const request = { method, target: originForm(url), headers, body };
   const preference = preferenceOf(request.headers);
   const directives = directivesOf(request.headers, Date.now());
   if (directives.callbacks !== undefined && !preference.respondAsync) {

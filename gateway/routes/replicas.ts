@@ -22,6 +22,7 @@ export interface ReplicaRouteOptions {
   readonly guard: AdminGuard;
   readonly parameters: RingParameters;
   readonly maxReplicas: number;
+  readonly containers: boolean;
   readonly addTimeoutMs: number;
 }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { peerAddress } from '#shared/ip-address.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { HeldBytes } from '../dispatch/held-bytes.ts';
 import { SparseWarning } from '#shared/sparse-warning.ts';
@@ -102,7 +103,8 @@ export class UnsentAnswers {
       if (response.writableLength === 0) unsent.progressAt = now;
       if (now - unsent.progressAt < this.#options.sendTimeoutMs) continue;
       this.#closedCount += 1;
-      this.#closed.warn({ address: response.socket?.remoteAddress, bytes: response.writableLength });
+      const { socket, writableLength: bytes } = response;
+      this.#closed.warn({ address: socket === null ? '' : peerAddress(socket), bytes });
       response.destroy();
     }
   }

@@ -4,7 +4,7 @@
 -- Returns our token `<controller>#<fencing token>`, or false while another controller leads.
 local leader = redis.call('GET', KEYS[1])
 if not leader then
-  leader = ARGV[1] .. '#' .. redis.call('INCR', KEYS[2])
+  leader = ARGV[1] .. '#' .. string.format('%.0f', redis.call('INCR', KEYS[2]))
 elseif not string.match(leader, '#%d+$') then
   return redis.error_reply('ERR the leader cannot be read')
 elseif string.sub(leader, 1, #ARGV[1] + 1) ~= ARGV[1] .. '#' then

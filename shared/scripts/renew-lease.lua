@@ -15,9 +15,9 @@ redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[1])
 local generation = tonumber(ARGV[2])
 if generation > 0 then
-  redis.call('SET', KEYS[3], generation)
+  redis.call('SET', KEYS[3], ARGV[2])
   if number(KEYS[4]) < generation then
-    redis.call('SET', KEYS[4], generation)
+    redis.call('SET', KEYS[4], ARGV[2])
   end
 end
 return 1

@@ -32,7 +32,7 @@ local fence = math.max(now[1] * 1000000 + now[2], before + 1)
 redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], string.format('%.0f', fence))
 if generation > 0 then
-  redis.call('SET', KEYS[3], generation)
+  redis.call('SET', KEYS[3], ARGV[1])
 end
 local consumer = redis.call('GET', KEYS[5])
 if consumer then
@@ -40,7 +40,7 @@ if consumer then
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
     local job = ARGV[5] .. string.match(delivery, '^[^\n]*')
     if redis.call('EXISTS', job) == 1 then
-      redis.call('HSET', job, 'ats', 0)
+      redis.call('HSET', job, 'ats', '0')
     end
   end
   redis.call('DEL', KEYS[5], deliveries)

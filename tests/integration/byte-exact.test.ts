@@ -226,7 +226,7 @@ describe('what goes through the gateway', () => {
 
   it('has Via, Forwarded and Host, and the request by HTTP/1.0 is served', async () => {
     const { url, upstream } = await proxied();
-    await ask(url, { headers: ['Host', 'shop.test', 'Via', '1.0 fred', 'Forwarded', 'for=a'] });
+    await ask(url, { headers: ['Host', 'shop.test', 'Via', '1.0 fred'] });
     const old = await speak(url, 'GET /old HTTP/1.0\r\n\r\n');
     expect(await old.ended).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     const values = (at: number, name: string): string[] =>
@@ -234,7 +234,7 @@ describe('what goes through the gateway', () => {
         .filter(([each]) => each.toLowerCase() === name)
         .map(([, text]) => text);
     expect(values(0, 'via')).toEqual(['1.0 fred', '1.1 ringpost']);
-    expect(values(0, 'forwarded')).toEqual(['for=a', 'for=127.0.0.1;host="shop.test";proto=http']);
+    expect(values(0, 'forwarded')).toEqual(['for=127.0.0.1;host="shop.test";proto=http']);
     expect(values(0, 'host')).toEqual(['shop.test']);
     expect(values(1, 'via')).toEqual(['1.0 ringpost']);
     expect(values(1, 'forwarded')).toEqual(['for=127.0.0.1;proto=http']);

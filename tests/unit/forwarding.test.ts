@@ -1,74 +1,5 @@
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { clientOf, originForm, replyHeaders, requestHeaders } from '../../gateway/dispatch/forwarding.ts';
-
-/** The headers that go to the replica for a request with those. */
-function forwarded(raw: string[], ip = '192.0.2.7', version = '1.1'): string[] {
-  const message = new IncomingMessage(new Socket());
-  message.rawHeaders = raw;
-  message.httpVersion = version;
-  return requestHeaders(message, ip);
-}
-
-/** The values of the `Forwarded` headers. */
-function forwardedBy(ip: string, ...raw: string[]): string[] {
-  const headers = forwarded(raw, ip);
-  return headers.filter((_, at) => at % 2 === 1 && headers[at - 1] === 'Forwarded');
-}
-
-describe('the headers of a request to a replica', () => {
-  it('keep order, case, repetition, empty and latin1 values, and Host', () => {
-    const raw = ['X-B', '2', 'HOST', 'shop.test:81', 'x-a', '', 'X-B', 'é\u00ff', 'Content-Length', '0'];
-    expect(forwarded(raw).slice(0, raw.length)).toEqual(raw);
-  });
-
-  it('lack those of the hop, and those that Connection names', () => {
-    const hop = ['Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'TE', 'Trailer', 'Upgrade', 'Expect'];
-    const raw = ['Host', 'a', 'Connection', 'close, x-one', 'connection', 'X-TWO', 'X-One', '1'].concat(
-      ['x-two', '2', 'X-Three', '3'],
-      hop.flatMap((name) => [name, 'x']),
-    );
-    expect(forwarded(raw).slice(0, -4)).toEqual(['Host', 'a', 'X-Three', '3']);
-  });
-
-  it.each(['1.0', '1.1'])('have Via with the version that was received: %s', (version) => {
-    expect(forwarded(['Host', 'a'], '', version)).toContain(`${version} ringpost`);
-  });
-
-  it('keep the Via and Forwarded of earlier hops before their own', () => {
-    const raw = ['Via', '1.0 fred', 'Host', 'a', 'Forwarded', 'for=198.51.100.1'];
-    expect(forwarded(raw)).toEqual(
-      raw.concat('Via', '1.1 ringpost', 'Forwarded', 'for=192.0.2.7;host="a";proto=http'),
-    );
-  });
-
-  it.each([
-    ['192.0.2.7', 'shop.test:81', 'for=192.0.2.7;host="shop.test:81";proto=http'],
-    ['::1', 'a', 'for="[::1]";host="a";proto=http'],
-    ['::ffff:192.0.2.7', 'a', 'for="[::ffff:192.0.2.7]";host="a";proto=http'],
-    ['', 'a', 'for=unknown;host="a";proto=http'],
-    ['192.0.2.7', 'a"b\\c', 'for=192.0.2.7;host="a\\"b\\\\c";proto=http'],
-  ])('have Forwarded for %s at %s: %s', (ip, host, value) => {
-    expect(forwardedBy(ip, 'Host', host)).toEqual([value]);
-  });
-
-  it('have Forwarded without a host where the client named none', () => {
-    expect(forwardedBy('192.0.2.7')).toEqual(['for=192.0.2.7;proto=http']);
-  });
-});
-
-describe('clientOf', () => {
-  it.each([['192.0.2.7'], ['::1'], ['::ffff:192.0.2.7'], ['']])(
-    'is who has sent it to the gateway: %s',
-    (ip) => {
-      expect(clientOf(forwarded(['Host', 'a,for=10.0.0.1'], ip))).toBe(ip);
-      expect(clientOf(forwarded(['Host', 'a', 'Forwarded', 'for=198.51.100.1'], ip))).toBe(ip);
-    },
-  );
-
-  it('is nobody where no gateway has noted it', () => expect(clientOf(['Host', 'a'])).toBe(''));
-});
+import { originForm, replyHeaders } from '../../gateway/dispatch/forwarding.ts';
 
 describe('the target in origin form', () => {
   it.each([
@@ -107,6 +38,22 @@ describe('the headers of a reply to the client', () => {
   it('lack those of the hop, and those that Connection names', () => {
     const raw = ['Connection', 'X-Hop', 'X-Hop', '1', 'Transfer-Encoding', 'chunked', 'Keep-Alive', 'a'];
     expect(replyHeaders('GET', reply([...raw, 'X', '1'], 'a'))).toEqual(['X', '1', 'Content-Length', '1']);
+  });
+
+  it('keep a field that security depends on, whatever Connection names', () => {
+    const kept = [
+      'Set-Cookie',
+      'a=1',
+      'Content-Security-Policy',
+      'b',
+      'Cache-Control',
+      'no-store',
+      'Vary',
+      'c',
+    ];
+    const named = 'set-cookie, Content-Security-Policy, cache-control, VARY, content-length, x-hop';
+    const raw = ['Connection', named, 'X-Hop', '1', ...kept, 'Content-Length', '3'];
+    expect(replyHeaders('GET', reply(raw, 'abc'))).toEqual([...kept, 'Content-Length', '3']);
   });
 
   it.each([

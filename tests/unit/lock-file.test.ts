@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 interface LockedPackage {
   readonly version: string;
   readonly resolved?: string;
+  readonly integrity?: string;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -20,6 +21,14 @@ describe.each(['package-lock.json', 'tests/bench/package-lock.json'])('%s', (fil
       .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
       .filter((name) => !names.has(name));
     expect(missing).toEqual([]);
+  });
+
+  it('has the SHA-512 of each package, so that npm ci installs no other bytes', () => {
+    const without = Object.entries(packages).filter(
+      // The entry without a path is this project.
+      ([path, { integrity = '' }]) => path !== '' && !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity),
+    );
+    expect(without.map(([path]) => path)).toEqual([]);
   });
 
   it('names no registry', () => {

@@ -7,8 +7,8 @@ import type { RingMember } from '#shared/ring/ring.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../../gateway/replica-changes.ts';
 
-const murmur3 = { parameters: defaultParameters('murmur3'), maxReplicas: 64 };
-const assignment = { parameters: defaultParameters('assignment'), maxReplicas: 64 };
+const murmur3 = { parameters: defaultParameters('murmur3'), maxReplicas: 64, containers: false };
+const assignment = { parameters: defaultParameters('assignment'), maxReplicas: 64, containers: false };
 
 /** A state with these replicas, all of them in the ring. */
 function stateOf(names: readonly string[], limits = murmur3, retired: readonly string[] = []): RingState {
@@ -205,6 +205,23 @@ describe('planAdd', () => {
     expect(messageOf(() => planAdd(almost, { n: 3, hostnames: ['a', 'b', 'c'] }, assignment, never))).toBe(
       'the ring has room for 2 more replicas, not for 3',
     );
+  });
+});
+
+describe('a name that no new replica can have', () => {
+  it.each([
+    ['ring', false, 'is reserved for ringpost itself'],
+    ['REDIS', false, 'is reserved for ringpost itself'],
+    ['10.0.0.1', false, 'is an address and no hostname'],
+    ['a', true, 'is too short for a container, which has two characters'],
+  ])('is refused, and is removed if it is there: %s', (name, containers, fault) => {
+    const change = { n: 2, hostnames: ['S9', name] };
+    expect(messageOf(() => planAdd(stateOf([]), change, { ...murmur3, containers }, never))).toBe(
+      `hostname "${name}" ${fault}; choose another one`,
+    );
+    const { desired, ...state } = stateOf(['S1']);
+    const older = { ...state, desired: desired.map((member) => ({ ...member, name })) };
+    expect(planRemove(older, { n: 1, hostnames: [name] }, never).remove).toEqual([name]);
   });
 });
 

@@ -1,8 +1,10 @@
+import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { readSettings, SettingsError, settingsTable } from '#shared/settings/load-settings.ts';
 import type { SettingSchema, SettingsSchema } from '#shared/settings/load-settings.ts';
 import { loadGatewayConfig } from '../../gateway/config.ts';
 import { gatewaySettings } from '../../gateway/settings.ts';
+import { isIn } from '../../gateway/subnets.ts';
 import type { GatewayConfig } from '../../gateway/config.ts';
 import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
 
@@ -63,6 +65,16 @@ describe('loadGatewayConfig', () => {
     expect(faults.join(' ')).not.toContain('hunter22');
     expect(faults[1]).toBe('CALLBACK_ALLOW has "ten"; it must be an address or a subnet such as 10.1.0.0/16');
     expect(gatewayFaults({ REDACT_HEADERS: 'x-key:1' })).toHaveLength(1);
+  });
+
+  it('trusts the proxies that TRUSTED_PROXIES names, and nobody else', () => {
+    expect(loadGatewayConfig({}).trustedProxies).toBeUndefined();
+    const { trustedProxies = new BlockList() } = loadGatewayConfig({ TRUSTED_PROXIES: '10.1.0.0/16, ::1' });
+    const trusted = ['10.1.2.3', '::1', '10.2.0.1'].map((each) => isIn(trustedProxies, each));
+    expect(trusted).toEqual([true, true, false]);
+    expect(gatewayFaults({ TRUSTED_PROXIES: '10.0.0.0/8,loopback' })).toEqual([
+      'TRUSTED_PROXIES has "loopback"; it must be an address or a subnet such as 10.1.0.0/16',
+    ]);
   });
 
   it('passes over variables that are not its own', () => {
@@ -211,21 +223,26 @@ describe('loadGatewayConfig', () => {
 });
 
 describe('the admin calls', () => {
-  it.each(['127.0.0.1', '127.1.2.3', 'localhost', 'LOCALHOST', '::1', '[::1]', ''])(
+  it.each(['127.0.0.1', '127.1.2.3', 'localhost', 'LOCALHOST', '::1', '[::1]', '::ffff:127.0.0.1', ''])(
     'are open on the loopback address %j',
     (HOST) => {
       expect(loadGatewayConfig({ HOST }).adminClosed).toBeUndefined();
     },
   );
 
-  it.each(['0.0.0.0', '::', '10.0.0.1', 'localhost.example.com', 'x127.0.0.1', '127.0.0.1.example.com'])(
-    'are closed on %s, with what would open them',
-    (HOST) => {
-      expect(loadGatewayConfig({ HOST }).adminClosed).toBe(
-        `HOST is ${HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
-      );
-    },
-  );
+  it.each([
+    '0.0.0.0',
+    '::',
+    '10.0.0.1',
+    '::ffff:10.0.0.1',
+    'localhost.example.com',
+    'x127.0.0.1',
+    '127.0.0.1.example.com',
+  ])('are closed on %s, with what would open them', (HOST) => {
+    expect(loadGatewayConfig({ HOST }).adminClosed).toBe(
+      `HOST is ${HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+    );
+  });
 
   it('are open on any address with a token or with ADMIN_AUTH=none', () => {
     const HOST = '0.0.0.0';

@@ -1,0 +1,105 @@
+import { expect, it } from 'vitest';
+import type { Redis } from 'ioredis';
+import { scriptsOn } from '#shared/scripts/load.ts';
+import { handlerFile } from '../fixtures/scratch.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+/**
+ * As large as the time in µs is, and with zeros at its end: Lua writes it as 1.79e+15 unless it is told how.
+ */
+const large = '1790000000000000';
+const inExponents = /\d(?:\.\d+)?e\+\d+/;
+
+/** @returns all that a key holds, as text. */
+async function contentOf(redis: Redis, key: string): Promise<string> {
+  switch (await redis.type(key)) {
+    case 'string':
+      return (await redis.getBuffer(key))?.toString('latin1') ?? '';
+    case 'list':
+      return (await redis.lrange(key, 0, -1)).join(' ');
+    case 'set':
+      return (await redis.smembers(key)).join(' ');
+    case 'zset':
+      return (await redis.zrange(key, '0', '-1', 'WITHSCORES')).join(' ');
+    case 'hash':
+      return JSON.stringify(await redis.hgetall(key));
+    case 'stream':
+      return JSON.stringify(await redis.xrange(key, '-', '+'));
+    default:
+      return '';
+  }
+}
+
+/** @returns the keys of this test that hold a number with an exponent, and what they hold. */
+async function keysWithExponents(): Promise<string[]> {
+  const { redis, namespace } = system();
+  const keys = await redis.keys(`${namespace}:*`);
+  expect(keys.length).toBeGreaterThan(10);
+  const texts = await Promise.all(keys.map(async (key) => `${key}: ${await contentOf(redis, key)}`));
+  return texts.filter((text) => inExponents.test(text));
+}
+
+it('every number at rest is whole, however large counters and fences are', async () => {
+  const { redis, keys } = system();
+  await redis.mset(
+    ...[keys.fence, keys.leaseFence('S1'), keys.generation('S1'), keys.currentGeneration('S1')].flatMap(
+      (key) => [key, large],
+    ),
+  );
+  const settings = { REPLICAS: '1', LEASE_MS: '900', HANDLER: handlerFile('ledger') };
+  const first = await system().start(settings);
+  // A controller that leads after another one.
+  await first.stop();
+  const { url } = await system().start(settings);
+  expect(await redis.get(keys.leader)).toMatch(/#179000000000000\d$/);
+  expect(await redis.get(keys.currentGeneration('S1'))).toMatch(/^179000000000000\d$/);
+  const kinds: Record<string, string>[] = [
+    {},
+    { prefer: 'respond-async' },
+    { 'idempotency-key': 'k1' },
+    { prefer: 'respond-async', 'ringpost-order': 'key', 'ringpost-key': 'a' },
+    { prefer: 'respond-async', 'ringpost-delay': '1' },
+    { prefer: 'respond-async', 'ringpost-priority': '3' },
+  ];
+  const answers = await Promise.all(kinds.map((headers) => fetch(`${url}/x`, { method: 'POST', headers })));
+  expect(answers.map(({ status }) => status)).toEqual([200, 202, 200, 202, 202, 202]);
+  expect(await keysWithExponents()).toEqual([]);
+  const queued = Object.values(keys.unfinished('S1'));
+  await expect.poll(() => redis.exists(...queued), { timeout: 10_000 }).toBe(0);
+  expect(await keysWithExponents()).toEqual([]);
+});
+
+it('a script that counts or raises a number writes it whole', async () => {
+  const { redis, keys } = system();
+  const run = scriptsOn(redis);
+  const numbers = [keys.fence, keys.leaseFence('S1'), keys.generation('S1'), keys.currentGeneration('S1')];
+  for (const before of [large, '100000000', '9000000000000000']) {
+    await redis.mset(...numbers.flatMap((key) => [key, before]));
+    await redis.unlink(keys.leader, keys.lease('S1'), keys.line('o'));
+    const next = String(Number(before) + 1);
+    expect(await run('lead', keys.leader, keys.fence, 'c', 60_000)).toBe(`c#${next}`);
+    expect(await run('next-generation', keys.generation('S1'), keys.currentGeneration('S1'))).toBe(
+      Number(next),
+    );
+    const lease = [keys.lease('S1'), keys.leaseFence('S1'), keys.currentGeneration('S1')] as const;
+    const fences = [
+      keys.standby('S1'),
+      keys.consumer('S1'),
+      keys.pardoned('S1'),
+      next,
+      '',
+      60_000,
+      '{}',
+      'p:',
+    ];
+    const taken = (await run('take-lease', ...lease, ...fences)) as [string, number, number];
+    expect(taken).toEqual([expect.stringMatching(/^\d{16}$/), Number(before), 0]);
+    await run('renew-lease', ...lease, keys.generation('S1'), taken[0], next, 60_000, '{}');
+    await redis.zadd(keys.line('o'), large, 'before');
+    await run('join-line', keys.line('o'), 'request', 60_000);
+    const held = await Promise.all([...numbers, keys.leader].map((key) => redis.get(key)));
+    expect(held).toEqual([next, taken[0], next, next, `c#${next}`]);
+    expect((await redis.zscore(keys.line('o'), 'request')) ?? '').toMatch(/^\d{16}$/);
+  }
+});

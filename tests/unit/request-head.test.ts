@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { headOf, valuesOf } from '../fixtures/request-heads.ts';
+
+/** What ringpost adds: `Via` and `Forwarded`. */
+const own = -4;
+
+describe('the headers of a request to a replica', () => {
+  it('keep order, case, repetition, empty and latin1 values, and Host', () => {
+    const raw = ['X-B', '2', 'HOST', 'shop.test:81', 'x-a', '', 'X-B', 'é\u00ff', 'Content-Length', '0'];
+    expect(headOf(raw).headers.slice(0, raw.length)).toEqual(raw);
+  });
+
+  it('lack those of the hop, and those that Connection names', () => {
+    const hop = ['Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'TE', 'Trailer', 'Upgrade', 'Expect'];
+    const raw = ['Host', 'a', 'Connection', 'close, x-one', 'connection', 'X-TWO', 'X-One', '1'].concat(
+      ['x-two', '2', 'X-Three', '3'],
+      hop.flatMap((name) => [name, 'x']),
+    );
+    expect(headOf(raw).headers.slice(0, own)).toEqual(['Host', 'a', 'X-Three', '3']);
+  });
+
+  it.each(['1.0', '1.1'])('have Via with the version that was received: %s', (version) => {
+    expect(headOf(['Host', 'a'], { version }).headers).toContain(`${version} ringpost`);
+  });
+
+  it('keep the Via of earlier hops before their own', () => {
+    expect(valuesOf(headOf(['Via', '1.0 fred', 'Host', 'a']).headers, 'via')).toEqual([
+      '1.0 fred',
+      '1.1 ringpost',
+    ]);
+  });
+
+  it.each([
+    ['192.0.2.7', 'shop.test:81', 'for=192.0.2.7;host="shop.test:81";proto=http'],
+    ['::1', 'a', 'for="[::1]";host="a";proto=http'],
+    ['', 'a', 'for=unknown;host="a";proto=http'],
+    ['192.0.2.7', 'a"b\\c', 'for=192.0.2.7;host="a\\"b\\\\c";proto=http'],
+  ])('have Forwarded for %s at %s: %s', (peer, host, value) => {
+    expect(valuesOf(headOf(['Host', host], { peer }).headers, 'forwarded')).toEqual([value]);
+  });
+
+  it('have Forwarded without a host where the client named none', () => {
+    expect(valuesOf(headOf([]).headers, 'forwarded')).toEqual(['for=192.0.2.7;proto=http']);
+  });
+});
+
+describe('Connection', () => {
+  it.each([
+    'Host',
+    'Authorization',
+    'Proxy-Authorization',
+    'Cookie',
+    'Forwarded',
+    'Via',
+    'X-Forwarded-For',
+    'X-Forwarded-Whatever',
+    'X-Real-IP',
+    'Content-Length',
+    'Content-Type',
+    'Content-Encoding',
+    'Idempotency-Key',
+    'Prefer',
+    'Origin',
+    'Sec-Fetch-Site',
+    'If-Match',
+    'Range',
+    'Ringpost-Key',
+    'Ringpost-Order',
+    'X-Api-Key',
+    'X-CSRF-Token',
+    'X-Auth-Request-User',
+    'X-Tenant',
+  ])('cannot remove what security or a key depends on: %s', (name) => {
+    for (const value of [name, name.toLowerCase(), `close, ${name.toUpperCase()}`, `\t${name} ,x-hop`]) {
+      const head = (): unknown =>
+        headOf(['Host', 'a', 'Connection', 'close', 'connection', value], { keyFields: ['x-tenant'] });
+      expect(head).toThrow(`Connection names "${name.toLowerCase()}"`);
+      expect(head).toThrow(expect.objectContaining({ code: 'request_malformed' }));
+    }
+  });
+
+  it('can name an end-to-end field in no way through a proxy either', () => {
+    expect(() => headOf(['Connection', 'forwarded'], { trusted: '192.0.2.7' })).toThrow('Connection names');
+  });
+
+  it('is told apart in part only if what it names is long', () => {
+    const name = `content-${'x'.repeat(1000)}`;
+    expect(() => headOf(['Connection', name])).toThrow(JSON.stringify(name.slice(0, 100)));
+  });
+
+  it.each(['close', 'keep-alive', 'Upgrade, HTTP2-Settings', 'TE', 'x-hop', 'contents', 'x-forwarded', ''])(
+    'may name what is of one hop: %j',
+    (value) => {
+      expect(headOf(['Host', 'a', 'Connection', value]).headers.slice(0, own)).toEqual(['Host', 'a']);
+    },
+  );
+});
+
+const claims = [
+  ['Forwarded', 'for=198.51.100.1;proto=https'],
+  ['X-Forwarded-For', '198.51.100.1'],
+  ['x-forwarded-host', 'shop.test'],
+  ['X-FORWARDED-PROTO', 'https'],
+  ['X-Forwarded-Anything', '1'],
+  ['X-Real-IP', '198.51.100.1'],
+].flat();
+
+describe('what a request says of whom it comes from', () => {
+  it.each([undefined, '', '10.0.0.0/8'])('is removed if its peer is no trusted proxy: %j', (trusted) => {
+    const { headers, ip } = headOf(['Host', 'a', ...claims, 'X-Forwarded', '1'], { trusted });
+    expect(headers.slice(0, own)).toEqual(['Host', 'a', 'X-Forwarded', '1']);
+    expect(valuesOf(headers, 'forwarded')).toEqual(['for=192.0.2.7;host="a";proto=http']);
+    expect(ip).toBe('192.0.2.7');
+  });
+
+  it.each(['192.0.2.7', '192.0.2.0/24', '::ffff:192.0.2.0/120'])(
+    'is extended if its peer is one: %s',
+    (trusted) => {
+      const { headers, ip } = headOf(['Host', 'a', ...claims], { trusted });
+      const kept = claims.with(3, '198.51.100.1, 192.0.2.7');
+      expect(headers.slice(0, own)).toEqual(['Host', 'a', ...kept]);
+      expect(headers.slice(-2)).toEqual(['Forwarded', 'for=192.0.2.7;host="a";proto=http']);
+      expect(ip).toBe('198.51.100.1');
+    },
+  );
+
+  it('is removed in the spelling of CGI, even by a trusted proxy that does not know it', () => {
+    const raw = ['X_Forwarded_For', '198.51.100.1', 'x-forwarded_for', '198.51.100.1', 'X_Real_IP', '1'];
+    for (const trusted of [undefined, '192.0.2.7']) {
+      const { headers, ip } = headOf(raw, { trusted });
+      expect(headers.slice(0, own)).toEqual([]);
+      expect(ip).toBe('192.0.2.7');
+    }
+  });
+
+  it('has no X-Forwarded-For of its own if the proxy has sent none', () => {
+    const { headers } = headOf(['Forwarded', 'for=198.51.100.1'], { trusted: '192.0.2.7' });
+    expect(valuesOf(headers, 'x-forwarded-for')).toEqual([]);
+  });
+
+  it('has the peer behind the last X-Forwarded-For, or in place of one that is empty', () => {
+    const values = (...raw: string[]): string[] =>
+      valuesOf(
+        headOf(
+          raw.flatMap((value) => ['X-Forwarded-For', value]),
+          { trusted: '192.0.2.7' },
+        ).headers,
+        'x-forwarded-for',
+      );
+    expect(values('198.51.100.1', '198.51.100.2')).toEqual(['198.51.100.1', '198.51.100.2, 192.0.2.7']);
+    expect(values(' ')).toEqual(['192.0.2.7']);
+  });
+});
