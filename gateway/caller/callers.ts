@@ -1,0 +1,31 @@
+import { createHmac } from 'node:crypto';
+import type { Caller } from '#shared/contract/caller.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import { clientOf } from '../dispatch/forwarding.ts';
+import type { KeyedRequest } from '../dispatch/hash-key.ts';
+import { identityOf } from './caller-key.ts';
+import type { CallerSource } from './caller-key.ts';
+import type { CallerSecret } from './caller-secret.ts';
+
+/** Tells the callers of requests apart. */
+export class Callers {
+  readonly #sources: readonly CallerSource[];
+  readonly #secret: Pick<CallerSecret, 'key'>;
+
+  constructor(sources: readonly CallerSource[], secret: Pick<CallerSecret, 'key'>) {
+    this.#sources = sources;
+    this.#secret = secret;
+  }
+
+  /** @returns the caller of a request; the same one for all requests that carry none of the sources. */
+  of(request: KeyedRequest): Caller {
+    const { parts, byHeader } = identityOf(this.#sources, request);
+    const digest = createHmac('sha256', this.#secret.key).update(JSON.stringify(parts)).digest('base64url');
+    return { digest, alone: byHeader };
+  }
+
+  /** @returns the caller of a request as a gateway has sent it on. */
+  ofSent({ target, headers }: Pick<JobData, 'target' | 'headers'>): Caller {
+    return this.of({ target, headers, ip: clientOf(headers) });
+  }
+}
