@@ -11,6 +11,7 @@ import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import { createAdminGuard } from './admin-guard.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
+import type { Callers } from './caller/callers.ts';
 import type { GatewayConfig } from './config.ts';
 import { Connections } from './connections.ts';
 import type { Capacity } from './dispatch/capacity.ts';
@@ -23,12 +24,13 @@ import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
 import { SparseWarning } from '#shared/sparse-warning.ts';
-import { keyFields, namedSources, selectHashKey } from './dispatch/hash-key.ts';
+import { keyFields } from './dispatch/hash-key.ts';
+import type { ForwardingRules } from './dispatch/request-head.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
 import { cancelRequest } from './requests/cancellation.ts';
 import { Claims } from './requests/idempotency.ts';
-import type { TenantOf } from './requests/idempotency.ts';
+import { keyOwner } from './requests/key-owner.ts';
 import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
@@ -51,6 +53,7 @@ export interface AppParts {
   readonly capacity: Capacity;
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
+  readonly callers: Callers;
   /** A patient connection for subscriptions, which others share. */
   readonly subscriber: Redis;
   /** A fail-fast connection. */
@@ -87,6 +90,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     capacity,
     queues,
     callbacks,
+    callers,
     redis,
     subscriber,
     keys,
@@ -162,11 +166,13 @@ export async function buildApp(parts: AppParts): Promise<App> {
     writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
   });
 
-  const requests = new RequestStore(redis, keys, log);
+  const requests = new RequestStore(redis, keys, log, callers);
   const claims = new Claims(redis, keys, config.idempotencyTtlMs, log);
-  const tenantSources = namedSources(config.hashKey);
-  const tenantOf: TenantOf = ({ target, headers }, ip) =>
-    selectHashKey(tenantSources, { target, headers, ip }, () => '');
+  const forwarding: ForwardingRules = {
+    trusted: config.trustedProxies,
+    keyFields: keyFields([...config.hashKey, ...config.callerKey]),
+  };
+  const ownerOf = keyOwner(config.hashKey, callers, config.idempotencyScope);
   const changes = new RequestChanges(subscriber, keys);
   const watches = new Watches({ store: requests, changes, connections, limit: config.watchLimit });
 
@@ -189,6 +195,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
       store: requests,
       watches,
       callbacks,
+      callers,
       claims,
       asyncTimeoutMs: config.asyncTimeoutMs,
       keepMs: config.resultTtlMs,
@@ -196,8 +203,8 @@ export async function buildApp(parts: AppParts): Promise<App> {
       held,
       unsent,
     },
-    forwarding: { trusted: config.trustedProxies, keyFields: keyFields(config.hashKey) },
-    tenantOf,
+    forwarding,
+    ownerOf,
     bodyLimitBytes: config.bodyLimitBytes,
     uploads,
     unsent,
@@ -219,6 +226,9 @@ export async function buildApp(parts: AppParts): Promise<App> {
     unsent,
     store: requests,
     watches,
+    callers,
+    forwarding,
+    isAdmin: ({ headers }) => config.adminToken !== undefined && guard(headers.authorization) === undefined,
     cancel: (request) =>
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
@@ -237,8 +247,8 @@ export async function buildApp(parts: AppParts): Promise<App> {
           claims,
           queues,
           isServed: (replica) => watcher.isServed(replica),
-          tenantOf,
           trusted: config.trustedProxies,
+          ownerOf,
           asyncTimeoutMs: config.asyncTimeoutMs,
           keepMs: config.resultTtlMs,
         },

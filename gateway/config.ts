@@ -6,6 +6,8 @@ import type { RingParameters } from '#shared/ring/ring.ts';
 import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseSecrets } from './callbacks/signature.ts';
+import { parseCallerKey } from './caller/caller-key.ts';
+import type { CallerSource } from './caller/caller-key.ts';
 import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
 import { gatewaySettings } from './settings.ts';
@@ -59,6 +61,12 @@ export interface GatewayConfig {
   readonly asyncTimeoutMs: number;
   readonly resultTtlMs: number;
   readonly idempotencyTtlMs: number;
+  /** What tells callers apart. */
+  readonly callerKey: readonly CallerSource[];
+  /** By which the digests of callers are made; undefined for one that the gateways share in Redis. */
+  readonly callerSecret: string | undefined;
+  /** Whether callers share idempotency keys, or each has keys of its own. */
+  readonly idempotencyScope: 'shared' | 'caller';
   /** By which callbacks are signed; none where callbacks are refused. */
   readonly callbackSecrets: readonly string[];
   /** Private addresses that callbacks may go to. */
@@ -77,6 +85,9 @@ export interface GatewayConfig {
   readonly adminClosed: string | undefined;
   readonly logLevel: string;
 }
+
+/** Characters of `CALLER_SECRET`. */
+const leastSecretLength = 16;
 
 /** @returns whether a host is this machine alone. */
 export function isLoopback(host: string): boolean {
@@ -111,12 +122,22 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICAS > values.MAX_REPLICAS) {
     faults.push(`REPLICAS is ${values.REPLICAS}, above MAX_REPLICAS ${values.MAX_REPLICAS}`);
   }
-  let hashKey: readonly HashKeySource[] = [];
-  try {
-    hashKey = parseHashKey(values.HASH_KEY);
-  } catch (error) {
-    if (!(error instanceof HashKeyError)) throw error;
-    faults.push(`HASH_KEY is ${JSON.stringify(values.HASH_KEY)}; ${error.message}`);
+  const sourcesOf = <T>(
+    name: 'HASH_KEY' | 'CALLER_KEY',
+    parse: (text: string) => readonly T[],
+  ): readonly T[] => {
+    try {
+      return parse(values[name]);
+    } catch (error) {
+      if (!(error instanceof HashKeyError)) throw error;
+      faults.push(`${name} is ${JSON.stringify(values[name])}; ${error.message}`);
+      return [];
+    }
+  };
+  const hashKey = sourcesOf('HASH_KEY', parseHashKey);
+  const callerKey = sourcesOf('CALLER_KEY', parseCallerKey);
+  if (values.CALLER_SECRET !== undefined && values.CALLER_SECRET.length < leastSecretLength) {
+    faults.push(`CALLER_SECRET must have ${leastSecretLength} characters at least`);
   }
   const secrets = parseSecrets(values.CALLBACK_SECRET ?? '');
   const allow = parseSubnets(values.CALLBACK_ALLOW ?? '');
@@ -177,6 +198,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     asyncTimeoutMs: values.ASYNC_TIMEOUT_MS,
     resultTtlMs: values.RESULT_TTL_S * 1000,
     idempotencyTtlMs: values.IDEMPOTENCY_TTL_S * 1000,
+    callerKey,
+    callerSecret: values.CALLER_SECRET,
+    idempotencyScope: values.IDEMPOTENCY_SCOPE,
     callbackSecrets: secrets.secrets,
     callbackAllow: allow.subnets,
     failedTtlMs: values.FAILED_TTL_S * 1000,

@@ -11,6 +11,8 @@ import type { GatewayConfig } from './config.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
 import { Callbacks } from './callbacks/callbacks.ts';
 import { CallbackTargets } from './callbacks/targets.ts';
+import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
+import { Callers } from './caller/callers.ts';
 import { Cancellations } from './dispatch/cancellations.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -63,7 +65,11 @@ export async function createGateway(
   const reader = openRedis(redisUrl, connection('inbox'), 'patient', log);
 
   const store = new RingStore(redis, keys, log);
-  const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, log });
+  const callerSecret =
+    config.callerSecret === undefined ? new SharedSecret(redis, keys, log) : givenSecret(config.callerSecret);
+  const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
+  const alsoConfirm = (): Promise<void> => callerSecret.confirm();
+  const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, alsoConfirm, log });
   const queues = new JobQueues(redis, keys, log);
   const counts = new QueueCounts();
   const held = new HeldBytes(config.bytesInFlight);
@@ -84,7 +90,7 @@ export async function createGateway(
     queues,
     bodies: new ReplyBodies(redis, keys, held, log),
     takeBacks,
-    handOvers: new HandOvers({ redis, keys, queues, gap, callbacks, keepMs, log }),
+    handOvers: new HandOvers({ redis, keys, queues, gap, callbacks, callers, keepMs, log }),
     gap,
     log,
     replyTimeoutMs: config.replyTimeoutMs,
@@ -110,6 +116,7 @@ export async function createGateway(
     log,
   });
   subscriber.on('message', (channel: string, message: string) => {
+    if (channel === keys.callerSecretSought) watcher.wake();
     const id = channel === keys.changes ? jobInWord(message) : undefined;
     const waiter = id === undefined ? undefined : waiters.get(id);
     if (waiter === undefined) return;
@@ -151,6 +158,7 @@ export async function createGateway(
     capacity,
     queues,
     callbacks,
+    callers,
     redis,
     subscriber,
     keys,
@@ -163,6 +171,8 @@ export async function createGateway(
     async () => {
       await whenReady(redis);
       await store.claimParameters(config.ring);
+      await callerSecret.confirm();
+      await subscriber.subscribe(keys.callerSecretSought);
       // Before the first `/add` can come in; without a controller of its own a gateway leaves it to theirs.
       if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();

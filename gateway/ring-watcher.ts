@@ -16,6 +16,8 @@ export interface RingWatcherOptions {
   readonly parameters: RingParameters;
   /** A patient connection of the watcher's own, for its subscription. */
   readonly subscriber: Redis;
+  /** What has to be confirmed against Redis together with the ring; rejects where it cannot be. */
+  readonly alsoConfirm: () => Promise<void>;
   readonly log: Logger;
 }
 
@@ -140,7 +142,7 @@ export class RingWatcher {
     do {
       this.#again = false;
       const asked = performance.now();
-      const state = await this.#options.store.read();
+      const [state] = await Promise.all([this.#options.store.read(), this.#options.alsoConfirm()]);
       // The version alone does not tell: a ring that was lost and made anew may have reached the old one's.
       if (!isDeepStrictEqual(state, this.#state)) this.#take(state);
       this.#confirmed = asked;

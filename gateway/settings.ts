@@ -184,6 +184,26 @@ export const gatewaySettings = {
       maximum: 31536000,
       description: 'Seconds for which an `Idempotency-Key` gives the first answer again.',
     },
+    CALLER_KEY: {
+      type: 'string',
+      default: 'header:authorization,header:x-api-key,header:cookie',
+      description:
+        'What tells the callers of requests apart: `header:<name>`, `cookie:<name>`, `query:<name>`, `ip`. All that are ' +
+        'there count together; `header:cookie`, the whole field, only if no other one but `ip` is there.',
+    },
+    CALLER_SECRET: {
+      type: 'string',
+      description:
+        'At least 16 characters, the same for all gateways, by which the digests of callers are made. Unset: a random ' +
+        'one that the gateways keep in Redis.',
+    },
+    IDEMPOTENCY_SCOPE: {
+      type: 'string',
+      default: 'shared',
+      enum: ['shared', 'caller'],
+      description:
+        'Whether an `Idempotency-Key` of one caller is refused to others, or each caller has keys of its own.',
+    },
     CALLBACK_SECRET: {
       type: 'string',
       description:

@@ -94,8 +94,12 @@ export interface Keys {
   request(replica: string, request: string): string;
   /** String with a TTL: the frame of an answer that can be asked for later. */
   keptReply(replica: string, request: string): string;
-  /** String with a TTL: which request has an idempotency key, and its fingerprint. */
+  /** String with a TTL: which request has an idempotency key, its fingerprint, and its caller. */
   idempotency(scope: string): string;
+  /** String: the secret by which the digests of callers are made, if `CALLER_SECRET` is not set. */
+  readonly callerSecret: string;
+  /** Channel: a gateway that starts finds no secret, and asks those that run for theirs. */
+  readonly callerSecretSought: string;
   /** Sorted set with a TTL: the requests of one hash key that run one at a time, by the time of their acceptance. */
   line(order: string): string;
   /** Channel: a word for each change of a request's record. */
@@ -178,6 +182,8 @@ export function createKeys(namespace: string): Keys {
     request: (replica, request) => `${own(replica)}:request:${request}`,
     keptReply: (replica, request) => `${own(replica)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
+    callerSecret: `${namespace}:caller-secret`,
+    callerSecretSought: `${namespace}:caller-secret-sought`,
     line: (order) => `${namespace}:line:{${order}}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
     cancellations: `${namespace}:cancellations`,

@@ -16,7 +16,7 @@ export async function noteRequest(
   keys: Keys,
   replica: string,
   id: string,
-  { keepMs, deadline }: Pick<JobData, 'keepMs' | 'deadline'>,
+  { keepMs, deadline, caller }: Pick<JobData, 'keepMs' | 'deadline' | 'caller'>,
   state: RequestState,
   fields: readonly (string | number)[] = [],
 ): Promise<boolean> {
@@ -29,6 +29,8 @@ export async function noteRequest(
     ttlMs,
     keys.requestChanges(id),
     ...fields,
+    // Each note has it: a record that Redis has lost is made anew, and is still for its caller alone.
+    ...(caller === undefined ? [] : ['caller', caller]),
   );
   return noted === 1;
 }

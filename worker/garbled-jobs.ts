@@ -2,6 +2,7 @@ import { Job } from 'bullmq';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { Aside } from '#shared/aside.ts';
+import { callerField } from '#shared/contract/caller.ts';
 import { isJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
@@ -74,6 +75,7 @@ export class GarbledJobs {
       deadline,
       redelivery: 'never',
       ...(callback === undefined ? {} : { callback: true }),
+      ...callerField(record),
     };
   }
 }

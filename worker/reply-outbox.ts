@@ -126,6 +126,7 @@ export class ReplyOutbox {
       frame,
       state,
       ...fields,
+      ...(job.caller === undefined ? [] : ['caller', job.caller]),
     );
     if (settled === -1) {
       onSuperseded();

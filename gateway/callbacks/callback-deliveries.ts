@@ -3,6 +3,7 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { isCallback } from '#shared/callbacks.ts';
 import type { CallbackData } from '#shared/callbacks.ts';
+import { callerField } from '#shared/contract/caller.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -181,7 +182,8 @@ export class CallbackDeliveries {
     if (found === undefined) return undefined;
     if (Date.now() <= deadline) return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
     const ended = ['finished', Date.now()];
-    await noteRequest(redis, keys, found.replica, id, { keepMs, deadline }, 'expired', ended);
+    const terms = { keepMs, deadline, ...callerField(found.record) };
+    await noteRequest(redis, keys, found.replica, id, terms, 'expired', ended);
     return this.#store.find(id);
   }
 

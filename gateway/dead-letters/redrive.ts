@@ -1,4 +1,5 @@
 import type { BlockList } from 'node:net';
+import { encodeCaller, parseCaller } from '#shared/contract/caller.ts';
 import { redactedValue } from '#shared/contract/redaction.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/errors.ts';
@@ -8,7 +9,7 @@ import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { JobQueues } from '../dispatch/job-queues.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
-import type { Claims, TenantOf } from '../requests/idempotency.ts';
+import type { Claims, KeyOwner, OwnerOf } from '../requests/idempotency.ts';
 import type { RequestStore } from '../requests/request-store.ts';
 import type { DeadLetter, DeadLetterStore } from './dead-letter-store.ts';
 
@@ -21,9 +22,9 @@ export interface RedriveOptions {
   readonly queues: JobQueues;
   /** @returns whether anybody serves the queue of a replica. */
   readonly isServed: (replica: string) => boolean;
-  readonly tenantOf: TenantOf;
   /** Proxies that are believed whom a request comes from. */
   readonly trusted: BlockList | undefined;
+  readonly ownerOf: OwnerOf;
   /** Time in ms in which a request has to be done that is handed over. */
   readonly asyncTimeoutMs: number;
   /** Time in ms for which the answer of such a request is kept. */
@@ -54,7 +55,11 @@ export async function redrive(
   const ip = clientOf(request.headers, options.trusted);
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
-  const idempotent = idempotentRequest(request, () => options.tenantOf(request, ip));
+  // It stays the request of its caller, whoever hands it over and with whichever credentials it runs.
+  const kept = parseCaller(letter.job.caller ?? '');
+  const found = options.ownerOf(request, ip);
+  const owner: KeyOwner = kept === undefined ? found : { ...found, caller: kept };
+  const idempotent = idempotentRequest(request, () => owner);
   const claimed = await letters.claim(id, selected.id);
   const replica = claimed === undefined ? undefined : replicaOf(claimed);
   if (claimed === undefined || replica === undefined) {
@@ -66,7 +71,7 @@ export async function redrive(
       throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
     const deadline = accepted + (directives.deadlineMs ?? asyncTimeoutMs);
     const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
-    const terms = { accepted, deadline, keepMs, directives };
+    const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(owner.caller) };
     await capacity.hold(replica, request.body.length, async (place) => {
       const refusal = await dispatcher.handOver(request, { ...selected, id: claimed, replica }, terms);
       if (refusal !== undefined) throw refusal;
@@ -75,7 +80,9 @@ export async function redrive(
   }
   // Who repeats the first request by its key gets the answer of this one from now on.
   if (idempotent !== undefined) {
-    await claims.claim(idempotent, claimed, { id, fingerprint: idempotent.fingerprint });
+    const { fingerprint } = idempotent;
+    const first = { id, fingerprint, ...(kept === undefined ? {} : { caller: kept.digest }) };
+    await claims.claim(idempotent, claimed, first);
   }
   await letters.remove([id]);
   return claimed;

@@ -50,6 +50,8 @@ export interface Terms {
   /** Time in ms for which its answer is kept. */
   readonly keepMs: number;
   readonly directives: Directives;
+  /** Whose it is, as `encodeCaller` has it, where what is kept of it depends on that. */
+  readonly caller?: string;
 }
 
 /** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
@@ -146,7 +148,7 @@ export class Dispatcher {
   handOver(
     request: HttpRequest,
     { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
-    { accepted, deadline, keepMs, directives }: Terms,
+    { accepted, deadline, keepMs, directives, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { attempts, handOvers } = this.#options;
     const { callbacks } = directives;
@@ -155,6 +157,7 @@ export class Dispatcher {
       deadline,
       redelivery,
       keepMs,
+      ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, attempts),
     });
     return handOvers.handOver({ id, replica, accepted, job, body: request.body }, callbacks);

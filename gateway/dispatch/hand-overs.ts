@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { CallbackUrls } from '#shared/callbacks.ts';
+import { encodeCaller } from '#shared/contract/caller.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
@@ -9,6 +10,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
+import type { Callers } from '../caller/callers.ts';
 import { commandFate } from './command-fate.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { RedisGap } from './redis-gap.ts';
@@ -21,6 +23,7 @@ export interface HandOversOptions {
   readonly queues: JobQueues;
   readonly gap: RedisGap;
   readonly callbacks: Callbacks;
+  readonly callers: Callers;
   /** Time in ms that what is known of a request is kept. */
   readonly keepMs: number;
   readonly log: Logger;
@@ -71,9 +74,10 @@ export class HandOvers {
 
   /** Notes that a request which was waited for has come to its deadline, for whoever asks about it later. */
   noteExpired(request: HandedOver): void {
-    const { keepMs, log } = this.#options;
+    const { keepMs, callers, log } = this.#options;
     const { id, job } = request;
-    this.#note({ ...request, job: { ...job, keepMs } }, 'expired').catch((error: unknown) =>
+    const caller = encodeCaller(callers.ofSent(job));
+    this.#note({ ...request, job: { ...job, keepMs, caller } }, 'expired').catch((error: unknown) =>
       log.debug({ request: id, err: error }, 'not noted'),
     );
   }

@@ -27,7 +27,10 @@ const parameters = [
     'Prefer',
     '`respond-async`: 202 as soon as it is durable; `wait=5`: how long to wait, in seconds (RFC 7240).',
   ),
-  parameter('Idempotency-Key', 'The same request under it gets the first answer again (IETF draft).'),
+  parameter(
+    'Idempotency-Key',
+    'The same request of the same caller under it gets the first answer again (IETF draft).',
+  ),
   parameter('Ringpost-Retry', 'Whether it may run again when its replica dies while running it.', {
     type: 'string',
     enum: ['always', 'never'],
@@ -81,7 +84,7 @@ const responses = {
   },
   400: problem('It is malformed, or carries no hash key.'),
   413: problem('Its body has more than `BODY_LIMIT_BYTES`.'),
-  422: problem('Its `Idempotency-Key` was used for another request.'),
+  422: problem('Its `Idempotency-Key` was used for another request, or by another caller.'),
   502: problem('Whether it was done is not known; or its upstream cannot be reached.'),
   503: problem('No replica is ready, too much waits, or Redis is away: ask again after `Retry-After`.'),
   504: problem('It was not answered in time; `instance` is where to ask about it.'),

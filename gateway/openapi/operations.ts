@@ -117,7 +117,7 @@ export const operations = {
         },
       },
       400: problems[400],
-      404: problem('Nothing is known of it, or not any more.'),
+      404: problem("Nothing is known of it, or not any more, or it is another caller's."),
       503: watched,
     },
   },
@@ -129,7 +129,7 @@ export const operations = {
     querystring: { type: 'object', properties: waitParameter },
     response: {
       default: { description: 'Status, fields and bytes of the answer.', content: { '*/*': { schema: {} } } },
-      404: problem('Nothing is known of the request, or not any more.'),
+      404: problem("Nothing is known of the request, or not any more, or it is another caller's."),
       409: problem('It is not done yet, or was cancelled.'),
       410: problem('The answer was kept for `RESULT_TTL_S`, and is gone.'),
       503: watched,
@@ -144,7 +144,7 @@ export const operations = {
     params: idParameter,
     response: {
       200: answer(schemas.request, 'As it is then; it may have come to its end by itself.'),
-      404: problem('Nothing is known of it, or not any more.'),
+      404: problem("Nothing is known of it, or not any more, or it is another caller's."),
       409: problem('It has come to its end already.'),
       503: problems[503],
     },

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { callerField } from '#shared/contract/caller.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
@@ -57,7 +58,15 @@ async function endTakenBack(
   const { method, target, accepted, deadline } = record;
   const noted = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
   const ended = [...noted, 'finished', Date.now()];
-  await noteRequest(redis, keys, replica, id, { keepMs, deadline }, 'cancelled', ended);
+  await noteRequest(
+    redis,
+    keys,
+    replica,
+    id,
+    { keepMs, deadline, ...callerField(record) },
+    'cancelled',
+    ended,
+  );
   // Where it is not heard of now, its callback is due at its deadline.
   if (record.callback !== undefined) await callbacks.promote(id);
   if (gateway === '') return;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { parseItem, serializeString } from 'structured-headers';
+import type { Caller } from '#shared/contract/caller.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { Problem } from '#shared/errors.ts';
@@ -13,19 +14,32 @@ import { checkFieldSize } from '../dispatch/own-fields.ts';
 
 /** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
 export interface IdempotentRequest {
-  /** Method, target, hash key and idempotency key, as one digest: what the key is unique in. */
+  /** Method, target, hash key and idempotency key, as one digest: what the key is unique in; the caller may be in it too. */
   readonly scope: string;
   /** Digest of what the request sends: another one under the same key is another request. */
   readonly fingerprint: string;
+  /** Nobody else gets the answer. */
+  readonly caller: Caller;
 }
 
-/** @returns the hash key of a request of a client at `ip`, where that is not random. */
-export type TenantOf = (request: HttpRequest, ip: string) => string | undefined;
+/** Whose the idempotency key of a request is. */
+export interface KeyOwner {
+  /** The hash key of the request, where that is not random. */
+  readonly tenant: string | undefined;
+  readonly caller: Caller;
+  /** Whether each caller has keys of its own. */
+  readonly ownKeys: boolean;
+}
+
+/** @returns whose the key of a request of a client at `ip` is. */
+export type OwnerOf = (request: HttpRequest, ip: string) => KeyOwner;
 
 /** Which request has a key. */
 export interface Claim {
   readonly id: string;
   readonly fingerprint: string;
+  /** The digest of its caller; a claim of an earlier release has none. */
+  readonly caller?: string;
 }
 
 /** For these the header says nothing: they may be repeated in any case, and are (RFC 9110 9.2.1). */
@@ -33,13 +47,13 @@ const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const mostKeyLength = 255;
 
 /**
- * @param tenantOf finds the hash key by which requests are told apart, where that is not random.
+ * @param ownerOf asked where there is a key.
  * @returns undefined for a request without a key that counts.
  * @throws {Problem} `request_malformed` for a key that is none.
  */
 export function idempotentRequest(
   { method, target, headers, body }: HttpRequest,
-  tenantOf: () => string | undefined,
+  ownerOf: () => KeyOwner,
 ): IdempotentRequest | undefined {
   const field = headerValue(headers, 'idempotency-key');
   if (field === undefined) return undefined;
@@ -49,9 +63,12 @@ export function idempotentRequest(
   if (key === '' || key.length > mostKeyLength) {
     throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
   }
+  const { tenant, caller, ownKeys } = ownerOf();
+  const own = ownKeys ? [caller.digest] : [];
   return {
-    scope: digest(JSON.stringify([method, target, tenantOf() ?? null, key])),
+    scope: digest(JSON.stringify([method, target, tenant ?? null, key, ...own])),
     fingerprint: digest(body),
+    caller,
   };
 }
 
@@ -99,9 +116,9 @@ export class Claims {
    * @param instead a claim that came to nothing, and may be replaced.
    * @returns the claim that holds now: ours, or that of who came first.
    */
-  claim({ scope, fingerprint }: IdempotentRequest, id: string, instead?: Claim): Promise<Claim> {
-    const key = this.#keys.idempotency(scope);
-    const ours = JSON.stringify({ id, fingerprint } satisfies Claim);
+  claim(request: IdempotentRequest, id: string, instead?: Claim): Promise<Claim> {
+    const key = this.#keys.idempotency(request.scope);
+    const ours = claimText(request, id);
     const theirs = instead === undefined ? '' : JSON.stringify(instead);
     const claim = async (): Promise<Claim> => {
       const run = scriptsOn(this.#redis);
@@ -114,13 +131,18 @@ export class Claims {
   }
 
   /** Releases the key of a request that was not taken: the next one that has the key begins anew. */
-  async release({ scope, fingerprint }: IdempotentRequest, id: string): Promise<void> {
-    const claim = JSON.stringify({ id, fingerprint } satisfies Claim);
-    await scriptsOn(this.#redis)('release-idempotency', this.#keys.idempotency(scope), claim);
+  async release(request: IdempotentRequest, id: string): Promise<void> {
+    const key = this.#keys.idempotency(request.scope);
+    await scriptsOn(this.#redis)('release-idempotency', key, claimText(request, id));
   }
 }
 
+function claimText({ fingerprint, caller }: IdempotentRequest, id: string): string {
+  return JSON.stringify({ id, fingerprint, caller: caller.digest } satisfies Claim);
+}
+
 function parseClaim(text: string): Claim | undefined {
-  const { id, fingerprint } = parseObject(text) ?? {};
-  return typeof id === 'string' && typeof fingerprint === 'string' ? { id, fingerprint } : undefined;
+  const { id, fingerprint, caller } = parseObject(text) ?? {};
+  if (typeof id !== 'string' || typeof fingerprint !== 'string') return undefined;
+  return typeof caller === 'string' ? { id, fingerprint, caller } : { id, fingerprint };
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { parseCaller } from '#shared/contract/caller.ts';
 import { parseJob } from '#shared/contract/job.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
@@ -10,6 +11,7 @@ import { isCount } from '#shared/json-object.ts';
 import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { Callers } from '../caller/callers.ts';
 import type { HeldBytes } from '../dispatch/held-bytes.ts';
 
 /** A request as its id tells it, at whichever gateway it is asked for. */
@@ -30,9 +32,14 @@ export class RequestStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #repair: KeyRepair;
+  readonly #callers: Callers | undefined;
 
-  /** @param redis a fail-fast connection. */
-  constructor(redis: Redis, keys: Keys, log: Logger) {
+  /**
+   * @param redis a fail-fast connection.
+   * @param callers tells whose a request without a record is; left out where nobody asks.
+   */
+  constructor(redis: Redis, keys: Keys, log: Logger, callers?: Callers) {
+    this.#callers = callers;
     this.#redis = redis;
     this.#keys = keys;
     this.#repair = new KeyRepair(redis, keys, log);
@@ -54,7 +61,7 @@ export class RequestStore {
     const kept = readRecord(hash, Date.now());
     if (kept !== undefined) return { id, replica, record: kept, gateway: '' };
     if (Object.keys(hash).length > 0) await this.#repair.aside.key({ key, type: 'hash' });
-    const waited = waitedFor(job ?? []);
+    const waited = waitedFor(job ?? [], this.#callers);
     return waited === undefined ? undefined : { id, replica, ...waited };
   }
 
@@ -110,14 +117,16 @@ export class RequestStore {
 }
 
 /** What a job itself says of a request that has no record. */
-function waitedFor([data, timestamp, processedOn, ats]: (string | null)[]):
-  | Pick<KnownRequest, 'record' | 'gateway'>
-  | undefined {
+function waitedFor(
+  [data, timestamp, processedOn, ats]: (string | null)[],
+  callers: Callers | undefined,
+): Pick<KnownRequest, 'record' | 'gateway'> | undefined {
   if (data === null || data === undefined) return undefined;
   const parsed = parseJob(data);
   if (parsed === undefined) return undefined;
   const { method, target, deadline, gateway } = parsed;
   const started = countOf(processedOn);
+  const caller = parsed.caller === undefined ? callers?.ofSent(parsed) : parseCaller(parsed.caller);
   const record: RequestRecord = {
     state: started === undefined ? 'queued' : 'running',
     change: 0,
@@ -127,6 +136,7 @@ function waitedFor([data, timestamp, processedOn, ats]: (string | null)[]):
     deadline,
     attempts: countOf(ats) ?? 0,
     ...(started === undefined ? {} : { started }),
+    ...(caller === undefined ? {} : { caller }),
   };
   return { record, gateway };
 }

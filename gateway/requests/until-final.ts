@@ -1,4 +1,5 @@
 import { finalStates } from '#shared/contract/request-record.ts';
+import type { MayKnow } from '../caller/readers.ts';
 import type { KnownRequest } from './request-store.ts';
 import type { ClientWatcher, Watch } from './watches.ts';
 
@@ -7,6 +8,8 @@ export interface Wait {
   readonly waitMs: number;
   /** The request as it was a moment ago. Without it nothing is known of the request, and it may not be there. */
   readonly known?: KnownRequest;
+  /** Whether the client may know of the request; if not, it is as if there were none. Left out if it may. */
+  readonly mayKnow?: MayKnow;
   /**
    * What happens when the gateway stops. `answer`: the present state is the answer. `wait`: the wait goes on if the
    * request has begun.
@@ -26,7 +29,7 @@ const beginGraceMs = 1500;
 export function untilFinal(
   watch: Watch,
   id: string,
-  { waitMs, known, onStop }: Wait,
+  { waitMs, known, mayKnow, onStop }: Wait,
 ): Promise<KnownRequest | undefined> {
   return new Promise((resolve, reject) => {
     let last = known;
@@ -55,7 +58,8 @@ export function untilFinal(
     const watcher: ClientWatcher = {
       held: onStop === 'wait',
       onLook: (found) => {
-        last = found ?? known;
+        const shown = found === undefined || mayKnow?.(found) === false ? undefined : found;
+        last = shown ?? known;
         const state = last?.record.state;
         if (state === undefined || over || finalStates.has(state)) finish();
         else if (overIfQueued && state === 'queued') finish();

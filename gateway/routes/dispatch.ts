@@ -12,7 +12,7 @@ import { directivesOf } from '../dispatch/directives.ts';
 import { preferenceOf } from '../dispatch/prefer.ts';
 import { hidden } from '../openapi/operations.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
-import type { TenantOf } from '../requests/idempotency.ts';
+import type { OwnerOf } from '../requests/idempotency.ts';
 import { readBody } from '../dispatch/request-body.ts';
 import type { Uploads } from '../dispatch/uploads.ts';
 import { handOver } from './hand-over.ts';
@@ -32,7 +32,7 @@ export interface DispatchRouteOptions {
   readonly unsent: UnsentAnswers;
   readonly handOver: HandOverOptions;
   readonly forwarding: ForwardingRules;
-  readonly tenantOf: TenantOf;
+  readonly ownerOf: OwnerOf;
   /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
   readonly onHandedOver: (status: number, ms: number) => void;
   /** Called with each other outcome, and the time in ms that it took. */
@@ -74,7 +74,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, tenantOf } =
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, ownerOf } =
     options;
   const started = performance.now();
   const fault = hostFault(raw);
@@ -92,7 +92,7 @@ async function dispatch(
     const detail = 'A callback is for requests that are handed over; send Prefer: respond-async with it.';
     throw new Problem('request_malformed', detail);
   }
-  const idempotent = idempotentRequest(request, () => tenantOf(request, ip));
+  const idempotent = idempotentRequest(request, () => ownerOf(request, ip));
   if (preference.respondAsync || idempotent !== undefined) {
     const { held } = options.handOver;
     held.takeRequest(body.length);

@@ -1,12 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { encodeCaller } from '#shared/contract/caller.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
+import type { Callers } from '../caller/callers.ts';
 import { delayFault } from '../dispatch/directives.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { HeldBytes } from '../dispatch/held-bytes.ts';
@@ -29,6 +31,7 @@ export interface HandOverOptions {
   readonly store: RequestStore;
   readonly watches: Watches;
   readonly claims: Claims;
+  readonly callers: Callers;
   readonly held: HeldBytes;
   readonly unsent: UnsentAnswers;
   readonly callbacks: Callbacks;
@@ -131,7 +134,8 @@ async function begin(
   { preference: { respondAsync }, directives, idempotent }: Asked,
   socket: Socket,
 ): Promise<Handed> {
-  const { dispatcher, capacity, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
+  const { dispatcher, capacity, claims, callers, callbacks } = options;
+  const { asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
@@ -144,18 +148,21 @@ async function begin(
     const first = await firstOf(options, idempotent, id, socket);
     if (first !== undefined) return { known: first, place: undefined };
   }
+  const { target, headers } = request;
+  const caller = idempotent?.caller ?? callers.of({ target, headers, ip });
   const terms = {
     accepted,
     deadline,
     keepMs: idempotent === undefined ? keepMs : claims.ttlMs,
     directives,
+    ...(idempotent !== undefined || caller.alone ? { caller: encodeCaller(caller) } : {}),
   };
   try {
     return await capacity.hold(replica, request.body.length, async (place) => {
       const refusal = await dispatcher.handOver(request, selected, terms);
       if (refusal !== undefined) throw refusal;
       place.arrive();
-      const { method, target } = request;
+      const { method } = request;
       const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
       return { known: { id, replica, gateway: '', record }, place };
     });
@@ -170,7 +177,8 @@ async function begin(
 
 /**
  * @returns the request that had the key first; undefined where this one has it now.
- * @throws {Problem} `idempotency_key_reused` where that was another request, `redis_away`.
+ * @throws {Problem} `idempotency_key_in_use` where that was another caller's, of which nothing is told;
+ * `idempotency_key_reused` where it was another request; `redis_away`.
  */
 async function firstOf(
   { store, claims }: HandOverOptions,
@@ -182,6 +190,10 @@ async function firstOf(
     let claim = await claims.claim(idempotent, id);
     const until = performance.now() + claimGraceMs;
     while (claim.id !== id) {
+      if (claim.caller !== idempotent.caller.digest) {
+        const detail = 'Another caller has used the Idempotency-Key. Use a new key.';
+        throw new Problem('idempotency_key_in_use', detail);
+      }
       if (claim.fingerprint !== idempotent.fingerprint) {
         throw new Problem(
           'idempotency_key_reused',

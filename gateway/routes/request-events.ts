@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { finalStates } from '#shared/contract/request-record.ts';
+import type { MayKnow } from '../caller/readers.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
 import { viewOf } from '../requests/request-view.ts';
 import type { Watch } from '../requests/watches.ts';
@@ -13,6 +14,7 @@ const heartbeatMs = 15_000;
  * gateway stops. Each event is the request as it is then. Its id is the number of its change, so that a client that
  * comes back with `Last-Event-ID` is told only what it has missed. The watch is ended with the stream.
  * @param lastId the change that the client knows already; -1 for none.
+ * @param mayKnow whether the client may know of the request; if not, it is as if there were none.
  * @param unsent disconnects a client that takes nothing.
  * @returns whether the request is known; nothing was answered if it is not. Rejects if Redis does not answer before the
  * first event.
@@ -22,6 +24,7 @@ export function streamEvents(
   watch: Watch,
   id: string,
   lastId: number,
+  mayKnow: MayKnow,
   unsent: UnsentAnswers,
 ): Promise<boolean> {
   const response = reply.raw;
@@ -49,7 +52,7 @@ export function streamEvents(
       heartbeat = setInterval(() => response.writableNeedDrain || response.write(': \n\n'), heartbeatMs);
     };
     const onLook = (found: KnownRequest | undefined): void => {
-      if (found === undefined) return finish(heartbeat !== undefined);
+      if (found === undefined || !mayKnow(found)) return finish(heartbeat !== undefined);
       if (heartbeat === undefined) begin();
       const { change, state } = found.record;
       const ends = stopping || finalStates.has(state);

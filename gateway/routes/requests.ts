@@ -3,6 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
+import type { Callers } from '../caller/callers.ts';
+import type { ForwardingRules } from '../dispatch/request-head.ts';
+import { readerOf } from '../caller/readers.ts';
 import { operations } from '../openapi/operations.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
@@ -19,6 +22,10 @@ export interface RequestRouteOptions {
   readonly unsent: UnsentAnswers;
   readonly store: RequestStore;
   readonly watches: Watches;
+  readonly callers: Callers;
+  readonly forwarding: ForwardingRules;
+  /** @returns whether a request presents an admin token: admins may know of every request. */
+  readonly isAdmin: (request: FastifyRequest) => boolean;
   /** @returns the request as it is after it was cancelled, or could not be any more. */
   readonly cancel: (request: KnownRequest) => Promise<KnownRequest | undefined>;
 }
@@ -31,28 +38,37 @@ interface Asked {
 /** Seconds that a long poll may last. */
 const mostWaitS = 60;
 
-/** `/-/requests/<id>`: what has become of a request, its answer, and an end to it. Whoever knows the id may ask. */
+/**
+ * `/-/requests/<id>`: what has become of a request, its answer, and an end to it. Its caller may ask, and admins; of some
+ * requests whoever knows the id. To anyone else a request is unknown.
+ */
 export const requestRoutes = fp<RequestRouteOptions>(
-  (app, { store, watches, held, unsent, cancel }, done) => {
-    const known = async (id: string): Promise<KnownRequest> =>
-      (await redisAway(() => store.find(id))) ?? unknown(id);
+  (app, { store, watches, held, unsent, callers, forwarding, isAdmin, cancel }, done) => {
+    const known = async (request: FastifyRequest<Asked>): Promise<KnownRequest> => {
+      const mayKnow = readerOf(callers, forwarding, isAdmin, request);
+      const { id } = request.params;
+      const found = await redisAway(() => store.find(id));
+      return found !== undefined && mayKnow(found) ? found : unknown(id);
+    };
 
     /** @returns the request, at its end if that comes within `wait`; undefined if the client has gone. */
     const waited = async (request: FastifyRequest<Asked>): Promise<KnownRequest | undefined> => {
       const waitMs = waitOf(request);
       const { id } = request.params;
-      if (waitMs === 0) return known(id);
+      if (waitMs === 0) return known(request);
+      const mayKnow = readerOf(callers, forwarding, isAdmin, request);
       const watch = watches.open(request.raw.socket);
-      const found = await redisAway(() => untilFinal(watch, id, { waitMs, onStop: 'answer' }));
+      const found = await redisAway(() => untilFinal(watch, id, { waitMs, mayKnow, onStop: 'answer' }));
       return watch.gone ? undefined : (found ?? unknown(id));
     };
 
     app.get<Asked>('/-/requests/:id', { schema: operations.showRequest }, async (request, reply) => {
       const { params, headers, raw } = request;
       if (headers.accept?.includes('text/event-stream')) {
+        const mayKnow = readerOf(callers, forwarding, isAdmin, request);
         const watch = watches.open(raw.socket);
         const last = Number(headers['last-event-id'] ?? -1);
-        const there = await redisAway(() => streamEvents(reply, watch, params.id, last, unsent));
+        const there = await redisAway(() => streamEvents(reply, watch, params.id, last, mayKnow, unsent));
         return there ? reply : unknown(params.id);
       }
       const found = await waited(request);
@@ -84,7 +100,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
     });
 
     app.delete<Asked>('/-/requests/:id', { schema: operations.cancelRequest }, async (request, reply) => {
-      const found = await known(request.params.id);
+      const found = await known(request);
       if (finalStates.has(found.record.state)) {
         throw new Problem('already_finished', `The request is ${found.record.state} already.`);
       }

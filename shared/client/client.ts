@@ -40,7 +40,13 @@ export interface DeadLetterQuery {
 /** What is needed of `fetch`. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
-export interface ClientOptions {
+/** Who asks. */
+export interface Asking {
+  /** Header fields that tell who the caller is, as the request had them: `Authorization`, or an API key. */
+  readonly headers?: Readonly<Record<string, string>> | Headers;
+}
+
+export interface ClientOptions extends Asking {
   /** `ADMIN_TOKEN` of the gateway, for what asks for it. */
   readonly adminToken?: string;
   /** Instead of the global one. */
@@ -68,18 +74,23 @@ const pollS = 30;
 export class RingpostClient {
   readonly #base: string;
   readonly #adminToken: string | undefined;
+  readonly #headers: Headers;
   readonly #fetch: Fetch;
 
-  /** @param base the gateway's address, e.g. `http://127.0.0.1:5000`. */
-  constructor(base: string, { adminToken, fetch: own = fetch }: ClientOptions = {}) {
+  /**
+   * @param base the gateway's address, e.g. `http://127.0.0.1:5000`.
+   * @param options its headers go with each request, and with each call that asks about one.
+   */
+  constructor(base: string, { adminToken, headers, fetch: own = fetch }: ClientOptions = {}) {
     this.#base = base.replace(/\/$/, '');
     this.#adminToken = adminToken;
+    this.#headers = new Headers(headers);
     this.#fetch = own;
   }
 
   /** Sends a request and waits for the replica's answer, whatever its status is. */
   request(path: string, options: RequestOptions = {}): Promise<Response> {
-    const { init, headers } = initOf(options);
+    const { init, headers } = initOf(options, this.#headers);
     return this.#fetch(`${this.#base}${path}`, { ...init, headers });
   }
 
@@ -89,7 +100,7 @@ export class RingpostClient {
    * @throws {RingpostError} where it is not taken.
    */
   async submit(path: string, options: SubmitOptions = {}): Promise<RequestView> {
-    const { init, headers } = initOf(options);
+    const { init, headers } = initOf(options, this.#headers);
     headers.set('prefer', 'respond-async');
     if (options.callback !== undefined) headers.set('ringpost-callback', options.callback);
     if (options.failureCallback !== undefined)
@@ -99,24 +110,25 @@ export class RingpostClient {
     if (!isProblem(response)) {
       // The request was done before, under the same idempotency key.
       await response.body?.cancel();
-      return this.status(response.headers.get('ringpost-request') ?? '');
+      return this.status(response.headers.get('ringpost-request') ?? '', 0, options);
     }
     throw await errorOf(response);
   }
 
   /**
    * @param waitS seconds to wait for its end, 60 at most.
-   * @throws {RingpostError} `not_found` where nothing is known of it, or not any more.
+   * @param as its caller, where that is not who the client is.
+   * @throws {RingpostError} `not_found` where nothing is known of it, or not any more, or it is another caller's.
    */
-  status(id: string, waitS = 0): Promise<RequestView> {
-    return this.#json(`/-/requests/${encodeURIComponent(id)}?wait=${waitS}`);
+  status(id: string, waitS = 0, as: Asking = {}): Promise<RequestView> {
+    return this.#json(`/-/requests/${encodeURIComponent(id)}?wait=${waitS}`, { as });
   }
 
   /** Waits until a request has come to its end. */
-  async finished(id: string, signal?: AbortSignal): Promise<RequestView> {
+  async finished(id: string, signal?: AbortSignal, as: Asking = {}): Promise<RequestView> {
     for (;;) {
       signal?.throwIfAborted();
-      const view = await this.status(id, pollS);
+      const view = await this.status(id, pollS, as);
       if (finalStates.has(view.state)) return view;
     }
   }
@@ -125,13 +137,14 @@ export class RingpostClient {
    * The replica's answer, exactly as it would have come; a problem of the gateway's own where there is none (409 while
    * it is not there, 410 when it is gone).
    */
-  reply(id: string): Promise<Response> {
-    return this.#fetch(`${this.#base}/-/requests/${encodeURIComponent(id)}/reply`);
+  reply(id: string, as: Asking = {}): Promise<Response> {
+    const headers = this.#headersOf(as);
+    return this.#fetch(`${this.#base}/-/requests/${encodeURIComponent(id)}/reply`, { headers });
   }
 
   /** @throws {RingpostError} `already_finished`. */
-  cancel(id: string): Promise<RequestView> {
-    return this.#json(`/-/requests/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  cancel(id: string, as: Asking = {}): Promise<RequestView> {
+    return this.#json(`/-/requests/${encodeURIComponent(id)}`, { method: 'DELETE', as });
   }
 
   /** The names of the replicas that serve. */
@@ -178,9 +191,20 @@ export class RingpostClient {
     await this.#json(`/-/dead-letters/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
-  async #json<T>(path: string, { json, ...init }: RequestInit & { json?: object } = {}): Promise<T> {
-    const headers = new Headers();
-    if (this.#adminToken !== undefined) headers.set('authorization', `Bearer ${this.#adminToken}`);
+  /** @param as who asks about a request; left out in admin calls, which only the token opens. */
+  #headersOf(as?: Asking): Headers {
+    const headers = as === undefined ? new Headers() : merged(this.#headers, as.headers);
+    // An admin may ask about every request, but whoever is its caller asks as that.
+    if (this.#adminToken !== undefined && !headers.has('authorization'))
+      headers.set('authorization', `Bearer ${this.#adminToken}`);
+    return headers;
+  }
+
+  async #json<T>(
+    path: string,
+    { json, as, ...init }: RequestInit & { json?: object; as?: Asking } = {},
+  ): Promise<T> {
+    const headers = this.#headersOf(as);
     if (json !== undefined) headers.set('content-type', 'application/json');
     const body = json === undefined ? {} : { body: JSON.stringify(json) };
     const response = await this.#fetch(`${this.#base}${path}`, { ...init, ...body, headers });
@@ -190,7 +214,17 @@ export class RingpostClient {
   }
 }
 
-function initOf(options: SubmitOptions): { readonly init: RequestInit; readonly headers: Headers } {
+/** @returns a copy with the fields of `more` in place of those of the same name. */
+function merged(headers: Headers, more: Asking['headers']): Headers {
+  const all = new Headers(headers);
+  for (const [name, value] of new Headers(more)) all.set(name, value);
+  return all;
+}
+
+function initOf(
+  options: SubmitOptions,
+  own: Headers,
+): { readonly init: RequestInit; readonly headers: Headers } {
   const {
     headers: given,
     key,
@@ -204,7 +238,7 @@ function initOf(options: SubmitOptions): { readonly init: RequestInit; readonly 
     ...rest
   } = options;
   const { callback: _, failureCallback: __, ...init } = rest;
-  const headers = new Headers(given);
+  const headers = merged(own, given);
   const set = (name: string, value: string | number | undefined): void => {
     if (value !== undefined) headers.set(name, String(value));
   };

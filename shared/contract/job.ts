@@ -1,3 +1,4 @@
+import { parseCaller } from './caller.ts';
 import type { HttpRequest } from './http.ts';
 import { decodeBody, encodeBody, isEncodedBody } from './body.ts';
 import type { EncodedBody } from './body.ts';
@@ -28,6 +29,8 @@ export interface JobData {
   readonly orderOnRetry?: 'pass';
   /** There is a callback job under its id, to be sent when it has come to its end. */
   readonly callback?: true;
+  /** Whose request it is, as `encodeCaller` has it, where what is kept of it depends on that. */
+  readonly caller?: string;
 }
 
 /**
@@ -61,7 +64,8 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.notBefore) &&
     isNumberIfAny(job.priority) &&
     isNumberIfAny(job.attempts) &&
-    (job.order === undefined || typeof job.order === 'string')
+    (job.order === undefined || typeof job.order === 'string') &&
+    (job.caller === undefined || (typeof job.caller === 'string' && parseCaller(job.caller) !== undefined))
   );
 }
 

@@ -1,4 +1,6 @@
 import { isCount } from '../json-object.ts';
+import { parseCaller } from './caller.ts';
+import type { Caller } from './caller.ts';
 import type { HttpReply } from './http.ts';
 
 /**
@@ -36,6 +38,8 @@ export interface RequestRecord {
   readonly code?: string;
   /** How it goes with its callback, where it has one. */
   readonly callback?: CallbackRecord;
+  /** Whose request it is; undefined where what is kept of it does not depend on that. */
+  readonly caller?: Caller;
 }
 
 /**
@@ -74,6 +78,9 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
   const number = (name: string): number => Number(hash[name] ?? 0);
   const optional = (name: string): object => (hash[name] === undefined ? {} : { [name]: number(name) });
   const deadline = number('deadline');
+  const caller = hash['caller'] === undefined ? undefined : parseCaller(hash['caller']);
+  // Nobody may read a record of which it is not known whose it is.
+  if (hash['caller'] !== undefined && caller === undefined) return undefined;
   return {
     state: !finalStates.has(state) && now > deadline ? 'expired' : state,
     change: number('change'),
@@ -87,6 +94,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...optional('status'),
     ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
     ...callbackOf(hash),
+    ...(caller === undefined ? {} : { caller }),
   };
 }
 

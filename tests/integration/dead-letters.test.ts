@@ -15,8 +15,8 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   const second = await system().start({ ROLE: 'gateway', ...shared });
   await second.gateway.watcher.until(({ ring }) => ring.size === 2, 10_000);
   const two = second.url;
-  const ended = async (id: string): Promise<RequestView> =>
-    (await (await fetch(`${two}/-/requests/${id}?wait=20`)).json()) as RequestView;
+  const ended = async (id: string, headers: Record<string, string> = {}): Promise<RequestView> =>
+    (await (await fetch(`${two}/-/requests/${id}?wait=20`, { headers })).json()) as RequestView;
   /** Hands one over and waits for its end. @returns its id. */
   const run = async (
     path: string,
@@ -29,7 +29,7 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
     await response.arrayBuffer();
     expect(response.status).toBe(202);
     const id = response.headers.get('ringpost-request') ?? '';
-    const view = await ended(id);
+    const view = await ended(id, headers);
     const filed = async (): Promise<boolean> =>
       (await system().redis.exists(system().keys.deadLetter(id))) === 1;
     // It is filed a moment after its end is known.
@@ -149,7 +149,8 @@ describe('a dead letter', () => {
     expect(redriven.size).toBe(1);
     const [again = ''] = redriven;
     expect(again).not.toBe(id);
-    expect(await ended(again)).toMatchObject({ replica: letter.replica, method: 'POST' });
+    const caller = { authorization: 'Bearer t' };
+    expect(await ended(again, caller)).toMatchObject({ replica: letter.replica, method: 'POST' });
     // It has failed again, and is a letter again, of its own.
     await expect.poll(() => ids()).toEqual([again]);
     expect((await workers.runs()).filter((line) => line.startsWith('begin POST'))).toHaveLength(2);

@@ -102,16 +102,14 @@ describe('a parser of ours', () => {
 describe('a field that ringpost reads', () => {
   const long = 'x'.repeat(maxFieldBytes + 1);
   const keyed = { method: 'GET', target: '/', body: Buffer.alloc(0) };
+  const noOwner = () => ({ tenant: undefined, caller: { digest: '', alone: false }, ownKeys: false });
 
   it.each([
     ['Prefer', () => preferenceOf(['Prefer', long])],
     ['Prefer', () => preferenceOf(['Prefer', long.slice(9), 'Prefer', long.slice(9)])],
     ['Ringpost-Key', () => directivesOf(['Ringpost-Key', long], 0)],
     ['ringpost-attempts', () => directivesOf(['ringpost-attempts', long], 0)],
-    [
-      'Idempotency-Key',
-      () => idempotentRequest({ ...keyed, headers: ['Idempotency-Key', long] }, () => undefined),
-    ],
+    ['Idempotency-Key', () => idempotentRequest({ ...keyed, headers: ['Idempotency-Key', long] }, noOwner)],
   ] as const)('is refused with its name and size if it has more than 8 KiB: %s', (name, read) => {
     expect(read).toThrow(new RegExp(`${name} has \\d+ bytes; it may have 8192 at most`));
   });

@@ -1,0 +1,137 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { identityOf, parseCallerKey } from '../../gateway/caller/caller-key.ts';
+import { Callers } from '../../gateway/caller/callers.ts';
+import { HashKeyError } from '../../gateway/dispatch/hash-key.ts';
+import { idempotentRequest } from '../../gateway/requests/idempotency.ts';
+
+const usual = 'header:authorization,header:x-api-key,header:cookie';
+
+function identity(setting: string, headers: readonly string[], target = '/', ip = '192.0.2.7') {
+  return identityOf(parseCallerKey(setting), { target, headers, ip });
+}
+
+describe('CALLER_KEY', () => {
+  it('has the syntax of HASH_KEY', () => {
+    expect(parseCallerKey('header:Authorization, cookie:Session,query:user,ip')).toEqual([
+      { kind: 'header', name: 'authorization' },
+      { kind: 'cookie', name: 'Session' },
+      { kind: 'query', name: 'user' },
+      { kind: 'ip' },
+    ]);
+    expect(() => parseCallerKey('header:')).toThrow(HashKeyError);
+  });
+
+  it.each([
+    ['path', '"path" does not tell callers apart: any caller can send the same path'],
+    [
+      'header:authorization,random',
+      '"random" does not tell callers apart: it is another one for each request',
+    ],
+  ])('%s is refused, and the error says why and what would be right', (setting, why) => {
+    const right = 'sources are header:<name>, cookie:<name>, query:<name>, ip';
+    expect(() => parseCallerKey(setting)).toThrow(`${why}; ${right}`);
+    expect(() => parseCallerKey(setting)).toThrow(HashKeyError);
+  });
+});
+
+describe('the identity of a caller', () => {
+  it('is made of all header fields that are there, and of the cookies only if there is no other', () => {
+    const all = ['Authorization', 'a', 'X-Api-Key', 'k', 'Cookie', 'c=1'];
+    expect(identity(usual, all)).toEqual({
+      parts: [
+        ['header', 'authorization', 'a'],
+        ['header', 'x-api-key', 'k'],
+      ],
+      byHeader: true,
+    });
+    expect(identity(usual, all.slice(4))).toEqual({ parts: [['header', 'cookie', 'c=1']], byHeader: false });
+    expect(identity(usual, ['X-Other', 'o'])).toEqual({ parts: [], byHeader: false });
+  });
+
+  it.each([
+    [
+      'header:cookie,header:authorization',
+      ['Cookie', 'c=1', 'Authorization', 'a'],
+      [['header', 'authorization', 'a']],
+    ],
+    [
+      'ip,header:cookie',
+      ['Cookie', 'c=1'],
+      [
+        ['ip', '', '192.0.2.7'],
+        ['header', 'cookie', 'c=1'],
+      ],
+    ],
+    ['cookie:s,header:cookie', ['Cookie', 'c=1; s=2'], [['cookie', 's', '2']]],
+    [
+      'cookie:s,header:authorization',
+      ['Cookie', 's=2', 'Authorization', 'a'],
+      [
+        ['cookie', 's', '2'],
+        ['header', 'authorization', 'a'],
+      ],
+    ],
+    ['query:user', [], [['query', 'user', 'ann']]],
+  ])('%s with %j', (setting, headers, parts) => {
+    expect(identity(setting, headers, '/?user=ann').parts).toEqual(parts);
+  });
+
+  it('has all values of a source, since the application may read another one than the first', () => {
+    expect(identity(usual, ['Authorization', 'a', 'authorization', 'b']).parts).toEqual([
+      ['header', 'authorization', 'a', 'b'],
+    ]);
+    expect(identity(usual, ['Cookie', 'a=1', 'Cookie', 'b=2']).parts).toEqual([
+      ['header', 'cookie', 'a=1', 'b=2'],
+    ]);
+    expect(identity('cookie:s', ['Cookie', 's=1; t=0; s=2', 'Cookie', 's=3']).parts).toEqual([
+      ['cookie', 's', '1', '2', '3'],
+    ]);
+    expect(identity('query:u', [], '/?u=1&u=2').parts).toEqual([['query', 'u', '1', '2']]);
+  });
+
+  it('has no empty values', () => {
+    expect(identity(`${usual},cookie:s,query:u`, ['Authorization', '', 'Cookie', 's='], '/?u=', '')).toEqual({
+      parts: [['header', 'cookie', 's=']],
+      byHeader: false,
+    });
+  });
+});
+
+describe('the digest of a caller', () => {
+  const callers = new Callers(parseCallerKey(usual), { key: Buffer.alloc(32, 1) }, undefined);
+  const others = new Callers(parseCallerKey(usual), { key: Buffer.alloc(32, 2) }, undefined);
+  const of = (headers: readonly string[], all = callers) => all.of({ target: '/', headers, ip: '' });
+  const value = fc.string({ unit: 'binary-ascii', minLength: 1 });
+  const fields = fc.array(fc.tuple(fc.constantFrom('Authorization', 'X-Api-Key', 'Cookie'), value), {
+    maxLength: 4,
+  });
+
+  it('is the same for the same identity alone, and tells nothing without the key', () => {
+    fc.assert(
+      fc.property(fields, fields, (one, other) => {
+        const [first, second] = [one.flat(), other.flat()];
+        const same = JSON.stringify(identity(usual, first)) === JSON.stringify(identity(usual, second));
+        expect(of(first).digest === of(second).digest).toBe(same);
+        expect(of(first).digest).not.toBe(of(first, others).digest);
+      }),
+    );
+  });
+
+  it('is one for all anonymous callers, whose requests are not for them alone', () => {
+    expect(of([])).toEqual(of(['X-Other', 'o']));
+    expect(of([]).alone).toBe(false);
+    expect(of(['Cookie', 'c']).alone).toBe(false);
+    expect(of(['X-Api-Key', 'k']).alone).toBe(true);
+  });
+
+  it('of a request without an idempotency key is not asked for', () => {
+    const request = { method: 'POST', target: '/', headers: ['Authorization', 'a'], body: Buffer.alloc(0) };
+    const owner = () => {
+      throw new Error('asked for');
+    };
+    expect(idempotentRequest(request, owner)).toBeUndefined();
+    const keyed = { ...request, headers: [...request.headers, 'Idempotency-Key', 'k'] };
+    expect(() => idempotentRequest(keyed, owner)).toThrow('asked for');
+  });
+});
