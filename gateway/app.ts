@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
-import { secretHeaders } from '#shared/contract/redaction.ts';
+import { redactionOf } from '#shared/contract/redaction.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -221,10 +221,11 @@ export async function buildApp(parts: AppParts): Promise<App> {
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
   const letters = new DeadLetterStore(redis, keys, log);
+  const redaction = redactionOf(config.redactHeaders, config.redactExcept);
   await app.register(deadLetterRoutes, {
     letters,
     guard,
-    secretHeaders: secretHeaders(config.redactHeaders),
+    redaction,
     redrive: (letter, given) =>
       redrive(
         {
@@ -235,6 +236,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
           claims,
           queues,
           isServed: (replica) => watcher.isServed(replica),
+          checkCallbacks: (urls) => callbacks.check(urls),
           tenantOf,
           asyncTimeoutMs: config.asyncTimeoutMs,
           keepMs: config.resultTtlMs,

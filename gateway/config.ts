@@ -6,7 +6,7 @@ import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseSubnets } from './callbacks/addresses.ts';
 import { parseSecrets } from './callbacks/signature.ts';
-import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
+import { fieldNames, HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
 import { gatewaySettings } from './settings.ts';
 
@@ -62,8 +62,12 @@ export interface GatewayConfig {
   readonly callbackAllow: BlockList;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
-  /** Names of header fields whose values are kept secret, separated by commas. */
+  /** Names of header fields and parameters whose values are kept secret, separated by commas. */
   readonly redactHeaders: string | undefined;
+  /** Names of those that are not, although they are called like secrets; those of `HASH_KEY` are among them. */
+  readonly redactExcept: string;
+  /** Whether dead letters keep bodies. */
+  readonly deadLetterBodies: 'keep' | 'none';
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
@@ -174,6 +178,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     callbackAllow: allow.subnets,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redactHeaders: values.REDACT_HEADERS,
+    redactExcept: [values.REDACT_EXCEPT ?? '', ...fieldNames(hashKey)].join(','),
+    deadLetterBodies: values.DEAD_LETTER_BODIES,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,

@@ -179,11 +179,12 @@ export const operations = {
   redriveDeadLetter: {
     operationId: 'redriveDeadLetter',
     summary: 'Hand a request over again, under a new id',
-    description: 'The body, which may be left out, gives header fields that were not kept, or others.',
+    description:
+      'The body, which may be left out, gives what was not kept; without all of that nothing is changed.',
     tags: ['dead letters'],
     security: admin,
     params: idParameter,
-    body: schemas.givenHeaders,
+    body: schemas.given,
     response: {
       202: answer(schemas.redriven, 'It is handed over, and the letter is gone.'),
       ...problems,
@@ -196,7 +197,7 @@ export const operations = {
     tags: ['dead letters'],
     security: admin,
     querystring: { type: 'object', properties: { ...filters, ...all } },
-    body: schemas.givenHeaders,
+    body: schemas.given,
     response: {
       202: answer(schemas.redrivenAll, 'What was handed over, and what was refused and stays.'),
       ...problems,
