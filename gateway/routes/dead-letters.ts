@@ -14,6 +14,7 @@ import type { Given } from '../dead-letters/completion.ts';
 import { givenOf } from '../dead-letters/given.ts';
 import { operations } from '../openapi/operations.ts';
 import { requestPath } from '../requests/request-view.ts';
+import { noStore } from './no-store.ts';
 import { redisAway } from './redis-away.ts';
 
 export interface DeadLetterRouteOptions {
@@ -39,7 +40,7 @@ const filters = ['replica', 'code', 'since', 'until'];
 /** `/-/dead-letters`: the requests that have failed for good, what was kept of them, another try, and an end to them. */
 export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
   (app, { letters, guard, redaction, redrive }, done) => {
-    const onRequest = guarded(guard);
+    const onRequest = [noStore, guarded(guard)];
     const known = async (id: string): Promise<DeadLetter> => {
       const letter = await redisAway(() => letters.read(id));
       if (letter !== undefined) return letter;
