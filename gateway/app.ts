@@ -4,7 +4,6 @@ import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
-import { redactionOf } from '#shared/contract/redaction.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -33,6 +32,7 @@ import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
 import { Watches } from './requests/watches.ts';
+import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -221,11 +221,10 @@ export async function buildApp(parts: AppParts): Promise<App> {
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
   const letters = new DeadLetterStore(redis, keys, log);
-  const redaction = redactionOf(config.redactHeaders, config.redactExcept);
   await app.register(deadLetterRoutes, {
     letters,
     guard,
-    redaction,
+    redaction: config.redaction,
     redrive: (letter, given) =>
       redrive(
         {
@@ -245,6 +244,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
         given,
       ),
   });
+  await app.register(callbackSecretRoutes, { config, guard, log });
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring, log });
   await app.register(metricsRoutes, { metrics });

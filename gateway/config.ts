@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
+import { redactionOf } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
@@ -66,6 +68,8 @@ export interface GatewayConfig {
   readonly redactHeaders: string | undefined;
   /** Names of those that are not, although they are called like secrets; those of `HASH_KEY` are among them. */
   readonly redactExcept: string;
+  /** What follows of the two. */
+  readonly redaction: Redaction;
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
   readonly addTimeoutMs: number;
@@ -137,6 +141,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICAS > capacity(ring)) {
     throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
   }
+  const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(hashKey)].join(',');
   const open = isLoopback(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
   return {
     host: values.HOST,
@@ -178,7 +183,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     callbackAllow: allow.subnets,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redactHeaders: values.REDACT_HEADERS,
-    redactExcept: [values.REDACT_EXCEPT ?? '', ...fieldNames(hashKey)].join(','),
+    redactExcept,
+    redaction: redactionOf(values.REDACT_HEADERS, redactExcept),
     deadLetterBodies: values.DEAD_LETTER_BODIES,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,

@@ -155,6 +155,18 @@ export const given = object(
   ['headers', 'query', 'body', 'encoding'],
 );
 
+export const receiver = object({
+  origin: { type: 'string', description: 'Scheme, host and port.', examples: ['https://receiver.example'] },
+});
+export const receiverSecrets = object({
+  origin: { type: 'string', description: 'As it counts: in lower case, without a usual port.' },
+  secrets: {
+    type: 'array',
+    items: { type: 'string', pattern: '^whsec_' },
+    description: 'One for each of `CALLBACK_SECRET`, in its order (Standard Webhooks).',
+  },
+});
+
 export const replicas = object({
   message: object({ N: count, replicas: { type: 'array', items: replica } }),
   status: { const: 'successful' },

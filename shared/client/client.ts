@@ -194,6 +194,16 @@ export class RingpostClient {
     await this.#json(`/-/dead-letters/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
+  /**
+   * The keys by which a receiver of callbacks verifies its messages; asks for the admin token.
+   * @param origin of the receiver, e.g. `https://receiver.example`.
+   * @throws {RingpostError} `forbidden` where the gateway has no admin token.
+   */
+  async receiverSecrets(origin: string): Promise<readonly string[]> {
+    const options = { method: 'POST', json: { origin } };
+    return (await this.#json<{ secrets: string[] }>('/-/callbacks/secret', options)).secrets;
+  }
+
   async #json<T>(path: string, { json, ...init }: RequestInit & { json?: object } = {}): Promise<T> {
     const headers = new Headers();
     if (this.#adminToken !== undefined) headers.set('authorization', `Bearer ${this.#adminToken}`);
