@@ -4,7 +4,6 @@ import type { Redis } from 'ioredis';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
-import { secretHeaders } from '#shared/contract/redaction.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -35,6 +34,7 @@ import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
 import { Watches } from './requests/watches.ts';
+import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -236,7 +236,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
   await app.register(deadLetterRoutes, {
     letters,
     guard,
-    secretHeaders: secretHeaders(config.redactHeaders),
+    redaction: config.redaction,
     redrive: (letter, given) =>
       redrive(
         {
@@ -249,6 +249,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
           isServed: (replica) => watcher.isServed(replica),
           trusted: config.trustedProxies,
           ownerOf,
+          checkCallbacks: (urls) => callbacks.check(urls),
           asyncTimeoutMs: config.asyncTimeoutMs,
           keepMs: config.resultTtlMs,
         },
@@ -256,6 +257,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
         given,
       ),
   });
+  await app.register(callbackSecretRoutes, { config, guard, log });
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
   await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring, log });
   await app.register(metricsRoutes, { metrics });

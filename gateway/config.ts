@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
+import { redactionOf } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { canonicalAddress } from '#shared/ip-address.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
@@ -8,7 +10,7 @@ import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import { parseCallerKey } from './caller/caller-key.ts';
 import type { CallerSource } from './caller/caller-key.ts';
-import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
+import { fieldNames, HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
 import type { HashKeySource } from './dispatch/hash-key.ts';
 import { gatewaySettings } from './settings.ts';
 import { parseSubnets } from './subnets.ts';
@@ -73,8 +75,14 @@ export interface GatewayConfig {
   readonly callbackAllow: BlockList;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
-  /** Names of header fields whose values are kept secret, separated by commas. */
+  /** Names of header fields and parameters whose values are kept secret, separated by commas. */
   readonly redactHeaders: string | undefined;
+  /** Names of those that are not, although they are called like secrets; those of `HASH_KEY` are among them. */
+  readonly redactExcept: string;
+  /** What follows of the two. */
+  readonly redaction: Redaction;
+  /** Whether dead letters keep bodies. */
+  readonly deadLetterBodies: 'keep' | 'none';
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
@@ -160,6 +168,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICAS > capacity(ring)) {
     throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
   }
+  const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(hashKey)].join(',');
   const open = isLoopback(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
   return {
     host: values.HOST,
@@ -205,6 +214,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     callbackAllow: allow.subnets,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redactHeaders: values.REDACT_HEADERS,
+    redactExcept,
+    redaction: redactionOf(values.REDACT_HEADERS, redactExcept),
+    deadLetterBodies: values.DEAD_LETTER_BODIES,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,

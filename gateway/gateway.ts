@@ -8,6 +8,7 @@ import { openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { buildApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
+import { CallbackMacs } from './callbacks/callback-macs.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
 import { Callbacks } from './callbacks/callbacks.ts';
 import { CallbackTargets } from './callbacks/targets.ts';
@@ -75,9 +76,10 @@ export async function createGateway(
   const held = new HeldBytes(config.bytesInFlight);
   const waiters = new Waiters(counts, held);
   const { queueLimit } = config;
-  const { callbackSecrets: secrets, callbackAllow } = config;
+  const { callbackSecrets: secrets, callbackAllow, redaction } = config;
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
-  const callbacks = new Callbacks(redis, keys, targets, log);
+  const macs = new CallbackMacs(secrets, config.namespace);
+  const callbacks = new Callbacks({ redis, keys, targets, macs, redaction, log });
   const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, held, log });
   const takeBacks = new TakeBacks(queues, new Cancellations(redis, keys, log), log);
   const gap = new RedisGap(redis);
@@ -149,7 +151,7 @@ export async function createGateway(
   const deliveries =
     targets === undefined || sender === undefined
       ? undefined
-      : new CallbackDeliveries({ redis: sender, keys, targets, secrets, keepMs, log });
+      : new CallbackDeliveries({ redis: sender, keys, targets, secrets, macs, redaction, keepMs, log });
   const { app, connections, watches } = await buildApp({
     config,
     store,

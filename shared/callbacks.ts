@@ -15,17 +15,27 @@ export interface CallbackData extends CallbackUrls {
   /** How often it was sent. */
   readonly attempts: number;
   /** What is sent and where to, once that is certain: the request may be forgotten before the last attempt. */
-  readonly message?: { readonly url: string; readonly payload: string };
+  readonly message?: CallbackJobMessage;
+  /** By which gateways know that one of them has written it; a gateway of the release before writes none. */
+  readonly mac?: string;
+}
+
+export interface CallbackJobMessage {
+  readonly url: string;
+  readonly payload: string;
+  readonly mac?: string;
 }
 
 /** @returns whether a value is the data of a callback job. */
 export function isCallback(value: unknown): value is CallbackData {
   if (!isObject(value)) return false;
-  const { url, failureUrl, deadline, attempts, message } = value;
-  const urls = [url, failureUrl].every((each) => each === undefined || typeof each === 'string');
-  if (!urls || !isCount(deadline) || !isCount(attempts)) return false;
+  const { url, failureUrl, deadline, attempts, message, mac } = value;
+  const texts = [url, failureUrl, mac].every((each) => each === undefined || typeof each === 'string');
+  if (!texts || !isCount(deadline) || !isCount(attempts)) return false;
   if (message === undefined) return true;
-  return isObject(message) && typeof message['url'] === 'string' && typeof message['payload'] === 'string';
+  if (!isObject(message) || typeof message['url'] !== 'string') return false;
+  const { payload, mac: messageMac } = message;
+  return typeof payload === 'string' && (messageMac === undefined || typeof messageMac === 'string');
 }
 
 /** What is needed of BullMQ's queue of callbacks to call one. */

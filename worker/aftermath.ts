@@ -5,7 +5,8 @@ import type { CallbackData } from '#shared/callbacks.ts';
 import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import { redact } from '#shared/contract/redaction.ts';
+import { redact, redactTarget } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { decodeReply, encodeReply } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
@@ -20,8 +21,10 @@ export interface AftermathOptions {
   readonly keys: Keys;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
-  /** Lower-case names of the header fields whose values dead letters do not keep. */
-  readonly secretHeaders: ReadonlySet<string>;
+  /** What dead letters do not keep. */
+  readonly redaction: Redaction;
+  /** Whether dead letters keep bodies. */
+  readonly deadLetterBodies: 'keep' | 'none';
   /** What large request bodies travel on. */
   readonly large: LargeValues;
   readonly log: Logger;
@@ -66,12 +69,13 @@ export class Aftermath {
 
   /** Files a dead letter, where the request's record says that it has failed. */
   async #file(replica: string, id: string, job: JobData): Promise<void> {
-    const { keys, failedTtlMs, secretHeaders, large } = this.#options;
-    const redis = storedBody(job) ? large.connection : this.#options.redis;
+    const { keys, failedTtlMs, redaction, deadLetterBodies, large } = this.#options;
+    const readsBody = storedBody(job) && deadLetterBodies === 'keep';
+    const redis = readsBody ? large.connection : this.#options.redis;
     const [hash, frame, body] = await Promise.all([
       redis.hgetall(keys.request(replica, id)),
       redis.getrangeBuffer(keys.keptReply(replica, id), 0, mostReplyBytes),
-      storedBody(job) ? redis.getBuffer(keys.requestBody(replica, id)) : null,
+      readsBody ? redis.getBuffer(keys.requestBody(replica, id)) : null,
     ]);
     const record = readRecord(hash, Date.now());
     if (record === undefined || !failures.has(record.state)) return;
@@ -84,7 +88,7 @@ export class Aftermath {
       code: code ?? 'reply_timeout',
       ...(status === undefined ? {} : { status }),
       method,
-      target,
+      target: redactTarget(target, redaction),
       attempts,
       accepted,
       ended,
@@ -93,11 +97,13 @@ export class Aftermath {
       'summary',
       JSON.stringify(summary),
       'job',
-      JSON.stringify({ ...job, headers: redact(job.headers, secretHeaders) } satisfies JobData),
+      JSON.stringify(letterJob(job, redaction, deadLetterBodies)),
+      'bodies',
+      deadLetterBodies,
     ];
     if (body !== null) fields.push('body', body);
-    const reply =
-      frame.length > 0 && frame.length <= mostReplyBytes ? withoutSecrets(frame, secretHeaders) : undefined;
+    const fits = frame.length <= mostReplyBytes || deadLetterBodies === 'none';
+    const reply = frame.length > 0 && fits ? withoutSecrets(frame, redaction, deadLetterBodies) : undefined;
     if (reply !== undefined) fields.push('reply', reply);
     const letter = keys.deadLetter(id);
     const results = await redis
@@ -125,11 +131,28 @@ export class Aftermath {
   }
 }
 
+/** @returns the job of a request without its secrets, and without its body if bodies are not kept. */
+function letterJob(job: JobData, redaction: Redaction, bodies: 'keep' | 'none'): JobData {
+  const { headers, target, body } = job;
+  return {
+    ...job,
+    target: redactTarget(target, redaction),
+    headers: redact(headers, redaction),
+    // A letter says that there was a body; nothing is stored of it.
+    ...(body === undefined || bodies === 'keep' ? {} : { body: { stored: 0 } }),
+  };
+}
+
 /** @returns the frame with its secrets left out; undefined for what is no frame. */
-function withoutSecrets(frame: Buffer, secretHeaders: ReadonlySet<string>): ReplyFrame | undefined {
+function withoutSecrets(
+  frame: Buffer,
+  redaction: Redaction,
+  bodies: 'keep' | 'none',
+): ReplyFrame | undefined {
   try {
-    const { id, status, headers, body = Buffer.alloc(0) } = decodeReply(frame);
-    return encodeReply(id, { status, headers: redact(headers, secretHeaders), body });
+    const { id, status, headers, body } = decodeReply(frame);
+    const kept = bodies === 'none' ? undefined : body;
+    return encodeReply(id, { status, headers: redact(headers, redaction), body: kept ?? Buffer.alloc(0) });
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
-import { secretHeaders } from '#shared/contract/redaction.ts';
+import { redactionOf } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
 import { isReplicaName } from '#shared/replica-name.ts';
@@ -42,8 +43,10 @@ export interface WorkerConfig {
   readonly healthFile: string | undefined;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
-  /** Lower-case names of the header fields whose values dead letters do not keep. */
-  readonly secretHeaders: ReadonlySet<string>;
+  /** What dead letters do not keep. */
+  readonly redaction: Redaction;
+  /** Whether dead letters keep bodies. */
+  readonly deadLetterBodies: 'keep' | 'none';
   readonly logLevel: string;
 }
 
@@ -73,7 +76,8 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     replyLimitBytes: values.REPLY_LIMIT_BYTES,
     healthFile: values.HEALTH_FILE,
     failedTtlMs: values.FAILED_TTL_S * 1000,
-    secretHeaders: secretHeaders(values.REDACT_HEADERS),
+    redaction: redactionOf(values.REDACT_HEADERS, values.REDACT_EXCEPT),
+    deadLetterBodies: values.DEAD_LETTER_BODIES,
     logLevel: values.LOG_LEVEL,
   };
 }

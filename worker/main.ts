@@ -93,11 +93,11 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       process.exit(1);
     },
   });
-  const { failedTtlMs, secretHeaders } = config;
+  const { failedTtlMs, redaction, deadLetterBodies } = config;
   const large = new LargeValues(() =>
     openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
   );
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs, secretHeaders, large, log });
+  const aftermath = new Aftermath({ redis, keys, failedTtlMs, redaction, deadLetterBodies, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
   const outbox = new ReplyOutbox({

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { isCallback } from '#shared/callbacks.ts';
 import type { CallbackData } from '#shared/callbacks.ts';
 import { callerField } from '#shared/contract/caller.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -13,10 +14,12 @@ import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { RequestStore } from '../requests/request-store.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
+import type { CallbackMacs } from './callback-macs.ts';
 import { messageOf, urlFor } from './callback-message.ts';
 import { sendCallback } from './callback-sender.ts';
 import { noteCallback } from './callback-notes.ts';
 import { GarbledCallbacks } from './garbled-callbacks.ts';
+import type { CallbackFault } from './garbled-callbacks.ts';
 import type { CallbackTargets } from './targets.ts';
 
 export interface CallbackDeliveriesOptions {
@@ -25,6 +28,9 @@ export interface CallbackDeliveriesOptions {
   readonly keys: Keys;
   readonly targets: CallbackTargets;
   readonly secrets: readonly string[];
+  readonly macs: CallbackMacs;
+  /** What receivers are not told. */
+  readonly redaction: Redaction;
   /** Time in ms for which what is known of a request is kept. */
   readonly keepMs: number;
   readonly log: Logger;
@@ -112,12 +118,8 @@ export class CallbackDeliveries {
 
   async #process(job: Job<CallbackData>, token: string | undefined): Promise<void> {
     const { log } = this.#options;
-    if (!isCallback(job.data)) {
-      await this.#garbled.keep(job);
-      return;
-    }
     // A job that throws is given up by BullMQ.
-    const later = await this.#send(job).catch((error: unknown): Later => {
+    const later = await this.#settle(job).catch((error: unknown): Later => {
       log.warn({ request: job.id, err: error }, 'Redis refuses what has to be known of a callback');
       return { at: Date.now() + againMs };
     });
@@ -129,14 +131,28 @@ export class CallbackDeliveries {
     throw new DelayedError();
   }
 
+  /** Sends what a gateway has written, and moves all else aside. */
+  async #settle(job: Job<CallbackData>): Promise<Later | undefined> {
+    const fault = this.#faultOf(job);
+    if (fault === undefined) return this.#send(job);
+    await this.#garbled.keep(job, fault);
+    return undefined;
+  }
+
+  #faultOf({ id = '', data }: Job<CallbackData>): CallbackFault | undefined {
+    if (!isCallback(data)) return 'garbled';
+    if (this.#options.macs.verify(id, data)) return undefined;
+    return data.mac === undefined ? 'unsigned' : 'forged';
+  }
+
   async #send(job: Job<CallbackData>): Promise<Later | undefined> {
-    const { targets, secrets, log } = this.#options;
+    const { targets, secrets, macs, log } = this.#options;
     const id = job.id ?? '';
     const { data } = job;
     const message = data.message ?? (await this.#messageOf(id, data));
     if (message === undefined || 'at' in message) return message;
     const { signal } = this.#leaving;
-    const sent = await sendCallback(targets, secrets, { id, ...message }, signal).catch(() => undefined);
+    const sent = await sendCallback(targets, secrets, { ...message, id }, signal).catch(() => undefined);
     if (sent === undefined) return { at: Date.now() };
     const attempts = data.attempts + 1;
     const waitS = waitsS[attempts - 1];
@@ -148,7 +164,9 @@ export class CallbackDeliveries {
       return undefined;
     }
     // First what is not to be forgotten, so that whoever finds this job goes on from here.
-    await job.updateData({ ...data, attempts, message });
+    const { url, payload } = message;
+    const told = { url, payload, mac: macs.ofMessage(id, message) };
+    await job.updateData({ ...data, mac: macs.ofJob(id, data), attempts, message: told });
     await this.#note(id, 'retrying', attempts, sent.answer);
     const waitMs = waitS * 1000 * (1 - jitter * Math.random());
     return { at: Date.now() + Math.ceil(Math.max(waitMs, sent.notBeforeMs)) };
@@ -159,7 +177,7 @@ export class CallbackDeliveries {
     id: string,
     data: CallbackData,
   ): Promise<{ readonly url: string; readonly payload: string } | Later | undefined> {
-    const { log } = this.#options;
+    const { redaction, log } = this.#options;
     const found = await this.#ended(id, data);
     if (found === undefined) {
       log.warn({ request: id }, 'no callback: Redis has lost the request');
@@ -172,7 +190,7 @@ export class CallbackDeliveries {
       await this.#note(id, 'none', 0);
       return undefined;
     }
-    return { url, payload: messageOf(found, await this.#store.reply(found), Date.now()) };
+    return { url, payload: messageOf(found, await this.#store.reply(found), Date.now(), redaction) };
   }
 
   /** The request, which ends now where its time is over; whoever runs it ends it no more. */

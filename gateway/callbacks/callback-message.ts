@@ -1,4 +1,6 @@
 import type { CallbackUrls } from '#shared/callbacks.ts';
+import { redactTarget, withoutSecretFields } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { CallbackMessage } from '#shared/contract/views.ts';
@@ -15,9 +17,15 @@ export function urlFor({ url, failureUrl }: CallbackUrls, state: RequestState): 
  * @param request that has come to its end.
  * @param reply its answer, where there is one.
  * @param now ms since the epoch.
+ * @param redaction what is not told: whoever receives it is not the client.
  * @returns the JSON that is sent, in the shape of Standard Webhooks: `type`, `timestamp`, `data`.
  */
-export function messageOf(request: KnownRequest, reply: Reply | undefined, now: number): string {
+export function messageOf(
+  request: KnownRequest,
+  reply: Reply | undefined,
+  now: number,
+  redaction: Redaction,
+): string {
   const { record } = request;
   // It does not speak of itself.
   const { callback: _, ...view } = viewOf(request);
@@ -26,10 +34,14 @@ export function messageOf(request: KnownRequest, reply: Reply | undefined, now: 
     timestamp: new Date(record.finished ?? now).toISOString(),
     data: {
       ...view,
+      target: redactTarget(view.target, redaction),
       reply:
         reply?.body === undefined
           ? null
-          : { status: reply.status, ...messageView(reply.headers, reply.body) },
+          : {
+              status: reply.status,
+              ...messageView(withoutSecretFields(reply.headers, redaction), reply.body),
+            },
     },
   };
   return JSON.stringify(message);

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { retryAfterMs } from '#shared/contract/retry.ts';
+import { receiverSecrets } from './receiver-keys.ts';
 import { signed } from './signature.ts';
 import { BlockedTargetError } from './targets.ts';
 import type { CallbackTargets } from './targets.ts';
@@ -16,7 +17,8 @@ const timeoutMs = 15_000;
 const mostBodyBytes = 64 * 1024;
 
 /**
- * POSTs a message once. Redirects are not followed (Standard Webhooks): they would lead where nobody has checked.
+ * POSTs a message once, signed by the keys of its receiver. Redirects are not followed (Standard Webhooks): they would lead where nobody has checked.
+ * @param secrets those of `CALLBACK_SECRET`.
  * @param id of the message; the same each time that it is sent.
  * @param signal ends it; what comes of it is not known then.
  * @returns what came of it; rejects only for `signal`.
@@ -36,7 +38,7 @@ export async function sendCallback(
       headers: {
         'content-type': 'application/json',
         'user-agent': 'ringpost',
-        ...signed(secrets, id, now, payload),
+        ...signed(receiverSecrets(secrets, target.origin), id, now, payload),
       },
       body: payload,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),

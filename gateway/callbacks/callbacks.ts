@@ -2,11 +2,14 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { promoteCallback } from '#shared/callbacks.ts';
 import type { CallbackData, CallbackUrls } from '#shared/callbacks.ts';
+import { redactUrl } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/errors.ts';
 import { expectedOfQueue } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { CallbackMacs } from './callback-macs.ts';
 import type { CallbackTargets } from './targets.ts';
 
 /** A callback that no end has called is due this long after the deadline, in ms: a worker ends its request then. */
@@ -14,30 +17,32 @@ const graceMs = 1000;
 /** Nobody reads BullMQ's event stream here. */
 const eventsKept = 100;
 
+export interface CallbacksOptions {
+  /** A fail-fast connection that others may share. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Where they may go; undefined where there are none to be asked for. */
+  readonly targets: CallbackTargets | undefined;
+  readonly macs: CallbackMacs;
+  /** What is not shown of an address. */
+  readonly redaction: Redaction;
+  readonly log: Logger;
+}
+
 /** The gateway's side of the queue of callbacks: they are asked for, let go, and called. */
 export class Callbacks {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
-  readonly #targets: CallbackTargets | undefined;
-  readonly #log: Logger;
+  readonly #options: CallbacksOptions;
   readonly #repair: KeyRepair;
   #opened: Queue<CallbackData> | undefined;
 
-  /**
-   * @param redis a fail-fast connection that others may share.
-   * @param targets where they may go; undefined where there are none to be asked for.
-   */
-  constructor(redis: Redis, keys: Keys, targets: CallbackTargets | undefined, log: Logger) {
-    this.#redis = redis;
-    this.#keys = keys;
-    this.#targets = targets;
-    this.#log = log;
-    this.#repair = new KeyRepair(redis, keys, log);
+  constructor(options: CallbacksOptions) {
+    this.#options = options;
+    this.#repair = new KeyRepair(options.redis, options.keys, options.log);
   }
 
   /** @throws {Problem} `request_malformed` for addresses that may not be called. */
-  async check({ url, failureUrl }: CallbackUrls): Promise<void> {
-    const targets = this.#targets;
+  async check(urls: CallbackUrls): Promise<void> {
+    const { targets, redaction, log } = this.#options;
     if (targets === undefined) {
       throw new Problem(
         'request_malformed',
@@ -45,13 +50,15 @@ export class Callbacks {
       );
     }
     const check = async (name: string, value: string | undefined): Promise<void> => {
-      const fault = value === undefined ? undefined : await targets.fault(value);
-      if (fault !== undefined) {
-        throw new Problem('request_malformed', `${name} is ${JSON.stringify(value)}; ${fault}.`);
-      }
+      if (value === undefined) return;
+      const fault = await targets.fault(value);
+      if (fault === undefined) return;
+      const url = redactUrl(value, redaction);
+      log.debug({ url, address: fault.address }, 'a callback was refused');
+      throw new Problem('request_malformed', `${name} is ${JSON.stringify(url)}; ${fault.detail}.`);
     };
-    await check('Ringpost-Callback', url);
-    await check('Ringpost-Failure-Callback', failureUrl);
+    await check('Ringpost-Callback', urls.url);
+    await check('Ringpost-Failure-Callback', urls.failureUrl);
   }
 
   /**
@@ -60,7 +67,8 @@ export class Callbacks {
    * @returns once that is durable.
    */
   async add(id: string, urls: CallbackUrls, deadline: number): Promise<void> {
-    const data: CallbackData = { ...urls, deadline, attempts: 0 };
+    const mac = this.#options.macs.ofJob(id, { ...urls, deadline });
+    const data: CallbackData = { ...urls, deadline, attempts: 0, mac };
     const delay = Math.max(0, deadline + graceMs - Date.now());
     const options = { jobId: id, delay, removeOnComplete: true, removeOnFail: true };
     await this.#mending(() => this.#queue.add('callback', data, options));
@@ -77,7 +85,8 @@ export class Callbacks {
   }
 
   #mending<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfQueue(this.#keys, this.#keys.callbacks));
+    const { keys } = this.#options;
+    return this.#repair.mending(act, () => expectedOfQueue(keys, keys.callbacks));
   }
 
   /** Lets go of the queue; the connection stays open. */
@@ -88,15 +97,16 @@ export class Callbacks {
   /** Opened when it is needed: the queue writes its bounds to a Redis that has to be there. */
   get #queue(): Queue<CallbackData> {
     if (this.#opened === undefined) {
-      this.#opened = new Queue<CallbackData>(this.#keys.callbacks, {
-        connection: this.#redis,
-        prefix: this.#keys.prefix,
+      const { redis, keys, log } = this.#options;
+      this.#opened = new Queue<CallbackData>(keys.callbacks, {
+        connection: redis,
+        prefix: keys.prefix,
         skipVersionCheck: true,
         skipWaitingForReady: true,
         streams: { events: { maxLen: eventsKept } },
       });
       this.#opened.on('error', (error) =>
-        this.#log.debug({ err: error }, 'the queue of callbacks reports an error'),
+        log.debug({ err: error }, 'the queue of callbacks reports an error'),
       );
     }
     return this.#opened;

@@ -6,31 +6,47 @@ import { parseObject } from '#shared/json-object.ts';
 import { KeyRepair, mayBeGarbled, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { SparseWarning } from '#shared/sparse-warning.ts';
 import { noteCallback } from './callback-notes.ts';
+
+/**
+ * Why a callback is not sent: it cannot be read; it has no code of a gateway, as those of the release before; its code is
+ * not that of what is in it.
+ */
+export type CallbackFault = 'garbled' | 'unsigned' | 'forged';
 
 /** Jobs that are looked at after one error. */
 const mostLookedAt = 200;
 
-/** Callbacks that cannot be read are moved aside; their requests' records say that they have failed. */
+/**
+ * Callbacks that cannot be read, or that no gateway has written, are moved aside. The records of their requests say that
+ * they have failed.
+ */
 export class GarbledCallbacks {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
   readonly #repair: KeyRepair;
+  readonly #forged: SparseWarning;
 
   constructor(redis: Redis, keys: Keys, log: Logger) {
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
     this.#repair = new KeyRepair(redis, keys, log);
+    this.#forged = new SparseWarning(log, 'a callback that no gateway has written was moved aside, not sent');
   }
 
-  /** A job that BullMQ has read and we cannot: a copy is kept, and the job comes to its end. */
-  async keep(job: Job<unknown>): Promise<void> {
+  /**
+   * A job that BullMQ has read and we do not send: a copy is kept, and the job comes to its end.
+   * @param why it is not sent; its request's record says so.
+   */
+  async keep(job: Job<unknown>, why: CallbackFault): Promise<void> {
     const id = job.id ?? '';
     const key = this.#keys.bullMq(this.#keys.callbacks, id);
     await this.#repair.aside.taken(key, Buffer.from(JSON.stringify(job.data) ?? ''));
-    await this.#noteFailed(id);
+    if (why !== 'garbled') this.#forged.warn({ request: id, why });
+    await this.#noteFailed(id, why);
   }
 
   /** Call this after an error of BullMQ's worker; the error does not name the job. Never rejects. */
@@ -50,10 +66,10 @@ export class GarbledCallbacks {
     const text = await orNull(this.#redis.hget(this.#keys.bullMq(this.#keys.callbacks, id), 'data'));
     if (text !== null && isCallback(parseObject(text))) return;
     await this.#repair.aside.callback(id);
-    await this.#noteFailed(id);
+    await this.#noteFailed(id, 'garbled');
   }
 
-  async #noteFailed(id: string): Promise<void> {
-    await noteCallback(this.#redis, this.#keys, id, 'failed', 0, 'garbled');
+  async #noteFailed(id: string, why: CallbackFault): Promise<void> {
+    await noteCallback(this.#redis, this.#keys, id, 'failed', 0, why);
   }
 }

@@ -15,6 +15,14 @@ export class BlockedTargetError extends Error {
   readonly code = 'target_blocked';
 }
 
+/** Why a callback may not go to a target. */
+export interface TargetFault {
+  /** What is wrong, and what would be right. It names no address: a client could learn of a private DNS by it. */
+  readonly detail: string;
+  /** The address that it leads to, for the log. */
+  readonly address?: string;
+}
+
 /** A name that is not resolved by then, in ms, is looked up again when the callback is sent. */
 const resolveTimeoutMs = 2000;
 /** For a connection, in ms. */
@@ -37,13 +45,14 @@ export class CallbackTargets {
 
   /**
    * @param text the value of a header field.
-   * @returns what is wrong with it, and what would be right; undefined where it may be called.
+   * @returns what is wrong with it; undefined where it may be called.
    */
-  async fault(text: string): Promise<string | undefined> {
+  async fault(text: string): Promise<TargetFault | undefined> {
     const url = URL.parse(text);
-    if (url === null) return 'it is no URL';
-    if (!isScheme(url.protocol)) return 'it must begin with https:';
-    if (url.username !== '' || url.password !== '') return 'it must have no user and password in it';
+    if (url === null) return { detail: 'it is no URL' };
+    if (!isScheme(url.protocol)) return { detail: 'it must begin with https:' };
+    if (url.username !== '' || url.password !== '')
+      return { detail: 'it must have no user and password in it' };
     const { protocol } = url;
     const host = hostOf(url);
     if (isIP(host) !== 0) return this.#faultOf(protocol, host);
@@ -66,7 +75,7 @@ export class CallbackTargets {
     if (!isScheme(protocol)) throw new BlockedTargetError('it must begin with https:');
     const host = hostOf(url);
     const fault = isIP(host) === 0 ? undefined : this.#faultOf(protocol, host);
-    if (fault !== undefined) throw new BlockedTargetError(fault);
+    if (fault !== undefined) throw new BlockedTargetError(fault.detail);
     return this.#agents[protocol];
   }
 
@@ -75,12 +84,13 @@ export class CallbackTargets {
     await Promise.all(Object.values(this.#agents).map((agent) => agent.destroy()));
   }
 
-  #faultOf(protocol: 'http:' | 'https:', address: string): string | undefined {
+  #faultOf(protocol: 'http:' | 'https:', address: string): TargetFault | undefined {
     if (isIn(this.#allow, address)) return undefined;
     if (!isPublic(address)) {
-      return `it leads to ${address}, which is not a public address and not in the setting CALLBACK_ALLOW`;
+      const detail = 'it leads to what is not a public address and not in the setting CALLBACK_ALLOW';
+      return { detail, address };
     }
-    return protocol === 'https:' ? undefined : 'it must begin with https:';
+    return protocol === 'https:' ? undefined : { detail: 'it must begin with https:' };
   }
 
   #agent(protocol: 'http:' | 'https:'): Agent {
@@ -89,7 +99,7 @@ export class CallbackTargets {
         const fault = error ? undefined : this.#faultOfAny(protocol, addresses);
         const [first] = addresses ?? [];
         if (error || fault !== undefined || first === undefined) {
-          callback(error ?? new BlockedTargetError(fault), '', 0);
+          callback(error ?? new BlockedTargetError(fault?.detail), '', 0);
         } else if (options.all === true) callback(null, addresses);
         else callback(null, first.address, first.family);
       });
@@ -101,7 +111,7 @@ export class CallbackTargets {
     });
   }
 
-  #faultOfAny(protocol: 'http:' | 'https:', addresses: readonly LookupAddress[]): string | undefined {
+  #faultOfAny(protocol: 'http:' | 'https:', addresses: readonly LookupAddress[]): TargetFault | undefined {
     for (const { address } of addresses) {
       const fault = this.#faultOf(protocol, address);
       if (fault !== undefined) return fault;

@@ -97,6 +97,7 @@ async function createDriver(
         env: {
           ...inherited,
           REDIS_URL: redisUrl,
+          REDACT_EXCEPT: config.redactExcept,
           ...(config.handlerPath === undefined ? {} : { HANDLER: resolve(config.handlerPath) }),
         },
       });
@@ -134,6 +135,8 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     REPLY_LIMIT_BYTES: config.replyLimitBytes,
     FAILED_TTL_S: config.failedTtlMs / 1000,
     REDACT_HEADERS: config.redactHeaders,
+    REDACT_EXCEPT: config.redactExcept,
+    DEAD_LETTER_BODIES: config.deadLetterBodies,
     LOG_LEVEL: config.logLevel,
   };
   const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');

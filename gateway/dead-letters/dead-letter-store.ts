@@ -2,6 +2,8 @@ import type { Redis } from 'ioredis';
 import { parseSummary } from '#shared/contract/dead-letter.ts';
 import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import { parseCaller } from '#shared/contract/caller.ts';
+import type { Caller } from '#shared/contract/caller.ts';
 import { decodeJob, parseJob, storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
@@ -36,11 +38,16 @@ export interface Page {
 /** A letter with all that is kept of it. */
 export interface DeadLetter {
   readonly summary: DeadLetterSummary;
-  readonly job: JobData;
-  /** Undefined where its body is not there any more. */
-  readonly request: HttpRequest | undefined;
+  /** Undefined where the request could not be read any more. */
+  readonly request: LetterRequest | undefined;
+  /** Whose request it was; undefined in a letter of a release that did not note it. */
+  readonly caller: Caller | undefined;
+  /** Without a body where bodies were not kept. */
   readonly reply: Reply | undefined;
 }
+
+/** A request without its secrets. Its body is undefined where it had one that was not kept. */
+export type LetterRequest = Omit<HttpRequest, 'body'> & { readonly body: Uint8Array | undefined };
 
 /** Letters that are looked at in one round trip. */
 const chunk = 200;
@@ -82,10 +89,12 @@ export class DeadLetterStore {
   async read(id: string): Promise<DeadLetter | undefined> {
     const key = this.#keys.deadLetter(id);
     const read = (): Promise<(Buffer | null)[]> =>
-      this.#redis.hmgetBuffer(key, 'summary', 'job', 'body', 'reply');
-    const [summary, job, body, reply] = await this.#repair.mending(read, () => [{ key, type: 'hash' }]);
+      this.#redis.hmgetBuffer(key, 'summary', 'job', 'body', 'reply', 'bodies');
+    const [summary, job, body, reply, bodies] = await this.#repair.mending(read, () => [
+      { key, type: 'hash' },
+    ]);
     if (!summary && !job) return undefined;
-    const letter = parseLetter(summary, job, body, reply);
+    const letter = parseLetter(summary, job, body, reply, String(bodies) !== 'none');
     if (letter === undefined) await this.#repair.aside.key({ key, type: 'hash' });
     return letter;
   }
@@ -152,20 +161,30 @@ function parseLetter(
   jobText: Buffer | null | undefined,
   body: Buffer | null | undefined,
   frame: Buffer | null | undefined,
+  bodiesKept: boolean,
 ): DeadLetter | undefined {
   const summary = parseSummary(String(summaryText));
   const job = parseJob(String(jobText));
   if (summary === undefined || job === undefined) return undefined;
   try {
+    const reply = frame ? decodeReply(frame) : undefined;
     return {
       summary,
-      job,
-      request: storedBody(job) && !body ? undefined : decodeJob(job, body ?? undefined),
-      reply: frame ? decodeReply(frame) : undefined,
+      request: requestOf(job, body ?? undefined, bodiesKept),
+      caller: parseCaller(job.caller ?? ''),
+      reply: reply === undefined || bodiesKept ? reply : { ...reply, body: undefined },
     };
   } catch {
     return undefined;
   }
+}
+
+/** @param body where it did not travel in the job. */
+function requestOf(job: JobData, body: Buffer | undefined, bodiesKept: boolean): LetterRequest | undefined {
+  if (!storedBody(job) || body !== undefined) return decodeJob(job, body);
+  const { method, target, headers } = job;
+  // What stands in for a job that could not be read has no fields; every request has some.
+  return bodiesKept || headers.length === 0 ? undefined : { method, target, headers, body: undefined };
 }
 
 function isBehind(place: Place, after: Place): boolean {

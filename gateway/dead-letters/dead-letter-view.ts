@@ -1,5 +1,6 @@
 import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
-import { redact, redactedValue } from '#shared/contract/redaction.ts';
+import { isRedacted, missingParameters, redact, redactTarget } from '#shared/contract/redaction.ts';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import type { DeadLetterSummaryView, DeadLetterView, MessageView } from '#shared/contract/views.ts';
 import { messageView } from '../requests/message-view.ts';
 import { timeView } from '../requests/request-view.ts';
@@ -7,26 +8,41 @@ import type { DeadLetter } from './dead-letter-store.ts';
 
 export const deadLettersPath = '/-/dead-letters';
 
-export function summaryView({ accepted, ended, ...letter }: DeadLetterSummary): DeadLetterSummaryView {
+/** @param redaction what is not shown, whatever was kept. */
+export function summaryView(
+  { accepted, ended, target, ...letter }: DeadLetterSummary,
+  redaction: Redaction,
+): DeadLetterSummaryView {
   const self = `${deadLettersPath}/${letter.id}`;
   return {
     ...letter,
+    target: redactTarget(target, redaction),
     times: { accepted: timeView(accepted), ended: timeView(ended) },
     links: { self, redrive: `${self}/redrive` },
   };
 }
 
-/** @param secretHeaders lower-case names of the fields whose values are not shown, whatever was kept. */
-export function letterView(letter: DeadLetter, secretHeaders: ReadonlySet<string>): DeadLetterView {
-  const { summary, job, request, reply } = letter;
-  const shown = (headers: readonly string[], body: Uint8Array): MessageView =>
-    messageView(redact(headers, secretHeaders), body);
-  return {
-    ...summaryView(summary),
-    request: request === undefined ? null : shown(request.headers, request.body),
-    reply: reply?.body === undefined ? null : { status: reply.status, ...shown(reply.headers, reply.body) },
-    missingHeaders: job.headers
-      .filter((_, at) => at % 2 === 0 && job.headers[at + 1] === redactedValue)
-      .map((name) => name.toLowerCase()),
+/** @param redaction what is not shown, whatever was kept. */
+export function letterView(letter: DeadLetter, redaction: Redaction): DeadLetterView {
+  const { summary, request, reply } = letter;
+  const shown = (headers: readonly string[], body: Uint8Array | undefined): MessageView => {
+    const view = messageView(redact(headers, redaction), body ?? Buffer.alloc(0));
+    return body === undefined ? { ...view, encoding: 'none' } : view;
   };
+  return {
+    ...summaryView(summary, redaction),
+    request: request === undefined ? null : shown(request.headers, request.body),
+    reply: reply === undefined ? null : { status: reply.status, ...shown(reply.headers, reply.body) },
+    missingHeaders: request === undefined ? [] : missingFields(request.headers),
+    missingQuery: request === undefined ? [] : missingParameters(request.target),
+  };
+}
+
+/**
+ * @param headers names and values in turn, as a letter has them.
+ * @returns lower-case names of those whose values were not kept.
+ */
+export function missingFields(headers: readonly string[]): string[] {
+  const missing = headers.filter((name, at) => at % 2 === 0 && isRedacted(name, headers[at + 1] ?? ''));
+  return missing.map((name) => name.toLowerCase());
 }

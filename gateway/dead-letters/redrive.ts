@@ -1,6 +1,6 @@
 import type { BlockList } from 'node:net';
-import { encodeCaller, parseCaller } from '#shared/contract/caller.ts';
-import { redactedValue } from '#shared/contract/redaction.ts';
+import { encodeCaller } from '#shared/contract/caller.ts';
+import type { CallbackUrls } from '#shared/callbacks.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/errors.ts';
 import { clientOf } from '../dispatch/client-address.ts';
@@ -11,6 +11,8 @@ import type { JobQueues } from '../dispatch/job-queues.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
 import type { Claims, KeyOwner, OwnerOf } from '../requests/idempotency.ts';
 import type { RequestStore } from '../requests/request-store.ts';
+import { complete } from './completion.ts';
+import type { Given } from './completion.ts';
 import type { DeadLetter, DeadLetterStore } from './dead-letter-store.ts';
 
 export interface RedriveOptions {
@@ -25,38 +27,34 @@ export interface RedriveOptions {
   /** Proxies that are believed whom a request comes from. */
   readonly trusted: BlockList | undefined;
   readonly ownerOf: OwnerOf;
+  /** @throws {Problem} for addresses that may not be called. */
+  readonly checkCallbacks: (urls: CallbackUrls) => Promise<void>;
   /** Time in ms in which a request has to be done that is handed over. */
   readonly asyncTimeoutMs: number;
   /** Time in ms for which the answer of such a request is kept. */
   readonly keepMs: number;
 }
 
-/** Values of header fields by their names, in lower case. */
-export type GivenHeaders = Readonly<Record<string, string>>;
-
 /**
  * Hands the request of a dead letter over again, under an id of its own, and takes the letter away. It is handed over
  * once, whoever asks for it and however often: the letter gets the new id first.
- * @param given header fields to be put in place of those that were not kept, or to be added.
+ * @param given what the letter did not keep.
  * @returns the id of the request.
  * @throws {Problem} where it is not taken; the letter stays.
  */
-export async function redrive(
-  options: RedriveOptions,
-  letter: DeadLetter,
-  given: GivenHeaders,
-): Promise<string> {
+export async function redrive(options: RedriveOptions, letter: DeadLetter, given: Given): Promise<string> {
   const { dispatcher, capacity, letters, claims, isServed, asyncTimeoutMs } = options;
   const { id } = letter.summary;
-  if (letter.request === undefined) throw new Problem('answer_gone', 'The body of the request was not kept.');
-  const request = { ...letter.request, headers: complete(letter.request.headers, given) };
+  if (letter.request === undefined) throw new Problem('answer_gone', 'The request was not kept.');
+  const request = complete(letter.request, given);
   const accepted = Date.now();
   const { notBefore: _, ...directives } = directivesOf(request.headers, accepted);
+  if (directives.callbacks !== undefined) await options.checkCallbacks(directives.callbacks);
   const ip = clientOf(request.headers, options.trusted);
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   // It stays the request of its caller, whoever hands it over and with whichever credentials it runs.
-  const kept = parseCaller(letter.job.caller ?? '');
+  const kept = letter.caller;
   const found = options.ownerOf(request, ip);
   const owner: KeyOwner = kept === undefined ? found : { ...found, caller: kept };
   const idempotent = idempotentRequest(request, () => owner);
@@ -97,15 +95,4 @@ async function isHandedOver(
   const found = await store.find(id);
   if (found?.record.finished !== undefined) return true;
   return (await queues.missing(replica, [id])).length === 0;
-}
-
-/** @returns the header fields of a letter with those that are given, and without those that are missing. */
-function complete(headers: readonly string[], given: GivenHeaders): string[] {
-  const kept: string[] = [];
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const [name = '', value = ''] = headers.slice(at, at + 2);
-    if (value !== redactedValue && given[name.toLowerCase()] === undefined) kept.push(name, value);
-  }
-  for (const [name, value] of Object.entries(given)) kept.push(name, value);
-  return kept;
 }

@@ -95,6 +95,11 @@ export function randomKey(random: () => number = Math.random): string {
   return String(100_000 + Math.floor(random() * 900_000));
 }
 
+/** @returns the names of the header fields and query parameters among the sources. */
+export function fieldNames(sources: readonly HashKeySource[]): string[] {
+  return sources.flatMap((each) => (each.kind === 'header' || each.kind === 'query' ? [each.name] : []));
+}
+
 /** @returns the sources of a key that is not another one for each request. */
 export function namedSources(sources: readonly HashKeySource[]): readonly HashKeySource[] {
   return sources.filter(({ kind }) => kind !== 'random');

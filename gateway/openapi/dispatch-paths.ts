@@ -97,7 +97,10 @@ const callback = (field: string): object => ({
       parameters: [
         parameter('webhook-id', 'The id of the request.'),
         parameter('webhook-timestamp', 'When this was sent, in seconds since the epoch.'),
-        parameter('webhook-signature', 'One for each secret, separated by spaces (Standard Webhooks).'),
+        parameter(
+          'webhook-signature',
+          "One for each of the receiver's keys, separated by spaces (Standard Webhooks).",
+        ),
       ],
       requestBody: { content: { 'application/json': { schema: schemas.callbackMessage } } },
       responses: {

@@ -30,6 +30,7 @@ export const openApi = fp(
           { name: 'requests', description: 'Requests that were handed over, or not answered in time.' },
           { name: 'replicas', description: 'Which there are, and where keys are.' },
           { name: 'dead letters', description: 'Requests that have failed for good.' },
+          { name: 'callbacks', description: 'Messages that tell the ends of requests.' },
           { name: 'health', description: 'For probes and Prometheus.' },
         ],
         components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },

@@ -13,7 +13,7 @@ interface Operation extends FastifySchema {
   readonly security?: readonly { readonly [scheme: string]: readonly string[] }[];
 }
 
-export type Tag = 'replicas' | 'requests' | 'dead letters' | 'health';
+export type Tag = 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'health';
 
 const admin = [{ adminToken: [] }];
 
@@ -179,11 +179,12 @@ export const operations = {
   redriveDeadLetter: {
     operationId: 'redriveDeadLetter',
     summary: 'Hand a request over again, under a new id',
-    description: 'The body, which may be left out, gives header fields that were not kept, or others.',
+    description:
+      'The body, which may be left out, gives what was not kept; without all of that nothing is changed.',
     tags: ['dead letters'],
     security: admin,
     params: idParameter,
-    body: schemas.givenHeaders,
+    body: schemas.given,
     response: {
       202: answer(schemas.redriven, 'It is handed over, and the letter is gone.'),
       ...problems,
@@ -196,7 +197,7 @@ export const operations = {
     tags: ['dead letters'],
     security: admin,
     querystring: { type: 'object', properties: { ...filters, ...all } },
-    body: schemas.givenHeaders,
+    body: schemas.given,
     response: {
       202: answer(schemas.redrivenAll, 'What was handed over, and what was refused and stays.'),
       ...problems,
@@ -221,6 +222,21 @@ export const operations = {
     security: admin,
     querystring: { type: 'object', properties: { ...filters, ...all } },
     response: { 200: answer(schemas.deleted, 'How many are gone.'), ...problems },
+  },
+  showReceiverSecrets: {
+    operationId: 'showReceiverSecrets',
+    summary: 'The keys by which a receiver of callbacks verifies its messages',
+    description:
+      'Only with an admin token, also on loopback. Messages carry a signature by each of the keys.',
+    tags: ['callbacks'],
+    security: admin,
+    body: schemas.receiver,
+    response: {
+      200: answer(schemas.receiverSecrets, 'For this origin alone.'),
+      ...problems,
+      403: problem('No `ADMIN_TOKEN` is set, or the admin calls are closed on this address.'),
+      404: problem('`CALLBACK_SECRET` is not set.'),
+    },
   },
   showLive: {
     operationId: 'showLive',

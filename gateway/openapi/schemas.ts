@@ -80,7 +80,11 @@ const messageProperties = {
     description: 'Name and value in pairs, as `new Headers()` takes them.',
     items: { type: 'array', items: text, minItems: 2, maxItems: 2 },
   },
-  encoding: { type: 'string', enum: ['utf8', 'base64'], description: 'How the body is written.' },
+  encoding: {
+    type: 'string',
+    enum: ['utf8', 'base64', 'none'],
+    description: 'How the body is written; `none`: it was not kept.',
+  },
   body: text,
 };
 const replyMessage = { ...object({ status, ...messageProperties }), type: ['object', 'null'] };
@@ -125,6 +129,11 @@ export const deadLetter = object(
       items: text,
       description: 'Names of the fields whose values were not kept; give them to have it done again.',
     },
+    missingQuery: {
+      type: 'array',
+      items: text,
+      description: 'Names of the query parameters whose values were not kept.',
+    },
   },
   ['status'],
 );
@@ -135,7 +144,28 @@ export const redrivenAll = object({
   more: { type: 'boolean', description: 'More letters are meant than one call takes; call again.' },
 });
 export const deleted = object({ deleted: count, more: { type: 'boolean' } });
-export const givenHeaders = object({ headers: { type: 'object', additionalProperties: text } });
+const givenValues = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
+export const given = object(
+  {
+    headers: { ...givenValues, description: 'Header fields; null leaves one out that was not kept.' },
+    query: { ...givenValues, description: 'Query parameters that were not kept; null leaves one out.' },
+    body: { type: 'string', description: 'In place of the one that was kept, or not.' },
+    encoding: { type: 'string', enum: ['utf8', 'base64'], default: 'utf8' },
+  },
+  ['headers', 'query', 'body', 'encoding'],
+);
+
+export const receiver = object({
+  origin: { type: 'string', description: 'Scheme, host and port.', examples: ['https://receiver.example'] },
+});
+export const receiverSecrets = object({
+  origin: { type: 'string', description: 'As it counts: in lower case, without a usual port.' },
+  secrets: {
+    type: 'array',
+    items: { type: 'string', pattern: '^whsec_' },
+    description: 'One for each of `CALLBACK_SECRET`, in its order (Standard Webhooks).',
+  },
+});
 
 export const replicas = object({
   message: object({ N: count, replicas: { type: 'array', items: replica } }),

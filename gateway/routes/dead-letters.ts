@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/errors.ts';
 import { guarded } from '../admin-guard.ts';
 import type { AdminGuard } from '../admin-guard.ts';
@@ -9,18 +10,20 @@ import type {
   Place,
 } from '../dead-letters/dead-letter-store.ts';
 import { deadLettersPath, letterView, summaryView } from '../dead-letters/dead-letter-view.ts';
-import type { GivenHeaders } from '../dead-letters/redrive.ts';
+import type { Given } from '../dead-letters/completion.ts';
+import { givenOf } from '../dead-letters/given.ts';
 import { operations } from '../openapi/operations.ts';
 import { requestPath } from '../requests/request-view.ts';
+import { noStore } from './no-store.ts';
 import { redisAway } from './redis-away.ts';
 
 export interface DeadLetterRouteOptions {
   readonly letters: DeadLetterStore;
   readonly guard: AdminGuard;
-  /** Lower-case names of the header fields whose values are not shown. */
-  readonly secretHeaders: ReadonlySet<string>;
+  /** What is not shown. */
+  readonly redaction: Redaction;
   /** Hands one over again. @returns the new request's id. @throws {Problem} where it is not taken. */
-  readonly redrive: (letter: DeadLetter, given: GivenHeaders) => Promise<string>;
+  readonly redrive: (letter: DeadLetter, given: Given) => Promise<string>;
 }
 
 interface Asked {
@@ -36,8 +39,8 @@ const filters = ['replica', 'code', 'since', 'until'];
 
 /** `/-/dead-letters`: the requests that have failed for good, what was kept of them, another try, and an end to them. */
 export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
-  (app, { letters, guard, secretHeaders, redrive }, done) => {
-    const onRequest = guarded(guard);
+  (app, { letters, guard, redaction, redrive }, done) => {
+    const onRequest = [noStore, guarded(guard)];
     const known = async (id: string): Promise<DeadLetter> => {
       const letter = await redisAway(() => letters.read(id));
       if (letter !== undefined) return letter;
@@ -49,7 +52,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       const limit = limitOf(query['limit']);
       const page = await redisAway(() => letters.page(filterOf(query), limit, placeOf(query['after'])));
       return {
-        letters: page.letters.map(summaryView),
+        letters: page.letters.map((letter) => summaryView(letter, redaction)),
         next: page.next === undefined ? null : nextPath(query, page.next),
       };
     });
@@ -57,7 +60,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
     app.get<Asked>(
       `${deadLettersPath}/:id`,
       { onRequest, schema: operations.showDeadLetter },
-      async ({ params }) => letterView(await known(params.id), secretHeaders),
+      async ({ params }) => letterView(await known(params.id), redaction),
     );
 
     app.delete<Asked>(
@@ -87,6 +90,8 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       { onRequest, schema: operations.redriveDeadLetters },
       async ({ query, body }, reply) => {
         const given = givenOf(body);
+        if (given.body !== undefined)
+          throw malformed('A body is for one letter; redrive that one by its id.');
         const page = await redisAway(() => letters.page(meant(query), mostAtOnce));
         const redriven: object[] = [];
         const refused: object[] = [];
@@ -183,23 +188,6 @@ function nextPath(query: Asked['Querystring'], { ended, id }: Place): string {
   ]);
   return `${deadLettersPath}?${parameters.toString()}`;
 }
-
-/** What a body gives of header fields: `{"headers":{"authorization":"Bearer …"}}`. */
-function givenOf(body: unknown): GivenHeaders {
-  if (body === undefined || body === null) return {};
-  const headers = typeof body === 'object' && 'headers' in body ? body.headers : undefined;
-  const entries = typeof headers === 'object' && headers !== null ? Object.entries(headers) : undefined;
-  if (
-    entries?.every(([name, value]) => isToken.test(name) && typeof value === 'string' && isValue.test(value))
-  ) {
-    return Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), String(value)]));
-  }
-  throw malformed('The body must be JSON such as {"headers":{"authorization":"Bearer …"}}, or none.');
-}
-
-const isToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Bytes of a field value (RFC 9110 5.5), as latin1. */
-const isValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 function malformed(detail: string): Problem {
   return new Problem('request_malformed', detail);

@@ -236,6 +236,8 @@ function writeAccepted(response: ServerResponse, known: KnownRequest, own: reado
     requestPath(known.id),
     'Retry-After',
     String(retryAfterSeconds),
+    'Cache-Control',
+    'no-store',
     ...own,
   ]);
   response.end(body);

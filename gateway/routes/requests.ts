@@ -12,6 +12,7 @@ import { requestPath, viewOf } from '../requests/request-view.ts';
 import type { HeldBytes } from '../dispatch/held-bytes.ts';
 import { writeReply } from './reply-response.ts';
 import { untilFinal } from '../requests/until-final.ts';
+import { neverStored, noStore } from './no-store.ts';
 import { redisAway } from './redis-away.ts';
 import type { Watches } from '../requests/watches.ts';
 import { streamEvents } from './request-events.ts';
@@ -62,51 +63,65 @@ export const requestRoutes = fp<RequestRouteOptions>(
       return watch.gone ? undefined : (found ?? unknown(id));
     };
 
-    app.get<Asked>('/-/requests/:id', { schema: operations.showRequest }, async (request, reply) => {
-      const { params, headers, raw } = request;
-      if (headers.accept?.includes('text/event-stream')) {
-        const mayKnow = readerOf(callers, forwarding, isAdmin, request);
-        const watch = watches.open(raw.socket);
-        const last = Number(headers['last-event-id'] ?? -1);
-        const there = await redisAway(() => streamEvents(reply, watch, params.id, last, mayKnow, unsent));
-        return there ? reply : unknown(params.id);
-      }
-      const found = await waited(request);
-      return found === undefined ? nobody(reply) : show(reply, found);
-    });
+    app.get<Asked>(
+      '/-/requests/:id',
+      { onRequest: noStore, schema: operations.showRequest },
+      async (request, reply) => {
+        const { params, headers, raw } = request;
+        if (headers.accept?.includes('text/event-stream')) {
+          const mayKnow = readerOf(callers, forwarding, isAdmin, request);
+          const watch = watches.open(raw.socket);
+          const last = Number(headers['last-event-id'] ?? -1);
+          const there = await redisAway(() => streamEvents(reply, watch, params.id, last, mayKnow, unsent));
+          return there ? reply : unknown(params.id);
+        }
+        const found = await waited(request);
+        return found === undefined ? nobody(reply) : show(reply, found);
+      },
+    );
 
-    app.get<Asked>('/-/requests/:id/reply', { schema: operations.showReply }, async (request, reply) => {
-      const found = await waited(request);
-      if (found === undefined) return nobody(reply);
-      const { id, replica, record } = found;
-      if (!finalStates.has(record.state)) {
-        reply.header('retry-after', retryAfterSeconds);
-        throw new Problem('not_finished', `The request is ${record.state}; ask again, or with ?wait=20.`);
-      }
-      const answer = (kept: Reply | undefined): void => {
-        if (kept?.body === undefined) return;
-        const { status, headers, body } = kept;
-        reply.hijack();
-        const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
-        writeReply(reply.raw, record.method, { status, headers, body }, own, unsent);
-      };
-      const { socket } = request.raw;
-      await redisAway(() => store.handReply(found, held, () => !socket.destroyed, answer));
-      if (reply.sent || socket.destroyed) return reply.sent ? reply : nobody(reply);
-      if (record.state === 'cancelled') throw new Problem('cancelled', 'The request was cancelled.');
-      if (record.state === 'expired')
-        throw new Problem('reply_timeout', 'The request was not done by its deadline.');
-      throw new Problem('answer_gone', 'The answer was kept for its time, and is gone.');
-    });
+    app.get<Asked>(
+      '/-/requests/:id/reply',
+      { onRequest: noStore, schema: operations.showReply },
+      async (request, reply) => {
+        const found = await waited(request);
+        if (found === undefined) return nobody(reply);
+        const { id, replica, record } = found;
+        if (!finalStates.has(record.state)) {
+          reply.header('retry-after', retryAfterSeconds);
+          throw new Problem('not_finished', `The request is ${record.state}; ask again, or with ?wait=20.`);
+        }
+        const answer = (kept: Reply | undefined): void => {
+          if (kept?.body === undefined) return;
+          const { status, headers, body } = kept;
+          reply.hijack();
+          const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
+          // It is read at an address of its own: what its handler says of caches is for another one.
+          const answered = { status, headers: neverStored(headers), body };
+          writeReply(reply.raw, record.method, answered, own, unsent);
+        };
+        const { socket } = request.raw;
+        await redisAway(() => store.handReply(found, held, () => !socket.destroyed, answer));
+        if (reply.sent || socket.destroyed) return reply.sent ? reply : nobody(reply);
+        if (record.state === 'cancelled') throw new Problem('cancelled', 'The request was cancelled.');
+        if (record.state === 'expired')
+          throw new Problem('reply_timeout', 'The request was not done by its deadline.');
+        throw new Problem('answer_gone', 'The answer was kept for its time, and is gone.');
+      },
+    );
 
-    app.delete<Asked>('/-/requests/:id', { schema: operations.cancelRequest }, async (request, reply) => {
-      const found = await known(request);
-      if (finalStates.has(found.record.state)) {
-        throw new Problem('already_finished', `The request is ${found.record.state} already.`);
-      }
-      const after = await redisAway(() => cancel(found));
-      return show(reply, after ?? found);
-    });
+    app.delete<Asked>(
+      '/-/requests/:id',
+      { onRequest: noStore, schema: operations.cancelRequest },
+      async (request, reply) => {
+        const found = await known(request);
+        if (finalStates.has(found.record.state)) {
+          throw new Problem('already_finished', `The request is ${found.record.state} already.`);
+        }
+        const after = await redisAway(() => cancel(found));
+        return show(reply, after ?? found);
+      },
+    );
     done();
   },
   { name: 'request-routes' },

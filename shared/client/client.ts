@@ -37,6 +37,15 @@ export interface DeadLetterQuery {
   readonly until?: string;
 }
 
+/** What a dead letter did not keep of its request, beside header fields. */
+export interface RedriveOptions {
+  /** Values of query parameters; null leaves one out. */
+  readonly query?: Readonly<Record<string, string | null>>;
+  readonly body?: string;
+  /** Of the body; `utf8` if it is not given. */
+  readonly encoding?: 'utf8' | 'base64';
+}
+
 /** What is needed of `fetch`. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
@@ -179,16 +188,33 @@ export class RingpostClient {
 
   /**
    * Hands the request of a dead letter over again.
-   * @param headers fields that were not kept, or others.
+   * @param headers fields that were not kept, or others; null leaves out one that was not kept.
+   * @param more what else was not kept.
    * @returns the new request's id.
+   * @throws {RingpostError} `request_malformed` or `answer_gone` that names what lacks.
    */
-  async redrive(id: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  async redrive(
+    id: string,
+    headers: Readonly<Record<string, string | null>> = {},
+    more: RedriveOptions = {},
+  ): Promise<string> {
     const path = `/-/dead-letters/${encodeURIComponent(id)}/redrive`;
-    return (await this.#json<{ request: string }>(path, { method: 'POST', json: { headers } })).request;
+    const json = { headers, ...more };
+    return (await this.#json<{ request: string }>(path, { method: 'POST', json })).request;
   }
 
   async deleteDeadLetter(id: string): Promise<void> {
     await this.#json(`/-/dead-letters/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  /**
+   * The keys by which a receiver of callbacks verifies its messages; asks for the admin token.
+   * @param origin of the receiver, e.g. `https://receiver.example`.
+   * @throws {RingpostError} `forbidden` where the gateway has no admin token.
+   */
+  async receiverSecrets(origin: string): Promise<readonly string[]> {
+    const options = { method: 'POST', json: { origin } };
+    return (await this.#json<{ secrets: string[] }>('/-/callbacks/secret', options)).secrets;
   }
 
   /** @param as who asks about a request; left out in admin calls, which only the token opens. */

@@ -1,25 +1,177 @@
 /** What stands in place of a value that is kept secret. */
 export const redactedValue = '[redacted]';
 
-/** Header fields that are secret by what they are. */
-const always = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie'];
+/** Which header fields and query parameters have secret values; names are as {@link dashed} writes them. */
+export interface Redaction {
+  /** Secret in any case. */
+  readonly secret: ReadonlySet<string>;
+  /** Not secret, although they are called like secrets. */
+  readonly kept: ReadonlySet<string>;
+}
+
+/** Secret by what they are. */
+const always = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'x-api-key',
+  'x-auth-token',
+  'x-csrf-token',
+  'x-amz-security-token',
+];
+/** Called like secrets, and none. */
+const never = ['idempotency-key', 'ringpost-key', 'ringpost-release-key'];
+
+/** How secrets are called: names that end so. */
+const called =
+  /(?:token|secret|password|passwd|passphrase|authorization|-key|(?:api|access|auth|private|secret)key|(?:^|-)pwd)$/;
+/** In a query a signature opens what it signs, as in presigned URLs; in a header field it only proves something. */
+const calledInQuery = /(?:^|-)(?:signature|sig|jwt)$/;
+
+/** Header fields whose values are URLs. */
+const urlFields: ReadonlySet<string> = new Set([
+  'ringpost-callback',
+  'ringpost-failure-callback',
+  'referer',
+  'location',
+  'content-location',
+]);
 
 /**
- * @param setting names of header fields, separated by commas.
- * @returns the lower-case names of all fields whose values are kept secret.
+ * @param secret names that are secret too, separated by commas.
+ * @param kept names that are none although they are called like secrets, separated by commas.
  */
-export function secretHeaders(setting: string | undefined): ReadonlySet<string> {
-  const more = (setting ?? '').split(',').map((name) => name.trim().toLowerCase());
-  return new Set([...always, ...more.filter((name) => name !== '')]);
+export function redactionOf(secret: string | undefined, kept: string | undefined): Redaction {
+  return { secret: new Set([...always, ...namesIn(secret)]), kept: new Set([...never, ...namesIn(kept)]) };
+}
+
+function namesIn(setting: string | undefined): string[] {
+  const names = (setting ?? '').split(',').map((name) => name.trim());
+  return names.filter((name) => name !== '').map((name) => dashed(name.toLowerCase()));
+}
+
+/** @returns a lower-case name with one dash in place of all that is neither letter nor digit. */
+function dashed(lowerCaseName: string): string {
+  return lowerCaseName.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+}
+
+/** @param patterns by which a name is that of a secret. */
+function isSecret(name: string, { secret, kept }: Redaction, ...patterns: readonly RegExp[]): boolean {
+  const lower = dashed(name.toLowerCase());
+  if (secret.has(lower)) return true;
+  if (kept.has(lower)) return false;
+  // `apiKey` is called like `api-key`.
+  const words = dashed(name.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase());
+  return patterns.some((pattern) => pattern.test(lower) || pattern.test(words));
+}
+
+/** @returns whether the value of a header field is secret, whatever the case of its name. */
+export function isSecretField(name: string, redaction: Redaction): boolean {
+  return isSecret(name, redaction, called);
+}
+
+/** @param name of a query parameter, as it stands in the query. */
+function isSecretParameter(name: string, redaction: Redaction): boolean {
+  return isSecret(decoded(name), redaction, called, calledInQuery);
 }
 
 /**
  * @param headers names and values in turn.
- * @param secret lower-case names.
- * @returns a copy without the values of those.
+ * @returns a copy without the values of secret fields, and without the secrets in URLs.
  */
-export function redact(headers: readonly string[], secret: ReadonlySet<string>): string[] {
-  return headers.map((text, at) =>
-    at % 2 === 1 && secret.has((headers[at - 1] ?? '').toLowerCase()) ? redactedValue : text,
-  );
+export function redact(headers: readonly string[], redaction: Redaction): string[] {
+  return headers.map((text, at) => {
+    if (at % 2 === 0) return text;
+    const name = headers[at - 1] ?? '';
+    if (isSecretField(name, redaction)) return redactedValue;
+    return urlFields.has(name.toLowerCase()) ? redactUrl(text, redaction) : text;
+  });
+}
+
+/** @returns the header fields, names and values in turn, that are not secret; without the secrets in URLs. */
+export function withoutSecretFields(headers: readonly string[], redaction: Redaction): string[] {
+  const kept = headers.filter((_, at) => !isSecretField(headers[at - (at % 2)] ?? '', redaction));
+  return redact(kept, redaction);
+}
+
+/** @returns whether the value of a header field was kept only in part, or not at all. */
+export function isRedacted(name: string, value: string): boolean {
+  return value === redactedValue || (urlFields.has(name.toLowerCase()) && value.includes(redactedValue));
+}
+
+/** @returns a path with its query, without the values of secret parameters. */
+export function redactTarget(target: string, redaction: Redaction): string {
+  const { path, parts } = split(target);
+  return path + parts.map((part) => redactPart(part, redaction)).join('&');
+}
+
+/** @returns a path, and the rest in parts, the first of which begins with `?` or `#`. */
+function split(target: string): { readonly path: string; readonly parts: readonly string[] } {
+  const at = target.search(/[?#]/);
+  if (at < 0) return { path: target, parts: [] };
+  return { path: target.slice(0, at), parts: target.slice(at).split('&') };
+}
+
+/** A part may hold several parameters: some servers separate them by `;`, and a URL may stand in the value of one. */
+function redactPart(part: string, redaction: Redaction): string {
+  for (const { 0: text, 1: name = '', index } of part.matchAll(/(?:^|[?#;])([^=?#;]*)=/g)) {
+    const end = index + text.length;
+    if (end < part.length && isSecretParameter(name, redaction)) return part.slice(0, end) + redactedValue;
+  }
+  return part;
+}
+
+/** @returns a URL without its user, its password and the values of secret parameters. */
+export function redactUrl(text: string, redaction: Redaction): string {
+  return redactTarget(withoutUser(text), redaction);
+}
+
+function withoutUser(text: string): string {
+  const url = URL.parse(text);
+  if (url === null) return text.replace(/\/\/[^/?#]*@/, `//${redactedValue}@`);
+  if (url.username === '' && url.password === '') return text;
+  const { protocol, host, pathname, search, hash } = url;
+  return `${protocol}//${redactedValue}@${host}${pathname}${search}${hash}`;
+}
+
+const redactedParameter = /(^|[?#;])([^=?#;]*)=\[redacted\]$/;
+
+/** @returns the names of the parameters of a target whose values were not kept. */
+export function missingParameters(target: string): string[] {
+  const names = split(target).parts.flatMap((part) => redactedParameter.exec(part)?.[2] ?? []);
+  return [...new Set(names.map(decoded))];
+}
+
+/**
+ * @param given values of parameters by their names; null for one that is left out.
+ * @returns a target with the values that were not kept, where they are given.
+ */
+export function completeTarget(target: string, given: Readonly<Record<string, string | null>>): string {
+  const { path, parts } = split(target);
+  const completed = parts.map((part) => {
+    const [text, before = '', name = ''] = redactedParameter.exec(part) ?? [];
+    const value = text === undefined ? undefined : ownValue(given, decoded(name));
+    if (text === undefined || value === undefined) return part;
+    const rest = part.slice(0, part.length - text.length);
+    return value === null ? rest + before : `${rest}${before}${name}=${encodeURIComponent(value)}`;
+  });
+  if (completed.every((part, at) => part === parts[at])) return target;
+  const query = completed.filter((part) => part !== '').join('&');
+  return path + query.replace('?&', '?').replace(/[?#;]$/, '');
+}
+
+function ownValue(given: Readonly<Record<string, string | null>>, name: string): string | null | undefined {
+  return Object.hasOwn(given, name) ? given[name] : undefined;
+}
+
+/** @returns a name as a server reads it; its bytes are taken for characters where they are no UTF-8. */
+function decoded(name: string): string {
+  const spaced = name.replaceAll('+', ' ');
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    const byte = (_: string, hex: string): string => String.fromCharCode(Number.parseInt(hex, 16));
+    return spaced.replaceAll(/%([0-9a-f]{2})/gi, byte);
+  }
 }

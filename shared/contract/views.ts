@@ -27,8 +27,8 @@ export interface RequestView {
 export interface MessageView {
   /** In pairs, as `new Headers()` takes them. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** How the body is written: as text, or as base64 where it is none. */
-  readonly encoding: 'utf8' | 'base64';
+  /** How the body is written: as text, or as base64 where it is none; `none` where it was not kept. */
+  readonly encoding: 'utf8' | 'base64' | 'none';
   readonly body: string;
 }
 
@@ -39,11 +39,13 @@ export interface DeadLetterSummaryView extends Omit<DeadLetterSummary, 'accepted
 }
 
 export interface DeadLetterView extends DeadLetterSummaryView {
-  /** Null where its body was not kept. */
+  /** Null where it could not be read any more. */
   readonly request: MessageView | null;
   readonly reply: (MessageView & { readonly status: number }) | null;
   /** Names, in lower case, of the fields whose values were not kept. */
   readonly missingHeaders: readonly string[];
+  /** Names of the query parameters whose values were not kept. */
+  readonly missingQuery: readonly string[];
 }
 
 export interface DeadLetterPageView {

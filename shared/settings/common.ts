@@ -85,8 +85,20 @@ export const commonSettings = {
     type: 'string',
     pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z, -]+$",
     description:
-      'Header fields, separated by commas, whose values dead letters do not keep, beside `Authorization`, ' +
-      '`Proxy-Authorization`, `Cookie` and `Set-Cookie`.',
+      'Names, separated by commas, of further header fields and query parameters whose values dead letters and ' +
+      'callbacks do not show; `docs/dead-letters.md` lists those that are always secret.',
+  },
+  REDACT_EXCEPT: {
+    type: 'string',
+    description:
+      'Names, separated by commas, of header fields and query parameters that are shown although they end like a ' +
+      'secret (`sort_key`); those that `HASH_KEY` names are added.',
+  },
+  DEAD_LETTER_BODIES: {
+    type: 'string',
+    default: 'keep',
+    enum: ['keep', 'none'],
+    description: '`none`: dead letters keep the bodies of neither request nor answer.',
   },
   LOG_LEVEL: {
     type: 'string',

@@ -97,6 +97,7 @@ describe('/-/openapi.json', () => {
       'get /-/requests/{id}/reply',
       'get /-/ring',
       'get /rep',
+      'post /-/callbacks/secret',
       'post /-/dead-letters/redrive',
       'post /-/dead-letters/{id}/redrive',
       'post /add',
@@ -147,6 +148,10 @@ describe('/-/openapi.json', () => {
     await check(`${url}/-/dead-letters?all=true`, { method: 'DELETE' });
     await check(`${url}/-/dead-letters?limit=0`);
     await expect(client.deleteDeadLetter(failed.id)).rejects.toMatchObject({ code: 'not_found' });
+
+    await expect(client.receiverSecrets('https://receiver.example')).rejects.toMatchObject({
+      code: 'forbidden',
+    });
 
     expect(await client.addReplicas(1, ['S7'])).toEqual(['S1', 'S2', 'S7']);
     expect(await client.removeReplicas(1, ['S7'])).toEqual(await client.replicas());

@@ -3,6 +3,7 @@ import { Job } from 'bullmq';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { encodeJob } from '#shared/contract/job.ts';
+import { redactionOf } from '#shared/contract/redaction.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
@@ -36,7 +37,9 @@ function startRunner(finished = new FinishedRuns()) {
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
   const large = new LargeValues(() => redis);
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs: 1000, secretHeaders: new Set(), large, log });
+  const redaction = redactionOf(undefined, undefined);
+  const letters = { failedTtlMs: 1000, redaction, deadLetterBodies: 'keep' } as const;
+  const aftermath = new Aftermath({ redis, keys, ...letters, large, log });
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(redis, keys, lease, onSuperseded);

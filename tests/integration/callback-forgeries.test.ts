@@ -1,0 +1,152 @@
+import { Queue } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import type { CallbackData } from '#shared/callbacks.ts';
+import type { RequestView } from '#shared/contract/views.ts';
+import { parseObject } from '#shared/json-object.ts';
+import { callbackReceiver } from '../fixtures/callback-receiver.ts';
+import { recordingUpstream } from '../fixtures/recording-upstream.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const newer = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
+const settings = { CALLBACK_SECRET: secret, CALLBACK_ALLOW: '127.0.0.0/8' };
+
+/** A gateway, the receiver that its requests name, and one that somebody else would like to reach. */
+async function start(more: NodeJS.ProcessEnv = {}) {
+  const { url } = await system().start({ REPLICAS: '1', ...settings, ...more });
+  const receiver = await callbackReceiver(secret);
+  const victim = await recordingUpstream();
+  /** Hands over a request whose callback waits. @returns its id. */
+  const accept = async (callback = receiver.url, headers: Record<string, string> = {}): Promise<string> => {
+    const response = await fetch(`${url}/home`, {
+      headers: { prefer: 'respond-async', 'ringpost-callback': callback, ...headers },
+    });
+    expect(response.status).toBe(202);
+    return response.headers.get('ringpost-request') ?? '';
+  };
+  const state = async (id: string): Promise<RequestView['callback']> =>
+    ((await (await fetch(`${url}/-/requests/${id}`)).json()) as RequestView).callback;
+  const { redis, keys } = system();
+  const key = (id: string): string => keys.bullMq(keys.callbacks, id);
+  const read = async (id: string): Promise<CallbackData> =>
+    parseObject((await redis.hget(key(id), 'data')) ?? '') as unknown as CallbackData;
+  /** Writes another text into a callback job, as anybody could who may write to Redis. */
+  const write = async (id: string, data: object): Promise<void> => {
+    await redis.hset(key(id), 'data', JSON.stringify(data));
+  };
+  const aside = async (id: string): Promise<(string | null)[]> => {
+    const names = await redis.keys(`${system().namespace}:{+callbacks}:aside:*`);
+    const texts = await Promise.all(
+      names.map(async (name) => ((await redis.type(name)) === 'string' ? redis.get(name) : null)),
+    );
+    return texts.filter((text) => text !== null && text.includes(id));
+  };
+  /** Adds a job to the queue of callbacks that no gateway has added. */
+  const add = async (id: string, data: object): Promise<void> => {
+    const queue = new Queue(keys.callbacks, {
+      connection: redis,
+      prefix: keys.prefix,
+      skipVersionCheck: true,
+    });
+    await queue.add('callback', data, { jobId: id });
+    // The connection is the test's.
+    await queue.close();
+  };
+  return { url, receiver, victim, accept, state, read, write, aside, add };
+}
+
+/** A request that is not begun before somebody has changed its callback. */
+const later = { 'ringpost-delay': '1' };
+
+describe('a callback job that no gateway has written', () => {
+  it('is not sent, but moved aside, and its request says so: another address', async () => {
+    const { victim, accept, state, read, write, aside, receiver } = await start();
+    const id = await accept(receiver.url, later);
+    const url = `${victim.url}/${id}`;
+    await write(id, { ...(await read(id)), url });
+    await expect
+      .poll(() => state(id), { timeout: 8000 })
+      .toMatchObject({ state: 'failed', answer: 'forged' });
+    expect(await aside(id)).toHaveLength(1);
+    expect(victim.got).toEqual([]);
+    expect(receiver.received).toEqual([]);
+    expect(await system().redis.exists(system().keys.bullMq(system().keys.callbacks, id))).toBe(0);
+  });
+
+  it('is not sent: a message of somebody else in a job of a gateway', async () => {
+    const { victim, accept, state, read, write, aside, receiver } = await start();
+    const id = await accept(receiver.url, later);
+    const message = { url: `${victim.url}/${id}`, payload: '{"type":"request.done","forged":true}' };
+    await write(id, { ...(await read(id)), message });
+    await expect
+      .poll(() => state(id), { timeout: 8000 })
+      .toMatchObject({ state: 'failed', answer: 'forged' });
+    expect(await aside(id)).toHaveLength(1);
+    const own = await accept(receiver.url, later);
+    await write(own, { ...(await read(own)), message: { url: receiver.url, payload: message.payload } });
+    await expect
+      .poll(() => state(own), { timeout: 8000 })
+      .toMatchObject({ state: 'failed', answer: 'forged' });
+    expect(victim.got).toEqual([]);
+    expect([...receiver.received, ...receiver.forged]).toEqual([]);
+  });
+
+  it('is not sent: the job of one request under the id of another', async () => {
+    const { accept, state, read, write, receiver } = await start();
+    const one = await accept(`${receiver.url}/one`, { 'ringpost-delay': '3' });
+    const two = await accept(`${receiver.url}/two`, later);
+    await write(two, await read(one));
+    await expect
+      .poll(() => state(two), { timeout: 8000 })
+      .toMatchObject({ state: 'failed', answer: 'forged' });
+    await expect
+      .poll(() => receiver.received.map(({ id, path }) => [id, path]), { timeout: 8000 })
+      .toEqual([[one, '/one']]);
+  });
+
+  it('is not sent: one of the release before, which has no code; it is not lost', async () => {
+    const { victim, add, aside, accept, receiver } = await start();
+    const id = 'nobody.S1';
+    const message = { url: victim.url, payload: `{"id":"${id}"}` };
+    await add(id, { url: victim.url, deadline: Date.now() + 60_000, attempts: 1, message });
+    await expect.poll(async () => (await aside(victim.url)).length, { timeout: 5000 }).toBe(1);
+    expect(parseObject((await aside(victim.url))[0] ?? '')).toMatchObject({ url: victim.url, message });
+    await add('other.S1', { url: victim.url, deadline: 1, attempts: 1, message, mac: 'v1:AAAA' });
+    await expect.poll(async () => (await aside(victim.url)).length, { timeout: 5000 }).toBe(2);
+    expect(victim.got).toEqual([]);
+    // Those of gateways are sent as before.
+    const own = await accept();
+    await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 5000 }).toEqual([own]);
+  });
+});
+
+describe('a callback job that a gateway has written', () => {
+  it('is sent again after a failure, with its message, by a gateway that shares a secret', async () => {
+    const { receiver, accept, state, read } = await start({ CALLBACK_SECRET: `${newer},${secret}` });
+    receiver.answer = (_, times) => ({ status: times === 1 ? 500 : 204 });
+    const id = await accept();
+    await expect.poll(() => state(id), { timeout: 5000 }).toMatchObject({ state: 'retrying' });
+    const { message, mac } = await read(id);
+    expect(message?.mac?.split(' ')).toHaveLength(2);
+    expect(mac?.split(' ')).toHaveLength(2);
+    await expect
+      .poll(() => state(id), { timeout: 10_000 })
+      .toMatchObject({ state: 'delivered', attempts: 2 });
+  });
+
+  it('is sent by one that has the former secret alone, and by one that has a further one', async () => {
+    const first = await start({ CALLBACK_SECRET: `${newer},${secret}` });
+    const waiting = await first.accept(first.receiver.url, { 'ringpost-delay': '2' });
+    const running = await system().start({ ROLE: 'gateway', ...settings });
+    // Both gateways take callbacks; each job has a code that either knows.
+    const { url } = running;
+    const response = await fetch(`${url}/home`, {
+      headers: { prefer: 'respond-async', 'ringpost-callback': first.receiver.url },
+    });
+    expect(response.status).toBe(202);
+    const id = response.headers.get('ringpost-request') ?? '';
+    const told = (): string[] => first.receiver.received.map((each) => each.id).toSorted();
+    await expect.poll(told, { timeout: 8000 }).toEqual([id, waiting].toSorted());
+  });
+});
