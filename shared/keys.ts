@@ -217,3 +217,19 @@ const moveToFinished = [
   'metrics:completed',
   'marker',
 ] as const;
+
+/**
+ * @param namespace has no character that means something in a pattern of Redis.
+ * @returns patterns that all keys of replicas match, and those of callbacks, dead letters and lines, but none of the
+ * ring's. Redis knows no pattern with an exception: each of the first five differs from the word `ring` at another letter.
+ */
+export function keyPatternsBesideRing(namespace: string): readonly string[] {
+  const { bullMq, callbacks, deadLetters, line } = createKeys(namespace);
+  const names = ['[a-qs-zA-Z0-9]', 'r[^i]', 'ri[^n]', 'rin[^g]', 'ring[^}]'];
+  return [
+    ...names.map((start) => `${namespace}:{${start}*`),
+    bullMq(callbacks, '*'),
+    deadLetters.replace(/[^:]*$/, '*'),
+    line('*'),
+  ];
+}
