@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
+import { commonFaults, handlerStallMs, redisUrlFaults } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseSubnets } from './callbacks/addresses.ts';
 import { parseSecrets } from './callbacks/signature.ts';
@@ -26,6 +26,8 @@ export interface GatewayConfig {
   readonly role: 'all' | 'gateway' | 'controller';
   /** Undefined: run a private Redis. */
   readonly redisUrl: string | undefined;
+  /** What workers get; undefined: the same. */
+  readonly workerRedisUrl: string | undefined;
   readonly namespace: string;
   readonly replicas: number;
   readonly maxReplicas: number;
@@ -89,6 +91,10 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
   faults.push(...commonFaults(values));
+  faults.push(...redisUrlFaults('WORKER_REDIS_URL', values.WORKER_REDIS_URL));
+  if (values.WORKER_REDIS_URL !== undefined && values.REDIS_URL === undefined) {
+    faults.push('WORKER_REDIS_URL is set without REDIS_URL; the workers of a private Redis get its own URL');
+  }
   // A container has files of its own.
   if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
     faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
@@ -139,6 +145,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     port: values.PORT,
     role: values.ROLE,
     redisUrl: values.REDIS_URL,
+    workerRedisUrl: values.WORKER_REDIS_URL,
     namespace: values.NAMESPACE,
     replicas: values.REPLICAS,
     maxReplicas: values.MAX_REPLICAS,

@@ -1,11 +1,13 @@
+import { given } from './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
-import { checkRedis, openRedis, redacted, RedisUnfitError } from '#shared/redis.ts';
+import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
+import { shownUrl } from '#shared/shown-url.ts';
 import { onTermination } from '#shared/signals.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadGatewayConfig } from './config.ts';
@@ -122,7 +124,7 @@ async function readyLine(
   log: Logger,
   signal: AbortSignal,
 ): Promise<string> {
-  const redis = `Redis ${redacted(redisUrl)}`;
+  const redis = `Redis ${shownUrl(redisUrl) ?? 'at REDIS_URL'}`;
   if (gateway === undefined) return `ringpost controller ready (${redis})`;
   const { watcher, app } = gateway;
   const url = app.listeningOrigin;
@@ -163,7 +165,8 @@ if (process.argv.includes('--help')) {
   );
 } else {
   try {
-    await main(loadGatewayConfig(process.env));
+    if (given.faults.length > 0) throw new SettingsError(given.faults);
+    await main(loadGatewayConfig(given.env));
   } catch (error) {
     process.stderr.write(`ringpost: ${explain(error)}\n`);
     process.exit(1);

@@ -19,6 +19,12 @@ export const gatewaySettings = {
       description: 'What this process is: a gateway, a controller, or both.',
     },
     ...commonSettings,
+    WORKER_REDIS_URL: {
+      type: 'string',
+      pattern: '^rediss?://.+',
+      description:
+        'Redis as the workers that the controller starts reach it, e.g. as a user of their own. Unset: `REDIS_URL`.',
+    },
     REPLICAS: {
       type: 'integer',
       default: 3,

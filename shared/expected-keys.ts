@@ -120,9 +120,15 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     { key: keys.fence, type: 'string', fits: isInteger },
     { key: keys.leader, type: 'string', fits: (text) => /#\d+$/.test(text) },
     { key: keys.parameters, type: 'string', fits: isParameters },
+    { key: keys.configKey, type: 'string', fits: isConfigKey },
     { key: keys.offered, type: 'set' },
     ...[keys.desired, keys.ring, keys.retired, keys.status].map(hash),
   ];
+}
+
+/** @returns whether a text is the random key of a controller. */
+export function isConfigKey(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** @returns whether a text can be the parameters of a ring, be it another ring. */

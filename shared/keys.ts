@@ -7,6 +7,8 @@
 export interface Keys {
   /** BullMQ's `prefix`. */
   readonly prefix: string;
+  /** String: the random key of the hash by which a controller knows containers of other settings. */
+  readonly configKey: string;
   /** String: the ring's parameters as JSON. */
   readonly parameters: string;
   /** Integer: raised by each change of what is desired or in the ring. */
@@ -124,6 +126,7 @@ export function createKeys(namespace: string): Keys {
     names.map((name) => `${own(replica)}:${name}`);
   return {
     prefix: namespace,
+    configKey: `${ring}:config-key`,
     parameters: `${ring}:parameters`,
     version: `${ring}:version`,
     joined: `${ring}:joined`,

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Log } from './logger.ts';
+import { shownUrl } from './shown-url.ts';
 
 /** What a connection is used for, and so what it does while Redis is away. */
 export type ConnectionUse =
@@ -80,7 +81,7 @@ const leastVersion = [7, 0] as const;
  * @throws {RedisUnfitError} with one sentence that says what is wrong and how to mend it.
  */
 export async function checkRedis(url: string): Promise<void> {
-  const shown = redacted(url);
+  const shown = shownUrl(url) ?? 'REDIS_URL';
   const redis = new Redis(url, {
     lazyConnect: true,
     maxRetriesPerRequest: 0,
@@ -117,9 +118,4 @@ export async function checkRedis(url: string): Promise<void> {
   } finally {
     redis.disconnect();
   }
-}
-
-/** @returns the URL without its password. */
-export function redacted(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//***@');
 }

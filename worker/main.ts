@@ -1,3 +1,4 @@
+import { given } from './environment.ts';
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 import { noteCrash } from '#shared/crash-notes.ts';
@@ -245,7 +246,8 @@ async function cacheCompiledCode(): Promise<void> {
 }
 
 try {
-  await main(loadWorkerConfig(process.env), process.env);
+  if (given.faults.length > 0) throw new SettingsError(given.faults);
+  await main(loadWorkerConfig(given.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(
