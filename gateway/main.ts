@@ -5,6 +5,8 @@ import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
+import { aclRules } from '#shared/redis-users.ts';
+import type { RedisUser } from '#shared/redis-users.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
 import { shownUrl } from '#shared/shown-url.ts';
@@ -19,6 +21,7 @@ import type { Gateway } from './gateway.ts';
 import { describeHeld } from './held.ts';
 import { gatewaySettings } from './settings.ts';
 import { untilReady } from './readiness.ts';
+import { newUser } from './redis/new-user.ts';
 import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';
 import { findOrInstallRedis } from './redis/redis-binary.ts';
@@ -78,7 +81,11 @@ async function startAll(
   log: Logger,
   ending: AbortSignal,
 ): Promise<string | undefined> {
-  const redisUrl = config.redisUrl ?? (await privateRedis(running, log));
+  // Each private Redis is told of it at its start.
+  const workers = newUser('worker', aclRules(['worker'], config.namespace));
+  const redisUrl = config.redisUrl ?? (await privateRedis(running, workers.user, log));
+  const workerRedisUrl =
+    config.redisUrl === undefined ? workers.urlOf(redisUrl) : (config.workerRedisUrl ?? redisUrl);
   if (ending.aborted) return undefined;
   await checkRedis(redisUrl);
   if (config.role !== 'controller') {
@@ -88,16 +95,22 @@ async function startAll(
   }
   if (ending.aborted) return undefined;
   if (config.role !== 'gateway') {
-    running.controller = await createController(config, redisUrl, name, process.env, log);
+    running.controller = await createController(
+      { ...config, workerRedisUrl },
+      redisUrl,
+      name,
+      process.env,
+      log,
+    );
     await running.controller.start();
   }
   return redisUrl;
 }
 
-async function privateRedis(running: Running, log: Logger): Promise<string> {
+async function privateRedis(running: Running, workers: RedisUser, log: Logger): Promise<string> {
   const say = (line: string): void => void process.stderr.write(`ringpost: ${line}\n`);
   const binary = await findOrInstallRedis({ env: process.env, log: say });
-  const redis = await startPrivateRedis({ directory: stateDirectory, binary, log: say });
+  const redis = await startPrivateRedis({ directory: stateDirectory, binary, users: [workers], log: say });
   running.privateRedis = redis;
   void redis.exited.then(({ code, signal }) => {
     if (running.privateRedis === undefined) return;

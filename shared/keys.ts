@@ -116,11 +116,19 @@ export interface Keys {
   replyDraft(replica: string, request: string, fence: number): string;
 }
 
+/** The hash tag of the keys of the ring. */
+export const ringTag = '{ring}';
+
+/** @returns the hash tag of a key with its braces, or '' if it has none. */
+export function hashTagOf(key: string): string {
+  return /\{[^}]+\}/.exec(key)?.[0] ?? '';
+}
+
 /**
  * @param namespace the prefix of all keys; several systems share a Redis under different ones.
  */
 export function createKeys(namespace: string): Keys {
-  const ring = `${namespace}:{ring}`;
+  const ring = `${namespace}:${ringTag}`;
   const own = (replica: string): string => `${namespace}:{${replica}}`;
   const queueKeys = (replica: string, names: readonly string[]): string[] =>
     names.map((name) => `${own(replica)}:${name}`);
@@ -227,12 +235,12 @@ const moveToFinished = [
  * ring's. Redis knows no pattern with an exception: each of the first five differs from the word `ring` at another letter.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
-  const { bullMq, callbacks, deadLetters, line } = createKeys(namespace);
+  const keys = createKeys(namespace);
   const names = ['[a-qs-zA-Z0-9]', 'r[^i]', 'ri[^n]', 'rin[^g]', 'ring[^}]'];
   return [
     ...names.map((start) => `${namespace}:{${start}*`),
-    bullMq(callbacks, '*'),
-    deadLetters.replace(/[^:]*$/, '*'),
-    line('*'),
+    keys.bullMq(keys.callbacks, '*'),
+    keys.deadLetters.replace(/[^:]*$/, '*'),
+    keys.line('*'),
   ];
 }

@@ -103,7 +103,7 @@ export function aclRules(roles: readonly RedisRole[], namespace: string): readon
   ];
 }
 
-/** A user as a file of users has it. */
+/** A user of Redis. */
 export interface RedisUser {
   readonly name: string;
   /** SHA-256 of the password, in hexadecimal; undefined if any password will do. */
@@ -111,11 +111,24 @@ export interface RedisUser {
   readonly rules: readonly string[];
 }
 
+/**
+ * @param url of a Redis.
+ * @returns the same Redis, as another user opens it.
+ */
+export function urlOfUser(url: string, name: string, password: string): string {
+  const user = new URL(url);
+  user.username = name;
+  user.password = password;
+  return user.href;
+}
+
+/** @returns the user as a line of Redis' configuration, or of a file of users. */
+export function userLine({ name, passwordSha256, rules }: RedisUser): string {
+  const password = passwordSha256 === undefined ? 'nopass' : `#${passwordSha256}`;
+  return `user ${name} on ${[password, ...rules].join(' ')}`;
+}
+
 /** @returns the text of a file for `aclfile`. The user `default`, which connections have without a password, is off. */
 export function aclFile(users: readonly RedisUser[]): string {
-  const lines = users.map(({ name, passwordSha256, rules }) => {
-    const password = passwordSha256 === undefined ? 'nopass' : `#${passwordSha256}`;
-    return `user ${name} on ${[password, ...rules].join(' ')}`;
-  });
-  return `${['user default off resetpass resetkeys resetchannels -@all', ...lines].join('\n')}\n`;
+  return `${['user default off resetpass resetkeys resetchannels -@all', ...users.map(userLine)].join('\n')}\n`;
 }

@@ -45,7 +45,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
-  const repair = new KeyRepair(redis, keys, log);
+  const repair = new KeyRepair(redis, keys, log, 'worker');
   const mending = <T>(act: () => Promise<T>): Promise<T> =>
     repair.mending(act, () => expectedOfReplica(keys, replica));
   const generation = config.generation ?? (await mending(() => nextGeneration(redis, keys, replica)));

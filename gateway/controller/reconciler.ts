@@ -3,6 +3,7 @@ import { adopterOf, parseLease } from '#shared/contract/lease.ts';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
+import { askedToMend } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -76,7 +77,9 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
-    this.#mending = new Mending(options);
+    // Workers whose leases were moved aside are about to renew them.
+    const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
+    this.#mending = new Mending({ ...options, onMended });
     this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
     this.#execution = new Execution({
       ...options,
@@ -121,6 +124,8 @@ export class Reconciler {
     subscriber.on('message', (channel: string, message: string) => {
       if (channel !== keys.changes) return;
       if (message === 'leader') void this.#leadership.ask().catch(() => undefined);
+      const asked = askedToMend(message);
+      if (asked !== undefined) void this.#mending.after(asked.error, asked.names);
       this.wake();
     });
     await subscriber.subscribe(keys.changes);
@@ -194,10 +199,7 @@ export class Reconciler {
         // What was written of the replicas' states may be moved aside with the rest.
         this.#written = new Map();
         const names = this.#ended.map(({ name }) => name);
-        if (!(await this.#mending.after(error, names))) continue;
-        // Workers whose leases were moved aside are about to renew them.
-        this.#blindUntil = performance.now() + this.#options.leaseMs;
-        this.#woken = true;
+        if (await this.#mending.after(error, names)) this.#woken = true;
       }
     }
   }

@@ -1,7 +1,9 @@
-import { chmod, mkdir, open, realpath, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RedisUnfitError } from '#shared/redis.ts';
+import { userLine } from '#shared/redis-users.ts';
+import type { RedisUser } from '#shared/redis-users.ts';
 import { spawnTethered, type TetheredExit, type TetheredProcess } from '#shared/tethered.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { probe } from './probe.ts';
@@ -24,6 +26,8 @@ export type PrivateRedisOptions = {
   /** The first port to try; the next ones are tried while one is taken. */
   readonly portFrom?: number;
   readonly log: (line: string) => void;
+  /** Its users beside the one that it is opened with. */
+  readonly users?: readonly RedisUser[];
   /** The server's environment. It needs none. */
   readonly env?: NodeJS.ProcessEnv;
 };
@@ -41,12 +45,13 @@ const PORTS_TO_TRY = 100;
  *   not answer within 30 s (with the last lines of its log)
  */
 export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
-  const { binary, portFrom = 6390, log, env = {} } = options;
+  const { binary, portFrom = 6390, log, env = {}, users = [] } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const directory = await realpath(options.directory);
   await chmod(directory, 0o700);
   const lock = await lockDirectory(directory, log);
   try {
+    await writeUsers(join(directory, usersFile), users);
     for (let port = portFrom; port < portFrom + PORTS_TO_TRY; port += 1) {
       const redis = await startOn(port, { directory, binary, env, lock });
       if (redis !== 'port taken') return redis;
@@ -103,10 +108,18 @@ async function startOn(port: number, start: Start): Promise<PrivateRedis | 'port
   };
 }
 
+const usersFile = 'users.conf';
+
+/** No password is in it, but nobody else has to know who may do what. */
+async function writeUsers(file: string, users: readonly RedisUser[]): Promise<void> {
+  await rm(file, { force: true });
+  await writeFile(file, users.map((user) => `${userLine(user)}\n`).join(''), { mode: 0o600 });
+}
+
 const redisArguments = (port: number, directory: string, logFile: string) =>
   [
     ['--bind', '127.0.0.1', '--port', String(port), '--daemonize', 'no'],
-    ['--dir', directory, '--logfile', logFile, '--save', ''],
+    ['--dir', directory, '--logfile', logFile, '--save', '', '--include', join(directory, usersFile)],
     ['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'],
   ].flat();
 
