@@ -6,7 +6,7 @@ import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
 import { aclRules } from '#shared/redis-users.ts';
-import type { RedisUser } from '#shared/redis-users.ts';
+import type { RedisRole, RedisUser } from '#shared/redis-users.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
 import { shownUrl } from '#shared/shown-url.ts';
@@ -87,7 +87,7 @@ async function startAll(
   const workerRedisUrl =
     config.redisUrl === undefined ? workers.urlOf(redisUrl) : (config.workerRedisUrl ?? redisUrl);
   if (ending.aborted) return undefined;
-  await checkRedis(redisUrl);
+  await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
   if (config.role !== 'controller') {
     running.gateway = await createGateway(config, redisUrl, name, log);
     if (ending.aborted) return undefined;
@@ -105,6 +105,10 @@ async function startAll(
     await running.controller.start();
   }
   return redisUrl;
+}
+
+function rolesOf(role: GatewayConfig['role']): readonly RedisRole[] {
+  return role === 'all' ? ['gateway', 'controller'] : [role];
 }
 
 async function privateRedis(running: Running, workers: RedisUser, log: Logger): Promise<string> {

@@ -4,6 +4,7 @@ import type { ExpectedKey } from './expected-keys.ts';
 import { hashTagOf, ringTag } from './keys.ts';
 import type { Keys } from './keys.ts';
 import type { Logger } from './logger.ts';
+import { refusalOf } from './redis-refusal.ts';
 import { relistJobs } from './relist.ts';
 import { isReplicaName } from './replica-name.ts';
 
@@ -122,9 +123,10 @@ export class KeyRepair {
 
 /**
  * @returns whether an error may come of garbled data: of a key of another type, of a value that is no number, of a script
- * that could not read something; not that Redis refuses writes, or is away.
+ * that could not read something; not that Redis refuses writes, or refuses it to this user, or is away.
  */
 export function mayBeGarbled(error: unknown): boolean {
   if (error instanceof GarbledError) return true;
+  if (refusalOf(error, '') !== undefined) return false;
   return error instanceof Error && error.name === 'ReplyError' && /^(?:WRONGTYPE|ERR) /.test(error.message);
 }

@@ -1,5 +1,8 @@
 import { Redis } from 'ioredis';
 import type { Log } from './logger.ts';
+import { lackingRights } from './redis-dry-run.ts';
+import { refusalOf, userOf } from './redis-refusal.ts';
+import type { RedisRole } from './redis-users.ts';
 import { shownUrl } from './shown-url.ts';
 
 /** What a connection is used for, and so what it does while Redis is away. */
@@ -16,6 +19,14 @@ export type ConnectionUse =
  */
 export function openRedis(url: string, name: string, use: ConnectionUse, log: Log): Redis {
   const patient = use === 'patient';
+  const user = userOf(url);
+  const told = new Set<string>();
+  const tell = (error: unknown): void => {
+    const refusal = refusalOf(error, user);
+    if (refusal === undefined || told.has(refusal)) return;
+    told.add(refusal);
+    log.warn({ connection: name }, refusal);
+  };
   const redis = new Redis(url, {
     connectionName: name,
     // A command that was under way when the connection broke fails with it. `null`, together with no resending, would
@@ -25,11 +36,17 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     autoResendUnfulfilledCommands: patient,
     retryStrategy: (times: number) => Math.min(50 * times, 1000),
     connectTimeout: 2000,
+    // It is called with each error that Redis answers with.
+    reconnectOnError: (error) => {
+      tell(error);
+      return false;
+    },
   });
   let away = false;
-  redis.on('error', (error: Error) =>
-    log.debug({ err: error, connection: name }, 'a connection to Redis failed'),
-  );
+  redis.on('error', (error: Error) => {
+    tell(error);
+    log.debug({ err: error, connection: name }, 'a connection to Redis failed');
+  });
   redis.on('reconnecting', () => {
     if (!away) log.warn({ connection: name }, 'Redis is away');
     away = true;
@@ -76,11 +93,16 @@ export class RedisUnfitError extends Error {
 const leastVersion = [7, 0] as const;
 
 /**
- * Checks what ringpost needs of Redis: version >= 7.0 (BLMPOP) and no eviction.
+ * Checks what ringpost needs of Redis: version >= 7.0 (BLMPOP), no eviction, and the rights of the user.
  * @param url a Redis that is expected to answer.
+ * @param roles of this process.
  * @throws {RedisUnfitError} with one sentence that says what is wrong and how to mend it.
  */
-export async function checkRedis(url: string): Promise<void> {
+export async function checkRedis(
+  url: string,
+  roles: readonly RedisRole[] = [],
+  namespace = '',
+): Promise<void> {
   const shown = shownUrl(url) ?? 'REDIS_URL';
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -111,9 +133,19 @@ export async function checkRedis(url: string): Promise<void> {
           'set it to noeviction (redis-cli config set maxmemory-policy noeviction).',
       );
     }
+    const lacking: string[] = [];
+    for (const role of roles) lacking.push(...(await lackingRights(redis, role, namespace)));
+    if (lacking.length > 0) {
+      throw new RedisUnfitError(
+        `Redis at ${shown} does not let the user ${userOf(url)} use ${[...new Set(lacking)].join(', ')}; ` +
+          `give it the rights of ${roles.join(' and ')} in docs/security.md.`,
+      );
+    }
   } catch (error) {
     if (error instanceof RedisUnfitError) throw error;
-    const why = reason?.message || (error instanceof Error ? error.message : String(error));
+    const failure = reason?.message ? reason : error;
+    const said = failure instanceof Error ? failure.message : String(failure);
+    const why = refusalOf(failure, userOf(url)) ?? said;
     throw new RedisUnfitError(`Redis at ${shown} cannot be used: ${why || 'it does not answer'}.`);
   } finally {
     redis.disconnect();
