@@ -1,5 +1,6 @@
 import { given } from './environment.ts';
 import { randomBytes } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
@@ -23,8 +24,9 @@ import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';
 import { findOrInstallRedis } from './redis/redis-binary.ts';
 
-/** Where `npm start` keeps its private Redis, below the working directory. */
-const stateDirectory = '.ringpost/redis';
+/** Where `npm start` keeps its private Redis and its password, below the working directory. */
+const stateDirectory = '.ringpost';
+const redisDirectory = `${stateDirectory}/redis`;
 
 /** All that this process runs, in the order in which it was started. */
 interface Running {
@@ -78,7 +80,7 @@ async function startAll(
   log: Logger,
   ending: AbortSignal,
 ): Promise<string | undefined> {
-  const redisUrl = config.redisUrl ?? (await privateRedis(running, log));
+  const redisUrl = config.redisUrl ?? (await privateRedis(config, running, log));
   if (ending.aborted) return undefined;
   await checkRedis(redisUrl);
   if (config.role !== 'controller') {
@@ -94,15 +96,21 @@ async function startAll(
   return redisUrl;
 }
 
-async function privateRedis(running: Running, log: Logger): Promise<string> {
+async function privateRedis(config: GatewayConfig, running: Running, log: Logger): Promise<string> {
   const say = (line: string): void => void process.stderr.write(`ringpost: ${line}\n`);
-  const binary = await findOrInstallRedis({ env: process.env, log: say });
-  const redis = await startPrivateRedis({ directory: stateDirectory, binary, log: say });
+  const binary = await findOrInstallRedis({
+    env: process.env,
+    mayInstall: config.mayInstallRedis,
+    log: say,
+  });
+  await mkdir(stateDirectory, { recursive: true });
+  await chmod(stateDirectory, 0o700);
+  const redis = await startPrivateRedis({ directory: redisDirectory, binary, log: say });
   running.privateRedis = redis;
   void redis.exited.then(({ code, signal }) => {
     if (running.privateRedis === undefined) return;
     log.fatal({ code, signal }, 'the private Redis ended');
-    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${stateDirectory}/redis.log`);
+    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${redisDirectory}/redis.log`);
     process.exit(1);
   });
   return redis.url;
