@@ -26,6 +26,8 @@ export interface GatewayConfig {
   readonly role: 'all' | 'gateway' | 'controller';
   /** Undefined: run a private Redis. */
   readonly redisUrl: string | undefined;
+  /** Whether a private Redis may be installed with sudo or brew. */
+  readonly mayInstallRedis: boolean;
   /** What workers get; undefined: the same. */
   readonly workerRedisUrl: string | undefined;
   readonly namespace: string;
@@ -145,6 +147,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     port: values.PORT,
     role: values.ROLE,
     redisUrl: values.REDIS_URL,
+    mayInstallRedis: values.INSTALL_REDIS === 'yes',
     workerRedisUrl: values.WORKER_REDIS_URL,
     namespace: values.NAMESPACE,
     replicas: values.REPLICAS,

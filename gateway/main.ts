@@ -1,5 +1,6 @@
 import { given } from './environment.ts';
 import { randomBytes } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
@@ -26,8 +27,9 @@ import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';
 import { findOrInstallRedis } from './redis/redis-binary.ts';
 
-/** Where `npm start` keeps its private Redis, below the working directory. */
-const stateDirectory = '.ringpost/redis';
+/** Where `npm start` keeps its private Redis and its password, below the working directory. */
+const stateDirectory = '.ringpost';
+const redisDirectory = `${stateDirectory}/redis`;
 
 /** All that this process runs, in the order in which it was started. */
 interface Running {
@@ -83,7 +85,7 @@ async function startAll(
 ): Promise<string | undefined> {
   // Each private Redis is told of it at its start.
   const workers = newUser('worker', aclRules(['worker'], config.namespace));
-  const redisUrl = config.redisUrl ?? (await privateRedis(running, workers.user, log));
+  const redisUrl = config.redisUrl ?? (await privateRedis(config, running, workers.user, log));
   const workerRedisUrl =
     config.redisUrl === undefined ? workers.urlOf(redisUrl) : (config.workerRedisUrl ?? redisUrl);
   if (ending.aborted) return undefined;
@@ -111,15 +113,26 @@ function rolesOf(role: GatewayConfig['role']): readonly RedisRole[] {
   return role === 'all' ? ['gateway', 'controller'] : [role];
 }
 
-async function privateRedis(running: Running, workers: RedisUser, log: Logger): Promise<string> {
+async function privateRedis(
+  config: GatewayConfig,
+  running: Running,
+  workers: RedisUser,
+  log: Logger,
+): Promise<string> {
   const say = (line: string): void => void process.stderr.write(`ringpost: ${line}\n`);
-  const binary = await findOrInstallRedis({ env: process.env, log: say });
-  const redis = await startPrivateRedis({ directory: stateDirectory, binary, users: [workers], log: say });
+  const binary = await findOrInstallRedis({
+    env: process.env,
+    mayInstall: config.mayInstallRedis,
+    log: say,
+  });
+  await mkdir(stateDirectory, { recursive: true });
+  await chmod(stateDirectory, 0o700);
+  const redis = await startPrivateRedis({ directory: redisDirectory, binary, users: [workers], log: say });
   running.privateRedis = redis;
   void redis.exited.then(({ code, signal }) => {
     if (running.privateRedis === undefined) return;
     log.fatal({ code, signal }, 'the private Redis ended');
-    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${stateDirectory}/redis.log`);
+    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${redisDirectory}/redis.log`);
     process.exit(1);
   });
   return redis.url;

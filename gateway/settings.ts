@@ -19,6 +19,12 @@ export const gatewaySettings = {
       description: 'What this process is: a gateway, a controller, or both.',
     },
     ...commonSettings,
+    INSTALL_REDIS: {
+      type: 'string',
+      enum: ['yes'],
+      description:
+        '`yes`: `npm start` may install a missing Redis with sudo or brew. As root it does so without being told to.',
+    },
     WORKER_REDIS_URL: {
       type: 'string',
       pattern: '^rediss?://.+',

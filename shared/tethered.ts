@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 
 export type TetheredExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -14,12 +14,9 @@ export type TetherOptions = {
   readonly stderr?: 'inherit' | 'ignore' | 'pipe' | number;
   /** What the child gets when this process is gone. After SIGTERM it has some 10 s, then it gets SIGKILL. */
   readonly onParentDeath: 'SIGTERM' | 'SIGKILL';
-  /** What the child can read from {@link inputFile}, to its end. */
+  /** What the child can read from its stdin, to the end; nothing unless told otherwise. */
   readonly input?: string;
 };
-
-/** Where a child finds its input. */
-export const inputFile = '/dev/fd/4';
 
 export type TetheredProcess = {
   readonly pid: number;
@@ -44,7 +41,7 @@ trap "" HUP INT TERM
 read -r line <&3
 ${lastWords}
 kill -KILL -$$
-) </dev/null >/dev/null 2>&1 4<&- & )
+) </dev/null >/dev/null 2>&1 & )
 exec "$0" "$@" 3<&-`;
 
 // An orphan that its init has not reaped yet still answers `kill -0`, hence the look at its state.
@@ -80,7 +77,7 @@ export function spawnTethered(
     cwd,
     env,
     detached: true,
-    stdio: ['ignore', stdout, stderr, 'pipe', ...(input === undefined ? [] : (['pipe'] as const))],
+    stdio: [input === undefined ? 'ignore' : 'pipe', stdout, stderr, 'pipe'],
   });
   child.on('error', () => {}); // a failed spawn is seen by the missing pid, a failed kill by the result
   const { pid } = child;
@@ -88,7 +85,9 @@ export function spawnTethered(
     throw new Error(`cannot start ${command}: the system refused a new process (process or file limit?)`);
   const tether = child.stdio[3];
   tether?.on('error', () => {});
-  if (input !== undefined) giveInput(child.stdio[4], input);
+  // A child that has ended before it could read has no use for its input.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(input);
 
   const exited = new Promise<TetheredExit>((done) => {
     child.once('exit', (code, signal) => {
@@ -113,13 +112,6 @@ export function spawnTethered(
       return stopping;
     },
   };
-}
-
-/** A child that has ended before it could read has no use for its input. */
-function giveInput(to: Readable | Writable | null | undefined, input: string): void {
-  if (to === null || to === undefined || !('end' in to)) return;
-  to.on('error', () => {});
-  to.end(input);
 }
 
 /**

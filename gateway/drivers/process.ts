@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inputFile, spawnTethered } from '#shared/tethered.ts';
+import { spawnTethered } from '#shared/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/tethered.ts';
 import type { Death, Driver } from './driver.ts';
 import { passOnStderr } from './worker-stderr.ts';
@@ -10,7 +10,7 @@ import type { WorkerStderr } from './worker-stderr.ts';
 export interface ProcessDriverOptions {
   /** The environment of all workers; name and generation are added. It has no secrets. */
   readonly env: NodeJS.ProcessEnv;
-  /** What the workers open; each reads it from a pipe. */
+  /** What the workers open; each reads it from its stdin. */
   readonly redisUrl: string;
 }
 
@@ -41,7 +41,7 @@ export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Dr
       env: {
         NODE_COMPILE_CACHE: compileCache,
         ...env,
-        REDIS_URL_FILE: inputFile,
+        REDIS_URL_FILE: '/dev/stdin',
         REPLICA: name,
         GENERATION: String(generation),
       },
@@ -76,6 +76,7 @@ export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Dr
   return {
     kind: 'process',
     start: () => {
+      mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
       if (!existsSync(compileCache)) warmUp();
       return Promise.resolve();
     },

@@ -55,7 +55,8 @@ const administration = [
 describe.each(redisRoles)('the user of a %s', (role) => {
   it('has no command of an administrator', async () => {
     const redis = open(role);
-    for (const line of administration) expect(await told(redis, ...line), line.join(' ')).toMatch(/^NOPERM |^ERR DEBUG command not allowed/);
+    for (const line of administration)
+      expect(await told(redis, ...line), line.join(' ')).toMatch(/^NOPERM |^ERR DEBUG command not allowed/);
   });
 
   it('neither reads nor writes keys and channels of another namespace', async () => {
@@ -127,7 +128,9 @@ describe('the user of a worker', () => {
       'z',
     ];
     const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'.split('');
-    for (const name of [...names, ...letters, ...letters.map((letter) => `rin${letter}`)].filter((each) => each !== 'ring'))
+    for (const name of [...names, ...letters, ...letters.map((letter) => `rin${letter}`)].filter(
+      (each) => each !== 'ring',
+    ))
       expect(await told(redis, 'SET', keys.lease(name), '{}'), name).toBe('allowed');
     expect(await told(redis, 'SET', keys.lease('ring'), '{}')).toMatch(/^NOPERM /);
   });
