@@ -50,6 +50,7 @@ export async function createController(
     controller: name,
     parameters: config.ring,
     replicas: config.replicas,
+    maxReplicas: config.maxReplicas,
     failoverMs: config.failoverMs,
     startTimeoutMs: config.startTimeoutMs,
     drainTimeoutMs: config.drainTimeoutMs,
