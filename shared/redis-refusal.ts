@@ -2,13 +2,13 @@ const advice = 'docs/security.md lists the rights that each role needs';
 
 /** How Redis 7 tells that a user may not do something, directly and in a script; Valkey and later ones say it alike. */
 const forms: readonly (readonly [pattern: RegExp, what: (command: string) => string])[] = [
+  [/^(?:ERR|NOPERM) .*user executing the script can't run/, () => 'may not run a command of a script'],
+  [/^(?:ERR|NOPERM) .*user executing the script can't publish/, () => 'may not use a channel of a script'],
+  [/^(?:ERR|NOPERM) .*user executing the script/, () => 'may not use a key of a script'],
   [/^NOPERM .*permissions to run the '([^']+)' command/, (command) => `may not run ${command}`],
   [/^NOPERM .*channel/, (command) => `may not use a channel that ${command} names`],
   [/^NOPERM .*key/, (command) => `may not use a key that ${command} names`],
   [/^NOPERM /, (command) => `may not do what ${command} asks for`],
-  [/^(?:ERR|NOPERM) .*user executing the script can't run/, () => 'may not run a command of a script'],
-  [/^(?:ERR|NOPERM) .*user executing the script can't publish/, () => 'may not use a channel of a script'],
-  [/^(?:ERR|NOPERM) .*user executing the script/, () => 'may not use a key of a script'],
 ];
 
 /**
