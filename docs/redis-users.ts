@@ -7,7 +7,7 @@ const end = '<!-- /redis-users -->';
 
 const namespace = 'ringpost';
 
-/** @returns Markdown that says which keys, channels and commands each role has, and its rules for `ACL SETUSER`. */
+/** @returns Markdown with the keys, channels and commands of each role, and its rules for `ACL SETUSER`. */
 export function redisUsersText(): string {
   const tables = [
     '| role | keys that it may read and write | keys that it may only read | channels |',

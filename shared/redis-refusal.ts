@@ -1,6 +1,6 @@
 const advice = 'docs/security.md lists the rights that each role needs';
 
-/** How Redis 7 tells that a user may not do something, directly and in a script; Valkey and later ones say it alike. */
+/** How Redis 7.0 and later ones, and Valkey, tell that a user may not do something, directly and in a script. */
 const forms: readonly (readonly [pattern: RegExp, what: (command: string) => string])[] = [
   [/^(?:ERR|NOPERM) .*user executing the script can't run/, () => 'may not run a command of a script'],
   [/^(?:ERR|NOPERM) .*user executing the script can't publish/, () => 'may not use a channel of a script'],
@@ -14,7 +14,7 @@ const forms: readonly (readonly [pattern: RegExp, what: (command: string) => str
 /**
  * @param error as Redis has answered.
  * @param user of the connection.
- * @returns one sentence if Redis refuses this to the user, or refuses the user; undefined for any other error.
+ * @returns one sentence if Redis refuses this to the user, or refuses the user; undefined for other errors.
  */
 export function refusalOf(error: unknown, user: string): string | undefined {
   if (!(error instanceof Error)) return undefined;

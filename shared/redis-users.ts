@@ -39,8 +39,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'blmpop lindex llen lpop lpos lpush lrange lrem ltrim rpop rpoplpush rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets':
-      'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrem zremrangebyrank zremrangebyscore zrevrange ' +
-      'zrevrangebyscore zscore',
+      'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrem zremrangebyrank zremrangebyscore ' +
+      'zrevrange zrevrangebyscore zscore',
     streams: 'xadd xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
@@ -60,8 +60,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'blmpop lindex llen lpop lpos lpush lrange lrem ltrim rpop rpoplpush rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets':
-      'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore zrevrange ' +
-      'zrevrangebyscore zscore',
+      'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore ' +
+      'zrevrange zrevrangebyscore zscore',
     streams: 'xadd xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
@@ -69,8 +69,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 
 /**
  * @param namespace the prefix of all keys of a system.
- * @returns what the processes of a role need. A worker serves the queue of any replica, since it may adopt one; it writes
- * nothing of the ring, and reads only what adopting takes.
+ * @returns what the processes of a role need. A worker serves the queue of any replica, since it may adopt one.
+ * It writes nothing of the ring, and reads only what adopting takes.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -128,7 +128,11 @@ export function userLine({ name, passwordSha256, rules }: RedisUser): string {
   return `user ${name} on ${[password, ...rules].join(' ')}`;
 }
 
-/** @returns the text of a file for `aclfile`. The user `default`, which connections have without a password, is off. */
+/**
+ * @returns the text of a file for `aclfile`. The user `default` is off, so that nobody is let in without a name.
+ * It keeps all rights: Redis 7.0 loads its append-only file with them, and would lose each transaction in it.
+ */
 export function aclFile(users: readonly RedisUser[]): string {
-  return `${['user default off resetpass resetkeys resetchannels -@all', ...users.map(userLine)].join('\n')}\n`;
+  const first = 'user default off resetpass ~* &* +@all';
+  return `${[first, ...users.map(userLine)].join('\n')}\n`;
 }

@@ -60,7 +60,7 @@ export function secretFiles(passwords: Passwords, namespace: string, url: string
   ];
 }
 
-/** @returns the password that a file of {@link passwordFiles} has, alone or in a URL; undefined if it has none. */
+/** @returns the password in the text of one of the {@link passwordFiles}; undefined if there is none. */
 export function passwordIn(text: string): string | undefined {
   const line = text.trim();
   const password = URL.canParse(line) ? new URL(line).password : line;

@@ -1,6 +1,6 @@
 /**
- * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder> <url>`. The folder has
- * one of its own for each service. Passwords that are there stay; the rights of the users are those of this release.
+ * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder> <url>`. The
+ * folder has one of its own for each service. Passwords that are there stay; the users have the rights of this release.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -54,6 +54,7 @@ async function reload(): Promise<void> {
     maxRetriesPerRequest: 0,
     connectTimeout: 2000,
     commandTimeout: 2000,
+    disconnectTimeout: 100,
   });
   redis.on('error', () => undefined);
   try {

@@ -12,7 +12,7 @@ import { passwordIn, secretFiles } from '../../gateway/redis/service-secrets.ts'
 const namespace = 'ringpost';
 const keys = createKeys(namespace);
 
-/** A pattern of Redis as a regular expression: ours have classes and stars, and nothing else that means something. */
+/** A pattern of Redis as a regular expression: ours have classes and stars, and nothing else of the kind. */
 function matcher(pattern: string): RegExp {
   const source = pattern
     .split(/(\[[^\]]+\]|\*)/)
@@ -104,7 +104,7 @@ describe('the files of a compose project', () => {
       expect(users).not.toContain(password);
       expect(users).toContain(`#${createHash('sha256').update(password).digest('hex')}`);
     }
-    expect(users).toMatch(/^user default off resetpass /);
+    expect(users).toMatch(/^user default off resetpass ~\* &\* \+@all$/m);
     expect(users).toMatch(/^user health on nopass -@all \+ping$/m);
   });
 
