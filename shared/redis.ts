@@ -58,6 +58,25 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
   return redis;
 }
 
+/** What ioredis keeps to send it again on the next connection, beside what its types show. */
+interface Unsent {
+  readonly prevCommandQueue?: {
+    toArray(): readonly { readonly command: { reject(error: Error): void } }[];
+  } | null;
+}
+
+/**
+ * Closes a patient connection that is not ready, and fails all that waits for it. `disconnect` alone leaves commands
+ * waiting for ever: those of a connection that waits for its next try, and those that were under way on the last one.
+ */
+export function giveUp(redis: Redis): void {
+  const { prevCommandQueue } = redis as unknown as Unsent;
+  if (redis.status === 'reconnecting') redis.connect().catch(() => undefined);
+  redis.disconnect();
+  for (const { command } of prevCommandQueue?.toArray() ?? [])
+    command.reject(new Error('the connection to Redis was closed'));
+}
+
 /** Sends all commands that are given while `act` runs in one write, which is one read for Redis. */
 export function inOneWrite(redis: Redis, act: () => void): void {
   // There is none before the first connection is made.

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { createKeys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
-import { openRedis, whenReady } from '#shared/redis.ts';
+import { giveUp, openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
 import { isLoopback } from '../config.ts';
@@ -64,7 +64,7 @@ export async function createController(
     },
     stop: async () => {
       // What waits for a Redis that is away would keep this from stopping.
-      if (redis.status !== 'ready') redis.disconnect();
+      if (redis.status !== 'ready') giveUp(redis);
       await reconciler.stop();
       redis.disconnect();
       subscriber.disconnect();

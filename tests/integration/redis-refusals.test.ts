@@ -7,6 +7,7 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import { lackingRights } from '#shared/redis-dry-run.ts';
 import { redisRights, redisRoles } from '#shared/redis-users.ts';
 import { checkRedis, openRedis, whenReady } from '#shared/redis.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -107,6 +108,24 @@ it('a right that is taken away later is told in one line of the log, once for ea
     'The Redis user worker may not use a key that GET names; docs/security.md lists the rights that each role needs',
     'The Redis user worker may not use a key of a script; docs/security.md lists the rights that each role needs',
   ]);
+});
+
+describe('a Redis that comes back and knows the users no more', () => {
+  it('is answered 503 at once, and keeps neither gateway nor controller from stopping', async () => {
+    const own = await ownRedis();
+    const { url, gateway, controller } = await system().start({ REDIS_URL: own.url, REPLICAS: '1' });
+    await own.kill();
+    expect((await fetch(`${url}/rep`)).status).toBe(503);
+    await own.restart([]);
+    const asked = performance.now();
+    expect((await fetch(`${url}/home`)).status).toBe(503);
+    expect((await fetch(`${url}/-/ready`)).status).toBe(503);
+    expect(performance.now() - asked).toBeLessThan(2500);
+    const stopping = performance.now();
+    await gateway.stop();
+    await controller?.stop();
+    expect(performance.now() - stopping).toBeLessThan(5000);
+  });
 });
 
 describe('garbled data that a worker may not move aside', () => {
