@@ -105,7 +105,7 @@ export function expectedOfRequest(keys: Keys, replica: string, id: string): Expe
   ];
 }
 
-/** @returns the lists through which replicas reach a gateway, and the one by which that wakes its own reader. */
+/** @returns the lists through which replicas reach a gateway, and the one by which it wakes its reader. */
 export function expectedOfInboxes(keys: Keys, gateway: string, replicas: Iterable<string>): ExpectedKey[] {
   const inboxes = Array.from(replicas, (replica) => expectedOfInbox(keys, gateway, replica));
   return [...inboxes, { key: keys.wake(gateway), type: 'list' }];

@@ -32,7 +32,8 @@ const request = /^mend \{(.+)\}$/;
 
 /**
  * @param word on the channel of changes.
- * @returns what a worker has failed at, with the replicas whose keys may be the cause; undefined if it asks for nothing.
+ * @returns what a worker has failed at, and the replicas whose keys may be the cause; undefined if it asks for
+ * nothing.
  */
 export function askedToMend(
   word: string,
@@ -46,8 +47,8 @@ export function askedToMend(
  * Finds the key that Redis has failed at, because it has another type than ours or is not to be read, and moves it
  * aside, so that the next try does not fail at it. It looks only after such an error.
  *
- * A worker may not write the keys of the ring, nor look through all keys of Redis for the jobs of a list: it asks a
- * controller to move these aside.
+ * A worker may not write the keys of the ring, nor look through all keys of Redis for the jobs of a list: it asks
+ * a controller to move these aside.
  */
 export class KeyRepair {
   readonly aside: Aside;

@@ -231,8 +231,8 @@ const moveToFinished = [
 
 /**
  * @param namespace has no character that means something in a pattern of Redis.
- * @returns patterns that all keys of replicas match, and those of callbacks, dead letters and lines, but none of the
- * ring's. Redis knows no pattern with an exception: each of the first five differs from the word `ring` at another letter.
+ * @returns patterns that all keys of replicas match, and those of callbacks, dead letters and lines, but none of
+ * the ring's. Redis knows no pattern with an exception: each of the first five differs from `ring` at another letter.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
   const keys = createKeys(namespace);

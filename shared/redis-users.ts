@@ -75,12 +75,17 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
   const words = Object.entries(commands[role]).map(([what, names]) => [what, names.split(' ')] as const);
-  const channels = [keys.changes, keys.requestChanges('*'), keys.cancellations];
+  const all = [`${namespace}:*`];
+  const channels: Readonly<Record<RedisRole, readonly string[]>> = {
+    gateway: all,
+    controller: [keys.changes],
+    worker: [keys.changes, keys.requestChanges('*'), keys.cancellations],
+  };
   const worker = role === 'worker';
   return {
-    keys: worker ? keyPatternsBesideRing(namespace) : [`${namespace}:*`],
+    keys: worker ? keyPatternsBesideRing(namespace) : all,
     readOnly: worker ? [keys.offered, keys.retired] : [],
-    channels: role === 'controller' ? [keys.changes] : channels,
+    channels: channels[role],
     commands: { connections, ...Object.fromEntries(words) },
   };
 }

@@ -20,7 +20,7 @@ export class DesiredNotes {
     return this.#names;
   }
 
-  /** Names those that were added by `/add` and are gone since Redis has lost what it held, and those beyond the limit. */
+  /** Names those that Redis has lost since they were added by `/add`, and those beyond the limit. */
   note({ version, desired }: Pick<Observed, 'version' | 'desired'>): void {
     const names = desired.map(({ name }) => name);
     const replicas = this.#names.filter((name) => !names.includes(name));
@@ -30,7 +30,7 @@ export class DesiredNotes {
     if (surplus.size > 0 && surplus.size !== this.#surplus)
       this.#log.warn(
         { desired: desired.length, notStarted: [...surplus].slice(0, mostNamed) },
-        `MAX_REPLICAS is ${this.#maxReplicas}: of the desired replicas, those that joined last are not started`,
+        `MAX_REPLICAS is ${this.#maxReplicas}: of the desired replicas, the last to join are not started`,
       );
     this.#names = names;
     this.#version = version;

@@ -1,6 +1,7 @@
 /**
- * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder> <url>`. The
- * folder has one of its own for each service. Passwords that are there stay; the users have the rights of this release.
+ * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder> <url>`.
+ * The folder has one of its own for each service. Passwords that are there stay; the users get the rights that
+ * they have in this release.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
