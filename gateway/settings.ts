@@ -43,7 +43,7 @@ export const gatewaySettings = {
       default: 64,
       minimum: 1,
       maximum: 10000,
-      description: 'Replicas that there may be in all.',
+      description: 'Replicas that there may be in all; a controller starts no more, oldest first.',
     },
     REPLICA_DRIVER: {
       type: 'string',

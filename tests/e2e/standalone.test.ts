@@ -74,6 +74,25 @@ describe('a start without REDIS_URL', () => {
     expect(command.stdout().split('\n')).toHaveLength(2);
   });
 
+  it('gives its workers a user of Redis that is no administrator', async () => {
+    const { startReady } = await scratch();
+    const clients = String(await askRedis(await startReady(), (redis) => redis.client('LIST')));
+    const usersOf = (role: string): string[] => [
+      ...new Set(
+        clients
+          .split('\n')
+          .flatMap((line) =>
+            line.includes(` name=ringpost:${role}:`) ? (/ user=(\S+)/.exec(line)?.slice(1) ?? []) : [],
+          ),
+      ),
+    ];
+    expect([usersOf('worker'), usersOf('gateway'), usersOf('controller')]).toEqual([
+      ['worker'],
+      ['default'],
+      ['default'],
+    ]);
+  });
+
   it('finds the ring and its names of the start before', async () => {
     const { startReady } = await scratch();
     const first = await startReady();
