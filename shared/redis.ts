@@ -36,6 +36,8 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     autoResendUnfulfilledCommands: patient,
     retryStrategy: (times: number) => Math.min(50 * times, 1000),
     connectTimeout: 2000,
+    // Redis 7.0 does not know the command that it takes, so a user's rights cannot name it.
+    disableClientInfo: true,
     // It is called with each error that Redis answers with.
     reconnectOnError: (error) => {
       tell(error);
@@ -128,6 +130,7 @@ export async function checkRedis(
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     connectTimeout: 3000,
+    disableClientInfo: true,
     // Something that accepts connections and says nothing would be waited for without end.
     commandTimeout: 3000,
     disconnectTimeout: 200,
