@@ -5,7 +5,7 @@ import type { Redaction } from '#shared/contract/redaction.ts';
 import { canonicalAddress } from '#shared/ip-address.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
+import { commonFaults, handlerStallMs, redisUrlFaults } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import { parseCallerKey } from './caller/caller-key.ts';
@@ -31,6 +31,10 @@ export interface GatewayConfig {
   readonly role: 'all' | 'gateway' | 'controller';
   /** Undefined: run a private Redis. */
   readonly redisUrl: string | undefined;
+  /** Whether a private Redis may be installed with sudo or brew. */
+  readonly mayInstallRedis: boolean;
+  /** What workers get; undefined: the same. */
+  readonly workerRedisUrl: string | undefined;
   readonly namespace: string;
   readonly replicas: number;
   readonly maxReplicas: number;
@@ -112,6 +116,10 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
   faults.push(...commonFaults(values));
+  faults.push(...redisUrlFaults('WORKER_REDIS_URL', values.WORKER_REDIS_URL));
+  if (values.WORKER_REDIS_URL !== undefined && values.REDIS_URL === undefined) {
+    faults.push('WORKER_REDIS_URL is set without REDIS_URL; the workers of a private Redis get its own URL');
+  }
   // A container has files of its own.
   if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
     faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
@@ -175,6 +183,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     port: values.PORT,
     role: values.ROLE,
     redisUrl: values.REDIS_URL,
+    mayInstallRedis: values.INSTALL_REDIS === 'yes',
+    workerRedisUrl: values.WORKER_REDIS_URL,
     namespace: values.NAMESPACE,
     replicas: values.REPLICAS,
     maxReplicas: values.MAX_REPLICAS,

@@ -1,11 +1,16 @@
+import { given } from './environment.ts';
 import { randomBytes } from 'node:crypto';
+import { chmod, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
-import { checkRedis, openRedis, redacted, RedisUnfitError } from '#shared/redis.ts';
+import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
+import { aclRules } from '#shared/redis-users.ts';
+import type { RedisRole, RedisUser } from '#shared/redis-users.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
+import { shownUrl } from '#shared/shown-url.ts';
 import { onTermination } from '#shared/signals.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadGatewayConfig } from './config.ts';
@@ -17,12 +22,14 @@ import type { Gateway } from './gateway.ts';
 import { describeHeld } from './held.ts';
 import { gatewaySettings } from './settings.ts';
 import { untilReady } from './readiness.ts';
+import { newUser } from './redis/new-user.ts';
 import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';
 import { findOrInstallRedis } from './redis/redis-binary.ts';
 
-/** Where `npm start` keeps its private Redis, below the working directory. */
-const stateDirectory = '.ringpost/redis';
+/** Where `npm start` keeps its private Redis and its password, below the working directory. */
+const stateDirectory = '.ringpost';
+const redisDirectory = `${stateDirectory}/redis`;
 
 /** All that this process runs, in the order in which it was started. */
 interface Running {
@@ -76,9 +83,13 @@ async function startAll(
   log: Logger,
   ending: AbortSignal,
 ): Promise<string | undefined> {
-  const redisUrl = config.redisUrl ?? (await privateRedis(running, log));
+  // Each private Redis is told of it at its start.
+  const workers = newUser('worker', aclRules(['worker'], config.namespace));
+  const redisUrl = config.redisUrl ?? (await privateRedis(config, running, workers.user, log));
+  const workerRedisUrl =
+    config.redisUrl === undefined ? workers.urlOf(redisUrl) : (config.workerRedisUrl ?? redisUrl);
   if (ending.aborted) return undefined;
-  await checkRedis(redisUrl);
+  await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
   if (config.role !== 'controller') {
     running.gateway = await createGateway(config, redisUrl, name, log);
     if (ending.aborted) return undefined;
@@ -86,21 +97,42 @@ async function startAll(
   }
   if (ending.aborted) return undefined;
   if (config.role !== 'gateway') {
-    running.controller = await createController(config, redisUrl, name, process.env, log);
+    running.controller = await createController(
+      { ...config, workerRedisUrl },
+      redisUrl,
+      name,
+      process.env,
+      log,
+    );
     await running.controller.start();
   }
   return redisUrl;
 }
 
-async function privateRedis(running: Running, log: Logger): Promise<string> {
+function rolesOf(role: GatewayConfig['role']): readonly RedisRole[] {
+  return role === 'all' ? ['gateway', 'controller'] : [role];
+}
+
+async function privateRedis(
+  config: GatewayConfig,
+  running: Running,
+  workers: RedisUser,
+  log: Logger,
+): Promise<string> {
   const say = (line: string): void => void process.stderr.write(`ringpost: ${line}\n`);
-  const binary = await findOrInstallRedis({ env: process.env, log: say });
-  const redis = await startPrivateRedis({ directory: stateDirectory, binary, log: say });
+  const binary = await findOrInstallRedis({
+    env: process.env,
+    mayInstall: config.mayInstallRedis,
+    log: say,
+  });
+  await mkdir(stateDirectory, { recursive: true });
+  await chmod(stateDirectory, 0o700);
+  const redis = await startPrivateRedis({ directory: redisDirectory, binary, users: [workers], log: say });
   running.privateRedis = redis;
   void redis.exited.then(({ code, signal }) => {
     if (running.privateRedis === undefined) return;
     log.fatal({ code, signal }, 'the private Redis ended');
-    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${stateDirectory}/redis.log`);
+    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${redisDirectory}/redis.log`);
     process.exit(1);
   });
   return redis.url;
@@ -122,7 +154,7 @@ async function readyLine(
   log: Logger,
   signal: AbortSignal,
 ): Promise<string> {
-  const redis = `Redis ${redacted(redisUrl)}`;
+  const redis = `Redis ${shownUrl(redisUrl) ?? 'at REDIS_URL'}`;
   if (gateway === undefined) return `ringpost controller ready (${redis})`;
   const { watcher, app } = gateway;
   const url = app.listeningOrigin;
@@ -163,7 +195,8 @@ if (process.argv.includes('--help')) {
   );
 } else {
   try {
-    await main(loadGatewayConfig(process.env));
+    if (given.faults.length > 0) throw new SettingsError(given.faults);
+    await main(loadGatewayConfig(given.env));
   } catch (error) {
     process.stderr.write(`ringpost: ${explain(error)}\n`);
     process.exit(1);

@@ -19,6 +19,18 @@ export const gatewaySettings = {
       description: 'What this process is: a gateway, a controller, or both.',
     },
     ...commonSettings,
+    INSTALL_REDIS: {
+      type: 'string',
+      enum: ['yes'],
+      description:
+        '`yes`: `npm start` may install a missing Redis with sudo or brew. As root it does so without being told to.',
+    },
+    WORKER_REDIS_URL: {
+      type: 'string',
+      pattern: '^rediss?://.+',
+      description:
+        'Redis as the workers that the controller starts reach it, e.g. as a user of their own. Unset: `REDIS_URL`.',
+    },
     REPLICAS: {
       type: 'integer',
       default: 3,
@@ -31,7 +43,7 @@ export const gatewaySettings = {
       default: 64,
       minimum: 1,
       maximum: 10000,
-      description: 'Replicas that there may be in all.',
+      description: 'Replicas that there may be in all; a controller starts no more, oldest first.',
     },
     REPLICA_DRIVER: {
       type: 'string',

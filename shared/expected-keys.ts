@@ -89,7 +89,7 @@ export function expectedOfConsumer(
     ...expectedOfJobs(keys, replica),
     expectedOfFence(keys, replica),
     { key: keys.deliveries(replica, fence), type: 'list' },
-    ...[...new Set(gateways)].flatMap((gateway) => expectedOfInboxes(keys, gateway, [replica])),
+    ...Array.from(new Set(gateways), (gateway) => expectedOfInbox(keys, gateway, replica)),
   ];
 }
 
@@ -105,10 +105,22 @@ export function expectedOfRequest(keys: Keys, replica: string, id: string): Expe
   ];
 }
 
-/** @returns the lists through which replicas reach a gateway. */
+/** @returns the lists through which replicas reach a gateway, and the one by which it wakes its reader. */
 export function expectedOfInboxes(keys: Keys, gateway: string, replicas: Iterable<string>): ExpectedKey[] {
-  const inboxes = Array.from(replicas, (replica) => keys.inbox(replica, gateway));
-  return [...inboxes, keys.wake(gateway)].map((key) => ({ key, type: 'list' }));
+  const inboxes = Array.from(replicas, (replica) => expectedOfInbox(keys, gateway, replica));
+  return [...inboxes, { key: keys.wake(gateway), type: 'list' }];
+}
+
+function expectedOfInbox(keys: Keys, gateway: string, replica: string): ExpectedKey {
+  return { key: keys.inbox(replica, gateway), type: 'list' };
+}
+
+/** @returns the keys of the ring that workers read. */
+export function expectedOfAdoption(keys: Keys): ExpectedKey[] {
+  return [
+    { key: keys.offered, type: 'set' },
+    { key: keys.retired, type: 'hash' },
+  ];
 }
 
 /** @returns the keys of the ring. A version only grows, so a new one is the time: no count has ever come so far. */
@@ -120,9 +132,15 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     { key: keys.fence, type: 'string', fits: isInteger },
     { key: keys.leader, type: 'string', fits: (text) => /#\d+$/.test(text) },
     { key: keys.parameters, type: 'string', fits: isParameters },
-    { key: keys.offered, type: 'set' },
-    ...[keys.desired, keys.ring, keys.retired, keys.status].map(hash),
+    { key: keys.configKey, type: 'string', fits: isConfigKey },
+    ...expectedOfAdoption(keys),
+    ...[keys.desired, keys.ring, keys.status].map(hash),
   ];
+}
+
+/** @returns whether a text is the random key of a controller. */
+export function isConfigKey(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** @returns whether a text can be the parameters of a ring, be it another ring. */

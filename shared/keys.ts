@@ -7,6 +7,8 @@
 export interface Keys {
   /** BullMQ's `prefix`. */
   readonly prefix: string;
+  /** String: the random key of the hash by which a controller knows containers of other settings. */
+  readonly configKey: string;
   /** String: the ring's parameters as JSON. */
   readonly parameters: string;
   /** Integer: raised by each change of what is desired or in the ring. */
@@ -118,16 +120,25 @@ export interface Keys {
   replyDraft(replica: string, request: string, fence: number): string;
 }
 
+/** The hash tag of the keys of the ring. */
+export const ringTag = '{ring}';
+
+/** @returns the hash tag of a key with its braces, or '' if it has none. */
+export function hashTagOf(key: string): string {
+  return /\{[^}]+\}/.exec(key)?.[0] ?? '';
+}
+
 /**
  * @param namespace the prefix of all keys; several systems share a Redis under different ones.
  */
 export function createKeys(namespace: string): Keys {
-  const ring = `${namespace}:{ring}`;
+  const ring = `${namespace}:${ringTag}`;
   const own = (replica: string): string => `${namespace}:{${replica}}`;
   const queueKeys = (replica: string, names: readonly string[]): string[] =>
     names.map((name) => `${own(replica)}:${name}`);
   return {
     prefix: namespace,
+    configKey: `${ring}:config-key`,
     parameters: `${ring}:parameters`,
     version: `${ring}:version`,
     joined: `${ring}:joined`,
@@ -223,3 +234,19 @@ const moveToFinished = [
   'metrics:completed',
   'marker',
 ] as const;
+
+/**
+ * @param namespace has no character that means something in a pattern of Redis.
+ * @returns patterns that all keys of replicas match, and those of callbacks, dead letters and lines, but none of
+ * the ring's. Redis knows no pattern with an exception: each of the first five differs from `ring` at another letter.
+ */
+export function keyPatternsBesideRing(namespace: string): readonly string[] {
+  const keys = createKeys(namespace);
+  const names = ['[a-qs-zA-Z0-9]', 'r[^i]', 'ri[^n]', 'rin[^g]', 'ring[^}]'];
+  return [
+    ...names.map((start) => `${namespace}:{${start}*`),
+    keys.bullMq(keys.callbacks, '*'),
+    keys.deadLetters.replace(/[^:]*$/, '*'),
+    keys.line('*'),
+  ];
+}

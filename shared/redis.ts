@@ -1,5 +1,9 @@
 import { Redis } from 'ioredis';
 import type { Log } from './logger.ts';
+import { lackingRights } from './redis-dry-run.ts';
+import { refusalOf, userOf } from './redis-refusal.ts';
+import type { RedisRole } from './redis-users.ts';
+import { shownUrl } from './shown-url.ts';
 
 /** What a connection is used for, and so what it does while Redis is away. */
 export type ConnectionUse =
@@ -15,6 +19,14 @@ export type ConnectionUse =
  */
 export function openRedis(url: string, name: string, use: ConnectionUse, log: Log): Redis {
   const patient = use === 'patient';
+  const user = userOf(url);
+  const told = new Set<string>();
+  const tell = (error: unknown): void => {
+    const refusal = refusalOf(error, user);
+    if (refusal === undefined || told.has(refusal)) return;
+    told.add(refusal);
+    log.warn({ connection: name }, refusal);
+  };
   const redis = new Redis(url, {
     connectionName: name,
     // A command that was under way when the connection broke fails with it. `null`, together with no resending, would
@@ -24,11 +36,19 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     autoResendUnfulfilledCommands: patient,
     retryStrategy: (times: number) => Math.min(50 * times, 1000),
     connectTimeout: 2000,
+    // Redis 7.0 does not know the command that it takes, so a user's rights cannot name it.
+    disableClientInfo: true,
+    // It is called with each error that Redis answers with.
+    reconnectOnError: (error) => {
+      tell(error);
+      return false;
+    },
   });
   let away = false;
-  redis.on('error', (error: Error) =>
-    log.debug({ err: error, connection: name }, 'a connection to Redis failed'),
-  );
+  redis.on('error', (error: Error) => {
+    tell(error);
+    log.debug({ err: error, connection: name }, 'a connection to Redis failed');
+  });
   redis.on('reconnecting', () => {
     if (!away) log.warn({ connection: name }, 'Redis is away');
     away = true;
@@ -38,6 +58,25 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     away = false;
   });
   return redis;
+}
+
+/** What ioredis keeps to send it again on the next connection, beside what its types show. */
+interface Unsent {
+  readonly prevCommandQueue?: {
+    toArray(): readonly { readonly command: { reject(error: Error): void } }[];
+  } | null;
+}
+
+/**
+ * Closes a patient connection that is not ready, and fails all that waits for it. `disconnect` alone leaves commands
+ * waiting for ever: those of a connection that waits for its next try, and those that were under way on the last one.
+ */
+export function giveUp(redis: Redis): void {
+  const { prevCommandQueue } = redis as unknown as Unsent;
+  if (redis.status === 'reconnecting') redis.connect().catch(() => undefined);
+  redis.disconnect();
+  for (const { command } of prevCommandQueue?.toArray() ?? [])
+    command.reject(new Error('the connection to Redis was closed'));
 }
 
 /** Sends all commands that are given while `act` runs in one write, which is one read for Redis. */
@@ -75,17 +114,23 @@ export class RedisUnfitError extends Error {
 const leastVersion = [7, 0] as const;
 
 /**
- * Checks what ringpost needs of Redis: version >= 7.0 (BLMPOP) and no eviction.
+ * Checks what ringpost needs of Redis: version >= 7.0 (BLMPOP), no eviction, and the rights of the user.
  * @param url a Redis that is expected to answer.
+ * @param roles of this process.
  * @throws {RedisUnfitError} with one sentence that says what is wrong and how to mend it.
  */
-export async function checkRedis(url: string): Promise<void> {
-  const shown = redacted(url);
+export async function checkRedis(
+  url: string,
+  roles: readonly RedisRole[] = [],
+  namespace = '',
+): Promise<void> {
+  const shown = shownUrl(url) ?? 'REDIS_URL';
   const redis = new Redis(url, {
     lazyConnect: true,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     connectTimeout: 3000,
+    disableClientInfo: true,
     // Something that accepts connections and says nothing would be waited for without end.
     commandTimeout: 3000,
     disconnectTimeout: 200,
@@ -110,16 +155,21 @@ export async function checkRedis(url: string): Promise<void> {
           'set it to noeviction (redis-cli config set maxmemory-policy noeviction).',
       );
     }
+    const lacking: string[] = [];
+    for (const role of roles) lacking.push(...(await lackingRights(redis, role, namespace)));
+    if (lacking.length > 0) {
+      throw new RedisUnfitError(
+        `Redis at ${shown} does not let the user ${userOf(url)} use ${[...new Set(lacking)].join(', ')}; ` +
+          `give it the rights of ${roles.join(' and ')} in docs/security.md.`,
+      );
+    }
   } catch (error) {
     if (error instanceof RedisUnfitError) throw error;
-    const why = reason?.message || (error instanceof Error ? error.message : String(error));
+    const failure = reason?.message ? reason : error;
+    const said = failure instanceof Error ? failure.message : String(failure);
+    const why = refusalOf(failure, userOf(url)) ?? said;
     throw new RedisUnfitError(`Redis at ${shown} cannot be used: ${why || 'it does not answer'}.`);
   } finally {
     redis.disconnect();
   }
-}
-
-/** @returns the URL without its password. */
-export function redacted(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//***@');
 }

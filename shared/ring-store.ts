@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { isCount } from './json-object.ts';
-import { expectedOfReplica, expectedOfRing, isParameters } from './expected-keys.ts';
+import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from './expected-keys.ts';
 import { GarbledError, KeyRepair } from './key-repair.ts';
 import type { Keys } from './keys.ts';
 import type { Logger } from './logger.ts';
@@ -84,6 +85,17 @@ export class RingStore {
       `This gateway's ring is not the one in Redis (${differing.join('; ')}). Use the same settings, ` +
         `another NAMESPACE, or, with every gateway stopped, delete the keys ${key} and ${this.#keys.desired}.`,
     );
+  }
+
+  /** @returns the key of the hash by which containers of other settings are known, the same for all controllers. */
+  configKey(): Promise<string> {
+    const claim = async (): Promise<string> => {
+      const fresh = randomBytes(32).toString('hex');
+      const key = (await this.#redis.set(this.#keys.configKey, fresh, 'NX', 'GET')) ?? fresh;
+      if (!isConfigKey(key)) throw new GarbledError('the key of the controllers cannot be read');
+      return key;
+    };
+    return this.#repair.mending(claim, () => expectedOfRing(this.#keys));
   }
 
   async version(): Promise<number> {

@@ -14,6 +14,8 @@ export type TetherOptions = {
   readonly stderr?: 'inherit' | 'ignore' | 'pipe' | number;
   /** What the child gets when this process is gone. After SIGTERM it has some 10 s, then it gets SIGKILL. */
   readonly onParentDeath: 'SIGTERM' | 'SIGKILL';
+  /** What the child can read from its stdin, to the end; nothing unless told otherwise. */
+  readonly input?: string;
 };
 
 export type TetheredProcess = {
@@ -65,7 +67,7 @@ export function spawnTethered(
   args: readonly string[],
   options: TetherOptions,
 ): TetheredProcess {
-  const { cwd = '.', env, stdout = 'inherit', stderr = 'inherit' } = options;
+  const { cwd = '.', env, stdout = 'inherit', stderr = 'inherit', input } = options;
   const file = command.includes('/') ? executable(resolve(cwd, command)) : findOnPath(command, env.PATH);
   if (file === undefined) throw new Error(`cannot start ${command}: no such executable file`);
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
@@ -75,7 +77,7 @@ export function spawnTethered(
     cwd,
     env,
     detached: true,
-    stdio: ['ignore', stdout, stderr, 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', stdout, stderr, 'pipe'],
   });
   child.on('error', () => {}); // a failed spawn is seen by the missing pid, a failed kill by the result
   const { pid } = child;
@@ -83,6 +85,9 @@ export function spawnTethered(
     throw new Error(`cannot start ${command}: the system refused a new process (process or file limit?)`);
   const tether = child.stdio[3];
   tether?.on('error', () => {});
+  // A child that has ended before it could read has no use for its input.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(input);
 
   const exited = new Promise<TetheredExit>((done) => {
     child.once('exit', (code, signal) => {

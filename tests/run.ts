@@ -42,7 +42,11 @@ const projects: readonly Project[] = [
 /** @returns why there is no Redis and none can be installed, or undefined where there is one now. */
 async function whyNoRedis(): Promise<string | undefined> {
   try {
-    await findOrInstallRedis({ env: process.env, log: (line) => process.stderr.write(`${line}\n`) });
+    await findOrInstallRedis({
+      env: process.env,
+      mayInstall: process.env['INSTALL_REDIS'] === 'yes',
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
     return undefined;
   } catch (error) {
     if (!(error instanceof Error)) return String(error);

@@ -7,7 +7,7 @@
  */
 import type { Redis } from 'ioredis';
 import { adopterOf } from '#shared/contract/lease.ts';
-import { expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
+import { expectedOfReplica, expectedOfAdoption } from '#shared/expected-keys.ts';
 import type { ExpectedKey } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
@@ -61,7 +61,7 @@ export class Adoptions {
   constructor(options: AdoptionsOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
-    const repair = new KeyRepair(redis, keys, log);
+    const repair = new KeyRepair(redis, keys, log, 'worker');
     this.#life = periodically(
       options.leaseMs / 3,
       () =>
@@ -120,7 +120,7 @@ export class Adoptions {
 
   *#expected(): Iterable<ExpectedKey> {
     const { keys } = this.#options;
-    yield* expectedOfRing(keys);
+    yield* expectedOfAdoption(keys);
     for (const name of new Set([...this.#offered, ...this.#adopted.keys()]))
       yield* expectedOfReplica(keys, name);
   }

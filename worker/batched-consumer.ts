@@ -91,7 +91,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     const { redis, keys, lease, tick: lua, log } = options;
     this.#tick = createTick({ redis, keys, lease, lua, token: this.#token, lockMs });
     this.#handling = new JobHandling({ redis, keys, replica: lease.replica, token: this.#token, log });
-    this.#repair = new KeyRepair(redis, keys, log);
+    this.#repair = new KeyRepair(redis, keys, log, 'worker');
     const hasRoom = (): boolean => this.#hasRoom;
     this.#marker = new MarkerWatch(redis, keys.marker(lease.replica), hasRoom, () => this.#wake(), log);
     const key = (): string => keys.deliveries(lease.replica, lease.fence);

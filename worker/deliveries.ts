@@ -33,7 +33,7 @@ export class Deliveries {
   constructor(options: DeliveriesOptions) {
     this.#options = options;
     const { redis, keys, key, log } = options;
-    const repair = new KeyRepair(redis, keys, log);
+    const repair = new KeyRepair(redis, keys, log, 'worker');
     this.#connection = redis.duplicate({ lazyConnect: true });
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
+import { expectedOfReplica, expectedOfAdoption } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { LeaseState } from '#shared/contract/lease.ts';
@@ -59,7 +59,7 @@ export class Heartbeat {
     const { redis, keys, replica, leaseMs, log } = options;
     this.#options = options;
     this.#quiet = new Quiet(redis, keys, replica);
-    this.#repair = new KeyRepair(redis, keys, log);
+    this.#repair = new KeyRepair(redis, keys, log, 'worker');
     this.#beats = periodically(
       leaseMs / 3,
       () => this.#mending(() => this.#beat()),
@@ -143,7 +143,10 @@ export class Heartbeat {
 
   #mending<T>(act: () => Promise<T>): Promise<T> {
     const { keys, replica } = this.#options;
-    return this.#repair.mending(act, () => [...expectedOfRing(keys), ...expectedOfReplica(keys, replica)]);
+    return this.#repair.mending(act, () => [
+      ...expectedOfAdoption(keys),
+      ...expectedOfReplica(keys, replica),
+    ]);
   }
 
   async #announce(what: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { given } from './environment.ts';
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 import { noteCrash } from '#shared/crash-notes.ts';
@@ -44,7 +45,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
-  const repair = new KeyRepair(redis, keys, log);
+  const repair = new KeyRepair(redis, keys, log, 'worker');
   const mending = <T>(act: () => Promise<T>): Promise<T> =>
     repair.mending(act, () => expectedOfReplica(keys, replica));
   const generation = config.generation ?? (await mending(() => nextGeneration(redis, keys, replica)));
@@ -245,7 +246,8 @@ async function cacheCompiledCode(): Promise<void> {
 }
 
 try {
-  await main(loadWorkerConfig(process.env), process.env);
+  if (given.faults.length > 0) throw new SettingsError(given.faults);
+  await main(loadWorkerConfig(given.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(

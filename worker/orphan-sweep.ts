@@ -32,7 +32,7 @@ export class OrphanSweep {
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
-    const repair = new KeyRepair(redis, keys, log);
+    const repair = new KeyRepair(redis, keys, log, 'worker');
     this.#life = periodically(
       options.everyMs,
       () =>

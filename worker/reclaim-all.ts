@@ -10,7 +10,7 @@ import type { Death, ReclaimOptions } from './reclaim.ts';
 export async function reclaimAll(options: ReclaimOptions, death: Death): Promise<void> {
   const { redis, keys, replica, log } = options;
   let held: readonly string[] = [];
-  await new KeyRepair(redis, keys, log).mending(
+  await new KeyRepair(redis, keys, log, 'worker').mending(
     async () => {
       held = await activeJobs(options);
       await reclaim(options, held, death);

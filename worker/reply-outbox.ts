@@ -42,7 +42,7 @@ export class ReplyOutbox {
   constructor(options: ReplyOutboxOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
-    this.#repair = new KeyRepair(redis, keys, log);
+    this.#repair = new KeyRepair(redis, keys, log, 'worker');
   }
 
   /**

@@ -31,7 +31,7 @@ export interface StockConsumerOptions {
  */
 export function createStockConsumer(options: StockConsumerOptions): Consumer {
   const { redis, keys, replica, concurrency, run, onFinished, onGarbled, log } = options;
-  const repair = new KeyRepair(redis, keys, log);
+  const repair = new KeyRepair(redis, keys, log, 'worker');
   const process = async (job: Job<JobData>, token?: string): Promise<void> => {
     // One that is no JSON does not come here: it stays active, and the sweep finds it.
     if (!isJob(job.data)) {

@@ -40,7 +40,7 @@ export class Turns {
     this.#redis = redis;
     this.#keys = keys;
     this.#log = log;
-    this.#repair = new KeyRepair(redis, keys, log);
+    this.#repair = new KeyRepair(redis, keys, log, 'worker');
   }
 
   /**

@@ -37,7 +37,7 @@ export class Watchdog {
   constructor(options: WatchdogOptions) {
     this.#options = options;
     const { redis, keys, replica, log } = options;
-    const repair = new KeyRepair(redis, keys, log);
+    const repair = new KeyRepair(redis, keys, log, 'worker');
     this.#life = periodically(
       options.everyMs,
       () =>

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { createKeys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
-import { openRedis, whenReady } from '#shared/redis.ts';
+import { giveUp, openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
+import { withoutSecrets } from '#shared/settings/secrets.ts';
 import { isLoopback } from '../config.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -37,7 +38,8 @@ export async function createController(
   const redis = openRedis(redisUrl, connection('commands'), 'patient', log);
   const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
   const store = new RingStore(redis, keys, log);
-  const driver = await createDriver(config, redisUrl, env, () => reconciler.wake(), log);
+  const onChange = (): void => reconciler.wake();
+  const driver = await createDriver(config, config.workerRedisUrl ?? redisUrl, env, store, onChange, log);
   const reconciler: Reconciler = new Reconciler({
     redis,
     subscriber,
@@ -48,6 +50,7 @@ export async function createController(
     controller: name,
     parameters: config.ring,
     replicas: config.replicas,
+    maxReplicas: config.maxReplicas,
     failoverMs: config.failoverMs,
     startTimeoutMs: config.startTimeoutMs,
     drainTimeoutMs: config.drainTimeoutMs,
@@ -61,7 +64,7 @@ export async function createController(
     },
     stop: async () => {
       // What waits for a Redis that is away would keep this from stopping.
-      if (redis.status !== 'ready') redis.disconnect();
+      if (redis.status !== 'ready') giveUp(redis);
       await reconciler.stop();
       redis.disconnect();
       subscriber.disconnect();
@@ -84,19 +87,19 @@ function outlives({ replicaDriver, role }: GatewayConfig): boolean {
 
 async function createDriver(
   config: GatewayConfig,
-  redisUrl: string,
+  workerRedisUrl: string,
   env: NodeJS.ProcessEnv,
+  store: RingStore,
   onChange: () => void,
   log: Logger,
 ): Promise<Driver> {
   switch (config.replicaDriver) {
     case 'process': {
-      // A worker runs user code; it has no business with the gateway's own secrets.
-      const { ADMIN_TOKEN: _, CALLBACK_SECRET: __, ...inherited } = env;
       return createProcessDriver({
+        redisUrl: workerRedisUrl,
         env: {
-          ...inherited,
-          REDIS_URL: redisUrl,
+          // A worker runs user code; it has no business with the gateway's own secrets.
+          ...withoutSecrets(env),
           REDACT_EXCEPT: config.redactExcept,
           ...(config.handlerPath === undefined ? {} : { HANDLER: resolve(config.handlerPath) }),
         },
@@ -106,7 +109,8 @@ async function createDriver(
       // The engine's client is large, and most have no use for it.
       const { DockerDriver } = await import('../drivers/docker.ts');
       return new DockerDriver({
-        settings: containerSettings(config, redisUrl),
+        settings: containerSettings(config, workerRedisUrl),
+        configKey: () => store.configKey(),
         keepOnClose: outlives(config),
         log,
         onChange,
@@ -122,7 +126,7 @@ async function createDriver(
 function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSettings {
   const { containers, drainTimeoutMs } = config;
   const settings: Record<string, string | number | undefined> = {
-    REDIS_URL: redisUrl,
+    REDIS_URL_FILE: '/dev/stdin',
     NAMESPACE: config.namespace,
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,
@@ -144,6 +148,7 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     namespace: config.namespace,
     image: containers.image,
     network,
+    redisUrl,
     env: Object.entries(settings).flatMap(([name, value]) =>
       value === undefined ? [] : [`${name}=${value}`],
     ),

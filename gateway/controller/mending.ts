@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
+import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
 import { KeyRepair, mayBeGarbled, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -13,6 +13,8 @@ export interface MendingOptions {
   readonly keys: Keys;
   readonly store: RingStore;
   readonly parameters: RingParameters;
+  /** Called when something was moved aside. */
+  readonly onMended: () => void;
   readonly log: Logger;
 }
 
@@ -35,10 +37,13 @@ export class Mending {
     if (!mayBeGarbled(failure)) return false;
     const { keys } = this.#options;
     const all = await this.#names().catch(() => []);
-    return this.#repair.after(failure, function* expected() {
+    const mended = await this.#repair.after(failure, function* expected() {
       yield* expectedOfRing(keys);
+      yield* expectedOfQueue(keys, keys.callbacks);
       for (const name of new Set([...names, ...all])) yield* expectedOfReplica(keys, name);
     });
+    if (mended) this.#options.onMended();
+    return mended;
   }
 
   /**

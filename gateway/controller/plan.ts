@@ -1,5 +1,6 @@
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import { beyondLimit } from './limit.ts';
 import type { Observed } from './observe.ts';
 import { backoffMs, nextStatus } from './replica-state.ts';
 import type { Facts } from './replica-state.ts';
@@ -36,6 +37,8 @@ export interface PlanSettings {
   readonly startTimeoutMs: number;
   /** Time in ms that a retired replica's queue has to have been empty. */
   readonly retiredQuietMs: number;
+  /** Replicas that may be started; unset: all that are desired. */
+  readonly maxReplicas?: number;
   /** No new worker for an outdated one before this, in ms since the epoch; undefined: at once. */
   readonly renewNotBefore?: number;
 }
@@ -71,12 +74,19 @@ export function plan(
     ended: observed.ended.get(name),
     blind: observed.blind,
   });
+  const { maxReplicas = Infinity } = settings;
+  const surplus = beyondLimit(observed.desired, maxReplicas);
   const serving = observed.desired.filter(({ name }) => ownLease(name, observed)?.state === 'ready');
 
   for (const { name } of observed.desired) {
-    const status = nextStatus(memory.get(name), factsOf(name, false), settings, now);
+    const own = nextStatus(memory.get(name), factsOf(name, false), settings, now);
+    // One that runs already goes on: the limit may have been lowered.
+    const kept = surplus.has(name) && own.state === 'lost';
+    const status = kept
+      ? { ...own, reason: `MAX_REPLICAS is ${maxReplicas}, and older ones come first` }
+      : own;
     next.set(name, status);
-    steps.push(...workerSteps(name, status, observed, now));
+    steps.push(...workerSteps(name, status, observed, now).filter((step) => step.do !== 'start' || !kept));
     steps.push(...ringSteps(name, status, observed, settings, now));
     steps.push(...offerSteps(name, observed, serving.length > 0));
   }
@@ -101,7 +111,8 @@ export function plan(
     if (!observed.backlog.has(name) && !next.has(name))
       steps.push({ do: 'withdraw', name, cause: 'there is no such replica' });
   }
-  steps.push(...renewalSteps(observed, next, now >= (settings.renewNotBefore ?? 0)));
+  const within = observed.desired.filter(({ name }) => !surplus.has(name));
+  steps.push(...renewalSteps({ ...observed, desired: within }, next, now >= (settings.renewNotBefore ?? 0)));
   // A worker of a replica that is neither desired nor retired is a leftover.
   for (const { name, generation } of observed.instances) {
     if (!next.has(name)) steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });

@@ -3,6 +3,7 @@ import { adopterOf, parseLease } from '#shared/contract/lease.ts';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
+import { askedToMend } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -12,6 +13,7 @@ import { scriptsOn } from '#shared/scripts/load.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
 import { seedReplicas } from '../replica-changes.ts';
+import { DesiredNotes } from './desired-notes.ts';
 import { Execution } from './execute.ts';
 import { Leadership } from './leadership.ts';
 import { Mending } from './mending.ts';
@@ -33,6 +35,8 @@ export interface ReconcilerOptions {
   readonly parameters: RingParameters;
   /** Replicas of a new namespace. */
   readonly replicas: number;
+  /** Replicas that are started at most. */
+  readonly maxReplicas: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -62,8 +66,7 @@ export class Reconciler {
   readonly #ended: Death[] = [];
   #deaths = new Map<string, string>();
   #written = new Map<string, string>();
-  #desired: readonly string[] = [];
-  #version = -1;
+  readonly #desired: DesiredNotes;
   #ledAs: string | undefined;
   #observedAt = Number.NEGATIVE_INFINITY;
   #blindUntil = Number.NEGATIVE_INFINITY;
@@ -76,7 +79,10 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
-    this.#mending = new Mending(options);
+    // Workers whose leases were moved aside are about to renew them.
+    const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
+    this.#desired = new DesiredNotes(options.maxReplicas, log);
+    this.#mending = new Mending({ ...options, onMended });
     this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
     this.#execution = new Execution({
       ...options,
@@ -121,6 +127,8 @@ export class Reconciler {
     subscriber.on('message', (channel: string, message: string) => {
       if (channel !== keys.changes) return;
       if (message === 'leader') void this.#leadership.ask().catch(() => undefined);
+      const asked = askedToMend(message);
+      if (asked !== undefined) void this.#mending.after(asked.error, asked.names);
       this.wake();
     });
     await subscriber.subscribe(keys.changes);
@@ -194,10 +202,7 @@ export class Reconciler {
         // What was written of the replicas' states may be moved aside with the rest.
         this.#written = new Map();
         const names = this.#ended.map(({ name }) => name);
-        if (!(await this.#mending.after(error, names))) continue;
-        // Workers whose leases were moved aside are about to renew them.
-        this.#blindUntil = performance.now() + this.#options.leaseMs;
-        this.#woken = true;
+        if (await this.#mending.after(error, names)) this.#woken = true;
       }
     }
   }
@@ -223,9 +228,9 @@ export class Reconciler {
     }
     if (observed.version === -1) {
       const { store, parameters, replicas, leaseMs, log } = this.#options;
-      if (this.#desired.length > 0)
+      if (this.#desired.names.length > 0)
         log.warn(
-          { replicas: this.#desired },
+          { replicas: this.#desired.names },
           `Redis has lost the ring, the desired replicas and their queues; made anew from REPLICAS=${replicas}`,
         );
       await seedReplicas(store, parameters, replicas);
@@ -234,7 +239,7 @@ export class Reconciler {
       this.#woken = true;
       return;
     }
-    this.#noteDesired(observed);
+    this.#desired.note(observed);
     if (await this.#mending.desired(observed.desired)) {
       this.#woken = true;
       return;
@@ -265,16 +270,6 @@ export class Reconciler {
     if (now - this.#observedAt > leaseMs / 2 || this.#leadership.late) this.#blindUntil = now + leaseMs;
     this.#observedAt = now;
     return { ...seen, blind: now < this.#blindUntil, beginning: this.#execution.beginning };
-  }
-
-  /** Names those that were added by `/add` and are not there any more since Redis has lost what it held. */
-  #noteDesired({ version, desired }: Observed): void {
-    const names = desired.map(({ name }) => name);
-    const replicas = this.#desired.filter((name) => !names.includes(name));
-    if (version < this.#version && replicas.length > 0)
-      this.#options.log.warn({ replicas }, 'these replicas are lost with it; /add brings them back');
-    this.#desired = names;
-    this.#version = version;
   }
 
   async #publishStatus(memory: Memory, trouble: string | undefined): Promise<void> {

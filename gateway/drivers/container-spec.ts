@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
 
 /** What every replica's container is made from. It comes from settings alone, never from a caller. */
@@ -7,6 +7,8 @@ export interface ContainerSettings {
   readonly image: string;
   /** The network that the containers join; `host` for the machine's own. */
   readonly network: string;
+  /** What the workers open; each reads it from its stdin, so that neither its environment nor a label has it. */
+  readonly redisUrl: string;
   /** The worker's settings as `NAME=value`, but for its name and generation. */
   readonly env: readonly string[];
   /** `/path/on/the/engine's/machine:/path/in/the/container`, mounted read-only. */
@@ -46,6 +48,8 @@ function common(settings: ContainerSettings): ContainerCreateOptions {
     Image: image,
     User: user,
     Env: [...env],
+    OpenStdin: true,
+    StdinOnce: true,
     StopTimeout: stopTimeoutS,
     HostConfig: {
       NetworkMode: network,
@@ -66,19 +70,26 @@ function common(settings: ContainerSettings): ContainerCreateOptions {
   };
 }
 
-/** @returns a hash that differs where containers of other settings would differ. */
-export function configHash(settings: ContainerSettings): string {
-  return createHash('sha256')
-    .update(JSON.stringify(common(settings)))
+/**
+ * @param key of the namespace's own: without it a label would let a short password be guessed.
+ * @returns a hash that differs where containers of other settings would differ.
+ */
+export function configHash(settings: ContainerSettings, key: string): string {
+  return createHmac('sha256', key)
+    .update(JSON.stringify([common(settings), settings.redisUrl]))
     .digest('hex')
     .slice(0, 16);
 }
 
-/** @returns what the engine is asked to create for one generation of a replica. Name and hostname are the replica's. */
+/**
+ * @param config what {@link configHash} gives.
+ * @returns what the engine is asked to create for one generation of a replica. Name and hostname are the replica's.
+ */
 export function containerSpec(
   settings: ContainerSettings,
   name: string,
   generation: number,
+  config: string,
 ): ContainerCreateOptions {
   const shared = common(settings);
   return {
@@ -90,7 +101,7 @@ export function containerSpec(
       [labels.namespace]: settings.namespace,
       [labels.replica]: name,
       [labels.generation]: String(generation),
-      [labels.config]: configHash(settings),
+      [labels.config]: config,
     },
   };
 }

@@ -5,12 +5,15 @@ import { configHash, containerSpec, labels, nameInWaiting } from './container-sp
 import type { ContainerSettings } from './container-spec.ts';
 import type { Death, Driver, Instance } from './driver.ts';
 import { askEngine, ignore } from './engine-call.ts';
+import { startWithInput } from './container-input.ts';
 import { lastWords } from './container-logs.ts';
 import { EngineEvents } from './engine-events.ts';
 import type { EngineEvent } from './engine-events.ts';
 
 export interface DockerDriverOptions {
   readonly settings: ContainerSettings;
+  /** @returns the key of the hash by which containers of other settings are known. */
+  readonly configKey: () => Promise<string>;
   /** Whether the containers live on when the controller goes, for the next one to take over. */
   readonly keepOnClose: boolean;
   readonly log: Logger;
@@ -33,7 +36,8 @@ export class DockerDriver implements Driver {
   readonly #options: DockerDriverOptions;
   readonly #events: EngineEvents;
   readonly #listeners = new Set<(death: Death) => void>();
-  readonly #config: string;
+  /** What is running is not known before it is. */
+  #config = '';
   #running = new Map<string, Instance>();
   /** Containers that ended; a list that the engine made just before may still show them running. */
   #ended = new Set<string>();
@@ -47,7 +51,6 @@ export class DockerDriver implements Driver {
 
   constructor(options: DockerDriverOptions) {
     this.#options = options;
-    this.#config = configHash(options.settings);
     const filters = { type: ['container'], label: [`${labels.namespace}=${options.settings.namespace}`] };
     this.#events = new EngineEvents(
       this.#docker,
@@ -59,6 +62,7 @@ export class DockerDriver implements Driver {
   }
 
   async start(): Promise<void> {
+    this.#config = configHash(this.#options.settings, await this.#options.configKey());
     this.#events.start();
     await this.#refresh();
     this.#timer = setInterval(() => this.#refreshSoon(), listEveryMs);
@@ -81,12 +85,12 @@ export class DockerDriver implements Driver {
     if (this.#closed) throw new Error('the driver is closed');
     if (this.list().some((each) => each.name === name && each.generation === generation)) return;
     const free = await this.#freeName(name);
-    const spec = containerSpec(this.#options.settings, name, generation);
+    const spec = containerSpec(this.#options.settings, name, generation, this.#config);
     const container = await askEngine(callTimeoutMs, (abortSignal) =>
       this.#docker.createContainer({ ...spec, name: free, abortSignal }),
     );
     try {
-      await askEngine(callTimeoutMs, (abortSignal) => container.start({ abortSignal }));
+      await startWithInput(container, this.#options.settings.redisUrl, callTimeoutMs);
     } catch (error) {
       await this.#remove(container).catch(() => undefined);
       throw error;
@@ -249,7 +253,9 @@ export class DockerDriver implements Driver {
       containers.map(async ({ Id, State, Names, Labels, Created }) => {
         const container = this.#docker.getContainer(Id);
         const name = Labels[labels.replica] ?? '';
-        if (State === 'exited' || State === 'dead') await this.#remove(container);
+        // Somebody has started it again: it waits for an input that it had, and its replacement is on its way.
+        const again = State === 'running' && this.#ended.has(Id);
+        if (again || State === 'exited' || State === 'dead') await this.#remove(container);
         else if (State === 'created' && Date.now() / 1000 - Created > createdForS)
           await this.#remove(container);
         else if (State === 'running' && Names.includes(`/${nameInWaiting(name)}`) && !names.has(`/${name}`)) {

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnTethered } from '#shared/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/tethered.ts';
@@ -8,8 +8,10 @@ import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
 export interface ProcessDriverOptions {
-  /** The environment of all workers; name and generation are added. */
+  /** The environment of all workers; name and generation are added. It has no secrets. */
   readonly env: NodeJS.ProcessEnv;
+  /** What the workers open; each reads it from its stdin. */
+  readonly redisUrl: string;
 }
 
 interface Child {
@@ -23,7 +25,7 @@ const compileCache = resolve('.ringpost/compile-cache');
 const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
 
 /** Runs each worker as a child process, which ends when this process ends, however it ends. */
-export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
+export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Driver {
   const children = new Map<string, Set<Child>>();
   const listeners = new Set<(death: Death) => void>();
   let closed = false;
@@ -36,7 +38,14 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
 
   const start = (name: string, generation: number): void => {
     const worker = spawnTethered(process.execPath, [workerMain], {
-      env: { NODE_COMPILE_CACHE: compileCache, ...env, REPLICA: name, GENERATION: String(generation) },
+      env: {
+        NODE_COMPILE_CACHE: compileCache,
+        ...env,
+        REDIS_URL_FILE: '/dev/stdin',
+        REPLICA: name,
+        GENERATION: String(generation),
+      },
+      input: redisUrl,
       onParentDeath: 'SIGKILL',
       stderr: 'pipe',
     });
@@ -67,6 +76,7 @@ export function createProcessDriver({ env }: ProcessDriverOptions): Driver {
   return {
     kind: 'process',
     start: () => {
+      mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
       if (!existsSync(compileCache)) warmUp();
       return Promise.resolve();
     },

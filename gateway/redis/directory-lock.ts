@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RedisUnfitError } from '#shared/redis.ts';
 import { probe } from './probe.ts';
+import { passwordFileOf } from './redis-password.ts';
 
 export type RunningRedis = { readonly pid: number; readonly port: number };
 
@@ -89,14 +90,25 @@ async function stateOf({ token, owner, redis }: Holder, directory: string) {
   if (redis === undefined) return owned ? 'starting' : 'gone';
   const found = await probe(redis.port);
   if (found === 'free') return 'gone';
-  if (typeof found === 'string') return exists(redis.pid) ? 'leaving' : 'gone';
-  if (found.directory !== directory) return 'gone';
+  if (found === 'silent' || found === 'foreign') return exists(redis.pid) ? 'leaving' : 'gone';
+  const there = found === 'locked' ? await worksIn(redis.pid, directory) : found.directory === directory;
+  if (!there) return 'gone';
   return owned ? 'live' : 'leaving';
 }
 
 function refusal({ owner, redis }: Holder, directory: string): string {
   const what = `another ringpost already runs its Redis in ${directory} (pid ${redis?.pid ?? owner})`;
-  return redis === undefined ? what : `${what}; to join it set REDIS_URL=redis://127.0.0.1:${redis.port}`;
+  if (redis === undefined) return what;
+  const password = `$(cat '${passwordFileOf(directory)}')`;
+  return `${what}; to join it set REDIS_URL="redis://:${password}@127.0.0.1:${redis.port}"`;
+}
+
+/** @returns whether a process is a Redis that serves from the directory, which is its working directory. */
+async function worksIn(pid: number, directory: string): Promise<boolean> {
+  if (!exists(pid)) return false;
+  // Where there is no /proc (macOS) the pid has to do.
+  const found = await readlink(`/proc/${pid}/cwd`).catch((error: unknown) => codeOf(error));
+  return found === directory || (found === 'ENOENT' && process.platform !== 'linux');
 }
 
 /** Makes the lock file with its content in one step. @returns false when there is one already */

@@ -1,13 +1,16 @@
 import { connect } from 'node:net';
 
 /**
- * What is on a port. `free`: nothing listens. `silent`: something does and gave no answer in time.
- * `foreign`: not a Redis that lets us ask. Else a Redis: whether it serves already (it may still be
- * loading), and the directory it works in.
+ * What is on a port. `free`: nothing listens. `silent`: something does and gave no answer in time. `locked`: it asks
+ * for a password, as a private Redis does. `foreign`: something else. Else a Redis without a password, as a release
+ * before has left it: the directory it works in.
  */
-export type Probe = 'free' | 'silent' | 'foreign' | { readonly ready: boolean; readonly directory: string };
+export type Probe = 'free' | 'silent' | 'locked' | 'foreign' | { readonly directory: string };
 
-/** Asks what is on a loopback port. A Redis that loads answers, too. Never rejects. */
+/**
+ * Asks what is on a loopback port, and tells no password: another user's program may listen there. A Redis that loads
+ * answers, too. Never rejects.
+ */
 export function probe(port: number, timeoutMs = 1000): Promise<Probe> {
   return new Promise((done) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -30,7 +33,8 @@ export function probe(port: number, timeoutMs = 1000): Promise<Probe> {
     socket.on('close', () => {
       clearTimeout(timer);
       const directory = /\r\n\$3\r\ndir\r\n\$\d+\r\n([^\r]*)\r\n/.exec(answer)?.[1];
-      done(directory === undefined ? otherwise : { ready: answer.startsWith('+PONG'), directory });
+      if (directory !== undefined) done({ directory });
+      else done(answer.startsWith('-NOAUTH') ? 'locked' : otherwise);
     });
   });
 }

@@ -8,14 +8,17 @@ export type Run = (command: string, args: readonly string[]) => Promise<{ code: 
 type Environment = {
   readonly env: NodeJS.ProcessEnv;
   readonly log: (line: string) => void;
+  /** Whether Redis may be installed with sudo or brew. Root installs it without being told to. */
+  readonly mayInstall: boolean;
   /** Who asks: 0 is root. This process's user unless told otherwise. */
   readonly uid?: number | undefined;
   readonly run?: Run;
 };
 
 const ADVICE =
-  'Redis 7 or newer is needed: set REDIS_URL, or install redis-server ' +
-  '(Debian/Ubuntu: sudo apt-get install redis-server; macOS: brew install redis).';
+  'Redis 7 or newer is needed: set REDIS_URL, install redis-server ' +
+  '(Debian/Ubuntu: sudo apt-get install redis-server; macOS: brew install redis), ' +
+  'or set INSTALL_REDIS=yes to have that done.';
 
 // The package wants to start its service on port 6379 at once. Neither of these lets it: systemctl does
 // not talk to PID 1 with SYSTEMD_OFFLINE=1 (systemd, ENVIRONMENT.md), invoke-rc.d denies a start that is
@@ -34,21 +37,24 @@ export async function findRedis({ path }: { path: string | undefined }): Promise
 }
 
 /**
- * Installs Redis with the machine's package manager: apt-get as root or with a passwordless sudo, else
- * brew. Says so through `log` before it does.
+ * Installs Redis with the machine's package manager: apt-get as root; with a passwordless sudo, or else brew, if it
+ * may. Says so through `log` before it does.
  *
  * @returns the binary's absolute path
  * @throws {RedisUnfitError} with one sentence that says what to do, when it may not or it failed (`cause` has why)
  */
 export async function installRedis(options: Environment): Promise<string> {
-  const { env, log, uid = process.getuid?.(), run = runner(env) } = options;
+  const { env, log, mayInstall, uid = process.getuid?.(), run = runner(env) } = options;
   const path = env.PATH;
-  let cause = 'no apt-get as root or with a passwordless sudo, and no brew';
+  let cause = mayInstall
+    ? 'no apt-get as root or with a passwordless sudo, and no brew'
+    : 'no apt-get as root, and INSTALL_REDIS is not yes';
 
   if (findOnPath('apt-get', path) !== undefined) {
-    const prefix = await rootPrefix(uid, path, run);
+    const prefix = uid === 0 ? ['env'] : mayInstall ? await sudoPrefix(path, run) : undefined;
     if (prefix !== undefined) {
-      const asRoot = (...args: string[]) => run(prefix[0], [...prefix.slice(1), ...args]);
+      const [command = 'env', ...before] = prefix;
+      const asRoot = (...args: string[]) => run(command, [...before, ...args]);
       log('no Redis found: installing redis-server with apt-get (its system service is left disabled)');
       await asRoot(...APT_GET, 'update'); // one broken source fails it, and the rest may do
       const { code, output } = await asRoot(
@@ -66,7 +72,7 @@ export async function installRedis(options: Environment): Promise<string> {
       log(cause);
     }
   }
-  if (findOnPath('brew', path) !== undefined) {
+  if (mayInstall && findOnPath('brew', path) !== undefined) {
     log('no Redis found: installing redis with brew');
     const { code, output } = await run('brew', ['install', 'redis']);
     const binary = await findRedis({ path });
@@ -87,12 +93,7 @@ export async function findOrInstallRedis(options: Environment): Promise<string> 
 }
 
 /** What to put before a command so that root runs it with variables set; undefined: not allowed to. */
-async function rootPrefix(
-  uid: number | undefined,
-  path: string | undefined,
-  run: Run,
-): Promise<[string, ...string[]] | undefined> {
-  if (uid === 0) return ['env'];
+async function sudoPrefix(path: string | undefined, run: Run): Promise<string[] | undefined> {
   if (findOnPath('sudo', path) === undefined) return undefined;
   const { code } = await run('sudo', ['-n', 'true']);
   return code === 0 ? ['sudo', '-n', 'env'] : undefined;

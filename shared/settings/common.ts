@@ -1,4 +1,4 @@
-import { withoutPassword } from './load-settings.ts';
+import { shownUrl } from '../shown-url.ts';
 
 /** Settings that gateway and worker understand alike. */
 export const commonSettings = {
@@ -123,6 +123,20 @@ export const ringPollMs = 500;
 /** How long a retired replica's queue must have been empty before its worker goes, in ms. */
 export const retiredQuietMs = ringStaleMs + 1000;
 
+/**
+ * @param name of the setting.
+ * @param url as it was given.
+ * @returns what is wrong with it, without a part of it.
+ */
+export function redisUrlFaults(name: string, url: string | undefined): string[] {
+  // What does not begin so is a fault of the schema's.
+  if (url === undefined || !/^rediss?:/.test(url) || shownUrl(url) !== undefined) return [];
+  return [
+    `${name} is no URL such as redis://user:password@127.0.0.1:6379; ` +
+      'in a password, @ is written %40, / %2F, ? %3F and # %23',
+  ];
+}
+
 /** @returns faults that a schema cannot tell: settings that exclude each other, and URLs that are none. */
 export function commonFaults(values: {
   REDIS_URL?: string | undefined;
@@ -135,15 +149,10 @@ export function commonFaults(values: {
   if (values.HANDLER !== undefined && values.UPSTREAM !== undefined) {
     faults.push('HANDLER and UPSTREAM are both set; a replica runs one of them');
   }
-  if (values.REDIS_URL !== undefined && !URL.canParse(values.REDIS_URL)) {
-    faults.push(
-      `REDIS_URL is ${JSON.stringify(withoutPassword(values.REDIS_URL))}; it must be a URL such as redis://127.0.0.1:6379`,
-    );
-  }
+  faults.push(...redisUrlFaults('REDIS_URL', values.REDIS_URL));
   if (values.UPSTREAM !== undefined && !URL.canParse(values.UPSTREAM)) {
-    faults.push(
-      `UPSTREAM is ${JSON.stringify(withoutPassword(values.UPSTREAM))}; it must be a URL such as http://127.0.0.1:3000`,
-    );
+    // It may have a password, and what is no URL does not say where.
+    faults.push('UPSTREAM is no URL; it must be one such as http://127.0.0.1:3000');
   }
   const { HANDLER_STALL_MS: stallMs, REPLY_TIMEOUT_MS: replyMs } = values;
   if (stallMs !== undefined && replyMs !== undefined && stallMs >= replyMs) {

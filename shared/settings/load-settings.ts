@@ -1,5 +1,7 @@
 import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
+import { shownUrl } from '../shown-url.ts';
+import { fileSetting, isSecret } from './secrets.ts';
 
 /** One setting: a JSON schema that also says what it is for. Units stand in the description. */
 export interface SettingSchema {
@@ -80,7 +82,11 @@ function faultOf(error: ErrorObject, schema: SettingsSchema, given: Record<strin
   }
   const name = error.instancePath.slice(1);
   const setting = schema.properties[name];
-  const shown = JSON.stringify(withoutPassword(given[name] ?? ''));
+  const text = given[name] ?? '';
+  // An `@` is what a URL with a password has.
+  const mayBeShown = isSecret(name) || text.includes('@') ? shownUrl(text) : text;
+  if (mayBeShown === undefined) return `${name} cannot be used (${setting?.description ?? ''})`;
+  const shown = JSON.stringify(mayBeShown);
   switch (error.keyword) {
     case 'enum':
       return `${name} is ${shown}; it can be ${setting?.enum?.join(', ') ?? ''}`;
@@ -99,11 +105,6 @@ function rangeOf({ minimum, maximum }: Pick<SettingSchema, 'minimum' | 'maximum'
   return minimum === undefined ? `at most ${maximum}` : `at least ${minimum}`;
 }
 
-/** Faults end up in logs. */
-export function withoutPassword(text: string): string {
-  return text.replace(/\/\/[^@/]*@/, '//***@');
-}
-
 /**
  * @returns a Markdown table of settings: name, default, what it is.
  */
@@ -111,7 +112,8 @@ export function settingsTable(schema: SettingsSchema): string {
   const rows = Object.entries(schema.properties).map(([name, setting]) => {
     const value = setting.default === undefined ? '' : `\`${setting.default}\``;
     const choice = setting.enum ? ` One of ${setting.enum.map((item) => `\`${item}\``).join(', ')}.` : '';
-    return `| \`${name}\` | ${value} | ${setting.description}${choice} |`;
+    const file = isSecret(name) ? ` Or \`${fileSetting(name)}\`, a file that holds it.` : '';
+    return `| \`${name}\` | ${value} | ${setting.description}${choice}${file} |`;
   });
   return ['| setting | default | what it is |', '|---|---|---|', ...rows].join('\n');
 }

@@ -47,7 +47,13 @@ export class System {
       const program = await startProgram({
         command: process.execPath,
         args: [gatewayMain],
-        env: { PORT: String(port), REDIS_URL: store.url, REPLICAS: String(replicas), ...settings },
+        env: {
+          PORT: String(port),
+          REDIS_URL: store.urlOf('all'),
+          WORKER_REDIS_URL: store.urlOf('worker'),
+          REPLICAS: String(replicas),
+          ...settings,
+        },
         cwd: workshop.folder,
         logFile: join(folder, 'ringpost.log'),
         ready: /^ringpost (ready|listens) on/,

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/keys.ts';
 import { freePort } from './free-port.ts';
-import { PrivateStore } from './private-store.ts';
+import { namespace, PrivateStore } from './private-store.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { now } from './clock.ts';
@@ -33,7 +33,7 @@ export interface Member {
 
 const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
 const handler = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
-export const keys = createKeys('ringpost');
+export const keys = createKeys(namespace);
 /** How long BullMQ's lock of a job lasts by itself, in ms. */
 const lockMs = 30_000;
 /** Longer than anything here takes that goes well, in ms. */
@@ -77,7 +77,7 @@ export class Cluster {
       port: await freePort(),
     });
     const cluster = new Cluster(workshop, folder, store, ledgerDirectory, {
-      REDIS_URL: store.url,
+      WORKER_REDIS_URL: store.urlOf('worker'),
       HANDLER: handler,
       LEDGER_DIRECTORY: ledgerDirectory,
       LOG_LEVEL: 'info',
@@ -263,7 +263,7 @@ export class Cluster {
     return startProgram({
       command: process.execPath,
       args: [gatewayMain],
-      env: { ...this.#settings, ROLE: role, PORT: new URL(url).port },
+      env: { ...this.#settings, REDIS_URL: this.store.urlOf(role), ROLE: role, PORT: new URL(url).port },
       cwd: this.#workshop.folder,
       logFile: join(this.#folder, `${name}.log`),
       ready: new RegExp(`^ringpost ${role} ready`),

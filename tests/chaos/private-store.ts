@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import { startPrivateRedis } from '../../gateway/redis/private-redis.ts';
 import type { PrivateRedis } from '../../gateway/redis/private-redis.ts';
+import { refusedTo, roleUrl, testUsers } from '../fixtures/redis-users.ts';
+import type { TestRole } from '../fixtures/redis-users.ts';
 
 interface StoreOptions {
   readonly directory: string;
@@ -8,6 +10,9 @@ interface StoreOptions {
   readonly binary: string;
   readonly port: number;
 }
+
+/** Of the systems under test. */
+export const namespace = 'ringpost';
 
 /** The Redis of a scenario: it can die, hang and come back with its data on the same port. */
 export class PrivateStore {
@@ -32,8 +37,14 @@ export class PrivateStore {
     return new PrivateStore(options, await serve(options));
   }
 
-  get url(): string {
-    return this.#server.url;
+  /** @returns how a role's user opens it. */
+  urlOf(role: TestRole): string {
+    return roleUrl(this.#server.url, namespace, role);
+  }
+
+  /** @returns what it has refused to the users of the roles since its last start. */
+  refused(): Promise<string[]> {
+    return refusedTo(this.eye, namespace);
   }
 
   /** kill -9; resolves when it is gone. */
@@ -62,7 +73,8 @@ export class PrivateStore {
 }
 
 async function serve({ directory, binary, port }: StoreOptions): Promise<PrivateRedis> {
-  const server = await startPrivateRedis({ directory, binary, portFrom: port, log: () => undefined });
+  const users = testUsers(namespace);
+  const server = await startPrivateRedis({ directory, binary, portFrom: port, users, log: () => undefined });
   if (server.port === port) return server;
   await server.stop();
   throw new Error(`somebody has taken port ${port}, on which Redis was to come back`);

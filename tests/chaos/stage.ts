@@ -103,6 +103,8 @@ export async function underLoad(
     if (emptyAfter > 5000)
       workshop.say(`    the queues were empty ${Math.round(emptyAfter)} ms after the last answer`);
     if (left.length > 0) unmet.push(`the queues still hold ${left.join(', ')}`);
+    const refused = await cluster.store.refused();
+    if (refused.length > 0) unmet.push(`Redis has refused ${refused.join(', ')}`);
   } finally {
     await load.stop();
     await cluster.stop();

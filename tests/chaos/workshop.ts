@@ -26,7 +26,11 @@ export interface Workshop {
 
 /** @param suite part of the folder's name. */
 export async function openWorkshop(say: (line: string) => void, suite = 'chaos'): Promise<Workshop> {
-  const redisBinary = await findOrInstallRedis({ env: process.env, log: say });
+  const redisBinary = await findOrInstallRedis({
+    env: process.env,
+    mayInstall: process.env['INSTALL_REDIS'] === 'yes',
+    log: say,
+  });
   const folder = await realpath(await mkdtemp(join(tmpdir(), `ringpost-${suite}-`)));
   let runs = 0;
   return {

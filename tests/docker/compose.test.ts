@@ -58,6 +58,7 @@ it(
 
     await expectSocketInControllerAlone(system);
     await expectHealthy(system);
+    await expectPasswordsApart(system);
 
     for (const line of await documented('Leaving nothing behind')) await system.shell(line);
     expect(await system.left()).toEqual([]);
@@ -74,12 +75,14 @@ it(
     expect((await change(home, 'rm', { n: 1, hostnames: ['S2'] })).status).toBe(200);
     // S2 has finished what it held.
     await expect.poll(() => dockerPs('ringpost'), { timeout: withinMs }).toEqual(['S1', 'S3']);
+    const passwords = await passwordsOf(system);
     await system.run('stop');
     // Replicas outlive the controller.
     expect(await dockerPs('ringpost')).toEqual(['S1', 'S3']);
     await system.run('up', '--detach');
     await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(['S1', 'S3']);
     await ask(home, 'again');
+    expect(await passwordsOf(system)).toEqual(passwords);
     // `down` alone cannot remove a network on which replicas are; older versions of compose fail then.
     await system.run('down').catch(() => undefined);
     expect(await dockerPs('ringpost')).toEqual(['S1', 'S3']);
@@ -101,6 +104,53 @@ it('nothing in the repository mounts the socket into anything but the controller
     expect(await readFile(join(projectFolder, file), 'utf8')).not.toContain('docker.sock');
   }
 });
+
+/** @returns the passwords of Redis' users by their names, each read where its service reads it. */
+async function passwordsOf(system: Compose): Promise<Record<string, string>> {
+  const read = (service: string, file: string): Promise<string> =>
+    system.run('exec', '-T', '--user', 'root', service, 'cat', `/run/ringpost/${file}`);
+  const urls = await Promise.all([
+    read('gateway-5000', 'redis-url'),
+    read('controller', 'redis-url'),
+    read('controller', 'worker-redis-url'),
+  ]);
+  return Object.fromEntries([
+    ['admin', await read('redis', 'admin-password')],
+    ...urls.map((url) => [new URL(url).username, new URL(url).password]),
+  ]) as Record<string, string>; // as they were read
+}
+
+async function expectPasswordsApart(system: Compose): Promise<void> {
+  const passwords = await passwordsOf(system);
+  expect(Object.keys(passwords).toSorted()).toEqual(['admin', 'controller', 'gateway', 'worker']);
+  expect(new Set(Object.values(passwords)).size).toBe(4);
+  const files: Record<string, string> = {};
+  for (const { id, service } of await containersOf(system)) {
+    const seen = [
+      JSON.stringify(await inspect(id)),
+      await docker('exec', id, 'sh', '-c', 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; true'),
+      await docker('logs', id),
+    ].join();
+    for (const [user, password] of Object.entries(passwords))
+      expect(seen.includes(password), `${service} shows the password of ${user}`).toBe(false);
+    files[service] = await docker('exec', id, 'sh', '-c', 'ls /run/ringpost 2>/dev/null | xargs');
+  }
+  expect(files).toEqual({
+    'gateway-5000': 'redis-url',
+    gateway: 'redis-url',
+    controller: 'redis-url worker-redis-url',
+    redis: 'admin-password users.acl',
+    replica: '',
+  });
+  const [clients = '', log = '', ring = ''] = await Promise.all(
+    (await documented('Looking into Redis')).map((line) => system.shell(line)),
+  );
+  const users = new Set(Array.from(clients.matchAll(/ user=(\S+)/g), ([, user = '']) => user));
+  expect([...users].toSorted()).toEqual(['admin', 'controller', 'gateway', 'worker']);
+  expect(log.trim(), 'what Redis has refused').toBe('');
+  expect(ring).toContain('S1');
+  expect(await system.run('exec', '-T', 'redis', 'redis-cli', 'ping')).toContain('NOAUTH');
+}
 
 async function containersOf({ project }: Compose): Promise<readonly { id: string; service: string }[]> {
   const filters = { label: [`com.docker.compose.project=${project}`] };

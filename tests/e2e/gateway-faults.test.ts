@@ -8,7 +8,7 @@ import type { Keys } from '#shared/keys.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { call, remove } from '../fixtures/admin-calls.ts';
 import { doubledPosts, mixedLoad, tally } from '../fixtures/mixed-load.ts';
-import { handlerFile, useScratch, whenReady } from '../fixtures/scratch.ts';
+import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
@@ -24,7 +24,7 @@ interface Parts {
 
 /** Two gateways in processes of their own, one of them with the controller. */
 async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
-  const { start, folder } = await scratch();
+  const { startReady, folder } = await scratch();
   const namespace = `faults-${randomBytes(4).toString('hex')}`;
   const ledger = `${folder}/ledger`;
   const env = {
@@ -35,8 +35,8 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
     LEDGER: ledger,
     ...settings,
   };
-  const first = await whenReady(start(env));
-  const second = await whenReady(start({ ...env, ROLE: 'gateway' }));
+  const first = await startReady(env);
+  const second = await startReady({ ...env, ROLE: 'gateway' });
   const redis = new Redis(env.REDIS_URL);
   onTestFinished(async () => {
     const left = await redis.keys(`${namespace}:*`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
 import { describe, expect, inject, it } from 'vitest';
 import { expectAllAnswered, startLoad } from '../fixtures/load.ts';
-import { handlerFile, useScratch, whenReady } from '../fixtures/scratch.ts';
+import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { Scratch } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
@@ -90,7 +90,7 @@ describe('10,000 requests over 64 connections', () => {
     const { settings, read } = await recording(place);
     const shared = { REDIS_URL: inject('redisUrl'), NAMESPACE: `load-${randomBytes(6).toString('hex')}` };
     const first = await place.startReady({ ...settings, ...shared });
-    const second = await whenReady(place.start({ ...shared, ROLE: 'gateway' }));
+    const second = await place.startReady({ ...shared, ROLE: 'gateway' });
     const replicasOf = new Map<string, Set<string>>();
     const number = numbering();
     const results = await Promise.all(

@@ -100,7 +100,9 @@ describe('REDIS_URL of a Redis that cannot be used', () => {
     const place = await scratch();
     const port = await redisWith(place, '--requirepass', 'secret');
     expect(await refusal(place, `redis://127.0.0.1:${port}`)).toMatch(
-      new RegExp(`^ringpost: Redis at redis://127\\.0\\.0\\.1:${port} cannot be used: NOAUTH [^\n]*\n$`),
+      new RegExp(
+        `^ringpost: Redis at redis://127\\.0\\.0\\.1:${port} cannot be used: Redis asks for [^\n]*\n$`,
+      ),
     );
   });
 
@@ -108,8 +110,17 @@ describe('REDIS_URL of a Redis that cannot be used', () => {
     const place = await scratch();
     const port = await redisWith(place, '--requirepass', 'secret');
     const said = await refusal(place, `redis://:wrong-one@127.0.0.1:${port}`);
-    expect(said).toMatch(/^ringpost: Redis at \S+ cannot be used: WRONGPASS [^\n]*\n$/);
+    expect(said).toMatch(/^ringpost: Redis at \S+ cannot be used: Redis knows no user default [^\n]*\n$/);
     expect(said).not.toContain('wrong-one');
+  });
+
+  it('that lets the user do too little: names the user and what it lacks', async () => {
+    const place = await scratch();
+    const rules = ['on', '>secret', '~*', '&*', '+@all', '-blmpop', '-evalsha'];
+    const port = await redisWith(place, '--user', 'weak', ...rules, '--maxmemory-policy', 'noeviction');
+    expect(await refusal(place, `redis://weak:secret@127.0.0.1:${port}`)).toMatch(
+      /^ringpost: Redis at \S+ does not let the user weak use EVALSHA, BLMPOP; give it the rights of gateway and [^\n]*\n$/,
+    );
   });
 
   it('that is no Redis: says so', async () => {

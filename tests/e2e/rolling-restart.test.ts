@@ -8,7 +8,8 @@ import { expect, inject, it, onTestFinished } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/keys.ts';
 import { doubledPosts } from '../fixtures/mixed-load.ts';
-import { handlerFile, useScratch, whenReady } from '../fixtures/scratch.ts';
+import { withUsers } from '../fixtures/redis-users.ts';
+import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
 
@@ -44,7 +45,7 @@ function keepingClient(ports: readonly number[]): (method: string, path: string)
 }
 
 it('a rolling restart of all gateways and all replicas under load fails no request', async () => {
-  const { start, folder } = await scratch();
+  const { start, startReady, folder } = await scratch();
   const ledger = `${folder}/ledger`;
   const keys = createKeys(`rolling-${randomBytes(4).toString('hex')}`);
   const env = {
@@ -60,10 +61,10 @@ it('a rolling restart of all gateways and all replicas under load fails no reque
     if (left.length > 0) await redis.unlink(...left);
     redis.disconnect();
   });
-  const controller = start({ ...env, ROLE: 'controller' });
+  const controller = start(await withUsers({ ...env, ROLE: 'controller' }));
   await controller.line(/^ringpost controller ready/);
-  const startGateway = (port: string): ReturnType<typeof whenReady> =>
-    whenReady(start({ ...env, ROLE: 'gateway', PORT: port }));
+  const startGateway = (port: string): ReturnType<typeof startReady> =>
+    startReady({ ...env, ROLE: 'gateway', PORT: port });
   const gateways = await Promise.all(['0', '0', '0'].map((port) => startGateway(port)));
   const ports = gateways.map(({ url }) => Number(new URL(url).port));
   const leaseOf = async (name: string): Promise<Lease | undefined> => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
@@ -62,16 +62,35 @@ describe('a start without REDIS_URL', () => {
     const { startReady, folder } = await scratch();
     const command = await startReady();
     expect(command.stdout()).toBe(
-      `ringpost ready on ${command.url} (replicas S1 S2 S3; Redis ${command.redisUrl})\n`,
+      `ringpost ready on ${command.url} (replicas S1 S2 S3; Redis redis://***@127.0.0.1:${new URL(command.redisUrl).port})\n`,
     );
     expect(command.stderr()).toBe('');
-    expect(command.redisUrl).toMatch(/^redis:\/\/127\.0\.0\.1:\d+$/);
+    expect((await stat(`${folder}/.ringpost`)).mode & 0o777).toBe(0o700);
     expect(await askRedis(command, (redis) => redis.config('GET', 'dir'))).toEqual([
       'dir',
       `${folder}/.ringpost/redis`,
     ]);
     expect(await answering(command.url, ['S1', 'S2', 'S3'])).toEqual(['S1', 'S2', 'S3']);
     expect(command.stdout().split('\n')).toHaveLength(2);
+  });
+
+  it('gives its workers a user of Redis that is no administrator', async () => {
+    const { startReady } = await scratch();
+    const clients = String(await askRedis(await startReady(), (redis) => redis.client('LIST')));
+    const usersOf = (role: string): string[] => [
+      ...new Set(
+        clients
+          .split('\n')
+          .flatMap((line) =>
+            line.includes(` name=ringpost:${role}:`) ? (/ user=(\S+)/.exec(line)?.slice(1) ?? []) : [],
+          ),
+      ),
+    ];
+    expect([usersOf('worker'), usersOf('gateway'), usersOf('controller')]).toEqual([
+      ['worker'],
+      ['default'],
+      ['default'],
+    ]);
   });
 
   it('finds the ring and its names of the start before', async () => {
@@ -94,9 +113,11 @@ describe('a start without REDIS_URL', () => {
     expect(await second.exited).toEqual({ code: 1, signal: null });
     expect(second.stdout()).toBe('');
     expect(second.stderr()).toMatch(
-      /^ringpost: another ringpost already runs its Redis in .*; to join it set REDIS_URL=\S+\n$/,
+      /^ringpost: another ringpost already runs its Redis in .*; to join it set REDIS_URL="\S+ \S+"\n$/,
     );
-    expect(second.stderr()).toContain(first.redisUrl);
+    const { password, port } = new URL(first.redisUrl);
+    expect(second.stderr()).toContain(`@127.0.0.1:${port}"`);
+    expect(second.stderr()).not.toContain(password);
     expect(await answering(first.url, ['S1', 'S2', 'S3'])).toHaveLength(3);
   });
 
@@ -106,7 +127,7 @@ describe('a start without REDIS_URL', () => {
     expect(await command.exited).toEqual({ code: 1, signal: null });
     expect(command.stdout()).toBe('');
     expect(command.stderr()).toMatch(
-      /^ringpost: Redis 7 or newer is needed: set REDIS_URL, or install .*\n$/,
+      /^ringpost: Redis 7 or newer is needed: set REDIS_URL, install redis-server .*, or set INSTALL_REDIS=yes .*\n$/,
     );
     await untilNothingRuns(2000);
   });

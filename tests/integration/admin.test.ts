@@ -14,6 +14,7 @@ import {
 import { runCommand } from '../fixtures/command.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { System } from '../fixtures/system.ts';
 
@@ -31,7 +32,7 @@ async function startLeased(env: NodeJS.ProcessEnv = {}): Promise<string> {
 function startWorker({ redisUrl, namespace }: System, replica: string): void {
   const worker = runCommand(process.execPath, ['worker/main.ts'], {
     REPLICA: replica,
-    REDIS_URL: redisUrl,
+    REDIS_URL: roleUrl(redisUrl, namespace, 'worker'),
     NAMESPACE: namespace,
   });
   workers.push(worker);

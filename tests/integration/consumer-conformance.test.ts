@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { consumerKinds, useConsumers } from '../fixtures/consumers.ts';
 import type { ConsumerKind, TestConsumer, TestConsumerOptions } from '../fixtures/consumers.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
+import { makeUsers } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -305,6 +306,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     async () => {
       const own = await ownRedis();
       const { namespace, keys } = system();
+      await makeUsers(own.url, namespace);
       const made = testConsumer(kind, { redisUrl: own.url, namespace, keys, replica, concurrency: 4 });
       await made.consumer.start();
       await made.add('held');

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { createKeys } from '#shared/keys.ts';
 import { consumerKinds, useConsumers } from '../fixtures/consumers.ts';
 import type { Run, TestConsumer } from '../fixtures/consumers.ts';
+import { makeUsers } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -131,6 +132,7 @@ it(
         const worlds = await Promise.all(
           consumerKinds.map(async (kind) => {
             const own = `${name}-${kind}`;
+            await makeUsers(redisUrl, own);
             const made = testConsumer(kind, {
               redisUrl,
               namespace: own,

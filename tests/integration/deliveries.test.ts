@@ -13,6 +13,7 @@ import { ReplyOutbox } from '../../worker/reply-outbox.ts';
 import { Turns } from '../../worker/turns.ts';
 import { useConsumers } from '../fixtures/consumers.ts';
 import type { TestConsumer, TestConsumerOptions } from '../fixtures/consumers.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -139,7 +140,12 @@ it('what a dead consumer has not read was not begun: whoever takes the lease cou
 it('can be taken back as long as it is not read', async () => {
   const { redis, redisUrl, namespace, keys } = system();
   await dieWith(['one', {}], ['two', {}]);
-  const producer = openRedis(redisUrl, `${namespace}:producer`, 'patient', log);
+  const producer = openRedis(
+    roleUrl(redisUrl, namespace, 'gateway'),
+    `${namespace}:producer`,
+    'patient',
+    log,
+  );
   const queues = new JobQueues(producer, keys, log);
   expect(await queues.takeBack(replica, 'one')).toBe(true);
   expect(await queues.takeBack(replica, 'one')).toBe(false);

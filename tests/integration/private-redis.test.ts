@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import type { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest';
 import { startPrivateRedis, type PrivateRedis } from '../../gateway/redis/private-redis.ts';
 import { probe } from '../../gateway/redis/probe.ts';
+import { redisPassword } from '../../gateway/redis/redis-password.ts';
 
 const binary = inject('redisBinary');
 const started: PrivateRedis[] = [];
@@ -44,8 +46,9 @@ async function start(): Promise<PrivateRedis> {
   return redis;
 }
 
-async function ask<T>(port: number, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis({ port, host: '127.0.0.1' });
+async function ask<T>({ url }: { readonly url: string }, question: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  redis.on('error', () => undefined);
   try {
     return await question(redis);
   } finally {
@@ -58,13 +61,23 @@ async function otherProcess() {
   const script = `
     import { startPrivateRedis } from ${JSON.stringify(new URL('../../gateway/redis/private-redis.ts', import.meta.url).href)};
     const redis = await startPrivateRedis({ ...${JSON.stringify(options())}, log: console.error });
-    console.log(redis.pid, redis.port);`;
+    console.log(redis.pid, redis.port, redis.url);`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(parent.stdout, 'data');
-  const [pid = 0, port = 0] = String(line).split(' ').map(Number);
-  return { parent, pid, port };
+  const [pid = '', port = '', url = ''] = String(line).trim().split(' ');
+  return { parent, pid: Number(pid), port: Number(port), url };
+}
+
+/** Resolves when a process has said a text. */
+async function saying(from: Readable, text: string): Promise<void> {
+  let said = '';
+  for await (const chunk of from.iterator({ destroyOnReturn: false })) {
+    said += String(chunk);
+    if (said.includes(text)) return;
+  }
+  throw new Error(`it ended before it said ${text}: ${said}`);
 }
 
 async function portIsFree(port: number, withinMs: number): Promise<boolean> {
@@ -78,7 +91,7 @@ async function portIsFree(port: number, withinMs: number): Promise<boolean> {
 
 test('serves from its own directory, on loopback, durable, evicting nothing', async () => {
   const redis = await start();
-  expect(redis.url).toBe(`redis://127.0.0.1:${redis.port}`);
+  expect(redis.url).toMatch(new RegExp(`^redis://:[\\w-]{43}@127\\.0\\.0\\.1:${redis.port}$`));
   for (const [name, value] of [
     ['dir', directory],
     ['bind', '127.0.0.1'],
@@ -87,18 +100,18 @@ test('serves from its own directory, on loopback, durable, evicting nothing', as
     ['maxmemory-policy', 'noeviction'],
     ['save', ''],
   ] as const)
-    expect(await ask(redis.port, (client) => client.config('GET', name))).toEqual([name, value]);
+    expect(await ask(redis, (client) => client.config('GET', name))).toEqual([name, value]);
   expect((await stat(directory)).mode & 0o777).toBe(0o700);
 });
 
 test('what was stored is there again after a stop and a start', async () => {
   const first = await start();
-  await ask(first.port, (client) => client.set('kept', 'yes'));
+  await ask(first, (client) => client.set('kept', 'yes'));
   await Promise.all([first.stop(), first.stop()]);
   expect(await first.exited).toEqual({ code: 0, signal: null });
   expect(await readdir(directory)).not.toContain('ringpost.lock');
   const second = await start();
-  expect(await ask(second.port, (client) => client.get('kept'))).toBe('yes');
+  expect(await ask(second, (client) => client.get('kept'))).toBe('yes');
   expect(lines).toEqual([]);
 });
 
@@ -106,11 +119,11 @@ test('a second one in the same directory is refused, and told how to join', asyn
   const redis = await start();
   const sentence =
     `another ringpost already runs its Redis in ${directory} (pid ${redis.pid}); ` +
-    `to join it set REDIS_URL=redis://127.0.0.1:${redis.port}`;
+    `to join it set REDIS_URL="redis://:$(cat '${directory}-password')@127.0.0.1:${redis.port}"`;
   await expect(startPrivateRedis(options())).rejects.toThrow(sentence);
   await symlink(directory, join(root, 'link'));
   await expect(startPrivateRedis({ ...options(), directory: join(root, 'link') })).rejects.toThrow(sentence);
-  expect(await ask(redis.port, (client) => client.ping())).toBe('PONG');
+  expect(await ask(redis, (client) => client.ping())).toBe('PONG');
 });
 
 test('one of two that start at once in the same directory is refused', async () => {
@@ -120,18 +133,18 @@ test('one of two that start at once in the same directory is refused', async () 
 
 test('a Redis in use by another process is refused, and ends when that process is killed', async () => {
   const { parent, pid, port } = await otherProcess();
-  await expect(start()).rejects.toThrow(`(pid ${pid}); to join it set REDIS_URL=redis://127.0.0.1:${port}`);
+  await expect(start()).rejects.toThrow(`(pid ${pid}); to join it set REDIS_URL=`);
   parent.kill('SIGKILL');
   expect(await portIsFree(port, 2000)).toBe(true);
 });
 
 test('the next start waits for the Redis of a killed process, then has its data', async () => {
-  const { parent, port } = await otherProcess();
-  await ask(port, (client) => client.set('kept', 'yes'));
+  const { parent, url } = await otherProcess();
+  await ask({ url }, (client) => client.set('kept', 'yes'));
   parent.kill('SIGKILL');
   await once(parent, 'exit');
   const redis = await start();
-  expect(await ask(redis.port, (client) => client.get('kept'))).toBe('yes');
+  expect(await ask(redis, (client) => client.get('kept'))).toBe('yes');
 });
 
 test('a killed Redis frees its directory for the same process', async () => {
@@ -157,7 +170,7 @@ test('the next port is taken when one is in use, be it by another Redis', async 
   directory = join(root, 'second');
   const second = await start();
   expect(second.port).toBeGreaterThan(first.port);
-  expect(await ask(second.port, (client) => client.config('GET', 'dir'))).toEqual(['dir', directory]);
+  expect(await ask(second, (client) => client.config('GET', 'dir'))).toEqual(['dir', directory]);
 });
 
 test('a Redis that cannot start is told with the end of its log', async () => {
@@ -169,4 +182,80 @@ test('a Redis that cannot start is told with the end of its log', async () => {
   );
   await rm(join(directory, 'appendonlydir'));
   await start();
+});
+
+test('its password is random, kept in a file of this user, and on no command line', async () => {
+  const first = await start();
+  const password = await readFile(`${directory}-password`, 'utf8');
+  expect(password).toMatch(/^[\w-]{43}\n$/);
+  expect(first.url).toContain(`:${password.trim()}@`);
+  expect((await stat(`${directory}-password`)).mode & 0o777).toBe(0o600);
+  expect(execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' })).not.toContain(password.trim());
+  await expect(
+    ask({ url: `redis://127.0.0.1:${first.port}` }, (client) => client.get('key')),
+  ).rejects.toThrow('NOAUTH');
+  await first.stop();
+  expect((await start()).url).toContain(`:${password.trim()}@`);
+  const others = await readdir(join(root, 'state'));
+  expect(others.toSorted()).toEqual(['redis', 'redis-password']);
+});
+
+test('several that start at once make one password', async () => {
+  await mkdir(join(root, 'state'));
+  const file = `${directory}-password`;
+  const made = new Set(await Promise.all(Array.from({ length: 20 }, () => redisPassword(file))));
+  expect([...made]).toEqual([(await readFile(file, 'utf8')).trim()]);
+});
+
+test('a file that has no password is named, and it is not shown', async () => {
+  await mkdir(join(root, 'state'));
+  await writeFile(`${directory}-password`, 'short');
+  await expect(start()).rejects.toThrow(
+    `${directory}-password has no password of the private Redis; delete it, and a new one is made`,
+  );
+});
+
+test('a Redis without a password, which the release before has left, is waited for', async () => {
+  await mkdir(directory, { recursive: true });
+  const args = ['--port', String(portFrom), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];
+  const old = spawn(binary, [...args, '--appendonly', 'yes'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  await saying(old.stdout, 'Ready to accept connections');
+  const url = `redis://127.0.0.1:${portFrom}`;
+  await ask({ url }, (client) => client.set('kept', 'yes'));
+  const lock = { token: 'x', owner: 2 ** 22 + 1, redis: { pid: old.pid, port: portFrom } };
+  await writeFile(join(directory, 'ringpost.lock'), JSON.stringify(lock));
+  const starting = start();
+  await vi.waitUntil(() => lines.length > 0);
+  old.kill('SIGTERM');
+  const redis = await starting;
+  expect(lines).toEqual([`waiting for an earlier ringpost's Redis in ${directory}`]);
+  expect(await ask(redis, (client) => client.get('kept'))).toBe('yes');
+  await expect(
+    ask({ url: `redis://127.0.0.1:${redis.port}` }, (client) => client.get('kept')),
+  ).rejects.toThrow('NOAUTH');
+});
+
+test("another user's program on its port is not told the password", async () => {
+  let heard = '';
+  const listener = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      heard += String(chunk);
+      socket.write('-NOAUTH Authentication required.\r\n+OK\r\n'.repeat(2));
+    });
+  }).listen(portFrom, '127.0.0.1');
+  await once(listener, 'listening');
+  try {
+    const first = await start();
+    expect(first.port).toBeGreaterThan(portFrom);
+    await first.stop();
+    // A lock that is left over names the port on which the other one listens now.
+    const lock = { token: 'x', owner: 2 ** 22 + 1, redis: { pid: process.pid, port: portFrom } };
+    await writeFile(join(directory, 'ringpost.lock'), JSON.stringify(lock));
+    await start();
+    expect(heard).toContain('PING');
+    expect(heard).not.toContain((await readFile(`${directory}-password`, 'utf8')).trim());
+  } finally {
+    listener.close();
+  }
 });

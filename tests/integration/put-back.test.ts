@@ -20,6 +20,7 @@ import { Runner } from '../../worker/runner.ts';
 import { Slots } from '../../worker/slots.ts';
 import { createStockConsumer } from '../../worker/stock-consumer.ts';
 import { Turns } from '../../worker/turns.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -65,7 +66,7 @@ function startRunner(finished = new FinishedRuns()) {
 
 it('a job that Redis refuses to put back is not given up: it stays active, for the sweep to find', async () => {
   const { redisUrl, namespace, redis, keys } = system();
-  const own = openRedis(redisUrl, `${namespace}:put-back`, 'patient', log);
+  const own = openRedis(roleUrl(redisUrl, namespace, 'worker'), `${namespace}:put-back`, 'patient', log);
   const queues = new JobQueues(redis, keys, log);
   const refused = vi
     .spyOn(Job.prototype, 'moveToDelayed')

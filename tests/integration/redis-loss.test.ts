@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
 import { startPrivateRedis } from '../../gateway/redis/private-redis.ts';
 import type { PrivateRedis } from '../../gateway/redis/private-redis.ts';
+import { testUsers } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const handler = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.meta.url));
@@ -104,6 +105,7 @@ describe('a Redis that is killed and comes back', () => {
         directory: join(directory, 'redis'),
         binary: inject('redisBinary'),
         portFrom: port,
+        users: testUsers(system().namespace),
         log: () => undefined,
       });
       servers.push(own);

@@ -17,7 +17,7 @@ const workers = useWorkers();
 async function ownRedis(): Promise<PrivateRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'ringpost-refusing-'));
   const own = await startPrivateRedis({
-    directory,
+    directory: join(directory, 'redis'),
     binary: inject('redisBinary'),
     portFrom: randomInt(12_000, 30_000),
     log: () => undefined,

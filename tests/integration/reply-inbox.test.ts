@@ -4,6 +4,7 @@ import { encodeReply } from '#shared/contract/reply.ts';
 import { createLogger } from '#shared/logger.ts';
 import { openRedis, whenReady } from '#shared/redis.ts';
 import { ReplyInbox } from '../../gateway/dispatch/reply-inbox.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -26,7 +27,7 @@ interface Made {
 async function make(): Promise<Made> {
   const { redis, redisUrl, namespace, keys } = system();
   const open = (use: 'patient' | 'failFast'): Redis => {
-    const connection = openRedis(redisUrl, `${namespace}:inbox`, use, log);
+    const connection = openRedis(roleUrl(redisUrl, namespace, 'gateway'), `${namespace}:inbox`, use, log);
     opened.push(connection);
     return connection;
   };

@@ -25,6 +25,37 @@ describe('plan', () => {
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual(['admit S1#3: it is ready']);
   });
 
+  it('starts no more than MAX_REPLICAS, those that joined first, and says so of the others', () => {
+    const members = desired('S1', 'S2', 'S3').toReversed();
+    const limited = { ...settings, maxReplicas: 2 };
+    const result = plan(observed({ desired: members }), new Map(), new Map(), limited, 1000);
+    expect(lines(result).toSorted()).toEqual(['start S1: no worker runs', 'start S2: no worker runs']);
+    expect(result.memory.get('S3')).toMatchObject({
+      state: 'lost',
+      reason: 'MAX_REPLICAS is 2, and older ones come first',
+    });
+  });
+
+  it('lets a worker go on beyond MAX_REPLICAS, and does not replace it', () => {
+    const members = desired('S1', 'S2');
+    const limited = { ...settings, maxReplicas: 1 };
+    const leases = new Map([
+      ['S1', lease(1)],
+      ['S2', lease(1)],
+    ]);
+    const instances = ['S1', 'S2'].map((name) => ({ name, generation: 1, id: name, outdated: false }));
+    const ring = new Map([
+      ['S1', 1],
+      ['S2', 1],
+    ]);
+    const running = observed({ desired: members, leases, instances, ring });
+    const before = plan(running, new Map(), new Map(), limited, 1000);
+    expect(lines(before)).toEqual([]);
+    const dead = observed({ desired: members, leases: new Map([['S1', lease(1)]]), ring });
+    const after = plan(dead, before.memory, new Map([['S2', 'killed by SIGKILL']]), limited, 2000);
+    expect(lines(after)).toEqual([]);
+  });
+
   it('does nothing where all is as it shall be', () => {
     const world = observed({
       desired: desired('S1'),

@@ -23,8 +23,9 @@ async function put(...names: string[]) {
 }
 
 /** A machine whose installations bring a redis-server, but for the commands that fail. */
-const machine = (uid: number, failing: RegExp = /^$/) => ({
+const machine = (uid: number, failing: RegExp = /^$/, mayInstall = true) => ({
   env: { PATH: bin },
+  mayInstall,
   uid,
   log: (line: string) => void lines.push(line),
   run: async (command: string, args: readonly string[]) => {
@@ -56,7 +57,7 @@ test('nothing is installed where a Redis is found', async () => {
 
 test('root installs with apt-get, says so first, and leaves the system service disabled', async () => {
   await put('apt-get', 'sudo', 'brew');
-  expect(await findOrInstallRedis(machine(0))).toBe(join(bin, 'redis-server'));
+  expect(await findOrInstallRedis(machine(0, /^$/, false))).toBe(join(bin, 'redis-server'));
   expect(ran).toEqual([
     `env ${APT_GET} update`,
     `env ${APT_GET} install -y --no-install-recommends redis-server`,
@@ -78,6 +79,15 @@ test('brew is taken where apt-get is not to be had', async () => {
   expect(ran).toEqual(['sudo -n true', 'brew install redis']);
 });
 
+test('neither sudo nor brew is run without INSTALL_REDIS=yes', async () => {
+  await put('apt-get', 'sudo', 'brew');
+  await expect(installRedis(machine(1000, /^$/, false))).rejects.toMatchObject({
+    message: expect.stringContaining('set INSTALL_REDIS=yes'),
+    cause: 'no apt-get as root, and INSTALL_REDIS is not yes',
+  });
+  expect([ran, lines]).toEqual([[], []]);
+});
+
 test.each([
   ['there is no package manager', [], /^$/, 'no apt-get as root'],
   ['sudo asks for a password', ['apt-get', 'sudo'], /^sudo/, 'no apt-get as root'],
@@ -86,8 +96,9 @@ test.each([
   await put(...commands);
   await expect(installRedis(machine(1000, failing))).rejects.toMatchObject({
     message:
-      'Redis 7 or newer is needed: set REDIS_URL, or install redis-server ' +
-      '(Debian/Ubuntu: sudo apt-get install redis-server; macOS: brew install redis).',
+      'Redis 7 or newer is needed: set REDIS_URL, install redis-server ' +
+      '(Debian/Ubuntu: sudo apt-get install redis-server; macOS: brew install redis), ' +
+      'or set INSTALL_REDIS=yes to have that done.',
     cause: expect.stringContaining(cause),
   });
 });

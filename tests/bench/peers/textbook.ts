@@ -6,9 +6,14 @@ const name = 'work';
 const defaultJobOptions = { removeOnComplete: { count: 1000 }, removeOnFail: { count: 1000 } };
 const ttlMs = 30_000;
 
-function connectionTo(store: string): { host: string; port: number; maxRetriesPerRequest: null } {
-  const { hostname, port } = new URL(store);
-  return { host: hostname, port: Number(port), maxRetriesPerRequest: null };
+function connectionTo(store: string): {
+  host: string;
+  port: number;
+  password: string;
+  maxRetriesPerRequest: null;
+} {
+  const { hostname, port, password } = new URL(store);
+  return { host: hostname, port: Number(port), password, maxRetriesPerRequest: null };
 }
 
 /** BullMQ as its guide shows request and reply: `waitUntilFinished`. */

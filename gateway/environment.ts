@@ -1,0 +1,5 @@
+/** The first module of the process: its secrets have left the environment before any other is loaded. */
+import { takeSecrets } from '#shared/settings/secrets.ts';
+
+/** The settings that this process was started with, secrets included. */
+export const given = takeSecrets(process.env);

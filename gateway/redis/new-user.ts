@@ -1,0 +1,19 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { urlOfUser } from '#shared/redis-users.ts';
+import type { RedisUser } from '#shared/redis-users.ts';
+
+/** A user with a random password, which is known here alone. */
+export interface NewUser {
+  /** As Redis is told of it. */
+  readonly user: RedisUser;
+  readonly password: string;
+  /** @returns a Redis as this user opens it. */
+  urlOf(url: string): string;
+}
+
+/** @param rules of the user. */
+export function newUser(name: string, rules: readonly string[]): NewUser {
+  const password = randomBytes(32).toString('hex');
+  const passwordSha256 = createHash('sha256').update(password).digest('hex');
+  return { user: { name, passwordSha256, rules }, password, urlOf: (url) => urlOfUser(url, name, password) };
+}

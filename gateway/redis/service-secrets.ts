@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { aclFile, aclRules, urlOfUser } from '#shared/redis-users.ts';
+import type { RedisUser } from '#shared/redis-users.ts';
+
+/** The users of the Redis of a compose file that have passwords. */
+export const serviceUsers = ['admin', 'gateway', 'controller', 'worker'] as const;
+
+export type Passwords = Readonly<Record<(typeof serviceUsers)[number], string>>;
+
+/** A file that one service reads. */
+export interface SecretFile {
+  /** The folder of the service, and the file in it. */
+  readonly path: readonly [folder: string, file: string];
+  readonly text: string;
+  /** The group that may read it; undefined if only root may. */
+  readonly group: number | undefined;
+}
+
+/** The group `redis` of the image `redis:7-bookworm`, and the group `node` of our image. */
+const redisGroup = 999;
+const nodeGroup = 1000;
+
+/** Where the password of a user stands. It is in one file alone, beside its digest in the file of users. */
+export const passwordFiles: Readonly<Record<keyof Passwords, SecretFile['path']>> = {
+  admin: ['redis', 'admin-password'],
+  gateway: ['gateway', 'redis-url'],
+  controller: ['controller', 'redis-url'],
+  worker: ['controller', 'worker-redis-url'],
+};
+
+/**
+ * @param url of Redis as the services reach it, without a user.
+ * @returns what each service of a compose file reads: Redis its users, and the others their URLs.
+ */
+export function secretFiles(passwords: Passwords, namespace: string, url: string): SecretFile[] {
+  const user = (name: keyof Passwords, rules: readonly string[]): RedisUser => ({
+    name,
+    passwordSha256: createHash('sha256').update(passwords[name]).digest('hex'),
+    rules,
+  });
+  const urlFile = (name: 'gateway' | 'controller' | 'worker', group?: number): SecretFile => ({
+    path: passwordFiles[name],
+    text: `${urlOfUser(url, name, passwords[name])}\n`,
+    group,
+  });
+  const users = [
+    user('admin', ['~*', '&*', '+@all']),
+    user('gateway', aclRules(['gateway'], namespace)),
+    user('controller', aclRules(['controller'], namespace)),
+    user('worker', aclRules(['worker'], namespace)),
+    // A health check starts a process every few seconds: it needs no secret.
+    { name: 'health', passwordSha256: undefined, rules: ['-@all', '+ping'] },
+  ];
+  return [
+    { path: passwordFiles.admin, text: `${passwords.admin}\n`, group: undefined },
+    urlFile('gateway', nodeGroup),
+    urlFile('controller'),
+    urlFile('worker'),
+    { path: ['redis', 'users.acl'], text: aclFile(users), group: redisGroup },
+  ];
+}
+
+/** @returns the password in the text of one of the {@link passwordFiles}; undefined if there is none. */
+export function passwordIn(text: string): string | undefined {
+  const line = text.trim();
+  const password = URL.canParse(line) ? new URL(line).password : line;
+  return /^[0-9a-f]{64}$/.test(password) ? password : undefined;
+}

@@ -1,0 +1,151 @@
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { createLogger } from '#shared/logger.ts';
+import { KeyRepair } from '#shared/key-repair.ts';
+import { lackingRights } from '#shared/redis-dry-run.ts';
+import { redisRights, redisRoles } from '#shared/redis-users.ts';
+import { checkRedis, openRedis, whenReady } from '#shared/redis.ts';
+import { ownRedis } from '../fixtures/own-redis.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const opened: Redis[] = [];
+
+beforeEach(() => system().expectRefusals());
+afterEach(() => opened.splice(0).forEach((redis) => redis.disconnect()));
+
+function ended<T extends Redis>(redis: T): T {
+  opened.push(redis);
+  return redis;
+}
+
+/** Changes the rules of a role's user. */
+async function change(role: string, ...rules: readonly string[]): Promise<void> {
+  const { redis, namespace } = system();
+  await redis.call('ACL', 'SETUSER', `${namespace}-${role}`, ...rules);
+}
+
+describe.each(redisRoles)('the rights of a %s', (role) => {
+  const lacking = async (): Promise<string[]> => {
+    const { redisUrl, namespace } = system();
+    return lackingRights(ended(new Redis(roleUrl(redisUrl, namespace, role))), role, namespace);
+  };
+
+  it('lack nothing as they are, and asking changes nothing', async () => {
+    const { redis, namespace } = system();
+    expect(await lacking()).toEqual([]);
+    expect(await redis.keys(`${namespace}:*`)).toEqual([]);
+  });
+
+  it('are all asked for: each that is missing is named', async () => {
+    const { commands, channels } = redisRights(role, system().namespace);
+    await change(role, 'resetkeys', 'resetchannels', '-@all', '+multi', '+discard');
+    const found = await lacking();
+    const untold = new Set([
+      'CLIENT|SETNAME',
+      'DISCARD',
+      'EXEC',
+      'MULTI',
+      'PUBLISH',
+      'SELECT',
+      'SUBSCRIBE',
+      'UNSUBSCRIBE',
+    ]);
+    const names = Object.values(commands).flatMap((each) => each.map((name) => name.toUpperCase()));
+    expect(names.filter((name) => !untold.has(name) && !found.includes(name))).toEqual([]);
+    expect(found.filter((what) => what.startsWith('the channel'))).toHaveLength(channels.length);
+    expect(found.filter((what) => what.startsWith('the key')).length).toBeGreaterThan(3);
+  });
+});
+
+describe('a start with a user that lacks a right', () => {
+  it('is refused with one sentence that names the user, and all that it lacks', async () => {
+    const { redisUrl, namespace } = system();
+    await change('gateway', '-blmpop', '-scan', 'resetchannels');
+    await expect(checkRedis(roleUrl(redisUrl, namespace, 'gateway'), ['gateway'], namespace)).rejects.toThrow(
+      new RegExp(
+        `does not let the user ${namespace}-gateway use SCAN, BLMPOP, the channel .*; ` +
+          'give it the rights of gateway in docs/security.md\\.$',
+      ),
+    );
+  });
+
+  it('says which user may not run INFO, and whose password is wrong', async () => {
+    const { redisUrl, namespace } = system();
+    const url = roleUrl(redisUrl, namespace, 'controller');
+    await change('controller', '-info');
+    await expect(checkRedis(url)).rejects.toThrow(`The Redis user ${namespace}-controller may not run INFO`);
+    await change('controller', 'resetpass');
+    await expect(checkRedis(url)).rejects.toThrow(
+      `Redis knows no user ${namespace}-controller with this password`,
+    );
+  });
+});
+
+it('a right that is taken away later is told in one line of the log, once for each command', async () => {
+  const { redisUrl, namespace, keys } = system();
+  const lines: { msg: string }[] = [];
+  const stream = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      lines.push(JSON.parse(String(chunk)) as { msg: string }); // as pino writes it
+      done();
+    },
+  });
+  const redis = ended(
+    openRedis(roleUrl(redisUrl, namespace, 'worker'), `${namespace}:told`, 'patient', pino(stream)),
+  );
+  await whenReady(redis);
+  await change('worker', '-hget');
+  for (let times = 0; times < 3; times += 1)
+    await expect(redis.hget(keys.job('S1', 'x'), 'data')).rejects.toThrow('NOPERM');
+  await expect(redis.get(keys.leader)).rejects.toThrow('NOPERM');
+  await expect(redis.eval("return redis.call('GET', 'x')", 0)).rejects.toThrow("can't access");
+  expect(lines.map(({ msg }) => msg.replace(`${namespace}-`, ''))).toEqual([
+    'The Redis user worker may not run HGET; docs/security.md lists the rights that each role needs',
+    'The Redis user worker may not use a key that GET names; docs/security.md lists the rights that each role needs',
+    'The Redis user worker may not use a key of a script; docs/security.md lists the rights that each role needs',
+  ]);
+});
+
+describe('a Redis that comes back and knows the users no more', () => {
+  it('is answered 503 at once, and keeps neither gateway nor controller from stopping', async () => {
+    const own = await ownRedis();
+    const { url, gateway, controller } = await system().start({ REDIS_URL: own.url, REPLICAS: '1' });
+    await own.kill();
+    expect((await fetch(`${url}/rep`)).status).toBe(503);
+    await own.restart([]);
+    const asked = performance.now();
+    expect((await fetch(`${url}/home`)).status).toBe(503);
+    expect((await fetch(`${url}/-/ready`)).status).toBe(503);
+    expect(performance.now() - asked).toBeLessThan(2500);
+    const stopping = performance.now();
+    await gateway.stop();
+    await controller?.stop();
+    expect(performance.now() - stopping).toBeLessThan(5000);
+  });
+});
+
+describe('garbled data that a worker may not move aside', () => {
+  const patience = { timeout: 10_000 };
+
+  it.each([
+    ['the list of a queue', ({ keys }: ReturnType<typeof system>) => keys.unfinished('S1').wait],
+    ['a key of the ring', ({ keys }: ReturnType<typeof system>) => keys.offered],
+  ])('is moved aside by the controller that it asks: %s', async (_, keyOf) => {
+    const { start, redis, redisUrl, namespace, keys } = system();
+    await start({ REPLICAS: '1' });
+    const key = keyOf(system());
+    const own = ended(new Redis(roleUrl(redisUrl, namespace, 'worker')));
+    const repair = new KeyRepair(own, keys, createLogger('test', 'silent'), 'worker');
+    await redis.del(key);
+    await redis.set(key, 'garbage');
+    const failure = await own.llen(key).catch((error: unknown) => error);
+    const type = key === keys.offered ? 'set' : 'list';
+    await repair.after(failure, () => [{ key, type, ...(type === 'list' ? { lists: '{S1}' } : {}) }]);
+    await expect.poll(() => redis.type(key), patience).not.toBe('string');
+    expect(await redis.keys(`${namespace}:*:aside:*`)).not.toEqual([]);
+  });
+});
