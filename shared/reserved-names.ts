@@ -15,6 +15,8 @@ const reserved: ReadonlySet<string> = new Set([
   'request-changes',
   'cancellations',
   'caller',
+  'caller-secret',
+  'caller-secret-sought',
   'callers',
   'secrets',
   'sessions',
