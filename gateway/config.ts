@@ -4,6 +4,8 @@ import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { commonFaults, handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { adminSettings } from './admin/admin-settings.ts';
+import type { AdminSettings } from './admin/admin-settings.ts';
 import { parseSubnets } from './callbacks/addresses.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import { HashKeyError, parseHashKey } from './dispatch/hash-key.ts';
@@ -69,18 +71,9 @@ export interface GatewayConfig {
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
-  readonly adminToken: string | undefined;
-  /** Why the admin calls are closed, or undefined where they are open or ask for the token. */
-  readonly adminClosed: string | undefined;
+  readonly admin: AdminSettings;
   readonly logLevel: string;
 }
-
-/** @returns whether a host is this machine alone. */
-export function isLoopback(host: string): boolean {
-  return loopback.test(host);
-}
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i;
 
 /**
  * @param env environment variables; nothing else is read but whether the file named by `HANDLER` exists.
@@ -118,6 +111,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const allow = parseSubnets(values.CALLBACK_ALLOW ?? '');
   faults.push(...secrets.faults.map((fault) => `CALLBACK_SECRET ${fault}`));
   faults.push(...allow.faults.map((fault) => `CALLBACK_ALLOW ${fault}`));
+  const { admin, faults: adminFaults } = adminSettings(values);
+  faults.push(...adminFaults);
   if ((values.ROLE === 'gateway' || values.ROLE === 'controller') && values.REDIS_URL === undefined) {
     faults.push(`REDIS_URL is missing: a process with ROLE=${values.ROLE} shares a Redis with others`);
   }
@@ -133,7 +128,6 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICAS > capacity(ring)) {
     throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
   }
-  const open = isLoopback(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
   return {
     host: values.HOST,
     port: values.PORT,
@@ -179,10 +173,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     startTimeoutMs: values.START_TIMEOUT_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
-    adminToken: values.ADMIN_TOKEN,
-    adminClosed: open
-      ? undefined
-      : `HOST is ${values.HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+    admin,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -3,7 +3,7 @@ import { createKeys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
-import { isLoopback } from '../config.ts';
+import { isLoopback } from '../loopback.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';

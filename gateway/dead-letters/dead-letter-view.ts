@@ -16,6 +16,17 @@ export function summaryView({ accepted, ended, ...letter }: DeadLetterSummary): 
   };
 }
 
+/**
+ * What a view token shows. Who knows an id may read the kept answer, and a query may hold secrets: it has neither. Its
+ * pages follow each other by `until`.
+ */
+export function metadataView(letter: DeadLetterSummary): object {
+  const { replica, state, code, status, method, target, attempts, accepted, ended } = letter;
+  const [path] = target.split('?', 1);
+  const times = { accepted: timeView(accepted), ended: timeView(ended) };
+  return { replica, state, code, status, method, target: path, attempts, times };
+}
+
 /** @param secretHeaders lower-case names of the fields whose values are not shown, whatever was kept. */
 export function letterView(letter: DeadLetter, secretHeaders: ReadonlySet<string>): DeadLetterView {
   const { summary, job, request, reply } = letter;

@@ -1,7 +1,7 @@
-import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/errors.ts';
+import { dispatchRoute } from '../admin/sides.ts';
 import type { Connections } from '../connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { hostFault, originForm, requestHeaders } from '../dispatch/forwarding.ts';
@@ -17,9 +17,6 @@ import type { HandOverOptions } from './hand-over.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
-
-/** The one route behind which everything is dispatched; no client can ask for it, a space ends a request target. */
-export const dispatchRoute = '/ dispatch';
 
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
@@ -41,9 +38,6 @@ export interface DispatchRouteOptions {
  */
 export const dispatchRoutes = fp<DispatchRouteOptions>(
   (app, options, done) => {
-    for (const method of METHODS) {
-      if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
-    }
     app.route({
       method: app.supportedMethods,
       url: dispatchRoute,
