@@ -1,18 +1,15 @@
-import Fastify from 'fastify';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
-import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
-import type { Duplex } from 'node:stream';
-import { Problem, retryAfterSeconds } from '#shared/errors.ts';
+import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
-import { createAdminGuard } from './admin-guard.ts';
+import { AdminAccess } from './admin/admin-access.ts';
+import { dispatchRoute } from './admin/sides.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { Callers } from './caller/callers.ts';
 import type { GatewayConfig } from './config.ts';
-import { Connections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { HeldBytes } from './dispatch/held-bytes.ts';
@@ -22,7 +19,7 @@ import { lastAnswers } from './plugins/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './dispatch/forwarding.ts';
-import { SparseWarning } from '#shared/sparse-warning.ts';
+import { createListener } from './listener.ts';
 import { keyFields } from './dispatch/hash-key.ts';
 import type { ForwardingRules } from './dispatch/request-head.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
@@ -36,10 +33,9 @@ import { RequestStore } from './requests/request-store.ts';
 import { Watches } from './requests/watches.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
-import { dispatchRoute, dispatchRoutes } from './routes/dispatch.ts';
+import { dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
 import { Metrics, metricsRoutes } from './routes/metrics.ts';
-import { problemType, writeProblemTo } from './routes/problem-response.ts';
 import { adminPaths, replicaRoutes } from './routes/replicas.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { ringRoutes } from './routes/ring.ts';
@@ -66,15 +62,13 @@ export interface AppParts {
   readonly log: Logger;
 }
 
-/** Bytes that the head of a request may have. */
-const headLimitBytes = 64 * 1024;
-/** Time that a client has to send its request, in ms. */
-const requestTimeoutMs = 300_000;
-
 /** The HTTP side of a gateway. */
 export interface App {
   readonly app: FastifyInstance;
-  readonly connections: Connections;
+  /** The listener of `ADMIN_PORT`; undefined if the admin side is on `PORT`. */
+  readonly adminApp: FastifyInstance | undefined;
+  /** Those of each listener. */
+  readonly connections: readonly Connections[];
   readonly watches: Watches;
 }
 
@@ -98,73 +92,31 @@ export async function buildApp(parts: AppParts): Promise<App> {
     held,
     log,
   } = parts;
-  const app = Fastify({
-    logger: false,
-    // Requests that come in while the gateway closes are served like any other.
-    return503OnClosing: false,
-    requestTimeout: requestTimeoutMs,
-    routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
-    rewriteUrl: routeOf,
-    http: {
-      maxHeaderSize: headLimitBytes,
-      shouldUpgradeCallback: asksForUpgrade,
-      // Looked at where requests are dispatched, with a problem for an answer.
-      requireHostHeader: false,
-      // A request without a body has no stream to be read and ended.
-      optimizeEmptyRequests: true,
-    },
-    frameworkErrors: (error, _request, reply) => {
-      sendProblem(reply, new Problem('request_malformed', error.message));
-    },
-    clientErrorHandler: refuseMalformed,
+  const { maxConnections, bodyLimitBytes } = config;
+  const alone = config.admin.port !== undefined;
+  const data = createListener({
+    routeOf: alone ? routeOfData : routeOf,
+    maxConnections,
+    bodyLimitBytes,
+    log,
   });
-  // Fastify would wait for the end of a body that is not there, and has none (optimizeEmptyRequests).
-  app.addHook('preParsing', (request, _reply, payload, done) =>
-    done(null, request.raw.readableEnded ? Readable.from([]) : payload),
-  );
+  // It has a limit of connections of its own: a flood of the data port keeps no admin out.
+  const own = alone
+    ? createListener({ routeOf: ({ url }) => originForm(url ?? '/'), maxConnections, bodyLimitBytes, log })
+    : undefined;
+  const { app, connections } = data;
+  const admin = own ?? data;
   const uploads = new Uploads(held, parts.uploadIdleMs);
   const unsent = new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log });
-  const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
-  let refusedCount = 0;
-  app.server.maxConnections = config.maxConnections;
-  app.server.on('drop', () => {
-    refusedCount += 1;
-    refusedConnections.warn({});
-  });
-  const connections = new Connections(app.server);
   const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
   metrics.observeClients({
     heldBytes: () => held.size,
     slowClients: () => unsent.closedCount,
-    refusedConnections: () => refusedCount,
+    refusedConnections: () => data.refusedCount() + (own?.refusedCount() ?? 0),
   });
-  const guard = createAdminGuard(config.adminToken, config.adminClosed);
-
-  app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
-    if (error instanceof Problem) return sendProblem(reply, error);
-    if ((error.statusCode ?? 500) < 500)
-      return sendProblem(reply, new Problem('request_malformed', error.message));
-    log.error({ err: error }, 'a route failed');
-    return sendProblem(reply, new Problem('internal', 'The gateway failed.'));
-  });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      reply,
-      new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
-    ),
-  );
-  app.server.on('checkContinue', (request, response) => {
-    // A body that is known to be too large need not be sent.
-    if (!(Number(request.headers['content-length']) > config.bodyLimitBytes)) response.writeContinue();
-    app.server.emit('request', request, response);
-  });
-  app.server.on('connect', (_request, socket) => {
-    writeProblemTo(socket, 'method_not_supported', 'CONNECT is not supported.');
-  });
-  app.server.on('upgrade', (_request, socket) => {
-    writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
-  });
+  const access = new AdminAccess({ settings: config.admin, log, registry: metrics.registry });
+  for (const each of new Set([app, admin.app])) access.protect(each);
 
   const requests = new RequestStore(redis, keys, log, callers);
   const claims = new Claims(redis, keys, config.idempotencyTtlMs, log);
@@ -176,16 +128,19 @@ export async function buildApp(parts: AppParts): Promise<App> {
   const changes = new RequestChanges(subscriber, keys);
   const watches = new Watches({ store: requests, changes, connections, limit: config.watchLimit });
 
-  // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
-
-  await app.register(openApi);
-  await app.register(lastAnswers, {
-    connections,
-    timeoutMs: config.drainTimeoutMs,
-    onClosing: () => watches.stop(),
-  });
+  await admin.app.register(openApi, { withDispatch: own === undefined });
+  const onClosing = (): void => {
+    watches.stop();
+    access.stop();
+  };
+  const timeoutMs = config.drainTimeoutMs;
+  await app.register(lastAnswers, { connections, timeoutMs, onClosing });
+  if (own !== undefined)
+    await own.app.register(lastAnswers, {
+      connections: own.connections,
+      timeoutMs,
+      onClosing: () => access.stop(),
+    });
   await app.register(dispatchRoutes, {
     dispatcher,
     connections,
@@ -205,17 +160,17 @@ export async function buildApp(parts: AppParts): Promise<App> {
     },
     forwarding,
     ownerOf,
-    bodyLimitBytes: config.bodyLimitBytes,
+    bodyLimitBytes,
     uploads,
     unsent,
     onOutcome: ({ result }, ms) =>
       metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
     onHandedOver: (status, ms) => metrics.record(String(status), ms),
   });
-  await app.register(replicaRoutes, {
+  await admin.app.register(replicaRoutes, {
     store,
     watcher,
-    guard,
+    log,
     parameters: config.ring,
     maxReplicas: config.maxReplicas,
     containers: config.replicaDriver === 'docker',
@@ -228,14 +183,14 @@ export async function buildApp(parts: AppParts): Promise<App> {
     watches,
     callers,
     forwarding,
-    isAdmin: ({ headers }) => config.adminToken !== undefined && guard(headers.authorization) === undefined,
+    isAdmin: (request) => access.holdsToken(request),
     cancel: (request) =>
       cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
   });
   const letters = new DeadLetterStore(redis, keys, log);
-  await app.register(deadLetterRoutes, {
+  await admin.app.register(deadLetterRoutes, {
     letters,
-    guard,
+    access,
     redaction: config.redaction,
     redrive: (letter, given) =>
       redrive(
@@ -257,28 +212,17 @@ export async function buildApp(parts: AppParts): Promise<App> {
         given,
       ),
   });
-  await app.register(callbackSecretRoutes, { config, guard, log });
+  await admin.app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(healthRoutes, { watcher, redis, keys, inbox });
-  await app.register(ringRoutes, { store, watcher, redis, keys, guard, parameters: config.ring, log });
-  await app.register(metricsRoutes, { metrics });
-  return { app, connections, watches };
-}
-
-/** Answers what could not be parsed as HTTP. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  switch (error.code) {
-    case 'ECONNRESET':
-      socket.destroy();
-      break;
-    case 'HPE_HEADER_OVERFLOW':
-      writeProblemTo(socket, 'header_too_large', `The head has more than ${headLimitBytes} bytes.`);
-      break;
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      writeProblemTo(socket, 'request_timeout', 'The request did not come in time.');
-      break;
-    default:
-      writeProblemTo(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
-  }
+  const { ring: parameters } = config;
+  await admin.app.register(ringRoutes, { store, watcher, redis, keys, access, parameters, log });
+  await admin.app.register(metricsRoutes, { metrics });
+  return {
+    app,
+    adminApp: own?.app,
+    connections: own === undefined ? [connections] : [connections, own.connections],
+    watches,
+  };
 }
 
 /** Not asked as an object's property: V8 would look each path up among all strings first. */
@@ -293,15 +237,8 @@ function routeOf(request: { readonly url?: string | undefined }): string {
   return ownPaths.includes(path) ? url : dispatchRoute;
 }
 
-/** HTTP/2 over cleartext is an offer that a server may pass over (RFC 9113 3.1); other upgrades are asked for. */
-function asksForUpgrade(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.toLowerCase() !== 'h2c';
-}
-
-function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
-  return reply
-    .code(problem.status)
-    .type(problemType)
-    .send(Buffer.from(JSON.stringify(problem.details)));
+/** The same if the admin side has a listener of its own. */
+function routeOfData(request: { readonly url?: string | undefined }): string {
+  const url = originForm(request.url ?? '/');
+  return url.startsWith('/-/') ? url : dispatchRoute;
 }

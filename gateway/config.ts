@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { canonicalAddress } from '#shared/ip-address.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { commonFaults, handlerStallMs, redisUrlFaults } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { adminSettings } from './admin/admin-settings.ts';
+import type { AdminSettings } from './admin/admin-settings.ts';
 import { parseSecrets } from './callbacks/signature.ts';
 import { parseCallerKey } from './caller/caller-key.ts';
 import type { CallerSource } from './caller/caller-key.ts';
@@ -92,22 +93,12 @@ export interface GatewayConfig {
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
-  readonly adminToken: string | undefined;
-  /** Why the admin calls are closed, or undefined where they are open or ask for the token. */
-  readonly adminClosed: string | undefined;
+  readonly admin: AdminSettings;
   readonly logLevel: string;
 }
 
 /** Characters of `CALLER_SECRET`. */
 const leastSecretLength = 16;
-
-/** @returns whether a host is this machine alone. */
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  return loopback.test(canonicalAddress(address) ?? address);
-}
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /**
  * @param env environment variables; nothing else is read but whether the file named by `HANDLER` exists.
@@ -161,6 +152,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   faults.push(...proxies.faults.map((fault) => `TRUSTED_PROXIES ${fault}`));
   faults.push(...secrets.faults.map((fault) => `CALLBACK_SECRET ${fault}`));
   faults.push(...allow.faults.map((fault) => `CALLBACK_ALLOW ${fault}`));
+  const { admin, faults: adminFaults } = adminSettings(values);
+  faults.push(...adminFaults);
   if ((values.ROLE === 'gateway' || values.ROLE === 'controller') && values.REDIS_URL === undefined) {
     faults.push(`REDIS_URL is missing: a process with ROLE=${values.ROLE} shares a Redis with others`);
   }
@@ -177,7 +170,6 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
   }
   const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(hashKey)].join(',');
-  const open = isLoopback(values.HOST) || values.ADMIN_TOKEN !== undefined || values.ADMIN_AUTH === 'none';
   return {
     host: values.HOST,
     port: values.PORT,
@@ -232,10 +224,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     startTimeoutMs: values.START_TIMEOUT_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
-    adminToken: values.ADMIN_TOKEN,
-    adminClosed: open
-      ? undefined
-      : `HOST is ${values.HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+    admin,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -36,6 +36,8 @@ import { RingWatcher } from './ring-watcher.ts';
 /** A running gateway: its HTTP side and all that it holds open for it. */
 export interface Gateway {
   readonly app: FastifyInstance;
+  /** Where the admin side is, e.g. `http://127.0.0.1:5000`; known once it listens. */
+  readonly adminUrl: string;
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
   /** What a stop waits for. */
@@ -152,7 +154,7 @@ export async function createGateway(
     targets === undefined || sender === undefined
       ? undefined
       : new CallbackDeliveries({ redis: sender, keys, targets, secrets, macs, redaction, keepMs, log });
-  const { app, connections, watches } = await buildApp({
+  const { app, adminApp, connections, watches } = await buildApp({
     config,
     store,
     watcher,
@@ -182,12 +184,12 @@ export async function createGateway(
       await capacity.start();
       await lostRequests.start();
       await deliveries?.start();
-      // For this name alone Fastify would open a second server, which nothing here knows of.
-      const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
-      await app.listen({ host, port: config.port });
+      const { host: adminHost, port: adminPort = 0 } = config.admin;
+      await adminApp?.listen({ host: addressOf(adminHost), port: adminPort });
+      await app.listen({ host: addressOf(config.host), port: config.port });
     },
     async () => {
-      await app.close();
+      await Promise.all([app.close(), adminApp?.close()]);
       await watcher.stop();
       await capacity.stop();
       await lostRequests.stop();
@@ -199,13 +201,25 @@ export async function createGateway(
   );
   return {
     app,
+    get adminUrl() {
+      return (adminApp ?? app).listeningOrigin;
+    },
     dispatcher,
     watcher,
-    held: () => heldBy(connections, [...dispatcher.waiting, ...watches.held]),
+    held: () =>
+      heldBy(
+        connections.flatMap((each) => [...each]),
+        [...dispatcher.waiting, ...watches.held],
+      ),
     start: () => life.start(),
     stop: async () => {
       await life.stop();
       for (const each of [redis, subscriber, reader, sender]) each?.disconnect();
     },
   };
+}
+
+/** For this name alone Fastify would open a second server, which nothing here knows of. */
+function addressOf(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host;
 }

@@ -1,5 +1,6 @@
 import { pendingOn } from './connections.ts';
-import type { Connections } from './connections.ts';
+import type { Connection } from './connections.ts';
+import type { Socket } from 'node:net';
 
 /** What a gateway that stops waits for. */
 export interface Held {
@@ -18,8 +19,11 @@ const nothing: Held = { requests: [], calls: 0, uploads: 0, readers: 0 };
 /** Requests that are named. */
 const mostNamed = 5;
 
-/** @param requests the ids of the requests whose answers are waited for. */
-export function heldBy(connections: Connections, requests: readonly string[]): Held {
+/**
+ * @param connections those of all listeners.
+ * @param requests the ids of the requests whose answers are waited for.
+ */
+export function heldBy(connections: Iterable<[Socket, Connection]>, requests: readonly string[]): Held {
   const count = { calls: 0, uploads: 0, readers: 0 };
   for (const [, connection] of connections) {
     const pending = pendingOn(connection);

@@ -156,9 +156,10 @@ async function readyLine(
 ): Promise<string> {
   const redis = `Redis ${shownUrl(redisUrl) ?? 'at REDIS_URL'}`;
   if (gateway === undefined) return `ringpost controller ready (${redis})`;
-  const { watcher, app } = gateway;
+  const { watcher, app, adminUrl } = gateway;
   const url = app.listeningOrigin;
-  if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${redis})`;
+  const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
+  if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
   const connection = openRedis(redisUrl, `${config.namespace}:start`, 'patient', log);
   const { ready, all } = await untilReady({
     watcher,
@@ -170,8 +171,8 @@ async function readyLine(
     signal,
   }).finally(() => connection.disconnect());
   const names = ready.join(' ') || 'none';
-  if (all) return `ringpost ready on ${url} (replicas ${names}; ${redis})`;
-  return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${url}/-/ring`;
+  if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
+  return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;
 }
 
 /** @returns the sentence for faults that the user can mend; others are bugs and show their stack. */
@@ -185,7 +186,7 @@ function explain(error: unknown): string {
   }
   if (!(error instanceof Error)) return String(error);
   if ('code' in error && error.code === 'EADDRINUSE')
-    return `The port is taken: ${error.message}. Set PORT to a free one.`;
+    return `The port is taken: ${error.message}. Set PORT (or ADMIN_PORT) to a free one.`;
   return 'code' in error || !error.stack ? error.message : error.stack;
 }
 

@@ -164,7 +164,8 @@ export const gatewaySettings = {
       default: 10000,
       minimum: 1,
       maximum: 1000000,
-      description: 'Connections of clients that a gateway holds at once; further ones are closed at once.',
+      description:
+        'Connections of clients that a gateway holds at once on each listener; further ones are closed at once.',
     },
     ATTEMPTS: {
       type: 'integer',
@@ -251,12 +252,41 @@ export const gatewaySettings = {
     },
     ADMIN_TOKEN: {
       type: 'string',
-      description: 'Bearer token that `/rep`, `/add`, `/rm` and `/-/ring` ask for.',
+      description:
+        'Bearer token that the admin side asks for (`/rep`, `/add`, `/rm`, and `/-/` but for live, ready and requests): ' +
+        'at least 16 characters. Several, with names for the log: `ops:<token>,ci:<token>`.',
+    },
+    VIEW_TOKEN: {
+      type: 'string',
+      description:
+        'Bearer token that reads metadata only, written like `ADMIN_TOKEN`: `/rep`, `/-/metrics`, `/-/ring` and ' +
+        '`/-/dead-letters` without stderr, ids, queries and bodies.',
     },
     ADMIN_AUTH: {
       type: 'string',
       enum: ['none'],
-      description: '`none` opens the admin calls on an address that is not loopback, without a token.',
+      description:
+        '`none` opens the admin side on an address that is not loopback, and behind a proxy, without a token; not to ' +
+        'pages of other sites.',
+    },
+    ADMIN_HOSTS: {
+      type: 'string',
+      description:
+        'Names, separated by commas, that `Host` may have in admin calls without a token, beside `localhost` and IP ' +
+        'addresses.',
+    },
+    ADMIN_PORT: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 65535,
+      description:
+        'Port of a listener of its own for the admin side; 0 takes a free one. `/rep`, `/add` and `/rm` on `PORT` are ' +
+        'then dispatched. Unset: the admin side is on `PORT`.',
+    },
+    ADMIN_HOST: {
+      type: 'string',
+      default: '127.0.0.1',
+      description: 'Address of the listener of `ADMIN_PORT`.',
     },
   },
   required: [],

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOrInstallRedis } from '../gateway/redis/redis-binary.ts';
+import { findChromium } from './fixtures/chromium-binary.ts';
 
 /** A vitest project and what it needs of the machine. */
 interface Project {
@@ -35,6 +36,7 @@ const projects: readonly Project[] = [
   { name: 'unit', needs: [] },
   { name: 'integration', needs: [needsRedis] },
   { name: 'e2e', needs: [needsRedis] },
+  { name: 'browser', needs: [needsRedis, whyNoChromium] },
   // The container tests; they come with the docker driver.
   { name: 'docker', needs: [needsDocker] },
 ];
@@ -52,6 +54,11 @@ async function whyNoRedis(): Promise<string | undefined> {
     if (!(error instanceof Error)) return String(error);
     return typeof error.cause === 'string' ? `${error.message} (${error.cause})` : error.message;
   }
+}
+
+/** @returns why no browser can be started, or undefined if there is one. */
+function whyNoChromium(): Promise<string | undefined> {
+  return Promise.resolve(findChromium() === undefined ? 'there is no chromium on PATH' : undefined);
 }
 
 /** @returns why no Docker engine answers, or undefined where one does. */

@@ -4,7 +4,7 @@ import type { Logger } from '#shared/logger.ts';
 import { giveUp, openRedis, whenReady } from '#shared/redis.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
-import { isLoopback } from '../config.ts';
+import { isLoopback } from '../loopback.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';

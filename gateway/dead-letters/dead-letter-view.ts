@@ -22,6 +22,17 @@ export function summaryView(
   };
 }
 
+/**
+ * What a view token shows. Who knows an id may read the kept answer, and a query may hold secrets: it has neither. Its
+ * pages follow each other by `until`.
+ */
+export function metadataView(letter: DeadLetterSummary): object {
+  const { replica, state, code, status, method, target, attempts, accepted, ended } = letter;
+  const [path] = target.split('?', 1);
+  const times = { accepted: timeView(accepted), ended: timeView(ended) };
+  return { replica, state, code, status, method, target: path, attempts, times };
+}
+
 /** @param redaction what is not shown, whatever was kept. */
 export function letterView(letter: DeadLetter, redaction: Redaction): DeadLetterView {
   const { summary, request, reply } = letter;

@@ -10,12 +10,17 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 const description = `Everything below \`/-/\`, and \`/rep\`, \`/add\` and \`/rm\`, is the gateway's own. Any other request
 is dispatched: it goes through the queue of the replica that its key selects, and its answer comes back byte for byte.`;
 
+/** No `upgrade-insecure-requests`: off loopback the browser would ask for the page's own parts by https. */
+const docsPolicy =
+  "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; " +
+  "object-src 'none'; script-src 'self'; style-src 'self'";
+
 /**
  * The OpenAPI document of the gateway at `/-/openapi.json`, made from the schemas of its routes, and a page to read it
- * at `/-/docs`. To be registered before the routes that it speaks of.
+ * at `/-/docs`. To be registered before the routes that it speaks of. With `ADMIN_PORT` it speaks of the admin side alone.
  */
-export const openApi = fp(
-  async (app) => {
+export const openApi = fp<{ readonly withDispatch: boolean }>(
+  async (app, { withDispatch }) => {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -34,10 +39,10 @@ export const openApi = fp(
           { name: 'health', description: 'For probes and Prometheus.' },
         ],
         components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },
-        paths: dispatchPaths(),
+        paths: withDispatch ? dispatchPaths() : {},
       },
     });
-    await app.register(swaggerUi, { routePrefix: '/-/docs', staticCSP: true });
+    await app.register(swaggerUi, { routePrefix: '/-/docs', staticCSP: docsPolicy });
     app.get('/-/openapi.json', { schema: hidden }, () => app.swagger());
   },
   { name: 'openapi' },

@@ -1,15 +1,14 @@
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/errors.ts';
-import { guarded } from '../admin-guard.ts';
-import type { AdminGuard } from '../admin-guard.ts';
+import type { AdminAccess } from '../admin/admin-access.ts';
 import type {
   DeadLetter,
   DeadLetterFilter,
   DeadLetterStore,
   Place,
 } from '../dead-letters/dead-letter-store.ts';
-import { deadLettersPath, letterView, summaryView } from '../dead-letters/dead-letter-view.ts';
+import { deadLettersPath, letterView, metadataView, summaryView } from '../dead-letters/dead-letter-view.ts';
 import type { Given } from '../dead-letters/completion.ts';
 import { givenOf } from '../dead-letters/given.ts';
 import { operations } from '../openapi/operations.ts';
@@ -19,7 +18,7 @@ import { redisAway } from './redis-away.ts';
 
 export interface DeadLetterRouteOptions {
   readonly letters: DeadLetterStore;
-  readonly guard: AdminGuard;
+  readonly access: AdminAccess;
   /** What is not shown. */
   readonly redaction: Redaction;
   /** Hands one over again. @returns the new request's id. @throws {Problem} where it is not taken. */
@@ -39,18 +38,20 @@ const filters = ['replica', 'code', 'since', 'until'];
 
 /** `/-/dead-letters`: the requests that have failed for good, what was kept of them, another try, and an end to them. */
 export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
-  (app, { letters, guard, redaction, redrive }, done) => {
-    const onRequest = [noStore, guarded(guard)];
+  (app, { letters, access, redaction, redrive }, done) => {
+    const onRequest = noStore;
     const known = async (id: string): Promise<DeadLetter> => {
       const letter = await redisAway(() => letters.read(id));
       if (letter !== undefined) return letter;
       throw new Problem('not_found', `There is no dead letter ${id}, or not any more.`);
     };
 
-    app.get<Asked>(deadLettersPath, { onRequest, schema: operations.listDeadLetters }, async ({ query }) => {
+    app.get<Asked>(deadLettersPath, { schema: operations.listDeadLetters }, async (request) => {
+      const { query } = request;
       onlyThese(query, [...filters, 'limit', 'after']);
       const limit = limitOf(query['limit']);
       const page = await redisAway(() => letters.page(filterOf(query), limit, placeOf(query['after'])));
+      if (access.onlyViews(request)) return { letters: page.letters.map(metadataView), next: null };
       return {
         letters: page.letters.map((letter) => summaryView(letter, redaction)),
         next: page.next === undefined ? null : nextPath(query, page.next),
@@ -65,7 +66,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
 
     app.delete<Asked>(
       `${deadLettersPath}/:id`,
-      { onRequest, schema: operations.deleteDeadLetter },
+      { schema: operations.deleteDeadLetter },
       async ({ params }, reply) => {
         if ((await redisAway(() => letters.remove([params.id]))) === 0) await known(params.id);
         return reply.code(204).send();
@@ -74,7 +75,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
 
     app.post<Asked>(
       `${deadLettersPath}/:id/redrive`,
-      { onRequest, schema: operations.redriveDeadLetter },
+      { schema: operations.redriveDeadLetter },
       async ({ params, body }, reply) => {
         const given = givenOf(body);
         const request = await redisAway(async () => redrive(await known(params.id), given));
@@ -87,7 +88,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
 
     app.post<Asked>(
       `${deadLettersPath}/redrive`,
-      { onRequest, schema: operations.redriveDeadLetters },
+      { schema: operations.redriveDeadLetters },
       async ({ query, body }, reply) => {
         const given = givenOf(body);
         if (given.body !== undefined)
@@ -112,15 +113,11 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       },
     );
 
-    app.delete<Asked>(
-      deadLettersPath,
-      { onRequest, schema: operations.deleteDeadLetters },
-      async ({ query }) => {
-        const page = await redisAway(() => letters.page(meant(query), mostAtOnce));
-        const deleted = await redisAway(() => letters.remove(page.letters.map(({ id }) => id)));
-        return { deleted, more: page.next !== undefined };
-      },
-    );
+    app.delete<Asked>(deadLettersPath, { schema: operations.deleteDeadLetters }, async ({ query }) => {
+      const page = await redisAway(() => letters.page(meant(query), mostAtOnce));
+      const deleted = await redisAway(() => letters.remove(page.letters.map(({ id }) => id)));
+      return { deleted, more: page.next !== undefined };
+    });
     done();
   },
   { name: 'dead-letter-routes' },

@@ -1,8 +1,8 @@
-import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/errors.ts';
 import { peerAddress } from '#shared/ip-address.ts';
+import { dispatchRoute } from '../admin/sides.ts';
 import type { Connections } from '../connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { hostFault, originForm } from '../dispatch/forwarding.ts';
@@ -20,9 +20,6 @@ import type { HandOverOptions } from './hand-over.ts';
 import { writeProblem } from './problem-response.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
-
-/** The one route behind which everything is dispatched; no client can ask for it, a space ends a request target. */
-export const dispatchRoute = '/ dispatch';
 
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
@@ -45,9 +42,6 @@ export interface DispatchRouteOptions {
  */
 export const dispatchRoutes = fp<DispatchRouteOptions>(
   (app, options, done) => {
-    for (const method of METHODS) {
-      if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
-    }
     app.route({
       method: app.supportedMethods,
       url: dispatchRoute,

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import fp from 'fastify-plugin';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { retryAfterSeconds } from '#shared/errors.ts';
+import type { FastifyError, FastifyReply } from 'fastify';
+import { Problem, retryAfterSeconds } from '#shared/errors.ts';
+import type { Logger } from '#shared/logger.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import type { AdminGuard } from '../admin-guard.ts';
 import { hidden, operations } from '../openapi/operations.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../replica-changes.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
@@ -19,11 +19,11 @@ export const adminPaths = {
 export interface ReplicaRouteOptions {
   readonly store: RingStore;
   readonly watcher: RingWatcher;
-  readonly guard: AdminGuard;
   readonly parameters: RingParameters;
   readonly maxReplicas: number;
   readonly containers: boolean;
   readonly addTimeoutMs: number;
+  readonly log: Logger;
 }
 
 const bodyLimitBytes = 64 * 1024;
@@ -31,18 +31,12 @@ const bodyLimitBytes = 64 * 1024;
 /** `GET /rep`, `POST /add` and `DELETE /rm`: the admin contract. */
 export const replicaRoutes = fp<ReplicaRouteOptions>(
   async (parent, options) => {
-    const { store, watcher, guard, addTimeoutMs } = options;
+    const { store, watcher, addTimeoutMs, log } = options;
     // A context of its own: these paths have their own shape of errors.
     await parent.register((app, _, done) => {
-      app.setErrorHandler(sendFailure);
+      app.setErrorHandler((error: AdminFailure, _request, reply) => sendFailure(error, reply, log));
       // Fastify would take text too; the contract takes JSON alone.
       app.removeContentTypeParser('text/plain');
-      app.addHook('onRequest', async (request, reply) => {
-        const refusal = guard(request.headers.authorization);
-        if (refusal === undefined) return;
-        if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
-        throw new AdminError(refusal.message, refusal.status);
-      });
 
       app.get('/rep', { schema: operations.listReplicas }, async () => success(await store.read()));
 
@@ -72,7 +66,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         );
         // This gateway's own next request shall go by the ring that the answer shows. The change is made, so the
         // answer is success also where this fails; the watcher goes on asking.
-        await watcher.refresh().catch((error: unknown) => request.log.warn({ err: error }, 'not refreshed'));
+        await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));
         return success(state);
       });
 
@@ -97,7 +91,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
       done();
     });
   },
-  { name: 'replica-routes', dependencies: ['dispatch-routes'] },
+  { name: 'replica-routes' },
 );
 
 /** @returns a name that no one has thought of and that fits a container's hostname. */
@@ -125,19 +119,18 @@ function notReadyInTime(state: RingState, added: readonly string[], timeoutMs: n
   );
 }
 
-async function sendFailure(
-  error: FastifyError | AdminError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
+/** A {@link Problem} is the answer to a caller that is not admitted. */
+type AdminFailure = FastifyError | AdminError | Problem;
+
+async function sendFailure(error: AdminFailure, reply: FastifyReply, log: Logger): Promise<void> {
   const { status, message } = failureOf(error);
   if (status === 503) reply.header('retry-after', retryAfterSeconds);
-  if (status >= 500 && status !== 504) request.log.error({ err: error }, 'an admin call failed');
+  if (status >= 500 && status !== 504) log.error({ err: error }, 'an admin call failed');
   await reply.code(status).send({ message: `<Error> ${message}`, status: 'failure' });
 }
 
-function failureOf(error: FastifyError | AdminError): { status: number; message: string } {
-  if (error instanceof AdminError) return error;
+function failureOf(error: AdminFailure): { status: number; message: string } {
+  if (error instanceof AdminError || error instanceof Problem) return error;
   const { statusCode = 500, message } = error;
   if (statusCode === 413) return { status: 413, message: `the body has more than ${bodyLimitBytes} bytes` };
   if (statusCode === 415)

@@ -11,8 +11,7 @@ import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { guarded } from '../admin-guard.ts';
-import type { AdminGuard } from '../admin-guard.ts';
+import type { AdminAccess } from '../admin/admin-access.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
@@ -21,14 +20,14 @@ export interface RingRouteOptions {
   readonly watcher: RingWatcher;
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly guard: AdminGuard;
+  readonly access: AdminAccess;
   readonly parameters: RingParameters;
   readonly log: Logger;
 }
 
 /** `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where it is. */
 export const ringRoutes = fp<RingRouteOptions>(
-  (app, { store, watcher, redis, keys, guard, parameters, log }, done) => {
+  (app, { store, watcher, redis, keys, access, parameters, log }, done) => {
     const repair = new KeyRepair(redis, keys, log);
     const expected = (): ExpectedKey[] => expectedOfRing(keys);
     /** The controller writes anew what is moved aside here. */
@@ -41,7 +40,7 @@ export const ringRoutes = fp<RingRouteOptions>(
     };
     app.get<{ Querystring: { key?: string } }>(
       '/-/ring',
-      { onRequest: guarded(guard), schema: operations.showRing },
+      { schema: operations.showRing },
       async (request) => {
         const [state, status, leader] = await Promise.all([
           store.read(),
@@ -50,19 +49,27 @@ export const ringRoutes = fp<RingRouteOptions>(
         ]);
         const { key } = request.query;
         const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
-        const crashes = await crashesOf(redis, keys, names);
+        const found = await crashesOf(redis, keys, names);
+        const onlyViews = access.onlyViews(request);
+        const crashOf = (name: string): CrashNote | null => {
+          const crash = found.get(name);
+          if (crash === undefined || !onlyViews) return crash ?? null;
+          // Stderr and reasons have words of the handler, and who knows an id may read the answer.
+          const { generation, at } = crash;
+          return at === undefined ? { generation } : { generation, at };
+        };
         const replicas = state.desired.map(({ name, joined, weight }) => ({
           name,
           joined,
           weight,
           inRing: state.ring.has(name),
           ...statusOf(status, name),
-          crash: crashes.get(name) ?? null,
+          crash: crashOf(name),
         }));
         const retired = [...state.retired.keys()].map((name) => ({
           name,
           ...statusOf(status, name),
-          crash: crashes.get(name) ?? null,
+          crash: crashOf(name),
         }));
         return {
           version: state.version,

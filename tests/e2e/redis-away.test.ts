@@ -28,6 +28,7 @@ async function startOnOwn(
     own,
     ledger,
     url: running.url,
+    adminUrl: running.adminUrl,
     gateway: running.gateway,
     controller: running.controller,
     stop: running.stop,

@@ -172,28 +172,41 @@ describe.each(calls)('a body that is not what %s %s takes', (method, path) => {
     expect(await refusals(none, 400, (options) => send(url, options))).toHaveLength(4);
   });
 
-  it('answers 415 where it is not sent as JSON, or not said to be anything', async () => {
+  const types = [
+    'text/plain',
+    'text/plain; charset=utf-8',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/octet-stream',
+    'application/vnd.api+json',
+    'application/jsonx',
+    'text/json',
+    'json',
+    '*/*',
+    '',
+  ];
+
+  it('answers 415 where a page sends it, and not as JSON', async () => {
     const url = await startLeased();
-    const types = [
-      'text/plain',
-      'text/plain; charset=utf-8',
-      'application/x-www-form-urlencoded',
-      'multipart/form-data; boundary=x',
-      'application/octet-stream',
-      'application/vnd.api+json',
-      'application/jsonx',
-      'text/json',
-      'json',
-      '*/*',
-    ];
+    const ofPages = [{ origin: url }, { 'sec-fetch-site': 'same-origin' }];
     const body = '{"n":1}';
-    const messages = await refusals(types, 415, (type) =>
-      send(url, { headers: { 'content-type': type }, body }),
-    );
-    messages.push(
-      ...(await refusals([{}, { 'content-type': '' }], 415, (headers) => send(url, { headers, body }))),
-    );
+    const messages: string[] = [];
+    for (const own of ofPages) {
+      const sent = [own, ...types.map((type) => ({ ...own, 'content-type': type }))];
+      messages.push(...(await refusals(sent, 415, (headers) => send(url, { headers, body }))));
+    }
     expect(new Set(messages)).toEqual(new Set(['the body must be sent as Content-Type: application/json']));
+  });
+
+  it('is read as JSON from anybody else, whatever it is said to be', async () => {
+    const url = await startLeased();
+    const sent = [{}, ...types.map((type) => ({ 'content-type': type }))];
+    const messages = await refusals(sent, 400, (headers) => send(url, { headers, body: '{"n":0}' }));
+    expect(new Set(messages)).toEqual(new Set(['n must be an integer of at least 1, not 0']));
+    const chunked = { 'transfer-encoding': 'chunked' };
+    await refusals([chunked], 400, (headers) => send(url, { headers, body: '{"n":0}' }));
+    const answer = await send(url, { body: '{"n":1}' });
+    expect(answer.status).toBe(200);
   });
 
   it('answers 413 where it is over 64 KiB, with and without a Content-Length', async () => {
@@ -234,6 +247,7 @@ describe('a wrong method', () => {
 });
 
 describe('who may not call', () => {
+  const secret = 's3cret-of-the-test';
   const everyCall: [string, string, CallOptions][] = [
     ['GET', '/rep', {}],
     ['POST', '/add', { headers: json, body: '{"n":1}' }],
@@ -242,8 +256,8 @@ describe('who may not call', () => {
   ];
 
   it('gets 401 with WWW-Authenticate: Bearer without the token or with a wrong one', async () => {
-    const url = await startLeased({ ADMIN_TOKEN: 's3cret' });
-    for (const authorization of [undefined, 'Bearer wrong', 'Bearer', 'Basic s3cret', 's3cret']) {
+    const url = await startLeased({ ADMIN_TOKEN: secret });
+    for (const authorization of [undefined, 'Bearer wrong', 'Bearer', `Basic ${secret}`, secret]) {
       const own = authorization === undefined ? {} : { authorization };
       await refusals(everyCall, 401, async ([method, path, { headers, ...body }]) => {
         const answer = await call(method, url + path, { headers: { ...headers, ...own }, ...body });
@@ -251,7 +265,7 @@ describe('who may not call', () => {
         return answer;
       });
     }
-    const headers = { authorization: 'Bearer s3cret' };
+    const headers = { authorization: `Bearer ${secret}` };
     expect((await call('GET', `${url}/rep`, { headers })).text).toBe(successful(['S1', 'S2', 'S3']));
   });
 

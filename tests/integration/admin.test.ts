@@ -268,8 +268,8 @@ describe('DELETE /rm', () => {
 
 describe('a token', () => {
   it('lets through who presents it, at all three calls', async () => {
-    const url = await startLeased({ ADMIN_TOKEN: 's3cret' });
-    const headers = { authorization: 'Bearer s3cret' };
+    const url = await startLeased({ ADMIN_TOKEN: 's3cret-of-the-test' });
+    const headers = { authorization: 'Bearer s3cret-of-the-test' };
     expect((await call('GET', `${url}/rep`, { headers })).text).toBe(successful(first));
     const added = await callJson('POST', `${url}/add`, { n: 1, hostnames: ['S4'] }, headers);
     expect(added.text).toBe(successful([...first, 'S4']));
@@ -278,7 +278,7 @@ describe('a token', () => {
   });
 
   it.each([
-    ['a token', { ADMIN_TOKEN: 's3cret' }, { authorization: 'bearer s3cret' }],
+    ['a token', { ADMIN_TOKEN: 's3cret-of-the-test' }, { authorization: 'bearer s3cret-of-the-test' }],
     ['ADMIN_AUTH=none', { ADMIN_AUTH: 'none' }, {}],
   ])('opens the calls on an address that is not loopback: %s', async (_, env, headers) => {
     const url = await startLeased({ HOST: '0.0.0.0', ...env });

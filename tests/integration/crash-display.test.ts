@@ -20,9 +20,9 @@ it('/-/ring shows the last crash of a worker with its last lines of stderr, to a
   const { url } = await system().start({
     REPLICAS: '1',
     HANDLER: handlerFile('crashing'),
-    ADMIN_TOKEN: 'secret',
+    ADMIN_TOKEN: 'secret-of-the-test',
   });
-  const admin = { authorization: 'Bearer secret' };
+  const admin = { authorization: 'Bearer secret-of-the-test' };
   expect(await crashAt(url, admin)).toBeNull();
   // Not to be repeated: it crashes one worker.
   const asked = fetch(`${url}/crash`, { method: 'POST' });

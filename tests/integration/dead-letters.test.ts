@@ -211,9 +211,9 @@ describe('a dead letter', () => {
   });
 
   it('is kept for FAILED_TTL_S, and asks for the admin token', async () => {
-    const { run, two } = await startTwo({ FAILED_TTL_S: '1', ADMIN_TOKEN: 'secret' });
+    const { run, two } = await startTwo({ FAILED_TTL_S: '1', ADMIN_TOKEN: 'secret-of-the-test' });
     const ask = async (): Promise<Response> =>
-      fetch(`${two}/-/dead-letters`, { headers: { authorization: 'Bearer secret' } });
+      fetch(`${two}/-/dead-letters`, { headers: { authorization: 'Bearer secret-of-the-test' } });
     expect((await fetch(`${two}/-/dead-letters`)).status).toBe(401);
     await run('/x?fail=9&status=500');
     expect(((await (await ask()).json()) as DeadLetterPageView).letters).toHaveLength(1);

@@ -42,8 +42,15 @@ const defaults = {
   addTimeoutMs: 30_000,
   drainTimeoutMs: 10_000,
   failoverMs: 2000,
-  adminToken: undefined,
-  adminClosed: undefined,
+  admin: {
+    port: undefined,
+    host: '127.0.0.1',
+    tokens: [],
+    viewTokens: [],
+    closed: undefined,
+    trusted: false,
+    hosts: new Set(),
+  },
 } satisfies Partial<GatewayConfig>;
 
 describe('loadGatewayConfig', () => {
@@ -228,7 +235,7 @@ describe('the admin calls', () => {
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', 'LOCALHOST', '::1', '[::1]', '::ffff:127.0.0.1', ''])(
     'are open on the loopback address %j',
     (HOST) => {
-      expect(loadGatewayConfig({ HOST }).adminClosed).toBeUndefined();
+      expect(loadGatewayConfig({ HOST }).admin.closed).toBeUndefined();
     },
   );
 
@@ -241,16 +248,52 @@ describe('the admin calls', () => {
     'x127.0.0.1',
     '127.0.0.1.example.com',
   ])('are closed on %s, with what would open them', (HOST) => {
-    expect(loadGatewayConfig({ HOST }).adminClosed).toBe(
+    expect(loadGatewayConfig({ HOST }).admin.closed).toBe(
       `HOST is ${HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
     );
   });
 
   it('are open on any address with a token or with ADMIN_AUTH=none', () => {
     const HOST = '0.0.0.0';
-    expect(loadGatewayConfig({ HOST, ADMIN_TOKEN: 't' }).adminClosed).toBeUndefined();
-    expect(loadGatewayConfig({ HOST, ADMIN_AUTH: 'none' }).adminClosed).toBeUndefined();
-    expect(loadGatewayConfig({ HOST, ADMIN_AUTH: '', ADMIN_TOKEN: '' }).adminClosed).toBeDefined();
+    const closed = (env: NodeJS.ProcessEnv): unknown => loadGatewayConfig({ HOST, ...env }).admin.closed;
+    expect(closed({ ADMIN_TOKEN: 't'.repeat(16) })).toBeUndefined();
+    expect(closed({ ADMIN_AUTH: 'none' })).toBeUndefined();
+    expect(closed({ ADMIN_AUTH: '', ADMIN_TOKEN: '' })).toBeDefined();
+    expect(closed({ VIEW_TOKEN: 't'.repeat(16) })).toBeDefined();
+  });
+
+  it('are judged by ADMIN_HOST if they have a listener of their own', () => {
+    const alone = { HOST: '0.0.0.0', ADMIN_PORT: '5001' };
+    expect(loadGatewayConfig(alone).admin).toMatchObject({
+      port: 5001,
+      host: '127.0.0.1',
+      closed: undefined,
+    });
+    expect(loadGatewayConfig({ ...alone, ADMIN_HOST: '10.0.0.1' }).admin.closed).toBe(
+      'ADMIN_HOST is 10.0.0.1, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted',
+    );
+    expect(gatewayFaults({ PORT: '5001', ADMIN_PORT: '5001' })).toEqual([
+      'ADMIN_PORT is 5001, which PORT is too',
+    ]);
+  });
+
+  it('take names for Host without a port, in any case', () => {
+    const { hosts } = loadGatewayConfig({ ADMIN_HOSTS: 'gateway, Ring.Example' }).admin;
+    expect([...hosts]).toEqual(['gateway', 'ring.example']);
+    expect(gatewayFaults({ ADMIN_HOSTS: 'gateway:5000' })).toEqual([
+      'ADMIN_HOSTS has "gateway:5000"; it must be a name without a port',
+    ]);
+  });
+
+  it('refuse tokens that are too short or of both kinds, and repeat none', () => {
+    const long = 'long-enough-token';
+    expect(gatewayFaults({ ADMIN_TOKEN: `ops:${long},ci:hunter2`, VIEW_TOKEN: 'hunter3' })).toEqual([
+      'ADMIN_TOKEN has a token of fewer than 16 characters at place 2',
+      'VIEW_TOKEN has a token of fewer than 16 characters at place 1',
+    ]);
+    const same = gatewayFaults({ ADMIN_TOKEN: `ops:${long}`, VIEW_TOKEN: long });
+    expect(same).toEqual(['VIEW_TOKEN has a token that ADMIN_TOKEN has too']);
+    expect(JSON.stringify(loadGatewayConfig({ ADMIN_TOKEN: long }))).not.toContain(long);
   });
 });
 

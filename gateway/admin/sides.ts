@@ -1,0 +1,29 @@
+/**
+ * To whom a route belongs. `client`: whoever sends requests. `open`: it shows nothing private. `admin`: all others, so
+ * that a new route is closed if nobody says otherwise.
+ */
+export type Side = 'client' | 'open' | 'admin';
+
+const clientRoutes: ReadonlySet<string> = new Set(['/-/live', '/-/ready']);
+const openRoutes: ReadonlySet<string> = new Set(['/-/docs', '/-/openapi.json']);
+const viewRoutes: ReadonlySet<string> = new Set(['/rep', '/-/ring', '/-/metrics', '/-/dead-letters']);
+
+/** No client can ask for it, a space ends a request target. All dispatched requests go to it. */
+export const dispatchRoute = '/ dispatch';
+
+/** @param route the URL of a route as it is registered, e.g. `/-/dead-letters/:id`. */
+export function sideOf(route: string): Side {
+  if (route === dispatchRoute || clientRoutes.has(route) || route.startsWith('/-/requests/')) return 'client';
+  if (openRoutes.has(route) || route.startsWith('/-/docs/')) return 'open';
+  return 'admin';
+}
+
+/** @returns whether a view token opens a call of this route. Only metadata is on the list. */
+export function isViewable(method: string, route: string): boolean {
+  return isRead(method) && viewRoutes.has(route);
+}
+
+/** @returns whether a method only reads. */
+export function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}

@@ -1,0 +1,62 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** A token that opens the admin side. The token itself is kept nowhere. */
+export interface Token {
+  /** Who holds it, as the log says it. */
+  readonly name: string;
+  /** SHA-256 of its UTF-8 bytes. */
+  readonly digest: Buffer;
+}
+
+/** Characters that a token must have. */
+const leastCharacters = 16;
+
+/** `name:` before a token. */
+const named = /^([A-Za-z0-9_.-]{1,64}):/;
+
+/**
+ * Parses a list of tokens, e.g. `ops:<token>,ci:<token>`.
+ * @param text tokens, separated by commas; each may have a name and a colon before it.
+ * @param name that of tokens without one.
+ * @returns the tokens, and what is wrong with others; faults never repeat a token.
+ */
+export function parseTokens(text: string, name: string): { tokens: Token[]; faults: string[] } {
+  const tokens: Token[] = [];
+  const faults: string[] = [];
+  if (text.trim() === '') return { tokens, faults };
+  for (const [at, entry] of text.split(',').entries()) {
+    const item = entry.trim();
+    const prefix = named.exec(item);
+    const token = item.slice(prefix?.[0].length ?? 0);
+    if (token.length < leastCharacters) {
+      faults.push(`has a token of fewer than ${leastCharacters} characters at place ${at + 1}`);
+    } else {
+      tokens.push({ name: prefix?.[1] ?? name, digest: digestOf(Buffer.from(token, 'utf8')) });
+    }
+  }
+  return { tokens, faults };
+}
+
+/**
+ * @param authorization a header as Node hands it over.
+ * @returns the digest of the bearer token in it (RFC 6750); undefined if there is none.
+ */
+export function presentedDigest(authorization: string | undefined): Buffer | undefined {
+  const scheme = /^Bearer +/i.exec(authorization ?? '')?.[0];
+  if (authorization === undefined || scheme === undefined) return undefined;
+  // Node reads the bytes of a header as Latin-1.
+  return digestOf(Buffer.from(authorization.slice(scheme.length), 'latin1'));
+}
+
+/** @returns the token with this digest. Takes the same time whichever it is, and if it is none of them. */
+export function findToken(tokens: readonly Token[], digest: Buffer | undefined): Token | undefined {
+  if (digest === undefined) return undefined;
+  let found: Token | undefined;
+  for (const token of tokens) if (timingSafeEqual(token.digest, digest)) found ??= token;
+  return found;
+}
+
+/** Equal lengths for the comparison in constant time. */
+function digestOf(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
