@@ -46,7 +46,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       throw new Problem('not_found', `There is no dead letter ${id}, or not any more.`);
     };
 
-    app.get<Asked>(deadLettersPath, { schema: operations.listDeadLetters }, async (request) => {
+    app.get<Asked>(deadLettersPath, { onRequest, schema: operations.listDeadLetters }, async (request) => {
       const { query } = request;
       onlyThese(query, [...filters, 'limit', 'after']);
       const limit = limitOf(query['limit']);
@@ -66,7 +66,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
 
     app.delete<Asked>(
       `${deadLettersPath}/:id`,
-      { schema: operations.deleteDeadLetter },
+      { onRequest, schema: operations.deleteDeadLetter },
       async ({ params }, reply) => {
         if ((await redisAway(() => letters.remove([params.id]))) === 0) await known(params.id);
         return reply.code(204).send();
@@ -75,7 +75,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
 
     app.post<Asked>(
       `${deadLettersPath}/:id/redrive`,
-      { schema: operations.redriveDeadLetter },
+      { onRequest, schema: operations.redriveDeadLetter },
       async ({ params, body }, reply) => {
         const given = givenOf(body);
         const request = await redisAway(async () => redrive(await known(params.id), given));
@@ -88,7 +88,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
 
     app.post<Asked>(
       `${deadLettersPath}/redrive`,
-      { schema: operations.redriveDeadLetters },
+      { onRequest, schema: operations.redriveDeadLetters },
       async ({ query, body }, reply) => {
         const given = givenOf(body);
         if (given.body !== undefined)
@@ -113,11 +113,15 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       },
     );
 
-    app.delete<Asked>(deadLettersPath, { schema: operations.deleteDeadLetters }, async ({ query }) => {
-      const page = await redisAway(() => letters.page(meant(query), mostAtOnce));
-      const deleted = await redisAway(() => letters.remove(page.letters.map(({ id }) => id)));
-      return { deleted, more: page.next !== undefined };
-    });
+    app.delete<Asked>(
+      deadLettersPath,
+      { onRequest, schema: operations.deleteDeadLetters },
+      async ({ query }) => {
+        const page = await redisAway(() => letters.page(meant(query), mostAtOnce));
+        const deleted = await redisAway(() => letters.remove(page.letters.map(({ id }) => id)));
+        return { deleted, more: page.next !== undefined };
+      },
+    );
     done();
   },
   { name: 'dead-letter-routes' },

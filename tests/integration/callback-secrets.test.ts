@@ -188,8 +188,15 @@ describe('each receiver of callbacks', () => {
     const { startReady } = await scratch();
     const command = await startReady({ REPLICAS: '1', ...callbacks, ADMIN_TOKEN: token });
     const secrets = await keysOf(command.url, 'https://receiver.example');
-    const line = await command.line(/keys were given out/);
-    expect(JSON.parse(line)).toMatchObject({ origin: 'https://receiver.example', address: '127.0.0.1' });
+    const line = await command.line(/a change by the admin side/);
+    expect(JSON.parse(line)).toMatchObject({
+      audit: true,
+      by: 'admin',
+      address: '127.0.0.1',
+      route: '/-/callbacks/secret',
+      asked: { origin: 'https://receiver.example' },
+      status: 200,
+    });
     for (const each of [...secrets, token]) expect(command.stderr()).not.toContain(each);
   });
 });

@@ -233,10 +233,13 @@ describe('what a gateway reads', () => {
   it('of the state of a replica is moved aside, and written anew by the controller', async () => {
     const { url } = await start();
     const { redis, keys } = system();
-    const before = await redis.hget(keys.status, 'S1');
+    const state = (): Promise<string | null> => redis.hget(keys.status, 'S1');
+    // A replica is in the ring a moment before its state says that it is ready.
+    await expect.poll(state).toContain('"ready"');
+    const before = await state();
     await redis.hset(keys.status, 'S1', 'garbled');
     expect((await fetch(`${url}/-/ring`)).status).toBe(200);
-    await expect.poll(() => redis.hget(keys.status, 'S1'), { timeout: 5000 }).toBe(before);
+    await expect.poll(state, { timeout: 5000 }).toBe(before);
   });
 });
 
