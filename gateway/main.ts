@@ -9,9 +9,11 @@ import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
 import { aclRules } from '#shared/redis-users.ts';
 import type { RedisRole, RedisUser } from '#shared/redis-users.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
+import { safeError } from '#shared/safe-error.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
 import { shownUrl } from '#shared/shown-url.ts';
 import { onTermination } from '#shared/signals.ts';
+import { describe, endOnUncaught } from '#shared/uncaught.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
@@ -184,10 +186,9 @@ function explain(error: unknown): string {
   ) {
     return error.message;
   }
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE')
-    return `The port is taken: ${error.message}. Set PORT (or ADMIN_PORT) to a free one.`;
-  return 'code' in error || !error.stack ? error.message : error.stack;
+  const { code, message } = safeError(error);
+  if (code === 'EADDRINUSE') return `The port is taken: ${message}. Set PORT (or ADMIN_PORT) to a free one.`;
+  return code === undefined ? describe(error) : message;
 }
 
 if (process.argv.includes('--help')) {
@@ -195,6 +196,7 @@ if (process.argv.includes('--help')) {
     `ringpost: settings are environment variables.\n\n${settingsTable(gatewaySettings)}\n`,
   );
 } else {
+  endOnUncaught('ringpost');
   try {
     if (given.faults.length > 0) throw new SettingsError(given.faults);
     await main(loadGatewayConfig(given.env));

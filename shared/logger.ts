@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { safeError } from './safe-error.ts';
 
 export type { Logger } from 'pino';
 
@@ -10,13 +11,24 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** An error under any name is shown as one under `err` is. */
+const formatters = {
+  log: (fields: Record<string, unknown>): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [
+        name,
+        name !== 'err' && value instanceof Error ? safeError(value) : value,
+      ]),
+    ),
+};
+
 /**
  * @param role who speaks: gateway, controller or worker.
  * @returns a logger that writes JSON lines to stderr; stdout is left to what a command prints for its user.
  */
 export function createLogger(role: string, level: string, fields: Record<string, unknown> = {}): Logger {
   return pino(
-    { level, base: { role, pid: process.pid, ...fields } },
+    { level, base: { role, pid: process.pid, ...fields }, serializers: { err: safeError }, formatters },
     pino.destination({ dest: 2, sync: false }),
   );
 }

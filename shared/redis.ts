@@ -3,6 +3,7 @@ import type { Log } from './logger.ts';
 import { lackingRights } from './redis-dry-run.ts';
 import { refusalOf, userOf } from './redis-refusal.ts';
 import type { RedisRole } from './redis-users.ts';
+import { safeMessage } from './safe-error.ts';
 import { shownUrl } from './shown-url.ts';
 
 /** What a connection is used for, and so what it does while Redis is away. */
@@ -166,8 +167,7 @@ export async function checkRedis(
   } catch (error) {
     if (error instanceof RedisUnfitError) throw error;
     const failure = reason?.message ? reason : error;
-    const said = failure instanceof Error ? failure.message : String(failure);
-    const why = refusalOf(failure, userOf(url)) ?? said;
+    const why = refusalOf(failure, userOf(url)) ?? safeMessage(failure);
     throw new RedisUnfitError(`Redis at ${shown} cannot be used: ${why || 'it does not answer'}.`);
   } finally {
     redis.disconnect();

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { safeMessage } from './safe-error.ts';
 
 /** Why a process stops: it was told to by a signal, or something in it has failed. */
 export type StopCause = 'signal' | 'fault';
@@ -56,7 +57,7 @@ export function onTermination({
     setInterval(() => void say(), sayEveryMs);
     stop(cause).then(
       () => process.exit(cause === 'signal' ? 0 : 1),
-      (error: unknown) => abandon(`stopping failed: ${String(error)}`),
+      (error: unknown) => abandon(`stopping failed: ${safeMessage(error)}`),
     );
   };
   const onSignal = (signal: NodeJS.Signals): void => {

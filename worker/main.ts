@@ -9,8 +9,10 @@ import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
 import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
+import { safeMessage } from '#shared/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
+import { describe } from '#shared/uncaught.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
@@ -60,8 +62,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   let stopping = false;
   let noted: Promise<void> | undefined;
   new StrayErrors({
-    onUncaught: ({ message }) => {
-      const reason = `an exception was not caught: ${message}`;
+    onUncaught: (thrown) => {
+      const reason = `an exception was not caught: ${safeMessage(thrown)}`;
       noted = noteCrash(redis, keys, replica, {
         generation,
         at: Date.now(),
@@ -250,9 +252,7 @@ try {
   await main(loadWorkerConfig(given.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
-  process.stderr.write(
-    `ringpost worker: ${known || !(error instanceof Error) ? String(error) : error.stack}\n`,
-  );
+  process.stderr.write(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
   if (known) await cacheCompiledCode();
   process.exit(1);
 }

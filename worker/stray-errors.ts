@@ -1,17 +1,14 @@
-import { inspect, types } from 'node:util';
 import type { Log } from '#shared/logger.ts';
 
 export interface StrayErrorsOptions {
   /** Called with the first exception that nothing has caught: the process can be trusted no more. */
-  readonly onUncaught: (error: Error) => void;
+  readonly onUncaught: (thrown: unknown) => void;
   readonly log: Log;
 }
 
 /** A handler may throw as often as it is called: so many lines in each window are logged, the rest is only counted. */
 const mostLines = 20;
 const windowMs = 10_000;
-/** Of a value that was thrown and is no error. */
-const mostShown = 1000;
 
 /** The errors that a handler has left behind: they come to nobody who has called it. */
 export class StrayErrors {
@@ -37,34 +34,23 @@ export class StrayErrors {
    */
   rejected(reason: unknown, now: number): void {
     this.#rejections += 1;
-    this.#log(now, errorOf(reason), { rejections: this.#rejections }, 'a rejected promise was left behind');
+    this.#log(now, reason, { rejections: this.#rejections }, 'a rejected promise was left behind');
   }
 
   /** An exception was thrown and nobody has caught it. */
   thrown(thrown: unknown, now: number): void {
     this.#exceptions += 1;
-    const error = errorOf(thrown);
-    this.#log(now, error, { exceptions: this.#exceptions }, 'an exception was not caught');
-    if (this.#exceptions === 1) this.#options.onUncaught(error);
+    this.#log(now, thrown, { exceptions: this.#exceptions }, 'an exception was not caught');
+    if (this.#exceptions === 1) this.#options.onUncaught(thrown);
   }
 
-  #log(now: number, err: Error, counted: object, message: string): void {
+  #log(now: number, err: unknown, counted: object, message: string): void {
     if (now - this.#windowSince >= windowMs) {
       this.#windowSince = now;
       this.#lines = 0;
     }
     this.#lines += 1;
     if (this.#lines > mostLines) return;
-    try {
-      this.#options.log.error({ err, ...counted }, message);
-    } catch {
-      // A handler's own kind of error may throw when it is read.
-      this.#options.log.error(counted, message);
-    }
+    this.#options.log.error({ err, ...counted }, message);
   }
-}
-
-function errorOf(thrown: unknown): Error {
-  if (types.isNativeError(thrown)) return thrown;
-  return new Error(`it is no error: ${inspect(thrown, { depth: 1 }).slice(0, mostShown)}`);
 }

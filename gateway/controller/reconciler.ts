@@ -7,6 +7,7 @@ import { askedToMend } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { safeMessage } from '#shared/safe-error.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
@@ -89,7 +90,7 @@ export class Reconciler {
       token: () => (this.#stopped ? undefined : this.#leadership.token),
       onFailure: (step, error) => {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = safeMessage(error);
         if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
         if (step.do === 'standby') this.#renewal.failed(step.name, reason, Date.now());
         void this.#mending.after(error, [step.name]).then(() => this.wake());

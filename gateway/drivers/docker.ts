@@ -1,6 +1,7 @@
 import Docker from 'dockerode';
 import type { Container, ContainerInfo } from 'dockerode';
 import type { Logger } from '#shared/logger.ts';
+import { safeMessage } from '#shared/safe-error.ts';
 import { configHash, containerSpec, labels, nameInWaiting } from './container-spec.ts';
 import type { ContainerSettings } from './container-spec.ts';
 import type { Death, Driver, Instance } from './driver.ts';
@@ -206,7 +207,7 @@ export class DockerDriver implements Driver {
         await this.#look();
         this.#trouble = undefined;
       } catch (error) {
-        this.#trouble = `the Docker engine does not answer: ${reasonOf(error)}`;
+        this.#trouble = `the Docker engine does not answer: ${safeMessage(error)}`;
       }
       if (before === this.#trouble) continue;
       this.#options.log[this.#trouble === undefined ? 'info' : 'warn'](
@@ -276,8 +277,4 @@ export class DockerDriver implements Driver {
       outdated: Labels[labels.config] !== this.#config || otherImage,
     };
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

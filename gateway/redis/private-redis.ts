@@ -89,7 +89,7 @@ async function startOn(port: number, start: Start): Promise<PrivateRedis | 'port
     const problem = await becomeReady(child, port, lock, () => readFrom(logFile, logFrom));
     if (problem !== undefined) {
       await child.stop({ graceMs: STOP_GRACE_MS });
-      const said = await readFrom(logFile, logFrom);
+      const said = (await readFrom(logFile, logFrom)).replaceAll(password, '***');
       if (/address already in use/i.test(said)) return 'port taken';
       throw new RedisUnfitError(
         `Redis ${problem}; its log ${logFile} ends:\n${said.split('\n').slice(-10).join('\n')}`,

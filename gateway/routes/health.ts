@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
+import { safeMessage } from '#shared/safe-error.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
@@ -55,8 +56,7 @@ async function inTime<Value>(asked: Promise<Value>): Promise<Value> {
     return await Promise.race([asked, late.promise]);
   } catch (error) {
     if (error instanceof Problem) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Problem('redis_away', `Redis does not take requests: ${reason}`, { cause: error });
+    throw new Problem('redis_away', `Redis does not take requests: ${safeMessage(error)}`, { cause: error });
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,6 @@
 import { write } from 'node:fs';
 import type { Log } from '#shared/logger.ts';
+import { safeError } from '#shared/safe-error.ts';
 
 /** As pino numbers them. */
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 } as const;
@@ -49,6 +50,5 @@ export class LineLog implements Log {
 }
 
 function shown(value: unknown): unknown {
-  if (!(value instanceof Error)) return value;
-  return { type: value.name, message: value.message, stack: value.stack };
+  return value instanceof Error ? safeError(value) : value;
 }

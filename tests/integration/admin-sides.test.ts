@@ -1,0 +1,197 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { add, call, desiredOf, remove, successful } from '../fixtures/admin-calls.ts';
+import { leaseReplicas } from '../fixtures/leased-replicas.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const alone = { REPLICA_DRIVER: 'none', ROLE: 'gateway' };
+
+/** What a page sends whose name was rebound to this machine. */
+const foreign = { host: 'evil.test', origin: 'http://evil.test', 'content-type': 'application/json' };
+
+/** @returns each method and path that an app has a route for, but for the one that dispatches. */
+function routesOf(app: { printRoutes(options: { commonPrefix: boolean }): string }): [string, string][] {
+  const routes: [string, string][] = [];
+  // A route below another one is shown by the rest of its path, four characters further in.
+  const parents: string[] = [];
+  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const [, indent = '', part = '', methods] =
+      /^([│ ]*)[├└]── (\/\S*)(?: \(([A-Z, -]+)\))?/.exec(line) ?? [];
+    if (part === '') continue;
+    const depth = indent.length / 4;
+    const path = `${parents[depth - 1] ?? ''}${part}`;
+    parents[depth] = path;
+    for (const method of methods?.split(', ') ?? []) routes.push([method, path]);
+  }
+  return routes;
+}
+
+/** @returns the paths of those calls that are, or are not, refused to a foreign page. */
+async function refusedOf(url: string, routes: readonly [string, string][]) {
+  const refused = new Set<string>();
+  const answered = new Set<string>();
+  for (const [method, path] of routes) {
+    const { status } = await call(method, url + path.replaceAll(':', ''), { headers: foreign });
+    (status === 403 ? refused : answered).add(path);
+  }
+  return { refused: [...refused].toSorted(), answered: [...answered].toSorted() };
+}
+
+const admin = [
+  '/-/callbacks/secret',
+  '/-/dead-letters',
+  '/-/dead-letters/:id',
+  '/-/dead-letters/:id/redrive',
+  '/-/dead-letters/redrive',
+  '/-/metrics',
+  '/-/ring',
+  '/add',
+  '/rep',
+  '/rm',
+];
+const client = ['/-/live', '/-/ready', '/-/requests/:id', '/-/requests/:id/reply'];
+const docs = /^\/-\/(docs(\/.*)?|openapi\.json)$/;
+
+describe('each route', () => {
+  it('belongs to the admin side, or is on the list of those that do not', async () => {
+    const { gateway, url } = await system().start(alone);
+    const routes = routesOf(gateway.app);
+    const { refused, answered } = await refusedOf(url, routes);
+    expect(refused).toEqual(admin);
+    expect(answered.filter((path) => !docs.test(path))).toEqual(client);
+    expect(answered.filter((path) => docs.test(path)).length).toBeGreaterThan(2);
+  });
+
+  it.each(['/rep', '/-/ring', '/-/dead-letters', '/-/metrics', '/%2D/ring', '/-/%72ing'])(
+    'of the admin side is refused however its path is written: %s',
+    async (path) => {
+      const { url } = await system().start({ ...alone, REPLY_TIMEOUT_MS: '200' });
+      const { status, text } = await call('GET', url + path, { headers: foreign });
+      // What is not one of the own paths as it is written is dispatched.
+      expect([path, status]).toEqual([path, path.startsWith('/%') ? 503 : 403]);
+      expect(text).not.toContain('parameters');
+    },
+  );
+});
+
+describe('people with curl', () => {
+  it('change and read the replicas, whatever content type curl sends', async () => {
+    await leaseReplicas(system());
+    const { url } = await system().start({ REPLICA_DRIVER: 'none' });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const first = await call('GET', `${url.replace('127.0.0.1', 'localhost')}/rep`);
+    expect(first.text).toBe(successful(['S1', 'S2', 'S3']));
+    const added = await call('POST', `${url}/add`, { headers, body: '{"n":1,"hostnames":["S4"]}' });
+    expect(added.text).toBe(successful(['S1', 'S2', 'S3', 'S4']));
+    const left = await call('DELETE', `${url}/rm`, { headers, body: '{"n":1,"hostnames":["S4"]}' });
+    expect(left.text).toBe(successful(['S1', 'S2', 'S3']));
+    const none = await call('POST', `${url}/-/dead-letters/redrive?all=true`, {
+      headers,
+      body: '{"headers":{}}',
+    });
+    expect(none.text).toBe('{"redriven":[],"refused":[],"more":false}');
+  });
+});
+
+describe('ADMIN_PORT', () => {
+  it('moves the whole admin side, and leaves the data port to the app', async () => {
+    const { url, adminUrl } = await system().start({ REPLICAS: '1', ADMIN_PORT: '0' });
+    expect(new URL(adminUrl).port).not.toBe(new URL(url).port);
+    for (const [method, path] of [
+      ['GET', '/rep'],
+      ['POST', '/add'],
+      ['DELETE', '/rm'],
+    ] as const) {
+      const answer = await call(method, url + path, { body: '{"n":1}' });
+      expect(answer.text).toContain(`'${path}' endpoint does not exist in server replicas`);
+      expect(answer.headers['ringpost-replica']).toBe('S1');
+    }
+    const own = ['/-/ring', '/-/dead-letters', '/-/metrics', '/-/docs', '/-/openapi.json'];
+    for (const path of own) {
+      expect([path, (await call('GET', url + path)).status]).toEqual([path, 404]);
+      const { status } = await call('GET', adminUrl + path);
+      expect([path, status]).toEqual([path, 200]);
+    }
+    expect((await call('GET', `${url}/-/live`)).status).toBe(200);
+    expect((await call('GET', `${url}/-/ready`)).status).toBe(200);
+    expect((await call('GET', `${url}/-/requests/x.S1`)).text).toContain('Nothing is known of a request');
+    for (const path of ['/home', '/-/live', '/-/requests/x.S1', '/']) {
+      const answer = await call('GET', adminUrl + path);
+      expect([path, answer.status, answer.headers['content-type']]).toEqual([
+        path,
+        404,
+        'application/problem+json',
+      ]);
+    }
+    expect((await call('GET', `${adminUrl}/rep`)).text).toBe(successful(['S1']));
+    expect((await add(adminUrl, 1, ['S2'])).text).toBe(successful(['S1', 'S2']));
+    expect((await remove(adminUrl, 1, ['S2'])).text).toBe(successful(['S1']));
+    expect((await call('PUT', `${adminUrl}/rep`)).headers.allow).toBe('GET, HEAD');
+  });
+
+  it('has each route on the side where it belongs', async () => {
+    const { gateway, url } = await system().start({ ...alone, ADMIN_PORT: '0', HOST: '0.0.0.0' });
+    expect(await refusedOf(url, routesOf(gateway.app))).toEqual({ refused: [], answered: client });
+    const { text } = await call('GET', `${gateway.adminUrl}/-/openapi.json`);
+    const { paths } = JSON.parse(text) as { paths: Record<string, object> };
+    const named = Object.keys(paths).map((path) => path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    expect(named.toSorted()).toEqual(admin);
+    const { status } = await call('GET', `${gateway.adminUrl}/-/ring`, { headers: foreign });
+    expect(status).toBe(403);
+  });
+
+  it('asks for a token if ADMIN_HOST is not loopback, whatever HOST is', async () => {
+    const settings = { ...alone, ADMIN_PORT: '0', ADMIN_HOST: '0.0.0.0' };
+    const { adminUrl } = await system().start(settings);
+    const { status, text } = await call('GET', `${adminUrl}/rep`);
+    expect([status, text]).toEqual([403, expect.stringContaining('ADMIN_HOST is 0.0.0.0, not loopback')]);
+  });
+
+  it('is drained as the data port is: a call under way is finished, and is the last of its connection', async () => {
+    await leaseReplicas(system(), (name) => name !== 'S4');
+    const { adminUrl, gateway, stop } = await system().start({
+      REPLICA_DRIVER: 'none',
+      ADMIN_PORT: '0',
+      ADD_TIMEOUT_MS: '1500',
+    });
+    const added = add(adminUrl, 1, ['S4']);
+    await expect.poll(() => gateway.held().calls).toBe(1);
+    await expect.poll(() => desiredOf(system())).toContain('S4');
+    const stopped = stop();
+    const answer = await added;
+    expect([answer.status, answer.headers.connection]).toEqual([504, 'close']);
+    await stopped;
+    expect(gateway.held().calls).toBe(0);
+    await expect(call('GET', `${adminUrl}/rep`)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('has MAX_CONNECTIONS of its own, so that a flood of the data port keeps nobody out', async () => {
+    const { url, adminUrl } = await system().start({ ...alone, ADMIN_PORT: '0', MAX_CONNECTIONS: '2' });
+    const sockets: Socket[] = [];
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    const open = async (to: string): Promise<Socket> => {
+      const { hostname, port } = new URL(to);
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      sockets.push(socket);
+      await once(socket, 'connect');
+      return socket;
+    };
+    await open(url);
+    await open(url);
+    const refused = await open(url);
+    if (!refused.closed) await once(refused, 'close');
+    expect((await call('GET', `${adminUrl}/rep`)).status).toBe(200);
+    await open(adminUrl);
+    const metrics = await call('GET', `${adminUrl}/-/metrics`);
+    expect(metrics.text).toMatch(/^ringpost_connections_refused 1$/m);
+    await open(adminUrl);
+    const second = await open(adminUrl);
+    if (!second.closed) await once(second, 'close');
+  });
+});

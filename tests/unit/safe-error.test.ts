@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { safeError, safeMessage, safeText } from '#shared/safe-error.ts';
+
+const secret = 'topsecret';
+
+/** @returns what a function throws. */
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it threw nothing');
+}
+
+describe('safeError', () => {
+  it('keeps type, message, stack and code, and nothing else', () => {
+    const error = Object.assign(new TypeError('READONLY no writes'), {
+      code: 'EREADONLY',
+      command: { name: 'set', args: [secret] },
+      config: { headers: { authorization: secret } },
+      body: secret,
+    });
+    const safe = safeError(error);
+    expect(Object.keys(safe)).toEqual(['type', 'message', 'stack', 'code']);
+    expect(safe).toMatchObject({ type: 'TypeError', message: 'READONLY no writes', code: 'EREADONLY' });
+    expect(safe.stack).toMatch(/^TypeError: READONLY no writes\n {4}at .*safe-error\.test\.ts/);
+    expect(JSON.stringify(safe)).not.toContain(secret);
+  });
+
+  it('treats causes, and the errors of an AggregateError, alike', () => {
+    const inner = Object.assign(new Error('inner'), { args: secret });
+    const safe = safeError(new AggregateError([inner], 'outer', { cause: inner }));
+    expect(safe).toMatchObject({
+      message: 'outer',
+      cause: { message: 'inner' },
+      errors: [{ message: 'inner' }],
+    });
+    expect(JSON.stringify(safe)).not.toContain(secret);
+  });
+
+  it('ends where causes go in a circle, or cannot be read', () => {
+    const round = new Error('round');
+    round.cause = round;
+    expect(safeError(round).message).toBe('round');
+    const odd = new Error('odd');
+    for (const name of ['message', 'stack', 'cause', 'code']) {
+      Object.defineProperty(odd, name, {
+        get: () => {
+          throw new Error('not to be read');
+        },
+      });
+    }
+    expect(safeError(odd)).toEqual({ type: 'Error', message: 'an error that cannot be read', stack: '' });
+  });
+
+  it.each([
+    ['an object', { body: secret }, 'it is no error, but of type Object'],
+    ['a request', new Request(`http://h/?q=${secret}`), 'it is no error, but of type Request'],
+    ['a list', [secret], 'it is no error, but of type Array'],
+    ['undefined', undefined, 'it is no error, but of type undefined'],
+    [
+      'an object without a prototype',
+      Object.assign(Object.create(null), { secret }),
+      'an error that cannot be read',
+    ],
+    ['a text', 'not today', 'not today'],
+  ])('says of %s only what it is', (_, thrown, message) => {
+    const safe = safeError(thrown);
+    expect(safe.message).toBe(message);
+    expect(JSON.stringify(safe)).not.toContain(secret);
+  });
+
+  it('takes no line of a message for a frame of the stack', () => {
+    const error = new Error(`no word in JSON at position 3\n    at ${secret}\n    at ${secret}`);
+    expect(JSON.stringify(safeError(error))).not.toContain(secret);
+  });
+});
+
+describe('a message that a library has made of what it was given', () => {
+  it.each<[string, () => unknown]>([
+    ['text that is no JSON', () => JSON.parse(secret)],
+    ['long text that is no JSON', () => JSON.parse(`{"password": "${secret}" ${'x'.repeat(200)}`)],
+    ['a header field', () => new Headers({ authorization: `${secret}\n${secret.repeat(500)}` })],
+    ['the name of a header field', () => new Headers({ [`${secret} x`]: 'y' })],
+    ['a URL', () => new Request(`http://[?q=${secret}`)],
+    ['an expression', () => new RegExp(`(${secret}`)],
+    ['a number', () => BigInt(secret)],
+    ['an argument', () => Buffer.alloc(secret as unknown as number)],
+    ['a type', () => new URLSearchParams([[secret]])],
+  ])('does not show %s', (_, act) => {
+    const safe = safeError(thrownBy(act));
+    expect(JSON.stringify(safe)).not.toContain(secret);
+  });
+
+  it.each([
+    `ERR unknown command 'FOO', with args beginning with: '${secret}' 'b' `,
+    `Command queue state error. If you can reproduce this, please report it. Last reply: ${secret}`,
+    `The argument 'path' must be a string. Received '${secret}'`,
+    `Request to https://app:${secret}@host/path?token=${secret}#${secret} failed`,
+    `connect failed (redis://:${secret}/x@host:1)`,
+    `Unexpected token '${secret[0]}', "${secret}\n" is not valid JSON`,
+  ])('does not show %j', (message) => {
+    expect(safeText(message)).not.toContain(secret);
+  });
+
+  it.each([
+    'connect ECONNREFUSED 127.0.0.1:6379',
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    'WRONGPASS invalid username-password pair or user is disabled.',
+    "Cannot read properties of undefined (reading 'length')",
+    "Cannot find module '/app/handler.ts' imported from file:///app/worker/handlers/module.ts",
+    'HANDLER ./x.ts: there is no file /app/x.ts',
+  ])('leaves %j as it is', (message) => {
+    expect(safeMessage(new Error(message))).toBe(message);
+  });
+
+  it('shows where a URL leads, without user and query', () => {
+    expect(safeText('POST https://app:pw@host:8080/hooks?x=1 failed')).toBe(
+      'POST https://***@host:8080 failed',
+    );
+  });
+});
