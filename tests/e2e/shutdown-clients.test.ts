@@ -22,11 +22,11 @@ async function handOver(url: string): Promise<string> {
 const jsonType = 'Content-Type: application/json\r\n';
 
 function get(target: string, headers = ''): string {
-  return `GET ${target} HTTP/1.1\r\nHost: h\r\n${headers}\r\n`;
+  return `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
 }
 
 function post(target: string, headers: string, body = ''): string {
-  return `POST ${target} HTTP/1.1\r\nHost: h\r\n${headers}\r\n${body}`;
+  return `POST ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n${body}`;
 }
 
 /** Stops a command and says how long it took, in ms. */
@@ -48,7 +48,7 @@ async function deaf(url: string, bytes: string): Promise<RawConnection> {
 
 describe('a gateway without a request in flight stops at once, and is not kept by', () => {
   it.each([
-    ['half a head', 'GET /a HTTP/1.1\r\nHost: h\r\n', []],
+    ['half a head', 'GET /a HTTP/1.1\r\nHost: localhost\r\n', []],
     ['half a head behind a request', `${get('/a')}GET /b HTTP/1.1\r\nHo`, [400]],
     ['half a body', post('/a', 'Content-Length: 100\r\n', '0123456789'), [408]],
     ['half a chunked body', post('/a', 'Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n'), [408]],
@@ -121,7 +121,7 @@ describe('a gateway that stops', () => {
     const { url } = command;
     const running = await speak(url, post('/?ms=3000', 'Content-Length: 0\r\n'));
     const keyed = await speak(url, post('/?ms=3000', 'Idempotency-Key: 1\r\nContent-Length: 0\r\n'));
-    await speak(url, 'GET /a HTTP/1.1\r\nHost: h\r\n');
+    await speak(url, 'GET /a HTTP/1.1\r\nHost: localhost\r\n');
     await speak(url, post('/a', 'Content-Length: 100\r\n', '0123456789'));
     await delay(300);
     expect(await stop(command)).toBeLessThan(6000);
@@ -161,7 +161,7 @@ describe('a gateway that stops', () => {
         id: string;
       };
       await expect.poll(ledger, { timeout: 10_000 }).toBe('POST /x begun\n');
-      await speak(command.url, 'GET /a HTTP/1.1\r\nHost: h\r\n');
+      await speak(command.url, 'GET /a HTTP/1.1\r\nHost: localhost\r\n');
       // As a terminal's Ctrl-C does it.
       command.killGroup(signal);
       expect(await command.exited).toEqual({ code: 0, signal: null });

@@ -201,7 +201,9 @@ describe('a start that cannot be', () => {
       const command = start({ PORT: String(port) });
       expect(await command.exited).toEqual({ code: 1, signal: null });
       expect(command.stdout()).toBe('');
-      expect(command.stderr()).toMatch(/^ringpost: The port is taken: .*Set PORT to a free one\.\n$/);
+      expect(command.stderr()).toMatch(
+        /^ringpost: The port is taken: .*Set PORT \(or ADMIN_PORT\) to a free one\.\n$/,
+      );
       expect(command.stderr()).toContain(String(port));
       expect(await processesIn(folder)).toEqual([]);
       expect(await exists(lockFile)).toBe(false);
