@@ -124,19 +124,21 @@ async function main(extra: readonly string[]): Promise<number> {
     ]);
     const report = await readReport(file);
     if (left.length > 0) process.stdout.write(`\nNot run on this machine:\n${left.join('\n')}\n`);
-    process.stdout.write(`\n${report === undefined ? 'vitest wrote no report' : summary(report)}\n`);
+    process.stdout.write(`\n${report === undefined ? 'vitest wrote no report' : summary(report, code)}\n`);
     return code;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function summary(report: Report): string {
+/** @param code what vitest exited with: an error outside of any test fails the run, but is in no count of its report. */
+function summary(report: Report, code: number): string {
   // A file that could not even be loaded has no test that failed.
   const files = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
   );
-  const failed = report.numFailedTests + files.length;
+  const counted = report.numFailedTests + files.length;
+  const failed = code !== 0 && counted === 0 ? 1 : counted;
   const skipped = report.numPendingTests + report.numTodoTests;
   return `${report.numPassedTests} passed, ${failed} failed, ${skipped} skipped`;
 }

@@ -25,13 +25,13 @@ async function open(url = system().redisUrl): Promise<Redis> {
 const text = (name: string): string => `return {'${name}', KEYS[1], ARGV[1]}`;
 
 it('a script is sent once for each connection, and called by its SHA after that', async () => {
+  const { redisUrl, namespace: key } = system();
   const redis = await open();
   const seen: string[] = [];
-  await monitored(system().redisUrl, ([command = '', ...rest]) => {
-    if (rest.includes(system().namespace)) seen.push(command.toLowerCase());
+  await monitored(redisUrl, ([command = '', ...rest]) => {
+    if (rest.includes(key)) seen.push(command.toLowerCase());
   });
   const run = defineScript(redis, 1, text('once'));
-  const key = system().namespace;
   for (const at of ['1', '2', '3']) expect(await run(key, at)).toEqual(['once', key, at]);
   await expect
     .poll(() => seen.filter((name) => name.startsWith('eval')))
