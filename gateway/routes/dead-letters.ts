@@ -34,6 +34,8 @@ const usualLimit = 50;
 const mostLimit = 200;
 /** Letters that one call hands over again, or deletes. */
 const mostAtOnce = 1000;
+/** A time without a zone is refused: `Date.parse` would read it in that of this process. */
+const dateTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 const filters = ['replica', 'code', 'since', 'until'];
 
 /** `/-/dead-letters`: the requests that have failed for good, what was kept of them, another try, and an end to them. */
@@ -152,9 +154,10 @@ function filterOf(query: Asked['Querystring']): DeadLetterFilter {
   const time = (name: string): object => {
     const value = query[name];
     if (value === undefined) return {};
-    const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
+    const ms = typeof value === 'string' && dateTime.test(value) ? Date.parse(value) : Number.NaN;
     if (!Number.isNaN(ms)) return { [name]: ms };
-    throw malformed(`${name} is ${JSON.stringify(value)}; it must be a time such as 2026-01-31T12:00:00Z.`);
+    const right = 'a date in UTC or a time with its zone, such as 2026-01-31T12:00:00Z';
+    throw malformed(`${name} is ${JSON.stringify(value)}; it must be ${right}.`);
   };
   return { ...text('replica'), ...text('code'), ...time('since'), ...time('until') };
 }

@@ -1,5 +1,6 @@
 import type { ProblemCode } from '../errors.ts';
 import { headerValue } from './headers.ts';
+import { parseHttpDate } from './http-date.ts';
 import type { HttpReply } from './http.ts';
 import type { JobData } from './job.ts';
 
@@ -11,6 +12,8 @@ const final: ReadonlySet<ProblemCode> = new Set(['reply_timeout', 'reply_too_lar
 /** The first wait is up to this long, in ms; each further one may be twice as long, up to the longest. */
 const firstWaitMs = 500;
 const longestWaitMs = 60_000;
+/** The longest `Retry-After` that is honoured, in ms: a day. Anything longer means this. */
+const longestRetryAfterMs = 86_400_000;
 
 /**
  * Whether an answer could lead to another attempt, whatever the number of those before. Pure, and cheap: it is asked for
@@ -53,13 +56,18 @@ export function retryAt(
 }
 
 /**
- * @param value of `Retry-After`: seconds, or an HTTP-date.
+ * @param value of `Retry-After`: whole seconds, or an HTTP-date.
  * @param now ms since the epoch.
- * @returns the time to wait in ms; undefined where there is none, or it is malformed.
+ * @returns the time to wait in ms, at most a day; undefined if there is none, or it is malformed.
+ * @see RFC 9110 section 10.2.3
  */
 export function retryAfterMs(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
-  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const asked = /^[ \t]*\d+[ \t]*$/.test(value) ? Number(value) * 1000 : timeUntil(value, now);
+  return asked === undefined ? undefined : Math.min(asked, longestRetryAfterMs);
+}
+
+function timeUntil(value: string, now: number): number | undefined {
+  const date = parseHttpDate(value, now);
+  return date === undefined ? undefined : Math.max(0, date - now);
 }

@@ -36,11 +36,59 @@ describe('an answer that may be another one the next time', () => {
   });
 });
 
-it('Retry-After is seconds or an HTTP-date', () => {
-  const now = Date.parse('Wed, 25 Nov 2026 12:00:00 GMT');
-  expect(retryAfterMs('3', now)).toBe(3000);
-  expect(retryAfterMs('Wed, 25 Nov 2026 12:00:05 GMT', now)).toBe(5000);
-  expect(retryAfterMs('Wed, 25 Nov 2026 11:00:05 GMT', now)).toBe(0);
-  expect(retryAfterMs('soon', now)).toBeUndefined();
-  expect(retryAfterMs(undefined, now)).toBeUndefined();
+describe('Retry-After', () => {
+  const now = Date.UTC(2026, 10, 25, 12);
+  const day = 86_400_000;
+
+  it.each([
+    ['3', 3000],
+    [' 3\t', 3000],
+    ['0', 0],
+    ['007', 7000],
+    ['Wed, 25 Nov 2026 12:00:05 GMT', 5000],
+    ['Wednesday, 25-Nov-26 12:00:05 GMT', 5000],
+    ['Wed Nov 25 12:00:05 2026', 5000],
+    ['Wed, 25 Nov 2026 11:00:05 GMT', 0],
+    ['Sunday, 06-Nov-94 08:49:37 GMT', 0],
+  ])('%j is a time in ms: %i', (value, ms) => {
+    expect(retryAfterMs(value, now)).toBe(ms);
+  });
+
+  it.each([
+    ['86401'],
+    ['2147484'],
+    ['4294967296'],
+    ['9'.repeat(30)],
+    ['9'.repeat(400)],
+    ['Fri, 25 Dec 2026 12:00:00 GMT'],
+    ['Fri, 31 Dec 9999 23:59:59 GMT'],
+  ])('%s is longer than a day, and means a day', (value) => {
+    expect(retryAfterMs(value, now)).toBe(day);
+  });
+
+  it.each([
+    undefined,
+    '',
+    '-1',
+    '+1',
+    '1.5',
+    '1e3',
+    '0x10',
+    '1 2',
+    '3, 5',
+    'soon',
+    'NaN',
+    'Infinity',
+    '2026-11-25T12:00:05Z',
+  ])('%j is ignored', (value) => {
+    expect(retryAfterMs(value, now)).toBeUndefined();
+  });
+
+  it('of a handler moves its next attempt by a day at most, and never past the deadline', () => {
+    const long = { ...job, deadline: now + 2 * day };
+    const huge = answer(503, 'retry-after', '9'.repeat(30));
+    expect(retryAt(huge, long, 1, now, 0)).toBe(now + day);
+    expect(retryAt(huge, { ...job, deadline: now + day }, 1, now, 0)).toBeUndefined();
+    expect(retryAt(answer(503, 'retry-after', '-1'), long, 1, now, 0.5)).toBe(now + 250);
+  });
 });
