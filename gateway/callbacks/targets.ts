@@ -48,7 +48,8 @@ export class CallbackTargets {
    * @returns what is wrong with it; undefined where it may be called.
    */
   async fault(text: string): Promise<TargetFault | undefined> {
-    const url = URL.parse(text);
+    // A URL has no spaces (RFC 3986). Two fields that a proxy has joined have one, and would parse as one URL.
+    const url = /\s/.test(text) ? null : URL.parse(text);
     if (url === null) return { detail: 'it is no URL' };
     if (!isScheme(url.protocol)) return { detail: 'it must begin with https:' };
     if (url.username !== '' || url.password !== '')

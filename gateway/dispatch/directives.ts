@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CallbackUrls } from '#shared/callbacks.ts';
 import { headerValue } from '#shared/contract/headers.ts';
+import { parseHttpDate } from '#shared/contract/http-date.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
 import { checkFieldSize } from './own-fields.ts';
@@ -86,19 +87,41 @@ export function jobTerms(
   };
 }
 
-/** Most requests have none, or the key alone, and pay for one look at their names. */
+/**
+ * Most requests have none, or the key alone, and pay for one look at their names.
+ * @throws {Problem} `request_malformed` for a field that is too long, or that is there twice: nobody can say which
+ * one is meant.
+ */
 function hasAny(headers: readonly string[]): boolean {
   let any = false;
+  let seen = 0;
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] ?? '';
     if (!/^ringpost-/i.test(name)) continue;
     checkFieldSize(name, headers[at + 1]?.length ?? 0);
-    any ||= name.length !== keyField.length || name.toLowerCase() !== keyField;
+    const index = fields.indexOf(name.toLowerCase());
+    any ||= index !== keyIndex;
+    if (index < 0) continue;
+    if ((seen & (1 << index)) !== 0)
+      throw new Problem('request_malformed', `There are two ${name} fields; there may be one.`);
+    seen |= 1 << index;
   }
   return any;
 }
 
-const keyField = 'ringpost-key';
+/** The fields by which a request says something once. */
+const fields = [
+  'ringpost-key',
+  'ringpost-retry',
+  'ringpost-attempts',
+  'ringpost-delay',
+  'ringpost-priority',
+  'ringpost-deadline',
+  'ringpost-order',
+  'ringpost-callback',
+  'ringpost-failure-callback',
+];
+const keyIndex = fields.indexOf('ringpost-key');
 
 function wholeNumber(
   headers: readonly string[],
@@ -115,10 +138,8 @@ function wholeNumber(
 function notBeforeOf(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
   const seconds = /^\s*\d{1,10}\s*$/.test(value) ? Number(value) : undefined;
-  // As HTTP-dates are: with a day's or a month's name in it, so that no number passes for one.
-  const date = /[a-z]{3}/i.test(value) ? Date.parse(value) : Number.NaN;
-  const at = seconds === undefined ? date : now + seconds * 1000;
-  if (at <= now + longestDelayS * 1000) return at;
+  const at = seconds === undefined ? parseHttpDate(value, now) : now + seconds * 1000;
+  if (at !== undefined && at <= now + longestDelayS * 1000) return at;
   throw malformed('Ringpost-Delay', value, `seconds or an HTTP-date, at most ${longestDelayS} s from now`);
 }
 

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
 import type { RequestView } from '#shared/contract/views.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
@@ -41,6 +42,15 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   const view = async (id: string): Promise<RequestView> =>
     (await (await fetch(`${two.url}/-/requests/${id}`)).json()) as RequestView;
   return { one, two, receiver, hand, accepted, view };
+}
+
+/** fetch joins fields of the same name; this sends them as they are. */
+async function ask(url: string, headers: readonly string[]): Promise<{ status: number; text: string }> {
+  const { statusCode, body } = await request(`${url}/x`, {
+    method: 'POST',
+    headers: ['prefer', 'respond-async', ...headers],
+  });
+  return { status: statusCode, text: await body.text() };
 }
 
 describe('a callback', () => {
@@ -226,11 +236,27 @@ describe('a callback is refused before its request is accepted', () => {
     expect(await to('ftp://93.184.216.34/')).toContain('must begin with https:');
     expect(await to('https://user:password@93.184.216.34/')).toContain('no user');
     expect(await to('nowhere')).toContain('no URL');
+    expect(await to('https://93.184.216.34/a, https://93.184.216.34/b')).toContain('no URL');
     expect(await refused({ 'ringpost-failure-callback': 'https://10.0.0.1/' })).toContain(
       'Ringpost-Failure-Callback',
     );
     const sync = await refused({ prefer: 'wait=5', 'ringpost-callback': 'https://93.184.216.34/' });
     expect(sync).toContain('Prefer: respond-async');
+    expect(await workers.runs()).toEqual([]);
+  });
+
+  it('where its field, or any other that says something once, is there twice', async () => {
+    const { one, receiver } = await startTwo();
+    for (const name of ['Ringpost-Callback', 'Ringpost-Failure-Callback']) {
+      const { status, text } = await ask(one.url, [name, `${receiver.url}/a`, name, `${receiver.url}/b`]);
+      expect(status).toBe(400);
+      expect(JSON.parse(text)).toMatchObject({
+        code: 'request_malformed',
+        detail: expect.stringContaining(`two ${name} fields`) as unknown,
+      });
+    }
+    const other = await ask(one.url, ['Ringpost-Attempts', '1', 'Ringpost-Attempts', '2']);
+    expect(other.status).toBe(400);
     expect(await workers.runs()).toEqual([]);
   });
 

@@ -15,6 +15,9 @@ describe('what a request asks for by its fields', () => {
     [{ 'Ringpost-Delay': '0' }, {}],
     [{ 'Ringpost-Delay': 'Wed, 25 Nov 2026 12:01:00 GMT' }, { notBefore: now + 60_000 }],
     [{ 'Ringpost-Delay': 'Wed, 25 Nov 2026 11:00:00 GMT' }, {}],
+    [{ 'Ringpost-Delay': 'Wednesday, 25-Nov-26 12:01:00 GMT' }, { notBefore: now + 60_000 }],
+    [{ 'Ringpost-Delay': 'Wed Nov 25 12:01:00 2026' }, { notBefore: now + 60_000 }],
+    [{ 'Ringpost-Delay': 'Sunday, 06-Nov-94 08:49:37 GMT' }, {}],
     [{ 'Ringpost-Order': 'Key' }, { ordered: true }],
     [{ 'Ringpost-Order': 'key; on-retry=pass' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Order': ' KEY ;On-Retry=PASS ' }, { ordered: true, orderOnRetry: 'pass' }],
@@ -35,6 +38,9 @@ describe('what cannot be understood is refused, and the problem says what would 
     ['Ringpost-Delay', '-3'],
     ['Ringpost-Delay', '1.5'],
     ['Ringpost-Delay', 'tomorrow'],
+    ['Ringpost-Delay', '25 Nov 2026 12:01'],
+    ['Ringpost-Delay', 'Wed, 25 Nov 2026 12:01:00 EST'],
+    ['Ringpost-Delay', 'Fri, 01 Jan 2027 12:00:00 GMT'],
     ['Ringpost-Delay', '2592001'],
     ['Ringpost-Order', 'tenant'],
     ['Ringpost-Order', ''],
@@ -47,6 +53,30 @@ describe('what cannot be understood is refused, and the problem says what would 
   ])('%s: %s', (name, value) => {
     const ask = (): unknown => directivesOf([name, value], now);
     expect(ask).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
+  });
+});
+
+describe('a field that says something once', () => {
+  it.each([
+    'Ringpost-Key',
+    'Ringpost-Retry',
+    'Ringpost-Attempts',
+    'Ringpost-Delay',
+    'Ringpost-Priority',
+    'Ringpost-Deadline',
+    'Ringpost-Order',
+    'Ringpost-Callback',
+    'Ringpost-Failure-Callback',
+  ])('is refused if it is there twice, though both say the same: %s', (name) => {
+    const ask = (): unknown => directivesOf([name, '1', 'x-other', '1', name.toLowerCase(), '1'], now);
+    expect(ask).toThrow('there may be one');
+  });
+
+  it('may stand beside any other one', () => {
+    const headers = ['ringpost-callback', 'https://a.test/', 'ringpost-failure-callback', 'https://b.test/'];
+    expect(directivesOf(headers, now)).toEqual({
+      callbacks: { url: 'https://a.test/', failureUrl: 'https://b.test/' },
+    });
   });
 });
 
