@@ -14,6 +14,8 @@ export interface CallbackData extends CallbackUrls {
   readonly deadline: number;
   /** How often it was sent. */
   readonly attempts: number;
+  /** When it was sent for the first time, in ms since the epoch; a gateway of the release before does not note it. */
+  readonly firstSent?: number;
   /** What is sent and where to, once that is certain: the request may be forgotten before the last attempt. */
   readonly message?: CallbackJobMessage;
   /** By which gateways know that one of them has written it; a gateway of the release before writes none. */
@@ -29,9 +31,10 @@ export interface CallbackJobMessage {
 /** @returns whether a value is the data of a callback job. */
 export function isCallback(value: unknown): value is CallbackData {
   if (!isObject(value)) return false;
-  const { url, failureUrl, deadline, attempts, message, mac } = value;
+  const { url, failureUrl, deadline, attempts, firstSent, message, mac } = value;
   const texts = [url, failureUrl, mac].every((each) => each === undefined || typeof each === 'string');
   if (!texts || !isCount(deadline) || !isCount(attempts)) return false;
+  if (firstSent !== undefined && !isCount(firstSent)) return false;
   if (message === undefined) return true;
   if (!isObject(message) || typeof message['url'] !== 'string') return false;
   const { payload, mac: messageMac } = message;

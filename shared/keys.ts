@@ -110,6 +110,8 @@ export interface Keys {
   readonly cancellations: string;
   /** The name of the BullMQ queue of callbacks; no replica's name begins so. */
   readonly callbacks: string;
+  /** Sorted set with a TTL: ids of the callbacks that are put off until their receiver has a free slot, by time. */
+  parkedCallbacks(receiver: string): string;
   /** Sorted set with a TTL: ids of the requests that are dead letters, by the time of their end. */
   readonly deadLetters: string;
   /** Hash with a TTL: a dead letter. */
@@ -199,6 +201,7 @@ export function createKeys(namespace: string): Keys {
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
     cancellations: `${namespace}:cancellations`,
     callbacks: '{+callbacks}',
+    parkedCallbacks: (receiver) => `${namespace}:{+callbacks}:parked:${receiver}`,
     deadLetters: `${namespace}:{+dead-letters}:index`,
     deadLetter: (request) => `${namespace}:{+dead-letters}:letter:${request}`,
     replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,

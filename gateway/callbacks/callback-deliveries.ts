@@ -3,23 +3,23 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { isCallback } from '#shared/callbacks.ts';
 import type { CallbackData } from '#shared/callbacks.ts';
-import { callerField } from '#shared/contract/caller.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { finalStates } from '#shared/contract/request-record.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
-import { noteRequest } from '#shared/request-notes.ts';
-import { RequestStore } from '../requests/request-store.ts';
-import type { KnownRequest } from '../requests/request-store.ts';
 import type { CallbackMacs } from './callback-macs.ts';
-import { messageOf, urlFor } from './callback-message.ts';
-import { sendCallback } from './callback-sender.ts';
 import { noteCallback } from './callback-notes.ts';
+import { firstSentBefore, nextAttempt } from './callback-schedule.ts';
+import { sendCallback } from './callback-sender.ts';
+import { CallbackSource } from './callback-source.ts';
+import type { Later } from './callback-source.ts';
 import { GarbledCallbacks } from './garbled-callbacks.ts';
 import type { CallbackFault } from './garbled-callbacks.ts';
+import { ParkedCallbacks } from './parked-callbacks.ts';
+import { ReceiverSlots } from './receiver-slots.ts';
+import { onlyReceiver, receiverOf } from './receiver.ts';
 import type { CallbackTargets } from './targets.ts';
 
 export interface CallbackDeliveriesOptions {
@@ -36,12 +36,10 @@ export interface CallbackDeliveriesOptions {
   readonly log: Logger;
 }
 
-/** Callbacks that are under way at once. */
-const concurrency = 32;
-/** After the first attempt, in s: five seconds to a day, three days in all (Standard Webhooks). */
-const waitsS = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
-/** A wait is up to this much shorter, so that those who failed together do not come back together. */
-const jitter = 0.2;
+/** Jobs that a gateway has at once: those that are sent, and some that are looked at, or parked. */
+const concurrency = 288;
+/** A message takes one slot for each of so many bytes that it has begun. */
+const bytesOfSlot = 1024 * 1024;
 /** The callbacks of a gateway that has died are found by another one within twice this time, in ms; as often as needed. */
 const lockMs = 5000;
 const mostStalls = 1000;
@@ -52,18 +50,20 @@ const againMs = 1000;
 /** A gateway that stops waits so long for answers, in ms; what is not answered by then is sent anew by another one. */
 const stopGraceMs = 5000;
 
-/** When a callback is sent that is not to be sent now. */
-interface Later {
-  readonly at: number;
+/** The receiver has no free slot. */
+interface Busy {
+  readonly receiver: string;
 }
 
 /**
  * Sends the callbacks of requests that have come to their end. Any gateway sends those of all; each is sent at least
- * once, and again until the receiver has taken it or there were ten attempts.
+ * once, and again until the receiver has taken it or there were ten attempts. Each receiver has slots of its own here.
  */
 export class CallbackDeliveries {
   readonly #options: CallbackDeliveriesOptions;
-  readonly #store: RequestStore;
+  readonly #source: CallbackSource;
+  readonly #slots = new ReceiverSlots();
+  readonly #parked: ParkedCallbacks;
   readonly #garbled: GarbledCallbacks;
   readonly #life: StartStop;
   readonly #leaving = new AbortController();
@@ -71,7 +71,9 @@ export class CallbackDeliveries {
   constructor(options: CallbackDeliveriesOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
-    this.#store = new RequestStore(redis, keys, log);
+    this.#source = new CallbackSource(options);
+    const parked = new ParkedCallbacks(redis, keys, this.#slots, log);
+    this.#parked = parked;
     const garbled = new GarbledCallbacks(redis, keys, log);
     this.#garbled = garbled;
     let worker: Worker<CallbackData> | undefined;
@@ -96,6 +98,7 @@ export class CallbackDeliveries {
         });
         worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a callback failed'));
         await worker.waitUntilReady();
+        await parked.start();
         running = worker.run();
       },
       async () => {
@@ -103,6 +106,7 @@ export class CallbackDeliveries {
         await worker?.close();
         clearTimeout(timer);
         await running;
+        await parked.stop();
       },
     );
   }
@@ -124,7 +128,11 @@ export class CallbackDeliveries {
       return { at: Date.now() + againMs };
     });
     if (later === undefined) return;
-    await job.moveToDelayed(later.at, token).catch((error: unknown) =>
+    const putBack =
+      'receiver' in later
+        ? this.#parked.park(job, token, later.receiver)
+        : job.moveToDelayed(later.at, token);
+    await putBack.catch((error: unknown) =>
       // It stays active, and is found as that of a gateway that has died.
       log.warn({ request: job.id, err: error }, 'a callback could not be put back'),
     );
@@ -132,7 +140,7 @@ export class CallbackDeliveries {
   }
 
   /** Sends what a gateway has written, and moves all else aside. */
-  async #settle(job: Job<CallbackData>): Promise<Later | undefined> {
+  async #settle(job: Job<CallbackData>): Promise<Later | Busy | undefined> {
     const fault = this.#faultOf(job);
     if (fault === undefined) return this.#send(job);
     await this.#garbled.keep(job, fault);
@@ -145,18 +153,35 @@ export class CallbackDeliveries {
     return data.mac === undefined ? 'unsigned' : 'forged';
   }
 
-  async #send(job: Job<CallbackData>): Promise<Later | undefined> {
+  /** Sends a callback if its receiver has a free slot. */
+  async #send(job: Job<CallbackData>): Promise<Later | Busy | undefined> {
+    const { id = '', data } = job;
+    const only = data.message === undefined ? onlyReceiver(data) : receiverOf(data.message.url);
+    if (only !== undefined && this.#slots.room(only) === 0) return { receiver: only };
+    const toSend = await this.#source.find(id, data);
+    if (toSend === undefined || 'at' in toSend) return toSend;
+    const receiver = receiverOf(toSend.url);
+    const slots = 1 + Math.floor(toSend.bytes / bytesOfSlot);
+    if (!this.#slots.take(receiver, slots)) return { receiver };
+    try {
+      return await this.#attempt(job, toSend.url, await toSend.payload());
+    } finally {
+      this.#slots.release(receiver, slots);
+      this.#parked.freed(receiver);
+    }
+  }
+
+  async #attempt(job: Job<CallbackData>, url: string, payload: string): Promise<Later | undefined> {
     const { targets, secrets, macs, log } = this.#options;
-    const id = job.id ?? '';
-    const { data } = job;
-    const message = data.message ?? (await this.#messageOf(id, data));
-    if (message === undefined || 'at' in message) return message;
+    const { id = '', data } = job;
     const { signal } = this.#leaving;
-    const sent = await sendCallback(targets, secrets, { ...message, id }, signal).catch(() => undefined);
+    const firstSent = data.firstSent ?? firstSentBefore(data.attempts, Date.now());
+    const sent = await sendCallback(targets, secrets, { id, url, payload }, signal).catch(() => undefined);
     if (sent === undefined) return { at: Date.now() };
     const attempts = data.attempts + 1;
-    const waitS = waitsS[attempts - 1];
-    if (sent.outcome !== 'retry' || waitS === undefined) {
+    const failed = { attempts, firstSent, askedMs: sent.outcome === 'retry' ? sent.notBeforeMs : 0 };
+    const at = nextAttempt(failed, Date.now(), Math.random());
+    if (sent.outcome !== 'retry' || at === undefined) {
       const state = sent.outcome === 'retry' ? 'failed' : sent.outcome;
       if (state !== 'delivered')
         log.warn({ request: id, answer: sent.answer, attempts }, `a callback ${state}`);
@@ -164,45 +189,10 @@ export class CallbackDeliveries {
       return undefined;
     }
     // First what is not to be forgotten, so that whoever finds this job goes on from here.
-    const { url, payload } = message;
-    const told = { url, payload, mac: macs.ofMessage(id, message) };
-    await job.updateData({ ...data, mac: macs.ofJob(id, data), attempts, message: told });
+    const message = { url, payload, mac: macs.ofMessage(id, { url, payload }) };
+    await job.updateData({ ...data, mac: macs.ofJob(id, data), attempts, firstSent, message });
     await this.#note(id, 'retrying', attempts, sent.answer);
-    const waitMs = waitS * 1000 * (1 - jitter * Math.random());
-    return { at: Date.now() + Math.ceil(Math.max(waitMs, sent.notBeforeMs)) };
-  }
-
-  /** @returns undefined where there is nothing to be told. */
-  async #messageOf(
-    id: string,
-    data: CallbackData,
-  ): Promise<{ readonly url: string; readonly payload: string } | Later | undefined> {
-    const { redaction, log } = this.#options;
-    const found = await this.#ended(id, data);
-    if (found === undefined) {
-      log.warn({ request: id }, 'no callback: Redis has lost the request');
-      return undefined;
-    }
-    if ('at' in found) return found;
-    if (found.record.callback?.state !== 'pending') return undefined;
-    const url = urlFor(data, found.record.state);
-    if (url === undefined) {
-      await this.#note(id, 'none', 0);
-      return undefined;
-    }
-    return { url, payload: messageOf(found, await this.#store.reply(found), Date.now(), redaction) };
-  }
-
-  /** The request, which ends now where its time is over; whoever runs it ends it no more. */
-  async #ended(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
-    const { redis, keys, keepMs } = this.#options;
-    const found = await this.#store.find(id);
-    if (found === undefined) return undefined;
-    if (Date.now() <= deadline) return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
-    const ended = ['finished', Date.now()];
-    const terms = { keepMs, deadline, ...callerField(found.record) };
-    await noteRequest(redis, keys, found.replica, id, terms, 'expired', ended);
-    return this.#store.find(id);
+    return { at };
   }
 
   async #note(id: string, state: CallbackState, attempts: number, answer?: string): Promise<void> {

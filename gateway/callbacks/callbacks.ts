@@ -10,6 +10,7 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { CallbackMacs } from './callback-macs.ts';
+import { jobNameOf } from './receiver.ts';
 import type { CallbackTargets } from './targets.ts';
 
 /** A callback that no end has called is due this long after the deadline, in ms: a worker ends its request then. */
@@ -71,7 +72,7 @@ export class Callbacks {
     const data: CallbackData = { ...urls, deadline, attempts: 0, mac };
     const delay = Math.max(0, deadline + graceMs - Date.now());
     const options = { jobId: id, delay, removeOnComplete: true, removeOnFail: true };
-    await this.#mending(() => this.#queue.add('callback', data, options));
+    await this.#mending(() => this.#queue.add(jobNameOf(urls), data, options));
   }
 
   /** The request was not taken: there will be no end to be told. */

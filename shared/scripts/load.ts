@@ -29,6 +29,8 @@ const scripts = {
   'begin-suspect': 3,
   'job-deadline': 1,
   'note-callback': 1,
+  'park-callbacks': 18,
+  'unpark-callbacks': 4,
   'claim-dead-letter': 1,
   forget: 13,
   'next-generation': 2,
