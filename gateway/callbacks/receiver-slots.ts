@@ -6,7 +6,7 @@ const freeForEach = 8;
 /**
  * How much may be under way to each receiver of callbacks at once, so that those that do not answer leave slots to all
  * others. A receiver may have a share of what is free, and not of all: the more receivers hang, the fewer slots each of
- * them has. One receiver alone gets 28 slots, each of 16 gets 10, and a receiver without a slot gets one while any is free.
+ * them has. One receiver alone gets 28 slots, each of 16 gets about 10, and a receiver without a slot gets one while any is free.
  * Only receivers with slots are kept, so there are at most as many as slots.
  * @see Choudhury and Hahne, Dynamic Queue Length Thresholds for Shared-Memory Packet Switches (1998)
  */

@@ -1,6 +1,4 @@
-import { lookup as resolve } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { BlockList, LookupFunction } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +6,7 @@ import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { isIn } from '../subnets.ts';
 import { isPublic } from './addresses.ts';
+import { NameLookups } from './name-lookups.ts';
 
 /** A callback's address is none that it may go to; the message says which would be. */
 export class BlockedTargetError extends Error {
@@ -35,6 +34,7 @@ const connectTimeoutMs = 5000;
  */
 export class CallbackTargets {
   readonly #allow: BlockList;
+  readonly #lookups = new NameLookups();
   readonly #agents: Readonly<Record<'http:' | 'https:', Agent>>;
 
   /** @param allow private addresses that callbacks may go to. */
@@ -59,7 +59,7 @@ export class CallbackTargets {
     if (isIP(host) !== 0) return this.#faultOf(protocol, host);
     // What cannot be resolved now may be when it is sent.
     const addresses = await Promise.race([
-      lookup(host, { all: true }).catch((): LookupAddress[] => []),
+      this.#lookups.of(host).catch((): LookupAddress[] => []),
       delay(resolveTimeoutMs, []),
     ]);
     return addresses
@@ -96,20 +96,31 @@ export class CallbackTargets {
 
   #agent(protocol: 'http:' | 'https:'): Agent {
     const checked: LookupFunction = (hostname, options, callback) => {
-      resolve(hostname, { ...options, all: true }, (error, addresses) => {
-        const fault = error ? undefined : this.#faultOfAny(protocol, addresses);
-        const [first] = addresses ?? [];
-        if (error || fault !== undefined || first === undefined) {
-          callback(error ?? new BlockedTargetError(fault?.detail), '', 0);
-        } else if (options.all === true) callback(null, addresses);
-        else callback(null, first.address, first.family);
-      });
+      this.#checkedAddresses(protocol, hostname).then(
+        (addresses) => {
+          const [first] = addresses;
+          if (options.all === true) callback(null, [...addresses]);
+          else callback(null, first.address, first.family);
+        },
+        (error: NodeJS.ErrnoException) => callback(error, '', 0),
+      );
     };
     return new Agent({
       connect: { lookup: checked, timeout: connectTimeoutMs },
       keepAliveTimeout: 1000,
       maxHeaderSize: 64 * 1024,
     });
+  }
+
+  async #checkedAddresses(
+    protocol: 'http:' | 'https:',
+    host: string,
+  ): Promise<readonly [LookupAddress, ...LookupAddress[]]> {
+    const [first, ...others] = await this.#lookups.of(host);
+    const addresses = first === undefined ? [] : [first, ...others];
+    const fault = this.#faultOfAny(protocol, addresses);
+    if (first === undefined || fault !== undefined) throw new BlockedTargetError(fault?.detail);
+    return [first, ...others];
   }
 
   #faultOfAny(protocol: 'http:' | 'https:', addresses: readonly LookupAddress[]): TargetFault | undefined {

@@ -1,0 +1,187 @@
+import type { ServerResponse } from 'node:http';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { callbackReceiver } from '../fixtures/callback-receiver.ts';
+import { serve } from '../fixtures/http-server.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const settings = { CALLBACK_SECRET: secret, CALLBACK_ALLOW: '127.0.0.0/8' };
+
+/** A receiver that takes messages and does not answer until it is told to. */
+async function hangingReceiver(): Promise<{
+  url: string;
+  ids: () => Set<string>;
+  mostAtOnce: () => number;
+  answer: () => void;
+}> {
+  const ids = new Set<string>();
+  const held = new Set<ServerResponse>();
+  let most = 0;
+  let answers = false;
+  const url = await serve((request, response) => {
+    request.resume();
+    ids.add(String(request.headers['webhook-id']));
+    if (answers) {
+      response.end();
+      return;
+    }
+    held.add(response);
+    response.on('close', () => held.delete(response));
+    most = Math.max(most, held.size);
+  });
+  const answer = (): void => {
+    answers = true;
+    for (const response of held) response.end();
+  };
+  return { url, ids: () => ids, mostAtOnce: () => most, answer };
+}
+
+/** Hands requests over, a few at once. @returns their ids. */
+async function hand(url: string, count: number, callback: (at: number) => string): Promise<string[]> {
+  const ids: string[] = [];
+  let next = 0;
+  const some = async (): Promise<void> => {
+    while (next < count) {
+      const at = next++;
+      const headers = { prefer: 'respond-async', 'ringpost-callback': callback(at) };
+      const response = await fetch(`${url}/home`, { headers });
+      expect(response.status, await response.text()).toBe(202);
+      ids.push(response.headers.get('ringpost-request') ?? '');
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, some));
+  return ids;
+}
+
+/** BullMQ's queue of callbacks, as the administrator of Redis opens it. */
+function openQueue(): Queue {
+  const { redisUrl, keys } = system();
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const queue = new Queue(keys.callbacks, { connection, prefix: keys.prefix, skipVersionCheck: true });
+  onTestFinished(async () => {
+    await queue.close();
+    connection.disconnect();
+  });
+  return queue;
+}
+
+describe('a receiver of callbacks that hangs', () => {
+  it('delays no other one, though its callbacks come first', { timeout: 60_000 }, async () => {
+    const { url } = await system().start({ REPLICAS: '2', ...settings });
+    const hanging = await hangingReceiver();
+    const good = await callbackReceiver(secret);
+    await hand(url, 96, () => hanging.url);
+    await expect.poll(() => hanging.mostAtOnce(), { timeout: 10_000 }).toBe(28);
+    const asked = Date.now();
+    await hand(url, 1, () => good.url);
+    await expect.poll(() => good.received.length, { timeout: 10_000 }).toBe(1);
+    expect((good.received[0]?.at ?? 0) - asked).toBeLessThan(1000);
+    expect(hanging.mostAtOnce()).toBe(28);
+    hanging.answer();
+  });
+
+  it(
+    'delays no other one, though a thousand of its callbacks are due at once, before all others',
+    { timeout: 120_000 },
+    async () => {
+      const { url } = await system().start({ REPLICAS: '2', ...settings });
+      const two = await system().start({ ROLE: 'gateway', ...settings });
+      await two.gateway.watcher.until(({ ring }) => ring.size === 2, 10_000);
+      const hanging = await hangingReceiver();
+      const good = await callbackReceiver(secret);
+      const queue = openQueue();
+      await queue.pause();
+      const slow = await hand(url, 1000, () => hanging.url);
+      const fast = await hand(url, 20, () => good.url);
+      await expect.poll(() => queue.getWaitingCount(), { timeout: 30_000 }).toBe(1020);
+      const asked = Date.now();
+      await queue.resume();
+      await expect.poll(() => good.received.length, { timeout: 30_000 }).toBe(20);
+      const delays = good.received.map(({ at }) => at - asked);
+      console.log(`the others were told after ${Math.min(...delays)} to ${Math.max(...delays)} ms`);
+      expect(Math.max(...delays)).toBeLessThan(1000);
+      expect(new Set(good.received.map(({ id }) => id))).toEqual(new Set(fast));
+      // Two gateways, each with its own slots.
+      expect(hanging.mostAtOnce()).toBeLessThanOrEqual(56);
+      // When the receiver is well again, all come without a wait for the time at which they come back by themselves.
+      const well = Date.now();
+      hanging.answer();
+      await expect.poll(() => hanging.ids().size, { timeout: 60_000 }).toBe(1000);
+      console.log(`the rest was told within ${Date.now() - well} ms`);
+      expect(Date.now() - well).toBeLessThan(29_000);
+      expect(hanging.ids()).toEqual(new Set(slow));
+    },
+  );
+
+  it('does not delay others together with many of its kind', { timeout: 60_000 }, async () => {
+    const { url } = await system().start({ REPLICAS: '2', ...settings });
+    const hanging = await Promise.all(Array.from({ length: 60 }, hangingReceiver));
+    const good = await callbackReceiver(secret);
+    await hand(url, 600, (at) => hanging[at % hanging.length]?.url ?? '');
+    await expect
+      .poll(() => hanging.filter((each) => each.mostAtOnce() > 0).length, { timeout: 20_000 })
+      .toBe(60);
+    const asked = Date.now();
+    await hand(url, 1, () => good.url);
+    await expect.poll(() => good.received.length, { timeout: 10_000 }).toBe(1);
+    expect((good.received[0]?.at ?? 0) - asked).toBeLessThan(1000);
+  });
+
+  it(
+    'keeps its callbacks in Redis, each with a time at which it comes back',
+    { timeout: 60_000 },
+    async () => {
+      const { url, stop } = await system().start({ REPLICAS: '1', ...settings });
+      const { redis, keys } = system();
+      const hanging = await hangingReceiver();
+      const began = Date.now();
+      const ids = await hand(url, 60, () => hanging.url);
+      const delayed = keys.bullMq(keys.callbacks, 'delayed');
+      await expect.poll(() => redis.zcount(delayed, 0, '+inf'), { timeout: 10_000 }).toBe(60 - 28);
+      const parked = await redis.zrange(delayed, 0, '-1', 'WITHSCORES');
+      for (let at = 0; at < parked.length; at += 2) {
+        const due = Number(parked[at + 1]) / 4096;
+        expect(due).toBeGreaterThanOrEqual(began + 30_000);
+        expect(due).toBeLessThanOrEqual(Date.now() + 60_000);
+      }
+      await stop();
+      // A gateway that comes after it has all of them, though it knows nothing of them.
+      const jobs = await Promise.all(ids.map((id) => redis.exists(keys.bullMq(keys.callbacks, id))));
+      expect(jobs).toEqual(ids.map(() => 1));
+      const after = await system().start({ REPLICAS: '1', ...settings });
+      hanging.answer();
+      expect(after.url).not.toBe(url);
+      await expect.poll(() => hanging.ids().size, { timeout: 75_000 }).toBe(60);
+      expect(hanging.ids()).toEqual(new Set(ids));
+    },
+  );
+});
+
+describe('a receiver that says when it wants a callback again', () => {
+  it.each([
+    ['9'.repeat(30), 86_400_000],
+    ['2147484', 86_400_000],
+    ['Fri Dec 31 23:59:59 9999', 86_400_000],
+    ['-5', 5000],
+    ['1.5', 5000],
+  ])('moves it by a day at most, and not by nonsense: %s', async (value, expectedMs) => {
+    const { url } = await system().start({ REPLICAS: '1', ...settings });
+    const { redis, keys } = system();
+    const receiver = await callbackReceiver(secret);
+    receiver.answer = () => ({ status: 503, headers: ['retry-after', value] });
+    const [id = ''] = await hand(url, 1, () => receiver.url);
+    const due = async (): Promise<number | undefined> => {
+      const score = await redis.zscore(keys.bullMq(keys.callbacks, 'delayed'), id);
+      return receiver.received.length === 0 || score === null ? undefined : Number(score) / 4096;
+    };
+    await expect.poll(due, { timeout: 10_000 }).toBeDefined();
+    const after = ((await due()) ?? 0) - (receiver.received[0]?.at ?? 0);
+    expect(after).toBeGreaterThanOrEqual(expectedMs * 0.8);
+    expect(after).toBeLessThan(expectedMs + 5000);
+    const data = JSON.parse((await redis.hget(keys.bullMq(keys.callbacks, id), 'data')) ?? '') as object;
+    expect(data).toMatchObject({ attempts: 1, firstSent: expect.any(Number) as unknown });
+  });
+});

@@ -1,0 +1,85 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ReceiverSlots } from '../../gateway/callbacks/receiver-slots.ts';
+
+/** Takes as many as there are, of receivers that never give one back, in turns. */
+function fill(slots: ReceiverSlots, receivers: readonly string[]): Map<string, number> {
+  const taken = new Map<string, number>();
+  for (let more = true; more;) {
+    more = false;
+    for (const receiver of receivers) {
+      if (!slots.take(receiver)) continue;
+      taken.set(receiver, (taken.get(receiver) ?? 0) + 1);
+      more = true;
+    }
+  }
+  return taken;
+}
+
+const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `r${at}`);
+
+describe('the slots of receivers', () => {
+  it.each([
+    [1, 28],
+    [16, 11],
+    [64, 4],
+  ])('that hang: each of %i has %i or one less, and another receiver still gets some', (count, most) => {
+    const slots = new ReceiverSlots();
+    const taken = [...fill(slots, names(count)).values()];
+    expect(Math.max(...taken)).toBe(most);
+    expect(Math.min(...taken)).toBeGreaterThanOrEqual(most - 1);
+    expect(slots.take('another')).toBe(true);
+  });
+
+  it('last for 240 receivers that hang, and one that comes after them', () => {
+    const slots = new ReceiverSlots();
+    const taken = fill(slots, names(240));
+    expect(taken.size).toBe(240);
+    expect(slots.take('another')).toBe(true);
+  });
+
+  it('may be more for a large message, and all of them for one that is larger than all', () => {
+    const slots = new ReceiverSlots(100);
+    expect(slots.take('a', 40)).toBe(true);
+    expect(slots.take('a', 1)).toBe(false);
+    expect(slots.take('b', 61)).toBe(false);
+    expect(slots.take('b', 60)).toBe(true);
+    expect(slots.take('c', 1)).toBe(false);
+    slots.release('a', 40);
+    slots.release('b', 60);
+    expect(slots.take('c', 1000)).toBe(true);
+    slots.release('c', 1000);
+    expect([...slots.receivers]).toEqual([]);
+    expect(slots.room('a')).toBe(new ReceiverSlots(100).room('a'));
+  });
+
+  it('are as many as room says, never more than there are, and nothing is kept of a receiver without one', () => {
+    const step = fc.record({
+      receiver: fc.constantFrom('a', 'b', 'c', 'd'),
+      slots: fc.integer({ min: 1, max: 40 }),
+      release: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const slots = new ReceiverSlots(30);
+        const held: { receiver: string; slots: number }[] = [];
+        for (const { receiver, slots: asked, release } of steps) {
+          const mine = held.findIndex((each) => each.receiver === receiver);
+          if (release && mine >= 0) {
+            slots.release(receiver, held[mine]?.slots);
+            held.splice(mine, 1);
+          } else {
+            const room = slots.room(receiver);
+            const had = held.some((each) => each.receiver === receiver);
+            const taken = slots.take(receiver, asked);
+            if (taken) held.push({ receiver, slots: asked });
+            if (had || asked === 1) expect(taken).toBe(Math.min(asked, 30) <= room);
+          }
+          const all = held.reduce((sum, each) => sum + Math.min(each.slots, 30), 0);
+          expect(all).toBeLessThanOrEqual(30);
+          expect(new Set(slots.receivers)).toEqual(new Set(held.map((each) => each.receiver)));
+        }
+      }),
+    );
+  });
+});
