@@ -85,9 +85,11 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
   const caller = hash['caller'] === undefined ? undefined : parseCaller(hash['caller']);
   // Nobody may read a record of which it is not known whose it is.
   if (hash['caller'] !== undefined && caller === undefined) return undefined;
+  const isPast = !finalStates.has(state) && now > deadline;
   return {
-    state: !finalStates.has(state) && now > deadline ? 'expired' : state,
-    change: number('change'),
+    state: isPast ? 'expired' : state,
+    // Nobody has noted this change.
+    change: number('change') + (isPast ? 1 : 0),
     method: hash['method'] ?? '',
     target: hash['target'] ?? '',
     accepted: number('accepted'),
