@@ -24,12 +24,13 @@ import { keyFields } from './dispatch/hash-key.ts';
 import type { ForwardingRules } from './dispatch/request-head.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
-import { cancelRequest } from './requests/cancellation.ts';
-import { Claims } from './requests/idempotency.ts';
+import { Cancellation } from './requests/cancellation.ts';
+import { Claims } from './requests/claims.ts';
 import { keyOwner } from './requests/key-owner.ts';
 import { Uploads } from './dispatch/uploads.ts';
 import { RequestChanges } from './requests/request-changes.ts';
 import { RequestStore } from './requests/request-store.ts';
+import { Unbegun } from './requests/unbegun.ts';
 import { Watches } from './requests/watches.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -120,6 +121,9 @@ export async function buildApp(parts: AppParts): Promise<App> {
 
   const requests = new RequestStore(redis, keys, log, callers);
   const claims = new Claims(redis, keys, config.idempotencyTtlMs, log);
+  const unbegun = new Unbegun(redis, keys, log);
+  const keepMs = config.resultTtlMs;
+  const cancellation = new Cancellation({ redis, keys, store: requests, queues, callbacks, keepMs, log });
   const forwarding: ForwardingRules = {
     trusted: config.trustedProxies,
     keyFields: keyFields([...config.hashKey, ...config.callerKey]),
@@ -152,8 +156,9 @@ export async function buildApp(parts: AppParts): Promise<App> {
       callbacks,
       callers,
       claims,
+      unbegun,
       asyncTimeoutMs: config.asyncTimeoutMs,
-      keepMs: config.resultTtlMs,
+      keepMs,
       replyTimeoutMs: config.replyTimeoutMs,
       held,
       unsent,
@@ -184,8 +189,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     callers,
     forwarding,
     isAdmin: (request) => access.holdsToken(request),
-    cancel: (request) =>
-      cancelRequest({ redis, keys, store: requests, queues, callbacks, keepMs: config.resultTtlMs }, request),
+    cancel: (request) => cancellation.cancel(request),
   });
   const letters = new DeadLetterStore(redis, keys, log);
   await admin.app.register(deadLetterRoutes, {
@@ -206,7 +210,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
           ownerOf,
           checkCallbacks: (urls) => callbacks.check(urls),
           asyncTimeoutMs: config.asyncTimeoutMs,
-          keepMs: config.resultTtlMs,
+          keepMs,
         },
         letter,
         given,

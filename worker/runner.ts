@@ -4,9 +4,12 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { mayRetry, retryAt } from '#shared/contract/retry.ts';
-import { orNull } from '#shared/key-repair.ts';
+import { expectedOfRequest } from '#shared/expected-keys.ts';
+import type { ExpectedKey } from '#shared/expected-keys.ts';
+import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import type { Noted } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
 import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
@@ -44,10 +47,19 @@ const leftToAnother = new Promise<never>(() => undefined);
 /** The end of a request that has a record is of interest for this long after its deadline, in ms. */
 const endGraceMs = 10_000;
 
+/** @returns what a request gets that is not begun, or not begun again. */
+function notBegun(noted: 'ended' | 'cancelled'): HandlerReply {
+  return noted === 'cancelled'
+    ? problemReply('cancelled', 'The request was cancelled before it was run.')
+    : // It is not said twice: what is known of its end stands.
+      problemReply('already_finished', 'The request has come to its end before.');
+}
+
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #calls: HandlerCalls;
+  readonly #repair: KeyRepair;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
   #waitingForRoom = 0;
@@ -56,6 +68,7 @@ export class Runner {
   constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
     this.#calls = new HandlerCalls(options);
+    this.#repair = new KeyRepair(options.redis, options.keys, options.log, 'worker');
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
@@ -128,6 +141,9 @@ export class Runner {
           const replied = this.#replyTo(id, job, attempt, running, bodyKey);
           reply = replied instanceof Promise ? await replied : replied;
         }
+      } catch (error) {
+        if (!(error instanceof SupersededError)) throw error;
+        mine = false;
       } finally {
         slots.give();
       }
@@ -137,14 +153,15 @@ export class Runner {
           ? await this.#again(id, reply, job, attempt)
           : undefined;
       if (again !== undefined) {
-        // It leaves before it is put back: it may be taken again at once, and joins the line then.
-        await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
-          log.debug({ request: id, err: error }, 'it keeps its place in line'),
-        );
-        await noteRequest(redis, keys, replica, id, job, 'queued').catch((error: unknown) =>
-          log.debug({ request: id, err: error }, 'not noted'),
-        );
-        return { notBefore: again };
+        const noted = await this.#noteQueued(id, job);
+        if (noted === 'noted') {
+          // It leaves before it is put back: it may be taken again at once, and joins the line then.
+          await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
+            log.debug({ request: id, err: error }, 'it keeps its place in line'),
+          );
+          return { notBefore: again };
+        }
+        reply = notBegun(noted);
       }
       if (mine === false || !(await this.#send(id, job, reply))) await leftToAnother;
       if (bodyKey === undefined) return undefined;
@@ -188,6 +205,7 @@ export class Runner {
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { finished } = this.#options;
     const { redelivery, deadline } = job;
+    if (job.cancelled === true) return notBegun('cancelled');
     const done = redelivery === 'never' && finished.has(id);
     const taken = { redelivery, deadline, attempt, finished: done };
     const decision = decideOnTaken(taken, Date.now());
@@ -214,25 +232,51 @@ export class Runner {
     running: Running,
     bodyKey?: string,
   ): Promise<HandlerReply | undefined> {
-    if (job.keepMs !== undefined && !(await this.#noteBegun(id, job, attempt))) {
-      // It is not tried again, and not said twice: what is known of its end stands.
-      return problemReply('already_finished', 'The request has come to its end before.');
+    if (job.keepMs !== undefined) {
+      const noted = await this.#noteBegun(id, job, attempt);
+      if (noted === undefined) return tooLate(job);
+      if (noted !== 'noted') return notBegun(noted);
+      // The note may have taken its time.
+      if (!(await this.#isMine(job)) || Date.now() >= job.deadline) return tooLate(job);
     }
     const stored =
       bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 
-  /** @returns false for a request that has come to its end before, and is not run again. */
-  async #noteBegun(id: string, job: JobData, attempt: number): Promise<boolean> {
-    const { redis, keys, replica, log } = this.#options;
+  /**
+   * A request is not begun before that is noted: its idempotency key may go to another one as long as it is not.
+   * @returns undefined where its deadline has passed before Redis took the note.
+   */
+  #noteBegun(id: string, job: JobData, attempt: number): Promise<Noted | undefined> {
+    const { redis, keys, replica } = this.#options;
     const fields = ['started', Date.now(), 'attempts', attempt];
+    const note = (): Promise<Noted> => noteRequest(redis, keys, replica, id, job, 'running', fields);
+    const expected = (): ExpectedKey[] => expectedOfRequest(keys, replica, id);
+    return insist(() => this.#repair.mending(note, expected), job.deadline);
+  }
+
+  /** It waits to be tried again. */
+  async #noteQueued(id: string, job: JobData): Promise<Noted> {
+    const { redis, keys, replica, log } = this.#options;
     try {
-      return await noteRequest(redis, keys, replica, id, job, 'running', fields);
+      return await noteRequest(redis, keys, replica, id, job, 'queued');
     } catch (error) {
       log.debug({ request: id, err: error }, 'not noted');
-      return true;
+      return 'noted';
     }
+  }
+
+  /**
+   * @returns false where the deadline has passed before that is known.
+   * @throws {SupersededError} where another worker has taken the lease.
+   */
+  async #isMine({ deadline }: JobData): Promise<boolean> {
+    const { lease } = this.#options;
+    if (lease.certain) return true;
+    const mine = await insist(() => lease.makeCertain(), deadline);
+    if (mine === false) throw new SupersededError('another worker has taken the lease');
+    return mine === true;
   }
 
   /**

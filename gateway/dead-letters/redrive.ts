@@ -8,8 +8,9 @@ import { directivesOf } from '../dispatch/directives.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { JobQueues } from '../dispatch/job-queues.ts';
+import type { Claims } from '../requests/claims.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
-import type { Claims, KeyOwner, OwnerOf } from '../requests/idempotency.ts';
+import type { IdempotentRequest, KeyOwner, OwnerOf } from '../requests/idempotency.ts';
 import type { RequestStore } from '../requests/request-store.ts';
 import { complete } from './completion.ts';
 import type { Given } from './completion.ts';
@@ -63,27 +64,56 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
   if (claimed === undefined || replica === undefined) {
     throw new Problem('not_found', `There is no dead letter ${id} any more.`);
   }
-  // Whoever has claimed it before has handed it over, or has died. Under one id it is not run twice.
-  if (claimed === selected.id || !(await isHandedOver(options, claimed, replica))) {
-    if (!isServed(replica))
-      throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
-    const deadline = accepted + (directives.deadlineMs ?? asyncTimeoutMs);
-    const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
-    const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(owner.caller) };
-    await capacity.hold(replica, request.body.length, async (place) => {
-      const refusal = await dispatcher.handOver(request, { ...selected, id: claimed, replica }, terms);
-      if (refusal !== undefined) throw refusal;
-      place.arrive();
-    });
-  }
+  const deadline = accepted + (directives.deadlineMs ?? asyncTimeoutMs);
   // Who repeats the first request by its key gets the answer of this one from now on.
-  if (idempotent !== undefined) {
-    const { fingerprint } = idempotent;
-    const first = { id, fingerprint, ...(kept === undefined ? {} : { caller: kept.digest }) };
-    await claims.claim(idempotent, claimed, first);
+  const putBack =
+    idempotent === undefined
+      ? undefined
+      : await takeKey(claims, idempotent, claimed, deadline, { id, caller: kept?.digest });
+  try {
+    // Whoever has claimed it before has handed it over, or has died. Under one id it is not run twice.
+    if (claimed === selected.id || !(await isHandedOver(options, claimed, replica))) {
+      if (!isServed(replica))
+        throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
+      const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
+      const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(owner.caller) };
+      await capacity.hold(replica, request.body.length, async (place) => {
+        const refusal = await dispatcher.handOver(request, { ...selected, id: claimed, replica }, terms);
+        if (refusal !== undefined) throw refusal;
+        place.arrive();
+      });
+    }
+  } catch (error) {
+    await putBack?.().catch(() => undefined);
+    throw error;
   }
   await letters.remove([id]);
   return claimed;
+}
+
+/**
+ * Gives the key of a letter's request to the one that is handed over instead.
+ * @param first the letter's request.
+ * @returns gives the key back.
+ * @throws {Problem} `idempotency_key_reused` if its client has repeated it meanwhile, so that another request has the key.
+ */
+async function takeKey(
+  claims: Claims,
+  idempotent: IdempotentRequest,
+  id: string,
+  deadline: number,
+  first: { readonly id: string; readonly caller: string | undefined },
+): Promise<() => Promise<unknown>> {
+  const { fingerprint, caller } = idempotent;
+  const ours = { id, fingerprint, caller: caller.digest };
+  const theirs = {
+    id: first.id,
+    fingerprint,
+    ...(first.caller === undefined ? {} : { caller: first.caller }),
+  };
+  const held = await claims.claim(idempotent, id, deadline, theirs);
+  if (held.id === id) return () => claims.claim(idempotent, first.id, deadline, ours);
+  throw new Problem('idempotency_key_reused', `Request ${held.id} has the Idempotency-Key by now.`);
 }
 
 /** @returns whether a request has come to its end, or certainly will. */

@@ -9,6 +9,7 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { noteRequest } from '#shared/request-notes.ts';
+import type { Noted } from '#shared/request-notes.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
 import { commandFate } from './command-fate.ts';
@@ -53,17 +54,22 @@ export class HandOvers {
       // What is accepted is told of, so that comes first; where the rest is refused it is let go.
       if (urls !== undefined) await callbacks.add(id, urls, job.deadline);
       // One connection keeps the order: no job is there before its record.
-      await Promise.all([this.#note(request, 'queued'), queues.add(replica, id, job, stored)]);
-      return undefined;
+      const [noted] = await Promise.all([
+        this.#note(request, 'queued'),
+        queues.add(replica, id, job, stored),
+      ]);
+      if (noted === 'noted') return undefined;
+      this.#letGo(request, urls);
+      // No worker begins it: this gateway stood still for too long, and another request has its key by now.
+      return new Problem(
+        'redis_away',
+        'The request was handed over too late, and is not run. Send it again.',
+      );
     } catch (error) {
       const fate = commandFate(error);
       const there = fate === 'unknown' && (await gap.over()) && (await this.#isThere(replica, id));
       if (there) return undefined;
-      if (urls !== undefined) {
-        callbacks
-          .remove(id)
-          .catch((failure: unknown) => this.#options.log.debug({ request: id, err: failure }, 'not let go'));
-      }
+      if (urls !== undefined) this.#letGoCallback(id);
       return fate === 'unknown' && job.redelivery === 'never'
         ? new Problem('outcome_unknown', 'Redis went away while the request was handed over.', {
             cause: error,
@@ -82,17 +88,33 @@ export class HandOvers {
     );
   }
 
+  /** A job that no worker would begin. */
+  #letGo({ id, replica }: HandedOver, urls: CallbackUrls | undefined): void {
+    const { queues, log } = this.#options;
+    queues
+      .takeBack(replica, id)
+      .catch((error: unknown) => log.debug({ request: id, err: error }, 'left to its worker'));
+    if (urls !== undefined) this.#letGoCallback(id);
+  }
+
+  #letGoCallback(id: string): void {
+    const { callbacks, log } = this.#options;
+    callbacks
+      .remove(id)
+      .catch((error: unknown) => log.debug({ request: id, err: error }, 'a callback was not let go'));
+  }
+
   async #isThere(replica: string, id: string): Promise<boolean> {
     const missing = await this.#options.queues.missing(replica, [id]).catch(() => [id]);
     return missing.length === 0;
   }
 
-  async #note({ id, replica, accepted, job }: HandedOver, state: 'queued' | 'expired'): Promise<void> {
+  async #note({ id, replica, accepted, job }: HandedOver, state: 'queued' | 'expired'): Promise<Noted> {
     const { redis, keys } = this.#options;
     const { method, target, deadline } = job;
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     if (job.callback) fields.push('callback', 'pending');
-    await this.#repair.mending(
+    return this.#repair.mending(
       () => noteRequest(redis, keys, replica, id, job, state, fields),
       () => expectedOfRequest(keys, replica, id),
     );

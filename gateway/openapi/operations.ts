@@ -104,7 +104,9 @@ export const operations = {
   showRequest: {
     operationId: 'showRequest',
     summary: 'What has become of a request',
-    description: 'With `Accept: text/event-stream` its changes are streamed, each as it is then.',
+    description:
+      'With `Accept: text/event-stream` its changes are streamed, each as it is then, until its end. A client that knows ' +
+      'the end by its `Last-Event-ID` gets 204, and does not come back.',
     tags: ['requests'],
     params: idParameter,
     querystring: { type: 'object', properties: waitParameter },
@@ -116,6 +118,7 @@ export const operations = {
           'text/event-stream': { schema: { type: 'string' } },
         },
       },
+      204: { description: 'The client of a stream knows the end already.' },
       400: problems[400],
       404: problem("Nothing is known of it, or not any more, or it is another caller's."),
       503: watched,

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import type { Reply } from '#shared/contract/reply.ts';
@@ -16,9 +15,13 @@ import type { Place } from '../dispatch/queue-count.ts';
 import type { Directives } from '../dispatch/directives.ts';
 import { appliedPreference } from '../dispatch/prefer.ts';
 import type { Preference } from '../dispatch/prefer.ts';
-import type { Claims, IdempotentRequest } from '../requests/idempotency.ts';
+import type { Claims } from '../requests/claims.ts';
+import { firstRequest } from '../requests/first-request.ts';
+import type { Claimant } from '../requests/first-request.ts';
+import type { IdempotentRequest } from '../requests/idempotency.ts';
 import type { KnownRequest, RequestStore } from '../requests/request-store.ts';
 import { requestPath, viewOf } from '../requests/request-view.ts';
+import type { Unbegun } from '../requests/unbegun.ts';
 import { untilFinal } from '../requests/until-final.ts';
 import type { Watch, Watches } from '../requests/watches.ts';
 import { writeProblem } from './problem-response.ts';
@@ -31,6 +34,7 @@ export interface HandOverOptions {
   readonly store: RequestStore;
   readonly watches: Watches;
   readonly claims: Claims;
+  readonly unbegun: Unbegun;
   readonly callers: Callers;
   readonly held: HeldBytes;
   readonly unsent: UnsentAnswers;
@@ -57,9 +61,6 @@ interface Handed {
   readonly place: Place | undefined;
 }
 
-/** A request that its gateway has claimed a key for, and did not hand over in this time, in ms, never will be. */
-const claimGraceMs = 2000;
-
 /**
  * Answers a request that is not simply waited for, from its record. With `Prefer: respond-async` (RFC 7240 4.1) 202 as
  * soon as it is durable, or the answer where it comes within `wait`. With an `Idempotency-Key` the first answer, also
@@ -72,7 +73,7 @@ export async function handOver(
   asked: Asked,
   response: ServerResponse,
 ): Promise<void> {
-  const { store, watches, held, unsent, replyTimeoutMs } = options;
+  const { store, watches, claims, held, unsent, replyTimeoutMs } = options;
   const { preference } = asked;
   const { respondAsync, waitMs } = preference;
   const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
@@ -97,7 +98,11 @@ export async function handOver(
   const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (respondAsync) own.push('Preference-Applied', appliedPreference(preference));
   if (place === undefined) own.push('Idempotent-Replayed', 'true');
-  if (finalStates.has(found.record.state)) place?.free();
+  if (finalStates.has(found.record.state) && place !== undefined) {
+    place.free();
+    const { idempotent } = asked;
+    if (idempotent !== undefined) claims.ended(idempotent, id, found.record.deadline).catch(() => undefined);
+  }
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
     let answered = false;
     const answer = (kept: Reply | undefined): void => {
@@ -145,7 +150,7 @@ async function begin(
   if (tooLate !== undefined) throw tooLate;
   if (directives.callbacks !== undefined) await callbacks.check(directives.callbacks);
   if (idempotent !== undefined) {
-    const first = await firstOf(options, idempotent, id, socket);
+    const first = await firstRequest(options, { idempotent, id, deadline, socket });
     if (first !== undefined) return { known: first, place: undefined };
   }
   const { target, headers } = request;
@@ -157,8 +162,10 @@ async function begin(
     directives,
     ...(idempotent !== undefined || caller.alone ? { caller: encodeCaller(caller) } : {}),
   };
+  let handedOver = false;
   try {
     return await capacity.hold(replica, request.body.length, async (place) => {
+      handedOver = true;
       const refusal = await dispatcher.handOver(request, selected, terms);
       if (refusal !== undefined) throw refusal;
       place.arrive();
@@ -167,51 +174,22 @@ async function begin(
       return { known: { id, replica, gateway: '', record }, place };
     });
   } catch (error) {
-    // It was not begun: who repeats it need not wait for it.
-    if (idempotent !== undefined && error instanceof Problem && error.code === 'over_capacity') {
-      await claims.release(idempotent, id).catch(() => undefined);
+    // Redis may be away: whoever has the key next finds then that this one never began.
+    if (idempotent !== undefined && error instanceof Problem && error.status === 503) {
+      await releaseKey(options, { idempotent, id, deadline }, handedOver).catch(() => undefined);
     }
     throw error;
   }
 }
 
-/**
- * @returns the request that had the key first; undefined where this one has it now.
- * @throws {Problem} `idempotency_key_in_use` where that was another caller's, of which nothing is told;
- * `idempotency_key_reused` where it was another request; `redis_away`.
- */
-async function firstOf(
-  { store, claims }: HandOverOptions,
-  idempotent: IdempotentRequest,
-  id: string,
-  socket: Socket,
-): Promise<KnownRequest | undefined> {
-  try {
-    let claim = await claims.claim(idempotent, id);
-    const until = performance.now() + claimGraceMs;
-    while (claim.id !== id) {
-      if (claim.caller !== idempotent.caller.digest) {
-        const detail = 'Another caller has used the Idempotency-Key. Use a new key.';
-        throw new Problem('idempotency_key_in_use', detail);
-      }
-      if (claim.fingerprint !== idempotent.fingerprint) {
-        throw new Problem(
-          'idempotency_key_reused',
-          'The Idempotency-Key was used for another request before.',
-        );
-      }
-      const first = await store.find(claim.id);
-      const nothing = first === undefined ? performance.now() > until : cameToNothing(first);
-      if (!nothing && first !== undefined) return first;
-      if (nothing) claim = await claims.claim(idempotent, id, claim);
-      else await delay(50);
-      if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
-    }
-    return undefined;
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem('redis_away', 'Redis does not answer.', { cause: error });
-  }
+/** A request was not taken; if it never begins, the next one under its key need not wait for it. */
+async function releaseKey(
+  { claims, unbegun }: HandOverOptions,
+  { idempotent, id, deadline }: Omit<Claimant, 'socket'>,
+  handedOver: boolean,
+): Promise<void> {
+  const never = !handedOver || (await unbegun.end(id, idempotent.caller, claims.lifeMs(deadline)));
+  if (never) await claims.release(idempotent, id);
 }
 
 /** It has no answer that could be given again. */

@@ -71,8 +71,9 @@ export const requestRoutes = fp<RequestRouteOptions>(
         if (headers.accept?.includes('text/event-stream')) {
           const mayKnow = readerOf(callers, forwarding, isAdmin, request);
           const watch = watches.open(raw.socket);
-          const last = Number(headers['last-event-id'] ?? -1);
-          const there = await redisAway(() => streamEvents(reply, watch, params.id, last, mayKnow, unsent));
+          const lastId = headers['last-event-id']?.toString();
+          const { id } = params;
+          const there = await redisAway(() => streamEvents({ reply, watch, id, lastId, mayKnow, unsent }));
           return there ? reply : unknown(params.id);
         }
         const found = await waited(request);

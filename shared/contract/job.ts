@@ -27,6 +27,8 @@ export interface JobData {
   readonly order?: string;
   /** It leaves the line of its key while it waits to be tried again. */
   readonly orderOnRetry?: 'pass';
+  /** It is not to be run any more: somebody has cancelled it, and it has no record that could say so. */
+  readonly cancelled?: true;
   /** There is a callback job under its id, to be sent when it has come to its end. */
   readonly callback?: true;
   /** Whose request it is, as `encodeCaller` has it, where what is kept of it depends on that. */

@@ -1,6 +1,7 @@
 import { isCount } from '../json-object.ts';
 import { parseCaller } from './caller.ts';
 import type { Caller } from './caller.ts';
+import { headerValue } from './headers.ts';
 import type { HttpReply } from './http.ts';
 
 /**
@@ -9,7 +10,8 @@ import type { HttpReply } from './http.ts';
  *   queued --a worker takes it--> running --its handler has answered--> done; failed with 429 or 5xx
  *   running --it is to be tried again--> queued
  *   running --its worker died, and it may run again--> queued; failed where it may not
- *   queued, running --DELETE--> cancelled
+ *   queued --DELETE--> cancelled
+ *   running --DELETE: it is asked for in the record, and its worker lets go, or would begin it again--> cancelled
  *   queued, running --its deadline passed--> expired
  */
 export const requestStates = ['queued', 'running', 'done', 'failed', 'cancelled', 'expired'] as const;
@@ -34,6 +36,8 @@ export interface RequestRecord {
   readonly finished?: number;
   /** Of the answer. */
   readonly status?: number;
+  /** Its answer releases its idempotency key: the next request under the key is a new one. */
+  readonly released?: true;
   /** Why it failed: the code of the problem, or `http_<status>`. */
   readonly code?: string;
   /** How it goes with its callback, where it has one. */
@@ -81,9 +85,11 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
   const caller = hash['caller'] === undefined ? undefined : parseCaller(hash['caller']);
   // Nobody may read a record of which it is not known whose it is.
   if (hash['caller'] !== undefined && caller === undefined) return undefined;
+  const isPast = !finalStates.has(state) && now > deadline;
   return {
-    state: !finalStates.has(state) && now > deadline ? 'expired' : state,
-    change: number('change'),
+    state: isPast ? 'expired' : state,
+    // Nobody has noted this change.
+    change: number('change') + (isPast ? 1 : 0),
     method: hash['method'] ?? '',
     target: hash['target'] ?? '',
     accepted: number('accepted'),
@@ -93,6 +99,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...optional('finished'),
     ...optional('status'),
     ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
+    ...(hash['released'] === undefined ? {} : { released: true }),
     ...callbackOf(hash),
     ...(caller === undefined ? {} : { caller }),
   };
@@ -128,20 +135,27 @@ function isFailure(status: number): boolean {
   return status >= 500 || status === 429;
 }
 
+/** Answers by which a handler may say that nothing was done, and that its key may be used again. */
+const releasing: ReadonlySet<number> = new Set([429, 503]);
+
 /**
  * @param now ms since the epoch.
  * @returns the state in which an answer ends its request, and what else the record says of it.
  */
 export function endOf(
-  { problem, status }: Omit<HttpReply, 'body'>,
+  { problem, status, headers }: Omit<HttpReply, 'body'>,
   now: number,
 ): { state: RequestState; fields: (string | number)[] } {
   const fields = ['finished', now, 'status', status];
   switch (problem) {
-    case undefined:
-      return isFailure(status)
-        ? { state: 'failed', fields: [...fields, 'code', `http_${status}`] }
-        : { state: 'done', fields };
+    case undefined: {
+      if (!isFailure(status)) return { state: 'done', fields };
+      const releases =
+        releasing.has(status) && headerValue(headers, 'ringpost-release-key') !== undefined
+          ? ['released', 1]
+          : [];
+      return { state: 'failed', fields: [...fields, 'code', `http_${status}`, ...releases] };
+    }
     case 'cancelled':
       return { state: 'cancelled', fields };
     case 'reply_timeout':

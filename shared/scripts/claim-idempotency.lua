@@ -1,4 +1,4 @@
--- Claims an idempotency key for a request, where nobody has it, or only one that came to nothing.
+-- Claims an idempotency key for a request, where nobody has it, or only one that made way for another.
 -- KEYS[1] claim
 -- ARGV[1] the claim  ARGV[2] TTL in ms  ARGV[3] a claim that may be replaced, or ''
 -- Returns the claim that holds now.

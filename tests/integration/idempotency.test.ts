@@ -118,17 +118,6 @@ describe('Idempotency-Key', () => {
     expect(await again.json()).toMatchObject({ attempt: 2 });
   });
 
-  it('is run anew where the first came to nothing: it was cancelled, or not done in time', async () => {
-    const { urls } = await startTwo(system(), { REPLY_TIMEOUT_MS: '600' });
-    const late = await send(`${urls[0]}/slow?ms=900`, { key: 'a' });
-    expect(late.status).toBe(504);
-    const { instance } = (await late.json()) as { instance: string };
-    expect(instance).toBe(`/-/requests/${late.headers.get('ringpost-request')}`);
-    const again = await send(`${urls[1]}/slow?ms=900`, { key: 'a' });
-    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([504, null]);
-    expect(await workers.runs()).toHaveLength(2);
-  });
-
   it('that was claimed by a gateway which died before it handed the request over is free again', async () => {
     const current = system();
     const { urls } = await startTwo(current);

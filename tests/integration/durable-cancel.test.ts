@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { handlerFile } from '../fixtures/scratch.ts';
+import { useSystem } from '../fixtures/system.ts';
+import type { RunningGateway } from '../fixtures/system.ts';
+import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
+
+const system = useSystem();
+const workers = useWorkers();
+
+interface View {
+  readonly id: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly code?: string;
+}
+
+const start = (settings: NodeJS.ProcessEnv = {}): Promise<RunningGateway> =>
+  system().start({ HANDLER: workers.handler, LEDGER: workers.ledger(), REPLICAS: '1', ...settings });
+
+async function handOver(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
+  const answer = await fetch(`${url}${path}`, { headers: { prefer: 'respond-async', ...headers } });
+  expect(answer.status).toBe(202);
+  return ((await answer.json()) as View).id;
+}
+
+async function cancel(url: string, id: string): Promise<View> {
+  return (await (await fetch(`${url}/-/requests/${id}`, { method: 'DELETE' })).json()) as View;
+}
+
+async function ended(url: string, id: string): Promise<View> {
+  return (await (await fetch(`${url}/-/requests/${id}?wait=20`)).json()) as View;
+}
+
+const runsOf = async (path: string): Promise<number> =>
+  (await workers.runs()).filter((line) => line.includes(` ${path} `)).length;
+
+async function signal(name: NodeJS.Signals): Promise<void> {
+  process.kill((await leaseOf(system(), 'S1'))?.pid ?? 0, name);
+}
+
+describe('a request that is cancelled', () => {
+  it('while a worker that hangs holds it has ended at once, and is not run by the next worker', async () => {
+    const { url } = await start({ HANDLER: handlerFile('hanging') });
+    await handOver(url, '/hangs');
+    await eventually(async () => (await runsOf('/hangs')) === 1);
+    const { keys, redis } = system();
+    // The worker has read it, and does not get to it.
+    const mine = await handOver(url, '/mine');
+    const taken = async (): Promise<number> => redis.llen(keys.unfinished('S1').active);
+    await expect.poll(taken).toBe(2);
+    expect(await cancel(url, mine)).toMatchObject({ state: 'cancelled', attempts: 0 });
+    await signal('SIGKILL');
+    const last = await handOver(url, '/last');
+    expect(await ended(url, last)).toMatchObject({ state: 'done' });
+    expect(await ended(url, mine)).toMatchObject({ state: 'cancelled', attempts: 0 });
+    await expect.poll(taken).toBe(0);
+    expect(await runsOf('/mine')).toBe(0);
+  });
+
+  it('while it runs is not begun again when its worker dies without having heard of it', async () => {
+    const { url } = await start({ HANDLER: handlerFile('hanging') });
+    const id = await handOver(url, '/hangs');
+    await eventually(async () => (await runsOf('/hangs')) === 1);
+    expect((await cancel(url, id)).state).toBe('running');
+    await signal('SIGKILL');
+    expect(await ended(url, id)).toMatchObject({ state: 'cancelled', attempts: 1 });
+    expect(await runsOf('/hangs')).toBe(1);
+  });
+
+  it('and has no record is not begun again either', async () => {
+    const { url } = await start({ HANDLER: handlerFile('hanging') });
+    const waited = fetch(`${url}/hangs`);
+    await eventually(async () => (await runsOf('/hangs')) === 1);
+    const { keys, redis } = system();
+    const [id = ''] = await redis.lrange(keys.unfinished('S1').active, 0, -1);
+    expect((await cancel(url, id)).state).toBe('running');
+    await signal('SIGKILL');
+    const answer = await waited;
+    expect([answer.status, ((await answer.json()) as View).code]).toEqual([409, 'cancelled']);
+    expect(await runsOf('/hangs')).toBe(1);
+  });
+
+  it('while it waits to be tried again is not tried again', async () => {
+    const { url } = await start({ HANDLER: handlerFile('flaky') });
+    const id = await handOver(url, '/x?fail=9&retry-after=2', { 'ringpost-attempts': '9' });
+    await expect
+      .poll(async () => (await (await fetch(`${url}/-/requests/${id}`)).json()) as View)
+      .toMatchObject({ state: 'queued', attempts: 1 });
+    expect(await cancel(url, id)).toMatchObject({ state: 'cancelled', attempts: 1 });
+    const { keys, redis } = system();
+    expect(await redis.exists(keys.job('S1', id))).toBe(0);
+  });
+
+  it('at any moment: DELETE says queued of none, and cancelled with no attempt only of what never runs', async () => {
+    const { url } = await start({ CONCURRENCY: '3' });
+    const told = await Promise.all(
+      Array.from({ length: 150 }, async (_, at) => {
+        const id = await handOver(url, `/at-${at}?ms=${at % 5}`);
+        const { state, attempts } = await cancel(url, id);
+        return { id, path: `/at-${at}`, state, attempts };
+      }),
+    );
+    expect(new Set(told.map(({ state }) => state))).not.toContain('queued');
+    for (const { id, path, attempts, state } of told) {
+      const end = await ended(url, id);
+      if (state === 'cancelled') expect([end.state, end.attempts]).toEqual([state, attempts]);
+      expect([path, await runsOf(path)]).toEqual([path, end.attempts]);
+    }
+    expect(told.filter(({ state }) => state === 'cancelled').length).toBeGreaterThan(0);
+  });
+});
