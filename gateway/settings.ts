@@ -52,6 +52,14 @@ export const gatewaySettings = {
       description:
         'What runs the replicas: local processes, Docker containers, or nothing (workers are started by hand).',
     },
+    RESPAWN: {
+      type: 'string',
+      default: 'same',
+      enum: ['same', 'new'],
+      description:
+        'What a dead replica is replaced by: one of the `same` name, which keeps its keys, or one with a `new` random name, ' +
+        'as the assignment has it, which adopts its queue. A controller reads it.',
+    },
     WORKER_IMAGE: {
       type: 'string',
       default: 'ringpost-worker',

@@ -8,7 +8,7 @@ import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
-import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
+import { nextGeneration, pardon } from '#shared/replica-queue.ts';
 import { safeMessage } from '#shared/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
@@ -194,8 +194,10 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
       // What is abandoned when the time for the drain is over has not killed this worker, unless it threw.
-      if (cause === 'signal')
-        await redis.set(keys.pardoned(replica), generation, 'PX', drainTimeoutMs + pardonTtlMs);
+      if (cause === 'signal') {
+        await pardon(redis, keys, replica, generation, drainTimeoutMs);
+        await adoptions.pardon(drainTimeoutMs);
+      }
       await heartbeat.leaving();
       await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
@@ -209,6 +211,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const begin = async (): Promise<void> => {
     await heartbeat.start();
     await tenure.start();
+    // Before anything new comes, since some of what it inherits may have to run apart.
+    await adoptions.inherit();
     await heartbeat.ready();
     await adoptions.start();
     await listening;

@@ -38,6 +38,8 @@ export interface ReconcilerOptions {
   readonly replicas: number;
   /** Replicas that are started at most. */
   readonly maxReplicas: number;
+  /** Makes the name of a replica that replaces a dead one; undefined: it has the dead one's. */
+  readonly newName: (() => string) | undefined;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -160,7 +162,9 @@ export class Reconciler {
     for (let death = this.#ended[0]; death !== undefined; death = this.#ended[0]) {
       const { name, generation, reason } = death;
       const endLease = scriptsOn(redis);
-      const held = await endLease('end-lease', keys.lease(name), keys.ended(name), generation, '', leaseMs);
+      // A worker that ends with its controller is stopped, not dead: the next start brings the replica back as it was.
+      const wordMs = this.#stopped ? 0 : leaseMs;
+      const held = await endLease('end-lease', keys.lease(name), keys.ended(name), generation, '', wordMs);
       // What it had adopted is free for another worker.
       const adopter = adopterOf(name, generation);
       const offered = await redis.smembers(keys.offered);
@@ -249,11 +253,12 @@ export class Reconciler {
     this.#deaths = new Map();
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
     const { notBefore: renewNotBefore } = this.#renewal;
+    const { newName, ...settings } = this.#options;
     const { steps, memory } = plan(
       observed,
       this.#memory,
       deaths,
-      { ...this.#options, retiredQuietMs, renewNotBefore },
+      { ...settings, ...(newName === undefined ? {} : { newName }), retiredQuietMs, renewNotBefore },
       Date.now(),
     );
     this.#memory = memory;
