@@ -3,7 +3,8 @@ import { nameFault } from '#shared/reserved-names.ts';
 import { placeOf } from '#shared/ring/member.ts';
 import { placeMember, RingFullError } from '#shared/ring/strategies.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import type { DesiredChange, Replacement, RingState, RingStore } from '#shared/ring-store.ts';
+import type { Replacement } from '#shared/heir-store.ts';
+import type { DesiredChange, RingState, RingStore } from '#shared/ring-store.ts';
 
 /** A request of the admin contract that cannot be carried out; the answer is `{"message":"<Error> …"}`. */
 export class AdminError extends Error {

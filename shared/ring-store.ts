@@ -32,12 +32,6 @@ export interface DesiredChange {
   readonly remove: readonly string[];
 }
 
-/** A new replica in the place of a dead one. */
-export interface Replacement {
-  readonly dead: string;
-  readonly member: RingMember;
-}
-
 /** This process's ring parameters are not those in Redis. */
 export class RingMismatchError extends Error {
   override readonly name = 'RingMismatchError';
@@ -174,57 +168,6 @@ export class RingStore {
       );
       if (result !== -2) return this.read();
     }
-  }
-
-  /**
-   * The leading controller puts a new replica in the place of one whose worker has ended for certain. The new one is the
-   * heir of the dead one's queue.
-   * @param decide the replacement in that state, or undefined for none; asked again if another change came first.
-   * @param now ms since the epoch.
-   * @returns false if nothing was changed.
-   */
-  async replace(
-    token: string,
-    decide: (state: RingState) => Replacement | undefined,
-    now: number,
-  ): Promise<boolean> {
-    const { version, desired, ring, retired, joined, heirs, leader, changes } = this.#keys;
-    for (;;) {
-      const state = await this.read();
-      const replacement = decide(state);
-      if (replacement === undefined) return false;
-      const { dead, member } = replacement;
-      const result = await this.#run(
-        'replace-replica',
-        version,
-        desired,
-        ring,
-        retired,
-        joined,
-        heirs,
-        leader,
-        token,
-        state.version,
-        now,
-        changes,
-        dead,
-        member.name,
-        JSON.stringify(member),
-        member.joined,
-      );
-      if (result !== -2) return result !== -1;
-    }
-  }
-
-  /** @returns for each retired replica that was replaced: the replica that alone adopts its queue. */
-  async heirs(): Promise<ReadonlyMap<string, string>> {
-    const read = (): Promise<Record<string, string>> => this.#redis.hgetall(this.#keys.heirs);
-    return new Map(Object.entries(await this.#repair.mending(read, () => expectedOfRing(this.#keys))));
-  }
-
-  /** Ends what {@link heirs} says of these retired replicas. */
-  async disinherit(names: readonly string[]): Promise<void> {
-    await this.#redis.hdel(this.#keys.heirs, ...names);
   }
 
   /**

@@ -97,10 +97,12 @@ export class Adoptions {
   async inherit(): Promise<void> {
     const { redis, keys, replica } = this.#options;
     this.#inheriting = this.#mending(async () => {
-      for (const name of await inheritedBy(redis, keys, replica))
-        if (!this.#adopted.has(name)) await this.#inherit(name);
+      this.#offered = await inheritedBy(redis, keys, replica);
+      for (const name of this.#offered) if (!this.#adopted.has(name)) await this.#inherit(name);
     });
-    await this.#inheriting;
+    await this.#inheriting.catch((error: unknown) =>
+      this.#options.log.warn({ err: error }, 'inherited queues are adopted when they are offered'),
+    );
   }
 
   /** What this worker holds of adopted queues when it is told to go has not killed it. */

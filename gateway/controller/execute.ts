@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { HeirStore } from '#shared/heir-store.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { nextGeneration, pardon } from '#shared/replica-queue.ts';
@@ -13,6 +14,7 @@ export interface Executor {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly store: RingStore;
+  readonly heirs: HeirStore;
   readonly driver: Driver;
   readonly parameters: RingParameters;
   /** Time in ms that a worker has to finish what it holds. */
@@ -42,7 +44,7 @@ export class Execution {
    * @returns when the ring is changed and the other steps have begun.
    */
   async begin(steps: readonly Step[]): Promise<void> {
-    const { log, store, parameters, token, onFailure } = this.#executor;
+    const { log, store, heirs, parameters, token, onFailure } = this.#executor;
     const admit: { name: string; generation: number }[] = [];
     const evict: string[] = [];
     const offer: string[] = [];
@@ -68,7 +70,7 @@ export class Execution {
     const fencing = token();
     if (fencing === undefined) return;
     for (const { name, by } of replace)
-      await store.replace(fencing, (state) => planReplacement(state, name, by, parameters), Date.now());
+      await heirs.replace(fencing, (state) => planReplacement(state, name, by, parameters), Date.now());
     if (admit.length + evict.length > 0) await store.changeRing(fencing, admit, evict);
     if (offer.length + withdraw.length > 0) await store.changeOffers(fencing, offer, withdraw);
   }
@@ -91,16 +93,16 @@ export class Execution {
     { name, generation }: { readonly name: string; readonly generation: number },
     graceMs: number,
   ): Promise<void> {
-    const { redis, keys, store } = this.#executor;
+    const { redis, keys, heirs } = this.#executor;
     await pardon(redis, keys, name, generation, graceMs);
-    for (const [dead, heir] of await store.heirs()) {
+    for (const [dead, heir] of await heirs.read()) {
       const last = heir === name ? await redis.get(keys.currentGeneration(dead)) : null;
       if (last !== null) await pardon(redis, keys, dead, last, graceMs);
     }
   }
 
   async #one(step: Step): Promise<void> {
-    const { redis, keys, store, driver, token, drainTimeoutMs } = this.#executor;
+    const { redis, keys, store, heirs, driver, token, drainTimeoutMs } = this.#executor;
     if (token() === undefined) return;
     switch (step.do) {
       case 'start':
@@ -120,7 +122,7 @@ export class Execution {
         await store.forget(step.name);
         return;
       case 'disinherit':
-        await store.disinherit([step.name]);
+        await heirs.end(step.name);
         return;
       case 'replace':
       case 'admit':

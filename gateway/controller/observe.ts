@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { parseLease } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
+import type { HeirStore } from '#shared/heir-store.ts';
 import { GarbledError } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
@@ -44,6 +45,7 @@ export async function observe(
   redis: Redis,
   keys: Keys,
   store: RingStore,
+  heirStore: HeirStore,
   driver: Driver,
 ): Promise<Omit<Observed, 'blind' | 'beginning'>> {
   const state = await store.read();
@@ -58,7 +60,7 @@ export async function observe(
     Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
     Promise.all(retired.map((name) => redis.scard(keys.suspects(name)))),
     redis.smembers(keys.offered),
-    store.heirs(),
+    heirStore.read(),
   ]);
   const held = new Map(retired.map((name, at) => [name, suspects[at] ?? 0]));
   return {

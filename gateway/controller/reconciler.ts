@@ -4,6 +4,7 @@ import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
 import { askedToMend } from '#shared/key-repair.ts';
+import { HeirStore } from '#shared/heir-store.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -58,6 +59,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #leadership: Leadership;
   readonly #execution: Execution;
+  readonly #heirs: HeirStore;
   readonly #life = startStop(
     () => this.#start(),
     () => this.#stop(),
@@ -87,8 +89,10 @@ export class Reconciler {
     this.#desired = new DesiredNotes(options.maxReplicas, log);
     this.#mending = new Mending({ ...options, onMended });
     this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
+    this.#heirs = new HeirStore(redis, keys, options.store, log);
     this.#execution = new Execution({
       ...options,
+      heirs: this.#heirs,
       token: () => (this.#stopped ? undefined : this.#leadership.token),
       onFailure: (step, error) => {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
@@ -270,7 +274,7 @@ export class Reconciler {
 
   async #observe(): Promise<Observed> {
     const { redis, keys, store, driver, leaseMs } = this.#options;
-    const seen = await observe(redis, keys, store, driver);
+    const seen = await observe(redis, keys, store, this.#heirs, driver);
     const now = performance.now();
     // After a gap the workers have as long to renew their leases as they had before it.
     if (now - this.#observedAt > leaseMs / 2 || this.#leadership.late) this.#blindUntil = now + leaseMs;

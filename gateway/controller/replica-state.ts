@@ -128,6 +128,7 @@ function lost(
 }
 
 /** @returns what is left of a status once another worker is started. */
-export function withoutDeath<T extends { readonly dead?: true }>({ dead: _, ...rest }: T): Omit<T, 'dead'> {
+export function withoutDeath<T extends { readonly dead?: true }>(status: T): Omit<T, 'dead'> {
+  const { dead: _, ...rest } = status;
   return rest;
 }
