@@ -40,6 +40,8 @@ export interface GatewayConfig {
   readonly replicas: number;
   readonly maxReplicas: number;
   readonly replicaDriver: 'process' | 'docker' | 'none';
+  /** Whether a replica that replaces a dead one has its name or a new one. */
+  readonly respawn: 'same' | 'new';
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
@@ -126,6 +128,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.RING === 'murmur3' && values.RING_PROBING !== undefined) {
     faults.push('RING_PROBING is set, but only RING=assignment probes for free slots');
   }
+  if (values.REPLICA_DRIVER === 'none' && values.RESPAWN === 'new') {
+    faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');
+  }
   if (values.REPLICAS > values.MAX_REPLICAS) {
     faults.push(`REPLICAS is ${values.REPLICAS}, above MAX_REPLICAS ${values.MAX_REPLICAS}`);
   }
@@ -181,6 +186,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     replicas: values.REPLICAS,
     maxReplicas: values.MAX_REPLICAS,
     replicaDriver: values.REPLICA_DRIVER,
+    respawn: values.RESPAWN,
     containers: {
       image: values.WORKER_IMAGE,
       mounts: values.WORKER_MOUNTS?.split(',').map((mount) => mount.trim()) ?? [],

@@ -1,7 +1,9 @@
 import { isReplicaName } from '#shared/replica-name.ts';
 import { nameFault } from '#shared/reserved-names.ts';
+import { placeOf } from '#shared/ring/member.ts';
 import { placeMember, RingFullError } from '#shared/ring/strategies.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
+import type { Replacement } from '#shared/heir-store.ts';
 import type { DesiredChange, RingState, RingStore } from '#shared/ring-store.ts';
 
 /** A request of the admin contract that cannot be carried out; the answer is `{"message":"<Error> …"}`. */
@@ -155,6 +157,26 @@ export function planRemove(
   const remove = [...hostnames];
   while (remove.length < n) remove.push(...left.splice(pick(left.length), 1));
   return { add: [], remove };
+}
+
+/**
+ * Plans the replacement of a dead replica: it has the dead one's place in `/rep`, and a joining number of its own.
+ * @param by the name of the replacement.
+ * @returns undefined if there is nothing to replace, or the name is in use.
+ */
+export function planReplacement(
+  state: RingState,
+  dead: string,
+  by: string,
+  parameters: RingParameters,
+): Replacement | undefined {
+  const replaced = state.desired.find(({ name }) => name === dead);
+  const used = state.retired.has(by) || state.desired.some(({ name }) => name === by);
+  if (replaced === undefined || used) return undefined;
+  const others = state.desired.filter((member) => member !== replaced);
+  const newcomer = { name: by, joined: state.joined + 1, weight: replaced.weight };
+  const member = placeMember(parameters, others, newcomer);
+  return { dead, member: { ...member, place: placeOf(replaced), replaces: dead } };
 }
 
 function shown(value: unknown): string {

@@ -1,3 +1,4 @@
+import { driverSettings } from './drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
@@ -45,48 +46,7 @@ export const gatewaySettings = {
       maximum: 10000,
       description: 'Replicas that there may be in all; a controller starts no more, oldest first.',
     },
-    REPLICA_DRIVER: {
-      type: 'string',
-      default: 'process',
-      enum: ['process', 'docker', 'none'],
-      description:
-        'What runs the replicas: local processes, Docker containers, or nothing (workers are started by hand).',
-    },
-    WORKER_IMAGE: {
-      type: 'string',
-      default: 'ringpost-worker',
-      description: 'Image of the containers of `REPLICA_DRIVER=docker`.',
-    },
-    WORKER_MOUNTS: {
-      type: 'string',
-      description:
-        'Read-only mounts of the containers, `/on/the/machine:/in/the/container`, separated by commas.',
-    },
-    WORKER_MEMORY_MB: {
-      type: 'integer',
-      default: 512,
-      minimum: 64,
-      maximum: 1048576,
-      description: 'Memory of each container, in MiB.',
-    },
-    WORKER_CPUS: {
-      type: 'string',
-      default: '0',
-      pattern: '^[0-9]+([.][0-9]+)?$',
-      description: 'Processors of each container, e.g. `0.5`; 0 is no limit.',
-    },
-    WORKER_PIDS: {
-      type: 'integer',
-      default: 256,
-      minimum: 16,
-      maximum: 100000,
-      description: 'Processes and threads of each container.',
-    },
-    DOCKER_NETWORK: {
-      type: 'string',
-      description:
-        "Network that the containers join. Unset: the machine's own (`host`) where Redis is on loopback, else `bridge`.",
-    },
+    ...driverSettings,
     RING: {
       type: 'string',
       default: 'murmur3',

@@ -120,6 +120,7 @@ export function expectedOfAdoption(keys: Keys): ExpectedKey[] {
   return [
     { key: keys.offered, type: 'set' },
     { key: keys.retired, type: 'hash' },
+    { key: keys.heirs, type: 'hash' },
   ];
 }
 

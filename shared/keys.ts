@@ -21,6 +21,8 @@ export interface Keys {
   readonly ring: string;
   /** Hash: name -> time of `/rm` in ms since the epoch; replicas that finish what they hold. */
   readonly retired: string;
+  /** Hash: name of a retired replica -> name of the replica that has replaced it and alone adopts its queue. */
+  readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
   readonly offered: string;
   /** Hash: name -> state as the controller sees it, as JSON. */
@@ -147,6 +149,7 @@ export function createKeys(namespace: string): Keys {
     desired: `${ring}:desired`,
     ring: `${ring}:ring`,
     retired: `${ring}:retired`,
+    heirs: `${ring}:heirs`,
     offered: `${ring}:offered`,
     status: `${ring}:status`,
     leader: `${ring}:leader`,

@@ -84,7 +84,7 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const worker = role === 'worker';
   return {
     keys: worker ? keyPatternsBesideRing(namespace) : all,
-    readOnly: worker ? [keys.offered, keys.retired] : [],
+    readOnly: worker ? [keys.offered, keys.retired, keys.heirs] : [],
     channels: channels[role],
     commands: { connections, ...Object.fromEntries(words) },
   };

@@ -6,7 +6,22 @@ import { scriptsOn } from './scripts/load.ts';
 export const generationTtlMs = 86_400_000;
 
 /** How long it is remembered that ringpost or a shutdown ended a worker, beyond its drain, in ms. */
-export const pardonTtlMs = 60_000;
+const pardonTtlMs = 60_000;
+
+/**
+ * Notes that ringpost or a shutdown ends the worker that serves a replica's queue: what it was running has not killed it.
+ * @param generation the last one of the replica's own workers.
+ * @param graceMs time in ms that the worker has for its drain.
+ */
+export async function pardon(
+  redis: Redis,
+  keys: Keys,
+  replica: string,
+  generation: number | string,
+  graceMs: number,
+): Promise<void> {
+  await redis.set(keys.pardoned(replica), generation, 'PX', graceMs + pardonTtlMs);
+}
 
 /**
  * Gives the next generation of a replica to a worker that is about to start. It counts from when that worker takes the

@@ -1,7 +1,7 @@
 import type { Aside } from './aside.ts';
 import type { Keys } from './keys.ts';
 import { isReplicaName } from './replica-name.ts';
-import { parseMember } from './ring/member.ts';
+import { parseMember, placeOf } from './ring/member.ts';
 import type { RingMember } from './ring/ring.ts';
 
 type Fields = readonly (readonly [name: string, text: string])[];
@@ -32,7 +32,7 @@ export class RingReading {
 
   /**
    * @param version of the ring, without a change of which nothing is removed: if all are gone, the hash was moved aside.
-   * @returns the desired replicas in order of joining.
+   * @returns the desired replicas in the order of `/rep`.
    */
   desired(fields: Fields, version: number): RingMember[] {
     const known = new Map<string, RingMember>();
@@ -52,7 +52,7 @@ export class RingReading {
     }
     this.#known = known;
     this.#unreadable = unreadable;
-    return [...known.values()].toSorted((a, b) => a.joined - b.joined);
+    return [...known.values()].toSorted((a, b) => placeOf(a) - placeOf(b));
   }
 
   /** @returns the replicas in the ring, with their generations. The controller lets one in again that is left out here. */

@@ -18,7 +18,7 @@ export interface RingState {
   readonly version: number;
   /** The last joining number given. */
   readonly joined: number;
-  /** The replicas that there shall be, in order of joining. */
+  /** The replicas that there shall be, in the order of `/rep`. */
   readonly desired: readonly RingMember[];
   /** The replicas that own keys, with the generation that was let in. */
   readonly ring: ReadonlyMap<string, number>;

@@ -1,7 +1,8 @@
 /**
  * The queues that this worker has adopted. Each goes through
  *
- *   offered --its lease is free: taken--> adopted --its owner stands by, or it has been empty for long--> yielding
+ *   offered or inherited --its lease is free: taken--> adopted
+ *   adopted --its owner stands by, another replica is its heir, or it has been empty for long--> yielding
  *   yielding --what was held is finished--> (nothing)
  *   adopted, yielding --another worker has taken the lease, or it cannot be served--> abandoned: (nothing)
  */
@@ -15,7 +16,8 @@ import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import { isReplicaName } from '#shared/replica-name.ts';
-import { backlogOf } from '#shared/replica-queue.ts';
+import { backlogOf, pardon } from '#shared/replica-queue.ts';
+import { inheritedBy } from './inheritance.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Quiet } from './quiet.ts';
 import { ReplicaLease } from './replica-lease.ts';
@@ -46,6 +48,8 @@ interface Adoption {
   readonly lease: ReplicaLease;
   readonly tenure: Tenure;
   readonly quiet: Quiet;
+  /** Whether this worker's replica has replaced the queue's: then it runs its suspects too. */
+  readonly inherited: boolean;
   /** Set once it takes nothing new; resolves when it is over. */
   ending: Promise<void> | undefined;
 }
@@ -55,20 +59,18 @@ export class Adoptions {
   readonly #options: AdoptionsOptions;
   readonly #life: StartStop;
   readonly #adopted = new Map<string, Adoption>();
+  readonly #repair: KeyRepair;
   #offered: readonly string[] = [];
   #leaving = false;
+  #inheriting: Promise<void> | undefined;
 
   constructor(options: AdoptionsOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
-    const repair = new KeyRepair(redis, keys, log, 'worker');
+    this.#repair = new KeyRepair(redis, keys, log, 'worker');
     this.#life = periodically(
       options.leaseMs / 3,
-      () =>
-        repair.mending(
-          () => this.#look(),
-          () => this.#expected(),
-        ),
+      () => this.#mending(() => this.#look()),
       (error) => log.warn({ err: error }, 'adopted queues could not be looked after'),
     );
   }
@@ -88,6 +90,28 @@ export class Adoptions {
     for (const { tenure } of this.#adopted.values()) tenure.wake();
   }
 
+  /**
+   * Adopts the queues of replicas that this worker's has replaced, and begins to run their suspects. Those that cannot be
+   * adopted now are when they are offered.
+   */
+  async inherit(): Promise<void> {
+    const { redis, keys, replica } = this.#options;
+    this.#inheriting = this.#mending(async () => {
+      this.#offered = await inheritedBy(redis, keys, replica);
+      for (const name of this.#offered) if (!this.#adopted.has(name)) await this.#inherit(name);
+    });
+    await this.#inheriting.catch((error: unknown) =>
+      this.#options.log.warn({ err: error }, 'inherited queues are adopted when they are offered'),
+    );
+  }
+
+  /** What this worker holds of adopted queues when it is told to go has not killed it. */
+  async pardon(graceMs: number): Promise<void> {
+    const { redis, keys } = this.#options;
+    for (const [name, { lease }] of this.#adopted)
+      await pardon(redis, keys, name, lease.predecessor.generation, graceMs);
+  }
+
   /** Begins to adopt what is offered. */
   start(): Promise<void> {
     return this.#life.start();
@@ -98,7 +122,7 @@ export class Adoptions {
     this.#leaving = true;
     // The leases are renewed until the last of them is let go.
     await this.#yieldAll();
-    await this.#life.stop();
+    await Promise.all([this.#life.stop(), this.#inheriting?.catch(() => undefined)]);
     await this.#yieldAll();
   }
 
@@ -110,12 +134,25 @@ export class Adoptions {
     const { redis, keys, replica, parts } = this.#options;
     await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
     // Suspects that run apart are not to meet other requests.
-    if (this.#leaving || !parts.intake.open) return;
+    if (this.#leaving || !parts.intake.free) return;
     this.#offered = (await redis.smembers(keys.offered)).filter(isReplicaName);
     const others = this.#offered.filter((name) => name !== replica && !this.#adopted.has(name));
+    if (others.length === 0) return;
+    const heirs = new Map(Object.entries(await redis.hgetall(keys.heirs)));
+    for (const name of others) if (heirs.get(name) === replica) await this.#inherit(name);
     // One at a time, so that all live workers come to adopt some.
-    const chosen = others[Math.floor(Math.random() * others.length)];
-    if (chosen !== undefined) await this.#adopt(chosen);
+    const free = others.filter((name) => !heirs.has(name));
+    const chosen = free[Math.floor(Math.random() * free.length)];
+    if (chosen !== undefined) await this.#adopt(chosen, false);
+  }
+
+  /** The suspects of two queues do not run at once: those of the next one wait until these have run. */
+  async #inherit(name: string): Promise<void> {
+    if (!this.#leaving && this.#options.parts.intake.free) await (await this.#adopt(name, true))?.begun;
+  }
+
+  #mending(act: () => Promise<void>): Promise<void> {
+    return this.#repair.mending(act, () => this.#expected());
   }
 
   *#expected(): Iterable<ExpectedKey> {
@@ -125,14 +162,15 @@ export class Adoptions {
       yield* expectedOfReplica(keys, name);
   }
 
-  async #adopt(replica: string): Promise<void> {
+  /** @returns once its lease is taken; `begun` resolves when its jobs are being taken. */
+  async #adopt(replica: string, inherited: boolean): Promise<{ readonly begun: Promise<void> } | undefined> {
     const { redis, keys, leaseMs, keeper, parts, log } = this.#options;
     // Another one may have emptied it, which the controller has yet to see.
     const held = (await backlogOf(redis, keys, replica)) + (await this.#leftSuspects(replica)).size;
-    if (held === 0) return;
+    if (held === 0) return undefined;
     const adopter = adopterOf(this.#options.replica, this.#options.generation);
     const lease = new ReplicaLease({ redis, keys, replica, generation: 0, adopter, leaseMs });
-    if ((await lease.take('adopted')) !== 'taken') return;
+    if ((await lease.take('adopted')) !== 'taken') return undefined;
     const lost = (why: string) => (): void => {
       log.warn({ adopted: replica }, why);
       this.#abandon(replica);
@@ -141,6 +179,7 @@ export class Adoptions {
     const tenure = new Tenure({
       ...parts,
       lease,
+      inherited,
       log: log.child({ adopted: replica }),
       makeCertain: () => keeper.renew(lease, 'adopted'),
       onSuperseded,
@@ -151,25 +190,29 @@ export class Adoptions {
       lease,
       tenure,
       quiet: new Quiet(redis, keys, replica),
+      inherited,
       ending: undefined,
     });
     keeper.keep(lease, 'adopted', onSuperseded);
-    log.warn({ adopted: replica }, 'adopted a queue');
+    log.warn({ adopted: replica, inherited }, 'adopted a queue');
     // Its lease is renewed while it starts.
-    tenure.start().catch((error: unknown) => {
+    const begun = tenure.start().catch((error: unknown) => {
       log.error({ err: error, adopted: replica }, 'an adopted queue cannot be served');
       this.#abandon(replica);
     });
+    return { begun };
   }
 
   async #lookAfter(replica: string, adoption: Adoption): Promise<void> {
     const { redis, keys } = this.#options;
-    const { tenure, quiet } = adoption;
+    const { tenure, quiet, inherited } = adoption;
     if (adoption.ending !== undefined) return;
-    const awaited = await redis.exists(keys.standby(replica));
+    const heir = inherited ? null : await redis.hget(keys.heirs, replica);
+    const awaited = heir !== null || (await redis.exists(keys.standby(replica))) === 1;
     const suspects = await this.#leftSuspects(replica);
-    if (awaited === 0 && performance.now() - adoption.since > ownerGraceMs) await tenure.convict(suspects);
-    if (awaited === 0 && !(await quiet.longEnough(tenure.size + suspects.size))) return;
+    if (!inherited && !awaited && performance.now() - adoption.since > ownerGraceMs)
+      await tenure.convict(suspects);
+    if (!awaited && !(await quiet.longEnough(tenure.size + suspects.size))) return;
     this.#yield(replica, adoption).catch((error: unknown) =>
       this.#options.log.warn({ err: error, adopted: replica }, 'the lease runs out by itself'),
     );

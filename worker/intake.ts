@@ -12,9 +12,23 @@ export interface Pausable {
 export class Intake {
   readonly #consumers = new Set<Pausable>();
   #open = true;
+  #reserved = false;
 
-  get open(): boolean {
-    return this.#open;
+  /** Whether nobody runs suspects, nor is about to between two of them. */
+  get free(): boolean {
+    return !this.#reserved;
+  }
+
+  /** Closes the intake for one who runs suspects. */
+  reserve(): void {
+    this.#reserved = true;
+    this.close();
+  }
+
+  /** All suspects have run. */
+  release(): void {
+    this.#reserved = false;
+    this.reopen();
   }
 
   /** Pauses the consumer while the intake is closed. To be called before the consumer starts. */

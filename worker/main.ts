@@ -1,6 +1,7 @@
 import { given } from './environment.ts';
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
+import { adopterOf } from '#shared/contract/lease.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
 import { expectedOfReplica } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
@@ -8,7 +9,7 @@ import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
-import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
+import { nextGeneration, pardon } from '#shared/replica-queue.ts';
 import { safeMessage } from '#shared/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/signals.ts';
@@ -20,25 +21,21 @@ import { decodeCancellations } from '#shared/contract/cancellation.ts';
 import { Aftermath } from './aftermath.ts';
 import { Adoptions } from './adoptions.ts';
 import { FinishedRuns } from './finished-runs.ts';
-import { GarbledJobs } from './garbled-jobs.ts';
 import { CancelledIds } from './cancelled-ids.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { startLeaseThread } from './lease/start-lease-thread.ts';
-import { reclaimAll } from './reclaim-all.ts';
-import type { ReclaimOptions } from './reclaim.ts';
+import { inheritedBy } from './inheritance.ts';
 import { Intake } from './intake.ts';
 import { LargeValues } from './large-values.ts';
+import { reclaimAhead } from './reclaim-ahead.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import { ReplyBudget } from './reply-budget.ts';
-import { ReplyOutbox } from './reply-outbox.ts';
-import { createReplyPushes } from './reply-pushes.ts';
 import { Slots } from './slots.ts';
 import { StrayErrors } from './stray-errors.ts';
 import { Tenure } from './tenure.ts';
 import { tickScript } from './tick.ts';
-import { Turns } from './turns.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
@@ -103,19 +100,18 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, redaction, deadLetterBodies, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
-  const outbox = new ReplyOutbox({
-    redis,
-    keys,
-    lease,
-    pushes: createReplyPushes(redis, keys, lease, superseded),
-    aftermath,
-    large,
-    onSuperseded: superseded,
-    log,
+  await mending(async () => {
+    const ahead = { redis, keys, aftermath, large, log };
+    await reclaimAhead({ ...ahead, lease, onSuperseded: superseded });
+    for (const name of await inheritedBy(redis, keys, replica)) {
+      const adopter = adopterOf(replica, generation);
+      const inherited = new ReplicaLease({ redis, keys, replica: name, generation: 0, adopter, leaseMs });
+      // It is done again when the queue is adopted.
+      await reclaimAhead({ ...ahead, lease: inherited, onSuperseded: () => undefined }).catch(
+        (error: unknown) => log.warn({ err: error, inherited: name }, 'what it held is taken back later'),
+      );
+    }
   });
-  const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
-  const reclaiming = { redis, keys, replica, outbox, garbled, turns: new Turns(redis, keys, log), log };
-  await mending(() => reclaimAhead(reclaiming, lease));
 
   const handler = await createHandler({
     replica,
@@ -194,8 +190,10 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       // Without Redis there is nobody to tell, and nothing that could be finished.
       if (redis.status !== 'ready' && tenure.size === 0) return;
       // What is abandoned when the time for the drain is over has not killed this worker, unless it threw.
-      if (cause === 'signal')
-        await redis.set(keys.pardoned(replica), generation, 'PX', drainTimeoutMs + pardonTtlMs);
+      if (cause === 'signal') {
+        await pardon(redis, keys, replica, generation, drainTimeoutMs);
+        await adoptions.pardon(drainTimeoutMs);
+      }
       await heartbeat.leaving();
       await Promise.all([tenure.stop(), adoptions.stop()]);
       await handler.close();
@@ -209,6 +207,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const begin = async (): Promise<void> => {
     await heartbeat.start();
     await tenure.start();
+    // Before anything new comes, since some of what it inherits may have to run apart.
+    await adoptions.inherit();
     await heartbeat.ready();
     await adoptions.start();
     await listening;
@@ -227,16 +227,6 @@ function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined
   if ('lua' in script) return script.lua;
   log.warn({ reason: script.fault }, 'the stock consumer serves');
   return undefined;
-}
-
-/**
- * Takes back what a dead predecessor held before the handler is loaded, which may take its time: clients that cannot
- * have an answer learn so now, and the rest may be adopted meanwhile.
- */
-async function reclaimAhead(options: ReclaimOptions, lease: ReplicaLease): Promise<void> {
-  if ((await lease.take('starting')) !== 'taken') return;
-  await reclaimAll(options, { name: String(lease.fence), ...lease.predecessor });
-  await lease.end();
 }
 
 /** What runs without settings fills the cache of compiled code: this process has all its modules, a thread has others. */

@@ -38,6 +38,8 @@ export interface SuspectsOptions {
   readonly intake: Intake;
   readonly turns: Turns;
   readonly garbled: GarbledJobs;
+  /** Whether the worker serves a queue of its own besides, so that something may be running there. */
+  readonly inherited: boolean;
   readonly log: Logger;
 }
 
@@ -92,10 +94,10 @@ export class Suspects {
     if (ids.size === 0) return;
     log.warn({ requests: [...ids] }, 'these requests were running when a worker died; they run apart');
     this.#waiting = ids.size;
-    intake.close();
+    intake.reserve();
     this.#working = this.#work([...ids])
       .catch((error: unknown) => log.error({ err: error }, 'suspects could not be run'))
-      .finally(() => intake.reopen());
+      .finally(() => intake.release());
   }
 
   /** Begins no further suspect; resolves when those that run have ended. The others wait for the next worker. */
@@ -107,14 +109,15 @@ export class Suspects {
   }
 
   async #work(ids: readonly string[]): Promise<void> {
-    const { redis, keys, replica, intake } = this.#options;
+    const { redis, keys, replica, intake, inherited } = this.#options;
     const suspects = await Promise.all(
       ids.map(async (id): Promise<Suspect> => ({ id, losses: await lossesOf(redis, keys, replica, id) })),
     );
-    const alone = suspects.filter(({ losses }) => mustRunAlone(losses));
-    const [first, ...others] = alone.toSorted((one, other) => byLastBegun(one.losses, other.losses));
-    // Nothing else runs yet: nothing is in doubt if the worker dies now.
-    if (first !== undefined) await this.#waitFor([this.#run(first.id, true)], aloneMs);
+    const lone = suspects.filter(({ losses }) => mustRunAlone(losses));
+    const [first, ...others] = lone.toSorted((one, other) => byLastBegun(one.losses, other.losses));
+    // At the start of a worker nothing else runs: nothing is in doubt if it dies now.
+    const alone = first !== undefined && (!inherited || (await this.#isIdle()));
+    if (first !== undefined) await this.#waitFor([this.#run(first.id, alone)], aloneMs);
     const together: Promise<void>[] = [];
     // One after the other is begun, so that it is known which were begun if one of them ends the process at once.
     for (const { id, losses } of suspects) {

@@ -53,6 +53,8 @@ export interface TenureParts {
 }
 
 export interface TenureOptions extends TenureParts {
+  /** Whether the queue is that of a replica which the worker's own has replaced. */
+  readonly inherited?: boolean;
   /** The lease under which the queue is served, taken before the start. */
   readonly lease: ReplicaLease;
   /** Whether the lease is still ours; asked where that is not certain. */
@@ -105,14 +107,16 @@ export class Tenure {
     const everyMs = leaseMs / 3;
     const sweep = new OrphanSweep({ ...reclaiming, runner, lease, everyMs });
     const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
-    // An adopter runs none: a suspect is given to no other worker.
+    // An adopter runs none: a suspect is given to no other worker. An heir is in the owner's place.
+    const { inherited = false } = options;
     const suspects =
-      replica === options.worker
+      replica === options.worker || inherited
         ? new Suspects({
             ...reclaiming,
             runner: new Runner({ ...options, turns, outbox: settling, replica, lease: certainty }, runner),
             slots: options.slots,
             intake,
+            inherited,
           })
         : undefined;
     this.#runner = runner;

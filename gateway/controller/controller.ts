@@ -8,6 +8,7 @@ import { isLoopback } from '../loopback.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
+import { randomName } from '../random-name.ts';
 import { createNoDriver } from '../drivers/none.ts';
 import { createProcessDriver } from '../drivers/process.ts';
 import { Reconciler } from './reconciler.ts';
@@ -51,6 +52,7 @@ export async function createController(
     parameters: config.ring,
     replicas: config.replicas,
     maxReplicas: config.maxReplicas,
+    newName: config.respawn === 'new' ? randomName : undefined,
     failoverMs: config.failoverMs,
     startTimeoutMs: config.startTimeoutMs,
     drainTimeoutMs: config.drainTimeoutMs,

@@ -1,9 +1,12 @@
 import type { Redis } from 'ioredis';
+import type { HeirStore } from '#shared/heir-store.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
-import { nextGeneration, pardonTtlMs } from '#shared/replica-queue.ts';
+import { nextGeneration, pardon } from '#shared/replica-queue.ts';
+import type { RingParameters } from '#shared/ring/ring.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { planReplacement } from '../replica-changes.ts';
 import { renderStep } from './plan.ts';
 import type { Step } from './plan.ts';
 
@@ -11,7 +14,9 @@ export interface Executor {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly store: RingStore;
+  readonly heirs: HeirStore;
   readonly driver: Driver;
+  readonly parameters: RingParameters;
   /** Time in ms that a worker has to finish what it holds. */
   readonly drainTimeoutMs: number;
   readonly log: Logger;
@@ -39,11 +44,12 @@ export class Execution {
    * @returns when the ring is changed and the other steps have begun.
    */
   async begin(steps: readonly Step[]): Promise<void> {
-    const { log, store, token, onFailure } = this.#executor;
+    const { log, store, heirs, parameters, token, onFailure } = this.#executor;
     const admit: { name: string; generation: number }[] = [];
     const evict: string[] = [];
     const offer: string[] = [];
     const withdraw: string[] = [];
+    const replace: { name: string; by: string }[] = [];
     for (const step of steps) {
       const line = renderStep(step);
       const key = line.slice(0, line.indexOf(':'));
@@ -53,6 +59,7 @@ export class Execution {
       else if (step.do === 'evict') evict.push(step.name);
       else if (step.do === 'offer') offer.push(step.name);
       else if (step.do === 'withdraw') withdraw.push(step.name);
+      else if (step.do === 'replace') replace.push(step);
       else {
         const work = this.#one(step)
           .catch((error: unknown) => onFailure(step, error))
@@ -62,6 +69,8 @@ export class Execution {
     }
     const fencing = token();
     if (fencing === undefined) return;
+    for (const { name, by } of replace)
+      await heirs.replace(fencing, (state) => planReplacement(state, name, by, parameters), Date.now());
     if (admit.length + evict.length > 0) await store.changeRing(fencing, admit, evict);
     if (offer.length + withdraw.length > 0) await store.changeOffers(fencing, offer, withdraw);
   }
@@ -79,17 +88,21 @@ export class Execution {
     await Promise.all(this.#underWay.values());
   }
 
-  /** What a worker was running that ringpost ends has not killed it. */
+  /** What a worker was running that ringpost ends has not killed it, in its own queue or in one that it inherited. */
   async #pardon(
     { name, generation }: { readonly name: string; readonly generation: number },
     graceMs: number,
   ): Promise<void> {
-    const { redis, keys } = this.#executor;
-    await redis.set(keys.pardoned(name), generation, 'PX', graceMs + pardonTtlMs);
+    const { redis, keys, heirs } = this.#executor;
+    await pardon(redis, keys, name, generation, graceMs);
+    for (const [dead, heir] of await heirs.read()) {
+      const last = heir === name ? await redis.get(keys.currentGeneration(dead)) : null;
+      if (last !== null) await pardon(redis, keys, dead, last, graceMs);
+    }
   }
 
   async #one(step: Step): Promise<void> {
-    const { redis, keys, store, driver, token, drainTimeoutMs } = this.#executor;
+    const { redis, keys, store, heirs, driver, token, drainTimeoutMs } = this.#executor;
     if (token() === undefined) return;
     switch (step.do) {
       case 'start':
@@ -108,6 +121,10 @@ export class Execution {
       case 'forget':
         await store.forget(step.name);
         return;
+      case 'disinherit':
+        await heirs.end(step.name);
+        return;
+      case 'replace':
       case 'admit':
       case 'evict':
       case 'offer':

@@ -1,10 +1,11 @@
+import { placeOf } from '#shared/ring/member.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 
 /**
  * @param max replicas that there may be. Whoever writes to Redis past the gateways could desire any number.
- * @returns the names of the desired replicas beyond that: those that joined last.
+ * @returns the names of the desired replicas beyond that: those that joined last; a replacement counts as the dead replica.
  */
 export function beyondLimit(desired: readonly RingMember[], max: number): ReadonlySet<string> {
-  const byAge = desired.toSorted((a, b) => a.joined - b.joined);
+  const byAge = desired.toSorted((a, b) => placeOf(a) - placeOf(b));
   return new Set(byAge.slice(max).map(({ name }) => name));
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { parseLease } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
+import type { HeirStore } from '#shared/heir-store.ts';
 import { GarbledError } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { backlogOf } from '#shared/replica-queue.ts';
@@ -28,6 +29,8 @@ export interface Observed extends RingState {
   readonly backlog: ReadonlyMap<string, number>;
   /** For each replica that is retired: requests that only a worker of its own may run. */
   readonly suspects: ReadonlyMap<string, number>;
+  /** For each retired replica that was replaced: the replica that alone adopts its queue. */
+  readonly heirs: ReadonlyMap<string, string>;
   /** The replicas whose queues are up for adoption. */
   readonly offered: ReadonlySet<string>;
   /** Redis was away a moment ago: workers that are alive may not have renewed their leases yet. */
@@ -42,6 +45,7 @@ export async function observe(
   redis: Redis,
   keys: Keys,
   store: RingStore,
+  heirStore: HeirStore,
   driver: Driver,
 ): Promise<Omit<Observed, 'blind' | 'beginning'>> {
   const state = await store.read();
@@ -49,13 +53,14 @@ export async function observe(
   const desired = state.desired.map(({ name }) => name);
   const names = [...new Set([...desired, ...retired])];
   const outside = names.filter((name) => !state.ring.has(name));
-  const [leases, standbys, ended, backlogs, suspects, offered] = await Promise.all([
+  const [leases, standbys, ended, backlogs, suspects, offered, heirs] = await Promise.all([
     Promise.all(names.map((name) => redis.get(keys.lease(name)))),
     Promise.all(names.map((name) => redis.get(keys.standby(name)))),
     Promise.all(names.map((name) => redis.get(keys.ended(name)))),
     Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
     Promise.all(retired.map((name) => redis.scard(keys.suspects(name)))),
     redis.smembers(keys.offered),
+    heirStore.read(),
   ]);
   const held = new Map(retired.map((name, at) => [name, suspects[at] ?? 0]));
   return {
@@ -68,6 +73,7 @@ export async function observe(
     backlog: new Map(outside.map((name, at) => [name, (backlogs[at] ?? 0) + (held.get(name) ?? 0)])),
     suspects: held,
     offered: new Set(offered),
+    heirs,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { beyondLimit } from './limit.ts';
 import type { Observed } from './observe.ts';
-import { backoffMs, nextStatus } from './replica-state.ts';
+import { backoffMs, nextStatus, withoutDeath } from './replica-state.ts';
 import type { Facts } from './replica-state.ts';
 
 /**
@@ -11,7 +11,7 @@ import type { Facts } from './replica-state.ts';
  * start: a worker for a replica that has none. standby: a second worker, which waits for the first one's lease.
  * retire: end a worker after it has finished what it holds. kill: end a worker at once. admit, evict: into the ring
  * and out of it. offer, withdraw: a queue up for adoption by live workers, and back. forget: all that is left of a
- * removed replica.
+ * removed replica. replace: a dead replica by a new one, which inherits its queue. disinherit: a queue whose heir is gone.
  */
 export type Step =
   | { readonly do: 'start'; readonly name: string; readonly cause: string }
@@ -22,7 +22,9 @@ export type Step =
   | { readonly do: 'evict'; readonly name: string; readonly cause: string }
   | { readonly do: 'offer'; readonly name: string; readonly cause: string }
   | { readonly do: 'withdraw'; readonly name: string; readonly cause: string }
-  | { readonly do: 'forget'; readonly name: string; readonly cause: string };
+  | { readonly do: 'forget'; readonly name: string; readonly cause: string }
+  | { readonly do: 'replace'; readonly name: string; readonly by: string; readonly cause: string }
+  | { readonly do: 'disinherit'; readonly name: string; readonly cause: string };
 
 /** What the controller remembers of each replica from one pass to the next. */
 export type Memory = ReadonlyMap<string, ReplicaStatus>;
@@ -39,6 +41,8 @@ export interface PlanSettings {
   readonly retiredQuietMs: number;
   /** Replicas that may be started; unset: all that are desired. */
   readonly maxReplicas?: number;
+  /** Makes the name of a replica that replaces a dead one; unset: it has the dead one's. */
+  readonly newName?: () => string;
   /** No new worker for an outdated one before this, in ms since the epoch; undefined: at once. */
   readonly renewNotBefore?: number;
 }
@@ -72,6 +76,7 @@ export function plan(
     adopter: observed.leases.get(name)?.adopter,
     death: deaths.get(name),
     ended: observed.ended.get(name),
+    admitted: observed.ring.get(name),
     blind: observed.blind,
   });
   const { maxReplicas = Infinity } = settings;
@@ -86,6 +91,13 @@ export function plan(
       ? { ...own, reason: `MAX_REPLICAS is ${maxReplicas}, and older ones come first` }
       : own;
     next.set(name, status);
+    if (status.dead && !kept && settings.newName !== undefined && isGone(name, observed)) {
+      const by = unusedName(settings.newName, observed, next);
+      // Memory of the name, so that the next one is another; it holds only if the step is carried out.
+      next.set(by, { ...withoutDeath(status), generation: 0, since: now });
+      steps.push({ do: 'replace', name, by, cause: status.reason ?? 'its worker ended' });
+      continue;
+    }
     steps.push(...workerSteps(name, status, observed, now).filter((step) => step.do !== 'start' || !kept));
     steps.push(...ringSteps(name, status, observed, settings, now));
     steps.push(...offerSteps(name, observed, serving.length > 0));
@@ -95,21 +107,25 @@ export function plan(
     const status = nextStatus(memory.get(name), facts, settings, now);
     const unserved = facts.lease === undefined && facts.adopter === undefined && !facts.instance;
     const idle = unserved && observed.backlog.get(name) === 0;
-    steps.push(...offerSteps(name, observed, serving.length > 0));
+    const inherited = hasHeir(name, observed);
+    steps.push(...offerSteps(name, observed, inherited || serving.length > 0));
     if (idle && now - at >= settings.retiredQuietMs) {
       steps.push({ do: 'forget', name, cause: 'it is removed and holds nothing' });
       continue;
     }
     next.set(name, status);
     // A retired worker goes by itself when its queue is empty. If it dies before, others adopt the queue. It is needed
-    // again only if there are none, or for suspects, which no other worker may run.
-    const alone = serving.length === 0 || (observed.suspects.get(name) ?? 0) > 0;
+    // again only if there are none, or for suspects, which no other worker may run; an heir does all of that.
+    const alone = !inherited && (serving.length === 0 || (observed.suspects.get(name) ?? 0) > 0);
     const needed = workerSteps(name, status, observed, now).filter((step) => step.do !== 'start' || alone);
     if (!idle) steps.push(...needed);
   }
   for (const name of observed.offered) {
     if (!observed.backlog.has(name) && !next.has(name))
       steps.push({ do: 'withdraw', name, cause: 'there is no such replica' });
+  }
+  for (const name of observed.heirs.keys()) {
+    if (!hasHeir(name, observed)) steps.push({ do: 'disinherit', name, cause: 'it or its heir is gone' });
   }
   const within = observed.desired.filter(({ name }) => !surplus.has(name));
   steps.push(...renewalSteps({ ...observed, desired: within }, next, now >= (settings.renewNotBefore ?? 0)));
@@ -123,12 +139,46 @@ export function plan(
   // Starting sets the state for the next pass: `starting` since now.
   for (const { do: what, name } of possible) {
     const status = next.get(name);
-    if (what === 'start' && status) next.set(name, { ...status, state: 'starting', since: now });
+    if (what === 'start' && status)
+      next.set(name, { ...withoutDeath(status), state: 'starting', since: now });
   }
   return { steps: possible, memory: next };
 }
 
-const withoutDriver: ReadonlySet<Step['do']> = new Set(['admit', 'evict', 'offer', 'withdraw', 'forget']);
+const withoutDriver: ReadonlySet<Step['do']> = new Set([
+  'admit',
+  'evict',
+  'offer',
+  'withdraw',
+  'forget',
+  'disinherit',
+]);
+
+/** @returns whether nothing of a replica's own worker is left, and none is on its way. */
+function isGone(name: string, observed: Observed): boolean {
+  const { instances, beginning, standbys } = observed;
+  const own = ownLease(name, observed) !== undefined || standbys.has(name) || beginning.has(name);
+  return !own && instances.every((instance) => instance.name !== name);
+}
+
+function unusedName(
+  newName: () => string,
+  { desired, retired, instances }: Observed,
+  memory: Memory,
+): string {
+  for (;;) {
+    const name = newName();
+    const desiredNow = desired.some((member) => member.name === name);
+    const runs = instances.some((instance) => instance.name === name);
+    if (!desiredNow && !runs && !retired.has(name) && !memory.has(name)) return name;
+  }
+}
+
+/** @returns whether a retired replica was replaced, and the replacement is still there to adopt its queue. */
+function hasHeir(name: string, { heirs, retired, desired }: Observed): boolean {
+  const heir = heirs.get(name);
+  return heir !== undefined && retired.has(name) && desired.some((member) => member.name === heir);
+}
 
 /** The lease of the replica's own worker; that of an adopter says nothing of it. */
 function ownLease(name: string, { leases }: Observed): Lease | undefined {
@@ -236,6 +286,7 @@ function offerSteps(name: string, observed: Observed, possible: boolean): Step[]
 
 /** @returns the step as one line, for logs and tests, e.g. `start S2: killed by SIGKILL`. */
 export function renderStep(step: Step): string {
-  const which = 'generation' in step ? `${step.name}#${step.generation}` : step.name;
+  const more = 'by' in step ? ` by ${step.by}` : '';
+  const which = 'generation' in step ? `${step.name}#${step.generation}` : `${step.name}${more}`;
   return `${step.do} ${which}: ${step.cause}`;
 }

@@ -4,6 +4,7 @@ import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
 import { askedToMend } from '#shared/key-repair.ts';
+import { HeirStore } from '#shared/heir-store.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -38,6 +39,8 @@ export interface ReconcilerOptions {
   readonly replicas: number;
   /** Replicas that are started at most. */
   readonly maxReplicas: number;
+  /** Makes the name of a replica that replaces a dead one; undefined: it has the dead one's. */
+  readonly newName: (() => string) | undefined;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -56,6 +59,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #leadership: Leadership;
   readonly #execution: Execution;
+  readonly #heirs: HeirStore;
   readonly #life = startStop(
     () => this.#start(),
     () => this.#stop(),
@@ -85,8 +89,10 @@ export class Reconciler {
     this.#desired = new DesiredNotes(options.maxReplicas, log);
     this.#mending = new Mending({ ...options, onMended });
     this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
+    this.#heirs = new HeirStore(redis, keys, options.store, log);
     this.#execution = new Execution({
       ...options,
+      heirs: this.#heirs,
       token: () => (this.#stopped ? undefined : this.#leadership.token),
       onFailure: (step, error) => {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
@@ -160,7 +166,9 @@ export class Reconciler {
     for (let death = this.#ended[0]; death !== undefined; death = this.#ended[0]) {
       const { name, generation, reason } = death;
       const endLease = scriptsOn(redis);
-      const held = await endLease('end-lease', keys.lease(name), keys.ended(name), generation, '', leaseMs);
+      // A worker that ends with its controller is stopped, not dead: the next start brings the replica back as it was.
+      const wordMs = this.#stopped ? 0 : leaseMs;
+      const held = await endLease('end-lease', keys.lease(name), keys.ended(name), generation, '', wordMs);
       // What it had adopted is free for another worker.
       const adopter = adopterOf(name, generation);
       const offered = await redis.smembers(keys.offered);
@@ -249,11 +257,12 @@ export class Reconciler {
     this.#deaths = new Map();
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
     const { notBefore: renewNotBefore } = this.#renewal;
+    const { newName, ...settings } = this.#options;
     const { steps, memory } = plan(
       observed,
       this.#memory,
       deaths,
-      { ...this.#options, retiredQuietMs, renewNotBefore },
+      { ...settings, ...(newName === undefined ? {} : { newName }), retiredQuietMs, renewNotBefore },
       Date.now(),
     );
     this.#memory = memory;
@@ -265,7 +274,7 @@ export class Reconciler {
 
   async #observe(): Promise<Observed> {
     const { redis, keys, store, driver, leaseMs } = this.#options;
-    const seen = await observe(redis, keys, store, driver);
+    const seen = await observe(redis, keys, store, this.#heirs, driver);
     const now = performance.now();
     // After a gap the workers have as long to renew their leases as they had before it.
     if (now - this.#observedAt > leaseMs / 2 || this.#leadership.late) this.#blindUntil = now + leaseMs;

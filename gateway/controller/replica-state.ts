@@ -29,6 +29,8 @@ export interface Facts {
   readonly death: string | undefined;
   /** The generation of which another controller has said that its worker is dead. */
   readonly ended: number | undefined;
+  /** The generation with which it is in the ring. */
+  readonly admitted: number | undefined;
   /** Redis was away a moment ago: a lease that is missing says nothing about its worker. */
   readonly blind: boolean;
 }
@@ -65,7 +67,7 @@ function transition(
   settings: { readonly startTimeoutMs: number },
   now: number,
 ): ReplicaStatus {
-  const { lease, instance, beginning, death, retired, blind } = facts;
+  const { lease, instance, beginning, death, ended, admitted, retired, blind } = facts;
   if (lease?.state === 'ready') {
     const state = retired ? 'draining' : 'ready';
     const same = previous?.state === state && previous.generation === lease.generation;
@@ -79,17 +81,22 @@ function transition(
   }
   const coming = lease?.state === 'starting' || (lease === undefined && (instance || beginning));
   if (previous === undefined) {
-    const state = coming ? 'starting' : 'lost';
-    return { state, since: now, lostAt: now, generation: lease?.generation ?? 0, failures: 0 };
+    const fresh = { since: now, lostAt: now, failures: 0 };
+    if (coming) return { ...fresh, state: 'starting', generation: lease?.generation ?? 0 };
+    // The worker that was in the ring has ended while another controller led, or none.
+    const dead = ended !== undefined && ended === admitted && !retired;
+    if (dead) return { ...fresh, state: 'lost', generation: ended, reason: 'its worker ended', dead };
+    return { ...fresh, state: 'lost', generation: lease?.generation ?? 0 };
   }
   switch (previous.state) {
     case 'ready':
     case 'draining': {
-      const certain = death ?? (facts.ended === previous.generation ? 'its worker ended' : undefined);
+      const certain = death ?? (ended === previous.generation ? 'its worker ended' : undefined);
       if (blind && lease === undefined && certain === undefined) return previous;
       const failures = now - previous.since > stableMs ? 1 : previous.failures + 1;
       const reason = certain ?? (lease?.state === 'leaving' ? 'it leaves' : 'its lease ran out');
-      return { state: 'lost', since: now, lostAt: now, generation: previous.generation, failures, reason };
+      const { generation } = previous;
+      return lost({ since: now, lostAt: now, generation, failures, reason }, certain !== undefined, facts);
     }
     case 'starting': {
       // One that waits for its predecessor, or an adopter, to finish is not late.
@@ -102,8 +109,26 @@ function transition(
     }
     case 'lost':
       // A worker has taken the lease: one that stood by, or one that someone else has started.
-      return lease?.state === 'starting' ? { ...previous, state: 'starting', since: now } : previous;
+      if (lease?.state === 'starting') return { ...withoutDeath(previous), state: 'starting', since: now };
+      // One that left, or that hung and was killed, has ended by now. One that was never ready is no death.
+      return lost(previous, previous.dead ?? (death !== undefined && previous.generation > 0), facts);
     default:
       return previous.state satisfies never;
   }
+}
+
+/** A replica that was removed is not replaced, however its worker ends. */
+function lost(
+  status: Omit<ReplicaStatus, 'state'>,
+  dead: boolean,
+  { retired, instance }: Facts,
+): ReplicaStatus {
+  const own = withoutDeath(status);
+  return dead && !retired && !instance ? { ...own, state: 'lost', dead } : { ...own, state: 'lost' };
+}
+
+/** @returns what is left of a status once another worker is started. */
+export function withoutDeath<T extends { readonly dead?: true }>(status: T): Omit<T, 'dead'> {
+  const { dead: _, ...rest } = status;
+  return rest;
 }

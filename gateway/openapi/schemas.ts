@@ -217,11 +217,28 @@ export const ring = {
     trouble: { type: ['string', 'null'] },
     replicas: {
       type: 'array',
-      items: { type: 'object', properties: { crash }, required: ['name', 'state', 'inRing', 'crash'] },
+      items: {
+        type: 'object',
+        properties: {
+          crash,
+          replaces: { ...text, description: 'The dead replica in whose place it is (`RESPAWN=new`).' },
+        },
+        required: ['name', 'state', 'inRing', 'crash'],
+      },
     },
     retired: {
       type: 'array',
-      items: { type: 'object', properties: { crash }, required: ['name', 'state', 'crash'] },
+      items: {
+        type: 'object',
+        properties: {
+          crash,
+          heir: {
+            ...text,
+            description: 'The replica that has replaced it and adopts its queue (`RESPAWN=new`).',
+          },
+        },
+        required: ['name', 'state', 'crash'],
+      },
     },
     key: { type: ['object', 'null'] },
   },

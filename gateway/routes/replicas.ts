@@ -6,6 +6,7 @@ import type { Logger } from '#shared/logger.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { hidden, operations } from '../openapi/operations.ts';
+import { randomName } from '../random-name.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../replica-changes.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
@@ -93,11 +94,6 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
   },
   { name: 'replica-routes' },
 );
-
-/** @returns a name that no one has thought of and that fits a container's hostname. */
-function randomName(): string {
-  return `S${randomInt(100_000, 1_000_000)}`;
-}
 
 function success({ desired, ring }: RingState): object {
   const replicas = desired.map(({ name }) => name).filter((name) => ring.has(name));

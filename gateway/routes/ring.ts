@@ -48,26 +48,33 @@ export const ringRoutes = fp<RingRouteOptions>(
           repair.mending(() => redis.get(keys.leader), expected),
         ]);
         const { key } = request.query;
-        const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
+        const heirs = await repair.mending(() => redis.hgetall(keys.heirs), expected);
+        const names = state.desired.flatMap(({ name, replaces }) =>
+          replaces === undefined ? [name] : [name, replaces],
+        );
+        names.push(...state.retired.keys());
         const found = await crashesOf(redis, keys, names);
         const onlyViews = access.onlyViews(request);
-        const crashOf = (name: string): CrashNote | null => {
-          const crash = found.get(name);
+        const crashOf = (name: string, replaces = name): CrashNote | null => {
+          const crash = found.get(name) ?? found.get(replaces);
           if (crash === undefined || !onlyViews) return crash ?? null;
           // Stderr and reasons have words of the handler, and who knows an id may read the answer.
           const { generation, at } = crash;
           return at === undefined ? { generation } : { generation, at };
         };
-        const replicas = state.desired.map(({ name, joined, weight }) => ({
+        const replicas = state.desired.map(({ name, joined, weight, replaces }) => ({
           name,
           joined,
           weight,
+          ...(replaces === undefined ? {} : { replaces }),
           inRing: state.ring.has(name),
           ...statusOf(status, name),
-          crash: crashOf(name),
+          // That of the replica whose place it has, until it has one of its own.
+          crash: crashOf(name, replaces),
         }));
         const retired = [...state.retired.keys()].map((name) => ({
           name,
+          ...(Object.hasOwn(heirs, name) ? { heir: heirs[name] } : {}),
           ...statusOf(status, name),
           crash: crashOf(name),
         }));

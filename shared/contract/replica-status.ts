@@ -19,6 +19,8 @@ export interface ReplicaStatus {
   readonly failures: number;
   /** The worker that has adopted its queue, as `S1#4`: generation 4 of replica S1. */
   readonly adopter?: string;
+  /** Whether its worker has ended for certain: a lease that ran out may be that of a worker that lives. */
+  readonly dead?: true;
   /** Why it was lost last, e.g. `exited with code 1`. */
   readonly reason?: string;
 }

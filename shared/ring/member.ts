@@ -1,4 +1,5 @@
 import { isCount, parseObject } from '../json-object.ts';
+import { isReplicaName } from '../replica-name.ts';
 import type { RingMember } from './ring.ts';
 import { checkMember } from './validation.ts';
 
@@ -9,14 +10,27 @@ import { checkMember } from './validation.ts';
 export function parseMember(name: string, text: string): RingMember | undefined {
   const member = parseObject(text);
   if (member === undefined) return undefined;
-  const { joined, weight, slots } = member;
+  const { joined, weight, slots, place, replaces } = member;
   if (member['name'] !== name || !isCount(joined) || !isCount(weight)) return undefined;
   if (slots !== undefined && !(Array.isArray(slots) && slots.every(isCount))) return undefined;
-  const read: RingMember = { name, joined, weight, ...(slots === undefined ? {} : { slots }) };
+  const read: RingMember = {
+    name,
+    joined,
+    weight,
+    // For people alone: a place or a name that cannot be read is left out.
+    ...(isCount(place) ? { place } : {}),
+    ...(typeof replaces === 'string' && isReplicaName(replaces) ? { replaces } : {}),
+    ...(slots === undefined ? {} : { slots }),
+  };
   try {
     checkMember(read);
     return read;
   } catch {
     return undefined;
   }
+}
+
+/** @returns a number by which replicas stand in `/rep`: a replacement has the place of the dead replica. */
+export function placeOf({ joined, place }: RingMember): number {
+  return place ?? joined;
 }

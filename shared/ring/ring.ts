@@ -21,6 +21,10 @@ export interface RingMember {
   readonly joined: number;
   /** Share of keys relative to the others; a positive integer, 1 unless told otherwise. */
   readonly weight: number;
+  /** Its place in `/rep`, by the joining number of the replica that had it first; unset: its own. */
+  readonly place?: number;
+  /** The dead replica that it was put in the place of; unset: it has replaced none. */
+  readonly replaces?: string;
   /** The slots this member took when it joined (`assignment` only), one for each virtual node in order. */
   readonly slots?: readonly number[];
 }

@@ -7,6 +7,7 @@ const scripts = {
   'claim-parameters': 1,
   'read-ring': 5,
   'change-desired': 5,
+  'replace-replica': 7,
   'change-ring': 4,
   lead: 2,
   resign: 1,

@@ -46,4 +46,8 @@ if consumer then
   redis.call('DEL', KEYS[5], deliveries)
 end
 local pardoned = redis.call('GET', KEYS[6])
+if generation == 0 then
+  -- It says nothing of the adopter's own end.
+  redis.call('DEL', KEYS[6])
+end
 return { string.format('%.0f', fence), last, pardoned and tonumber(pardoned) == last and 1 or 0 }

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
@@ -288,6 +288,109 @@ describe('plan', () => {
     ]);
   });
 
+  it('puts a replica with a new name in the place of a dead one, and keeps its back-off', () => {
+    const renaming = { ...settings, newName: vi.fn<() => string>().mockReturnValue('S7') };
+    const world = observed({ desired: desired('S1'), ring: new Map([['S1', 1]]) });
+    const deaths = new Map([['S1', 'killed by SIGKILL']]);
+    const first = plan(world, remember({ failures: 2 }), deaths, renaming, 100);
+    expect(lines(first)).toEqual(['replace S1 by S7: killed by SIGKILL']);
+    const replaced = observed({
+      desired: desired('S7'),
+      retired: new Map([['S1', 100]]),
+      heirs: new Map([['S1', 'S7']]),
+      backlog: new Map([
+        ['S1', 2],
+        ['S7', 0],
+      ]),
+      suspects: new Map([['S1', 1]]),
+    });
+    const second = plan(replaced, first.memory, new Map(), renaming, 200);
+    // Nobody else may adopt the queue, and no worker of the dead one is started for its suspects.
+    expect(lines(second)).toEqual(['offer S1: nobody serves the 2 jobs it holds']);
+    expect(second.memory.get('S7')).toMatchObject({
+      state: 'lost',
+      failures: 3,
+      reason: 'killed by SIGKILL',
+    });
+    const offered = { ...replaced, offered: new Set(['S1']) };
+    expect(lines(plan(offered, second.memory, new Map(), renaming, 2099))).toEqual([]);
+    expect(lines(plan(offered, second.memory, new Map(), renaming, 2100))).toEqual([
+      'start S7: killed by SIGKILL',
+    ]);
+  });
+
+  it('keeps the name of a replica whose lease ran out, that leaves, or that was never ready', () => {
+    const renaming = { ...settings, newName: () => 'S7' };
+    const see = (
+      parts: Partial<Observed>,
+      memory: Memory,
+      deaths: readonly [string, string][] = [],
+    ): string[] =>
+      lines(plan(observed({ desired: desired('S1'), ...parts }), memory, new Map(deaths), renaming, 100));
+    expect(see({ ring: new Map([['S1', 1]]) }, remember({}))).toEqual(['start S1: its lease ran out']);
+    expect(see({ leases: new Map([['S1', lease(1, 'leaving')]]) }, remember({}))).toEqual([]);
+    const starting = remember({ state: 'starting', generation: 0, lostAt: 0 });
+    expect(see({}, starting, [['S1', 'exited with code 1']])).toEqual(['start S1: exited with code 1']);
+    expect(see({}, new Map())).toEqual(['start S1: no worker runs']);
+  });
+
+  it('gives a new name to a replica that hung, once its worker is killed', () => {
+    const renaming = { ...settings, newName: () => 'S7' };
+    const instances = [{ name: 'S1', generation: 1, id: '7', outdated: false }];
+    const hangs = observed({ desired: desired('S1'), instances });
+    const first = plan(hangs, remember({}), new Map(), renaming, 0);
+    expect(lines(first)).toEqual(['kill S1#1: its lease ran out']);
+    const killed = new Map([['S1', 'removed']]);
+    const gone = observed({ desired: desired('S1') });
+    expect(lines(plan(gone, first.memory, killed, renaming, 10))).toEqual([
+      'replace S1 by S7: its lease ran out',
+    ]);
+  });
+
+  it('replaces a replica of whose end it knows only by the word of another controller', () => {
+    const renaming = { ...settings, newName: () => 'S7' };
+    const ended = new Map([['S1', 4]]);
+    const world = observed({ desired: desired('S1'), ended });
+    const see = (ring: ReadonlyMap<string, number>): string[] =>
+      lines(plan({ ...world, ring }, new Map(), new Map(), renaming, 0));
+    expect(see(new Map([['S1', 4]]))).toEqual(['replace S1 by S7: its worker ended']);
+    // It was removed and added again since.
+    expect(see(new Map())).toEqual(['start S1: no worker runs']);
+  });
+
+  it('takes no name for a replacement that is in use', () => {
+    const newName = vi
+      .fn<() => string>()
+      .mockReturnValueOnce('S2')
+      .mockReturnValueOnce('S3')
+      .mockReturnValueOnce('S4')
+      .mockReturnValueOnce('S4')
+      .mockReturnValueOnce('S5');
+    const world = observed({ desired: desired('S1', 'S2'), retired: new Map([['S3', 0]]) });
+    const status = { state: 'ready', since: 0, generation: 1, failures: 0 } as const;
+    const both: Memory = new Map([
+      ['S1', status],
+      ['S2', status],
+    ]);
+    const deaths = new Map([
+      ['S1', 'x'],
+      ['S2', 'x'],
+    ]);
+    const result = plan(world, both, deaths, { ...settings, newName }, 0);
+    expect(result.steps.flatMap((step) => (step.do === 'replace' ? [step.by] : []))).toEqual(['S4', 'S5']);
+  });
+
+  it('ends an inheritance whose heir was removed, and one of a replica that was added again', () => {
+    const leases = new Map([['S2', lease(1)]]);
+    const world = observed({ desired: desired('S2'), leases, ring: new Map([['S2', 1]]) });
+    const heirs = new Map([['S1', 'S7']]);
+    const ending = 'disinherit S1: it or its heir is gone';
+    expect(lines(plan({ ...world, heirs }, new Map(), new Map(), settings, 0))).toEqual([ending]);
+    const retired = new Map([['S1', 0]]);
+    const kept = { ...world, retired, heirs: new Map([['S1', 'S2']]), backlog: new Map([['S1', 0]]) };
+    expect(lines(plan(kept, new Map(), new Map(), settings, 0))).toEqual([]);
+  });
+
   it('ends workers of a replica that does not exist', () => {
     const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7', outdated: false }] });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
@@ -303,17 +406,20 @@ describe('the controller', () => {
     ms: fc.integer({ min: 0, max: 5000 }),
   });
 
-  it('never runs two workers of one replica, and comes to rest with all as desired, whatever happens before', () => {
-    fc.assert(
-      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
-        const world = new World(['S1', 'S2', 'S3']);
-        for (const { what, name, ms } of events) {
-          world.happen(what, name, ms);
-          world.pass();
-        }
-        expect(world.settle()).toEqual([]);
-      }),
-      { numRuns: 1000 },
-    );
-  });
+  it.each(['same', 'new'] as const)(
+    'never runs two workers of one replica, and comes to rest with all as desired, whatever happens before: RESPAWN=%s',
+    (respawn) => {
+      fc.assert(
+        fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+          const world = new World(['S1', 'S2', 'S3'], respawn);
+          for (const { what, name, ms } of events) {
+            world.happen(what, name, ms);
+            world.pass();
+          }
+          expect(world.settle()).toEqual([]);
+        }),
+        { numRuns: 1000 },
+      );
+    },
+  );
 });

@@ -1,0 +1,53 @@
+/** What runs the replicas, and how. A controller reads it. */
+export const driverSettings = {
+  REPLICA_DRIVER: {
+    type: 'string',
+    default: 'process',
+    enum: ['process', 'docker', 'none'],
+    description:
+      'What runs the replicas: local processes, Docker containers, or nothing (workers are started by hand).',
+  },
+  RESPAWN: {
+    type: 'string',
+    default: 'same',
+    enum: ['same', 'new'],
+    description:
+      'What a dead replica is replaced by: one of the `same` name, which keeps its keys, or one with a `new` random name, ' +
+      'as the assignment has it, which adopts its queue. A controller reads it.',
+  },
+  WORKER_IMAGE: {
+    type: 'string',
+    default: 'ringpost-worker',
+    description: 'Image of the containers of `REPLICA_DRIVER=docker`.',
+  },
+  WORKER_MOUNTS: {
+    type: 'string',
+    description:
+      'Read-only mounts of the containers, `/on/the/machine:/in/the/container`, separated by commas.',
+  },
+  WORKER_MEMORY_MB: {
+    type: 'integer',
+    default: 512,
+    minimum: 64,
+    maximum: 1048576,
+    description: 'Memory of each container, in MiB.',
+  },
+  WORKER_CPUS: {
+    type: 'string',
+    default: '0',
+    pattern: '^[0-9]+([.][0-9]+)?$',
+    description: 'Processors of each container, e.g. `0.5`; 0 is no limit.',
+  },
+  WORKER_PIDS: {
+    type: 'integer',
+    default: 256,
+    minimum: 16,
+    maximum: 100000,
+    description: 'Processes and threads of each container.',
+  },
+  DOCKER_NETWORK: {
+    type: 'string',
+    description:
+      "Network that the containers join. Unset: the machine's own (`host`) where Redis is on loopback, else `bridge`.",
+  },
+} as const;
