@@ -1,5 +1,6 @@
 import { stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import { isToldField } from '#shared/contract/told-fields.ts';
 import type { HandlerContext } from './handler.ts';
 
 /** What an upstream is told beside what the client has sent. */
@@ -12,8 +13,6 @@ export interface UpstreamHeadRules {
   readonly forwarded: 'both' | 'standard' | 'none';
 }
 
-/** Fields that the worker sets by itself. Programs that follow CGI read `_` as `-`. */
-const own = /^ringpost[-_](?:request|replica|attempt)$/;
 /** Fields of a proxy that say whom a request comes from. */
 const origin = /^(?:forwarded|x[-_](?:forwarded[-_].*|real[-_]ip))$/;
 /** The element of `Forwarded` that the gateway writes. */
@@ -54,7 +53,7 @@ export function upstreamHead(
         value = String(Math.max(0, deadline - Date.now()));
         break;
       default:
-        if (own.test(lower)) continue;
+        if (isToldField(lower)) continue;
         if (!origin.test(lower)) break;
         if (rules.forwarded === 'none') continue;
         if (lower === 'forwarded') forwarded = value;
