@@ -41,10 +41,12 @@ export function createUpstreamHandler(origin: URL, options: UpstreamOptions): Ha
       context.signal.throwIfAborted();
       if (closed) return unreachableReply('The worker has closed its connections to the upstream.');
       const { method, target, body } = request;
-      const path = method === 'OPTIONS' && target === '*' ? target : prefix + target;
-      if (method === 'CONNECT' || !(target.startsWith('/') || path === '*')) {
+      // It is for the whole server (RFC 9112 3.2.4).
+      const isServerWide = method === 'OPTIONS' && target === '*';
+      if (method === 'CONNECT' || !(target.startsWith('/') || isServerWide)) {
         return problemReply('method_not_supported', `${method} ${target} cannot be sent to an upstream.`);
       }
+      const path = isServerWide ? target : prefix + target;
       const headersFor = (connection: 'keep-alive' | 'close'): readonly string[] =>
         upstreamHead(request, context, rules, connection);
       return exchange(connections, { method, path, headersFor, body }, context, budget);
