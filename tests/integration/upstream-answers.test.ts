@@ -95,6 +95,31 @@ describe('an answer that ends with its connection', () => {
   });
 });
 
+describe('an answer', () => {
+  it('that comes before the request is whole ends the connection', async () => {
+    const closed = Promise.withResolvers<unknown>();
+    let readOn = (): void => undefined;
+    const { url } = await speakingUpstream(({ socket }) => {
+      // Nothing more is read of the request for now.
+      socket.pause();
+      readOn = () => void socket.resume();
+      socket.once('close', closed.resolve);
+      socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
+    });
+    const handler = handlerOf(url, { connections: 1 });
+    const reply = await send(handler, { method: 'POST', body: Buffer.alloc(32 * 1024 * 1024) });
+    expect([reply.status, text(reply)]).toEqual([413, 'no']);
+    readOn();
+    await closed.promise;
+  });
+
+  it('may have as many fields as fit into its head', async () => {
+    const fields = 'A: b\r\n'.repeat(5000);
+    const reply = await answered(`HTTP/1.1 200 OK\r\n${fields}Content-Length: 0\r\n\r\n`);
+    expect(reply.headers).toHaveLength(2 * 5001);
+  });
+});
+
 describe('the reason phrase', () => {
   it.each([
     ['HTTP/1.1 200 Fine', 'Fine'],

@@ -155,6 +155,8 @@ function attempt(
       response.once('end', () => {
         if (done) return;
         settle({ status, ...reasonPart(status, statusMessage), headers, body: gathered.whole() });
+        // The upstream has answered before it was sent all, and may never read the rest.
+        if (!request.writableFinished) request.destroy();
       });
       response.once('close', () => fail(new Error('closed')));
     });

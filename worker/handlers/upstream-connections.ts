@@ -113,6 +113,8 @@ export class UpstreamConnections {
     const late = (): void => void socket.destroy(new ConnectTimeoutError('the connection took too long'));
     const timer = setTimeout(late, connectTimeoutMs);
     socket.once('close', () => clearTimeout(timer));
+    // Whoever uses it hears of an error too; between two uses nobody would, and the process would end.
+    socket.on('error', () => undefined);
     socket.once(this.#openEvent, () => {
       clearTimeout(timer);
       this.#open.add(socket);
