@@ -1,5 +1,6 @@
 import { driverSettings } from './drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
+import { headSettings } from './edge/head-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
 export const gatewaySettings = {
@@ -85,6 +86,7 @@ export const gatewaySettings = {
       maximum: 268435456,
       description: "Bytes that a request's body may have before it gets 413.",
     },
+    ...headSettings,
     QUEUE_LIMIT: {
       type: 'integer',
       default: 10000,

@@ -1,4 +1,6 @@
-import { cookieValues, headerValues, queryValues } from './field-values.ts';
+import { cookieValues } from '../dispatch/cookies.ts';
+import { queryValues } from '../dispatch/query.ts';
+import { headerValues } from './field-values.ts';
 import { HashKeyError, parseHashKey } from '../dispatch/hash-key.ts';
 import type { KeyedRequest } from '../dispatch/hash-key.ts';
 
@@ -75,9 +77,9 @@ function valuesOf(source: CallerSource, { target, headers, ip }: KeyedRequest): 
     case 'header':
       return headerValues(headers, source.name);
     case 'cookie':
-      return cookieValues(headers, source.name);
+      return [...cookieValues(headers, source.name)];
     case 'query':
-      return queryValues(target, source.name);
+      return [...queryValues(target, source.name)];
     case 'ip':
       return [ip];
     default:

@@ -4,6 +4,7 @@ import { headerValue } from '#shared/contract/headers.ts';
 import { parseHttpDate } from '#shared/contract/http-date.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
+import { bytesOfKey } from '#shared/ring/key-text.ts';
 import { checkFieldSize } from './own-fields.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
@@ -81,7 +82,9 @@ export function jobTerms(
     ...(most === undefined ? {} : { attempts: most }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(priority === undefined ? {} : { priority }),
-    ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
+    ...(ordered
+      ? { order: createHash('sha256').update(bytesOfKey(key)).digest('base64url').slice(0, 22) }
+      : {}),
     ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
     ...(callbacks === undefined ? {} : { callback: true }),
   };
