@@ -7,10 +7,13 @@ import { callerField } from '#shared/contract/caller.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
+import { inRedisTime } from '#shared/bullmq-time.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { RequestStore } from '../requests/request-store.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
@@ -63,6 +66,7 @@ interface Later {
  */
 export class CallbackDeliveries {
   readonly #options: CallbackDeliveriesOptions;
+  readonly #clock: RedisClock;
   readonly #store: RequestStore;
   readonly #garbled: GarbledCallbacks;
   readonly #life: StartStop;
@@ -71,6 +75,7 @@ export class CallbackDeliveries {
   constructor(options: CallbackDeliveriesOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
+    this.#clock = clockOf(redis);
     this.#store = new RequestStore(redis, keys, log);
     const garbled = new GarbledCallbacks(redis, keys, log);
     this.#garbled = garbled;
@@ -90,6 +95,7 @@ export class CallbackDeliveries {
           removeOnComplete: { count: 0 },
           removeOnFail: { count: 0 },
         });
+        inRedisTime(worker, this.#clock);
         worker.on('error', (error) => {
           log.warn({ err: error }, 'the queue of callbacks reports an error');
           void garbled.after(error);
@@ -121,10 +127,10 @@ export class CallbackDeliveries {
     // A job that throws is given up by BullMQ.
     const later = await this.#settle(job).catch((error: unknown): Later => {
       log.warn({ request: job.id, err: error }, 'Redis refuses what has to be known of a callback');
-      return { at: Date.now() + againMs };
+      return { at: this.#clock.now() + againMs };
     });
     if (later === undefined) return;
-    await job.moveToDelayed(later.at, token).catch((error: unknown) =>
+    await job.moveToDelayed(this.#clock.toOwn(later.at), token).catch((error: unknown) =>
       // It stays active, and is found as that of a gateway that has died.
       log.warn({ request: job.id, err: error }, 'a callback could not be put back'),
     );
@@ -152,8 +158,10 @@ export class CallbackDeliveries {
     const message = data.message ?? (await this.#messageOf(id, data));
     if (message === undefined || 'at' in message) return message;
     const { signal } = this.#leaving;
-    const sent = await sendCallback(targets, secrets, { ...message, id }, signal).catch(() => undefined);
-    if (sent === undefined) return { at: Date.now() };
+    const sent = await sendCallback(targets, secrets, { ...message, id }, this.#clock.now(), signal).catch(
+      () => undefined,
+    );
+    if (sent === undefined) return { at: this.#clock.now() };
     const attempts = data.attempts + 1;
     const waitS = waitsS[attempts - 1];
     if (sent.outcome !== 'retry' || waitS === undefined) {
@@ -169,7 +177,7 @@ export class CallbackDeliveries {
     await job.updateData({ ...data, mac: macs.ofJob(id, data), attempts, message: told });
     await this.#note(id, 'retrying', attempts, sent.answer);
     const waitMs = waitS * 1000 * (1 - jitter * Math.random());
-    return { at: Date.now() + Math.ceil(Math.max(waitMs, sent.notBeforeMs)) };
+    return { at: this.#clock.now() + Math.ceil(Math.max(waitMs, sent.notBeforeMs)) };
   }
 
   /** @returns undefined where there is nothing to be told. */
@@ -190,7 +198,7 @@ export class CallbackDeliveries {
       await this.#note(id, 'none', 0);
       return undefined;
     }
-    return { url, payload: messageOf(found, await this.#store.reply(found), Date.now(), redaction) };
+    return { url, payload: messageOf(found, await this.#store.reply(found), this.#clock.now(), redaction) };
   }
 
   /** The request, which ends now where its time is over; whoever runs it ends it no more. */
@@ -198,8 +206,9 @@ export class CallbackDeliveries {
     const { redis, keys, keepMs } = this.#options;
     const found = await this.#store.find(id);
     if (found === undefined) return undefined;
-    if (Date.now() <= deadline) return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
-    const ended = ['finished', Date.now()];
+    if (this.#clock.now() <= deadline)
+      return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
+    const ended = ['finished', this.#clock.now()];
     const terms = { keepMs, deadline, ...callerField(found.record) };
     await noteRequest(redis, keys, found.replica, id, terms, 'expired', ended);
     return this.#store.find(id);

@@ -7,6 +7,8 @@ import { askedToMend } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import { safeMessage } from '#shared/safe-error.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
@@ -60,6 +62,7 @@ export class Reconciler {
     () => this.#start(),
     () => this.#stop(),
   );
+  readonly #clock: RedisClock;
   readonly #mending: Mending;
   readonly #renewal = new Renewal();
   #memory: Memory = new Map();
@@ -80,6 +83,7 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
+    this.#clock = clockOf(redis);
     // Workers whose leases were moved aside are about to renew them.
     const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
     this.#desired = new DesiredNotes(options.maxReplicas, log);
@@ -92,7 +96,7 @@ export class Reconciler {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
         const reason = safeMessage(error);
         if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
-        if (step.do === 'standby') this.#renewal.failed(step.name, reason, Date.now());
+        if (step.do === 'standby') this.#renewal.failed(step.name, reason, this.#clock.now());
         void this.#mending.after(error, [step.name]).then(() => this.wake());
       },
     });
@@ -174,7 +178,7 @@ export class Reconciler {
       const holder = lease === null ? undefined : parseLease(lease);
       const stoodBy = holder !== undefined && holder.adopter === undefined && holder.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
-      if (stoodBy) this.#renewal.failed(name, reason, Date.now());
+      if (stoodBy) this.#renewal.failed(name, reason, this.#clock.now());
       else if (!replaced) this.#deaths.set(name, reason);
     }
   }
@@ -183,7 +187,7 @@ export class Reconciler {
   #noteCrash({ name, generation, reason, clean, stderr }: Death): void {
     if (clean || this.#stopped) return;
     const { redis, keys, log } = this.#options;
-    const at = Date.now();
+    const at = this.#clock.now();
     const note = async (): Promise<void> => {
       await noteCrash(redis, keys, name, { generation, at, reason, stderr: (await stderr) ?? [] });
     };
@@ -254,7 +258,7 @@ export class Reconciler {
       this.#memory,
       deaths,
       { ...this.#options, retiredQuietMs, renewNotBefore },
-      Date.now(),
+      this.#clock.now(),
     );
     this.#memory = memory;
     // A new worker stands ready: what kept others from it is over.

@@ -5,6 +5,7 @@ import { encodeReply } from '#shared/contract/reply.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { JobQueues } from '../dispatch/job-queues.ts';
@@ -57,7 +58,7 @@ async function endTakenBack(
 ): Promise<void> {
   const { method, target, accepted, deadline } = record;
   const noted = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
-  const ended = [...noted, 'finished', Date.now()];
+  const ended = [...noted, 'finished', clockOf(redis).now()];
   await noteRequest(
     redis,
     keys,

@@ -81,7 +81,7 @@ async function dispatch(
   const method = raw.method ?? 'GET';
   const request = { method, target: originForm(url), headers, body };
   const preference = preferenceOf(request.headers);
-  const directives = directivesOf(request.headers, Date.now());
+  const directives = directivesOf(request.headers, dispatcher.now);
   if (directives.callbacks !== undefined && !preference.respondAsync) {
     const detail = 'A callback is for requests that are handed over; send Prefer: respond-async with it.';
     throw new Problem('request_malformed', detail);
