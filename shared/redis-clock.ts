@@ -10,8 +10,9 @@ const trips = 3;
  * what records say. The hosts' own clocks may differ from it, and may be set while the process runs.
  *
  * It is kept as an offset to `performance.now()`, which no one sets. One `TIME` says only that the offset is between two
- * bounds, a round trip apart. If the offset is outside of them it is moved to the nearer one, and not further: so a slow
- * round trip moves nothing, and the offset is as exact as the fastest one. It is measured on each connection, since that
+ * bounds, a round trip apart. The first measurement takes the lower one. Later, if the offset is outside of the bounds it is
+ * moved to the nearer one, and not further: so a slow round trip moves nothing, a better one makes no deadline later, and
+ * the offset is as exact as the fastest one. It is measured on each connection, since that
  * may be to another Redis, and every few seconds. No request waits for it, and none costs a command. While Redis is away
  * the offset stays as it is.
  *
@@ -22,6 +23,7 @@ export class RedisClock {
   readonly #listeners = new Set<() => void>();
   /** Redis's time minus `performance.now()`, in ms. */
   #offset = Date.now() - performance.now();
+  #measured = false;
   #measuring: Promise<void> | undefined;
 
   /** @param redis a connection on which nothing blocks. */
@@ -85,7 +87,9 @@ export class RedisClock {
       const [seconds, micros] = await this.#redis.time();
       const after = performance.now();
       const time = Number(seconds) * 1000 + Number(micros) / 1000;
-      this.#offset = Math.min(Math.max(this.#offset, time - after), time - before);
+      const known = this.#measured ? this.#offset : Number.NEGATIVE_INFINITY;
+      this.#offset = Math.min(Math.max(known, time - after), time - before);
+      this.#measured = true;
     }
     for (const listener of this.#listeners) listener();
   }

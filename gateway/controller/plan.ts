@@ -39,8 +39,8 @@ export interface PlanSettings {
   readonly retiredQuietMs: number;
   /** Replicas that may be started; unset: all that are desired. */
   readonly maxReplicas?: number;
-  /** No new worker for an outdated one before this, in ms since the epoch; undefined: at once. */
-  readonly renewNotBefore?: number;
+  /** Whether a new worker may be started for an outdated one now; unset: it may. */
+  readonly mayRenew?: boolean;
 }
 
 export interface Plan {
@@ -52,7 +52,7 @@ export interface Plan {
 /**
  * Compares what is with what shall be. Pure: the same values give the same plan, and carrying a plan out in part
  * leads to a state from which the next plan does the rest.
- * @param now ms since the epoch.
+ * @param now ms since the epoch by Redis's clock.
  */
 export function plan(
   observed: Observed,
@@ -112,7 +112,7 @@ export function plan(
       steps.push({ do: 'withdraw', name, cause: 'there is no such replica' });
   }
   const within = observed.desired.filter(({ name }) => !surplus.has(name));
-  steps.push(...renewalSteps({ ...observed, desired: within }, next, now >= (settings.renewNotBefore ?? 0)));
+  steps.push(...renewalSteps({ ...observed, desired: within }, next, settings.mayRenew ?? true));
   // A worker of a replica that is neither desired nor retired is a leftover.
   for (const { name, generation } of observed.instances) {
     if (!next.has(name)) steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });

@@ -22,6 +22,7 @@ import { Leadership } from './leadership.ts';
 import { Mending } from './mending.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
+import { PassTime } from './pass-time.ts';
 import { plan } from './plan.ts';
 import type { Memory } from './plan.ts';
 import { Renewal } from './renewal.ts';
@@ -63,6 +64,7 @@ export class Reconciler {
     () => this.#stop(),
   );
   readonly #clock: RedisClock;
+  readonly #time: PassTime;
   readonly #mending: Mending;
   readonly #renewal = new Renewal();
   #memory: Memory = new Map();
@@ -84,6 +86,7 @@ export class Reconciler {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
     this.#clock = clockOf(redis);
+    this.#time = new PassTime(this.#clock);
     // Workers whose leases were moved aside are about to renew them.
     const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
     this.#desired = new DesiredNotes(options.maxReplicas, log);
@@ -96,7 +99,7 @@ export class Reconciler {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
         const reason = safeMessage(error);
         if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
-        if (step.do === 'standby') this.#renewal.failed(step.name, reason, this.#clock.now());
+        if (step.do === 'standby') this.#renewal.failed(step.name, reason, performance.now());
         void this.#mending.after(error, [step.name]).then(() => this.wake());
       },
     });
@@ -178,7 +181,7 @@ export class Reconciler {
       const holder = lease === null ? undefined : parseLease(lease);
       const stoodBy = holder !== undefined && holder.adopter === undefined && holder.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
-      if (stoodBy) this.#renewal.failed(name, reason, this.#clock.now());
+      if (stoodBy) this.#renewal.failed(name, reason, performance.now());
       else if (!replaced) this.#deaths.set(name, reason);
     }
   }
@@ -252,14 +255,10 @@ export class Reconciler {
     const deaths = this.#deaths;
     this.#deaths = new Map();
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
-    const { notBefore: renewNotBefore } = this.#renewal;
-    const { steps, memory } = plan(
-      observed,
-      this.#memory,
-      deaths,
-      { ...this.#options, retiredQuietMs, renewNotBefore },
-      this.#clock.now(),
-    );
+    const { now, memory: before } = this.#time.begin(this.#memory);
+    const mayRenew = performance.now() >= this.#renewal.notBefore;
+    const settings = { ...this.#options, retiredQuietMs, mayRenew };
+    const { steps, memory } = plan(observed, before, deaths, settings, now);
     this.#memory = memory;
     // A new worker stands ready: what kept others from it is over.
     if (steps.some((step) => step.do === 'retire')) this.#renewal.done();
