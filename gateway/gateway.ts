@@ -5,6 +5,8 @@ import { createKeys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis, whenReady } from '#shared/redis.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import { warnOfSkew } from '#shared/clock-warning.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { buildApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
@@ -67,6 +69,8 @@ export async function createGateway(
   const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
   const reader = openRedis(redisUrl, connection('inbox'), 'patient', log);
 
+  const clock = clockOf(redis);
+  warnOfSkew(clock, log);
   const store = new RingStore(redis, keys, log);
   const callerSecret =
     config.callerSecret === undefined ? new SharedSecret(redis, keys, log) : givenSecret(config.callerSecret);
@@ -83,7 +87,7 @@ export async function createGateway(
   const macs = new CallbackMacs(secrets, config.namespace);
   const callbacks = new Callbacks({ redis, keys, targets, macs, redaction, log });
   const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, held, log });
-  const takeBacks = new TakeBacks(queues, new Cancellations(redis, keys, log), log);
+  const takeBacks = new TakeBacks(queues, new Cancellations(redis, keys, log), clock, log);
   const gap = new RedisGap(redis);
   const { resultTtlMs: keepMs } = config;
   const dispatcher: Dispatcher = new Dispatcher({
@@ -96,6 +100,7 @@ export async function createGateway(
     takeBacks,
     handOvers: new HandOvers({ redis, keys, queues, gap, callbacks, callers, keepMs, log }),
     gap,
+    now: () => clock.now(),
     log,
     replyTimeoutMs: config.replyTimeoutMs,
     attempts: config.attempts,
@@ -138,7 +143,7 @@ export async function createGateway(
     const { ring, state } = watcher;
     // A replica that is on its way is listened to before the ring sends it anything.
     const known = new Set([...ring.members, ...state.desired].map((member) => member.name));
-    for (const replica of dispatcher.replicas) known.add(replica);
+    for (const replica of waiters.replicas) known.add(replica);
     inbox.listenTo(known);
     queues.keepOnly(known).catch((error: unknown) => log.debug({ err: error }, 'a queue was not closed'));
     lostRequests.look();
@@ -174,6 +179,7 @@ export async function createGateway(
   const life = startStop(
     async () => {
       await whenReady(redis);
+      await clock.measure();
       await store.claimParameters(config.ring);
       await callerSecret.confirm();
       await subscriber.subscribe(keys.callerSecretSought);

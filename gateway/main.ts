@@ -6,6 +6,7 @@ import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { aclRules } from '#shared/redis-users.ts';
 import type { RedisRole, RedisUser } from '#shared/redis-users.ts';
 import { RingMismatchError } from '#shared/ring-store.ts';
@@ -163,12 +164,14 @@ async function readyLine(
   const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
   if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
   const connection = openRedis(redisUrl, `${config.namespace}:start`, 'patient', log);
+  const clock = clockOf(connection);
+  await clock.measure().catch(() => undefined);
   const { ready, all } = await untilReady({
     watcher,
     redis: connection,
     keys: createKeys(config.namespace),
     // Nobody else's workers are in a private Redis.
-    since: own === undefined ? 0 : performance.timeOrigin,
+    since: own === undefined ? 0 : clock.began,
     timeoutMs: config.startTimeoutMs,
     signal,
   }).finally(() => connection.disconnect());

@@ -9,7 +9,7 @@ export interface ReadinessOptions {
   readonly watcher: RingWatcher;
   readonly redis: Redis;
   readonly keys: Keys;
-  /** Workers that started before, in ms since the epoch, do not count: they are dead, whatever their leases say. */
+  /** Workers that started before, in ms since the epoch by Redis's clock, do not count: they are dead, whatever their leases say. */
   readonly since: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;

@@ -110,9 +110,8 @@ export async function seedReplicas(
   count: number,
 ): Promise<void> {
   const names = Array.from({ length: count }, (_, at) => `S${at + 1}`);
-  await store.changeDesired(
-    (state) => (state.version === -1 ? { add: placeAll(state, names, parameters), remove: [] } : undefined),
-    Date.now(),
+  await store.changeDesired((state) =>
+    state.version === -1 ? { add: placeAll(state, names, parameters), remove: [] } : undefined,
   );
 }
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
 import type { Logger } from './logger.ts';
+import { clockOf } from './redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 import { SparseWarning } from './sparse-warning.ts';
 
@@ -128,7 +129,7 @@ export class Aside {
   }
 
   #nameFor(key: string): string {
-    return this.#keys.aside(key).entry(`${Date.now()}-${randomBytes(3).toString('hex')}`);
+    return this.#keys.aside(key).entry(`${clockOf(this.#redis).now()}-${randomBytes(3).toString('hex')}`);
   }
 
   /** It expires by itself if this fails. */
@@ -138,7 +139,7 @@ export class Aside {
     const { index } = this.#keys.aside(key);
     const type = await this.#redis.type(index);
     if (type !== 'zset' && type !== 'none') await this.#redis.unlink(index);
-    await this.#redis.zadd(index, Date.now(), to);
+    await this.#redis.zadd(index, clockOf(this.#redis).now(), to);
     await this.#redis.pexpire(index, asideTtlMs);
     const surplus = (await this.#redis.zcard(index)) - mostKept;
     const oldest = surplus > 0 ? await this.#redis.zpopmin(index, surplus) : [];

@@ -9,8 +9,11 @@ export interface ExpectedKey {
   readonly type: 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream';
   /** Whether a string can be what the key holds; any can where it is not said. */
   readonly fits?: (text: string) => boolean;
-  /** The string that the key gets instead of a garbled one; none where it may be missing. */
-  readonly instead?: () => string;
+  /**
+   * @returns the string that the key gets instead of a garbled one; left out where it may be missing.
+   * @param now the time in Redis, in ms since the epoch.
+   */
+  readonly instead?: (now: number) => string;
   /** The queue whose jobs it lists: they have to be listed anew once it is moved aside. */
   readonly lists?: string;
 }
@@ -128,7 +131,7 @@ export function expectedOfAdoption(keys: Keys): ExpectedKey[] {
 export function expectedOfRing(keys: Keys): ExpectedKey[] {
   const hash = (key: string): ExpectedKey => ({ key, type: 'hash' });
   return [
-    { key: keys.version, type: 'string', fits: isInteger, instead: () => String(Date.now()) },
+    { key: keys.version, type: 'string', fits: isInteger, instead: String },
     { key: keys.joined, type: 'string', fits: isInteger },
     { key: keys.fence, type: 'string', fits: isInteger },
     { key: keys.leader, type: 'string', fits: (text) => /#\d+$/.test(text) },

@@ -3,6 +3,7 @@ import { expectedOfRing } from './expected-keys.ts';
 import { KeyRepair } from './key-repair.ts';
 import type { Keys } from './keys.ts';
 import type { Logger } from './logger.ts';
+import { clockOf } from './redis-clock.ts';
 import type { RingMember } from './ring/ring.ts';
 import type { RingState, RingStore } from './ring-store.ts';
 import { scriptsOn } from './scripts/load.ts';
@@ -41,14 +42,9 @@ export class HeirStore {
    * The leading controller puts a new replica in the place of one whose worker has ended for certain.
    * @param token the leadership's token.
    * @param decide the replacement in that state, or undefined for none; asked again if another change came first.
-   * @param now ms since the epoch.
    * @returns false if nothing was changed.
    */
-  async replace(
-    token: string,
-    decide: (state: RingState) => Replacement | undefined,
-    now: number,
-  ): Promise<boolean> {
+  async replace(token: string, decide: (state: RingState) => Replacement | undefined): Promise<boolean> {
     const { version, desired, ring, retired, joined, heirs, leader, changes } = this.#keys;
     const run = scriptsOn(this.#redis);
     for (;;) {
@@ -68,7 +64,7 @@ export class HeirStore {
           leader,
           token,
           state.version,
-          now,
+          clockOf(this.#redis).now(),
           changes,
           dead,
           member.name,

@@ -4,6 +4,7 @@ import type { ExpectedKey } from './expected-keys.ts';
 import { hashTagOf, ringTag } from './keys.ts';
 import type { Keys } from './keys.ts';
 import type { Logger } from './logger.ts';
+import { clockOf } from './redis-clock.ts';
 import { refusalOf } from './redis-refusal.ts';
 import { relistJobs } from './relist.ts';
 import { isReplicaName } from './replica-name.ts';
@@ -112,7 +113,8 @@ export class KeyRepair {
         asked.add(tag);
         continue;
       }
-      if (!(await this.aside.key({ key, type: seen, text: text ?? undefined }, instead?.()))) continue;
+      const now = clockOf(this.#redis).now();
+      if (!(await this.aside.key({ key, type: seen, text: text ?? undefined }, instead?.(now)))) continue;
       moved = true;
       if (lists !== undefined) queues.add(lists);
     }

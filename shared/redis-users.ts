@@ -51,7 +51,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'llen lpos lpush lrange',
     sets: 'sadd scard smembers srem',
     'sorted sets': 'zadd zcard zcount zpopmin zscore',
-    'messages and time': 'publish subscribe unsubscribe',
+    'messages and time': 'publish subscribe time unsubscribe',
   },
   worker: {
     keys: 'del exists persist pexpire pttl rename type unlink',

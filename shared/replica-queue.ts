@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
+import { clockOf } from './redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 
 /** How long the generation of a replica that is gone for good is remembered, in ms. */
@@ -36,7 +37,7 @@ export async function nextGeneration(redis: Redis, keys: Keys, replica: string):
 export async function waitingOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
   const { wait, prioritized, delayed } = keys.unfinished(replica);
   // As BullMQ writes it: the time in ms, and below it a counter of 12 bits.
-  const due = Date.now() * 0x1000;
+  const due = clockOf(redis).now() * 0x1000;
   const counts = await Promise.all([
     redis.llen(wait),
     redis.zcard(prioritized),

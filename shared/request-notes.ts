@@ -3,6 +3,7 @@ import type { JobData } from './contract/job.ts';
 import { recordTtlMs } from './contract/request-record.ts';
 import type { RequestState } from './contract/request-record.ts';
 import type { Keys } from './keys.ts';
+import { clockOf } from './redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 
 /** What came of a note: it was made; the request has come to its end before; it is to be cancelled. */
@@ -24,7 +25,7 @@ export async function noteRequest(
   fields: readonly (string | number)[] = [],
 ): Promise<Noted> {
   if (keepMs === undefined) return 'noted';
-  const ttlMs = Math.max(0, deadline - Date.now()) + recordTtlMs(keepMs);
+  const ttlMs = Math.max(0, deadline - clockOf(redis).now()) + recordTtlMs(keepMs);
   const noted = await scriptsOn(redis)(
     'note-request',
     keys.request(replica, id),

@@ -16,13 +16,16 @@ const integer = /^\d{1,16}$/;
 export class RingReading {
   readonly #keys: Keys;
   readonly #aside: Aside;
+  readonly #now: () => number;
   #known: ReadonlyMap<string, RingMember> = new Map();
   #unreadable: ReadonlyMap<string, string> = new Map();
   #version = -1;
 
-  constructor(keys: Keys, aside: Aside) {
+  /** @param now the time in Redis, in ms since the epoch. */
+  constructor(keys: Keys, aside: Aside, now: () => number) {
     this.#keys = keys;
     this.#aside = aside;
+    this.#now = now;
   }
 
   /** Names of desired replicas whose places could not be read last, with what is there instead. */
@@ -71,7 +74,7 @@ export class RingReading {
     const { retired } = this.#keys;
     const read = new Map<string, number>();
     for (const [name, text] of this.#named(retired, fields)) {
-      const at = integer.test(text) ? Number(text) : Date.now();
+      const at = integer.test(text) ? Number(text) : this.#now();
       read.set(name, at);
       if (String(at) !== text) forget(this.#aside.field(retired, name, text, String(at)));
     }

@@ -9,6 +9,7 @@ import { RingReading } from './ring-reading.ts';
 import type { RingMember, RingParameters } from './ring/ring.ts';
 import { differingParameters } from './ring/strategies.ts';
 import { generationTtlMs } from './replica-queue.ts';
+import { clockOf } from './redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 import type { RunScript } from './scripts/load.ts';
 
@@ -49,7 +50,7 @@ export class RingStore {
     this.#redis = redis;
     this.#keys = keys;
     this.#repair = new KeyRepair(redis, keys, log);
-    this.#reading = new RingReading(keys, this.#repair.aside);
+    this.#reading = new RingReading(keys, this.#repair.aside, () => clockOf(redis).now());
     const run = scriptsOn(redis);
     this.#run = (...call) =>
       this.#repair.mending(
@@ -138,12 +139,12 @@ export class RingStore {
    * Changes which replicas are desired. Concurrent changes are serialised: `decide` is asked again, with the newer
    * state, when another change came first.
    * @param decide what to change in that state, or undefined for nothing; what it throws is passed on.
-   * @param now ms since the epoch.
+   * @param now ms since the epoch by Redis's clock.
    * @returns the state after the change.
    */
   async changeDesired(
     decide: (state: RingState) => DesiredChange | undefined,
-    now: number,
+    now = clockOf(this.#redis).now(),
   ): Promise<RingState> {
     const { version, desired, ring, retired, joined, changes } = this.#keys;
     for (;;) {

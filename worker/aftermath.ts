@@ -13,6 +13,7 @@ import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { LargeValues } from './large-values.ts';
 import { openCallbackQueue } from './open-queue.ts';
 
@@ -77,10 +78,11 @@ export class Aftermath {
       redis.getrangeBuffer(keys.keptReply(replica, id), 0, mostReplyBytes),
       readsBody ? redis.getBuffer(keys.requestBody(replica, id)) : null,
     ]);
-    const record = readRecord(hash, Date.now());
+    const now = clockOf(this.#options.redis).now();
+    const record = readRecord(hash, now);
     if (record === undefined || !failures.has(record.state)) return;
     const { state, code, status, method, target, attempts, accepted, finished } = record;
-    const ended = finished ?? Date.now();
+    const ended = finished ?? now;
     const summary: DeadLetterSummary = {
       id,
       replica,
@@ -111,7 +113,7 @@ export class Aftermath {
       .hset(letter, ...fields)
       .pexpire(letter, failedTtlMs)
       .zadd(keys.deadLetters, ended, id)
-      .zremrangebyscore(keys.deadLetters, 0, Date.now() - failedTtlMs)
+      .zremrangebyscore(keys.deadLetters, 0, now - failedTtlMs)
       .pexpire(keys.deadLetters, failedTtlMs)
       .exec();
     const failed = results?.find(([error]) => error !== null);

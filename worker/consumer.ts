@@ -1,6 +1,6 @@
 import type { JobData } from '#shared/contract/job.ts';
 
-/** A job that is put back, to be taken again at a time in ms since the epoch. */
+/** A job that is put back, to be taken again at a time in ms since the epoch by Redis's clock. */
 export interface PutBack {
   readonly notBefore: number;
 }

@@ -53,10 +53,10 @@ export class FinishedRuns {
   }
 
   /**
-   * @param deadline in ms since the epoch.
-   * @returns once there is room, or the deadline has passed.
+   * @param until by `performance.now()`.
+   * @returns once there is room, or that time has come.
    */
-  async room(deadline: number): Promise<void> {
-    while (!this.hasRoom(performance.now()) && Date.now() < deadline) await delay(lookAgainMs);
+  async room(until: number): Promise<void> {
+    while (!this.hasRoom(performance.now()) && performance.now() < until) await delay(lookAgainMs);
   }
 }

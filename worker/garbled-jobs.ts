@@ -10,6 +10,7 @@ import { finalStates, readRecord } from '#shared/contract/request-record.ts';
 import { mayBeGarbled, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
 import type { Fenced } from './reply-pushes.ts';
 
@@ -58,7 +59,7 @@ export class GarbledJobs {
     const { redis, keys, lease } = this.#options;
     const key = keys.request(lease.replica, id);
     const [hash, ttlMs] = await Promise.all([orNull(redis.hgetall(key)), redis.pttl(key)]);
-    const now = Date.now();
+    const now = clockOf(redis).now();
     const record = readRecord(hash ?? {}, now);
     if (record === undefined || finalStates.has(record.state)) return undefined;
     const { method, target, deadline, callback } = record;

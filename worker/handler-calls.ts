@@ -2,12 +2,18 @@ import { decodeJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { Logger } from '#shared/logger.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler, HandlerContext, HandlerReply } from './handlers/handler.ts';
 
-/** What a request gets that was not answered by its deadline: its gateway has answered 504 by itself. */
-export function tooLate({ keepMs }: JobData): HandlerReply | undefined {
+/** What a request gets that is not begun, since its deadline has passed. Its gateway may not know yet that it has. */
+export function droppedUnrun(): HandlerReply {
+  return problemReply('reply_timeout', 'It was not begun by its deadline.');
+}
+
+/** What a request gets that was begun and not answered by its deadline: its gateway has answered 504 by itself. */
+function tooLate({ keepMs }: JobData): HandlerReply | undefined {
   return keepMs === undefined ? undefined : problemReply('reply_timeout', 'It was not done by its deadline.');
 }
 
@@ -17,11 +23,21 @@ function letGoReply({ reason }: AbortSignal, job: JobData): HandlerReply | undef
   return cancelled ? problemReply('cancelled', 'The request was cancelled while it was run.') : tooLate(job);
 }
 
-/** A request that is being run. */
+/** A request that is being run. Its deadline is reckoned once: no later measurement of Redis's clock makes it later. */
 export class Running {
   readonly abort = new AbortController();
+  /** Its deadline by `performance.now()`. */
+  readonly until: number;
+  /** Its deadline by the clock of this host, in ms since the epoch. */
+  readonly deadline: number;
   finished: Promise<PutBack | undefined> | undefined;
   #letGo: (() => void) | undefined;
+
+  /** @param deadline of its job, in ms since the epoch by Redis's clock. */
+  constructor(deadline: number, clock: RedisClock) {
+    this.until = clock.at(deadline);
+    this.deadline = clock.toOwn(deadline);
+  }
 
   /**
    * @returns what the handler answers, or undefined once it is not waited for any more.
@@ -70,7 +86,7 @@ export class HandlerCalls {
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { handler, worker } = this.#options;
     const { signal } = running.abort;
-    const { deadline } = job;
+    const { deadline } = running;
     const context: HandlerContext = { replica: worker, requestId: id, attempt, deadline, signal };
     let handled: HandlerReply | Promise<HandlerReply>;
     try {
@@ -92,7 +108,7 @@ export class HandlerCalls {
     const { signal } = running.abort;
     const timer = setTimeout(
       () => running.letGo(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError')),
-      Math.max(0, job.deadline - Date.now()),
+      Math.max(0, running.until - performance.now()),
     );
     let reply: HandlerReply | undefined;
     try {

@@ -6,16 +6,16 @@ const tryAgainMs = 100;
 
 /**
  * Tries until it succeeds, while Redis answers and refuses, or has lost a part of what it was sent.
- * @param deadline in ms since the epoch.
- * @returns undefined where the deadline has passed first.
+ * @param until by `performance.now()`.
+ * @returns undefined where that time has come first.
  * @throws any other failure.
  */
-export async function insist<T>(act: () => Promise<T>, deadline: number): Promise<T | undefined> {
+export async function insist<T>(act: () => Promise<T>, until: number): Promise<T | undefined> {
   for (;;) {
     try {
       return await act();
     } catch (error) {
-      if (Date.now() >= deadline) return undefined;
+      if (performance.now() >= until) return undefined;
       if (!isRefusal(error) && !(error instanceof ValueLostError)) throw error;
       await delay(tryAgainMs);
     }

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { openQueue } from './open-queue.ts';
 
 export interface JobHandlingOptions {
@@ -24,13 +25,14 @@ export class JobHandling {
     this.#options = options;
   }
 
-  /** Puts a job back, to be taken again at a time in ms since the epoch. */
+  /** Puts a job back, to be taken again at a time in ms since the epoch by Redis's clock. */
   async putBack(id: string, notBefore: number): Promise<void> {
+    const { redis, token, log } = this.#options;
     try {
-      await (await this.#job(id))?.moveToDelayed(notBefore, this.#options.token);
+      await (await this.#job(id))?.moveToDelayed(clockOf(redis).toOwn(notBefore), token);
     } catch (error) {
       // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
-      this.#options.log.warn({ request: id, err: error }, 'a job could not be put back');
+      log.warn({ request: id, err: error }, 'a job could not be put back');
     }
   }
 

@@ -9,6 +9,8 @@ import { createKeys } from '#shared/keys.ts';
 import { createLogger } from '#shared/logger.ts';
 import type { Logger } from '#shared/logger.ts';
 import { openRedis } from '#shared/redis.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import { warnOfSkew } from '#shared/clock-warning.ts';
 import { nextGeneration, pardon } from '#shared/replica-queue.ts';
 import { safeMessage } from '#shared/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
@@ -44,6 +46,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
   const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
+  const clock = clockOf(redis);
+  warnOfSkew(clock, log);
+  await clock.measure();
   const repair = new KeyRepair(redis, keys, log, 'worker');
   const mending = <T>(act: () => Promise<T>): Promise<T> =>
     repair.mending(act, () => expectedOfReplica(keys, replica));
@@ -63,7 +68,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       const reason = `an exception was not caught: ${safeMessage(thrown)}`;
       noted = noteCrash(redis, keys, replica, {
         generation,
-        at: Date.now(),
+        at: clock.now(),
         reason,
         requests: running(),
       }).catch((error: unknown) => log.debug({ err: error }, 'the crash was not noted'));
@@ -84,6 +89,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     healthFile,
     logLevel,
     env,
+    clock,
     onWithdrawn: () => {
       tenure.wake();
       adoptions.wake();

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { BlockingReads } from '#shared/blocking-reads.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 
 /** At most, in ms: what is not heard of is looked for then. */
 const longestWaitMs = 5000;
@@ -12,6 +14,7 @@ const longestWaitMs = 5000;
 export class MarkerWatch {
   readonly #key: string;
   readonly #hasRoom: () => boolean;
+  readonly #clock: RedisClock;
   readonly #connection: Redis;
   readonly #reads: BlockingReads<void>;
   /** When the next delayed job may be taken, in ms since the epoch; 0 where there is none. */
@@ -25,6 +28,7 @@ export class MarkerWatch {
   constructor(redis: Redis, key: string, hasRoom: () => boolean, onMark: () => void, log: Logger) {
     this.#key = key;
     this.#hasRoom = hasRoom;
+    this.#clock = clockOf(redis);
     this.#connection = redis.duplicate({ lazyConnect: true });
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({
@@ -50,7 +54,7 @@ export class MarkerWatch {
 
   async #pop(connection: Redis): Promise<void> {
     for (;;) {
-      const now = Date.now();
+      const now = this.#clock.now();
       if (this.due > 0 && this.due <= now) return;
       const waitMs = this.due > 0 ? Math.min(this.due - now, longestWaitMs) : longestWaitMs;
       const popped = await connection.bzpopmin(this.#key, Math.max(0.001, waitMs / 1000));
@@ -61,7 +65,7 @@ export class MarkerWatch {
         await connection.zadd(this.#key, at, mark);
         return;
       }
-      if (Number(at) <= Date.now()) return;
+      if (Number(at) <= this.#clock.now()) return;
       // A delayed job was added, or is the next one now.
       this.due = Number(at);
     }

@@ -1,8 +1,10 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { inRedisTime } from '#shared/bullmq-time.ts';
 import type { CallbackData } from '#shared/callbacks.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 
 /** @returns a replica's queue for what a worker does with jobs that it has not taken; it adds none. */
 export function openQueue(redis: Redis, keys: Keys, replica: string): Queue<JobData> {
@@ -15,10 +17,11 @@ export function openCallbackQueue(redis: Redis, keys: Keys): Queue<CallbackData>
 }
 
 function open<Data>(redis: Redis, keys: Keys, name: string): Queue<Data> {
-  return new Queue<Data>(name, {
+  const queue = new Queue<Data>(name, {
     connection: redis,
     prefix: keys.prefix,
     skipMetasUpdate: true,
     skipVersionCheck: true,
   });
+  return inRedisTime(queue, clockOf(redis));
 }

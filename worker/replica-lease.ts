@@ -2,8 +2,10 @@ import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { Lease, LeaseState } from '#shared/contract/lease.ts';
 import type { Keys } from '#shared/keys.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
+import type { SharedSkew } from './lease/shared-skew.ts';
 import { SharedTime } from './lease/shared-time.ts';
 
 export interface ReplicaLeaseOptions {
@@ -17,6 +19,8 @@ export interface ReplicaLeaseOptions {
   readonly adopter?: string;
   /** The lease's TTL in ms. */
   readonly leaseMs: number;
+  /** What the main thread has measured; the thread that has measured it reads its own clock. */
+  readonly skew?: SharedSkew;
   /** Of a lease that another thread of this process has taken. */
   readonly taken?: SharedLease;
 }
@@ -36,7 +40,7 @@ export interface SharedLease {
   readonly adopter: string | undefined;
   readonly leaseMs: number;
   readonly fence: number;
-  /** When this process began, in ms since the epoch. */
+  /** When this process began, in ms since the epoch by Redis's clock. */
   readonly started: number;
   /** The `SharedTime` of the last renewal. */
   readonly renewed: SharedArrayBuffer;
@@ -50,7 +54,7 @@ export class ReplicaLease {
   readonly #options: ReplicaLeaseOptions;
   readonly #run: RunScript;
   #predecessor: Predecessor = { generation: 0, pardoned: false };
-  readonly #started: number;
+  #started: number;
   /** When the last renewal that succeeded was asked for. Any thread may set it. */
   readonly #renewed: SharedTime;
   /** What this thread last knew, by `performance.now()`. */
@@ -61,16 +65,15 @@ export class ReplicaLease {
     const { redis, taken } = options;
     this.#options = options;
     this.#run = scriptsOn(redis);
-    // A thread's own `timeOrigin` is when the thread began.
-    this.#started = taken?.started ?? Math.round(performance.timeOrigin);
+    this.#started = taken?.started ?? 0;
     this.#renewed = new SharedTime(taken?.renewed);
     this.#fence = taken?.fence ?? 0;
   }
 
   /** @returns a lease that another thread of this process has taken. */
-  static shared(redis: Redis, keys: Keys, taken: SharedLease): ReplicaLease {
+  static shared(redis: Redis, keys: Keys, taken: SharedLease, skew: SharedSkew): ReplicaLease {
     const { replica, generation, adopter, leaseMs } = taken;
-    const options = { redis, keys, replica, generation, leaseMs, taken };
+    const options = { redis, keys, replica, generation, leaseMs, taken, skew };
     return new ReplicaLease(adopter === undefined ? options : { ...options, adopter });
   }
 
@@ -113,7 +116,8 @@ export class ReplicaLease {
 
   /** @returns whether it is ours now, is held by another worker, or a newer generation has had it. */
   async take(state: LeaseState): Promise<'taken' | 'held' | 'superseded'> {
-    const { keys, replica, generation, adopter, leaseMs } = this.#options;
+    const { redis, keys, replica, generation, adopter, leaseMs } = this.#options;
+    this.#started = clockOf(redis).began;
     const asked = process.hrtime.bigint();
     // The script's own answer.
     const [taken, last, pardoned] = (await this.#run(
@@ -172,7 +176,7 @@ export class ReplicaLease {
   }
 
   #json(state: LeaseState): string {
-    const { generation, adopter } = this.#options;
+    const { redis, generation, adopter, skew } = this.#options;
     const lease: Lease = {
       generation,
       state,
@@ -180,6 +184,7 @@ export class ReplicaLease {
       pid: process.pid,
       host: hostname(),
       started: this.#started,
+      clockAheadMs: (skew ?? clockOf(redis)).aheadMs,
     };
     return JSON.stringify(lease);
   }

@@ -10,6 +10,7 @@ import type { ExpectedKey } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
@@ -112,7 +113,7 @@ export class ReplyOutbox {
   ): Promise<void> {
     const { redis, keys, lease, aftermath, onSuperseded } = this.#options;
     const { replica, fence } = lease;
-    const { state, fields } = endOf(reply, Date.now());
+    const { state, fields } = endOf(reply, clockOf(redis).now());
     const settled = await scriptsOn(redis)(
       'settle-request',
       keys.request(replica, id),

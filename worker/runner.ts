@@ -8,12 +8,14 @@ import { expectedOfRequest } from '#shared/expected-keys.ts';
 import type { ExpectedKey } from '#shared/expected-keys.ts';
 import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import type { Noted } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
 import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
-import { HandlerCalls, Running, tooLate } from './handler-calls.ts';
+import { droppedUnrun, HandlerCalls, Running } from './handler-calls.ts';
 import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from './handlers/handler.ts';
 import { insist } from './insist.ts';
@@ -58,6 +60,7 @@ function notBegun(noted: 'ended' | 'cancelled'): HandlerReply {
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
+  readonly #clock: RedisClock;
   readonly #calls: HandlerCalls;
   readonly #repair: KeyRepair;
   readonly #running: SlotMap<Running>;
@@ -67,6 +70,7 @@ export class Runner {
   /** @param shared another runner of the same queue: each knows what the other one runs. */
   constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
+    this.#clock = clockOf(options.redis);
     this.#calls = new HandlerCalls(options);
     this.#repair = new KeyRepair(options.redis, options.keys, options.log, 'worker');
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
@@ -94,8 +98,8 @@ export class Runner {
   }
 
   /**
-   * Runs one job and sends its reply. A job past its deadline is dropped unrun, and one whose handler has not
-   * answered by then is let go without a reply: its gateway has answered 504 by itself.
+   * Runs one job and sends its reply. A job past its deadline is dropped unrun, and its reply says so. One whose handler has
+   * not answered by then is let go without a reply: its gateway has answered 504 by itself.
    * @param attempt how often the job was taken: 1 for the first time.
    * @returns when the job is finished, or to be put back; never, where another worker has taken the lease.
    */
@@ -103,7 +107,7 @@ export class Runner {
     // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
     const underWay = this.#running.get(id)?.finished;
     if (underWay !== undefined) return underWay;
-    const running = new Running();
+    const running = new Running(job.deadline, this.#clock);
     this.#running.add(id, running);
     this.#counts.runs += 1;
     const { cancelled } = this.#options;
@@ -124,22 +128,27 @@ export class Runner {
       const turn =
         job.order === undefined
           ? { attempt: taken }
-          : await insist(() => turns.take(replica, id, job), job.deadline);
-      // Its job is gone, or its deadline has passed meanwhile: there is nothing to run.
-      if (turn === undefined) return undefined;
+          : await insist(() => turns.take(replica, id, job), running.until);
+      if (turn === undefined) {
+        // Its job is gone, or its deadline has passed while Redis refused to say whose turn it is.
+        if (performance.now() >= running.until) await this.#send(id, job, running, droppedUnrun());
+        return undefined;
+      }
       if ('notBefore' in turn) return turn;
       const { attempt } = turn;
       const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
-      if (job.redelivery === 'never' && !finished.hasRoom(performance.now())) await this.#room(id, job);
+      if (job.redelivery === 'never' && !finished.hasRoom(performance.now())) await this.#room(id, running);
       if (!slots.tryTake()) await slots.take();
       let mine: boolean | undefined = true;
       let reply: HandlerReply | undefined;
       try {
         // A worker that was frozen may wake up with a job in its hands that is not its own any more.
-        if (!lease.certain) mine = await insist(() => lease.makeCertain(), job.deadline);
+        if (!lease.certain) mine = await insist(() => lease.makeCertain(), running.until);
         if (mine === true) {
           const replied = this.#replyTo(id, job, attempt, running, bodyKey);
           reply = replied instanceof Promise ? await replied : replied;
+        } else if (mine === undefined) {
+          reply = droppedUnrun();
         }
       } catch (error) {
         if (!(error instanceof SupersededError)) throw error;
@@ -149,21 +158,21 @@ export class Runner {
       }
       // Most answers stand, and cost nothing to find out.
       const again =
-        reply !== undefined && !running.abort.signal.aborted && mayRetry(reply, job)
-          ? await this.#again(id, reply, job, attempt)
+        reply !== undefined && mine === true && !running.abort.signal.aborted && mayRetry(reply, job)
+          ? await this.#again(id, reply, job, attempt, running)
           : undefined;
       if (again !== undefined) {
         const noted = await this.#noteQueued(id, job);
         if (noted === 'noted') {
           // It leaves before it is put back: it may be taken again at once, and joins the line then.
-          await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
+          await insist(() => turns.pass(id, job), running.until).catch((error: unknown) =>
             log.debug({ request: id, err: error }, 'it keeps its place in line'),
           );
           return { notBefore: again };
         }
         reply = notBegun(noted);
       }
-      if (mine === false || !(await this.#send(id, job, reply))) await leftToAnother;
+      if (mine === false || !(await this.#send(id, job, running, reply))) await leftToAnother;
       if (bodyKey === undefined) return undefined;
       await redis
         .unlink(bodyKey)
@@ -176,7 +185,7 @@ export class Runner {
   }
 
   /** Waits until the end of a request that must not run again can be remembered. */
-  async #room(id: string, { deadline }: JobData): Promise<void> {
+  async #room(id: string, { until }: Running): Promise<void> {
     const { finished, log } = this.#options;
     if (this.#waitingForRoom === 0) {
       log.warn(
@@ -185,15 +194,24 @@ export class Runner {
       );
     }
     this.#waitingForRoom += 1;
-    await finished.room(deadline);
+    await finished.room(until);
     this.#waitingForRoom -= 1;
   }
 
-  /** @returns when the request is run again, in ms since the epoch. Losses are no attempts: they brought no answer. */
-  async #again(id: string, reply: HandlerReply, job: JobData, attempt: number): Promise<number | undefined> {
+  /** @returns when the request is run again, in ms since the epoch by Redis's clock. Losses are no attempts: they brought no answer. */
+  async #again(
+    id: string,
+    reply: HandlerReply,
+    job: JobData,
+    attempt: number,
+    { deadline }: Running,
+  ): Promise<number | undefined> {
     const { redis, keys, replica } = this.#options;
     const losses = attempt === 1 ? [] : await lossesOf(redis, keys, replica, id);
-    return retryAt(reply, job, attempt - losses.length, Date.now(), Math.random());
+    // A date in `Retry-After` is by the clock of this host.
+    const own = { ...job, deadline };
+    const at = retryAt(reply, own, attempt - losses.length, Date.now(), Math.random());
+    return at === undefined ? undefined : this.#clock.fromOwn(at);
   }
 
   #replyTo(
@@ -204,14 +222,14 @@ export class Runner {
     bodyKey?: string,
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { finished } = this.#options;
-    const { redelivery, deadline } = job;
+    const { redelivery } = job;
     if (job.cancelled === true) return notBegun('cancelled');
     const done = redelivery === 'never' && finished.has(id);
-    const taken = { redelivery, deadline, attempt, finished: done };
-    const decision = decideOnTaken(taken, Date.now());
+    const taken = { redelivery, deadline: running.until, attempt, finished: done };
+    const decision = decideOnTaken(taken, performance.now());
     switch (decision) {
       case 'drop':
-        return tooLate(job);
+        return droppedUnrun();
       case 'unknown':
         return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
       case 'run':
@@ -233,11 +251,11 @@ export class Runner {
     bodyKey?: string,
   ): Promise<HandlerReply | undefined> {
     if (job.keepMs !== undefined) {
-      const noted = await this.#noteBegun(id, job, attempt);
-      if (noted === undefined) return tooLate(job);
+      const noted = await this.#noteBegun(id, job, attempt, running.until);
+      if (noted === undefined) return droppedUnrun();
       if (noted !== 'noted') return notBegun(noted);
       // The note may have taken its time.
-      if (!(await this.#isMine(job)) || Date.now() >= job.deadline) return tooLate(job);
+      if (!(await this.#isMine(running)) || performance.now() >= running.until) return droppedUnrun();
     }
     const stored =
       bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
@@ -248,12 +266,12 @@ export class Runner {
    * A request is not begun before that is noted: its idempotency key may go to another one as long as it is not.
    * @returns undefined where its deadline has passed before Redis took the note.
    */
-  #noteBegun(id: string, job: JobData, attempt: number): Promise<Noted | undefined> {
+  #noteBegun(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {
     const { redis, keys, replica } = this.#options;
-    const fields = ['started', Date.now(), 'attempts', attempt];
+    const fields = ['started', this.#clock.now(), 'attempts', attempt];
     const note = (): Promise<Noted> => noteRequest(redis, keys, replica, id, job, 'running', fields);
     const expected = (): ExpectedKey[] => expectedOfRequest(keys, replica, id);
-    return insist(() => this.#repair.mending(note, expected), job.deadline);
+    return insist(() => this.#repair.mending(note, expected), until);
   }
 
   /** It waits to be tried again. */
@@ -271,10 +289,10 @@ export class Runner {
    * @returns false where the deadline has passed before that is known.
    * @throws {SupersededError} where another worker has taken the lease.
    */
-  async #isMine({ deadline }: JobData): Promise<boolean> {
+  async #isMine({ until }: Running): Promise<boolean> {
     const { lease } = this.#options;
     if (lease.certain) return true;
-    const mine = await insist(() => lease.makeCertain(), deadline);
+    const mine = await insist(() => lease.makeCertain(), until);
     if (mine === false) throw new SupersededError('another worker has taken the lease');
     return mine === true;
   }
@@ -283,10 +301,10 @@ export class Runner {
    * A Redis that takes no writes for a while is no reason to lose the answer to work that is done.
    * @returns false where another worker has the job by now.
    */
-  async #send(id: string, job: JobData, reply: HandlerReply | undefined): Promise<boolean> {
+  async #send(id: string, job: JobData, running: Running, reply: HandlerReply | undefined): Promise<boolean> {
     if (reply === undefined) return true;
     try {
-      const until = job.deadline + (job.keepMs === undefined ? 0 : endGraceMs);
+      const until = running.until + (job.keepMs === undefined ? 0 : endGraceMs);
       await insist(() => this.#options.outbox.push(id, job, reply), until);
       return true;
     } catch (error) {

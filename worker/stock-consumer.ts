@@ -1,6 +1,7 @@
 import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { inRedisTime } from '#shared/bullmq-time.ts';
 import { isJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { expectedOfJobs } from '#shared/expected-keys.ts';
@@ -8,6 +9,7 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { Consumer, OnFinished, OnGarbled, RunJob } from './consumer.ts';
 
 export interface StockConsumerOptions {
@@ -41,7 +43,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
     const putBack = await run(job.id ?? '', job.data, job.attemptsStarted);
     if (putBack === undefined) return;
     try {
-      await job.moveToDelayed(putBack.notBefore, token);
+      await job.moveToDelayed(clockOf(redis).toOwn(putBack.notBefore), token);
     } catch (error) {
       // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
       log.warn({ request: job.id, err: error }, 'a job could not be put back');
@@ -64,6 +66,7 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
         removeOnComplete: { count: 0 },
         removeOnFail: { count: 0 },
       });
+      inRedisTime(worker, clockOf(redis));
       worker.on('completed', (job) => onFinished(job.id ?? '', job.data));
       worker.on('error', (error) => {
         log.warn({ err: error }, 'the queue reports an error');

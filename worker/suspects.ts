@@ -19,6 +19,7 @@ import { byLastBegun, mustRunAlone } from '#shared/contract/losses.ts';
 import type { Loss } from '#shared/contract/losses.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { GarbledJobs } from './garbled-jobs.ts';
 import type { Intake } from './intake.ts';
 import { openQueue } from './open-queue.ts';
@@ -190,7 +191,7 @@ export class Suspects {
       try {
         const held = await Job.fromId<JobData>(this.#queue, id);
         if (putBack === undefined) await held?.moveToCompleted(null, anyToken, false);
-        else await held?.moveToDelayed(putBack.notBefore, anyToken);
+        else await held?.moveToDelayed(clockOf(redis).toOwn(putBack.notBefore), anyToken);
         await endSuspect(redis, keys, replica, id);
         if (putBack === undefined) turns.leave(id, job);
         return;

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Keys } from '#shared/keys.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { withBullMq } from '#shared/scripts/compose.ts';
 import { defineScript } from '#shared/scripts/load.ts';
 import { inboxTtlMs } from './reply-pushes.ts';
@@ -96,13 +97,14 @@ export function createTick({ redis, keys, lease, lua, token, lockMs }: TickOptio
   const touched = [...keys.moveToFinished(replica), keys.leaseFence(replica), keys.consumer(replica)];
   const prefix = `${keys.replica(replica)}:`;
   const run = defineScript(redis, touched.length, lua);
+  const clock = clockOf(redis);
   return async (ended, atMost) => {
     const raw = (await run(
       ...touched,
       // It is taken after this was made.
       lease.fence,
       prefix,
-      Date.now(),
+      clock.now(),
       token,
       lockMs,
       atMost,

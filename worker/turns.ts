@@ -7,6 +7,7 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { joinLine } from '#shared/line.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { PutBack } from './consumer.ts';
 import { openQueue } from './open-queue.ts';
@@ -16,7 +17,7 @@ export const timesBegun = 'ringpost:begun';
 
 /**
  * A request that is in line and has no job any more is passed over after this time, in ms: its job may be
- * under way. So is one whose deadline has passed for as long: clocks may differ.
+ * under way. So is one whose deadline has passed for as long.
  */
 const graceMs = 2000;
 /** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
@@ -65,8 +66,9 @@ export class Turns {
   ): Promise<{ readonly attempt: number } | PutBack | undefined> {
     const line = this.#keys.line(order);
     const run = scriptsOn(this.#redis);
+    const clock = clockOf(this.#redis);
     // Past its deadline it is dropped unrun, out of turn.
-    while (Date.now() < deadline) {
+    while (clock.now() < deadline) {
       // The script's own answer.
       const turn = (await run('take-turn', line, id)) as [number, string, number] | null;
       if (turn === null) {
@@ -79,7 +81,7 @@ export class Turns {
       // What is no id, or is in line since a time that is yet to come, nobody has put there.
       const fresh = ageMs < graceMs && ageMs > -graceMs && replicaOf(first) !== undefined;
       if (fresh || (await this.#holdsItsPlace(first))) {
-        return { notBefore: Date.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
+        return { notBefore: clock.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
       }
       this.#log.info({ request: first }, 'passed over in line: its job is gone, or too late');
       await run('leave-line', line, first);
@@ -110,7 +112,7 @@ export class Turns {
     if (typeof next !== 'string' || replica === undefined) return;
     const job = await Job.fromId<JobData>(this.#queue(replica), next);
     // It may be in hand already, or have a delay of its own.
-    if (job !== undefined && (job.data.notBefore ?? 0) <= Date.now()) await job.promote();
+    if (job !== undefined && (job.data.notBefore ?? 0) <= clockOf(this.#redis).now()) await job.promote();
   }
 
   /** Lets go of the queues that were opened; the connection stays open. */
@@ -133,6 +135,6 @@ export class Turns {
     const replica = replicaOf(id);
     if (replica === undefined) return false;
     const deadline = await scriptsOn(this.#redis)('job-deadline', this.#keys.job(replica, id));
-    return deadline !== null && Date.now() < Number(deadline) + graceMs;
+    return deadline !== null && clockOf(this.#redis).now() < Number(deadline) + graceMs;
   }
 }

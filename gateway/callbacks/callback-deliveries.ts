@@ -5,10 +5,13 @@ import { isCallback } from '#shared/callbacks.ts';
 import type { CallbackData } from '#shared/callbacks.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
+import { inRedisTime } from '#shared/bullmq-time.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { CallbackMacs } from './callback-macs.ts';
 import { noteCallback } from './callback-notes.ts';
 import { firstSentBefore, nextAttempt } from './callback-schedule.ts';
@@ -64,6 +67,7 @@ export class CallbackDeliveries {
   readonly #source: CallbackSource;
   readonly #slots = new ReceiverSlots();
   readonly #parked: ParkedCallbacks;
+  readonly #clock: RedisClock;
   readonly #garbled: GarbledCallbacks;
   readonly #life: StartStop;
   readonly #leaving = new AbortController();
@@ -71,6 +75,7 @@ export class CallbackDeliveries {
   constructor(options: CallbackDeliveriesOptions) {
     this.#options = options;
     const { redis, keys, log } = options;
+    this.#clock = clockOf(redis);
     this.#source = new CallbackSource(options);
     const parked = new ParkedCallbacks(redis, keys, this.#slots, log);
     this.#parked = parked;
@@ -92,6 +97,7 @@ export class CallbackDeliveries {
           removeOnComplete: { count: 0 },
           removeOnFail: { count: 0 },
         });
+        inRedisTime(worker, this.#clock);
         worker.on('error', (error) => {
           log.warn({ err: error }, 'the queue of callbacks reports an error');
           void garbled.after(error);
@@ -125,13 +131,13 @@ export class CallbackDeliveries {
     // A job that throws is given up by BullMQ.
     const later = await this.#settle(job).catch((error: unknown): Later => {
       log.warn({ request: job.id, err: error }, 'Redis refuses what has to be known of a callback');
-      return { at: Date.now() + againMs };
+      return { at: this.#clock.now() + againMs };
     });
     if (later === undefined) return;
     const putBack =
       'receiver' in later
         ? this.#parked.park(job, token, later.receiver)
-        : job.moveToDelayed(later.at, token);
+        : job.moveToDelayed(this.#clock.toOwn(later.at), token);
     await putBack.catch((error: unknown) =>
       // It stays active, and is found as that of a gateway that has died.
       log.warn({ request: job.id, err: error }, 'a callback could not be put back'),
@@ -175,12 +181,14 @@ export class CallbackDeliveries {
     const { targets, secrets, macs, log } = this.#options;
     const { id = '', data } = job;
     const { signal } = this.#leaving;
-    const firstSent = data.firstSent ?? firstSentBefore(data.attempts, Date.now());
-    const sent = await sendCallback(targets, secrets, { id, url, payload }, signal).catch(() => undefined);
-    if (sent === undefined) return { at: Date.now() };
+    const clock = this.#clock;
+    const firstSent = data.firstSent ?? firstSentBefore(data.attempts, clock.now());
+    const toSend = { id, url, payload };
+    const sent = await sendCallback(targets, secrets, toSend, clock.now(), signal).catch(() => undefined);
+    if (sent === undefined) return { at: clock.now() };
     const attempts = data.attempts + 1;
     const failed = { attempts, firstSent, askedMs: sent.outcome === 'retry' ? sent.notBeforeMs : 0 };
-    const at = nextAttempt(failed, Date.now(), Math.random());
+    const at = nextAttempt(failed, clock.now(), Math.random());
     if (sent.outcome !== 'retry' || at === undefined) {
       const state = sent.outcome === 'retry' ? 'failed' : sent.outcome;
       if (state !== 'delivered')

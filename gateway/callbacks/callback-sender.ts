@@ -20,6 +20,7 @@ const mostBodyBytes = 64 * 1024;
  * POSTs a message once, signed by the keys of its receiver. Redirects are not followed (Standard Webhooks): they would lead where nobody has checked.
  * @param secrets those of `CALLBACK_SECRET`.
  * @param id of the message; the same each time that it is sent.
+ * @param at when, in ms since the epoch by Redis's clock: all gateways sign by the same one.
  * @param signal ends it; what comes of it is not known then.
  * @returns what came of it; rejects only for `signal`.
  */
@@ -27,9 +28,10 @@ export async function sendCallback(
   targets: CallbackTargets,
   secrets: readonly string[],
   { id, url, payload }: { readonly id: string; readonly url: string; readonly payload: string },
+  at: number,
   signal: AbortSignal,
 ): Promise<Sent> {
-  const now = new Date();
+  const now = new Date(at);
   try {
     const target = new URL(url);
     const { statusCode, headers, body } = await request(target, {

@@ -6,6 +6,7 @@ import { finalStates } from '#shared/contract/request-record.ts';
 import { orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { RequestStore } from '../requests/request-store.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
@@ -67,7 +68,7 @@ export class CallbackSource {
       return undefined;
     }
     const payload = async (): Promise<string> =>
-      messageOf(found, await this.#store.reply(found), Date.now(), redaction);
+      messageOf(found, await this.#store.reply(found), clockOf(redis).now(), redaction);
     return { url, bytes: await this.#replyBytes(found), payload };
   }
 
@@ -76,8 +77,9 @@ export class CallbackSource {
     const { redis, keys, keepMs } = this.#options;
     const found = await this.#store.find(id);
     if (found === undefined) return undefined;
-    if (Date.now() <= deadline) return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
-    const ended = ['finished', Date.now()];
+    if (clockOf(redis).now() <= deadline)
+      return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
+    const ended = ['finished', clockOf(redis).now()];
     const terms = { keepMs, deadline, ...callerField(found.record) };
     await noteRequest(redis, keys, found.replica, id, terms, 'expired', ended);
     return this.#store.find(id);

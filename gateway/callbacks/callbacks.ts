@@ -9,6 +9,7 @@ import { expectedOfQueue } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { CallbackMacs } from './callback-macs.ts';
 import { jobNameOf } from './receiver.ts';
 import type { CallbackTargets } from './targets.ts';
@@ -70,8 +71,9 @@ export class Callbacks {
   async add(id: string, urls: CallbackUrls, deadline: number): Promise<void> {
     const mac = this.#options.macs.ofJob(id, { ...urls, deadline });
     const data: CallbackData = { ...urls, deadline, attempts: 0, mac };
-    const delay = Math.max(0, deadline + graceMs - Date.now());
-    const options = { jobId: id, delay, removeOnComplete: true, removeOnFail: true };
+    const timestamp = clockOf(this.#options.redis).now();
+    const delay = Math.max(0, deadline + graceMs - timestamp);
+    const options = { jobId: id, timestamp, delay, removeOnComplete: true, removeOnFail: true };
     await this.#mending(() => this.#queue.add(jobNameOf(urls), data, options));
   }
 

@@ -8,6 +8,8 @@ import { startStop } from '#shared/lifecycle.ts';
 import type { StartStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
 import type { ReceiverSlots } from './receiver-slots.ts';
@@ -43,6 +45,7 @@ interface Parked {
  * queue are parked with it, many in one call, so that callbacks of other receivers come up at once.
  */
 export class ParkedCallbacks {
+  readonly #clock: RedisClock;
   readonly #keys: Keys;
   readonly #slots: ReceiverSlots;
   readonly #log: Logger;
@@ -57,6 +60,7 @@ export class ParkedCallbacks {
   #parking: Promise<void> | undefined;
 
   constructor(redis: Redis, keys: Keys, slots: ReceiverSlots, log: Logger) {
+    this.#clock = clockOf(redis);
     this.#keys = keys;
     this.#slots = slots;
     this.#log = log;
@@ -86,8 +90,8 @@ export class ParkedCallbacks {
    * @throws if the job could not be put off; it is still active then.
    */
   async park(job: Job<CallbackData>, token: string | undefined, receiver: string): Promise<void> {
-    const at = Date.now() + Math.ceil(parkedMs * (1 + Math.random()));
-    await job.moveToDelayed(at, token);
+    const at = this.#clock.now() + Math.ceil(parkedMs * (1 + Math.random()));
+    await job.moveToDelayed(this.#clock.toOwn(at), token);
     this.#unnoted.push({ receiver, id: job.id ?? '', at });
     this.#parking ??= this.#parkNext().finally(() => {
       this.#parking = undefined;
@@ -140,7 +144,7 @@ export class ParkedCallbacks {
       this.#keys.bullMq(callbacks, 'delayed'),
       ...receivers.map((receiver) => this.#keys.parkedCallbacks(receiver)),
       this.#keys.bullMq(callbacks, ''),
-      Date.now() + parkedMs,
+      this.#clock.now() + parkedMs,
       parkedMs,
       setTtlMs,
       lookedAt,

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { createKeys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { giveUp, openRedis, whenReady } from '#shared/redis.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import { warnOfSkew } from '#shared/clock-warning.ts';
 import { RingStore } from '#shared/ring-store.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
 import { isLoopback } from '../loopback.ts';
@@ -38,6 +40,9 @@ export async function createController(
   const connection = (use: string): string => `${config.namespace}:controller:${name}:${use}`;
   const redis = openRedis(redisUrl, connection('commands'), 'patient', log);
   const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
+  const clock = clockOf(redis);
+  // A gateway in the same process says it.
+  if (config.role === 'controller') warnOfSkew(clock, log);
   const store = new RingStore(redis, keys, log);
   const onChange = (): void => reconciler.wake();
   const driver = await createDriver(config, config.workerRedisUrl ?? redisUrl, env, store, onChange, log);
@@ -61,6 +66,7 @@ export async function createController(
   return {
     start: async () => {
       await whenReady(redis);
+      await clock.measure();
       await store.claimParameters(config.ring);
       await reconciler.start();
     },

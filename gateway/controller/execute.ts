@@ -70,7 +70,7 @@ export class Execution {
     const fencing = token();
     if (fencing === undefined) return;
     for (const { name, by } of replace)
-      await heirs.replace(fencing, (state) => planReplacement(state, name, by, parameters), Date.now());
+      await heirs.replace(fencing, (state) => planReplacement(state, name, by, parameters));
     if (admit.length + evict.length > 0) await store.changeRing(fencing, admit, evict);
     if (offer.length + withdraw.length > 0) await store.changeOffers(fencing, offer, withdraw);
   }

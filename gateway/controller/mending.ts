@@ -64,7 +64,7 @@ export class Mending {
       const names = [...new Set([...unknown, ...misfits])];
       if (known.length + names.length === 0) return undefined;
       return { add: [...known, ...placeAll({ ...state, desired: members }, names, parameters)], remove: [] };
-    }, Date.now());
+    });
     return true;
   }
 

@@ -43,8 +43,8 @@ export interface PlanSettings {
   readonly maxReplicas?: number;
   /** Makes the name of a replica that replaces a dead one; unset: it has the dead one's. */
   readonly newName?: () => string;
-  /** No new worker for an outdated one before this, in ms since the epoch; undefined: at once. */
-  readonly renewNotBefore?: number;
+  /** Whether a new worker may be started for an outdated one now; unset: it may. */
+  readonly mayRenew?: boolean;
 }
 
 export interface Plan {
@@ -56,7 +56,7 @@ export interface Plan {
 /**
  * Compares what is with what shall be. Pure: the same values give the same plan, and carrying a plan out in part
  * leads to a state from which the next plan does the rest.
- * @param now ms since the epoch.
+ * @param now ms since the epoch by Redis's clock.
  */
 export function plan(
   observed: Observed,
@@ -128,7 +128,7 @@ export function plan(
     if (!hasHeir(name, observed)) steps.push({ do: 'disinherit', name, cause: 'it or its heir is gone' });
   }
   const within = observed.desired.filter(({ name }) => !surplus.has(name));
-  steps.push(...renewalSteps({ ...observed, desired: within }, next, now >= (settings.renewNotBefore ?? 0)));
+  steps.push(...renewalSteps({ ...observed, desired: within }, next, settings.mayRenew ?? true));
   // A worker of a replica that is neither desired nor retired is a leftover.
   for (const { name, generation } of observed.instances) {
     if (!next.has(name)) steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });

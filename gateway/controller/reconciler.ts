@@ -8,6 +8,8 @@ import { HeirStore } from '#shared/heir-store.ts';
 import type { Keys } from '#shared/keys.ts';
 import { startStop } from '#shared/lifecycle.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import { safeMessage } from '#shared/safe-error.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
@@ -21,6 +23,7 @@ import { Leadership } from './leadership.ts';
 import { Mending } from './mending.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
+import { PassTime } from './pass-time.ts';
 import { plan } from './plan.ts';
 import type { Memory } from './plan.ts';
 import { Renewal } from './renewal.ts';
@@ -64,6 +67,8 @@ export class Reconciler {
     () => this.#start(),
     () => this.#stop(),
   );
+  readonly #clock: RedisClock;
+  readonly #time: PassTime;
   readonly #mending: Mending;
   readonly #renewal = new Renewal();
   #memory: Memory = new Map();
@@ -84,6 +89,8 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     const { redis, keys, controller, leaseMs, log } = options;
+    this.#clock = clockOf(redis);
+    this.#time = new PassTime(this.#clock);
     // Workers whose leases were moved aside are about to renew them.
     const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
     this.#desired = new DesiredNotes(options.maxReplicas, log);
@@ -98,7 +105,7 @@ export class Reconciler {
         log.error({ err: error, replica: step.name }, `${step.do} failed`);
         const reason = safeMessage(error);
         if (step.do === 'start') this.#deaths.set(step.name, `could not be started: ${reason}`);
-        if (step.do === 'standby') this.#renewal.failed(step.name, reason, Date.now());
+        if (step.do === 'standby') this.#renewal.failed(step.name, reason, performance.now());
         void this.#mending.after(error, [step.name]).then(() => this.wake());
       },
     });
@@ -182,7 +189,7 @@ export class Reconciler {
       const holder = lease === null ? undefined : parseLease(lease);
       const stoodBy = holder !== undefined && holder.adopter === undefined && holder.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
-      if (stoodBy) this.#renewal.failed(name, reason, Date.now());
+      if (stoodBy) this.#renewal.failed(name, reason, performance.now());
       else if (!replaced) this.#deaths.set(name, reason);
     }
   }
@@ -191,7 +198,7 @@ export class Reconciler {
   #noteCrash({ name, generation, reason, clean, stderr }: Death): void {
     if (clean || this.#stopped) return;
     const { redis, keys, log } = this.#options;
-    const at = Date.now();
+    const at = this.#clock.now();
     const note = async (): Promise<void> => {
       await noteCrash(redis, keys, name, { generation, at, reason, stderr: (await stderr) ?? [] });
     };
@@ -256,15 +263,11 @@ export class Reconciler {
     const deaths = this.#deaths;
     this.#deaths = new Map();
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
-    const { notBefore: renewNotBefore } = this.#renewal;
-    const { newName, ...settings } = this.#options;
-    const { steps, memory } = plan(
-      observed,
-      this.#memory,
-      deaths,
-      { ...settings, ...(newName === undefined ? {} : { newName }), retiredQuietMs, renewNotBefore },
-      Date.now(),
-    );
+    const { now, memory: before } = this.#time.begin(this.#memory);
+    const mayRenew = performance.now() >= this.#renewal.notBefore;
+    const { newName, ...options } = this.#options;
+    const settings = { ...options, ...(newName === undefined ? {} : { newName }), retiredQuietMs, mayRenew };
+    const { steps, memory } = plan(observed, before, deaths, settings, now);
     this.#memory = memory;
     // A new worker stands ready: what kept others from it is over.
     if (steps.some((step) => step.do === 'retire')) this.#renewal.done();

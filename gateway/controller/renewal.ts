@@ -9,7 +9,7 @@ export class Renewal {
   #notBefore = 0;
   #trouble: string | undefined;
 
-  /** When the next try may be made, in ms since the epoch. */
+  /** When the next try may be made, by `performance.now()`. */
   get notBefore(): number {
     return this.#notBefore;
   }
@@ -19,7 +19,7 @@ export class Renewal {
     return this.#trouble;
   }
 
-  /** A new worker could not be started, or ended before it took over. @param now ms since the epoch. */
+  /** A new worker could not be started, or ended before it took over. @param now by `performance.now()`. */
   failed(replica: string, reason: string, now: number): void {
     this.#failures += 1;
     this.#notBefore = now + backoffMs(this.#failures + 1);

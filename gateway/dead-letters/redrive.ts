@@ -48,7 +48,7 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
   const { id } = letter.summary;
   if (letter.request === undefined) throw new Problem('answer_gone', 'The request was not kept.');
   const request = complete(letter.request, given);
-  const accepted = Date.now();
+  const accepted = dispatcher.now;
   const { notBefore: _, ...directives } = directivesOf(request.headers, accepted);
   if (directives.callbacks !== undefined) await options.checkCallbacks(directives.callbacks);
   const ip = clientOf(request.headers, options.trusted);

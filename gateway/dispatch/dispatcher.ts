@@ -29,6 +29,8 @@ export interface DispatcherOptions {
   readonly handOvers: HandOvers;
   /** Of the connection that the queues use. */
   readonly gap: RedisGap;
+  /** The time in Redis, in ms since the epoch. */
+  readonly now: () => number;
   readonly replyTimeoutMs: number;
   /** How often a request is run at most, where it does not say itself. */
   readonly attempts: number | undefined;
@@ -45,7 +47,7 @@ export interface Outcome {
 
 /** On which a request is handed over. */
 export interface Terms {
-  /** When it came, and until when it has to be done, in ms since the epoch. */
+  /** When it came, and until when it has to be done, in ms since the epoch by Redis's clock. */
   readonly accepted: number;
   readonly deadline: number;
   /** Time in ms for which its answer is kept. */
@@ -55,7 +57,7 @@ export interface Terms {
   readonly caller?: string;
 }
 
-/** Bodies kept apart outlive the wait for the answer by this time, in ms, in case that clocks differ. */
+/** Bodies kept apart outlive the wait for the answer by this time, in ms. */
 const storedGraceMs = 60_000;
 
 /** Carries requests to the replicas that own their keys, and the replies back to those who wait. */
@@ -73,6 +75,11 @@ export class Dispatcher {
     this.#refused = new SparseWarning(options.log, 'jobs could not be added');
   }
 
+  /** The time in Redis, by which deadlines are given. */
+  get now(): number {
+    return this.#options.now();
+  }
+
   /** The ids of the requests whose answer is waited for. */
   get waiting(): readonly string[] {
     return this.#waiters.ids;
@@ -85,11 +92,6 @@ export class Dispatcher {
   /** Replies that nobody waited for any more. */
   get unclaimedCount(): number {
     return this.#unclaimed;
-  }
-
-  /** The replicas that requests wait for. */
-  get replicas(): Iterable<string> {
-    return this.#waiters.replicas;
   }
 
   /**
@@ -116,7 +118,7 @@ export class Dispatcher {
       return id;
     }
     const { key, replica, redelivery } = selected;
-    const accepted = Date.now();
+    const accepted = this.now;
     const timeoutMs = Math.min(waitMs, replyTimeoutMs, directives.deadlineMs ?? replyTimeoutMs);
     const deadline = accepted + timeoutMs;
     const tooLate = delayFault(directives, deadline);
@@ -229,7 +231,7 @@ export class Dispatcher {
 
   #begin(waiter: Waiter): void {
     // The waiter is there before the job: a reply can never come too early.
-    this.#waiters.add(waiter, waiter.job.deadline - Date.now(), (late) => this.#expire(late));
+    this.#waiters.add(waiter, waiter.job.deadline - this.now, (late) => this.#expire(late));
     this.#handOver(waiter);
   }
 

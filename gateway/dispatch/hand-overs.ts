@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { CallbackUrls } from '#shared/callbacks.ts';
 import { encodeCaller } from '#shared/contract/caller.ts';
-import type { JobData } from '#shared/contract/job.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
 import { expectedOfRequest } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import type { Noted } from '#shared/request-notes.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
@@ -30,6 +30,9 @@ export interface HandOversOptions {
   readonly log: Logger;
 }
 
+/** The body is there until its job is certainly not run any more: this time after the deadline, in ms. */
+const graceMs = 60_000;
+
 type HandedOver = Pick<Waiter, 'id' | 'replica' | 'accepted' | 'job' | 'body'>;
 
 /** Requests whose answer is asked for later, if at all: a record and a job, and nobody who waits. */
@@ -47,9 +50,11 @@ export class HandOvers {
    * @returns undefined once record and job are durable, or why the request was not taken.
    */
   async handOver(request: HandedOver, urls?: CallbackUrls): Promise<Problem | undefined> {
-    const { queues, gap, callbacks } = this.#options;
+    const { redis, queues, gap, callbacks } = this.#options;
     const { id, replica, job, body } = request;
-    const stored = storedBody(job) ? { body, ttlMs: bodyTtlMs(job) } : undefined;
+    const stored = storedBody(job)
+      ? { body, ttlMs: job.deadline - clockOf(redis).now() + graceMs }
+      : undefined;
     try {
       // What is accepted is told of, so that comes first; where the rest is refused it is let go.
       if (urls !== undefined) await callbacks.add(id, urls, job.deadline);
@@ -119,11 +124,4 @@ export class HandOvers {
       () => expectedOfRequest(keys, replica, id),
     );
   }
-}
-
-/** The body is there until its job is certainly not run any more, in case that clocks differ by this, in ms. */
-const graceMs = 60_000;
-
-function bodyTtlMs({ deadline }: JobData): number {
-  return deadline - Date.now() + graceMs;
 }

@@ -5,6 +5,7 @@ import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { withBullMq } from '#shared/scripts/compose.ts';
 import { defineScript } from '#shared/scripts/load.ts';
 import type { HalfAdded } from './half-added.ts';
@@ -53,6 +54,7 @@ export function createJobBatches(
     return undefined;
   }
   const run = defineScript(redis, 12, script.lua);
+  const clock = clockOf(redis);
   const addOnce = async (replica: string, jobs: readonly Added[]): Promise<void> => {
     const prefix = `${keys.replica(replica)}:`;
     const serving = [keys.lease(replica), keys.leaseFence(replica), keys.consumer(replica)];
@@ -60,7 +62,7 @@ export function createJobBatches(
     const first = jobs.filter(({ deliverable }) => deliverable);
     const others = first.length === jobs.length ? [] : jobs.filter(({ deliverable }) => !deliverable);
     const each = [...first, ...others].flatMap(({ id, data }) => [id, data]);
-    await run(...touched, prefix, jobName, Date.now(), optionsJson, first.length, ...each);
+    await run(...touched, prefix, jobName, clock.now(), optionsJson, first.length, ...each);
   };
   const batches = new Batches<Added>(mostJobs, (replica, jobs) =>
     halfAdded.adding(replica, jobs, (some) => addOnce(replica, some)),

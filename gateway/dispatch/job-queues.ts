@@ -8,6 +8,7 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import { joinLine } from '#shared/line.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import { commandFate, UnsentError } from './command-fate.ts';
 import { HalfAdded } from './half-added.ts';
@@ -133,8 +134,13 @@ export class JobQueues {
 
   async #addInItsTurn(queue: Queue<JobData>, replica: string, id: string, job: JobData): Promise<void> {
     const { order, priority, notBefore } = job;
-    const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - Date.now());
-    const when = { ...(delay === 0 ? {} : { delay }), ...(priority === undefined ? {} : { priority }) };
+    const timestamp = clockOf(this.#redis).now();
+    const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - timestamp);
+    const when = {
+      timestamp,
+      ...(delay === 0 ? {} : { delay }),
+      ...(priority === undefined ? {} : { priority }),
+    };
     const safe = job.redelivery === 'safe';
     await this.#halfAdded.adding(replica, [{ id, safe }], async () => {
       // One connection keeps the order: no job is taken that has no place in line. A delayed one joins when it

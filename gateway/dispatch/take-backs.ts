@@ -1,4 +1,5 @@
 import type { Logger } from '#shared/logger.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import type { Cancellations } from './cancellations.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { Waiter } from './waiters.ts';
@@ -16,12 +17,14 @@ const endedWithClient: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 export class TakeBacks {
   readonly #queues: JobQueues;
   readonly #cancellations: Cancellations;
+  readonly #clock: RedisClock;
   readonly #log: Logger;
   readonly #failed = new Map<string, Abandoned>();
 
-  constructor(queues: JobQueues, cancellations: Cancellations, log: Logger) {
+  constructor(queues: JobQueues, cancellations: Cancellations, clock: RedisClock, log: Logger) {
     this.#queues = queues;
     this.#cancellations = cancellations;
+    this.#clock = clock;
     this.#log = log;
   }
 
@@ -38,7 +41,7 @@ export class TakeBacks {
     const failed = [...this.#failed.values()];
     await Promise.all(
       failed.map(async ({ id, replica, job }) => {
-        if (Date.now() < job.deadline) await this.#takeNow({ id, replica, job });
+        if (this.#clock.now() < job.deadline) await this.#takeNow({ id, replica, job });
         this.#failed.delete(id);
       }),
     );
@@ -47,6 +50,6 @@ export class TakeBacks {
   async #takeNow({ id, replica, job: { method, deadline } }: Abandoned): Promise<void> {
     if (await this.#queues.takeBack(replica, id)) return;
     // At its deadline its worker lets it go without a word.
-    if (endedWithClient.has(method) && Date.now() < deadline) this.#cancellations.tell(id);
+    if (endedWithClient.has(method) && this.#clock.now() < deadline) this.#cancellations.tell(id);
   }
 }

@@ -207,6 +207,10 @@ const crash = {
   type: ['object', 'null'],
   description: 'The last crash of its worker within an hour.',
 };
+const clockAheadMs = {
+  type: ['integer', 'null'],
+  description: "How far the clock of its host is ahead of Redis's, in ms; negative if it is behind.",
+};
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -215,15 +219,17 @@ export const ring = {
     parameters: { type: 'object' },
     leader: { type: ['string', 'null'] },
     trouble: { type: ['string', 'null'] },
+    clockAheadMs: { ...clockAheadMs, type: 'integer' },
     replicas: {
       type: 'array',
       items: {
         type: 'object',
         properties: {
+          clockAheadMs,
           crash,
           replaces: { ...text, description: 'The dead replica in whose place it is (`RESPAWN=new`).' },
         },
-        required: ['name', 'state', 'inRing', 'crash'],
+        required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],
       },
     },
     retired: {
@@ -231,16 +237,17 @@ export const ring = {
       items: {
         type: 'object',
         properties: {
+          clockAheadMs,
           crash,
           heir: {
             ...text,
             description: 'The replica that has replaced it and adopts its queue (`RESPAWN=new`).',
           },
         },
-        required: ['name', 'state', 'crash'],
+        required: ['name', 'state', 'clockAheadMs', 'crash'],
       },
     },
     key: { type: ['object', 'null'] },
   },
-  required: ['version', 'parameters', 'leader', 'trouble', 'replicas', 'retired'],
+  required: ['version', 'parameters', 'leader', 'trouble', 'clockAheadMs', 'replicas', 'retired'],
 };

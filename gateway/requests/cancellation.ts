@@ -8,6 +8,7 @@ import { expectedOfRequest } from '#shared/expected-keys.ts';
 import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { noteRequest } from '#shared/request-notes.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
@@ -83,7 +84,7 @@ export class Cancellation {
     const { redis, keys } = this.#options;
     const run = scriptsOn(redis);
     const noted = await this.#repair.mending(
-      () => run('cancel-request', keys.request(replica, id), Date.now(), keys.requestChanges(id)),
+      () => run('cancel-request', keys.request(replica, id), clockOf(redis).now(), keys.requestChanges(id)),
       () => expectedOfRequest(keys, replica, id),
     );
     const what = found.get(noted);
@@ -109,7 +110,11 @@ export class Cancellation {
     const { method, target, accepted, deadline } = record;
     const noted = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     const terms = { keepMs, deadline, ...callerField(record) };
-    await noteRequest(redis, keys, replica, id, terms, 'cancelled', [...noted, 'finished', Date.now()]);
+    await noteRequest(redis, keys, replica, id, terms, 'cancelled', [
+      ...noted,
+      'finished',
+      clockOf(redis).now(),
+    ]);
     // Where it is not heard of now, its callback is due at its deadline.
     if (record.callback !== undefined) await callbacks.promote(id);
     if (gateway === '') return;

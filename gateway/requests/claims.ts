@@ -3,6 +3,7 @@ import { parseObject } from '#shared/json-object.ts';
 import { GarbledError, KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { IdempotentRequest } from './idempotency.ts';
 
@@ -33,9 +34,14 @@ export class Claims {
     return this.#ttlMs;
   }
 
+  /** @param finished when a request came to its end, in ms since the epoch. @returns whether its key is free since. */
+  isOver(finished: number): boolean {
+    return finished + this.#ttlMs <= clockOf(this.#redis).now();
+  }
+
   /** @returns the time in ms for which a request has its key that has to be done by a deadline in ms since the epoch. */
   lifeMs(deadline: number): number {
-    return Math.max(0, deadline - Date.now()) + this.#ttlMs;
+    return Math.max(0, deadline - clockOf(this.#redis).now()) + this.#ttlMs;
   }
 
   /**

@@ -91,7 +91,7 @@ async function makesWay(
 ): Promise<boolean> {
   if (first !== undefined) {
     const { released, state, started, finished } = first.record;
-    if (released || (finished !== undefined && finished + claims.ttlMs <= Date.now())) return true;
+    if (released || (finished !== undefined && claims.isOver(finished))) return true;
     if (started !== undefined || (state !== 'cancelled' && state !== 'expired')) return false;
   }
   const ttlMs = await claims.remainingMs(idempotent);

@@ -11,6 +11,7 @@ import { isCount } from '#shared/json-object.ts';
 import { KeyRepair, orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { Callers } from '../caller/callers.ts';
 import type { HeldBytes } from '../dispatch/held-bytes.ts';
 
@@ -58,7 +59,7 @@ export class RequestStore {
       // A job of another type is not known; its worker moves it aside.
       orNull(this.#redis.hmget(this.#keys.job(replica, id), 'data', 'timestamp', 'processedOn', 'ats')),
     ]);
-    const kept = readRecord(hash, Date.now());
+    const kept = readRecord(hash, clockOf(this.#redis).now());
     if (kept !== undefined) return { id, replica, record: kept, gateway: '' };
     if (Object.keys(hash).length > 0) await this.#repair.aside.key({ key, type: 'hash' });
     const waited = waitedFor(job ?? [], this.#callers);

@@ -6,6 +6,7 @@ import { expectedOfRequest } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 
 /**
@@ -33,7 +34,7 @@ export class Unbegun {
     const replica = replicaOf(id);
     // Nobody could hand it over.
     if (replica === undefined) return true;
-    const now = Date.now();
+    const now = clockOf(this.#redis).now();
     // When it came is not known; until then it may be handed over.
     const fields = ['accepted', now, 'deadline', now + ttlMs, 'caller', encodeCaller(caller)];
     const ended = await this.#repair.mending(

@@ -90,7 +90,7 @@ async function dispatch(
   const target = originForm(method, url);
   const request = { method, target, headers, body, ...(emptyChunked && { emptyChunked }) };
   const preference = preferenceOf(request.headers);
-  const directives = directivesOf(request.headers, Date.now());
+  const directives = directivesOf(request.headers, dispatcher.now);
   if (directives.callbacks !== undefined && !preference.respondAsync) {
     const detail = 'A callback is for requests that are handed over; send Prefer: respond-async with it.';
     throw new Problem('request_malformed', detail);

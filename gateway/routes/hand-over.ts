@@ -144,7 +144,7 @@ async function begin(
   const selected = dispatcher.select(request, ip, directives);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
-  const accepted = Date.now();
+  const accepted = dispatcher.now;
   const deadline = deadlineOf(accepted, directives, respondAsync ? asyncTimeoutMs : replyTimeoutMs);
   const tooLate = delayFault(directives, deadline);
   if (tooLate !== undefined) throw tooLate;

@@ -50,7 +50,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
           return plan;
-        }, Date.now());
+        });
         const ready = (state: RingState): boolean =>
           state.version >= changed.version && unready(state, added).length === 0;
         if (await watcher.until(ready, addTimeoutMs)) return success(watcher.state);
@@ -61,10 +61,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
 
       app.delete('/rm', { bodyLimit: bodyLimitBytes, schema: operations.removeReplicas }, async (request) => {
         const change = parseReplicaChange(request.body, 'removable');
-        const state = await store.changeDesired(
-          (current) => planRemove(current, change, randomInt),
-          Date.now(),
-        );
+        const state = await store.changeDesired((current) => planRemove(current, change, randomInt));
         // This gateway's own next request shall go by the ring that the answer shows. The change is made, so the
         // answer is success also where this fails; the watcher goes on asking.
         await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin';
 import type { Redis } from 'ioredis';
 import { driverTrouble, parseStatus } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import { parseLease } from '#shared/contract/lease.ts';
 import { readCrash } from '#shared/crash-notes.ts';
 import type { CrashNote } from '#shared/crash-notes.ts';
 import { expectedOfRing } from '#shared/expected-keys.ts';
@@ -9,6 +10,7 @@ import type { ExpectedKey } from '#shared/expected-keys.ts';
 import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
+import { clockOf } from '#shared/redis-clock.ts';
 import type { RingStore } from '#shared/ring-store.ts';
 import { shownKey } from '#shared/ring/key-text.ts';
 import type { Explanation, Ring, RingParameters } from '#shared/ring/ring.ts';
@@ -52,7 +54,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         replaces === undefined ? [name] : [name, replaces],
       );
       names.push(...state.retired.keys());
-      const found = await crashesOf(redis, keys, names);
+      const [found, skews] = await Promise.all([crashesOf(redis, keys, names), skewsOf(redis, keys, names)]);
       const onlyViews = access.onlyViews(request);
       const crashOf = (name: string, replaces = name): CrashNote | null => {
         const crash = found.get(name) ?? found.get(replaces);
@@ -68,6 +70,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         ...(replaces === undefined ? {} : { replaces }),
         inRing: state.ring.has(name),
         ...statusOf(status, name),
+        clockAheadMs: skews.get(name) ?? null,
         // That of the replica whose place it has, until it has one of its own.
         crash: crashOf(name, replaces),
       }));
@@ -75,6 +78,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         name,
         ...(Object.hasOwn(heirs, name) ? { heir: heirs[name] } : {}),
         ...statusOf(status, name),
+        clockAheadMs: skews.get(name) ?? null,
         crash: crashOf(name),
       }));
       return {
@@ -82,6 +86,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         parameters,
         leader,
         trouble: status[driverTrouble] ?? null,
+        clockAheadMs: clockOf(redis).aheadMs,
         replicas,
         retired,
         ...(key === undefined ? {} : { key: explained(watcher.ring, key) }),
@@ -108,4 +113,14 @@ async function crashesOf(
 ): Promise<ReadonlyMap<string, CrashNote | undefined>> {
   const crashes = await Promise.all(names.map((name) => readCrash(redis, keys, name).catch(() => undefined)));
   return new Map(names.map((name, at) => [name, crashes[at]]));
+}
+
+/** @returns how far the clock of each replica's worker, or adopter, is ahead of Redis's, in ms; undefined for one without a lease. */
+async function skewsOf(
+  redis: Redis,
+  keys: Keys,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, number | undefined>> {
+  const leases = await Promise.all(names.map((name) => redis.get(keys.lease(name)).catch(() => null)));
+  return new Map(names.map((name, at) => [name, parseLease(leases[at] ?? '')?.clockAheadMs]));
 }

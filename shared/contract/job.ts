@@ -14,10 +14,10 @@ export interface JobData {
   readonly gateway: string;
   /** Time in ms that the answer is kept, for whoever asks for it later; such a request has a record, and no waiter. */
   readonly keepMs?: number;
-  /** When nobody waits any more, in ms since the epoch; a job that is not started by then is dropped. */
+  /** When nobody waits any more, in ms since the epoch by Redis's clock; a job that is not started by then is dropped. */
   readonly deadline: number;
   readonly redelivery: Redelivery;
-  /** Not to be run before, in ms since the epoch. */
+  /** Not to be run before, in ms since the epoch by Redis's clock. */
   readonly notBefore?: number;
   /** 1 to 9, the higher the later; none comes first. */
   readonly priority?: number;

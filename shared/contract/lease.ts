@@ -16,8 +16,10 @@ export interface Lease {
   readonly adopter?: string;
   readonly pid: number;
   readonly host: string;
-  /** When the worker started, in ms since the epoch. */
+  /** When the worker started, in ms since the epoch by Redis's clock. */
   readonly started: number;
+  /** How far the clock of its host is ahead of Redis's, in ms; a worker of an earlier release does not say it. */
+  readonly clockAheadMs?: number;
 }
 
 /** @returns how an adopter is named in a lease: `S1#4`, generation 4 of replica S1. */
@@ -29,10 +31,18 @@ export function adopterOf(replica: string, generation: number): string {
 export function parseLease(text: string): Lease | undefined {
   const lease = parseObject(text);
   if (lease === undefined) return undefined;
-  const { generation, state, adopter, pid, host, started } = lease;
+  const { generation, state, adopter, pid, host, started, clockAheadMs } = lease;
   if (!isCount(generation) || !isCount(pid) || !isCount(started) || typeof host !== 'string')
     return undefined;
   const known = leaseStates.find((each) => each === state);
   if (known === undefined || (adopter !== undefined && typeof adopter !== 'string')) return undefined;
-  return { generation, state: known, ...(adopter === undefined ? {} : { adopter }), pid, host, started };
+  return {
+    generation,
+    state: known,
+    ...(adopter === undefined ? {} : { adopter }),
+    pid,
+    host,
+    started,
+    ...(typeof clockAheadMs === 'number' ? { clockAheadMs } : {}),
+  };
 }

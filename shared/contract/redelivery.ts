@@ -27,7 +27,7 @@ export interface Delivery {
   readonly redelivery: Redelivery;
   /** 1 for the first time that a worker took it. */
   readonly attempt: number;
-  /** When nobody waits any more, in ms since the epoch. */
+  /** When nobody waits any more, in ms by any clock. */
   readonly deadline: number;
   /** This worker has run it to its end already: Redis has forgotten that. */
   readonly finished: boolean;
@@ -35,7 +35,7 @@ export interface Delivery {
 
 /**
  * Decides what becomes of a job that was taken from the queue. Pure.
- * @param now ms since the epoch.
+ * @param now by the same clock.
  * @returns `run` it, `drop` it since nobody waits, or answer that its outcome is `unknown`.
  */
 export function decideOnTaken(

@@ -20,7 +20,7 @@ export type RequestState = (typeof requestStates)[number];
 /** The states that a request does not leave any more. */
 export const finalStates: ReadonlySet<RequestState> = new Set(['done', 'failed', 'cancelled', 'expired']);
 
-/** A request's record in Redis; all times in ms since the epoch. */
+/** A request's record in Redis; all times in ms since the epoch by Redis's clock. */
 export interface RequestRecord {
   readonly state: RequestState;
   /** Raised by each change. */

@@ -23,9 +23,7 @@ async function startWith(count: number) {
 it('puts a new replica in the place of a dead one, with slots and a joining number of its own', async () => {
   const { store, heirs, names } = await startWith(56);
   await store.changeRing(token, [{ name: 'S2', generation: 1 }], []);
-  expect(await heirs.replace(token, (state) => planReplacement(state, 'S2', 'S7x', parameters), 5)).toBe(
-    true,
-  );
+  expect(await heirs.replace(token, (state) => planReplacement(state, 'S2', 'S7x', parameters))).toBe(true);
   expect((await names()).slice(0, 4)).toEqual(['S1', 'S7x', 'S3', 'S4']);
   const state = await store.read();
   expect(state.desired[1]).toMatchObject({ joined: 57, place: 2, replaces: 'S2' });
@@ -41,7 +39,7 @@ it('makes the next replacement the heir of all before it', async () => {
     ['A1', 'A2'],
     ['S1', 'A3'],
   ] as const)
-    await heirs.replace(token, (state) => planReplacement(state, dead, by, parameters), 5);
+    await heirs.replace(token, (state) => planReplacement(state, dead, by, parameters));
   expect(await names()).toEqual(['A3', 'A2']);
   expect(await heirs.read()).toEqual(
     new Map([
@@ -55,30 +53,24 @@ it('makes the next replacement the heir of all before it', async () => {
 it('changes nothing for a controller that does not lead any more', async () => {
   const { redis, keys, store, heirs } = await startWith(3);
   const before = await store.read();
-  const changed = heirs.replace(token, (state) => planReplacement(state, 'S2', 'A1', parameters), 5);
+  const changed = heirs.replace(token, (state) => planReplacement(state, 'S2', 'A1', parameters));
   await redis.set(keys.leader, 'c2#2');
   // The leadership changed before the script ran, or after: never in between.
   if (!(await changed)) expect(await store.read()).toEqual(before);
   const second = await store.read();
-  expect(await heirs.replace(token, (state) => planReplacement(state, 'S3', 'A2', parameters), 5)).toBe(
-    false,
-  );
+  expect(await heirs.replace(token, (state) => planReplacement(state, 'S3', 'A2', parameters))).toBe(false);
   expect(await store.read()).toEqual(second);
 });
 
 it('is decided again if another change comes first, and made by one of two controllers only', async () => {
   const { store, heirs, names } = await startWith(3);
   let asked = 0;
-  const replaced = heirs.replace(
-    token,
-    (state) => {
-      asked += 1;
-      return planReplacement(state, 'S2', `A${asked}`, parameters);
-    },
-    5,
-  );
+  const replaced = heirs.replace(token, (state) => {
+    asked += 1;
+    return planReplacement(state, 'S2', `A${asked}`, parameters);
+  });
   const add = store.changeDesired((state) => ({ add: placeAll(state, ['S9'], parameters), remove: [] }), 5);
-  const again = heirs.replace(token, (state) => planReplacement(state, 'S2', 'B1', parameters), 5);
+  const again = heirs.replace(token, (state) => planReplacement(state, 'S2', 'B1', parameters));
   await Promise.all([replaced, add, again]);
   const all = await names();
   expect(all).toHaveLength(4);
@@ -95,8 +87,6 @@ it('replaces nothing that was removed meanwhile, and takes no name that is in us
     ['S1', 'S3'],
     ['S1', 'S2'],
   ] as const)
-    expect(await heirs.replace(token, (state) => planReplacement(state, dead, by, parameters), 6)).toBe(
-      false,
-    );
+    expect(await heirs.replace(token, (state) => planReplacement(state, dead, by, parameters))).toBe(false);
   expect(await names()).toEqual(['S1', 'S3']);
 });

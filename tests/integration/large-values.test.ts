@@ -74,7 +74,7 @@ it('writes a value anew whose pieces were lost or doubled while its connection b
   const { large, name } = useLargeValues();
   const key = `${namespace}:value`;
   const value = bytes(24 * MiB);
-  const written = insist(() => large.writeDraft(key, [value]), Date.now() + 30_000);
+  const written = insist(() => large.writeDraft(key, [value]), performance.now() + 30_000);
   const spoil = [
     () => redis.del(key),
     () => redis.append(key, 'doubled'),

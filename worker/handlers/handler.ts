@@ -11,7 +11,7 @@ export interface HandlerContext {
   readonly requestId: string;
   /** 1 for the first run of this request, one more for each redelivery. */
   readonly attempt: number;
-  /** When nobody waits for the answer any more, in milliseconds since the epoch. */
+  /** When nobody waits for the answer any more, in milliseconds since the epoch by the clock of this process: `Date.now()`. */
   readonly deadline: number;
   /** Fires at the deadline, or when the worker abandons the request. */
   readonly signal: AbortSignal;

@@ -13,6 +13,8 @@ export interface LastWordsOptions {
   readonly generation: number;
   /** Whether this process ends its own lease, because no driver sees its death. */
   readonly endsLease: boolean;
+  /** How far the clock of this host is ahead of Redis's, in ms. */
+  readonly aheadMs: number;
   readonly log: LineLog;
 }
 
@@ -29,9 +31,9 @@ export async function giveUp(
   leases: readonly ReplicaLease[],
   reason: string,
 ): Promise<void> {
-  const { redis, keys, replica, generation, log } = options;
+  const { redis, keys, replica, generation, aheadMs, log } = options;
   log.error({ reason }, 'the worker gives up its leases and ends; what it was running is lost');
-  const noted = noteCrash(redis, keys, replica, { generation, at: Date.now(), reason });
+  const noted = noteCrash(redis, keys, replica, { generation, at: Date.now() - aheadMs, reason });
   await Promise.race([
     Promise.all([noted, endLeases(options, leases), log.flush()]),
     delay(lastWordsMs),

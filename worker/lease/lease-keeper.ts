@@ -1,11 +1,14 @@
 import type { Worker } from 'node:worker_threads';
 import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/lifecycle.ts';
+import type { RedisClock } from '#shared/redis-clock.ts';
 import type { ReplicaLease } from '../replica-lease.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
+import { SharedSkew } from './shared-skew.ts';
 import { startLeaseThread } from './start-lease-thread.ts';
 
-export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns'> {
+export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'skew'> {
+  readonly clock: RedisClock;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
   /** Nothing is delivered directly to the consumers any more, until their next tick. */
@@ -29,6 +32,7 @@ interface Call {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #turns = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #skew = new SharedSkew();
   readonly #onSuperseded = new Map<string, () => void>();
   readonly #calls = new Map<number, Call>();
   readonly #life = startStop(
@@ -43,6 +47,10 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    const { clock } = options;
+    const tell = (): void => void (this.#skew.aheadMs = clock.aheadMs);
+    tell();
+    clock.onMeasured(tell);
   }
 
   /** Starts the thread; resolves when it renews the leases that it was given until then. */
@@ -92,8 +100,9 @@ export class LeaseKeeper {
   }
 
   #start(): Promise<void> {
-    const { env, onWithdrawn: _, onEnded, ...data } = this.#options;
-    const thread = startLeaseThread(env, { ...data, turns: this.#turns.buffer });
+    const { env, clock: _, onWithdrawn: __, onEnded, ...data } = this.#options;
+    const buffers = { turns: this.#turns.buffer, skew: this.#skew.buffer };
+    const thread = startLeaseThread(env, { ...data, ...buffers });
     this.#thread = thread;
     this.#turning = setInterval(() => Atomics.add(this.#turns, 0, 1), turnMs);
     const ready = Promise.withResolvers<void>();

@@ -9,6 +9,7 @@ import { giveUp } from './last-words.ts';
 import { LineLog } from './line-log.ts';
 import { LoopWatch } from './loop-watch.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
+import { SharedSkew } from './shared-skew.ts';
 import { touch } from './touch.ts';
 
 /** How often the thread looks at the main thread's event loop, in ms. */
@@ -32,6 +33,7 @@ export class LeaseThread {
   readonly #leases: KeptLeases;
   readonly #loop = new LoopWatch(lookMs);
   readonly #turns: Int32Array;
+  readonly #skew: SharedSkew;
   readonly #timers: readonly NodeJS.Timeout[];
   #state: 'turning' | 'still' | 'ending' = 'turning';
   #superseded = false;
@@ -44,6 +46,7 @@ export class LeaseThread {
     this.#redis = openRedis(redisUrl, `${namespace}:worker:${replica}:lease`, 'patient', this.#log);
     this.#keys = createKeys(namespace);
     this.#turns = new Int32Array(turns);
+    this.#skew = new SharedSkew(data.skew);
     this.#leases = new KeptLeases({
       onOwnRenewed: () => {
         if (healthFile !== undefined) touch(healthFile, this.#log);
@@ -72,7 +75,10 @@ export class LeaseThread {
     if (this.#state === 'ending') return;
     switch (message.do) {
       case 'keep':
-        this.#leases.keep(ReplicaLease.shared(this.#redis, this.#keys, message.lease), message.state);
+        this.#leases.keep(
+          ReplicaLease.shared(this.#redis, this.#keys, message.lease, this.#skew),
+          message.state,
+        );
         return;
       case 'renew':
         await this.#renew(message);
@@ -122,7 +128,9 @@ export class LeaseThread {
     // A renewal would bring a lease back that is ended.
     this.#rest();
     const reason = `its event loop stood still for ${this.#data.handlerStallMs} ms`;
-    void giveUp({ ...this.#data, redis: this.#redis, keys: this.#keys, log: this.#log }, leases, reason);
+    const { aheadMs } = this.#skew;
+    const options = { ...this.#data, redis: this.#redis, keys: this.#keys, aheadMs, log: this.#log };
+    void giveUp(options, leases, reason);
   }
 
   #rest(): void {

@@ -18,6 +18,8 @@ export interface LeaseThreadData {
   readonly logLevel: string;
   /** An `Int32Array` with one count, which the main thread raises as its event loop turns. */
   readonly turns: SharedArrayBuffer;
+  /** A `SharedSkew`, which the main thread measures. */
+  readonly skew: SharedArrayBuffer;
 }
 
 /** From the main thread to the lease thread. */

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import { PassTime } from '../../gateway/controller/pass-time.ts';
+
+const lost = (since: number): ReplicaStatus => ({
+  state: 'lost',
+  since,
+  lostAt: since - 5,
+  generation: 1,
+  failures: 2,
+});
+
+it('moves what is remembered with a clock that is set, and leaves it where time only goes on', () => {
+  let redis = 1_000_000;
+  let local = 50;
+  const time = new PassTime({ now: () => redis }, () => local);
+  const pass = (redisMs: number, localMs: number): ReplicaStatus | undefined => {
+    redis += redisMs;
+    local += localMs;
+    return time.begin(new Map([['S1', lost(redis - 300)]])).memory.get('S1');
+  };
+  expect(pass(0, 0)?.since).toBe(redis - 300);
+  expect(pass(500, 500)?.since).toBe(redis - 300);
+  expect(pass(700, 500)?.since).toBe(redis - 300);
+  const back = pass(-3_600_000, 500);
+  expect([back?.since, back?.lostAt]).toEqual([redis - 300 - 3_600_500, redis - 305 - 3_600_500]);
+  expect(pass(500, 500)?.since).toBe(redis - 300);
+  expect(pass(3_600_000, 500)?.since).toBe(redis - 300 + 3_599_500);
+});

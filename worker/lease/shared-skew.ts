@@ -1,0 +1,20 @@
+/** How far the clock of this host is ahead of Redis's, in whole ms: measured by one thread, and read by others. */
+export class SharedSkew {
+  /** What another thread makes a `SharedSkew` of the same value from. */
+  readonly buffer: SharedArrayBuffer;
+  readonly #ms: BigInt64Array;
+
+  /** @param buffer of a `SharedSkew` in another thread. */
+  constructor(buffer = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)) {
+    this.buffer = buffer;
+    this.#ms = new BigInt64Array(buffer);
+  }
+
+  get aheadMs(): number {
+    return Number(Atomics.load(this.#ms, 0));
+  }
+
+  set aheadMs(ms: number) {
+    Atomics.store(this.#ms, 0, BigInt(ms));
+  }
+}
