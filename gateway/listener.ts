@@ -75,8 +75,8 @@ export function createListener(options: ListenerOptions): Listener {
   const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
   let refusedCount = 0;
   app.server.maxConnections = maxConnections;
-  // Node drops all fields beyond this number without a word; one more than allowed shows that there are too many.
-  app.server.maxHeadersCount = headLimitFields + 1;
+  // Node refuses too many fields as it refuses too many bytes. They are counted by `headFault`, which says so.
+  app.server.maxHeadersCount = 0;
   app.server.on('drop', () => {
     refusedCount += 1;
     refusedConnections.warn({});

@@ -70,7 +70,7 @@ export const gatewaySettings = {
       default: 'header:ringpost-key,random',
       description:
         'Where the key that selects the replica comes from, the first that is there: `header:<name>`, ' +
-        '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`.',
+        '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`. Keys are bytes; queries and paths are percent-decoded.',
     },
     TRUSTED_PROXIES: {
       type: 'string',

@@ -51,7 +51,7 @@ describe('Max-Forwards', () => {
     expect(trace.status).toBe(200);
     expect(headerValue(trace.headers, 'content-type')).toBe('message/http');
     expect(trace.body.toString('latin1')).toBe(
-      'TRACE /a?b HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 0\r\nX-E: \xfc\r\n\r\n',
+      'TRACE /a?b HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 0\r\nX-E: \xfc\r\nConnection: close\r\n\r\n',
     );
     expect(upstream.got).toEqual([]);
   });
