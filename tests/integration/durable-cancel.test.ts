@@ -104,7 +104,9 @@ describe('a request that is cancelled', () => {
     for (const { id, path, attempts, state } of told) {
       const end = await ended(url, id);
       if (state === 'cancelled') expect([end.state, end.attempts]).toEqual([state, attempts]);
-      expect([path, await runsOf(path)]).toEqual([path, end.attempts]);
+      // The word may come between the note of a beginning and the beginning.
+      expect(await runsOf(path), path).toBeLessThanOrEqual(end.attempts);
+      if (end.state === 'done') expect(await runsOf(path), path).toBe(1);
     }
     expect(told.filter(({ state }) => state === 'cancelled').length).toBeGreaterThan(0);
   });
