@@ -95,7 +95,7 @@ describe('a request that is cancelled', () => {
     const { url } = await start({ CONCURRENCY: '3' });
     const told = await Promise.all(
       Array.from({ length: 150 }, async (_, at) => {
-        const id = await handOver(url, `/at-${at}?ms=${at % 5}`);
+        const id = await handOver(url, `/at-${at}?ms=${(at % 5) * 10}`);
         const { state, attempts } = await cancel(url, id);
         return { id, path: `/at-${at}`, state, attempts };
       }),
