@@ -232,15 +232,15 @@ export class Runner {
     running: Running,
     bodyKey?: string,
   ): Promise<HandlerReply | undefined> {
+    const stored =
+      bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
     if (job.keepMs !== undefined) {
       const noted = await this.#noteBegun(id, job, attempt);
       if (noted === undefined) return tooLate(job);
       if (noted !== 'noted') return notBegun(noted);
-      // The note may have taken its time.
-      if (!(await this.#isMine(job)) || Date.now() >= job.deadline) return tooLate(job);
     }
-    const stored =
-      bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
+    // Redis may have taken its time.
+    if (!(await this.#isMine(job)) || Date.now() >= job.deadline) return tooLate(job);
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 
