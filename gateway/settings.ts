@@ -157,7 +157,8 @@ export const gatewaySettings = {
       default: 86400,
       minimum: 1,
       maximum: 31536000,
-      description: 'Seconds for which an `Idempotency-Key` gives the first answer again.',
+      description:
+        'Seconds after its end for which a request has its `Idempotency-Key`, and a repeat gets the same answer.',
     },
     CALLER_KEY: {
       type: 'string',

@@ -250,15 +250,15 @@ export class Runner {
     running: Running,
     bodyKey?: string,
   ): Promise<HandlerReply | undefined> {
+    const stored =
+      bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
     if (job.keepMs !== undefined) {
       const noted = await this.#noteBegun(id, job, attempt, running.until);
       if (noted === undefined) return droppedUnrun();
       if (noted !== 'noted') return notBegun(noted);
-      // The note may have taken its time.
-      if (!(await this.#isMine(running)) || performance.now() >= running.until) return droppedUnrun();
     }
-    const stored =
-      bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
+    // Redis may have taken its time.
+    if (!(await this.#isMine(running)) || performance.now() >= running.until) return droppedUnrun();
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
   }
 

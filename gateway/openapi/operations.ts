@@ -142,7 +142,9 @@ export const operations = {
   cancelRequest: {
     operationId: 'cancelRequest',
     summary: 'Cancel a request',
-    description: 'A queued one never runs; the `signal` of a running one fires.',
+    description:
+      'A queued one never runs. The `signal` of a running one fires, and it is not begun again, whatever becomes of its ' +
+      'worker.',
     tags: ['requests'],
     params: idParameter,
     response: {

@@ -104,9 +104,11 @@ export async function handOver(
     const { idempotent } = asked;
     if (idempotent !== undefined) claims.ended(idempotent, id, found.record.deadline).catch(() => undefined);
   }
+  let gone = false;
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
     let answered = false;
     const answer = (kept: Reply | undefined): void => {
+      gone = kept?.body === undefined;
       if (kept?.body === undefined) return;
       writeReply(response, request.method, { ...headOf(kept), body: kept.body }, own, unsent);
       answered = true;
@@ -115,7 +117,7 @@ export async function handOver(
     if (answered || socket.destroyed) return;
   }
   if (respondAsync && !cameToNothing(found)) writeAccepted(response, found, own);
-  else writeProblem(response, noAnswer(found), own);
+  else writeProblem(response, noAnswer(found, gone), own);
 }
 
 /**
@@ -197,9 +199,14 @@ function cameToNothing({ record }: KnownRequest): boolean {
   return record.state === 'expired' || record.state === 'cancelled';
 }
 
-function noAnswer({ id, record }: KnownRequest): Problem {
-  if (record.state === 'cancelled') return new Problem('cancelled', 'The request was cancelled.');
-  const detail = `The request was ${record.state} when the time to wait for its answer was over.`;
+/** @param gone whether its answer was kept for its time, and is gone. */
+function noAnswer({ id, record: { state } }: KnownRequest, gone: boolean): Problem {
+  if (state === 'cancelled') return new Problem('cancelled', 'The request was cancelled.');
+  if (gone) return new Problem('answer_gone', 'The answer was kept for its time, and is gone.');
+  const detail =
+    state === 'expired'
+      ? 'The request was not done by its deadline.'
+      : `The request was ${state} when the time to wait for its answer was over.`;
   return new Problem('reply_timeout', detail, { instance: requestPath(id) });
 }
 

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { parseSpan } from '../fixtures/keyed-requests.ts';
 import { settle, steps } from '../fixtures/request-world.ts';
 import type { Model, Real } from '../fixtures/request-world.ts';
+import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { leaseOf, useWorkers } from '../fixtures/workers.ts';
@@ -11,12 +13,12 @@ const workers = useWorkers();
 const sequences = 30;
 
 it(
-  'any sequence of submit, poll, cancel, repeat, crash and restart ends as the model says',
+  'any sequence of submit, poll, cancel, repeat, crash and restart ends as the model says: one key, one request, one attempt at a time',
   { timeout: 300_000 },
   async () => {
     const current = system();
     const settings = {
-      HANDLER: workers.handler,
+      HANDLER: handlerFile('spans'),
       LEDGER: workers.ledger(),
       CONCURRENCY: '4',
       LEASE_MS: '600',
@@ -24,6 +26,8 @@ it(
     const controller = await current.start({ ...settings, REPLICAS: '2' });
     let other: RunningGateway = await current.start({ ...settings, ROLE: 'gateway' });
     let turn = 0;
+    const spans: Real['spans'] = async (path) =>
+      (await workers.runs()).map(parseSpan).filter((span) => span.path === path);
     const real: Real = {
       gateway: () => (turn++ % 2 === 0 ? controller.url : other.url),
       killWorker: async () => {
@@ -47,12 +51,13 @@ it(
         });
         for (const id of ids) await current.redis.client('KILL', 'ID', id).catch(() => undefined);
       },
-      runs: async (path) => (await workers.runs()).filter((line) => line.includes(` ${path} `)).length,
+      runs: async (path) => (await spans(path)).filter(({ what }) => what === 'begin').length,
+      spans,
     };
     let requests = 0;
     await fc.assert(
       fc.asyncProperty(steps, async (sequence) => {
-        const model: Model = { requests: [], crashed: false };
+        const model: Model = { requests: [], keys: [], crashed: false };
         await fc.asyncModelRun(() => ({ model, real }), sequence);
         await settle(model, real);
         requests += model.requests.length;

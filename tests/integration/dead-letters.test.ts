@@ -172,6 +172,27 @@ describe('a dead letter', () => {
     await expect.poll(() => ids()).toEqual([request]);
   });
 
+  it('of a key that another request has by now is not handed over: its client has repeated it', async () => {
+    const { one, ended, ids, post } = await startTwo({ CONCURRENCY: '1', HASH_KEY: 'header:k' });
+    const k = { k: '1' };
+    const blocking = await fetch(`${one}/blocks?ms=2500`, { headers: { ...k, prefer: 'respond-async' } });
+    await eventually(async () => (await workers.runs()).length === 1);
+    const init = { method: 'POST', body: 'pay', headers: { ...k, 'idempotency-key': 'k1' } };
+    const late = { ...init.headers, prefer: 'respond-async', 'ringpost-deadline': '200' };
+    const handed = await fetch(`${one}/pay`, { ...init, headers: late });
+    const id = handed.headers.get('ringpost-request') ?? '';
+    expect(await ended(id)).toMatchObject({ state: 'expired', attempts: 0 });
+    const again = await fetch(`${one}/pay`, init);
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, null]);
+    await expect.poll(() => ids()).toEqual([id]);
+    const refused = await post(`${id}/redrive`);
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ code: 'idempotency_key_reused' });
+    expect(await ids()).toEqual([id]);
+    expect((await workers.runs()).filter((line) => line.startsWith('begin POST'))).toHaveLength(1);
+    await blocking.arrayBuffer();
+  });
+
   it('of a repeated key keeps the new answer for as long as the key, not only for RESULT_TTL_S', async () => {
     const { one, run, ended, post } = await startTwo({ RESULT_TTL_S: '1', IDEMPOTENCY_TTL_S: '30' });
     const init = { method: 'POST', body: 'pay', headers: { 'idempotency-key': 'k1' } };

@@ -95,7 +95,7 @@ describe('a request that is cancelled', () => {
     const { url } = await start({ CONCURRENCY: '3' });
     const told = await Promise.all(
       Array.from({ length: 150 }, async (_, at) => {
-        const id = await handOver(url, `/at-${at}?ms=${at % 5}`);
+        const id = await handOver(url, `/at-${at}?ms=${(at % 5) * 10}`);
         const { state, attempts } = await cancel(url, id);
         return { id, path: `/at-${at}`, state, attempts };
       }),
@@ -104,7 +104,9 @@ describe('a request that is cancelled', () => {
     for (const { id, path, attempts, state } of told) {
       const end = await ended(url, id);
       if (state === 'cancelled') expect([end.state, end.attempts]).toEqual([state, attempts]);
-      expect([path, await runsOf(path)]).toEqual([path, end.attempts]);
+      // The word may come between the note of a beginning and the beginning.
+      expect(await runsOf(path), path).toBeLessThanOrEqual(end.attempts);
+      if (end.state === 'done') expect(await runsOf(path), path).toBe(1);
     }
     expect(told.filter(({ state }) => state === 'cancelled').length).toBeGreaterThan(0);
   });

@@ -40,7 +40,7 @@ function listen(url: string, id: string): { heard: string[]; closed: Promise<voi
   let opened = 0;
   for (const event of ['queued', 'running', 'done', 'failed', 'cancelled', 'expired']) {
     source.addEventListener(event, (each) => {
-      if ('lastEventId' in each) heard.push(`${each.lastEventId} ${event}`);
+      if ('lastEventId' in each) heard.push(`${String(each.lastEventId)} ${event}`);
     });
   }
   source.addEventListener('open', () => (opened += 1));

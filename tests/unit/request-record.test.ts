@@ -53,6 +53,22 @@ describe('the record of a request', () => {
     expect(readRecord({ ...hash, state: 'done' }, 101)?.state).toBe('done');
   });
 
+  it('counts the passing of its deadline as a change that nobody has noted', () => {
+    expect(readRecord(hash, 101)?.change).toBe(3);
+    expect(readRecord({ ...hash, state: 'done' }, 101)?.change).toBe(2);
+  });
+
+  it('says that its key is released if an answer of 429 or 503 says so, and ringpost has not given it', () => {
+    const released = { headers: ['Ringpost-Release-Key', ''], body: Buffer.alloc(0) };
+    expect(endOf({ ...released, status: 503 }, 9).fields).toContain('released');
+    expect(endOf({ ...released, status: 429 }, 9).fields).toContain('released');
+    for (const status of [200, 409, 500, 502]) {
+      expect(endOf({ ...released, status }, 9).fields).not.toContain('released');
+    }
+    expect(endOf({ ...released, status: 503, problem: 'redis_away' }, 9).fields).not.toContain('released');
+    expect(readRecord({ ...hash, state: 'failed', released: '1' }, 50)?.released).toBe(true);
+  });
+
   it('ends as the answer says', () => {
     const answer = { status: 500, headers: [], body: Buffer.alloc(0) };
     expect(endOf(answer, 9)).toEqual({
