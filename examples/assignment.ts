@@ -97,6 +97,18 @@ function isWorker(pid: string, name: string): boolean {
   }
 }
 
+/** Waits until all replicas of a system that has just been started are there. */
+async function untilStarted(): Promise<void> {
+  const began = performance.now();
+  for (;;) {
+    const response = await fetch(`${values.url}/-/ring`);
+    const { replicas } = (await response.json()) as { replicas: { inRing: boolean }[] };
+    if (replicas.length > 0 && replicas.every(({ inRing }) => inRing)) return;
+    assert(performance.now() - began < 60_000, 'the replicas have not started within a minute');
+    await delay(100);
+  }
+}
+
 async function scale(): Promise<void> {
   console.log(`GET /home, ${requests} requests for each N`);
   let names = await rep();
@@ -170,6 +182,7 @@ async function refusals(): Promise<void> {
   console.log(`removed two, one of them at random: ${left.join(', ')}`);
 }
 
+await untilStarted();
 await scale();
 await respawn();
 await refusals();
