@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOrInstallRedis } from '../gateway/redis/redis-binary.ts';
 import { findChromium } from './fixtures/chromium-binary.ts';
+import { composeCommands } from './fixtures/compose-commands.ts';
 
 /** A vitest project and what it needs of the machine. */
 interface Project {
@@ -109,6 +110,9 @@ async function main(extra: readonly string[]): Promise<number> {
     if (reasons.length === 0) runnable.push(name);
     else left.push(`  ${name} tests: ${reasons.join('; ')}`);
   }
+  if (runnable.includes('docker'))
+    for (const { name } of (await composeCommands()).missing)
+      left.push(`  docker tests of the compose file with ${name}: it is not installed`);
   const folder = await mkdtemp(join(tmpdir(), 'ringpost-test-report-'));
   const file = join(folder, 'report.json');
   try {

@@ -106,18 +106,19 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, redaction, deadLetterBodies, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
-  await mending(async () => {
-    const ahead = { redis, keys, aftermath, large, log };
-    await reclaimAhead({ ...ahead, lease, onSuperseded: superseded });
+  const ahead = { redis, keys, aftermath, large, log };
+  await mending(() => reclaimAhead({ ...ahead, lease, onSuperseded: superseded }));
+  const reclaimInherited = async (): Promise<void> => {
     for (const name of await inheritedBy(redis, keys, replica)) {
       const adopter = adopterOf(replica, generation);
       const inherited = new ReplicaLease({ redis, keys, replica: name, generation: 0, adopter, leaseMs });
-      // It is done again when the queue is adopted.
-      await reclaimAhead({ ...ahead, lease: inherited, onSuperseded: () => undefined }).catch(
-        (error: unknown) => log.warn({ err: error, inherited: name }, 'what it held is taken back later'),
-      );
+      await reclaimAhead({ ...ahead, lease: inherited, onSuperseded: () => undefined });
     }
-  });
+  };
+  // What fails here is done when the queue is adopted.
+  await reclaimInherited().catch((error: unknown) =>
+    log.warn({ err: error }, 'what inherited queues held is taken back later'),
+  );
 
   const handler = await createHandler({
     replica,

@@ -91,14 +91,19 @@ export function plan(
       ? { ...own, reason: `MAX_REPLICAS is ${maxReplicas}, and older ones come first` }
       : own;
     next.set(name, status);
-    if (status.dead && !kept && settings.newName !== undefined && isGone(name, observed)) {
+    const renamed = status.dead === true && settings.newName !== undefined;
+    if (renamed && !kept && isGone(name, observed)) {
       const by = unusedName(settings.newName, observed, next);
       // Memory of the name, so that the next one is another; it holds only if the step is carried out.
       next.set(by, { ...withoutDeath(status), generation: 0, since: now });
       steps.push({ do: 'replace', name, by, cause: status.reason ?? 'its worker ended' });
       continue;
     }
-    steps.push(...workerSteps(name, status, observed, now).filter((step) => step.do !== 'start' || !kept));
+    steps.push(
+      ...workerSteps(name, status, observed, now).filter(
+        ({ do: what }) => what !== 'start' || !(kept || renamed),
+      ),
+    );
     steps.push(...ringSteps(name, status, observed, settings, now));
     steps.push(...offerSteps(name, observed, serving.length > 0));
   }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
+import type { ComposeLabels } from './compose-labels.ts';
 
 /** What every replica's container is made from. It comes from settings alone, never from a caller. */
 export interface ContainerSettings {
@@ -83,6 +84,7 @@ export function configHash(settings: ContainerSettings, key: string): string {
 
 /**
  * @param config what {@link configHash} gives.
+ * @param compose by which docker compose knows it; none outside of compose.
  * @returns what the engine is asked to create for one generation of a replica. Name and hostname are the replica's.
  */
 export function containerSpec(
@@ -90,6 +92,7 @@ export function containerSpec(
   name: string,
   generation: number,
   config: string,
+  compose: ComposeLabels,
 ): ContainerCreateOptions {
   const shared = common(settings);
   return {
@@ -98,6 +101,7 @@ export function containerSpec(
     Hostname: name,
     Env: [...(shared.Env ?? []), `REPLICA=${name}`, `GENERATION=${generation}`],
     Labels: {
+      ...compose,
       [labels.namespace]: settings.namespace,
       [labels.replica]: name,
       [labels.generation]: String(generation),

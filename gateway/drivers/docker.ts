@@ -2,6 +2,8 @@ import Docker from 'dockerode';
 import type { Container, ContainerInfo } from 'dockerode';
 import type { Logger } from '#shared/logger.ts';
 import { safeMessage } from '#shared/safe-error.ts';
+import { composeLabels, projectLabel } from './compose-labels.ts';
+import type { ComposeLabels } from './compose-labels.ts';
 import { configHash, containerSpec, labels, nameInWaiting } from './container-spec.ts';
 import type { ContainerSettings } from './container-spec.ts';
 import type { Death, Driver, Instance } from './driver.ts';
@@ -39,6 +41,8 @@ export class DockerDriver implements Driver {
   readonly #listeners = new Set<(death: Death) => void>();
   /** What is running is not known before it is. */
   #config = '';
+  /** Undefined until the engine was asked. */
+  #compose: ComposeLabels | undefined;
   #running = new Map<string, Instance>();
   /** Containers that ended; a list that the engine made just before may still show them running. */
   #ended = new Set<string>();
@@ -86,7 +90,8 @@ export class DockerDriver implements Driver {
     if (this.#closed) throw new Error('the driver is closed');
     if (this.list().some((each) => each.name === name && each.generation === generation)) return;
     const free = await this.#freeName(name);
-    const spec = containerSpec(this.#options.settings, name, generation, this.#config);
+    const compose = await this.#composeLabels();
+    const spec = containerSpec(this.#options.settings, name, generation, this.#config, compose);
     const container = await askEngine(callTimeoutMs, (abortSignal) =>
       this.#docker.createContainer({ ...spec, name: free, abortSignal }),
     );
@@ -111,6 +116,10 @@ export class DockerDriver implements Driver {
     await this.#refreshing;
     if (!this.#options.keepOnClose)
       await Promise.all(this.list().map((instance) => this.#end(instance, graceMs)));
+  }
+
+  async #composeLabels(): Promise<ComposeLabels> {
+    return (this.#compose ??= await composeLabels(this.#docker, listTimeoutMs));
   }
 
   async #end({ id }: Instance, graceMs: number): Promise<void> {
@@ -230,10 +239,12 @@ export class DockerDriver implements Driver {
     const current = await askEngine(listTimeoutMs, () => this.#docker.getImage(image).inspect()).catch(
       ignore(404),
     );
+    const { [projectLabel]: project } = await this.#composeLabels();
     const seen = new Map<string, Instance>();
     for (const container of containers) {
       if (container.State !== 'running' && container.State !== 'paused') continue;
-      if (!this.#ended.has(container.Id)) seen.set(container.Id, this.#instanceOf(container, current?.Id));
+      if (!this.#ended.has(container.Id))
+        seen.set(container.Id, this.#instanceOf(container, current?.Id, project));
     }
     this.#ended = this.#ended.intersection(new Set(containers.map(({ Id }) => Id)));
     const before = this.#running;
@@ -268,13 +279,18 @@ export class DockerDriver implements Driver {
     );
   }
 
-  #instanceOf({ Id, ImageID, Labels }: ContainerInfo, currentImage: string | undefined): Instance {
+  /** @param project the compose project that replicas belong to, if any. */
+  #instanceOf(
+    { Id, ImageID, Labels }: ContainerInfo,
+    currentImage: string | undefined,
+    project: string | undefined,
+  ): Instance {
     const otherImage = currentImage !== undefined && ImageID !== currentImage;
     return {
       name: Labels[labels.replica] ?? '',
       generation: Number(Labels[labels.generation]),
       id: Id,
-      outdated: Labels[labels.config] !== this.#config || otherImage,
+      outdated: Labels[labels.config] !== this.#config || Labels[projectLabel] !== project || otherImage,
     };
   }
 }

@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
-import { docker, dockerPs, engine, inspect, replicaContainers } from '../fixtures/docker-engine.ts';
+import { docker, dockerPs, engine, inspect, watchReplicas } from '../fixtures/docker-engine.ts';
 import { ask, change, rep, untilRep } from '../fixtures/docker-http.ts';
 import { useCompose } from '../fixtures/docker-compose.ts';
 import type { Compose } from '../fixtures/docker-compose.ts';
+import { composeCommands } from '../fixtures/compose-commands.ts';
+import type { ComposeCommand } from '../fixtures/compose-commands.ts';
 
 const compose = useCompose();
+/** `npm test` names the others at its end. */
+const { present } = await composeCommands();
 const home = 'http://127.0.0.1:5000';
 const three = ['S1', 'S2', 'S3'];
 const withinMs = 90_000;
@@ -27,11 +31,9 @@ async function servicePorts(system: Compose, count: number): Promise<string[]> {
   return urls;
 }
 
-it(
-  'compose serves, scales the gateways, and its clean-up leaves nothing behind',
-  { timeout: 600_000 },
-  async () => {
-    const system = await compose();
+describe.each(present)('the compose file, with $name', (version) => {
+  it('serves, scales the gateways, and one command leaves nothing behind', { timeout: 600_000 }, async () => {
+    const system = await compose(version);
     const began = performance.now();
     await system.run('up', '--build', '--detach');
     await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(three);
@@ -39,7 +41,10 @@ it(
     console.log(`docker compose up --build to the first answer: ${Math.round(performance.now() - began)} ms`);
     expect(await dockerPs('ringpost')).toEqual(three);
 
+    // It says that replicas are of no service, and leaves them alone.
+    const before = await replicaIds(system);
     await system.run('up', '--detach', '--scale', 'gateway=3');
+    expect(await replicaIds(system)).toEqual(before);
     const urls = await servicePorts(system, 3);
     expect(urls.toSorted()).toEqual([...new Set(urls)].toSorted());
     for (const url of urls) {
@@ -56,20 +61,22 @@ it(
       expect(new Set(owners).size).toBe(1);
     }
 
+    expect(await replicaIds(system)).toHaveLength(5);
+    await expectListed(system, version, five);
     await expectSocketInControllerAlone(system);
     await expectHealthy(system);
     await expectPasswordsApart(system);
 
+    const watch = await watchReplicas('ringpost');
+    onTestFinished(() => watch.stop());
     for (const line of await documented('Leaving nothing behind')) await system.shell(line);
     expect(await system.left()).toEqual([]);
-  },
-);
+    // The controller has gone before they were removed.
+    expect(watch.seen.filter((line) => line.startsWith('start'))).toEqual([]);
+  });
 
-it(
-  'a system that is down, replicas and all, goes on with what Redis kept',
-  { timeout: 600_000 },
-  async () => {
-    const system = await compose();
+  it('goes on with what Redis kept after a stop, and after a down', { timeout: 600_000 }, async () => {
+    const system = await compose(version);
     await system.run('up', '--build', '--detach');
     await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(three);
     expect((await change(home, 'rm', { n: 1, hostnames: ['S2'] })).status).toBe(200);
@@ -83,13 +90,15 @@ it(
     await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(['S1', 'S3']);
     await ask(home, 'again');
     expect(await passwordsOf(system)).toEqual(passwords);
-    // `down` alone cannot remove a network on which replicas are; older versions of compose fail then.
-    await system.run('down').catch(() => undefined);
-    expect(await dockerPs('ringpost')).toEqual(['S1', 'S3']);
+    await system.run('down', '--remove-orphans');
+    expect(await dockerPs('ringpost')).toEqual([]);
+    await system.run('up', '--detach');
+    await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(['S1', 'S3']);
+    await ask(home, 'once more');
     await system.shell((await documented('Leaving nothing behind')).at(-1) ?? '');
     expect(await system.left()).toEqual([]);
-  },
-);
+  });
+});
 
 it('nothing in the repository mounts the socket into anything but the controller', async () => {
   const text = await readFile(join(projectFolder, 'docker-compose.yml'), 'utf8');
@@ -154,11 +163,30 @@ async function expectPasswordsApart(system: Compose): Promise<void> {
 
 async function containersOf({ project }: Compose): Promise<readonly { id: string; service: string }[]> {
   const filters = { label: [`com.docker.compose.project=${project}`] };
-  const services = await engine.listContainers({ filters });
-  return [
-    ...services.map(({ Id, Labels }) => ({ id: Id, service: Labels['com.docker.compose.service'] ?? '' })),
-    ...(await replicaContainers('ringpost')).map(({ Id }) => ({ id: Id, service: 'replica' })),
-  ];
+  const containers = await engine.listContainers({ filters });
+  return containers.map(({ Id, Labels }) => ({
+    id: Id,
+    service: Labels['com.docker.compose.service'] ?? '',
+  }));
+}
+
+async function replicaIds(system: Compose): Promise<string[]> {
+  const containers = await containersOf(system);
+  return containers.flatMap(({ id, service }) => (service === 'replica' ? [id] : [])).toSorted();
+}
+
+/** Expects the replicas in `ps` and `logs` of a version that shows what is of no service of the compose file. */
+async function expectListed(
+  system: Compose,
+  { listsOrphans }: ComposeCommand,
+  names: readonly string[],
+): Promise<void> {
+  const listed = await system.run('ps');
+  expect(listed).toContain('controller');
+  if (!listsOrphans) return;
+  for (const name of names) expect(listed).toMatch(new RegExp(`^${name} `, 'm'));
+  const logs = await system.run('--project-name', system.project, 'logs', 'replica');
+  for (const name of names) expect(logs).toContain(name);
 }
 
 async function expectSocketInControllerAlone(system: Compose): Promise<void> {

@@ -342,6 +342,9 @@ describe('plan', () => {
     expect(lines(first)).toEqual(['kill S1#1: its lease ran out']);
     const killed = new Map([['S1', 'removed']]);
     const gone = observed({ desired: desired('S1') });
+    // Another one of its workers was to take over, and may still do so.
+    const awaited = { ...gone, standbys: new Map([['S1', 2]]) };
+    expect(lines(plan(awaited, first.memory, killed, renaming, 10))).toEqual([]);
     expect(lines(plan(gone, first.memory, killed, renaming, 10))).toEqual([
       'replace S1 by S7: its lease ran out',
     ]);

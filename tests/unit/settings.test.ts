@@ -140,6 +140,11 @@ describe('loadGatewayConfig', () => {
       'RING_PROBING is set, but only RING=assignment probes for free slots',
     ],
     [
+      'new names without a driver',
+      { REPLICA_DRIVER: 'none', RESPAWN: 'new' },
+      'RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement',
+    ],
+    [
       'a gateway without a Redis to share',
       { ROLE: 'gateway' },
       'REDIS_URL is missing: a process with ROLE=gateway shares a Redis with others',
