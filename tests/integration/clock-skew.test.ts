@@ -154,7 +154,8 @@ describe('gateways whose clocks differ by 20 s', () => {
       first.command.kill('SIGKILL');
       await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1);
       expect(machineMs() - began).toBeGreaterThanOrEqual(990);
-      expect(machineMs() - began).toBeLessThan(2000 + soonMs);
+      // The one that was killed may have taken the mark of the queue with it: the other one looks again after 5 s.
+      expect(machineMs() - began).toBeLessThan(2000 + 2 * soonMs);
     },
   );
 });
@@ -182,8 +183,9 @@ describe('the skew', () => {
       Number(/cmdstat_time:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
     const before = await measured();
     await eventually(async () => (await measured()) >= before + 20);
-    for (const text of [worker.stdout(), gateway.command.stdout()]) {
-      expect(text.split('\n').filter((line) => line.includes('clockAheadMs'))).toHaveLength(1);
+    for (const { stdout, stderr } of [worker, gateway.command]) {
+      const lines = `${stdout()}\n${stderr()}`.split('\n');
+      expect(lines.filter((line) => line.includes('clockAheadMs'))).toHaveLength(1);
     }
     expect(await redis.exists(keys.lease('S1'))).toBe(1);
   });

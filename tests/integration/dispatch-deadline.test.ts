@@ -84,6 +84,42 @@ describe('a request that is not answered in time', () => {
     await keysAtRest(system());
   });
 
+  it.each([{}, { CONSUMER: 'stock' }])(
+    'is 504 as soon as its worker drops it unrun, and never an unknown outcome (%o)',
+    async (settings) => {
+      const { url, gateway, reports, get } = await held(settings);
+      const { redis, keys } = system();
+      const first = get('/first');
+      await reports.untilStarted('/first');
+      const headers = reports.header;
+      const plain = ask(url, { method: 'POST', target: '/now/plain', headers });
+      const ordered = ask(url, {
+        method: 'POST',
+        target: '/now/ordered',
+        headers: [...headers, 'Ringpost-Order', 'key', 'Ringpost-Key', 'k'],
+      });
+      const ids = (): string[] => gateway.dispatcher.waiting.slice(1);
+      const jobs = async (): Promise<number> => redis.exists(...ids().map((id) => keys.job('S1', id)));
+      await expect.poll(async () => ids().length === 2 && (await jobs()) === 2, { interval: 5 }).toBe(true);
+      // Its gateway would wait for much longer, as one does whose clock was measured badly.
+      for (const id of ids()) {
+        const data = (await redis.hget(keys.job('S1', id), 'data')) ?? '';
+        await redis.hset(
+          keys.job('S1', id),
+          'data',
+          data.replace(/"deadline":\d+/, `"deadline":${Date.now()}`),
+        );
+      }
+      reports.release('/first', 'done');
+      for (const answer of await Promise.all([plain, ordered])) {
+        expect([answer.status, json(answer)]).toMatchObject([504, { code: 'reply_timeout' }]);
+      }
+      expect((await first).status).toBe(200);
+      expect(reports.started).toEqual(['/first']);
+      await keysAtRest(system());
+    },
+  );
+
   it('leaves no body in Redis where the worker drops it', async () => {
     const { get } = await held();
     const { redis, keys } = system();

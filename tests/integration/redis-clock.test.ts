@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import { createLogger } from '#shared/logger.ts';
+import { openRedis } from '#shared/redis.ts';
+import { clockOf } from '#shared/redis-clock.ts';
+import { redisRoles } from '#shared/redis-users.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+
+it.each(redisRoles)('the clock of a %s is measured again when its connection is made anew', async (role) => {
+  const { redisUrl, namespace, redis } = system();
+  const log = createLogger('test', 'silent');
+  const own = openRedis(roleUrl(redisUrl, namespace, role), `${namespace}:clock`, 'failFast', log);
+  try {
+    const clock = clockOf(own);
+    expect(clockOf(own)).toBe(clock);
+    const measured = (): Promise<void> => new Promise((resolve) => clock.onMeasured(resolve));
+    await measured();
+    const ofRedis = async (): Promise<number> => {
+      const [seconds = 0, micros = 0] = await redis.time();
+      return seconds * 1000 + micros / 1000;
+    };
+    const before = await ofRedis();
+    const now = clock.now();
+    // Whole ms, and what the round trip of a measurement hides: it is the lower bound that counts.
+    expect(now).toBeLessThanOrEqual(await ofRedis());
+    expect(now).toBeGreaterThan(before - 1000);
+    const again = measured();
+    const clients = String(await redis.client('LIST')).split('\n');
+    const id = /^id=(\d+)/.exec(clients.find((line) => line.includes(`name=${namespace}:clock`)) ?? '')?.[1];
+    await redis.client('KILL', 'ID', id ?? '');
+    await again;
+  } finally {
+    own.disconnect();
+  }
+});
