@@ -10,6 +10,7 @@ import type { Logger } from '#shared/logger.ts';
 import { periodically } from '#shared/periodically.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
+import { holdForCallback } from './callback-notes.ts';
 import type { ReceiverSlots } from './receiver-slots.ts';
 
 /** A parked callback comes back by itself after this time, and up to twice this time, in ms. */
@@ -43,6 +44,7 @@ interface Parked {
  * queue are parked with it, many in one call, so that callbacks of other receivers come up at once.
  */
 export class ParkedCallbacks {
+  readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #slots: ReceiverSlots;
   readonly #log: Logger;
@@ -57,6 +59,7 @@ export class ParkedCallbacks {
   #parking: Promise<void> | undefined;
 
   constructor(redis: Redis, keys: Keys, slots: ReceiverSlots, log: Logger) {
+    this.#redis = redis;
     this.#keys = keys;
     this.#slots = slots;
     this.#log = log;
@@ -114,12 +117,21 @@ export class ParkedCallbacks {
         const padded = Array.from({ length: receiversAtOnce }, (_, at) => receivers[at] ?? first);
         const now = noted.filter(({ receiver }) => receivers.includes(receiver));
         this.#unnoted.unshift(...noted.filter(({ receiver }) => !receivers.includes(receiver)));
-        moved = Number(await this.#mending(receivers, () => this.#callPark(padded, now)));
+        const result = await this.#mending(receivers, () => this.#callPark(padded, now));
+        const ids = result as string[]; // as the script returns them
+        moved = ids.length;
+        const held = [...ids, ...now.map(({ id }) => id)];
+        await Promise.all(held.map((id) => this.#hold(id)));
         for (const receiver of receivers) this.#remember(receiver);
       } while (moved >= worthAnotherLook || this.#unnoted.length > 0);
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** One record that Redis refuses to keep must not stop the others. */
+  #hold(id: string): Promise<void> {
+    return holdForCallback(this.#redis, this.#keys, id, setTtlMs).catch(this.#failed);
   }
 
   /** @returns receivers that have no free slot, those of callbacks that were put off first. */

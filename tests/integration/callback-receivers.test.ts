@@ -150,6 +150,26 @@ describe('a receiver of callbacks that hangs', () => {
   });
 
   it(
+    'is told of requests that would be forgotten by then, and they are after that',
+    { timeout: 60_000 },
+    async () => {
+      const { url } = await system().start({ REPLICAS: '1', RESULT_TTL_S: '2', ...settings });
+      const { redis, keys } = system();
+      const hanging = await hangingReceiver();
+      const ids = await hand(url, 60, () => hanging.url);
+      const records = ids.map((id) => keys.request('S1', id));
+      const replies = ids.map((id) => keys.keptReply('S1', id));
+      // The records of callbacks that are under way are not needed any more.
+      await expect.poll(() => redis.exists(...records), { timeout: 10_000 }).toBe(60 - 28);
+      expect(await redis.exists(...replies)).toBe(60 - 28);
+      hanging.answer();
+      await expect.poll(() => hanging.ids().size, { timeout: 25_000 }).toBe(60);
+      expect(hanging.ids()).toEqual(new Set(ids));
+      await expect.poll(() => redis.exists(...records, ...replies), { timeout: 10_000 }).toBe(0);
+    },
+  );
+
+  it(
     'keeps its callbacks in Redis, each with a time at which it comes back',
     { timeout: 60_000 },
     async () => {
