@@ -19,6 +19,19 @@ export async function noteCallback(
 ): Promise<void> {
   const fields = ['callback', state, 'callbackAttempts', attempts];
   if (answer !== undefined) fields.push('callbackAnswer', answer);
-  const record = keys.request(replicaOf(id) ?? '', id);
-  await scriptsOn(redis)('note-callback', record, keys.requestChanges(id), ...fields);
+  const channel = keys.requestChanges(id);
+  await scriptsOn(redis)('note-callback', ...keysOf(keys, id), channel, ...fields);
+}
+
+/**
+ * Keeps what is known of a request for so much longer, in ms, since its callback is put off: the callback tells it. The
+ * next note of how it goes with the callback ends that.
+ */
+export async function holdForCallback(redis: Redis, keys: Keys, id: string, ms: number): Promise<void> {
+  await scriptsOn(redis)('hold-record', ...keysOf(keys, id), ms);
+}
+
+function keysOf(keys: Keys, id: string): [record: string, reply: string] {
+  const replica = replicaOf(id) ?? '';
+  return [keys.request(replica, id), keys.keptReply(replica, id)];
 }

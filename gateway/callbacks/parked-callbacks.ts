@@ -12,6 +12,7 @@ import { clockOf } from '#shared/redis-clock.ts';
 import type { RedisClock } from '#shared/redis-clock.ts';
 import { scriptsOn } from '#shared/scripts/load.ts';
 import type { RunScript } from '#shared/scripts/load.ts';
+import { holdForCallback } from './callback-notes.ts';
 import type { ReceiverSlots } from './receiver-slots.ts';
 
 /** A parked callback comes back by itself after this time, and up to twice this time, in ms. */
@@ -46,6 +47,7 @@ interface Parked {
  */
 export class ParkedCallbacks {
   readonly #clock: RedisClock;
+  readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #slots: ReceiverSlots;
   readonly #log: Logger;
@@ -61,6 +63,7 @@ export class ParkedCallbacks {
 
   constructor(redis: Redis, keys: Keys, slots: ReceiverSlots, log: Logger) {
     this.#clock = clockOf(redis);
+    this.#redis = redis;
     this.#keys = keys;
     this.#slots = slots;
     this.#log = log;
@@ -118,12 +121,21 @@ export class ParkedCallbacks {
         const padded = Array.from({ length: receiversAtOnce }, (_, at) => receivers[at] ?? first);
         const now = noted.filter(({ receiver }) => receivers.includes(receiver));
         this.#unnoted.unshift(...noted.filter(({ receiver }) => !receivers.includes(receiver)));
-        moved = Number(await this.#mending(receivers, () => this.#callPark(padded, now)));
+        const result = await this.#mending(receivers, () => this.#callPark(padded, now));
+        const ids = result as string[]; // as the script returns them
+        moved = ids.length;
+        const held = [...ids, ...now.map(({ id }) => id)];
+        await Promise.all(held.map((id) => this.#hold(id)));
         for (const receiver of receivers) this.#remember(receiver);
       } while (moved >= worthAnotherLook || this.#unnoted.length > 0);
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** One record that Redis refuses to keep must not stop the others. */
+  #hold(id: string): Promise<void> {
+    return holdForCallback(this.#redis, this.#keys, id, setTtlMs).catch(this.#failed);
   }
 
   /** @returns receivers that have no free slot, those of callbacks that were put off first. */

@@ -106,7 +106,10 @@ const callback = (field: string): object => ({
       responses: {
         '2XX': { description: 'It is taken.' },
         410: { description: 'It is not wanted any more, and not sent again.' },
-        default: { description: 'It is sent again, ten times in three days; `Retry-After` is honoured.' },
+        default: {
+          description:
+            'It is sent again, ten times in three days at most; `Retry-After` is honoured up to a day.',
+        },
       },
     },
   },

@@ -4,7 +4,7 @@
 -- ARGV[1] prefix of jobs' keys  ARGV[2] first time in ms  ARGV[3] time in ms over which they are spread
 -- ARGV[4] TTL of the sets in ms  ARGV[5] jobs that are looked at  ARGV[6..21] names of the receivers
 -- ARGV[22..] for each job that the caller has put off: name of its receiver, id, time in ms
--- Returns how many were put off of those in the queue.
+-- Returns the ids of those that were put off in the queue.
 local call, looked, sets = redis.call, tonumber(ARGV[5]), {}
 for at = 1, 16 do
   sets[ARGV[5 + at]] = KEYS[2 + at]
@@ -20,21 +20,21 @@ for at = 22, #ARGV, 3 do
     note(ARGV[at], ARGV[at + 1], ARGV[at + 2])
   end
 end
-local ids, kept, moved = call('LRANGE', KEYS[1], -looked, -1), {}, 0
+local ids, kept, moved = call('LRANGE', KEYS[1], -looked, -1), {}, {}
 for at = #ids, 1, -1 do
   -- A job that cannot be read is left to its gateway.
   local name = redis.pcall('HGET', ARGV[1] .. ids[at], 'name')
   if type(name) == 'string' and sets[name] then
-    local due = tonumber(ARGV[2]) + math.floor(ARGV[3] * moved / looked)
+    local due = tonumber(ARGV[2]) + math.floor(ARGV[3] * #moved / looked)
     -- As BullMQ writes it: the time in ms, and below it a counter of 12 bits.
     call('ZADD', KEYS[2], string.format('%.0f', due * 4096), ids[at])
     note(name, ids[at], due)
-    moved = moved + 1
+    table.insert(moved, ids[at])
   else
     table.insert(kept, 1, ids[at])
   end
 end
-if moved > 0 then
+if #moved > 0 then
   call('LTRIM', KEYS[1], 0, -(#ids + 1))
   for _, id in ipairs(kept) do
     call('RPUSH', KEYS[1], id)

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { receiverOf } from '../../gateway/callbacks/receiver.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -129,6 +130,44 @@ describe('a receiver of callbacks that hangs', () => {
     await expect.poll(() => good.received.length, { timeout: 10_000 }).toBe(1);
     expect((good.received[0]?.at ?? 0) - asked).toBeLessThan(1000);
   });
+
+  it('gets its callbacks, though somebody has overwritten the set of them', { timeout: 60_000 }, async () => {
+    const { url } = await system().start({ REPLICAS: '1', ...settings });
+    const { redis, keys } = system();
+    const hanging = await hangingReceiver();
+    const parked = keys.parkedCallbacks(receiverOf(hanging.url));
+    await redis.set(parked, 'x');
+    const ids = await hand(url, 60, () => hanging.url);
+    await expect.poll(() => redis.zcard(parked).catch(() => 0), { timeout: 10_000 }).toBe(60 - 28);
+    expect(await redis.pttl(parked)).toBeGreaterThan(60_000);
+    const well = Date.now();
+    hanging.answer();
+    await expect.poll(() => hanging.ids().size, { timeout: 25_000 }).toBe(60);
+    // Before the first one comes back by itself.
+    expect(Date.now() - well).toBeLessThan(25_000);
+    expect(hanging.ids()).toEqual(new Set(ids));
+    await expect.poll(() => redis.exists(parked)).toBe(0);
+  });
+
+  it(
+    'is told of requests that would be forgotten by then, and they are after that',
+    { timeout: 60_000 },
+    async () => {
+      const { url } = await system().start({ REPLICAS: '1', RESULT_TTL_S: '2', ...settings });
+      const { redis, keys } = system();
+      const hanging = await hangingReceiver();
+      const ids = await hand(url, 60, () => hanging.url);
+      const records = ids.map((id) => keys.request('S1', id));
+      const replies = ids.map((id) => keys.keptReply('S1', id));
+      // The records of callbacks that are under way are not needed any more.
+      await expect.poll(() => redis.exists(...records), { timeout: 10_000 }).toBe(60 - 28);
+      expect(await redis.exists(...replies)).toBe(60 - 28);
+      hanging.answer();
+      await expect.poll(() => hanging.ids().size, { timeout: 25_000 }).toBe(60);
+      expect(hanging.ids()).toEqual(new Set(ids));
+      await expect.poll(() => redis.exists(...records, ...replies), { timeout: 10_000 }).toBe(0);
+    },
+  );
 
   it(
     'keeps its callbacks in Redis, each with a time at which it comes back',
