@@ -7,6 +7,7 @@ import { appendFileSync, globSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import { argv, cwd, env, exit } from 'node:process';
+import { inspect } from 'node:util';
 import type { MochaOptions } from './suite.ts';
 
 /** As far as it is used here. */
@@ -28,15 +29,19 @@ interface Mocha {
   run(done: () => void): Runner;
 }
 
-type MochaClass = new (options: { readonly timeout: number; readonly reporter: new () => object }) => Mocha;
+interface MochaClass {
+  new (options: { readonly timeout: number; readonly reporter: unknown }): Mocha;
+  /** `Base` prints nothing. */
+  readonly reporters: { readonly Base: unknown };
+}
 
 // A test may go elsewhere.
 const root = cwd();
 const results = env['SUITES_RESULTS'] ?? '';
 
-function note(test: MochaTest, state: string, error?: unknown): void {
+function note(test: MochaTest, state: string, error: unknown = ''): void {
   const file = relative(root, test.file ?? '');
-  const message = error instanceof Error ? error.message : String(error ?? '');
+  const message = error instanceof Error ? error.message : error === '' ? '' : inspect(error);
   appendFileSync(results, `${JSON.stringify({ file, title: test.fullTitle(), state, message })}\n`);
 }
 
@@ -48,7 +53,7 @@ const {
 } = JSON.parse(argv[2] ?? '') as MochaOptions;
 const require = createRequire(join(root, 'package.json'));
 const Mocha = require('mocha') as MochaClass; // Mocha's own export
-const mocha = new Mocha({ timeout: timeoutMs, reporter: class {} });
+const mocha = new Mocha({ timeout: timeoutMs, reporter: Mocha.reporters.Base });
 if (checkLeaks) mocha.checkLeaks();
 for (const name of requires) require(name);
 for (const file of globSync([...files]).toSorted()) mocha.addFile(resolve(file));

@@ -1,13 +1,18 @@
-/** The first two parts of the loopback addresses that stand for ports. */
-const net = '127.80';
-
-/** @returns the loopback address that stands for a port: 127.80 and the port's two bytes. */
-export function addressOfPort(port: number): string {
-  return `${net}.${port >> 8}.${port & 255}`;
+/** Where a server of a suite listens. */
+export interface Target {
+  readonly port: number;
+  readonly family: 4 | 6;
 }
 
-/** @returns the port that the last such address in a text stands for; undefined if there is none. */
-export function portNamedIn(text: string): number | undefined {
-  const [, high, low] = [...text.matchAll(/\b127\.80\.(\d{1,3})\.(\d{1,3})\b/g)].at(-1) ?? [];
-  return high === undefined ? undefined : (Number(high) << 8) | Number(low);
+/** @returns the loopback address that stands for a target: 127.84 or 127.86, and the two bytes of the port. */
+export function addressOf({ port, family }: Target): string {
+  return `127.8${family}.${port >> 8}.${port & 255}`;
+}
+
+/** @returns the target that the last such address in a text stands for; undefined if there is none. */
+export function targetNamedIn(text: string): Target | undefined {
+  const matches = [...text.matchAll(/\b127\.8([46])\.(\d{1,3})\.(\d{1,3})\b/g)];
+  const [, family, high, low] = matches.at(-1) ?? [];
+  if (family === undefined) return undefined;
+  return { port: (Number(high) << 8) | Number(low), family: family === '6' ? 6 : 4 };
 }

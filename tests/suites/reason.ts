@@ -1,14 +1,18 @@
 /**
- * Why a test may have another outcome through a gateway.
- * - `stream`: it looks at the parts of a body, or at their time; a queue carries whole messages.
- * - `abort`: a side leaves while the answer is under way.
- * - `trailer`: it is about trailer fields, which are dropped.
- * - `upgrade`: it is about `CONNECT`, `Upgrade` or informational answers.
- * - `connection`: it is about the connection and not the request: any intermediary has one on each side.
- * - `refused`: the message is invalid, and the gateway answers where a client or server of the suite lets it pass.
- * - `timing`: the outcome changes from run to run, with or without a gateway.
+ * The kinds of reasons why a test may have another outcome through a gateway, and what the document says of each.
+ * Only these are accepted; anything else that differs is a fault.
  */
-export type ReasonKind = 'stream' | 'abort' | 'trailer' | 'upgrade' | 'connection' | 'refused' | 'timing';
+export const reasonKinds = {
+  stream: 'The test looks at the parts of a body or at the time of each; a queue carries whole messages.',
+  abort: 'A side leaves in the middle of a message, or sends one that is broken.',
+  trailer: 'Trailer fields are dropped, both ways.',
+  upgrade: 'It is about `CONNECT`, `Upgrade` or an informational answer.',
+  connection: 'It looks at what belongs to one connection; a gateway has one on each side.',
+  proxy: 'It is about what each proxy adds to a message, or takes off it.',
+  timing: 'Its outcome changes from run to run; three runs have shown it.',
+} as const;
+
+export type ReasonKind = keyof typeof reasonKinds;
 
 /** A reason for differences, and the tests that have it. */
 export interface Reason {

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { portNamedIn } from './port-address.ts';
+import { targetNamedIn } from './port-address.ts';
+import type { Target } from './port-address.ts';
 
 const headEnd = Buffer.from('\r\n\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
@@ -45,14 +46,14 @@ export class Relay {
     }
     this.#head = Buffer.alloc(0);
     const [line = '', ...fields] = bytes.toString('latin1', 0, end).split('\r\n');
-    const port = portNamedIn(fields.filter((field) => /^forwarded:/i.test(field)).join('\r\n'));
-    if (port === undefined) throw new Error(`a request names no port of a suite: ${line}`);
+    const target = targetNamedIn(fields.filter((field) => /^forwarded:/i.test(field)).join('\r\n'));
+    if (target === undefined) throw new Error(`a request names no port of a suite: ${line}`);
     const length = fields.find((field) => /^content-length:/i.test(field));
     if (fields.some((field) => /^transfer-encoding:/i.test(field))) this.#body = 'chunked';
     else this.#body = length === undefined ? 0 : Number(length.slice('content-length:'.length));
     const others = fields.filter((field) => !/^(?:connection|keep-alive):/i.test(field));
     const head = [line, ...others, 'Connection: close', '', ''].join('\r\n');
-    this.#open(port);
+    this.#open(target);
     this.#target?.write(head, 'latin1');
     return bytes.subarray(end + headEnd.length);
   }
@@ -67,7 +68,7 @@ export class Relay {
     return chunk.subarray(body.length);
   }
 
-  #open(port: number): void {
+  #open({ port, family }: Target): void {
     // The server before has answered without closing its connection.
     this.#target
       ?.removeAllListeners()
@@ -75,8 +76,7 @@ export class Relay {
       .destroy();
     const target = connect({
       port,
-      host: 'localhost',
-      autoSelectFamily: true,
+      host: family === 6 ? '::1' : '127.0.0.1',
       noDelay: true,
       allowHalfOpen: true,
     });

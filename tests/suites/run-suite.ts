@@ -6,7 +6,7 @@ import type { Results } from './results.ts';
 import type { Suite } from './suite.ts';
 
 /** Longer than any of the suites takes, in ms. */
-const patienceMs = 600_000;
+const patienceMs = 300_000;
 const own = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
 export interface RunOptions {
@@ -48,14 +48,11 @@ export async function runSuite({ runner }: Suite, options: RunOptions): Promise<
 }
 
 function argumentsFor(runner: Suite['runner'], results: string): string[] {
-  switch (runner.kind) {
-    case 'mocha':
-      return [own('mocha-run.ts'), JSON.stringify(runner.options)];
-    case 'node': {
-      const reporter = pathToFileURL(own('node-test-lines.ts')).href;
-      return ['--test', `--test-reporter=${reporter}`, `--test-reporter-destination=${results}`];
-    }
-    case 'vitest':
-      return ['node_modules/vitest/vitest.mjs', 'run', '--reporter=json', `--outputFile=${results}`];
-  }
+  if (runner.kind === 'mocha') return [own('mocha-run.ts'), JSON.stringify(runner.options)];
+  if (runner.kind === 'vitest')
+    return ['node_modules/vitest/vitest.mjs', 'run', '--reporter=json', `--outputFile=${results}`];
+  const reporter = `--test-reporter=${pathToFileURL(own('node-test-lines.ts')).href}`;
+  const destination = `--test-reporter-destination=${results}`;
+  // A test that fails may leave its server open.
+  return ['--test', '--test-force-exit', '--test-timeout=30000', reporter, destination];
 }
