@@ -1,3 +1,4 @@
+import { testsOf } from './reason.ts';
 import type { Reason } from './reason.ts';
 import type { Outcome, Results } from './results.ts';
 
@@ -19,7 +20,9 @@ export interface Comparison {
 
 /** Compares what a suite says without a gateway and through one. */
 export function compare(direct: Results, through: Results, reasons: readonly Reason[]): Comparison {
-  const reasonOf = new Map(reasons.flatMap((reason) => reason.tests.map((test) => [test, reason])));
+  const reasonOf = new Map(
+    reasons.flatMap((reason) => testsOf(reason).map((test) => [test, reason] as const)),
+  );
   const explained = new Map<Reason, Difference[]>(reasons.map((reason) => [reason, []]));
   const unexplained: Difference[] = [];
   const differing = new Set<string>();

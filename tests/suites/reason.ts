@@ -19,6 +19,16 @@ export interface Reason {
   readonly kind: ReasonKind;
   /** One or two sentences. */
   readonly why: string;
-  /** As results name them: `test/res.js: res .send() should set body`. */
-  readonly tests: readonly string[];
+  /** Titles of tests by file: `'test/res.js': ['res .send() should set body']`. */
+  readonly tests: Readonly<Record<string, readonly string[]>>;
+}
+
+/** @returns the tests of a reason as results name them. */
+export function testsOf({ tests }: Reason): string[] {
+  return Object.entries(tests).flatMap(([file, titles]) => titles.map((title) => testName(file, title)));
+}
+
+/** @returns how results name a test: `test/res.js: res .send() should set body`. */
+export function testName(file: string, title: string): string {
+  return `${file}: ${title}`;
 }

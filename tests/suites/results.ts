@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { testName } from './reason.ts';
 import type { TestRunner } from './suite.ts';
 
 /** What became of a test. */
@@ -46,7 +47,7 @@ export async function readResults(runner: TestRunner, file: string, checkout: st
     for (const { name, assertionResults } of report.testResults) {
       for (const { fullName, status, failureMessages } of assertionResults) {
         const state = status === 'passed' || status === 'failed' ? status : 'skipped';
-        note(`${relative(checkout, name)}: ${fullName}`, { state, message: failureMessages.join('\n') });
+        note(testName(relative(checkout, name), fullName), { state, message: failureMessages.join('\n') });
       }
     }
     return results;
@@ -55,7 +56,7 @@ export async function readResults(runner: TestRunner, file: string, checkout: st
   for (const line of text.trimEnd().split('\n')) {
     const read = JSON.parse(line) as Line; // as the two write it
     if (read.end) ended = true;
-    else note(`${read.file}: ${read.title}`, { state: read.state, message: read.message });
+    else note(testName(read.file, read.title), { state: read.state, message: read.message });
   }
   if (!ended) throw new Error(`the run has ended before its last test; see ${file}`);
   return results;
