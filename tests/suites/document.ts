@@ -55,7 +55,7 @@ npm run suites -- --times 3                    # each three times; prints what c
   as proxies do, so the gateway has to believe their \`X-Forwarded-*\`.
 - The upstream is a small relay. It reads the port from \`Forwarded\` and passes the bytes on to the suite's own server. It
   changes nothing but \`Connection\`, to \`close\`.
-- The reasons are in \`tests/suites/reasons.ts\`, by suite and test.
+- The reasons are in \`tests/suites/reasons.json\`, by suite and test.
 
 ## Differences
 

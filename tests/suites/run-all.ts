@@ -53,7 +53,7 @@ export async function runAll(
         through.push(await runSuite(suite, { checkout, folder, name: `through-${time}`, gatewayPort }));
       }
       const none: Results = new Map();
-      const comparison = compare(direct[0] ?? none, through[0] ?? none, reasons[suite.name] ?? []);
+      const comparison = compare(direct[0] ?? none, through[0] ?? none, reasons.get(suite.name) ?? []);
       runs.push({ suite, direct, through, comparison });
     }
     return runs;
