@@ -54,5 +54,5 @@ function argumentsFor(runner: Suite['runner'], results: string): string[] {
   const reporter = `--test-reporter=${pathToFileURL(own('node-test-lines.ts')).href}`;
   const destination = `--test-reporter-destination=${results}`;
   // A test that fails may leave its server open.
-  return ['--test', '--test-force-exit', '--test-timeout=30000', reporter, destination];
+  return ['--test', '--test-force-exit', '--test-timeout=10000', reporter, destination];
 }
