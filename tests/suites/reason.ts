@@ -9,6 +9,7 @@ export const reasonKinds = {
   upgrade: 'It is about `CONNECT`, `Upgrade` or an informational answer.',
   connection: 'It looks at what belongs to one connection; a gateway has one on each side.',
   proxy: 'It is about what each proxy adds to a message, or takes off it.',
+  refused: 'The message is invalid, and the gateway refuses it as the RFCs say.',
   timing: 'Its outcome changes from run to run; three runs have shown it.',
 } as const;
 

@@ -22,6 +22,8 @@ export interface SuiteRuns {
 /** The gateway's settings, but for `UPSTREAM`. Suites speak as proxies do, so their `X-Forwarded-*` is believed. */
 export const gatewaySettings: NodeJS.ProcessEnv = {
   TRUSTED_PROXIES: '127.0.0.0/8',
+  // The servers see the X-Forwarded-* of the suites, and no others.
+  FORWARDED: 'standard',
   // A test of axios sends 42 MB.
   BODY_LIMIT_BYTES: String(64 * 1024 * 1024),
   // So that no path but /-/ is the gateway's own.
