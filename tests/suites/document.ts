@@ -76,7 +76,7 @@ function differencesOf({ suite, comparison }: SuiteRuns): string {
           differences
             .map(
               ({ test, direct }) =>
-                `- ${code(test)}${direct?.state === 'passed' ? '' : ' (passes through the gateway alone)'}`,
+                `- ${codeOf(test)}${direct?.state === 'passed' ? '' : ' (passes through the gateway alone)'}`,
             )
             .join('\n'),
         ],
@@ -85,6 +85,6 @@ function differencesOf({ suite, comparison }: SuiteRuns): string {
 }
 
 /** @returns a text as code in Markdown, whatever backticks it has. */
-function code(text: string): string {
+export function codeOf(text: string): string {
   return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
