@@ -11,11 +11,13 @@ export function replyHeaders(method: string, reply: HttpReply): string[] {
   if (reply.status === 204) return withoutLength(headers);
   const bodiless = (method === 'HEAD' || reply.status === 304) && reply.body.length === 0;
   if (bodiless) return headers;
-  const length = String(reply.body.length);
+  const { length } = reply.body;
   const others = withoutLength(headers);
-  const oneAndTrue =
-    others.length === headers.length - 2 && headerValue(headers, 'content-length') === length;
-  return oneAndTrue ? headers : others.concat('Content-Length', length);
+  const one = others.length === headers.length - 2;
+  const stated = one ? (headerValue(headers, 'content-length') ?? '') : '';
+  // It may have leading zeros (RFC 9110 8.6).
+  const isTrue = /^\d+$/.test(stated) && Number(stated) === length;
+  return isTrue ? headers : others.concat('Content-Length', String(length));
 }
 
 function withoutLength(headers: readonly string[]): string[] {

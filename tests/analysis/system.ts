@@ -35,7 +35,11 @@ export class System {
    * @param replicas how many; S1, S2 …
    * @returns when all of them are ready.
    */
-  static async start(workshop: Workshop, { id, settings }: Strategy, replicas: number): Promise<System> {
+  static async start(
+    workshop: Workshop,
+    { id, settings }: Pick<Strategy, 'id' | 'settings'>,
+    replicas: number,
+  ): Promise<System> {
     const folder = await workshop.folderFor(`${id}-${replicas}`);
     const store = await PrivateStore.start({
       directory: join(folder, 'redis'),

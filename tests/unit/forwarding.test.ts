@@ -47,6 +47,10 @@ describe('the headers of a reply to the client', () => {
     expect(lengths(replyHeaders('POST', reply(raw)))).toEqual(['0']);
   });
 
+  it('keep a true Content-Length with leading zeros as it is', () => {
+    expect(lengths(replyHeaders('GET', reply(['Content-Length', '0003'], 'abc')))).toEqual(['0003']);
+  });
+
   it.each([
     ['HEAD', 200],
     ['GET', 304],

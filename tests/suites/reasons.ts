@@ -1,0 +1,21 @@
+import { reasonKinds } from './reason.ts';
+import type { Reason, ReasonKind } from './reason.ts';
+import table from './reasons.json' with { type: 'json' };
+
+function isKind(kind: string): kind is ReasonKind {
+  return Object.hasOwn(reasonKinds, kind);
+}
+
+/**
+ * The reasons of all differences, by the suite's name.
+ * @throws Error if one has a kind that there is not.
+ */
+export const reasons: ReadonlyMap<string, readonly Reason[]> = new Map(
+  Object.entries(table).map(([suite, given]) => [
+    suite,
+    given.map(({ kind, why, tests }) => {
+      if (!isKind(kind)) throw new Error(`reasons.json: ${suite}: there is no kind ${kind}`);
+      return { kind, why, tests };
+    }),
+  ]),
+);

@@ -1,0 +1,89 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { targetNamedIn } from './port-address.ts';
+import type { Target } from './port-address.ts';
+
+const headEnd = Buffer.from('\r\n\r\n');
+const lastChunk = Buffer.from('0\r\n\r\n');
+
+/**
+ * One connection from a worker. Each request on it is sent, over a connection of its own, to the server of the suite
+ * that the request's `Forwarded` names by its client's address. The bytes stay as they are, both ways, but for the
+ * request's `Connection`: it becomes `close`, since the next request may be for another server.
+ */
+export class Relay {
+  readonly #worker: Socket;
+  #target: Socket | undefined;
+  #head = Buffer.alloc(0);
+  /** Bytes of the present request's body that are still to come; `chunked` if they end with the last chunk. */
+  #body: number | 'chunked' = 0;
+
+  constructor(worker: Socket) {
+    this.#worker = worker;
+    worker.on('data', (chunk: Buffer) => this.#receive(chunk));
+    worker.on('end', () => this.#target?.end());
+    // Its close follows.
+    worker.on('error', () => undefined);
+    worker.on('close', () => this.#target?.destroy());
+  }
+
+  close(): void {
+    this.#worker.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    let rest = chunk;
+    while (rest.length > 0) rest = this.#body === 0 ? this.#receiveHead(rest) : this.#receiveBody(rest);
+  }
+
+  /** @returns the bytes that follow the head. */
+  #receiveHead(chunk: Buffer): Buffer {
+    const bytes = Buffer.concat([this.#head, chunk]);
+    const end = bytes.indexOf(headEnd);
+    if (end < 0) {
+      this.#head = bytes;
+      return Buffer.alloc(0);
+    }
+    this.#head = Buffer.alloc(0);
+    const [line = '', ...fields] = bytes.toString('latin1', 0, end).split('\r\n');
+    const target = targetNamedIn(fields.filter((field) => /^forwarded:/i.test(field)).join('\r\n'));
+    if (target === undefined) throw new Error(`a request names no port of a suite: ${line}`);
+    const length = fields.find((field) => /^content-length:/i.test(field));
+    if (fields.some((field) => /^transfer-encoding:/i.test(field))) this.#body = 'chunked';
+    else this.#body = length === undefined ? 0 : Number(length.slice('content-length:'.length));
+    const others = fields.filter((field) => !/^(?:connection|keep-alive):/i.test(field));
+    const head = [line, ...others, 'Connection: close', '', ''].join('\r\n');
+    this.#open(target);
+    this.#target?.write(head, 'latin1');
+    return bytes.subarray(end + headEnd.length);
+  }
+
+  /** @returns the bytes that follow the body. */
+  #receiveBody(chunk: Buffer): Buffer {
+    const body = typeof this.#body === 'number' ? chunk.subarray(0, this.#body) : chunk;
+    this.#target?.write(body);
+    if (typeof this.#body === 'number') this.#body -= body.length;
+    // A worker sends a chunked body only if it is empty: then it is this chunk and nothing else.
+    else if (body.subarray(-lastChunk.length).equals(lastChunk)) this.#body = 0;
+    return chunk.subarray(body.length);
+  }
+
+  #open({ port, family }: Target): void {
+    // The server before has answered without closing its connection.
+    this.#target
+      ?.removeAllListeners()
+      .on('error', () => undefined)
+      .destroy();
+    const target = connect({
+      port,
+      host: family === 6 ? '::1' : '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: true,
+    });
+    this.#target = target;
+    target.pipe(this.#worker, { end: false });
+    target.on('end', () => this.#worker.end());
+    target.on('error', () => this.#worker.resetAndDestroy());
+    target.on('close', () => this.#worker.end());
+  }
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { codeOf } from '../suites/document.ts';
+import { testsOf } from '../suites/reason.ts';
+import { reasons } from '../suites/reasons.ts';
+import { suites } from '../suites/suites.ts';
+
+const document = readFileSync(new URL('../../docs/compatibility.md', import.meta.url), 'utf8');
+
+test('the document has the suites with the commits that the reasons were proven with', () => {
+  for (const { name, repository, version, commit } of suites) {
+    expect(document, name).toContain(`| [${repository}](https://github.com/${repository}) | ${version}, `);
+    expect(document, name).toContain(`git checkout ${commit}`);
+  }
+});
+
+test('the document has every reason with its tests', () => {
+  const all = [...reasons.values()].flat().filter(({ kind }) => kind !== 'timing');
+  for (const reason of all) {
+    expect(document).toContain(`**${reason.kind}**: ${reason.why}`);
+    for (const name of testsOf(reason)) expect(document).toContain(`- ${codeOf(name)}`);
+  }
+});
+
+test('every reason is of a suite that is run', () => {
+  const names = suites.map(({ name }) => name);
+  for (const suite of reasons.keys()) expect(names).toContain(suite);
+});
