@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
-import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
@@ -94,21 +93,17 @@ export async function buildApp(parts: AppParts): Promise<App> {
   } = parts;
   const { maxConnections, bodyLimitBytes } = config;
   const alone = config.admin.port !== undefined;
-  const data = createListener({
-    routeOf: alone ? routeOfData : routeOf,
-    maxConnections,
-    bodyLimitBytes,
-    log,
-  });
+  const metrics = new Metrics();
+  const both = { maxConnections, bodyLimitBytes, counter: metrics, log };
+  const data = createListener({ ...both, routeOf: alone ? routeOfData : routeOf, unread: 'dispatch' });
   // It has a limit of connections of its own: a flood of the data port keeps no admin out.
   const own = alone
-    ? createListener({ routeOf: ({ url }) => originForm(url ?? '/'), maxConnections, bodyLimitBytes, log })
+    ? createListener({ ...both, routeOf: ({ url }) => originForm(url ?? '/'), unread: 'admin' })
     : undefined;
   const { app, connections } = data;
   const admin = own ?? data;
   const uploads = new Uploads(held, parts.uploadIdleMs);
   const unsent = new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log });
-  const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
   metrics.observeClients({
     heldBytes: () => held.size,
@@ -163,9 +158,6 @@ export async function buildApp(parts: AppParts): Promise<App> {
     bodyLimitBytes,
     uploads,
     unsent,
-    onOutcome: ({ result }, ms) =>
-      metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
-    onHandedOver: (status, ms) => metrics.record(String(status), ms),
   });
   await admin.app.register(replicaRoutes, {
     store,

@@ -3,24 +3,24 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { METHODS } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Duplex } from 'node:stream';
-import { Problem, retryAfterSeconds } from '#shared/errors.ts';
-import type { Logger } from '#shared/logger.ts';
+import type { Socket } from 'node:net';
+import { asProblem, Problem, retryAfterSeconds } from '#shared/errors.ts';
 import { SparseWarning } from '#shared/sparse-warning.ts';
+import { answerClass, noteProblem } from './answers/answer.ts';
+import { Refusals } from './answers/refusals.ts';
+import { RequestEnds } from './answers/request-ends.ts';
+import type { RequestEndsOptions } from './answers/request-ends.ts';
 import { Connections } from './connections.ts';
-import { problemType, writeProblemTo } from './routes/problem-response.ts';
+import { problemType } from './routes/problem-response.ts';
 
 /** Bytes that the head of a request may have. */
 const headLimitBytes = 64 * 1024;
 /** Time that a client has to send its request, in ms. */
 const requestTimeoutMs = 300_000;
 
-export interface ListenerOptions {
-  /** @returns the path of the route that a request is for. */
-  readonly routeOf: (request: { readonly url?: string | undefined }) => string;
+export interface ListenerOptions extends RequestEndsOptions {
   readonly maxConnections: number;
   readonly bodyLimitBytes: number;
-  readonly log: Logger;
 }
 
 /** A port of the gateway: it speaks HTTP, answers problems, and knows its connections. It has no routes yet. */
@@ -34,6 +34,9 @@ export interface Listener {
 /** Builds a listener; it does not listen yet. */
 export function createListener(options: ListenerOptions): Listener {
   const { routeOf, maxConnections, bodyLimitBytes, log } = options;
+  const ends = new RequestEnds(options);
+  const connections = new Connections();
+  const refusals = new Refusals(connections, ends);
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -48,11 +51,12 @@ export function createListener(options: ListenerOptions): Listener {
       requireHostHeader: false,
       // A request without a body has no stream to be read and ended.
       optimizeEmptyRequests: true,
+      ServerResponse: answerClass(ends, (answer) => connections.begin(answer)),
     },
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, new Problem('request_malformed', error.message));
     },
-    clientErrorHandler: refuseMalformed,
+    clientErrorHandler: (error, socket) => refuseMalformed(error, socket, refusals),
   });
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
@@ -68,14 +72,13 @@ export function createListener(options: ListenerOptions): Listener {
     refusedCount += 1;
     refusedConnections.warn({});
   });
-  const connections = new Connections(app.server);
+  connections.attach(app.server);
 
   app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
     if (error instanceof Problem) return sendProblem(reply, error);
     if ((error.statusCode ?? 500) < 500)
       return sendProblem(reply, new Problem('request_malformed', error.message));
-    log.error({ err: error }, 'a route failed');
-    return sendProblem(reply, new Problem('internal', 'The gateway failed.'));
+    return sendProblem(reply, asProblem(error));
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -88,11 +91,11 @@ export function createListener(options: ListenerOptions): Listener {
     if (!(Number(request.headers['content-length']) > bodyLimitBytes)) response.writeContinue();
     app.server.emit('request', request, response);
   });
-  app.server.on('connect', (_request, socket) => {
-    writeProblemTo(socket, 'method_not_supported', 'CONNECT is not supported.');
+  app.server.on('connect', ({ socket }) => {
+    refusals.refuse(socket, 'method_not_supported', 'CONNECT is not supported.');
   });
-  app.server.on('upgrade', (_request, socket) => {
-    writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
+  app.server.on('upgrade', ({ socket }) => {
+    refusals.refuse(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
   });
   // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
   app.setValidatorCompiler(() => () => true);
@@ -101,19 +104,19 @@ export function createListener(options: ListenerOptions): Listener {
 }
 
 /** Answers what could not be parsed as HTTP. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, refusals: Refusals): void {
   switch (error.code) {
     case 'ECONNRESET':
       socket.destroy();
       break;
     case 'HPE_HEADER_OVERFLOW':
-      writeProblemTo(socket, 'header_too_large', `The head has more than ${headLimitBytes} bytes.`);
+      refusals.refuse(socket, 'header_too_large', `The head has more than ${headLimitBytes} bytes.`);
       break;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      writeProblemTo(socket, 'request_timeout', 'The request did not come in time.');
+      refusals.refuse(socket, 'request_timeout', 'The request did not come in time.');
       break;
     default:
-      writeProblemTo(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
+      refusals.refuse(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
   }
 }
 
@@ -123,6 +126,7 @@ function asksForUpgrade(request: IncomingMessage): boolean {
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  noteProblem(reply.raw, problem);
   if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
   return reply
     .code(problem.status)

@@ -80,5 +80,12 @@ export class Problem extends Error {
   }
 }
 
+/** @returns what was thrown as a problem: `internal`, if it is none. */
+export function asProblem(thrown: unknown): Problem {
+  return thrown instanceof Problem
+    ? thrown
+    : new Problem('internal', 'The gateway failed.', { cause: thrown });
+}
+
 /** Seconds for `Retry-After` in answers of 503. */
 export const retryAfterSeconds = 1;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
-import { Problem } from '#shared/errors.ts';
+import { asProblem, Problem } from '#shared/errors.ts';
 import { peerAddress } from '#shared/ip-address.ts';
 import { dispatchRoute } from '../admin/sides.ts';
 import type { Connections } from '../connections.ts';
@@ -30,10 +30,6 @@ export interface DispatchRouteOptions {
   readonly handOver: HandOverOptions;
   readonly forwarding: ForwardingRules;
   readonly ownerOf: OwnerOf;
-  /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
-  readonly onHandedOver: (status: number, ms: number) => void;
-  /** Called with each other outcome, and the time in ms that it took. */
-  readonly onOutcome: (outcome: Outcome, ms: number) => void;
 }
 
 /**
@@ -50,8 +46,7 @@ export const dispatchRoutes = fp<DispatchRouteOptions>(
       onRequest: (request, reply) => {
         reply.hijack();
         dispatch(request.raw, reply.raw, request.originalUrl, options).catch((error: unknown) => {
-          const problem = error instanceof Problem ? error : new Problem('internal', 'The gateway failed.');
-          writeProblem(reply.raw, problem);
+          writeProblem(reply.raw, asProblem(error));
         });
       },
       // Never reached: the hook above has taken the request over.
@@ -68,9 +63,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, ownerOf } =
-    options;
-  const started = performance.now();
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, ownerOf } = options;
   const fault = hostFault(raw);
   if (fault !== undefined) throw new Problem('request_malformed', fault);
   const reading = readBody(raw, bodyLimitBytes, uploads);
@@ -95,7 +88,6 @@ async function dispatch(
     } finally {
       held.giveRequest(body.length);
     }
-    onHandedOver(response.statusCode, performance.now() - started);
     return;
   }
   let answered = false;
@@ -104,7 +96,6 @@ async function dispatch(
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
     connections.answered(socket, gone);
-    onOutcome(outcome, performance.now() - started);
     write(response, method, outcome, unsent);
   });
   if (!answered) connections.wait(socket, gone);

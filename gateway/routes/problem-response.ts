@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { catalogue, problemDetails, retryAfterSeconds } from '#shared/errors.ts';
 import type { Problem, ProblemCode } from '#shared/errors.ts';
+import { noteProblem, noteWhole } from '../answers/answer.ts';
 
 export const problemType = 'application/problem+json';
 
@@ -25,6 +25,7 @@ export function writeProblem(
   problem: Problem,
   headers: readonly string[] = [],
 ): void {
+  noteProblem(response, problem);
   if (response.headersSent || response.closed) {
     response.destroy();
     return;
@@ -45,7 +46,9 @@ export function writeProblem(
     response.end(body);
     return;
   }
-  response.write(body);
+  response.write(body, (error) => {
+    if (!error) noteWhole(response);
+  });
   const timer = setTimeout(() => response.end(), lingerMs);
   response.once('close', () => clearTimeout(timer));
   request.once('close', () => response.end());
@@ -60,19 +63,4 @@ export function problemMessage(code: ProblemCode, detail: string): string {
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
     `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
   );
-}
-
-/** Answers with a problem where there is no response object: a request that could not be parsed, CONNECT, an upgrade. */
-export function writeProblemTo(socket: Duplex, code: ProblemCode, detail: string): void {
-  // Nobody else listens any more, and a client that resets the connection must not end the process.
-  socket.on('error', () => socket.destroy());
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(problemMessage(code, detail));
-  const timer = setTimeout(() => socket.destroy(), lingerMs);
-  socket.once('close', () => clearTimeout(timer));
-  socket.once('end', () => socket.destroy());
-  socket.resume();
 }
