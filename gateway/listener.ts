@@ -9,6 +9,7 @@ import { SparseWarning } from '#shared/sparse-warning.ts';
 import { answerClass, noteProblem } from './answers/answer.ts';
 import { Refusals } from './answers/refusals.ts';
 import { RequestEnds } from './answers/request-ends.ts';
+import { logRoutes } from './answers/route-log.ts';
 import type { RequestEndsOptions } from './answers/request-ends.ts';
 import { Connections } from './connections.ts';
 import { problemType } from './routes/problem-response.ts';
@@ -73,6 +74,7 @@ export function createListener(options: ListenerOptions): Listener {
     refusedConnections.warn({});
   });
   connections.attach(app.server);
+  logRoutes(app, log);
 
   app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
     if (error instanceof Problem) return sendProblem(reply, error);
@@ -107,6 +109,8 @@ export function createListener(options: ListenerOptions): Listener {
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket, refusals: Refusals): void {
   switch (error.code) {
     case 'ECONNRESET':
+    // The client has ended its stream within a request, and counts as gone.
+    case 'HPE_INVALID_EOF_STATE':
       socket.destroy();
       break;
     case 'HPE_HEADER_OVERFLOW':

@@ -25,12 +25,13 @@ export class Refusals {
   refuse(socket: Socket, code: ProblemCode, detail: string): void {
     const connection = this.#connections.of(socket);
     if (connection === undefined || connection.refused) {
-      if (connection === undefined || socket.readableEnded) socket.destroySoon();
+      if (connection === undefined) socket.destroy();
       return;
     }
     connection.refused = true;
     // Nobody else listens any more, and a client that resets the connection must not end the process.
     socket.on('error', () => socket.destroy());
+    socket.once('end', () => socket.destroySoon());
     const { last } = connection;
     if (last === undefined || last.closed) this.#write(socket, code, detail);
     else if (last.req.complete) last.once('close', () => this.#write(socket, code, detail));
@@ -49,7 +50,5 @@ export class Refusals {
     socket.end();
     const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once('close', () => clearTimeout(timer));
-    if (socket.readableEnded) socket.destroySoon();
-    else socket.once('end', () => socket.destroySoon());
   }
 }

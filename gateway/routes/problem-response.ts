@@ -32,7 +32,8 @@ export function writeProblem(
   }
   const body = Buffer.from(JSON.stringify(problem.details));
   const request = response.req;
-  const unread = !request.complete;
+  // Node has not seen the end of a request without a body yet as it hands it out.
+  const unread = !request.complete && !request.readableEnded;
   response.writeHead(problem.status, [
     'Content-Type',
     problemType,
