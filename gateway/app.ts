@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
+import type { Agreement } from './agreement.ts';
 import { AdminAccess } from './admin/admin-access.ts';
 import { dispatchRoute } from './admin/sides.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
@@ -39,11 +40,13 @@ import { adminPaths, replicaRoutes } from './routes/replicas.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { ringRoutes } from './routes/ring.ts';
 import { UnsentAnswers } from './routes/unsent-answers.ts';
+import { StartThreshold } from './start-threshold.ts';
 
 export interface AppParts {
   readonly config: GatewayConfig;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
+  readonly agreement: Agreement;
   readonly dispatcher: Dispatcher;
   readonly capacity: Capacity;
   readonly queues: JobQueues;
@@ -79,6 +82,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     config,
     store,
     watcher,
+    agreement,
     dispatcher,
     capacity,
     queues,
@@ -205,7 +209,14 @@ export async function buildApp(parts: AppParts): Promise<App> {
       ),
   });
   await admin.app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
-  await app.register(healthRoutes, { watcher, redis, keys, inbox });
+  await app.register(healthRoutes, {
+    watcher,
+    redis,
+    keys,
+    inbox,
+    agreement,
+    threshold: new StartThreshold(watcher, config.readyAfterMs),
+  });
   const { ring: parameters } = config;
   await admin.app.register(ringRoutes, { store, watcher, redis, keys, access, parameters, log });
   await admin.app.register(metricsRoutes, { metrics });

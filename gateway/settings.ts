@@ -1,4 +1,5 @@
 import { commonSettings } from '#shared/settings/common.ts';
+import { startSettings } from './start-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
 export const gatewaySettings = {
@@ -250,6 +251,7 @@ export const gatewaySettings = {
       maximum: 3600000,
       description: 'Milliseconds a starting worker may take before it is replaced.',
     },
+    ...startSettings,
     ADMIN_TOKEN: {
       type: 'string',
       description:

@@ -28,6 +28,8 @@ export const catalogue = {
   worker_died: { status: 502, title: 'Worker Died', retryable: false },
   reply_too_large: { status: 502, title: 'Reply Too Large', retryable: false },
   no_replica: { status: 503, title: 'No Replica', retryable: true },
+  starting: { status: 503, title: 'Starting', retryable: true },
+  settings_differ: { status: 503, title: 'Settings Differ', retryable: true },
   over_capacity: { status: 503, title: 'Over Capacity', retryable: true },
   redis_away: { status: 503, title: 'Redis Away', retryable: true },
   reply_timeout: { status: 504, title: 'Reply Timeout', retryable: false },

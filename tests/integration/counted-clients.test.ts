@@ -78,6 +78,7 @@ describe('a client that leaves', () => {
   it('before its answer is counted as 499, and so is each request that it has sent behind', async () => {
     const gateway = await system().start({ ...one, HANDLER: handlerFile('slow') });
     const counters = new Counters(gateway.url);
+    expect(await counters.read()).toEqual({});
     const single = await speak(gateway.url, get('/?ms=5000'));
     const many = await speak(gateway.url, get('/?ms=5000').repeat(3));
     await waiting(gateway, 4);
@@ -116,9 +117,11 @@ describe('a client that leaves', () => {
   });
 
   it('that takes nothing of its answer and is disconnected is counted as 499', async () => {
-    const gateway = await system().start({ ...one, HANDLER: handlerFile('large'), SEND_TIMEOUT_MS: '100' });
-    unreadRequest(gateway.url, get('/?bytes=16000000'));
-    await new Counters(gateway.url).expect({ 499: 1 });
+    const { url } = await system().start({ ...one, HANDLER: handlerFile('large'), SEND_TIMEOUT_MS: '100' });
+    const counters = new Counters(url);
+    expect(await counters.read()).toEqual({});
+    unreadRequest(url, get('/?bytes=16000000'));
+    await counters.expect({ 499: 1 });
   });
 
   it('before the end of a long poll or a stream of events is counted as 499; else by the status', async () => {
