@@ -64,6 +64,7 @@ export interface AgreementOptions {
  */
 export class Agreement {
   readonly #options: AgreementOptions;
+  #claimed = false;
   #differing: readonly string[] = [];
 
   constructor(options: AgreementOptions) {
@@ -80,6 +81,7 @@ export class Agreement {
     const { store, ours, log } = this.#options;
     const standing = await store.claimSettings(ours, replace);
     const names = differing(ours, standing);
+    this.#claimed = replace || names.length === 0;
     if (names.length === 0) return;
     const phrases = names.map((name) => phrase(name, ours, standing));
     if (replace) {
@@ -107,6 +109,8 @@ export class Agreement {
   #look(): void {
     const { watcher, ours, log } = this.#options;
     const { settings } = watcher.state;
+    // The ring may be read before this gateway has said what its settings are.
+    if (!this.#claimed) return;
     const before = this.#differing.length;
     if ([...ours.keys()].some((name) => !settings.has(name))) {
       // Redis has lost them. One that differed has no say in what they are.
