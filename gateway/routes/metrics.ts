@@ -50,7 +50,13 @@ export class Metrics implements EndCounter {
   }
 
   /** Adds what is read at the time of asking. */
-  observe(dispatcher: Dispatcher, watcher: RingWatcher): void {
+  observe(
+    dispatcher: Pick<Dispatcher, 'waitingCount' | 'unclaimedCount'>,
+    watcher: {
+      readonly ring: Pick<RingWatcher['ring'], 'members'>;
+      readonly state: Pick<RingWatcher['state'], 'version'>;
+    },
+  ): void {
     collectDefaultMetrics({ register: this.registry });
     const gauge = this.#gauge.bind(this);
     gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);
