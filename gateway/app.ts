@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
-import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
+import type { Agreement } from './agreement.ts';
 import { AdminAccess } from './admin/admin-access.ts';
 import { dispatchRoute } from './admin/sides.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
@@ -19,9 +19,9 @@ import { lastAnswers } from './plugins/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 import { originForm } from './edge/request-target.ts';
+import type { Target } from './edge/request-target.ts';
 import { createListener } from './listener.ts';
 import { keyFields } from './dispatch/hash-key.ts';
-import type { Target } from './listener.ts';
 import type { ForwardingRules } from './dispatch/request-head.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
@@ -42,11 +42,13 @@ import { adminPaths, replicaRoutes } from './routes/replicas.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { ringRoutes } from './routes/ring.ts';
 import { UnsentAnswers } from './routes/unsent-answers.ts';
+import { StartThreshold } from './start-threshold.ts';
 
 export interface AppParts {
   readonly config: GatewayConfig;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
+  readonly agreement: Agreement;
   readonly dispatcher: Dispatcher;
   readonly capacity: Capacity;
   readonly queues: JobQueues;
@@ -82,6 +84,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     config,
     store,
     watcher,
+    agreement,
     dispatcher,
     capacity,
     queues,
@@ -97,14 +100,15 @@ export async function buildApp(parts: AppParts): Promise<App> {
   const { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields } = config;
   const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log };
   const alone = config.admin.port !== undefined;
-  const data = createListener({ routeOf: alone ? routeOfData : routeOf, ...limits });
+  const metrics = new Metrics();
+  const both = { ...limits, counter: metrics };
+  const data = createListener({ ...both, routeOf: alone ? routeOfData : routeOf, unread: 'dispatch' });
   // It has a limit of connections of its own: a flood of the data port keeps no admin out.
-  const own = alone ? createListener({ routeOf: pathOf, ...limits }) : undefined;
+  const own = alone ? createListener({ ...both, routeOf: pathOf, unread: 'admin' }) : undefined;
   const { app, connections } = data;
   const admin = own ?? data;
   const uploads = new Uploads(held, parts.uploadIdleMs);
   const unsent = new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log });
-  const metrics = new Metrics();
   metrics.observe(dispatcher, watcher);
   metrics.observeClients({
     heldBytes: () => held.size,
@@ -165,9 +169,6 @@ export async function buildApp(parts: AppParts): Promise<App> {
     bodyLimitBytes,
     uploads,
     unsent,
-    onOutcome: ({ result }, ms) =>
-      metrics.record(result instanceof Problem ? result.code : String(result.status), ms),
-    onHandedOver: (status, ms) => metrics.record(String(status), ms),
   });
   await admin.app.register(replicaRoutes, {
     store,
@@ -214,7 +215,14 @@ export async function buildApp(parts: AppParts): Promise<App> {
       ),
   });
   await admin.app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
-  await app.register(healthRoutes, { watcher, redis, keys, inbox });
+  await app.register(healthRoutes, {
+    watcher,
+    redis,
+    keys,
+    inbox,
+    agreement,
+    threshold: new StartThreshold(watcher, config.readyAfterMs),
+  });
   const { ring: parameters } = config;
   await admin.app.register(ringRoutes, { store, watcher, redis, keys, access, parameters, log });
   await admin.app.register(metricsRoutes, { metrics });

@@ -82,6 +82,8 @@ export interface GatewayConfig {
   readonly callerSecret: string | undefined;
   /** Whether callers share idempotency keys, or each has keys of its own. */
   readonly idempotencyScope: 'shared' | 'caller';
+  /** Whether what all gateways have to agree on is replaced by the settings of this one. */
+  readonly allowSettingsChange: boolean;
   /** By which callbacks are signed; none where callbacks are refused. */
   readonly callbackSecrets: readonly string[];
   /** Private addresses that callbacks may go to. */
@@ -99,6 +101,8 @@ export interface GatewayConfig {
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
+  /** Time in ms for which a starting gateway waits for all replicas before it is ready. */
+  readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly admin: AdminSettings;
@@ -228,6 +232,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     callerKey,
     callerSecret: values.CALLER_SECRET,
     idempotencyScope: values.IDEMPOTENCY_SCOPE,
+    allowSettingsChange: values.ALLOW_SETTINGS_CHANGE === 'yes',
     callbackSecrets: secrets.secrets,
     callbackAllow: allow.subnets,
     failedTtlMs: values.FAILED_TTL_S * 1000,
@@ -238,6 +243,7 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,
+    readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
     admin,

@@ -1,12 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Answer } from './answers/answer.ts';
 
 /** An open connection of a client. */
 export interface Connection {
   /** The answer to its last request, whether it is sent or not. Those before it are sent before it. */
-  last: ServerResponse | undefined;
+  last: Answer | undefined;
   /** What is to be told if the connection closes: one entry for each answer that is waited for. */
   readonly waits: Set<() => void>;
+  /** What came last could not be parsed, or asked for a tunnel: the answer to it is the last one. */
+  refused: boolean;
 }
 
 /** What is under way on a connection. */
@@ -39,20 +42,34 @@ export class Connections {
   readonly #open = new Map<Socket, Connection>();
   #closing = false;
 
-  constructor(server: Server) {
+  /** Begins to keep the connections of a server, before it listens. */
+  attach(server: Server): void {
     server.on('connection', (socket: Socket) => {
-      const connection: Connection = { last: undefined, waits: new Set() };
+      const connection: Connection = { last: undefined, waits: new Set(), refused: false };
       this.#open.set(socket, connection);
       socket.once('close', () => {
         this.#open.delete(socket);
         for (const gone of connection.waits) gone();
+        // Node forgets the answers behind others where a tunnel was asked for after them.
+        for (let answer = connection.last; answer !== undefined; answer = answer.before) answer.destroy();
       });
     });
-    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
       if (this.#closing) response.shouldKeepAlive = false;
-      const connection = this.#open.get(socket);
-      if (connection !== undefined) connection.last = response;
     });
+  }
+
+  /** A request has come, and this will be the answer to it. */
+  begin(answer: Answer): void {
+    const connection = this.#open.get(answer.req.socket);
+    if (connection === undefined) return;
+    if (connection.last?.closed === false) answer.before = connection.last;
+    connection.last = answer;
+  }
+
+  /** @returns the connection of a socket, while it is open. */
+  of(socket: Socket): Connection | undefined {
+    return this.#open.get(socket);
   }
 
   get size(): number {

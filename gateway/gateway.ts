@@ -8,6 +8,7 @@ import { openRedis, whenReady } from '#shared/redis.ts';
 import { clockOf } from '#shared/redis-clock.ts';
 import { warnOfSkew } from '#shared/clock-warning.ts';
 import { RingStore } from '#shared/ring-store.ts';
+import { Agreement, agreedSettings } from './agreement.ts';
 import { buildApp } from './app.ts';
 import type { GatewayConfig } from './config.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
@@ -77,6 +78,7 @@ export async function createGateway(
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
   const alsoConfirm = (): Promise<void> => callerSecret.confirm();
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, alsoConfirm, log });
+  const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
   const queues = new JobQueues(redis, keys, log);
   const counts = new QueueCounts();
   const held = new HeldBytes(config.bytesInFlight);
@@ -92,7 +94,7 @@ export async function createGateway(
   const { resultTtlMs: keepMs } = config;
   const dispatcher: Dispatcher = new Dispatcher({
     waiters,
-    selection: new Selection({ watcher, capacity, hashKey: config.hashKey }),
+    selection: new Selection({ watcher, capacity, hashKey: config.hashKey, agreement }),
     gateway: name,
     watcher,
     queues,
@@ -163,6 +165,7 @@ export async function createGateway(
     config,
     store,
     watcher,
+    agreement,
     dispatcher,
     capacity,
     queues,
@@ -181,6 +184,7 @@ export async function createGateway(
       await whenReady(redis);
       await clock.measure();
       await store.claimParameters(config.ring);
+      await agreement.claim(config.allowSettingsChange);
       await callerSecret.confirm();
       await subscriber.subscribe(keys.callerSecretSought);
       // Before the first `/add` can come in; without a controller of its own a gateway leaves it to theirs.

@@ -1,31 +1,27 @@
 import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { METHODS } from 'node:http';
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { Problem, retryAfterSeconds } from '#shared/errors.ts';
-import type { Logger } from '#shared/logger.ts';
+import { asProblem, Problem, retryAfterSeconds } from '#shared/errors.ts';
 import { SparseWarning } from '#shared/sparse-warning.ts';
+import { answerClass, noteProblem } from './answers/answer.ts';
+import { Refusals } from './answers/refusals.ts';
+import { RequestEnds } from './answers/request-ends.ts';
+import { logRoutes } from './answers/route-log.ts';
+import type { RequestEndsOptions } from './answers/request-ends.ts';
 import { Connections } from './connections.ts';
 import { headFault } from './edge/head-fault.ts';
-import { Refusals } from './edge/refusals.ts';
 import { isUnread, problemType, writeProblem } from './routes/problem-response.ts';
 
 /** Time that a client has to send its request, in ms. */
 const requestTimeoutMs = 300_000;
 
-/** What a request is for. */
-export type Target = Pick<IncomingMessage, 'method' | 'url'>;
-
-export interface ListenerOptions {
-  /** @returns the path of the route that a request is for. */
-  readonly routeOf: (request: Target) => string;
+export interface ListenerOptions extends RequestEndsOptions {
   readonly maxConnections: number;
   readonly bodyLimitBytes: number;
   /** Bytes that the head of a request may have, and the number of its fields. */
   readonly headLimitBytes: number;
   readonly headLimitFields: number;
-  readonly log: Logger;
 }
 
 /** A port of the gateway: it speaks HTTP, answers problems, and knows its connections. It has no routes yet. */
@@ -39,7 +35,9 @@ export interface Listener {
 /** Builds a listener; it does not listen yet. */
 export function createListener(options: ListenerOptions): Listener {
   const { routeOf, maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log } = options;
-  const refusals = new Refusals(() => connections, headLimitBytes);
+  const ends = new RequestEnds(options);
+  const connections = new Connections();
+  const refusals = new Refusals(connections, ends, headLimitBytes);
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -53,6 +51,7 @@ export function createListener(options: ListenerOptions): Listener {
       requireHostHeader: false,
       // A request without a body has no stream to be read and ended.
       optimizeEmptyRequests: true,
+      ServerResponse: answerClass(ends, (answer) => connections.begin(answer)),
     },
     frameworkErrors: (error, request, reply) => {
       sendProblem(request, reply, new Problem('request_malformed', error.message));
@@ -81,14 +80,14 @@ export function createListener(options: ListenerOptions): Listener {
     refusedCount += 1;
     refusedConnections.warn({});
   });
-  const connections = new Connections(app.server);
+  connections.attach(app.server);
+  logRoutes(app, log);
 
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     if (error instanceof Problem) return sendProblem(request, reply, error);
     if ((error.statusCode ?? 500) < 500)
       return sendProblem(request, reply, new Problem('request_malformed', error.message));
-    log.error({ err: error }, 'a route failed');
-    return sendProblem(request, reply, new Problem('internal', 'The gateway failed.'));
+    return sendProblem(request, reply, asProblem(error));
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -120,6 +119,7 @@ export function createListener(options: ListenerOptions): Listener {
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   const { raw } = request;
   if (!isUnread(raw)) {
+    noteProblem(reply.raw, problem);
     if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
     return reply
       .code(problem.status)

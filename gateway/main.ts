@@ -16,6 +16,7 @@ import { shownUrl } from '#shared/shown-url.ts';
 import { onTermination } from '#shared/signals.ts';
 import { describe, endOnUncaught } from '#shared/uncaught.ts';
 import { keepHeapYoung } from '#shared/young-heap.ts';
+import { SettingsDifferError } from './agreement.ts';
 import { loadGatewayConfig } from './config.ts';
 import type { GatewayConfig } from './config.ts';
 import { createController } from './controller/controller.ts';
@@ -185,7 +186,8 @@ function explain(error: unknown): string {
   if (
     error instanceof SettingsError ||
     error instanceof RedisUnfitError ||
-    error instanceof RingMismatchError
+    error instanceof RingMismatchError ||
+    error instanceof SettingsDifferError
   ) {
     return error.message;
   }

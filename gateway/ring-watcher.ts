@@ -21,7 +21,14 @@ export interface RingWatcherOptions {
   readonly log: Logger;
 }
 
-const nothing: RingState = { version: -2, joined: 0, desired: [], ring: new Map(), retired: new Map() };
+const nothing: RingState = {
+  version: -2,
+  joined: 0,
+  desired: [],
+  ring: new Map(),
+  retired: new Map(),
+  settings: new Map(),
+};
 
 /** The ring in memory, kept true to the one in Redis: by a notification of each change, and by a poll behind it. */
 export class RingWatcher {

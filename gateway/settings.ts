@@ -1,6 +1,7 @@
 import { driverSettings } from './drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from './edge/head-settings.ts';
+import { startSettings } from './start-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
 export const gatewaySettings = {
@@ -213,6 +214,7 @@ export const gatewaySettings = {
       maximum: 3600000,
       description: 'Milliseconds a starting worker may take before it is replaced.',
     },
+    ...startSettings,
     ADMIN_TOKEN: {
       type: 'string',
       description:

@@ -29,6 +29,8 @@ export const catalogue = {
   worker_died: { status: 502, title: 'Worker Died', retryable: false },
   reply_too_large: { status: 502, title: 'Reply Too Large', retryable: false },
   no_replica: { status: 503, title: 'No Replica', retryable: true },
+  starting: { status: 503, title: 'Starting', retryable: true },
+  settings_differ: { status: 503, title: 'Settings Differ', retryable: true },
   over_capacity: { status: 503, title: 'Over Capacity', retryable: true },
   redis_away: { status: 503, title: 'Redis Away', retryable: true },
   reply_timeout: { status: 504, title: 'Reply Timeout', retryable: false },
@@ -79,6 +81,13 @@ export class Problem extends Error {
     const details = problemDetails(this.code, this.message);
     return this.#instance === undefined ? details : { ...details, instance: this.#instance };
   }
+}
+
+/** @returns what was thrown as a problem: `internal`, if it is none. */
+export function asProblem(thrown: unknown): Problem {
+  return thrown instanceof Problem
+    ? thrown
+    : new Problem('internal', 'The gateway failed.', { cause: thrown });
 }
 
 /** Seconds for `Retry-After` in answers of 503. */

@@ -138,7 +138,7 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     { key: keys.parameters, type: 'string', fits: isParameters },
     { key: keys.configKey, type: 'string', fits: isConfigKey },
     ...expectedOfAdoption(keys),
-    ...[keys.desired, keys.ring, keys.status].map(hash),
+    ...[keys.desired, keys.ring, keys.status, keys.settings].map(hash),
   ];
 }
 

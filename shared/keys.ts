@@ -11,6 +11,8 @@ export interface Keys {
   readonly configKey: string;
   /** String: the ring's parameters as JSON. */
   readonly parameters: string;
+  /** Hash: name -> value of each setting that is the same for all gateways. */
+  readonly settings: string;
   /** Integer: raised by each change of what is desired or in the ring. */
   readonly version: string;
   /** Integer: the last joining number given. */
@@ -144,6 +146,7 @@ export function createKeys(namespace: string): Keys {
     prefix: namespace,
     configKey: `${ring}:config-key`,
     parameters: `${ring}:parameters`,
+    settings: `${ring}:settings`,
     version: `${ring}:version`,
     joined: `${ring}:joined`,
     desired: `${ring}:desired`,

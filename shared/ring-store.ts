@@ -25,6 +25,8 @@ export interface RingState {
   readonly ring: ReadonlyMap<string, number>;
   /** The replicas that finish what they hold, with the time of their `/rm` in ms since the epoch. */
   readonly retired: ReadonlyMap<string, number>;
+  /** Settings that are the same for all gateways, by their names; none where no gateway was ever started. */
+  readonly settings: ReadonlyMap<string, string>;
 }
 
 /** A change of the desired replicas, made for one state. */
@@ -88,6 +90,26 @@ export class RingStore {
     );
   }
 
+  /**
+   * Makes settings those of all gateways, if there are none yet or `replace` says so.
+   * @returns those that stood before. Nothing is changed if one of them differs and is not to be replaced.
+   */
+  async claimSettings(
+    settings: ReadonlyMap<string, string>,
+    replace: boolean,
+  ): Promise<ReadonlyMap<string, string>> {
+    const { settings: key, changes } = this.#keys;
+    // claim-settings.lua returns names and values in turn.
+    const standing = (await this.#run(
+      'claim-settings',
+      key,
+      changes,
+      replace ? 1 : 0,
+      ...[...settings].flat(),
+    )) as string[];
+    return new Map(pairs(standing));
+  }
+
   /** @returns the key of the hash by which containers of other settings are known, the same for all controllers. */
   configKey(): Promise<string> {
     const claim = async (): Promise<string> => {
@@ -114,8 +136,9 @@ export class RingStore {
         keys.ring,
         keys.retired,
         keys.joined,
-      )) as [number, string[], string[], string[], number?];
-      const [version, , , , joined] = reply;
+        keys.settings,
+      )) as [number, string[], string[], string[], string[], number?];
+      const [version, , , , , joined] = reply;
       if (!Number.isSafeInteger(version) || !isCount(joined))
         throw new GarbledError('the version of the ring cannot be read');
       return {
@@ -123,6 +146,7 @@ export class RingStore {
         desired: this.#reading.desired(pairs(reply[1]), version),
         ring: this.#reading.ring(pairs(reply[2])),
         retired: this.#reading.retired(pairs(reply[3])),
+        settings: new Map(pairs(reply[4])),
         joined,
       };
     };

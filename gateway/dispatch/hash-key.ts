@@ -34,6 +34,13 @@ export function parseHashKey(text: string): readonly HashKeySource[] {
   });
 }
 
+/** @returns the sources in their one spelling: {@link parseHashKey} makes the same ones of it. */
+export function sourcesText(
+  sources: readonly { readonly kind: HashKeySource['kind']; readonly name?: string }[],
+): string {
+  return sources.map(({ kind, name }) => (name === undefined ? kind : `${kind}:${name}`)).join(',');
+}
+
 export interface KeyedRequest {
   readonly target: string;
   readonly headers: readonly string[];

@@ -4,6 +4,7 @@ import { redeliveryOf } from '#shared/contract/redelivery.ts';
 import type { Redelivery } from '#shared/contract/redelivery.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/errors.ts';
+import type { Agreement } from '../agreement.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
 import type { Directives } from './directives.ts';
@@ -31,6 +32,7 @@ export interface SelectionOptions {
   readonly watcher: RingWatcher;
   readonly capacity: Capacity;
   readonly hashKey: readonly HashKeySource[];
+  readonly agreement: Pick<Agreement, 'refusal'>;
 }
 
 /** Selects the replica of a request, if there is room in its queue. */
@@ -48,9 +50,11 @@ export class Selection {
    * @param directives what the request asks for.
    */
   select(request: HttpRequest, ip: string, { ordered }: Directives): Selected {
-    const { watcher, capacity, hashKey } = this.#options;
+    const { watcher, capacity, hashKey, agreement } = this.#options;
     const uuid = randomUUID();
     const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
+    const { refusal } = agreement;
+    if (refusal !== undefined) return refuse(refusal);
     const redelivery = redeliveryOf(request.method, request.headers);
     if (redelivery === undefined) {
       return refuse(new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));

@@ -1,4 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { isHost } from './host.ts';
+
+/** What a request is for. */
+export type Target = Pick<IncomingMessage, 'method' | 'url'>;
 
 /** The beginning of a target in absolute form: scheme and authority. */
 const absolute = /^([A-Za-z][A-Za-z\d+.-]*):\/\/([^/?#]*)/;

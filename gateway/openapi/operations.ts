@@ -255,7 +255,10 @@ export const operations = {
     tags: ['health'],
     response: {
       200: answer(schemas.ready, 'They can; `trouble` says where replicas cannot be started or ended.'),
-      503: problem('They cannot: Redis is away, or no replica is ready.'),
+      503: problem(
+        'They cannot: Redis is away, no replica is ready, the first start of the others is waited for, or the ' +
+          'settings are not those of the other gateways.',
+      ),
     },
   },
   showMetrics: {

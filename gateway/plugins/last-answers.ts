@@ -2,6 +2,7 @@ import { Server } from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import fp from 'fastify-plugin';
+import { Problem } from '#shared/errors.ts';
 import { pendingOn } from '../connections.ts';
 import type { Connection, Connections } from '../connections.ts';
 import { problemMessage } from '../routes/problem-response.ts';
@@ -101,7 +102,13 @@ class LastConnections {
 function refuse(socket: Socket, { last }: Connection): void {
   // Written only if it leaves at once: no byte of the body is read between the answer and the end of the connection.
   const free = last?.socket === socket && !last.headersSent && socket.writableLength === 0;
-  if (free) socket.write(problemMessage('request_timeout', 'The gateway stops, and the body is not whole.'));
+  if (free) {
+    const problem = new Problem('request_timeout', 'The gateway stops, and the body is not whole.');
+    last.noteProblem(problem);
+    socket.write(problemMessage(problem.code, problem.message), (error) => {
+      if (!error) last.tellEnd(true);
+    });
+  }
   socket.destroySoon();
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { Problem } from '#shared/errors.ts';
+import { asProblem, Problem } from '#shared/errors.ts';
 import { peerAddress } from '#shared/ip-address.ts';
 import { dispatchRoute } from '../admin/sides.ts';
 import type { Connections } from '../connections.ts';
@@ -34,10 +34,6 @@ export interface DispatchRouteOptions {
   readonly ownerOf: OwnerOf;
   /** What a TRACE that ends here does not show. */
   readonly redaction: Redaction;
-  /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
-  readonly onHandedOver: (status: number, ms: number) => void;
-  /** Called with each other outcome, and the time in ms that it took. */
-  readonly onOutcome: (outcome: Outcome, ms: number) => void;
 }
 
 /**
@@ -54,8 +50,7 @@ export const dispatchRoutes = fp<DispatchRouteOptions>(
       onRequest: (request, reply) => {
         reply.hijack();
         dispatch(request.raw, reply.raw, request.originalUrl, options).catch((error: unknown) => {
-          const problem = error instanceof Problem ? error : new Problem('internal', 'The gateway failed.');
-          writeProblem(reply.raw, problem);
+          writeProblem(reply.raw, asProblem(error));
         });
       },
       // Never reached: the hook above has taken the request over.
@@ -72,9 +67,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, ownerOf } =
-    options;
-  const started = performance.now();
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, ownerOf } = options;
   const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
   const { socket } = raw;
@@ -83,7 +76,6 @@ async function dispatch(
   const method = raw.method ?? 'GET';
   if (endsHere(method, headers)) {
     answerHere(raw, url, response, options.redaction);
-    onHandedOver(response.statusCode, performance.now() - started);
     return;
   }
   const emptyChunked = body.length === 0 && raw.headers['transfer-encoding'] !== undefined;
@@ -104,7 +96,6 @@ async function dispatch(
     } finally {
       held.giveRequest(body.length);
     }
-    onHandedOver(response.statusCode, performance.now() - started);
     return;
   }
   let answered = false;
@@ -113,7 +104,6 @@ async function dispatch(
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
     connections.answered(socket, gone);
-    onOutcome(outcome, performance.now() - started);
     write(response, method, outcome, unsent);
   });
   if (!answered) connections.wait(socket, gone);

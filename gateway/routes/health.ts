@@ -4,23 +4,29 @@ import { driverTrouble } from '#shared/contract/replica-status.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Keys } from '#shared/keys.ts';
 import { safeMessage } from '#shared/safe-error.ts';
+import type { Agreement } from '../agreement.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
+import type { StartThreshold } from '../start-threshold.ts';
 
 export interface HealthRouteOptions {
   readonly watcher: RingWatcher;
   readonly redis: Redis;
   readonly keys: Keys;
   readonly inbox: ReplyInbox;
+  readonly agreement: Pick<Agreement, 'refusal'>;
+  readonly threshold: StartThreshold;
 }
 
 /** Redis has this time to take a mark and to give it back, in ms. */
 const probeTimeoutMs = 700;
+/** Replicas that are named. */
+const mostNamed = 10;
 
 /** `/-/live`: the process answers. `/-/ready`: requests can be dispatched, or why not. */
 export const healthRoutes = fp<HealthRouteOptions>(
-  (app, { watcher, redis, keys, inbox }, done) => {
+  (app, { watcher, redis, keys, inbox, agreement, threshold }, done) => {
     let looking: Promise<string | null> | undefined;
     /** @returns why replicas cannot be started or ended; while Redis does not answer, all who ask share one look. */
     const look = (): Promise<string | null> =>
@@ -34,7 +40,11 @@ export const healthRoutes = fp<HealthRouteOptions>(
     app.get('/-/ready', { schema: operations.showReady }, async () => {
       if (redis.status !== 'ready' || watcher.stale)
         throw new Problem('redis_away', 'Redis does not answer.');
+      const { refusal } = agreement;
+      if (refusal !== undefined) throw refusal;
       if (watcher.ring.members.length === 0) throw new Problem('no_replica', 'No replica is ready.');
+      const wait = threshold.waitsFor();
+      if (wait !== undefined) throw starting(wait);
       // Requests go on while replicas cannot be started or ended; who watches shall know of it all the same.
       const trouble = await inTime(look());
       const replicas = watcher.ring.members.map(({ name }) => name);
@@ -44,6 +54,15 @@ export const healthRoutes = fp<HealthRouteOptions>(
   },
   { name: 'health-routes' },
 );
+
+function starting({ missing, ms }: { readonly missing: readonly string[]; readonly ms: number }): Problem {
+  const others = missing.length > mostNamed ? ` and ${missing.length - mostNamed} others` : '';
+  const names = missing.slice(0, mostNamed).join(', ');
+  return new Problem(
+    'starting',
+    `The gateway waits for the first start of ${names}${others}, for ${Math.ceil(ms / 1000)} s at most.`,
+  );
+}
 
 /** @throws {Problem} `redis_away` where Redis refuses, or does not answer in time. */
 async function inTime<Value>(asked: Promise<Value>): Promise<Value> {

@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { movedAside } from '#shared/aside.ts';
+import type { EndCounter, Purpose } from '../answers/request-ends.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
@@ -13,34 +14,49 @@ export interface ClientFigures {
 }
 
 /** What `/-/metrics` tells, in the Prometheus format. */
-export class Metrics {
+export class Metrics implements EndCounter {
   readonly registry = new Registry();
   readonly #answers = new Counter({
     name: 'ringpost_requests_total',
-    help: 'Requests answered, by status or problem code',
+    help: 'Requests to be dispatched that have ended, by problem code or status; 499: the client left',
     // Not by replica: names come and go without end, and each would stay.
     labelNames: ['result'] as const,
     registers: [this.registry],
   });
   /** By result, of which there are few: to find one by its labels costs as much as to count. */
   readonly #answersBy = new Map<string, Counter.Internal>();
+  readonly #calls = new Counter({
+    name: 'ringpost_calls_total',
+    help: "Calls of the gateway's own paths that have ended, by whose they are and as above",
+    labelNames: ['side', 'result'] as const,
+    registers: [this.registry],
+  });
   readonly #seconds = new Histogram({
     name: 'ringpost_request_seconds',
-    help: 'Time from the request to its answer',
+    help: 'Time from the head of a dispatched request to the end of its answer',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [this.registry],
   });
 
-  /** Counts one answer, by its status or problem code, which took `ms` milliseconds. */
-  record(result: string, ms: number): void {
+  record(purpose: Purpose, result: string, ms: number | undefined): void {
+    if (purpose !== 'dispatch') {
+      this.#calls.inc({ side: purpose, result });
+      return;
+    }
     let answers = this.#answersBy.get(result);
     if (answers === undefined) this.#answersBy.set(result, (answers = this.#answers.labels({ result })));
     answers.inc();
-    this.#seconds.observe(ms / 1000);
+    if (ms !== undefined) this.#seconds.observe(ms / 1000);
   }
 
   /** Adds what is read at the time of asking. */
-  observe(dispatcher: Dispatcher, watcher: RingWatcher): void {
+  observe(
+    dispatcher: Pick<Dispatcher, 'waitingCount' | 'unclaimedCount'>,
+    watcher: {
+      readonly ring: Pick<RingWatcher['ring'], 'members'>;
+      readonly state: Pick<RingWatcher['state'], 'version'>;
+    },
+  ): void {
     collectDefaultMetrics({ register: this.registry });
     const gauge = this.#gauge.bind(this);
     gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { catalogue, problemDetails, retryAfterSeconds } from '#shared/errors.ts';
 import type { Problem, ProblemCode } from '#shared/errors.ts';
+import { noteProblem, noteWhole } from '../answers/answer.ts';
 
 export const problemType = 'application/problem+json';
 
@@ -31,6 +31,7 @@ export function writeProblem(
   problem: Problem,
   headers: readonly string[] = [],
 ): void {
+  noteProblem(response, problem);
   if (response.headersSent || response.closed) {
     response.destroy();
     return;
@@ -51,7 +52,9 @@ export function writeProblem(
     response.end(body);
     return;
   }
-  response.write(body);
+  response.write(body, (error) => {
+    if (!error) noteWhole(response);
+  });
   if (request.socket.readableEnded) {
     response.end();
     return;
@@ -71,20 +74,4 @@ export function problemMessage(code: ProblemCode, detail: string): string {
     `Content-Length: ${Buffer.byteLength(body)}\r\nDate: ${new Date().toUTCString()}\r\n` +
     `Connection: close\r\n\r\n${body}`
   );
-}
-
-/** Answers with a problem where there is no response object, and ends the connection. */
-export function writeProblemTo(socket: Socket, { code, message }: Problem): void {
-  // Nobody else listens any more, and a client that resets the connection must not end the process.
-  socket.on('error', () => socket.destroy());
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(problemMessage(code, message));
-  if (socket.readableEnded) return;
-  const timer = setTimeout(() => socket.destroy(), lingerMs);
-  socket.once('close', () => clearTimeout(timer));
-  socket.once('end', () => socket.destroy());
-  socket.resume();
 }

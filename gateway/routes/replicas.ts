@@ -5,6 +5,7 @@ import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingState, RingStore } from '#shared/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
+import { noteFailure } from '../answers/answer.ts';
 import { hidden, operations } from '../openapi/operations.ts';
 import { randomName } from '../random-name.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../replica-changes.ts';
@@ -35,7 +36,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
     const { store, watcher, addTimeoutMs, log } = options;
     // A context of its own: these paths have their own shape of errors.
     await parent.register((app, _, done) => {
-      app.setErrorHandler((error: AdminFailure, _request, reply) => sendFailure(error, reply, log));
+      app.setErrorHandler((error: AdminFailure, _request, reply) => sendFailure(error, reply));
       // Fastify would take text too; the contract takes JSON alone.
       app.removeContentTypeParser('text/plain');
 
@@ -115,20 +116,32 @@ function notReadyInTime(state: RingState, added: readonly string[], timeoutMs: n
 /** A {@link Problem} is the answer to a caller that is not admitted. */
 type AdminFailure = FastifyError | AdminError | Problem;
 
-async function sendFailure(error: AdminFailure, reply: FastifyReply, log: Logger): Promise<void> {
-  const { status, message } = failureOf(error);
+async function sendFailure(error: AdminFailure, reply: FastifyReply): Promise<void> {
+  const { status, message, expected } = failureOf(error);
   if (status === 503) reply.header('retry-after', retryAfterSeconds);
-  if (status >= 500 && status !== 504) log.error({ err: error }, 'an admin call failed');
+  if (!expected) noteFailure(reply.raw, error);
   await reply.code(status).send({ message: `<Error> ${message}`, status: 'failure' });
 }
 
-function failureOf(error: AdminFailure): { status: number; message: string } {
-  if (error instanceof AdminError || error instanceof Problem) return error;
+interface Failure {
+  readonly status: number;
+  readonly message: string;
+  /** Whether the caller can learn all of it from the message. */
+  readonly expected: boolean;
+}
+
+function failureOf(error: AdminFailure): Failure {
+  const expected = true;
+  if (error instanceof AdminError || error instanceof Problem) {
+    return { status: error.status, message: error.message, expected };
+  }
   const { statusCode = 500, message } = error;
-  if (statusCode === 413) return { status: 413, message: `the body has more than ${bodyLimitBytes} bytes` };
+  if (statusCode === 413)
+    return { status: 413, message: `the body has more than ${bodyLimitBytes} bytes`, expected };
   if (statusCode === 415)
-    return { status: 415, message: 'the body must be sent as Content-Type: application/json' };
-  if (statusCode < 500) return { status: statusCode, message: `the body is not valid JSON: ${message}` };
+    return { status: 415, message: 'the body must be sent as Content-Type: application/json', expected };
+  if (statusCode < 500)
+    return { status: statusCode, message: `the body is not valid JSON: ${message}`, expected };
   // Nothing but Redis is asked by these calls.
-  return { status: 503, message: 'Redis is away' };
+  return { status: 503, message: 'Redis is away', expected: false };
 }

@@ -5,7 +5,8 @@ import type { Redis } from 'ioredis';
 /** How many of a script's arguments are keys. The text is the Lua file of the same name beside this one. */
 const scripts = {
   'claim-parameters': 1,
-  'read-ring': 5,
+  'claim-settings': 1,
+  'read-ring': 6,
   'change-desired': 5,
   'replace-replica': 7,
   'change-ring': 4,

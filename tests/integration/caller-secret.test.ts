@@ -141,7 +141,11 @@ it('with CALLER_SECRET nothing is kept in Redis, and gateways agree by it, whate
   expect(await pay(second.url, 'a')).toEqual([200, true]);
   expect((await pay(second.url, 'a', {}))[0]).toBe(422);
   expect(await standing()).toBeNull();
-  const other = await system().start({ ROLE: 'gateway', CALLER_SECRET: 'another secret of that length' });
+  const other = await system().start({
+    ROLE: 'gateway',
+    CALLER_SECRET: 'another secret of that length',
+    ALLOW_SETTINGS_CHANGE: 'yes',
+  });
   await other.gateway.watcher.until(({ ring }) => ring.size === 1, 10_000);
   expect((await pay(other.url, 'a'))[0]).toBe(422);
 });

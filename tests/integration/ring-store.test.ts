@@ -71,6 +71,7 @@ describe('read', () => {
       desired: [],
       ring: new Map(),
       retired: new Map(),
+      settings: new Map(),
     });
     expect(await store.version()).toBe(-1);
   });

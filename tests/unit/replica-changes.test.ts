@@ -12,7 +12,14 @@ const assignment = { parameters: defaultParameters('assignment'), maxReplicas: 6
 
 /** A state with these replicas, all of them in the ring. */
 function stateOf(names: readonly string[], limits = murmur3, retired: readonly string[] = []): RingState {
-  const empty: RingState = { version: 1, joined: 0, desired: [], ring: new Map(), retired: new Map() };
+  const empty: RingState = {
+    version: 1,
+    joined: 0,
+    desired: [],
+    ring: new Map(),
+    retired: new Map(),
+    settings: new Map(),
+  };
   const desired =
     names.length === 0 ? [] : planAdd(empty, { n: names.length, hostnames: names }, limits, () => '').add;
   return {
@@ -21,6 +28,7 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     desired,
     ring: new Map(names.map((name) => [name, 1])),
     retired: new Map(retired.map((name) => [name, 1])),
+    settings: new Map(),
   };
 }
 
