@@ -88,7 +88,7 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
 }
 
 function options(json: string): unknown {
-  const { delay, ...rest } = JSON.parse(json) as { delay?: number };
+  const { delay, timestamp: _, ...rest } = JSON.parse(json) as { delay?: number; timestamp?: number };
   return { ...rest, ...(delay === undefined ? {} : { delay: 'ms' }) };
 }
 

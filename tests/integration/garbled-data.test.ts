@@ -40,8 +40,8 @@ async function waitingJob(): Promise<string> {
   return (await redis.lindex(wait, 0)) ?? '';
 }
 
-const pidOf = async ({ redis, keys }: System): Promise<unknown> =>
-  (JSON.parse((await redis.get(keys.lease('S1'))) ?? '{}') as { pid?: number }).pid;
+const pidOf = async ({ redis, keys }: System, name = 'S1'): Promise<unknown> =>
+  (JSON.parse((await redis.get(keys.lease(name))) ?? '{}') as { pid?: number }).pid;
 
 const spoilings: [string, (system: System, key: string) => Promise<unknown>][] = [
   ['is no JSON', ({ redis }, key) => redis.hset(key, 'data', 'garbled')],
@@ -144,12 +144,12 @@ describe('a name in `desired`', () => {
       const { gateway } = await start({ REPLICAS: '2', RING: 'assignment' });
       const { redis, keys } = system();
       const before = await redis.hget(keys.desired, 'S2');
-      const pids = await Promise.all(['S1', 'S2'].map((name) => redis.get(keys.lease(name))));
+      const pids = await Promise.all(['S1', 'S2'].map((name) => pidOf(system(), name)));
       const { losses } = gateway.watcher;
       await redis.hset(keys.desired, 'S2', text);
       await expect.poll(() => redis.hget(keys.desired, 'S2'), { timeout: 5000 }).toBe(before);
       await expect.poll(() => asideOf(system(), keys.desired)).not.toEqual([]);
-      expect(await Promise.all(['S1', 'S2'].map((name) => redis.get(keys.lease(name))))).toEqual(pids);
+      expect(await Promise.all(['S1', 'S2'].map((name) => pidOf(system(), name)))).toEqual(pids);
       expect(await desiredOf(system())).toEqual(['S1', 'S2']);
       expect(gateway.watcher.losses).toBe(losses);
       expect(keyOf(gateway, 'S2')).not.toBe('key');
