@@ -17,7 +17,7 @@ import { noteCallback } from './callback-notes.ts';
 import { firstSentBefore, nextAttempt } from './callback-schedule.ts';
 import { sendCallback } from './callback-sender.ts';
 import { CallbackSource } from './callback-source.ts';
-import type { Later } from './callback-source.ts';
+import type { Later, ToSend } from './callback-source.ts';
 import { GarbledCallbacks } from './garbled-callbacks.ts';
 import type { CallbackFault } from './garbled-callbacks.ts';
 import { ParkedCallbacks } from './parked-callbacks.ts';
@@ -74,10 +74,10 @@ export class CallbackDeliveries {
 
   constructor(options: CallbackDeliveriesOptions) {
     this.#options = options;
-    const { redis, keys, log } = options;
+    const { redis, keys, keepMs, log } = options;
     this.#clock = clockOf(redis);
     this.#source = new CallbackSource(options);
-    const parked = new ParkedCallbacks(redis, keys, this.#slots, log);
+    const parked = new ParkedCallbacks(redis, keys, this.#slots, keepMs, log);
     this.#parked = parked;
     const garbled = new GarbledCallbacks(redis, keys, log);
     this.#garbled = garbled;
@@ -159,21 +159,50 @@ export class CallbackDeliveries {
     return data.mac === undefined ? 'unsigned' : 'forged';
   }
 
-  /** Sends a callback if its receiver has a free slot. */
+  /** Sends a callback if its receiver has a free slot. The slot is taken first, so that no more are looked at than sent. */
   async #send(job: Job<CallbackData>): Promise<Later | Busy | undefined> {
     const { id = '', data } = job;
     const only = data.message === undefined ? onlyReceiver(data) : receiverOf(data.message.url);
-    if (only !== undefined && this.#slots.room(only) === 0) return { receiver: only };
+    if (only !== undefined) return this.#withSlots(only, 1, 0, () => this.#sendTo(only, job));
     const toSend = await this.#source.find(id, data);
     if (toSend === undefined || 'at' in toSend) return toSend;
     const receiver = receiverOf(toSend.url);
-    const slots = 1 + Math.floor(toSend.bytes / bytesOfSlot);
-    if (!this.#slots.take(receiver, slots)) return { receiver };
+    return this.#withSlots(receiver, 1, 0, () => this.#sendFrom(toSend, receiver, job));
+  }
+
+  async #sendTo(receiver: string, job: Job<CallbackData>): Promise<Later | Busy | undefined> {
+    const toSend = await this.#source.find(job.id ?? '', job.data);
+    if (toSend === undefined || 'at' in toSend) return toSend;
+    return this.#sendFrom(toSend, receiver, job);
+  }
+
+  /** A large message takes more slots than the one that it has. */
+  async #sendFrom(
+    { url, bytes, payload }: ToSend,
+    receiver: string,
+    job: Job<CallbackData>,
+  ): Promise<Later | Busy | undefined> {
+    const more = Math.floor(bytes / bytesOfSlot);
+    if (more === 0) return this.#attempt(job, url, await payload());
+    return this.#withSlots(receiver, more, 1, async () => this.#attempt(job, url, await payload()));
+  }
+
+  /** @param had slots that the same message has already. */
+  async #withSlots(
+    receiver: string,
+    count: number,
+    had: number,
+    act: () => Promise<Later | Busy | undefined>,
+  ): Promise<Later | Busy | undefined> {
+    const taken = this.#slots.take(receiver, count, had);
+    if (taken === 0) return { receiver };
+    let result: Later | Busy | undefined;
     try {
-      return await this.#attempt(job, toSend.url, await toSend.payload());
+      return (result = await act());
     } finally {
-      this.#slots.release(receiver, slots);
-      this.#parked.freed(receiver);
+      this.#slots.release(receiver, taken);
+      // A large message that found too few slots leaves none to another one.
+      if (result === undefined || !('receiver' in result)) this.#parked.freed(receiver);
     }
   }
 

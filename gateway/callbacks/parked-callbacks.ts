@@ -47,6 +47,7 @@ interface Parked {
  */
 export class ParkedCallbacks {
   readonly #clock: RedisClock;
+  readonly #keepMs: number;
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #slots: ReceiverSlots;
@@ -56,12 +57,16 @@ export class ParkedCallbacks {
   readonly #life: StartStop;
   /** Put off by this gateway, and not noted yet. */
   readonly #unnoted: Parked[] = [];
+  /** Requests that have to be known until their callbacks are told. */
+  readonly #toHold: string[] = [];
   /** Receivers that may have parked callbacks, and until when, in ms of `performance.now()`; the next one is first. */
   readonly #receivers = new Map<string, number>();
-  readonly #calls = new Set<Promise<void>>();
+  readonly #calls = new Set<Promise<unknown>>();
   #parking: Promise<void> | undefined;
 
-  constructor(redis: Redis, keys: Keys, slots: ReceiverSlots, log: Logger) {
+  /** @param keepMs time in ms for which what is known of a request is kept after its end. */
+  constructor(redis: Redis, keys: Keys, slots: ReceiverSlots, keepMs: number, log: Logger) {
+    this.#keepMs = keepMs;
     this.#clock = clockOf(redis);
     this.#redis = redis;
     this.#keys = keys;
@@ -74,7 +79,9 @@ export class ParkedCallbacks {
       () => tick.start(),
       async () => {
         await tick.stop();
-        await Promise.all([this.#parking, ...this.#calls]);
+        await this.#parking;
+        await this.#holdRequests();
+        await Promise.all(this.#calls);
       },
     );
   }
@@ -88,25 +95,33 @@ export class ParkedCallbacks {
   }
 
   /**
-   * Puts off a job that BullMQ has given to this gateway.
+   * Puts off a job that BullMQ has given to this gateway, and those that are next in the queue and have no slot either.
+   * BullMQ takes the next job after that.
    * @param token of the job's lock.
    * @throws if the job could not be put off; it is still active then.
    */
   async park(job: Job<CallbackData>, token: string | undefined, receiver: string): Promise<void> {
     const at = this.#clock.now() + Math.ceil(parkedMs * (1 + Math.random()));
+    // At once: meanwhile BullMQ takes further jobs for its free places, one by one.
+    void this.#startParking();
     await job.moveToDelayed(this.#clock.toOwn(at), token);
     this.#unnoted.push({ receiver, id: job.id ?? '', at });
-    this.#parking ??= this.#parkNext().finally(() => {
-      this.#parking = undefined;
-    });
+    await this.#startParking();
   }
 
   /** A slot of a receiver is free: one of its parked callbacks is brought back. */
   freed(receiver: string): void {
     if (!this.#receivers.has(receiver)) return;
-    const call = this.#bringBack(receiver, 1).catch(this.#failed);
-    this.#calls.add(call);
-    void call.finally(() => this.#calls.delete(call));
+    this.#track(this.#bringBack(receiver, 1).catch(this.#failed));
+  }
+
+  #startParking(): Promise<void> {
+    this.#parking ??= this.#parkNext().finally(() => {
+      this.#parking = undefined;
+      // What was put off while the last call was answered.
+      if (this.#unnoted.length > 0) void this.#startParking();
+    });
+    return this.#parking;
   }
 
   /** Notes what was put off, and puts off what is next in the queue, while that is a good part of it. Never rejects. */
@@ -124,18 +139,29 @@ export class ParkedCallbacks {
         const result = await this.#mending(receivers, () => this.#callPark(padded, now));
         const ids = result as string[]; // as the script returns them
         moved = ids.length;
-        const held = [...ids, ...now.map(({ id }) => id)];
-        await Promise.all(held.map((id) => this.#hold(id)));
         for (const receiver of receivers) this.#remember(receiver);
+        this.#toHold.push(...ids, ...now.map(({ id }) => id));
       } while (moved >= worthAnotherLook || this.#unnoted.length > 0);
+      // Otherwise there is time for other callbacks first.
+      if (this.#keepMs < setTtlMs) await this.#holdRequests();
     } catch (error) {
       this.#failed(error);
     }
   }
 
+  async #holdRequests(): Promise<void> {
+    await Promise.all(this.#toHold.splice(0).map((id) => this.#hold(id)));
+  }
+
   /** One record that Redis refuses to keep must not stop the others. */
   #hold(id: string): Promise<void> {
     return holdForCallback(this.#redis, this.#keys, id, setTtlMs).catch(this.#failed);
+  }
+
+  /** @param call does not reject; a stop waits for it. */
+  #track(call: Promise<unknown>): void {
+    this.#calls.add(call);
+    void call.finally(() => this.#calls.delete(call));
   }
 
   /** @returns receivers that have no free slot, those of callbacks that were put off first. */
@@ -195,7 +221,7 @@ export class ParkedCallbacks {
       const room = this.#slots.room(receiver);
       if (room > 0) calls.push(this.#bringBack(receiver, Math.min(room, mostBack)));
     }
-    await Promise.all(calls);
+    await Promise.all([...calls, this.#holdRequests()]);
   }
 
   #remember(receiver: string): void {

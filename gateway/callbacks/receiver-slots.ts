@@ -36,22 +36,22 @@ export class ReceiverSlots {
 
   /**
    * @param slots a large message takes several.
-   * @returns whether they were free, and are taken now. If they are more than there are at all, all count as enough.
+   * @param had slots that the same message has already.
+   * @returns how many are taken now; 0 if too few are free. A message that needs more than there are takes all.
    */
-  take(receiver: string, slots = 1): boolean {
+  take(receiver: string, slots = 1, had = 0): number {
     const taken = this.#taken.get(receiver) ?? 0;
-    const enough = Math.min(slots, this.#all);
-    if (taken === 0 ? enough > this.#free : enough > this.room(receiver)) return false;
+    const enough = Math.min(slots, this.#all - had);
+    if (taken === had ? enough > this.#free : enough > this.room(receiver)) return 0;
     this.#taken.set(receiver, taken + enough);
     this.#free -= enough;
-    return true;
+    return enough;
   }
 
-  /** Gives back what one `take` has taken. */
-  release(receiver: string, slots = 1): void {
-    const given = Math.min(slots, this.#all);
-    const left = (this.#taken.get(receiver) ?? 0) - given;
-    this.#free += given;
+  /** @param slots as `take` has returned. */
+  release(receiver: string, slots: number): void {
+    const left = (this.#taken.get(receiver) ?? 0) - slots;
+    this.#free += slots;
     if (left > 0) this.#taken.set(receiver, left);
     else this.#taken.delete(receiver);
   }
