@@ -46,7 +46,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         repair.mending(() => redis.hgetall(keys.status), expected),
         repair.mending(() => redis.get(keys.leader), expected),
       ]);
-      const [key] = queryValues(request.originalUrl, 'key');
+      const [key] = queryValues(request.originalUrl, 'key', 1);
       const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
       const found = await crashesOf(redis, keys, names);
       const onlyViews = access.onlyViews(request);
