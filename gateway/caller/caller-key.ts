@@ -77,9 +77,9 @@ function valuesOf(source: CallerSource, { target, headers, ip }: KeyedRequest): 
     case 'header':
       return headerValues(headers, source.name);
     case 'cookie':
-      return [...cookieValues(headers, source.name)];
+      return cookieValues(headers, source.name);
     case 'query':
-      return [...queryValues(target, source.name)];
+      return queryValues(target, source.name);
     case 'ip':
       return [ip];
     default:

@@ -1,17 +1,24 @@
 /**
  * A client sends one `Cookie` field, but what came over HTTP/2 may have several (RFC 9113 8.2.3).
  * @param headers names and values in turn.
- * @returns the values of all cookies of that name, without the spaces around them.
+ * @param most the number of values that are wanted.
+ * @returns the values of the cookies of that name, without the spaces around them.
  */
-export function* cookieValues(headers: readonly string[], name: string): Generator<string, void, undefined> {
-  for (let at = 0; at + 1 < headers.length; at += 2) {
+export function cookieValues(
+  headers: readonly string[],
+  name: string,
+  most = Number.POSITIVE_INFINITY,
+): string[] {
+  const values: string[] = [];
+  for (let at = 0; at + 1 < headers.length && values.length < most; at += 2) {
     const field = headers[at] ?? '';
     if (field.length !== 6 || field.toLowerCase() !== 'cookie') continue;
     for (const pair of headers[at + 1]?.split(';') ?? []) {
       const end = pair.indexOf('=');
-      if (end > 0 && trimmed(pair.slice(0, end)) === name) yield trimmed(pair.slice(end + 1));
+      if (end > 0 && trimmed(pair.slice(0, end)) === name) values.push(trimmed(pair.slice(end + 1)));
     }
   }
+  return values;
 }
 
 /** Without spaces and tabs around it. `trim` would take the byte A0 too, with which the UTF-8 of `à` ends. */

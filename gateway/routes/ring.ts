@@ -48,7 +48,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         repair.mending(() => redis.hgetall(keys.status), expected),
         repair.mending(() => redis.get(keys.leader), expected),
       ]);
-      const [key] = queryValues(request.originalUrl, 'key');
+      const [key] = queryValues(request.originalUrl, 'key', 1);
       const heirs = await repair.mending(() => redis.hgetall(keys.heirs), expected);
       const names = state.desired.flatMap(({ name, replaces }) =>
         replaces === undefined ? [name] : [name, replaces],

@@ -103,6 +103,20 @@ describe('a client that ends its side of the connection alone counts as gone', (
     ]);
   });
 
+  it('its answer ends where it is, and the gateway goes on', async () => {
+    const upstream = await serve((request, response) => {
+      response.end(request.url === '/large' ? Buffer.alloc(16 * 1024 * 1024) : 'quick');
+    });
+    const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream });
+    const client = await speak(url, 'GET /large HTTP/1.1\r\nHost: h\r\n\r\n');
+    await client.until(/ 200 OK/);
+    client.socket.pause();
+    client.socket.end();
+    client.socket.resume();
+    await client.ended;
+    expect((await ask(url, { target: '/quick' })).body.toString()).toBe('quick');
+  });
+
   it('a body that is not whole is refused, and nothing of it is run', async () => {
     const { url } = await startOne();
     const client = await speak(url, 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc');

@@ -40,6 +40,12 @@ describe('what is no plain HTTP/1.1 request', () => {
       [`${upgrade('WebSocket')}${key}\r\nfirst frame`, is(501, 'upgrade_not_supported')],
       ['nonsense\r\n\r\n', is(400, 'request_malformed')],
       ['GET / HTTP/9.9\r\nHost: a\r\n\r\n', is(400, 'request_malformed')],
+      ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', is(400, 'request_malformed')],
+      ['FOO / HTTP/1.1\r\nHost: a\r\n\r\n', is(400, 'request_malformed')],
+      [
+        `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\na\r\n`,
+        is(400, 'request_malformed'),
+      ],
       ['GET /a b HTTP/1.1\r\nHost: a\r\n\r\n', is(400, 'request_malformed')],
       ['GET / HTTP/1.1\r\nHost: a\r\nX Y: 1\r\n\r\n', is(400, 'request_malformed')],
       ['GET / HTTP/1.1\r\nHost: a\r\nX: a\u0000b\r\n\r\n', is(400, 'request_malformed')],
