@@ -4,12 +4,8 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { mayRetry, retryAt } from '#shared/contract/retry.ts';
-import { expectedOfRequest } from '#shared/expected-keys.ts';
-import type { ExpectedKey } from '#shared/expected-keys.ts';
-import { KeyRepair, orNull } from '#shared/key-repair.ts';
+import { orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
-import { noteRequest } from '#shared/request-notes.ts';
-import type { Noted } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
 import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
@@ -21,6 +17,7 @@ import { SupersededError } from './reply-pushes.ts';
 import type { LargeValues } from './large-values.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
+import { notBegun, RunNotes } from './run-notes.ts';
 import type { Slots } from './slots.ts';
 import { lossesOf } from './suspect-notes.ts';
 import type { Turns } from './turns.ts';
@@ -47,19 +44,11 @@ const leftToAnother = new Promise<never>(() => undefined);
 /** The end of a request that has a record is of interest for this long after its deadline, in ms. */
 const endGraceMs = 10_000;
 
-/** @returns what a request gets that is not begun, or not begun again. */
-function notBegun(noted: 'ended' | 'cancelled'): HandlerReply {
-  return noted === 'cancelled'
-    ? problemReply('cancelled', 'The request was cancelled before it was run.')
-    : // It is not said twice: what is known of its end stands.
-      problemReply('already_finished', 'The request has come to its end before.');
-}
-
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #calls: HandlerCalls;
-  readonly #repair: KeyRepair;
+  readonly #notes: RunNotes;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
   #waitingForRoom = 0;
@@ -68,7 +57,7 @@ export class Runner {
   constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
     this.#calls = new HandlerCalls(options);
-    this.#repair = new KeyRepair(options.redis, options.keys, options.log, 'worker');
+    this.#notes = new RunNotes(options);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
@@ -153,7 +142,7 @@ export class Runner {
           ? await this.#again(id, reply, job, attempt)
           : undefined;
       if (again !== undefined) {
-        const noted = await this.#noteQueued(id, job);
+        const noted = await this.#notes.queued(id, job);
         if (noted === 'noted') {
           // It leaves before it is put back: it may be taken again at once, and joins the line then.
           await insist(() => turns.pass(id, job), job.deadline).catch((error: unknown) =>
@@ -235,36 +224,13 @@ export class Runner {
     const stored =
       bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
     if (job.keepMs !== undefined) {
-      const noted = await this.#noteBegun(id, job, attempt);
+      const noted = await this.#notes.begun(id, job, attempt);
       if (noted === undefined) return tooLate(job);
       if (noted !== 'noted') return notBegun(noted);
     }
     // Redis may have taken its time.
     if (!(await this.#isMine(job)) || Date.now() >= job.deadline) return tooLate(job);
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
-  }
-
-  /**
-   * A request is not begun before that is noted: its idempotency key may go to another one as long as it is not.
-   * @returns undefined where its deadline has passed before Redis took the note.
-   */
-  #noteBegun(id: string, job: JobData, attempt: number): Promise<Noted | undefined> {
-    const { redis, keys, replica } = this.#options;
-    const fields = ['started', Date.now(), 'attempts', attempt];
-    const note = (): Promise<Noted> => noteRequest(redis, keys, replica, id, job, 'running', fields);
-    const expected = (): ExpectedKey[] => expectedOfRequest(keys, replica, id);
-    return insist(() => this.#repair.mending(note, expected), job.deadline);
-  }
-
-  /** It waits to be tried again. */
-  async #noteQueued(id: string, job: JobData): Promise<Noted> {
-    const { redis, keys, replica, log } = this.#options;
-    try {
-      return await noteRequest(redis, keys, replica, id, job, 'queued');
-    } catch (error) {
-      log.debug({ request: id, err: error }, 'not noted');
-      return 'noted';
-    }
   }
 
   /**
