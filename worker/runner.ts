@@ -4,14 +4,10 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { mayRetry, retryAt } from '#shared/contract/retry.ts';
-import { expectedOfRequest } from '#shared/expected-keys.ts';
-import type { ExpectedKey } from '#shared/expected-keys.ts';
-import { KeyRepair, orNull } from '#shared/key-repair.ts';
+import { orNull } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import { clockOf } from '#shared/redis-clock.ts';
 import type { RedisClock } from '#shared/redis-clock.ts';
-import { noteRequest } from '#shared/request-notes.ts';
-import type { Noted } from '#shared/request-notes.ts';
 import { SlotMap } from '#shared/slot-array.ts';
 import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
@@ -23,6 +19,7 @@ import { SupersededError } from './reply-pushes.ts';
 import type { LargeValues } from './large-values.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import type { ReplyOutbox } from './reply-outbox.ts';
+import { notBegun, RunNotes } from './run-notes.ts';
 import type { Slots } from './slots.ts';
 import { lossesOf } from './suspect-notes.ts';
 import type { Turns } from './turns.ts';
@@ -49,20 +46,12 @@ const leftToAnother = new Promise<never>(() => undefined);
 /** The end of a request that has a record is of interest for this long after its deadline, in ms. */
 const endGraceMs = 10_000;
 
-/** @returns what a request gets that is not begun, or not begun again. */
-function notBegun(noted: 'ended' | 'cancelled'): HandlerReply {
-  return noted === 'cancelled'
-    ? problemReply('cancelled', 'The request was cancelled before it was run.')
-    : // It is not said twice: what is known of its end stands.
-      problemReply('already_finished', 'The request has come to its end before.');
-}
-
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #clock: RedisClock;
   readonly #calls: HandlerCalls;
-  readonly #repair: KeyRepair;
+  readonly #notes: RunNotes;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
   #waitingForRoom = 0;
@@ -72,7 +61,7 @@ export class Runner {
     this.#options = options;
     this.#clock = clockOf(options.redis);
     this.#calls = new HandlerCalls(options);
-    this.#repair = new KeyRepair(options.redis, options.keys, options.log, 'worker');
+    this.#notes = new RunNotes(options);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
@@ -162,7 +151,7 @@ export class Runner {
           ? await this.#again(id, reply, job, attempt, running)
           : undefined;
       if (again !== undefined) {
-        const noted = await this.#noteQueued(id, job);
+        const noted = await this.#notes.queued(id, job);
         if (noted === 'noted') {
           // It leaves before it is put back: it may be taken again at once, and joins the line then.
           await insist(() => turns.pass(id, job), running.until).catch((error: unknown) =>
@@ -253,36 +242,13 @@ export class Runner {
     const stored =
       bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
     if (job.keepMs !== undefined) {
-      const noted = await this.#noteBegun(id, job, attempt, running.until);
+      const noted = await this.#notes.begun(id, job, attempt, running.until);
       if (noted === undefined) return droppedUnrun();
       if (noted !== 'noted') return notBegun(noted);
     }
     // Redis may have taken its time.
     if (!(await this.#isMine(running)) || performance.now() >= running.until) return droppedUnrun();
     return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
-  }
-
-  /**
-   * A request is not begun before that is noted: its idempotency key may go to another one as long as it is not.
-   * @returns undefined where its deadline has passed before Redis took the note.
-   */
-  #noteBegun(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {
-    const { redis, keys, replica } = this.#options;
-    const fields = ['started', this.#clock.now(), 'attempts', attempt];
-    const note = (): Promise<Noted> => noteRequest(redis, keys, replica, id, job, 'running', fields);
-    const expected = (): ExpectedKey[] => expectedOfRequest(keys, replica, id);
-    return insist(() => this.#repair.mending(note, expected), until);
-  }
-
-  /** It waits to be tried again. */
-  async #noteQueued(id: string, job: JobData): Promise<Noted> {
-    const { redis, keys, replica, log } = this.#options;
-    try {
-      return await noteRequest(redis, keys, replica, id, job, 'queued');
-    } catch (error) {
-      log.debug({ request: id, err: error }, 'not noted');
-      return 'noted';
-    }
   }
 
   /**
