@@ -120,6 +120,25 @@ describe('an answer', () => {
   });
 });
 
+describe('a connection', () => {
+  it.each([
+    ['Keep-Alive: timeout=1, max=100', 2],
+    ['Keep-Alive: timeout=60', 1],
+    ['Keep-Alive: max=5', 1],
+    ['Connection: close', 2],
+    ['X-A: 1', 1],
+  ])('is kept unless the upstream announces that it closes it: %s', async (field, connections) => {
+    const sockets = new Set<unknown>();
+    const { url } = await speakingUpstream(({ socket }) => {
+      sockets.add(socket);
+      socket.write(`HTTP/1.1 200 OK\r\n${field}\r\nContent-Length: 0\r\n\r\n`);
+    });
+    const handler = handlerOf(url, { connections: 1 });
+    for (let at = 0; at < 2; at += 1) expect((await send(handler)).status).toBe(200);
+    expect(sockets.size).toBe(connections);
+  });
+});
+
 describe('the reason phrase', () => {
   it.each([
     ['HTTP/1.1 200 Fine', 'Fine'],

@@ -1,5 +1,4 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { setImmediate as afterPoll } from 'node:timers/promises';
 import { asBuffer } from '#shared/contract/body.ts';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
@@ -8,6 +7,7 @@ import { reasonPart } from '#shared/contract/reason.ts';
 import type { ReplyBudget } from '../reply-budget.ts';
 import { GatheredBody, tooLargeReply } from './gathered-body.ts';
 import type { HandlerContext } from './handler.ts';
+import type { Connection } from './kept-connections.ts';
 import type { UpstreamConnections } from './upstream-connections.ts';
 import { failureReply, refusedReply, unreadableReply } from './upstream-failures.ts';
 
@@ -24,9 +24,6 @@ export interface Outgoing {
 const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Up to this many bytes a body travels with the head in one string, which is one write and not two. */
 const textLimit = 4096;
-
-/** Sockets that have carried a request. */
-const used = new WeakSet<Socket>();
 
 /** @returns the length that the answer's body will have; 0 if it has none, or none that is known. */
 function statedLength(method: string, status: number, headers: readonly string[]): number {
@@ -89,8 +86,8 @@ function attempt(
       return;
     }
     let answer: IncomingMessage | undefined;
-    let sent = false;
     let done = false;
+    let connection: Connection | undefined;
     /** @returns whether a kept connection was dropped before any byte of the answer. */
     let wasDropped = (): boolean => false;
 
@@ -114,23 +111,24 @@ function attempt(
       // What comes after a whole answer does not concern it.
       if (done || answer?.complete === true) return;
       const again = repeatable.has(method) && isDrop(error) && wasDropped();
-      settle(again ? 'dropped' : failureReply(error, sent));
+      settle(again ? 'dropped' : failureReply(error, connection?.open === true));
     };
 
-    request.once('socket', (socket) => {
-      const reused = used.has(socket);
+    request.on('socket', (socket) => {
+      const state = connections.stateOf(socket);
       const { bytesRead } = socket;
+      const reused = state.requests > 0;
       wasDropped = () => reused && answer === undefined && socket.bytesRead === bytesRead;
-      used.add(socket);
-      connections.whenOpen(socket, () => (sent = true));
+      state.requests += 1;
+      connection = state;
     });
     request.on('error', fail);
-    request.once('close', () => answer ?? fail(new Error('closed')));
-    request.once('upgrade', (_, socket) => {
+    request.on('close', () => answer ?? fail(new Error('closed')));
+    request.on('upgrade', (_, socket) => {
       socket.destroy();
       settle(unreadableReply('its status 101 is not that of a final answer'));
     });
-    request.once('response', (response) => {
+    request.on('response', (response) => {
       answer = response;
       response.on('error', fail);
       const fault = headFault(response);
@@ -138,8 +136,9 @@ function attempt(
         refuse(unreadableReply(fault));
         return;
       }
-      const { statusCode: status = 0, statusMessage } = response;
-      const headers = stripHopByHop(response.rawHeaders);
+      const { statusCode: status = 0, statusMessage, rawHeaders } = response;
+      if (kind === 'pooled') connections.noteHint(response.socket, headerValue(rawHeaders, 'keep-alive'));
+      const headers = stripHopByHop(rawHeaders);
       const length = statedLength(method, status, headers);
       if (length > budget.limitBytes) {
         refuse(tooLargeReply(budget.limitBytes));
@@ -152,13 +151,13 @@ function attempt(
         if (!gathered.add(chunk)) refuse(tooLargeReply(budget.limitBytes));
         else if (!gathered.mayGrow(readOn)) response.pause();
       });
-      response.once('end', () => {
+      response.on('end', () => {
         if (done) return;
         settle({ status, ...reasonPart(status, statusMessage), headers, body: gathered.whole() });
         // The upstream has answered before it was sent all, and may never read the rest.
         if (!request.writableFinished) request.destroy();
       });
-      response.once('close', () => fail(new Error('closed')));
+      response.on('close', () => fail(new Error('closed')));
     });
     write(request, body);
   });

@@ -2,7 +2,8 @@ import { Agent as HttpAgent, ClientRequest } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { KeptConnections } from './kept-connections.ts';
+import type { Connection } from './kept-connections.ts';
 
 /** Bytes that the head of an answer may have: as many as the gateway takes in a request. */
 export const headLimitBytes = 64 * 1024;
@@ -35,10 +36,9 @@ class ConnectTimeoutError extends Error {
 export class UpstreamConnections {
   readonly #origin: URL;
   readonly #host: string;
+  readonly #kept = new KeptConnections(idleTimeoutMs);
   readonly #pool: HttpAgent;
   readonly #single: HttpAgent;
-  /** Those that are open, TLS included. */
-  readonly #open = new WeakSet<Duplex>();
 
   /**
    * @param origin of the upstream, `http:` or `https:`.
@@ -48,8 +48,9 @@ export class UpstreamConnections {
   constructor(origin: URL, most: number) {
     this.#origin = origin;
     this.#host = origin.hostname.replaceAll(/^\[|\]$/g, '');
-    this.#pool = this.#agent({ keepAlive: true, maxSockets: most, maxFreeSockets: most });
+    this.#pool = this.#agent({ keepAlive: true, maxSockets: most });
     this.#single = this.#agent({ keepAlive: false });
+    this.#kept.serve(this.#pool);
   }
 
   /**
@@ -59,14 +60,14 @@ export class UpstreamConnections {
    * @throws Error if HTTP cannot carry the head.
    */
   request(head: OutgoingHead, kind: 'pooled' | 'single'): ClientRequest {
-    if (kind === 'single') this.#closeIdle();
+    if (kind === 'single') this.#kept.closeIdle();
     const { protocol, port } = this.#origin;
     const { method, path, headers } = head;
     const request = new ClientRequest({
       agent: kind === 'single' ? this.#single : this.#pool,
       protocol,
       host: this.#host,
-      ...(port === '' ? {} : { port }),
+      port,
       method,
       path,
       headers,
@@ -78,10 +79,14 @@ export class UpstreamConnections {
     return request;
   }
 
-  /** Calls back as soon as a connection is open; at once if it is already. */
-  whenOpen(socket: Socket, opened: () => void): void {
-    if (this.#open.has(socket)) opened();
-    else socket.once(this.#openEvent, opened);
+  /** @returns what is known of a connection. */
+  stateOf(socket: Socket): Connection {
+    return this.#kept.stateOf(socket);
+  }
+
+  /** @param hint what an answer's `Keep-Alive` says of its connection, if it has one. */
+  noteHint(socket: Socket, hint: string | undefined): void {
+    this.#kept.noteHint(socket, hint);
   }
 
   /** Closes all connections, those in use too. */
@@ -90,40 +95,22 @@ export class UpstreamConnections {
     this.#single.destroy();
   }
 
-  get #openEvent(): 'connect' | 'secureConnect' {
-    return this.#origin.protocol === 'https:' ? 'secureConnect' : 'connect';
-  }
-
-  #agent(options: { keepAlive: boolean; maxSockets?: number; maxFreeSockets?: number }): HttpAgent {
-    const all = { ...options, timeout: idleTimeoutMs, keepAliveMsecs: 60_000 };
+  #agent(options: { keepAlive: boolean; maxSockets?: number }): HttpAgent {
+    const all = { ...options, keepAliveMsecs: 60_000 };
     // An address is no server name (RFC 6066 3); the certificate is checked against it all the same.
     const servername = isIP(this.#host) === 0 ? this.#host : '';
-    const agent =
-      this.#origin.protocol === 'https:' ? new HttpsAgent({ ...all, servername }) : new HttpAgent(all);
+    const secure = this.#origin.protocol === 'https:';
+    const agent = secure ? new HttpsAgent({ ...all, servername }) : new HttpAgent(all);
+    const opens = secure ? 'secureConnect' : 'connect';
     const create = agent.createConnection.bind(agent);
     agent.createConnection = (given, callback) => {
-      const socket = create(given, callback);
-      if (socket) this.#watch(socket);
+      const socket = create(given, callback) as Socket; // Node's own agents make nothing else
+      this.#kept.watch(socket, opens);
+      const late = (): void => void socket.destroy(new ConnectTimeoutError('the connection took too long'));
+      const timer = setTimeout(late, connectTimeoutMs);
+      for (const event of [opens, 'close']) socket.once(event, () => clearTimeout(timer));
       return socket;
     };
     return agent;
-  }
-
-  #watch(socket: Duplex): void {
-    const late = (): void => void socket.destroy(new ConnectTimeoutError('the connection took too long'));
-    const timer = setTimeout(late, connectTimeoutMs);
-    socket.once('close', () => clearTimeout(timer));
-    // Whoever uses it hears of an error too; between two uses nobody would, and the process would end.
-    socket.on('error', () => undefined);
-    socket.once(this.#openEvent, () => {
-      clearTimeout(timer);
-      this.#open.add(socket);
-    });
-  }
-
-  #closeIdle(): void {
-    for (const sockets of Object.values(this.#pool.freeSockets)) {
-      for (const socket of sockets ?? []) socket.destroy();
-    }
   }
 }
