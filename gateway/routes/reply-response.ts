@@ -24,11 +24,11 @@ export function writeReply(
   unsent: UnsentAnswers,
 ): void {
   const { status, body } = reply;
-  const { reason } = reasonPart(status, reply.reason);
+  const phrase = reply.reason === undefined ? undefined : reasonPart(status, reply.reason).reason;
   try {
     const headers = replyHeaders(method, reply).concat(own);
-    if (reason === undefined) response.writeHead(status, headers);
-    else response.writeHead(status, reason, headers);
+    if (phrase === undefined) response.writeHead(status, headers);
+    else response.writeHead(status, phrase, headers);
   } catch (error) {
     // A status or a header that the handler may make but HTTP cannot carry, e.g. a control character.
     response.statusMessage = '';

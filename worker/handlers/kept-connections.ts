@@ -96,7 +96,7 @@ export class KeptConnections {
 
   /** Closes those that are idle. */
   closeIdle(): void {
-    for (const socket of [...this.#idle]) socket.destroy();
+    for (const socket of this.#idle) socket.destroy();
   }
 
   #take(): Socket | undefined {
