@@ -123,6 +123,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
   const forwarding: ForwardingRules = {
     trusted: config.trustedProxies,
     keyFields: keyFields([...config.hashKey, ...config.callerKey]),
+    xForwarded: config.forwarded === 'both',
   };
   const ownerOf = keyOwner(config.hashKey, callers, config.idempotencyScope);
   const changes = new RequestChanges(subscriber, keys);

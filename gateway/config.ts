@@ -43,6 +43,8 @@ export interface GatewayConfig {
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
+  readonly upstreamHost: 'client' | 'upstream';
+  readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
   readonly consumer: 'batched' | 'stock';
   readonly ring: RingParameters;
@@ -191,6 +193,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
+    upstreamHost: values.UPSTREAM_HOST,
+    forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,
     consumer: values.CONSUMER,
     ring,

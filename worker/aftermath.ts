@@ -7,7 +7,7 @@ import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { redact, redactTarget } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { decodeReply, encodeReply } from '#shared/contract/reply.ts';
+import { decodeReply, encodeReply, headOf } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
@@ -150,9 +150,10 @@ function withoutSecrets(
   bodies: 'keep' | 'none',
 ): ReplyFrame | undefined {
   try {
-    const { id, status, headers, body } = decodeReply(frame);
-    const kept = bodies === 'none' ? undefined : body;
-    return encodeReply(id, { status, headers: redact(headers, redaction), body: kept ?? Buffer.alloc(0) });
+    const reply = decodeReply(frame);
+    const body = (bodies === 'none' ? undefined : reply.body) ?? Buffer.alloc(0);
+    const headers = redact(reply.headers, redaction);
+    return encodeReply(reply.id, { ...headOf(reply), headers, body });
   } catch {
     return undefined;
   }

@@ -32,6 +32,8 @@ export interface WorkerConfig {
   readonly generation: number | undefined;
   readonly handlerPath: string | undefined;
   readonly upstream: URL | undefined;
+  readonly upstreamHost: 'client' | 'upstream';
+  readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
   readonly consumer: 'batched' | 'stock';
   readonly drainTimeoutMs: number;
@@ -68,6 +70,8 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     generation: values.GENERATION,
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM === undefined ? undefined : new URL(values.UPSTREAM),
+    upstreamHost: values.UPSTREAM_HOST,
+    forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,
     consumer: values.CONSUMER,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,

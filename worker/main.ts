@@ -123,6 +123,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     budget,
     ...(config.handlerPath === undefined ? {} : { handlerPath: config.handlerPath }),
     ...(config.upstream === undefined ? {} : { upstream: config.upstream }),
+    upstreamHost: config.upstreamHost,
+    forwarded: config.forwarded,
   });
   const slots = new Slots(concurrency);
   const finished = new FinishedRuns();

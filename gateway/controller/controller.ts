@@ -130,6 +130,8 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     NAMESPACE: config.namespace,
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,
+    UPSTREAM_HOST: config.upstreamHost,
+    FORWARDED: config.forwarded,
     CONCURRENCY: config.concurrency,
     CONSUMER: config.consumer,
     DRAIN_TIMEOUT_MS: drainTimeoutMs,

@@ -50,13 +50,14 @@ function lastOn(field: string, way: readonly string[], trusted: BlockList | unde
   let client = '';
   for (const node of way.toReversed()) {
     if (hidden.test(node)) break;
-    client = addressOf(node) ?? refuse(field);
+    client = nodeAddress(node) ?? refuse(field);
     if (trusted === undefined || !isIn(trusted, client)) break;
   }
   return client;
 }
 
-function addressOf(node: string): string | undefined {
+/** @returns the address of a node (RFC 7239 6), in its one form; undefined if it names none. */
+export function nodeAddress(node: string): string | undefined {
   const [, ipv6, ipv4] = withPort.exec(node) ?? [];
   return canonicalAddress(ipv6 ?? ipv4 ?? node);
 }
@@ -75,7 +76,8 @@ function checkSize(field: string, values: readonly string[]): void {
   checkFieldSize(field, values.join(',').length);
 }
 
-function valuesOf(headers: readonly string[], lowerCaseName: string): string[] {
+/** @returns the values of the fields of a name, in their order. */
+export function valuesOf(headers: readonly string[], lowerCaseName: string): string[] {
   return headers.filter((_, at) => at % 2 === 1 && headers[at - 1]?.toLowerCase() === lowerCaseName);
 }
 

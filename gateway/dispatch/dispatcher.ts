@@ -1,5 +1,6 @@
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob, storedBody } from '#shared/contract/job.ts';
+import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { Problem } from '#shared/errors.ts';
 import type { Logger } from '#shared/logger.ts';
@@ -175,7 +176,7 @@ export class Dispatcher {
   /** Gives a reply to the one who waits for it. */
   receive(replica: string, reply: Reply): void {
     const { bodies } = this.#options;
-    const { id, status, headers, body, storedBytes = 0 } = reply;
+    const { id, body, storedBytes = 0 } = reply;
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) {
       this.#unclaimed += 1;
@@ -184,7 +185,7 @@ export class Dispatcher {
     }
     if (body !== undefined) {
       this.#waiters.take(id);
-      waiter.settle(replica, { status, headers, body });
+      waiter.settle(replica, { ...headOf(reply), body });
       return;
     }
     if (waiter.phase === 'fetching') return;
@@ -195,7 +196,7 @@ export class Dispatcher {
       if (!wanted()) return;
       waiter.phase = 'waiting';
       if (stored === undefined) this.lost(waiter);
-      else this.#end(waiter, { status, headers, body: stored });
+      else this.#end(waiter, { ...headOf(reply), body: stored });
     });
   }
 

@@ -21,13 +21,18 @@ export class ForwardedParser {
    * Undefined if the text is not such a field: nobody can say then where an element ends.
    */
   parse(): string[] | undefined {
-    const found: string[] = [];
+    return this.elements()?.map((element) => element.get('for') ?? '');
+  }
+
+  /** @returns the pairs of each element in order, their names in lower case; undefined as for {@link parse}. */
+  elements(): ReadonlyMap<string, string>[] | undefined {
+    const found: ReadonlyMap<string, string>[] = [];
     while (this.#at < this.#text.length) {
       this.#skipSpace();
       if (this.#text[this.#at] !== ',' && this.#at < this.#text.length) {
         const element = this.#element();
         if (element === undefined) return undefined;
-        found.push(element.get('for') ?? '');
+        found.push(element);
       }
       this.#at += 1;
     }

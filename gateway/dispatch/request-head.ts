@@ -2,9 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
 import { isEndToEnd } from '#shared/contract/end-to-end-fields.ts';
 import { headerValue, isHopByHop, namedInConnection } from '#shared/contract/headers.ts';
+import { isToldField } from '#shared/contract/told-fields.ts';
 import { Problem } from '#shared/errors.ts';
 import { isIn } from '../subnets.ts';
 import { clientOf, extendForwardedFor } from './client-address.ts';
+import { addXForwarded } from './x-forwarded.ts';
 
 const via = 'ringpost';
 
@@ -14,6 +16,8 @@ export interface ForwardingRules {
   readonly trusted: BlockList | undefined;
   /** Names, in lower case, of the fields that keys are read from. */
   readonly keyFields: ReadonlySet<string>;
+  /** Whether upstreams get `X-Forwarded-*` beside `Forwarded`. */
+  readonly xForwarded: boolean;
 }
 
 /** The headers of a request as they go to the replica, and whom it comes from. */
@@ -25,8 +29,8 @@ export interface ForwardedHead {
 
 /**
  * The head of a request as it goes to the replica: hop-by-hop fields are stripped, `Via` (RFC 9110 7.6.3) and
- * `Forwarded` (RFC 7239) are added, `Host` is kept. What says whom a request comes from is stripped too,
- * unless the peer is a trusted proxy; then it is extended.
+ * `Forwarded` (RFC 7239) are added, `Host` is kept. What only ringpost tells an upstream is stripped, and so is
+ * what says whom a request comes from, unless the peer is a trusted proxy; then it is extended.
  * @param peer the address of the other end of the connection.
  * @throws {Problem} `request_malformed` if `Connection` names an end-to-end field, or if a trusted proxy's
  * fields cannot be read.
@@ -42,10 +46,13 @@ export function forwardedHead(raw: IncomingMessage, peer: string, rules: Forward
     'Forwarded',
     forwarded(peer, headerValue(headers, 'host')),
   );
-  return { headers, ip: proxied ? clientOf(headers, trusted) : peer };
+  if (!proxied) return { headers, ip: peer };
+  const ip = clientOf(headers, trusted);
+  if (rules.xForwarded) addXForwarded(headers, trusted);
+  return { headers, ip };
 }
 
-/** @returns the headers without those of the hop, and without those that only a trusted proxy may send. */
+/** @returns the headers without those of the hop, and without those that this peer may not send. */
 function requestHeaders(
   raw: readonly string[],
   fromClient: boolean,
@@ -58,7 +65,7 @@ function requestHeaders(
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = raw[at] ?? '';
     const lower = name.toLowerCase();
-    if (isHopByHop(lower) || named?.has(lower)) continue;
+    if (isHopByHop(lower) || named?.has(lower) || isToldField(lower)) continue;
     if (saysOrigin(lower) && (fromClient || lower.includes('_'))) continue;
     kept.push(name, raw[at + 1] ?? '');
   }

@@ -79,7 +79,9 @@ async function dispatch(
   if (socket.destroyed) return;
   const { headers, ip } = forwardedHead(raw, peerAddress(socket), options.forwarding);
   const method = raw.method ?? 'GET';
-  const request = { method, target: originForm(url), headers, body };
+  const emptyChunked = body.length === 0 && raw.headers['transfer-encoding'] !== undefined;
+  const target = originForm(url);
+  const request = { method, target, headers, body, ...(emptyChunked && { emptyChunked }) };
   const preference = preferenceOf(request.headers);
   const directives = directivesOf(request.headers, Date.now());
   if (directives.callbacks !== undefined && !preference.respondAsync) {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
@@ -102,8 +103,7 @@ export async function handOver(
     let answered = false;
     const answer = (kept: Reply | undefined): void => {
       if (kept?.body === undefined) return;
-      const { status, headers, body } = kept;
-      writeReply(response, request.method, { status, headers, body }, own, unsent);
+      writeReply(response, request.method, { ...headOf(kept), body: kept.body }, own, unsent);
       answered = true;
     };
     await store.handReply(found, held, () => !socket.destroyed, answer).catch(() => undefined);

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { asBuffer } from '#shared/contract/body.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
+import { reasonPart } from '#shared/contract/reason.ts';
 import { Problem } from '#shared/errors.ts';
 import { replyHeaders } from '../dispatch/forwarding.ts';
 import { writeProblem } from './problem-response.ts';
@@ -23,10 +24,14 @@ export function writeReply(
   unsent: UnsentAnswers,
 ): void {
   const { status, body } = reply;
+  const phrase = reply.reason === undefined ? undefined : reasonPart(status, reply.reason).reason;
   try {
-    response.writeHead(status, replyHeaders(method, reply).concat(own));
+    const headers = replyHeaders(method, reply).concat(own);
+    if (phrase === undefined) response.writeHead(status, headers);
+    else response.writeHead(status, phrase, headers);
   } catch (error) {
     // A status or a header that the handler may make but HTTP cannot carry, e.g. a control character.
+    response.statusMessage = '';
     const reason = error instanceof Error ? error.message : String(error);
     writeProblem(response, new Problem('handler_failed', `The answer cannot be sent: ${reason}`), own);
     return;

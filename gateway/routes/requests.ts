@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
@@ -93,11 +94,11 @@ export const requestRoutes = fp<RequestRouteOptions>(
         }
         const answer = (kept: Reply | undefined): void => {
           if (kept?.body === undefined) return;
-          const { status, headers, body } = kept;
+          const { headers, body } = kept;
           reply.hijack();
           const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
           // It is read at an address of its own: what its handler says of caches is for another one.
-          const answered = { status, headers: neverStored(headers), body };
+          const answered = { ...headOf(kept), headers: neverStored(headers), body };
           writeReply(reply.raw, record.method, answered, own, unsent);
         };
         const { socket } = request.raw;

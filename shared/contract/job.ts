@@ -82,9 +82,12 @@ function areHeaders(value: unknown): boolean {
 /** Every job's name in BullMQ. */
 export const jobName = 'dispatch';
 
-/** Makes the job of a request. A body past the inline limit is only announced in it: see {@link storedBody}. */
+/**
+ * Makes the job of a request. A body past the inline limit is only announced in it: see {@link storedBody}. An
+ * empty body that came in chunks is an empty text; no body is none.
+ */
 export function encodeJob(request: HttpRequest, rest: Omit<JobData, keyof HttpRequest>): JobData {
-  const body = encodeBody(request.body);
+  const body = encodeBody(request.body) ?? (request.emptyChunked === true ? { text: '' } : undefined);
   return {
     method: request.method,
     target: request.target,
@@ -106,5 +109,7 @@ export function storedBody(job: JobData): boolean {
 export function decodeJob(job: JobData, stored?: Buffer): HttpRequest {
   const body = decodeBody(job.body) ?? stored;
   if (body === undefined) throw new TypeError('the body of the job is stored and was not given');
-  return { method: job.method, target: job.target, headers: job.headers, body };
+  const { method, target, headers } = job;
+  const emptyChunked = job.body !== undefined && body.length === 0;
+  return { method, target, headers, body, ...(emptyChunked ? { emptyChunked } : {}) };
 }

@@ -2,11 +2,16 @@ import { isUtf8 } from 'node:buffer';
 import { asBuffer } from './body.ts';
 import type { HttpReply } from './http.ts';
 
+/** The head of an answer. */
+export type ReplyHead = Pick<HttpReply, 'status' | 'reason' | 'headers'>;
+
 /** A reply on its way to the gateway that waits for it. */
 export interface Reply {
   /** The request's id. */
   readonly id: string;
   readonly status: number;
+  /** As in {@link HttpReply}. */
+  readonly reason?: string;
   readonly headers: readonly string[];
   /** The bytes; undefined while they are in a key of their own. */
   readonly body: Uint8Array | undefined;
@@ -17,12 +22,19 @@ export interface Reply {
 interface Head {
   readonly id: string;
   readonly status: number;
+  readonly reason?: string;
   readonly headers: readonly string[];
   /** The bytes that are in a key of their own; `true` from a worker of the release before. */
   readonly stored?: number | true;
 }
 
 const newline = 0x0a;
+
+/** @returns the head of an answer, without anything else that it has. */
+export function headOf({ status, reason, headers }: ReplyHead): ReplyHead {
+  return reason === undefined ? { status, headers } : { status, reason, headers };
+}
+
 /** Up to this many bytes a frame that is text travels as a string, which costs a client of Redis less than bytes. */
 const textLimit = 4096;
 
@@ -34,10 +46,8 @@ export type ReplyFrame = Buffer | string;
  * @param stored the body is in a key of its own and the frame ends after its head.
  */
 export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, stored = false): ReplyFrame {
-  const { status, headers, body } = reply;
-  const head: Head = stored
-    ? { id, status, headers, stored: Buffer.byteLength(body) }
-    : { id, status, headers };
+  const { body } = reply;
+  const head: Head = { id, ...headOf(reply), ...(stored ? { stored: Buffer.byteLength(body) } : {}) };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
   if (typeof body === 'string' && body.length <= textLimit) return line + body;
@@ -54,17 +64,18 @@ export function decodeReply(frame: Buffer): Reply {
   if (end < 0) throw new SyntaxError('a reply frame has no head');
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
-  const { id, status, headers, stored } = head;
-  if (stored === undefined) return { id, status, headers, body: frame.subarray(end + 1) };
+  const { id, stored } = head;
+  if (stored === undefined) return { id, ...headOf(head), body: frame.subarray(end + 1) };
   const size = typeof stored === 'number' ? { storedBytes: stored } : {};
-  return { id, status, headers, body: undefined, ...size };
+  return { id, ...headOf(head), body: undefined, ...size };
 }
 
 function isHead(value: unknown): value is Head {
   if (typeof value !== 'object' || value === null) return false;
   // Each field is looked at before it is taken for what it should be.
-  const { id, status, headers } = value as Record<keyof Head, unknown>;
+  const { id, status, reason, headers } = value as Record<keyof Head, unknown>;
   if (typeof id !== 'string' || !isStatus(status) || !Array.isArray(headers)) return false;
+  if (reason !== undefined && typeof reason !== 'string') return false;
   for (const text of headers) if (typeof text !== 'string') return false;
   return headers.length % 2 === 0;
 }

@@ -24,6 +24,21 @@ export const commonSettings = {
     pattern: '^https?://.+',
     description: 'HTTP server that each replica sends its requests on to, e.g. `http://127.0.0.1:3000`.',
   },
+  UPSTREAM_HOST: {
+    type: 'string',
+    default: 'client',
+    enum: ['client', 'upstream'],
+    description:
+      'Whose `Host` the upstream gets: the one that the client sent, or its own. TLS is always for its own name.',
+  },
+  FORWARDED: {
+    type: 'string',
+    default: 'both',
+    enum: ['both', 'standard', 'none'],
+    description:
+      'How an upstream learns whom a request comes from: `Forwarded` and `X-Forwarded-For`, `-Proto` and `-Host`; ' +
+      '`Forwarded` alone, with what a trusted proxy has sent; or not at all.',
+  },
   CONCURRENCY: {
     type: 'integer',
     default: 100,
@@ -137,6 +152,21 @@ export function redisUrlFaults(name: string, url: string | undefined): string[] 
   ];
 }
 
+/** @returns what is wrong with the URL of an upstream, without a part of it: it may have a password. */
+function upstreamFaults(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const example = 'it must be one such as http://127.0.0.1:3000';
+  const url = URL.parse(text);
+  if (url === null) return [`UPSTREAM is no URL; ${example}`];
+  const faults: string[] = [];
+  if (url.username !== '' || url.password !== '') {
+    faults.push(`UPSTREAM has a user or a password; nothing sends them on, and ${example}`);
+  }
+  // An empty query or fragment leaves its mark in the text alone.
+  if (/[?#]/.test(text)) faults.push(`UPSTREAM has a query or a fragment; ${example}`);
+  return faults;
+}
+
 /** @returns faults that a schema cannot tell: settings that exclude each other, and URLs that are none. */
 export function commonFaults(values: {
   REDIS_URL?: string | undefined;
@@ -150,10 +180,7 @@ export function commonFaults(values: {
     faults.push('HANDLER and UPSTREAM are both set; a replica runs one of them');
   }
   faults.push(...redisUrlFaults('REDIS_URL', values.REDIS_URL));
-  if (values.UPSTREAM !== undefined && !URL.canParse(values.UPSTREAM)) {
-    // It may have a password, and what is no URL does not say where.
-    faults.push('UPSTREAM is no URL; it must be one such as http://127.0.0.1:3000');
-  }
+  faults.push(...upstreamFaults(values.UPSTREAM));
   const { HANDLER_STALL_MS: stallMs, REPLY_TIMEOUT_MS: replyMs } = values;
   if (stallMs !== undefined && replyMs !== undefined && stallMs >= replyMs) {
     faults.push(`HANDLER_STALL_MS is ${stallMs}; it must be below REPLY_TIMEOUT_MS, which is ${replyMs}`);

@@ -35,8 +35,10 @@ describe('a client that is no trusted proxy', () => {
     expect(replica).toBe(gateway.watcher.ring.owner('127.0.0.1'));
     const { headers = [] } = upstream.got[0] ?? {};
     const names = headers.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase());
-    expect(names.filter((name) => /forwarded|real/.test(name))).toEqual(['forwarded']);
+    const derived = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'];
+    expect(names.filter((name) => /forwarded|real/.test(name))).toEqual(['forwarded', ...derived]);
     expect(valuesOf(headers, 'forwarded')).toEqual(['for=127.0.0.1;host="shop.test";proto=http']);
+    expect(derived.flatMap((name) => valuesOf(headers, name))).toEqual(['127.0.0.1', 'http', 'shop.test']);
   });
 });
 
@@ -62,7 +64,7 @@ describe('a trusted proxy', () => {
       `for=10.0.0.1, for="${client}:80", for=10.0.0.9`,
       expect.stringMatching(/^for=127\.0\.0\.1;host="127\.0\.0\.1:\d+";proto=http$/),
     ]);
-    expect(valuesOf(second ?? [], 'x-forwarded-for')).toEqual([]);
+    expect(valuesOf(second ?? [], 'x-forwarded-for')).toEqual([`10.0.0.1, ${client}, 10.0.0.9, 127.0.0.1`]);
   });
 
   it.each([

@@ -80,6 +80,9 @@ const json = (reply: HttpReply): unknown => JSON.parse(text(reply));
 const without = (raw: readonly string[], ...names: string[]) =>
   raw.filter((_, i) => !names.includes((raw[i - (i % 2)] ?? '').toLowerCase()));
 
+/** What only ringpost tells an upstream. */
+const told = ['ringpost-request', 'ringpost-replica', 'ringpost-attempt'];
+
 interface Seen {
   readonly method: string;
   readonly url: string;
@@ -121,7 +124,7 @@ describe('the request that the upstream gets', () => {
       long,
     ];
     const { raw } = await seen({ headers: ['Host', 'shop.test:8080', ...own] });
-    expect(without(raw, 'host', 'connection')).toEqual(own);
+    expect(without(raw, 'host', 'connection', ...told)).toEqual(own);
     expect(headerValue(raw, 'host')).toBe('shop.test:8080');
   });
 
@@ -147,7 +150,8 @@ describe('the request that the upstream gets', () => {
       'a',
     ];
     const { raw } = await seen({ method: 'POST', headers: ['Host', 'x', ...hop, ...more], body: ALL_BYTES });
-    expect(raw).toEqual(['host', 'x', 'connection', 'keep-alive', 'content-length', '256']);
+    const sent = ['Host', 'x', 'Connection', 'keep-alive', 'Content-Length', '256'];
+    expect(without(raw, ...told)).toEqual(sent);
   });
 
   it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'])(
@@ -162,10 +166,17 @@ describe('the request that the upstream gets', () => {
     },
   );
 
-  it.each(['POST', 'PUT', 'PATCH'])('has a length of 0 for an empty %s', async (method) => {
-    const { raw } = await seen({ method, headers: ['Host', 'x', 'Content-Length', '0'] });
-    expect(headerValue(raw, 'content-length')).toBe('0');
-  });
+  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])(
+    'has the framing of an empty %s, and none for no body',
+    async (method) => {
+      const empty = await seen({ method, headers: ['Host', 'x', 'Content-Length', '0'] });
+      expect(headerValue(empty.raw, 'content-length')).toBe('0');
+      const chunked = await seen({ method, emptyChunked: true });
+      expect(headerValue(chunked.raw, 'transfer-encoding')).toBe('chunked');
+      const none = await seen({ method });
+      expect(none.raw.filter((name) => /^(?:content-length|transfer-encoding)$/i.test(name))).toEqual([]);
+    },
+  );
 
   it.each([
     ['/', '/a/../b//c?x=%2F&y', '/a/../b//c?x=%2F&y'],
@@ -175,8 +186,12 @@ describe('the request that the upstream gets', () => {
     expect((await seen({ target }, prefix)).url).toBe(url);
   });
 
+  it('may be OPTIONS *, which is for the whole server', async () => {
+    expect(await seen({ method: 'OPTIONS', target: '*' }, '/api')).toMatchObject({ url: '*' });
+  });
+
   it.each([
-    ['OPTIONS', '*'],
+    ['GET', '*'],
     ['CONNECT', 'a.test:443'],
     ['BAD METHOD', '/'],
   ])('is none for %s %s: 501', async (method, target) => {

@@ -37,6 +37,13 @@ describe('a job', () => {
     expect(decodeJob(job).body).toHaveLength(0);
   });
 
+  it('tells an empty body that came in chunks from none', () => {
+    const given = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
+    const chunked = { ...given, emptyChunked: true } as const;
+    expect(decodeJob(overTheWire(encodeJob(chunked, rest)))).toEqual(chunked);
+    expect(decodeJob(overTheWire(encodeJob(given, rest)))).toEqual(given);
+  });
+
   it('only announces a body above the inline limit, and is told its bytes when it is run', () => {
     const body = Buffer.alloc(inlineBodyLimit + 1, 0xfe);
     const job = overTheWire(encodeJob({ method: 'PUT', target: '/', headers: [], body }, rest));

@@ -5,15 +5,19 @@ import type { Reply, ReplyFrame } from '#shared/contract/reply.ts';
 
 const latin1 = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
 
-const reply = fc.record({
-  status: fc.integer({ min: 200, max: 599 }),
-  headers: fc.array(fc.tuple(latin1, latin1)).map((pairs) => pairs.flat()),
-  body: fc.oneof(
-    fc.uint8Array({ maxLength: 1000 }).map((bytes) => Buffer.from(bytes)),
-    fc.string({ unit: 'grapheme', maxLength: 2000 }).map((text) => Buffer.from(text)),
-    fc.constantFrom('\uFEFFx', 'x'.repeat(4096), 'ü'.repeat(2049)).map((text) => Buffer.from(text)),
-  ),
-});
+const reply = fc.record(
+  {
+    status: fc.integer({ min: 200, max: 599 }),
+    reason: latin1,
+    headers: fc.array(fc.tuple(latin1, latin1)).map((pairs) => pairs.flat()),
+    body: fc.oneof(
+      fc.uint8Array({ maxLength: 1000 }).map((bytes) => Buffer.from(bytes)),
+      fc.string({ unit: 'grapheme', maxLength: 2000 }).map((text) => Buffer.from(text)),
+      fc.constantFrom('\uFEFFx', 'x'.repeat(4096), 'ü'.repeat(2049)).map((text) => Buffer.from(text)),
+    ),
+  },
+  { requiredKeys: ['status', 'headers', 'body'] },
+);
 
 /** As Redis brings it. */
 function decode(frame: ReplyFrame): Reply {
@@ -53,7 +57,10 @@ describe('a reply', () => {
     expect([...(decode(encodeReply('i', given)).body ?? [])]).toEqual([250, 251, 252]);
   });
 
-  it.each(['', 'x', '{"id":"i"', 'x\n'])('is no frame: %j', (bytes) => {
-    expect(() => decodeReply(Buffer.from(bytes))).toThrow(SyntaxError);
-  });
+  it.each(['', 'x', '{"id":"i"', 'x\n', '{"id":"i","status":200,"reason":1,"headers":[]}\n'])(
+    'is no frame: %j',
+    (bytes) => {
+      expect(() => decodeReply(Buffer.from(bytes))).toThrow(SyntaxError);
+    },
+  );
 });

@@ -133,9 +133,31 @@ describe('what a request says of whom it comes from', () => {
     }
   });
 
-  it('has no X-Forwarded-For of its own if the proxy has sent none', () => {
-    const { headers } = headOf(['Forwarded', 'for=198.51.100.1'], { trusted: '192.0.2.7' });
-    expect(valuesOf(headers, 'x-forwarded-for')).toEqual([]);
+  it('has the X-Forwarded-For that the Forwarded of a proxy stands for, unless nobody gets it', () => {
+    const trusted = '192.0.2.7';
+    const sent = ['Forwarded', 'for="[2001:DB8::1]:80";proto=https, for=_hidden, for=192.0.2.7'];
+    const { headers } = headOf(sent, { trusted });
+    expect(valuesOf(headers, 'x-forwarded-for')).toEqual(['2001:db8::1, unknown, 192.0.2.7, 192.0.2.7']);
+    expect(valuesOf(headers, 'x-forwarded-proto')).toEqual(['http']);
+    const without = headOf(sent, { trusted, xForwarded: false });
+    expect(valuesOf(without.headers, 'x-forwarded-for')).toEqual([]);
+    // Of no proxy the worker makes them, so that they do not travel.
+    expect(valuesOf(headOf(['Host', 'a'], { trusted }).headers, 'x-forwarded-for')).toEqual([]);
+  });
+
+  it('has no field that only ringpost sends', () => {
+    const told = [
+      'Ringpost-Request',
+      '1',
+      'ringpost-replica',
+      '2',
+      'RINGPOST_ATTEMPT',
+      '3',
+      'Ringpost-Key',
+      'k',
+    ];
+    expect(headOf(told).headers.slice(0, -4)).toEqual(['Ringpost-Key', 'k']);
+    expect(headOf(told, { trusted: '192.0.2.7' }).headers.slice(0, -4)).toEqual(['Ringpost-Key', 'k']);
   });
 
   it('has the peer behind the last X-Forwarded-For, or in place of one that is empty', () => {

@@ -34,6 +34,8 @@ const defaults = {
   replicaDriver: 'process',
   handlerPath: undefined,
   upstream: undefined,
+  upstreamHost: 'client',
+  forwarded: 'both',
   concurrency: 100,
   ring: { strategy: 'murmur3', virtualNodes: 160 },
   hashKey: [{ kind: 'header', name: 'ringpost-key' }, { kind: 'random' }],
@@ -158,6 +160,21 @@ describe('loadGatewayConfig', () => {
       'UPSTREAM is no URL; it must be one such as http://127.0.0.1:3000',
     ],
     [
+      'an UPSTREAM with a password',
+      { UPSTREAM: 'https://user:secret@h' },
+      'UPSTREAM has a user or a password; nothing sends them on, and it must be one such as http://127.0.0.1:3000',
+    ],
+    [
+      'an UPSTREAM with a query',
+      { UPSTREAM: 'https://h/a?' },
+      'UPSTREAM has a query or a fragment; it must be one such as http://127.0.0.1:3000',
+    ],
+    [
+      'an UPSTREAM with a fragment',
+      { UPSTREAM: 'https://h/a#b' },
+      'UPSTREAM has a query or a fragment; it must be one such as http://127.0.0.1:3000',
+    ],
+    [
       'an unknown source of keys',
       { HASH_KEY: 'path,user' },
       'HASH_KEY is "path,user"; "user" is no source of a key; sources are header:<name>, cookie:<name>, query:<name>, path, ip, random',
@@ -208,6 +225,8 @@ describe('loadGatewayConfig', () => {
     ['REDIS_URL', 'http://user:secret@host:6379'],
     ['UPSTREAM', 'http://user:secret@host:99999'],
     ['UPSTREAM', 'ftp://user:secret@host'],
+    ['UPSTREAM', 'http://user:secret@host'],
+    ['UPSTREAM', 'http://secret@host/a?secret#secret'],
   ])('does not show the password of a %s that cannot be used: %s', (name, url) => {
     const faults = gatewayFaults({ [name]: url }).join('\n');
     expect(faults).toContain(name);

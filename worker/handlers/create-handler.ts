@@ -1,6 +1,7 @@
 import type { ReplyBudget } from '../reply-budget.ts';
 import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
+import type { UpstreamOptions } from './upstream.ts';
 
 /** What decides on a replica's handler. At most one of `handlerPath` and `upstream` is given. */
 export interface HandlerChoice {
@@ -10,6 +11,9 @@ export interface HandlerChoice {
   readonly handlerPath?: string | undefined;
   /** UPSTREAM: an HTTP server to send the requests on to. */
   readonly upstream?: URL | undefined;
+  /** UPSTREAM_HOST and FORWARDED: what the upstream is told. */
+  readonly upstreamHost?: UpstreamOptions['host'];
+  readonly forwarded?: UpstreamOptions['forwarded'];
   /** The most connections to the upstream, one request on each: the worker's concurrency. */
   readonly connections: number;
   /** The bytes that answers may have. */
@@ -18,7 +22,7 @@ export interface HandlerChoice {
 
 /**
  * The handler that a replica runs: the module, the upstream, or else the built-in service. Each is imported only
- * where it is wanted, since undici would add to every worker's start.
+ * where it is wanted, so that no worker loads what it does not run.
  * @throws Error where both are given, the module cannot be loaded, or the upstream is no http(s) URL
  */
 export async function createHandler(choice: HandlerChoice): Promise<Handler> {
@@ -32,7 +36,8 @@ export async function createHandler(choice: HandlerChoice): Promise<Handler> {
   }
   if (upstream !== undefined) {
     const { createUpstreamHandler } = await import('./upstream.ts');
-    return createUpstreamHandler(upstream, { connections, budget });
+    const { upstreamHost: host = 'client', forwarded = 'both' } = choice;
+    return createUpstreamHandler(upstream, { connections, budget, host, forwarded });
   }
   return createBuiltInHandler(replica);
 }

@@ -1,121 +1,174 @@
-import type { Dispatcher, Pool } from 'undici';
-
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { setImmediate as afterPoll } from 'node:timers/promises';
+import { asBuffer } from '#shared/contract/body.ts';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
-import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
-import { problemReply } from '#shared/contract/problem.ts';
+import type { HttpReply } from '#shared/contract/http.ts';
+import { reasonPart } from '#shared/contract/reason.ts';
 import type { ReplyBudget } from '../reply-budget.ts';
 import { GatheredBody, tooLargeReply } from './gathered-body.ts';
 import type { HandlerContext } from './handler.ts';
+import type { Connection } from './kept-connections.ts';
+import type { UpstreamConnections } from './upstream-connections.ts';
+import { failureReply, refusedReply, unreadableReply } from './upstream-failures.ts';
 
-/** undici's codes for a request that it refuses before it opens a connection. */
-const REFUSED: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
-
-/** The headers to send: without those of the hop, and without Content-Length, which undici writes itself. */
-function requestHeaders(raw: readonly string[]): string[] {
-  const headers = stripHopByHop(raw);
-  return headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() !== 'content-length');
+/** A request as it is sent to an upstream. */
+export interface Outgoing {
+  readonly method: string;
+  readonly path: string;
+  /** @returns names and values in turn, as they are written. */
+  readonly headersFor: (connection: 'keep-alive' | 'close') => readonly string[];
+  readonly body: Uint8Array;
 }
 
-function replyHeaders(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
-  // Over HTTP/1.1, the only protocol that the pool speaks, they are Buffers, names and values in turn.
-  if (!Array.isArray(raw)) throw new TypeError('undici gave no raw headers');
-  return stripHopByHop(raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1'))));
-}
+/** Methods that are sent once more if a kept connection was dropped (RFC 9110 9.2.1). */
+const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Up to this many bytes a body travels with the head in one string, which is one write and not two. */
+const textLimit = 4096;
 
-/** @returns the length that the answer's body will have; 0 where it has none, or none that is known. */
+/** @returns the length that the answer's body will have; 0 if it has none, or none that is known. */
 function statedLength(method: string, status: number, headers: readonly string[]): number {
   if (method === 'HEAD' || status === 204 || status === 304) return 0;
   const stated = headerValue(headers, 'content-length') ?? '';
   return /^\d+$/.test(stated) ? Number(stated) : 0;
 }
 
-/** The answer to a failed exchange. `sent` says whether any byte of the request may have left. */
-function failureReply(error: Error, sent: boolean): HttpReply {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  // A connection tried over several addresses fails with an AggregateError, which has a code and no message.
-  const reason = error.message || code;
-  if (sent) {
-    const detail = `The connection to the upstream broke before the answer was whole: ${reason}`;
-    return problemReply('outcome_unknown', detail);
+/** @returns why an answer with this head cannot be passed on, if it cannot. */
+function headFault({ statusCode = 0, rawHeaders }: IncomingMessage): string | undefined {
+  if (statusCode < 200 || statusCode > 999) {
+    return `its status ${String(statusCode).padStart(3, '0')} is not that of a final answer`;
   }
-  if (REFUSED.has(code)) {
-    return problemReply('method_not_supported', `The request cannot be sent to an upstream: ${reason}`);
-  }
-  const detail = `No connection to the upstream could be made: ${reason}`;
-  return problemReply('upstream_unreachable', detail);
+  const codings = rawHeaders.filter(
+    (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'transfer-encoding',
+  );
+  if (codings.length === 0 || /^(?:chunked|identity)$/i.test(codings.join())) return undefined;
+  return 'it has a transfer coding other than chunked';
 }
 
 /**
  * Sends one request and gathers its answer. An answer that passes the limit is not read on: its connection is
- * dropped, and the reply is 502 `reply_too_large`.
+ * dropped, and the reply is 502 `reply_too_large`. A GET, HEAD or OPTIONS is sent once more, on a connection of
+ * its own, if a kept connection was dropped before any byte of the answer.
  * @param context of the request; if its signal fires, the connection is dropped.
  * @param budget the bytes that the answer, and all of the worker's, may have: past them, reading pauses.
  * @throws the signal's reason alone; all else is a reply.
  */
-export function exchange(
-  pool: Pool,
-  path: string,
-  request: HttpRequest,
-  { requestId, signal }: HandlerContext,
+export async function exchange(
+  connections: UpstreamConnections,
+  outgoing: Outgoing,
+  context: HandlerContext,
   budget: ReplyBudget,
 ): Promise<HttpReply> {
+  // What idle connections have received by now, such as their end, is seen before one of them is chosen.
+  await afterPoll();
+  context.signal.throwIfAborted();
+  const first = await attempt(connections, 'pooled', outgoing, context, budget);
+  if (first !== 'dropped') return first;
+  const second = await attempt(connections, 'single', outgoing, context, budget);
+  return second === 'dropped' ? unreadableReply('its connection was dropped') : second;
+}
+
+/** @returns the reply, or that a kept connection was dropped, and the request can be sent once more. */
+function attempt(
+  connections: UpstreamConnections,
+  kind: 'pooled' | 'single',
+  { method, path, headersFor, body }: Outgoing,
+  { requestId, signal }: HandlerContext,
+  budget: ReplyBudget,
+): Promise<HttpReply | 'dropped'> {
   return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined;
-    let status = 0;
-    let headers: string[] = [];
     const gathered = new GatheredBody(budget, requestId);
+    let request: ClientRequest;
+    try {
+      const headers = headersFor(kind === 'pooled' ? 'keep-alive' : 'close');
+      request = connections.request({ method, path, headers }, kind);
+    } catch (error) {
+      resolve(refusedReply(error));
+      return;
+    }
+    let answer: IncomingMessage | undefined;
+    let done = false;
+    let connection: Connection | undefined;
+    /** @returns whether a kept connection was dropped before any byte of the answer. */
+    let wasDropped = (): boolean => false;
 
     const abort = (): void => {
+      done = true;
       const reason: unknown = signal.reason;
-      const error = reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError');
-      reject(error);
-      controller?.abort(error);
+      reject(reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError'));
+      request.destroy();
     };
     signal.addEventListener('abort', abort, { once: true });
-    const settle = (reply: HttpReply): void => {
+    const settle = (reply: HttpReply | 'dropped'): void => {
+      done = true;
       signal.removeEventListener('abort', abort);
       resolve(reply);
     };
-    const refuse = (): void => {
-      settle(tooLargeReply(budget.limitBytes));
-      controller?.abort(new Error('the answer is too large'));
+    const refuse = (reply: HttpReply): void => {
+      settle(reply);
+      request.destroy();
     };
-    // Another exchange may be in undici's parser, which cannot be entered twice.
-    const readOn = (): void => queueMicrotask(() => controller?.resume());
+    const fail = (error: Error): void => {
+      // What comes after a whole answer does not concern it.
+      if (done || answer?.complete === true) return;
+      const again = repeatable.has(method) && isDrop(error) && wasDropped();
+      settle(again ? 'dropped' : failureReply(error, connection?.open === true));
+    };
 
-    pool.dispatch(
-      {
-        path,
-        method: request.method,
-        headers: requestHeaders(request.headers),
-        body: request.body.byteLength > 0 ? request.body : null,
-      },
-      {
-        // Called as the request is about to be written: before that, nothing was sent.
-        onRequestStart(started) {
-          // Aborted while it waited for a connection: to throw takes it back and leaves the connection usable.
-          signal.throwIfAborted();
-          controller = started;
-        },
-        onResponseStart(started, statusCode) {
-          if (statusCode < 200) return; // informational: the answer is still to come
-          status = statusCode;
-          headers = replyHeaders(started.rawHeaders);
-          const length = statedLength(request.method, status, headers);
-          if (length > budget.limitBytes) refuse();
-          else if (!gathered.expect(length, readOn)) started.pause();
-        },
-        onResponseData(started, chunk) {
-          if (!gathered.add(chunk)) refuse();
-          else if (!gathered.mayGrow(readOn)) started.pause();
-        },
-        onResponseEnd() {
-          settle({ status, headers, body: gathered.whole() });
-        },
-        onResponseError(_, error) {
-          settle(failureReply(error, controller !== undefined));
-        },
-      },
-    );
+    request.on('socket', (socket) => {
+      const state = connections.stateOf(socket);
+      const { bytesRead } = socket;
+      const reused = state.requests > 0;
+      wasDropped = () => reused && answer === undefined && socket.bytesRead === bytesRead;
+      state.requests += 1;
+      connection = state;
+    });
+    request.on('error', fail);
+    request.on('close', () => answer ?? fail(new Error('closed')));
+    request.on('upgrade', (_, socket) => {
+      socket.destroy();
+      settle(unreadableReply('its status 101 is not that of a final answer'));
+    });
+    request.on('response', (response) => {
+      answer = response;
+      response.on('error', fail);
+      const fault = headFault(response);
+      if (fault !== undefined) {
+        refuse(unreadableReply(fault));
+        return;
+      }
+      const { statusCode: status = 0, statusMessage, rawHeaders } = response;
+      if (kind === 'pooled') connections.noteHint(response.socket, headerValue(rawHeaders, 'keep-alive'));
+      const headers = stripHopByHop(rawHeaders);
+      const length = statedLength(method, status, headers);
+      if (length > budget.limitBytes) {
+        refuse(tooLargeReply(budget.limitBytes));
+        return;
+      }
+      const readOn = (): void => void response.resume();
+      if (!gathered.expect(length, readOn)) response.pause();
+      response.on('data', (chunk: Buffer) => {
+        if (done) return;
+        if (!gathered.add(chunk)) refuse(tooLargeReply(budget.limitBytes));
+        else if (!gathered.mayGrow(readOn)) response.pause();
+      });
+      response.on('end', () => {
+        if (done) return;
+        settle({ status, ...reasonPart(status, statusMessage), headers, body: gathered.whole() });
+        // The upstream has answered before it was sent all, and may never read the rest.
+        if (!request.writableFinished) request.destroy();
+      });
+      response.on('close', () => fail(new Error('closed')));
+    });
+    write(request, body);
   });
+}
+
+function isDrop(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function write(request: ClientRequest, body: Uint8Array): void {
+  if (body.length === 0) request.end();
+  else if (body.length > textLimit) request.end(body);
+  else request.end(asBuffer(body).toString('latin1'), 'latin1');
 }

@@ -1,5 +1,6 @@
 import { stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
+import { reasonPart } from '#shared/contract/reason.ts';
 import { uncountedBytes } from '../reply-budget.ts';
 import type { ReplyBudget } from '../reply-budget.ts';
 import { tooLargeReply } from './gathered-body.ts';
@@ -79,10 +80,14 @@ async function nativeReply(
   context: HandlerContext,
   budget: ReplyBudget,
 ): Promise<HttpReply> {
-  const { status, headers } = response;
+  const { status, statusText, headers } = response;
   if (status === 0) {
     throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
   }
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    throw new Error(`the handler answered with the status ${status}, which is not that of a final answer`);
+  }
+  const head = { status, ...reasonPart(status, statusText === '' ? undefined : statusText) };
   const { signal } = context;
   if (signal.aborted) {
     cancelBody(response, signal.reason);
@@ -90,13 +95,13 @@ async function nativeReply(
   }
   const decoded = response.url !== '' && headers.has('content-encoding');
   const answer = { status, headers, decoded };
-  if (response.body === null) return { status, headers: headersFor(answer, method, 0), body: EMPTY };
+  if (response.body === null) return { ...head, headers: headersFor(answer, method, 0), body: EMPTY };
   const stated = decoded ? null : headers.get('content-length');
   if (method === 'HEAD') {
     // What has a length already is not read.
     if (stated !== null) cancelBody(response, 'the answer to HEAD has no body');
     const body = stated === null ? await readBody(response, context, budget) : undefined;
-    return { status, headers: headersFor(answer, method, body?.byteLength ?? 0), body: EMPTY };
+    return { ...head, headers: headersFor(answer, method, body?.byteLength ?? 0), body: EMPTY };
   }
   if (Number(stated) > budget.limitBytes) {
     cancelBody(response, 'the answer is too large');
@@ -104,7 +109,7 @@ async function nativeReply(
   }
   const body = await readBody(response, context, budget);
   if (body === undefined) return tooLargeReply(budget.limitBytes);
-  return { status, headers: headersFor(answer, method, body.byteLength), body };
+  return { ...head, headers: headersFor(answer, method, body.byteLength), body };
 }
 
 /**
