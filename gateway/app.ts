@@ -18,9 +18,10 @@ import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './plugins/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { RingWatcher } from './ring-watcher.ts';
-import { originForm } from './dispatch/forwarding.ts';
+import { originForm } from './edge/request-target.ts';
 import { createListener } from './listener.ts';
 import { keyFields } from './dispatch/hash-key.ts';
+import type { Target } from './listener.ts';
 import type { ForwardingRules } from './dispatch/request-head.ts';
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { redrive } from './dead-letters/redrive.ts';
@@ -92,18 +93,12 @@ export async function buildApp(parts: AppParts): Promise<App> {
     held,
     log,
   } = parts;
-  const { maxConnections, bodyLimitBytes } = config;
+  const { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields } = config;
+  const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log };
   const alone = config.admin.port !== undefined;
-  const data = createListener({
-    routeOf: alone ? routeOfData : routeOf,
-    maxConnections,
-    bodyLimitBytes,
-    log,
-  });
+  const data = createListener({ routeOf: alone ? routeOfData : routeOf, ...limits });
   // It has a limit of connections of its own: a flood of the data port keeps no admin out.
-  const own = alone
-    ? createListener({ routeOf: ({ url }) => originForm(url ?? '/'), maxConnections, bodyLimitBytes, log })
-    : undefined;
+  const own = alone ? createListener({ routeOf: pathOf, ...limits }) : undefined;
   const { app, connections } = data;
   const admin = own ?? data;
   const uploads = new Uploads(held, parts.uploadIdleMs);
@@ -161,6 +156,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     },
     forwarding,
     ownerOf,
+    redaction: config.redaction,
     bodyLimitBytes,
     uploads,
     unsent,
@@ -229,9 +225,14 @@ export async function buildApp(parts: AppParts): Promise<App> {
 /** Not asked as an object's property: V8 would look each path up among all strings first. */
 const ownPaths: readonly string[] = Object.keys(adminPaths);
 
+/** The target of a request in origin form. */
+function pathOf({ method = 'GET', url = '/' }: Target): string {
+  return originForm(method, url);
+}
+
 /** Sends all but the gateway's own paths to the one route that dispatches. */
-function routeOf(request: { readonly url?: string | undefined }): string {
-  const url = originForm(request.url ?? '/');
+function routeOf(request: Target): string {
+  const url = pathOf(request);
   if (url.startsWith('/-/')) return url;
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
@@ -239,7 +240,7 @@ function routeOf(request: { readonly url?: string | undefined }): string {
 }
 
 /** The same if the admin side has a listener of its own. */
-function routeOfData(request: { readonly url?: string | undefined }): string {
-  const url = originForm(request.url ?? '/');
+function routeOfData(request: Target): string {
+  const url = pathOf(request);
   return url.startsWith('/-/') ? url : dispatchRoute;
 }

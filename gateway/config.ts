@@ -52,6 +52,10 @@ export interface GatewayConfig {
   /** Peers that may say whom a request comes from; undefined if there are none. */
   readonly trustedProxies: BlockList | undefined;
   readonly bodyLimitBytes: number;
+  /** Bytes that the head of a request may have. */
+  readonly headLimitBytes: number;
+  /** Header fields that a request may have. */
+  readonly headLimitFields: number;
   readonly queueLimit: number;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
@@ -201,6 +205,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     hashKey,
     trustedProxies: values.TRUSTED_PROXIES === undefined ? undefined : proxies.subnets,
     bodyLimitBytes: values.BODY_LIMIT_BYTES,
+    headLimitBytes: values.HEAD_LIMIT_BYTES,
+    headLimitFields: values.HEAD_LIMIT_FIELDS,
     queueLimit: values.QUEUE_LIMIT,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,

@@ -1,25 +1,30 @@
 import Fastify from 'fastify';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { METHODS } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Duplex } from 'node:stream';
 import { Problem, retryAfterSeconds } from '#shared/errors.ts';
 import type { Logger } from '#shared/logger.ts';
 import { SparseWarning } from '#shared/sparse-warning.ts';
 import { Connections } from './connections.ts';
-import { problemType, writeProblemTo } from './routes/problem-response.ts';
+import { headFault } from './edge/head-fault.ts';
+import { Refusals } from './edge/refusals.ts';
+import { isUnread, problemType, writeProblem } from './routes/problem-response.ts';
 
-/** Bytes that the head of a request may have. */
-const headLimitBytes = 64 * 1024;
 /** Time that a client has to send its request, in ms. */
 const requestTimeoutMs = 300_000;
 
+/** What a request is for. */
+export type Target = Pick<IncomingMessage, 'method' | 'url'>;
+
 export interface ListenerOptions {
   /** @returns the path of the route that a request is for. */
-  readonly routeOf: (request: { readonly url?: string | undefined }) => string;
+  readonly routeOf: (request: Target) => string;
   readonly maxConnections: number;
   readonly bodyLimitBytes: number;
+  /** Bytes that the head of a request may have, and the number of its fields. */
+  readonly headLimitBytes: number;
+  readonly headLimitFields: number;
   readonly log: Logger;
 }
 
@@ -33,7 +38,8 @@ export interface Listener {
 
 /** Builds a listener; it does not listen yet. */
 export function createListener(options: ListenerOptions): Listener {
-  const { routeOf, maxConnections, bodyLimitBytes, log } = options;
+  const { routeOf, maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log } = options;
+  const refusals = new Refusals(() => connections, headLimitBytes);
   const app = Fastify({
     logger: false,
     // Requests that come in while the gateway closes are served like any other.
@@ -43,20 +49,25 @@ export function createListener(options: ListenerOptions): Listener {
     rewriteUrl: routeOf,
     http: {
       maxHeaderSize: headLimitBytes,
-      shouldUpgradeCallback: asksForUpgrade,
-      // Looked at where requests are dispatched, with a problem for an answer.
+      // Checked by `headFault`, with a problem for an answer.
       requireHostHeader: false,
       // A request without a body has no stream to be read and ended.
       optimizeEmptyRequests: true,
     },
-    frameworkErrors: (error, _request, reply) => {
-      sendProblem(reply, new Problem('request_malformed', error.message));
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply, new Problem('request_malformed', error.message));
     },
-    clientErrorHandler: refuseMalformed,
+    clientErrorHandler: (error, socket) => refusals.malformed(error, socket),
   });
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
+  app.addHook('onRequest', ({ raw, originalUrl }, reply, done) => {
+    const fault = headFault(raw, originalUrl, headLimitFields);
+    // A client that sends such a head is not understood; what follows may be meant in another way too.
+    if (fault !== undefined) reply.raw.shouldKeepAlive = false;
+    done(fault);
+  });
   // Fastify would wait for the end of a body that is not there, and has none (optimizeEmptyRequests).
   app.addHook('preParsing', (request, _reply, payload, done) =>
     done(null, request.raw.readableEnded ? Readable.from([]) : payload),
@@ -64,35 +75,41 @@ export function createListener(options: ListenerOptions): Listener {
   const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
   let refusedCount = 0;
   app.server.maxConnections = maxConnections;
+  // Node refuses too many fields as it refuses too many bytes. They are counted by `headFault`, which says so.
+  app.server.maxHeadersCount = 0;
   app.server.on('drop', () => {
     refusedCount += 1;
     refusedConnections.warn({});
   });
   const connections = new Connections(app.server);
 
-  app.setErrorHandler((error: FastifyError | Problem, _request, reply) => {
-    if (error instanceof Problem) return sendProblem(reply, error);
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    if (error instanceof Problem) return sendProblem(request, reply, error);
     if ((error.statusCode ?? 500) < 500)
-      return sendProblem(reply, new Problem('request_malformed', error.message));
+      return sendProblem(request, reply, new Problem('request_malformed', error.message));
     log.error({ err: error }, 'a route failed');
-    return sendProblem(reply, new Problem('internal', 'The gateway failed.'));
+    return sendProblem(request, reply, new Problem('internal', 'The gateway failed.'));
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
+      request,
       reply,
       new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
     ),
   );
   app.server.on('checkContinue', (request, response) => {
-    // A body that is known to be too large need not be sent.
-    if (!(Number(request.headers['content-length']) > bodyLimitBytes)) response.writeContinue();
+    // What is refused in any case need not be sent.
+    const isRefused =
+      Number(request.headers['content-length']) > bodyLimitBytes ||
+      headFault(request, request.url ?? '', headLimitFields) !== undefined;
+    if (!isRefused) response.writeContinue();
     app.server.emit('request', request, response);
   });
-  app.server.on('connect', (_request, socket) => {
-    writeProblemTo(socket, 'method_not_supported', 'CONNECT is not supported.');
-  });
-  app.server.on('upgrade', (_request, socket) => {
-    writeProblemTo(socket, 'upgrade_not_supported', 'Upgrades such as WebSocket are not supported.');
+  // Node's own answer has no body; `headFault` makes a problem of it.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  // Node emits it for CONNECT alone, since nobody listens to `upgrade`: all other offers are requests like any other.
+  app.server.on('connect', ({ socket }) => {
+    refusals.refuse(socket, new Problem('method_not_supported', 'CONNECT is not supported.'));
   });
   // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
   app.setValidatorCompiler(() => () => true);
@@ -100,32 +117,17 @@ export function createListener(options: ListenerOptions): Listener {
   return { app, connections, refusedCount: () => refusedCount };
 }
 
-/** Answers what could not be parsed as HTTP. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  switch (error.code) {
-    case 'ECONNRESET':
-      socket.destroy();
-      break;
-    case 'HPE_HEADER_OVERFLOW':
-      writeProblemTo(socket, 'header_too_large', `The head has more than ${headLimitBytes} bytes.`);
-      break;
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      writeProblemTo(socket, 'request_timeout', 'The request did not come in time.');
-      break;
-    default:
-      writeProblemTo(socket, 'request_malformed', `The request is not valid HTTP: ${error.message}`);
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const { raw } = request;
+  if (!isUnread(raw)) {
+    if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
+    return reply
+      .code(problem.status)
+      .type(problemType)
+      .send(Buffer.from(JSON.stringify(problem.details)));
   }
-}
-
-/** HTTP/2 over cleartext is an offer that a server may pass over (RFC 9113 3.1); other upgrades are asked for. */
-function asksForUpgrade(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.toLowerCase() !== 'h2c';
-}
-
-function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
-  return reply
-    .code(problem.status)
-    .type(problemType)
-    .send(Buffer.from(JSON.stringify(problem.details)));
+  reply.hijack();
+  const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]);
+  writeProblem(reply.raw, problem, headers.flat());
+  return reply;
 }

@@ -1,4 +1,5 @@
 import { commonSettings } from '#shared/settings/common.ts';
+import { headSettings } from './edge/head-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
 export const gatewaySettings = {
@@ -109,7 +110,7 @@ export const gatewaySettings = {
       default: 'header:ringpost-key,random',
       description:
         'Where the key that selects the replica comes from, the first that is there: `header:<name>`, ' +
-        '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`.',
+        '`cookie:<name>`, `query:<name>`, `path`, `ip`, `random`. Keys are bytes; queries and paths are percent-decoded.',
     },
     TRUSTED_PROXIES: {
       type: 'string',
@@ -125,6 +126,7 @@ export const gatewaySettings = {
       maximum: 268435456,
       description: "Bytes that a request's body may have before it gets 413.",
     },
+    ...headSettings,
     QUEUE_LIMIT: {
       type: 'integer',
       default: 10000,

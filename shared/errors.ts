@@ -15,6 +15,7 @@ export const catalogue = {
   answer_gone: { status: 410, title: 'Answer Gone', retryable: false },
   body_too_large: { status: 413, title: 'Content Too Large', retryable: false },
   unsupported_media_type: { status: 415, title: 'Unsupported Media Type', retryable: false },
+  expectation_failed: { status: 417, title: 'Expectation Failed', retryable: false },
   idempotency_key_in_use: { status: 422, title: 'Idempotency Key In Use', retryable: false },
   idempotency_key_reused: { status: 422, title: 'Idempotency Key Reused', retryable: false },
   header_too_large: { status: 431, title: 'Request Header Fields Too Large', retryable: false },

@@ -1,4 +1,6 @@
-import { cookieValues, headerValues, queryValues } from './field-values.ts';
+import { cookieValues } from '../dispatch/cookies.ts';
+import { queryValues } from '../dispatch/query.ts';
+import { headerValues } from './field-values.ts';
 import { HashKeyError, parseHashKey } from '../dispatch/hash-key.ts';
 import type { KeyedRequest } from '../dispatch/hash-key.ts';
 

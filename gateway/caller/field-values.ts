@@ -11,21 +11,3 @@ export function headerValues(headers: readonly string[], name: string): string[]
   }
   return values;
 }
-
-/** @returns the values of all cookies of that name. */
-export function cookieValues(headers: readonly string[], name: string): string[] {
-  const values: string[] = [];
-  for (const field of headerValues(headers, 'cookie')) {
-    for (const pair of field.split(';')) {
-      const at = pair.indexOf('=');
-      if (at > 0 && pair.slice(0, at).trim() === name) values.push(pair.slice(at + 1).trim());
-    }
-  }
-  return values;
-}
-
-/** @returns the values of all parameters of that name in the query of a target. */
-export function queryValues(target: string, name: string): string[] {
-  const at = target.indexOf('?');
-  return at < 0 ? [] : new URLSearchParams(target.slice(at + 1)).getAll(name);
-}

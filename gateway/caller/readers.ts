@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { peerAddress } from '#shared/ip-address.ts';
-import { originForm } from '../dispatch/forwarding.ts';
 import { forwardedHead } from '../dispatch/request-head.ts';
 import type { ForwardingRules } from '../dispatch/request-head.ts';
+import { originForm } from '../edge/request-target.ts';
 import type { KnownRequest } from '../requests/request-store.ts';
 import type { Callers } from './callers.ts';
 
@@ -22,7 +22,7 @@ export function readerOf(
 ): MayKnow {
   const { raw, originalUrl } = asking;
   const head = forwardedHead(raw, peerAddress(raw.socket), forwarding);
-  const reader = callers.of({ target: originForm(originalUrl), ...head });
+  const reader = callers.of({ target: originForm(asking.method, originalUrl), ...head });
   const admin = isAdmin(asking);
   return ({ record: { caller } }) => caller?.alone !== true || admin || same(caller.digest, reader.digest);
 }

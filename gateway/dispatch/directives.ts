@@ -3,6 +3,7 @@ import type { CallbackUrls } from '#shared/callbacks.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/errors.ts';
+import { bytesOfKey } from '#shared/ring/key-text.ts';
 import { checkFieldSize } from './own-fields.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
@@ -80,7 +81,9 @@ export function jobTerms(
     ...(most === undefined ? {} : { attempts: most }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(priority === undefined ? {} : { priority }),
-    ...(ordered ? { order: createHash('sha256').update(key).digest('base64url').slice(0, 22) } : {}),
+    ...(ordered
+      ? { order: createHash('sha256').update(bytesOfKey(key)).digest('base64url').slice(0, 22) }
+      : {}),
     ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
     ...(callbacks === undefined ? {} : { callback: true }),
   };

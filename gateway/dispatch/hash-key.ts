@@ -1,4 +1,7 @@
 import { headerValue } from '#shared/contract/headers.ts';
+import { keyOfBytes } from '#shared/ring/key-text.ts';
+import { cookieValues } from './cookies.ts';
+import { percentDecoded, queryValues } from './query.ts';
 
 /** Where a request's hash key can come from. */
 export type HashKeySource =
@@ -39,6 +42,8 @@ export interface KeyedRequest {
 }
 
 /**
+ * A key is bytes (see `key-text.ts`), so that it selects the same replica wherever it stands. Queries and paths are
+ * percent-decoded.
  * @param random makes the key of the source `random`.
  * @returns the key by the first source that is there, or undefined where none is. An empty value counts as absent.
  */
@@ -57,13 +62,13 @@ export function selectHashKey(
 function valueOf(source: HashKeySource, request: KeyedRequest, random: () => string): string | undefined {
   switch (source.kind) {
     case 'header':
-      return headerValue(request.headers, source.name);
+      return keyOf(headerValue(request.headers, source.name));
     case 'cookie':
-      return cookieValue(request.headers, source.name);
+      return keyOf(cookieValues(request.headers, source.name, 1)[0]);
     case 'query':
-      return queryValue(request.target, source.name);
+      return queryValues(request.target, source.name, 1)[0];
     case 'path':
-      return request.target.split('?', 1)[0];
+      return keyOf(percentDecoded(request.target.split('?', 1)[0] ?? ''));
     case 'ip':
       return request.ip;
     case 'random':
@@ -73,21 +78,8 @@ function valueOf(source: HashKeySource, request: KeyedRequest, random: () => str
   }
 }
 
-/** One client sends one `Cookie`, but what came over HTTP/2 may have several (RFC 9113 8.2.3). */
-function cookieValue(headers: readonly string[], name: string): string | undefined {
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (headers[i]?.toLowerCase() !== 'cookie') continue;
-    for (const pair of headers[i + 1]?.split(';') ?? []) {
-      const at = pair.indexOf('=');
-      if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-    }
-  }
-  return undefined;
-}
-
-function queryValue(target: string, name: string): string | undefined {
-  const at = target.indexOf('?');
-  return at < 0 ? undefined : (new URLSearchParams(target.slice(at + 1)).get(name) ?? undefined);
+function keyOf(latin1: string | undefined): string | undefined {
+  return latin1 === undefined ? undefined : keyOfBytes(latin1);
 }
 
 /** @returns a request id as in the assignment: six digits, 100000 to 999999. */

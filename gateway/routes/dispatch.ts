@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
+import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/errors.ts';
 import { peerAddress } from '#shared/ip-address.ts';
 import { dispatchRoute } from '../admin/sides.ts';
 import type { Connections } from '../connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
-import { hostFault, originForm } from '../dispatch/forwarding.ts';
 import { forwardedHead } from '../dispatch/request-head.ts';
 import type { ForwardingRules } from '../dispatch/request-head.ts';
 import { directivesOf } from '../dispatch/directives.ts';
 import { preferenceOf } from '../dispatch/prefer.ts';
+import { answerHere, endsHere } from '../edge/max-forwards.ts';
+import { originForm } from '../edge/request-target.ts';
 import { hidden } from '../openapi/operations.ts';
 import { idempotentRequest } from '../requests/idempotency.ts';
 import type { OwnerOf } from '../requests/idempotency.ts';
@@ -30,6 +32,8 @@ export interface DispatchRouteOptions {
   readonly handOver: HandOverOptions;
   readonly forwarding: ForwardingRules;
   readonly ownerOf: OwnerOf;
+  /** What a TRACE that ends here does not show. */
+  readonly redaction: Redaction;
   /** Called with the status that is answered to each request that is not simply waited for, and the time in ms. */
   readonly onHandedOver: (status: number, ms: number) => void;
   /** Called with each other outcome, and the time in ms that it took. */
@@ -71,16 +75,19 @@ async function dispatch(
   const { dispatcher, connections, bodyLimitBytes, uploads, unsent, onOutcome, onHandedOver, ownerOf } =
     options;
   const started = performance.now();
-  const fault = hostFault(raw);
-  if (fault !== undefined) throw new Problem('request_malformed', fault);
   const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
   const { socket } = raw;
   if (socket.destroyed) return;
   const { headers, ip } = forwardedHead(raw, peerAddress(socket), options.forwarding);
   const method = raw.method ?? 'GET';
+  if (endsHere(method, headers)) {
+    answerHere(raw, url, response, options.redaction);
+    onHandedOver(response.statusCode, performance.now() - started);
+    return;
+  }
   const emptyChunked = body.length === 0 && raw.headers['transfer-encoding'] !== undefined;
-  const target = originForm(url);
+  const target = originForm(method, url);
   const request = { method, target, headers, body, ...(emptyChunked && { emptyChunked }) };
   const preference = preferenceOf(request.headers);
   const directives = directivesOf(request.headers, Date.now());

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import type { ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { catalogue, problemDetails, retryAfterSeconds } from '#shared/errors.ts';
 import type { Problem, ProblemCode } from '#shared/errors.ts';
 
@@ -9,6 +9,12 @@ export const problemType = 'application/problem+json';
 /** @returns `Retry-After` for a 503, nothing for other statuses. */
 function retryAfter(status: number): string[] {
   return status === 503 ? ['Retry-After', String(retryAfterSeconds)] : [];
+}
+
+/** @returns whether a request has a body of which not all has come. */
+export function isUnread({ complete, headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  return !complete && (coding !== undefined || length !== '0');
 }
 
 /** Time that a client has to send what is not read any more, in ms. */
@@ -31,7 +37,7 @@ export function writeProblem(
   }
   const body = Buffer.from(JSON.stringify(problem.details));
   const request = response.req;
-  const unread = !request.complete;
+  const unread = isUnread(request);
   response.writeHead(problem.status, [
     'Content-Type',
     problemType,
@@ -46,6 +52,10 @@ export function writeProblem(
     return;
   }
   response.write(body);
+  if (request.socket.readableEnded) {
+    response.end();
+    return;
+  }
   const timer = setTimeout(() => response.end(), lingerMs);
   response.once('close', () => clearTimeout(timer));
   request.once('close', () => response.end());
@@ -58,19 +68,21 @@ export function problemMessage(code: ProblemCode, detail: string): string {
   const body = JSON.stringify(problemDetails(code, detail));
   return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+    `Content-Length: ${Buffer.byteLength(body)}\r\nDate: ${new Date().toUTCString()}\r\n` +
+    `Connection: close\r\n\r\n${body}`
   );
 }
 
-/** Answers with a problem where there is no response object: a request that could not be parsed, CONNECT, an upgrade. */
-export function writeProblemTo(socket: Duplex, code: ProblemCode, detail: string): void {
+/** Answers with a problem where there is no response object, and ends the connection. */
+export function writeProblemTo(socket: Socket, { code, message }: Problem): void {
   // Nobody else listens any more, and a client that resets the connection must not end the process.
   socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  socket.end(problemMessage(code, detail));
+  socket.end(problemMessage(code, message));
+  if (socket.readableEnded) return;
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
   socket.once('end', () => socket.destroy());

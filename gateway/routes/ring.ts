@@ -10,8 +10,10 @@ import { KeyRepair } from '#shared/key-repair.ts';
 import type { Keys } from '#shared/keys.ts';
 import type { Logger } from '#shared/logger.ts';
 import type { RingStore } from '#shared/ring-store.ts';
-import type { RingParameters } from '#shared/ring/ring.ts';
+import { shownKey } from '#shared/ring/key-text.ts';
+import type { Explanation, Ring, RingParameters } from '#shared/ring/ring.ts';
 import type { AdminAccess } from '../admin/admin-access.ts';
+import { queryValues } from '../dispatch/query.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring-watcher.ts';
 
@@ -38,54 +40,56 @@ export const ringRoutes = fp<RingRouteOptions>(
         repair.aside.field(keys.status, name, text).catch(() => undefined);
       return status ?? { state: 'desired' };
     };
-    app.get<{ Querystring: { key?: string } }>(
-      '/-/ring',
-      { schema: operations.showRing },
-      async (request) => {
-        const [state, status, leader] = await Promise.all([
-          store.read(),
-          repair.mending(() => redis.hgetall(keys.status), expected),
-          repair.mending(() => redis.get(keys.leader), expected),
-        ]);
-        const { key } = request.query;
-        const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
-        const found = await crashesOf(redis, keys, names);
-        const onlyViews = access.onlyViews(request);
-        const crashOf = (name: string): CrashNote | null => {
-          const crash = found.get(name);
-          if (crash === undefined || !onlyViews) return crash ?? null;
-          // Stderr and reasons have words of the handler, and who knows an id may read the answer.
-          const { generation, at } = crash;
-          return at === undefined ? { generation } : { generation, at };
-        };
-        const replicas = state.desired.map(({ name, joined, weight }) => ({
-          name,
-          joined,
-          weight,
-          inRing: state.ring.has(name),
-          ...statusOf(status, name),
-          crash: crashOf(name),
-        }));
-        const retired = [...state.retired.keys()].map((name) => ({
-          name,
-          ...statusOf(status, name),
-          crash: crashOf(name),
-        }));
-        return {
-          version: state.version,
-          parameters,
-          leader,
-          trouble: status[driverTrouble] ?? null,
-          replicas,
-          retired,
-          ...(key === undefined ? {} : { key: watcher.ring.explain(key) ?? null }),
-        };
-      },
-    );
+    app.get('/-/ring', { schema: operations.showRing }, async (request) => {
+      const [state, status, leader] = await Promise.all([
+        store.read(),
+        repair.mending(() => redis.hgetall(keys.status), expected),
+        repair.mending(() => redis.get(keys.leader), expected),
+      ]);
+      const [key] = queryValues(request.originalUrl, 'key', 1);
+      const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
+      const found = await crashesOf(redis, keys, names);
+      const onlyViews = access.onlyViews(request);
+      const crashOf = (name: string): CrashNote | null => {
+        const crash = found.get(name);
+        if (crash === undefined || !onlyViews) return crash ?? null;
+        // Stderr and reasons have words of the handler, and who knows an id may read the answer.
+        const { generation, at } = crash;
+        return at === undefined ? { generation } : { generation, at };
+      };
+      const replicas = state.desired.map(({ name, joined, weight }) => ({
+        name,
+        joined,
+        weight,
+        inRing: state.ring.has(name),
+        ...statusOf(status, name),
+        crash: crashOf(name),
+      }));
+      const retired = [...state.retired.keys()].map((name) => ({
+        name,
+        ...statusOf(status, name),
+        crash: crashOf(name),
+      }));
+      return {
+        version: state.version,
+        parameters,
+        leader,
+        trouble: status[driverTrouble] ?? null,
+        replicas,
+        retired,
+        ...(key === undefined ? {} : { key: explained(watcher.ring, key) }),
+      };
+    });
     done();
   },
   { name: 'ring-routes' },
 );
+
+/** @returns why a key is where it is; null on an empty ring. */
+function explained(ring: Ring, key: string): Explanation | null {
+  const explanation = ring.explain(key);
+  return explanation === undefined ? null : { ...explanation, key: shownKey(key) };
+}
 
 type Shown = ReplicaStatus | { readonly state: 'desired' };
 

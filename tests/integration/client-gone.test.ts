@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { serve } from '../fixtures/http-server.ts';
 import { ask, speak } from '../fixtures/raw-http.ts';
+import type { RawConnection } from '../fixtures/raw-http.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
@@ -63,6 +64,68 @@ it.each(['GET', 'HEAD', 'OPTIONS'])(
     await expect.poll(workers.runs, { timeout: 2000 }).toEqual([`${method} /x begun`, `${method} /x gone`]);
   },
 );
+
+describe('a client that ends its side of the connection alone counts as gone', () => {
+  /** Ends the client's side, and keeps the other side open for an answer. */
+  const halfClose = async ({ socket, ended }: RawConnection): Promise<void> => {
+    socket.end();
+    await ended;
+  };
+
+  it('the signal of a running GET fires, and a running POST is finished', async () => {
+    const { url } = await startOne();
+    const head = 'HTTP/1.1\r\nHost: h\r\n';
+    const reads = await speak(url, `GET /get?ms=20000 ${head}\r\n`);
+    const writes = await speak(url, `POST /post?ms=1000 ${head}Content-Length: 0\r\n\r\n`);
+    await expect.poll(workers.runs, { timeout: 10_000 }).toHaveLength(2);
+    await Promise.all([halfClose(reads), halfClose(writes)]);
+    await expect
+      .poll(workers.runs, { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(['GET /get gone', 'POST /post done']));
+    expect([reads.heard(), writes.heard()]).toEqual(['', '']);
+  });
+
+  it('a request that is not begun is taken back', async () => {
+    const { url, gateway } = await startOne({ CONCURRENCY: '1' });
+    const first = await speak(url, 'POST /first?ms=1500 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n');
+    await expect.poll(workers.runs, { timeout: 10_000 }).toEqual(['POST /first begun']);
+    const second = await speak(url, 'POST /second HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n');
+    await expect.poll(() => gateway.dispatcher.waitingCount, { timeout: 10_000 }).toBe(2);
+    await halfClose(second);
+    await first.until(/ 200 OK/);
+    first.socket.destroy();
+    expect((await ask(url, { target: '/last' })).status).toBe(200);
+    expect(await workers.runs()).toEqual([
+      'POST /first begun',
+      'POST /first done',
+      'GET /last begun',
+      'GET /last done',
+    ]);
+  });
+
+  it('its answer ends where it is, and the gateway goes on', async () => {
+    const upstream = await serve((request, response) => {
+      response.end(request.url === '/large' ? Buffer.alloc(16 * 1024 * 1024) : 'quick');
+    });
+    const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream });
+    const client = await speak(url, 'GET /large HTTP/1.1\r\nHost: h\r\n\r\n');
+    await client.until(/ 200 OK/);
+    client.socket.pause();
+    client.socket.end();
+    client.socket.resume();
+    await client.ended;
+    expect((await ask(url, { target: '/quick' })).body.toString()).toBe('quick');
+  });
+
+  it('a body that is not whole is refused, and nothing of it is run', async () => {
+    const { url } = await startOne();
+    const client = await speak(url, 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc');
+    client.socket.end();
+    expect(await client.ended).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await ask(url, { target: '/y' })).status).toBe(200);
+    expect(await workers.runs()).toEqual(['GET /y begun', 'GET /y done']);
+  });
+});
 
 it('what may change something is finished when its client goes away, and so is what was handed over', async () => {
   const { url } = await startOne({ CONCURRENCY: '10' });

@@ -1,8 +1,10 @@
 import { Agent } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { headerValue } from '#shared/contract/headers.ts';
-import { ask, json } from '../fixtures/raw-http.ts';
+import { jobTerms } from '../../gateway/dispatch/directives.ts';
+import { ask, json, speak } from '../fixtures/raw-http.ts';
 import type { RawRequest } from '../fixtures/raw-http.ts';
+import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -36,7 +38,7 @@ describe('the same key', () => {
             // Header values are bytes; the gateway has each as one character.
             const text = Buffer.from(key).toString('latin1');
             const replica = await replicaOf(url, { agent, target: '/home', headers: ['Ringpost-Key', text] });
-            expect(replica, `of ${key}`).toBe(gateway.watcher.ring.owner(text));
+            expect(replica, `of ${key}`).toBe(gateway.watcher.ring.owner(key));
             seen.add(replica ?? '');
           }),
         ),
@@ -44,6 +46,54 @@ describe('the same key', () => {
       expect([...seen].toSorted()).toEqual(['S1', 'S2', 'S3']);
     },
   );
+});
+
+describe('keys are bytes', () => {
+  it('so that one key selects one replica by header, cookie, query, path and as /-/ring tells', async () => {
+    const { url } = await system().start({
+      REPLICAS: '7',
+      HASH_KEY: 'header:x-user,cookie:session,query:user,path',
+    });
+    const agent = kept();
+    const seen = new Set<unknown>();
+    const texts = ['plain', '/a b', '/ü', '/é', '/à', '/ñandú', '/漢', '/🦊', '/100%'];
+    for (const bytes of [...texts.map((key) => Buffer.from(key)), Buffer.from([0x2f, 0xfc])]) {
+      const latin1 = bytes.toString('latin1');
+      const escaped = bytes.toString('hex').replaceAll(/../g, '%$&');
+      const ways: RawRequest[] = [
+        { target: '/home', headers: ['X-User', latin1] },
+        { target: '/home', headers: ['Cookie', `session=${latin1}`] },
+        { target: `/home?user=${escaped}` },
+        ...(latin1.startsWith('/') ? [{ target: `/${escaped.slice(3)}` }] : []),
+      ];
+      const replicas = await Promise.all(ways.map((way) => replicaOf(url, { agent, ...way })));
+      const shown = await ask(url, { agent, target: `/-/ring?key=${escaped}` });
+      const { key } = json(shown) as { key: { key: string; owner: string } };
+      expect(replicas, `of ${latin1}`).toEqual(replicas.map(() => key.owner));
+      expect(key.key).toBe(bytes.toString('utf8'));
+      seen.add(key.owner);
+    }
+    expect(seen.size).toBeGreaterThan(2);
+  });
+
+  it('so that requests of one key form one line, by whichever way the key comes', async () => {
+    const { url } = await system().start({
+      REPLICAS: '1',
+      HASH_KEY: 'header:x-user,query:user',
+      HANDLER: handlerFile('leaving'),
+    });
+    const ordered = ['Ringpost-Order', 'key'];
+    const { redis, keys } = system();
+    const line = keys.line(jobTerms({ ordered: true }, 'ü', undefined).order ?? '');
+    const connections = await Promise.all(
+      [
+        `GET /1?ms=20000 HTTP/1.1\r\nHost: h\r\nX-User: \xc3\xbc\r\n${ordered.join(': ')}\r\n\r\n`,
+        `GET /2?ms=20000&user=%C3%BC HTTP/1.1\r\nHost: h\r\n${ordered.join(': ')}\r\n\r\n`,
+      ].map((said) => speak(url, said)),
+    );
+    await expect.poll(() => redis.zcard(line), { timeout: 10_000 }).toBe(2);
+    for (const { socket } of connections) socket.destroy();
+  });
 });
 
 describe('HASH_KEY', () => {

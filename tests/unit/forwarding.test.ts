@@ -1,25 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { originForm, replyHeaders } from '../../gateway/dispatch/forwarding.ts';
-
-describe('the target in origin form', () => {
-  it.each([
-    ['/', '/'],
-    ['/a?b#c', '/a?b#c'],
-    ['//a/../b;c?', '//a/../b;c?'],
-    ['/http://a/b', '/http://a/b'],
-    ['*', '*'],
-    ['http://a', '/'],
-    ['http://a/', '/'],
-    ['HTTP://A:80/b//c?d=http://e/f', '/b//c?d=http://e/f'],
-    ['https://user@a/b', '/b'],
-    ['http://a?b=/c', '/?b=/c'],
-    ['http://[::1]:80/b', '/b'],
-    ['ftp://a/b', 'ftp://a/b'],
-    ['a:80', 'a:80'],
-  ])('%s is %s', (url, target) => {
-    expect(originForm(url)).toBe(target);
-  });
-});
+import { replyHeaders } from '../../gateway/dispatch/forwarding.ts';
 
 describe('the headers of a reply to the client', () => {
   const reply = (headers: string[], text = '', status = 200) => ({

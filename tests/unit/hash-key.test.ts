@@ -111,6 +111,11 @@ describe('the key of a request', () => {
     ['/?user=a%20b+c', 'a b c'],
     ['/?%75ser=alice', 'alice'],
     ['/?user=%C3%A9', 'é'],
+    ['/?user=%c3%A9', 'é'],
+    ['/?user=\xc3\xa9', 'é'],
+    ['/?user=%FC', '\udcfc'],
+    ['/?%C3%BCser=no&user=yes', 'yes'],
+    ['/?user=%', '%'],
     ['/?user=%zz', '%zz'],
     ['/?user=a=b', 'a=b'],
     ['/?a?user=no&user=x?y', 'x?y'],
@@ -125,14 +130,36 @@ describe('the key of a request', () => {
 
   it.each([
     ['/a/b?c=d', '/a/b'],
-    ['/a%2Fb/../c', '/a%2Fb/../c'],
+    ['/a%2fb/../c', '/a/b/../c'],
+    ['/a+b%20c', '/a+b c'],
+    ['/%zz%', '/%zz%'],
+    ['/%C3%BC', '/ü'],
+    ['/\xc3\xbc', '/ü'],
+    ['/%FC', '/\udcfc'],
     ['/?', '/'],
     ['//a', '//a'],
     ['/a?b?c', '/a'],
     ['*', '*'],
-  ])('comes from the path of %s, undecoded and without the query: %s', (target, key) => {
+  ])('comes from the path of %s, decoded and without the query: %s', (target, key) => {
     expect(select('path', { target })).toBe(key);
   });
+
+  it.each(['plain', 'ü', 'à', 'ñandú', '漢', 'a b', '100%', '\xfc'])(
+    'of the bytes of %j is the same wherever it stands',
+    (key) => {
+      // `\xfc` is a byte that is not UTF-8.
+      const latin1 = key === '\xfc' ? key : Buffer.from(key, 'utf8').toString('latin1');
+      const escaped = Array.from(
+        latin1,
+        (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
+      ).join('');
+      const expected = key === '\xfc' ? '\udcfc' : key;
+      expect(select('header:k', { headers: ['k', latin1] })).toBe(expected);
+      expect(select('cookie:k', { headers: ['cookie', `a=b; k=${latin1} ; c=d`] })).toBe(expected);
+      expect(select('query:k', { target: `/?k=${escaped}` })).toBe(expected);
+      expect(select('path', { target: `/${escaped}?k=${escaped}` })).toBe(`/${expected}`);
+    },
+  );
 
   it("comes from the client's address", () => {
     expect(select('ip', { ip: '::1' })).toBe('::1');

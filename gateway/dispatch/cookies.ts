@@ -1,0 +1,35 @@
+/**
+ * A client sends one `Cookie` field, but what came over HTTP/2 may have several (RFC 9113 8.2.3).
+ * @param headers names and values in turn.
+ * @param most the number of values that are wanted.
+ * @returns the values of the cookies of that name, without the spaces around them.
+ */
+export function cookieValues(
+  headers: readonly string[],
+  name: string,
+  most = Number.POSITIVE_INFINITY,
+): string[] {
+  const values: string[] = [];
+  for (let at = 0; at + 1 < headers.length && values.length < most; at += 2) {
+    const field = headers[at] ?? '';
+    if (field.length !== 6 || field.toLowerCase() !== 'cookie') continue;
+    for (const pair of headers[at + 1]?.split(';') ?? []) {
+      const end = pair.indexOf('=');
+      if (end > 0 && trimmed(pair.slice(0, end)) === name) values.push(trimmed(pair.slice(end + 1)));
+    }
+  }
+  return values;
+}
+
+/** Without spaces and tabs around it. `trim` would take the byte A0 too, with which the UTF-8 of `à` ends. */
+function trimmed(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isSpace(text.charCodeAt(from))) from += 1;
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
