@@ -31,7 +31,7 @@ ${rows.map((row) => `| ${row} |`).join('\n')}
 
 Every difference is named below with its reason. The script exits with 1 if there is one without a reason, or a reason
 without its difference. Tests that fail on both ways are not counted: they need the internet, or another version of
-Node.
+Node. Tests of a file with the same title count as one.
 
 ## Run it
 

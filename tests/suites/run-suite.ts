@@ -53,6 +53,7 @@ function argumentsFor(runner: Suite['runner'], results: string): string[] {
     return ['node_modules/vitest/vitest.mjs', 'run', '--reporter=json', `--outputFile=${results}`];
   const reporter = `--test-reporter=${pathToFileURL(own('node-test-lines.ts')).href}`;
   const destination = `--test-reporter-destination=${results}`;
-  // A test that fails may leave its server open.
-  return ['--test', '--test-force-exit', '--test-timeout=10000', reporter, destination];
+  // A test that fails may leave its server open. A forced exit loses lines of other processes, so there are none.
+  const ends = ['--test-isolation=none', '--test-force-exit', '--test-timeout=10000'];
+  return ['--test', ...ends, reporter, destination];
 }

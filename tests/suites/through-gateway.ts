@@ -38,8 +38,10 @@ function served(port: number): Target | undefined {
 function leadToGateway(lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) =>
     lookup(hostname, options, (error, ...found) => {
-      if (error) callback(error, ...found);
-      else if (options.all === true) callback(null, [{ address: gatewayHost, family: 4 }]);
+      const all = options.all === true;
+      // What Node does not take from the client's own lookup it is to refuse here too.
+      if (error !== null || all !== Array.isArray(found[0])) callback(error, ...found);
+      else if (all) callback(null, [{ address: gatewayHost, family: 4 }]);
       else callback(null, gatewayHost, 4);
     });
 }

@@ -4,7 +4,7 @@ import type { Reason } from '../suites/reason.ts';
 import type { Outcome, Results } from '../suites/results.ts';
 
 function results(states: Readonly<Record<string, Outcome['state']>>): Results {
-  return new Map(Object.entries(states).map(([test, state]) => [test, { state, message: '' }]));
+  return new Map(Object.entries(states).map(([name, state]) => [name, { state, message: '' }]));
 }
 
 const aborts: Reason = { kind: 'abort', why: 'It aborts.', tests: { 'a.js': ['aborts'] } };
@@ -23,7 +23,7 @@ test('a test that passes on one way alone differs, in either direction', () => {
 
   const { unexplained } = compare(direct, through, []);
 
-  expect(unexplained.map(({ test }) => test)).toEqual(['a.js: one', 'a.js: two', 'a.js: three']);
+  expect(unexplained.map((difference) => difference.test)).toEqual(['a.js: one', 'a.js: two', 'a.js: three']);
 });
 
 test('a difference with a reason is explained by it', () => {
@@ -32,7 +32,7 @@ test('a difference with a reason is explained by it', () => {
 
   const { explained, unexplained, stale } = compare(direct, through, [aborts]);
 
-  expect(explained.get(aborts)?.map(({ test }) => test)).toEqual(['a.js: aborts']);
+  expect(explained.get(aborts)?.map((difference) => difference.test)).toEqual(['a.js: aborts']);
   expect([unexplained, stale]).toEqual([[], []]);
 });
 
