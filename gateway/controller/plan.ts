@@ -42,7 +42,7 @@ export interface PlanSettings {
   /** Replicas that may be started; unset: all that are desired. */
   readonly maxReplicas?: number;
   /** Makes the name of a replica that replaces a dead one; unset: it has the dead one's. */
-  readonly newName?: () => string;
+  readonly newName?: (() => string) | undefined;
   /** Whether a new worker may be started for an outdated one now; unset: it may. */
   readonly mayRenew?: boolean;
 }

@@ -1,7 +1,5 @@
 import type { Redis } from 'ioredis';
 import { adopterOf, parseLease } from '#shared/contract/lease.ts';
-import { driverTrouble } from '#shared/contract/replica-status.ts';
-import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { noteCrash } from '#shared/crash-notes.ts';
 import { askedToMend } from '#shared/key-repair.ts';
 import { HeirStore } from '#shared/heir-store.ts';
@@ -26,6 +24,7 @@ import type { Observed } from './observe.ts';
 import { PassTime } from './pass-time.ts';
 import { plan } from './plan.ts';
 import type { Memory } from './plan.ts';
+import { PublishedStatus } from './published-status.ts';
 import { Renewal } from './renewal.ts';
 
 export interface ReconcilerOptions {
@@ -75,7 +74,7 @@ export class Reconciler {
   /** Workers that ended and whose leases are still to be ended. */
   readonly #ended: Death[] = [];
   #deaths = new Map<string, string>();
-  #written = new Map<string, string>();
+  readonly #published: PublishedStatus;
   readonly #desired: DesiredNotes;
   #ledAs: string | undefined;
   #observedAt = Number.NEGATIVE_INFINITY;
@@ -91,6 +90,7 @@ export class Reconciler {
     const { redis, keys, controller, leaseMs, log } = options;
     this.#clock = clockOf(redis);
     this.#time = new PassTime(this.#clock);
+    this.#published = new PublishedStatus(redis, keys);
     // Workers whose leases were moved aside are about to renew them.
     const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
     this.#desired = new DesiredNotes(options.maxReplicas, log);
@@ -216,7 +216,7 @@ export class Reconciler {
         if (this.#stopped) return;
         this.#options.log.error({ err: error }, 'a pass of the controller failed');
         // What was written of the replicas' states may be moved aside with the rest.
-        this.#written = new Map();
+        this.#published.forget();
         const names = this.#ended.map(({ name }) => name);
         if (await this.#mending.after(error, names)) this.#woken = true;
       }
@@ -229,7 +229,7 @@ export class Reconciler {
     if (token !== this.#ledAs) {
       // What was remembered before someone else led is out of date.
       this.#memory = new Map();
-      this.#written = new Map();
+      this.#published.forget();
       this.#ledAs = token;
     }
     if (token === undefined) {
@@ -265,14 +265,13 @@ export class Reconciler {
     if (!observed.instances.some(({ outdated }) => outdated)) this.#renewal.done();
     const { now, memory: before } = this.#time.begin(this.#memory);
     const mayRenew = performance.now() >= this.#renewal.notBefore;
-    const { newName, ...options } = this.#options;
-    const settings = { ...options, ...(newName === undefined ? {} : { newName }), retiredQuietMs, mayRenew };
+    const settings = { ...this.#options, retiredQuietMs, mayRenew };
     const { steps, memory } = plan(observed, before, deaths, settings, now);
     this.#memory = memory;
     // A new worker stands ready: what kept others from it is over.
     if (steps.some((step) => step.do === 'retire')) this.#renewal.done();
     await this.#execution.begin(steps);
-    await this.#publishStatus(memory, observed.trouble ?? this.#renewal.trouble);
+    await this.#published.write(memory, observed.trouble ?? this.#renewal.trouble);
   }
 
   async #observe(): Promise<Observed> {
@@ -283,21 +282,5 @@ export class Reconciler {
     if (now - this.#observedAt > leaseMs / 2 || this.#leadership.late) this.#blindUntil = now + leaseMs;
     this.#observedAt = now;
     return { ...seen, blind: now < this.#blindUntil, beginning: this.#execution.beginning };
-  }
-
-  async #publishStatus(memory: Memory, trouble: string | undefined): Promise<void> {
-    const { redis, keys } = this.#options;
-    const current = new Map(
-      Array.from(memory, ([name, status]) => [name, JSON.stringify(status satisfies ReplicaStatus)]),
-    );
-    if (trouble !== undefined) current.set(driverTrouble, trouble);
-    // Some of it was moved aside, or Redis has lost it.
-    if ((await redis.hlen(keys.status)) !== this.#written.size)
-      this.#written = new Map((await redis.hkeys(keys.status)).map((name) => [name, '']));
-    const changed = [...current].filter(([name, json]) => this.#written.get(name) !== json);
-    const gone = [...this.#written.keys()].filter((name) => !current.has(name));
-    if (changed.length > 0) await redis.hset(keys.status, Object.fromEntries(changed));
-    if (gone.length > 0) await redis.hdel(keys.status, ...gone);
-    this.#written = current;
   }
 }

@@ -219,10 +219,9 @@ export class Dispatcher {
   stranded(waiter: Waiter): void {
     const { watcher } = this.#options;
     const replica = watcher.stale ? undefined : watcher.ring.owner(waiter.key);
-    // Whoever looks after those that wait finds it again.
-    if (replica === undefined && waiter.job.redelivery === 'safe') return;
     if (replica === undefined) {
-      this.#end(waiter, this.#selection.noOwner());
+      // A request that may run twice waits on, until there is an owner.
+      if (waiter.job.redelivery !== 'safe') this.#end(waiter, this.#selection.noOwner());
       return;
     }
     this.#waiters.take(waiter.id);
