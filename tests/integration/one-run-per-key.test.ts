@@ -26,6 +26,14 @@ const runsOf = async (path: string): Promise<string[]> =>
 const cancel = (url: string, id: string): Promise<Response> =>
   fetch(`${url}/-/requests/${id}`, { method: 'DELETE' });
 
+it('is named by the bytes of its key: one that ends in A0 is another than the one without', async () => {
+  const { url } = await start();
+  const keyed = (key: string): Promise<Response> => pay(url, '/', { 'idempotency-key': key });
+  const ids = [await keyed('c\xc3\xa0'), await keyed('c\xc3'), await keyed('c\xc3\xa0')].map(idOf);
+  expect(ids[2]).toBe(ids[0]);
+  expect(ids[1]).not.toBe(ids[0]);
+});
+
 describe('a first request that has begun', () => {
   it.each([{}, { 'ringpost-retry': 'never' }])(
     'and was not done in time is not run again: its 504 is told again (%j)',

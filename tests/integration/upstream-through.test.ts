@@ -53,6 +53,17 @@ describe('the reason phrase of an answer', () => {
 });
 
 describe('what an upstream gets', () => {
+  it('is OPTIONS * for a request about the whole server, in either form', async () => {
+    const upstream = await recordingUpstream();
+    const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
+    expect(await statusLine(url, 'OPTIONS * HTTP/1.1')).toBe('HTTP/1.1 200 OK');
+    expect(await statusLine(url, 'OPTIONS http://shop.test HTTP/1.1')).toBe('HTTP/1.1 200 OK');
+    expect(upstream.got.map(({ method, url: target }) => `${method} ${target}`)).toEqual([
+      'OPTIONS *',
+      'OPTIONS *',
+    ]);
+  });
+
   it('tells an empty body from none', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
