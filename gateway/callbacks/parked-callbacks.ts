@@ -36,7 +36,6 @@ const mostBack = 8;
 interface Parked {
   readonly receiver: string;
   readonly id: string;
-  readonly at: number;
 }
 
 /**
@@ -105,7 +104,7 @@ export class ParkedCallbacks {
     // At once: meanwhile BullMQ takes further jobs for its free places, one by one.
     void this.#startParking();
     await job.moveToDelayed(this.#clock.toOwn(at), token);
-    this.#unnoted.push({ receiver, id: job.id ?? '', at });
+    this.#unnoted.push({ receiver, id: job.id ?? '' });
     await this.#startParking();
   }
 
@@ -187,7 +186,7 @@ export class ParkedCallbacks {
       setTtlMs,
       lookedAt,
       ...receivers,
-      ...noted.flatMap(({ receiver, id, at }) => [receiver, id, at]),
+      ...noted.flatMap(({ receiver, id }) => [receiver, id]),
     );
   }
 

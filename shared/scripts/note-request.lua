@@ -20,5 +20,14 @@ redis.call('HINCRBY', KEYS[1], 'change', 1)
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
+-- The callback tells of the end, and may wait for a slot: ten minutes, or until it has been told.
+local ended = ARGV[1] == 'failed' or ARGV[1] == 'cancelled' or ARGV[1] == 'expired'
+local left = redis.call('PTTL', KEYS[1])
+if ended and left < 600000 and redis.call('HGET', KEYS[1], 'callback') == 'pending' then
+  local time = redis.call('TIME')
+  local expires = time[1] * 1000 + math.floor(time[2] / 1000) + left
+  redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', expires))
+  redis.call('PEXPIRE', KEYS[1], 600000)
+end
 redis.call('PUBLISH', ARGV[3], ARGV[1])
 return 1

@@ -3,7 +3,7 @@
 -- KEYS[1] wait  KEYS[2] delayed  KEYS[3..18] sorted set of what is put off, for each of 16 receivers; one may come twice
 -- ARGV[1] prefix of jobs' keys  ARGV[2] first time in ms  ARGV[3] time in ms over which they are spread
 -- ARGV[4] TTL of the sets in ms  ARGV[5] jobs that are looked at  ARGV[6..21] names of the receivers
--- ARGV[22..] for each job that the caller has put off: name of its receiver, id, time in ms
+-- ARGV[22..] for each job that the caller has put off: name of its receiver, id
 -- Returns the ids of those that were put off in the queue.
 local call, looked, sets = redis.call, tonumber(ARGV[5]), {}
 for at = 1, 16 do
@@ -13,11 +13,13 @@ local function note(name, id, due)
   call('ZADD', sets[name], due, id)
   call('PEXPIRE', sets[name], ARGV[4])
 end
-for at = 22, #ARGV, 3 do
+for at = 22, #ARGV, 2 do
+  -- If it has no score, it was taken meanwhile.
+  local score = call('ZSCORE', KEYS[2], ARGV[at + 1])
   local job = ARGV[1] .. ARGV[at + 1]
-  if call('EXISTS', job) == 1 then
+  if score and call('EXISTS', job) == 1 then
     call('HSET', job, 'name', ARGV[at])
-    note(ARGV[at], ARGV[at + 1], ARGV[at + 2])
+    note(ARGV[at], ARGV[at + 1], math.floor(tonumber(score) / 4096))
   end
 end
 local ids, kept, moved = call('LRANGE', KEYS[1], -looked, -1), {}, {}

@@ -25,5 +25,14 @@ end
 redis.call('HSET', KEYS[1], 'state', ARGV[6], unpack(ARGV, 7))
 redis.call('HINCRBY', KEYS[1], 'change', 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+-- The callback tells of both, and may wait for a slot: they are kept for ten minutes, or until it has been told.
+local holdMs = 600000
+if redis.call('HGET', KEYS[1], 'callback') == 'pending' and tonumber(ARGV[3]) < holdMs then
+  local time = redis.call('TIME')
+  local expires = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[3])
+  redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', expires))
+  redis.call('PEXPIRE', KEYS[1], holdMs)
+  redis.call('PEXPIRE', KEYS[2], holdMs)
+end
 redis.call('PUBLISH', ARGV[4], ARGV[6])
 return 1
