@@ -1,5 +1,5 @@
 import { setupOf } from './checkouts.ts';
-import { reasonKinds } from './reason.ts';
+import { reasonKinds, testsOf } from './reason.ts';
 import { passed } from './results.ts';
 import { gatewaySettings } from './run-all.ts';
 import type { SuiteRuns } from './run-all.ts';
@@ -48,11 +48,11 @@ npm run suites -- --times 3                    # each three times; prints what c
 
 ## How it works
 
-- A preload sends each connection to a loopback port on which the suite's own process listens to the gateway instead. It
-  changes no byte. The source address of the connection stands for the port (\`127.84.x.y\`, or \`127.86.x.y\` with IPv6). Connections by TLS, HTTP/2
-  and Unix sockets stay direct.
-- The gateway has three replicas, \`UPSTREAM\` and these settings: ${settings.join(', ')}. The suites speak
-  as proxies do, so the gateway has to believe their \`X-Forwarded-*\`.
+- A preload redirects each connection to a loopback port on which the suite's own process listens: it goes to the
+  gateway instead. No byte changes. The source address of the connection stands for the port (\`127.84.x.y\`, or
+  \`127.86.x.y\` with IPv6), so this runs on Linux alone. Connections by TLS, HTTP/2 and Unix sockets stay direct.
+- The gateway has three replicas, \`UPSTREAM\` and these settings: ${settings.join(', ')}.
+  The suites speak as proxies do, so the gateway has to believe their \`X-Forwarded-*\`.
 - The upstream is a small relay. It reads the port from \`Forwarded\` and passes the bytes on to the suite's own server. It
   changes nothing but \`Connection\`, to \`close\`.
 - The reasons are in \`tests/suites/reasons.json\`, by suite and test.
@@ -68,19 +68,17 @@ ${runs.map(differencesOf).join('\n\n')}
 }
 
 function differencesOf({ suite, comparison }: SuiteRuns): string {
-  const parts = [...comparison.explained].flatMap(([{ kind, why }, differences]) =>
-    differences.length === 0
-      ? []
-      : [
-          `**${kind}**: ${why}`,
-          differences
-            .map(
-              ({ test, direct }) =>
-                `- ${codeOf(test)}${direct?.state === 'passed' ? '' : ' (passes through the gateway alone)'}`,
-            )
-            .join('\n'),
-        ],
-  );
+  const parts = [...comparison.explained].flatMap(([reason, differences]) => {
+    const { kind, why } = reason;
+    const alone = new Set(
+      differences.flatMap(({ test, direct }) => (direct?.state === 'passed' ? [] : [test])),
+    );
+    const lines = testsOf(reason).map((test) => {
+      const note = kind !== 'timing' && alone.has(test) ? ' (passes through the gateway alone)' : '';
+      return `- ${codeOf(test)}${note}`;
+    });
+    return [`**${kind}**: ${why}`, lines.join('\n')];
+  });
   return [`### ${suite.name}`, ...(parts.length === 0 ? ['None.'] : parts)].join('\n\n');
 }
 
