@@ -89,8 +89,8 @@ export class Agreement {
       return;
     }
     throw new SettingsDifferError(
-      `This gateway's settings are not those of the other gateways (${phrases.join('; ')}). Use the same settings ` +
-        'or another NAMESPACE. To change them, start one gateway with ALLOW_SETTINGS_CHANGE=yes: the others take no ' +
+      `This gateway's settings are not those that all gateways have (${phrases.join('; ')}). Use the same settings ` +
+        'or another NAMESPACE. To change them, start one gateway with ALLOW_SETTINGS_CHANGE=yes: any others take no ' +
         'requests from then on, until they are started with the new settings.',
     );
   }
@@ -145,6 +145,6 @@ function phrase(name: string, ours: AgreedSettings, standing: AgreedSettings): s
     return value === noSecret ? 'unset' : 'a secret';
   };
   const both = [shown(ours), shown(standing)] as const;
-  if (name === secret && both[0] === both[1]) return `${name} is another secret here than there`;
-  return `${name} is ${both[0]} here, ${both[1]} there`;
+  if (name === secret && both[0] === both[1]) return `${name} is another secret here than in Redis`;
+  return `${name} is ${both[0]} here, ${both[1]} in Redis`;
 }

@@ -43,8 +43,8 @@ describe('a gateway that starts', () => {
     const start = system().start({ ...alone, HASH_KEY: 'path', CALLER_KEY: 'header:x-api-key' });
     await expect(start).rejects.toThrow(SettingsDifferError);
     await expect(start).rejects.toThrow(
-      'HASH_KEY is "path" here, "header:x-key,path" there; CALLER_KEY is "header:x-api-key" here, ' +
-        '"header:authorization,header:x-api-key,header:cookie" there). Use the same settings or another NAMESPACE. ' +
+      'HASH_KEY is "path" here, "header:x-key,path" in Redis; CALLER_KEY is "header:x-api-key" here, ' +
+        '"header:authorization,header:x-api-key,header:cookie" in Redis). Use the same settings or another NAMESPACE. ' +
         'To change them, start one gateway with ALLOW_SETTINGS_CHANGE=yes',
     );
     expect(await system().redis.hgetall(system().keys.settings)).toEqual(before);
@@ -63,9 +63,9 @@ describe('a gateway that starts', () => {
   it('with another secret of callers is refused without a word of either', async () => {
     await startTwo({ CALLER_SECRET: 'one secret of callers' });
     const other = system().start({ ...alone, CALLER_SECRET: 'other secret of callers' });
-    await expect(other).rejects.toThrow('(CALLER_SECRET is another secret here than there)');
+    await expect(other).rejects.toThrow('(CALLER_SECRET is another secret here than in Redis)');
     const none = system().start(alone);
-    await expect(none).rejects.toThrow('(CALLER_SECRET is unset here, a secret there)');
+    await expect(none).rejects.toThrow('(CALLER_SECRET is unset here, a secret in Redis)');
   });
 
   it('as the first one after an upgrade sets what is not set yet', async () => {
