@@ -56,7 +56,10 @@ export class GatheredBody {
   add(chunk: Uint8Array): boolean {
     const at = this.#length;
     this.#length += chunk.length;
-    if (this.#length > this.#budget.limitBytes) return false;
+    if (this.#length > this.#budget.limitBytes) {
+      this.#forget();
+      return false;
+    }
     if (at === 0 && this.#expected > 0) this.#exact = Buffer.allocUnsafeSlow(this.#expected);
     if (this.#exact !== undefined && this.#length <= this.#exact.length) {
       this.#exact.set(chunk, at);
@@ -90,12 +93,24 @@ export class GatheredBody {
     return this.#budget.hold(this.#id, this.#held, onHeld);
   }
 
-  /** @returns all bytes that have come. */
+  /** @returns all bytes that have come. They are not kept here: a connection may keep what has read them alive. */
   whole(): Buffer {
-    if (this.#exact !== undefined) return this.#exact.subarray(0, this.#length);
+    const whole = this.#exact === undefined ? this.#joined() : this.#exact.subarray(0, this.#length);
+    this.#forget();
+    return whole;
+  }
+
+  #joined(): Buffer {
     this.#endBlock();
     const [only = empty] = this.#parts;
     return this.#parts.length > 1 ? Buffer.concat(this.#parts, this.#length) : only;
+  }
+
+  #forget(): void {
+    this.#parts.length = 0;
+    this.#exact = undefined;
+    this.#block = undefined;
+    this.#blockLength = 0;
   }
 
   #endBlock(): void {
