@@ -15,6 +15,9 @@ const connectTimeoutMs = 10_000;
  */
 const idleTimeoutMs = 4000;
 
+/** Bytes of an answer that are read ahead while its reader pauses, beside the last read. */
+const aheadBytes = 16 * 1024;
+
 /** What is asked for, as it is written. */
 export interface OutgoingHead {
   readonly method: string;
@@ -96,7 +99,7 @@ export class UpstreamConnections {
   }
 
   #agent(options: { keepAlive: boolean; maxSockets?: number }): HttpAgent {
-    const all = { ...options, keepAliveMsecs: 60_000 };
+    const all = { ...options, keepAliveMsecs: 60_000, highWaterMark: aheadBytes };
     // An address is no server name (RFC 6066 3); the certificate is checked against it all the same.
     const servername = isIP(this.#host) === 0 ? this.#host : '';
     const secure = this.#origin.protocol === 'https:';
