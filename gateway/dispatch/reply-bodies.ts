@@ -39,10 +39,12 @@ export class ReplyBodies {
     wanted: () => boolean,
     hand: (body: Buffer | undefined) => void,
   ): Promise<void> {
-    const room = await this.#held.roomForAnswer(bytes, wanted);
+    // The client of Redis puts a body together from the parts that have come.
+    const held = 2 * bytes;
+    const room = await this.#held.roomForAnswer(held, wanted);
     hand(await this.#read(replica, id, wanted));
     // Whoever was handed the body counts it by now.
-    if (room) this.#held.giveAnswer(bytes);
+    if (room) this.#held.giveAnswer(held);
   }
 
   /**
