@@ -117,11 +117,11 @@ describe('a client that ends its side of the connection alone counts as gone', (
     expect((await ask(url, { target: '/quick' })).body.toString()).toBe('quick');
   });
 
-  it('a body that is not whole is refused, and nothing of it is run', async () => {
+  it('a body that is not whole is not answered, and nothing of it is run', async () => {
     const { url } = await startOne();
     const client = await speak(url, 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc');
     client.socket.end();
-    expect(await client.ended).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await client.ended).toBe('');
     expect((await ask(url, { target: '/y' })).status).toBe(200);
     expect(await workers.runs()).toEqual(['GET /y begun', 'GET /y done']);
   });

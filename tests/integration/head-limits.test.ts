@@ -14,7 +14,7 @@ describe('the head of a request', () => {
     // `Host` and `Connection` are among them.
     const most = await ask(url, { target: '/a', headers: fields(98) });
     expect(most.status).toBe(200);
-    const names = upstream.got[0]?.headers.filter((name, at) => at % 2 === 0 && name.startsWith('X-'));
+    const names = upstream.got[0]?.headers.filter((name, at) => at % 2 === 0 && /^X-\d+$/.test(name));
     expect(names).toHaveLength(98);
     for (const target of ['/a', '/-/live']) {
       const more = await ask(url, { target, headers: fields(99) });

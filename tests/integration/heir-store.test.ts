@@ -28,7 +28,7 @@ it('puts a new replica in the place of a dead one, with slots and a joining numb
   const state = await store.read();
   expect(state.desired[1]).toMatchObject({ joined: 57, place: 2, replaces: 'S2' });
   expect([...state.ring.keys()]).toEqual([]);
-  expect(state.retired).toEqual(new Map([['S2', 5]]));
+  expect(state.retired).toEqual(new Map([['S2', expect.any(Number)]]));
   expect(await heirs.read()).toEqual(new Map([['S2', 'S7x']]));
 });
 
