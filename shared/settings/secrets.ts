@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readSync } from 'node:fs';
 
 /** The settings that nobody may see. Each can also be given by a file, which `<NAME>_FILE` names. */
 export const secretSettings = [
@@ -78,5 +78,29 @@ function secretIn(file: string, read: (file: string) => string): { secret: strin
 /** A descriptor is read as it is: a socket, which Node gives a child as a pipe, cannot be opened by a name. */
 function readWhole(file: string): string {
   const descriptor = /^\/dev\/(?:fd\/(\d{1,9})|stdin)$/.exec(file);
-  return readFileSync(descriptor === null ? file : Number(descriptor[1] ?? 0), 'utf8');
+  return descriptor === null ? readFileSync(file, 'utf8') : readToEnd(Number(descriptor[1] ?? 0));
+}
+
+/** For so long a descriptor may bring nothing, in ms. */
+const patienceMs = 30_000;
+const againMs = 5;
+
+/** A descriptor may be non-blocking, as that of a container is: it is read again until its writer ends it. */
+function readToEnd(descriptor: number): string {
+  const parts: Buffer[] = [];
+  const buffer = Buffer.alloc(64 * 1024);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  let until = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      const bytes = readSync(descriptor, buffer);
+      if (bytes === 0) return Buffer.concat(parts).toString('utf8');
+      parts.push(Buffer.from(buffer.subarray(0, bytes)));
+      until = performance.now() + patienceMs;
+    } catch (error) {
+      const isEmpty = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+      if (!isEmpty || performance.now() > until) throw error;
+      Atomics.wait(pause, 0, 0, againMs);
+    }
+  }
 }

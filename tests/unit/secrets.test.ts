@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -33,6 +34,28 @@ it.each(secretSettings)('deletes %s and its file from the environment, and keeps
   expect(takeSecrets(other)).toEqual({ env: { PORT: '1', [name]: 'from a file' }, faults: [] });
   expect(other).toEqual({ PORT: '1' });
   expect(withoutSecrets({ PORT: '1', [name]: 'value', [fileSetting(name)]: 'file' })).toEqual({ PORT: '1' });
+});
+
+it('reads a non-blocking pipe until its writer ends it, however late that is', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  onTestFinished(() => closeSync(reader));
+  const script = 'exec 3>"$0"; sleep 0.3; printf sec >&3; sleep 0.3; printf ret >&3';
+  const writer = spawn('sh', ['-c', script, pipe], { stdio: 'ignore' });
+  onTestFinished(() => void writer.kill());
+  // Without a writer a pipe is at its end; with one that has written nothing there is nothing to be read yet.
+  await expect
+    .poll(() => {
+      try {
+        return readSync(reader, Buffer.alloc(1)) === 0 ? 'no writer' : 'data';
+      } catch (error) {
+        return error instanceof Error && 'code' in error ? error.code : error;
+      }
+    })
+    .toBe('EAGAIN');
+  const { env, faults } = takeSecrets({ ADMIN_TOKEN_FILE: `/dev/fd/${reader}` });
+  expect([env['ADMIN_TOKEN'], faults]).toEqual(['secret', []]);
 });
 
 it.each([
