@@ -92,11 +92,6 @@ export class Connections {
     this.#open.get(socket)?.waits.delete(gone);
   }
 
-  /** @returns the answer to the last request on a connection, whether it is sent or not. */
-  lastAnswer(socket: Socket): ServerResponse | undefined {
-    return this.#open.get(socket)?.last;
-  }
-
   /** From now on the last answer of each connection says that it is the last (`Connection: close`). */
   close(): void {
     this.#closing = true;

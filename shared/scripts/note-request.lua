@@ -20,7 +20,7 @@ redis.call('HINCRBY', KEYS[1], 'change', 1)
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
--- The callback tells of the end, and may wait for a slot: ten minutes, or until it has been told.
+-- The callback tells the end, and may have to wait. The record is kept for ten minutes, or until the first attempt.
 local ended = ARGV[1] == 'failed' or ARGV[1] == 'cancelled' or ARGV[1] == 'expired'
 local left = redis.call('PTTL', KEYS[1])
 if ended and left < 600000 and redis.call('HGET', KEYS[1], 'callback') == 'pending' then

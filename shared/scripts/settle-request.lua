@@ -25,7 +25,7 @@ end
 redis.call('HSET', KEYS[1], 'state', ARGV[6], unpack(ARGV, 7))
 redis.call('HINCRBY', KEYS[1], 'change', 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
--- The callback tells of both, and may wait for a slot: they are kept for ten minutes, or until it has been told.
+-- The callback tells what both say, and may have to wait. They are kept for ten minutes, or until the first attempt.
 local holdMs = 600000
 if redis.call('HGET', KEYS[1], 'callback') == 'pending' and tonumber(ARGV[3]) < holdMs then
   local time = redis.call('TIME')
