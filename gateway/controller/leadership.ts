@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
-import { expectedOfRing } from '#shared/expected-keys.ts';
-import { KeyRepair } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
-import type { Logger } from '#shared/logger.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
-import type { RunScript } from '#shared/scripts/load.ts';
+import { expectedOfRing } from '#shared/store/expected-keys.ts';
+import { KeyRepair } from '#shared/store/key-repair.ts';
+import type { Keys } from '#shared/store/keys.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
+import type { RunScript } from '#shared/store/scripts/load.ts';
 
 export interface LeadershipOptions {
   readonly redis: Redis;

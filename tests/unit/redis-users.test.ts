@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createKeys, keyPatternsBesideRing } from '#shared/keys.ts';
-import { refusalOf, userOf } from '#shared/redis-refusal.ts';
-import { aclFile, aclRules, redisRights, redisRoles, urlOfUser } from '#shared/redis-users.ts';
-import { replicaNamePattern } from '#shared/replica-name.ts';
+import { createKeys, keyPatternsBesideRing } from '#shared/store/keys.ts';
+import { refusalOf, userOf } from '#shared/store/redis-refusal.ts';
+import { aclFile, aclRules, redisRights, redisRoles, urlOfUser } from '#shared/store/redis-users.ts';
+import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 import { redisUsersText, withRedisUsers } from '../../docs/redis-users.ts';
 import { passwordIn, secretFiles } from '../../gateway/redis/service-secrets.ts';
 
