@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import { jobInWord } from '#shared/store/aside.ts';
+import { jobInWord } from '#shared/store/repair/aside.ts';
 import { problemReply } from '#shared/contract/problem.ts';
-import { createKeys } from '#shared/store/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { openRedis, whenReady } from '#shared/store/connection.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
-import { warnOfSkew } from '#shared/store/clock-warning.ts';
+import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { RingStore } from '#shared/store/ring-store.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { buildApp } from './app.ts';
@@ -64,11 +66,14 @@ export async function createGateway(
   name: string,
   log: Logger,
 ): Promise<Gateway> {
-  const keys = createKeys(config.namespace);
-  const connection = (use: string): string => `${config.namespace}:gateway:${name}:${use}`;
-  const redis = openRedis(redisUrl, connection('commands'), 'failFast', log);
-  const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
-  const reader = openRedis(redisUrl, connection('inbox'), 'patient', log);
+  const { namespace } = config;
+  const open = (what: string, use: ConnectionUse): Connection =>
+    openConnection({ url: redisUrl, namespace, name: `gateway:${name}:${what}`, use }, log);
+  const connection = open('commands', 'failFast');
+  const changes = open('changes', 'patient');
+  const inboxReader = open('inbox', 'patient');
+  const [redis, keys] = [redisOf(connection), keysOf(connection)];
+  const [subscriber, reader] = [redisOf(changes), redisOf(inboxReader)];
 
   const clock = clockOf(redis);
   warnOfSkew(clock, log);
@@ -155,8 +160,8 @@ export async function createGateway(
       .claimParameters(config.ring)
       .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
   });
-  const sender =
-    targets === undefined ? undefined : openRedis(redisUrl, connection('callbacks'), 'patient', log);
+  const callbackSender = targets === undefined ? undefined : open('callbacks', 'patient');
+  const sender = callbackSender && redisOf(callbackSender);
   const deliveries =
     targets === undefined || sender === undefined
       ? undefined
@@ -181,7 +186,7 @@ export async function createGateway(
 
   const life = startStop(
     async () => {
-      await whenReady(redis);
+      await connection.whenReady();
       await clock.measure();
       await store.claimParameters(config.ring);
       await agreement.claim(config.allowSettingsChange);
@@ -224,7 +229,7 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
-      for (const each of [redis, subscriber, reader, sender]) each?.disconnect();
+      for (const each of [connection, changes, inboxReader, callbackSender]) each?.close();
     },
   };
 }

@@ -3,14 +3,15 @@ import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 import { adopterOf } from '#shared/contract/lease.ts';
 import { noteCrash } from '#shared/store/crash-notes.ts';
-import { expectedOfReplica } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import { createKeys } from '#shared/store/keys.ts';
+import { expectedOfReplica } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { openRedis } from '#shared/store/connection.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
-import { warnOfSkew } from '#shared/store/clock-warning.ts';
+import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { nextGeneration, pardon } from '#shared/store/replica-queue.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
@@ -43,9 +44,11 @@ import { tickScript } from './queue/tick.ts';
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   keepHeapYoung();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
-  const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
-  const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
+  const open = (name: string): Connection =>
+    openConnection({ url: config.redisUrl, namespace: config.namespace, name, use: 'patient' }, log);
+  const connection = open(`worker:${replica}`);
+  const [redis, keys] = [redisOf(connection), keysOf(connection)];
   const clock = clockOf(redis);
   warnOfSkew(clock, log);
   await clock.measure();
@@ -100,9 +103,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     },
   });
   const { failedTtlMs, redaction, deadLetterBodies } = config;
-  const large = new LargeValues(() =>
-    openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
-  );
+  const large = new LargeValues(() => redisOf(open(`worker:${replica}:large-values`)));
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, redaction, deadLetterBodies, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
@@ -173,12 +174,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   });
   const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, keeper, parts, log });
 
-  const subscriber = openRedis(
-    config.redisUrl,
-    `${config.namespace}:worker:${replica}:cancellations`,
-    'patient',
-    log,
-  );
+  const cancellations = open(`worker:${replica}:cancellations`);
+  const subscriber = redisOf(cancellations);
   subscriber.on('message', (_, message: string) => {
     for (const id of decodeCancellations(message)) {
       cancelled.add(id, performance.now());
@@ -208,9 +205,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       await handler.close();
       await heartbeat.stop();
       await Promise.all([keeper.stop(), noted]);
-      redis.disconnect();
+      connection.close();
       large.close();
-      subscriber.disconnect();
+      cancellations.close();
     },
   });
   const begin = async (): Promise<void> => {

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { parseObject } from '#shared/contract/json-object.ts';
-import { GarbledError, KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { GarbledError, KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 import type { IdempotentRequest } from './idempotency.ts';
 

@@ -2,11 +2,11 @@ import type { Redis } from 'ioredis';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import type { Caller } from '#shared/contract/caller.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
-import { expectedOfRequest } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 
 /**

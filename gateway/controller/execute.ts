@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { HeirStore } from '#shared/store/heir-store.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { nextGeneration, pardon } from '#shared/store/replica-queue.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '#shared/store/expected-keys.ts';
-import { KeyRepair, mayBeGarbled, orNull } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair, mayBeGarbled, orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingStore } from '#shared/store/ring-store.ts';
 import { fitting } from '#shared/ring/fitting.ts';

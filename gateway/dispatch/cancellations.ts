@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { encodeCancellations } from '#shared/contract/cancellation.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 
 /** Ids that come up within this time travel in one message, in ms. */

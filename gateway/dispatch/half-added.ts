@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { expectedOfJobs } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 
 /** What of a job that is being added has to be known. */

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
-import { Batches } from '#shared/store/batches.ts';
+import { Batches } from '#shared/store/redis/batches.ts';
 import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { withBullMq } from '#shared/store/scripts/compose.ts';
 import { defineScript } from '#shared/store/scripts/load.ts';
 import type { HalfAdded } from './half-added.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { whenReady } from '#shared/store/connection.ts';
+import { whenReady } from '#shared/store/redis/open-redis.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 
 /** Pause before a body is asked for again, in ms. */

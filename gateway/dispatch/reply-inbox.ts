@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import { BlockingReads, manyAhead } from '#shared/store/blocking-reads.ts';
+import { BlockingReads, manyAhead } from '#shared/store/redis/blocking-reads.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
-import { expectedOfInboxes } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfInboxes } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 
 /** Hears of changes of requests, as long as somebody listens: nothing is sent for requests that nobody watches. */
 export class RequestChanges {

@@ -6,12 +6,12 @@ import type { Reply } from '#shared/contract/reply.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
-import { expectedOfRequest } from '#shared/store/expected-keys.ts';
+import { expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
 import { isCount } from '#shared/contract/json-object.ts';
-import { KeyRepair, orNull } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { KeyRepair, orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { Callers } from '../caller/callers.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 

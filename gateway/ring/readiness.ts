@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { parseLease } from '#shared/contract/lease.ts';
-import { orNull } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
 export interface ReadinessOptions {

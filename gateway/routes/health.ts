@@ -2,7 +2,7 @@ import fp from 'fastify-plugin';
 import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { movedAside } from '#shared/store/aside.ts';
+import { movedAside } from '#shared/store/repair/aside.ts';
 import type { EndCounter, Purpose } from '../http/request-ends.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { operations } from '../openapi/operations.ts';

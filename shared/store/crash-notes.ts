@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from './keys.ts';
+import type { Keys } from './keys/keys.ts';
 
 /** The last crash of a replica's worker. Several processes write it, each what it knows. */
 export interface CrashNote {

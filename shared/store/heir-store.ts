@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import { expectedOfRing } from './expected-keys.ts';
-import { KeyRepair } from './key-repair.ts';
-import type { Keys } from './keys.ts';
+import { expectedOfRing } from './repair/expected-keys.ts';
+import { KeyRepair } from './repair/key-repair.ts';
+import type { Keys } from './keys/keys.ts';
 import type { Logger } from '../process/logger.ts';
-import { clockOf } from './redis-clock.ts';
+import { clockOf } from './redis/redis-clock.ts';
 import type { RingMember } from '../ring/ring.ts';
 import type { RingState, RingStore } from './ring-store.ts';
 import { scriptsOn } from './scripts/load.ts';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from './keys.ts';
-import { clockOf } from './redis-clock.ts';
+import type { Keys } from './keys/keys.ts';
+import { clockOf } from './redis/redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 
 /** A line outlives the deadlines of those in it by this time, in ms. */

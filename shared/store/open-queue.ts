@@ -1,10 +1,10 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { inRedisTime } from './bullmq-time.ts';
+import { inRedisTime } from './redis/bullmq-time.ts';
 import type { CallbackData } from './callbacks.ts';
 import type { JobData } from '../contract/job.ts';
-import type { Keys } from './keys.ts';
-import { clockOf } from './redis-clock.ts';
+import type { Keys } from './keys/keys.ts';
+import { clockOf } from './redis/redis-clock.ts';
 
 /** @returns a replica's queue for what a worker does with jobs that it has not taken; it adds none. */
 export function openQueue(redis: Redis, keys: Keys, replica: string): Queue<JobData> {

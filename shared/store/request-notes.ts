@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import type { JobData } from '../contract/job.ts';
 import { recordTtlMs } from '../contract/request-record.ts';
 import type { RequestState } from '../contract/request-record.ts';
-import type { Keys } from './keys.ts';
-import { clockOf } from './redis-clock.ts';
+import type { Keys } from './keys/keys.ts';
+import { clockOf } from './redis/redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 
 /** What came of a note: it was made; the request has come to its end before; it is to be cancelled. */

@@ -1,5 +1,5 @@
-import type { Aside } from './aside.ts';
-import type { Keys } from './keys.ts';
+import type { Aside } from './repair/aside.ts';
+import type { Keys } from './keys/keys.ts';
 import { isReplicaName } from '../contract/replica-name.ts';
 import { parseMember, placeOf } from '../ring/member.ts';
 import type { RingMember } from '../ring/ring.ts';

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { isCount } from '../contract/json-object.ts';
-import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from './expected-keys.ts';
-import { GarbledError, KeyRepair } from './key-repair.ts';
-import type { Keys } from './keys.ts';
+import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from './repair/expected-keys.ts';
+import { GarbledError, KeyRepair } from './repair/key-repair.ts';
+import type { Keys } from './keys/keys.ts';
 import type { Logger } from '../process/logger.ts';
 import { RingReading } from './ring-reading.ts';
 import type { RingMember, RingParameters } from '../ring/ring.ts';
 import { differingParameters } from '../ring/strategies.ts';
 import { generationTtlMs } from './replica-queue.ts';
-import { clockOf } from './redis-clock.ts';
+import { clockOf } from './redis/redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 import type { RunScript } from './scripts/load.ts';
 

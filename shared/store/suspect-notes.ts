@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { formatLosses, isConvicted, parseLosses, withoutLossesOf } from '../contract/losses.ts';
 import type { Loss } from '../contract/losses.ts';
-import type { Keys } from './keys.ts';
+import type { Keys } from './keys/keys.ts';
 import { scriptsOn } from './scripts/load.ts';
 
 /** The field of a job, beside BullMQ's own, that holds its losses. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeJob } from '#shared/contract/job.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import type { RunningCommand } from '../fixtures/command.ts';

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { openRedis } from '#shared/store/connection.ts';
+import { openRedis } from '#shared/store/redis/open-redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
 import { LargeValues } from '../../worker/reply/large-values.ts';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
-import { openRedis } from '#shared/store/connection.ts';
+import { openRedis } from '#shared/store/redis/open-redis.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 import { insist } from '../../worker/reply/insist.ts';
 import { LargeValues, ValueTooLongError } from '../../worker/reply/large-values.ts';

@@ -6,7 +6,7 @@ import { encodeJob } from '#shared/contract/job.ts';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { openRedis } from '#shared/store/connection.ts';
+import { openRedis } from '#shared/store/redis/open-redis.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { Aftermath } from '../../worker/reply/aftermath.ts';
 import { CancelledIds } from '../../worker/run/cancelled-ids.ts';

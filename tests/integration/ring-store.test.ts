@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { RingMismatchError, RingStore } from '#shared/store/ring-store.ts';
 import type { RingState } from '#shared/store/ring-store.ts';

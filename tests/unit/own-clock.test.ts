@@ -5,7 +5,7 @@ import { projectFolder } from '../fixtures/command.ts';
 
 /** Files that read the clock of their own host, with the reason. Every other time is `clockOf(redis).now()`. */
 const mayReadOwnClock: Readonly<Record<string, string>> = {
-  'shared/store/redis-clock.ts': 'compares it with that of Redis',
+  'shared/store/redis/redis-clock.ts': 'compares it with that of Redis',
   'gateway/drivers/docker.ts': 'the engine has written the time, and runs on this host',
   'gateway/http/problem-response.ts': 'the `Date` field of an answer is by the clock of its host',
   'worker/handlers/upstream-head.ts': '`context.deadline` is by the own clock',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createKeys } from '#shared/store/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
 import { isReservedName, nameFault } from '#shared/contract/reserved-names.ts';
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { expectedOfReplica, expectedOfAdoption } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfReplica, expectedOfAdoption } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
-import type { RedisClock } from '#shared/store/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
 import { SharedSkew } from './shared-skew.ts';

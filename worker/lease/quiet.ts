@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { backlogOf } from '#shared/store/replica-queue.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { Lease, LeaseState } from '#shared/contract/lease.ts';
-import type { Keys } from '#shared/store/keys.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 import type { RunScript } from '#shared/store/scripts/load.ts';
 import type { SharedSkew } from './shared-skew.ts';

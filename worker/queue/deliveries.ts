@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { BlockingReads, manyAhead } from '#shared/store/blocking-reads.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { BlockingReads, manyAhead } from '#shared/store/redis/blocking-reads.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { parseDelivery } from './tick.ts';
 import type { Taken } from './tick.ts';

@@ -1,16 +1,16 @@
 import { Job } from 'bullmq';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { Aside } from '#shared/store/aside.ts';
+import { Aside } from '#shared/store/repair/aside.ts';
 import { callerField } from '#shared/contract/caller.ts';
 import { isJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates, readRecord } from '#shared/contract/request-record.ts';
-import { mayBeGarbled, orNull } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { mayBeGarbled, orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import type { Fenced } from '../reply/reply-pushes.ts';
 

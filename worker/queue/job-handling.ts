@@ -2,9 +2,9 @@ import { Job } from 'bullmq';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { openQueue } from '#shared/store/open-queue.ts';
 
 export interface JobHandlingOptions {

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { BlockingReads } from '#shared/store/blocking-reads.ts';
+import { BlockingReads } from '#shared/store/redis/blocking-reads.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
-import type { RedisClock } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 
 /** At most, in ms: what is not heard of is looked for then. */
 const longestWaitMs = 5000;

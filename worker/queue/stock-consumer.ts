@@ -1,15 +1,15 @@
 import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { inRedisTime } from '#shared/store/bullmq-time.ts';
+import { inRedisTime } from '#shared/store/redis/bullmq-time.ts';
 import { isJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import { expectedOfJobs } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { Consumer, OnFinished, OnGarbled, RunJob } from '../run/consumer.ts';
 
 export interface StockConsumerOptions {

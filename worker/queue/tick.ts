@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
-import type { Keys } from '#shared/store/keys.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { withBullMq } from '#shared/store/scripts/compose.ts';
 import { defineScript } from '#shared/store/scripts/load.ts';
 import { inboxTtlMs } from '../reply/reply-pushes.ts';

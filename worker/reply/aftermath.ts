@@ -11,9 +11,9 @@ import { decodeReply, encodeReply, headOf } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { LargeValues } from './large-values.ts';
 import { openCallbackQueue } from '#shared/store/open-queue.ts';
 

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { Batches } from '#shared/store/batches.ts';
+import { Batches } from '#shared/store/redis/batches.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 
 /** Another worker answers for the replica by now; nothing was sent. */

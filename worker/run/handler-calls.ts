@@ -2,7 +2,7 @@ import { decodeJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { RedisClock } from '#shared/store/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
-import { expectedOfRequest } from '#shared/store/expected-keys.ts';
-import type { ExpectedKey } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import { expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
+import type { ExpectedKey } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis-clock.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { noteRequest } from '#shared/store/request-notes.ts';
 import type { Noted } from '#shared/store/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';

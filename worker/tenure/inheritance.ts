@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
 
 /** @returns the retired replicas that this one has replaced, directly or one after the other. It alone adopts their queues. */

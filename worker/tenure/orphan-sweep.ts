@@ -1,6 +1,6 @@
-import { expectedOfConsumer, expectedOfRequest } from '#shared/store/expected-keys.ts';
-import type { ExpectedKey } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
+import { expectedOfConsumer, expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
+import type { ExpectedKey } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import { activeJobs, reclaim } from './reclaim.ts';

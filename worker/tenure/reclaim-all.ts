@@ -1,5 +1,5 @@
-import { expectedOfReplica, expectedOfRequest } from '#shared/store/expected-keys.ts';
-import { KeyRepair } from '#shared/store/key-repair.ts';
+import { expectedOfReplica, expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { Death, ReclaimOptions } from './reclaim.ts';
 

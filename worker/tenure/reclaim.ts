@@ -4,7 +4,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import { noteCrash, readCrash } from '#shared/store/crash-notes.ts';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { noteRequest } from '#shared/store/request-notes.ts';
 import { readJob } from '../queue/garbled-jobs.ts';

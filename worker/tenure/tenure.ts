@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Aftermath } from '../reply/aftermath.ts';

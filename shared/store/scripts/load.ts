@@ -65,7 +65,7 @@ export function scriptText(name: ScriptName | ScriptWithBullMq | ScriptPart): st
 }
 
 /** Runs one script by its SHA, keys first. */
-type RunOne = (...args: (string | number | Buffer)[]) => Promise<unknown>;
+export type RunOne = (...args: (string | number | Buffer)[]) => Promise<unknown>;
 
 /**
  * Makes a script callable on a connection. The first call on each connection sends the text, so that all that follow it

@@ -1,6 +1,6 @@
-import { parseLease } from '../contract/lease.ts';
-import type { Keys } from './keys.ts';
-import { parseObject } from '../contract/json-object.ts';
+import { parseLease } from '../../contract/lease.ts';
+import type { Keys } from '../keys/keys.ts';
+import { parseObject } from '../../contract/json-object.ts';
 
 /** What a key of ringpost is, if it is there. */
 export interface ExpectedKey {

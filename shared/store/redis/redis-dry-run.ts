@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { createKeys } from './keys.ts';
-import type { Keys } from './keys.ts';
+import { createKeys } from '../keys/keys.ts';
+import type { Keys } from '../keys/keys.ts';
 import { redisRights } from './redis-users.ts';
 import type { RedisRole } from './redis-users.ts';
 

@@ -1,13 +1,15 @@
 import type { Redis } from 'ioredis';
 import { Aside } from './aside.ts';
 import type { ExpectedKey } from './expected-keys.ts';
-import { hashTagOf, ringTag } from './keys.ts';
-import type { Keys } from './keys.ts';
-import type { Logger } from '../process/logger.ts';
-import { clockOf } from './redis-clock.ts';
-import { refusalOf } from './redis-refusal.ts';
+import { hashTagOf, ringTag } from '../keys/keys.ts';
+import type { Keys } from '../keys/keys.ts';
+import type { Logger } from '../../process/logger.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import { refusalOf } from '../redis/redis-refusal.ts';
 import { relistJobs } from './relist.ts';
-import { isReplicaName } from '../contract/replica-name.ts';
+import { isReplicaName } from '../../contract/replica-name.ts';
 
 /** What was read of Redis is not what ringpost has written. */
 export class GarbledError extends Error {
@@ -57,6 +59,11 @@ export class KeyRepair {
   readonly #keys: Keys;
   readonly #who: 'server' | 'worker';
   #notBefore = Number.NEGATIVE_INFINITY;
+
+  /** @param who 'worker' asks a controller to move aside what a worker may not. */
+  static on(connection: Connection, log: Logger, who: 'server' | 'worker' = 'server'): KeyRepair {
+    return new KeyRepair(redisOf(connection), keysOf(connection), log, who);
+  }
 
   constructor(redis: Redis, keys: Keys, log: Logger, who: 'server' | 'worker' = 'server') {
     this.#redis = redis;

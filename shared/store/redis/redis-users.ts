@@ -1,4 +1,4 @@
-import { createKeys, keyPatternsBesideRing } from './keys.ts';
+import { createKeys, keyPatternsBesideRing } from '../keys/keys.ts';
 
 /** Who uses Redis, each with a user of its own. */
 export const redisRoles = ['gateway', 'controller', 'worker'] as const;

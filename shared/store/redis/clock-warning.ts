@@ -1,4 +1,4 @@
-import type { Logger } from '../process/logger.ts';
+import type { Logger } from '../../process/logger.ts';
 import type { RedisClock } from './redis-clock.ts';
 
 /** A clock that is off by more than this, in ms, is warned about. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
-import { replicaOf } from '../contract/request-id.ts';
-import type { Keys } from './keys.ts';
-import { scriptsOn } from './scripts/load.ts';
+import { replicaOf } from '../../contract/request-id.ts';
+import type { Keys } from '../keys/keys.ts';
+import { scriptsOn } from '../scripts/load.ts';
 
 /** Keys that Redis looks at in one step. */
 const scanned = 1000;

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
-import type { Log } from '../process/logger.ts';
+import type { Log } from '../../process/logger.ts';
 import { lackingRights } from './redis-dry-run.ts';
 import { refusalOf, userOf } from './redis-refusal.ts';
 import type { RedisRole } from './redis-users.ts';
-import { safeMessage } from '../process/safe-error.ts';
-import { shownUrl } from '../process/shown-url.ts';
+import { safeMessage } from '../../process/safe-error.ts';
+import { shownUrl } from '../../process/shown-url.ts';
 
 /** What a connection is used for, and so what it does while Redis is away. */
 export type ConnectionUse =

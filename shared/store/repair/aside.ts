@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Keys } from './keys.ts';
-import type { Logger } from '../process/logger.ts';
-import { clockOf } from './redis-clock.ts';
-import { scriptsOn } from './scripts/load.ts';
-import { SparseWarning } from '../process/sparse-warning.ts';
+import type { Keys } from '../keys/keys.ts';
+import type { Logger } from '../../process/logger.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import { scriptsOn } from '../scripts/load.ts';
+import { SparseWarning } from '../../process/sparse-warning.ts';
 
 /** What is moved aside is kept so long, in ms, for someone to look at it. */
 export const asideTtlMs = 7 * 86_400_000;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { inOneWrite } from './connection.ts';
+import { inOneWrite } from './open-redis.ts';
 
 export interface BlockingReadsOptions<Found> {
   /** A patient connection that nothing else uses. */

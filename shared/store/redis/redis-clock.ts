@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { redisOf } from './access.ts';
+import { Connection } from './connection.ts';
 
 /** Between two measurements, in ms. */
 const everyMs = 5000;
@@ -98,10 +100,11 @@ export class RedisClock {
 const clocks = new WeakMap<Redis, RedisClock>();
 
 /**
- * @param redis a connection on which nothing blocks; as long as it is open, its clock is measured.
+ * @param source a connection on which nothing blocks; as long as it is open, its clock is measured.
  * @returns the clock of the Redis that the connection is to; the same one each time.
  */
-export function clockOf(redis: Redis): RedisClock {
+export function clockOf(source: Redis | Connection): RedisClock {
+  const redis = source instanceof Connection ? redisOf(source) : source;
   let clock = clocks.get(redis);
   if (clock === undefined) clocks.set(redis, (clock = measured(redis)));
   return clock;

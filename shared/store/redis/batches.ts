@@ -1,4 +1,4 @@
-import { SlotMap } from '../v8/slot-array.ts';
+import { SlotMap } from '../../v8/slot-array.ts';
 
 /** What goes out in one call; all who wait for it wait for the same promise. */
 interface Batch<Item> {
