@@ -1,16 +1,18 @@
 import type { FastifyInstance } from 'fastify';
-import { jobInWord } from '#shared/aside.ts';
+import { jobInWord } from '#shared/store/repair/aside.ts';
 import { problemReply } from '#shared/contract/problem.ts';
-import { createKeys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
-import type { Logger } from '#shared/logger.ts';
-import { openRedis, whenReady } from '#shared/redis.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { warnOfSkew } from '#shared/clock-warning.ts';
-import { RingStore } from '#shared/ring-store.ts';
-import { Agreement, agreedSettings } from './agreement.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
+import { RingStore } from '#shared/store/ring-store.ts';
+import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { buildApp } from './app.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './settings/config.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
 import { Callbacks } from './callbacks/callbacks.ts';
@@ -21,7 +23,7 @@ import { Cancellations } from './dispatch/cancellations.ts';
 import { Capacity } from './dispatch/capacity.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { HandOvers } from './dispatch/hand-overs.ts';
-import { HeldBytes } from './dispatch/held-bytes.ts';
+import { HeldBytes } from './request/held-bytes.ts';
 import { JobQueues } from './dispatch/job-queues.ts';
 import { LostRequests } from './dispatch/lost-requests.ts';
 import { RedisGap } from './dispatch/redis-gap.ts';
@@ -31,10 +33,10 @@ import { Selection } from './dispatch/selection.ts';
 import { TakeBacks } from './dispatch/take-backs.ts';
 import { Waiters } from './dispatch/waiters.ts';
 import { QueueCounts } from './dispatch/queue-counts.ts';
-import { heldBy } from './held.ts';
-import type { Held } from './held.ts';
-import { seedReplicas } from './replica-changes.ts';
-import { RingWatcher } from './ring-watcher.ts';
+import { heldBy } from './http/held.ts';
+import type { Held } from './http/held.ts';
+import { seedReplicas } from './ring/replica-changes.ts';
+import { RingWatcher } from './ring/ring-watcher.ts';
 
 /** A running gateway: its HTTP side and all that it holds open for it. */
 export interface Gateway {
@@ -64,11 +66,14 @@ export async function createGateway(
   name: string,
   log: Logger,
 ): Promise<Gateway> {
-  const keys = createKeys(config.namespace);
-  const connection = (use: string): string => `${config.namespace}:gateway:${name}:${use}`;
-  const redis = openRedis(redisUrl, connection('commands'), 'failFast', log);
-  const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
-  const reader = openRedis(redisUrl, connection('inbox'), 'patient', log);
+  const { namespace } = config;
+  const open = (what: string, use: ConnectionUse): Connection =>
+    openConnection({ url: redisUrl, namespace, name: `gateway:${name}:${what}`, use }, log);
+  const connection = open('commands', 'failFast');
+  const changes = open('changes', 'patient');
+  const inboxReader = open('inbox', 'patient');
+  const [redis, keys] = [redisOf(connection), keysOf(connection)];
+  const [subscriber, reader] = [redisOf(changes), redisOf(inboxReader)];
 
   const clock = clockOf(redis);
   warnOfSkew(clock, log);
@@ -155,8 +160,8 @@ export async function createGateway(
       .claimParameters(config.ring)
       .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
   });
-  const sender =
-    targets === undefined ? undefined : openRedis(redisUrl, connection('callbacks'), 'patient', log);
+  const callbackSender = targets === undefined ? undefined : open('callbacks', 'patient');
+  const sender = callbackSender && redisOf(callbackSender);
   const deliveries =
     targets === undefined || sender === undefined
       ? undefined
@@ -181,7 +186,7 @@ export async function createGateway(
 
   const life = startStop(
     async () => {
-      await whenReady(redis);
+      await connection.whenReady();
       await clock.measure();
       await store.claimParameters(config.ring);
       await agreement.claim(config.allowSettingsChange);
@@ -224,7 +229,7 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
-      for (const each of [redis, subscriber, reader, sender]) each?.disconnect();
+      for (const each of [connection, changes, inboxReader, callbackSender]) each?.close();
     },
   };
 }

@@ -2,7 +2,7 @@ import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
-import { isReplicaName } from '#shared/replica-name.ts';
+import { isReplicaName } from '#shared/contract/replica-name.ts';
 
 /** The settings of a worker. */
 export const workerSettings = {

@@ -2,50 +2,53 @@ import { given } from './environment.ts';
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 import { adopterOf } from '#shared/contract/lease.ts';
-import { noteCrash } from '#shared/crash-notes.ts';
-import { expectedOfReplica } from '#shared/expected-keys.ts';
-import { KeyRepair } from '#shared/key-repair.ts';
-import { createKeys } from '#shared/keys.ts';
-import { createLogger } from '#shared/logger.ts';
-import type { Logger } from '#shared/logger.ts';
-import { openRedis } from '#shared/redis.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { warnOfSkew } from '#shared/clock-warning.ts';
-import { nextGeneration, pardon } from '#shared/replica-queue.ts';
-import { safeMessage } from '#shared/safe-error.ts';
+import { noteCrash } from '#shared/store/crash-notes.ts';
+import { expectedOfReplica } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
+import { nextGeneration, pardon } from '#shared/store/replica-queue.ts';
+import { safeMessage } from '#shared/process/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
-import { onTermination } from '#shared/signals.ts';
-import { describe } from '#shared/uncaught.ts';
-import { keepHeapYoung } from '#shared/young-heap.ts';
+import { onTermination } from '#shared/process/signals.ts';
+import { describe } from '#shared/process/uncaught.ts';
+import { keepHeapYoung } from '#shared/v8/young-heap.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { decodeCancellations } from '#shared/contract/cancellation.ts';
-import { Aftermath } from './aftermath.ts';
-import { Adoptions } from './adoptions.ts';
-import { FinishedRuns } from './finished-runs.ts';
-import { CancelledIds } from './cancelled-ids.ts';
+import { Aftermath } from './reply/aftermath.ts';
+import { Adoptions } from './tenure/adoptions.ts';
+import { FinishedRuns } from './run/finished-runs.ts';
+import { CancelledIds } from './run/cancelled-ids.ts';
 import { createHandler } from './handlers/create-handler.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { startLeaseThread } from './lease/start-lease-thread.ts';
-import { inheritedBy } from './inheritance.ts';
-import { Intake } from './intake.ts';
-import { LargeValues } from './large-values.ts';
-import { reclaimAhead } from './reclaim-ahead.ts';
-import { ReplicaLease } from './replica-lease.ts';
-import { ReplyBudget } from './reply-budget.ts';
-import { Slots } from './slots.ts';
+import { inheritedBy } from './tenure/inheritance.ts';
+import { Intake } from './queue/intake.ts';
+import { LargeValues } from './reply/large-values.ts';
+import { reclaimAhead } from './tenure/reclaim-ahead.ts';
+import { ReplicaLease } from './lease/replica-lease.ts';
+import { ReplyBudget } from './handlers/reply-budget.ts';
+import { Slots } from '#shared/process/slots.ts';
 import { StrayErrors } from './stray-errors.ts';
-import { Tenure } from './tenure.ts';
-import { tickScript } from './tick.ts';
+import { Tenure } from './tenure/tenure.ts';
+import { tickScript } from './queue/tick.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   keepHeapYoung();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
-  const keys = createKeys(config.namespace);
   const log = createLogger('worker', config.logLevel, { replica });
-  const redis = openRedis(config.redisUrl, `${config.namespace}:worker:${replica}`, 'patient', log);
+  const open = (name: string): Connection =>
+    openConnection({ url: config.redisUrl, namespace: config.namespace, name, use: 'patient' }, log);
+  const connection = open(`worker:${replica}`);
+  const [redis, keys] = [redisOf(connection), keysOf(connection)];
   const clock = clockOf(redis);
   warnOfSkew(clock, log);
   await clock.measure();
@@ -100,9 +103,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     },
   });
   const { failedTtlMs, redaction, deadLetterBodies } = config;
-  const large = new LargeValues(() =>
-    openRedis(config.redisUrl, `${config.namespace}:worker:${replica}:large-values`, 'patient', log),
-  );
+  const large = new LargeValues(() => redisOf(open(`worker:${replica}:large-values`)));
   const aftermath = new Aftermath({ redis, keys, failedTtlMs, redaction, deadLetterBodies, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
@@ -173,12 +174,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   });
   const adoptions = new Adoptions({ redis, keys, replica, generation, leaseMs, keeper, parts, log });
 
-  const subscriber = openRedis(
-    config.redisUrl,
-    `${config.namespace}:worker:${replica}:cancellations`,
-    'patient',
-    log,
-  );
+  const cancellations = open(`worker:${replica}:cancellations`);
+  const subscriber = redisOf(cancellations);
   subscriber.on('message', (_, message: string) => {
     for (const id of decodeCancellations(message)) {
       cancelled.add(id, performance.now());
@@ -208,9 +205,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       await handler.close();
       await heartbeat.stop();
       await Promise.all([keeper.stop(), noted]);
-      redis.disconnect();
+      connection.close();
       large.close();
-      subscriber.disconnect();
+      cancellations.close();
     },
   });
   const begin = async (): Promise<void> => {

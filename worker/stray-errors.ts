@@ -1,4 +1,4 @@
-import type { Log } from '#shared/logger.ts';
+import type { Log } from '#shared/process/logger.ts';
 
 export interface StrayErrorsOptions {
   /** Called with the first exception that nothing has caught: the process can be trusted no more. */

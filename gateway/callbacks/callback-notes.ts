@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { CallbackState } from '#shared/contract/request-record.ts';
-import type { Keys } from '#shared/keys.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
 
 /**
  * Notes in a request's record how it goes with its callback, if the request is still known.

@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
-import type { CallbackData } from '#shared/callbacks.ts';
+import type { CallbackData } from '#shared/store/callbacks.ts';
 import { callerField } from '#shared/contract/caller.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
-import { orNull } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { noteRequest } from '#shared/request-notes.ts';
-import { RequestStore } from '../requests/request-store.ts';
-import type { KnownRequest } from '../requests/request-store.ts';
+import { orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { noteRequest } from '#shared/store/request-notes.ts';
+import { RequestStore } from '../records/request-store.ts';
+import type { KnownRequest } from '../records/request-store.ts';
 import { messageOf, urlFor } from './callback-message.ts';
 import { noteCallback } from './callback-notes.ts';
 

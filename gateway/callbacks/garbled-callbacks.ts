@@ -1,12 +1,12 @@
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { isCallback } from '#shared/callbacks.ts';
-import { expectedOfQueue } from '#shared/expected-keys.ts';
-import { parseObject } from '#shared/json-object.ts';
-import { KeyRepair, mayBeGarbled, orNull } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import { SparseWarning } from '#shared/sparse-warning.ts';
+import { isCallback } from '#shared/store/callbacks.ts';
+import { expectedOfQueue } from '#shared/store/repair/expected-keys.ts';
+import { parseObject } from '#shared/contract/json-object.ts';
+import { KeyRepair, mayBeGarbled, orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { SparseWarning } from '#shared/process/sparse-warning.ts';
 import { noteCallback } from './callback-notes.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { GarbledError, KeyRepair } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
+import { GarbledError, KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
 import { ringStaleMs } from '#shared/settings/common.ts';
 
 /** The secret by which the digests of callers are made. All gateways of a namespace have the same. */

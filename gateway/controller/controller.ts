@@ -1,16 +1,17 @@
 import { resolve } from 'node:path';
-import { createKeys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import { giveUp, openRedis, whenReady } from '#shared/redis.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { warnOfSkew } from '#shared/clock-warning.ts';
-import { RingStore } from '#shared/ring-store.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
+import { RingStore } from '#shared/store/ring-store.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
-import { isLoopback } from '../loopback.ts';
-import type { GatewayConfig } from '../config.ts';
+import { isLoopback } from '../edge/loopback.ts';
+import type { GatewayConfig } from '../settings/config.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
-import { randomName } from '../random-name.ts';
+import { randomName } from '../ring/random-name.ts';
 import { createNoDriver } from '../drivers/none.ts';
 import { createProcessDriver } from '../drivers/process.ts';
 import { Reconciler } from './reconciler.ts';
@@ -36,10 +37,12 @@ export async function createController(
   env: NodeJS.ProcessEnv,
   log: Logger,
 ): Promise<Controller> {
-  const keys = createKeys(config.namespace);
-  const connection = (use: string): string => `${config.namespace}:controller:${name}:${use}`;
-  const redis = openRedis(redisUrl, connection('commands'), 'patient', log);
-  const subscriber = openRedis(redisUrl, connection('changes'), 'patient', log);
+  const { namespace } = config;
+  const open = (use: string): Connection =>
+    openConnection({ url: redisUrl, namespace, name: `controller:${name}:${use}`, use: 'patient' }, log);
+  const connection = open('commands');
+  const changes = open('changes');
+  const [redis, keys, subscriber] = [redisOf(connection), keysOf(connection), redisOf(changes)];
   const clock = clockOf(redis);
   // A gateway in the same process says it.
   if (config.role === 'controller') warnOfSkew(clock, log);
@@ -47,6 +50,7 @@ export async function createController(
   const onChange = (): void => reconciler.wake();
   const driver = await createDriver(config, config.workerRedisUrl ?? redisUrl, env, store, onChange, log);
   const reconciler: Reconciler = new Reconciler({
+    connection,
     redis,
     subscriber,
     keys,
@@ -65,20 +69,20 @@ export async function createController(
   });
   return {
     start: async () => {
-      await whenReady(redis);
+      await connection.whenReady();
       await clock.measure();
       await store.claimParameters(config.ring);
       await reconciler.start();
     },
     stop: async () => {
       // What waits for a Redis that is away would keep this from stopping.
-      if (redis.status !== 'ready') giveUp(redis);
+      if (!connection.ready) connection.giveUp();
       await reconciler.stop();
-      redis.disconnect();
-      subscriber.disconnect();
+      connection.close();
+      changes.close();
     },
     running: async () => {
-      if (redis.status !== 'ready' || outlives(config)) return [];
+      if (!connection.ready || outlives(config)) return [];
       const names = new Set(driver.list().map((instance) => instance.name));
       const active = await Promise.all(
         Array.from(names, (each) => redis.lrange(keys.unfinished(each).active, 0, -1)),

@@ -1,4 +1,4 @@
-import type { Logger } from '#shared/logger.ts';
+import type { Logger } from '#shared/process/logger.ts';
 import type { Observed } from './observe.ts';
 import { beyondLimit } from './limit.ts';
 

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
-import type { HeirStore } from '#shared/heir-store.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import { nextGeneration, pardon } from '#shared/replica-queue.ts';
+import type { HeirStore } from '#shared/store/heir-store.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { nextGeneration, pardon } from '#shared/store/replica-queue.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import type { RingStore } from '#shared/ring-store.ts';
+import type { RingStore } from '#shared/store/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
-import { planReplacement } from '../replica-changes.ts';
+import { planReplacement } from '../ring/replica-changes.ts';
 import { renderStep } from './plan.ts';
 import type { Step } from './plan.ts';
 

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
-import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '#shared/expected-keys.ts';
-import { KeyRepair, mayBeGarbled, orNull } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import type { RingStore } from '#shared/ring-store.ts';
+import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair, mayBeGarbled, orNull } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { RingStore } from '#shared/store/ring-store.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import { placeAll } from '../replica-changes.ts';
+import { placeAll } from '../ring/replica-changes.ts';
 
 export interface MendingOptions {
   readonly redis: Redis;

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { parseLease } from '#shared/contract/lease.ts';
 import type { Lease } from '#shared/contract/lease.ts';
-import type { HeirStore } from '#shared/heir-store.ts';
-import { GarbledError } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import { backlogOf } from '#shared/replica-queue.ts';
-import type { RingState, RingStore } from '#shared/ring-store.ts';
+import type { HeirStore } from '#shared/store/heir-store.ts';
+import { GarbledError } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { backlogOf } from '#shared/store/replica-queue.ts';
+import type { RingState, RingStore } from '#shared/store/ring-store.ts';
 import type { Driver, Instance } from '../drivers/driver.ts';
 
 /** What is, as against what shall be: everything that a plan is made from, but the controller's memory. */

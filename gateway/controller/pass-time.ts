@@ -1,4 +1,4 @@
-import type { RedisClock } from '#shared/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Memory } from './plan.ts';
 
 /** A difference that measuring makes, in ms; more is a clock that was set, or another Redis. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
-import type { Keys } from '#shared/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Memory } from './plan.ts';
 
 /** The states of the replicas as gateways read them in Redis. Only what has changed is written. */

@@ -1,20 +1,21 @@
 import type { Redis } from 'ioredis';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { adopterOf, parseLease } from '#shared/contract/lease.ts';
-import { noteCrash } from '#shared/crash-notes.ts';
-import { askedToMend } from '#shared/key-repair.ts';
-import { HeirStore } from '#shared/heir-store.ts';
-import type { Keys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
-import type { Logger } from '#shared/logger.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import type { RedisClock } from '#shared/redis-clock.ts';
-import { safeMessage } from '#shared/safe-error.ts';
-import type { RingStore } from '#shared/ring-store.ts';
+import { noteCrash } from '#shared/store/crash-notes.ts';
+import { askedToMend } from '#shared/store/repair/key-repair.ts';
+import { HeirStore } from '#shared/store/heir-store.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { safeMessage } from '#shared/process/safe-error.ts';
+import type { RingStore } from '#shared/store/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
 import { retiredQuietMs } from '#shared/settings/common.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
-import { seedReplicas } from '../replica-changes.ts';
+import { seedReplicas } from '../ring/replica-changes.ts';
 import { DesiredNotes } from './desired-notes.ts';
 import { Execution } from './execute.ts';
 import { Leadership } from './leadership.ts';
@@ -28,6 +29,7 @@ import { PublishedStatus } from './published-status.ts';
 import { Renewal } from './renewal.ts';
 
 export interface ReconcilerOptions {
+  readonly connection: Connection;
   /** A patient connection. */
   readonly redis: Redis;
   /** A patient connection that is used for subscriptions alone; others may share it. */
@@ -87,7 +89,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    const { redis, keys, controller, leaseMs, log } = options;
+    const { connection, redis, keys, controller, leaseMs, log } = options;
     this.#clock = clockOf(redis);
     this.#time = new PassTime(this.#clock);
     this.#published = new PublishedStatus(redis, keys);
@@ -95,7 +97,7 @@ export class Reconciler {
     const onMended = (): void => void (this.#blindUntil = performance.now() + leaseMs);
     this.#desired = new DesiredNotes(options.maxReplicas, log);
     this.#mending = new Mending({ ...options, onMended });
-    this.#leadership = new Leadership({ redis, keys, controller, leaseMs, log, onChange: () => this.wake() });
+    this.#leadership = new Leadership({ connection, controller, leaseMs, log, onChange: () => this.wake() });
     this.#heirs = new HeirStore(redis, keys, options.store, log);
     this.#execution = new Execution({
       ...options,

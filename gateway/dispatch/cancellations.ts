@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { encodeCancellations } from '#shared/contract/cancellation.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
 
 /** Ids that come up within this time travel in one message, in ms. */
 const gatherMs = 5;

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { expectedOfJobs } from '#shared/expected-keys.ts';
-import { KeyRepair } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
+import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
 
 /** What of a job that is being added has to be known. */
 export interface HalfAddedJob {

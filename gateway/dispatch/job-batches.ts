@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
-import { Batches } from '#shared/batches.ts';
+import { Batches } from '#shared/store/redis/batches.ts';
 import { jobName } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { withBullMq } from '#shared/scripts/compose.ts';
-import { defineScript } from '#shared/scripts/load.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { withBullMq } from '#shared/store/scripts/compose.ts';
+import { defineScript } from '#shared/store/scripts/load.ts';
 import type { HalfAdded } from './half-added.ts';
 
 /** Of every job: it is gone when it is finished. */

@@ -1,6 +1,6 @@
-import type { StartStop } from '#shared/lifecycle.ts';
-import type { Logger } from '#shared/logger.ts';
-import { periodically } from '#shared/periodically.ts';
+import type { StartStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { periodically } from '#shared/process/periodically.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
 import type { TakeBacks } from './take-backs.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/keys.ts';
-import type { Logger } from '#shared/logger.ts';
-import { whenReady } from '#shared/redis.ts';
-import type { HeldBytes } from './held-bytes.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { whenReady } from '#shared/store/redis/open-redis.ts';
+import type { HeldBytes } from '../request/held-bytes.ts';
 
 /** Pause before a body is asked for again, in ms. */
 const againAfterMs = 50;

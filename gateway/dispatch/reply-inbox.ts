@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
-import { BlockingReads, manyAhead } from '#shared/blocking-reads.ts';
+import { BlockingReads, manyAhead } from '#shared/store/redis/blocking-reads.ts';
 import { decodeReply } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
-import { expectedOfInboxes } from '#shared/expected-keys.ts';
-import { KeyRepair } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
-import type { Logger } from '#shared/logger.ts';
-import { SparseWarning } from '#shared/sparse-warning.ts';
+import { expectedOfInboxes } from '#shared/store/repair/expected-keys.ts';
+import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { SparseWarning } from '#shared/process/sparse-warning.ts';
 
 export interface ReplyInboxOptions {
   /** A patient connection of the inbox's own: it blocks. */

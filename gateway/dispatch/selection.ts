@@ -3,13 +3,13 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { redeliveryOf } from '#shared/contract/redelivery.ts';
 import type { Redelivery } from '#shared/contract/redelivery.ts';
 import { requestId } from '#shared/contract/request-id.ts';
-import { Problem } from '#shared/errors.ts';
-import type { Agreement } from '../agreement.ts';
-import type { RingWatcher } from '../ring-watcher.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import type { Agreement } from '../ring/agreement.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
-import type { Directives } from './directives.ts';
-import { namedSources, randomKey, selectHashKey } from './hash-key.ts';
-import type { HashKeySource } from './hash-key.ts';
+import type { Directives } from '../request/directives.ts';
+import { namedSources, randomKey, selectHashKey } from '../request/hash-key.ts';
+import type { HashKeySource } from '../request/hash-key.ts';
 
 /** Where a request goes, or why it goes nowhere. */
 export type Selected =

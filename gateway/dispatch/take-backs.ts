@@ -1,5 +1,5 @@
-import type { Logger } from '#shared/logger.ts';
-import type { RedisClock } from '#shared/redis-clock.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Cancellations } from './cancellations.ts';
 import type { JobQueues } from './job-queues.ts';
 import type { Waiter } from './waiters.ts';

@@ -1,8 +1,8 @@
 import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import type { Problem } from '#shared/errors.ts';
-import { SlotMap } from '#shared/slot-array.ts';
-import type { HeldBytes } from './held-bytes.ts';
+import type { Problem } from '#shared/contract/errors.ts';
+import { SlotMap } from '#shared/v8/slot-array.ts';
+import type { HeldBytes } from '../request/held-bytes.ts';
 import type { LookNumber } from './queue-count.ts';
 import type { QueueCounts } from './queue-counts.ts';
 

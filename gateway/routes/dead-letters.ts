@@ -1,18 +1,13 @@
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { Problem } from '#shared/errors.ts';
+import { Problem } from '#shared/contract/errors.ts';
 import type { AdminAccess } from '../admin/admin-access.ts';
-import type {
-  DeadLetter,
-  DeadLetterFilter,
-  DeadLetterStore,
-  Place,
-} from '../dead-letters/dead-letter-store.ts';
-import { deadLettersPath, letterView, metadataView, summaryView } from '../dead-letters/dead-letter-view.ts';
-import type { Given } from '../dead-letters/completion.ts';
-import { givenOf } from '../dead-letters/given.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetterStore, Place } from '../records/dead-letter-store.ts';
+import { deadLettersPath, letterView, metadataView, summaryView } from '../records/dead-letter-view.ts';
+import type { Given } from '../async/completion.ts';
+import { givenOf } from '../async/given.ts';
 import { operations } from '../openapi/operations.ts';
-import { requestPath } from '../requests/request-view.ts';
+import { requestPath } from '../records/request-view.ts';
 import { noStore } from './no-store.ts';
 import { redisAway } from './redis-away.ts';
 

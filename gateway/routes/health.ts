@@ -1,14 +1,14 @@
 import fp from 'fastify-plugin';
 import type { Redis } from 'ioredis';
 import { driverTrouble } from '#shared/contract/replica-status.ts';
-import { Problem } from '#shared/errors.ts';
-import type { Keys } from '#shared/keys.ts';
-import { safeMessage } from '#shared/safe-error.ts';
-import type { Agreement } from '../agreement.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { safeMessage } from '#shared/process/safe-error.ts';
+import type { Agreement } from '../ring/agreement.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import { operations } from '../openapi/operations.ts';
-import type { RingWatcher } from '../ring-watcher.ts';
-import type { StartThreshold } from '../start-threshold.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { StartThreshold } from '../ring/start-threshold.ts';
 
 export interface HealthRouteOptions {
   readonly watcher: RingWatcher;

@@ -1,4 +1,4 @@
-import { shownUrl } from '../shown-url.ts';
+import { shownUrl } from '../process/shown-url.ts';
 
 /** Settings that gateway and worker understand alike. */
 export const commonSettings = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { noteCrash } from '#shared/crash-notes.ts';
+import { noteCrash } from '#shared/store/crash-notes.ts';
 import { add, call, callJson, ringOf } from '../fixtures/admin-calls.ts';
 import type { Answer } from '../fixtures/admin-calls.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';

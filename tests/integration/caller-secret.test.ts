@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createLogger } from '#shared/logger.ts';
+import { createLogger } from '#shared/process/logger.ts';
 import { SharedSecret } from '../../gateway/caller/caller-secret.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { useWorkers } from '../fixtures/workers.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { noteCrash, readCrash } from '#shared/crash-notes.ts';
-import type { CrashNote } from '#shared/crash-notes.ts';
+import { noteCrash, readCrash } from '#shared/store/crash-notes.ts';
+import type { CrashNote } from '#shared/store/crash-notes.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { headerValue } from '#shared/contract/headers.ts';
 import { encodeJob } from '#shared/contract/job.ts';
-import { createLogger } from '#shared/logger.ts';
+import { createLogger } from '#shared/process/logger.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { keysAtRest } from '../fixtures/keys-at-rest.ts';
 import { ask, json, speak } from '../fixtures/raw-http.ts';

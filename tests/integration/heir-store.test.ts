@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { HeirStore } from '#shared/heir-store.ts';
-import { createLogger } from '#shared/logger.ts';
-import { RingStore } from '#shared/ring-store.ts';
+import { HeirStore } from '#shared/store/heir-store.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { RingStore } from '#shared/store/ring-store.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
-import { placeAll, planReplacement, seedReplicas } from '../../gateway/replica-changes.ts';
+import { placeAll, planReplacement, seedReplicas } from '../../gateway/ring/replica-changes.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { createLogger } from '#shared/logger.ts';
-import { openRedis } from '#shared/redis.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
-import { insist } from '../../worker/insist.ts';
-import { LargeValues, ValueTooLongError } from '../../worker/large-values.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
+import { insist } from '../../worker/reply/insist.ts';
+import { LargeValues, ValueTooLongError } from '../../worker/reply/large-values.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { useSystem } from '../fixtures/system.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ReplicaLease } from '../../worker/replica-lease.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
+import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { encodeReply } from '#shared/contract/reply.ts';
-import { createLogger } from '#shared/logger.ts';
-import { openRedis, whenReady } from '#shared/redis.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { openRedis, whenReady } from '#shared/store/redis/open-redis.ts';
 import { ReplyInbox } from '../../gateway/dispatch/reply-inbox.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '#shared/logger.ts';
-import { RingStore } from '#shared/ring-store.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { RingStore } from '#shared/store/ring-store.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
-import { placeAll } from '../../gateway/replica-changes.ts';
+import { placeAll } from '../../gateway/ring/replica-changes.ts';
 import { add, remove } from '../fixtures/admin-calls.ts';
 import { whenReady, useScratch } from '../fixtures/scratch.ts';
 import { keyOf } from '../fixtures/ring-keys.ts';

@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Keys } from '#shared/keys.ts';
-import { createLogger } from '#shared/logger.ts';
-import { RingMismatchError, RingStore } from '#shared/ring-store.ts';
-import type { RingState } from '#shared/ring-store.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { RingMismatchError, RingStore } from '#shared/store/ring-store.ts';
+import type { RingState } from '#shared/store/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
-import type { RunScript } from '#shared/scripts/load.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
+import type { RunScript } from '#shared/store/scripts/load.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();

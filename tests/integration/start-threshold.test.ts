@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RingStore } from '#shared/ring-store.ts';
-import { createLogger } from '#shared/logger.ts';
+import { RingStore } from '#shared/store/ring-store.ts';
+import { createLogger } from '#shared/process/logger.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { ask } from '../fixtures/raw-http.ts';
 import { useSystem } from '../fixtures/system.ts';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { readCrash } from '#shared/crash-notes.ts';
+import { readCrash } from '#shared/store/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { encodeJob } from '#shared/contract/job.ts';
-import { createLogger } from '#shared/logger.ts';
+import { createLogger } from '#shared/process/logger.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { eventually, useWorkers } from '../fixtures/workers.ts';

@@ -6,7 +6,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { createBuiltInHandler } from '../../worker/handlers/built-in.ts';
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 const budget = new ReplyBudget(1024 * 1024);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { safeError, safeMessage, safeText } from '#shared/safe-error.ts';
+import { safeError, safeMessage, safeText } from '#shared/process/safe-error.ts';
 
 const secret = 'topsecret';
 

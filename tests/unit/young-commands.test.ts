@@ -2,7 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Command } from 'ioredis';
 import { expect, test } from 'vitest';
-import { keepCommandsYoung } from '#shared/young-commands.ts';
+import { keepCommandsYoung } from '#shared/v8/young-commands.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void;

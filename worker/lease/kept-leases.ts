@@ -1,6 +1,6 @@
 import type { LeaseState } from '#shared/contract/lease.ts';
-import type { Log } from '#shared/logger.ts';
-import type { ReplicaLease } from '../replica-lease.ts';
+import type { Log } from '#shared/process/logger.ts';
+import type { ReplicaLease } from './replica-lease.ts';
 
 export interface KeptLeasesOptions {
   /** The replica's own lease was renewed. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { noteCrash } from '#shared/crash-notes.ts';
-import type { Keys } from '#shared/keys.ts';
-import type { ReplicaLease } from '../replica-lease.ts';
+import { noteCrash } from '#shared/store/crash-notes.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import type { ReplicaLease } from './replica-lease.ts';
 import type { LineLog } from './line-log.ts';
 
 export interface LastWordsOptions {

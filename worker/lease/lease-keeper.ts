@@ -1,8 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import type { LeaseState } from '#shared/contract/lease.ts';
-import { startStop } from '#shared/lifecycle.ts';
-import type { RedisClock } from '#shared/redis-clock.ts';
-import type { ReplicaLease } from '../replica-lease.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import type { ReplicaLease } from './replica-lease.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
 import { SharedSkew } from './shared-skew.ts';
 import { startLeaseThread } from './start-lease-thread.ts';

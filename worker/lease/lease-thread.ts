@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Redis } from 'ioredis';
-import { createKeys } from '#shared/keys.ts';
-import type { Keys } from '#shared/keys.ts';
-import { openRedis } from '#shared/redis.ts';
-import { ReplicaLease } from '../replica-lease.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { ReplicaLease } from './replica-lease.ts';
 import { KeptLeases } from './kept-leases.ts';
 import { giveUp } from './last-words.ts';
 import { LineLog } from './line-log.ts';

@@ -1,6 +1,6 @@
 import { write } from 'node:fs';
-import type { Log } from '#shared/logger.ts';
-import { safeError } from '#shared/safe-error.ts';
+import type { Log } from '#shared/process/logger.ts';
+import { safeError } from '#shared/process/safe-error.ts';
 
 /** As pino numbers them. */
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 } as const;

@@ -1,5 +1,5 @@
 import type { LeaseState } from '#shared/contract/lease.ts';
-import type { SharedLease } from '../replica-lease.ts';
+import type { SharedLease } from './replica-lease.ts';
 
 /** What the lease thread is started with. */
 export interface LeaseThreadData {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Log } from '#shared/logger.ts';
+import type { Log } from '#shared/process/logger.ts';
 
 /**
  * Sets the time of a file to now, and makes it if it is not there. It waits for the file, because the threads that Node does
