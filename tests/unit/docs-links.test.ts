@@ -49,6 +49,18 @@ it.each(pages.filter((page) => !page.startsWith('docs/adr') && page !== 'CHANGEL
   },
 );
 
+it('docs/tour.md names functions that exist', () => {
+  const names = Array.from(textOf('docs/tour.md').matchAll(/`(\w+)\(\)`/g), ([, name = '']) => name);
+  const sources = ['gateway', 'worker', 'shared'].flatMap((part) =>
+    readdirSync(join(projectFolder, part), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => textOf(join(part, file))),
+  );
+  const missing = names.filter((name) => !sources.some((text) => text.includes(`function ${name}(`)));
+  expect(missing).toEqual([]);
+  expect(names.length).toBeGreaterThan(0);
+});
+
 it('README.md has at most 120 lines', () => {
   expect(textOf('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(120);
 });
