@@ -28,6 +28,20 @@ function proseOf(file: string): string[] {
     });
 }
 
+/** @returns the anchors that GitHub makes of the headings of a Markdown file. */
+function anchorsOf(file: string): ReadonlySet<string> {
+  const headings = readFileSync(file, 'utf8').match(/^#+ .*$/gm) ?? [];
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .replace(/^#+ /, '')
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
 describe('the decision records', () => {
   it('are found by the numbers that code and documents cite', () => {
     const missing = [...sources, ...documents].flatMap((file) =>
@@ -63,12 +77,15 @@ describe('the documents', () => {
     expect(long).toEqual([]);
   });
 
-  it('link to files that exist', () => {
+  it('link to files and headings that exist', () => {
     const broken = documents.flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/\]\(([^)\s#]+)(?:#[^)\s]*)?\)/g)]
-        .map(([, link = '']) => link)
-        .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(dirname(file), link)))
-        .map((link) => `${file}: ${link}`),
+      [...readFileSync(file, 'utf8').matchAll(/\]\(([^)\s#]*)(?:#([^)\s]+))?\)/g)]
+        .filter(([, link = '']) => !/^[a-z]+:/.test(link))
+        .filter(([, link = '', heading]) => {
+          const target = link === '' ? file : join(dirname(file), link);
+          return !existsSync(target) || (heading !== undefined && !anchorsOf(target).has(heading));
+        })
+        .map(([link]) => `${file}: ${link}`),
     );
     expect(broken).toEqual([]);
   });

@@ -104,7 +104,8 @@ function scenarioOf({ name, description, noticeMs, prepare, act }: RedisFault): 
   const refused =
     noticeMs === undefined
       ? ''
-      : ` Meanwhile each request is answered 503 with \`Retry-After\` within 1 s, from ${noticeMs} ms after the start of the fault.`;
+      : ' Meanwhile each request is answered 503 with `Retry-After` within 1 s, from ' +
+        `${noticeMs} ms after the start of the fault.`;
   return {
     name,
     description:
