@@ -18,9 +18,9 @@ import {
 } from './tables.ts';
 
 /** What the columns of the tables mean. */
-export const kinds = `| column | is |
+export const kinds = `| column | meaning |
 | --- | --- |
-| expected | what the ring gives each replica, in the order S1, S2 …: exact, and of bounded strategies simulated |
+| expected | what the ring gives each replica, in the order S1, S2 …: exact, and simulated for bounded strategies |
 | most / average, least / average | the most and the least loaded replica; 1 is perfectly even |
 | variation | the standard deviation of the replicas' loads, in averages; 0 is perfectly even |
 | χ² (limit) | how far measured is from expected (not from even); chance exceeds the limit in one of a hundred runs |
@@ -35,8 +35,8 @@ export function recoveryText({ calls, strategies }: Results, { rate }: CommandLi
   const keys = median(kills.map(({ keysMs }) => keysMs));
   return `## A-3: endpoints, and a replica that dies
 
-Each endpoint with the assignment's examples and with what must fail, in this order, against one system with S1, S2 and S3.
-Answers are as they were on the wire; \`/add\` answers when the new replicas are ready.
+Each endpoint with the examples of the assignment and with calls that must fail, in this order, against one system with S1,
+S2 and S3. Answers are as they were on the wire; \`/add\` answers when the new replicas are ready.
 
 ${table(['call', 'status', 'ms', 'answer'], calls.map(callCells))}
 
@@ -44,7 +44,7 @@ ${table(['call', 'status', 'ms', 'answer'], calls.map(callCells))}
 
 The worker of each replica in turn is killed with SIGKILL under ${whole(rate)} requests in a second. The controller sees it end and starts
 another one under the same name, on the same queue. No key moves: the requests of the dead one wait in its queue until its
-replacement answers them, those of the others go on.
+replacement answers them; the others are not affected.
 
 ![Bars: answers in each tenth of a second around the kill, by replica](charts/analysis-a3.svg)
 
@@ -56,7 +56,7 @@ ${table(
   ],
 )}
 
-| column | is, from the kill on |
+| column | meaning, from the kill on |
 | --- | --- |
 | all workers ready | until the replacement takes jobs, as its lease in Redis says |
 | all N answer | until each of the N replicas has answered a request that was sent after the kill |
@@ -65,8 +65,8 @@ ${table(
 | requests around it | sent in the ${span.before} ms before the kill and the ${span.after} ms after it; in the last row their sum |
 | errors | of these, the ones that did not end in 2xx; in the last row their sum |
 
-In the median the killed replica's keys were answered again after ${milliseconds(keys)} ms. The requests are GETs, which may run twice and
-are therefore carried over to the replacement; what becomes of POSTs, and of many other faults, is in [reliability](reliability.md).`;
+In the median the killed replica's keys were answered again after ${milliseconds(keys)} ms. The requests are GETs, which may run twice, so
+the replacement runs them. [reliability](reliability.md) has the outcome of POSTs and of many other faults.`;
 }
 
 function callCells({ request, status, ms, answer }: Call): string[] {
@@ -79,7 +79,7 @@ function callCells({ request, status, ms, answer }: Call): string[] {
 export function strategiesText({ strategies }: Results): string {
   return `## A-4: other hashes
 
-| strategy | is |
+| strategy | meaning |
 | --- | --- |
 | assignment, linear | the assignment's own: an occupied slot is probed past by one |
 | assignment, quadratic | the same hash functions, probed past by triangular steps (1, 3, 6 …) |
@@ -134,10 +134,11 @@ ${table(
   }),
 )}
 
-The time to a new worker does not depend on the hash: it is the start of a process, and its differences are those of the machine.
-What depends on the hash is how many requests wait meanwhile. With a bound, requests of a dead replica go elsewhere as soon as it holds more than its part, which under this light
-load is one or two requests: some of its keys are answered almost at once, and only those few wait for its next worker (*slowest
-answer*). The price is that a key is no longer always at the same replica, which is what the ring is for.`;
+The time to a new worker does not depend on the hash: it is the start of a process, and differences come from the machine.
+The hash decides how many requests wait meanwhile. With a bound, requests of a dead replica go elsewhere as soon as it holds
+more than its share, which under this light load is one or two requests: some of its keys are answered almost at once, and
+only those few requests wait for its next worker (*slowest answer*). The price is that a key is no longer always at the same
+replica, which is the purpose of the ring.`;
 }
 
 /** What probing did to the spread, as the measured runs have it. */
@@ -146,9 +147,9 @@ function probingText(strategies: readonly StrategyResult[]): string {
     const result = strategies.find(({ strategy }) => strategy.id === id);
     return result === undefined ? '' : spreadOf(atFirstSize(result).run.counts).mostToMean.toFixed(2);
   };
-  return `Probing decides only where a virtual node goes whose slot is taken, and few are: with N = 2 and 3 both ways give every replica the
-same share, with 4 and more some replicas swap theirs, and S1's is always the same, since the long arc stays its own (${most('linear')} and
-${most('quadratic')} times the average here). The bound takes from S1 what is too much (${most('linear-bounded')}), but it spills over to the replicas behind it on the
-ring, and not to all of them alike. murmur3 is nearly even by itself (${most('murmur3')}); what is left is that 160 points each do not cut a circle
-into equal parts. With the bound on top of it: ${most('murmur3-bounded')}.`;
+  return `Probing matters only for a virtual node whose slot is taken, and few are. With N = 2 and 3 both ways give every replica the same
+share; with 4 and more some replicas swap theirs. The share of S1 is always the same, because it keeps the long arc (${most('linear')} and
+${most('quadratic')} times the average here). The bound takes the excess from S1 (${most('linear-bounded')}), but it goes to the next replicas on the ring,
+and not evenly to all of them. murmur3 is nearly even by itself (${most('murmur3')}); the rest is because 160 points each do not cut a circle
+into equal parts. With a bound on top of it: ${most('murmur3-bounded')}.`;
 }

@@ -32,7 +32,7 @@ export function report(results: readonly Result[], seconds: number): string {
   const parts = [
     `# Reliability
 
-Written by \`npm run chaos\` from one run of it, on a machine with ${availableParallelism()} processors that ran everything at once: Redis,
+Written by \`npm run chaos\` from one run, on a machine with ${availableParallelism()} processors that ran everything: Redis,
 gateways, controllers, workers and the client. Do not edit it; run it again:
 
 \`\`\`sh
@@ -43,22 +43,22 @@ npm run chaos -- --scenario soak --seconds 600 --seed 42
 npm run chaos -- --soaks 5 --report docs/reliability.md   # this file
 \`\`\`
 
-The replicas' work writes one line into a ledger for each execution, with a nonce that its answer repeats; it takes 0 to
-200 ms. The client keeps 64 connections busy, half GET, half POST, each request with an id of its own. A refused
-connection and 503 mean to it that nothing was accepted, and it sends the request again; a connection that broke under
-a request makes it send a GET again, and never a POST. In the end all that it was told is held against the ledger.
+The handler writes one line to a ledger for each execution, with a nonce that its answer repeats, and takes 0 to
+200 ms. The client keeps 64 connections busy, half GET, half POST, each request with an id of its own. It takes a
+refused connection and 503 to mean that nothing was accepted, and sends the request again. If a connection breaks
+during a request, it sends a GET again, and never a POST. In the end all its answers are compared with the ledger.
 
-| column | is |
+| column | meaning |
 |---|---|
 | answered right | answers of 2xx that name the request and an execution of it that is in the ledger |
-| failed | requests that did not end in 2xx, by the code that the client was left with |
-| lost | no answer at all; 2xx that no execution stands behind; or "not done" (503, refused) of a POST that was done |
+| failed | requests that did not end in 2xx, by the last code that the client got |
+| lost | no answer at all; 2xx without an execution; or "not done" (503, refused) of a POST that was done |
 | unsafe done twice | POSTs with more than one line in the ledger |
-| retries | sendings beyond the first of each request |
-| slowest ms | from the first sending to the final answer |
-| recovery ms | from the fault, or from its end where it lasts, to the first right answer of what it had hit |`,
+| retries | sends beyond the first one of each request |
+| slowest ms | from the first send to the final answer |
+| recovery ms | from the fault, or from its end if it lasts, to the first right answer of the process that it hit |`,
     section('Faults', faults),
-    section('Beside proxies', proxies, proxyText(proxies)),
+    section('Compared with proxies', proxies, proxyText(proxies)),
     section('Bad traffic', badTraffic, badTrafficText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
     descriptions([...faults, ...badTraffic]),
@@ -71,9 +71,9 @@ a request makes it send a GET again, and never a POST. In the end all that it wa
 }
 
 const badTrafficText = [
-  'What one request, handler, answer or client does to the others, under the same load. `failed` counts requests of the',
-  'load, none of which did anything wrong; the note says what became of the bad ones. HAProxy and nginx, told as above,',
-  'stand in front of servers that do the same bad work and are started again at once; what they lose is counted, not judged.',
+  'The effect of one bad request, handler, answer or client on the others, under the same load. `failed` counts requests of',
+  'the load, none of which did anything wrong; the note tells the outcome of the bad ones. HAProxy and nginx, configured as',
+  'above, are in front of servers that do the same bad work and are restarted at once. Their losses are counted, not judged.',
 ].join('\n');
 
 function section(title: string, results: readonly Result[], text = ''): string {
@@ -91,10 +91,10 @@ function proxyText(results: readonly Result[]): string {
   );
   if (told.length === 0) return '';
   return [
-    'The same load, and kill -9 of each of five workers or servers in turn, which are started again at once. The servers',
-    'behind the proxies do the same work. Of what a dead server held, a proxy sends a GET to another server, or breaks the',
-    "connection so that the client does; ringpost keeps it for the replica's replacement, which takes longer, and keeps the",
-    'key where it is.',
+    'The same load, and kill -9 of each of five workers or servers in turn, which are restarted at once. The servers',
+    'behind the proxies do the same work. For a request that a dead server held, a proxy sends a GET to another server, or',
+    "breaks the connection so that the client does. ringpost keeps the request for the replica's replacement: this takes",
+    'longer, but the key stays where it is.',
     '',
     ...told.map(({ name, told: settings }) => `- ${name}: ${settings}`),
   ].join('\n');
@@ -102,7 +102,7 @@ function proxyText(results: readonly Result[]): string {
 
 function descriptions(results: readonly Result[]): string {
   const lines = results.map(({ scenario: { name, description } }) => `- \`${name}\`: ${description}`);
-  return lines.length === 0 ? '' : `## What is done, and expected\n\n${lines.join('\n')}`;
+  return lines.length === 0 ? '' : `## Scenarios and expectations\n\n${lines.join('\n')}`;
 }
 
 function notMet(results: readonly Result[]): string {
@@ -110,6 +110,6 @@ function notMet(results: readonly Result[]): string {
     unmet.map((sentence) => `- \`${scenario.name}\`, seed ${seed}: ${sentence}`),
   );
   return lines.length === 0
-    ? '## Expectations\n\nAll were met in this run.'
+    ? '## Expectations\n\nAll expectations were met in this run.'
     : `## Expectations that were not met\n\n${lines.join('\n')}`;
 }

@@ -30,12 +30,12 @@ worker with \`UPSTREAM\` have handled them. \`npm run suites\` wrote this page w
 ${rows.map((row) => `| ${row} |`).join('\n')}
 
 Every difference is named below with its reason. The script exits with 1 if there is one without a reason, or a reason
-without its difference. Tests that fail on both ways are not counted: they need the internet, or another version of
+without its difference. Tests that fail in both cases are not counted: they need the internet, or another version of
 Node. Tests of a file with the same title count as one.
 
 ## Run it
 
-\`SUITES_DIR\` is a folder with a checkout of each suite. Nothing of them is part of this repository.
+\`SUITES_DIR\` is a folder with a checkout of each suite. The suites are not part of this repository.
 
 \`\`\`sh
 mkdir suites && cd suites && export SUITES_DIR=$PWD
@@ -50,11 +50,11 @@ npm run suites -- --times 3                    # each three times; prints what c
 
 - A preload redirects each connection to a loopback port on which the suite's own process listens: it goes to the
   gateway instead. No byte changes. The source address of the connection stands for the port (\`127.84.x.y\`, or
-  \`127.86.x.y\` with IPv6), so this runs on Linux alone. Connections by TLS, HTTP/2 and Unix sockets stay direct.
+  \`127.86.x.y\` with IPv6), so this runs on Linux only. Connections over TLS, HTTP/2 and Unix sockets stay direct.
 - The gateway has three replicas, \`UPSTREAM\` and these settings: ${settings.join(', ')}.
   The suites speak as proxies do, so the gateway has to believe their \`X-Forwarded-*\`.
 - The upstream is a small relay. It reads the port from \`Forwarded\` and passes the bytes on to the suite's own server. It
-  changes nothing but \`Connection\`, to \`close\`.
+  changes nothing except \`Connection\`, which it sets to \`close\`.
 - The reasons are in \`tests/suites/reasons.json\`, by suite and test.
 
 ## Differences

@@ -24,9 +24,9 @@ export function whereTheTimeGoes(measured: Measured, ours: string): string {
   });
   if (rows.length === 0) return '';
   return paragraphs(
-    `Processor time of ${ours} in µs for each request, and how much of one processor that is at the measured rate. What the
-median latency has beyond these is waiting: for a processor, for the other requests of a batch, and for the two
-round trips to Redis.`,
+    `Processor time of ${ours} in µs for each request, and the share of one processor at the measured rate. The rest of the
+median latency is waiting: for a processor, for the other requests of a batch, and for the two round trips to
+Redis.`,
     table(['connections', 'median latency in µs', ...parts.map(([, title]) => title)], rows),
     commands(measured, ours),
   );

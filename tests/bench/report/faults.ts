@@ -20,7 +20,7 @@ export function faults({ samples: compared, missing, growth }: Results): string 
       ? ''
       : `${checked} answers were right: each belongs to its request, and to an execution of it.`,
     found.size === 0
-      ? 'None was wrong, lost or doubled.'
+      ? 'No answer was wrong, lost or doubled.'
       : [...found].map(([line, times]) => `- ${line}${times > 1 ? ` (${times} times)` : ''}`).join('\n'),
     missing.length === 0
       ? ''

@@ -25,9 +25,9 @@ export function growthSections({ points, backlog, rounds }: Growth): string {
   );
   if (curves.length === 0 && backlog.length === 0) return '';
   return paragraphs(
-    `What a request costs when one thing grows and all else is as it comes: one gateway, three replicas, no body, a handler that
+    `The cost of a request when one thing grows and everything else stays: one gateway, three replicas, no body, a handler that
 answers at once, AOF every second, 64 connections. Processor time in µs for each request, of all processes of a kind
-together; medians of ${rounds} rounds. All of it shares the processors of one machine: the costs carry over, the rates less so.`,
+together; medians of ${rounds} rounds. Everything shares the processors of one machine: the costs carry over, the rates less so.`,
     ...curves,
     backlogSection(backlog),
   );
@@ -73,16 +73,16 @@ function backlogSection(points: readonly BacklogPoint[]): string {
   };
   return paragraphs(
     '### Backlog, and memory of waiting requests',
-    `Requests that are handed over (\`Prefer: respond-async\`), with their records and kept answers. With a backlog: what
-handing over the last tenth of it costs, + what executing all of it does, and how fast it is worked off.`,
+    `Async requests (\`Prefer: respond-async\`), with their records and kept answers. With a backlog: the cost of accepting the
+last tenth of it, + the cost of executing all of it, and how fast it is drained.`,
     table(
       [
         'backlog',
         'gateway',
         'workers',
         'Redis',
-        'worked off in a second',
-        'memory of Redis for each that waits, in bytes',
+        'drained per second',
+        'memory of Redis for each waiting request, in bytes',
       ],
       [...groups].map(([name, own]) => [
         name,

@@ -18,10 +18,10 @@ export function limits(measured: Measured, ours: string): string {
     remedy,
   ];
   return paragraphs(
-    `A gateway, a worker and Redis each use one processor at most. With a processor for each, and the costs of ${ours} at
-c=${count}, this is where they end, with an empty handler:`,
+    `A gateway, a worker and Redis each use at most one processor. With a processor for each, and the costs of ${ours} at
+c=${count}, these are their limits, with an empty handler:`,
     table(
-      ['what ends first', 'µs for each request', 'requests/s at most', 'what to do'],
+      ['limit', 'µs for each request', 'requests/s at most', 'what to do'],
       [
         row(
           'a gateway',
@@ -31,7 +31,7 @@ c=${count}, this is where they end, with an empty handler:`,
         row(
           'a worker',
           cost('worker'),
-          'more replicas: `/add`; each owns its share of the keys. A handler that computes takes its own time of this',
+          'more replicas: `/add`; each owns its share of the keys. A handler that computes uses a part of this',
         ),
         row(
           'Redis',
@@ -40,8 +40,8 @@ c=${count}, this is where they end, with an empty handler:`,
         ),
       ],
     ),
-    `Before any of these, a handler that waits ends at \`CONCURRENCY\` requests a replica (100): with a handler of 200 ms, a
-replica finishes 500 a second. What waits beyond that is held back by \`QUEUE_LIMIT\` (10000 a replica, then 503) and by
-the memory of Redis, which evicts nothing. A single key cannot be spread: it ends with its replica.`,
+    `Before any of these, a handler that waits is limited by \`CONCURRENCY\` requests for each replica (100): with a handler of
+200 ms, a replica finishes 500 a second. Further requests wait, up to \`QUEUE_LIMIT\` (10000 for each replica, then 503) and
+the memory of Redis, which evicts nothing. A single key cannot be spread: its limit is that of its replica.`,
   );
 }

@@ -15,7 +15,7 @@ export type Section = 'rates' | 'ratios' | 'latency' | 'costs' | 'growth';
 export type Pictures = Readonly<Partial<Record<Section, string>>>;
 
 const aboutRatios =
-  'Above 1: ours is faster. `redis-lists` is the floor: what a request through Redis costs if nothing is kept of it.';
+  'Above 1, ringpost is faster. `redis-lists` is the floor: the cost of a request through Redis without any state.';
 
 /**
  * Writes the report in Markdown. All numbers in it come from these results.
@@ -57,7 +57,7 @@ export function report(results: Results, ours: string, pictures: Pictures = {}):
 
 function systemTable({ systems }: Results): string {
   return table(
-    ['system', 'is', 'durable', 'settings'],
+    ['system', 'what it is', 'durable', 'settings'],
     systems.map(({ name, title, durable, settings }) => [
       `\`${name}\``,
       title,

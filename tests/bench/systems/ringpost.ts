@@ -85,7 +85,7 @@ async function untilInRing(url: string, replicas: number): Promise<void> {
 
 export const ringpostDefault = ringpost({
   name: 'ringpost',
-  title: 'ringpost as it comes',
+  title: 'ringpost with its defaults',
   settings: 'No setting but the handler, a fetch-style function.',
 });
 

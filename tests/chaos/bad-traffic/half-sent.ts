@@ -24,8 +24,8 @@ export const halfSent: Scenario = {
     `SIGTERM of each of three gateways in turn while ${ofEach} connections have sent half a head, ${ofEach} half a ` +
     `body, ${ofEach} poll, and ${ofEach} listen to events. It ends within ${mostMs} ms with exit code 0; the last one, ` +
     `to which ${ofEach} more send a body byte by byte, within \`DRAIN_TIMEOUT_MS=${drainMs}\`. A POST that is running ` +
-    `for ${workMs} ms more is answered 2xx, and nothing fails for a client that tries refused connections again. A ` +
-    'connection that is closed just as a request sets out on it is told to the client of a POST as lost; none of ' +
+    `for ${workMs} ms more is answered 2xx, and nothing fails for a client that tries refused connections again. If ` +
+    'a connection is closed just as a request is sent on it, the client of a POST counts it as lost; none of ' +
     'these was done.',
   run: async (context) => {
     const unmet: string[] = [];

@@ -33,14 +33,14 @@ interface Killer {
 
 const killers: readonly Killer[] = [
   { kind: 'exits', replica: 'S1', handedOver: false, what: 'process.exit' },
-  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, handed over' },
+  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, async' },
   { kind: 'eats-memory', replica: 'S3', handedOver: false, what: 'heap full' },
 ];
 
 export const poison: Scenario = {
   name: 'poison',
   description:
-    'A GET whose handler calls `process.exit(1)`, one whose handler sends SIGKILL to its own process (handed over), and ' +
+    'A GET whose handler calls `process.exit(1)`, one whose handler sends SIGKILL to its own process (async), and ' +
     'one that fills the heap, each on another of three replicas, under 64 connections. Each causes three deaths at ' +
     'most, all of its own replica, and is answered 502 `worker_died`, or ends `failed` with it, and is never run again. ' +
     'Every GET of the load ends in 2xx. Only POSTs that were running beside it at its first death end in 502 ' +
@@ -119,7 +119,7 @@ const cancelledWithinMs = 10_000;
 export const poisonCancelled: Scenario = {
   name: 'poison-cancelled',
   description:
-    'A GET that ends its worker is handed over, and cancelled by `DELETE` after the first death. It ends `cancelled`, ' +
+    'An async GET that ends its worker is cancelled by `DELETE` after the first death. It ends `cancelled`, ' +
     `within ${cancelledWithinMs} ms, and is not run again after one more run at most.`,
   run: async (context) => {
     const id = `poison-${randomUUID()}`;

@@ -77,7 +77,7 @@ const trials: readonly Trial[] = [
 function scenarioOf(proxy: Proxy, trial: Trial): Scenario {
   return {
     name: `${proxy.name}-${trial.name}`,
-    description: `${trial.repeats} against ${proxy.name} in front of ${servers} servers. What it loses is counted, not judged.`,
+    description: `${trial.repeats} against ${proxy.name} in front of ${servers} servers. Its losses are counted, not judged.`,
     missing: () => (binaryOf(proxy) === undefined ? `${proxy.name} is not installed` : undefined),
     run: async (context) => {
       const { verdict, note } = await underProxiedLoad(context, proxy, trial);

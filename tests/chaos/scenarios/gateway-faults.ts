@@ -57,8 +57,8 @@ export const rollingRestart: Scenario = {
   name: 'rolling-restart',
   description:
     'SIGTERM of each of three gateways in turn, started again on its port, then SIGTERM of the worker of each ' +
-    'replica. Nothing fails for a client that tries refused connections again. A connection that is closed just as a ' +
-    'request sets out on it (RFC 9112 9.5) is told to the client of a POST as lost; none of these was done.',
+    'replica. Nothing fails for a client that tries refused connections again. If a connection is closed just as a ' +
+    'request is sent on it (RFC 9112 9.5), the client of a POST counts it as lost; none of these was done.',
   run: async (context) => {
     const codes: (number | null)[] = [];
     const run = await underLoad(

@@ -9,9 +9,9 @@ const refuseWithinMs = 500;
 export const overload: Scenario = {
   name: 'overload',
   description:
-    'Far more requests than two slow replicas can do, with `QUEUE_LIMIT=20` and `REPLY_TIMEOUT_MS=400`. What is too ' +
-    `much is refused with 503 \`over_capacity\` and \`Retry-After\` within ${refuseWithinMs} ms; what its client has ` +
-    'been told 504 of never runs afterwards; nothing that was refused is done.',
+    'Far more requests than two slow replicas can do, with `QUEUE_LIMIT=20` and `REPLY_TIMEOUT_MS=400`. Excess ' +
+    `requests are refused with 503 \`over_capacity\` and \`Retry-After\` within ${refuseWithinMs} ms; a request whose ` +
+    'client got 504 never runs afterwards; nothing that was refused is done.',
   run: async (context) => {
     const run = await underLoad(
       context,

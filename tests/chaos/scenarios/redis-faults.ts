@@ -58,7 +58,7 @@ const faults: readonly RedisFault[] = [
   {
     name: 'redis-read-only',
     description:
-      'Redis made the replica of a master that is not there, so that it refuses to write, for 1.5 s.',
+      'Redis made a replica of a master that does not exist, so that it refuses writes, for 1.5 s.',
     noticeMs: 200,
     act: async ({ redis }) => {
       await redis.replicaof('127.0.0.1', await freePort());
@@ -80,7 +80,7 @@ const faults: readonly RedisFault[] = [
   },
   {
     name: 'redis-flushed',
-    description: '`FLUSHALL`: the queues, the ring, the leases and what is desired are gone.',
+    description: '`FLUSHALL`: the queues, the ring, the leases and the desired replicas are gone.',
     noticeMs: undefined,
     act: async ({ redis }) => {
       await redis.flushall();
@@ -89,7 +89,7 @@ const faults: readonly RedisFault[] = [
   {
     name: 'redis-flushed-added',
     description:
-      '`FLUSHALL` when a replica was added, of which nothing is known afterwards, so that its worker is ended.',
+      '`FLUSHALL` when a replica was added, which is unknown afterwards, so its worker is stopped.',
     noticeMs: undefined,
     prepare: async ({ targets: [url = ''] }) => {
       await mustChangeReplicas(url, 'add', ['S9']);

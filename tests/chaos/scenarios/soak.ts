@@ -22,7 +22,7 @@ export const soak: Scenario = {
     'read-only or emptied, replicas added and removed; and bad traffic: requests that end their workers, floods of ' +
     'nasty heads, clients that leave, giant answers, handlers that compute for seconds or fail when they have ' +
     'answered, garbled jobs. Nothing is lost, nothing unsafe is done twice, every GET ends in 2xx; while a worker is ' +
-    `killed and nothing else is amiss no answer takes ${mostAloneMs / 1000} s. If a worker of the same replica died in ` +
+    `killed and nothing else is wrong no answer takes ${mostAloneMs / 1000} s. If a worker of the same replica died in ` +
     'the half minute before, there may be suspects, which run before others: the bound is longer by 5 s and the time ' +
     'after which a crash loop is started again. A GET of the load that was running at three deaths may be taken for ' +
     'the killer, and end in 502 `worker_died`; the note counts them.',
