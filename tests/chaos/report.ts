@@ -50,7 +50,7 @@ connection is refused or the answer is 503, nothing was accepted, and the client
 a connection breaks during a request, it sends a GET again, but never a POST. At the end, everything that
 the client was told is compared with the ledger.
 
-| column | is |
+| column | meaning |
 |---|---|
 | answered right | 2xx answers with the id of the request and of an execution of it in the ledger |
 | failed | requests that did not end in 2xx, by the last code that the client got |
@@ -60,7 +60,7 @@ the client was told is compared with the ledger.
 | slowest ms | from the first send to the final answer |
 | recovery ms | from the fault, or from its end if it lasts, to the first right answer of what it had hit |`,
     section('Faults', faults),
-    section('Beside proxies', proxies, proxyText(proxies)),
+    section('Compared with proxies', proxies, proxyText(proxies)),
     section('Bad traffic', badTraffic, badTrafficText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
     descriptions([...faults, ...badTraffic]),
@@ -113,6 +113,6 @@ function notMet(results: readonly Result[]): string {
     unmet.map((sentence) => `- \`${scenario.name}\`, seed ${seed}: ${sentence}`),
   );
   return lines.length === 0
-    ? '## Expectations\n\nAll were met in this run.'
+    ? '## Expectations\n\nAll expectations were met in this run.'
     : `## Expectations that were not met\n\n${lines.join('\n')}`;
 }

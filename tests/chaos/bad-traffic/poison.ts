@@ -33,7 +33,7 @@ interface Killer {
 
 const killers: readonly Killer[] = [
   { kind: 'exits', replica: 'S1', handedOver: false, what: 'process.exit' },
-  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, handed over' },
+  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, async' },
   { kind: 'eats-memory', replica: 'S3', handedOver: false, what: 'heap full' },
 ];
 
