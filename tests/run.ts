@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseCLI } from 'vitest/node';
+import { compileCache } from './fixtures/command.ts';
 import { processorTimeMs } from './runner/processor-time.ts';
 import { testProjects } from './runner/projects.ts';
 import type { Lane, Need, TestProject } from './runner/projects.ts';
@@ -42,6 +43,8 @@ async function missingComposeCommands(): Promise<string[]> {
 
 async function main(args: readonly string[]): Promise<void> {
   const started = performance.now();
+  // For the processes in which vitest runs test files.
+  process.env['NODE_COMPILE_CACHE'] ??= compileCache;
   const { filter: filters, options } = parseCLI(['vitest', 'run', ...args]);
   const named = options.project ?? [];
   const wanted = { filters, projects: typeof named === 'string' ? [named] : named };
