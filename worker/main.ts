@@ -17,7 +17,7 @@ import { safeMessage } from '#shared/process/safe-error.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { onTermination } from '#shared/process/signals.ts';
 import { describe } from '#shared/process/uncaught.ts';
-import { keepHeapYoung } from '#shared/v8/young-heap.ts';
+import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { decodeCancellations } from '#shared/contract/cancellation.ts';
@@ -42,7 +42,7 @@ import { tickScript } from './queue/tick.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
-  keepHeapYoung();
+  disablePretenuring();
   const { replica, concurrency, drainTimeoutMs, leaseMs } = config;
   const log = createLogger('worker', config.logLevel, { replica });
   const open = (name: string): Connection =>
@@ -239,7 +239,7 @@ function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined
 async function cacheCompiledCode(): Promise<void> {
   // Compiled code is for the flags of its time, and what is running now was begun without them.
   flushCompileCache();
-  keepHeapYoung();
+  disablePretenuring();
   await once(startLeaseThread(process.env), 'exit');
 }
 
