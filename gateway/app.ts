@@ -13,7 +13,7 @@ import type { Connections } from './http/connections.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
-import type { JobQueues } from './dispatch/job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './routes/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';

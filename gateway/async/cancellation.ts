@@ -12,7 +12,7 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { noteRequest } from '#shared/store/request-notes.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
-import type { JobQueues } from '../dispatch/job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 import type { KnownRequest, RequestStore } from '../records/request-store.ts';
 
 export interface CancellationOptions {
