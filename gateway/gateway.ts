@@ -10,6 +10,7 @@ import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { RingStore } from '#shared/store/ring-store.ts';
+import { onSecretSought } from '#shared/store/shared-caller-secret.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { buildApp } from './app.ts';
 import type { GatewayConfig } from './settings/config.ts';
@@ -79,7 +80,7 @@ export async function createGateway(
   warnOfSkew(clock, log);
   const store = new RingStore(redis, keys, log);
   const callerSecret =
-    config.callerSecret === undefined ? new SharedSecret(redis, keys, log) : givenSecret(config.callerSecret);
+    config.callerSecret === undefined ? new SharedSecret(connection, log) : givenSecret(config.callerSecret);
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
   const alsoConfirm = (): Promise<void> => callerSecret.confirm();
   const watcher = new RingWatcher({ store, keys, parameters: config.ring, subscriber, alsoConfirm, log });
@@ -92,7 +93,7 @@ export async function createGateway(
   const { callbackSecrets: secrets, callbackAllow, redaction } = config;
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(callbackAllow);
   const macs = new CallbackMacs(secrets, config.namespace);
-  const callbacks = new Callbacks({ redis, keys, targets, macs, redaction, log });
+  const callbacks = new Callbacks({ connection, targets, macs, redaction, log });
   const capacity = new Capacity({ redis, keys, waiters, counts, queueLimit, held, log });
   const takeBacks = new TakeBacks(queues, new Cancellations(redis, keys, log), clock, log);
   const gap = new RedisGap(redis);
@@ -132,7 +133,6 @@ export async function createGateway(
     log,
   });
   subscriber.on('message', (channel: string, message: string) => {
-    if (channel === keys.callerSecretSought) watcher.wake();
     const id = channel === keys.changes ? jobInWord(message) : undefined;
     const waiter = id === undefined ? undefined : waiters.get(id);
     if (waiter === undefined) return;
@@ -161,11 +161,18 @@ export async function createGateway(
       .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
   });
   const callbackSender = targets === undefined ? undefined : open('callbacks', 'patient');
-  const sender = callbackSender && redisOf(callbackSender);
   const deliveries =
-    targets === undefined || sender === undefined
+    targets === undefined || callbackSender === undefined
       ? undefined
-      : new CallbackDeliveries({ redis: sender, keys, targets, secrets, macs, redaction, keepMs, log });
+      : new CallbackDeliveries({
+          connection: callbackSender,
+          targets,
+          secrets,
+          macs,
+          redaction,
+          keepMs,
+          log,
+        });
   const { app, adminApp, connections, watches } = await buildApp({
     config,
     store,
@@ -176,8 +183,9 @@ export async function createGateway(
     queues,
     callbacks,
     callers,
+    changes,
+    connection,
     redis,
-    subscriber,
     keys,
     inbox,
     held,
@@ -191,7 +199,7 @@ export async function createGateway(
       await store.claimParameters(config.ring);
       await agreement.claim(config.allowSettingsChange);
       await callerSecret.confirm();
-      await subscriber.subscribe(keys.callerSecretSought);
+      await onSecretSought(changes, () => watcher.wake());
       // Before the first `/add` can come in; without a controller of its own a gateway leaves it to theirs.
       if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();
