@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { CancellationChannel } from '#shared/store/cancellation-channel.ts';
 import { DeadLetters } from '#shared/store/dead-letters.ts';
 import { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
 import { KeptReplies } from '#shared/store/kept-replies.ts';
@@ -20,7 +21,7 @@ import type { Connections } from './http/connections.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
-import type { JobQueues } from './dispatch/job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './routes/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
@@ -127,7 +128,15 @@ export async function buildApp(parts: AppParts): Promise<App> {
   const claims = new IdempotencyClaims(connection, config.idempotencyTtlMs, log);
   const ends = new RequestEnds(connection, log);
   const keepMs = config.resultTtlMs;
-  const cancellation = new Cancellation({ records, ends, queues, callbacks, keepMs, log });
+  const cancellation = new Cancellation({
+    records,
+    ends,
+    cancellations: new CancellationChannel(connection),
+    queues,
+    callbacks,
+    keepMs,
+    log,
+  });
   const forwarding: ForwardingRules = {
     trusted: config.trustedProxies,
     keyFields: keyFields([...config.hashKey, ...config.callerKey]),

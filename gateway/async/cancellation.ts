@@ -2,14 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import type { CancellationChannel } from '#shared/store/cancellation-channel.ts';
 import type { RequestEnds } from '#shared/store/request-ends.ts';
 import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
-import type { JobQueues } from '../dispatch/job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 
 export interface CancellationOptions {
   readonly records: RequestRecords;
   readonly ends: RequestEnds;
+  readonly cancellations: CancellationChannel;
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   /** How long the record of a cancelled request is kept, in ms. */
@@ -38,7 +40,7 @@ export class Cancellation {
    * not started again.
    */
   async cancel(request: KnownRequest): Promise<KnownRequest | undefined> {
-    const { records, ends, queues } = this.#options;
+    const { records, ends, cancellations, queues } = this.#options;
     const { id, replica } = request;
     const until = performance.now() + maxWaitMs;
     for (let now: KnownRequest | undefined = request; ; now = await records.find(id)) {
@@ -52,7 +54,7 @@ export class Cancellation {
         return records.find(id);
       }
       if (performance.now() > until) return records.find(id);
-      await ends.tellWorker(now);
+      await cancellations.announce([id]);
       await delay(retryDelayMs);
     }
   }

@@ -7,7 +7,7 @@ import { clientOf } from '../request/client-address.ts';
 import { directivesOf } from '../request/directives.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import type { JobQueues } from '../dispatch/job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
 import { idempotentRequest } from './idempotency.ts';
 import type { IdempotentRequest, KeyOwner, OwnerOf } from './idempotency.ts';
@@ -79,7 +79,7 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
       const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(owner.caller) };
       await capacity.hold(replica, request.body.length, async (place) => {
-        const refusal = await dispatcher.handOver(request, { ...selected, id: claimed, replica }, terms);
+        const refusal = await dispatcher.acceptAsync(request, { ...selected, id: claimed, replica }, terms);
         if (refusal !== undefined) throw refusal;
         place.arrive();
       });

@@ -171,7 +171,7 @@ async function begin(
   try {
     return await capacity.hold(replica, request.body.length, async (place) => {
       handedOver = true;
-      const refusal = await dispatcher.handOver(request, selected, terms);
+      const refusal = await dispatcher.acceptAsync(request, selected, terms);
       if (refusal !== undefined) throw refusal;
       place.arrive();
       const { method } = request;

@@ -53,11 +53,6 @@ export class RequestEnds {
     return outcome;
   }
 
-  /** Tells the worker that runs a request to abort it. */
-  async tellWorker({ id }: KnownRequest): Promise<void> {
-    await this.#redis.publish(this.#keys.cancellations, id);
-  }
-
   /**
    * Notes that a request is cancelled whose job was taken back.
    * @param keepMs how long what is known of a request is kept, in ms.

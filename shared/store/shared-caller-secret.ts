@@ -47,18 +47,3 @@ export class SharedCallerSecret {
     return this.#redis.publish(this.#keys.callerSecretSought, '');
   }
 }
-
-/**
- * Subscribes to the question of a gateway that starts and finds no secret.
- * @param connection a patient connection for subscriptions, which others may share.
- * @param listener called each time; the gateway then writes its secret.
- * @returns once Redis sends the questions.
- */
-export async function onSecretSought(connection: Connection, listener: () => void): Promise<void> {
-  const { callerSecretSought } = keysOf(connection);
-  const subscriber = redisOf(connection);
-  subscriber.on('message', (channel: string) => {
-    if (channel === callerSecretSought) listener();
-  });
-  await subscriber.subscribe(callerSecretSought);
-}
