@@ -58,12 +58,11 @@ export async function createGateway(
   const changes = open('changes', 'patient');
   const reader = open('inbox', 'patient');
   const [redis, keys] = [redisOf(connection), keysOf(connection)];
-  const subscriber = redisOf(changes);
 
   const clock = clockOf(connection);
   warnOfSkew(clock, log);
   const callerSecret =
-    config.callerSecret === undefined ? new SharedSecret(redis, keys, log) : givenSecret(config.callerSecret);
+    config.callerSecret === undefined ? new SharedSecret(connection, log) : givenSecret(config.callerSecret);
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
   const store = new RingStore(redis, keys, log);
   const notices = new GatewayNotices(changes);
@@ -79,13 +78,20 @@ export async function createGateway(
   const held = new HeldBytes(config.bytesInFlight);
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(config.callbackAllow);
   const macs = new CallbackMacs(secrets, namespace);
-  const callbacks = new Callbacks({ redis, keys, targets, macs, redaction, log });
+  const callbacks = new Callbacks({ connection, targets, macs, redaction, log });
   const callbackSender = targets === undefined ? undefined : open('callbacks', 'patient');
-  const sender = callbackSender && redisOf(callbackSender);
   const deliveries =
-    targets === undefined || sender === undefined
+    targets === undefined || callbackSender === undefined
       ? undefined
-      : new CallbackDeliveries({ redis: sender, keys, targets, secrets, macs, redaction, keepMs, log });
+      : new CallbackDeliveries({
+          connection: callbackSender,
+          targets,
+          secrets,
+          macs,
+          redaction,
+          keepMs,
+          log,
+        });
   const dispatch = createDispatch({
     config,
     gateway: name,
@@ -110,8 +116,9 @@ export async function createGateway(
     queues,
     callbacks,
     callers,
+    changes,
+    connection,
     redis,
-    subscriber,
     keys,
     inbox,
     held,
