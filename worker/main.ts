@@ -31,14 +31,15 @@ import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { startLeaseThread } from './lease/start-lease-thread.ts';
 import { inheritedBy } from './tenure/inheritance.ts';
 import { Intake } from './queue/intake.ts';
-import { LargeValues } from './reply/large-values.ts';
+import { LargeValues } from '#shared/store/large-values.ts';
 import { reclaimAhead } from './tenure/reclaim-ahead.ts';
 import { ReplicaLease } from './lease/replica-lease.ts';
 import { ReplyBudget } from './handlers/reply-budget.ts';
 import { Slots } from '#shared/process/slots.ts';
 import { StrayErrors } from './stray-errors.ts';
 import { Tenure } from './tenure/tenure.ts';
-import { tickScript } from './queue/tick.ts';
+import { tickScript } from '#shared/store/tick.ts';
+import type { TickScript } from '#shared/store/tick.ts';
 
 /** Runs one worker until it is told to go. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
@@ -103,11 +104,11 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     },
   });
   const { failedTtlMs, redaction, deadLetterBodies } = config;
-  const large = new LargeValues(() => redisOf(open(`worker:${replica}:large-values`)));
-  const aftermath = new Aftermath({ redis, keys, failedTtlMs, redaction, deadLetterBodies, large, log });
+  const large = new LargeValues(() => open(`worker:${replica}:large-values`));
+  const aftermath = new Aftermath({ connection, failedTtlMs, redaction, deadLetterBodies, large, log });
   const budget = new ReplyBudget(config.replyLimitBytes);
   const lease = new ReplicaLease({ redis, keys, replica, generation, leaseMs });
-  const ahead = { redis, keys, aftermath, large, log };
+  const ahead = { connection, redis, keys, aftermath, large, log };
   await mending(() => reclaimAhead({ ...ahead, lease, onSuperseded: superseded }));
   const reclaimInherited = async (): Promise<void> => {
     for (const name of await inheritedBy(redis, keys, replica)) {
@@ -135,6 +136,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const cancelled = new CancelledIds();
   const tick = chooseTick(config, log);
   const parts = {
+    connection,
     redis,
     keys,
     worker: replica,
@@ -227,10 +229,10 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
 }
 
 /** @returns the script of the batched consumer; undefined where the stock one serves. */
-function chooseTick({ consumer }: WorkerConfig, log: Logger): string | undefined {
+function chooseTick({ consumer }: WorkerConfig, log: Logger): TickScript | undefined {
   if (consumer === 'stock') return undefined;
   const script = tickScript();
-  if ('lua' in script) return script.lua;
+  if ('lua' in script) return script;
   log.warn({ reason: script.fault }, 'the stock consumer serves');
   return undefined;
 }

@@ -1,8 +1,9 @@
-import { Queue } from 'bullmq';
+import { Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { inRedisTime } from './redis/bullmq-time.ts';
-import type { CallbackData } from './callbacks.ts';
+import { isJob } from '../contract/job.ts';
 import type { JobData } from '../contract/job.ts';
+import { mayBeGarbled } from './repair/key-repair.ts';
 import type { Keys } from './keys/keys.ts';
 import { clockOf } from './redis/redis-clock.ts';
 
@@ -11,9 +12,18 @@ export function openQueue(redis: Redis, keys: Keys, replica: string): Queue<JobD
   return open(redis, keys, keys.queue(replica));
 }
 
-/** @returns the queue of callbacks, which a worker calls and does not send. */
-export function openCallbackQueue(redis: Redis, keys: Keys): Queue<CallbackData> {
-  return open(redis, keys, keys.callbacks);
+/** As {@link QueueJobs.read}. */
+export async function readJob(
+  queue: Queue<JobData>,
+  id: string,
+): Promise<Job<JobData> | 'garbled' | undefined> {
+  try {
+    const job = await Job.fromId<JobData>(queue, id);
+    return job === undefined || isJob(job.data) ? job : 'garbled';
+  } catch (error) {
+    if (error instanceof SyntaxError || mayBeGarbled(error)) return 'garbled';
+    throw error;
+  }
 }
 
 function open<Data>(redis: Redis, keys: Keys, name: string): Queue<Data> {

@@ -2,6 +2,8 @@ import type { Redis } from 'ioredis';
 import { formatLosses, isConvicted, parseLosses, withoutLossesOf } from '../contract/losses.ts';
 import type { Loss } from '../contract/losses.ts';
 import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
 import { scriptsOn } from './scripts/load.ts';
 
 /** The field of a job, beside BullMQ's own, that holds its losses. */
@@ -29,6 +31,11 @@ export async function suspectsOf(redis: Redis, keys: Keys, replica: string): Pro
 /** @returns the losses of a job, the oldest first. */
 export async function lossesOf(redis: Redis, keys: Keys, replica: string, id: string): Promise<Loss[]> {
   return parseLosses(await redis.hget(keys.job(replica, id), lossesField));
+}
+
+/** @returns the losses of a job, the oldest first. */
+export function crashesOf(connection: Connection, replica: string, id: string): Promise<Loss[]> {
+  return lossesOf(redisOf(connection), keysOf(connection), replica, id);
 }
 
 /**

@@ -5,9 +5,9 @@ import type { StartStop } from '#shared/process/lifecycle.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import { activeJobs, reclaim } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
-import type { Fenced } from '../reply/reply-pushes.ts';
+import type { Fenced } from '#shared/contract/fenced.ts';
 import type { Runner } from '../run/runner.ts';
-import { parseDelivery } from '../queue/tick.ts';
+import { parseDelivery } from '#shared/contract/delivery.ts';
 
 export interface OrphanSweepOptions extends ReclaimOptions {
   readonly runner: Runner;
@@ -73,6 +73,7 @@ export class OrphanSweep {
   async #unread(): Promise<ReadonlySet<string | undefined>> {
     const { redis, keys, replica, lease } = this.#options;
     const deliveries = await redis.lrange(keys.deliveries(replica, lease.fence), 0, -1);
-    return new Set(deliveries.map((delivery) => parseDelivery(delivery)?.id));
+    const unread = deliveries.map(parseDelivery);
+    return new Set(unread.map((delivery) => (delivery === 'end' ? undefined : delivery.id)));
   }
 }

@@ -1,3 +1,5 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from '#shared/store/keys/keys.ts';
 import { GarbledJobs } from '../queue/garbled-jobs.ts';
 import { reclaimAll } from './reclaim-all.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';
@@ -7,6 +9,8 @@ import { createReplyPushes } from '../reply/reply-pushes.ts';
 import { Turns } from '../run/turns.ts';
 
 export interface ReclaimAheadOptions extends Omit<ReplyOutboxOptions, 'pushes' | 'lease'> {
+  readonly redis: Redis;
+  readonly keys: Keys;
   /** Of the replica's queue, not taken yet. */
   readonly lease: ReplicaLease;
 }
@@ -16,13 +20,13 @@ export interface ReclaimAheadOptions extends Omit<ReplyOutboxOptions, 'pushes' |
  * answer learn so now, and the rest may be adopted meanwhile. Does nothing while another worker serves the queue.
  */
 export async function reclaimAhead(options: ReclaimAheadOptions): Promise<void> {
-  const { redis, keys, lease, onSuperseded, log } = options;
+  const { connection, redis, keys, lease, onSuperseded, log } = options;
   const { replica, own } = lease;
   if ((await lease.take(own ? 'starting' : 'adopted')) !== 'taken') return;
-  const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
+  const pushes = createReplyPushes(connection, lease, onSuperseded);
   const outbox = new ReplyOutbox({ ...options, pushes });
-  const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
-  const turns = new Turns(redis, keys, log);
+  const garbled = new GarbledJobs({ connection, lease, outbox, log });
+  const turns = new Turns(connection, log);
   const reclaiming = { redis, keys, replica, outbox, garbled, turns, log };
   await reclaimAll(reclaiming, { name: String(lease.fence), ...lease.predecessor });
   await lease.end();

@@ -7,9 +7,8 @@ import { noteCrash, readCrash } from '#shared/store/crash-notes.ts';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { noteRequest } from '#shared/store/request-notes.ts';
-import { readJob } from '../queue/garbled-jobs.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
-import { openQueue } from '#shared/store/open-queue.ts';
+import { openQueue, readJob } from '#shared/store/open-queue.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import {
   absolve,
@@ -20,7 +19,7 @@ import {
   suspectsOf,
 } from '#shared/store/suspect-notes.ts';
 import type { NotedLoss } from '#shared/store/suspect-notes.ts';
-import { timesBegun } from '../run/turns.ts';
+import { startCountField as timesBegun } from '#shared/store/scripts/lines.ts';
 import type { Turns } from '../run/turns.ts';
 
 /** BullMQ's own word for "whoever holds the lock": the holder is certainly dead. */

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { TickScript } from '#shared/store/tick.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
@@ -14,7 +16,7 @@ import { OrphanSweep } from './orphan-sweep.ts';
 import { convict } from './reclaim.ts';
 import type { ReclaimOptions } from './reclaim.ts';
 import { reclaimAll } from './reclaim-all.ts';
-import type { LargeValues } from '../reply/large-values.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
@@ -29,6 +31,7 @@ import { Watchdog } from './watchdog.ts';
 
 /** What all tenures of a worker share. */
 export interface TenureParts {
+  readonly connection: Connection;
   readonly redis: Redis;
   readonly keys: Keys;
   /** The replica whose worker this is. */
@@ -38,7 +41,7 @@ export interface TenureParts {
   /** Closed while suspects run apart. */
   readonly intake: Intake;
   /** The script of the batched consumer; the stock one serves without it. */
-  readonly tick: string | undefined;
+  readonly tick: TickScript | undefined;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
@@ -76,12 +79,13 @@ export class Tenure {
   readonly #abandoned = Promise.withResolvers<void>();
 
   constructor(options: TenureOptions) {
-    const { redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
+    const { connection, redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } =
+      options;
     const { replica } = lease;
-    const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
+    const pushes = createReplyPushes(connection, lease, onSuperseded);
     const { aftermath, large } = options;
-    const sending = { redis, keys, lease, aftermath, large, onSuperseded, log };
-    const turns = new Turns(redis, keys, log);
+    const sending = { connection, lease, aftermath, large, onSuperseded, log };
+    const turns = new Turns(connection, log);
     const certainty = {
       get certain() {
         return lease.certain;
@@ -90,7 +94,7 @@ export class Tenure {
     };
     // What a dead worker held is in no consumer's hands.
     const settling = new ReplyOutbox({ ...sending, pushes });
-    const garbled = new GarbledJobs({ redis, keys, lease, outbox: settling, log });
+    const garbled = new GarbledJobs({ connection, lease, outbox: settling, log });
     const serving: Omit<StockConsumerOptions, 'replica'> = {
       ...options,
       run: (id, job, attempt) => runner.run(id, job, attempt),
