@@ -4,9 +4,10 @@ import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { LargeValues } from '#shared/store/large-values.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { ActiveJobs } from '#shared/store/active-jobs.ts';
 import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
-import { activeJobs, reclaim } from '../../worker/tenure/reclaim.ts';
+import { Reclaimer } from '../../worker/tenure/reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
@@ -113,7 +114,7 @@ it('a job that a dead consumer did not read counts as not started for the worker
   await redis.lpop(keys.deliveries(replica, fence));
   expect(await where()).toEqual({ wait: 0, active: 2, unread: 1 });
   await redis.del(keys.lease(replica));
-  const lease = new ReplicaLease({ redis, keys, replica, generation: 1, leaseMs: 5000 });
+  const lease = new ReplicaLease({ connection, replica, generation: 1, leaseMs: 5000 });
   expect(await lease.take('starting')).toBe('taken');
   const outbox = new ReplyOutbox({
     connection,
@@ -125,8 +126,9 @@ it('a job that a dead consumer did not read counts as not started for the worker
     log,
   });
   const garbled = new GarbledJobs({ connection, lease, outbox, log });
-  const options = { redis, keys, replica, outbox, garbled, turns: new Turns(connection, log), log };
-  expect(await reclaim(options, await activeJobs(options))).toMatchObject({
+  const turns = new Turns(connection, log);
+  const reclaimer = new Reclaimer({ connection, replica, outbox, garbled, turns, log });
+  expect(await reclaimer.reclaim(await new ActiveJobs(connection, replica).ids())).toMatchObject({
     again: 2,
     suspects: 0,
     unknown: 0,
