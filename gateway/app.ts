@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { PublishedStatus } from '#shared/store/published-status.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingStore } from '#shared/store/ring-store.ts';
 import type { Agreement } from './ring/agreement.ts';
 import { AdminAccess } from './admin/admin-access.ts';
@@ -54,6 +56,10 @@ export interface AppParts {
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   readonly callers: Callers;
+  /** A fail-fast connection. */
+  readonly connection: Connection;
+  /** A patient connection for subscriptions, which others share. */
+  readonly changes: Connection;
   /** A patient connection for subscriptions, which others share. */
   readonly subscriber: Redis;
   /** A fail-fast connection. */
@@ -90,6 +96,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
     queues,
     callbacks,
     callers,
+    connection,
     redis,
     subscriber,
     keys,
@@ -216,15 +223,15 @@ export async function buildApp(parts: AppParts): Promise<App> {
   });
   await admin.app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(healthRoutes, {
+    connection,
     watcher,
-    redis,
-    keys,
+    status: new PublishedStatus(connection, log),
     inbox,
     agreement,
     threshold: new StartThreshold(watcher, config.readyAfterMs),
   });
   const { ring: parameters } = config;
-  await admin.app.register(ringRoutes, { store, watcher, redis, keys, access, parameters, log });
+  await admin.app.register(ringRoutes, { connection, store, watcher, access, parameters, log });
   await admin.app.register(metricsRoutes, { metrics });
   return {
     app,

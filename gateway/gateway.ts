@@ -77,7 +77,7 @@ export async function createGateway(
 
   const clock = clockOf(redis);
   warnOfSkew(clock, log);
-  const store = new RingStore(redis, keys, log);
+  const store = new RingStore(connection, log);
   const callerSecret =
     config.callerSecret === undefined ? new SharedSecret(redis, keys, log) : givenSecret(config.callerSecret);
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
@@ -176,6 +176,8 @@ export async function createGateway(
     queues,
     callbacks,
     callers,
+    connection,
+    changes,
     redis,
     subscriber,
     keys,
