@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
 import { LargeValues } from '../../worker/reply/large-values.ts';
 import { activeJobs, reclaim } from '../../worker/tenure/reclaim.ts';
@@ -146,7 +147,7 @@ it('can be taken back as long as it is not read', async () => {
     'patient',
     log,
   );
-  const queues = new JobQueues(producer, keys, log);
+  const queues = new JobQueues(new Connection(producer, keys.prefix), log);
   expect(await queues.takeBack(replica, 'one')).toBe(true);
   expect(await queues.takeBack(replica, 'one')).toBe(false);
   await redis.lpop(keys.deliveries(replica, fence));
