@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
 
 /** The last crash of a replica's worker. Several processes write it, each what it knows. */
 export interface CrashNote {
@@ -18,10 +20,31 @@ export interface CrashNote {
 /** How long a crash is shown, in ms. */
 const crashTtlMs = 3_600_000;
 
-/**
- * Notes what is known of a crash, beside what others have noted of the crash of the same generation: a further reason
- * comes behind the one that is there. Does nothing if a newer generation has crashed.
- */
+/** The last crash of each replica's worker, in Redis. */
+export class CrashNotes {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(connection: Connection) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+  }
+
+  /**
+   * Adds what is known of a crash to what other processes noted of the crash of the same generation. A further reason
+   * is appended to the one that is there. Does nothing if a newer generation has crashed.
+   */
+  note(replica: string, crash: CrashNote): Promise<void> {
+    return noteCrash(this.#redis, this.#keys, replica, crash);
+  }
+
+  /** @returns the last crash of a replica's worker, while it is remembered. */
+  read(replica: string): Promise<CrashNote | undefined> {
+    return readCrash(this.#redis, this.#keys, replica);
+  }
+}
+
+/** The form of {@link CrashNotes.note} from before the connection; goes with its last caller. */
 export async function noteCrash(
   redis: Redis,
   keys: Keys,
@@ -48,7 +71,7 @@ function together(known: string | null | undefined, reason: string): string {
   return known.endsWith(`; ${reason}`) ? known : `${known}; ${reason}`;
 }
 
-/** @returns the last crash of a replica's worker, while it is remembered. */
+/** The form of {@link CrashNotes.read} from before the connection; goes with its last caller. */
 export async function readCrash(redis: Redis, keys: Keys, replica: string): Promise<CrashNote | undefined> {
   const { generation, at, reason, stderr, requests } = await redis.hgetall(keys.crash(replica));
   if (generation === undefined || !Number.isSafeInteger(Number(generation))) return undefined;

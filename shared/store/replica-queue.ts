@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import { scriptsOn } from './scripts/load.ts';
 
@@ -33,17 +35,29 @@ export async function nextGeneration(redis: Redis, keys: Keys, replica: string):
   return Number(await run('next-generation', keys.generation(replica), keys.currentGeneration(replica)));
 }
 
+/** BullMQ scores a delayed job with the time in ms, and a counter of 12 bits below it. */
+const scorePerMs = 0x1000;
+
 /** @returns how many jobs of a replica's queue a worker could take now. */
-export async function waitingOf(redis: Redis, keys: Keys, replica: string): Promise<number> {
-  const { wait, prioritized, delayed } = keys.unfinished(replica);
-  // As BullMQ writes it: the time in ms, and below it a counter of 12 bits.
-  const due = clockOf(redis).now() * 0x1000;
+export async function countReady(connection: Connection, replica: string): Promise<number> {
+  const redis = redisOf(connection);
+  const { wait, prioritized, delayed } = keysOf(connection).unfinished(replica);
   const counts = await Promise.all([
     redis.llen(wait),
     redis.zcard(prioritized),
-    redis.zcount(delayed, 0, due),
+    redis.zcount(delayed, 0, clockOf(redis).now() * scorePerMs),
   ]);
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** @returns how many jobs of a replica's queue are not finished. */
+export function countUnfinished(connection: Connection, replica: string): Promise<number> {
+  return backlogOf(redisOf(connection), keysOf(connection), replica);
+}
+
+/** Wakes a consumer that rests, as BullMQ wakes its own workers. */
+export async function wakeConsumer(connection: Connection, replica: string): Promise<void> {
+  await redisOf(connection).zadd(keysOf(connection).marker(replica), 0, '0');
 }
 
 /** @returns how many jobs of a replica's queue wait for a worker, and how many are delayed. */

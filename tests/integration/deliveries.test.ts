@@ -3,11 +3,12 @@ import { expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { ActiveJobs } from '#shared/store/active-jobs.ts';
 import { JobQueues } from '#shared/store/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
 import { LargeValues } from '../../worker/reply/large-values.ts';
-import { activeJobs, reclaim } from '../../worker/tenure/reclaim.ts';
+import { Reclaimer } from '../../worker/tenure/reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
@@ -109,12 +110,12 @@ it('jobs wait when the lease is over, or is of another worker', async () => {
 });
 
 it('what a dead consumer has not read was not begun: whoever takes the lease counts it so', async () => {
-  const { redis, keys } = system();
+  const { connection, redis, keys } = system();
   await dieWith(['read', {}], ['unread', {}]);
   await redis.lpop(keys.deliveries(replica, fence));
   expect(await where()).toEqual({ wait: 0, active: 2, unread: 1 });
   await redis.del(keys.lease(replica));
-  const lease = new ReplicaLease({ redis, keys, replica, generation: 1, leaseMs: 5000 });
+  const lease = new ReplicaLease({ connection, replica, generation: 1, leaseMs: 5000 });
   expect(await lease.take('starting')).toBe('taken');
   const outbox = new ReplyOutbox({
     redis,
@@ -127,8 +128,9 @@ it('what a dead consumer has not read was not begun: whoever takes the lease cou
     log,
   });
   const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
-  const options = { redis, keys, replica, outbox, garbled, turns: new Turns(redis, keys, log), log };
-  expect(await reclaim(options, await activeJobs(options))).toMatchObject({
+  const turns = new Turns(redis, keys, log);
+  const reclaimer = new Reclaimer({ connection, replica, outbox, garbled, turns, log });
+  expect(await reclaimer.reclaim(await new ActiveJobs(connection, replica).ids())).toMatchObject({
     again: 2,
     suspects: 0,
     unknown: 0,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readCrash } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { System } from '../fixtures/system.ts';
@@ -43,7 +43,7 @@ describe('a promise that a handler leaves behind', () => {
     const beside = ask('beside?ms=500');
     await untilRun('beside');
     expect((await ask('leaves-a-rejection?ms=50')).status).toBe(200);
-    const found = (): object[] => logged(worker, 'a rejected promise was left behind');
+    const found = (): object[] => logged(worker, 'a rejected promise was not handled');
     await expect.poll(() => found().length).toBe(1);
     expect(found()[0]).toMatchObject({ rejections: 1, err: { message: 'left behind' } });
     expect(found()[0]).toMatchObject({ err: { stack: expect.stringContaining('straying.ts') as string } });
@@ -54,7 +54,7 @@ describe('a promise that a handler leaves behind', () => {
   it('ends nothing either when its error cannot be read', async () => {
     const { worker, ask } = await withWorker(system());
     expect((await ask('leaves-an-odd-rejection')).status).toBe(200);
-    await expect.poll(() => logged(worker, 'a rejected promise was left behind').length).toBe(1);
+    await expect.poll(() => logged(worker, 'a rejected promise was not handled').length).toBe(1);
     expect(await (await ask('after')).json()).toEqual({ replica: 'S1', pid: worker.pid });
   });
 
@@ -64,7 +64,7 @@ describe('a promise that a handler leaves behind', () => {
       expect((await ask('leaves-many-rejections')).status).toBe(200);
     }
     expect((await ask('after')).status).toBe(200);
-    expect(logged(worker, 'a rejected promise was left behind')).toHaveLength(20);
+    expect(logged(worker, 'a rejected promise was not handled')).toHaveLength(20);
   });
 });
 
@@ -83,7 +83,7 @@ describe('a worker with an uncaught exception', () => {
     const line = logged(worker, 'an exception was not caught')[0];
     expect(line).toMatchObject({ exceptions: 1, err: { message: 'thrown later' } });
     expect(line?.err.stack).toContain('straying.ts');
-    const crash = await readCrash(current.redis, current.keys, 'S1');
+    const crash = await new CrashNotes(current.connection).read('S1');
     expect(crash).toMatchObject({ generation: 1, reason: 'an exception was not caught: thrown later' });
     expect(crash?.requests).toHaveLength(2);
     const replacement = await startWorker(current);

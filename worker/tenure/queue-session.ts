@@ -2,84 +2,86 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { Aftermath } from '../reply/aftermath.ts';
+import type { Slots } from '#shared/process/slots.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { Handler } from '../handlers/handler.ts';
+import type { ReplyBudget } from '../handlers/reply-budget.ts';
+import type { ReplicaLease } from '../lease/replica-lease.ts';
 import { BatchedConsumer } from '../queue/batched-consumer.ts';
+import { GarbledJobs } from '../queue/garbled-jobs.ts';
+import type { Intake } from '../queue/intake.ts';
+import { createStockConsumer } from '../queue/stock-consumer.ts';
+import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
+import type { Aftermath } from '../reply/aftermath.ts';
+import type { LargeValues } from '../reply/large-values.ts';
+import { ReplyOutbox } from '../reply/reply-outbox.ts';
+import { createReplyPushes } from '../reply/reply-pushes.ts';
 import type { CancelledIds } from '../run/cancelled-ids.ts';
 import type { Consumer } from '../run/consumer.ts';
 import type { FinishedRuns } from '../run/finished-runs.ts';
-import { GarbledJobs } from '../queue/garbled-jobs.ts';
-import type { Handler } from '../handlers/handler.ts';
-import type { Intake } from '../queue/intake.ts';
-import { OrphanSweep } from './orphan-sweep.ts';
-import { convict } from './reclaim.ts';
-import type { ReclaimOptions } from './reclaim.ts';
-import { reclaimAll } from './reclaim-all.ts';
-import type { LargeValues } from '../reply/large-values.ts';
-import type { ReplicaLease } from '../lease/replica-lease.ts';
-import type { ReplyBudget } from '../handlers/reply-budget.ts';
-import { ReplyOutbox } from '../reply/reply-outbox.ts';
-import { createReplyPushes } from '../reply/reply-pushes.ts';
 import { Runner } from '../run/runner.ts';
-import type { Slots } from '#shared/process/slots.ts';
-import { createStockConsumer } from '../queue/stock-consumer.ts';
-import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
-import { Suspects } from './suspects.ts';
 import { Turns } from '../run/turns.ts';
+import { OrphanSweep } from './orphan-sweep.ts';
+import { Reclaimer } from './reclaimer.ts';
+import { Suspects } from './suspects.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** What all tenures of a worker share. */
-export interface TenureParts {
+/** What all sessions of a worker share. */
+export interface QueueSessionParts {
+  readonly connection: Connection;
   readonly redis: Redis;
   readonly keys: Keys;
   /** The replica whose worker this is. */
   readonly worker: string;
   readonly handler: Handler;
   readonly slots: Slots;
-  /** Closed while suspects run apart. */
+  /** Closed while suspects run isolated. */
   readonly intake: Intake;
-  /** The script of the batched consumer; the stock one serves without it. */
+  /** The script of the batched consumer; without it, the stock consumer serves. */
   readonly tick: string | undefined;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
   readonly cancelled: CancelledIds;
-  /** What large answers travel on. */
+  /** The connection for large answers. */
   readonly large: LargeValues;
-  /** Bytes of answers that the worker holds. */
+  /** The bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;
 }
 
-export interface TenureOptions extends TenureParts {
-  /** Whether the queue is that of a replica which the worker's own has replaced. */
+export interface QueueSessionOptions extends QueueSessionParts {
+  /** Whether the worker's own replica has replaced the replica whose queue this is. */
   readonly inherited?: boolean;
   /** The lease under which the queue is served, taken before the start. */
   readonly lease: ReplicaLease;
-  /** Whether the lease is still ours; asked where that is not certain. */
+  /** Finds out whether the lease is still ours; called if that is not certain. */
   readonly makeCertain: () => Promise<boolean>;
-  /** Another worker has taken the lease. */
+  /** Called when another worker has taken the lease. */
   readonly onSuperseded: () => void;
-  /** Jobs wait and nothing gets this worker to run them. */
+  /** Called if jobs wait and nothing makes this worker run them. */
   readonly onStuck: () => void;
   readonly log: Logger;
 }
 
-/** Serves one replica's queue from the taking of its lease to the end of it: the worker's own, or an adopted one. */
-export class Tenure {
+/** Serves one replica's queue, the worker's own or an adopted one, from the taking of its lease until the end of it. */
+export class QueueSession {
   readonly #runner: Runner;
-  readonly #reclaiming: ReclaimOptions;
+  readonly #reclaimer: Reclaimer;
   readonly #consumer: Consumer;
   readonly #suspects: Suspects | undefined;
   readonly #life;
   readonly #abandoned = Promise.withResolvers<void>();
+  readonly replica: string;
 
-  constructor(options: TenureOptions) {
-    const { redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
+  constructor(options: QueueSessionOptions) {
+    const { connection, redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } =
+      options;
+    const { aftermath, large, tick, inherited = false } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-    const { aftermath, large } = options;
     const sending = { redis, keys, lease, aftermath, large, onSuperseded, log };
     const turns = new Turns(redis, keys, log);
     const certainty = {
@@ -88,46 +90,45 @@ export class Tenure {
       },
       makeCertain,
     };
-    // What a dead worker held is in no consumer's hands.
-    const settling = new ReplyOutbox({ ...sending, pushes });
-    const garbled = new GarbledJobs({ redis, keys, lease, outbox: settling, log });
+    // No consumer holds the jobs of a dead worker, so their replies are pushed without one.
+    const directOutbox = new ReplyOutbox({ ...sending, pushes });
+    const garbled = new GarbledJobs({ redis, keys, lease, outbox: directOutbox, log });
     const serving: Omit<StockConsumerOptions, 'replica'> = {
       ...options,
       run: (id, job, attempt) => runner.run(id, job, attempt),
       onGarbled: (id) => garbled.end(id),
       onFinished: (id, job) => turns.leave(id, job),
     };
-    const { tick } = options;
     const batched =
       tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
-    const runner = new Runner({ ...options, turns, outbox, replica, lease: certainty });
-    const reclaiming = { redis, keys, replica, outbox: settling, garbled, turns, log };
+    const running = { ...options, turns, replica, lease: certainty };
+    const runner = new Runner({ ...running, outbox });
+    const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
+    const reclaimer = new Reclaimer(settling);
     const everyMs = leaseMs / 3;
-    const sweep = new OrphanSweep({ ...reclaiming, runner, lease, everyMs });
-    const watchdog = new Watchdog({ redis, keys, replica, runner, everyMs, onStuck, log });
-    // An adopter runs none: a suspect is given to no other worker. An heir is in the owner's place.
-    const { inherited = false } = options;
+    const sweep = new OrphanSweep({ connection, runner, reclaimer, lease, everyMs, log });
+    const watchdog = new Watchdog({ connection, replica, runner, everyMs, onStuck, log });
+    // An adopter runs no suspects, unless it is the heir, which takes the owner's place.
     const suspects =
       replica === options.worker || inherited
         ? new Suspects({
-            ...reclaiming,
-            runner: new Runner({ ...options, turns, outbox: settling, replica, lease: certainty }, runner),
+            ...settling,
+            runner: new Runner({ ...running, outbox: directOutbox }, runner),
             slots: options.slots,
             intake,
             inherited,
           })
         : undefined;
+    this.replica = replica;
     this.#runner = runner;
-    this.#reclaiming = reclaiming;
+    this.#reclaimer = reclaimer;
     this.#consumer = consumer;
     this.#suspects = suspects;
     this.#life = startStop(
       async () => {
-        const { generation, pardoned } = lease.predecessor;
-        const death = { name: String(lease.fence), generation, pardoned };
-        await reclaimAll(reclaiming, death);
+        await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
         await suspects?.start();
         intake.join(consumer);
         await consumer.start();
@@ -143,44 +144,43 @@ export class Tenure {
     );
   }
 
-  /** The ids of the requests that are being run. */
+  /** The ids of the requests that are running. */
   get running(): readonly string[] {
     return this.#runner.running;
   }
 
-  /** How many requests are being run, or wait to be run apart. */
+  /** How many requests are running, or wait to run isolated. */
   get size(): number {
     return Math.max(this.#runner.size, this.#suspects?.size ?? 0);
   }
 
-  /** Lets a request go that is being run, if it is. */
+  /** Aborts a request if it is running. */
   cancel(id: string): void {
     this.#runner.cancel(id);
   }
 
-  /** Jobs are not delivered directly until the consumer has said again that it serves the queue. */
+  /** Makes the consumer look for jobs, and register for direct delivery again. */
   wake(): void {
     this.#consumer.wake();
   }
 
-  /** Takes back what a dead worker held, and begins to take jobs. */
+  /** Reclaims the jobs that a dead worker held, and begins to take jobs. */
   start(): Promise<void> {
     return this.#life.start();
   }
 
-  /** Ends suspects that no worker of their replica will come back for. */
-  async convict(suspects: Iterable<string>): Promise<void> {
-    const { replica } = this.#reclaiming;
-    const detail = `Replica ${replica} died while it ran this request, and was removed; it is not run again.`;
-    for (const id of suspects) await convict(this.#reclaiming, id, detail);
+  /** Fails suspects for which no worker of their replica will come back. */
+  async failSuspects(ids: Iterable<string>): Promise<void> {
+    const detail = `Replica ${this.replica} died while it ran this request, and was removed; it is not run again.`;
+    for (const id of ids) await this.#reclaimer.failPoison(id, detail);
   }
 
-  /** Takes nothing new and resolves when what it held is finished, or abandoned. */
+  /** Takes no more jobs. Resolves when those that it held are finished, or abandoned. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
 
-  /** Takes nothing new and finishes nothing: another worker has what this one held. */
+  /** Takes no more jobs and finishes none: another worker has the jobs that this one held. */
   abandon(): Promise<void> {
     this.#abandoned.resolve();
     this.#consumer.abandon();
