@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { CancellationChannel } from '#shared/store/cancellation-channel.ts';
 import { DeadLetters } from '#shared/store/dead-letters.ts';
 import { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
 import { KeptReplies } from '#shared/store/kept-replies.ts';
+import { PublishedStatus } from '#shared/store/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { RequestChanges } from '#shared/store/request-changes.ts';
 import { RequestEnds } from '#shared/store/request-ends.ts';
@@ -57,12 +56,10 @@ export interface AppParts {
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   readonly callers: Callers;
-  /** A patient connection for subscriptions, which others share. */
-  readonly changes: Connection;
   /** A fail-fast connection. */
   readonly connection: Connection;
-  readonly redis: Redis;
-  readonly keys: Keys;
+  /** A patient connection for subscriptions, which others share. */
+  readonly changes: Connection;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
   /** Time in ms for which a client may send nothing of a body; that of `uploads.ts` if it is not given. */
@@ -96,8 +93,6 @@ export async function buildApp(parts: AppParts): Promise<App> {
     callers,
     changes,
     connection,
-    redis,
-    keys,
     inbox,
     held,
     log,
@@ -232,15 +227,15 @@ export async function buildApp(parts: AppParts): Promise<App> {
   });
   await admin.app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(healthRoutes, {
+    connection,
     watcher,
-    redis,
-    keys,
+    status: new PublishedStatus(connection, log),
     inbox,
     agreement,
     threshold: new StartThreshold(watcher, config.readyAfterMs),
   });
   const { ring: parameters } = config;
-  await admin.app.register(ringRoutes, { store, watcher, redis, keys, access, parameters, log });
+  await admin.app.register(ringRoutes, { connection, store, watcher, access, parameters, log });
   await admin.app.register(metricsRoutes, { metrics });
   return {
     app,

@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { GatewayNotices } from '#shared/store/gateway-notices.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
@@ -57,14 +56,13 @@ export async function createGateway(
   const connection = open('commands', 'failFast');
   const changes = open('changes', 'patient');
   const reader = open('inbox', 'patient');
-  const [redis, keys] = [redisOf(connection), keysOf(connection)];
 
   const clock = clockOf(connection);
   warnOfSkew(clock, log);
   const callerSecret =
     config.callerSecret === undefined ? new SharedSecret(connection, log) : givenSecret(config.callerSecret);
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
-  const store = new RingStore(redis, keys, log);
+  const store = new RingStore(connection, log);
   const notices = new GatewayNotices(changes);
   const watcher = new RingWatcher({
     store,
@@ -118,8 +116,6 @@ export async function createGateway(
     callers,
     changes,
     connection,
-    redis,
-    keys,
     inbox,
     held,
     log,
