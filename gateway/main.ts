@@ -2,10 +2,10 @@ import { given } from './settings/environment.ts';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { checkRedis, openRedis, RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import { checkRedis, RedisUnfitError } from '#shared/store/redis/open-redis.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { aclRules } from '#shared/store/redis/redis-users.ts';
 import type { RedisRole, RedisUser } from '#shared/store/redis/redis-users.ts';
@@ -15,7 +15,7 @@ import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts'
 import { shownUrl } from '#shared/process/shown-url.ts';
 import { onTermination } from '#shared/process/signals.ts';
 import { describe, endOnUncaught } from '#shared/process/uncaught.ts';
-import { keepHeapYoung } from '#shared/v8/young-heap.ts';
+import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { SettingsDifferError } from './ring/agreement.ts';
 import { loadGatewayConfig } from './settings/config.ts';
 import type { GatewayConfig } from './settings/config.ts';
@@ -43,7 +43,7 @@ interface Running {
 }
 
 async function main(config: GatewayConfig): Promise<void> {
-  keepHeapYoung();
+  disablePretenuring();
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
   const running: Running = {};
@@ -164,18 +164,18 @@ async function readyLine(
   const url = app.listeningOrigin;
   const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
   if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
-  const connection = openRedis(redisUrl, `${config.namespace}:start`, 'patient', log);
+  const { namespace } = config;
+  const connection = openConnection({ url: redisUrl, namespace, name: 'start', use: 'patient' }, log);
   const clock = clockOf(connection);
   await clock.measure().catch(() => undefined);
   const { ready, all } = await untilReady({
     watcher,
-    redis: connection,
-    keys: createKeys(config.namespace),
+    connection,
     // Nobody else's workers are in a private Redis.
     since: own === undefined ? 0 : clock.began,
     timeoutMs: config.startTimeoutMs,
     signal,
-  }).finally(() => connection.disconnect());
+  }).finally(() => connection.close());
   const names = ready.join(' ') || 'none';
   if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
   return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;
