@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { aclRules, redisRights, redisRoles } from '#shared/redis-users.ts';
-import type { RedisRole } from '#shared/redis-users.ts';
+import { aclRules, redisRights, redisRoles } from '#shared/store/redis/redis-users.ts';
+import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 
 const begin = '<!-- redis-users: made by `npm run docs` -->';
 const end = '<!-- /redis-users -->';

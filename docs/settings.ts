@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { settingsTable } from '#shared/settings/load-settings.ts';
-import { gatewaySettings } from '../gateway/settings.ts';
+import { gatewaySettings } from '../gateway/settings/settings.ts';
 import { workerSettings } from '../worker/config.ts';
 
 const begin = '<!-- settings: made by `npm run docs` -->';

@@ -1,31 +1,31 @@
-import { given } from './environment.ts';
+import { given } from './settings/environment.ts';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { createKeys } from '#shared/keys.ts';
-import { createLogger } from '#shared/logger.ts';
-import type { Logger } from '#shared/logger.ts';
-import { checkRedis, openRedis, RedisUnfitError } from '#shared/redis.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { aclRules } from '#shared/redis-users.ts';
-import type { RedisRole, RedisUser } from '#shared/redis-users.ts';
-import { RingMismatchError } from '#shared/ring-store.ts';
-import { safeError } from '#shared/safe-error.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import { checkRedis, RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { aclRules } from '#shared/store/redis/redis-users.ts';
+import type { RedisRole, RedisUser } from '#shared/store/redis/redis-users.ts';
+import { RingMismatchError } from '#shared/store/ring-store.ts';
+import { safeError } from '#shared/process/safe-error.ts';
 import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts';
-import { shownUrl } from '#shared/shown-url.ts';
-import { onTermination } from '#shared/signals.ts';
-import { describe, endOnUncaught } from '#shared/uncaught.ts';
-import { keepHeapYoung } from '#shared/young-heap.ts';
-import { SettingsDifferError } from './agreement.ts';
-import { loadGatewayConfig } from './config.ts';
-import type { GatewayConfig } from './config.ts';
+import { shownUrl } from '#shared/process/shown-url.ts';
+import { onTermination } from '#shared/process/signals.ts';
+import { describe, endOnUncaught } from '#shared/process/uncaught.ts';
+import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import { SettingsDifferError } from './ring/agreement.ts';
+import { loadGatewayConfig } from './settings/config.ts';
+import type { GatewayConfig } from './settings/config.ts';
 import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
-import { describeHeld } from './held.ts';
-import { gatewaySettings } from './settings.ts';
-import { untilReady } from './readiness.ts';
+import { describeHeld } from './http/held.ts';
+import { gatewaySettings } from './settings/settings.ts';
+import { untilReady } from './ring/readiness.ts';
 import { newUser } from './redis/new-user.ts';
 import { startPrivateRedis } from './redis/private-redis.ts';
 import type { PrivateRedis } from './redis/private-redis.ts';
@@ -43,7 +43,7 @@ interface Running {
 }
 
 async function main(config: GatewayConfig): Promise<void> {
-  keepHeapYoung();
+  disablePretenuring();
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
   const running: Running = {};
@@ -164,18 +164,18 @@ async function readyLine(
   const url = app.listeningOrigin;
   const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
   if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
-  const connection = openRedis(redisUrl, `${config.namespace}:start`, 'patient', log);
+  const { namespace } = config;
+  const connection = openConnection({ url: redisUrl, namespace, name: 'start', use: 'patient' }, log);
   const clock = clockOf(connection);
   await clock.measure().catch(() => undefined);
   const { ready, all } = await untilReady({
     watcher,
-    redis: connection,
-    keys: createKeys(config.namespace),
+    connection,
     // Nobody else's workers are in a private Redis.
     since: own === undefined ? 0 : clock.began,
     timeoutMs: config.startTimeoutMs,
     signal,
-  }).finally(() => connection.disconnect());
+  }).finally(() => connection.close());
   const names = ready.join(' ') || 'none';
   if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
   return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;

@@ -2,24 +2,24 @@ import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
-import { isReplicaName } from '#shared/replica-name.ts';
+import { isReplicaName } from '#shared/contract/replica-name.ts';
 
 /** The settings of a worker. */
 export const workerSettings = {
   type: 'object',
   properties: {
     ...commonSettings,
-    REPLICA: { type: 'string', description: 'Name of the replica that this worker is.' },
+    REPLICA: { type: 'string', description: 'Name of the replica that this worker runs.' },
     GENERATION: {
       type: 'integer',
       minimum: 1,
-      description:
-        'Which incarnation of the replica; the controller gives it. Unset: the worker raises it itself.',
+      description: 'Generation of the replica; the controller sets it. Unset: the worker raises it itself.',
     },
     HEALTH_FILE: {
       type: 'string',
       description:
-        'File that the worker touches each time it renews its lease, for health checks that start no process of Node.',
+        'File that the worker touches each time it renews its lease, for health checks that start no ' +
+        'Node process.',
     },
   },
   required: ['REDIS_URL', 'REPLICA'],

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Registry } from 'prom-client';
-import { Problem } from '#shared/errors.ts';
-import { peerAddress } from '#shared/ip-address.ts';
-import type { Logger } from '#shared/logger.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import { peerAddress } from '#shared/contract/ip-address.ts';
+import type { Logger } from '#shared/process/logger.ts';
 import type { AdminSettings } from './admin-settings.ts';
 import { admit } from './admission.ts';
 import { askedFor, Audit } from './audit.ts';
 import type { Change } from './audit.ts';
 import { bodyFault, readAsJson } from './change-body.ts';
 import { FailedTokens } from './failed-tokens.ts';
-import { isRead, sideOf } from './sides.ts';
+import { isRead, sideOf } from '../http/sides.ts';
 import { findToken, presentedDigest } from './tokens.ts';
 
 export interface AdminAccessParts {

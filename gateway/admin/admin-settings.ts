@@ -1,4 +1,4 @@
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../edge/loopback.ts';
 import { parseTokens } from './tokens.ts';
 import type { Token } from './tokens.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AdminSettings } from './admin-settings.ts';
-import { isViewable } from './sides.ts';
+import { isViewable } from '../http/sides.ts';
 import { findToken, presentedDigest } from './tokens.ts';
 import { untrusted } from './untrusted.ts';
 

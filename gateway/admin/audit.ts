@@ -1,5 +1,5 @@
-import type { Logger } from '#shared/logger.ts';
-import { SparseWarning } from '#shared/sparse-warning.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { SparseWarning } from '#shared/process/sparse-warning.ts';
 
 /** A call that changes something. */
 export interface Change {

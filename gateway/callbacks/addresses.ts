@@ -1,5 +1,5 @@
-import { canonicalAddress } from '#shared/ip-address.ts';
-import { isIn, subnetsOf } from '../subnets.ts';
+import { canonicalAddress } from '#shared/contract/ip-address.ts';
+import { isIn, subnetsOf } from '../edge/subnets.ts';
 
 /**
  * Addresses that are not of the public Internet: the IANA special-purpose registries for IPv4 (RFC 6890 and after) and

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { CallbackData, CallbackJobMessage } from '#shared/callbacks.ts';
+import type { CallbackData, CallbackJobMessage } from '#shared/store/callbacks.ts';
 import { derivedKey } from './receiver-keys.ts';
 
 /** What of a callback job never changes after a gateway has added it. */

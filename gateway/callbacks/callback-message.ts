@@ -1,12 +1,12 @@
-import type { CallbackUrls } from '#shared/callbacks.ts';
+import type { CallbackUrls } from '#shared/store/callbacks.ts';
 import { redactTarget, withoutSecretFields } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { CallbackMessage } from '#shared/contract/views.ts';
-import { messageView } from '../requests/message-view.ts';
-import type { KnownRequest } from '../requests/request-store.ts';
-import { viewOf } from '../requests/request-view.ts';
+import { messageView } from '../records/message-view.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
+import { viewOf } from '../records/request-view.ts';
 
 /** @returns where the end of a request is told; undefined where nobody asked for that. */
 export function urlFor({ url, failureUrl }: CallbackUrls, state: RequestState): string | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CallbackUrls } from '#shared/callbacks.ts';
+import type { CallbackUrls } from '#shared/store/callbacks.ts';
 
 /** The name of a job whose receiver is not known before its request has ended. */
 const eitherReceiver = 'callback';

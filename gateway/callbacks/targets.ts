@@ -4,7 +4,7 @@ import type { BlockList, LookupFunction } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
-import { isIn } from '../subnets.ts';
+import { isIn } from '../edge/subnets.ts';
 import { isPublic } from './addresses.ts';
 import { NameLookups } from './name-lookups.ts';
 

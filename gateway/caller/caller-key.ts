@@ -1,8 +1,8 @@
-import { cookieValues } from '../dispatch/cookies.ts';
-import { queryValues } from '../dispatch/query.ts';
+import { cookieValues } from '../request/cookies.ts';
+import { queryValues } from '../request/query.ts';
 import { headerValues } from './field-values.ts';
-import { HashKeyError, parseHashKey } from '../dispatch/hash-key.ts';
-import type { KeyedRequest } from '../dispatch/hash-key.ts';
+import { HashKeyError, parseHashKey } from '../request/hash-key.ts';
+import type { KeyedRequest } from '../request/hash-key.ts';
 
 /** What of a request can tell its caller from others. */
 export type CallerSource =

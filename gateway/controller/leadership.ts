@@ -1,15 +1,10 @@
-import type { Redis } from 'ioredis';
-import { expectedOfRing } from '#shared/expected-keys.ts';
-import { KeyRepair } from '#shared/key-repair.ts';
-import type { Keys } from '#shared/keys.ts';
-import { startStop } from '#shared/lifecycle.ts';
-import type { Logger } from '#shared/logger.ts';
-import { scriptsOn } from '#shared/scripts/load.ts';
-import type { RunScript } from '#shared/scripts/load.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { LeaderLease } from '#shared/store/leader-lease.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 
 export interface LeadershipOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   /** This controller's name. */
   readonly controller: string;
   /** The lease's TTL in ms; it is renewed three times as often. */
@@ -21,7 +16,7 @@ export interface LeadershipOptions {
 /** At most one controller leads at a time: the one that holds the lease. Its token fences what it writes. */
 export class Leadership {
   readonly #options: LeadershipOptions;
-  readonly #run: RunScript;
+  readonly #lease: LeaderLease;
   readonly #life = startStop(
     () => this.#start(),
     () => this.#stop(),
@@ -34,17 +29,10 @@ export class Leadership {
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
-    const { redis, keys, log } = options;
-    const run = scriptsOn(redis);
-    const repair = new KeyRepair(redis, keys, log);
-    this.#run = (...call) =>
-      repair.mending(
-        () => run(...call),
-        () => expectedOfRing(keys),
-      );
+    this.#lease = new LeaderLease(options.connection, options.log);
   }
 
-  /** Asks for the leadership, and goes on asking. */
+  /** Asks for the leadership, and keeps asking. */
   start(): Promise<void> {
     return this.#life.start();
   }
@@ -54,17 +42,17 @@ export class Leadership {
     return this.#life.stop();
   }
 
-  /** The token while this controller leads for certain: counted from before the lease was asked for. */
+  /** The token while this controller certainly leads. The TTL counts from before the lease was asked for. */
   get token(): string | undefined {
     return performance.now() < this.#until ? this.#token : undefined;
   }
 
-  /** Whether the lead could not be renewed when it was time: workers may be as unable to renew their leases. */
+  /** Whether the lease could not be renewed in time: workers may be unable to renew theirs too. */
   get late(): boolean {
     return this.#until - performance.now() < this.#options.leaseMs / 2;
   }
 
-  /** Asks now; a controller that hears of a resignation need not wait for its turn. */
+  /** Asks now, without waiting for the timer: after another controller resigned. */
   ask(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     this.#asking ??= this.#ask().finally(() => {
@@ -88,22 +76,21 @@ export class Leadership {
     await this.#asking?.catch(() => undefined);
     const token = this.#token;
     this.#token = undefined;
-    const { keys } = this.#options;
     if (token === undefined) return;
-    await this.#run('resign', keys.leader, token, keys.changes).catch((error: unknown) => {
+    await this.#lease.resign(token).catch((error: unknown) => {
       this.#options.log.info({ err: error }, 'the lead runs out by itself');
     });
   }
 
   async #ask(): Promise<void> {
-    const { keys, controller, leaseMs, log, onChange } = this.#options;
+    const { controller, leaseMs, log, onChange } = this.#options;
     const asked = performance.now();
-    const token = (await this.#run('lead', keys.leader, keys.fence, controller, leaseMs)) as string | null;
+    const token = await this.#lease.take(controller, leaseMs);
     const before = this.#token;
-    this.#token = token ?? undefined;
-    if (token !== null) this.#until = asked + leaseMs;
+    this.#token = token;
+    if (token !== undefined) this.#until = asked + leaseMs;
     if (before === this.#token) return;
-    log.info({ token }, token === null ? 'another controller leads' : 'leading');
+    log.info({ token }, token === undefined ? 'another controller leads' : 'leading');
     onChange();
   }
 }

@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import type { Container, ContainerInfo } from 'dockerode';
-import type { Logger } from '#shared/logger.ts';
-import { safeMessage } from '#shared/safe-error.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { safeMessage } from '#shared/process/safe-error.ts';
 import { composeLabels, projectLabel } from './compose-labels.ts';
 import type { ComposeLabels } from './compose-labels.ts';
 import { configHash, containerSpec, labels, nameInWaiting } from './container-spec.ts';

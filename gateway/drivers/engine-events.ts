@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import type { Logger } from '#shared/logger.ts';
+import type { Logger } from '#shared/process/logger.ts';
 
 /** What is read of an engine's event. */
 export interface EngineEvent {

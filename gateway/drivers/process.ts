@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { spawnTethered } from '#shared/tethered.ts';
-import type { TetheredExit, TetheredProcess } from '#shared/tethered.ts';
+import { spawnTethered } from '#shared/process/tethered.ts';
+import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
 import type { Death, Driver } from './driver.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';

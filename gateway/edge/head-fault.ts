@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Problem } from '#shared/errors.ts';
+import { Problem } from '#shared/contract/errors.ts';
 import { isHost } from './host.ts';
 import { authorityOf, targetFault } from './request-target.ts';
 

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isSecretField } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { Problem } from '#shared/errors.ts';
+import { Problem } from '#shared/contract/errors.ts';
 
 /** The highest number that is passed on. */
 const most = 2 ** 31 - 1;

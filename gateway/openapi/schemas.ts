@@ -1,6 +1,6 @@
-import { catalogue } from '#shared/errors.ts';
+import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
-import { replicaNamePattern } from '#shared/replica-name.ts';
+import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 
 /** JSON schemas of what the gateway itself takes and answers; `shared/contract/views.ts` has the same as types. */
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { urlOfUser } from '#shared/redis-users.ts';
-import type { RedisUser } from '#shared/redis-users.ts';
+import { urlOfUser } from '#shared/store/redis/redis-users.ts';
+import type { RedisUser } from '#shared/store/redis/redis-users.ts';
 
 /** A user with a random password, which is known here alone. */
 export interface NewUser {

@@ -1,10 +1,10 @@
 import { chmod, mkdir, open, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RedisUnfitError } from '#shared/redis.ts';
-import { userLine } from '#shared/redis-users.ts';
-import type { RedisUser } from '#shared/redis-users.ts';
-import { spawnTethered, type TetheredExit, type TetheredProcess } from '#shared/tethered.ts';
+import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { userLine } from '#shared/store/redis/redis-users.ts';
+import type { RedisUser } from '#shared/store/redis/redis-users.ts';
+import { spawnTethered, type TetheredExit, type TetheredProcess } from '#shared/process/tethered.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { passwordFileOf, redisPassword } from './redis-password.ts';
 

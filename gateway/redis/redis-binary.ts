@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { RedisUnfitError } from '#shared/redis.ts';
-import { findOnPath } from '#shared/tethered.ts';
+import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { findOnPath } from '#shared/process/tethered.ts';
 
 /** Runs a command to its end; `output` is what it said on stdout and stderr. Never rejects. */
 export type Run = (command: string, args: readonly string[]) => Promise<{ code: number; output: string }>;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, open, readFile, rm } from 'node:fs/promises';
-import { RedisUnfitError } from '#shared/redis.ts';
+import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
 
 /** It stands in a URL, in a configuration and on a command line as it is. */
 const password = /^[A-Za-z0-9_-]{22,256}$/;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { aclFile, aclRules, urlOfUser } from '#shared/redis-users.ts';
-import type { RedisUser } from '#shared/redis-users.ts';
+import { aclFile, aclRules, urlOfUser } from '#shared/store/redis/redis-users.ts';
+import type { RedisUser } from '#shared/store/redis/redis-users.ts';
 
 /** The users of the Redis of a compose file that have passwords. */
 export const serviceUsers = ['admin', 'gateway', 'controller', 'worker'] as const;

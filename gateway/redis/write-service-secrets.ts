@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { urlOfUser } from '#shared/redis-users.ts';
+import { urlOfUser } from '#shared/store/redis/redis-users.ts';
 import { passwordFiles, passwordIn, secretFiles, serviceUsers } from './service-secrets.ts';
 import type { Passwords, SecretFile } from './service-secrets.ts';
 

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
 import type { FastifyRequest } from 'fastify';
-import { Problem } from '#shared/errors.ts';
-import { isObject } from '#shared/json-object.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import { isObject } from '#shared/contract/json-object.ts';
 import type { AdminAccess } from '../admin/admin-access.ts';
 import { parseOrigin, receiverSecrets } from '../callbacks/receiver-keys.ts';
 import { operations } from '../openapi/operations.ts';

@@ -1,25 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { asProblem, Problem } from '#shared/errors.ts';
-import { peerAddress } from '#shared/ip-address.ts';
-import { dispatchRoute } from '../admin/sides.ts';
-import type { Connections } from '../connections.ts';
+import { asProblem, Problem } from '#shared/contract/errors.ts';
+import { peerAddress } from '#shared/contract/ip-address.ts';
+import { dispatchRoute } from '../http/sides.ts';
+import type { Connections } from '../http/connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
-import { forwardedHead } from '../dispatch/request-head.ts';
-import type { ForwardingRules } from '../dispatch/request-head.ts';
-import { directivesOf } from '../dispatch/directives.ts';
-import { preferenceOf } from '../dispatch/prefer.ts';
+import { forwardedHead } from '../request/request-head.ts';
+import type { ForwardingRules } from '../request/request-head.ts';
+import { directivesOf } from '../request/directives.ts';
+import { preferenceOf } from '../request/prefer.ts';
 import { answerHere, endsHere } from '../edge/max-forwards.ts';
 import { originForm } from '../edge/request-target.ts';
 import { hidden } from '../openapi/operations.ts';
-import { idempotentRequest } from '../requests/idempotency.ts';
-import type { OwnerOf } from '../requests/idempotency.ts';
-import { readBody } from '../dispatch/request-body.ts';
-import type { Uploads } from '../dispatch/uploads.ts';
+import { idempotentRequest } from '../async/idempotency.ts';
+import type { OwnerOf } from '../async/idempotency.ts';
+import { readBody } from '../request/request-body.ts';
+import type { Uploads } from '../request/uploads.ts';
 import { handOver } from './hand-over.ts';
 import type { HandOverOptions } from './hand-over.ts';
-import { writeProblem } from './problem-response.ts';
+import { writeProblem } from '../http/problem-response.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
@@ -100,7 +100,7 @@ async function dispatch(
   }
   let answered = false;
   const waitMs = preference.waitMs ?? Number.POSITIVE_INFINITY;
-  const gone = (): void => dispatcher.abandon(id);
+  const gone = (): void => dispatcher.stopWaiting(id);
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
     connections.answered(socket, gone);

@@ -1,10 +1,10 @@
 import fp from 'fastify-plugin';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { movedAside } from '#shared/aside.ts';
-import type { EndCounter, Purpose } from '../answers/request-ends.ts';
+import { movedAside } from '#shared/store/repair/aside.ts';
+import type { EndCounter, Purpose } from '../http/request-ends.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { operations } from '../openapi/operations.ts';
-import type { RingWatcher } from '../ring-watcher.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
 
 /** What is known of clients, read when it is asked for. */
 export interface ClientFigures {

@@ -1,15 +1,15 @@
 import { randomInt } from 'node:crypto';
 import fp from 'fastify-plugin';
 import type { FastifyError, FastifyReply } from 'fastify';
-import { Problem, retryAfterSeconds } from '#shared/errors.ts';
-import type { Logger } from '#shared/logger.ts';
-import type { RingState, RingStore } from '#shared/ring-store.ts';
+import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { RingState, RingStore } from '#shared/store/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { noteFailure } from '../answers/answer.ts';
+import { noteFailure } from '../http/answer.ts';
 import { hidden, operations } from '../openapi/operations.ts';
-import { randomName } from '../random-name.ts';
-import { AdminError, parseReplicaChange, planAdd, planRemove } from '../replica-changes.ts';
-import type { RingWatcher } from '../ring-watcher.ts';
+import { randomName } from '../ring/random-name.ts';
+import { AdminError, parseReplicaChange, planAdd, planRemove } from '../ring/replica-changes.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
 
 /** The paths of the admin contract and the methods that each of them takes. */
 export const adminPaths = {

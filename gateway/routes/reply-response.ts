@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { asBuffer } from '#shared/contract/body.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
-import { Problem } from '#shared/errors.ts';
-import { replyHeaders } from '../dispatch/forwarding.ts';
-import { writeProblem } from './problem-response.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import { replyHeaders } from '../request/forwarding.ts';
+import { writeProblem } from '../http/problem-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** Up to this many bytes a body travels with the head in one string, which is one write and not two. */

@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import { finalStates } from '#shared/contract/request-record.ts';
-import type { MayKnow } from '../caller/readers.ts';
-import type { KnownRequest } from '../requests/request-store.ts';
-import { viewOf } from '../requests/request-view.ts';
-import type { ClientWatcher, Watch } from '../requests/watches.ts';
+import type { MayKnow } from '../records/readers.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
+import { viewOf } from '../records/request-view.ts';
+import type { ClientWatcher, Watch } from '../records/watches.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
 /** Between two comments that keep a quiet connection open, in ms. */

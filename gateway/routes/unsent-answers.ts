@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { peerAddress } from '#shared/ip-address.ts';
-import type { Logger } from '#shared/logger.ts';
-import type { HeldBytes } from '../dispatch/held-bytes.ts';
-import { SparseWarning } from '#shared/sparse-warning.ts';
+import { peerAddress } from '#shared/contract/ip-address.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { HeldBytes } from '../request/held-bytes.ts';
+import { SparseWarning } from '#shared/process/sparse-warning.ts';
 
 export interface UnsentAnswersOptions {
   readonly held: HeldBytes;

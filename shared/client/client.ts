@@ -1,5 +1,5 @@
 import { finalStates } from '../contract/request-record.ts';
-import type { ProblemDetails } from '../errors.ts';
+import type { ProblemDetails } from '../contract/errors.ts';
 import type { DeadLetterPageView, DeadLetterView, ReplicasView, RequestView } from '../contract/views.ts';
 
 /** What a request may ask for beside its method, fields and body; the README has what each means. */

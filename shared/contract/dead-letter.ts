@@ -1,4 +1,4 @@
-import { isCount, parseObject } from '../json-object.ts';
+import { isCount, parseObject } from './json-object.ts';
 
 /** What a listing says of a request that has failed for good; all times in ms since the epoch. */
 export interface DeadLetterSummary {

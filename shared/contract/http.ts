@@ -1,4 +1,4 @@
-import type { ProblemCode } from '../errors.ts';
+import type { ProblemCode } from './errors.ts';
 
 /** One HTTP request as the gateway received it and the replica's handler sees it. */
 export interface HttpRequest {

@@ -1,4 +1,4 @@
-import { isCount, parseObject } from '../json-object.ts';
+import { isCount, parseObject } from './json-object.ts';
 
 /**
  * Where the holder of a lease is in its life: it does not take jobs yet, it takes them, it finishes what it holds and

@@ -1,5 +1,5 @@
-import { problemDetails } from '../errors.ts';
-import type { ProblemCode } from '../errors.ts';
+import { problemDetails } from './errors.ts';
+import type { ProblemCode } from './errors.ts';
 import type { HttpReply } from './http.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { isCount, parseObject } from '../json-object.ts';
+import { isCount, parseObject } from './json-object.ts';
 
 /** A replica's state in its life; `docs/architecture.md` has the transitions. */
 export type ReplicaState = (typeof replicaStates)[number];

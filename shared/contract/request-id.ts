@@ -1,4 +1,4 @@
-import { isReplicaName } from '../replica-name.ts';
+import { isReplicaName } from './replica-name.ts';
 
 const unique = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

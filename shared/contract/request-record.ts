@@ -1,4 +1,4 @@
-import { isCount } from '../json-object.ts';
+import { isCount } from './json-object.ts';
 import { parseCaller } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { headerValue } from './headers.ts';

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '../errors.ts';
+import type { ProblemCode } from './errors.ts';
 import { headerValue } from './headers.ts';
 import { parseHttpDate } from './http-date.ts';
 import type { HttpReply } from './http.ts';

@@ -1,5 +1,5 @@
-import { isCount, parseObject } from '../json-object.ts';
-import { isReplicaName } from '../replica-name.ts';
+import { isCount, parseObject } from '../contract/json-object.ts';
+import { isReplicaName } from '../contract/replica-name.ts';
 import type { RingMember } from './ring.ts';
 import { checkMember } from './validation.ts';
 

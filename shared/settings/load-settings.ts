@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
-import { shownUrl } from '../shown-url.ts';
+import { shownUrl } from '../process/shown-url.ts';
 import { fileSetting, isSecret } from './secrets.ts';
 
 /** One setting: a JSON schema that also says what it is for. Units stand in the description. */

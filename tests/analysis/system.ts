@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { now } from '../chaos/clock.ts';
 import { freePort } from '../chaos/free-port.ts';
 import { PrivateStore } from '../chaos/private-store.ts';

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { freePort } from './free-port.ts';
 import { namespace, PrivateStore } from './private-store.ts';
 import { startProgram } from './program.ts';

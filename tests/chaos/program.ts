@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { spawnTethered } from '#shared/tethered.ts';
-import type { TetheredProcess } from '#shared/tethered.ts';
+import { spawnTethered } from '#shared/process/tethered.ts';
+import type { TetheredProcess } from '#shared/process/tethered.ts';
 
 export interface ProgramOptions {
   /** A path or a name on PATH. */

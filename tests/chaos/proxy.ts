@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { findOnPath } from '#shared/tethered.ts';
+import { findOnPath } from '#shared/process/tethered.ts';
 
 /** A server behind a proxy. */
 export interface Upstream {

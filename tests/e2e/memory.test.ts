@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { expectAllAnswered, startLoad } from '../fixtures/load.ts';
 import { useScratch } from '../fixtures/scratch.ts';
 
@@ -55,7 +55,7 @@ function residentMb(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024;
 }
 
-/** What docs/architecture.md states of a worker that holds little. */
+/** What docs/limits.md states of a worker that holds little. */
 const workerBoundMb = 256;
 
 it(

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { useScratch } from '../fixtures/scratch.ts';
 

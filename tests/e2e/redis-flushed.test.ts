@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { add } from '../fixtures/admin-calls.ts';
 import { mixedLoad, doubledPosts, tally } from '../fixtures/mixed-load.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { doubledPosts } from '../fixtures/mixed-load.ts';
 import { withUsers } from '../fixtures/redis-users.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';

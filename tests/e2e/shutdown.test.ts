@@ -4,7 +4,7 @@ import { Agent, get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { expect, describe, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { Redis } from 'ioredis';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';

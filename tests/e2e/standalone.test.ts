@@ -3,7 +3,7 @@ import { access, readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { gatewaySettings } from '../../gateway/settings.ts';
+import { gatewaySettings } from '../../gateway/settings/settings.ts';
 import { isAlive, processesIn } from '../fixtures/command.ts';
 import { useScratch, whenReady } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';

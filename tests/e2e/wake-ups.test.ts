@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { useConsumers } from '../fixtures/consumers.ts';
 import { useSystem } from '../fixtures/system.ts';
 

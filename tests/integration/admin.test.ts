@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { isReplicaName } from '#shared/replica-name.ts';
+import { isReplicaName } from '#shared/contract/replica-name.ts';
 import {
   add,
   call,

@@ -1,8 +1,8 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
-import type { CallbackData } from '#shared/callbacks.ts';
+import type { CallbackData } from '#shared/store/callbacks.ts';
 import type { RequestView } from '#shared/contract/views.ts';
-import { parseObject } from '#shared/json-object.ts';
+import { parseObject } from '#shared/contract/json-object.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
 import { useSystem } from '../fixtures/system.ts';

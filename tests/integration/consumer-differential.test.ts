@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
 import { consumerKinds, useConsumers } from '../fixtures/consumers.ts';
 import type { Run, TestConsumer } from '../fixtures/consumers.ts';
 import { makeUsers } from '../fixtures/redis-users.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '#shared/logger.ts';
-import { createListener } from '../../gateway/listener.ts';
-import { lastAnswers } from '../../gateway/plugins/last-answers.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { createListener } from '../../gateway/http/listener.ts';
+import { lastAnswers } from '../../gateway/routes/last-answers.ts';
 import { counted, Counters } from '../fixtures/counters.ts';
 import type { Counts } from '../fixtures/counters.ts';
 import { ask, speak } from '../fixtures/raw-http.ts';

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { headerValue } from '#shared/contract/headers.ts';
-import { jobTerms } from '../../gateway/dispatch/directives.ts';
+import { jobTerms } from '../../gateway/request/directives.ts';
 import { ask, json, speak } from '../fixtures/raw-http.ts';
 import type { RawRequest } from '../fixtures/raw-http.ts';
 import { handlerFile } from '../fixtures/scratch.ts';

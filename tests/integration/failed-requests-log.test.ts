@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, it, vi } from 'vitest';
-import { safeError } from '#shared/safe-error.ts';
-import { createListener } from '../../gateway/listener.ts';
+import { safeError } from '#shared/process/safe-error.ts';
+import { createListener } from '../../gateway/http/listener.ts';
 import { Counters } from '../fixtures/counters.ts';
 import { ask } from '../fixtures/raw-http.ts';
 import { useSystem } from '../fixtures/system.ts';

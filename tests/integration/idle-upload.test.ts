@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { HeldBytes } from '../../gateway/dispatch/held-bytes.ts';
-import { readBody } from '../../gateway/dispatch/request-body.ts';
-import { Uploads } from '../../gateway/dispatch/uploads.ts';
-import { writeProblem } from '../../gateway/routes/problem-response.ts';
-import { Problem } from '#shared/errors.ts';
+import { HeldBytes } from '../../gateway/request/held-bytes.ts';
+import { readBody } from '../../gateway/request/request-body.ts';
+import { Uploads } from '../../gateway/request/uploads.ts';
+import { writeProblem } from '../../gateway/http/problem-response.ts';
+import { Problem } from '#shared/contract/errors.ts';
 import { speak } from '../fixtures/raw-http.ts';
 
 it('an upload that brings nothing for too long gets 408 and is disconnected; one that goes on slowly is read', async () => {

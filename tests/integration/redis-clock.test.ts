@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { createLogger } from '#shared/logger.ts';
-import { openRedis } from '#shared/redis.ts';
-import { clockOf } from '#shared/redis-clock.ts';
-import { redisRoles } from '#shared/redis-users.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { redisRoles } from '#shared/store/redis/redis-users.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 

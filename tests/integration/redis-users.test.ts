@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
-import { redisRoles } from '#shared/redis-users.ts';
-import type { RedisRole } from '#shared/redis-users.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
+import { redisRoles } from '#shared/store/redis/redis-users.ts';
+import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 import { makeUsers, roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 

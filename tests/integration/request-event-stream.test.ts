@@ -1,6 +1,6 @@
 import { EventSource } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { noteRequest } from '#shared/request-notes.ts';
+import { noteRequest } from '#shared/store/request-notes.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { monitored } from '../fixtures/monitored.ts';
 import { useSystem } from '../fixtures/system.ts';

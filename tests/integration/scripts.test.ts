@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
-import { createLogger } from '#shared/logger.ts';
-import { inOneWrite, openRedis, whenReady } from '#shared/redis.ts';
-import { defineScript } from '#shared/scripts/load.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { inOneWrite, openRedis, whenReady } from '#shared/store/redis/open-redis.ts';
+import { defineScript } from '#shared/store/scripts/load.ts';
 import { monitored } from '../fixtures/monitored.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { useSystem } from '../fixtures/system.ts';

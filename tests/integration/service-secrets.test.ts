@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
-import { urlOfUser } from '#shared/redis-users.ts';
-import { checkRedis } from '#shared/redis.ts';
-import { spawnTethered } from '#shared/tethered.ts';
-import type { TetheredProcess } from '#shared/tethered.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
+import { urlOfUser } from '#shared/store/redis/redis-users.ts';
+import { checkRedis } from '#shared/store/redis/open-redis.ts';
+import { spawnTethered } from '#shared/process/tethered.ts';
+import type { TetheredProcess } from '#shared/process/tethered.ts';
 import { projectFolder, runCommand } from '../fixtures/command.ts';
 
 const keys = createKeys('ringpost');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SettingsDifferError } from '../../gateway/agreement.ts';
+import { SettingsDifferError } from '../../gateway/ring/agreement.ts';
 import { runCommand } from '../fixtures/command.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { ask } from '../fixtures/raw-http.ts';

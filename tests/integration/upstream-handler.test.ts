@@ -12,7 +12,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 const ALL_BYTES = Buffer.from(Uint8Array.from({ length: 256 }, (_, i) => i));

@@ -10,7 +10,7 @@ import { headerValue } from '#shared/contract/headers.ts';
 
 import type { Handler } from '../../worker/handlers/handler.ts';
 import { createUpstreamHandler } from '../../worker/handlers/upstream.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 /** The part of json-server 0.17 that is used here: an Express app, which brings no types of its own. */

@@ -7,7 +7,7 @@ import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 const limitBytes = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Redis } from 'ioredis';
-import { scriptsOn } from '#shared/scripts/load.ts';
+import { scriptsOn } from '#shared/store/scripts/load.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { admit } from '../../gateway/admin/admission.ts';
 import type { Admission } from '../../gateway/admin/admission.ts';
 import { bodyFault } from '../../gateway/admin/change-body.ts';
-import { loadGatewayConfig } from '../../gateway/config.ts';
+import { loadGatewayConfig } from '../../gateway/settings/config.ts';
 
 const host = '127.0.0.1:5000';
 const admin = 'Bearer an-admin-token-of-mine';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { agreedSettings, differing } from '../../gateway/agreement.ts';
-import { loadGatewayConfig } from '../../gateway/config.ts';
+import { agreedSettings, differing } from '../../gateway/ring/agreement.ts';
+import { loadGatewayConfig } from '../../gateway/settings/config.ts';
 
 const settings = (env: NodeJS.ProcessEnv): ReadonlyMap<string, string> =>
   agreedSettings(loadGatewayConfig(env));

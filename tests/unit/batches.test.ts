@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Batches, oftenAlone } from '#shared/batches.ts';
+import { Batches, oftenAlone } from '#shared/store/redis/batches.ts';
 
 function make(most = 100): { readonly sent: string[]; add(group: string, item: string): Promise<void> } {
   const sent: string[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isPublic } from '../../gateway/callbacks/addresses.ts';
 import { CallbackTargets } from '../../gateway/callbacks/targets.ts';
-import { parseSubnets } from '../../gateway/subnets.ts';
+import { parseSubnets } from '../../gateway/edge/subnets.ts';
 
 describe('isPublic', () => {
   it.each([

@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { identityOf, parseCallerKey } from '../../gateway/caller/caller-key.ts';
 import { Callers } from '../../gateway/caller/callers.ts';
-import { HashKeyError } from '../../gateway/dispatch/hash-key.ts';
-import { idempotentRequest } from '../../gateway/requests/idempotency.ts';
+import { HashKeyError } from '../../gateway/request/hash-key.ts';
+import { idempotentRequest } from '../../gateway/async/idempotency.ts';
 
 const usual = 'header:authorization,header:x-api-key,header:cookie';
 

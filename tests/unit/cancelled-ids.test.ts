@@ -1,6 +1,6 @@
 import { expect, describe, it } from 'vitest';
 import { decodeCancellations, encodeCancellations } from '#shared/contract/cancellation.ts';
-import { CancelledIds } from '../../worker/cancelled-ids.ts';
+import { CancelledIds } from '../../worker/run/cancelled-ids.ts';
 
 describe('ids of cancelled requests', () => {
   it('are remembered for five seconds', () => {

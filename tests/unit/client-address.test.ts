@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientOf } from '../../gateway/dispatch/client-address.ts';
-import { ForwardedParser } from '../../gateway/dispatch/forwarded-parser.ts';
-import { parseSubnets } from '../../gateway/subnets.ts';
+import { clientOf } from '../../gateway/request/client-address.ts';
+import { ForwardedParser } from '../../gateway/request/forwarded-parser.ts';
+import { parseSubnets } from '../../gateway/edge/subnets.ts';
 import { headOf } from '../fixtures/request-heads.ts';
 
 const trusted = '10.0.0.0/8,fd00::/8';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { delayFault, directivesOf } from '../../gateway/dispatch/directives.ts';
+import { delayFault, directivesOf } from '../../gateway/request/directives.ts';
 
 const now = Date.parse('Wed, 25 Nov 2026 12:00:00 GMT');
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { catalogue, Problem, problemDetails } from '#shared/errors.ts';
-import type { ProblemCode } from '#shared/errors.ts';
+import { catalogue, Problem, problemDetails } from '#shared/contract/errors.ts';
+import type { ProblemCode } from '#shared/contract/errors.ts';
 
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
 

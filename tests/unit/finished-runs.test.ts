@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { FinishedRuns } from '../../worker/finished-runs.ts';
-import { bytesPerId, RecentIds } from '../../worker/recent-ids.ts';
+import { FinishedRuns } from '../../worker/run/finished-runs.ts';
+import { bytesPerId, RecentIds } from '../../worker/run/recent-ids.ts';
 
 describe('recent ids', () => {
   it('are those of a plain list, whatever is added and forgotten', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { replyHeaders } from '../../gateway/dispatch/forwarding.ts';
+import { replyHeaders } from '../../gateway/request/forwarding.ts';
 
 describe('the headers of a reply to the client', () => {
   const reply = (headers: string[], text = '', status = 200) => ({

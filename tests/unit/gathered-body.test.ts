@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { GatheredBody, tooLargeReply } from '../../worker/handlers/gathered-body.ts';
-import { ReplyBudget, uncountedBytes } from '../../worker/reply-budget.ts';
+import { ReplyBudget, uncountedBytes } from '../../worker/handlers/reply-budget.ts';
 
 const never = (): void => {
   throw new Error('it was not to wait');

@@ -8,7 +8,7 @@ import { toHttpReply } from '../../worker/handlers/fetch-reply.ts';
 import { toFetchRequest } from '../../worker/handlers/fetch-request.ts';
 import { acceptLightRequests } from '../../worker/handlers/light/request.ts';
 import { lightenResponse, plainResponse } from '../../worker/handlers/light/response.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 
 const NativeResponse = globalThis.Response;
 const NativeRequest = globalThis.Request;

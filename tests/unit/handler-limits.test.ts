@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { Handler, HandlerContext, HandlerReply } from '../../worker/handlers/handler.ts';
 import { loadModuleHandler } from '../../worker/handlers/module.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 
 const limitBytes = 1024 * 1024;
 const ended = new Error('the request has ended');

@@ -9,7 +9,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
 import { loadModuleHandler } from '../../worker/handlers/module.ts';
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
 const LIMIT_BYTES = 1024 * 1024;

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HashKeyError, parseHashKey, randomKey, selectHashKey } from '../../gateway/dispatch/hash-key.ts';
-import type { KeyedRequest } from '../../gateway/dispatch/hash-key.ts';
+import { HashKeyError, parseHashKey, randomKey, selectHashKey } from '../../gateway/request/hash-key.ts';
+import type { KeyedRequest } from '../../gateway/request/hash-key.ts';
 
 const random = (): string => '123456';
 

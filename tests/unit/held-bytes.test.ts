@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HeldBytes } from '../../gateway/dispatch/held-bytes.ts';
+import { HeldBytes } from '../../gateway/request/held-bytes.ts';
 
 const wanted = (): boolean => true;
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeHeld } from '../../gateway/held.ts';
+import { describeHeld } from '../../gateway/http/held.ts';
 
 const nothing = { requests: [], calls: 0, uploads: 0, readers: 0 };
 

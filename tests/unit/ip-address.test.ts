@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalAddress, peerAddress } from '#shared/ip-address.ts';
+import { canonicalAddress, peerAddress } from '#shared/contract/ip-address.ts';
 
 describe('canonicalAddress', () => {
   it.each([

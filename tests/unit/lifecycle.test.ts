@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { startStop } from '#shared/lifecycle.ts';
-import { periodically } from '#shared/periodically.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import { periodically } from '#shared/process/periodically.ts';
 
 /** Something that notes what is done to it, each in its own time. */
 function noted(): { readonly log: string[]; readonly life: ReturnType<typeof startStop> } {

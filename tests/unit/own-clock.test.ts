@@ -5,13 +5,13 @@ import { projectFolder } from '../fixtures/command.ts';
 
 /** Files that read the clock of their own host, with the reason. Every other time is `clockOf(redis).now()`. */
 const mayReadOwnClock: Readonly<Record<string, string>> = {
-  'shared/redis-clock.ts': 'compares it with that of Redis',
+  'shared/store/redis/redis-clock.ts': 'compares it with that of Redis',
   'gateway/drivers/docker.ts': 'the engine has written the time, and runs on this host',
-  'gateway/routes/problem-response.ts': 'the `Date` field of an answer is by the clock of its host',
+  'gateway/http/problem-response.ts': 'the `Date` field of an answer is by the clock of its host',
   'worker/handlers/upstream-head.ts': '`context.deadline` is by the own clock',
-  'worker/lease/last-words.ts': 'its thread has no clock of Redis, and takes the difference off',
+  'worker/lease/stalled-exit.ts': 'its thread has no clock of Redis, and subtracts the skew',
   'worker/lease/line-log.ts': 'a line of the log has the time of its host, as those of pino',
-  'worker/runner.ts': 'a date in `Retry-After` is by the clock of the handler',
+  'worker/run/runner.ts': 'a date in `Retry-After` is by the clock of the handler',
 };
 
 const reads = /\bDate\.now\(\)|\bnew Date\(\)/;

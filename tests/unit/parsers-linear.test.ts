@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { preferenceOf } from '../../gateway/dispatch/prefer.ts';
-import { maxFieldBytes } from '../../gateway/dispatch/own-fields.ts';
-import { PreferParser } from '../../gateway/dispatch/prefer-parser.ts';
-import { directivesOf } from '../../gateway/dispatch/directives.ts';
-import { idempotentRequest } from '../../gateway/requests/idempotency.ts';
+import { preferenceOf } from '../../gateway/request/prefer.ts';
+import { maxFieldBytes } from '../../gateway/request/own-fields.ts';
+import { PreferParser } from '../../gateway/request/prefer-parser.ts';
+import { directivesOf } from '../../gateway/request/directives.ts';
+import { idempotentRequest } from '../../gateway/async/idempotency.ts';
 import { parsers } from '../fixtures/parsers.ts';
 
 /** Text is made of one of these over and over, after a beginning and before an end that a parser may look for. */

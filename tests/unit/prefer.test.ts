@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appliedPreference, preferenceOf } from '../../gateway/dispatch/prefer.ts';
+import { appliedPreference, preferenceOf } from '../../gateway/request/prefer.ts';
 
 const none = { respondAsync: false, waitMs: undefined };
 

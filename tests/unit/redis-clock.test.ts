@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { warnOfSkew } from '#shared/clock-warning.ts';
-import { createLogger } from '#shared/logger.ts';
-import { RedisClock } from '#shared/redis-clock.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { RedisClock } from '#shared/store/redis/redis-clock.ts';
 
 afterEach(() => void vi.useRealTimers());
 

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createKeys, keyPatternsBesideRing } from '#shared/keys.ts';
-import { refusalOf, userOf } from '#shared/redis-refusal.ts';
-import { aclFile, aclRules, redisRights, redisRoles, urlOfUser } from '#shared/redis-users.ts';
-import { replicaNamePattern } from '#shared/replica-name.ts';
+import { createKeys, keyPatternsBesideRing } from '#shared/store/keys/keys.ts';
+import { refusalOf, userOf } from '#shared/store/redis/redis-refusal.ts';
+import { aclFile, aclRules, redisRights, redisRoles, urlOfUser } from '#shared/store/redis/redis-users.ts';
+import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 import { redisUsersText, withRedisUsers } from '../../docs/redis-users.ts';
 import { passwordIn, secretFiles } from '../../gateway/redis/service-secrets.ts';
 
@@ -49,7 +49,7 @@ describe('the keys of a worker', () => {
 
 describe('the commands of the roles', () => {
   it('hold all that our Lua scripts call', () => {
-    const folder = new URL('../../shared/scripts/', import.meta.url);
+    const folder = new URL('../../shared/store/scripts/', import.meta.url);
     const called = readdirSync(folder)
       .filter((file) => file.endsWith('.lua'))
       .flatMap((file) => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isReplicaName } from '#shared/replica-name.ts';
-import type { RingState } from '#shared/ring-store.ts';
+import { isReplicaName } from '#shared/contract/replica-name.ts';
+import type { RingState } from '#shared/store/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
-import { AdminError, parseReplicaChange, planAdd, planRemove } from '../../gateway/replica-changes.ts';
+import { AdminError, parseReplicaChange, planAdd, planRemove } from '../../gateway/ring/replica-changes.ts';
 
 const murmur3 = { parameters: defaultParameters('murmur3'), maxReplicas: 64, containers: false };
 const assignment = { parameters: defaultParameters('assignment'), maxReplicas: 64, containers: false };

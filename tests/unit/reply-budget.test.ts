@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { ReplyBudget } from '../../worker/reply-budget.ts';
+import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 
 const MiB = 1024 * 1024;
 const limitBytes = 32 * MiB;

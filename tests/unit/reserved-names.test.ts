@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createKeys } from '#shared/keys.ts';
-import { isReplicaName } from '#shared/replica-name.ts';
-import { isReservedName, nameFault } from '#shared/reserved-names.ts';
+import { createKeys } from '#shared/store/keys/keys.ts';
+import { isReplicaName } from '#shared/contract/replica-name.ts';
+import { isReservedName, nameFault } from '#shared/contract/reserved-names.ts';
 
 const compose = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { fileSetting, secretSettings, takeSecrets, withoutSecrets } from '#shared/settings/secrets.ts';
-import { gatewaySettings } from '../../gateway/settings.ts';
+import { gatewaySettings } from '../../gateway/settings/settings.ts';
 import { workerSettings } from '../../worker/config.ts';
 
 let folder = '';

@@ -2,10 +2,10 @@ import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { readSettings, SettingsError, settingsTable } from '#shared/settings/load-settings.ts';
 import type { SettingSchema, SettingsSchema } from '#shared/settings/load-settings.ts';
-import { loadGatewayConfig } from '../../gateway/config.ts';
-import { gatewaySettings } from '../../gateway/settings.ts';
-import { isIn } from '../../gateway/subnets.ts';
-import type { GatewayConfig } from '../../gateway/config.ts';
+import { loadGatewayConfig } from '../../gateway/settings/config.ts';
+import { gatewaySettings } from '../../gateway/settings/settings.ts';
+import { isIn } from '../../gateway/edge/subnets.ts';
+import type { GatewayConfig } from '../../gateway/settings/config.ts';
 import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
 
 /** @returns the faults of these settings; none where they can be used. */
@@ -324,8 +324,8 @@ describe('the admin calls', () => {
 describe('loadWorkerConfig', () => {
   it('says what is missing', () => {
     expect(faultsOf(loadWorkerConfig, {})).toEqual([
-      expect.stringMatching(/^REDIS_URL is missing: Redis to share/),
-      'REPLICA is missing: Name of the replica that this worker is.',
+      expect.stringMatching(/^REDIS_URL is missing: Redis to use/),
+      'REPLICA is missing: Name of the replica that this worker runs.',
     ]);
   });
 

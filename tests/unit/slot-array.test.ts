@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SlotArray, SlotMap } from '#shared/slot-array.ts';
+import { SlotArray, SlotMap } from '#shared/v8/slot-array.ts';
 
 describe('a slot array', () => {
   it('has each value under its number while it is there, and gives free numbers again', () => {

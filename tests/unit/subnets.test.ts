@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isIn, parseSubnets } from '../../gateway/subnets.ts';
+import { isIn, parseSubnets } from '../../gateway/edge/subnets.ts';
 
 describe('parseSubnets', () => {
   it('reads addresses and subnets', () => {

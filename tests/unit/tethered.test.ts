@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
-import { spawnTethered, type TetheredProcess } from '#shared/tethered.ts';
+import { spawnTethered, type TetheredProcess } from '#shared/process/tethered.ts';
 
 const env = { PATH: process.env['PATH'] };
 const IGNORES_TERM = 'trap "" TERM; echo up; while :; do sleep 0.05; done';
@@ -42,7 +42,7 @@ async function leftOver(pgid: number, withinMs = 1000): Promise<number[]> {
 async function parentOf(command: string, args: string[], onParentDeath: string, then = '') {
   const script = `
     import { spawn } from 'node:child_process';
-    import { spawnTethered } from ${JSON.stringify(new URL('../../shared/tethered.ts', import.meta.url).href)};
+    import { spawnTethered } from ${JSON.stringify(new URL('../../shared/process/tethered.ts', import.meta.url).href)};
     const child = spawnTethered(${JSON.stringify(command)}, ${JSON.stringify(args)},
       { env: process.env, onParentDeath: ${JSON.stringify(onParentDeath)}, stdout: 'pipe' });
     console.log(child.pid);

@@ -1,4 +1,4 @@
-import type { ReplyBudget } from '../reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
 import type { UpstreamOptions } from './upstream.ts';

@@ -4,7 +4,7 @@ import { asBuffer } from '#shared/contract/body.ts';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
-import type { ReplyBudget } from '../reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { GatheredBody, tooLargeReply } from './gathered-body.ts';
 import type { HandlerContext } from './handler.ts';
 import type { Connection } from './kept-connections.ts';

@@ -1,8 +1,8 @@
 import { stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
-import { uncountedBytes } from '../reply-budget.ts';
-import type { ReplyBudget } from '../reply-budget.ts';
+import { uncountedBytes } from './reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { tooLargeReply } from './gathered-body.ts';
 import type { HandlerContext, HandlerReply } from './handler.ts';
 import { allHeaders, plainResponse } from './light/response.ts';

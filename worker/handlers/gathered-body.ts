@@ -1,8 +1,8 @@
 import { asBuffer } from '#shared/contract/body.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
-import { uncountedBytes } from '../reply-budget.ts';
-import type { ReplyBudget } from '../reply-budget.ts';
+import { uncountedBytes } from './reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 
 /** Bytes that are asked for ahead of those that have come, so that not each chunk asks. */
 const aheadBytes = 256 * 1024;

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 
 import { problemReply } from '#shared/contract/problem.ts';
 
-import type { ReplyBudget } from '../reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { toHttpReply } from './fetch-reply.ts';
 import { canBeFetchRequest, toFetchRequest } from './fetch-request.ts';
 import type { Handler, HandlerContext, HandlerReply } from './handler.ts';

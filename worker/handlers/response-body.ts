@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
 
-import type { ReplyBudget } from '../reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { GatheredBody } from './gathered-body.ts';
 import type { HandlerContext } from './handler.ts';
 

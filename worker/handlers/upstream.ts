@@ -1,5 +1,5 @@
 import { problemReply } from '#shared/contract/problem.ts';
-import type { ReplyBudget } from '../reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
 import { exchange } from './exchange.ts';
 import type { Handler } from './handler.ts';
 import { UpstreamConnections } from './upstream-connections.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { findOnPath } from '../../../shared/tethered.ts';
+import { findOnPath } from '../../../shared/process/tethered.ts';
 import { findServer, packages } from './servers.ts';
 import type { ServerName } from './servers.ts';
 

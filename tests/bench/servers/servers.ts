@@ -1,4 +1,4 @@
-import { findOnPath } from '../../../shared/tethered.ts';
+import { findOnPath } from '../../../shared/process/tethered.ts';
 
 /** A program that no npm package brings. */
 export type ServerName =

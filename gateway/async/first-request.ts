@@ -1,0 +1,99 @@
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Problem } from '#shared/contract/errors.ts';
+import type { Claim, IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import type { IdempotentRequest } from './idempotency.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { RequestEnds } from '#shared/store/request-ends.ts';
+
+export interface FirstRequestOptions {
+  readonly records: RequestRecords;
+  readonly claims: IdempotencyClaims;
+  readonly ends: RequestEnds;
+}
+
+/** A request that wants a key. */
+export interface Claimant {
+  readonly idempotent: IdempotentRequest;
+  readonly id: string;
+  /** Until when it has to be done, in ms since the epoch. */
+  readonly deadline: number;
+  /** The connection of its client. */
+  readonly socket: Socket;
+}
+
+/** A gateway hands a request over within this time, in ms, after it has claimed its key; or it is dead, or frozen. */
+const graceMs = 2000;
+/** Between two looks for such a request, in ms. */
+const lookEveryMs = 50;
+
+/**
+ * IdempotencyClaims the key of a request. A key is given to another request only if its first request certainly never began, if its
+ * answer has released the key, or if the time of the key is over.
+ * @returns the request that has the key; undefined if it is this one, from now on.
+ * @throws {Problem} `idempotency_key_in_use` if that is another caller's, of which nothing is told;
+ * `idempotency_key_reused` if it is another request; `redis_away`.
+ */
+export async function firstRequest(
+  options: FirstRequestOptions,
+  claimant: Claimant,
+): Promise<KnownRequest | undefined> {
+  try {
+    return await claimOrFind(options, claimant);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem('redis_away', 'Redis does not answer.', { cause: error });
+  }
+}
+
+async function claimOrFind(
+  options: FirstRequestOptions,
+  { idempotent, id, deadline, socket }: Claimant,
+): Promise<KnownRequest | undefined> {
+  const { records, claims } = options;
+  const until = performance.now() + graceMs;
+  let claim = await claims.claim(idempotent, id, deadline);
+  while (claim.id !== id) {
+    checkSame(claim, idempotent);
+    const first = await records.find(claim.id);
+    const isLate = performance.now() > until;
+    const free = (first !== undefined || isLate) && (await makesWay(options, idempotent, claim, first));
+    if (!free && first !== undefined) return first;
+    if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
+    if (!free) await delay(lookEveryMs);
+    claim = await claims.claim(idempotent, id, deadline, free ? claim : undefined);
+  }
+  return undefined;
+}
+
+/** @throws {Problem} if a claim is another caller's, or was made for another request. */
+function checkSame(claim: Claim, { caller, fingerprint }: IdempotentRequest): void {
+  if (claim.caller !== caller.digest) {
+    throw new Problem(
+      'idempotency_key_in_use',
+      'Another caller has used the Idempotency-Key. Use a new key.',
+    );
+  }
+  if (claim.fingerprint !== fingerprint) {
+    throw new Problem('idempotency_key_reused', 'The Idempotency-Key was used for another request before.');
+  }
+}
+
+/**
+ * @param first the request that has the key; undefined if nothing is known of it.
+ * @returns whether another request may have its key.
+ */
+async function makesWay(
+  { claims, ends }: FirstRequestOptions,
+  idempotent: IdempotentRequest,
+  claim: Claim,
+  first: KnownRequest | undefined,
+): Promise<boolean> {
+  if (first !== undefined) {
+    const { released, state, started, finished } = first.record;
+    if (released || (finished !== undefined && claims.isOver(finished))) return true;
+    if (started !== undefined || (state !== 'cancelled' && state !== 'expired')) return false;
+  }
+  const ttlMs = await claims.remainingMs(idempotent);
+  return ends.endUnstarted(claim.id, idempotent.caller, ttlMs);
+}

@@ -1,0 +1,133 @@
+import Fastify from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { METHODS } from 'node:http';
+import { Readable } from 'node:stream';
+import { asProblem, Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
+import { SparseWarning } from '#shared/process/sparse-warning.ts';
+import { answerClass, noteProblem } from './answer.ts';
+import { Refusals } from './refusals.ts';
+import { RequestEnds } from './request-ends.ts';
+import { logRoutes } from './route-log.ts';
+import type { RequestEndsOptions } from './request-ends.ts';
+import { Connections } from './connections.ts';
+import { headFault } from '../edge/head-fault.ts';
+import { isUnread, problemType, writeProblem } from './problem-response.ts';
+
+/** Time that a client has to send its request, in ms. */
+const requestTimeoutMs = 300_000;
+
+export interface ListenerOptions extends RequestEndsOptions {
+  readonly maxConnections: number;
+  readonly bodyLimitBytes: number;
+  /** Bytes that the head of a request may have, and the number of its fields. */
+  readonly headLimitBytes: number;
+  readonly headLimitFields: number;
+}
+
+/** A port of the gateway: it speaks HTTP, answers problems, and knows its connections. It has no routes yet. */
+export interface Listener {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
+  /** @returns how many connections were closed at once, beyond the limit. */
+  readonly refusedCount: () => number;
+}
+
+/** Builds a listener; it does not listen yet. */
+export function createListener(options: ListenerOptions): Listener {
+  const { routeOf, maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log } = options;
+  const ends = new RequestEnds(options);
+  const connections = new Connections();
+  const refusals = new Refusals(connections, ends, headLimitBytes);
+  const app = Fastify({
+    logger: false,
+    // Requests that come in while the gateway closes are served like any other.
+    return503OnClosing: false,
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
+    rewriteUrl: routeOf,
+    http: {
+      maxHeaderSize: headLimitBytes,
+      // Checked by `headFault`, with a problem for an answer.
+      requireHostHeader: false,
+      // A request without a body has no stream to be read and ended.
+      optimizeEmptyRequests: true,
+      ServerResponse: answerClass(ends, (answer) => connections.begin(answer)),
+    },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply, new Problem('request_malformed', error.message));
+    },
+    clientErrorHandler: (error, socket) => refusals.malformed(error, socket),
+  });
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
+  app.addHook('onRequest', ({ raw, originalUrl }, reply, done) => {
+    const fault = headFault(raw, originalUrl, headLimitFields);
+    // A client that sends such a head is not understood; what follows may be meant in another way too.
+    if (fault !== undefined) reply.raw.shouldKeepAlive = false;
+    done(fault);
+  });
+  // Fastify would wait for the end of a body that is not there, and has none (optimizeEmptyRequests).
+  app.addHook('preParsing', (request, _reply, payload, done) =>
+    done(null, request.raw.readableEnded ? Readable.from([]) : payload),
+  );
+  const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
+  let refusedCount = 0;
+  app.server.maxConnections = maxConnections;
+  // Node refuses too many fields as it refuses too many bytes. They are counted by `headFault`, which says so.
+  app.server.maxHeadersCount = 0;
+  app.server.on('drop', () => {
+    refusedCount += 1;
+    refusedConnections.warn({});
+  });
+  connections.attach(app.server);
+  logRoutes(app, log);
+
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    if (error instanceof Problem) return sendProblem(request, reply, error);
+    if ((error.statusCode ?? 500) < 500)
+      return sendProblem(request, reply, new Problem('request_malformed', error.message));
+    return sendProblem(request, reply, asProblem(error));
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      request,
+      reply,
+      new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
+    ),
+  );
+  app.server.on('checkContinue', (request, response) => {
+    // What is refused in any case need not be sent.
+    const isRefused =
+      Number(request.headers['content-length']) > bodyLimitBytes ||
+      headFault(request, request.url ?? '', headLimitFields) !== undefined;
+    if (!isRefused) response.writeContinue();
+    app.server.emit('request', request, response);
+  });
+  // Node's own answer has no body; `headFault` makes a problem of it.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  // Node emits it for CONNECT alone, since nobody listens to `upgrade`: all other offers are requests like any other.
+  app.server.on('connect', ({ socket }) => {
+    refusals.refuse(socket, new Problem('method_not_supported', 'CONNECT is not supported.'));
+  });
+  // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  return { app, connections, refusedCount: () => refusedCount };
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const { raw } = request;
+  if (!isUnread(raw)) {
+    noteProblem(reply.raw, problem);
+    if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
+    return reply
+      .code(problem.status)
+      .type(problemType)
+      .send(Buffer.from(JSON.stringify(problem.details)));
+  }
+  reply.hijack();
+  const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]);
+  writeProblem(reply.raw, problem, headers.flat());
+  return reply;
+}

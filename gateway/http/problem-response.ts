@@ -1,0 +1,77 @@
+import { STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { catalogue, problemDetails, retryAfterSeconds } from '#shared/contract/errors.ts';
+import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
+import { noteProblem, noteWhole } from './answer.ts';
+
+export const problemType = 'application/problem+json';
+
+/** @returns `Retry-After` for a 503, nothing for other statuses. */
+function retryAfter(status: number): string[] {
+  return status === 503 ? ['Retry-After', String(retryAfterSeconds)] : [];
+}
+
+/** @returns whether a request has a body of which not all has come. */
+export function isUnread({ complete, headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  return !complete && (coding !== undefined || length !== '0');
+}
+
+/** Time that a client has to send what is not read any more, in ms. */
+const lingerMs = 2000;
+
+/**
+ * Answers with a problem (RFC 9457). A client whose body was not read to its end is disconnected, once it has sent
+ * the rest or the time for that is over: to close with bytes unread would reset the connection, and take the answer
+ * from a client that has yet to read it (RFC 9112 9.6).
+ * @param headers names and values in turn, beside those of the problem.
+ */
+export function writeProblem(
+  response: ServerResponse,
+  problem: Problem,
+  headers: readonly string[] = [],
+): void {
+  noteProblem(response, problem);
+  if (response.headersSent || response.closed) {
+    response.destroy();
+    return;
+  }
+  const body = Buffer.from(JSON.stringify(problem.details));
+  const request = response.req;
+  const unread = isUnread(request);
+  response.writeHead(problem.status, [
+    'Content-Type',
+    problemType,
+    'Content-Length',
+    String(body.length),
+    ...retryAfter(problem.status),
+    ...(unread ? ['Connection', 'close'] : []),
+    ...headers,
+  ]);
+  if (!unread) {
+    response.end(body);
+    return;
+  }
+  response.write(body, (error) => {
+    if (!error) noteWhole(response);
+  });
+  if (request.socket.readableEnded) {
+    response.end();
+    return;
+  }
+  const timer = setTimeout(() => response.end(), lingerMs);
+  response.once('close', () => clearTimeout(timer));
+  request.once('close', () => response.end());
+  request.resume();
+}
+
+/** @returns a whole answer, the last of its connection. */
+export function problemMessage(code: ProblemCode, detail: string): string {
+  const { status } = catalogue[code];
+  const body = JSON.stringify(problemDetails(code, detail));
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nDate: ${new Date().toUTCString()}\r\n` +
+    `Connection: close\r\n\r\n${body}`
+  );
+}

@@ -1,9 +1,0 @@
-import { canonicalAddress } from '#shared/ip-address.ts';
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
-
-/** @returns whether a host is this machine alone. */
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  return loopback.test(canonicalAddress(address) ?? address);
-}

@@ -1,0 +1,32 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { peerAddress } from '#shared/contract/ip-address.ts';
+import { forwardedHead } from '../request/request-head.ts';
+import type { ForwardingRules } from '../request/request-head.ts';
+import { originForm } from '../edge/request-target.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { Callers } from '../caller/callers.ts';
+
+/** @returns whether whoever asks may know of a request. To all others it is as if there were none. */
+export type MayKnow = (request: KnownRequest) => boolean;
+
+/**
+ * A request whose caller had an `Authorization` or an API key is known to that caller and to admins. Any other is known
+ * to whoever knows its id. The work is the same for every id, so that the time tells nothing.
+ */
+export function readerOf(
+  callers: Callers,
+  forwarding: ForwardingRules,
+  isAdmin: (asking: FastifyRequest) => boolean,
+  asking: FastifyRequest,
+): MayKnow {
+  const { raw, originalUrl } = asking;
+  const head = forwardedHead(raw, peerAddress(raw.socket), forwarding);
+  const reader = callers.of({ target: originForm(asking.method, originalUrl), ...head });
+  const admin = isAdmin(asking);
+  return ({ record: { caller } }) => caller?.alone !== true || admin || same(caller.digest, reader.digest);
+}
+
+function same(one: string, other: string): boolean {
+  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+}

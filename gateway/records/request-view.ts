@@ -1,0 +1,43 @@
+import { finalStates } from '#shared/contract/request-record.ts';
+import type { RequestView } from '#shared/contract/views.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
+
+/** @returns the path at which a request is asked about. */
+export function requestPath(id: string): string {
+  return `/-/requests/${id}`;
+}
+
+/** @returns a request as the client sees it. */
+export function viewOf({ id, replica, record }: KnownRequest): RequestView {
+  const { state, method, target, attempts, accepted, started, finished, deadline, status, code, callback } =
+    record;
+  const between = (from: number | undefined, to: number | undefined): number | null =>
+    from === undefined || to === undefined ? null : to - from;
+  const path = requestPath(id);
+  const final = finalStates.has(state);
+  return {
+    id,
+    state,
+    method,
+    target,
+    replica,
+    attempts,
+    ...(status === undefined ? {} : { status }),
+    ...(code === undefined ? {} : { code }),
+    ...(callback === undefined ? {} : { callback }),
+    times: {
+      accepted: timeView(accepted),
+      started: timeView(started),
+      finished: timeView(finished),
+      deadline: timeView(deadline),
+      queueMs: between(accepted, started),
+      serviceMs: between(started, finished),
+    },
+    links: { self: path, reply: `${path}/reply`, ...(final ? {} : { cancel: path }) },
+  };
+}
+
+/** @param ms since the epoch. */
+export function timeView(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,86 @@
+import type { BlockList } from 'node:net';
+import { canonicalAddress } from '#shared/contract/ip-address.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import { isIn } from '../edge/subnets.ts';
+import { ForwardedParser } from './forwarded-parser.ts';
+import { checkFieldSize } from './own-fields.ts';
+
+/** An address with brackets, a port, or both (RFC 7239 6); a port can be obfuscated. */
+const withPort = /^(?:\[([^\]]*)\]|([\d.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/;
+/** A proxy does not say whom it has the request from, or names it in a way of its own (RFC 7239 6.2, 6.3). */
+const hidden = /^(?:(?:unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?)?$/i;
+
+/**
+ * The address of a request's client. The last element of `Forwarded` is the gateway's own, and names the
+ * peer. If that is a trusted proxy, the client is the last address before it that is not one; if all are, the
+ * first. What a proxy does not say ends the way: the last address that was said counts as the client's.
+ * @param headers names and values in turn, as they go to the replica.
+ * @param trusted proxies that are believed; undefined for none.
+ * @returns the address in its one form; empty if none is known.
+ * @throws {Problem} `request_malformed` if a trusted proxy's field cannot be read, or if `Forwarded` and
+ * `X-Forwarded-For` differ.
+ */
+export function clientOf(headers: readonly string[], trusted: BlockList | undefined): string {
+  const fields = valuesOf(headers, 'forwarded');
+  const own = fields.slice(-1);
+  const peer = lastOn('Forwarded', parseForwarded(own), undefined);
+  if (trusted === undefined || !isIn(trusted, peer)) return peer;
+  const said = fields.slice(0, -1);
+  const forwardedFor = valuesOf(headers, 'x-forwarded-for');
+  checkSize('Forwarded', said);
+  checkSize('X-Forwarded-For', forwardedFor);
+  const client = lastOn('Forwarded', parseForwarded(fields), trusted);
+  if (forwardedFor.length === 0) return client;
+  const other = lastOn('X-Forwarded-For', splitList(forwardedFor), trusted);
+  if (said.length === 0 || client === other) return other;
+  // A proxy that writes one of the two passes the other one on as the client has sent it.
+  throw new Problem('request_malformed', 'Forwarded and X-Forwarded-For name different clients.');
+}
+
+/** Adds the peer to `X-Forwarded-For`, if the request has such a field. */
+export function extendForwardedFor(headers: string[], peer: string): void {
+  const last = headers.findLastIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'x-forwarded-for');
+  if (last < 0) return;
+  const value = headers[last + 1] ?? '';
+  headers[last + 1] = value.trim() === '' ? peer : `${value}, ${peer}`;
+}
+
+/** @returns the last address on the way that is not trusted; the first one that is said if all are. */
+function lastOn(field: string, way: readonly string[], trusted: BlockList | undefined): string {
+  let client = '';
+  for (const node of way.toReversed()) {
+    if (hidden.test(node)) break;
+    client = nodeAddress(node) ?? refuse(field);
+    if (trusted === undefined || !isIn(trusted, client)) break;
+  }
+  return client;
+}
+
+/** @returns the address of a node (RFC 7239 6), in its one form; undefined if it names none. */
+export function nodeAddress(node: string): string | undefined {
+  const [, ipv6, ipv4] = withPort.exec(node) ?? [];
+  return canonicalAddress(ipv6 ?? ipv4 ?? node);
+}
+
+/** Several fields of a name are one list (RFC 9110 5.3). */
+function parseForwarded(values: readonly string[]): string[] {
+  return new ForwardedParser(values.join(',')).parse() ?? refuse('Forwarded');
+}
+
+function splitList(values: readonly string[]): string[] {
+  const members = values.join(',').split(',');
+  return members.map((member) => member.trim()).filter((member) => member !== '');
+}
+
+function checkSize(field: string, values: readonly string[]): void {
+  checkFieldSize(field, values.join(',').length);
+}
+
+/** @returns the values of the fields of a name, in their order. */
+export function valuesOf(headers: readonly string[], lowerCaseName: string): string[] {
+  return headers.filter((_, at) => at % 2 === 1 && headers[at - 1]?.toLowerCase() === lowerCaseName);
+}
+
+function refuse(field: string): never {
+  throw new Problem('request_malformed', `${field} cannot be read.`);
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import { headerValue } from '#shared/contract/headers.ts';
+import { parseHttpDate } from '#shared/contract/http-date.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import { Problem } from '#shared/contract/errors.ts';
+import { bytesOfKey } from '#shared/ring/key-text.ts';
+import { checkFieldSize } from './own-fields.ts';
+
+/** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
+export interface Directives {
+  /** `Ringpost-Attempts`: how often it is run at most. */
+  readonly attempts?: number;
+  /** `Ringpost-Delay`: when it may be run, in ms since the epoch. */
+  readonly notBefore?: number;
+  /** `Ringpost-Priority`: 1 to 9, the higher the later. */
+  readonly priority?: number;
+  /** `Ringpost-Deadline`: the time in ms, from its acceptance, in which it has to be done. */
+  readonly deadlineMs?: number;
+  /** `Ringpost-Order: key`: the requests of one hash key run one at a time. */
+  readonly ordered?: true;
+  /** `Ringpost-Order: key; on-retry=pass`: while it waits to be tried again, those behind it go first. */
+  readonly orderOnRetry?: 'pass';
+  /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is told. */
+  readonly callbacks?: CallbackUrls;
+}
+
+const none: Directives = {};
+
+/** The longest delay, in s: 30 days. */
+const longestDelayS = 2_592_000;
+/** Node's timers go no further, in ms. */
+const longestDeadlineMs = 2_147_483_647;
+
+/**
+ * @param headers names and values in turn.
+ * @param now ms since the epoch.
+ * @throws {Problem} `request_malformed` that says what is wrong with which field.
+ */
+export function directivesOf(headers: readonly string[], now: number): Directives {
+  if (!hasAny(headers)) return none;
+  const attempts = wholeNumber(headers, 'Ringpost-Attempts', 1, 100);
+  const priority = wholeNumber(headers, 'Ringpost-Priority', 0, 9);
+  const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, longestDeadlineMs);
+  const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
+  const order = orderOf(headerValue(headers, 'ringpost-order'));
+  const callbacks = callbacksOf(headers);
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
+    ...(priority === undefined || priority === 0 ? {} : { priority }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...order,
+    ...(callbacks === undefined ? {} : { callbacks }),
+  };
+}
+
+/**
+ * @param deadline until when the request has to be done, in ms since the epoch.
+ * @returns what is wrong with a delay after which there is no time left.
+ */
+export function delayFault({ notBefore = 0 }: Directives, deadline: number): Problem | undefined {
+  if (notBefore < deadline) return undefined;
+  const detail =
+    `Ringpost-Delay ends at ${new Date(notBefore).toISOString()}, and the request has to be done by ` +
+    `${new Date(deadline).toISOString()}; shorten it, or hand the request over (Prefer: respond-async) with a later deadline.`;
+  return new Problem('request_malformed', detail);
+}
+
+/**
+ * @param key the hash key of the request.
+ * @param usualAttempts how often a request is run at most that does not say itself.
+ * @returns what the job of a request carries of its directives.
+ */
+export function jobTerms(
+  { attempts, notBefore, priority, ordered, orderOnRetry, callbacks }: Directives,
+  key: string,
+  usualAttempts: number | undefined,
+): Partial<JobData> {
+  const most = attempts ?? usualAttempts;
+  return {
+    ...(most === undefined ? {} : { attempts: most }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(ordered
+      ? { order: createHash('sha256').update(bytesOfKey(key)).digest('base64url').slice(0, 22) }
+      : {}),
+    ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
+    ...(callbacks === undefined ? {} : { callback: true }),
+  };
+}
+
+/**
+ * Most requests have none, or the key alone, and pay for one look at their names.
+ * @throws {Problem} `request_malformed` for a field that is too long, or that is there twice: nobody can say which
+ * one is meant.
+ */
+function hasAny(headers: readonly string[]): boolean {
+  let any = false;
+  let seen = 0;
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at] ?? '';
+    if (!/^ringpost-/i.test(name)) continue;
+    checkFieldSize(name, headers[at + 1]?.length ?? 0);
+    const index = fields.indexOf(name.toLowerCase());
+    any ||= index !== keyIndex;
+    if (index < 0) continue;
+    if ((seen & (1 << index)) !== 0)
+      throw new Problem('request_malformed', `There are two ${name} fields; there may be one.`);
+    seen |= 1 << index;
+  }
+  return any;
+}
+
+/** The fields by which a request says something once. */
+const fields = [
+  'ringpost-key',
+  'ringpost-retry',
+  'ringpost-attempts',
+  'ringpost-delay',
+  'ringpost-priority',
+  'ringpost-deadline',
+  'ringpost-order',
+  'ringpost-callback',
+  'ringpost-failure-callback',
+];
+const keyIndex = fields.indexOf('ringpost-key');
+
+function wholeNumber(
+  headers: readonly string[],
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = headerValue(headers, name.toLowerCase())?.trim();
+  if (value === undefined) return undefined;
+  if (/^\d{1,10}$/.test(value) && Number(value) >= least && Number(value) <= most) return Number(value);
+  throw malformed(name, value, `a whole number from ${least} to ${most}`);
+}
+
+function notBeforeOf(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  const seconds = /^\s*\d{1,10}\s*$/.test(value) ? Number(value) : undefined;
+  const at = seconds === undefined ? parseHttpDate(value, now) : now + seconds * 1000;
+  if (at !== undefined && at <= now + longestDelayS * 1000) return at;
+  throw malformed('Ringpost-Delay', value, `seconds or an HTTP-date, at most ${longestDelayS} s from now`);
+}
+
+function orderOf(value: string | undefined): Pick<Directives, 'ordered' | 'orderOnRetry'> | undefined {
+  if (value === undefined) return undefined;
+  const match = /^[ \t]*key[ \t]*(;[ \t]*on-retry=pass[ \t]*)?$/i.exec(value);
+  if (match === null) throw malformed('Ringpost-Order', value, '`key` or `key; on-retry=pass`');
+  return match[1] === undefined ? { ordered: true } : { ordered: true, orderOnRetry: 'pass' };
+}
+
+function callbacksOf(headers: readonly string[]): CallbackUrls | undefined {
+  const url = headerValue(headers, 'ringpost-callback')?.trim();
+  const failureUrl = headerValue(headers, 'ringpost-failure-callback')?.trim();
+  if (url === undefined && failureUrl === undefined) return undefined;
+  return { ...(url === undefined ? {} : { url }), ...(failureUrl === undefined ? {} : { failureUrl }) };
+}
+
+function malformed(name: string, value: string, right: string): Problem {
+  return new Problem('request_malformed', `${name} is ${JSON.stringify(value)}; it must be ${right}.`);
+}

@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LeaseReader } from '#shared/store/lease-reader.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { RingWatcher } from './ring-watcher.ts';
+
+export interface ReadinessOptions {
+  readonly watcher: RingWatcher;
+  readonly connection: Connection;
+  /**
+   * In ms since the epoch, in Redis time. Workers that started before do not count: they are dead, even if
+   * their leases have not expired yet.
+   */
+  readonly since: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+const pollIntervalMs = 25;
+
+/**
+ * Waits for the workers of all desired replicas. The ring alone does not show them: it may be left from an
+ * earlier start, and it keeps a replica without a worker for `FAILOVER_MS`.
+ * @returns the replicas that take jobs and own keys, and whether all do. If not all do, the timeout has
+ * passed, or the signal has fired.
+ */
+export async function untilReady(options: ReadinessOptions): Promise<{ ready: string[]; all: boolean }> {
+  const { watcher, connection, since, timeoutMs, signal } = options;
+  const leases = new LeaseReader(connection);
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const { version, desired } = watcher.state;
+    const ready = await readyReplicas(watcher, leases, since);
+    const all = version >= 0 && ready.length === desired.length;
+    if (all || performance.now() > deadline || signal.aborted) return { ready, all };
+    await delay(pollIntervalMs);
+  }
+}
+
+async function readyReplicas(watcher: RingWatcher, leases: LeaseReader, since: number): Promise<string[]> {
+  const names = watcher.ring.members.map(({ name }) => name);
+  const read = await Promise.all(names.map((name) => leases.read(name)));
+  return names.filter((_, at) => {
+    const lease = read[at];
+    return lease?.state === 'ready' && lease.started >= since;
+  });
+}

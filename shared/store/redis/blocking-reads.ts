@@ -1,0 +1,78 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { redisOf } from './access.ts';
+import { Connection } from './connection.ts';
+import { inOneWrite } from './open-redis.ts';
+
+export interface BlockingReadsOptions<Found> {
+  /** A patient connection that nothing else uses. */
+  readonly connection: Connection | Redis;
+  /** Reads once. The command ends after some seconds, even if nothing arrives. */
+  readonly read: (connection: Redis) => Promise<Found>;
+  /** Called after each read, in the order of their starts; with undefined if Redis did not answer. */
+  readonly onRead: (found: Found | undefined) => void;
+  readonly onError: (error: unknown) => void;
+  /** How many reads are under way at once; 1 by default. */
+  readonly ahead?: number;
+}
+
+/** Enough reads ahead that Redis always has one to answer while others are started. */
+export const manyAhead = 16;
+/** Pause after a read that failed, in ms. */
+const retryDelayMs = 250;
+
+/**
+ * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives
+ * is sent at once, and no round trip lies between two reads.
+ */
+export class BlockingReads<Found> {
+  readonly #options: BlockingReadsOptions<Found>;
+  readonly #redis: Redis;
+  readonly #ahead: number;
+  #underWay = 0;
+  #stopped = false;
+
+  constructor(options: BlockingReadsOptions<Found>) {
+    const { connection, ahead = 1 } = options;
+    this.#options = options;
+    this.#redis = connection instanceof Connection ? redisOf(connection) : connection;
+    this.#ahead = ahead;
+  }
+
+  /** How many reads have not ended. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Starts the missing reads, in one write, once half of them have ended. */
+  fill(): void {
+    if (this.#stopped || this.#underWay > this.#ahead / 2) return;
+    inOneWrite(this.#redis, () => {
+      while (this.#underWay < this.#ahead) void this.#readOnce();
+    });
+  }
+
+  /** Starts no more reads, and does not pause after a failure. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Never rejects. */
+  async #readOnce(): Promise<void> {
+    const { read, onRead, onError } = this.#options;
+    this.#underWay += 1;
+    let found: Found | undefined;
+    try {
+      found = await read(this.#redis);
+    } catch (error) {
+      onError(error);
+      if (!this.#stopped) await delay(retryDelayMs);
+    }
+    this.#underWay -= 1;
+    onRead(found);
+  }
+}

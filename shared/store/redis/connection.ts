@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis';
+import { createKeys } from '../keys/keys.ts';
+import type { Log } from '../../process/logger.ts';
+import { grantAccess } from './access.ts';
+import { giveUp, openRedis, whenReady } from './open-redis.ts';
+import type { ConnectionUse } from './open-redis.ts';
+
+/**
+ * A connection to Redis, and the namespace of the keys that ringpost keeps there. Code outside `shared/store` passes
+ * it to the classes of `shared/store`, which send the commands; it sends none itself.
+ */
+export class Connection {
+  readonly #redis: Redis;
+
+  /**
+   * @param redis an open client.
+   * @param namespace the prefix of all keys.
+   */
+  constructor(redis: Redis, namespace: string) {
+    this.#redis = redis;
+    grantAccess(this, { redis, keys: createKeys(namespace) });
+  }
+
+  /** Whether commands reach Redis now. */
+  get ready(): boolean {
+    return this.#redis.status === 'ready';
+  }
+
+  /** Resolves once commands reach Redis; rejects if the connection is closed before. */
+  whenReady(): Promise<void> {
+    return whenReady(this.#redis);
+  }
+
+  /** Calls `listener` each time that the connection is made, the first time included. */
+  onReady(listener: () => void): void {
+    this.#redis.on('ready', listener);
+  }
+
+  /** Closes the connection. Commands of a patient connection that are under way may be left without an answer. */
+  close(): void {
+    this.#redis.disconnect();
+  }
+
+  /** Closes the connection and fails all commands that wait for it. */
+  giveUp(): void {
+    giveUp(this.#redis);
+  }
+}
+
+export interface ConnectionOptions {
+  /** `redis://…` or `rediss://…`. */
+  readonly url: string;
+  /** The prefix of all keys. */
+  readonly namespace: string;
+  /** Shown by `CLIENT LIST`, after the namespace. */
+  readonly name: string;
+  readonly use: ConnectionUse;
+}
+
+/** Opens a connection. If it breaks it is made again, after 50 ms at first and at most 1 s. */
+export function openConnection({ url, namespace, name, use }: ConnectionOptions, log: Log): Connection {
+  return new Connection(openRedis(url, `${namespace}:${name}`, use, log), namespace);
+}

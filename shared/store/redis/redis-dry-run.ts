@@ -1,0 +1,136 @@
+import type { Redis } from 'ioredis';
+import { createKeys } from '../keys/keys.ts';
+import type { Keys } from '../keys/keys.ts';
+import { redisRights } from './redis-users.ts';
+import type { RedisRole } from './redis-users.ts';
+
+/** What follows the key in the shortest form of a command; nothing for those that are not here. */
+const afterKey: Readonly<Record<string, string>> = {
+  append: 'x',
+  bzpopmin: '1',
+  getrange: '0 0',
+  hdel: 'x',
+  hexists: 'x',
+  hget: 'x',
+  hincrby: 'x 1',
+  hmget: 'x',
+  hmset: 'x x',
+  hset: 'x x',
+  hsetnx: 'x x',
+  incrby: '1',
+  lindex: '0',
+  lpos: 'x',
+  lpush: 'x',
+  lrange: '0 0',
+  lrem: '0 x',
+  ltrim: '0 0',
+  pexpire: '1',
+  rpush: 'x',
+  sadd: 'x',
+  set: 'x',
+  sismember: 'x',
+  srem: 'x',
+  xadd: '* x x',
+  xtrim: 'MAXLEN 0',
+  zadd: '0 x',
+  zcount: '0 0',
+  zrange: '0 0',
+  zrangebyscore: '0 0',
+  zrank: 'x',
+  zrem: 'x',
+  zremrangebyrank: '0 0',
+  zremrangebyscore: '0 0',
+  zrevrange: '0 0',
+  zrevrangebyscore: '0 0',
+  zscore: 'x',
+};
+
+/** Commands whose key is not the first argument, or that have none. */
+const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
+  blmpop: (key) => ['1', '1', key, 'LEFT'],
+  eval: (key) => ['return 1', '1', key],
+  evalsha: (key) => ['0'.repeat(40), '1', key],
+  info: () => [],
+  ping: () => [],
+  rename: (key) => [key, key],
+  rpoplpush: (key) => [key, key],
+  scan: () => ['0'],
+  time: () => [],
+};
+
+/** Not to be asked for in a transaction: they are answered at once, or change what the connection is. */
+const untried = new Set([
+  'client|setname',
+  'discard',
+  'exec',
+  'multi',
+  'publish',
+  'select',
+  'subscribe',
+  'unsubscribe',
+]);
+
+/**
+ * Asks Redis what a role's processes may not do: all commands are put into a transaction, at which Redis checks
+ * the rights, and then it is thrown away. Nothing is run.
+ * @param redis a connection that nobody else uses meanwhile, and that sends nothing again when it breaks.
+ * @returns what the user of the connection lacks, e.g. `BLMPOP`, `the key ringpost:{ring}:desired`.
+ */
+export async function lackingRights(redis: Redis, role: RedisRole, namespace: string): Promise<string[]> {
+  const calls = callsOf(role, createKeys(namespace), namespace);
+  // Outside of a transaction they would be run.
+  const [multi = false] = await refused([redis.multi({ pipeline: false })]);
+  if (multi) return ['MULTI'];
+  const answers = [...calls.map(({ command, args }) => redis.call(command, ...args)), redis.discard()];
+  const lacking = await refused(answers);
+  return [...calls.map(({ what }) => what), 'DISCARD'].filter((_, at) => lacking[at]);
+}
+
+/** @returns which of the answers say that the user may not do this. What Redis refuses otherwise is allowed. */
+async function refused(answers: readonly Promise<unknown>[]): Promise<boolean[]> {
+  const settled = await Promise.allSettled(answers);
+  return settled.map((each) => each.status === 'rejected' && isRefusal(each.reason));
+}
+
+function isRefusal(reason: unknown): boolean {
+  return reason instanceof Error && reason.message.startsWith('NOPERM');
+}
+
+interface Call {
+  /** What the user lacks if Redis refuses it. */
+  readonly what: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
+  const { commands, channels } = redisRights(role, namespace);
+  // If it ever came to that, nothing of ours would be changed.
+  const of = (name: string): string => keys.job(name, 'dry-run');
+  const own = of('S1');
+  const tried = Object.values(commands)
+    .flat()
+    .filter((name) => !untried.has(name));
+  const touched = role === 'worker' ? ['r', 'ri', 'rin', 'rings'].map(of) : [of('ring')];
+  const read = role === 'worker' ? [keys.offered, keys.retired, keys.heirs] : [];
+  const written = [
+    keys.deadLetter('dry-run'),
+    keys.bullMq(keys.callbacks, 'dry-run'),
+    keys.line('dry-run'),
+    ...touched,
+  ];
+  return [
+    ...tried.map((name) => ({
+      what: name.toUpperCase(),
+      command: name,
+      args: others[name]?.(own) ?? [own, ...(afterKey[name]?.split(' ') ?? [])],
+    })),
+    ...written.map((key) => ({ what: `the key ${key}`, command: 'SET', args: [key, 'x'] })),
+    ...read.map((key) => ({ what: `the key ${key}`, command: 'TYPE', args: [key] })),
+    ...channels.map((channel) => ({
+      what: `the channel ${channel}`,
+      command: 'PUBLISH',
+      args: [channel, ''],
+    })),
+  ];
+}

@@ -1,0 +1,31 @@
+-- Adds and removes desired replicas in one step, if the ring is still at the version for which the change was
+-- made. A removed replica leaves the ring at once and is retired: it finishes the jobs that it has.
+-- KEYS[1] version
+-- KEYS[2] desired
+-- KEYS[3] ring
+-- KEYS[4] retired
+-- KEYS[5] joined
+-- ARGV[1] expected version; -1 if nothing was ever desired
+-- ARGV[2] now, in ms since the epoch
+-- ARGV[3] channel of changes
+-- ARGV[4] last joining number after the change
+-- ARGV[5] how many replicas are added
+-- ARGV[6..] name and member as JSON for each added replica, then the names of the removed ones
+-- Returns the new version, or -2 if the ring has another version and nothing was changed.
+if tonumber(redis.call('GET', KEYS[1]) or -1) ~= tonumber(ARGV[1]) then
+  return -2
+end
+local removed = 6 + 2 * tonumber(ARGV[5])
+for at = 6, removed - 1, 2 do
+  redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
+  redis.call('HDEL', KEYS[4], ARGV[at])
+end
+for at = removed, #ARGV do
+  redis.call('HDEL', KEYS[2], ARGV[at])
+  redis.call('HDEL', KEYS[3], ARGV[at])
+  redis.call('HSET', KEYS[4], ARGV[at], ARGV[2])
+end
+redis.call('SET', KEYS[5], ARGV[4])
+local version = redis.call('INCR', KEYS[1])
+redis.call('PUBLISH', ARGV[3], 'desired')
+return version

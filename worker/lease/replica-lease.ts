@@ -1,0 +1,158 @@
+import { hostname } from 'node:os';
+import type { Lease, LeaseState } from '#shared/contract/lease.ts';
+import { LeaseStore } from '#shared/store/lease-store.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { LeaseHolder, Predecessor } from '#shared/store/scripts/leases.ts';
+import type { SharedSkew } from './shared-skew.ts';
+import { SharedTime } from './shared-time.ts';
+
+export interface ReplicaLeaseOptions {
+  readonly connection: Connection;
+  /** The replica whose lease it is. */
+  readonly replica: string;
+  /** The generation of the replica's own worker; 0 for an adopter. */
+  readonly generation: number;
+  /** The adopter, as `adopterOf` names it; undefined for the replica's own worker. */
+  readonly adopter?: string | undefined;
+  /** The lease's TTL in ms. */
+  readonly leaseMs: number;
+  /** The skew that the main thread has measured, for a thread that does not measure it. */
+  readonly skew?: SharedSkew;
+  /** A lease that another thread of this process has taken. */
+  readonly taken?: SharedLease;
+}
+
+/** A lease that was taken, as one thread tells it to another. */
+export interface SharedLease {
+  readonly replica: string;
+  readonly generation: number;
+  readonly adopter: string | undefined;
+  readonly leaseMs: number;
+  readonly fence: number;
+  /** When this process started, in ms since the epoch in Redis time. */
+  readonly started: number;
+  /** The `SharedTime` of the last renewal. */
+  readonly renewed: SharedArrayBuffer;
+}
+
+/**
+ * The right to serve a replica's queue. A worker takes the lease while it is free, renews it before its TTL is over, and
+ * ends it. A later holder has a higher fence.
+ */
+export class ReplicaLease {
+  readonly #connection: Connection;
+  readonly #holder: LeaseHolder;
+  readonly #leaseMs: number;
+  readonly #skew: SharedSkew | undefined;
+  readonly #store: LeaseStore;
+  #predecessor: Predecessor = { generation: 0, expected: false };
+  #started: number;
+  /** When the last renewal that succeeded was asked for. Any thread may set it. */
+  readonly #renewed: SharedTime;
+  /** What this thread last knew, by `performance.now()`. */
+  #certainUntil = Number.NEGATIVE_INFINITY;
+  #fence: number;
+
+  constructor(options: ReplicaLeaseOptions) {
+    const { connection, replica, generation, adopter, leaseMs, skew, taken } = options;
+    this.#connection = connection;
+    this.#holder = { replica, generation, adopter };
+    this.#leaseMs = leaseMs;
+    this.#skew = skew;
+    this.#store = new LeaseStore(connection);
+    this.#started = taken?.started ?? 0;
+    this.#renewed = new SharedTime(taken?.renewed);
+    this.#fence = taken?.fence ?? 0;
+  }
+
+  /** @returns a lease that another thread of this process has taken. */
+  static shared(connection: Connection, taken: SharedLease, skew: SharedSkew): ReplicaLease {
+    return new ReplicaLease({ ...taken, connection, taken, skew });
+  }
+
+  get replica(): string {
+    return this.#holder.replica;
+  }
+
+  /** The fencing token that the taking of the lease gave; 0 before. */
+  get fence(): number {
+    return this.#fence;
+  }
+
+  /** The holder before this one. */
+  get predecessor(): Predecessor {
+    return this.#predecessor;
+  }
+
+  /** What another thread needs to renew this lease. */
+  get shared(): SharedLease {
+    const renewed = this.#renewed.buffer;
+    return { ...this.#holder, leaseMs: this.#leaseMs, fence: this.#fence, started: this.#started, renewed };
+  }
+
+  /** Whether it is the lease of the replica's own worker, and not of an adopter. */
+  get own(): boolean {
+    return this.#holder.adopter === undefined;
+  }
+
+  /**
+   * Whether the lease is certainly ours. The TTL counts from before the last renewal was sent, in whatever thread, by a
+   * clock that runs on while the process is frozen.
+   */
+  get certain(): boolean {
+    const now = performance.now();
+    if (now < this.#certainUntil) return true;
+    this.#certainUntil = now - this.#renewed.ageMs + this.#leaseMs;
+    return now < this.#certainUntil;
+  }
+
+  /** @returns whether the lease is ours now, another worker holds it, or a newer generation has held it. */
+  async take(state: LeaseState): Promise<'taken' | 'held' | 'superseded'> {
+    this.#started = clockOf(this.#connection).began;
+    const asked = process.hrtime.bigint();
+    const taken = await this.#store.take(this.#holder, this.#lease(state), this.#leaseMs);
+    if (typeof taken === 'string') return taken;
+    this.#fence = taken.fence;
+    this.#predecessor = taken.predecessor;
+    this.#renewed.set(asked);
+    return 'taken';
+  }
+
+  /** @returns false if another worker has taken the lease since. */
+  async renew(state: LeaseState): Promise<boolean> {
+    const asked = process.hrtime.bigint();
+    const ours = await this.#store.renew(this.#holder, this.#fence, this.#lease(state), this.#leaseMs);
+    if (ours) this.#renewed.set(asked);
+    return ours;
+  }
+
+  /** Ends the lease if it is still ours. No renewal may be under way. */
+  async end(): Promise<void> {
+    this.#renewed.clear();
+    this.#certainUntil = Number.NEGATIVE_INFINITY;
+    await this.#store.end(this.#holder);
+  }
+
+  /**
+   * Withdraws the registration of the consumer that serves the queue under this lease: no more jobs are delivered
+   * directly to it until its next tick.
+   * @returns whether it was registered.
+   */
+  withdraw(): Promise<boolean> {
+    return this.#store.withdrawConsumer(this.replica, this.#fence);
+  }
+
+  #lease(state: LeaseState): Lease {
+    const { generation, adopter } = this.#holder;
+    return {
+      generation,
+      state,
+      ...(adopter === undefined ? {} : { adopter }),
+      pid: process.pid,
+      host: hostname(),
+      started: this.#started,
+      clockAheadMs: (this.#skew ?? clockOf(this.#connection)).aheadMs,
+    };
+  }
+}

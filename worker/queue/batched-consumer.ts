@@ -1,0 +1,279 @@
+/**
+ * A consumer that takes and finishes many jobs in one call, a tick. It is always in one of these states:
+ *
+ *   resting --a job may wait, one is to be finished, or the mode is to be announced--> ticking
+ *   ticking --none of that is left--> resting
+ *   resting, ticking --it has left and holds no job--> stopped
+ *   resting, ticking, stopped --abandon, or another worker has taken the lease--> abandoned
+ *
+ * What it takes is its mode, which `ConsumerMode` holds. One tick is under way at a time; what arrives meanwhile travels
+ * with the next one. If it rests with a free slot, it blocks on the queue's marker, as BullMQ's own workers do. If it has
+ * a free slot and the queue is empty, jobs are delivered directly (ADR 0017).
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Fenced } from '#shared/contract/fenced.ts';
+import type { HeldJob } from '#shared/contract/delivery.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { StartStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { MarkerWatch } from '#shared/store/marker-watch.ts';
+import { oftenAlone } from '#shared/store/redis/batches.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { Tick } from '#shared/store/tick.ts';
+import type { Ended, OutgoingReply, Ticked, TickScript } from '#shared/store/tick.ts';
+import { SupersededError } from '../reply/reply-pushes.ts';
+import type { ReplyPush } from '../reply/reply-pushes.ts';
+import type { Consumer, OnFinished, OnGarbled, RunJob } from '../run/consumer.ts';
+import { ConsumerMode } from './consumer-mode.ts';
+import { Deliveries } from './deliveries.ts';
+import { HeldJobs } from './held-jobs.ts';
+import { JobHandling } from './job-handling.ts';
+
+export interface BatchedConsumerOptions {
+  /** A patient connection; two more like it are opened for blocking reads. */
+  readonly connection: Connection;
+  /** By which the worker serves the queue. */
+  readonly lease: Fenced;
+  /** How many jobs are run at once. */
+  readonly concurrency: number;
+  readonly tick: TickScript;
+  readonly run: RunJob;
+  readonly onFinished: OnFinished;
+  readonly onGarbled: OnGarbled;
+  readonly onSuperseded: () => void;
+  readonly log: Logger;
+}
+
+type State = 'resting' | 'ticking' | 'stopped' | 'abandoned';
+
+/** The states from which each state may be entered. */
+const statesBefore: Readonly<Record<State, readonly State[]>> = {
+  resting: ['ticking'],
+  ticking: ['resting'],
+  stopped: ['resting', 'ticking'],
+  abandoned: ['resting', 'ticking', 'stopped'],
+};
+
+/** A job to be finished by the next tick. */
+interface Ending extends Ended {
+  readonly done: (error?: unknown) => void;
+}
+
+/** The TTL of a job's lock in ms, as BullMQ's own workers have it. */
+const lockMs = 30_000;
+/** How many jobs one call finishes at most, so that Redis is not kept from others for long. */
+const maxEnded = 256;
+/** After a tick that Redis has refused. */
+const retryDelayMs = 100;
+
+export class BatchedConsumer implements Consumer, ReplyPush {
+  readonly #options: BatchedConsumerOptions;
+  readonly #life: StartStop;
+  readonly #tick: Tick;
+  readonly #marker: MarkerWatch;
+  readonly #deliveries: Deliveries;
+  readonly #handling: JobHandling;
+  readonly #held: HeldJobs;
+  readonly #mode = new ConsumerMode();
+  readonly #stopped = Promise.withResolvers<void>();
+  #state: State = 'resting';
+  #endings: Ending[] = [];
+  /** Whether jobs may wait that were not taken. */
+  #mayHaveMore = true;
+  /** How many times in a row the only job that was held was finished. */
+  #singlesInARow = 0;
+  #lockTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: BatchedConsumerOptions) {
+    this.#options = options;
+    const { connection, lease, tick: script, log } = options;
+    const { replica } = lease;
+    const token = randomUUID();
+    this.#tick = new Tick({ connection, script, lease, token, lockMs, log });
+    this.#handling = new JobHandling({ connection, replica, token, log });
+    const [finish, onFreed] = [(id: string) => this.#end(id), () => this.wake()];
+    this.#held = new HeldJobs({ ...options, handling: this.#handling, finish, onFreed });
+    const hasFreeSlot = (): boolean => this.#hasFreeSlot;
+    this.#marker = new MarkerWatch({ connection, replica, hasFreeSlot, onMarker: () => this.wake(), log });
+    this.#deliveries = new Deliveries({ connection, lease, onJob: (job) => this.#accept(job), log });
+    this.#life = startStop(
+      () => this.#start(),
+      () => this.#stop(),
+    );
+  }
+
+  readonly start = (): Promise<void> => this.#life.start();
+  readonly stop = (): Promise<void> => this.#life.stop();
+
+  abandon(): void {
+    if (this.#state === 'abandoned') return;
+    this.#enter('abandoned');
+    clearInterval(this.#lockTimer);
+    this.#marker.stop();
+    this.#deliveries.stop();
+    rejectAsSuperseded(this.#endings.splice(0));
+  }
+
+  /** Gateways deliver nothing directly while it is paused, once a tick has announced that. */
+  pause(): void {
+    this.#mode.pause();
+    this.#tickSoon();
+  }
+
+  resume(): void {
+    this.#mode.resume();
+    this.wake();
+  }
+
+  /** Finishes a job that is held, and pushes its reply in the same step. */
+  push(gateway: string, id: string, frame: ReplyFrame): Promise<void> {
+    return this.#end(id, { gateway, frame });
+  }
+
+  wake(): void {
+    this.#mayHaveMore = true;
+    this.#tickSoon();
+  }
+
+  #start(): Promise<void> {
+    this.#deliveries.start();
+    this.#lockTimer = setInterval(() => this.#handling.renewLocks(this.#held.ids(), lockMs), lockMs / 2);
+    this.wake();
+    return Promise.resolve();
+  }
+
+  async #stop(): Promise<void> {
+    this.#mode.leave();
+    this.#marker.stop();
+    this.wake();
+    await this.#stopped.promise;
+    this.#deliveries.stop();
+    clearInterval(this.#lockTimer);
+    await this.#handling.close();
+  }
+
+  #enter(state: State): void {
+    if (!statesBefore[state].includes(this.#state)) {
+      throw new Error(`a consumer that is ${this.#state} cannot be ${state}`);
+    }
+    this.#state = state;
+  }
+
+  #end(id: string, reply?: OutgoingReply): Promise<void> {
+    if (!this.#isServing) {
+      return Promise.reject(new SupersededError('the queue is left to another worker'));
+    }
+    return new Promise((resolve, reject) => {
+      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+      this.#endings.push({ id, reply, done });
+      this.#tickSoon();
+    });
+  }
+
+  /**
+   * Ticks after this turn of the event loop, so that all that arrives in it travels together. If one job after the other
+   * was the only one, it ticks at once.
+   */
+  #tickSoon(): void {
+    const state = this.#state;
+    switch (state) {
+      case 'resting': {
+        this.#enter('ticking');
+        const isSingle = this.#held.running === 1 && this.#endings.length === 1;
+        if (isSingle && this.#singlesInARow >= oftenAlone) void this.#tickOn();
+        else setImmediate(() => void this.#tickOn());
+        return;
+      }
+      case 'ticking': // It checks for more before it rests.
+      case 'stopped':
+      case 'abandoned':
+        return;
+      default:
+        state satisfies never;
+    }
+  }
+
+  get #isServing(): boolean {
+    return this.#state === 'resting' || this.#state === 'ticking';
+  }
+
+  get #hasFreeSlot(): boolean {
+    return this.#mode.takesJobs && this.#held.size < this.#options.concurrency;
+  }
+
+  get #hasReason(): boolean {
+    return this.#endings.length > 0 || (this.#mayHaveMore && this.#hasFreeSlot) || this.#mode.isUnannounced;
+  }
+
+  async #tickOn(): Promise<void> {
+    while (this.#state === 'ticking' && this.#hasReason) await this.#tickOnce();
+    if (this.#state !== 'ticking') return;
+    this.#enter('resting');
+    if (this.#mode.hasLeft) void this.#finishLeaving();
+    if (this.#hasFreeSlot) this.#marker.wait();
+  }
+
+  async #finishLeaving(): Promise<void> {
+    await this.#deliveries.drain();
+    if (this.#held.size > 0 || !this.#isServing) return;
+    this.#enter('stopped');
+    this.#stopped.resolve();
+  }
+
+  /** Never rejects. */
+  async #tickOnce(): Promise<void> {
+    const endings = this.#endings.splice(0, maxEnded);
+    if (endings.length > 0) {
+      const isSingle = endings.length === 1 && this.#held.running === 1;
+      this.#singlesInARow = isSingle ? this.#singlesInARow + 1 : 0;
+    }
+    // Jobs that arrive from here on are for the next tick.
+    this.#mayHaveMore = false;
+    let ticked: Ticked | undefined;
+    try {
+      ticked = await this.#tick.run(endings, this.#mode.jobLimit(this.#options.concurrency));
+    } catch (error) {
+      await this.#retryLater(error, endings);
+      return;
+    }
+    if (ticked === undefined) {
+      this.abandon();
+      rejectAsSuperseded(endings);
+      this.#options.onSuperseded();
+      return;
+    }
+    this.#mode.acknowledge();
+    const { due, codes, taken, unread } = ticked;
+    for (const [at, ending] of endings.entries()) this.#ended(ending, codes[at] ?? 0);
+    if (due !== null) this.#marker.due = due;
+    else if (taken.length > 0) this.#mayHaveMore = true;
+    this.#deliveries.accept(unread);
+    for (const job of taken) this.#accept(job);
+  }
+
+  /** The callers that wait for the endings retry by themselves. */
+  async #retryLater(error: unknown, endings: readonly Ending[]): Promise<void> {
+    this.#options.log.warn({ err: error }, 'Redis has refused a tick');
+    this.#mayHaveMore = true;
+    for (const { done } of endings) done(error);
+    await this.#tick.repair(error, endings);
+    await delay(retryDelayMs);
+  }
+
+  #accept(job: HeldJob): void {
+    if (this.#isServing) this.#held.start(job);
+  }
+
+  #ended({ id, done }: Ending, code: number): void {
+    if (code < 0) this.#options.log.warn({ request: id, code }, 'a job was not there to be finished');
+    this.#held.remove(id);
+    done();
+  }
+}
+
+function rejectAsSuperseded(endings: readonly Ending[]): void {
+  const error = new SupersededError('another worker has taken the lease');
+  for (const { done } of endings) done(error);
+}

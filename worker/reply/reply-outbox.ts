@@ -1,0 +1,127 @@
+import { inlineBodyLimit } from '#shared/contract/body.ts';
+import type { Fenced } from '#shared/contract/fenced.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import { problemReply } from '#shared/contract/problem.ts';
+import { encodeReply } from '#shared/contract/reply.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
+import { endOf } from '#shared/contract/request-record.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { ValueLostError, ValueTooLongError } from '#shared/store/large-values.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { RequestSettler } from '#shared/store/request-settler.ts';
+import type { HandlerReply } from '../handlers/handler.ts';
+import type { Aftermath } from './aftermath.ts';
+import { SupersededError } from './reply-pushes.ts';
+import type { ReplyPush } from './reply-pushes.ts';
+
+export interface ReplyOutboxOptions {
+  readonly connection: Connection;
+  /** By which the worker answers for a replica. */
+  readonly lease: Fenced;
+  /** Pushes replies to gateways. */
+  readonly pushes: ReplyPush;
+  /** Writes large replies, so that nothing else waits behind them. */
+  readonly large: LargeValues;
+  /** What follows the end of a request that has a record. */
+  readonly aftermath: Aftermath;
+  /** Called when another worker answers for the replica. */
+  readonly onSuperseded: () => void;
+  readonly log: Logger;
+}
+
+/** Sends replies to the gateways that wait for them, or keeps them for clients that ask later. */
+export class ReplyOutbox {
+  readonly #options: ReplyOutboxOptions;
+  readonly #settler: RequestSettler;
+  readonly #clock: RedisClock;
+
+  constructor(options: ReplyOutboxOptions) {
+    this.#options = options;
+    const { connection, lease, log } = options;
+    this.#settler = new RequestSettler(connection, lease, log);
+    this.#clock = clockOf(connection);
+  }
+
+  /**
+   * Sends the reply to the gateway that waits for it, or keeps it for a client that asks later.
+   * @param id the request's id.
+   * @returns once Redis has the reply; rejects if Redis refuses it.
+   * @throws {SupersededError} if another worker has taken the lease since.
+   */
+  push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+    if (job.keepMs === undefined && job.gateway === '') return Promise.resolve();
+    return isLarge(reply.body) ? this.#pushLarge(id, job, reply) : this.#pushSmall(id, job, reply);
+  }
+
+  #pushSmall(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+    const { keepMs } = job;
+    if (keepMs === undefined) return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
+    return this.#settler.withRepair(id, () => this.#settle(id, job, keepMs, reply, encodeReply(id, reply)));
+  }
+
+  /** A reply that Redis cannot hold ends its request too. */
+  async #pushLarge(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+    const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body;
+    try {
+      if (job.keepMs === undefined) await this.#pushStored(job.gateway, id, reply, body);
+      else await this.#settleLarge(id, job, job.keepMs, reply, body);
+    } catch (error) {
+      if (!(error instanceof ValueTooLongError)) throw error;
+      const detail = `Redis takes no value of the answer's ${body.length} bytes: ${error.message}`;
+      await this.#pushSmall(id, job, problemReply('reply_too_large', detail));
+    }
+  }
+
+  async #pushStored(gateway: string, id: string, reply: HandlerReply, body: Uint8Array): Promise<void> {
+    const { lease, pushes, large } = this.#options;
+    await large.storeReplyBody(lease, id, body);
+    await pushes.push(gateway, id, encodeReply(id, reply, true));
+  }
+
+  async #settleLarge(
+    id: string,
+    job: JobData,
+    keepMs: number,
+    reply: HandlerReply,
+    body: Uint8Array,
+  ): Promise<void> {
+    const head = Buffer.from(encodeReply(id, { ...reply, body: '' }));
+    await this.#options.large.writeDraft(this.#options.lease, id, [head, body]);
+    await this.#settle(id, job, keepMs, reply);
+  }
+
+  /** @param frame of the reply; undefined if it is in the draft. */
+  async #settle(
+    id: string,
+    job: JobData,
+    keepMs: number,
+    reply: HandlerReply,
+    frame?: ReplyFrame,
+  ): Promise<void> {
+    const { lease, aftermath, onSuperseded } = this.#options;
+    const { state, fields } = endOf(reply, this.#clock.now());
+    const settled = await this.#settler.settle(id, job, { state, fields, keepMs, frame });
+    switch (settled) {
+      case 'superseded':
+        onSuperseded();
+        throw new SupersededError('another worker has taken the lease');
+      case 'draftLost':
+        throw new ValueLostError('the draft of the answer is lost');
+      case 'settled':
+      case 'endedBefore':
+        // The job is still there until this is done: the worker that ends it after a crash does it again.
+        return aftermath.follow(lease.replica, id, job, settled === 'settled' ? state : undefined);
+      default:
+        return settled satisfies never;
+    }
+  }
+}
+
+/** Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted. */
+function isLarge(body: Uint8Array | string): boolean {
+  if (typeof body !== 'string') return body.length > inlineBodyLimit;
+  return body.length * 3 > inlineBodyLimit && Buffer.byteLength(body) > inlineBodyLimit;
+}

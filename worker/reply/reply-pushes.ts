@@ -1,0 +1,37 @@
+import type { Fenced } from '#shared/contract/fenced.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
+import { Batches } from '#shared/store/redis/batches.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { ReplyInboxes } from '#shared/store/reply-inboxes.ts';
+
+/** Another worker answers for the replica now; nothing was sent. */
+export class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+}
+
+/** Pushes the frame of a reply into a gateway's inbox. Resolves once Redis has it, and rejects if Redis refuses it. */
+export interface ReplyPush {
+  push(gateway: string, id: string, frame: ReplyFrame): Promise<void>;
+}
+
+/** How many frames go into one call at most. */
+const maxFrames = 1000;
+
+/**
+ * Pushes replies by a script of its own, several to one gateway in one call.
+ * @param lease by which the worker answers for a replica.
+ * @param onSuperseded called when another worker answers for the replica.
+ */
+export function createReplyPushes(
+  connection: Connection,
+  lease: Fenced,
+  onSuperseded: () => void,
+): ReplyPush {
+  const inboxes = new ReplyInboxes(connection, lease);
+  const batches = new Batches<ReplyFrame>(maxFrames, async (gateway, frames) => {
+    if (await inboxes.push(gateway, frames)) return;
+    onSuperseded();
+    throw new SupersededError('another worker has taken the lease');
+  });
+  return { push: (gateway, _, frame) => batches.add(gateway, frame) };
+}

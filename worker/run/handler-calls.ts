@@ -1,0 +1,150 @@
+import { decodeJob } from '#shared/contract/job.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import { problemReply } from '#shared/contract/problem.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
+import type { PutBack } from './consumer.ts';
+import type { FinishedRuns } from './finished-runs.ts';
+
+/** The reply to a request that is not started because its deadline has passed. Its gateway may not know that yet. */
+export function notStartedReply(): HandlerReply {
+  return problemReply('reply_timeout', 'It was not begun by its deadline.');
+}
+
+/** The reply to a request that was not done by its deadline. If a client waits, its gateway has answered 504 by itself. */
+function expiredReply({ keepMs }: JobData): HandlerReply | undefined {
+  return keepMs === undefined ? undefined : problemReply('reply_timeout', 'It was not done by its deadline.');
+}
+
+/** The reply to a request whose handler is not waited for any more. */
+function abortedReply({ reason }: AbortSignal, job: JobData): HandlerReply | undefined {
+  const isCancelled = reason instanceof DOMException && reason.name === 'AbortError';
+  return isCancelled
+    ? problemReply('cancelled', 'The request was cancelled while it was run.')
+    : expiredReply(job);
+}
+
+/**
+ * A request that is being run. Its deadline is translated once, so that no later measurement of Redis's clock makes it
+ * later.
+ */
+export class Running {
+  /** Its deadline by `performance.now()`. */
+  readonly until: number;
+  /** Its deadline in the clock of this host, in ms since the epoch. */
+  readonly deadline: number;
+  finished: Promise<PutBack | undefined> | undefined;
+  readonly #controller = new AbortController();
+  #stopWaiting: (() => void) | undefined;
+
+  /** @param deadline of its job, in ms since the epoch, in Redis time. */
+  constructor(deadline: number, clock: RedisClock) {
+    this.until = clock.at(deadline);
+    this.deadline = clock.toOwn(deadline);
+  }
+
+  /** Fires when the request is aborted. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** @returns what the handler answers, or undefined once the request is aborted. */
+  answer(handled: Promise<HandlerReply>): Promise<HandlerReply | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#stopWaiting = () => resolve(undefined);
+      // What an aborted handler answers or throws later is ignored.
+      handled.then(resolve, reject);
+    });
+  }
+
+  /** Fires the signal, and waits for the handler no longer. */
+  abort(reason: DOMException): void {
+    this.#controller.abort(reason);
+    this.#stopWaiting?.();
+  }
+}
+
+export interface HandlerCallsOptions {
+  readonly handler: Handler;
+  /** The replica whose queue the jobs are from. */
+  readonly replica: string;
+  /** The replica whose worker this is: another one if the queue is adopted. */
+  readonly worker: string;
+  /** What this worker has run, from whatever queue. */
+  readonly finished: FinishedRuns;
+  readonly log: Logger;
+}
+
+/** Lets the handler answer requests, each until its deadline at most. */
+export class HandlerCalls {
+  readonly #options: HandlerCallsOptions;
+
+  constructor(options: HandlerCallsOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the reply, or undefined if the deadline came first and no client asks for it later. */
+  answer(
+    id: string,
+    job: JobData,
+    attempt: number,
+    running: Running,
+    storedBody?: Buffer,
+  ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
+    const { handler, worker } = this.#options;
+    const { signal, deadline } = running;
+    const context: HandlerContext = { replica: worker, requestId: id, attempt, deadline, signal };
+    let handled: HandlerReply | Promise<HandlerReply>;
+    try {
+      signal.throwIfAborted();
+      handled = handler.handle(decodeJob(job, storedBody), context);
+    } catch (error) {
+      return this.#ended(id, job, this.#failed(id, job, signal, error));
+    }
+    if (handled instanceof Promise) return this.#awaited(id, job, running, handled);
+    return this.#ended(id, job, this.#signed(handled));
+  }
+
+  async #awaited(
+    id: string,
+    job: JobData,
+    running: Running,
+    handled: Promise<HandlerReply>,
+  ): Promise<HandlerReply | undefined> {
+    const { signal } = running;
+    const timer = setTimeout(
+      () => running.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError')),
+      Math.max(0, running.until - performance.now()),
+    );
+    let reply: HandlerReply | undefined;
+    try {
+      reply = await running.answer(handled);
+      reply = reply === undefined ? abortedReply(signal, job) : this.#signed(reply);
+    } catch (error) {
+      reply = this.#failed(id, job, signal, error);
+    }
+    clearTimeout(timer);
+    return this.#ended(id, job, reply);
+  }
+
+  /** The reply of a worker that serves another replica's queue says so. */
+  #signed(reply: HandlerReply): HandlerReply {
+    const { worker, replica } = this.#options;
+    if (worker === replica) return reply;
+    return { ...reply, headers: [...reply.headers, 'Ringpost-Adopted-By', worker] };
+  }
+
+  #failed(id: string, job: JobData, signal: AbortSignal, error: unknown): HandlerReply | undefined {
+    const { worker, log } = this.#options;
+    if (signal.aborted) return abortedReply(signal, job);
+    log.error({ request: id, err: error }, 'the handler failed');
+    return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
+  }
+
+  /** A request that must not run again is remembered from its end on. */
+  #ended(id: string, job: JobData, reply: HandlerReply | undefined): HandlerReply | undefined {
+    if (job.redelivery === 'never') this.#options.finished.add(id, performance.now());
+    return reply;
+  }
+}

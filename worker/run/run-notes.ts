@@ -1,0 +1,60 @@
+import type { JobData } from '#shared/contract/job.ts';
+import { problemReply } from '#shared/contract/problem.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { RequestNotes } from '#shared/store/request-notes.ts';
+import type { Noted } from '#shared/store/request-notes.ts';
+import type { HandlerReply } from '../handlers/handler.ts';
+import { retryUntil } from '../reply/retry-until.ts';
+
+export interface RunNotesOptions {
+  readonly connection: Connection;
+  readonly replica: string;
+  readonly log: Logger;
+}
+
+/** What a worker notes in the records of the requests that it runs. */
+export class RunNotes {
+  readonly #notes: RequestNotes;
+  readonly #clock: RedisClock;
+  readonly #replica: string;
+  readonly #log: Logger;
+
+  constructor({ connection, replica, log }: RunNotesOptions) {
+    this.#notes = new RequestNotes(connection, log, 'worker');
+    this.#clock = clockOf(connection);
+    this.#replica = replica;
+    this.#log = log;
+  }
+
+  /**
+   * Notes that a request is started. This comes before the start, because another request may get its idempotency key
+   * until then.
+   * @param until the deadline by `performance.now()`.
+   * @returns undefined if the deadline passed before Redis took the note.
+   */
+  started(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {
+    const fields = ['started', this.#clock.now(), 'attempts', attempt];
+    return retryUntil(() => this.#notes.noteWithRepair(this.#replica, id, job, 'running', fields), until);
+  }
+
+  /** Notes that a request waits to be tried again. Never rejects. */
+  async queued(id: string, job: JobData): Promise<Noted> {
+    try {
+      return await this.#notes.note(this.#replica, id, job, 'queued');
+    } catch (error) {
+      this.#log.debug({ request: id, err: error }, 'not noted');
+      return 'noted';
+    }
+  }
+}
+
+/** @returns the reply to a request that is not started, or not started again. */
+export function endedBeforeStartReply(noted: 'ended' | 'cancelled'): HandlerReply {
+  return noted === 'cancelled'
+    ? problemReply('cancelled', 'The request was cancelled before it was run.')
+    : // Its first end stands.
+      problemReply('already_finished', 'The request has come to its end before.');
+}

@@ -1,0 +1,70 @@
+import type { Fenced } from '#shared/contract/fenced.ts';
+import type { StartStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { periodically } from '#shared/process/periodically.ts';
+import { ActiveJobs } from '#shared/store/active-jobs.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
+import type { Runner } from '../run/runner.ts';
+import type { Reclaimer } from './reclaimer.ts';
+
+export interface OrphanSweepOptions {
+  readonly connection: Connection;
+  readonly runner: Runner;
+  readonly reclaimer: Reclaimer;
+  /** The lease under which the worker serves the queue. */
+  readonly lease: Fenced;
+  /** The interval between two sweeps, in ms. */
+  readonly everyMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * Finds orphans: jobs that are active but not being run by any worker. A worker that was frozen may wake up, take a job,
+ * find itself superseded and exit. Or the reply with which Redis gives a job to this worker is lost with its connection.
+ *
+ * This worker holds the lease, so nobody runs a job that it neither runs nor has yet to read. A job is reclaimed if two
+ * sweeps in a row find it so: it may be about to run, or have ended a moment ago.
+ */
+export class OrphanSweep {
+  readonly #options: OrphanSweepOptions;
+  readonly #active: ActiveJobs;
+  readonly #life: StartStop;
+  #seen: ReadonlySet<string> = new Set();
+
+  constructor(options: OrphanSweepOptions) {
+    this.#options = options;
+    const { connection, lease, everyMs, log } = options;
+    this.#active = new ActiveJobs(connection, lease.replica);
+    const repair = new WorkerRepair(connection, log);
+    this.#life = periodically(
+      everyMs,
+      () =>
+        repair.withRepair(
+          () => this.#sweep(),
+          () => ({ consumer: lease, requests: { replica: lease.replica, ids: this.#seen } }),
+        ),
+      (error) => log.warn({ err: error }, 'a sweep for orphaned jobs failed'),
+    );
+  }
+
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  async #sweep(): Promise<void> {
+    const { runner, lease, reclaimer } = this.#options;
+    // As long as all is well, one cheap command is enough.
+    const mayBeMore = (await this.#active.count()) > runner.size;
+    const active = mayBeMore ? await this.#active.ids() : [];
+    const unread = active.length > 0 ? await this.#active.unread(lease) : new Set();
+    const orphans = active.filter((id) => !runner.isRunning(id) && !unread.has(id));
+    const seenTwice = orphans.filter((id) => this.#seen.has(id));
+    this.#seen = new Set(orphans);
+    if (seenTwice.length > 0) await reclaimer.reclaim(seenTwice);
+  }
+}
