@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { GatewayNotices } from '#shared/store/gateway-notices.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
@@ -57,15 +56,13 @@ export async function createGateway(
   const connection = open('commands', 'failFast');
   const changes = open('changes', 'patient');
   const reader = open('inbox', 'patient');
-  const [redis, keys] = [redisOf(connection), keysOf(connection)];
-  const subscriber = redisOf(changes);
 
   const clock = clockOf(connection);
   warnOfSkew(clock, log);
   const callerSecret =
-    config.callerSecret === undefined ? new SharedSecret(redis, keys, log) : givenSecret(config.callerSecret);
+    config.callerSecret === undefined ? new SharedSecret(connection, log) : givenSecret(config.callerSecret);
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
-  const store = new RingStore(redis, keys, log);
+  const store = new RingStore(connection, log);
   const notices = new GatewayNotices(changes);
   const watcher = new RingWatcher({
     store,
@@ -79,13 +76,20 @@ export async function createGateway(
   const held = new HeldBytes(config.bytesInFlight);
   const targets = secrets.length === 0 ? undefined : new CallbackTargets(config.callbackAllow);
   const macs = new CallbackMacs(secrets, namespace);
-  const callbacks = new Callbacks({ redis, keys, targets, macs, redaction, log });
+  const callbacks = new Callbacks({ connection, targets, macs, redaction, log });
   const callbackSender = targets === undefined ? undefined : open('callbacks', 'patient');
-  const sender = callbackSender && redisOf(callbackSender);
   const deliveries =
-    targets === undefined || sender === undefined
+    targets === undefined || callbackSender === undefined
       ? undefined
-      : new CallbackDeliveries({ redis: sender, keys, targets, secrets, macs, redaction, keepMs, log });
+      : new CallbackDeliveries({
+          connection: callbackSender,
+          targets,
+          secrets,
+          macs,
+          redaction,
+          keepMs,
+          log,
+        });
   const dispatch = createDispatch({
     config,
     gateway: name,
@@ -110,9 +114,8 @@ export async function createGateway(
     queues,
     callbacks,
     callers,
-    redis,
-    subscriber,
-    keys,
+    changes,
+    connection,
     inbox,
     held,
     log,
