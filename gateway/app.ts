@@ -1,7 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { CancellationChannel } from '#shared/store/cancellation-channel.ts';
+import { DeadLetters } from '#shared/store/dead-letters.ts';
+import { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import { KeptReplies } from '#shared/store/kept-replies.ts';
+import { PublishedStatus } from '#shared/store/published-status.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { RequestChanges } from '#shared/store/request-changes.ts';
+import { RequestEnds } from '#shared/store/request-ends.ts';
+import { RequestRecords } from '#shared/store/request-records.ts';
 import type { RingStore } from '#shared/store/ring-store.ts';
 import type { Agreement } from './ring/agreement.ts';
 import { AdminAccess } from './admin/admin-access.ts';
@@ -13,7 +20,7 @@ import type { Connections } from './http/connections.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
-import type { JobQueues } from './dispatch/job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
 import { lastAnswers } from './routes/last-answers.ts';
 import { openApi } from './openapi/openapi.ts';
@@ -23,15 +30,10 @@ import type { Target } from './edge/request-target.ts';
 import { createListener } from './http/listener.ts';
 import { keyFields } from './request/hash-key.ts';
 import type { ForwardingRules } from './request/request-head.ts';
-import { DeadLetterStore } from './records/dead-letter-store.ts';
 import { redrive } from './async/redrive.ts';
 import { Cancellation } from './async/cancellation.ts';
-import { Claims } from './async/claims.ts';
 import { keyOwner } from './async/key-owner.ts';
 import { Uploads } from './request/uploads.ts';
-import { RequestChanges } from './records/request-changes.ts';
-import { RequestStore } from './records/request-store.ts';
-import { Unbegun } from './async/unbegun.ts';
 import { Watches } from './records/watches.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -54,11 +56,10 @@ export interface AppParts {
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   readonly callers: Callers;
-  /** A patient connection for subscriptions, which others share. */
-  readonly subscriber: Redis;
   /** A fail-fast connection. */
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
+  /** A patient connection for subscriptions, which others share. */
+  readonly changes: Connection;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
   /** Time in ms for which a client may send nothing of a body; that of `uploads.ts` if it is not given. */
@@ -90,9 +91,8 @@ export async function buildApp(parts: AppParts): Promise<App> {
     queues,
     callbacks,
     callers,
-    redis,
-    subscriber,
-    keys,
+    changes,
+    connection,
     inbox,
     held,
     log,
@@ -118,19 +118,28 @@ export async function buildApp(parts: AppParts): Promise<App> {
   const access = new AdminAccess({ settings: config.admin, log, registry: metrics.registry });
   for (const each of new Set([app, admin.app])) access.protect(each);
 
-  const requests = new RequestStore(redis, keys, log, callers);
-  const claims = new Claims(redis, keys, config.idempotencyTtlMs, log);
-  const unbegun = new Unbegun(redis, keys, log);
+  const records = new RequestRecords(connection, log, (job) => callers.ofSent(job));
+  const replies = new KeptReplies(connection, log);
+  const claims = new IdempotencyClaims(connection, config.idempotencyTtlMs, log);
+  const ends = new RequestEnds(connection, log);
   const keepMs = config.resultTtlMs;
-  const cancellation = new Cancellation({ redis, keys, store: requests, queues, callbacks, keepMs, log });
+  const cancellation = new Cancellation({
+    records,
+    ends,
+    cancellations: new CancellationChannel(connection),
+    queues,
+    callbacks,
+    keepMs,
+    log,
+  });
   const forwarding: ForwardingRules = {
     trusted: config.trustedProxies,
     keyFields: keyFields([...config.hashKey, ...config.callerKey]),
     xForwarded: config.forwarded === 'both',
   };
   const ownerOf = keyOwner(config.hashKey, callers, config.idempotencyScope);
-  const changes = new RequestChanges(subscriber, keys);
-  const watches = new Watches({ store: requests, changes, connections, limit: config.watchLimit });
+  const requestChanges = new RequestChanges(changes);
+  const watches = new Watches({ records, changes: requestChanges, connections, limit: config.watchLimit });
 
   await admin.app.register(openApi, { withDispatch: own === undefined });
   const onClosing = (): void => {
@@ -151,12 +160,13 @@ export async function buildApp(parts: AppParts): Promise<App> {
     handOver: {
       dispatcher,
       capacity,
-      store: requests,
+      records,
+      replies,
       watches,
       callbacks,
       callers,
       claims,
-      unbegun,
+      ends,
       asyncTimeoutMs: config.asyncTimeoutMs,
       keepMs,
       replyTimeoutMs: config.replyTimeoutMs,
@@ -182,14 +192,15 @@ export async function buildApp(parts: AppParts): Promise<App> {
   await app.register(requestRoutes, {
     held,
     unsent,
-    store: requests,
+    records,
+    replies,
     watches,
     callers,
     forwarding,
     isAdmin: (request) => access.holdsToken(request),
     cancel: (request) => cancellation.cancel(request),
   });
-  const letters = new DeadLetterStore(redis, keys, log);
+  const letters = new DeadLetters(connection, log);
   await admin.app.register(deadLetterRoutes, {
     letters,
     access,
@@ -200,7 +211,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
           dispatcher,
           capacity,
           letters,
-          store: requests,
+          records,
           claims,
           queues,
           isServed: (replica) => watcher.isServed(replica),
@@ -216,15 +227,15 @@ export async function buildApp(parts: AppParts): Promise<App> {
   });
   await admin.app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(healthRoutes, {
+    connection,
     watcher,
-    redis,
-    keys,
+    status: new PublishedStatus(connection, log),
     inbox,
     agreement,
     threshold: new StartThreshold(watcher, config.readyAfterMs),
   });
   const { ring: parameters } = config;
-  await admin.app.register(ringRoutes, { store, watcher, redis, keys, access, parameters, log });
+  await admin.app.register(ringRoutes, { connection, store, watcher, access, parameters, log });
   await admin.app.register(metricsRoutes, { metrics });
   return {
     app,

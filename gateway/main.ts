@@ -2,10 +2,10 @@ import { given } from './settings/environment.ts';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { createKeys } from '#shared/store/keys/keys.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { checkRedis, openRedis, RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import { checkRedis, RedisUnfitError } from '#shared/store/redis/open-redis.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { aclRules } from '#shared/store/redis/redis-users.ts';
 import type { RedisRole, RedisUser } from '#shared/store/redis/redis-users.ts';
@@ -164,18 +164,18 @@ async function readyLine(
   const url = app.listeningOrigin;
   const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
   if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
-  const connection = openRedis(redisUrl, `${config.namespace}:start`, 'patient', log);
+  const { namespace } = config;
+  const connection = openConnection({ url: redisUrl, namespace, name: 'start', use: 'patient' }, log);
   const clock = clockOf(connection);
   await clock.measure().catch(() => undefined);
   const { ready, all } = await untilReady({
     watcher,
-    redis: connection,
-    keys: createKeys(config.namespace),
+    connection,
     // Nobody else's workers are in a private Redis.
     since: own === undefined ? 0 : clock.began,
     timeoutMs: config.startTimeoutMs,
     signal,
-  }).finally(() => connection.disconnect());
+  }).finally(() => connection.close());
   const names = ready.join(' ') || 'none';
   if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
   return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;

@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '#shared/contract/errors.ts';
-import type { Claim, Claims } from './claims.ts';
+import type { Claim, IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
 import type { IdempotentRequest } from './idempotency.ts';
-import type { KnownRequest, RequestStore } from '../records/request-store.ts';
-import type { Unbegun } from './unbegun.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { RequestEnds } from '#shared/store/request-ends.ts';
 
 export interface FirstRequestOptions {
-  readonly store: RequestStore;
-  readonly claims: Claims;
-  readonly unbegun: Unbegun;
+  readonly records: RequestRecords;
+  readonly claims: IdempotencyClaims;
+  readonly ends: RequestEnds;
 }
 
 /** A request that wants a key. */
@@ -28,7 +28,7 @@ const graceMs = 2000;
 const lookEveryMs = 50;
 
 /**
- * Claims the key of a request. A key is given to another request only if its first request certainly never began, if its
+ * IdempotencyClaims the key of a request. A key is given to another request only if its first request certainly never began, if its
  * answer has released the key, or if the time of the key is over.
  * @returns the request that has the key; undefined if it is this one, from now on.
  * @throws {Problem} `idempotency_key_in_use` if that is another caller's, of which nothing is told;
@@ -50,12 +50,12 @@ async function claimOrFind(
   options: FirstRequestOptions,
   { idempotent, id, deadline, socket }: Claimant,
 ): Promise<KnownRequest | undefined> {
-  const { store, claims } = options;
+  const { records, claims } = options;
   const until = performance.now() + graceMs;
   let claim = await claims.claim(idempotent, id, deadline);
   while (claim.id !== id) {
     checkSame(claim, idempotent);
-    const first = await store.find(claim.id);
+    const first = await records.find(claim.id);
     const isLate = performance.now() > until;
     const free = (first !== undefined || isLate) && (await makesWay(options, idempotent, claim, first));
     if (!free && first !== undefined) return first;
@@ -84,7 +84,7 @@ function checkSame(claim: Claim, { caller, fingerprint }: IdempotentRequest): vo
  * @returns whether another request may have its key.
  */
 async function makesWay(
-  { claims, unbegun }: FirstRequestOptions,
+  { claims, ends }: FirstRequestOptions,
   idempotent: IdempotentRequest,
   claim: Claim,
   first: KnownRequest | undefined,
@@ -95,5 +95,5 @@ async function makesWay(
     if (started !== undefined || (state !== 'cancelled' && state !== 'expired')) return false;
   }
   const ttlMs = await claims.remainingMs(idempotent);
-  return unbegun.end(claim.id, idempotent.caller, ttlMs);
+  return ends.endUnstarted(claim.id, idempotent.caller, ttlMs);
 }

@@ -7,21 +7,22 @@ import { clientOf } from '../request/client-address.ts';
 import { directivesOf } from '../request/directives.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import type { JobQueues } from '../dispatch/job-queues.ts';
-import type { Claims } from './claims.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
 import { idempotentRequest } from './idempotency.ts';
 import type { IdempotentRequest, KeyOwner, OwnerOf } from './idempotency.ts';
-import type { RequestStore } from '../records/request-store.ts';
+import type { RequestRecords } from '#shared/store/request-records.ts';
 import { complete } from './completion.ts';
 import type { Given } from './completion.ts';
-import type { DeadLetter, DeadLetterStore } from '../records/dead-letter-store.ts';
+import type { DeadLetter } from '#shared/store/dead-letter.ts';
+import type { DeadLetters } from '#shared/store/dead-letters.ts';
 
 export interface RedriveOptions {
   readonly dispatcher: Dispatcher;
   readonly capacity: Capacity;
-  readonly letters: DeadLetterStore;
-  readonly store: RequestStore;
-  readonly claims: Claims;
+  readonly letters: DeadLetters;
+  readonly records: RequestRecords;
+  readonly claims: IdempotencyClaims;
   readonly queues: JobQueues;
   /** @returns whether anybody serves the queue of a replica. */
   readonly isServed: (replica: string) => boolean;
@@ -78,7 +79,7 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
       const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(owner.caller) };
       await capacity.hold(replica, request.body.length, async (place) => {
-        const refusal = await dispatcher.handOver(request, { ...selected, id: claimed, replica }, terms);
+        const refusal = await dispatcher.acceptAsync(request, { ...selected, id: claimed, replica }, terms);
         if (refusal !== undefined) throw refusal;
         place.arrive();
       });
@@ -98,7 +99,7 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
  * @throws {Problem} `idempotency_key_reused` if its client has repeated it meanwhile, so that another request has the key.
  */
 async function takeKey(
-  claims: Claims,
+  claims: IdempotencyClaims,
   idempotent: IdempotentRequest,
   id: string,
   deadline: number,
@@ -118,11 +119,11 @@ async function takeKey(
 
 /** @returns whether a request has come to its end, or certainly will. */
 async function isHandedOver(
-  { store, queues }: RedriveOptions,
+  { records, queues }: RedriveOptions,
   id: string,
   replica: string,
 ): Promise<boolean> {
-  const found = await store.find(id);
+  const found = await records.find(id);
   if (found?.record.finished !== undefined) return true;
   return (await queues.missing(replica, [id])).length === 0;
 }

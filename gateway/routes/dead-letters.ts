@@ -2,7 +2,8 @@ import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { AdminAccess } from '../admin/admin-access.ts';
-import type { DeadLetter, DeadLetterFilter, DeadLetterStore, Place } from '../records/dead-letter-store.ts';
+import type { DeadLetter } from '#shared/store/dead-letter.ts';
+import type { DeadLetterFilter, DeadLetters, PageEnd } from '#shared/store/dead-letters.ts';
 import { deadLettersPath, letterView, metadataView, summaryView } from '../records/dead-letter-view.ts';
 import type { Given } from '../async/completion.ts';
 import { givenOf } from '../async/given.ts';
@@ -12,7 +13,7 @@ import { noStore } from './no-store.ts';
 import { redisAway } from './redis-away.ts';
 
 export interface DeadLetterRouteOptions {
-  readonly letters: DeadLetterStore;
+  readonly letters: DeadLetters;
   readonly access: AdminAccess;
   /** What is not shown. */
   readonly redaction: Redaction;
@@ -170,14 +171,14 @@ function limitOf(value: unknown): number {
   throw malformed(`limit is ${JSON.stringify(value)}; it must be a whole number from 1 to ${mostLimit}.`);
 }
 
-function placeOf(value: unknown): Place | undefined {
+function placeOf(value: unknown): PageEnd | undefined {
   if (value === undefined) return undefined;
   const [, ended, id] = (typeof value === 'string' && /^(\d{1,16})~(.+)$/.exec(value)) || [];
   if (ended !== undefined && id !== undefined) return { ended: Number(ended), id };
   throw malformed('after must be as the page before has it in next.');
 }
 
-function nextPath(query: Asked['Querystring'], { ended, id }: Place): string {
+function nextPath(query: Asked['Querystring'], { ended, id }: PageEnd): string {
   const given = Object.entries(query).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );

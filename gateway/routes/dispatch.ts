@@ -100,7 +100,7 @@ async function dispatch(
   }
   let answered = false;
   const waitMs = preference.waitMs ?? Number.POSITIVE_INFINITY;
-  const gone = (): void => dispatcher.abandon(id);
+  const gone = (): void => dispatcher.stopWaiting(id);
   const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
     answered = true;
     connections.answered(socket, gone);

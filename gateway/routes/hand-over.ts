@@ -16,13 +16,15 @@ import type { Place } from '../dispatch/queue-count.ts';
 import type { Directives } from '../request/directives.ts';
 import { appliedPreference } from '../request/prefer.ts';
 import type { Preference } from '../request/prefer.ts';
-import type { Claims } from '../async/claims.ts';
+import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
 import { firstRequest } from '../async/first-request.ts';
 import type { Claimant } from '../async/first-request.ts';
 import type { IdempotentRequest } from '../async/idempotency.ts';
-import type { KnownRequest, RequestStore } from '../records/request-store.ts';
+import type { KeptReplies } from '#shared/store/kept-replies.ts';
+import { readAnswer } from '../records/kept-answer.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
 import { requestPath, viewOf } from '../records/request-view.ts';
-import type { Unbegun } from '../async/unbegun.ts';
+import type { RequestEnds } from '#shared/store/request-ends.ts';
 import { untilFinal } from '../records/until-final.ts';
 import type { Watch, Watches } from '../records/watches.ts';
 import { writeProblem } from '../http/problem-response.ts';
@@ -32,10 +34,11 @@ import type { UnsentAnswers } from './unsent-answers.ts';
 export interface HandOverOptions {
   readonly dispatcher: Dispatcher;
   readonly capacity: Capacity;
-  readonly store: RequestStore;
+  readonly records: RequestRecords;
+  readonly replies: KeptReplies;
   readonly watches: Watches;
-  readonly claims: Claims;
-  readonly unbegun: Unbegun;
+  readonly claims: IdempotencyClaims;
+  readonly ends: RequestEnds;
   readonly callers: Callers;
   readonly held: HeldBytes;
   readonly unsent: UnsentAnswers;
@@ -74,7 +77,7 @@ export async function handOver(
   asked: Asked,
   response: ServerResponse,
 ): Promise<void> {
-  const { store, watches, claims, held, unsent, replyTimeoutMs } = options;
+  const { replies, watches, claims, held, unsent, replyTimeoutMs } = options;
   const { preference } = asked;
   const { respondAsync, waitMs } = preference;
   const patienceMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
@@ -102,7 +105,7 @@ export async function handOver(
   if (finalStates.has(found.record.state) && place !== undefined) {
     place.free();
     const { idempotent } = asked;
-    if (idempotent !== undefined) claims.ended(idempotent, id, found.record.deadline).catch(() => undefined);
+    if (idempotent !== undefined) claims.end(idempotent, id, found.record.deadline).catch(() => undefined);
   }
   let gone = false;
   if (finalStates.has(found.record.state) && !cameToNothing(found)) {
@@ -113,7 +116,7 @@ export async function handOver(
       writeReply(response, request.method, { ...headOf(kept), body: kept.body }, own, unsent);
       answered = true;
     };
-    await store.handReply(found, held, () => !socket.destroyed, answer).catch(() => undefined);
+    await readAnswer(replies, found, held, () => !socket.destroyed, answer).catch(() => undefined);
     if (answered || socket.destroyed) return;
   }
   if (respondAsync && !cameToNothing(found)) writeAccepted(response, found, own);
@@ -168,7 +171,7 @@ async function begin(
   try {
     return await capacity.hold(replica, request.body.length, async (place) => {
       handedOver = true;
-      const refusal = await dispatcher.handOver(request, selected, terms);
+      const refusal = await dispatcher.acceptAsync(request, selected, terms);
       if (refusal !== undefined) throw refusal;
       place.arrive();
       const { method } = request;
@@ -186,11 +189,11 @@ async function begin(
 
 /** A request was not taken; if it never begins, the next one under its key need not wait for it. */
 async function releaseKey(
-  { claims, unbegun }: HandOverOptions,
+  { claims, ends }: HandOverOptions,
   { idempotent, id, deadline }: Omit<Claimant, 'socket'>,
   handedOver: boolean,
 ): Promise<void> {
-  const never = !handedOver || (await unbegun.end(id, idempotent.caller, claims.lifeMs(deadline)));
+  const never = !handedOver || (await ends.endUnstarted(id, idempotent.caller, claims.lifeMs(deadline)));
   if (never) await claims.release(idempotent, id);
 }
 

@@ -3,6 +3,11 @@ import { headerValue } from './headers.ts';
 /** Whether a request may run again after its replica died while running it (RFC 9110 9.2.2). */
 export type Redelivery = 'safe' | 'never';
 
+/** @returns whether a job may run again, as often as it takes. The job's field calls that `safe`. */
+export function isRepeatable({ redelivery }: { readonly redelivery: Redelivery }): boolean {
+  return redelivery === 'safe';
+}
+
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /**

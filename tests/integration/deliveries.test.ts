@@ -5,7 +5,8 @@ import { createLogger } from '#shared/process/logger.ts';
 import { LargeValues } from '#shared/store/large-values.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
 import { ActiveJobs } from '#shared/store/active-jobs.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
 import { Reclaimer } from '../../worker/tenure/reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
@@ -147,7 +148,7 @@ it('a delivered job can be taken back until it is read', async () => {
     'patient',
     log,
   );
-  const queues = new JobQueues(producer, keys, log);
+  const queues = new JobQueues(new Connection(producer, keys.prefix), log);
   expect(await queues.takeBack(replica, 'one')).toBe(true);
   expect(await queues.takeBack(replica, 'one')).toBe(false);
   await redis.lpop(keys.deliveries(replica, fence));

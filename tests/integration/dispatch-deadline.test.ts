@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { headerValue } from '#shared/contract/headers.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { keysAtRest } from '../fixtures/keys-at-rest.ts';
 import { ask, json, speak } from '../fixtures/raw-http.ts';
 import type { RawAnswer } from '../fixtures/raw-http.ts';
@@ -74,7 +75,7 @@ describe('a request that is not answered in time', () => {
   it('is dropped unrun by the worker where its gateway could not take it back', async () => {
     const { reports, get } = await held();
     const { redis, keys } = system();
-    const queues = new JobQueues(redis, keys, createLogger('test', 'silent'));
+    const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
     const request = { method: 'GET', target: '/now/past', headers: reports.header, body: Buffer.alloc(0) };
     const job = { gateway: 'gone', deadline: Date.now() - 1, redelivery: 'safe' } as const;
     await queues.add('S1', randomUUID(), encodeJob(request, job));
@@ -123,7 +124,7 @@ describe('a request that is not answered in time', () => {
   it('leaves no body in Redis where the worker drops it', async () => {
     const { get } = await held();
     const { redis, keys } = system();
-    const queues = new JobQueues(redis, keys, createLogger('test', 'silent'));
+    const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
     const body = Buffer.alloc(100_000);
     const job = { gateway: 'gone', deadline: Date.now() - 1, redelivery: 'never' } as const;
     const id = randomUUID();

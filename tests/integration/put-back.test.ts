@@ -9,7 +9,7 @@ import { createLogger } from '#shared/process/logger.ts';
 import { LargeValues } from '#shared/store/large-values.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
 import { Aftermath } from '../../worker/reply/aftermath.ts';
 import { CancelledIds } from '../../worker/run/cancelled-ids.ts';
 import { FinishedRuns } from '../../worker/run/finished-runs.ts';
@@ -67,7 +67,7 @@ function startRunner(finished = new FinishedRuns()) {
 it('a job that Redis refuses to put back stays active, so that the sweep finds it', async () => {
   const { redisUrl, namespace, redis, keys } = system();
   const own = openRedis(roleUrl(redisUrl, namespace, 'worker'), `${namespace}:put-back`, 'patient', log);
-  const queues = new JobQueues(redis, keys, log);
+  const queues = new JobQueues(new Connection(redis, keys.prefix), log);
   const refused = vi
     .spyOn(Job.prototype, 'moveToDelayed')
     .mockRejectedValueOnce(Object.assign(new Error('OOM'), { name: 'ReplyError' }));

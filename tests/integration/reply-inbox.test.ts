@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { openRedis, whenReady } from '#shared/store/redis/open-redis.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { ReplyInbox } from '../../gateway/dispatch/reply-inbox.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -10,11 +10,11 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 const log = createLogger('test', 'silent');
 const gateway = 'g1';
-const opened: Redis[] = [];
+const opened: Connection[] = [];
 const settled = { timeout: 5000, interval: 2 };
 
 afterEach(() => {
-  for (const redis of opened.splice(0)) redis.disconnect();
+  for (const connection of opened.splice(0)) connection.close();
 });
 
 interface Made {
@@ -26,8 +26,9 @@ interface Made {
 
 async function make(): Promise<Made> {
   const { redis, redisUrl, namespace, keys } = system();
-  const open = (use: 'patient' | 'failFast'): Redis => {
-    const connection = openRedis(roleUrl(redisUrl, namespace, 'gateway'), `${namespace}:inbox`, use, log);
+  const url = roleUrl(redisUrl, namespace, 'gateway');
+  const open = (use: 'patient' | 'failFast'): Connection => {
+    const connection = openConnection({ url, namespace, name: 'inbox', use }, log);
     opened.push(connection);
     return connection;
   };
@@ -35,8 +36,8 @@ async function make(): Promise<Made> {
   const onReply = (replica: string, { id }: { readonly id: string }): number =>
     given.push(`${replica} ${id}`);
   const [reader, waker] = [open('patient'), open('failFast')];
-  await Promise.all([whenReady(reader), whenReady(waker)]);
-  const inbox = new ReplyInbox({ reader, waker, keys, gateway, onReply, log });
+  await Promise.all([reader.whenReady(), waker.whenReady()]);
+  const inbox = new ReplyInbox({ reader, waker, gateway, onReply, log });
   const reply = { status: 200, headers: [], body: Buffer.alloc(0) };
   const push = (replica: string, id: string): Promise<unknown> =>
     redis.rpush(keys.inbox(replica, gateway), encodeReply(id, reply));

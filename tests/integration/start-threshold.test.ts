@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RingStore } from '#shared/store/ring-store.ts';
 import { createLogger } from '#shared/process/logger.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { ask } from '../fixtures/raw-http.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -27,8 +28,8 @@ async function ready(url: string): Promise<Ready> {
 
 /** Desires replicas where no controller is. */
 async function desire(...names: readonly string[]): Promise<void> {
-  const { redis, keys } = system();
-  const store = new RingStore(redis, keys, createLogger('test', 'silent'));
+  const { redis, namespace } = system();
+  const store = new RingStore(new Connection(redis, namespace), createLogger('test', 'silent'));
   const add = names.map((name, at) => ({ name, joined: at + 1, weight: 1 }));
   await store.changeDesired(() => ({ add, remove: [] }), 1);
 }

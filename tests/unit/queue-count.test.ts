@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Place, QueueCount } from '../../gateway/dispatch/queue-count.ts';
-import type { LookNumber } from '../../gateway/dispatch/queue-count.ts';
+import type { PollNumber } from '../../gateway/dispatch/queue-count.ts';
 import { QueueCounts } from '../../gateway/dispatch/queue-counts.ts';
 
 const steps = [
@@ -18,7 +18,7 @@ const steps = [
 
 interface Request {
   readonly waited: boolean;
-  added: LookNumber | undefined;
+  added: PollNumber | undefined;
   answered: boolean;
 }
 
@@ -98,7 +98,7 @@ class World {
     const reply = this.#replies.shift();
     if (reply === undefined) return;
     if ('ready' in reply) {
-      this.count.seen({ ready: reply.ready, delayed: 0 });
+      this.count.update({ ready: reply.ready, delayed: 0 });
       this.slack = reply.unknown;
     } else if (!reply.answered) {
       reply.added = this.count.arrive();
@@ -153,7 +153,7 @@ describe('the count of a queue', () => {
       count.arrive();
     }
     expect(count.size).toBe(10);
-    count.seen({ ready: 2, delayed: 3 });
+    count.update({ ready: 2, delayed: 3 });
     expect(count.size).toBe(5);
   });
 
@@ -172,7 +172,7 @@ describe('the count of a queue', () => {
     const count = new QueueCount();
     count.send();
     const added = count.arrive();
-    count.seen({ ready: 1, delayed: 4 });
+    count.update({ ready: 1, delayed: 4 });
     count.end(added);
     count.end(added);
     expect(count.size).toBe(4);
@@ -208,9 +208,9 @@ it('the counts of replicas that nothing waits for are forgotten once they are em
   counts.of('S2').send();
   counts.of('S3').send();
   counts.of('S3').drop();
-  expect(counts.open).toEqual(['S1']);
+  expect(counts.nonEmpty).toEqual(['S1']);
   const [second, third] = [counts.of('S2'), counts.of('S3')];
-  counts.forget((replica) => replica === 'S2');
+  counts.deleteEmpty((replica) => replica === 'S2');
   expect(counts.of('S2')).toBe(second);
   expect(counts.of('S3')).not.toBe(third);
 });

@@ -1,18 +1,20 @@
-import type { Redis } from 'ioredis';
+import { redisOf } from './access.ts';
+import type { Connection } from './connection.ts';
 
-/** A connection that is away for longer than this is not waited for any more, in ms. */
+/** Requests wait for a connection that has been down for less than this, in ms. */
 const graceMs = 500;
 
 /**
- * The time for which a connection is away. A connection that only blinks is back in some 50 ms, and a request can wait
- * for that; once it is away for longer, every request is refused at once and none waits.
+ * Waits for a connection that is down. A connection that broke is usually back after some 50 ms, and a request can wait
+ * for that. If it is down for longer, every request is refused at once.
  */
-export class RedisGap {
+export class RedisOutage {
   #since: number | undefined;
   #ending: PromiseWithResolvers<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(redis: Redis) {
+  constructor(connection: Connection) {
+    const redis = redisOf(connection);
     redis.on('close', () => (this.#since ??= performance.now()));
     redis.on('ready', () => {
       this.#since = undefined;
@@ -22,10 +24,10 @@ export class RedisGap {
   }
 
   /**
-   * To be asked when a command could not be sent.
-   * @returns true once the connection is back, false when it is away for too long; all who ask share one wait.
+   * To be called when a command could not be sent. All callers share one wait.
+   * @returns true once the connection is back, false if it stays down for too long.
    */
-  over(): Promise<boolean> {
+  waitUntilOver(): Promise<boolean> {
     this.#since ??= performance.now();
     const left = this.#since + graceMs - performance.now();
     if (left <= 0) return Promise.resolve(false);

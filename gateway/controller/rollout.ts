@@ -1,20 +1,20 @@
 import { backoffMs } from './replica-state.ts';
 
 /**
- * What is remembered of renewing replicas, which goes on one at a time: a new image that cannot run is tried again
- * after 1, 2, 4 … 30 s, and told of, while the replicas of before serve on.
+ * The rollout of a new image or new settings, which replaces one worker at a time. If the new worker cannot run, the
+ * rollout is retried after 1, 2, 4 … 30 s and reported, while the old workers go on.
  */
-export class Renewal {
+export class Rollout {
   #failures = 0;
   #notBefore = 0;
   #trouble: string | undefined;
 
-  /** When the next try may be made, by `performance.now()`. */
+  /** When the next attempt may be made, by `performance.now()`. */
   get notBefore(): number {
     return this.#notBefore;
   }
 
-  /** Why replicas are not renewed, or undefined where they are. */
+  /** Why the rollout does not go on, or undefined if it does. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
@@ -27,7 +27,7 @@ export class Renewal {
     this.#trouble = `${replica} could not be renewed: ${reason} (${times}; it serves on as it is)`;
   }
 
-  /** Nothing is left to renew. */
+  /** No worker is outdated, or a new worker is ready to take over: failures are counted anew. */
   done(): void {
     this.#failures = 0;
     this.#notBefore = 0;

@@ -1,34 +1,39 @@
 import type { Redis } from 'ioredis';
-import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
-import type { Logger } from '#shared/process/logger.ts';
+import type { Logger } from '../process/logger.ts';
+import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
+import { expectedOfJobs } from './repair/expected-keys.ts';
+import { KeyRepair } from './repair/key-repair.ts';
 
-/** What of a job that is being added has to be known. */
+/** What must be known of a job that is being added. */
 export interface HalfAddedJob {
   readonly id: string;
-  /** It may run twice. */
-  readonly safe: boolean;
+  /** Whether it may run twice. */
+  readonly repeatable: boolean;
 }
 
+/** What BullMQ writes into a queue's marker set to wake a worker. */
+const wakingMarker = { score: 0, member: '0' } as const;
+
 /**
- * Adds jobs again after a script failed at a key with garbled data. The script may have added some of the jobs:
- * Redis does not roll back what a failed script has written.
+ * Adds jobs again after a script failed at a key with garbled data. The script may have added some of the jobs,
+ * because Redis does not roll back what a failed script has written.
  */
 export class HalfAdded {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #repair: KeyRepair;
 
-  constructor(redis: Redis, keys: Keys, log: Logger) {
-    this.#redis = redis;
-    this.#keys = keys;
-    this.#repair = new KeyRepair(redis, keys, log);
+  constructor(connection: Connection, log: Logger) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#repair = KeyRepair.on(connection, log);
   }
 
   /**
-   * @param add adds those of the jobs that it is given.
-   * @returns once each of them is added, or is in a worker's hands already.
+   * @param add adds the jobs that it is given.
+   * @returns once each job is added, or held by a worker already.
    * @throws what `add` throws, if garbled data is not the cause. If a job that must not run twice may have run, the
    * error says that the outcome is unknown.
    */
@@ -45,15 +50,15 @@ export class HalfAdded {
       let unknown = false;
       for (const job of jobs) {
         const state = await this.#stateOf(replica, job.id);
-        if (state === 'missing' || (state === 'gone' && job.safe)) missing.push(job);
-        unknown ||= state === 'gone' && !job.safe;
+        if (state === 'missing' || (state === 'gone' && job.repeatable)) missing.push(job);
+        unknown ||= state === 'gone' && !job.repeatable;
       }
       if (missing.length > 0) await add(missing);
       if (unknown) throw new Error('a job may have been run', { cause: error });
     }
   }
 
-  /** `gone`: it was not added, or is finished already. */
+  /** @returns `gone` if the job was not added, or is finished already. */
   async #stateOf(replica: string, id: string): Promise<'added' | 'missing' | 'gone'> {
     const { wait, active, prioritized, delayed } = this.#keys.unfinished(replica);
     const places = await Promise.all([
@@ -63,11 +68,11 @@ export class HalfAdded {
       this.#redis.zscore(delayed, id),
     ]);
     if (places.some((place) => place !== null)) {
-      // The script may not have come so far as to wake the worker.
-      await this.#redis.zadd(this.#keys.marker(replica), 0, '0');
+      // The script may have failed before it woke the worker.
+      await this.#redis.zadd(this.#keys.marker(replica), wakingMarker.score, wakingMarker.member);
       return 'added';
     }
-    // In no list, it is never taken: what is there of it was left by the script.
+    // A job in no list is never taken: the failed script left this one behind.
     return (await this.#redis.unlink(this.#keys.job(replica, id))) === 1 ? 'missing' : 'gone';
   }
 }

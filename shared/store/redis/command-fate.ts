@@ -1,18 +1,18 @@
 /** What may have become of a command that failed. */
 export type CommandFate =
-  /** Redis has refused it, and done nothing of it. */
+  /** Redis refused it and carried out nothing of it. */
   | 'refused'
-  /** The connection was away, and the command never left this process. */
+  /** The connection was down, and the command never left this process. */
   | 'unsent'
-  /** The connection broke while it was under way: it may have been carried out. */
+  /** The connection broke before the reply came: Redis may have carried it out. */
   | 'unknown';
 
-/** Something that had to come before a command failed, so that the command was not sent. */
+/** A command was not sent because another one, which had to come before it, failed. */
 export class UnsentError extends Error {
   override readonly name = 'UnsentError';
 }
 
-/** @param error what the command, or a script of one of the queues, was rejected with. */
+/** @param error what the command, or a call of a queue, was rejected with. */
 export function commandFate(error: unknown): CommandFate {
   if (!(error instanceof Error)) return 'unknown';
   if (error.name === 'ReplyError') return 'refused';

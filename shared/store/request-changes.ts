@@ -1,24 +1,26 @@
 import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
 
-/** Hears of changes of requests, as long as somebody listens: nothing is sent for requests that nobody watches. */
+/** Tells of changes of requests. Redis sends nothing for requests that nobody listens to. */
 export class RequestChanges {
   readonly #subscriber: Redis;
   readonly #keys: Keys;
   readonly #listeners = new Map<string, Set<() => void>>();
 
-  /** @param subscriber a patient connection for subscriptions, which others may share. */
-  constructor(subscriber: Redis, keys: Keys) {
-    this.#subscriber = subscriber;
-    this.#keys = keys;
-    subscriber.on('message', (channel: string) => {
+  /** @param connection a patient connection for subscriptions, which others may share. */
+  constructor(connection: Connection) {
+    this.#subscriber = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#subscriber.on('message', (channel: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener();
     });
   }
 
   /**
    * @param listener called after each change of the request.
-   * @returns once changes are heard of, a function that ends it.
+   * @returns once Redis sends the changes, a function that ends it.
    */
   async listen(id: string, listener: () => void): Promise<() => void> {
     const channel = this.#keys.requestChanges(id);

@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
+import { jobInWord } from './repair/aside.ts';
+
+/** What a message tells the gateways. */
+export type GatewayNotice =
+  /** The ring may have changed, or the settings of all gateways. */
+  | { readonly kind: 'changed' }
+  /** The job of this request could not be read, and was moved aside. */
+  | { readonly kind: 'jobSetAside'; readonly request: string }
+  /** A gateway that starts found no secret of callers in Redis. The running gateways are to confirm theirs. */
+  | { readonly kind: 'callerSecretSought' };
+
+/** The messages that all gateways get. A message may be lost, so a poll has to find what it would have told. */
+export class GatewayNotices {
+  readonly #subscriber: Redis;
+  readonly #keys: Keys;
+
+  /** @param subscriber a patient connection for subscriptions, which others may share. */
+  constructor(subscriber: Connection) {
+    this.#subscriber = redisOf(subscriber);
+    this.#keys = keysOf(subscriber);
+  }
+
+  /** Calls `listener` with each message once {@link subscribe} has resolved. */
+  onNotice(listener: (notice: GatewayNotice) => void): void {
+    const { changes, callerSecretSought } = this.#keys;
+    this.#subscriber.on('message', (channel: string, message: string) => {
+      if (channel === callerSecretSought) listener({ kind: 'callerSecretSought' });
+      else if (channel === changes) listener(parseNotice(message));
+    });
+  }
+
+  /** Resolves once messages arrive. */
+  async subscribe(): Promise<void> {
+    const { changes, callerSecretSought } = this.#keys;
+    await this.#subscriber.subscribe(changes, callerSecretSought);
+  }
+}
+
+function parseNotice(message: string): GatewayNotice {
+  const request = jobInWord(message);
+  return request === undefined ? { kind: 'changed' } : { kind: 'jobSetAside', request };
+}
