@@ -16,8 +16,8 @@ export type AddNow = (replica: string, id: string, job: JobData) => Promise<void
 type BatchedJob = NewJob & HalfAddedJob;
 
 /**
- * Whether a job may be delivered directly. If the worker dies right then, we cannot know whether it started; so
- * only jobs that may be repeated, and any number of times, are delivered directly.
+ * Whether a job may be delivered directly. If the worker dies right then, we cannot know whether it started;
+ * so only jobs that may be repeated, and any number of times, are delivered directly.
  */
 function isDeliverable(job: JobData): boolean {
   return isRepeatable(job) && job.attempts === undefined;

@@ -1,5 +1,4 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { jobName } from '../contract/job.ts';
 import type { JobData } from '../contract/job.ts';
 import { isRepeatable } from '../contract/redelivery.ts';
@@ -10,6 +9,7 @@ import type { AddNow } from './job-batches.ts';
 import type { Keys } from './keys/keys.ts';
 import { Lines } from './line.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { commandFate } from './redis/command-fate.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
