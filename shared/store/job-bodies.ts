@@ -5,7 +5,6 @@ import { keysOf, redisOf } from './redis/access.ts';
 import type { Redis } from './redis/access.ts';
 import { commandFate, UnsentError } from './redis/command-fate.ts';
 import type { Connection } from './redis/connection.ts';
-import { removeRequestBody } from './large-values.ts';
 
 /** A request's body that is too large to travel in its job. */
 export interface StoredBody {
@@ -16,13 +15,11 @@ export interface StoredBody {
 
 /** Stores the bodies of requests that are too large to travel in their jobs, each in a key of its own. */
 export class JobBodies {
-  readonly #connection: Connection;
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #log: Logger;
 
   constructor(connection: Connection, log: Logger) {
-    this.#connection = connection;
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#log = log;
@@ -42,7 +39,7 @@ export class JobBodies {
   /** Deletes a body. If that fails, the body expires. */
   async remove(replica: string, id: string): Promise<void> {
     try {
-      await removeRequestBody(this.#connection, replica, id);
+      await this.#redis.unlink(this.#keys.requestBody(replica, id));
     } catch (error) {
       this.#log.debug({ request: id, err: error }, 'a body could not be deleted and will expire');
     }
