@@ -15,7 +15,7 @@ import { settingsTable, SettingsError } from '#shared/settings/load-settings.ts'
 import { shownUrl } from '#shared/process/shown-url.ts';
 import { onTermination } from '#shared/process/signals.ts';
 import { describe, endOnUncaught } from '#shared/process/uncaught.ts';
-import { keepHeapYoung } from '#shared/v8/young-heap.ts';
+import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { SettingsDifferError } from './ring/agreement.ts';
 import { loadGatewayConfig } from './settings/config.ts';
 import type { GatewayConfig } from './settings/config.ts';
@@ -43,7 +43,7 @@ interface Running {
 }
 
 async function main(config: GatewayConfig): Promise<void> {
-  keepHeapYoung();
+  disablePretenuring();
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
   const running: Running = {};

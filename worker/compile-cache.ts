@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
-import { keepHeapYoung } from '#shared/v8/young-heap.ts';
+import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { startLeaseThread } from './lease/start-lease-thread.ts';
 
 /**
@@ -11,6 +11,6 @@ export async function fillCompileCache(): Promise<void> {
   // Node keeps a cache for each set of V8's flags. A worker loads its own modules before it sets the flags, and those
   // of the lease thread after that.
   flushCompileCache();
-  keepHeapYoung();
+  disablePretenuring();
   await once(startLeaseThread(process.env), 'exit');
 }

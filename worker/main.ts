@@ -9,7 +9,7 @@ import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { LargeValues } from '#shared/store/large-values.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { keepHeapYoung } from '#shared/v8/young-heap.ts';
+import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
@@ -35,7 +35,7 @@ import { WorkerProcess } from './worker-process.ts';
 
 /** Runs one worker until it is told to leave. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
-  keepHeapYoung();
+  disablePretenuring();
   const { redisUrl: url, namespace, replica, leaseMs, concurrency, drainTimeoutMs } = config;
   const log = createLogger('worker', config.logLevel, { replica });
   const open = (name: string): Connection =>

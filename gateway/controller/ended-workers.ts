@@ -1,9 +1,8 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { noteCrash } from '#shared/store/crash-notes.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { endLeasesOf } from '#shared/store/ended-leases.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { ReplicaLeases } from '#shared/store/replica-leases.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
 import type { Deaths } from './plan.ts';
 
@@ -23,7 +22,7 @@ export interface EndedWorkersOptions {
  */
 export class EndedWorkers {
   readonly #options: EndedWorkersOptions;
-  readonly #leases: ReplicaLeases;
+  readonly #crashes: CrashNotes;
   /** Those whose leases are still to be ended. */
   readonly #pending: Death[] = [];
   #reasons = new Map<string, string>();
@@ -31,7 +30,7 @@ export class EndedWorkers {
 
   constructor(options: EndedWorkersOptions) {
     this.#options = options;
-    this.#leases = new ReplicaLeases(options.connection);
+    this.#crashes = new CrashNotes(options.connection);
   }
 
   /** Whether a worker ended whose lease was not ended yet. */
@@ -63,11 +62,12 @@ export class EndedWorkers {
 
   /** Ends the leases of all workers that have ended, whichever controller leads. */
   async endLeases(): Promise<void> {
-    const { driver, leaseMs, onStandbyEnded } = this.#options;
+    const { connection, driver, leaseMs, onStandbyEnded } = this.#options;
     for (let death = this.#pending[0]; death !== undefined; death = this.#pending[0]) {
       const { name, generation, reason } = death;
       // A worker that ends with its controller is stopped, not dead: the next start brings the replica back as it was.
-      const standing = await this.#leases.endOf(name, generation, this.#stopping ? 0 : leaseMs);
+      const recordMs = this.#stopping ? 0 : leaseMs;
+      const standing = await endLeasesOf(connection, { replica: name, generation }, recordMs);
       this.#pending.shift();
       this.#noteCrash(death);
       const stoodBy =
@@ -88,11 +88,10 @@ export class EndedWorkers {
   /** Writes the cause of a crash for `/-/ring`, in the background. */
   #noteCrash({ name, generation, reason, clean, stderr }: Death): void {
     if (clean || this.#stopping) return;
-    const { connection, clock, log } = this.#options;
+    const { clock, log } = this.#options;
     const at = clock.now();
     const note = async (): Promise<void> => {
-      const crash = { generation, at, reason, stderr: (await stderr) ?? [] };
-      await noteCrash(redisOf(connection), keysOf(connection), name, crash);
+      await this.#crashes.note(name, { generation, at, reason, stderr: (await stderr) ?? [] });
     };
     note().catch((error: unknown) => log.debug({ replica: name, err: error }, 'a crash was not noted'));
   }

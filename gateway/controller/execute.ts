@@ -1,10 +1,8 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { ExpectedDeaths } from '#shared/store/expected-deaths.ts';
+import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/generations.ts';
 import type { HeirStore } from '#shared/store/heir-store.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { nextGeneration } from '#shared/store/replica-queue.ts';
 import type { RingStore } from '#shared/store/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { planReplacement } from '../ring/replica-changes.ts';
@@ -38,13 +36,11 @@ interface Work {
  */
 export class Execution {
   readonly #executor: Executor;
-  readonly #expectedDeaths: ExpectedDeaths;
   /** The work that is under way, by what it does: {@link describeStep}. */
   readonly #underWay = new Map<string, Work>();
 
   constructor(executor: Executor) {
     this.#executor = executor;
-    this.#expectedDeaths = new ExpectedDeaths(executor.connection, executor.heirs);
   }
 
   /**
@@ -100,12 +96,10 @@ export class Execution {
     if (token() === undefined) return;
     switch (step.do) {
       case 'start':
-      case 'standby': {
+      case 'standby':
         if (driver.kind === 'none') return;
-        const generation = await nextGeneration(redisOf(connection), keysOf(connection), step.name);
-        await driver.ensure(step.name, generation);
+        await driver.ensure(step.name, await nextGeneration(connection, step.name));
         return;
-      }
       case 'kill':
         await this.#end(step, 0);
         return;
@@ -133,8 +127,18 @@ export class Execution {
     { name, generation }: { readonly name: string; readonly generation: number },
     graceMs: number,
   ): Promise<void> {
-    await this.#expectedDeaths.expect(name, generation, graceMs);
+    await this.#expectDeath(name, generation, graceMs);
     await this.#executor.driver.remove(name, generation, graceMs);
+  }
+
+  /** What the worker runs does not kill it, neither in its own queue nor in one that its replica inherited. */
+  async #expectDeath(name: string, generation: number, graceMs: number): Promise<void> {
+    const { connection, heirs } = this.#executor;
+    await expectDeath(connection, name, generation, graceMs);
+    for (const [dead, heir] of await heirs.read()) {
+      const last = heir === name ? await currentGeneration(connection, dead) : undefined;
+      if (last !== undefined) await expectDeath(connection, dead, last, graceMs);
+    }
   }
 }
 

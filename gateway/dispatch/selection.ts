@@ -11,7 +11,7 @@ import type { Directives } from '../request/directives.ts';
 import { namedSources, randomKey, selectHashKey } from '../request/hash-key.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
 
-/** Where a request goes, or why it goes nowhere. */
+/** Where a request goes, or why it is refused. */
 export type Selected =
   | {
       readonly id: string;
@@ -35,7 +35,7 @@ export interface SelectionOptions {
   readonly agreement: Pick<Agreement, 'refusal'>;
 }
 
-/** Selects the replica of a request, if there is room in its queue. */
+/** Selects the replica of a request, if its queue has room. */
 export class Selection {
   readonly #options: SelectionOptions;
   readonly #named: readonly HashKeySource[];
@@ -59,7 +59,7 @@ export class Selection {
     if (redelivery === undefined) {
       return refuse(new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
     }
-    // A key that is random for each request puts none of them in order.
+    // Requests with random keys have no order.
     const sources = ordered ? this.#named : hashKey;
     const key = selectHashKey(sources, { target: request.target, headers: request.headers, ip }, randomKey);
     if (key === undefined) {

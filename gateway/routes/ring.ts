@@ -3,16 +3,15 @@ import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { shownKey } from '#shared/ring/key-text.ts';
 import type { Explanation, Ring, RingParameters } from '#shared/ring/ring.ts';
-import { readCrash } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
 import type { CrashNote } from '#shared/store/crash-notes.ts';
 import { HeirStore } from '#shared/store/heir-store.ts';
+import { LeaseReader } from '#shared/store/lease-reader.ts';
 import { LeaderLease } from '#shared/store/leader-lease.ts';
 import { PublishedStatus } from '#shared/store/published-status.ts';
 import type { Published } from '#shared/store/published-status.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { ReplicaLeases } from '#shared/store/replica-leases.ts';
 import type { RingState, RingStore } from '#shared/store/ring-store.ts';
 import type { AdminAccess } from '../admin/admin-access.ts';
 import { operations } from '../openapi/operations.ts';
@@ -34,7 +33,8 @@ export const ringRoutes = fp<RingRouteOptions>(
     const status = new PublishedStatus(connection, log);
     const leadership = new LeaderLease(connection, log);
     const heirs = new HeirStore(connection, store, log);
-    const leases = new ReplicaLeases(connection);
+    const leases = new LeaseReader(connection);
+    const crashNotes = new CrashNotes(connection);
     app.get('/-/ring', { schema: operations.showRing }, async (request) => {
       const [state, published, leader] = await Promise.all([
         store.read(),
@@ -44,9 +44,8 @@ export const ringRoutes = fp<RingRouteOptions>(
       const names = namesIn(state);
       const [heirOf, held, crashes] = await Promise.all([
         heirs.read(),
-        // Without them only the clocks of the workers are unknown.
-        leases.readable(names).catch(() => new Map<string, never>()),
-        crashesOf(connection, names),
+        readEach(names, (name) => leases.read(name)),
+        readEach(names, (name) => crashNotes.read(name)),
       ]);
       const details: Details = {
         status: published,
@@ -128,12 +127,11 @@ function explained(ring: Ring, key: string): Explanation | null {
   return explanation === undefined ? null : { ...explanation, key: shownKey(key) };
 }
 
-/** @returns the last crash of each replica that had one within the last hour. One round trip. */
-async function crashesOf(
-  connection: Connection,
+/** Reads something of each replica, in one round trip. What cannot be read is left out. */
+async function readEach<Value>(
   names: readonly string[],
-): Promise<ReadonlyMap<string, CrashNote | undefined>> {
-  const [redis, keys] = [redisOf(connection), keysOf(connection)];
-  const crashes = await Promise.all(names.map((name) => readCrash(redis, keys, name).catch(() => undefined)));
-  return new Map(names.map((name, at) => [name, crashes[at]]));
+  read: (name: string) => Promise<Value | undefined>,
+): Promise<ReadonlyMap<string, Value | undefined>> {
+  const values = await Promise.all(names.map((name) => read(name).catch(() => undefined)));
+  return new Map(names.map((name, at) => [name, values[at]]));
 }

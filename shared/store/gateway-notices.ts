@@ -10,10 +10,10 @@ export type GatewayNotice =
   | { readonly kind: 'changed' }
   /** The job of this request could not be read, and was moved aside. */
   | { readonly kind: 'jobSetAside'; readonly request: string }
-  /** A gateway that starts found no secret of callers in Redis. The running gateways are to confirm theirs. */
+  /** A gateway that starts found no secret of callers in Redis: the others have to confirm theirs. */
   | { readonly kind: 'callerSecretSought' };
 
-/** The messages that all gateways get. A message may be lost, so a poll has to find what it would have told. */
+/** The messages that all gateways get. A message may be lost, so a poll has to stand behind it. */
 export class GatewayNotices {
   readonly #subscriber: Redis;
   readonly #keys: Keys;

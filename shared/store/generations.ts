@@ -3,6 +3,9 @@ import type { Connection } from './redis/connection.ts';
 import { nextGeneration as nextGenerationScript } from './scripts/leases.ts';
 import { createRun } from './scripts/script.ts';
 
+/** How long the generation of a replica that is gone for good is remembered, in ms. */
+export const generationTtlMs = 86_400_000;
+
 /** How long an expected death of a worker is remembered, beyond its drain, in ms. */
 const expectedDeathTtlMs = 60_000;
 

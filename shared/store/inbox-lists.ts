@@ -32,7 +32,7 @@ const maxReplies = 500;
 const blockSeconds = 5;
 const barrierTtlMs = 10_000;
 
-/** The lists in Redis into which replicas put their replies to one gateway, and one more list for its barriers. */
+/** The lists in Redis into which replicas put their replies to one gateway, and one for its barriers. */
 export class InboxLists {
   readonly #reader: Redis;
   readonly #waker: Redis;

@@ -18,7 +18,7 @@ type BatchedJob = NewJob & HalfAddedJob;
 /**
  * Groups jobs that are added at about the same time into one call per replica.
  * @param connection a fail-fast connection that others may share.
- * @returns undefined if the installed version of BullMQ is not the proven one: its own queue adds the jobs then.
+ * @returns undefined if the version of BullMQ is not the proven one: then its own queue has to add jobs.
  */
 export function createJobBatches(
   connection: Connection,
@@ -39,8 +39,8 @@ export function createJobBatches(
   );
   return (replica, id, job) => {
     const repeatable = isRepeatable(job);
-    // If the worker dies right after a direct delivery, we cannot know whether the job started. So only jobs that
-    // may be repeated any number of times are delivered directly.
+    // If the worker dies right after a direct delivery, we cannot know whether the job started. So only jobs
+    // that may be repeated any number of times are delivered directly.
     const deliverable = repeatable && job.attempts === undefined;
     return batches.add(replica, { id, data: JSON.stringify(job), deliverable, repeatable });
   };

@@ -56,8 +56,8 @@ export class JobQueues {
   }
 
   /**
-   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that travels in a
-   * key of its own is stored before its job is added, and deleted again if the job is refused.
+   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that
+   * travels in a key of its own is stored before its job is added, and deleted again if the job is refused.
    * @param stored the body, if it travels in a key of its own.
    * @param wanted asked after the body is stored and before the job is added.
    * @returns once the job is durable, or not wanted any more; rejects if Redis is away or refuses the job.
@@ -101,8 +101,8 @@ export class JobQueues {
   }
 
   /**
-   * Takes a job back if no worker has started it. BullMQ's own `remove` cannot do that: it does not tell a job that it
-   * removed from one that had just finished.
+   * Takes a job back if no worker has started it. BullMQ's own `remove` cannot do that: it does not tell a
+   * job that it removed from one that had just finished.
    * @returns whether the job was removed before it started, so that it certainly did not run.
    */
   takeBack(replica: string, id: string): Promise<boolean> {
@@ -148,8 +148,8 @@ export class JobQueues {
       ...(priority === undefined ? {} : { priority }),
     };
     await this.#halfAdded.adding(replica, [{ id, repeatable: isRepeatable(job) }], async () => {
-      // Both commands use one connection, so no worker takes the job before it has a place in the line. A delayed job
-      // joins the line when it is due.
+      // Both commands use one connection, so no worker takes the job before it has a place in the line. A
+      // delayed job joins the line when it is due.
       const joins = order !== undefined && delay === 0;
       const joined = joins ? this.#joinLine(order, id, job.deadline) : undefined;
       const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });

@@ -4,8 +4,8 @@ import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { GarbledError } from './repair/key-repair.ts';
-import { ReplicaLeases } from './replica-leases.ts';
-import { backlogOf } from './replica-queue.ts';
+import { LeaseReader } from './lease-reader.ts';
+import { countUnfinished } from './replica-queue.ts';
 import type { RingState } from './ring-store.ts';
 
 /** What Redis knows of the workers and queues of all replicas. */
@@ -34,13 +34,13 @@ export class ReplicaObserver {
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #heirs: HeirStore;
-  readonly #leases: ReplicaLeases;
+  readonly #leases: LeaseReader;
 
   constructor(connection: Connection, heirs: HeirStore) {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#heirs = heirs;
-    this.#leases = new ReplicaLeases(connection);
+    this.#leases = new LeaseReader(connection);
   }
 
   /**
@@ -55,10 +55,10 @@ export class ReplicaObserver {
     const names = [...new Set([...desired.map(({ name }) => name), ...removed])];
     const outside = names.filter((name) => !ring.has(name));
     const [leases, standbys, ended, backlogs, suspectCounts, offered, heirs] = await Promise.all([
-      this.#leases.read(names),
+      this.#leases.readAll(names),
       this.#generations(names, (name) => keys.standby(name)),
       this.#generations(names, (name) => keys.ended(name)),
-      Promise.all(outside.map((name) => backlogOf(redis, keys, name))),
+      Promise.all(outside.map((name) => countUnfinished(this.#connection, name))),
       Promise.all(removed.map((name) => redis.scard(keys.suspects(name)))),
       redis.smembers(keys.offered),
       this.#heirs.read(),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from '../process/logger.ts';
 import type { RingMember, RingParameters } from '../ring/ring.ts';
 import { differingParameters } from '../ring/strategies.ts';
+import { generationTtlMs } from './generations.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
@@ -9,7 +10,6 @@ import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from './repair/expected-keys.ts';
 import { GarbledError, KeyRepair } from './repair/key-repair.ts';
-import { generationTtlMs } from './replica-queue.ts';
 import { RingReading } from './ring-reading.ts';
 import {
   changeDesired,

@@ -3,7 +3,7 @@ import { Command } from 'ioredis';
 const clearTimers = '_clearTimers';
 const convertValue = '_convertValue';
 
-/** What a command of ioredis has beside what its types show. */
+/** The members of an ioredis command that its types hide. */
 interface Internals {
   readonly name: string;
   readonly callback: unknown;
@@ -20,24 +20,21 @@ interface Internals {
   [convertValue](resolve: (value: unknown) => void): (value: unknown) => void;
 }
 
-/** Those that requests need; ioredis changes nothing in their arguments. */
+/** The commands that each request sends. ioredis changes nothing in their arguments. */
 const perRequest: readonly string[] = ['evalsha', 'blmpop'];
 
 /**
- * Keeps ioredis's commands from growing old. It writes `this.reject = (error) => …` for each, and a function that is
- * written as the value of a property is old for V8 from the first. Being old it keeps the command, its promise, whoever
- * waits for that and all of their request, until the whole heap is looked through: measured, 2 KB for each request of a
- * worker and of a gateway, copied twice, and a look through the whole heap every three seconds. Here it has a name first.
- *
- * Where ioredis does not do so any more it is left as it is.
+ * Keeps ioredis's commands out of V8's old generation. ioredis writes `this.reject = (error) => …` for each command, and
+ * V8 allocates a function that is written as the value of a property there. Here the function gets a name first. A version
+ * of ioredis that no longer does so is left as it is. See docs/v8.md.
  */
-export function keepCommandsYoung(): void {
-  const prototype = Command.prototype as unknown as Internals; // its class hides what is needed here
-  const itsOwn = prototype.initPromise;
-  if (!String(itsOwn).includes('this.reject = (')) return;
+export function patchCommandPromises(): void {
+  const prototype = Command.prototype as unknown as Internals; // the class hides these members
+  const original = prototype.initPromise;
+  if (!String(original).includes('this.reject = (')) return;
   prototype.initPromise = function (this: Internals) {
     if (!perRequest.includes(this.name) || this.callback !== undefined || this.errorStack !== undefined) {
-      itsOwn.call(this);
+      original.call(this);
       return;
     }
     this.isResolved = false;

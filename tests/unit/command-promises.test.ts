@@ -2,7 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Command } from 'ioredis';
 import { expect, test } from 'vitest';
-import { keepCommandsYoung } from '#shared/v8/young-commands.ts';
+import { patchCommandPromises } from '#shared/v8/command-promises.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void;
@@ -34,12 +34,12 @@ async function keptOfEach(count: number): Promise<number> {
 }
 
 test('a command that is done is not kept', async () => {
-  keepCommandsYoung();
+  patchCommandPromises();
   expect(await keptOfEach(2000)).toBeLessThan(200);
 });
 
 test('a command is settled as ioredis does it', async () => {
-  keepCommandsYoung();
+  patchCommandPromises();
   const good = new Command('evalsha', ['sha', 1, Buffer.from([1])], { replyEncoding: 'utf8' });
   expect(good.args).toEqual(['sha', '1', Buffer.from([1])]);
   good.resolve(Buffer.from('ä'));
