@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../process/logger.ts';
 import type { Fenced } from '../contract/fenced.ts';
 import { keysOf, redisOf } from './redis/access.ts';
-import { BlockingReads, manyAhead } from './redis/blocking-reads.ts';
+import { BlockingReads, readsAhead } from './redis/blocking-reads.ts';
 import type { Connection } from './redis/connection.ts';
 import { KeyRepair } from './repair/key-repair.ts';
 import { parseDelivery } from '../contract/delivery.ts';
@@ -46,7 +46,7 @@ export class DeliveryReader {
         log.debug({ err: error }, 'deliveries were not read');
         void repair.after(error, () => [{ key: key(), type: 'list' }]);
       },
-      ahead: manyAhead,
+      readsAhead,
     });
   }
 
