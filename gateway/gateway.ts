@@ -42,7 +42,7 @@ export interface Gateway {
 
 /**
  * Composes a gateway.
- * @param name of this gateway, to which replicas address their replies; unique among all that share the Redis.
+ * @param name to which replicas address their replies; unique among all gateways that share the Redis.
  */
 export async function createGateway(
   config: GatewayConfig,
@@ -128,7 +128,7 @@ export async function createGateway(
       await store.claimParameters(config.ring);
       await agreement.claim(config.allowSettingsChange);
       await callerSecret.confirm();
-      // Before the first `/add` can arrive. A gateway without a controller of its own leaves this to one that has.
+      // Before the first `/add` can arrive. Without its own controller a gateway leaves this to others.
       if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();
       await dispatch.start();
@@ -166,6 +166,6 @@ export async function createGateway(
 }
 
 async function listen(app: FastifyInstance | undefined, host: string, port = 0): Promise<void> {
-  // For the name `localhost` Fastify would open a second server, of which the rest of the gateway knows nothing.
+  // For the name `localhost` Fastify would open a second server that nothing else knows of.
   await app?.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
 }

@@ -4,10 +4,10 @@ import { onTermination } from '#shared/process/signals.ts';
 import { Slots } from '#shared/process/slots.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { LargeValues } from '#shared/store/large-values.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { fillCompileCache } from './compile-cache.ts';
@@ -23,7 +23,6 @@ import { ReplicaLease } from './lease/replica-lease.ts';
 import { chooseTick } from './queue/consumer-choice.ts';
 import { Intake } from './queue/intake.ts';
 import { Aftermath } from './reply/aftermath.ts';
-import { LargeValues } from './reply/large-values.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
 import { FinishedRuns } from './run/finished-runs.ts';
 import { Adoptions } from './tenure/adoptions.ts';
@@ -42,12 +41,11 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const open = (name: string): Connection =>
     openConnection({ url, namespace, name: `worker:${replica}${name}`, use: 'patient' }, log);
   const connection = open('');
-  const [redis, keys] = [redisOf(connection), keysOf(connection)];
   const clock = clockOf(connection);
   warnOfSkew(clock, log);
   await clock.measure();
   const generation = config.generation ?? (await ownGeneration(connection, replica, log));
-  const own = { connection, redis, keys, replica, generation, leaseMs, drainTimeoutMs, log };
+  const own = { connection, replica, generation, leaseMs, drainTimeoutMs, log };
   const served = new ServedQueues();
   const crashExit = new CrashExit({ ...own, served });
   new UnhandledErrors({ onUncaught: (thrown) => crashExit.onUncaught(thrown), log }).listen();
@@ -68,7 +66,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     onWithdrawn: () => served.wake(),
     onEnded: (err) => exit('nothing renews the lease any more', { err }),
   });
-  const large = new LargeValues(() => redisOf(open(':large-values')));
+  const large = new LargeValues(() => open(':large-values'));
   const aftermath = new Aftermath({ ...config, ...own, large });
   const lease = new ReplicaLease(own);
   await reclaimEarly({ ...own, lease, aftermath, large, onSuperseded });
@@ -78,8 +76,6 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   const cancelled = new CancelledIds();
   const parts = {
     connection,
-    redis,
-    keys,
     leaseMs,
     worker: replica,
     concurrency,

@@ -6,7 +6,7 @@ import type { CrashExit } from './crash-exit.ts';
 import type { Handler } from './handlers/handler.ts';
 import type { Heartbeat } from './lease/heartbeat.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
-import type { LargeValues } from './reply/large-values.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
 import type { Adoptions } from './tenure/adoptions.ts';
 import type { Cancellations } from './tenure/cancellations.ts';
 import type { QueueSession } from './tenure/queue-session.ts';

@@ -1,4 +1,4 @@
-/** Bounds how many requests a worker runs at once, of its own queue and of adopted ones together. */
+/** Limits how many requests a worker runs at once, those of its own queue and of adopted queues together. */
 export class Slots {
   readonly #count: number;
   #free: number;
@@ -10,25 +10,25 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Requests that run now. */
+  /** How many slots are taken. */
   get taken(): number {
     return this.#count - this.#free;
   }
 
-  /** Takes a slot where one is free, without a turn of the event loop. */
+  /** Takes a slot if one is free, synchronously. */
   tryTake(): boolean {
     if (this.#free === 0) return false;
     this.#free -= 1;
     return true;
   }
 
-  /** @returns once a slot is taken; those who came first get one first. */
+  /** Takes a slot, and waits for one if none is free. Slots are given in the order of the calls. */
   take(): Promise<void> {
     if (this.tryTake()) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Gives a slot back, or on to the one who has waited longest. */
+  /** Releases a slot, or passes it to the caller that has waited longest. */
   give(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;

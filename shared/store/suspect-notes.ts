@@ -1,7 +1,5 @@
-import type { Redis } from 'ioredis';
 import { formatCrashes, isPoison, parseCrashes, withoutCrashesOf } from '../contract/request-crashes.ts';
 import type { Crash } from '../contract/request-crashes.ts';
-import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { createRun } from './scripts/script.ts';
@@ -26,13 +24,9 @@ export async function suspectsOf(connection: Connection, replica: string): Promi
 }
 
 /** @returns the crashes of a job, the oldest first. */
-export function crashesOf(connection: Connection, replica: string, id: string): Promise<Crash[]> {
-  return lossesOf(redisOf(connection), keysOf(connection), replica, id);
-}
-
-/** The form of {@link crashesOf} from before the connection; goes with its last caller. */
-export async function lossesOf(redis: Redis, keys: Keys, replica: string, id: string): Promise<Crash[]> {
-  return parseCrashes(await redis.hget(keys.job(replica, id), crashesField));
+export async function crashesOf(connection: Connection, replica: string, id: string): Promise<Crash[]> {
+  const job = keysOf(connection).job(replica, id);
+  return parseCrashes(await redisOf(connection).hget(job, crashesField));
 }
 
 /**

@@ -21,11 +21,12 @@ describe('wrapped prose', () => {
     expect(others.at(-1)).toBe('- end');
   });
 
-  it('leaves tables, headings, pictures and code as they are', () => {
+  it('leaves tables, headings, pictures, code and items of code as they are', () => {
     const kept = [
       `| ${long} |`,
       `# ${long}`,
       `![${long}](a.svg)`,
+      `- \`${long}\``,
       '```sh',
       `${long}  # ${long}`,
       'b',

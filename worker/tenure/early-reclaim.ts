@@ -1,5 +1,3 @@
-import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import { adopterOf } from '#shared/contract/lease.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { AdoptionStore } from '#shared/store/adoption-store.ts';
@@ -8,7 +6,7 @@ import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import { ReplicaLease } from '../lease/replica-lease.ts';
 import { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
-import type { LargeValues } from '../reply/large-values.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
 import { Turns } from '../run/turns.ts';
@@ -16,8 +14,6 @@ import { Reclaimer } from './reclaimer.ts';
 
 export interface EarlyReclaimOptions {
   readonly connection: Connection;
-  readonly redis: Redis;
-  readonly keys: Keys;
   /** The worker's own replica and generation. */
   readonly replica: string;
   readonly generation: number;
@@ -55,14 +51,14 @@ export async function reclaimEarly(options: EarlyReclaimOptions): Promise<void> 
 
 async function reclaimUnder(
   lease: ReplicaLease,
-  { connection, redis, keys, aftermath, large, log }: EarlyReclaimOptions,
+  { connection, aftermath, large, log }: EarlyReclaimOptions,
   onSuperseded: () => void,
 ): Promise<void> {
   if ((await lease.take(lease.own ? 'starting' : 'adopted')) !== 'taken') return;
-  const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const outbox = new ReplyOutbox({ redis, keys, lease, aftermath, large, pushes, onSuperseded, log });
-  const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
-  const turns = new Turns(redis, keys, log);
+  const pushes = createReplyPushes(connection, lease, onSuperseded);
+  const outbox = new ReplyOutbox({ connection, lease, aftermath, large, pushes, onSuperseded, log });
+  const garbled = new GarbledJobs({ connection, lease, outbox, log });
+  const turns = new Turns(connection, log);
   const reclaimer = new Reclaimer({ connection, replica: lease.replica, outbox, garbled, turns, log });
   await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
   await lease.end();

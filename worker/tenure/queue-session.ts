@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import type { TickScript } from '#shared/store/tick.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';
@@ -13,7 +13,6 @@ import type { Intake } from '../queue/intake.ts';
 import { createStockConsumer } from '../queue/stock-consumer.ts';
 import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
-import type { LargeValues } from '../reply/large-values.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
 import type { CancelledIds } from '../run/cancelled-ids.ts';
@@ -29,8 +28,6 @@ import { Watchdog } from './watchdog.ts';
 /** What all sessions of a worker share. */
 export interface QueueSessionParts {
   readonly connection: Connection;
-  readonly redis: Redis;
-  readonly keys: Keys;
   /** The replica whose worker this is. */
   readonly worker: string;
   readonly handler: Handler;
@@ -38,7 +35,7 @@ export interface QueueSessionParts {
   /** Closed while suspects run isolated. */
   readonly intake: Intake;
   /** The script of the batched consumer; without it, the stock consumer serves. */
-  readonly tick: string | undefined;
+  readonly tick: TickScript | undefined;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
@@ -77,13 +74,12 @@ export class QueueSession {
   readonly replica: string;
 
   constructor(options: QueueSessionOptions) {
-    const { connection, redis, keys, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } =
-      options;
+    const { connection, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
     const { aftermath, large, tick, inherited = false } = options;
     const { replica } = lease;
-    const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-    const sending = { redis, keys, lease, aftermath, large, onSuperseded, log };
-    const turns = new Turns(redis, keys, log);
+    const pushes = createReplyPushes(connection, lease, onSuperseded);
+    const sending = { connection, lease, aftermath, large, onSuperseded, log };
+    const turns = new Turns(connection, log);
     const certainty = {
       get certain() {
         return lease.certain;
@@ -92,7 +88,7 @@ export class QueueSession {
     };
     // No consumer holds the jobs of a dead worker, so their replies are pushed without one.
     const directOutbox = new ReplyOutbox({ ...sending, pushes });
-    const garbled = new GarbledJobs({ redis, keys, lease, outbox: directOutbox, log });
+    const garbled = new GarbledJobs({ connection, lease, outbox: directOutbox, log });
     const serving: Omit<StockConsumerOptions, 'replica'> = {
       ...options,
       run: (id, job, attempt) => runner.run(id, job, attempt),

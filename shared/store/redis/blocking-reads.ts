@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { redisOf } from './access.ts';
+import type { Redis } from './access.ts';
 import { Connection } from './connection.ts';
 import { inOneWrite } from './open-redis.ts';
 
@@ -9,7 +9,7 @@ export interface BlockingReadsOptions<Found> {
   readonly connection: Connection | Redis;
   /** Reads once. The command ends after some seconds, even if nothing arrives. */
   readonly read: (connection: Redis) => Promise<Found>;
-  /** Called after each read, in the order in which the reads started; with undefined if Redis did not answer. */
+  /** Called after each read, in the order of their starts; with undefined if Redis did not answer. */
   readonly onRead: (found: Found | undefined) => void;
   readonly onError: (error: unknown) => void;
   /** How many reads are under way at once; 1 by default. */
@@ -22,8 +22,8 @@ export const manyAhead = 16;
 const retryDelayMs = 250;
 
 /**
- * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives is sent at
- * once, and no round trip lies between two reads.
+ * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives
+ * is sent at once, and no round trip lies between two reads.
  */
 export class BlockingReads<Found> {
   readonly #options: BlockingReadsOptions<Found>;
