@@ -66,12 +66,12 @@ async function refusal({ start }: Scratch, redisUrl: string): Promise<string> {
 }
 
 describe('REDIS_URL of a Redis that cannot be used', () => {
-  it('that evicts keys: says so and how to mend it', async () => {
+  it('that evicts keys: says so, and how to correct it', async () => {
     const place = await scratch();
     const port = await redisWith(place, '--maxmemory-policy', 'allkeys-lru');
     expect(await refusal(place, `redis://127.0.0.1:${port}`)).toBe(
-      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, which throws accepted requests ` +
-        'away; set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
+      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, which would delete accepted ` +
+        'requests; set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
     );
   });
 
