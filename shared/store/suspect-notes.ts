@@ -1,7 +1,5 @@
-import type { Redis } from 'ioredis';
 import { formatCrashes, isPoison, parseCrashes, withoutCrashesOf } from '../contract/request-crashes.ts';
 import type { Crash } from '../contract/request-crashes.ts';
-import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { createRun } from './scripts/script.ts';
@@ -13,7 +11,7 @@ const crashesField = 'ringpost:losses';
 /** The field of a job that says that a suspect is running. */
 const runningField = 'ringpost:running';
 
-/** What is known of a suspect after its worker died. `alone` says that nothing else can have killed the worker. */
+/** What is known of a suspect after its worker died. If it ran alone, nothing else can be the cause. */
 export interface RecordedCrash extends CrashesOfJob {
   readonly id: string;
   /** Whether it is never run again. */
@@ -26,18 +24,13 @@ export async function suspectsOf(connection: Connection, replica: string): Promi
 }
 
 /** @returns the crashes of a job, the oldest first. */
-export function crashesOf(connection: Connection, replica: string, id: string): Promise<Crash[]> {
-  return lossesOf(redisOf(connection), keysOf(connection), replica, id);
-}
-
-/** The form of {@link crashesOf} from before the connection; goes with its last caller. */
-export async function lossesOf(redis: Redis, keys: Keys, replica: string, id: string): Promise<Crash[]> {
-  return parseCrashes(await redis.hget(keys.job(replica, id), crashesField));
+export async function crashesOf(connection: Connection, replica: string, id: string): Promise<Crash[]> {
+  return parseCrashes(await redisOf(connection).hget(keysOf(connection).job(replica, id), crashesField));
 }
 
 /**
- * Clears the suspects of a replica of the crashes that a poison request has caused. The caller holds the replica's
- * lease, and none of the suspects has started.
+ * Clears the suspects of a replica of the crashes that a poison request has caused. The caller holds the
+ * replica's lease, and none of the suspects has started.
  * @param poison the crashes of a request that killed its worker while it ran alone.
  */
 export async function clearSuspects(
@@ -73,8 +66,8 @@ export async function recordCrash(
 }
 
 /**
- * Makes a suspect an active job, and notes how it runs: if the worker dies, that tells whether it was the cause.
- * @param startOrder the higher, the later it starts; `poison` if it is not run, and only its end is to be told.
+ * Makes a suspect an active job, and notes how it runs: if the worker dies, that helps to find the cause.
+ * @param startOrder the higher, the later it starts; `poison` if it is not run but fails.
  * @returns undefined if it is no suspect any more.
  */
 export function startSuspect(
