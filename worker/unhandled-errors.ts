@@ -6,7 +6,7 @@ export interface UnhandledErrorsOptions {
   readonly log: Log;
 }
 
-/** A handler may throw at each call, so at most this many lines are logged per window. The rest is counted. */
+/** A handler may throw at each call, so at most this many lines are logged per window. */
 const maxLines = 20;
 const windowMs = 10_000;
 

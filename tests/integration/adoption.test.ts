@@ -50,7 +50,7 @@ async function startWith(current: System, count: number, more: NodeJS.ProcessEnv
 }
 
 describe('a replica that does not come back', () => {
-  it('leaves the ring; a live worker adopts its waiting jobs, and its running ones wait for the owner', async () => {
+  it('leaves the ring; a live worker adopts its waiting jobs, but not its running ones', async () => {
     const current = system();
     const { running, commands, ask, untilRun } = await startWith(current, 2, { CONCURRENCY: '2' });
     const key = keyOf(running, 'S2');

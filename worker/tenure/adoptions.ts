@@ -93,7 +93,7 @@ export class Adoptions {
     );
   }
 
-  /** Notes that this worker is told to leave, so that no request of an adopted queue is taken for the cause. */
+  /** Notes that this worker is told to leave, so that no request of an adopted queue is to blame. */
   async expectDeath(graceMs: number): Promise<void> {
     const { connection } = this.#options;
     for (const [name, { lease }] of this.#adopted)

@@ -24,8 +24,8 @@ export interface OrphanSweepOptions {
  * take a job, find itself superseded and exit. Or the reply with which Redis gives a job to this worker is
  * lost with its connection.
  *
- * Since this worker holds the lease, no other worker runs these jobs. A job is reclaimed only if two sweeps in
- * a row find it: the first time it may be about to run, or have just ended.
+ * Since this worker holds the lease, no other worker runs these jobs. A job is reclaimed only if two sweeps
+ * in a row find it: the first time it may be about to run, or have just ended.
  */
 export class OrphanSweep {
   readonly #options: OrphanSweepOptions;

@@ -43,7 +43,7 @@ interface Suspect {
   readonly crashes: readonly Crash[];
 }
 
-/** New requests wait this long for suspects that run together, then run this long before a lone one, in ms. */
+/** New requests wait this long for suspects that run together, then run as long before a lone one, in ms. */
 const togetherMs = 500;
 /** New requests wait this long for a suspect that runs alone, and it waits this long for others, in ms. */
 const aloneMs = 5000;

@@ -37,7 +37,7 @@ export const takeLease = script<TakeLease, TakenLease | 'held' | 'superseded'>({
   },
 });
 
-/** Renews a lease, and writes again what Redis may have lost of it. False if another worker took the lease. */
+/** Renews a lease, and writes again what Redis may have lost of it. False if another worker took it. */
 export const renewLease = script<TakeLease & { readonly fence: number }, boolean>({
   file: 'renew-lease',
   keys: (keys, { holder: { replica } }) => [
