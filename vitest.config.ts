@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
 import { testProjects } from './tests/runner/projects.ts';
 import type { Lane, TestProject } from './tests/runner/projects.ts';
+import { SlowestFirst } from './tests/runner/slowest-first.ts';
 
 const cores = availableParallelism();
 
@@ -38,6 +39,7 @@ export default defineConfig({
   test: {
     // Node.js loads the modules itself, as it does in production; vite would compile them once more for each file.
     experimental: { viteModuleRunner: false },
+    sequence: { sequencer: SlowestFirst },
     projects: testProjects.map(configure),
   },
 });

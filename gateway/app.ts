@@ -29,10 +29,10 @@ import { originForm } from './edge/request-target.ts';
 import type { Target } from './edge/request-target.ts';
 import { createListener } from './http/listener.ts';
 import { keyFields } from './request/hash-key.ts';
+import { RequestParser } from './request/request-parser.ts';
 import type { ForwardingRules } from './request/request-head.ts';
 import { redrive } from './async/redrive.ts';
 import { Cancellation } from './async/cancellation.ts';
-import { keyOwner } from './async/key-owner.ts';
 import { Uploads } from './request/uploads.ts';
 import { Watches } from './records/watches.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
@@ -137,7 +137,11 @@ export async function buildApp(parts: AppParts): Promise<App> {
     keyFields: keyFields([...config.hashKey, ...config.callerKey]),
     xForwarded: config.forwarded === 'both',
   };
-  const ownerOf = keyOwner(config.hashKey, callers, config.idempotencyScope);
+  const parser = new RequestParser({
+    hashKey: config.hashKey,
+    idempotencyScope: config.idempotencyScope,
+    callerOf: (request) => callers.of(request),
+  });
   const requestChanges = new RequestChanges(changes);
   const watches = new Watches({ records, changes: requestChanges, connections, limit: config.watchLimit });
 
@@ -157,14 +161,13 @@ export async function buildApp(parts: AppParts): Promise<App> {
   await app.register(dispatchRoutes, {
     dispatcher,
     connections,
-    handOver: {
+    async: {
       dispatcher,
       capacity,
       records,
       replies,
       watches,
       callbacks,
-      callers,
       claims,
       ends,
       asyncTimeoutMs: config.asyncTimeoutMs,
@@ -174,7 +177,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
       unsent,
     },
     forwarding,
-    ownerOf,
+    parser,
     redaction: config.redaction,
     bodyLimitBytes,
     uploads,
@@ -216,7 +219,7 @@ export async function buildApp(parts: AppParts): Promise<App> {
           queues,
           isServed: (replica) => watcher.isServed(replica),
           trusted: config.trustedProxies,
-          ownerOf,
+          parser,
           checkCallbacks: (urls) => callbacks.check(urls),
           asyncTimeoutMs: config.asyncTimeoutMs,
           keepMs,

@@ -174,7 +174,7 @@ export class RingWatcher {
     if (lost) this.#claimAgain();
   }
 
-  /** Whether Redis has lost the ring: its version never goes back, and what is desired never changes alone. */
+  /** Whether Redis has lost the ring: otherwise each change of what is desired raises the version. */
   #isLoss(state: RingState): boolean {
     const { version, desired } = this.#state;
     if (version < 0) return false;

@@ -1,12 +1,10 @@
 import type { Redis } from 'ioredis';
 import { parseDelivery } from '../contract/delivery.ts';
 import type { Fenced } from '../contract/fenced.ts';
-import type { JobData } from '../contract/job.ts';
 import type { Keys } from './keys/keys.ts';
 import type { QueuedJob } from './queue-jobs.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
-import { noteRequest } from './request-notes.ts';
 import { startCountField } from './scripts/lines.ts';
 
 /**
@@ -56,10 +54,5 @@ export class ActiveJobs {
   async startCount(id: string, job: QueuedJob): Promise<number> {
     if (job.data.order === undefined) return job.timesTaken;
     return Number(await this.#redis.hget(this.#keys.job(this.#replica, id), startCountField));
-  }
-
-  /** Notes in a request's record, if it has one, that it waits to run again. */
-  async noteQueued(id: string, job: JobData): Promise<void> {
-    await noteRequest(this.#redis, this.#keys, this.#replica, id, job, 'queued');
   }
 }

@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { asBuffer } from '../contract/body.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { commandFate, UnsentError } from './redis/command-fate.ts';
 import type { Connection } from './redis/connection.ts';
 

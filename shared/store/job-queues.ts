@@ -1,5 +1,4 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { jobName } from '../contract/job.ts';
 import type { JobData } from '../contract/job.ts';
 import { isRepeatable } from '../contract/redelivery.ts';
@@ -8,8 +7,9 @@ import { HalfAdded } from './half-added.ts';
 import { createJobBatches } from './job-batches.ts';
 import type { AddNow } from './job-batches.ts';
 import type { Keys } from './keys/keys.ts';
-import { joinLine } from './line.ts';
+import { Lines } from './line.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { commandFate } from './redis/command-fate.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
@@ -36,6 +36,7 @@ export class JobQueues {
   /** Undefined if BullMQ's own queue has to add all jobs. */
   readonly #addNow: AddNow | undefined;
   readonly #bodies: JobBodies;
+  readonly #lines: Lines;
   readonly #halfAdded: HalfAdded;
   readonly #repair: KeyRepair;
   readonly #queues = new Map<string, Queue<JobData>>();
@@ -49,6 +50,7 @@ export class JobQueues {
     this.#run = createRun(connection);
     this.#repair = KeyRepair.on(connection, log);
     this.#bodies = new JobBodies(connection, log);
+    this.#lines = new Lines(connection, log);
     this.#halfAdded = new HalfAdded(connection, log);
     this.#addNow = createJobBatches(connection, this.#halfAdded, log);
   }
@@ -157,7 +159,7 @@ export class JobQueues {
 
   #joinLine(order: string, id: string, deadline: number): Promise<void> {
     return this.#repair.mending(
-      () => joinLine(this.#redis, this.#keys, order, id, deadline),
+      () => this.#lines.join(order, id, deadline),
       () => [{ key: this.#keys.line(order), type: 'zset' }],
     );
   }

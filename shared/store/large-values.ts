@@ -4,6 +4,7 @@ import type { Fenced } from '../contract/fenced.ts';
 import { Slots } from '../process/slots.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
+import { orNull } from './repair/key-repair.ts';
 import { inboxTtlMs } from './reply-inboxes.ts';
 
 /** Redis takes no value of this length: `proto-max-bulk-len` is 512 MB unless its operator has changed it. */
@@ -30,8 +31,9 @@ const maxPieces = 4;
 const tooLong = /maximum allowed size/;
 
 /**
- * Writes large replies to Redis on a connection of their own, so that nothing waits behind them. The connection is
- * opened for the first one. Values take turns piece by piece: they need memory for a few pieces beside their own bytes.
+ * Writes large replies to Redis, and reads large requests, on a connection of their own, so that nothing waits behind
+ * them. The connection is opened for the first one. What is written takes turns piece by piece: it needs memory for a
+ * few pieces beside its own bytes.
  */
 export class LargeValues {
   readonly #open: () => Connection;
@@ -74,6 +76,12 @@ export class LargeValues {
     const draft = keys.replyDraft(replica, id, fence);
     await this.#write(draft, [body]);
     await Promise.all([redis.rename(draft, key), redis.pexpire(key, inboxTtlMs)]);
+  }
+
+  /** @returns a request's body that did not travel in its job; undefined if it is gone, or is no string. */
+  async readRequestBody(replica: string, id: string): Promise<Buffer | undefined> {
+    const key = keysOf(this.connection).requestBody(replica, id);
+    return (await orNull(redisOf(this.connection).getBuffer(key))) ?? undefined;
   }
 
   /** Closes the connection if it was opened. */

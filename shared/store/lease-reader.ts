@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { parseLease } from '../contract/lease.ts';
 import type { Lease } from '../contract/lease.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { GarbledError, orNull } from './repair/key-repair.ts';
 

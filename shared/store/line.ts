@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf } from './redis/access.ts';
@@ -6,9 +5,8 @@ import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 import { KeyRepair } from './repair/key-repair.ts';
-import { countStart, jobDeadline, joinLine as join, leaveLine, takeTurn } from './scripts/lines.ts';
+import { countStart, jobDeadline, joinLine, leaveLine, takeTurn } from './scripts/lines.ts';
 import type { Place } from './scripts/lines.ts';
-import { scriptsOn } from './scripts/load.ts';
 import { createRun } from './scripts/script.ts';
 import type { Run } from './scripts/script.ts';
 
@@ -37,7 +35,7 @@ export class Lines {
    * @param deadline of its job, in ms since the epoch, in Redis time.
    */
   join(order: string, id: string, deadline: number): Promise<void> {
-    return this.#run(join, { order, id, ttlMs: Math.max(0, deadline - this.#clock.now()) + graceMs });
+    return this.#run(joinLine, { order, id, ttlMs: Math.max(0, deadline - this.#clock.now()) + graceMs });
   }
 
   /** @returns where a request stands in a line; undefined if it is not in it. */
@@ -62,16 +60,4 @@ export class Lines {
   deadlineOf(replica: string, id: string): Promise<number | undefined> {
     return this.#run(jobDeadline, { replica, id });
   }
-}
-
-/** As {@link Lines.join}. */
-export async function joinLine(
-  redis: Redis,
-  keys: Keys,
-  order: string,
-  id: string,
-  deadline: number,
-): Promise<void> {
-  const ttlMs = Math.max(0, deadline - clockOf(redis).now()) + graceMs;
-  await scriptsOn(redis)('join-line', keys.line(order), id, ttlMs);
 }

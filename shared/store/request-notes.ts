@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { JobData } from '../contract/job.ts';
 import { recordTtlMs } from '../contract/request-record.ts';
 import type { RequestState } from '../contract/request-record.ts';
@@ -10,8 +9,7 @@ import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 import { expectedOfRequest } from './repair/expected-keys.ts';
 import { KeyRepair } from './repair/key-repair.ts';
-import { scriptsOn } from './scripts/load.ts';
-import { noteRequest as note } from './scripts/request-notes.ts';
+import { noteRequest } from './scripts/request-notes.ts';
 import type { Noted } from './scripts/request-notes.ts';
 import { createRun } from './scripts/script.ts';
 import type { Run } from './scripts/script.ts';
@@ -50,7 +48,7 @@ export class RequestNotes {
     fields: readonly (string | number)[] = [],
   ): Promise<Noted> {
     if (keepMs === undefined) return Promise.resolve('noted');
-    return this.#run(note, {
+    return this.#run(noteRequest, {
       replica,
       id,
       state,
@@ -80,21 +78,4 @@ function withCaller(
   caller: JobData['caller'],
 ): readonly (string | number)[] {
   return caller === undefined ? fields : [...fields, 'caller', caller];
-}
-
-/** As {@link RequestNotes.note}. */
-export async function noteRequest(
-  redis: Redis,
-  keys: Keys,
-  replica: string,
-  id: string,
-  { keepMs, deadline, caller }: RecordTerms,
-  state: RequestState,
-  fields: readonly (string | number)[] = [],
-): Promise<Noted> {
-  if (keepMs === undefined) return 'noted';
-  const ttlMs = Math.max(0, deadline - clockOf(redis).now()) + recordTtlMs(keepMs);
-  const [key, channel] = [keys.request(replica, id), keys.requestChanges(id)];
-  const noted = scriptsOn(redis)('note-request', key, state, ttlMs, channel, ...withCaller(fields, caller));
-  return note.decode(await noted);
 }

@@ -25,7 +25,8 @@ export async function suspectsOf(connection: Connection, replica: string): Promi
 
 /** @returns the crashes of a job, the oldest first. */
 export async function crashesOf(connection: Connection, replica: string, id: string): Promise<Crash[]> {
-  return parseCrashes(await redisOf(connection).hget(keysOf(connection).job(replica, id), crashesField));
+  const job = keysOf(connection).job(replica, id);
+  return parseCrashes(await redisOf(connection).hget(job, crashesField));
 }
 
 /**

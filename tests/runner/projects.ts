@@ -20,7 +20,17 @@ export interface TestProject {
 }
 
 /** Tests of `tests/e2e` that assert times, rates, memory or counts which other tests on the machine would change. */
-const alone = ['memory'].map((name) => `tests/e2e/${name}.test.ts`);
+const alone = [
+  'answer-memory',
+  'gateway-memory',
+  'load',
+  'memory',
+  'recovery',
+  'redis-away',
+  'redis-flushed',
+  'redis-frozen',
+  'rolling-restart',
+].map((name) => `tests/e2e/${name}.test.ts`);
 
 const folder = (name: string): readonly string[] => [`tests/${name}/**/*.test.ts`];
 

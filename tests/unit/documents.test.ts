@@ -1,5 +1,4 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const records = new Map(
@@ -26,20 +25,6 @@ function proseOf(file: string): string[] {
       if (line.trimStart().startsWith('```')) inCode = !inCode;
       return !inCode && !/^\s*(?:\||!\[|```|<!--|- `.*`$)/.test(line) && !/\]\([^ )]*\)\S*$/.test(line);
     });
-}
-
-/** @returns the anchors that GitHub makes of the headings of a Markdown file. */
-function anchorsOf(file: string): ReadonlySet<string> {
-  const headings = readFileSync(file, 'utf8').match(/^#+ .*$/gm) ?? [];
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .replace(/^#+ /, '')
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
 }
 
 describe('the decision records', () => {
@@ -75,18 +60,5 @@ describe('the documents', () => {
         .map((line) => `${file}: ${line}`),
     );
     expect(long).toEqual([]);
-  });
-
-  it('link to files and headings that exist', () => {
-    const broken = documents.flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/\]\(([^)\s#]*)(?:#([^)\s]+))?\)/g)]
-        .filter(([, link = '']) => !/^[a-z]+:/.test(link))
-        .filter(([, link = '', heading]) => {
-          const target = link === '' ? file : join(dirname(file), link);
-          return !existsSync(target) || (heading !== undefined && !anchorsOf(target).has(heading));
-        })
-        .map(([link]) => `${file}: ${link}`),
-    );
-    expect(broken).toEqual([]);
   });
 });

@@ -4,11 +4,11 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import type { Slots } from '#shared/process/slots.ts';
+import { JobBodies } from '#shared/store/job-bodies.ts';
 import type { LargeValues } from '#shared/store/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { readRequestBody, removeRequestBody } from '#shared/store/request-body-reader.ts';
 import { crashesOf } from '#shared/store/suspect-notes.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
@@ -31,7 +31,7 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly cancelled: CancelledIds;
   /** Bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
-  /** Its connection reads large request bodies. */
+  /** Reads large request bodies. */
   readonly large: LargeValues;
   readonly connection: Connection;
   /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
@@ -50,6 +50,7 @@ export class Runner {
   readonly #clock: RedisClock;
   readonly #calls: HandlerCalls;
   readonly #notes: RunNotes;
+  readonly #bodies: JobBodies;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
   #waitingForRoom = 0;
@@ -60,6 +61,7 @@ export class Runner {
     this.#clock = clockOf(options.connection);
     this.#calls = new HandlerCalls(options);
     this.#notes = new RunNotes(options);
+    this.#bodies = new JobBodies(options.connection, options.log);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
@@ -110,7 +112,7 @@ export class Runner {
 
   async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
     try {
-      const { connection, replica, lease, slots, turns, finished, log } = this.#options;
+      const { replica, lease, slots, turns, finished, log } = this.#options;
       // A request that runs in turn has its own count of starts: when its job is taken, it may have to wait on.
       const turn =
         job.order === undefined
@@ -160,10 +162,7 @@ export class Runner {
         reply = endedBeforeStartReply(noted);
       }
       if (isOurs === false || !(await this.#send(id, job, running, reply))) await leftToAnother;
-      if (!hasStoredBody) return undefined;
-      await removeRequestBody(connection, replica, id).catch((error: unknown) =>
-        log.debug({ request: id, err: error }, 'a body expires by itself'),
-      );
+      if (hasStoredBody) await this.#bodies.remove(replica, id);
       return undefined;
     } finally {
       this.#running.take(id);
@@ -241,7 +240,7 @@ export class Runner {
     hasStoredBody: boolean,
   ): Promise<HandlerReply | undefined> {
     const { large, replica } = this.#options;
-    const body = hasStoredBody ? await readRequestBody(large.connection, replica, id) : undefined;
+    const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
     if (job.keepMs !== undefined) {
       const noted = await this.#notes.started(id, job, attempt, running.until);
       if (noted === undefined) return notStartedReply();

@@ -7,6 +7,7 @@ import { CrashNotes } from '#shared/store/crash-notes.ts';
 import { QueueJobs } from '#shared/store/queue-jobs.ts';
 import type { QueuedJob } from '#shared/store/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { RequestNotes } from '#shared/store/request-notes.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import {
   clearSuspects,
@@ -73,11 +74,13 @@ export class Reclaimer {
   readonly #options: ReclaimerOptions;
   readonly #active: ActiveJobs;
   readonly #crashes: CrashNotes;
+  readonly #notes: RequestNotes;
 
   constructor(options: ReclaimerOptions) {
     this.#options = options;
     this.#active = new ActiveJobs(options.connection, options.replica);
     this.#crashes = new CrashNotes(options.connection);
+    this.#notes = new RequestNotes(options.connection, options.log, 'worker');
   }
 
   /**
@@ -180,7 +183,7 @@ export class Reclaimer {
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const isSuspect = suspect || crash !== undefined;
     if (!isSuspect) await job.requeue();
-    await this.#active.noteQueued(id, job.data);
+    await this.#notes.note(replica, id, job.data, 'queued');
     if (isSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
   }

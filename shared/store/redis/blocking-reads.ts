@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { redisOf } from './access.ts';
+import type { Redis } from './access.ts';
 import { Connection } from './connection.ts';
 import { inOneWrite } from './open-redis.ts';
 
