@@ -24,7 +24,7 @@ export class CrashExit {
   }
 
   /**
-   * Lets the worker finish what it holds before it exits. Until this is called it holds nothing, and exits at once.
+   * Lets the worker finish its jobs before it exits. Until this is called it has none, and exits at once.
    * @param leave drains the worker and ends the process.
    */
   drainBy(leave: (reason: string) => void): void {

@@ -2,7 +2,7 @@ import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { retiredQuietMs } from '#shared/settings/common.ts';
+import { retiredIdleMs } from '#shared/settings/common.ts';
 import type { HeirStore } from '#shared/store/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
@@ -229,7 +229,7 @@ export class Reconciler {
     if (!observed.instances.some(({ outdated }) => outdated)) this.#rollout.done();
     const { now, memory } = this.#time.begin(this.#memory);
     const mayRollOut = performance.now() >= this.#rollout.notBefore;
-    const settings = { ...this.#options, retiredIdleMs: retiredQuietMs, mayRollOut };
+    const settings = { ...this.#options, retiredIdleMs, mayRollOut };
     const planned = plan(observed, memory, this.#ended.takeReasons(), settings, now);
     // The new worker is ready to take over: what held the rollout up is over.
     if (planned.steps.some((step) => step.do === 'retire')) this.#rollout.done();

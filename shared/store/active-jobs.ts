@@ -8,8 +8,8 @@ import type { Connection } from './redis/connection.ts';
 import { startCountField } from './scripts/lines.ts';
 
 /**
- * The active jobs of a replica's queue: a worker took them, or they were delivered to it. The caller holds the replica's
- * lease.
+ * The active jobs of a replica's queue: a worker took them, or they were delivered to it. The caller holds
+ * the replica's lease.
  */
 export class ActiveJobs {
   readonly #redis: Redis;
@@ -36,7 +36,7 @@ export class ActiveJobs {
     await this.#redis.lrem(this.#keys.unfinished(this.#replica).active, 0, id);
   }
 
-  /** @returns the ids of the jobs that were delivered to the consumer of a lease, and that it has not read yet. */
+  /** @returns the ids of the jobs that were delivered to the consumer of a lease, but not read by it yet. */
   async unread({ replica, fence }: Fenced): Promise<ReadonlySet<string>> {
     const deliveries = await this.#redis.lrange(this.#keys.deliveries(replica, fence), 0, -1);
     const ids = new Set<string>();
@@ -48,8 +48,8 @@ export class ActiveJobs {
   }
 
   /**
-   * @returns how often a job was started. A job that runs in turn may be taken several times before it starts, so it has
-   * a count of its own.
+   * @returns how often a job was started. A job that runs in turn may be taken several times before it
+   * starts, so it has a count of its own.
    */
   async startCount(id: string, job: QueuedJob): Promise<number> {
     if (job.data.order === undefined) return job.timesTaken;

@@ -24,7 +24,7 @@ export class AdoptionStore {
     return (await this.#redis.smembers(this.#keys.offered)).filter(isReplicaName);
   }
 
-  /** @returns for each retired replica that was replaced: its heir, the only replica that adopts its queue. */
+  /** @returns the heir of each retired replica that was replaced: the only one that adopts its queue. */
   async heirs(): Promise<ReadonlyMap<string, string>> {
     return new Map(Object.entries(await this.#redis.hgetall(this.#keys.heirs)));
   }

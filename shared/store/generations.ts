@@ -10,8 +10,8 @@ export const generationTtlMs = 86_400_000;
 const expectedDeathTtlMs = 60_000;
 
 /**
- * Gives the next generation of a replica to a worker that is about to start. It counts once that worker takes the
- * replica's lease.
+ * Gives the next generation of a replica to a worker that is about to start. It counts once that worker takes
+ * the replica's lease.
  */
 export function nextGeneration(connection: Connection, replica: string): Promise<number> {
   return createRun(connection)(nextGenerationScript, { replica });
@@ -27,8 +27,8 @@ export async function currentGeneration(
 }
 
 /**
- * Notes that ringpost or a shutdown ends the worker that serves a replica's queue, so that none of its requests is
- * taken for the cause.
+ * Notes that ringpost or a shutdown ends the worker that serves a replica's queue, so that none of its
+ * requests is taken for the cause.
  * @param generation the last one of the replica's own workers.
  * @param graceMs time in ms that the worker has for its drain.
  */

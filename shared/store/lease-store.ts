@@ -1,11 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Lease } from '../contract/lease.ts';
+import type { Lease, LeaseHolder, TakenLease } from '../contract/lease.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
-import { endLease } from './scripts/end-lease.ts';
-import { renewLease, takeLease, withdrawConsumer } from './scripts/leases.ts';
-import type { LeaseHolder, TakenLease } from './scripts/leases.ts';
+import { endLease, renewLease, takeLease, withdrawConsumer } from './scripts/leases.ts';
 import { createRun } from './scripts/script.ts';
 import type { Run } from './scripts/script.ts';
 
@@ -25,8 +23,8 @@ export class LeaseStore {
    * Takes a lease that is free, or that this holder has already.
    * @param lease what others read of its holder.
    * @param leaseMs the lease's TTL.
-   * @returns 'held' if another worker has it, or if an adopter asks while the replica's own worker is on standby;
-   * 'superseded' if a newer generation has held it.
+   * @returns 'held' if another worker has it, or if an adopter asks while the replica's own worker is on
+   * standby; 'superseded' if a newer generation has held it.
    */
   take(holder: LeaseHolder, lease: Lease, leaseMs: number): Promise<TakenLease | 'held' | 'superseded'> {
     return this.#run(takeLease, { holder, lease, leaseMs });
@@ -47,8 +45,8 @@ export class LeaseStore {
   }
 
   /**
-   * Withdraws the registration of the consumer that serves the queue under a fence: no more jobs are delivered
-   * directly to it. Jobs that were delivered stay.
+   * Withdraws the registration of the consumer that serves the queue under a fence: no more jobs are
+   * delivered directly to it. Jobs that were delivered stay.
    * @returns whether it was registered.
    */
   withdrawConsumer(replica: string, fence: number): Promise<boolean> {

@@ -11,7 +11,7 @@ const crashesField = 'ringpost:losses';
 /** The field of a job that says that a suspect is running. */
 const runningField = 'ringpost:running';
 
-/** What is known of a suspect after its worker died. `alone` says that nothing else can have killed the worker. */
+/** What is known of a suspect after its worker died. If it ran alone, nothing else can be the cause. */
 export interface RecordedCrash extends CrashesOfJob {
   readonly id: string;
   /** Whether it is never run again. */
@@ -30,8 +30,8 @@ export async function crashesOf(connection: Connection, replica: string, id: str
 }
 
 /**
- * Clears the suspects of a replica of the crashes that a poison request has caused. The caller holds the replica's
- * lease, and none of the suspects has started.
+ * Clears the suspects of a replica of the crashes that a poison request has caused. The caller holds the
+ * replica's lease, and none of the suspects has started.
  * @param poison the crashes of a request that killed its worker while it ran alone.
  */
 export async function clearSuspects(
@@ -67,8 +67,8 @@ export async function recordCrash(
 }
 
 /**
- * Makes a suspect an active job, and notes how it runs: if the worker dies, that tells whether it was the cause.
- * @param startOrder the higher, the later it starts; `poison` if it is not run, and only its end is to be told.
+ * Makes a suspect an active job, and notes how it runs: if the worker dies, that helps to find the cause.
+ * @param startOrder the higher, the later it starts; `poison` if it is not run but fails.
  * @returns undefined if it is no suspect any more.
  */
 export function startSuspect(

@@ -21,8 +21,8 @@ export interface StalledExitOptions {
 const exitMs = 1000;
 
 /**
- * Ends this process from a thread, since the main thread is stalled: notes why, ends the leases and kills the process.
- * To the driver, that is a crash, as if the handler had killed the worker.
+ * Ends this process from a thread, since the main thread is stalled: notes why, ends the leases and kills the
+ * process. To the driver, that is a crash, as if the handler had killed the worker.
  * @param reason for people, e.g. `its event loop stood still for 10000 ms`.
  */
 export async function exitStalled(
@@ -43,8 +43,8 @@ export async function exitStalled(
 }
 
 /**
- * If a driver sees the process die, the own lease is left to that driver: to a controller, a process without a lease
- * would look like a worker that hangs.
+ * If a driver sees the process die, the own lease is left to that driver: to a controller, a process without
+ * a lease would look like a worker that hangs.
  */
 async function endLeases(
   { connection, endsLease }: StalledExitOptions,

@@ -63,7 +63,7 @@ export interface QueueSessionOptions extends QueueSessionParts {
   readonly log: Logger;
 }
 
-/** Serves one replica's queue, the worker's own or an adopted one, from the taking of its lease until the end of it. */
+/** The time in which a worker serves one replica's queue, its own or an adopted one, under one lease. */
 export class QueueSession {
   readonly #runner: Runner;
   readonly #reclaimer: Reclaimer;
@@ -167,8 +167,8 @@ export class QueueSession {
 
   /** Fails suspects for which no worker of their replica will come back. */
   async failSuspects(ids: Iterable<string>): Promise<void> {
-    const detail = `Replica ${this.replica} died while it ran this request, and was removed; it is not run again.`;
-    for (const id of ids) await this.#reclaimer.failPoison(id, detail);
+    const died = `Replica ${this.replica} died while it ran this request, and was removed`;
+    for (const id of ids) await this.#reclaimer.failPoison(id, `${died}; it is not run again.`);
   }
 
   /** Takes no more jobs. Resolves when those that it held are finished, or abandoned. */

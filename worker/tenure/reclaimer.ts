@@ -64,9 +64,9 @@ interface Held {
 const maxNamed = 100;
 
 /**
- * Reclaims jobs of a replica that are active but not being run by any worker. A job that was not started goes to the head
- * of the queue. A job that was started and may run again becomes a suspect, or fails as poison. The client of any other
- * job learns that its outcome is unknown.
+ * Reclaims jobs of a replica that are active but not being run by any worker. A job that was not started goes
+ * to the head of the queue. A job that was started and may run again becomes a suspect, or fails as poison.
+ * The client of any other job learns that its outcome is unknown.
  *
  * The caller holds the replica's lease, so writes of an older generation to these jobs are ignored.
  */
@@ -84,8 +84,8 @@ export class Reclaimer {
   }
 
   /**
-   * Reclaims all jobs that a dead generation held, even if Redis has garbled data in a key of the replica or of one of
-   * the requests. Call it before the first job is taken.
+   * Reclaims all jobs that a dead generation held, even if Redis has garbled data in a key of the replica or
+   * of one of the requests. Call it before the first job is taken.
    */
   async reclaimAll(death: Death): Promise<void> {
     const { connection, replica, log } = this.#options;
@@ -161,7 +161,8 @@ export class Reclaimer {
     const startCount = await this.#active.startCount(id, job);
     if (startCount > 0 && !suspect) reclaimed.ran.push(id);
     if (decideOnHeld(job.data, startCount) !== 'again') {
-      const detail = `Replica ${replica} died while it ran this request${reason}; it is not known whether it was done.`;
+      const died = `Replica ${replica} died while it ran this request${reason}`;
+      const detail = `${died}; it is not known whether it was done.`;
       await this.#fail(id, job, 'outcome_unknown', detail);
       reclaimed.unknown += 1;
       return;
@@ -173,8 +174,9 @@ export class Reclaimer {
         : undefined;
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
-      const detail = `Replica ${replica} died ${crash.crashes.length} times while it ran this request${reason}; it is not run again.`;
-      await this.failPoison(id, detail);
+      const times = crash.crashes.length;
+      const died = `Replica ${replica} died ${times} times while it ran this request${reason}`;
+      await this.failPoison(id, `${died}; it is not run again.`);
       reclaimed.poison.push(crash);
       return;
     }
