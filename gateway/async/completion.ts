@@ -1,7 +1,7 @@
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { completeTarget, isRedacted, missingParameters } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import type { LetterRequest } from '../records/dead-letter-store.ts';
+import type { LetterRequest } from '#shared/store/dead-letter.ts';
 
 /** What a call gives of a request that a letter did not keep. Null leaves out what was not kept. */
 export interface Given {

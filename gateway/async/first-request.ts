@@ -1,20 +1,20 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '#shared/contract/errors.ts';
-import type { Claim, Claims } from './claims.ts';
-import type { IdempotentRequest } from './idempotency.ts';
-import type { KnownRequest, RequestStore } from '../records/request-store.ts';
-import type { Unbegun } from './unbegun.ts';
+import type { Claim, IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import type { IdempotencyKey } from '../request/idempotency-key.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { RequestEnds } from '#shared/store/request-ends.ts';
 
 export interface FirstRequestOptions {
-  readonly store: RequestStore;
-  readonly claims: Claims;
-  readonly unbegun: Unbegun;
+  readonly records: RequestRecords;
+  readonly claims: IdempotencyClaims;
+  readonly ends: RequestEnds;
 }
 
 /** A request that wants a key. */
 export interface Claimant {
-  readonly idempotent: IdempotentRequest;
+  readonly idempotencyKey: IdempotencyKey;
   readonly id: string;
   /** Until when it has to be done, in ms since the epoch. */
   readonly deadline: number;
@@ -28,7 +28,7 @@ const graceMs = 2000;
 const lookEveryMs = 50;
 
 /**
- * Claims the key of a request. A key is given to another request only if its first request certainly never began, if its
+ * IdempotencyClaims the key of a request. A key is given to another request only if its first request certainly never began, if its
  * answer has released the key, or if the time of the key is over.
  * @returns the request that has the key; undefined if it is this one, from now on.
  * @throws {Problem} `idempotency_key_in_use` if that is another caller's, of which nothing is told;
@@ -48,26 +48,26 @@ export async function firstRequest(
 
 async function claimOrFind(
   options: FirstRequestOptions,
-  { idempotent, id, deadline, socket }: Claimant,
+  { idempotencyKey, id, deadline, socket }: Claimant,
 ): Promise<KnownRequest | undefined> {
-  const { store, claims } = options;
+  const { records, claims } = options;
   const until = performance.now() + graceMs;
-  let claim = await claims.claim(idempotent, id, deadline);
+  let claim = await claims.claim(idempotencyKey, id, deadline);
   while (claim.id !== id) {
-    checkSame(claim, idempotent);
-    const first = await store.find(claim.id);
+    checkSame(claim, idempotencyKey);
+    const first = await records.find(claim.id);
     const isLate = performance.now() > until;
-    const free = (first !== undefined || isLate) && (await makesWay(options, idempotent, claim, first));
+    const free = (first !== undefined || isLate) && (await makesWay(options, idempotencyKey, claim, first));
     if (!free && first !== undefined) return first;
     if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
     if (!free) await delay(lookEveryMs);
-    claim = await claims.claim(idempotent, id, deadline, free ? claim : undefined);
+    claim = await claims.claim(idempotencyKey, id, deadline, free ? claim : undefined);
   }
   return undefined;
 }
 
 /** @throws {Problem} if a claim is another caller's, or was made for another request. */
-function checkSame(claim: Claim, { caller, fingerprint }: IdempotentRequest): void {
+function checkSame(claim: Claim, { caller, fingerprint }: IdempotencyKey): void {
   if (claim.caller !== caller.digest) {
     throw new Problem(
       'idempotency_key_in_use',
@@ -84,8 +84,8 @@ function checkSame(claim: Claim, { caller, fingerprint }: IdempotentRequest): vo
  * @returns whether another request may have its key.
  */
 async function makesWay(
-  { claims, unbegun }: FirstRequestOptions,
-  idempotent: IdempotentRequest,
+  { claims, ends }: FirstRequestOptions,
+  idempotencyKey: IdempotencyKey,
   claim: Claim,
   first: KnownRequest | undefined,
 ): Promise<boolean> {
@@ -94,6 +94,6 @@ async function makesWay(
     if (released || (finished !== undefined && claims.isOver(finished))) return true;
     if (started !== undefined || (state !== 'cancelled' && state !== 'expired')) return false;
   }
-  const ttlMs = await claims.remainingMs(idempotent);
-  return unbegun.end(claim.id, idempotent.caller, ttlMs);
+  const ttlMs = await claims.remainingMs(idempotencyKey);
+  return ends.endUnstarted(claim.id, idempotencyKey.caller, ttlMs);
 }

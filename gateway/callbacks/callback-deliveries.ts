@@ -1,56 +1,49 @@
-import { DelayedError, Worker } from 'bullmq';
-import type { Job } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { isCallback } from '#shared/store/callbacks.ts';
-import type { CallbackData } from '#shared/store/callbacks.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import type { CallbackState } from '#shared/contract/request-record.ts';
-import { inRedisTime } from '#shared/store/redis/bullmq-time.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
-import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { CallbackConsumer } from '#shared/store/callback-consumer.ts';
+import type { TakenCallback } from '#shared/store/callback-consumer.ts';
+import { CallbackNotes } from '#shared/store/callback-notes.ts';
+import { isCallback } from '#shared/store/callbacks.ts';
+import type { CallbackData } from '#shared/store/callbacks.ts';
+import { GarbledCallbacks } from '#shared/store/garbled-callbacks.ts';
+import type { CallbackFault } from '#shared/store/garbled-callbacks.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { CallbackMacs } from './callback-macs.ts';
-import { noteCallback } from './callback-notes.ts';
 import { firstSentBefore, nextAttempt } from './callback-schedule.ts';
 import { sendCallback } from './callback-sender.ts';
 import { CallbackSource } from './callback-source.ts';
 import type { Later, ToSend } from './callback-source.ts';
-import { GarbledCallbacks } from './garbled-callbacks.ts';
-import type { CallbackFault } from './garbled-callbacks.ts';
 import { ParkedCallbacks } from './parked-callbacks.ts';
 import { ReceiverSlots } from './receiver-slots.ts';
 import { onlyReceiver, receiverOf } from './receiver.ts';
 import type { CallbackTargets } from './targets.ts';
 
 export interface CallbackDeliveriesOptions {
-  /** A patient connection; BullMQ opens a second one for its blocking reads and leaves this one open. */
-  readonly redis: Redis;
-  readonly keys: Keys;
+  /** A patient connection. */
+  readonly connection: Connection;
   readonly targets: CallbackTargets;
   readonly secrets: readonly string[];
   readonly macs: CallbackMacs;
   /** What receivers are not told. */
   readonly redaction: Redaction;
-  /** Time in ms for which what is known of a request is kept. */
+  /** How long the record of a request is kept, in ms. */
   readonly keepMs: number;
   readonly log: Logger;
 }
 
-/** Jobs that a gateway has at once: those that are sent, and some that are looked at, or parked. */
+/** Jobs that a gateway has at once: those that it sends, and some that it only checks or parks. */
 const concurrency = 288;
-/** A message takes one slot for each of so many bytes that it has begun. */
-const bytesOfSlot = 1024 * 1024;
-/** The callbacks of a gateway that has died are found by another one within twice this time, in ms; as often as needed. */
-const lockMs = 5000;
-const mostStalls = 1000;
+/** A message takes one slot for each started unit of this size. */
+const bytesPerSlot = 1024 * 1024;
 
-/** After Redis has refused something, in ms. */
-const againMs = 1000;
+/** The delay after Redis has refused a command, in ms. */
+const retryDelayMs = 1000;
 
-/** A gateway that stops waits so long for answers, in ms; what is not answered by then is sent anew by another one. */
+/** A gateway that stops waits this long for answers, in ms. Another gateway sends the unanswered messages again. */
 const stopGraceMs = 5000;
 
 /** The receiver has no free slot. */
@@ -58,60 +51,57 @@ interface Busy {
   readonly receiver: string;
 }
 
+/** A callback that was read and verified. */
+interface Verified {
+  readonly id: string;
+  readonly data: CallbackData;
+  readonly job: TakenCallback;
+}
+
 /**
- * Sends the callbacks of requests that have come to their end. Any gateway sends those of all; each is sent at least
- * once, and again until the receiver has taken it or there were ten attempts. Each receiver has slots of its own here.
+ * Sends the callbacks of requests that have ended. Any gateway sends those of all. Each is sent at least once, and again
+ * until its receiver accepts it or ten attempts were made. Each receiver has slots of its own in each gateway.
  */
 export class CallbackDeliveries {
   readonly #options: CallbackDeliveriesOptions;
   readonly #source: CallbackSource;
   readonly #slots = new ReceiverSlots();
   readonly #parked: ParkedCallbacks;
+  readonly #notes: CallbackNotes;
   readonly #clock: RedisClock;
   readonly #garbled: GarbledCallbacks;
   readonly #life: StartStop;
-  readonly #leaving = new AbortController();
+  readonly #stopping = new AbortController();
 
   constructor(options: CallbackDeliveriesOptions) {
     this.#options = options;
-    const { redis, keys, keepMs, log } = options;
-    this.#clock = clockOf(redis);
+    const { connection, keepMs, log } = options;
+    this.#clock = clockOf(connection);
     this.#source = new CallbackSource(options);
-    const parked = new ParkedCallbacks(redis, keys, this.#slots, keepMs, log);
+    this.#notes = new CallbackNotes(connection);
+    const parked = new ParkedCallbacks(connection, this.#slots, keepMs, log);
     this.#parked = parked;
-    const garbled = new GarbledCallbacks(redis, keys, log);
+    const garbled = new GarbledCallbacks(connection, log);
     this.#garbled = garbled;
-    let worker: Worker<CallbackData> | undefined;
-    let running: Promise<void> | undefined;
+    const consumer = new CallbackConsumer({
+      connection,
+      concurrency,
+      handle: (job) => this.#handle(job),
+      onError: (error) => {
+        log.warn({ err: error }, 'the queue of callbacks reports an error');
+        void garbled.after(error);
+      },
+      log,
+    });
     this.#life = startStop(
       async () => {
-        worker = new Worker<CallbackData>(keys.callbacks, (job, token) => this.#process(job, token), {
-          connection: redis,
-          prefix: keys.prefix,
-          concurrency,
-          autorun: false,
-          skipVersionCheck: true,
-          lockDuration: lockMs,
-          stalledInterval: lockMs,
-          maxStalledCount: mostStalls,
-          removeOnComplete: { count: 0 },
-          removeOnFail: { count: 0 },
-        });
-        inRedisTime(worker, this.#clock);
-        worker.on('error', (error) => {
-          log.warn({ err: error }, 'the queue of callbacks reports an error');
-          void garbled.after(error);
-        });
-        worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a callback failed'));
-        await worker.waitUntilReady();
         await parked.start();
-        running = worker.run();
+        await consumer.start();
       },
       async () => {
-        const timer = setTimeout(() => this.#leaving.abort(), stopGraceMs);
-        await worker?.close();
+        const timer = setTimeout(() => this.#stopping.abort(), stopGraceMs);
+        await consumer.stop();
         clearTimeout(timer);
-        await running;
         await parked.stop();
       },
     );
@@ -121,70 +111,68 @@ export class CallbackDeliveries {
     return this.#life.start();
   }
 
-  /** Sends no new ones, and resolves when those are answered that are under way. */
+  /** Takes no more callbacks, and resolves once those that are being sent are answered. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
 
-  async #process(job: Job<CallbackData>, token: string | undefined): Promise<void> {
+  async #handle(job: TakenCallback): Promise<'finished' | 'delayed'> {
     const { log } = this.#options;
-    // A job that throws is given up by BullMQ.
+    // BullMQ gives up a job whose handling rejects.
     const later = await this.#settle(job).catch((error: unknown): Later => {
       log.warn({ request: job.id, err: error }, 'Redis refuses what has to be known of a callback');
-      return { at: this.#clock.now() + againMs };
+      return { at: this.#clock.now() + retryDelayMs };
     });
-    if (later === undefined) return;
-    const putBack =
-      'receiver' in later
-        ? this.#parked.park(job, token, later.receiver)
-        : job.moveToDelayed(this.#clock.toOwn(later.at), token);
+    if (later === undefined) return 'finished';
+    const putBack = 'receiver' in later ? this.#parked.park(job, later.receiver) : job.delay(later.at);
     await putBack.catch((error: unknown) =>
-      // It stays active, and is found as that of a gateway that has died.
+      // It stays active until its lock expires, as a callback of a dead gateway does.
       log.warn({ request: job.id, err: error }, 'a callback could not be put back'),
     );
-    throw new DelayedError();
+    return 'delayed';
   }
 
-  /** Sends what a gateway has written, and moves all else aside. */
-  async #settle(job: Job<CallbackData>): Promise<Later | Busy | undefined> {
-    const fault = this.#faultOf(job);
-    if (fault === undefined) return this.#send(job);
-    await this.#garbled.keep(job, fault);
-    return undefined;
+  /** Sends the job if a gateway has written it, else moves it aside. */
+  async #settle(job: TakenCallback): Promise<Later | Busy | undefined> {
+    const { id, data } = job;
+    if (!isCallback(data)) return this.#reject(job, 'garbled');
+    if (this.#options.macs.verify(id, data)) return this.#send({ id, data, job });
+    return this.#reject(job, data.mac === undefined ? 'unsigned' : 'forged');
   }
 
-  #faultOf({ id = '', data }: Job<CallbackData>): CallbackFault | undefined {
-    if (!isCallback(data)) return 'garbled';
-    if (this.#options.macs.verify(id, data)) return undefined;
-    return data.mac === undefined ? 'unsigned' : 'forged';
+  async #reject({ id, data }: TakenCallback, why: CallbackFault): Promise<undefined> {
+    await this.#garbled.keep(id, data, why);
   }
 
-  /** Sends a callback if its receiver has a free slot. The slot is taken first, so that no more are looked at than sent. */
-  async #send(job: Job<CallbackData>): Promise<Later | Busy | undefined> {
-    const { id = '', data } = job;
+  /**
+   * Sends a callback if its receiver has a free slot. If the receiver is known, the slot is taken before the request is read,
+   * so that no more requests are read than sent.
+   */
+  async #send(callback: Verified): Promise<Later | Busy | undefined> {
+    const { id, data } = callback;
     const only = data.message === undefined ? onlyReceiver(data) : receiverOf(data.message.url);
-    if (only !== undefined) return this.#withSlots(only, 1, 0, () => this.#sendTo(only, job));
+    if (only !== undefined) return this.#withSlots(only, 1, 0, () => this.#sendTo(only, callback));
     const toSend = await this.#source.find(id, data);
     if (toSend === undefined || 'at' in toSend) return toSend;
     const receiver = receiverOf(toSend.url);
-    return this.#withSlots(receiver, 1, 0, () => this.#sendFrom(toSend, receiver, job));
+    return this.#withSlots(receiver, 1, 0, () => this.#sendFrom(toSend, receiver, callback));
   }
 
-  async #sendTo(receiver: string, job: Job<CallbackData>): Promise<Later | Busy | undefined> {
-    const toSend = await this.#source.find(job.id ?? '', job.data);
+  async #sendTo(receiver: string, callback: Verified): Promise<Later | Busy | undefined> {
+    const toSend = await this.#source.find(callback.id, callback.data);
     if (toSend === undefined || 'at' in toSend) return toSend;
-    return this.#sendFrom(toSend, receiver, job);
+    return this.#sendFrom(toSend, receiver, callback);
   }
 
   /** A large message takes more slots than the one that it has. */
   async #sendFrom(
     { url, bytes, payload }: ToSend,
     receiver: string,
-    job: Job<CallbackData>,
+    callback: Verified,
   ): Promise<Later | Busy | undefined> {
-    const more = Math.floor(bytes / bytesOfSlot);
-    if (more === 0) return this.#attempt(job, url, await payload());
-    return this.#withSlots(receiver, more, 1, async () => this.#attempt(job, url, await payload()));
+    const more = Math.floor(bytes / bytesPerSlot);
+    if (more === 0) return this.#attempt(callback, url, await payload());
+    return this.#withSlots(receiver, more, 1, async () => this.#attempt(callback, url, await payload()));
   }
 
   /** @param had slots that the same message has already. */
@@ -201,15 +189,14 @@ export class CallbackDeliveries {
       return (result = await act());
     } finally {
       this.#slots.release(receiver, taken);
-      // A large message that found too few slots leaves none to another one.
+      // If a large message found too few slots, another callback would find too few as well.
       if (result === undefined || !('receiver' in result)) this.#parked.freed(receiver);
     }
   }
 
-  async #attempt(job: Job<CallbackData>, url: string, payload: string): Promise<Later | undefined> {
+  async #attempt({ id, data, job }: Verified, url: string, payload: string): Promise<Later | undefined> {
     const { targets, secrets, macs, log } = this.#options;
-    const { id = '', data } = job;
-    const { signal } = this.#leaving;
+    const { signal } = this.#stopping;
     const clock = this.#clock;
     const firstSent = data.firstSent ?? firstSentBefore(data.attempts, clock.now());
     const toSend = { id, url, payload };
@@ -222,18 +209,13 @@ export class CallbackDeliveries {
       const state = sent.outcome === 'retry' ? 'failed' : sent.outcome;
       if (state !== 'delivered')
         log.warn({ request: id, answer: sent.answer, attempts }, `a callback ${state}`);
-      await this.#note(id, state, attempts, sent.answer);
+      await this.#notes.note(id, state, attempts, sent.answer);
       return undefined;
     }
-    // First what is not to be forgotten, so that whoever finds this job goes on from here.
+    // The job is written before the note, so that a gateway that takes it next goes on from here.
     const message = { url, payload, mac: macs.ofMessage(id, { url, payload }) };
-    await job.updateData({ ...data, mac: macs.ofJob(id, data), attempts, firstSent, message });
-    await this.#note(id, 'retrying', attempts, sent.answer);
+    await job.update({ ...data, mac: macs.ofJob(id, data), attempts, firstSent, message });
+    await this.#notes.note(id, 'retrying', attempts, sent.answer);
     return { at };
-  }
-
-  async #note(id: string, state: CallbackState, attempts: number, answer?: string): Promise<void> {
-    const { redis, keys } = this.#options;
-    await noteCallback(redis, keys, id, state, attempts, answer);
   }
 }

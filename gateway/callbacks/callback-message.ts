@@ -5,7 +5,7 @@ import type { Reply } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { CallbackMessage } from '#shared/contract/views.ts';
 import { messageView } from '../records/message-view.ts';
-import type { KnownRequest } from '../records/request-store.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
 import { viewOf } from '../records/request-view.ts';
 
 /** @returns where the end of a request is told; undefined where nobody asked for that. */

@@ -1,24 +1,22 @@
-import type { Redis } from 'ioredis';
-import type { CallbackData } from '#shared/store/callbacks.ts';
-import { callerField } from '#shared/contract/caller.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
-import { orNull } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { CallbackNotes } from '#shared/store/callback-notes.ts';
+import type { CallbackData } from '#shared/store/callbacks.ts';
+import { KeptReplies } from '#shared/store/kept-replies.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { noteRequest } from '#shared/store/request-notes.ts';
-import { RequestStore } from '../records/request-store.ts';
-import type { KnownRequest } from '../records/request-store.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { RequestEnds } from '#shared/store/request-ends.ts';
+import { RequestRecords } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
 import { messageOf, urlFor } from './callback-message.ts';
-import { noteCallback } from './callback-notes.ts';
 
 export interface CallbackSourceOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   /** What receivers are not told. */
   readonly redaction: Redaction;
-  /** Time in ms for which what is known of a request is kept. */
+  /** How long the record of a request is kept, in ms. */
   readonly keepMs: number;
   readonly log: Logger;
 }
@@ -26,36 +24,44 @@ export interface CallbackSourceOptions {
 /** What is sent, and where to. */
 export interface ToSend {
   readonly url: string;
-  /** About as many as its payload has. */
+  /** The approximate size of the payload. */
   readonly bytes: number;
   readonly payload: () => Promise<string>;
 }
 
-/** When a callback is sent that is not to be sent now, in ms since the epoch. */
+/** When a callback is due that must not be sent yet, in ms since the epoch. */
 export interface Later {
   readonly at: number;
 }
 
-/** Finds what a callback tells: the end of its request, which ends now if its time is over. */
+/** Finds what a callback says: the end of its request, which is ended now if its deadline has passed. */
 export class CallbackSource {
   readonly #options: CallbackSourceOptions;
-  readonly #store: RequestStore;
+  readonly #records: RequestRecords;
+  readonly #ends: RequestEnds;
+  readonly #replies: KeptReplies;
+  readonly #notes: CallbackNotes;
+  readonly #clock: RedisClock;
 
   constructor(options: CallbackSourceOptions) {
     this.#options = options;
-    const { redis, keys, log } = options;
-    this.#store = new RequestStore(redis, keys, log);
+    const { connection, log } = options;
+    this.#records = new RequestRecords(connection, log);
+    this.#ends = new RequestEnds(connection, log);
+    this.#replies = new KeptReplies(connection, log);
+    this.#notes = new CallbackNotes(connection);
+    this.#clock = clockOf(connection);
   }
 
-  /** @returns undefined if there is nothing to be told. */
+  /** @returns undefined if there is nothing to send. */
   async find(id: string, data: CallbackData): Promise<ToSend | Later | undefined> {
     const { message } = data;
     if (message !== undefined) {
       const { url, payload } = message;
       return { url, bytes: payload.length, payload: () => Promise.resolve(payload) };
     }
-    const { redis, keys, redaction, log } = this.#options;
-    const found = await this.#ended(id, data);
+    const { redaction, log } = this.#options;
+    const found = await this.#findEnded(id, data);
     if (found === undefined) {
       log.warn({ request: id }, 'no callback: Redis has lost the request');
       return undefined;
@@ -64,30 +70,21 @@ export class CallbackSource {
     if (found.record.callback?.state !== 'pending') return undefined;
     const url = urlFor(data, found.record.state);
     if (url === undefined) {
-      await noteCallback(redis, keys, id, 'none', 0);
+      await this.#notes.note(id, 'none', 0);
       return undefined;
     }
     const payload = async (): Promise<string> =>
-      messageOf(found, await this.#store.reply(found), clockOf(redis).now(), redaction);
-    return { url, bytes: await this.#replyBytes(found), payload };
+      messageOf(found, await this.#replies.readWhole(found), this.#clock.now(), redaction);
+    return { url, bytes: await this.#replies.sizeOf(found), payload };
   }
 
-  /** The request, which ends now where its time is over; whoever runs it ends it no more. */
-  async #ended(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
-    const { redis, keys, keepMs } = this.#options;
-    const found = await this.#store.find(id);
+  /** Ends the request if its deadline has passed; the worker that runs it then cannot end it any more. */
+  async #findEnded(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
+    const found = await this.#records.find(id);
     if (found === undefined) return undefined;
-    if (clockOf(redis).now() <= deadline)
+    if (this.#clock.now() <= deadline)
       return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
-    const ended = ['finished', clockOf(redis).now()];
-    const terms = { keepMs, deadline, ...callerField(found.record) };
-    await noteRequest(redis, keys, found.replica, id, terms, 'expired', ended);
-    return this.#store.find(id);
-  }
-
-  /** An answer that cannot be read is moved aside when it is read. */
-  async #replyBytes({ id, replica }: KnownRequest): Promise<number> {
-    const { redis, keys } = this.#options;
-    return (await orNull(redis.strlen(keys.keptReply(replica, id)))) ?? 0;
+    await this.#ends.expire(found, deadline, this.#options.keepMs);
+    return this.#records.find(id);
   }
 }

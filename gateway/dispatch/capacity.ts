@@ -1,20 +1,17 @@
-import type { Redis } from 'ioredis';
 import { Problem } from '#shared/contract/errors.ts';
-import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { pendingOf } from '#shared/store/replica-queue.ts';
+import { QueueDepths } from '#shared/store/queue-depths.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { Place } from './queue-count.ts';
 import type { QueueCounts } from './queue-counts.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface CapacityOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  /** The connection that the queues use. */
+  readonly connection: Connection;
   readonly waiters: Waiters;
   readonly counts: QueueCounts;
   /** Jobs that may wait in the queue of one replica. */
@@ -24,34 +21,33 @@ export interface CapacityOptions {
   readonly log: Logger;
 }
 
-/** How often the queues that are in use are asked for their length, in ms. */
-const askEveryMs = 250;
-/**
- * A queue that is at least half full is asked when a request comes, after this time in ms at the earliest.
- */
-const askAgainMs = 25;
+/** How often the queues in use are polled, in ms. */
+const pollIntervalMs = 250;
+/** If a queue is at least half full, a request polls it unless that was done within this time, in ms. */
+const minPollIntervalMs = 25;
 
 /**
- * Bounds what is accepted, so that a queue never grows without end. The length of a queue is known from a
- * moment ago, and this gateway counts what it has added since, whether anybody waits for it or not. Several
- * gateways may together exceed the bound by what the others add in that moment.
+ * Bounds what is accepted, so that no queue grows without end. The length of a queue is known from the last
+ * poll, and this gateway counts what it has added since. Several gateways may together exceed the bound by
+ * what the others add between two polls.
  */
 export class Capacity {
   readonly #options: CapacityOptions;
-  /** When the queues that are half full were asked, by `performance.now()`. */
-  readonly #asked = new Map<string, number>();
+  readonly #depths: QueueDepths;
+  /** When queues that are half full were polled for a request, by `performance.now()`. */
+  readonly #polledAt = new Map<string, number>();
   readonly #life: StartStop;
 
   constructor(options: CapacityOptions) {
     this.#options = options;
-    const { redis, keys, log } = options;
-    const repair = new KeyRepair(redis, keys, log);
+    const { connection, counts, log } = options;
+    this.#depths = new QueueDepths(connection, log);
     this.#life = periodically(
-      askEveryMs,
-      () => this.#askAll(),
+      pollIntervalMs,
+      () => this.#pollAll(),
       (error) => {
-        log.debug({ err: error }, 'no queue lengths');
-        void repair.after(error, () => options.counts.open.flatMap((name) => expectedOfJobs(keys, name)));
+        log.debug({ err: error }, 'the lengths of queues could not be read');
+        void this.#depths.repairAfter(error, counts.nonEmpty);
       },
     );
   }
@@ -65,7 +61,7 @@ export class Capacity {
   }
 
   /**
-   * Says whether there is room for one more request. It is not counted by that.
+   * Checks whether there is room for one more request, without counting it.
    * @param bytes of its body.
    * @returns why there is no room, or undefined if there is.
    */
@@ -73,43 +69,40 @@ export class Capacity {
     const { held, counts, queueLimit } = this.#options;
     if (!held.fits(bytes)) return `the gateway holds ${held.size} bytes of bodies already`;
     const { size } = counts.of(replica);
-    if (size * 2 >= queueLimit) this.#askSoon(replica);
+    if (size * 2 >= queueLimit) this.#pollSoon(replica);
     return size < queueLimit ? undefined : `${size} requests wait for replica ${replica} already`;
   }
 
   /**
-   * Counts a request towards its replica's queue while it is handed over, and afterwards until its place is
-   * free.
+   * Counts a request in its replica's queue while its job is added, and then until its place is free.
    * @param bytes of its body.
-   * @param handOver has the place arrive if the job was added; else the place is free afterwards.
-   * @throws {Problem} `over_capacity`, and what `handOver` throws.
+   * @param enqueue calls `arrive` if the job was added. If it does not, the place is free afterwards.
+   * @throws {Problem} `over_capacity`, and what `enqueue` throws.
    */
-  async hold<T>(replica: string, bytes: number, handOver: (place: Place) => Promise<T>): Promise<T> {
+  async hold<T>(replica: string, bytes: number, enqueue: (place: Place) => Promise<T>): Promise<T> {
     const full = this.refusal(replica, bytes);
     if (full !== undefined) throw new Problem('over_capacity', `Try again later: ${full}.`);
-    return Place.hold(this.#options.counts.of(replica), handOver);
+    return Place.hold(this.#options.counts.of(replica), enqueue);
   }
 
-  async #askAll(): Promise<void> {
+  async #pollAll(): Promise<void> {
     const { waiters, counts } = this.#options;
-    await Promise.all(counts.open.map((replica) => this.#ask(replica)));
-    counts.forget((replica) => waiters.countOf(replica) > 0);
-    const longAgo = performance.now() - askEveryMs;
-    for (const [replica, at] of this.#asked) if (at < longAgo) this.#asked.delete(replica);
+    await Promise.all(counts.nonEmpty.map((replica) => this.#poll(replica)));
+    counts.deleteEmpty((replica) => waiters.countOf(replica) > 0);
+    const longAgo = performance.now() - pollIntervalMs;
+    for (const [replica, at] of this.#polledAt) if (at < longAgo) this.#polledAt.delete(replica);
   }
 
-  #askSoon(replica: string): void {
+  #pollSoon(replica: string): void {
     const now = performance.now();
-    if (now - (this.#asked.get(replica) ?? Number.NEGATIVE_INFINITY) < askAgainMs) return;
-    this.#asked.set(replica, now);
-    this.#ask(replica).catch((error: unknown) =>
-      this.#options.log.debug({ err: error, replica }, 'no queue length'),
+    if (now - (this.#polledAt.get(replica) ?? Number.NEGATIVE_INFINITY) < minPollIntervalMs) return;
+    this.#polledAt.set(replica, now);
+    this.#poll(replica).catch((error: unknown) =>
+      this.#options.log.debug({ err: error, replica }, 'the length of a queue could not be read'),
     );
   }
 
-  async #ask(replica: string): Promise<void> {
-    const { redis, keys, counts } = this.#options;
-    const pending = await pendingOf(redis, keys, replica);
-    counts.of(replica).seen(pending);
+  async #poll(replica: string): Promise<void> {
+    this.#options.counts.of(replica).update(await this.#depths.read(replica));
   }
 }

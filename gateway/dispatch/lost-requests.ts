@@ -1,56 +1,65 @@
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import type { JobQueues } from './job-queues.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
+import { LeaseReader } from '#shared/store/lease-reader.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import type { ReplyInbox } from './reply-inbox.ts';
 import type { TakeBacks } from './take-backs.ts';
-import type { Waiter, Waiters } from './waiters.ts';
+import type { Waiter } from './waiter.ts';
+import type { Waiters } from './waiters.ts';
 
 export interface LostRequestsOptions {
+  /** The connection that the queues use. */
+  readonly connection: Connection;
+  /** The connection that the inbox reads from. A reply may have been on it when it broke. */
+  readonly reader: Connection;
   readonly waiters: Waiters;
   readonly queues: JobQueues;
   readonly inbox: Pick<ReplyInbox, 'caughtUp'>;
   readonly takeBacks: TakeBacks;
-  /** Whether the replica is desired or finishes what it holds; nobody takes the jobs of any other. */
-  readonly isServed: (replica: string) => boolean;
-  /** Whether a worker of the replica beats, so that it may still answer for the jobs that it holds. */
-  readonly isAlive: (replica: string) => Promise<boolean>;
-  /** Told of a request that Redis does not know any more and whose reply does not come. */
-  readonly onLost: (waiter: Waiter) => void;
-  /** Told of a request whose job has just been taken from a queue that nobody serves; it was never started. */
-  readonly onStranded: (waiter: Waiter) => void;
+  /** Tells whose jobs are taken: those of replicas that are desired, or retired and not empty yet. */
+  readonly watcher: Pick<RingWatcher, 'isServed'>;
+  /** Decides what becomes of the requests that are found. */
+  readonly dispatcher: Pick<Dispatcher, 'handleLost' | 'redispatch'>;
   readonly log: Logger;
 }
 
-/** How often those who wait are looked after, in ms; and how long they have waited then. */
-const lookEveryMs = 2000;
-/** Requests that are named in one line of the log. */
-const mostNamed = 20;
+/** How often waiting requests are checked, in ms; a periodic check skips those that have waited for less. */
+const checkIntervalMs = 2000;
+/** Requests that one log line names. */
+const maxNamed = 20;
 
 /**
- * Looks after the requests that wait: now and then, and at once when there is reason to. Redis may have lost a job
- * (its newest second, or everything), a reply may have been on a connection that broke, a job may have come late into
- * the queue of a replica that is gone.
+ * Finds waiting requests that would never be answered: Redis may have lost jobs, a connection may have broken
+ * under a reply, or a job may have come late into the queue of a replica that is gone. It checks
+ * periodically, and at once after an outage and after each change of the ring.
  *
- * A job leaves Redis only when its reply is in the inbox. So a request is lost when its job is gone, or in the hands
- * of a dead worker that nobody replaces, and its reply was not among all that was in the inboxes after that.
+ * A job leaves Redis only when its reply is in the inbox. So a request is lost if its job is gone, or held by
+ * a dead worker that nobody replaces, and all replies that were in the inboxes after that are read.
  */
 export class LostRequests {
   readonly #options: LostRequestsOptions;
+  readonly #leases: LeaseReader;
   readonly #life: StartStop;
   readonly #reported = new WeakSet<Waiter>();
-  #looking: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   #again = false;
 
   constructor(options: LostRequestsOptions) {
     this.#options = options;
+    const { connection, reader, log } = options;
+    this.#leases = new LeaseReader(connection);
+    for (const each of [connection, reader]) each.onReady(() => this.check());
     this.#life = periodically(
-      lookEveryMs,
+      checkIntervalMs,
       async () => {
-        // One that was interrupted by the next loss of Redis is made up for here.
-        await (this.#looking ?? this.#look(lookEveryMs));
+        // If the check that is under way fails, the next periodic check makes up for it.
+        await (this.#checking ?? this.#check(checkIntervalMs));
       },
-      (error) => options.log.debug({ err: error }, 'nobody could look after the requests that wait'),
+      (error) => log.debug({ err: error }, 'waiting requests could not be checked'),
     );
   }
 
@@ -62,74 +71,81 @@ export class LostRequests {
     return this.#life.stop();
   }
 
-  /** Looks after all that wait now; calls while that is under way lead to one more time. */
-  look(): void {
+  /** Checks all requests that wait now. Calls while a check is under way lead to one more check. */
+  check(): void {
     this.#again = true;
-    this.#looking ??= this.#lookUntilDone()
+    this.#checking ??= this.#checkUntilDone()
       .catch((error: unknown) => this.#options.log.debug({ err: error }, 'Redis is away again'))
       .finally(() => {
-        this.#looking = undefined;
+        this.#checking = undefined;
       });
   }
 
-  async #lookUntilDone(): Promise<void> {
+  async #checkUntilDone(): Promise<void> {
     while (this.#again) {
       this.#again = false;
-      await this.#look(0);
+      await this.#check(0);
     }
   }
 
-  /** @param waitedMs those who have waited for less are passed over. */
-  async #look(waitedMs: number): Promise<void> {
-    const { waiters, inbox, takeBacks, isServed, onLost } = this.#options;
-    await takeBacks.again();
-    const waiting = waiters.longerThan(waitedMs).filter(({ phase }) => phase === 'waiting');
+  /** @param minWaitMs requests that have waited for less are skipped. */
+  async #check(minWaitMs: number): Promise<void> {
+    const { waiters, inbox, takeBacks, watcher, dispatcher } = this.#options;
+    await takeBacks.retry();
+    const waiting = waiters.longerThan(minWaitMs).filter(isWaiting);
     if (waiting.length === 0) return;
-    const held = await this.#takeStranded(waiting.filter(({ replica }) => !isServed(replica)));
-    const unknown = await this.#unknown(waiting.filter((waiter) => this.#stillWaits(waiter)));
-    const silent = new Set([...held, ...unknown]);
-    if (silent.size === 0) return;
+    const stuck = await this.#takeStranded(
+      waiting.filter(({ request }) => !watcher.isServed(request.replica)),
+    );
+    const missing = await this.#missing(waiting.filter(isWaiting));
+    const suspected = new Set([...stuck, ...missing]);
+    if (suspected.size === 0) return;
     await inbox.caughtUp();
-    const lost = [...silent].filter((waiter) => this.#stillWaits(waiter));
+    const lost = [...suspected].filter(isWaiting);
     this.#report(lost.filter((waiter) => !this.#reported.has(waiter)));
-    for (const waiter of lost) onLost(waiter);
+    for (const waiter of lost) dispatcher.handleLost(waiter);
   }
 
-  /** @returns those whose jobs could not be taken because a worker held them that is dead by now. */
-  async #takeStranded(waiting: readonly Waiter[]): Promise<readonly Waiter[]> {
-    const { queues, isAlive, onStranded } = this.#options;
-    const held = await Promise.all(
-      waiting.map(async (waiter) => {
-        const taken = await queues.takeBack(waiter.replica, waiter.id);
-        if (taken && this.#stillWaits(waiter)) onStranded(waiter);
-        return taken || (await isAlive(waiter.replica)) ? [] : [waiter];
+  /**
+   * Takes jobs from queues that nobody serves: they never started, so they can be dispatched again.
+   * @returns the waiters whose jobs could not be taken, because a worker held them that is dead by now.
+   */
+  async #takeStranded(stranded: readonly Waiter[]): Promise<readonly Waiter[]> {
+    const { queues, dispatcher } = this.#options;
+    const stuck = await Promise.all(
+      stranded.map(async (waiter) => {
+        const { id, replica } = waiter.request;
+        const taken = await queues.takeBack(replica, id);
+        if (taken && isWaiting(waiter)) dispatcher.redispatch(waiter);
+        return taken || (await this.#leases.exists(replica)) ? [] : [waiter];
       }),
     );
-    return held.flat();
+    return stuck.flat();
   }
 
-  #report(lost: readonly Waiter[]): void {
-    if (lost.length === 0) return;
-    const requests = lost.slice(0, mostNamed).map(({ id }) => id);
-    this.#options.log.warn({ count: lost.length, requests }, 'requests that wait are lost');
-    for (const waiter of lost) this.#reported.add(waiter);
-  }
-
-  async #unknown(waiting: readonly Waiter[]): Promise<readonly Waiter[]> {
-    const byReplica = Map.groupBy(waiting, ({ replica }) => replica);
+  /** @returns the waiters whose jobs Redis does not have. */
+  async #missing(waiting: readonly Waiter[]): Promise<readonly Waiter[]> {
+    const byReplica = Map.groupBy(waiting, ({ request }) => request.replica);
     const missing = await Promise.all(
       Array.from(byReplica, ([replica, some]) =>
         this.#options.queues.missing(
           replica,
-          some.map(({ id }) => id),
+          some.map(({ request }) => request.id),
         ),
       ),
     );
     const ids = new Set(missing.flat());
-    return waiting.filter(({ id }) => ids.has(id));
+    return waiting.filter(({ request }) => ids.has(request.id));
   }
 
-  #stillWaits(waiter: Waiter): boolean {
-    return this.#options.waiters.holds(waiter) && waiter.phase === 'waiting';
+  #report(lost: readonly Waiter[]): void {
+    if (lost.length === 0) return;
+    const requests = lost.slice(0, maxNamed).map(({ request }) => request.id);
+    this.#options.log.warn({ count: lost.length, requests }, 'requests that wait are lost');
+    for (const waiter of lost) this.#reported.add(waiter);
   }
+}
+
+function isWaiting({ state }: Waiter): boolean {
+  return state === 'waiting';
 }

@@ -1,29 +1,22 @@
-/** Jobs of a queue that no worker has taken. */
-export interface Pending {
-  /** A worker could take them now. */
-  readonly ready: number;
-  /** They are not due yet, or are put back until their turn. */
-  readonly delayed: number;
-}
+import type { QueueDepth } from '#shared/store/queue-depths.ts';
 
-/** Which look at the queue was the last one before a job was added. */
-export type LookNumber = number;
+/** Numbers the polls of a queue: the last one that was answered before a job was added. */
+export type PollNumber = number;
 
 /**
- * Estimates how many requests wait in the queue of one replica: what waited at the last look, what this
- * gateway has added since, and what is on its way to the queue. A request that is known to have ended is
- * taken off. It never asks Redis.
+ * Estimates how many requests wait in the queue of one replica: those of the last poll, those that this
+ * gateway has added since, and those on their way, less those that have ended. It never asks Redis.
  *
- * Jobs are added and the queue is looked at on one connection. So the result of a look has in it each job of
- * this gateway that was acknowledged before it, and none that is sent after it. One that is acknowledged in
- * the same moment may be counted twice until the next look.
+ * Jobs are added and the queue is polled on one connection. So a poll counts each job of this gateway that
+ * was acknowledged before it, and none that is sent after it. Until the next poll, a job that is acknowledged
+ * at the same time may be counted twice.
  */
 export class QueueCount {
   #ready = 0;
   #delayed = 0;
   #added = 0;
   #underWay = 0;
-  #look: LookNumber = 0;
+  #poll: PollNumber = 0;
 
   get size(): number {
     return this.#ready + this.#delayed + this.#added + this.#underWay;
@@ -34,40 +27,40 @@ export class QueueCount {
     this.#underWay += 1;
   }
 
-  /** A job that was on its way comes to nothing, or its request has ended before its arrival was known. */
+  /** A job that was on its way was not added, or its request has ended before the acknowledgement came. */
   drop(): void {
     this.#underWay -= 1;
   }
 
-  /** A job that was on its way is in the queue. @returns what {@link end} is told when the request ends. */
-  arrive(): LookNumber {
+  /** A job that was on its way is in the queue. @returns the number that {@link end} takes. */
+  arrive(): PollNumber {
     this.#underWay -= 1;
     this.#added += 1;
-    return this.#look;
+    return this.#poll;
   }
 
   /**
-   * A request whose job was added has ended. If that was before the last look, its job waited then and was
-   * taken since, or it was being run and its worker has taken another one since.
+   * A request whose job was added has ended. If the job was added before the last poll, it waited then and
+   * was taken since, or it was running and its worker has taken another job since.
    */
-  end(added: LookNumber): void {
-    if (added === this.#look) this.#added = Math.max(0, this.#added - 1);
+  end(added: PollNumber): void {
+    if (added === this.#poll) this.#added = Math.max(0, this.#added - 1);
     else this.#ready = Math.max(0, this.#ready - 1);
   }
 
-  /** The result of a look has come. */
-  seen({ ready, delayed }: Pending): void {
+  /** Takes the result of a poll. */
+  update({ ready, delayed }: QueueDepth): void {
     this.#ready = ready;
     this.#delayed = delayed;
     this.#added = 0;
-    this.#look += 1;
+    this.#poll += 1;
   }
 }
 
 /** The place of one request in a count: on its way at first, then added, then free. */
 export class Place {
   readonly #count: QueueCount;
-  #added: LookNumber | 'not yet' | 'free' = 'not yet';
+  #added: PollNumber | 'not yet' | 'free' = 'not yet';
 
   private constructor(count: QueueCount) {
     this.#count = count;
@@ -75,13 +68,13 @@ export class Place {
   }
 
   /**
-   * Holds a place while a request is handed over.
-   * @param handOver has the place arrive if the job was added; else the place is free afterwards.
+   * Holds a place while a job is added.
+   * @param enqueue calls `arrive` if the job was added. If it does not, the place is free afterwards.
    */
-  static async hold<T>(count: QueueCount, handOver: (place: Place) => Promise<T>): Promise<T> {
+  static async hold<T>(count: QueueCount, enqueue: (place: Place) => Promise<T>): Promise<T> {
     const place = new Place(count);
     try {
-      return await handOver(place);
+      return await enqueue(place);
     } finally {
       if (place.#added === 'not yet') place.free();
     }

@@ -1,83 +1,85 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { whenReady } from '#shared/store/redis/open-redis.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { ReplyBodyStore } from '#shared/store/reply-body-store.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 
-/** Pause before a body is asked for again, in ms. */
-const againAfterMs = 50;
+/** Pause after a read that failed, in ms. */
+const retryDelayMs = 50;
 
-/** The bodies of replies that are too large to travel in their frames, each in a key of its own. */
+/** Fetches the bodies of replies that are too large to travel in their frames, as memory permits. */
 export class ReplyBodies {
+  readonly #connection: Connection;
+  readonly #store: ReplyBodyStore;
   readonly #held: HeldBytes;
-  readonly #redis: Redis;
-  readonly #keys: Keys;
   readonly #log: Logger;
 
   /**
-   * @param redis a fail-fast connection that others may share.
-   * @param held has room for the bodies that are read.
+   * @param connection a fail-fast connection that others may share.
+   * @param held counts the bytes of the bodies that are read.
    */
-  constructor(redis: Redis, keys: Keys, held: HeldBytes, log: Logger) {
+  constructor(connection: Connection, held: HeldBytes, log: Logger) {
+    this.#connection = connection;
+    this.#store = new ReplyBodyStore(connection);
     this.#held = held;
-    this.#redis = redis;
-    this.#keys = keys;
     this.#log = log;
   }
 
   /**
-   * Reads a body once there is room for it, and hands it on. Never rejects.
-   * @param bytes that it has.
-   * @param wanted asked before Redis is asked.
-   * @param hand given the bytes; undefined if they are gone, or not wanted any more.
+   * Reads a body once there is room for it. Never rejects.
+   * @param bytes its length.
+   * @param wanted asked before each read.
+   * @param deliver gets the body; or undefined if it is gone, or not wanted any more.
    */
   async fetch(
     replica: string,
     id: string,
     bytes: number,
     wanted: () => boolean,
-    hand: (body: Buffer | undefined) => void,
+    deliver: (body: Buffer | undefined) => void,
   ): Promise<void> {
-    // The client of Redis puts a body together from the parts that have come.
+    // The Redis client holds the parts of a body as well while it puts them together.
     const held = 2 * bytes;
     const room = await this.#held.roomForAnswer(held, wanted);
-    hand(await this.#read(replica, id, wanted));
-    // Whoever was handed the body counts it by now.
+    deliver(await this.#read(replica, id, wanted));
+    // By now the receiver counts the body.
     if (room) this.#held.giveAnswer(held);
   }
 
   /**
-   * Reads a body, and deletes it only when it is here: what is on a connection that breaks is not lost.
-   * @returns the bytes; undefined if they are gone, or not wanted any more. Never rejects.
+   * Reads a body and then deletes it: if the connection breaks in between, the body is not lost.
+   * @returns undefined if it is gone, or not wanted any more. Never rejects.
    */
   async #read(replica: string, id: string, wanted: () => boolean): Promise<Buffer | undefined> {
     while (wanted()) {
       try {
-        const body = await this.#redis.getBuffer(this.#keys.replyBody(replica, id));
-        if (body !== null) this.forget(replica, id);
-        return body ?? undefined;
+        const body = await this.#store.read(replica, id);
+        if (body !== undefined) this.remove(replica, id);
+        return body;
       } catch (error) {
         this.#log.debug({ request: id, err: error }, 'the body of a reply could not be read yet');
-        await delay(againAfterMs);
-        // Rejects when the gateway has closed it for good.
-        if (
-          !(await whenReady(this.#redis).then(
-            () => true,
-            () => false,
-          ))
-        )
-          return undefined;
+        await delay(retryDelayMs);
+        if (!(await this.#isBack())) return undefined;
       }
     }
-    this.forget(replica, id);
+    this.remove(replica, id);
     return undefined;
   }
 
-  /** Deletes a body that nobody wants any more; where that fails it expires by itself. */
-  forget(replica: string, id: string): void {
-    this.#redis
-      .unlink(this.#keys.replyBody(replica, id))
-      .catch((error: unknown) => this.#log.debug({ request: id, err: error }, 'a body expires by itself'));
+  /** @returns true once Redis can be reached; false if the gateway has closed the connection. */
+  async #isBack(): Promise<boolean> {
+    try {
+      await this.#connection.whenReady();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Deletes a body that nobody wants any more. If that fails, the body expires. */
+  remove(replica: string, id: string): void {
+    this.#store
+      .remove(replica, id)
+      .catch((error: unknown) => this.#log.debug({ request: id, err: error }, 'a body will expire'));
   }
 }

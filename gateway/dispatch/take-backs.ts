@@ -1,55 +1,54 @@
 import type { Logger } from '#shared/process/logger.ts';
-import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
 import type { Cancellations } from './cancellations.ts';
-import type { JobQueues } from './job-queues.ts';
-import type { Waiter } from './waiters.ts';
+import type { WaitingRequest } from './waiter.ts';
 
-type Abandoned = Pick<Waiter, 'id' | 'replica' | 'job'>;
+type Unwanted = Pick<WaitingRequest, 'id' | 'replica' | 'job'>;
 
-/** Nobody is served by the end of these if their client has gone; others change something, and are finished. */
-const endedWithClient: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A running request of another method may change something, so it runs until it ends. */
+const abortedMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Jobs that nobody waits for any more, taken back before they are started. What cannot be taken back because Redis is
- * away is taken back when that is over; past its deadline a job is dropped by its worker. One that is started and only
- * reads is let go by its worker.
+ * Takes back jobs that nobody waits for, if they have not started. While Redis is away they are remembered;
+ * after its deadline a job is dropped by its worker. A running request that only reads is aborted.
  */
 export class TakeBacks {
   readonly #queues: JobQueues;
   readonly #cancellations: Cancellations;
-  readonly #clock: RedisClock;
+  readonly #now: () => number;
   readonly #log: Logger;
-  readonly #failed = new Map<string, Abandoned>();
+  readonly #failed = new Map<string, Unwanted>();
 
-  constructor(queues: JobQueues, cancellations: Cancellations, clock: RedisClock, log: Logger) {
+  /** @param now the time in Redis, in ms since the epoch. */
+  constructor(queues: JobQueues, cancellations: Cancellations, now: () => number, log: Logger) {
     this.#queues = queues;
     this.#cancellations = cancellations;
-    this.#clock = clock;
+    this.#now = now;
     this.#log = log;
   }
 
-  /** Takes the job of a request back, now or when Redis is there again. */
-  take({ id, replica, job }: Abandoned): void {
+  /** Takes the job of a request back, now or when Redis is back. */
+  take({ id, replica, job }: Unwanted): void {
     this.#takeNow({ id, replica, job }).catch((error: unknown) => {
-      this.#log.debug({ request: id, err: error }, 'not taken back yet');
+      this.#log.debug({ request: id, err: error }, 'a job was not taken back yet');
       this.#failed.set(id, { id, replica, job });
     });
   }
 
-  /** Tries again what has failed; rejects where it fails again. */
-  async again(): Promise<void> {
+  /** Tries again what has failed; rejects if it fails again. */
+  async retry(): Promise<void> {
     const failed = [...this.#failed.values()];
     await Promise.all(
       failed.map(async ({ id, replica, job }) => {
-        if (this.#clock.now() < job.deadline) await this.#takeNow({ id, replica, job });
+        if (this.#now() < job.deadline) await this.#takeNow({ id, replica, job });
         this.#failed.delete(id);
       }),
     );
   }
 
-  async #takeNow({ id, replica, job: { method, deadline } }: Abandoned): Promise<void> {
+  async #takeNow({ id, replica, job: { method, deadline } }: Unwanted): Promise<void> {
     if (await this.#queues.takeBack(replica, id)) return;
-    // At its deadline its worker lets it go without a word.
-    if (endedWithClient.has(method) && this.#clock.now() < deadline) this.#cancellations.tell(id);
+    // A worker aborts a request at its deadline without being told.
+    if (abortedMethods.has(method) && this.#now() < deadline) this.#cancellations.announce(id);
   }
 }

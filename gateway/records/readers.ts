@@ -4,7 +4,7 @@ import { peerAddress } from '#shared/contract/ip-address.ts';
 import { forwardedHead } from '../request/request-head.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
 import { originForm } from '../edge/request-target.ts';
-import type { KnownRequest } from './request-store.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
 import type { Callers } from '../caller/callers.ts';
 
 /** @returns whether whoever asks may know of a request. To all others it is as if there were none. */

@@ -1,6 +1,6 @@
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { RequestView } from '#shared/contract/views.ts';
-import type { KnownRequest } from './request-store.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
 
 /** @returns the path at which a request is asked about. */
 export function requestPath(id: string): string {

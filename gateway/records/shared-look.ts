@@ -6,8 +6,8 @@
  *
  * What comes up while a look is under way leads to one more look after it, however much it is.
  */
-import type { RequestChanges } from './request-changes.ts';
-import type { KnownRequest } from './request-store.ts';
+import type { RequestChanges } from '#shared/store/request-changes.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
 
 /** One who is told what the looks find. */
 export interface Watcher {

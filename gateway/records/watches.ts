@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Connections } from '../http/connections.ts';
-import type { RequestChanges } from './request-changes.ts';
-import type { RequestStore } from './request-store.ts';
+import type { RequestChanges } from '#shared/store/request-changes.ts';
+import type { RequestRecords } from '#shared/store/request-records.ts';
 import { SharedLook } from './shared-look.ts';
 import type { Watcher } from './shared-look.ts';
 
 export interface WatchesOptions {
-  readonly store: Pick<RequestStore, 'find'>;
+  readonly records: Pick<RequestRecords, 'find'>;
   readonly changes: RequestChanges;
   readonly connections: Connections;
   /** How many clients may watch at once. */
@@ -81,10 +81,10 @@ export class Watches {
 
   /** Adds one who is told of a request, by the look that all share. @returns ends it. */
   join(id: string, watcher: Watcher, known: boolean): () => void {
-    const { store, changes } = this.#options;
+    const { records, changes } = this.#options;
     let look = this.#looks.get(id);
     if (look === undefined) {
-      look = new SharedLook(id, changes, () => store.find(id));
+      look = new SharedLook(id, changes, () => records.find(id));
       this.#looks.set(id, look);
     }
     const joined = look;

@@ -1,48 +1,46 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
-import { parseLease } from '#shared/contract/lease.ts';
-import { orNull } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
+import { LeaseReader } from '#shared/store/lease-reader.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
 export interface ReadinessOptions {
   readonly watcher: RingWatcher;
-  readonly redis: Redis;
-  readonly keys: Keys;
-  /** Workers that started before, in ms since the epoch by Redis's clock, do not count: they are dead, whatever their leases say. */
+  readonly connection: Connection;
+  /**
+   * In ms since the epoch, in Redis time. Workers that started before do not count: they are dead, even if
+   * their leases have not expired yet.
+   */
   readonly since: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** Leases are looked at this often, in ms. */
-const lookEveryMs = 25;
+const pollIntervalMs = 25;
 
 /**
- * Waits for the workers of all desired replicas. The ring alone does not tell: it is found again from the start
- * before, and keeps a replica without a worker for `FAILOVER_MS`.
- * @returns the replicas that take jobs and own keys, and whether those are all; before `timeoutMs` or the signal only
- * when they are.
+ * Waits for the workers of all desired replicas. The ring alone does not show them: it may be left from an
+ * earlier start, and it keeps a replica without a worker for `FAILOVER_MS`.
+ * @returns the replicas that take jobs and own keys, and whether all do. If not all do, the timeout has
+ * passed, or the signal has fired.
  */
 export async function untilReady(options: ReadinessOptions): Promise<{ ready: string[]; all: boolean }> {
-  const { watcher, timeoutMs, signal } = options;
+  const { watcher, connection, since, timeoutMs, signal } = options;
+  const leases = new LeaseReader(connection);
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const { version, desired } = watcher.state;
-    const ready = await readyReplicas(options);
+    const ready = await readyReplicas(watcher, leases, since);
     const all = version >= 0 && ready.length === desired.length;
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };
-    await delay(lookEveryMs);
+    await delay(pollIntervalMs);
   }
 }
 
-async function readyReplicas({ watcher, redis, keys, since }: ReadinessOptions): Promise<string[]> {
+async function readyReplicas(watcher: RingWatcher, leases: LeaseReader, since: number): Promise<string[]> {
   const names = watcher.ring.members.map(({ name }) => name);
-  // One of another type is none; whoever serves the queue writes it anew.
-  const leases = await Promise.all(names.map((name) => orNull(redis.get(keys.lease(name)))));
+  const read = await Promise.all(names.map((name) => leases.read(name)));
   return names.filter((_, at) => {
-    const json = leases[at];
-    const lease = json ? parseLease(json) : undefined;
+    const lease = read[at];
     return lease?.state === 'ready' && lease.started >= since;
   });
 }

@@ -1,27 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Redis } from 'ioredis';
-import type { Keys } from '#shared/store/keys/keys.ts';
+import { isReservedName } from '#shared/contract/reserved-names.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
-import { isReservedName } from '#shared/contract/reserved-names.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
 import { createRing } from '#shared/ring/strategies.ts';
 import { ringPollMs, ringStaleMs } from '#shared/settings/common.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { GatewayNotices } from '#shared/store/gateway-notices.ts';
+import type { RingState, RingStore } from '#shared/store/ring-store.ts';
 
 export interface RingWatcherOptions {
   readonly store: RingStore;
-  readonly keys: Keys;
+  readonly notices: GatewayNotices;
+  /** The connection that the store uses. */
+  readonly connection: Connection;
   readonly parameters: RingParameters;
-  /** A patient connection of the watcher's own, for its subscription. */
-  readonly subscriber: Redis;
-  /** What has to be confirmed against Redis together with the ring; rejects where it cannot be. */
+  /** Confirms against Redis what has to be confirmed together with the ring; rejects if it cannot. */
   readonly alsoConfirm: () => Promise<void>;
   readonly log: Logger;
 }
 
-const nothing: RingState = {
+const unknownState: RingState = {
   version: -2,
   joined: 0,
   desired: [],
@@ -30,7 +30,7 @@ const nothing: RingState = {
   settings: new Map(),
 };
 
-/** The ring in memory, kept true to the one in Redis: by a notification of each change, and by a poll behind it. */
+/** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */
 export class RingWatcher {
   readonly #options: RingWatcherOptions;
   readonly #listeners = new Set<() => void>();
@@ -38,7 +38,7 @@ export class RingWatcher {
     () => this.#start(),
     () => this.#stop(),
   );
-  #state: RingState = nothing;
+  #state: RingState = unknownState;
   #ring: Ring;
   #confirmed = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -51,14 +51,16 @@ export class RingWatcher {
   constructor(options: RingWatcherOptions) {
     this.#options = options;
     this.#ring = createRing(options.parameters, []);
+    options.connection.onReady(() => this.wake());
+    options.notices.onNotice(() => this.wake());
   }
 
-  /** Begins to watch; resolves when the ring was read once. */
+  /** Starts to watch; resolves when the ring was read once. */
   start(): Promise<void> {
     return this.#life.start();
   }
 
-  /** Ends the watch; its connections stay open. */
+  /** Stops watching. The connections stay open. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -72,29 +74,32 @@ export class RingWatcher {
     return this.#state;
   }
 
-  /** Whether the ring was confirmed against Redis so long ago that it must not be used any more. */
+  /** Whether the ring was last confirmed so long ago that it must not be used any more. */
   get stale(): boolean {
     return performance.now() - this.#confirmed > ringStaleMs;
   }
 
-  /** Whether a replica's queue is served, or will be; where nothing is known yet, it is taken for so. */
+  /** Whether a replica's queue is served, or will be. Until the ring is read, this is true of all. */
   isServed(replica: string): boolean {
     const { version, desired, retired } = this.#state;
     return version < 0 || retired.has(replica) || desired.some((member) => member.name === replica);
   }
 
-  /** How often Redis has lost the ring: versions only grow, and each change has a version of its own. */
+  /** How often Redis has lost the ring. */
   get losses(): number {
     return this.#losses;
   }
 
-  /** @returns a function that ends the calls of `listener`, which is called after each change. */
+  /**
+   * Calls `listener` after each change of the ring.
+   * @returns a function that ends the calls.
+   */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads the ring now; calls that come while one is under way share one more. */
+  /** Reads the ring now. Calls while a read is under way share one more read. */
   refresh(): Promise<void> {
     if (this.#refreshing) {
       this.#again = true;
@@ -106,9 +111,7 @@ export class RingWatcher {
     return this.#refreshing;
   }
 
-  /**
-   * @returns true once `holds` is true of the state, false when `timeoutMs` have passed before.
-   */
+  /** @returns true once `holds` returns true for the state, false if that takes longer than `timeoutMs`. */
   async until(holds: (state: RingState) => boolean, timeoutMs: number): Promise<boolean> {
     if (holds(this.#state)) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -122,7 +125,7 @@ export class RingWatcher {
     return result;
   }
 
-  /** Reads the ring soon, when there is reason to; a failure is made up for by the next poll. */
+  /** Reads the ring soon. If that fails, the next poll makes up for it. */
   wake(): void {
     this.refresh().catch((error: unknown) => {
       if (!this.#stopped) this.#options.log.debug({ err: error }, 'the ring could not be confirmed');
@@ -130,11 +133,7 @@ export class RingWatcher {
   }
 
   async #start(): Promise<void> {
-    const { subscriber, keys } = this.#options;
-    subscriber.on('message', (channel: string) => {
-      if (channel === keys.changes) this.wake();
-    });
-    await subscriber.subscribe(keys.changes);
+    await this.#options.notices.subscribe();
     await this.refresh();
     this.#timer = setInterval(() => this.wake(), ringPollMs);
   }
@@ -150,39 +149,49 @@ export class RingWatcher {
       this.#again = false;
       const asked = performance.now();
       const [state] = await Promise.all([this.#options.store.read(), this.#options.alsoConfirm()]);
-      // The version alone does not tell: a ring that was lost and made anew may have reached the old one's.
-      if (!isDeepStrictEqual(state, this.#state)) this.#take(state);
+      // A ring that was lost and made again may have reached the old version.
+      if (!isDeepStrictEqual(state, this.#state)) this.#update(state);
       this.#confirmed = asked;
     } while (this.#again && !this.#stopped);
   }
 
-  #take(state: RingState): void {
-    const { version, desired } = this.#state;
-    const older = state.version < version;
-    // What is desired never changes without the version.
-    if (
-      version >= 0 &&
-      (older || (state.version === version && !isDeepStrictEqual(state.desired, desired)))
-    ) {
-      const replicas = desired.map(({ name }) => name);
-      this.#options.log.warn({ replicas, version: state.version }, 'Redis has lost the ring and its queues');
+  #update(state: RingState): void {
+    const { parameters, log } = this.#options;
+    const lost = this.#isLoss(state);
+    if (lost) {
+      const replicas = this.#state.desired.map(({ name }) => name);
+      log.warn({ replicas, version: state.version }, 'Redis has lost the ring and its queues');
       this.#losses += 1;
     }
     this.#warnOfReserved(state);
-    const { parameters } = this.#options;
     const inRing = state.desired.filter(({ name }) => state.ring.has(name));
-    // One whose place another has is let in again when the controller has given it one of its own.
+    // A replica whose place is taken is left out until the controller has given it another place.
     const { members } = fitting(parameters, inRing);
     this.#state = state;
     this.#ring = createRing(parameters, members);
-    this.#options.log.info(
-      { version: state.version, ring: members.map(({ name }) => name) },
-      'the ring changed',
-    );
+    log.info({ version: state.version, ring: members.map(({ name }) => name) }, 'the ring changed');
     for (const listener of this.#listeners) listener();
+    if (lost) this.#claimAgain();
   }
 
-  /** `/add` refuses such a name today; an older version may have taken it. */
+  /** Whether Redis has lost the ring: otherwise each change of what is desired raises the version. */
+  #isLoss(state: RingState): boolean {
+    const { version, desired } = this.#state;
+    if (version < 0) return false;
+    return (
+      state.version < version || (state.version === version && !isDeepStrictEqual(state.desired, desired))
+    );
+  }
+
+  /** Redis has lost the parameters of the ring too, and another gateway may have set other ones since. */
+  #claimAgain(): void {
+    const { store, parameters, log } = this.#options;
+    store
+      .claimParameters(parameters)
+      .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
+  }
+
+  /** `/add` refuses such a name today; an older version may have accepted it. */
   #warnOfReserved({ desired }: RingState): void {
     for (const { name } of desired) {
       if (this.#warnedOf.has(name) || !isReservedName(name)) continue;

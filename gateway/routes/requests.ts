@@ -8,7 +8,9 @@ import type { Callers } from '../caller/callers.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
 import { readerOf } from '../records/readers.ts';
 import { operations } from '../openapi/operations.ts';
-import type { KnownRequest, RequestStore } from '../records/request-store.ts';
+import type { KeptReplies } from '#shared/store/kept-replies.ts';
+import { readAnswer } from '../records/kept-answer.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
 import { requestPath, viewOf } from '../records/request-view.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { writeReply } from './reply-response.ts';
@@ -22,7 +24,8 @@ import type { UnsentAnswers } from './unsent-answers.ts';
 export interface RequestRouteOptions {
   readonly held: HeldBytes;
   readonly unsent: UnsentAnswers;
-  readonly store: RequestStore;
+  readonly records: RequestRecords;
+  readonly replies: KeptReplies;
   readonly watches: Watches;
   readonly callers: Callers;
   readonly forwarding: ForwardingRules;
@@ -45,11 +48,11 @@ const mostWaitS = 60;
  * requests whoever knows the id. To anyone else a request is unknown.
  */
 export const requestRoutes = fp<RequestRouteOptions>(
-  (app, { store, watches, held, unsent, callers, forwarding, isAdmin, cancel }, done) => {
+  (app, { records, replies, watches, held, unsent, callers, forwarding, isAdmin, cancel }, done) => {
     const known = async (request: FastifyRequest<Asked>): Promise<KnownRequest> => {
       const mayKnow = readerOf(callers, forwarding, isAdmin, request);
       const { id } = request.params;
-      const found = await redisAway(() => store.find(id));
+      const found = await redisAway(() => records.find(id));
       return found !== undefined && mayKnow(found) ? found : unknown(id);
     };
 
@@ -103,7 +106,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
           writeReply(reply.raw, record.method, answered, own, unsent);
         };
         const { socket } = request.raw;
-        await redisAway(() => store.handReply(found, held, () => !socket.destroyed, answer));
+        await redisAway(() => readAnswer(replies, found, held, () => !socket.destroyed, answer));
         if (reply.sent || socket.destroyed) return reply.sent ? reply : nobody(reply);
         if (record.state === 'cancelled') throw new Problem('cancelled', 'The request was cancelled.');
         if (record.state === 'expired')

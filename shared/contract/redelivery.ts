@@ -3,6 +3,11 @@ import { headerValue } from './headers.ts';
 /** Whether a request may run again after its replica died while running it (RFC 9110 9.2.2). */
 export type Redelivery = 'safe' | 'never';
 
+/** @returns whether a job may run again, as often as it takes. The job's field calls that `safe`. */
+export function isRepeatable({ redelivery }: { readonly redelivery: Redelivery }): boolean {
+  return redelivery === 'safe';
+}
+
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /**
@@ -48,7 +53,7 @@ export function decideOnTaken(
 
 /**
  * Decides what becomes of a job that a dead worker had taken. Pure. How often a job may be lost is another question:
- * see `losses.ts`.
+ * see `request-crashes.ts`.
  * @param attempt how often it was begun; 0 if it was taken and certainly not begun.
  * @returns whether it may run `again`, or its client learns that its outcome is `unknown`.
  */

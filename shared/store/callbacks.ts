@@ -1,10 +1,10 @@
 import { isCount, isObject } from '../contract/json-object.ts';
 
-/** Where the end of a request is told. */
+/** Where the end of a request is reported. */
 export interface CallbackUrls {
-  /** Told of every end, or of `done` alone where there is another one for the rest. */
+  /** Gets every end; only `done` if there is a `failureUrl`. */
   readonly url?: string;
-  /** Told of `failed`, `cancelled` and `expired`. */
+  /** Gets `failed`, `cancelled` and `expired`. */
   readonly failureUrl?: string;
 }
 
@@ -14,11 +14,11 @@ export interface CallbackData extends CallbackUrls {
   readonly deadline: number;
   /** How often it was sent. */
   readonly attempts: number;
-  /** When it was sent for the first time, in ms since the epoch; a gateway of the release before does not note it. */
+  /** When it was sent for the first time, in ms since the epoch. A gateway of the release before does not note it. */
   readonly firstSent?: number;
-  /** What is sent and where to, once that is certain: the request may be forgotten before the last attempt. */
+  /** Set after the first attempt: Redis may forget the request before the last attempt. */
   readonly message?: CallbackJobMessage;
-  /** By which gateways know that one of them has written it; a gateway of the release before writes none. */
+  /** Proves that a gateway has written the job. A gateway of the release before writes none. */
   readonly mac?: string;
 }
 
@@ -41,7 +41,30 @@ export function isCallback(value: unknown): value is CallbackData {
   return typeof payload === 'string' && (messageMac === undefined || typeof messageMac === 'string');
 }
 
-/** What is needed of BullMQ's queue of callbacks to call one. */
+/** How many receivers one call parks callbacks of. */
+export const receiversPerCall = 16;
+
+/** A callback that its gateway has moved to the delayed set, and that is not in the set of its receiver yet. */
+export interface DelayedCallback {
+  readonly receiver: string;
+  readonly id: string;
+}
+
+export interface ParkCall {
+  /** Receivers without a free slot: 1 to {@link receiversPerCall}, those of `delayed` among them. */
+  readonly receivers: readonly [string, ...string[]];
+  readonly delayed: readonly DelayedCallback[];
+  /** When the first parked callback is due again by itself, in ms since the epoch. */
+  readonly firstDue: number;
+  /** The time in ms over which those that are parked in one call are spread. */
+  readonly spreadMs: number;
+  /** TTL of a receiver's set in ms. */
+  readonly setTtlMs: number;
+  /** How many jobs at the head of the queue are checked. */
+  readonly maxChecked: number;
+}
+
+/** What {@link promoteCallback} needs of BullMQ's queue of callbacks. */
 interface CallbackJobs {
   getJob(
     id: string,
@@ -50,11 +73,11 @@ interface CallbackJobs {
   >;
 }
 
-/** A request has come to its end: its callback is sent now. Does nothing where that is under way, or over. */
+/** Makes the callback of a request due now, since the request has ended. Does nothing if it was sent or is being sent. */
 export async function promoteCallback(queue: CallbackJobs, id: string): Promise<void> {
   const job = await queue.getJob(id);
   try {
-    // One that was sent and is to be sent again has a time of its own.
+    // A callback that is sent again has a due time of its own.
     if (job !== undefined && job.data.attempts === 0 && (await job.isDelayed())) await job.promote();
   } catch (error) {
     if (await job?.isDelayed()) throw error;

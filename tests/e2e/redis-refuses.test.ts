@@ -6,7 +6,8 @@ import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { openRedis, whenReady } from '#shared/store/redis/open-redis.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { doubledPosts, mixedLoad, runThoughRefused, tally } from '../fixtures/mixed-load.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import type { OwnRedis } from '../fixtures/own-redis.ts';
@@ -97,7 +98,7 @@ describe('a job with a body in a key of its own', () => {
     const log = createLogger('test', 'fatal');
     const redis = openRedis(own.url, 'halves', 'failFast', log);
     await whenReady(redis);
-    const queues = new JobQueues(redis, keys, log);
+    const queues = new JobQueues(new Connection(redis, keys.prefix), log);
     onTestFinished(async () => {
       await queues.close();
       redis.disconnect();

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { SharedSecret } from '../../gateway/caller/caller-secret.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { useWorkers } from '../fixtures/workers.ts';
@@ -19,6 +20,10 @@ function connect(): Redis {
   const connection = new Redis(system().redisUrl);
   connections.push(connection);
   return connection;
+}
+
+function connectToNamespace(): Connection {
+  return new Connection(connect(), system().namespace);
 }
 
 async function startTwo(settings: NodeJS.ProcessEnv = {}) {
@@ -44,20 +49,20 @@ async function pay(
 
 describe('without CALLER_SECRET', () => {
   it('all gateways have the secret of the first one, which starts without a wait', async () => {
-    const secret = new SharedSecret(connect(), system().keys, log);
+    const secret = new SharedSecret(connectToNamespace(), log);
     const began = performance.now();
     await secret.confirm();
     expect(performance.now() - began).toBeLessThan(1000);
     const first = await standing();
     expect(first).toMatch(/^[\w-]{43}$/);
-    const others = Array.from({ length: 5 }, () => new SharedSecret(connect(), system().keys, log));
+    const others = Array.from({ length: 5 }, () => new SharedSecret(connectToNamespace(), log));
     await Promise.all(others.map((other) => other.confirm()));
     expect(others.map(({ key }) => key.equals(secret.key))).toEqual(Array(5).fill(true));
     expect(await standing()).toBe(first);
   });
 
   it('gateways that start at once agree on one', async () => {
-    const all = Array.from({ length: 10 }, () => new SharedSecret(connect(), system().keys, log));
+    const all = Array.from({ length: 10 }, () => new SharedSecret(connectToNamespace(), log));
     await Promise.all(all.map((each) => each.confirm()));
     expect(new Set(all.map(({ key }) => key.toString('hex'))).size).toBe(1);
   });
@@ -80,7 +85,7 @@ describe('without CALLER_SECRET', () => {
     const before = await standing();
     for (let times = 0; times < 5; times += 1) {
       await system().redis.unlink(system().keys.callerSecret);
-      await new SharedSecret(connect(), system().keys, log).confirm();
+      await new SharedSecret(connectToNamespace(), log).confirm();
       expect(await standing()).toBe(before);
     }
     await system().redis.unlink(system().keys.callerSecret);
@@ -98,7 +103,7 @@ describe('without CALLER_SECRET', () => {
     const { keys } = system();
     await connect().subscribe(keys.callerSecretSought);
     const began = performance.now();
-    await new SharedSecret(connect(), keys, log).confirm();
+    await new SharedSecret(connectToNamespace(), log).confirm();
     expect(performance.now() - began).toBeGreaterThanOrEqual(1900);
     expect(await standing()).not.toBeNull();
   });

@@ -5,7 +5,8 @@ import { encodeJob } from '#shared/contract/job.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { clockAhead, useSkewedGateways } from '../fixtures/skewed-processes.ts';
@@ -83,7 +84,7 @@ describe.each([skewMs, -skewMs])('a worker whose clock is %i ms ahead', (aheadMs
     const first = fetch(`${url}/hold?ms=1500`);
     await noted('run', '/hold');
     // Put there by the test, so that no gateway takes it back.
-    const queues = new JobQueues(redis, keys, createLogger('test', 'silent'));
+    const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
     const request = { method: 'POST', target: '/too-late', headers: [], body: Buffer.alloc(0) };
     const clock = clockOf(redis);
     await clock.measure();

@@ -119,7 +119,7 @@ describe('a first request that certainly has not begun', () => {
     expect([second.status, replayed(second)]).toEqual([200, null]);
     expect(idOf(second)).not.toBe(idOf(first));
     const accepted = Date.now();
-    const refusal = await gateway.dispatcher.handOver(
+    const refusal = await gateway.dispatcher.acceptAsync(
       { method: 'POST', target: '/pay', headers: ['idempotency-key', 'k'], body: Buffer.from('x') },
       { id: late, key: 'k', replica: 'S1', redelivery: 'safe', refusal: undefined },
       { accepted, deadline: accepted + 60_000, keepMs: 60_000, directives: {} },

@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { afterEach, expect, it } from 'vitest';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { openRedis, whenReady } from '#shared/store/redis/open-redis.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { ReplyInbox } from '../../gateway/dispatch/reply-inbox.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -10,11 +10,11 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 const log = createLogger('test', 'silent');
 const gateway = 'g1';
-const opened: Redis[] = [];
+const opened: Connection[] = [];
 const settled = { timeout: 5000, interval: 2 };
 
 afterEach(() => {
-  for (const redis of opened.splice(0)) redis.disconnect();
+  for (const connection of opened.splice(0)) connection.close();
 });
 
 interface Made {
@@ -26,8 +26,9 @@ interface Made {
 
 async function make(): Promise<Made> {
   const { redis, redisUrl, namespace, keys } = system();
-  const open = (use: 'patient' | 'failFast'): Redis => {
-    const connection = openRedis(roleUrl(redisUrl, namespace, 'gateway'), `${namespace}:inbox`, use, log);
+  const url = roleUrl(redisUrl, namespace, 'gateway');
+  const open = (use: 'patient' | 'failFast'): Connection => {
+    const connection = openConnection({ url, namespace, name: 'inbox', use }, log);
     opened.push(connection);
     return connection;
   };
@@ -35,15 +36,15 @@ async function make(): Promise<Made> {
   const onReply = (replica: string, { id }: { readonly id: string }): number =>
     given.push(`${replica} ${id}`);
   const [reader, waker] = [open('patient'), open('failFast')];
-  await Promise.all([whenReady(reader), whenReady(waker)]);
-  const inbox = new ReplyInbox({ reader, waker, keys, gateway, onReply, log });
+  await Promise.all([reader.whenReady(), waker.whenReady()]);
+  const inbox = new ReplyInbox({ reader, waker, gateway, onReply, log });
   const reply = { status: 200, headers: [], body: Buffer.alloc(0) };
   const push = (replica: string, id: string): Promise<unknown> =>
     redis.rpush(keys.inbox(replica, gateway), encodeReply(id, reply));
   return { inbox, given, push };
 }
 
-it('replies of a replica that was added a moment ago are read at once', async () => {
+it('reads the replies of a replica at once that was just added', async () => {
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
@@ -58,7 +59,7 @@ it('replies of a replica that was added a moment ago are read at once', async ()
   await inbox.stop();
 });
 
-it('who has caught up has been given all that was in the inboxes, also in one that was added a moment ago', async () => {
+it('has delivered all replies once it has caught up, also those of a new replica', async () => {
   const { inbox, given, push } = await make();
   await inbox.start();
   for (let at = 1; at <= 50; at += 1) {
@@ -70,7 +71,7 @@ it('who has caught up has been given all that was in the inboxes, also in one th
   await inbox.stop();
 });
 
-it('gives all replies out in the order of their list', async () => {
+it('delivers all replies in the order of their list', async () => {
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
@@ -81,7 +82,7 @@ it('gives all replies out in the order of their list', async () => {
   await inbox.stop();
 });
 
-it('an inbox that has stopped reads nothing any more', async () => {
+it('reads nothing after it has stopped', async () => {
   const { redis, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1', 'S2']);
@@ -95,7 +96,7 @@ it('an inbox that has stopped reads nothing any more', async () => {
   expect(await redis.llen(keys.inbox('S2', gateway))).toBe(1);
 });
 
-it('goes on when its connection was cut, and when the mark that it waits for was lost', async () => {
+it('goes on after its connection was cut, and after the barrier that it waits for was lost', async () => {
   const { redis, namespace, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { encodeJob } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { JobQueues } from '../../gateway/dispatch/job-queues.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { eventually, useWorkers } from '../fixtures/workers.ts';
 
@@ -10,10 +11,10 @@ const system = useSystem();
 const workers = useWorkers();
 const count = 2000;
 
-it('a job that was taken back was not run, at whatever moment a worker takes or finishes it', async () => {
+it('a job that was taken back did not run, no matter when a worker takes or finishes it', async () => {
   const { redis, keys } = system();
   await workers.start(system(), 'S1');
-  const queues = new JobQueues(redis, keys, createLogger('test', 'silent'));
+  const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
   const takenBack = new Set<string>();
   for (let at = 0; at < count; at += 1) {
     const request = { method: 'POST', target: `/job-${at}`, headers: [], body: Buffer.alloc(0) };

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Place, QueueCount } from '../../gateway/dispatch/queue-count.ts';
-import type { LookNumber } from '../../gateway/dispatch/queue-count.ts';
+import type { PollNumber } from '../../gateway/dispatch/queue-count.ts';
 import { QueueCounts } from '../../gateway/dispatch/queue-counts.ts';
 
 const steps = [
@@ -18,7 +18,7 @@ const steps = [
 
 interface Request {
   readonly waited: boolean;
-  added: LookNumber | undefined;
+  added: PollNumber | undefined;
   answered: boolean;
 }
 
@@ -98,7 +98,7 @@ class World {
     const reply = this.#replies.shift();
     if (reply === undefined) return;
     if ('ready' in reply) {
-      this.count.seen({ ready: reply.ready, delayed: 0 });
+      this.count.update({ ready: reply.ready, delayed: 0 });
       this.slack = reply.unknown;
     } else if (!reply.answered) {
       reply.added = this.count.arrive();
@@ -113,7 +113,7 @@ class World {
 }
 
 describe('the count of a queue', () => {
-  it('is never below what waits, whatever comes when, so that the limit holds', () => {
+  it('is never below what waits, in any order of events, so that the limit holds', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 8 }),
@@ -133,7 +133,7 @@ describe('the count of a queue', () => {
     );
   });
 
-  it('is nothing after a look at an empty queue, once all is answered', () => {
+  it('is zero after a poll of an empty queue, once all requests are answered', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...steps), { maxLength: 300 }), (taken) => {
         const world = new World(8, 2);
@@ -146,18 +146,18 @@ describe('the count of a queue', () => {
     );
   });
 
-  it('has in it what was handed over, all of it, until the next look', () => {
+  it('contains all async requests until the next poll', () => {
     const count = new QueueCount();
     for (let at = 0; at < 10; at += 1) {
       count.send();
       count.arrive();
     }
     expect(count.size).toBe(10);
-    count.seen({ ready: 2, delayed: 3 });
+    count.update({ ready: 2, delayed: 3 });
     expect(count.size).toBe(5);
   });
 
-  it('does not grow by requests that are answered between two looks', () => {
+  it('does not grow by requests that are answered between two polls', () => {
     const count = new QueueCount();
     for (let at = 0; at < 1000; at += 1) {
       count.send();
@@ -168,19 +168,19 @@ describe('the count of a queue', () => {
     expect(count.size).toBe(0);
   });
 
-  it('is lower by one that waited at the last look and is answered, and not by what is delayed', () => {
+  it('decreases if a request that waited at the last poll is answered, but not by delayed ones', () => {
     const count = new QueueCount();
     count.send();
     const added = count.arrive();
-    count.seen({ ready: 1, delayed: 4 });
+    count.update({ ready: 1, delayed: 4 });
     count.end(added);
     count.end(added);
     expect(count.size).toBe(4);
   });
 });
 
-describe('the place of a request that is handed over', () => {
-  it('is counted while that is done, and afterwards until its end is known', async () => {
+describe('the place of an async request', () => {
+  it('is counted while the job is added, and then until the request is known to have ended', async () => {
     const count = new QueueCount();
     const place = await Place.hold(count, (held) => {
       expect(count.size).toBe(1);
@@ -193,7 +193,7 @@ describe('the place of a request that is handed over', () => {
     expect(count.size).toBe(0);
   });
 
-  it('is free if the request was known, or was not taken', async () => {
+  it('is free if the request was known already, or was not accepted', async () => {
     const count = new QueueCount();
     await Place.hold(count, () => Promise.resolve());
     await expect(Place.hold(count, () => Promise.reject(new Error('Redis is away')))).rejects.toThrow('away');
@@ -201,16 +201,16 @@ describe('the place of a request that is handed over', () => {
   });
 });
 
-it('the counts of replicas that nothing waits for are forgotten once they are empty', () => {
+it('empty counts of replicas that nobody waits for are deleted', () => {
   const counts = new QueueCounts();
   counts.of('S1').send();
   counts.of('S2').drop();
   counts.of('S2').send();
   counts.of('S3').send();
   counts.of('S3').drop();
-  expect(counts.open).toEqual(['S1']);
+  expect(counts.nonEmpty).toEqual(['S1']);
   const [second, third] = [counts.of('S2'), counts.of('S3')];
-  counts.forget((replica) => replica === 'S2');
+  counts.deleteEmpty((replica) => replica === 'S2');
   expect(counts.of('S2')).toBe(second);
   expect(counts.of('S3')).not.toBe(third);
 });

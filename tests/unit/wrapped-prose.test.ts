@@ -19,13 +19,15 @@ describe('wrapped prose', () => {
     expect(first).toMatch(/^- word/);
     expect(second).toMatch(/^ {2}word/);
     expect(others.at(-1)).toBe('- end');
+    expect(wrappedProse('1. one\n   two\n10. three')).toBe('1. one two\n10. three');
   });
 
-  it('leaves tables, headings, pictures and code as they are', () => {
+  it('leaves tables, headings, pictures, code and items of code as they are', () => {
     const kept = [
       `| ${long} |`,
       `# ${long}`,
       `![${long}](a.svg)`,
+      `- \`${long}\``,
       '```sh',
       `${long}  # ${long}`,
       'b',

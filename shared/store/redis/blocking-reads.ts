@@ -1,40 +1,45 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import { redisOf } from './access.ts';
+import type { Redis } from './access.ts';
+import { Connection } from './connection.ts';
 import { inOneWrite } from './open-redis.ts';
 
 export interface BlockingReadsOptions<Found> {
   /** A patient connection that nothing else uses. */
-  readonly connection: Redis;
-  /** One read, which ends by itself after some seconds. */
+  readonly connection: Connection | Redis;
+  /** Reads once. The command ends after some seconds, even if nothing arrives. */
   readonly read: (connection: Redis) => Promise<Found>;
-  /** Called after each read, in the order in which they were begun; with undefined where Redis has not answered. */
+  /** Called after each read, in the order of their starts; with undefined if Redis did not answer. */
   readonly onRead: (found: Found | undefined) => void;
   readonly onError: (error: unknown) => void;
-  /** Reads under way at once; 1 where it is not said. */
-  readonly ahead?: number;
+  /** How many reads are under way at once; 1 by default. */
+  readonly readsAhead?: number;
 }
 
-/** So many that Redis is not out of them before others are begun. */
-export const manyAhead = 16;
-/** After Redis has not answered, in ms. */
-const againMs = 250;
+/** Enough reads ahead that Redis always has one to answer while others are started. */
+export const readsAhead = 16;
+/** Pause after a read that failed, in ms. */
+const retryDelayMs = 250;
 
 /**
- * Reads with a command that blocks. With several reads under way Redis goes from one to the next by itself: what comes is
- * sent at once, and nobody has to ask for it.
+ * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives
+ * is sent at once, and no round trip lies between two reads.
  */
 export class BlockingReads<Found> {
   readonly #options: BlockingReadsOptions<Found>;
-  readonly #ahead: number;
+  readonly #redis: Redis;
+  readonly #readsAhead: number;
   #underWay = 0;
   #stopped = false;
 
   constructor(options: BlockingReadsOptions<Found>) {
+    const { connection } = options;
     this.#options = options;
-    this.#ahead = options.ahead ?? 1;
+    this.#redis = connection instanceof Connection ? redisOf(connection) : connection;
+    this.#readsAhead = options.readsAhead ?? 1;
   }
 
-  /** How many have not ended. */
+  /** How many reads have not ended. */
   get underWay(): number {
     return this.#underWay;
   }
@@ -43,29 +48,29 @@ export class BlockingReads<Found> {
     return this.#stopped;
   }
 
-  /** Begins what is missing, in one write, once half of the reads have ended. */
+  /** Starts the missing reads, in one write, once half of them have ended. */
   fill(): void {
-    if (this.#stopped || this.#underWay > this.#ahead / 2) return;
-    inOneWrite(this.#options.connection, () => {
-      while (this.#underWay < this.#ahead) void this.#readOnce();
+    if (this.#stopped || this.#underWay > this.#readsAhead / 2) return;
+    inOneWrite(this.#redis, () => {
+      while (this.#underWay < this.#readsAhead) void this.#readOnce();
     });
   }
 
-  /** Begins none any more, and does not wait after a failure. */
+  /** Starts no more reads, and does not pause after a failure. */
   stop(): void {
     this.#stopped = true;
   }
 
   /** Never rejects. */
   async #readOnce(): Promise<void> {
-    const { connection, read, onRead, onError } = this.#options;
+    const { read, onRead, onError } = this.#options;
     this.#underWay += 1;
     let found: Found | undefined;
     try {
-      found = await read(connection);
+      found = await read(this.#redis);
     } catch (error) {
       onError(error);
-      if (!this.#stopped) await delay(againMs);
+      if (!this.#stopped) await delay(retryDelayMs);
     }
     this.#underWay -= 1;
     onRead(found);

@@ -1,0 +1,127 @@
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { StartStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { GatewayNotices } from '#shared/store/gateway-notices.ts';
+import { JobQueues } from '#shared/store/job-queues.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { RedisOutage } from '#shared/store/redis/redis-outage.ts';
+import type { Callbacks } from '../callbacks/callbacks.ts';
+import type { Callers } from '../caller/callers.ts';
+import type { HeldBytes } from '../request/held-bytes.ts';
+import type { Agreement } from '../ring/agreement.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { GatewayConfig } from '../settings/config.ts';
+import { AsyncRequests } from './async-requests.ts';
+import { Cancellations } from './cancellations.ts';
+import { Capacity } from './capacity.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Enqueuer } from './enqueuer.ts';
+import { followRing } from './follow-ring.ts';
+import { answerGarbledJobs } from './garbled-jobs.ts';
+import { LostRequests } from './lost-requests.ts';
+import { QueueCounts } from './queue-counts.ts';
+import { ReplyBodies } from './reply-bodies.ts';
+import { ReplyInbox } from './reply-inbox.ts';
+import { Selection } from './selection.ts';
+import { TakeBacks } from './take-backs.ts';
+import { Waiters } from './waiters.ts';
+
+export interface DispatchOptions {
+  readonly config: Pick<
+    GatewayConfig,
+    'hashKey' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
+  >;
+  /** This gateway's name. */
+  readonly gateway: string;
+  /** The fail-fast connection for commands. */
+  readonly connection: Connection;
+  /** A patient connection on which only the inbox blocks. */
+  readonly reader: Connection;
+  readonly watcher: RingWatcher;
+  readonly notices: GatewayNotices;
+  readonly agreement: Agreement;
+  readonly callbacks: Callbacks;
+  readonly callers: Callers;
+  readonly held: HeldBytes;
+  readonly log: Logger;
+}
+
+/** The parts that dispatch requests and receive replies. */
+export interface Dispatch extends StartStop {
+  readonly dispatcher: Dispatcher;
+  readonly queues: JobQueues;
+  readonly capacity: Capacity;
+  readonly inbox: ReplyInbox;
+}
+
+/** Composes the parts that dispatch requests and receive replies. */
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { config, gateway, connection, reader, watcher, notices, agreement } = options;
+  const { callbacks, callers, held, log } = options;
+  const { queueLimit, replyTimeoutMs, resultTtlMs: keepMs } = config;
+  const clock = clockOf(connection);
+  const now = (): number => clock.now();
+
+  const queues = new JobQueues(connection, log);
+  const counts = new QueueCounts();
+  const waiters = new Waiters(counts, held);
+  const capacity = new Capacity({ connection, waiters, counts, queueLimit, held, log });
+  const takeBacks = new TakeBacks(queues, new Cancellations(connection, log), now, log);
+  const outage = new RedisOutage(connection);
+  const dispatcher: Dispatcher = new Dispatcher({
+    gateway,
+    watcher,
+    waiters,
+    selection: new Selection({ watcher, capacity, agreement }),
+    enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
+    bodies: new ReplyBodies(connection, held, log),
+    takeBacks,
+    asyncRequests: new AsyncRequests({ connection, queues, outage, callbacks, callers, keepMs, log }),
+    now,
+    replyTimeoutMs,
+    maxAttempts: config.attempts,
+  });
+  const inbox = new ReplyInbox({
+    reader,
+    waker: connection,
+    gateway,
+    onReply: (replica, reply) => dispatcher.receive(replica, reply),
+    log,
+  });
+  const lostRequests = new LostRequests({
+    connection,
+    reader,
+    waiters,
+    queues,
+    inbox,
+    takeBacks,
+    watcher,
+    dispatcher,
+    log,
+  });
+  answerGarbledJobs(notices, waiters, dispatcher);
+  followRing(watcher, { waiters, inbox, queues, lostRequests, log });
+
+  const life = startStop(
+    async () => {
+      await inbox.start();
+      await capacity.start();
+      await lostRequests.start();
+    },
+    async () => {
+      await capacity.stop();
+      await lostRequests.stop();
+      await queues.close();
+      await inbox.stop();
+    },
+  );
+  return {
+    dispatcher,
+    queues,
+    capacity,
+    inbox,
+    start: () => life.start(),
+    stop: () => life.stop(),
+  };
+}

@@ -1,0 +1,96 @@
+import { strict as assert } from 'node:assert';
+import type { HttpReply } from '#shared/contract/http.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import type { Problem } from '#shared/contract/errors.ts';
+import type { PollNumber } from './queue-count.ts';
+
+/**
+ * The states of a waiter:
+ *
+ * - `adding`: its job is on its way to Redis;
+ * - `waiting`: its job is in Redis, or may be;
+ * - `fetching`: its reply has come, and the reply's body is being read from a key of its own;
+ * - `leaving`: its client has left, or its deadline has passed, while the job was on its way: the job is to
+ *   be withdrawn once it has arrived;
+ * - `done`: nobody waits any more.
+ *
+ * The transitions:
+ *
+ * - (new) -> `adding`
+ * - `adding` -> `waiting`: Redis has the job, or the connection broke so that it may have it
+ * - `adding` -> `fetching`: the reply overtakes the acknowledgement of the job
+ * - `adding` -> `leaving`: the client leaves, or the deadline passes
+ * - `adding` -> `done`: the reply overtakes the acknowledgement, or the job is not added
+ * - `waiting` -> `fetching`: the reply comes, with its body in a key of its own
+ * - `waiting` -> `done`: the reply comes, the client leaves, the deadline passes, or the request is
+ *   dispatched again (which makes a new waiter)
+ * - `fetching` -> `waiting`: the body is gone
+ * - `fetching` -> `done`: the body is here, the client leaves, or the deadline passes
+ * - `leaving` -> `done`: the job has arrived and is withdrawn, or it did not arrive
+ *
+ * Only a `waiting` request may be found lost: in any other state a step is under way that ends by itself.
+ */
+export type WaiterState = 'adding' | 'waiting' | 'fetching' | 'leaving' | 'done';
+
+function mayBecome(state: WaiterState, next: WaiterState): boolean {
+  switch (state) {
+    case 'adding':
+      return next !== 'adding';
+    case 'waiting':
+      return next === 'fetching' || next === 'done';
+    case 'fetching':
+      return next === 'waiting' || next === 'done';
+    case 'leaving':
+      return next === 'done';
+    case 'done':
+      return false;
+    default:
+      return state satisfies never;
+  }
+}
+
+/** A request whose client waits for the answer. */
+export interface WaitingRequest {
+  readonly id: string;
+  /** The hash key, which selected the replica. */
+  readonly key: string;
+  readonly replica: string;
+  /** When it came, in ms since the epoch, in Redis time. */
+  readonly accepted: number;
+  readonly job: JobData;
+  /** The request's body; if it is large it travels apart from the job. */
+  readonly body: Uint8Array;
+  readonly settle: (replica: string | undefined, result: HttpReply | Problem) => void;
+}
+
+/** What a gateway keeps in memory for a request whose client waits. `Waiters` makes them. */
+export class Waiter {
+  readonly request: WaitingRequest;
+  readonly timer: NodeJS.Timeout;
+  /** Since when it waits, by `performance.now()`. */
+  readonly since = performance.now();
+  #state: WaiterState = 'adding';
+  /** What the count of its queue returned when the job was added; undefined while the job is on its way. */
+  added: PollNumber | undefined = undefined;
+
+  /** @param onTimeout called after `timeoutMs`. */
+  constructor(request: WaitingRequest, timeoutMs: number, onTimeout: (waiter: Waiter) => void) {
+    this.request = request;
+    this.timer = setTimeout(onTimeout, timeoutMs, this);
+  }
+
+  get state(): WaiterState {
+    return this.#state;
+  }
+
+  /** Whether the client still waits. */
+  get isWaitedFor(): boolean {
+    return this.#state !== 'done' && this.#state !== 'leaving';
+  }
+
+  /** Changes the state. @throws {assert.AssertionError} if there is no such transition. */
+  become(next: WaiterState): void {
+    if (!mayBecome(this.#state, next)) assert.fail(`a waiter cannot go from ${this.#state} to ${next}`);
+    this.#state = next;
+  }
+}

@@ -1,0 +1,70 @@
+import { createRequire } from 'node:module';
+import { jobName } from '../../contract/job.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { withBullMq } from './compose.ts';
+import { defineScript } from './load.ts';
+import type { Script } from './script.ts';
+
+/** BullMQ's options of every job. The job is deleted when it is finished. */
+export const jobOptions = { removeOnComplete: true, removeOnFail: true, attempts: 0 } as const;
+
+/** The options as JSON without the closing brace: the script appends the id of each job. */
+const optionsJson = JSON.stringify(jobOptions).slice(0, -1);
+
+/** A job that is ready to be added. */
+export interface NewJob {
+  readonly id: string;
+  /** JSON. */
+  readonly data: string;
+  /** Whether the script may deliver it directly to the replica's consumer. */
+  readonly deliverable: boolean;
+}
+
+interface AddJobs {
+  readonly replica: string;
+  readonly jobs: readonly NewJob[];
+  /** The time in Redis, in ms since the epoch. */
+  readonly now: number;
+}
+
+const keysOfBullMq = 9;
+const ownKeys = 3;
+
+/**
+ * Adds jobs that may run at once. The text contains BullMQ's `addStandardJob`, so it is composed at run time.
+ * @returns how many jobs were delivered directly.
+ */
+export const addJobs: Omit<Script<AddJobs, number>, 'file'> = {
+  keys: (keys, { replica }) => [
+    ...keys.addStandardJob(replica),
+    keys.lease(replica),
+    keys.leaseFence(replica),
+    keys.consumer(replica),
+  ],
+  args: ({ replica, jobs, now }, keys) => {
+    const first = jobs.filter(({ deliverable }) => deliverable);
+    const others = first.length === jobs.length ? [] : jobs.filter(({ deliverable }) => !deliverable);
+    const prefix = keys.bullMq(keys.queue(replica), '');
+    const idsAndData = [...first, ...others].flatMap(({ id, data }) => [id, data]);
+    return [prefix, jobName, now, optionsJson, first.length, ...idsAndData];
+  },
+  decode: Number,
+};
+
+/**
+ * Makes the script callable.
+ * @returns a function that runs it; or why it cannot run: it needs the proven version of BullMQ.
+ */
+export function createAddJobs(
+  connection: Connection,
+): { readonly run: (call: AddJobs) => Promise<number> } | { readonly fault: string } {
+  const load = createRequire(import.meta.url);
+  const composed = withBullMq('add-jobs', [['addStandardJob', keysOfBullMq]], [], load);
+  if ('fault' in composed) return composed;
+  const keys = keysOf(connection);
+  const run = defineScript(redisOf(connection), keysOfBullMq + ownKeys, composed.lua);
+  return {
+    run: async (call) => addJobs.decode(await run(...addJobs.keys(keys, call), ...addJobs.args(call, keys))),
+  };
+}

@@ -1,0 +1,115 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { QueueCounts } from '../../gateway/dispatch/queue-counts.ts';
+import type { Waiter, WaiterState } from '../../gateway/dispatch/waiter.ts';
+import { Waiters } from '../../gateway/dispatch/waiters.ts';
+import { HeldBytes } from '../../gateway/request/held-bytes.ts';
+
+interface Made {
+  readonly waiters: Waiters;
+  readonly counts: QueueCounts;
+  readonly held: HeldBytes;
+  add(id?: string, timeoutMs?: number, onTimeout?: (waiter: Waiter) => void): Waiter;
+}
+
+function make(): Made {
+  const counts = new QueueCounts();
+  const held = new HeldBytes(1000);
+  const waiters = new Waiters(counts, held);
+  const job = {
+    method: 'GET',
+    target: '/',
+    headers: [],
+    gateway: 'g',
+    deadline: 1,
+    redelivery: 'safe',
+  } as const;
+  onTestFinished(() => {
+    for (const id of waiters.ids) clearTimeout(waiters.get(id)?.timer);
+  });
+  return {
+    waiters,
+    counts,
+    held,
+    add: (id = 'r', timeoutMs = 60_000, onTimeout = () => undefined) =>
+      waiters.add(
+        { id, key: 'k', replica: 'S1', accepted: 0, job, body: Buffer.alloc(10), settle: () => undefined },
+        timeoutMs,
+        onTimeout,
+      ),
+  };
+}
+
+const states: readonly WaiterState[] = ['adding', 'waiting', 'fetching', 'leaving', 'done'];
+const allowed: Readonly<Record<WaiterState, readonly WaiterState[]>> = {
+  adding: ['waiting', 'fetching', 'leaving', 'done'],
+  waiting: ['fetching', 'done'],
+  fetching: ['waiting', 'done'],
+  leaving: ['done'],
+  done: [],
+};
+
+it.each(states)('a waiter that is %s makes only the transitions of the table', (from) => {
+  const { add } = make();
+  for (const next of states) {
+    const waiter = add(`${from}-${next}`);
+    if (from !== 'adding') waiter.become(from);
+    if (allowed[from].includes(next)) {
+      waiter.become(next);
+      expect(waiter.state).toBe(next);
+    } else {
+      expect(() => waiter.become(next)).toThrow(`a waiter cannot go from ${from} to ${next}`);
+      expect(waiter.state).toBe(from);
+    }
+  }
+});
+
+it('a reply whose body is being read stays so when the acknowledgement of the job comes after it', () => {
+  const { waiters, counts, add } = make();
+  const waiter = add();
+  waiter.become('fetching');
+  waiters.arrive(waiter);
+  expect(waiter.state).toBe('fetching');
+  waiters.end(waiter);
+  expect(counts.of('S1').size).toBe(0);
+});
+
+it.each([
+  ['adding', 'leaving', false],
+  ['waiting', 'done', true],
+  ['fetching', 'done', false],
+] as const)(
+  'a client that leaves while %s makes the waiter %s, its job to be taken back: %s',
+  (from, to, back) => {
+    const { waiters, add } = make();
+    const waiter = add();
+    if (from !== 'adding') waiter.become(from);
+    expect(waiters.leave(waiter)).toBe(back);
+    expect(waiter.state).toBe(to);
+    expect(waiter.isWaitedFor).toBe(false);
+    expect(waiters.get('r')).toBeUndefined();
+  },
+);
+
+it('counts a request in its queue and its bytes until it ends, whether its job has arrived or not', () => {
+  const { waiters, counts, held, add } = make();
+  const [first, second] = [add('1'), add('2')];
+  waiters.arrive(first);
+  expect([counts.of('S1').size, held.size, waiters.countOf('S1')]).toEqual([2, 20, 2]);
+  waiters.end(first);
+  expect(waiters.leave(second)).toBe(false);
+  waiters.arrive(second);
+  expect([counts.of('S1').size, held.size, waiters.countOf('S1')]).toEqual([0, 0, 0]);
+  expect([...waiters.replicas]).toEqual([]);
+});
+
+it('tells of a timeout once, and not if the request has ended before', async () => {
+  const { waiters, add } = make();
+  const late = Promise.withResolvers<Waiter>();
+  const told: string[] = [];
+  const ended = add('1', 1, ({ request }) => void told.push(request.id));
+  const waiting = add('2', 2, (waiter) => late.resolve(waiter));
+  waiters.end(ended);
+  expect(await late.promise).toBe(waiting);
+  expect(told).toEqual([]);
+  expect(waiting.state).toBe('adding');
+});
