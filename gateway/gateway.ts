@@ -18,8 +18,8 @@ import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
-import { heldBy } from './http/held.ts';
-import type { Held } from './http/held.ts';
+import { pendingWork } from './http/pending-work.ts';
+import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { seedReplicas } from './ring/replica-changes.ts';
@@ -34,7 +34,7 @@ export interface Gateway {
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
   /** What a stop waits for. */
-  held(): Held;
+  pending(): PendingWork;
   /** Watches the ring, reads replies, listens. @throws if the port is taken or the ring is another one. */
   start(): Promise<void>;
   /** Stops accepting, finishes what is in flight, closes. */
@@ -145,8 +145,8 @@ export async function createGateway(
     },
     dispatcher,
     watcher,
-    held: () =>
-      heldBy(
+    pending: () =>
+      pendingWork(
         connections.flatMap((each) => [...each]),
         [...dispatcher.waiting, ...watches.held],
       ),

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Claim, IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
-import type { IdempotentRequest } from './idempotency.ts';
+import type { IdempotencyKey } from '../request/idempotency-key.ts';
 import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
 import type { RequestEnds } from '#shared/store/request-ends.ts';
 
@@ -14,7 +14,7 @@ export interface FirstRequestOptions {
 
 /** A request that wants a key. */
 export interface Claimant {
-  readonly idempotent: IdempotentRequest;
+  readonly idempotencyKey: IdempotencyKey;
   readonly id: string;
   /** Until when it has to be done, in ms since the epoch. */
   readonly deadline: number;
@@ -48,26 +48,26 @@ export async function firstRequest(
 
 async function claimOrFind(
   options: FirstRequestOptions,
-  { idempotent, id, deadline, socket }: Claimant,
+  { idempotencyKey, id, deadline, socket }: Claimant,
 ): Promise<KnownRequest | undefined> {
   const { records, claims } = options;
   const until = performance.now() + graceMs;
-  let claim = await claims.claim(idempotent, id, deadline);
+  let claim = await claims.claim(idempotencyKey, id, deadline);
   while (claim.id !== id) {
-    checkSame(claim, idempotent);
+    checkSame(claim, idempotencyKey);
     const first = await records.find(claim.id);
     const isLate = performance.now() > until;
-    const free = (first !== undefined || isLate) && (await makesWay(options, idempotent, claim, first));
+    const free = (first !== undefined || isLate) && (await makesWay(options, idempotencyKey, claim, first));
     if (!free && first !== undefined) return first;
     if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
     if (!free) await delay(lookEveryMs);
-    claim = await claims.claim(idempotent, id, deadline, free ? claim : undefined);
+    claim = await claims.claim(idempotencyKey, id, deadline, free ? claim : undefined);
   }
   return undefined;
 }
 
 /** @throws {Problem} if a claim is another caller's, or was made for another request. */
-function checkSame(claim: Claim, { caller, fingerprint }: IdempotentRequest): void {
+function checkSame(claim: Claim, { caller, fingerprint }: IdempotencyKey): void {
   if (claim.caller !== caller.digest) {
     throw new Problem(
       'idempotency_key_in_use',
@@ -85,7 +85,7 @@ function checkSame(claim: Claim, { caller, fingerprint }: IdempotentRequest): vo
  */
 async function makesWay(
   { claims, ends }: FirstRequestOptions,
-  idempotent: IdempotentRequest,
+  idempotencyKey: IdempotencyKey,
   claim: Claim,
   first: KnownRequest | undefined,
 ): Promise<boolean> {
@@ -94,6 +94,6 @@ async function makesWay(
     if (released || (finished !== undefined && claims.isOver(finished))) return true;
     if (started !== undefined || (state !== 'cancelled' && state !== 'expired')) return false;
   }
-  const ttlMs = await claims.remainingMs(idempotent);
-  return ends.endUnstarted(claim.id, idempotent.caller, ttlMs);
+  const ttlMs = await claims.remainingMs(idempotencyKey);
+  return ends.endUnstarted(claim.id, idempotencyKey.caller, ttlMs);
 }

@@ -1,21 +1,20 @@
 import type { BlockList } from 'node:net';
 import { encodeCaller } from '#shared/contract/caller.ts';
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
-import { replicaOf } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import { clientOf } from '../request/client-address.ts';
-import { directivesOf } from '../request/directives.ts';
-import type { Capacity } from '../dispatch/capacity.ts';
-import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
-import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
-import { idempotentRequest } from './idempotency.ts';
-import type { IdempotentRequest, KeyOwner, OwnerOf } from './idempotency.ts';
-import type { RequestRecords } from '#shared/store/request-records.ts';
-import { complete } from './completion.ts';
-import type { Given } from './completion.ts';
+import { replicaOf } from '#shared/contract/request-id.ts';
+import type { CallbackUrls } from '#shared/store/callbacks.ts';
 import type { DeadLetter } from '#shared/store/dead-letter.ts';
 import type { DeadLetters } from '#shared/store/dead-letters.ts';
+import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { RequestRecords } from '#shared/store/request-records.ts';
+import type { Capacity } from '../dispatch/capacity.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { clientOf } from '../request/client-address.ts';
+import type { IdempotencyKey } from '../request/idempotency-key.ts';
+import type { RequestParser } from '../request/request-parser.ts';
+import { complete } from './completion.ts';
+import type { Given } from './completion.ts';
 
 export interface RedriveOptions {
   readonly dispatcher: Dispatcher;
@@ -24,25 +23,25 @@ export interface RedriveOptions {
   readonly records: RequestRecords;
   readonly claims: IdempotencyClaims;
   readonly queues: JobQueues;
-  /** @returns whether anybody serves the queue of a replica. */
+  readonly parser: RequestParser;
+  /** @returns whether a worker serves the queue of a replica. */
   readonly isServed: (replica: string) => boolean;
-  /** Proxies that are believed whom a request comes from. */
+  /** Proxies that may say who the client of a request is. */
   readonly trusted: BlockList | undefined;
-  readonly ownerOf: OwnerOf;
-  /** @throws {Problem} for addresses that may not be called. */
+  /** @throws {Problem} for addresses that callbacks may not go to. */
   readonly checkCallbacks: (urls: CallbackUrls) => Promise<void>;
-  /** Time in ms in which a request has to be done that is handed over. */
+  /** How long an async request may take, in ms. */
   readonly asyncTimeoutMs: number;
-  /** Time in ms for which the answer of such a request is kept. */
+  /** How long its answer is kept, in ms. */
   readonly keepMs: number;
 }
 
 /**
- * Hands the request of a dead letter over again, under an id of its own, and takes the letter away. It is handed over
- * once, whoever asks for it and however often: the letter gets the new id first.
+ * Runs the request of a dead letter again as a new async request, and deletes the letter. It runs again once, however often
+ * that is asked for: the letter is given the new id first.
  * @param given what the letter did not keep.
- * @returns the id of the request.
- * @throws {Problem} where it is not taken; the letter stays.
+ * @returns the id of the new request.
+ * @throws {Problem} if the request is not accepted; then the letter stays.
  */
 export async function redrive(options: RedriveOptions, letter: DeadLetter, given: Given): Promise<string> {
   const { dispatcher, capacity, letters, claims, isServed, asyncTimeoutMs } = options;
@@ -50,34 +49,31 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
   if (letter.request === undefined) throw new Problem('answer_gone', 'The request was not kept.');
   const request = complete(letter.request, given);
   const accepted = dispatcher.now;
-  const { notBefore: _, ...directives } = directivesOf(request.headers, accepted);
-  if (directives.callbacks !== undefined) await options.checkCallbacks(directives.callbacks);
   const ip = clientOf(request.headers, options.trusted);
-  const selected = dispatcher.select(request, ip, directives);
+  const parsed = options.parser.parseAgain(request, ip, accepted, letter.caller);
+  const { directives } = parsed;
+  const { caller, idempotencyKey } = parsed.async;
+  if (directives.callbacks !== undefined) await options.checkCallbacks(directives.callbacks);
+  const selected = dispatcher.select(parsed);
   if (selected.refusal !== undefined) throw selected.refusal;
-  // It stays the request of its caller, whoever hands it over and with whichever credentials it runs.
-  const kept = letter.caller;
-  const found = options.ownerOf(request, ip);
-  const owner: KeyOwner = kept === undefined ? found : { ...found, caller: kept };
-  const idempotent = idempotentRequest(request, () => owner);
   const claimed = await letters.claim(id, selected.id);
   const replica = claimed === undefined ? undefined : replicaOf(claimed);
   if (claimed === undefined || replica === undefined) {
     throw new Problem('not_found', `There is no dead letter ${id} any more.`);
   }
   const deadline = accepted + (directives.deadlineMs ?? asyncTimeoutMs);
-  // Who repeats the first request by its key gets the answer of this one from now on.
-  const putBack =
-    idempotent === undefined
+  // From now on, a client that repeats the first request by its key gets the answer of the new one.
+  const giveBack =
+    idempotencyKey === undefined
       ? undefined
-      : await takeKey(claims, idempotent, claimed, deadline, { id, caller: kept?.digest });
+      : await takeKey(claims, idempotencyKey, claimed, deadline, { id, caller: letter.caller?.digest });
   try {
-    // Whoever has claimed it before has handed it over, or has died. Under one id it is not run twice.
-    if (claimed === selected.id || !(await isHandedOver(options, claimed, replica))) {
+    // An earlier call may have claimed the letter, and then accepted the request or died. One id never runs twice.
+    if (claimed === selected.id || !(await isAccepted(options, claimed, replica))) {
       if (!isServed(replica))
         throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
-      const keepMs = idempotent === undefined ? options.keepMs : claims.ttlMs;
-      const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(owner.caller) };
+      const keepMs = idempotencyKey === undefined ? options.keepMs : claims.ttlMs;
+      const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(caller) };
       await capacity.hold(replica, request.body.length, async (place) => {
         const refusal = await dispatcher.acceptAsync(request, { ...selected, id: claimed, replica }, terms);
         if (refusal !== undefined) throw refusal;
@@ -85,7 +81,7 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       });
     }
   } catch (error) {
-    await putBack?.().catch(() => undefined);
+    await giveBack?.().catch(() => undefined);
     throw error;
   }
   await letters.remove([id]);
@@ -93,37 +89,41 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
 }
 
 /**
- * Gives the key of a letter's request to the one that is handed over instead.
+ * Gives the idempotency key of a letter's request to the new request.
  * @param first the letter's request.
- * @returns gives the key back.
- * @throws {Problem} `idempotency_key_reused` if its client has repeated it meanwhile, so that another request has the key.
+ * @returns a function that gives the key back.
+ * @throws {Problem} `idempotency_key_reused` if the client has repeated the request meanwhile, so that another request has the
+ * key.
  */
 async function takeKey(
   claims: IdempotencyClaims,
-  idempotent: IdempotentRequest,
+  key: IdempotencyKey,
   id: string,
   deadline: number,
   first: { readonly id: string; readonly caller: string | undefined },
 ): Promise<() => Promise<unknown>> {
-  const { fingerprint, caller } = idempotent;
+  const { fingerprint, caller } = key;
   const ours = { id, fingerprint, caller: caller.digest };
-  const theirs = {
+  const firstClaim = {
     id: first.id,
     fingerprint,
     ...(first.caller === undefined ? {} : { caller: first.caller }),
   };
-  const held = await claims.claim(idempotent, id, deadline, theirs);
-  if (held.id === id) return () => claims.claim(idempotent, first.id, deadline, ours);
+  const held = await claims.claim(key, id, deadline, firstClaim);
+  if (held.id === id) return () => claims.claim(key, first.id, deadline, ours);
   throw new Problem('idempotency_key_reused', `Request ${held.id} has the Idempotency-Key by now.`);
 }
 
-/** @returns whether a request has come to its end, or certainly will. */
-async function isHandedOver(
+/**
+ * The job is looked for first: it is gone only after its end is in the record.
+ * @returns whether a request has ended, or certainly will.
+ */
+async function isAccepted(
   { records, queues }: RedriveOptions,
   id: string,
   replica: string,
 ): Promise<boolean> {
+  if ((await queues.missing(replica, [id])).length === 0) return true;
   const found = await records.find(id);
-  if (found?.record.finished !== undefined) return true;
-  return (await queues.missing(replica, [id])).length === 0;
+  return found?.record.finished !== undefined;
 }

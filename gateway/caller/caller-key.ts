@@ -1,6 +1,6 @@
 import { cookieValues } from '../request/cookies.ts';
 import { queryValues } from '../request/query.ts';
-import { headerValues } from './field-values.ts';
+import { headerValues } from '../request/field-values.ts';
 import { HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { KeyedRequest } from '../request/hash-key.ts';
 

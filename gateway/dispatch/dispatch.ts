@@ -73,7 +73,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     gateway,
     watcher,
     waiters,
-    selection: new Selection({ watcher, capacity, hashKey: config.hashKey, agreement }),
+    selection: new Selection({ watcher, capacity, agreement }),
     enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
     bodies: new ReplyBodies(connection, held, log),
     takeBacks,

@@ -7,6 +7,7 @@ import type { Reply } from '#shared/contract/reply.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
+import type { ParsedRequest } from '../request/parsed-request.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { AsyncRequests } from './async-requests.ts';
 import type { Enqueuer } from './enqueuer.ts';
@@ -85,21 +86,13 @@ export class Dispatcher {
 
   /**
    * Dispatches a request whose client waits for the answer.
-   * @param ip the client's address.
-   * @param directives what the request asks for.
-   * @param waitMs how long the client wants to wait, in ms; `REPLY_TIMEOUT_MS` at most.
    * @param onOutcome called once, with the answer or the problem; not called after {@link stopWaiting}.
    * @returns the request's id.
    */
-  dispatch(
-    request: HttpRequest,
-    ip: string,
-    directives: Directives,
-    waitMs: number,
-    onOutcome: (outcome: Outcome) => void,
-  ): string {
+  dispatch(parsed: ParsedRequest, onOutcome: (outcome: Outcome) => void): string {
     const { gateway, replyTimeoutMs, maxAttempts } = this.#options;
-    const selected = this.select(request, ip, directives);
+    const { request, directives } = parsed;
+    const selected = this.select(parsed);
     const { id } = selected;
     const settle: WaitingRequest['settle'] = (replica, result) => onOutcome({ id, replica, result });
     if (selected.refusal !== undefined) {
@@ -108,7 +101,11 @@ export class Dispatcher {
     }
     const { key, replica, redelivery } = selected;
     const accepted = this.now;
-    const timeoutMs = Math.min(waitMs, replyTimeoutMs, directives.deadlineMs ?? replyTimeoutMs);
+    const timeoutMs = Math.min(
+      parsed.preference.waitMs ?? replyTimeoutMs,
+      replyTimeoutMs,
+      directives.deadlineMs ?? replyTimeoutMs,
+    );
     const deadline = accepted + timeoutMs;
     const tooLate = delayFault(directives, deadline);
     if (tooLate !== undefined) {
@@ -125,12 +122,9 @@ export class Dispatcher {
     return id;
   }
 
-  /**
-   * Selects the replica of a request.
-   * @param ip the client's address.
-   */
-  select(request: HttpRequest, ip: string, directives: Directives): Selected {
-    return this.#options.selection.select(request, ip, directives);
+  /** Selects the replica of a request. */
+  select(parsed: ParsedRequest): Selected {
+    return this.#options.selection.select(parsed);
   }
 
   /**

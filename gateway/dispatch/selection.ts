@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { HttpRequest } from '#shared/contract/http.ts';
-import { redeliveryOf } from '#shared/contract/redelivery.ts';
 import type { Redelivery } from '#shared/contract/redelivery.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
-import type { Directives } from '../request/directives.ts';
-import { namedSources, randomKey, selectHashKey } from '../request/hash-key.ts';
-import type { HashKeySource } from '../request/hash-key.ts';
+import type { ParsedRequest } from '../request/parsed-request.ts';
 
 /** Where a request goes, or why it is refused. */
 export type Selected =
@@ -31,39 +27,28 @@ export type Selected =
 export interface SelectionOptions {
   readonly watcher: RingWatcher;
   readonly capacity: Capacity;
-  readonly hashKey: readonly HashKeySource[];
   readonly agreement: Pick<Agreement, 'refusal'>;
 }
 
 /** Selects the replica of a request, if its queue has room. */
 export class Selection {
   readonly #options: SelectionOptions;
-  readonly #named: readonly HashKeySource[];
 
   constructor(options: SelectionOptions) {
     this.#options = options;
-    this.#named = namedSources(options.hashKey);
   }
 
-  /**
-   * @param ip the client's address.
-   * @param directives what the request asks for.
-   */
-  select(request: HttpRequest, ip: string, { ordered }: Directives): Selected {
-    const { watcher, capacity, hashKey, agreement } = this.#options;
+  select({ request, key, redelivery, directives }: ParsedRequest): Selected {
+    const { watcher, capacity, agreement } = this.#options;
     const uuid = randomUUID();
     const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
     const { refusal } = agreement;
     if (refusal !== undefined) return refuse(refusal);
-    const redelivery = redeliveryOf(request.method, request.headers);
     if (redelivery === undefined) {
       return refuse(new Problem('request_malformed', 'Ringpost-Retry must be always or never.'));
     }
-    // Requests with random keys have no order.
-    const sources = ordered ? this.#named : hashKey;
-    const key = selectHashKey(sources, { target: request.target, headers: request.headers, ip }, randomKey);
     if (key === undefined) {
-      const detail = ordered
+      const detail = directives.ordered
         ? 'Ringpost-Order needs a hash key that HASH_KEY names, and the request carries none.'
         : 'The request carries none of the keys that HASH_KEY names.';
       return refuse(new Problem('hash_key_missing', detail));

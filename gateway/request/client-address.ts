@@ -2,6 +2,7 @@ import type { BlockList } from 'node:net';
 import { canonicalAddress } from '#shared/contract/ip-address.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isIn } from '../edge/subnets.ts';
+import { headerValues } from './field-values.ts';
 import { ForwardedParser } from './forwarded-parser.ts';
 import { checkFieldSize } from './own-fields.ts';
 
@@ -21,12 +22,12 @@ const hidden = /^(?:(?:unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?)?$/i;
  * `X-Forwarded-For` differ.
  */
 export function clientOf(headers: readonly string[], trusted: BlockList | undefined): string {
-  const fields = valuesOf(headers, 'forwarded');
+  const fields = headerValues(headers, 'forwarded');
   const own = fields.slice(-1);
   const peer = lastOn('Forwarded', parseForwarded(own), undefined);
   if (trusted === undefined || !isIn(trusted, peer)) return peer;
   const said = fields.slice(0, -1);
-  const forwardedFor = valuesOf(headers, 'x-forwarded-for');
+  const forwardedFor = headerValues(headers, 'x-forwarded-for');
   checkSize('Forwarded', said);
   checkSize('X-Forwarded-For', forwardedFor);
   const client = lastOn('Forwarded', parseForwarded(fields), trusted);
@@ -74,11 +75,6 @@ function splitList(values: readonly string[]): string[] {
 
 function checkSize(field: string, values: readonly string[]): void {
   checkFieldSize(field, values.join(',').length);
-}
-
-/** @returns the values of the fields of a name, in their order. */
-export function valuesOf(headers: readonly string[], lowerCaseName: string): string[] {
-  return headers.filter((_, at) => at % 2 === 1 && headers[at - 1]?.toLowerCase() === lowerCaseName);
 }
 
 function refuse(field: string): never {

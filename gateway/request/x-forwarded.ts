@@ -1,7 +1,8 @@
 import type { BlockList } from 'node:net';
 import { headerValue } from '#shared/contract/headers.ts';
 import { isIn } from '../edge/subnets.ts';
-import { nodeAddress, valuesOf } from './client-address.ts';
+import { nodeAddress } from './client-address.ts';
+import { headerValues } from './field-values.ts';
 import { ForwardedParser } from './forwarded-parser.ts';
 import { maxFieldBytes } from './own-fields.ts';
 
@@ -13,7 +14,7 @@ import { maxFieldBytes } from './own-fields.ts';
  * @param trusted proxies that are believed.
  */
 export function addXForwarded(headers: string[], trusted: BlockList): void {
-  const fields = valuesOf(headers, 'forwarded');
+  const fields = headerValues(headers, 'forwarded');
   if (fields.length < 2) return;
   const elements = new ForwardedParser(fields.join(',')).elements() ?? [];
   let proto: string | undefined;

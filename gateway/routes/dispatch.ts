@@ -8,17 +8,15 @@ import type { Connections } from '../http/connections.ts';
 import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
 import { forwardedHead } from '../request/request-head.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
-import { directivesOf } from '../request/directives.ts';
-import { preferenceOf } from '../request/prefer.ts';
 import { answerHere, endsHere } from '../edge/max-forwards.ts';
 import { originForm } from '../edge/request-target.ts';
 import { hidden } from '../openapi/operations.ts';
-import { idempotentRequest } from '../async/idempotency.ts';
-import type { OwnerOf } from '../async/idempotency.ts';
 import { readBody } from '../request/request-body.ts';
+import { isAsync } from '../request/parsed-request.ts';
+import type { RequestParser } from '../request/request-parser.ts';
 import type { Uploads } from '../request/uploads.ts';
-import { handOver } from './hand-over.ts';
-import type { HandOverOptions } from './hand-over.ts';
+import { answerAsync } from './async-answer.ts';
+import type { AsyncAnswerOptions } from './async-answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
@@ -29,9 +27,9 @@ export interface DispatchRouteOptions {
   readonly bodyLimitBytes: number;
   readonly uploads: Uploads;
   readonly unsent: UnsentAnswers;
-  readonly handOver: HandOverOptions;
+  readonly async: AsyncAnswerOptions;
   readonly forwarding: ForwardingRules;
-  readonly ownerOf: OwnerOf;
+  readonly parser: RequestParser;
   /** What a TRACE that ends here does not show. */
   readonly redaction: Redaction;
 }
@@ -67,7 +65,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, ownerOf } = options;
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, parser } = options;
   const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
   const { socket } = raw;
@@ -81,27 +79,14 @@ async function dispatch(
   const emptyChunked = body.length === 0 && raw.headers['transfer-encoding'] !== undefined;
   const target = originForm(method, url);
   const request = { method, target, headers, body, ...(emptyChunked && { emptyChunked }) };
-  const preference = preferenceOf(request.headers);
-  const directives = directivesOf(request.headers, dispatcher.now);
-  if (directives.callbacks !== undefined && !preference.respondAsync) {
-    const detail = 'A callback is for requests that are handed over; send Prefer: respond-async with it.';
-    throw new Problem('request_malformed', detail);
-  }
-  const idempotent = idempotentRequest(request, () => ownerOf(request, ip));
-  if (preference.respondAsync || idempotent !== undefined) {
-    const { held } = options.handOver;
-    held.takeRequest(body.length);
-    try {
-      await handOver(options.handOver, request, ip, { preference, directives, idempotent }, response);
-    } finally {
-      held.giveRequest(body.length);
-    }
+  const parsed = parser.parse(request, ip, dispatcher.now);
+  if (isAsync(parsed)) {
+    await answerAsync(options.async, parsed, response);
     return;
   }
   let answered = false;
-  const waitMs = preference.waitMs ?? Number.POSITIVE_INFINITY;
   const gone = (): void => dispatcher.stopWaiting(id);
-  const id = dispatcher.dispatch(request, ip, directives, waitMs, (outcome) => {
+  const id = dispatcher.dispatch(parsed, (outcome) => {
     answered = true;
     connections.answered(socket, gone);
     write(response, method, outcome, unsent);

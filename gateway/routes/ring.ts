@@ -13,7 +13,7 @@ import type { Published } from '#shared/store/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RingState, RingStore } from '#shared/store/ring-store.ts';
-import type { AdminAccess } from '../admin/admin-access.ts';
+import type { AdminAccess } from './admin-access.ts';
 import { operations } from '../openapi/operations.ts';
 import { queryValues } from '../request/query.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';

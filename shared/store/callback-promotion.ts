@@ -7,7 +7,10 @@ import { inRedisTime } from './redis/bullmq-time.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 
-/** Lets a worker make the callbacks of ended requests due. The queue is opened on first use: most workers need none. */
+/**
+ * Lets a worker make the callbacks of ended requests due. The queue is opened on first use: most workers need
+ * none.
+ */
 export class CallbackPromotion {
   readonly #connection: Connection;
   readonly #log: Logger;

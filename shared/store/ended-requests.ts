@@ -9,7 +9,10 @@ import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 import { orNull } from './repair/key-repair.ts';
 
-/** @returns a request's record, and how long it still lives, in ms; undefined if there is none that can be read. */
+/**
+ * @returns a request's record, and how long it still lives, in ms; undefined if there is none that can be
+ * read.
+ */
 export async function readLivingRecord(
   connection: Connection,
   replica: string,
@@ -26,7 +29,9 @@ export async function readLivingRecord(
 export interface EndedRequest {
   /** Undefined if there is none that can be read. */
   readonly record: RequestRecord | undefined;
-  /** The frame of the kept reply, empty if there is none. It has one byte more than asked for if it is longer. */
+  /**
+   * The frame of the kept reply, empty if there is none. It has one byte more than asked for if it is longer.
+   */
   readonly frame: Buffer;
   /** The request's body, if it was asked for and has a key of its own. */
   readonly body: Buffer | null;

@@ -12,17 +12,22 @@ export class ValueTooLongError extends Error {
   override readonly name = 'ValueTooLongError';
 }
 
-/** Redis has lost pieces of a value while it was written, or got one twice. The value has to be written anew. */
+/**
+ * Redis has lost pieces of a value while it was written, or got one twice. The value has to be written anew.
+ */
 export class ValueLostError extends Error {
   override readonly name = 'ValueLostError';
 }
 
-/** A draft whose worker has died expires after this time in ms, which is longer than any value takes to be written. */
+/**
+ * A draft whose worker has died expires after this time in ms, which is longer than any value takes to be
+ * written.
+ */
 const draftTtlMs = 10 * 60_000;
 
 /**
- * Bytes in one command. Redis closes a connection on which an argument is longer than `proto-max-bulk-len`, which is at
- * least 1 MiB; a value that grows too long in pieces is only refused.
+ * Bytes in one command. Redis closes a connection on which an argument is longer than `proto-max-bulk-len`,
+ * which is at least 1 MiB; a value that grows too long in pieces is only refused.
  */
 const pieceBytes = 512 * 1024;
 /** How many pieces are sent at once. The socket keeps a copy of each. */
@@ -31,9 +36,9 @@ const maxPieces = 4;
 const tooLong = /maximum allowed size/;
 
 /**
- * Writes large replies to Redis, and reads large requests, on a connection of their own, so that nothing waits behind
- * them. The connection is opened for the first one. What is written takes turns piece by piece: it needs memory for a
- * few pieces beside its own bytes.
+ * Writes large replies to Redis, and reads large requests, on a connection of their own, so that nothing
+ * waits behind them. The connection is opened for the first one. What is written takes turns piece by piece:
+ * it needs memory for a few pieces beside its own bytes.
  */
 export class LargeValues {
   readonly #open: () => Connection;
@@ -55,15 +60,16 @@ export class LargeValues {
    * @param parts the frame's bytes, in turn.
    * @returns once Redis has all of it.
    * @throws {ValueTooLongError} if Redis takes no value of this length.
-   * @throws {ValueLostError} if Redis has lost a part of it; and what Redis says if it refuses it for now. No key is
-   * left then.
+   * @throws {ValueLostError} if Redis has lost a part of it; and what Redis says if it refuses it for now. No
+   * key is left then.
    */
   writeDraft({ replica, fence }: Fenced, id: string, parts: readonly Uint8Array[]): Promise<void> {
     return this.#write(keysOf(this.connection).replyDraft(replica, id, fence), parts);
   }
 
   /**
-   * Stores the body of a reply for the gateway that waits for it. The gateway sees all of the body or nothing.
+   * Stores the body of a reply for the gateway that waits for it. The gateway sees all of the body or
+   * nothing.
    * @throws as {@link writeDraft} does.
    */
   async storeReplyBody({ replica, fence }: Fenced, id: string, body: Uint8Array): Promise<void> {
@@ -114,11 +120,11 @@ export class LargeValues {
   }
 
   async #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    if (!this.#turns.tryTake()) await this.#turns.take();
+    if (!this.#turns.tryAcquire()) await this.#turns.acquire();
     try {
       return await act();
     } finally {
-      this.#turns.give();
+      this.#turns.release();
     }
   }
 }

@@ -14,8 +14,8 @@ import type { Run } from './scripts/script.ts';
 const graceMs = 60_000;
 
 /**
- * The lines of requests that have the same hash key and run one at a time, in the order in which they were accepted. A
- * line is known by its `order`, a digest of the key.
+ * The lines of requests that have the same hash key and run one at a time, in the order in which they were
+ * accepted. A line is known by its `order`, a digest of the key.
  */
 export class Lines {
   readonly #run: Run;
@@ -51,12 +51,18 @@ export class Lines {
     return this.#run(leaveLine, { order, id });
   }
 
-  /** Counts a start of a request. @returns how often it was started, this time included; undefined if its job is gone. */
+  /**
+   * Counts a start of a request. @returns how often it was started, this time included; undefined if its job
+   * is gone.
+   */
   countStart(replica: string, id: string): Promise<number | undefined> {
     return this.#run(countStart, { replica, id });
   }
 
-  /** @returns the deadline of a job, in ms since the epoch: 0 if it has none, undefined if there is no such job. */
+  /**
+   * @returns the deadline of a job, in ms since the epoch: 0 if it has none, undefined if there is no such
+   * job.
+   */
   deadlineOf(replica: string, id: string): Promise<number | undefined> {
     return this.#run(jobDeadline, { replica, id });
   }

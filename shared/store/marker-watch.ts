@@ -13,7 +13,9 @@ export interface MarkerWatchOptions {
   /** A second connection like this one is opened. */
   readonly connection: Connection;
   readonly replica: string;
-  /** Whether a job could be taken. If not, the marker is put back for the next worker that has a free slot. */
+  /**
+   * Whether a job could be taken. If not, the marker is put back for the next worker that has a free slot.
+   */
   readonly hasFreeSlot: () => boolean;
   /** Called when a job may be there. */
   readonly onMarker: () => void;
@@ -21,8 +23,8 @@ export interface MarkerWatchOptions {
 }
 
 /**
- * Blocks on the marker of a replica's queue: a sorted set into which the caller that adds a job puts a member. The
- * member's score is the time from which the job may be taken.
+ * Blocks on the marker of a replica's queue: a sorted set into which the caller that adds a job puts a
+ * member. The member's score is the time from which the job may be taken.
  */
 export class MarkerWatch {
   readonly #key: string;

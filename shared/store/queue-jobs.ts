@@ -11,12 +11,14 @@ import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 import { mayBeGarbled } from './repair/key-repair.ts';
 
-/** BullMQ accepts this token for every lock. It is for jobs whose holder is certainly dead, or is the caller. */
+/**
+ * BullMQ accepts this token for every lock. It is for jobs whose holder is certainly dead, or is the caller.
+ */
 const anyToken = '0';
 
 /**
- * One job of a replica's queue. Each method is one of BullMQ's own moves and rejects if the job's lock has another
- * token. Without a token the lock is not checked.
+ * One job of a replica's queue. Each method is one of BullMQ's own moves and rejects if the job's lock has
+ * another token. Without a token the lock is not checked.
  */
 export class QueuedJob {
   readonly #job: Job<JobData>;
@@ -63,7 +65,9 @@ export class QueuedJob {
   }
 }
 
-/** A worker's access to single jobs of a replica's queue. The queue is opened on first use; it adds no jobs. */
+/**
+ * A worker's access to single jobs of a replica's queue. The queue is opened on first use; it adds no jobs.
+ */
 export class QueueJobs {
   readonly #redis: Redis;
   readonly #keys: Keys;

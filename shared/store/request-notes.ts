@@ -35,8 +35,8 @@ export class RequestNotes {
   }
 
   /**
-   * Notes in a request's record what became of it, and tells its watchers. Does nothing if the request has no record, or
-   * has ended before.
+   * Notes in a request's record what became of it, and tells its watchers. Does nothing if the request has no
+   * record, or has ended before.
    * @param state a request that is to be cancelled becomes neither `queued` nor `running` any more.
    * @param fields names and values in turn.
    */
@@ -72,7 +72,9 @@ export class RequestNotes {
   }
 }
 
-/** Each note names the caller: a record that Redis has lost is made anew, and is still for its caller alone. */
+/**
+ * Each note names the caller: a record that Redis has lost is made anew, and is still for its caller alone.
+ */
 function withCaller(
   fields: readonly (string | number)[],
   caller: JobData['caller'],

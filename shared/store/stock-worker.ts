@@ -21,9 +21,11 @@ export interface StockWorkerOptions {
   /** How many jobs are run at once. */
   readonly concurrency: number;
   /**
-   * Runs a job. Its data is JSON that was not checked. Data that is not JSON does not come here: that job stays active.
+   * Runs a job. Its data is JSON that was not checked. Data that is not JSON does not come here: that job
+   * stays active.
    * @param timesTaken 1 for the first time.
-   * @returns undefined once the job is to be finished, or the time in Redis before which it is not to be taken again.
+   * @returns undefined once the job is to be finished, or the time in Redis before which it is not to be
+   * taken again.
    */
   readonly process: (id: string, data: unknown, timesTaken: number) => Promise<number | undefined>;
   /** Called after a job is gone from the queue. */
@@ -32,8 +34,8 @@ export interface StockWorkerOptions {
 }
 
 /**
- * BullMQ's own `Worker` on a replica's queue. Its stalled check is off, because it would run every job of a dead worker
- * again, repeatable or not.
+ * BullMQ's own `Worker` on a replica's queue. Its stalled check is off, because it would run every job of a
+ * dead worker again, repeatable or not.
  */
 export class StockWorker {
   readonly #options: StockWorkerOptions;

@@ -45,7 +45,10 @@ export interface TickOptions {
   readonly log: Logger;
 }
 
-/** The one call by which a batched consumer works on its queue: it pushes replies, finishes jobs, and takes new ones. */
+/**
+ * The one call by which a batched consumer works on its queue: it pushes replies, finishes jobs, and takes
+ * new ones.
+ */
 export class Tick {
   readonly #terms: TickTerms;
   readonly #keys: Keys;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { identityOf, parseCallerKey } from '../../gateway/caller/caller-key.ts';
 import { Callers } from '../../gateway/caller/callers.ts';
 import { HashKeyError } from '../../gateway/request/hash-key.ts';
-import { idempotentRequest } from '../../gateway/async/idempotency.ts';
+import { idempotencyKeyOf } from '../../gateway/request/idempotency-key.ts';
 
 const usual = 'header:authorization,header:x-api-key,header:cookie';
 
@@ -130,8 +130,8 @@ describe('the digest of a caller', () => {
     const owner = () => {
       throw new Error('asked for');
     };
-    expect(idempotentRequest(request, owner)).toBeUndefined();
+    expect(idempotencyKeyOf(request, owner)).toBeUndefined();
     const keyed = { ...request, headers: [...request.headers, 'Idempotency-Key', 'k'] };
-    expect(() => idempotentRequest(keyed, owner)).toThrow('asked for');
+    expect(() => idempotencyKeyOf(keyed, owner)).toThrow('asked for');
   });
 });

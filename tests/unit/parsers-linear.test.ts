@@ -4,7 +4,7 @@ import { preferenceOf } from '../../gateway/request/prefer.ts';
 import { maxFieldBytes } from '../../gateway/request/own-fields.ts';
 import { PreferParser } from '../../gateway/request/prefer-parser.ts';
 import { directivesOf } from '../../gateway/request/directives.ts';
-import { idempotentRequest } from '../../gateway/async/idempotency.ts';
+import { idempotencyKeyOf } from '../../gateway/request/idempotency-key.ts';
 import { parsers } from '../fixtures/parsers.ts';
 
 /** Text is made of one of these over and over, after a beginning and before an end that a parser may look for. */
@@ -135,7 +135,7 @@ describe('a field that ringpost reads', () => {
     ['Prefer', () => preferenceOf(['Prefer', long.slice(9), 'Prefer', long.slice(9)])],
     ['Ringpost-Key', () => directivesOf(['Ringpost-Key', long], 0)],
     ['ringpost-attempts', () => directivesOf(['ringpost-attempts', long], 0)],
-    ['Idempotency-Key', () => idempotentRequest({ ...keyed, headers: ['Idempotency-Key', long] }, noOwner)],
+    ['Idempotency-Key', () => idempotencyKeyOf({ ...keyed, headers: ['Idempotency-Key', long] }, noOwner)],
   ] as const)('is refused with its name and size if it has more than 8 KiB: %s', (name, read) => {
     expect(read).toThrow(new RegExp(`${name} has \\d+ bytes; it may have 8192 at most`));
   });

@@ -120,7 +120,9 @@ export class ReplyOutbox {
   }
 }
 
-/** Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted. */
+/**
+ * Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted.
+ */
 function isLarge(body: Uint8Array | string): boolean {
   if (typeof body !== 'string') return body.length > inlineBodyLimit;
   return body.length * 3 > inlineBodyLimit && Buffer.byteLength(body) > inlineBodyLimit;

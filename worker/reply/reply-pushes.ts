@@ -9,7 +9,10 @@ export class SupersededError extends Error {
   override readonly name = 'SupersededError';
 }
 
-/** Pushes the frame of a reply into a gateway's inbox. Resolves once Redis has it, and rejects if Redis refuses it. */
+/**
+ * Pushes the frame of a reply into a gateway's inbox. Resolves once Redis has it, and rejects if Redis
+ * refuses it.
+ */
 export interface ReplyPush {
   push(gateway: string, id: string, frame: ReplyFrame): Promise<void>;
 }

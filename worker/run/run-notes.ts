@@ -30,8 +30,8 @@ export class RunNotes {
   }
 
   /**
-   * Notes that a request is started. This comes before the start, because another request may get its idempotency key
-   * until then.
+   * Notes that a request is started. This comes before the start, because another request may get its
+   * idempotency key until then.
    * @param until the deadline by `performance.now()`.
    * @returns undefined if the deadline passed before Redis took the note.
    */

@@ -1,47 +1,44 @@
 import { createHash } from 'node:crypto';
 import { parseItem } from 'structured-headers';
 import type { Caller } from '#shared/contract/caller.ts';
+import { Problem } from '#shared/contract/errors.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
-import { Problem } from '#shared/contract/errors.ts';
-import { headerValues } from '../caller/field-values.ts';
-import { checkFieldSize } from '../request/own-fields.ts';
+import { headerValues } from './field-values.ts';
+import { checkFieldSize } from './own-fields.ts';
 
-/** A request that carries an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
-export interface IdempotentRequest {
-  /** Method, target, hash key and idempotency key, as one digest: what the key is unique in; the caller may be in it too. */
+/** The `Idempotency-Key` of a request (draft-ietf-httpapi-idempotency-key-header). */
+export interface IdempotencyKey {
+  /** Digest of method, target, hash key and idempotency key, and of the caller if each caller has its own keys. */
   readonly scope: string;
-  /** Digest of what the request sends: another one under the same key is another request. */
+  /** Digest of the body. A request with the same scope and another fingerprint is another request. */
   readonly fingerprint: string;
-  /** Nobody else gets the answer. */
+  /** Only this caller gets the answer. */
   readonly caller: Caller;
 }
 
-/** Whose the idempotency key of a request is. */
+/** Whose keys the key of a request is compared with. */
 export interface KeyOwner {
-  /** The hash key of the request, where that is not random. */
+  /** The hash key of the request, unless that is random. */
   readonly tenant: string | undefined;
   readonly caller: Caller;
   /** Whether each caller has keys of its own. */
   readonly ownKeys: boolean;
 }
 
-/** @returns whose the key of a request of a client at `ip` is. */
-export type OwnerOf = (request: HttpRequest, ip: string) => KeyOwner;
-
-/** For these the header says nothing: they may be repeated in any case, and are (RFC 9110 9.2.1). */
+/** For safe methods the field has no meaning: they can be repeated anyway (RFC 9110 9.2.1). */
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
-const mostKeyLength = 255;
+const maxKeyLength = 255;
 
 /**
- * @param ownerOf asked where there is a key.
- * @returns undefined for a request without a key that counts.
- * @throws {Problem} `request_malformed` for a key that is none.
+ * @param ownerOf called only if there is a key.
+ * @returns undefined for a request without a key, or with a safe method.
+ * @throws {Problem} `request_malformed` for a key that is not valid.
  */
-export function idempotentRequest(
+export function idempotencyKeyOf(
   { method, target, headers, body }: HttpRequest,
   ownerOf: () => KeyOwner,
-): IdempotentRequest | undefined {
+): IdempotencyKey | undefined {
   const field = headerValue(headers, 'idempotency-key');
   if (field === undefined) return undefined;
   if (headerValues(headers, 'idempotency-key').length > 1) {
@@ -49,10 +46,10 @@ export function idempotentRequest(
   }
   checkFieldSize('Idempotency-Key', field.length);
   if (safeMethods.has(method)) return undefined;
-  // The parser has taken off spaces and tabs; more would change the bytes of a key that is not ASCII.
-  const key = keyOf(field);
-  if (key === '' || key.length > mostKeyLength) {
-    throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${mostKeyLength} characters.`);
+  // Node's parser has removed spaces and tabs. Trimming more would change the bytes of a key that is not ASCII.
+  const key = unquoted(field);
+  if (key === '' || key.length > maxKeyLength) {
+    throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${maxKeyLength} characters.`);
   }
   const { tenant, caller, ownKeys } = ownerOf();
   const own = ownKeys ? [caller.digest] : [];
@@ -65,9 +62,9 @@ export function idempotentRequest(
 
 /**
  * @param text of the field: a String (RFC 9651), as the draft has it, or the key without quotes, as many clients send it.
- * @returns the key itself, without quotes and parameters: both spellings of it are one key.
+ * @returns the key without quotes and parameters, so that both spellings are one key.
  */
-function keyOf(text: string): string {
+function unquoted(text: string): string {
   if (!text.startsWith('"')) return text;
   try {
     const [key] = parseItem(text);

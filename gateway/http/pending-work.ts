@@ -1,29 +1,32 @@
+import type { Socket } from 'node:net';
 import { pendingOn } from './connections.ts';
 import type { Connection } from './connections.ts';
-import type { Socket } from 'node:net';
 
 /** What a gateway that stops waits for. */
-export interface Held {
-  /** The ids of the requests whose answers are waited for. */
+export interface PendingWork {
+  /** The ids of the requests whose clients wait for an answer. */
   readonly requests: readonly string[];
   /** Calls of the gateway's own paths, such as `/add`. */
   readonly calls: number;
-  /** Requests whose body is not whole. */
+  /** Requests whose body has not arrived whole. */
   readonly uploads: number;
-  /** Clients that have yet to take their answer. */
+  /** Clients that have yet to read their answer. */
   readonly readers: number;
 }
 
-const nothing: Held = { requests: [], calls: 0, uploads: 0, readers: 0 };
+const nothing: PendingWork = { requests: [], calls: 0, uploads: 0, readers: 0 };
 
 /** Requests that are named. */
-const mostNamed = 5;
+const maxNamed = 5;
 
 /**
- * @param connections those of all listeners.
- * @param requests the ids of the requests whose answers are waited for.
+ * @param connections of all listeners.
+ * @param requests the ids of the requests whose clients wait for an answer.
  */
-export function heldBy(connections: Iterable<[Socket, Connection]>, requests: readonly string[]): Held {
+export function pendingWork(
+  connections: Iterable<[Socket, Connection]>,
+  requests: readonly string[],
+): PendingWork {
   const count = { calls: 0, uploads: 0, readers: 0 };
   for (const [, connection] of connections) {
     const pending = pendingOn(connection);
@@ -35,12 +38,15 @@ export function heldBy(connections: Iterable<[Socket, Connection]>, requests: re
 }
 
 /**
- * @param held nothing if there is no gateway.
- * @param running the ids of the requests that the workers of this process run for nobody who waits.
- * @returns what is waited for, in words; undefined if it is nothing that is known of.
+ * @param work undefined if there is no gateway.
+ * @param running the ids of the requests that the workers of this process run, whether a client waits or not.
+ * @returns what a stop waits for, in words; undefined if nothing is known of.
  */
-export function describeHeld(held: Held = nothing, running: readonly string[] = []): string | undefined {
-  const { requests, calls, uploads, readers } = held;
+export function describePendingWork(
+  work: PendingWork = nothing,
+  running: readonly string[] = [],
+): string | undefined {
+  const { requests, calls, uploads, readers } = work;
   const background = running.filter((id) => !requests.includes(id));
   const parts = [
     named(requests, 'request'),
@@ -58,6 +64,6 @@ function counted(count: number, noun: string): string {
 
 function named(ids: readonly string[], noun: string): string {
   if (ids.length === 0) return '';
-  const more = ids.length > mostNamed ? ' …' : '';
-  return `${counted(ids.length, noun)} (${ids.slice(0, mostNamed).join(' ')}${more})`;
+  const more = ids.length > maxNamed ? ' …' : '';
+  return `${counted(ids.length, noun)} (${ids.slice(0, maxNamed).join(' ')}${more})`;
 }

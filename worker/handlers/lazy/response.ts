@@ -2,26 +2,28 @@ import { standIn } from './stand-in.ts';
 
 const Native = globalThis.Response;
 
-/** Statuses from 200 of a `Response` that has no body (Fetch Standard, "null body status"). */
+/** Final statuses of a `Response` without a body (Fetch Standard, "null body status"). */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** All that a `Response` is made of, as long as nobody has asked it for more. */
+/** The parts of a {@link LazyResponse}. */
 export interface PlainResponse {
   readonly status: number;
-  /** Content-Type, where the headers do not have it; bytes have none. */
+  /** The Content-Type if the headers have none; undefined for bytes. */
   readonly type: string | undefined;
   readonly headers: Headers | undefined;
   readonly body: string | Uint8Array<ArrayBuffer>;
 }
 
-/** @returns the headers, with Content-Type among them where the body has a type. */
+/** @returns the headers, with a Content-Type if the body has a type. */
 export function allHeaders({ type, headers = new Headers() }: PlainResponse): Headers {
   if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
   return headers;
 }
 
-/** A `Response` with a text or bytes that becomes a native one when it is asked for more than its status. */
-class LightResponse {
+/**
+ * A `Response` with a text or bytes that makes a native one only when it is asked for more than its status.
+ */
+class LazyResponse {
   readonly #plain: PlainResponse;
   #native: Response | undefined;
 
@@ -37,29 +39,29 @@ class LightResponse {
     return this.#plain.status < 300;
   }
 
-  /** @returns what it is made of; undefined for any other value, and where the native one was asked for. */
+  /** @returns its parts; undefined for any other value, and if the native response was needed. */
   static plain(value: object): PlainResponse | undefined {
     return #plain in value && value.#native === undefined ? value.#plain : undefined;
   }
 
-  static native(this: void, light: unknown): Response {
-    if (!(light instanceof LightResponse)) throw new TypeError('Illegal invocation');
-    if (light.#native === undefined) {
-      const { status, body } = light.#plain;
-      light.#native = new Native(body, { status, headers: allHeaders(light.#plain) });
+  static native(this: void, lazy: unknown): Response {
+    if (!(lazy instanceof LazyResponse)) throw new TypeError('Illegal invocation');
+    if (lazy.#native === undefined) {
+      const { status, body } = lazy.#plain;
+      lazy.#native = new Native(body, { status, headers: allHeaders(lazy.#plain) });
     }
-    return light.#native;
+    return lazy.#native;
   }
 }
 
-standIn(LightResponse, Native, LightResponse.native);
+standIn(LazyResponse, Native, LazyResponse.native);
 
-/** @returns the `Response`, if it is one that is as light as that; undefined where the native one must say what it is. */
-function makeLight(
+/** @returns a lazy response; undefined if only a native one can be made of this, or can refuse it. */
+function makeLazy(
   type: string | undefined,
   init: unknown,
   bodyOf: () => PlainResponse['body'] | undefined,
-): LightResponse | undefined {
+): LazyResponse | undefined {
   let status: unknown = 200;
   let headers: Headers | undefined;
   if (init !== undefined) {
@@ -77,49 +79,53 @@ function makeLight(
     return undefined;
   if (BODILESS.has(status)) return undefined;
   const body = bodyOf();
-  return body === undefined ? undefined : new LightResponse({ status, type, headers, body });
+  return body === undefined ? undefined : new LazyResponse({ status, type, headers, body });
 }
 
-/** @returns a copy of the bytes of a buffer, or of a view of bytes; undefined for anything else, and where they may change their size. */
+/**
+ * @returns a copy of the bytes of a buffer or `Uint8Array`; undefined for anything else, and if its size may
+ * change.
+ */
 function copyOf(body: unknown): Uint8Array<ArrayBuffer> | undefined {
   const buffer = body instanceof Uint8Array ? body.buffer : body;
   if (!(buffer instanceof ArrayBuffer) || buffer.resizable || buffer.detached) return undefined;
   return body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(buffer.slice());
 }
 
-function lightResponse(body: unknown, init: unknown): LightResponse | undefined {
-  if (typeof body === 'string') return makeLight('text/plain;charset=UTF-8', init, () => body);
+function lazyResponse(body: unknown, init: unknown): LazyResponse | undefined {
+  if (typeof body === 'string') return makeLazy('text/plain;charset=UTF-8', init, () => body);
   const bytes = copyOf(body);
-  return bytes && makeLight(undefined, init, () => bytes);
+  return bytes && makeLazy(undefined, init, () => bytes);
 }
 
-/** @returns what a `Response` is made of that nobody has asked for more; undefined for any other. */
+/** @returns the parts of a lazy response; undefined for any other, and if the native response was needed. */
 export function plainResponse(response: Response): PlainResponse | undefined {
-  return LightResponse.plain(response);
+  return LazyResponse.plain(response);
 }
 
 /**
- * Makes `new Response(text or bytes, init)` and `Response.json(data, init)` light: the native one makes a stream of it and
- * reads that again, which takes a third of all that a worker does for a small request. Any other is native.
+ * Makes `new Response(text or bytes, init)` and `Response.json(data, init)` lazy. A native response turns its
+ * body into a stream and reads that again, which takes a third of a worker's time for a small request. Any
+ * other one is native.
  */
-export function lightenResponse(): void {
+export function installLazyResponse(): void {
   if (globalThis.Response !== Native) return;
-  const LightNative: typeof Response = new Proxy(Native, {
+  const LazyNative: typeof Response = new Proxy(Native, {
     construct(native, args: unknown[], newTarget) {
-      if (newTarget !== LightNative) return Reflect.construct(native, args, newTarget) as Response;
+      if (newTarget !== LazyNative) return Reflect.construct(native, args, newTarget) as Response;
       const [body, init] = args;
-      return lightResponse(body, init) ?? (Reflect.construct(native, args) as Response);
+      return lazyResponse(body, init) ?? (Reflect.construct(native, args) as Response);
     },
   });
   const json = new Proxy(Reflect.get<typeof Native, 'json'>(Native, 'json'), {
     apply(native, self, args: Parameters<typeof Native.json>) {
       const [data, init] = args;
       return (
-        makeLight('application/json', init, () => JSON.stringify(data)) ?? Reflect.apply(native, self, args)
+        makeLazy('application/json', init, () => JSON.stringify(data)) ?? Reflect.apply(native, self, args)
       );
     },
   });
   Object.defineProperty(Native, 'json', { value: json });
-  Object.defineProperty(Native.prototype, 'constructor', { value: LightNative });
-  globalThis.Response = LightNative;
+  Object.defineProperty(Native.prototype, 'constructor', { value: LazyNative });
+  globalThis.Response = LazyNative;
 }

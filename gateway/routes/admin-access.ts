@@ -4,14 +4,14 @@ import type { Registry } from 'prom-client';
 import { Problem } from '#shared/contract/errors.ts';
 import { peerAddress } from '#shared/contract/ip-address.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { AdminSettings } from './admin-settings.ts';
-import { admit } from './admission.ts';
-import { askedFor, Audit } from './audit.ts';
-import type { Change } from './audit.ts';
-import { bodyFault, readAsJson } from './change-body.ts';
-import { FailedTokens } from './failed-tokens.ts';
+import type { AdminSettings } from '../admin/admin-settings.ts';
+import { admit } from '../admin/admission.ts';
+import { askedFor, Audit } from '../admin/audit.ts';
+import type { Change } from '../admin/audit.ts';
+import { bodyFault, readAsJson } from '../admin/change-body.ts';
+import { FailedTokens } from '../admin/failed-tokens.ts';
 import { isRead, sideOf } from '../http/sides.ts';
-import { findToken, presentedDigest } from './tokens.ts';
+import { findToken, presentedDigest } from '../admin/tokens.ts';
 
 export interface AdminAccessParts {
   readonly settings: AdminSettings;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { describeHeld } from '../../gateway/http/held.ts';
+import { describePendingWork } from '../../gateway/http/pending-work.ts';
 
 const nothing = { requests: [], calls: 0, uploads: 0, readers: 0 };
 
@@ -16,6 +16,6 @@ it.each([
   [{ ...nothing, requests: ['1', '2', '3', '4', '5', '6'] }, [], '6 requests (1 2 3 4 5 …)'],
   [{ ...nothing, requests: ['a'] }, ['a', 'b'], '1 request (a), workers that run 1 request (b)'],
   [undefined, ['b'], 'workers that run 1 request (b)'],
-])('what a stop waits for is told in words: %j, workers %j', (held, running, words) => {
-  expect(describeHeld(held, running)).toBe(words);
+])('what a stop waits for is told in words: %j, workers %j', (work, running, words) => {
+  expect(describePendingWork(work, running)).toBe(words);
 });

@@ -1,7 +1,7 @@
 /**
  * @param headers names and values in turn.
  * @param name in lower case.
- * @returns the values of all header fields of that name.
+ * @returns the values of all header fields of that name, in their order.
  */
 export function headerValues(headers: readonly string[], name: string): string[] {
   const values: string[] = [];

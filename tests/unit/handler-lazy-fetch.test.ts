@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serve } from '../fixtures/http-server.ts';
 import { toHttpReply } from '../../worker/handlers/fetch-reply.ts';
 import { toFetchRequest } from '../../worker/handlers/fetch-request.ts';
-import { acceptLightRequests } from '../../worker/handlers/light/request.ts';
-import { lightenResponse, plainResponse } from '../../worker/handlers/light/response.ts';
+import { acceptLazyRequests } from '../../worker/handlers/lazy/request.ts';
+import { installLazyResponse, plainResponse } from '../../worker/handlers/lazy/response.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 
 const NativeResponse = globalThis.Response;
@@ -25,8 +25,8 @@ const context = {
 };
 
 beforeAll(() => {
-  lightenResponse();
-  acceptLightRequests();
+  installLazyResponse();
+  acceptLazyRequests();
 });
 afterAll(() => {
   Object.defineProperty(NativeResponse, 'json', { value: nativeJson });
@@ -127,7 +127,7 @@ const pairs = bodies.flatMap((body) =>
   inits.map((init) => [body, init] as [ConstructorParameters<typeof Response>[0], ResponseInit]),
 );
 
-describe('a light Response', () => {
+describe('a lazy Response', () => {
   it.each(pairs)('made of %j and %j is what a native one is', async (body, init) => {
     const native = outcome(() => new NativeResponse(body, init));
     const ours = outcome(() => new Response(body, init));
@@ -158,7 +158,7 @@ describe('a light Response', () => {
     }
   });
 
-  it('is light until it is asked for more than its status', () => {
+  it('stays lazy until it is asked for more than its status', () => {
     const response = new Response('text', { headers: { a: '1' } });
     expect([response.status, response.ok]).toEqual([200, true]);
     expect(plainResponse(response)?.body).toBe('text');
@@ -231,7 +231,7 @@ const rawOf = (
   body: Buffer.from(body),
 });
 
-describe('a light Request', () => {
+describe('a lazy Request', () => {
   it.each(['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PROPFIND'])(
     '%s is what a native one is',
     async (method) => {

@@ -1,0 +1,60 @@
+import type { Socket } from 'node:net';
+import { finalStates } from '#shared/contract/request-record.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
+import { untilFinal } from '../records/until-final.ts';
+import type { Watches } from '../records/watches.ts';
+import type { AsyncParsedRequest } from '../request/parsed-request.ts';
+import { accept } from './accept.ts';
+import type { AcceptOptions } from './accept.ts';
+
+export interface AcceptAndWaitOptions extends AcceptOptions {
+  readonly watches: Watches;
+}
+
+/** An async request when its client is to be answered. */
+export interface Waited {
+  /** As it is then. */
+  readonly request: KnownRequest;
+  /** Whether it is an earlier request with the same idempotency key. */
+  readonly isRepeat: boolean;
+}
+
+/**
+ * Accepts an async request, and waits for its end: with `Prefer: respond-async` as long as `wait` says, if it says so; without
+ * it as long as the client waits for an answer.
+ * @param socket of the client.
+ * @returns undefined if the client has left.
+ * @throws {Problem} if the request is not accepted.
+ */
+export async function acceptAndWait(
+  options: AcceptAndWaitOptions,
+  parsed: AsyncParsedRequest,
+  socket: Socket,
+): Promise<Waited | undefined> {
+  const { watches, claims, replyTimeoutMs } = options;
+  const { respondAsync, waitMs } = parsed.preference;
+  const maxWaitMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
+  // A watch is opened before the request is accepted: an accepted request must not be answered with 503. If there are too
+  // many watches, a client that sent `respond-async` is not waited for.
+  const open = (): ReturnType<Watches['tryOpen']> =>
+    respondAsync ? watches.tryOpen(socket) : watches.open(socket);
+  const watch = maxWaitMs === undefined ? undefined : open();
+  try {
+    const { known, place } = await accept(options, parsed, socket);
+    let request = known;
+    if (watch !== undefined && maxWaitMs !== undefined) {
+      const onStop = respondAsync ? 'answer' : 'wait';
+      request = (await untilFinal(watch, known.id, { waitMs: maxWaitMs, known, onStop })) ?? known;
+      if (watch.gone) return undefined;
+    }
+    if (finalStates.has(request.record.state) && place !== undefined) {
+      place.free();
+      const { idempotencyKey } = parsed.async;
+      if (idempotencyKey !== undefined)
+        claims.end(idempotencyKey, known.id, request.record.deadline).catch(() => undefined);
+    }
+    return { request, isRepeat: place === undefined };
+  } finally {
+    watch?.end();
+  }
+}

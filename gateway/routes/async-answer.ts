@@ -1,0 +1,110 @@
+import type { ServerResponse } from 'node:http';
+import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
+import { headOf } from '#shared/contract/reply.ts';
+import type { Reply } from '#shared/contract/reply.ts';
+import { finalStates } from '#shared/contract/request-record.ts';
+import type { KeptReplies } from '#shared/store/kept-replies.ts';
+import type { KnownRequest } from '#shared/store/request-records.ts';
+import { acceptAndWait } from '../async/accept-and-wait.ts';
+import type { AcceptAndWaitOptions } from '../async/accept-and-wait.ts';
+import { writeProblem } from '../http/problem-response.ts';
+import { readAnswer } from '../records/kept-answer.ts';
+import { requestPath, viewOf } from '../records/request-view.ts';
+import type { HeldBytes } from '../request/held-bytes.ts';
+import type { AsyncParsedRequest } from '../request/parsed-request.ts';
+import { appliedPreference } from '../request/prefer.ts';
+import { writeReply } from './reply-response.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
+
+export interface AsyncAnswerOptions extends AcceptAndWaitOptions {
+  readonly replies: KeptReplies;
+  readonly held: HeldBytes;
+  readonly unsent: UnsentAnswers;
+}
+
+/**
+ * Answers an async request from its record. With `Prefer: respond-async` (RFC 7240 4.1): 202 as soon as it is durable, or
+ * its answer if that comes within `wait`. With an `Idempotency-Key`: the first answer, also to those who repeat it.
+ */
+export async function answerAsync(
+  options: AsyncAnswerOptions,
+  parsed: AsyncParsedRequest,
+  response: ServerResponse,
+): Promise<void> {
+  const { held } = options;
+  const { length } = parsed.request.body;
+  held.takeRequest(length);
+  try {
+    await answer(options, parsed, response);
+  } finally {
+    held.giveRequest(length);
+  }
+}
+
+async function answer(
+  options: AsyncAnswerOptions,
+  parsed: AsyncParsedRequest,
+  response: ServerResponse,
+): Promise<void> {
+  const { replies, held, unsent } = options;
+  const { preference } = parsed;
+  const { socket } = response.req;
+  const waited = await acceptAndWait(options, parsed, socket);
+  if (waited === undefined) return;
+  const { request, isRepeat } = waited;
+  const own = ['Ringpost-Replica', request.replica, 'Ringpost-Request', request.id];
+  if (preference.respondAsync) own.push('Preference-Applied', appliedPreference(preference));
+  if (isRepeat) own.push('Idempotent-Replayed', 'true');
+  let isGone = false;
+  if (mayHaveAnswer(request)) {
+    let isAnswered = false;
+    const onAnswer = (kept: Reply | undefined): void => {
+      isGone = kept?.body === undefined;
+      if (kept?.body === undefined) return;
+      writeReply(response, parsed.request.method, { ...headOf(kept), body: kept.body }, own, unsent);
+      isAnswered = true;
+    };
+    await readAnswer(replies, request, held, () => !socket.destroyed, onAnswer).catch(() => undefined);
+    if (isAnswered || socket.destroyed) return;
+  }
+  if (preference.respondAsync && !endedWithoutAnswer(request)) writeAccepted(response, request, own);
+  else writeProblem(response, noAnswer(request, isGone), own);
+}
+
+function mayHaveAnswer(request: KnownRequest): boolean {
+  return finalStates.has(request.record.state) && !endedWithoutAnswer(request);
+}
+
+/** @returns whether a request has ended and there never was an answer to keep. */
+function endedWithoutAnswer({ record: { state } }: KnownRequest): boolean {
+  return state === 'expired' || state === 'cancelled';
+}
+
+/** @param isGone whether the answer was kept for its time, and is gone. */
+function noAnswer({ id, record: { state } }: KnownRequest, isGone: boolean): Problem {
+  if (state === 'cancelled') return new Problem('cancelled', 'The request was cancelled.');
+  if (isGone) return new Problem('answer_gone', 'The answer was kept for its time, and is gone.');
+  const detail =
+    state === 'expired'
+      ? 'The request was not done by its deadline.'
+      : `The request was ${state} when the time to wait for its answer was over.`;
+  return new Problem('reply_timeout', detail, { instance: requestPath(id) });
+}
+
+function writeAccepted(response: ServerResponse, request: KnownRequest, own: readonly string[]): void {
+  const body = Buffer.from(JSON.stringify(viewOf(request)));
+  response.writeHead(202, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(body.length),
+    'Location',
+    requestPath(request.id),
+    'Retry-After',
+    String(retryAfterSeconds),
+    'Cache-Control',
+    'no-store',
+    ...own,
+  ]);
+  response.end(body);
+}
