@@ -6,9 +6,10 @@ import { endLease } from './scripts/end-lease.ts';
 import { createRun } from './scripts/script.ts';
 
 /**
- * Ends the leases of a worker that has certainly ended, as its controller saw: its own, and those of the queues that it
- * had adopted. Then tells the other controllers.
- * @param recordMs how long its end is recorded for a leader that has not seen it, in ms; 0: it is not recorded.
+ * Ends the leases of a worker that has certainly ended, as its controller saw: its own, and those of the
+ * queues that it had adopted. Then tells the other controllers.
+ * @param recordMs how long its end is recorded for a leader that has not seen it, in ms; 0: it is not
+ * recorded.
  * @returns the lease of the worker that serves the replica's queue instead, if there is one.
  */
 export async function endLeasesOf(

@@ -4,8 +4,9 @@ import { expect, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 
 /**
- * The rooms of each role, from the top floor down. A file may import from its own room and from the floors below, but not
- * from another room on its floor or from one above. A role's own folder is its top floor. Both roles stand on `shared`.
+ * The rooms of each role, from the top floor down. A file may import from its own room and from the floors
+ * below, but not from another room on its floor or from one above. A role's own folder is its top floor. Both
+ * roles stand on `shared`.
  */
 const houses: readonly (readonly (readonly string[])[])[] = [
   [
@@ -36,7 +37,10 @@ const houses: readonly (readonly (readonly string[])[])[] = [
   ],
 ];
 
-/** Modules that only one folder may import, and the other files that do so all the same. The lists may only shrink. */
+/**
+ * Modules that only one folder may import, and the other files that do so all the same. The lists may only
+ * shrink.
+ */
 const doors: Readonly<Record<string, { readonly within: string; readonly others: readonly string[] }>> = {
   ioredis: { within: 'shared/store/', others: ['shared/v8/command-promises.ts'] },
   bullmq: { within: 'shared/store/', others: [] },
