@@ -16,7 +16,9 @@ export interface Controller {
   start(): Promise<void>;
   /** Gives the leadership up and ends the workers: each has `DRAIN_TIMEOUT_MS` to finish what it holds. */
   stop(): Promise<void>;
-  /** @returns the ids of the requests that its workers run and that a stop waits for; none if Redis is away. */
+  /**
+   * @returns the ids of the requests that its workers run and that a stop waits for; none if Redis is away.
+   */
   running(): Promise<readonly string[]>;
 }
 

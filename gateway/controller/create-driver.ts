@@ -10,8 +10,8 @@ import { isLoopback } from '../edge/loopback.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 
 /**
- * Whether workers outlive their controller. A controller in a process of its own is one of several, and leaves its
- * containers to the others; with `npm start` everything ends with the process.
+ * Whether workers outlive their controller. A controller in a process of its own is one of several, and
+ * leaves its containers to the others; with `npm start` everything ends with the process.
  */
 export function workersOutlive({ replicaDriver, role }: GatewayConfig): boolean {
   return replicaDriver === 'docker' && role === 'controller';

@@ -16,8 +16,8 @@ export interface Observed extends RingState, ObservedReplicas {
 
 /**
  * Reads what a plan needs from Redis and from the driver: two round trips, whatever the number of replicas.
- * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is not without
- * a worker.
+ * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is not
+ * without a worker.
  */
 export async function observe(
   store: RingStore,

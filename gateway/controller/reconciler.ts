@@ -55,8 +55,8 @@ export interface ReconcilerOptions {
 const passIntervalMs = 500;
 
 /**
- * Makes the replicas that run those that there shall be, over and over: observe, plan, execute. Events only wake it;
- * what it does follows from what it observes.
+ * Makes the replicas that run those that there shall be, over and over: observe, plan, execute. Events only
+ * wake it; what it does follows from what it observes.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -106,7 +106,9 @@ export class Reconciler {
     return this.#life.start();
   }
 
-  /** Stops reconciling, gives the leadership up, and closes the driver with the workers that it does not keep. */
+  /**
+   * Stops reconciling, gives the leadership up, and closes the driver with the workers that it does not keep.
+   */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -196,7 +198,8 @@ export class Reconciler {
       return;
     }
     const observed = await this.#observe();
-    // If the plan did not know of an end, the next pass would take it for the end of the worker that this plan starts.
+    // If the plan did not know of an end, the next pass would take it for the end of the worker that this
+    // plan starts.
     if (this.#ended.pending || (await this.#recovery.recover(observed))) {
       this.#woken = true;
       return;

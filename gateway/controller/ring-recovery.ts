@@ -47,8 +47,8 @@ export class RingRecovery {
   }
 
   /**
-   * Writes the places of desired replicas anew that cannot be read in Redis, or that collide with those of others.
-   * A replica whose place is known keeps it; any other gets a place as a new replica does.
+   * Writes the places of desired replicas anew that cannot be read in Redis, or that collide with those of
+   * others. A replica whose place is known keeps it; any other gets a place as a new replica does.
    * @returns whether there were any.
    */
   async #rewritePlaces(desired: readonly RingMember[]): Promise<boolean> {

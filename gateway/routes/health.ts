@@ -27,7 +27,10 @@ const maxNamed = 10;
 export const healthRoutes = fp<HealthRouteOptions>(
   (app, { connection, watcher, status, inbox, agreement, threshold }, done) => {
     let probing: Promise<string | undefined> | undefined;
-    /** @returns why replicas cannot be started or ended. While Redis does not answer, all calls share one probe. */
+    /**
+     * @returns why replicas cannot be started or ended. While Redis does not answer, all calls share one
+     * probe.
+     */
     const probe = (): Promise<string | undefined> =>
       (probing ??= Promise.all([status.trouble(), inbox.caughtUp()])
         .then(([trouble]) => trouble)

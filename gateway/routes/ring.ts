@@ -27,7 +27,10 @@ export interface RingRouteOptions {
   readonly log: Logger;
 }
 
-/** `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where it is. */
+/**
+ * `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where
+ * it is.
+ */
 export const ringRoutes = fp<RingRouteOptions>(
   (app, { connection, store, watcher, access, parameters, log }, done) => {
     const status = new PublishedStatus(connection, log);

@@ -45,8 +45,8 @@ export class HeirStore {
   /**
    * Puts a new replica in the place of one whose worker has certainly ended. Only the leading controller may.
    * @param token the leadership's token.
-   * @param decide returns the replacement in that state, or undefined for none; it is called again if another change
-   * came first.
+   * @param decide returns the replacement in that state, or undefined for none; it is called again if another
+   * change came first.
    * @returns false if nothing was changed.
    */
   async replace(token: string, decide: (state: RingState) => Replacement | undefined): Promise<boolean> {

@@ -17,8 +17,8 @@ export interface ObservedReplicas {
   /** For each replica that has one: the generation whose worker certainly ended a moment ago. */
   readonly ended: ReadonlyMap<string, number>;
   /**
-   * For each replica that is retired, or desired and not in the ring: the unfinished jobs of its queue. Those of a
-   * retired replica include its suspects.
+   * For each replica that is retired, or desired and not in the ring: the unfinished jobs of its queue. Those
+   * of a retired replica include its suspects.
    */
   readonly backlog: ReadonlyMap<string, number>;
   /** For each retired replica: the requests that only a worker of its own may run. */
@@ -45,8 +45,8 @@ export class ReplicaObserver {
 
   /**
    * Reads all of it in one round trip, whatever the number of replicas.
-   * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is not
-   * without a worker.
+   * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is
+   * not without a worker.
    */
   async observe({ desired, ring, retired }: RingState): Promise<ObservedReplicas> {
     const redis = redisOf(this.#connection);

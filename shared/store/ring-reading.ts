@@ -8,9 +8,9 @@ import type { Fields } from './scripts/ring.ts';
 const integer = /^\d{1,16}$/;
 
 /**
- * Parses the hashes of the ring. Names that no replica can have, and values that cannot be read, are moved aside.
- * If only the place of a desired replica cannot be read, the replica stays desired: it keeps the place that was last
- * read for it, and the controller writes the place anew.
+ * Parses the hashes of the ring. Names that no replica can have, and values that cannot be read, are moved
+ * aside. If only the place of a desired replica cannot be read, the replica stays desired: it keeps the place
+ * that was last read for it, and the controller writes the place anew.
  */
 export class RingReading {
   readonly #keys: Keys;
@@ -33,8 +33,8 @@ export class RingReading {
   }
 
   /**
-   * @param version of the ring. No replica is removed without a new one: if the hash is empty and the version is the
-   * same, the hash was moved aside.
+   * @param version of the ring. No replica is removed without a new one: if the hash is empty and the version
+   * is the same, the hash was moved aside.
    * @returns the desired replicas in the order of `/rep`.
    */
   desired(fields: Fields, version: number): RingMember[] {
@@ -58,7 +58,10 @@ export class RingReading {
     return [...known.values()].toSorted((a, b) => placeOf(a) - placeOf(b));
   }
 
-  /** @returns the replicas in the ring, with their generations. If one is left out here, the controller admits it again. */
+  /**
+   * @returns the replicas in the ring, with their generations. If one is left out here, the controller admits
+   * it again.
+   */
   ring(fields: Fields): Map<string, number> {
     const { ring } = this.#keys;
     const read = new Map<string, number>();
@@ -69,7 +72,10 @@ export class RingReading {
     return read;
   }
 
-  /** @returns the retired replicas with the times of their removal; a time that cannot be read becomes the present. */
+  /**
+   * @returns the retired replicas with the times of their removal; a time that cannot be read becomes the
+   * present.
+   */
   retired(fields: Fields): Map<string, number> {
     const { retired } = this.#keys;
     const read = new Map<string, number>();

@@ -50,7 +50,10 @@ export class RingMismatchError extends Error {
   override readonly name = 'RingMismatchError';
 }
 
-/** The ring's members, parameters and version in Redis. Each change is one script: it is made whole or not at all. */
+/**
+ * The ring's members, parameters and version in Redis. Each change is one script: it is made whole or not at
+ * all.
+ */
 export class RingStore {
   readonly #connection: Connection;
   readonly #keys: Keys;
@@ -68,7 +71,10 @@ export class RingStore {
     this.#run = createRun(connection);
   }
 
-  /** The desired replicas whose places on the ring could not be read by the last {@link read}, with the stored text. */
+  /**
+   * The desired replicas whose places on the ring could not be read by the last {@link read}, with the stored
+   * text.
+   */
   get unreadable(): ReadonlyMap<string, string> {
     return this.#reading.unreadable;
   }
@@ -95,8 +101,8 @@ export class RingStore {
   }
 
   /**
-   * Sets the settings that all gateways share. If one is already set to another value, nothing is changed unless
-   * `replace` is true.
+   * Sets the settings that all gateways share. If one is already set to another value, nothing is changed
+   * unless `replace` is true.
    * @returns the settings that were set before.
    */
   claimSettings(
@@ -106,7 +112,10 @@ export class RingStore {
     return this.#repairing(() => this.#run(claimSettings, { settings, replace }));
   }
 
-  /** @returns the random key of the hash that identifies the settings of a container, the same for all controllers. */
+  /**
+   * @returns the random key of the hash that identifies the settings of a container, the same for all
+   * controllers.
+   */
   configKey(): Promise<string> {
     const redis = redisOf(this.#connection);
     return this.#repairing(async () => {
@@ -140,8 +149,10 @@ export class RingStore {
   }
 
   /**
-   * Changes which replicas are desired. If another change comes first, `decide` is called again with the newer state.
-   * @param decide returns what to change in that state, or undefined for nothing; what it throws is passed on.
+   * Changes which replicas are desired. If another change comes first, `decide` is called again with the
+   * newer state.
+   * @param decide returns what to change in that state, or undefined for nothing; what it throws is passed
+   * on.
    * @param now ms since the epoch, in Redis time.
    * @returns the state after the change.
    */

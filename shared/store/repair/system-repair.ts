@@ -6,7 +6,10 @@ import type { RingStore } from '../ring-store.ts';
 import { expectedOfQueue, expectedOfReplica, expectedOfRing } from './expected-keys.ts';
 import { KeyRepair, mayBeGarbled, orNull } from './key-repair.ts';
 
-/** Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may touch all of them. */
+/**
+ * Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may touch all of
+ * them.
+ */
 export class SystemRepair {
   readonly #connection: Connection;
   readonly #keys: Keys;
