@@ -43,7 +43,10 @@ const bytesPerSlot = 1024 * 1024;
 /** The delay after Redis has refused a command, in ms. */
 const retryDelayMs = 1000;
 
-/** A gateway that stops waits this long for answers, in ms. Another gateway sends the unanswered messages again. */
+/**
+ * A gateway that stops waits this long for answers, in ms. Another gateway sends the unanswered messages
+ * again.
+ */
 const stopGraceMs = 5000;
 
 /** The receiver has no free slot. */
@@ -59,8 +62,9 @@ interface Verified {
 }
 
 /**
- * Sends the callbacks of requests that have ended. Any gateway sends those of all. Each is sent at least once, and again
- * until its receiver accepts it or ten attempts were made. Each receiver has slots of its own in each gateway.
+ * Sends the callbacks of requests that have ended. Any gateway sends those of all. Each is sent at least
+ * once, and again until its receiver accepts it or ten attempts were made. Each receiver has slots of its own
+ * in each gateway.
  */
 export class CallbackDeliveries {
   readonly #options: CallbackDeliveriesOptions;
@@ -145,8 +149,8 @@ export class CallbackDeliveries {
   }
 
   /**
-   * Sends a callback if its receiver has a free slot. If the receiver is known, the slot is taken before the request is read,
-   * so that no more requests are read than sent.
+   * Sends a callback if its receiver has a free slot. If the receiver is known, the slot is taken before the
+   * request is read, so that no more requests are read than sent.
    */
   async #send(callback: Verified): Promise<Later | Busy | undefined> {
     const { id, data } = callback;

@@ -13,7 +13,10 @@ import { KeyRepair } from './repair/key-repair.ts';
 /** Nobody reads BullMQ's event stream, which would keep 10,000 entries without a bound. */
 const eventsKept = 100;
 
-/** The queue of callbacks, as the gateway that accepts a request uses it. The job of a callback has its request's id. */
+/**
+ * The queue of callbacks, as the gateway that accepts a request uses it. The job of a callback has its
+ * request's id.
+ */
 export class CallbackQueue {
   readonly #connection: Connection;
   readonly #redis: Redis;

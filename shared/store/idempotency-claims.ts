@@ -59,8 +59,8 @@ export class IdempotencyClaims {
   }
 
   /**
-   * Claims a key for a request if the key is free. The request keeps it until {@link ttlMs} after its end, which comes by its
-   * deadline at the latest.
+   * Claims a key for a request if the key is free. The request keeps it until {@link ttlMs} after its end,
+   * which comes by its deadline at the latest.
    * @param replaced the claim of a request that has given up the key.
    * @returns the claim that holds then: this request's, or that of the request that came first.
    */

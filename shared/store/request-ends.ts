@@ -23,8 +23,8 @@ import type { Run } from './scripts/script.ts';
 const inboxTtlMs = 60_000;
 
 /**
- * Ends requests from a gateway. The record decides: a worker notes there that it starts a request before it does, and does
- * not start a request that has ended.
+ * Ends requests from a gateway. The record decides: a worker notes there that it starts a request before it
+ * does, and does not start a request that has ended.
  */
 export class RequestEnds {
   readonly #redis: Redis;

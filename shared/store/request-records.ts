@@ -35,8 +35,8 @@ export class RequestRecords {
   readonly #callerOf: ((job: JobData) => Caller) | undefined;
 
   /**
-   * @param callerOf derives the caller of a request that has no record from its job; left out if the caller does not
-   * matter.
+   * @param callerOf derives the caller of a request that has no record from its job; left out if the caller
+   * does not matter.
    */
   constructor(connection: Connection, log: Logger, callerOf?: (job: JobData) => Caller) {
     this.#redis = redisOf(connection);
@@ -47,8 +47,8 @@ export class RequestRecords {
   }
 
   /**
-   * Finds a request in one round trip. A request without a record, whose client waits for it, is known while its job is
-   * there.
+   * Finds a request in one round trip. A request without a record, whose client waits for it, is known while
+   * its job is there.
    * @returns undefined if nothing is known of it, or not any more.
    */
   async find(id: string): Promise<KnownRequest | undefined> {
