@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { GatewayNotices } from '#shared/store/gateway-notices.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
@@ -18,8 +17,8 @@ import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
-import { heldBy } from './http/held.ts';
-import type { Held } from './http/held.ts';
+import { pendingWork } from './http/pending-work.ts';
+import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { seedReplicas } from './ring/replica-changes.ts';
@@ -34,7 +33,7 @@ export interface Gateway {
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
   /** What a stop waits for. */
-  held(): Held;
+  pending(): PendingWork;
   /** Watches the ring, reads replies, listens. @throws if the port is taken or the ring is another one. */
   start(): Promise<void>;
   /** Stops accepting, finishes what is in flight, closes. */
@@ -43,7 +42,7 @@ export interface Gateway {
 
 /**
  * Composes a gateway.
- * @param name of this gateway, to which replicas address their replies; unique among all that share the Redis.
+ * @param name to which replicas address their replies; unique among all gateways that share the Redis.
  */
 export async function createGateway(
   config: GatewayConfig,
@@ -57,14 +56,13 @@ export async function createGateway(
   const connection = open('commands', 'failFast');
   const changes = open('changes', 'patient');
   const reader = open('inbox', 'patient');
-  const [redis, keys] = [redisOf(connection), keysOf(connection)];
 
   const clock = clockOf(connection);
   warnOfSkew(clock, log);
   const callerSecret =
     config.callerSecret === undefined ? new SharedSecret(connection, log) : givenSecret(config.callerSecret);
   const callers = new Callers(config.callerKey, callerSecret, config.trustedProxies);
-  const store = new RingStore(redis, keys, log);
+  const store = new RingStore(connection, log);
   const notices = new GatewayNotices(changes);
   const watcher = new RingWatcher({
     store,
@@ -118,8 +116,6 @@ export async function createGateway(
     callers,
     changes,
     connection,
-    redis,
-    keys,
     inbox,
     held,
     log,
@@ -132,7 +128,7 @@ export async function createGateway(
       await store.claimParameters(config.ring);
       await agreement.claim(config.allowSettingsChange);
       await callerSecret.confirm();
-      // Before the first `/add` can arrive. A gateway without a controller of its own leaves this to one that has.
+      // Before the first `/add` can arrive. Without its own controller a gateway leaves this to others.
       if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();
       await dispatch.start();
@@ -156,8 +152,8 @@ export async function createGateway(
     },
     dispatcher,
     watcher,
-    held: () =>
-      heldBy(
+    pending: () =>
+      pendingWork(
         connections.flatMap((each) => [...each]),
         [...dispatcher.waiting, ...watches.held],
       ),
@@ -170,6 +166,6 @@ export async function createGateway(
 }
 
 async function listen(app: FastifyInstance | undefined, host: string, port = 0): Promise<void> {
-  // For the name `localhost` Fastify would open a second server, of which the rest of the gateway knows nothing.
+  // For the name `localhost` Fastify would open a second server that nothing else knows of.
   await app?.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
 }

@@ -9,17 +9,17 @@ export const workerSettings = {
   type: 'object',
   properties: {
     ...commonSettings,
-    REPLICA: { type: 'string', description: 'Name of the replica that this worker is.' },
+    REPLICA: { type: 'string', description: 'Name of the replica that this worker runs.' },
     GENERATION: {
       type: 'integer',
       minimum: 1,
-      description:
-        'Which incarnation of the replica; the controller gives it. Unset: the worker raises it itself.',
+      description: 'Generation of the replica; the controller sets it. Unset: the worker raises it itself.',
     },
     HEALTH_FILE: {
       type: 'string',
       description:
-        'File that the worker touches each time it renews its lease, for health checks that start no process of Node.',
+        'File that the worker touches each time it renews its lease, for health checks that start no ' +
+        'Node process.',
     },
   },
   required: ['REDIS_URL', 'REPLICA'],

@@ -1,19 +1,14 @@
-import { resolve } from 'node:path';
 import type { Logger } from '#shared/process/logger.ts';
-import { keysOf, redisOf } from '#shared/store/redis/access.ts';
+import { HeirStore } from '#shared/store/heir-store.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
+import { ReplicaObserver } from '#shared/store/replica-observer.ts';
 import { RingStore } from '#shared/store/ring-store.ts';
-import { withoutSecrets } from '#shared/settings/secrets.ts';
-import { isLoopback } from '../edge/loopback.ts';
-import type { GatewayConfig } from '../settings/config.ts';
-import type { Driver } from '../drivers/driver.ts';
-import type { ContainerSettings } from '../drivers/container-spec.ts';
 import { randomName } from '../ring/random-name.ts';
-import { createNoDriver } from '../drivers/none.ts';
-import { createProcessDriver } from '../drivers/process.ts';
+import type { GatewayConfig } from '../settings/config.ts';
+import { createDriver, workersOutlive } from './create-driver.ts';
 import { Reconciler } from './reconciler.ts';
 
 /** A running controller and the workers that its driver runs. */
@@ -27,7 +22,7 @@ export interface Controller {
 
 /**
  * Puts a controller together.
- * @param name this controller's own, unique among all that share the Redis.
+ * @param name this controller's own, unique among all processes that share the Redis.
  * @param env the environment that process workers inherit.
  */
 export async function createController(
@@ -42,19 +37,21 @@ export async function createController(
     openConnection({ url: redisUrl, namespace, name: `controller:${name}:${use}`, use: 'patient' }, log);
   const connection = open('commands');
   const changes = open('changes');
-  const [redis, keys, subscriber] = [redisOf(connection), keysOf(connection), redisOf(changes)];
-  const clock = clockOf(redis);
-  // A gateway in the same process says it.
+  const clock = clockOf(connection);
+  // A gateway in the same process warns already.
   if (config.role === 'controller') warnOfSkew(clock, log);
-  const store = new RingStore(redis, keys, log);
+  const store = new RingStore(connection, log);
+  const heirs = new HeirStore(connection, store, log);
+  const observer = new ReplicaObserver(connection, heirs);
   const onChange = (): void => reconciler.wake();
-  const driver = await createDriver(config, config.workerRedisUrl ?? redisUrl, env, store, onChange, log);
+  const workerRedisUrl = config.workerRedisUrl ?? redisUrl;
+  const driver = await createDriver(config, { redisUrl: workerRedisUrl, env, store, onChange, log });
   const reconciler: Reconciler = new Reconciler({
     connection,
-    redis,
-    subscriber,
-    keys,
+    changes,
     store,
+    heirs,
+    observer,
     driver,
     log,
     controller: name,
@@ -75,102 +72,15 @@ export async function createController(
       await reconciler.start();
     },
     stop: async () => {
-      // What waits for a Redis that is away would keep this from stopping.
+      // Commands that wait for a Redis that is away would block the stop.
       if (!connection.ready) connection.giveUp();
       await reconciler.stop();
       connection.close();
       changes.close();
     },
     running: async () => {
-      if (!connection.ready || outlives(config)) return [];
-      const names = new Set(driver.list().map((instance) => instance.name));
-      const active = await Promise.all(
-        Array.from(names, (each) => redis.lrange(keys.unfinished(each).active, 0, -1)),
-      );
-      return active.flat();
+      if (!connection.ready || workersOutlive(config)) return [];
+      return observer.active(new Set(driver.list().map((instance) => instance.name)));
     },
-  };
-}
-
-/** A controller on its own is one of several, and its containers outlive it; with `npm start` everything ends with it. */
-function outlives({ replicaDriver, role }: GatewayConfig): boolean {
-  return replicaDriver === 'docker' && role === 'controller';
-}
-
-async function createDriver(
-  config: GatewayConfig,
-  workerRedisUrl: string,
-  env: NodeJS.ProcessEnv,
-  store: RingStore,
-  onChange: () => void,
-  log: Logger,
-): Promise<Driver> {
-  switch (config.replicaDriver) {
-    case 'process': {
-      return createProcessDriver({
-        redisUrl: workerRedisUrl,
-        env: {
-          // A worker runs user code; it has no business with the gateway's own secrets.
-          ...withoutSecrets(env),
-          REDACT_EXCEPT: config.redactExcept,
-          ...(config.handlerPath === undefined ? {} : { HANDLER: resolve(config.handlerPath) }),
-        },
-      });
-    }
-    case 'docker': {
-      // The engine's client is large, and most have no use for it.
-      const { DockerDriver } = await import('../drivers/docker.ts');
-      return new DockerDriver({
-        settings: containerSettings(config, workerRedisUrl),
-        configKey: () => store.configKey(),
-        keepOnClose: outlives(config),
-        log,
-        onChange,
-      });
-    }
-    case 'none':
-      return createNoDriver();
-    default:
-      return config.replicaDriver satisfies never;
-  }
-}
-
-function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSettings {
-  const { containers, drainTimeoutMs } = config;
-  const settings: Record<string, string | number | undefined> = {
-    REDIS_URL_FILE: '/dev/stdin',
-    NAMESPACE: config.namespace,
-    HANDLER: config.handlerPath,
-    UPSTREAM: config.upstream,
-    UPSTREAM_HOST: config.upstreamHost,
-    FORWARDED: config.forwarded,
-    CONCURRENCY: config.concurrency,
-    CONSUMER: config.consumer,
-    DRAIN_TIMEOUT_MS: drainTimeoutMs,
-    LEASE_MS: config.leaseMs,
-    REPLY_TIMEOUT_MS: config.replyTimeoutMs,
-    HANDLER_STALL_MS: config.handlerStallMs,
-    REPLY_LIMIT_BYTES: config.replyLimitBytes,
-    FAILED_TTL_S: config.failedTtlMs / 1000,
-    REDACT_HEADERS: config.redactHeaders,
-    REDACT_EXCEPT: config.redactExcept,
-    DEAD_LETTER_BODIES: config.deadLetterBodies,
-    LOG_LEVEL: config.logLevel,
-  };
-  const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');
-  return {
-    namespace: config.namespace,
-    image: containers.image,
-    network,
-    redisUrl,
-    env: Object.entries(settings).flatMap(([name, value]) =>
-      value === undefined ? [] : [`${name}=${value}`],
-    ),
-    mounts: containers.mounts,
-    memoryBytes: containers.memoryMb * 1024 * 1024,
-    cpus: containers.cpus,
-    pids: containers.pids,
-    // Budgets nest: drain < stop timeout.
-    stopTimeoutS: Math.ceil(drainTimeoutMs / 1000) + 5,
   };
 }

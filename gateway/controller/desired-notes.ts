@@ -1,8 +1,10 @@
 import type { Logger } from '#shared/process/logger.ts';
-import type { Observed } from './observe.ts';
+import type { RingState } from '#shared/store/ring-store.ts';
 import { beyondLimit } from './limit.ts';
 
-/** Logs what is strange about the desired replicas, once for each change. */
+const maxNamed = 10;
+
+/** Logs what is unusual about the desired replicas, once for each change. */
 export class DesiredNotes {
   readonly #maxReplicas: number;
   readonly #log: Logger;
@@ -15,13 +17,13 @@ export class DesiredNotes {
     this.#log = log;
   }
 
-  /** Those that were desired when it was looked at last. */
+  /** The replicas that were desired at the last observation. */
   get names(): readonly string[] {
     return this.#names;
   }
 
-  /** Names those that Redis has lost since they were added by `/add`, and those beyond the limit. */
-  note({ version, desired }: Pick<Observed, 'version' | 'desired'>): void {
+  /** Logs the replicas that Redis lost since `/add` added them, and those beyond the limit. */
+  note({ version, desired }: Pick<RingState, 'version' | 'desired'>): void {
     const names = desired.map(({ name }) => name);
     const replicas = this.#names.filter((name) => !names.includes(name));
     if (version < this.#version && replicas.length > 0)
@@ -29,7 +31,7 @@ export class DesiredNotes {
     const surplus = beyondLimit(desired, this.#maxReplicas);
     if (surplus.size > 0 && surplus.size !== this.#surplus)
       this.#log.warn(
-        { desired: desired.length, notStarted: [...surplus].slice(0, mostNamed) },
+        { desired: desired.length, notStarted: [...surplus].slice(0, maxNamed) },
         `MAX_REPLICAS is ${this.#maxReplicas}: of the desired replicas, the last to join are not started`,
       );
     this.#names = names;
@@ -37,5 +39,3 @@ export class DesiredNotes {
     this.#surplus = surplus.size;
   }
 }
-
-const mostNamed = 10;

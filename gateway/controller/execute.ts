@@ -1,18 +1,16 @@
-import type { Redis } from 'ioredis';
-import type { HeirStore } from '#shared/store/heir-store.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { nextGeneration, pardon } from '#shared/store/replica-queue.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
+import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/generations.ts';
+import type { HeirStore } from '#shared/store/heir-store.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingStore } from '#shared/store/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { planReplacement } from '../ring/replica-changes.ts';
-import { renderStep } from './plan.ts';
-import type { Step } from './plan.ts';
+import { describeStep, renderStep } from './step.ts';
+import type { Step } from './step.ts';
 
 export interface Executor {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   readonly store: RingStore;
   readonly heirs: HeirStore;
   readonly driver: Driver;
@@ -26,97 +24,87 @@ export interface Executor {
   readonly onFailure: (step: Step, error: unknown) => void;
 }
 
+/** A step that goes on in the background. */
+interface Work {
+  readonly step: Step;
+  readonly done: Promise<void>;
+}
+
 /**
- * Carries out plans. What a driver does may take its time; it goes on in the background, while the next plans are made
- * from what is seen meanwhile.
+ * Executes plans. What a driver does may take long. It goes on in the background, while the next plans are made from
+ * what is observed in the meantime.
  */
 export class Execution {
   readonly #executor: Executor;
-  readonly #underWay = new Map<string, Promise<void>>();
+  /** The work that is under way, by what it does: {@link describeStep}. */
+  readonly #underWay = new Map<string, Work>();
 
   constructor(executor: Executor) {
     this.#executor = executor;
   }
 
   /**
-   * Begins all steps of a plan. One that fails is reported and the others go on; one that is under way already is not
-   * begun again.
+   * Begins all steps of a plan, except those that are under way. A step that fails is reported, and the others go on.
    * @returns when the ring is changed and the other steps have begun.
    */
   async begin(steps: readonly Step[]): Promise<void> {
-    const { log, store, heirs, parameters, token, onFailure } = this.#executor;
-    const admit: { name: string; generation: number }[] = [];
-    const evict: string[] = [];
-    const offer: string[] = [];
-    const withdraw: string[] = [];
-    const replace: { name: string; by: string }[] = [];
-    for (const step of steps) {
-      const line = renderStep(step);
-      const key = line.slice(0, line.indexOf(':'));
-      if (this.#underWay.has(key)) continue;
-      log.info({ step: step.do, replica: step.name }, line);
-      if (step.do === 'admit') admit.push(step);
-      else if (step.do === 'evict') evict.push(step.name);
-      else if (step.do === 'offer') offer.push(step.name);
-      else if (step.do === 'withdraw') withdraw.push(step.name);
-      else if (step.do === 'replace') replace.push(step);
-      else {
-        const work = this.#one(step)
-          .catch((error: unknown) => onFailure(step, error))
-          .finally(() => this.#underWay.delete(key));
-        this.#underWay.set(key, work);
-      }
+    const { log } = this.#executor;
+    const fresh = steps.filter((step) => !this.#underWay.has(describeStep(step)));
+    for (const step of fresh) {
+      log.info({ step: step.do, replica: step.name }, renderStep(step));
+      if (!changesRing.has(step.do)) this.#beginOne(step);
     }
-    const fencing = token();
-    if (fencing === undefined) return;
-    for (const { name, by } of replace)
-      await heirs.replace(fencing, (state) => planReplacement(state, name, by, parameters));
-    if (admit.length + evict.length > 0) await store.changeRing(fencing, admit, evict);
-    if (offer.length + withdraw.length > 0) await store.changeOffers(fencing, offer, withdraw);
+    await this.#changeRing(fresh);
   }
 
   /** The replicas for which a worker is being started. */
-  get beginning(): ReadonlySet<string> {
-    const prefix = 'start ';
-    return new Set(
-      Array.from(this.#underWay.keys(), (key) => (key.startsWith(prefix) ? key.slice(prefix.length) : '')),
-    );
+  get starting(): ReadonlySet<string> {
+    const steps = Array.from(this.#underWay.values(), ({ step }) => step);
+    return new Set(ofKind(steps, 'start').map(({ name }) => name));
   }
 
   /** Resolves when nothing is under way any more. */
   async idle(): Promise<void> {
-    await Promise.all(this.#underWay.values());
+    await Promise.all(Array.from(this.#underWay.values(), ({ done }) => done));
   }
 
-  /** What a worker was running that ringpost ends has not killed it, in its own queue or in one that it inherited. */
-  async #pardon(
-    { name, generation }: { readonly name: string; readonly generation: number },
-    graceMs: number,
-  ): Promise<void> {
-    const { redis, keys, heirs } = this.#executor;
-    await pardon(redis, keys, name, generation, graceMs);
-    for (const [dead, heir] of await heirs.read()) {
-      const last = heir === name ? await redis.get(keys.currentGeneration(dead)) : null;
-      if (last !== null) await pardon(redis, keys, dead, last, graceMs);
-    }
+  #beginOne(step: Step): void {
+    const what = describeStep(step);
+    const done = this.#execute(step)
+      .catch((error: unknown) => this.#executor.onFailure(step, error))
+      .finally(() => this.#underWay.delete(what));
+    this.#underWay.set(what, { step, done });
   }
 
-  async #one(step: Step): Promise<void> {
-    const { redis, keys, store, heirs, driver, token, drainTimeoutMs } = this.#executor;
+  /** Makes all changes of the ring of one plan: one script for each kind of change. */
+  async #changeRing(steps: readonly Step[]): Promise<void> {
+    const { store, heirs, parameters } = this.#executor;
+    const token = this.#executor.token();
+    if (token === undefined) return;
+    for (const { name, by } of ofKind(steps, 'replace'))
+      await heirs.replace(token, (state) => planReplacement(state, name, by, parameters));
+    const admit = ofKind(steps, 'admit');
+    const evict = ofKind(steps, 'evict').map(({ name }) => name);
+    if (admit.length + evict.length > 0) await store.changeRing(token, admit, evict);
+    const offer = ofKind(steps, 'offer').map(({ name }) => name);
+    const withdraw = ofKind(steps, 'withdraw').map(({ name }) => name);
+    if (offer.length + withdraw.length > 0) await store.changeOffers(token, offer, withdraw);
+  }
+
+  async #execute(step: Step): Promise<void> {
+    const { connection, store, heirs, driver, token, drainTimeoutMs } = this.#executor;
     if (token() === undefined) return;
     switch (step.do) {
       case 'start':
       case 'standby':
         if (driver.kind === 'none') return;
-        await driver.ensure(step.name, await nextGeneration(redis, keys, step.name));
+        await driver.ensure(step.name, await nextGeneration(connection, step.name));
         return;
       case 'kill':
-        await this.#pardon(step, 0);
-        await driver.remove(step.name, step.generation, 0);
+        await this.#end(step, 0);
         return;
       case 'retire':
-        await this.#pardon(step, drainTimeoutMs);
-        await driver.remove(step.name, step.generation, drainTimeoutMs);
+        await this.#end(step, drainTimeoutMs);
         return;
       case 'forget':
         await store.forget(step.name);
@@ -134,4 +122,32 @@ export class Execution {
         step satisfies never;
     }
   }
+
+  async #end(
+    { name, generation }: { readonly name: string; readonly generation: number },
+    graceMs: number,
+  ): Promise<void> {
+    await this.#expectDeath(name, generation, graceMs);
+    await this.#executor.driver.remove(name, generation, graceMs);
+  }
+
+  /** What the worker runs does not kill it, neither in its own queue nor in one that its replica inherited. */
+  async #expectDeath(name: string, generation: number, graceMs: number): Promise<void> {
+    const { connection, heirs } = this.#executor;
+    await expectDeath(connection, name, generation, graceMs);
+    for (const [dead, heir] of await heirs.read()) {
+      const last = heir === name ? await currentGeneration(connection, dead) : undefined;
+      if (last !== undefined) await expectDeath(connection, dead, last, graceMs);
+    }
+  }
+}
+
+/** The steps that `#changeRing` makes, together with others of their kind. */
+const changesRing: ReadonlySet<Step['do']> = new Set(['replace', 'admit', 'evict', 'offer', 'withdraw']);
+
+function ofKind<Kind extends Step['do']>(
+  steps: readonly Step[],
+  kind: Kind,
+): Extract<Step, { readonly do: Kind }>[] {
+  return steps.filter((step): step is Extract<Step, { readonly do: Kind }> => step.do === kind);
 }

@@ -32,7 +32,7 @@ export class Leadership {
     this.#lease = new LeaderLease(options.connection, options.log);
   }
 
-  /** Asks for the leadership, and goes on asking. */
+  /** Asks for the leadership, and keeps asking. */
   start(): Promise<void> {
     return this.#life.start();
   }
@@ -42,17 +42,17 @@ export class Leadership {
     return this.#life.stop();
   }
 
-  /** The token while this controller leads for certain: counted from before the lease was asked for. */
+  /** The token while this controller certainly leads. The TTL counts from before the lease was asked for. */
   get token(): string | undefined {
     return performance.now() < this.#until ? this.#token : undefined;
   }
 
-  /** Whether the lead could not be renewed when it was time: workers may be as unable to renew their leases. */
+  /** Whether the lease could not be renewed in time: workers may be unable to renew theirs too. */
   get late(): boolean {
     return this.#until - performance.now() < this.#options.leaseMs / 2;
   }
 
-  /** Asks now; a controller that hears of a resignation need not wait for its turn. */
+  /** Asks now, without waiting for the timer: after another controller resigned. */
   ask(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     this.#asking ??= this.#ask().finally(() => {

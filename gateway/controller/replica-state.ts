@@ -3,10 +3,10 @@
  *
  *   (nothing) --no worker--> lost --start--> starting --takes jobs--> ready
  *   starting --its worker ended, or it took too long--> lost
- *   ready    --its worker ended, or its lease ran out--> lost
- *   any      --removed--> draining while its worker lives; lost where that dies before the queue is empty
+ *   ready    --its worker ended, or its lease expired--> lost
+ *   any      --removed--> draining while its worker lives; lost if the worker dies before the queue is empty
  *
- * `lost` is also where a replica begins that has never run: what is to be done is the same.
+ * A replica that has never run begins as `lost` too: what has to be done is the same.
  */
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
@@ -15,27 +15,27 @@ import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 export interface Facts {
   /** Removed by `/rm`: it finishes what it holds. */
   readonly retired: boolean;
-  /** Its own running worker, wherever that runs. */
+  /** The lease of its own running worker, wherever that runs. */
   readonly lease: Lease | undefined;
   /** The worker of another replica that serves its queue. */
   readonly adopter: string | undefined;
-  /** A worker of its own is started and waits for the lease to be free. */
-  readonly standsBy: boolean;
+  /** A worker of its own was started and waits for the lease to be free. */
+  readonly onStandby: boolean;
   /** Whether this controller's driver runs a worker for it. */
   readonly instance: boolean;
-  /** Whether a worker for it is being started and not to be seen yet. */
-  readonly beginning: boolean;
-  /** Why its worker has ended, where the driver told so since the last pass. */
+  /** Whether a worker for it is being started that the driver does not list yet. */
+  readonly starting: boolean;
+  /** Why its worker ended, if the driver saw that since the last pass. */
   readonly death: string | undefined;
-  /** The generation of which another controller has said that its worker is dead. */
+  /** The generation whose worker is dead, as another controller recorded. */
   readonly ended: number | undefined;
   /** The generation with which it is in the ring. */
   readonly admitted: number | undefined;
-  /** Redis was away a moment ago: a lease that is missing says nothing about its worker. */
+  /** Redis was away a moment ago: a missing lease says nothing about its worker. */
   readonly blind: boolean;
 }
 
-/** A replica that was ready for longer than this begins its count of failures anew, in ms. */
+/** If a replica was ready for longer than this, its failures are counted anew, in ms. */
 const stableMs = 1000;
 
 /**
@@ -49,7 +49,7 @@ export function backoffMs(failures: number): number {
 /**
  * The transition of one replica's state. Pure.
  * @param previous undefined for a replica that this controller has not seen before.
- * @param now ms since the epoch.
+ * @param now ms since the epoch, in Redis time.
  */
 export function nextStatus(
   previous: ReplicaStatus | undefined,
@@ -67,7 +67,7 @@ function transition(
   settings: { readonly startTimeoutMs: number },
   now: number,
 ): ReplicaStatus {
-  const { lease, instance, beginning, death, ended, admitted, retired, blind } = facts;
+  const { lease, instance, starting, death, ended, admitted, retired, blind } = facts;
   if (lease?.state === 'ready') {
     const state = retired ? 'draining' : 'ready';
     const same = previous?.state === state && previous.generation === lease.generation;
@@ -79,11 +79,11 @@ function transition(
       ...(previous?.reason === undefined ? {} : { reason: previous.reason }),
     };
   }
-  const coming = lease?.state === 'starting' || (lease === undefined && (instance || beginning));
+  const coming = lease?.state === 'starting' || (lease === undefined && (instance || starting));
   if (previous === undefined) {
     const fresh = { since: now, lostAt: now, failures: 0 };
     if (coming) return { ...fresh, state: 'starting', generation: lease?.generation ?? 0 };
-    // The worker that was in the ring has ended while another controller led, or none.
+    // The worker that was in the ring ended while another controller led, or none.
     const dead = ended !== undefined && ended === admitted && !retired;
     if (dead) return { ...fresh, state: 'lost', generation: ended, reason: 'its worker ended', dead };
     return { ...fresh, state: 'lost', generation: lease?.generation ?? 0 };
@@ -99,8 +99,8 @@ function transition(
       return lost({ since: now, lostAt: now, generation, failures, reason }, certain !== undefined, facts);
     }
     case 'starting': {
-      // One that waits for its predecessor, or an adopter, to finish is not late.
-      const late = now - previous.since > settings.startTimeoutMs && !facts.standsBy;
+      // A worker that waits for the last holder of the lease to finish is not late.
+      const late = now - previous.since > settings.startTimeoutMs && !facts.onStandby;
       const died = death !== undefined && lease === undefined && !instance;
       if (coming && !late && !died) return previous;
       const reason =
@@ -108,9 +108,9 @@ function transition(
       return { ...previous, state: 'lost', since: now, failures: previous.failures + 1, reason };
     }
     case 'lost':
-      // A worker has taken the lease: one that stood by, or one that someone else has started.
+      // A worker took the lease: one on standby, or one that another controller started.
       if (lease?.state === 'starting') return { ...withoutDeath(previous), state: 'starting', since: now };
-      // One that left, or that hung and was killed, has ended by now. One that was never ready is no death.
+      // A worker that left, or hung and was killed, has ended by now. If it was never ready, that is no death.
       return lost(previous, previous.dead ?? (death !== undefined && previous.generation > 0), facts);
     default:
       return previous.state satisfies never;
@@ -127,7 +127,7 @@ function lost(
   return dead && !retired && !instance ? { ...own, state: 'lost', dead } : { ...own, state: 'lost' };
 }
 
-/** @returns what is left of a status once another worker is started. */
+/** @returns a status without the death of its worker, for a replica whose next worker is started. */
 export function withoutDeath<T extends { readonly dead?: true }>(status: T): Omit<T, 'dead'> {
   const { dead: _, ...rest } = status;
   return rest;

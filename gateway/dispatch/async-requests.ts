@@ -26,7 +26,7 @@ export interface AsyncRequestsOptions {
   readonly log: Logger;
 }
 
-/** A body in a key of its own outlives its job's deadline by this time, in ms: then the job certainly does not run. */
+/** A body in a key of its own outlives its job's deadline by this time, in ms: the job is gone by then. */
 const bodyGraceMs = 60_000;
 
 interface AsyncRequest extends AcceptedRequest {
@@ -56,7 +56,7 @@ export class AsyncRequests {
     const { id, replica, job, body } = request;
     const stored = storedBody(job) ? { body, ttlMs: job.deadline - this.#now() + bodyGraceMs } : undefined;
     try {
-      // An accepted request never lacks its callback, so that is added first, and removed if the rest is refused.
+      // The callback is added first, so that no accepted request lacks it.
       if (urls !== undefined) await callbacks.add(id, urls, job.deadline);
       // Both use one connection, so the record is there before the job.
       const [noted] = await Promise.all([
@@ -65,8 +65,8 @@ export class AsyncRequests {
       ]);
       if (noted === 'noted') return undefined;
       this.#removeJob(request, urls);
-      // This gateway was frozen for too long: the record has ended, another request may have the key, and no worker
-      // starts the job.
+      // This gateway was frozen for too long: the record has ended, another request may have the key, and no
+      // worker starts the job.
       return new Problem('redis_away', 'The request was accepted too late, and does not run. Send it again.');
     } catch (error) {
       const fate = commandFate(error);
@@ -82,7 +82,7 @@ export class AsyncRequests {
     }
   }
 
-  /** Creates a record of a request whose client waited until the deadline, in case the client asks about it later. */
+  /** Creates a record of a request whose client waited until the deadline: the client may ask later. */
   noteExpired({ id, replica, accepted, job }: AcceptedRequest): void {
     const { keepMs, callers, log } = this.#options;
     const caller = encodeCaller(callers.ofSent(job));

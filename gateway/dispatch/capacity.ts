@@ -27,9 +27,9 @@ const pollIntervalMs = 250;
 const minPollIntervalMs = 25;
 
 /**
- * Bounds what is accepted, so that no queue grows without end. The length of a queue is known from the last poll, and this
- * gateway counts what it has added since. Several gateways may together exceed the bound by what the others add between
- * two polls.
+ * Bounds what is accepted, so that no queue grows without end. The length of a queue is known from the last
+ * poll, and this gateway counts what it has added since. Several gateways may together exceed the bound by
+ * what the others add between two polls.
  */
 export class Capacity {
   readonly #options: CapacityOptions;
@@ -74,7 +74,7 @@ export class Capacity {
   }
 
   /**
-   * Counts a request towards its replica's queue while its job is added, and afterwards until its place is free.
+   * Counts a request in its replica's queue while its job is added, and then until its place is free.
    * @param bytes of its body.
    * @param enqueue calls `arrive` if the job was added. If it does not, the place is free afterwards.
    * @throws {Problem} `over_capacity`, and what `enqueue` throws.

@@ -150,8 +150,8 @@ export class Dispatcher {
   }
 
   /**
-   * The client has left. A job that has not started is withdrawn; a running GET, HEAD or OPTIONS is aborted by its
-   * worker.
+   * The client has left. A job that has not started is withdrawn; a running GET, HEAD or OPTIONS is aborted
+   * by its worker.
    */
   stopWaiting(id: string): void {
     const waiter = this.#waiters.get(id);
@@ -189,8 +189,8 @@ export class Dispatcher {
   }
 
   /**
-   * Handles a request that has neither a job nor a reply any more. It is dispatched again if it may be repeated;
-   * otherwise its client learns that the outcome is unknown.
+   * Handles a request that has neither a job nor a reply any more. It is dispatched again if it may be
+   * repeated; otherwise its client learns that the outcome is unknown.
    */
   handleLost(waiter: Waiter): void {
     if (isRepeatable(waiter.request.job)) {

@@ -24,7 +24,7 @@ export interface EnqueuerOptions {
 /** A body in a key of its own outlives the wait for the answer by this time, in ms. */
 const bodyGraceMs = 60_000;
 
-/** Adds the jobs of waiters to the queues of their replicas, and tries again after a short outage of Redis. */
+/** Adds the jobs of waiters to the queues of their replicas, also after a short outage of Redis. */
 export class Enqueuer {
   readonly #options: EnqueuerOptions;
   readonly #notAdded: SparseWarning;
@@ -75,7 +75,7 @@ export class Enqueuer {
     const { outage, watcher } = this.#options;
     const fate = commandFate(error);
     if (fate === 'unknown') {
-      // Redis may have added the job before the connection broke. Once Redis is back, lost requests are searched for.
+      // Redis may have added the job before the connection broke. `LostRequests` finds out.
       this.#onArrived(waiter);
       return;
     }

@@ -14,8 +14,8 @@ interface Followers {
 }
 
 /**
- * Keeps the inbox and the queues those of the replicas in use: of the ring, those that are desired and may join it, and
- * those that requests still wait for. A replica is listened to before the ring sends it a request.
+ * Keeps the inbox and the queues those of the replicas in use: the replicas in the ring, the desired ones
+ * (the inbox has to read their replies from the first request on), and those that requests wait for.
  */
 export function followRing(
   watcher: RingWatcher,

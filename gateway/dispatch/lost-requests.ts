@@ -33,12 +33,12 @@ const checkIntervalMs = 2000;
 const maxNamed = 20;
 
 /**
- * Finds waiting requests that would never be answered. It checks periodically, and at once when there is reason to: Redis
- * may have lost jobs (the newest second, or everything), a reply may have been on a connection that broke, or a job may
- * have come late into the queue of a replica that is gone.
+ * Finds waiting requests that would never be answered: Redis may have lost jobs, a connection may have broken
+ * under a reply, or a job may have come late into the queue of a replica that is gone. It checks
+ * periodically, and at once after an outage and after each change of the ring.
  *
- * A job leaves Redis only when its reply is in the inbox. So a request is lost if its job is gone, or held by a dead
- * worker that nobody replaces, and its reply is not among all those that were in the inboxes after that.
+ * A job leaves Redis only when its reply is in the inbox. So a request is lost if its job is gone, or held by
+ * a dead worker that nobody replaces, and all replies that were in the inboxes after that are read.
  */
 export class LostRequests {
   readonly #options: LostRequestsOptions;

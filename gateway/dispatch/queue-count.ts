@@ -4,12 +4,12 @@ import type { QueueDepth } from '#shared/store/queue-depths.ts';
 export type PollNumber = number;
 
 /**
- * Estimates how many requests wait in the queue of one replica: what waited at the last poll, what this gateway has added
- * since, and what is on its way to the queue. A request that has ended is subtracted. It never asks Redis.
+ * Estimates how many requests wait in the queue of one replica: those of the last poll, those that this
+ * gateway has added since, and those on their way, less those that have ended. It never asks Redis.
  *
- * Jobs are added and the queue is polled on one connection. So the result of a poll contains each job of this gateway that
- * was acknowledged before it, and none that is sent after it. A job that is acknowledged at the same time may be counted
- * twice until the next poll.
+ * Jobs are added and the queue is polled on one connection. So a poll counts each job of this gateway that
+ * was acknowledged before it, and none that is sent after it. Until the next poll, a job that is acknowledged
+ * at the same time may be counted twice.
  */
 export class QueueCount {
   #ready = 0;
@@ -32,7 +32,7 @@ export class QueueCount {
     this.#underWay -= 1;
   }
 
-  /** A job that was on its way is in the queue. @returns the number to pass to {@link end} when the request ends. */
+  /** A job that was on its way is in the queue. @returns the number that {@link end} takes. */
   arrive(): PollNumber {
     this.#underWay -= 1;
     this.#added += 1;
@@ -40,8 +40,8 @@ export class QueueCount {
   }
 
   /**
-   * A request whose job was added has ended. If the job was added before the last poll, it waited then and was taken
-   * since, or it was running and its worker has taken another job since.
+   * A request whose job was added has ended. If the job was added before the last poll, it waited then and
+   * was taken since, or it was running and its worker has taken another job since.
    */
   end(added: PollNumber): void {
     if (added === this.#poll) this.#added = Math.max(0, this.#added - 1);

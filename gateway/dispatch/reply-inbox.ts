@@ -4,7 +4,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
 import { InboxLists } from '#shared/store/inbox-lists.ts';
 import type { InboxRead } from '#shared/store/inbox-lists.ts';
-import { BlockingReads, manyAhead } from '#shared/store/redis/blocking-reads.ts';
+import { BlockingReads, readsAhead } from '#shared/store/redis/blocking-reads.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 
 export interface ReplyInboxOptions {
@@ -29,8 +29,8 @@ interface Read {
 }
 
 /**
- * Reads this gateway's replies, which arrive in a list for each replica. One connection reads all lists, with several
- * reads under way. If other lists are to be read, or none any more, a barrier ends the outdated reads one by one.
+ * Reads this gateway's replies, which arrive in a list for each replica. One connection reads all lists, with
+ * several reads under way. If the lists change, or the inbox stops, barriers end the outdated reads.
  */
 export class ReplyInbox {
   readonly #options: ReplyInboxOptions;
@@ -57,7 +57,7 @@ export class ReplyInbox {
       read: () => this.#read(),
       onRead: (read) => this.#onRead(read),
       onError: (error) => this.#onError(error),
-      ahead: manyAhead,
+      readsAhead,
     });
   }
 
@@ -77,8 +77,8 @@ export class ReplyInbox {
 
   /**
    * Sends a barrier through Redis to the reader, which reads it after all replies that were there before it.
-   * @returns once all replies that were in the inboxes at the time of the call are delivered. That also shows that Redis
-   * takes writes. Rejects if Redis refuses the barrier, or the barrier is lost.
+   * @returns once all replies that were in the inboxes at the time of the call are delivered. That also shows
+   * that Redis takes writes. Rejects if Redis refuses the barrier, or the barrier is lost.
    */
   async caughtUp(): Promise<void> {
     this.#lastBarrier += 1;
@@ -124,7 +124,7 @@ export class ReplyInbox {
     this.#lists.sendBarrier(barrier).catch((error: unknown) => {
       this.#options.log.debug({ err: error }, 'a barrier could not be sent');
       if (!this.#reads.stopped) return;
-      // While a connection is being made, closing it does not fail the reads that wait for it. So nobody waits for them.
+      // Closing a connection that is being made does not fail its reads, so they are not awaited.
       this.#options.reader.close();
       this.#ended.resolve();
     });

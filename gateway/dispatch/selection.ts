@@ -7,7 +7,7 @@ import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
 
-/** Where a request goes, or why it goes nowhere. */
+/** Where a request goes, or why it is refused. */
 export type Selected =
   | {
       readonly id: string;
@@ -30,7 +30,7 @@ export interface SelectionOptions {
   readonly agreement: Pick<Agreement, 'refusal'>;
 }
 
-/** Selects the replica of a request, if there is room in its queue. */
+/** Selects the replica of a request, if its queue has room. */
 export class Selection {
   readonly #options: SelectionOptions;
 

@@ -9,8 +9,8 @@ type Unwanted = Pick<WaitingRequest, 'id' | 'replica' | 'job'>;
 const abortedMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Takes back jobs that nobody waits for, if they have not started. A job that cannot be taken back because Redis is away
- * is taken back later; its worker drops it after its deadline. A running request that only reads is aborted.
+ * Takes back jobs that nobody waits for, if they have not started. While Redis is away they are remembered;
+ * after its deadline a job is dropped by its worker. A running request that only reads is aborted.
  */
 export class TakeBacks {
   readonly #queues: JobQueues;

@@ -10,8 +10,8 @@ import type { PollNumber } from './queue-count.ts';
  * - `adding`: its job is on its way to Redis;
  * - `waiting`: its job is in Redis, or may be;
  * - `fetching`: its reply has come, and the reply's body is being read from a key of its own;
- * - `leaving`: its client has left, or its deadline has passed, while the job was on its way: the job is to be
- *   withdrawn once it has arrived;
+ * - `leaving`: its client has left, or its deadline has passed, while the job was on its way: the job is to
+ *   be withdrawn once it has arrived;
  * - `done`: nobody waits any more.
  *
  * The transitions:
@@ -22,13 +22,13 @@ import type { PollNumber } from './queue-count.ts';
  * - `adding` -> `leaving`: the client leaves, or the deadline passes
  * - `adding` -> `done`: the reply overtakes the acknowledgement, or the job is not added
  * - `waiting` -> `fetching`: the reply comes, with its body in a key of its own
- * - `waiting` -> `done`: the reply comes, the client leaves, the deadline passes, or the request is dispatched again
- *   (which makes a new waiter)
+ * - `waiting` -> `done`: the reply comes, the client leaves, the deadline passes, or the request is
+ *   dispatched again (which makes a new waiter)
  * - `fetching` -> `waiting`: the body is gone
  * - `fetching` -> `done`: the body is here, the client leaves, or the deadline passes
  * - `leaving` -> `done`: the job has arrived and is withdrawn, or it did not arrive
  *
- * Only in the state `waiting` may a request be found lost: in any other state a step is under way that ends by itself.
+ * Only a `waiting` request may be found lost: in any other state a step is under way that ends by itself.
  */
 export type WaiterState = 'adding' | 'waiting' | 'fetching' | 'leaving' | 'done';
 

@@ -81,8 +81,8 @@ export class Waiters {
 
   /**
    * Stops waiting because the client has left, or the deadline has passed.
-   * @returns whether the job is in Redis now, or may be, and no reply has come. A job that is on its way is to be
-   * withdrawn when it has arrived: then the state is `leaving`.
+   * @returns whether the job is in Redis now, or may be, and no reply has come. A job that is on its way is
+   * to be withdrawn when it has arrived: then the state is `leaving`.
    */
   leave(waiter: Waiter): boolean {
     const { state } = waiter;

@@ -5,15 +5,15 @@ export const driverSettings = {
     default: 'process',
     enum: ['process', 'docker', 'none'],
     description:
-      'What runs the replicas: local processes, Docker containers, or nothing (workers are started by hand).',
+      'What runs the replicas: local processes, Docker containers, or nothing (you start the workers).',
   },
   RESPAWN: {
     type: 'string',
     default: 'same',
     enum: ['same', 'new'],
     description:
-      'What a dead replica is replaced by: one of the `same` name, which keeps its keys, or one with a `new` random name, ' +
-      'as the assignment has it, which adopts its queue. A controller reads it.',
+      'What replaces a dead replica. `same`: a replica of the same name, which keeps its keys. `new`: ' +
+      'one with a random name, as in the assignment, which adopts its queue. A controller reads it.',
   },
   WORKER_IMAGE: {
     type: 'string',
@@ -48,6 +48,7 @@ export const driverSettings = {
   DOCKER_NETWORK: {
     type: 'string',
     description:
-      "Network that the containers join. Unset: the machine's own (`host`) where Redis is on loopback, else `bridge`.",
+      "Network that the containers join. Unset: the machine's own (`host`) if Redis is on loopback, " +
+      'otherwise `bridge`.',
   },
 } as const;

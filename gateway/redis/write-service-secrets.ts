@@ -1,12 +1,12 @@
 /**
  * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder> <url>`.
- * The folder has one of its own for each service. Passwords that are there stay; the users get the rights that
- * they have in this release.
+ * The folder has a subfolder for each service. Existing passwords are kept; the users get the rights that they have in
+ * this release.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { loadUsers } from '#shared/store/redis/load-users.ts';
 import { urlOfUser } from '#shared/store/redis/redis-users.ts';
 import { passwordFiles, passwordIn, secretFiles, serviceUsers } from './service-secrets.ts';
 import type { Passwords, SecretFile } from './service-secrets.ts';
@@ -18,7 +18,7 @@ const entries = serviceUsers.map(async (name) => {
   const known = passwordIn(await textOf(passwordFiles[name]));
   return [name, known ?? randomBytes(32).toString('hex')] as const;
 });
-const passwords = Object.fromEntries(await Promise.all(entries)) as Passwords; // all of its names
+const passwords = Object.fromEntries(await Promise.all(entries)) as Passwords; // `serviceUsers` are all of its keys
 let changed = false;
 for (const file of secretFiles(passwords, namespace, url)) {
   if ((await textOf(file.path)) === file.text) continue;
@@ -35,7 +35,7 @@ async function textOf(path: SecretFile['path']): Promise<string> {
   });
 }
 
-/** Whoever reads it sees the old text or all of the new one. Nobody else can read it at any time. */
+/** Replaces the file in one step: a reader sees the old text or all of the new one. Only its group can ever read it. */
 async function write({ path, text, group }: SecretFile): Promise<void> {
   const file = join(folder ?? '', ...path);
   await mkdir(join(folder ?? '', path[0]), { recursive: true });
@@ -47,24 +47,8 @@ async function write({ path, text, group }: SecretFile): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-/** A Redis that runs already has the users of before. If its administrator is one of them, it can be told. */
+/** A Redis that runs already still has the old users. It can be told if its administrator is one of them. */
 async function reload(): Promise<void> {
-  const redis = new Redis(urlOfUser(url ?? '', 'admin', passwords.admin), {
-    lazyConnect: true,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 2000,
-    commandTimeout: 2000,
-    disconnectTimeout: 100,
-  });
-  redis.on('error', () => undefined);
-  try {
-    await redis.connect();
-    await redis.call('ACL', 'LOAD');
-    process.stdout.write('Redis has loaded them\n');
-  } catch {
-    process.stdout.write('Redis loads them when it starts\n');
-  } finally {
-    redis.disconnect();
-  }
+  const loaded = await loadUsers(urlOfUser(url ?? '', 'admin', passwords.admin));
+  process.stdout.write(loaded ? 'Redis has loaded them\n' : 'Redis loads them when it starts\n');
 }

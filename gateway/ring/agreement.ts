@@ -6,22 +6,22 @@ import type { GatewayConfig } from '../settings/config.ts';
 import { sourcesText } from '../request/hash-key.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
-/** Settings by their names. All gateways of a namespace have the same. */
+/** Settings by their names. All gateways of a namespace must have the same. */
 export type AgreedSettings = ReadonlyMap<string, string>;
 
-/** This gateway's settings are not those of the others. */
+/** This gateway's settings differ from those of the other gateways. */
 export class SettingsDifferError extends Error {
   override readonly name = 'SettingsDifferError';
 }
 
-/** A secret has no value that may be shown. */
+/** The one setting whose value must not be shown. */
 const secret = 'CALLER_SECRET';
 const noSecret = 'unset';
 
 /**
- * @returns the settings by which keys select replicas and tell callers apart, each spelt in one way. Gateways that differ
- * in them would send one key to two replicas, or run a request twice under one idempotency key. Of the secret there is a
- * check value, from which it cannot be computed.
+ * @returns the settings that decide which replica a key selects and which caller a request has, each in one
+ * canonical spelling. Gateways that differ in them would send one key to two replicas, or run a request twice
+ * under one idempotency key. The secret is represented by a check value, from which it cannot be computed.
  */
 export function agreedSettings(
   config: Pick<GatewayConfig, 'hashKey' | 'callerKey' | 'callerSecret' | 'idempotencyScope' | 'namespace'>,
@@ -37,16 +37,16 @@ export function agreedSettings(
   ]);
 }
 
-/** The key of the digests is derived for another purpose, so this one tells nothing of it (RFC 5869 3.2). */
+/** The digests of callers have a key of their own, about which this value reveals nothing (RFC 5869 3.2). */
 function checkValue(text: string, namespace: string): string {
   const key = Buffer.from(hkdfSync('sha256', text, namespace, 'ringpost settings check 1', 32));
   return createHmac('sha256', key).update('check').digest('base64url');
 }
 
-/** @returns the names of the settings that both have, and that differ. */
-export function differing(ours: AgreedSettings, standing: AgreedSettings): string[] {
+/** @returns the names of the settings that both sides have, with different values. */
+export function differing(ours: AgreedSettings, agreed: AgreedSettings): string[] {
   return [...ours].flatMap(([name, value]) => {
-    const other = standing.get(name);
+    const other = agreed.get(name);
     return other === undefined || other === value ? [] : [name];
   });
 }
@@ -59,8 +59,8 @@ export interface AgreementOptions {
 }
 
 /**
- * Sees to it that a gateway takes requests only while its settings are those of all gateways. The first one of a
- * namespace sets them. They are read together with the ring, so each change of them is seen as soon as one of the ring.
+ * Makes a gateway refuse requests unless its settings are those of all gateways, which the first gateway of a
+ * namespace sets. They are read with the ring, so a change of them is noticed as soon as one of the ring.
  */
 export class Agreement {
   readonly #options: AgreementOptions;
@@ -69,33 +69,34 @@ export class Agreement {
 
   constructor(options: AgreementOptions) {
     this.#options = options;
-    options.watcher.onChange(() => this.#look());
+    options.watcher.onChange(() => this.#check());
   }
 
   /**
    * Makes this gateway's settings those of all gateways, or checks that they are.
-   * @param replace whether those that stand may be replaced.
-   * @throws {SettingsDifferError} that says in what they differ and what to do.
+   * @param replace whether the settings in Redis may be replaced.
+   * @throws {SettingsDifferError} that names the differences and says what to do.
    */
   async claim(replace: boolean): Promise<void> {
     const { store, ours, log } = this.#options;
-    const standing = await store.claimSettings(ours, replace);
-    const names = differing(ours, standing);
+    const agreed = await store.claimSettings(ours, replace);
+    const names = differing(ours, agreed);
     this.#claimed = replace || names.length === 0;
     if (names.length === 0) return;
-    const phrases = names.map((name) => phrase(name, ours, standing));
+    const phrases = names.map((name) => phrase(name, ours, agreed));
     if (replace) {
       log.warn({ changed: phrases }, 'the settings of all gateways were replaced by those of this one');
       return;
     }
     throw new SettingsDifferError(
-      `This gateway's settings are not those that all gateways have (${phrases.join('; ')}). Use the same settings ` +
-        'or another NAMESPACE. To change them, start one gateway with ALLOW_SETTINGS_CHANGE=yes: any others take no ' +
-        'requests from then on, until they are started with the new settings.',
+      `This gateway's settings are not those that all gateways have (${phrases.join('; ')}). ` +
+        'Use the same settings or another NAMESPACE. To change them, start one gateway with ' +
+        'ALLOW_SETTINGS_CHANGE=yes: any others take no requests from then on, until they are started with ' +
+        'the new settings.',
     );
   }
 
-  /** @returns why this gateway takes no requests; undefined if it does. */
+  /** Why this gateway accepts no requests; undefined if it does. */
   get refusal(): Problem | undefined {
     const names = this.#differing;
     if (names.length === 0) return undefined;
@@ -106,15 +107,15 @@ export class Agreement {
     );
   }
 
-  #look(): void {
+  #check(): void {
     const { watcher, ours, log } = this.#options;
     const { settings } = watcher.state;
-    // The ring may be read before this gateway has said what its settings are.
+    // The ring may be read before this gateway has claimed its settings.
     if (!this.#claimed) return;
     const before = this.#differing.length;
     if ([...ours.keys()].some((name) => !settings.has(name))) {
-      // Redis has lost them. One that differed has no say in what they are.
-      if (before === 0) this.#putBack();
+      // Redis has lost them. A gateway whose settings differed must not write them.
+      if (before === 0) this.#restore();
       return;
     }
     const names = differing(ours, settings);
@@ -129,7 +130,7 @@ export class Agreement {
     if (names.length === 0 && before > 0) log.warn({}, 'this gateway takes requests again');
   }
 
-  #putBack(): void {
+  #restore(): void {
     const { store, ours, log } = this.#options;
     store.claimSettings(ours, false).catch((error: unknown) => {
       log.warn({ err: error }, 'the settings of all gateways were not put back');
@@ -137,14 +138,14 @@ export class Agreement {
   }
 }
 
-/** @returns what differs in one setting. */
-function phrase(name: string, ours: AgreedSettings, standing: AgreedSettings): string {
+/** @returns how one setting differs, in words. */
+function phrase(name: string, ours: AgreedSettings, agreed: AgreedSettings): string {
   const shown = (settings: AgreedSettings): string => {
     const value = settings.get(name) ?? '';
     if (name !== secret) return JSON.stringify(value);
     return value === noSecret ? 'unset' : 'a secret';
   };
-  const both = [shown(ours), shown(standing)] as const;
+  const both = [shown(ours), shown(agreed)] as const;
   if (name === secret && both[0] === both[1]) return `${name} is another secret here than in Redis`;
   return `${name} is ${both[0]} here, ${both[1]} in Redis`;
 }

@@ -7,8 +7,8 @@ export interface ReadinessOptions {
   readonly watcher: RingWatcher;
   readonly connection: Connection;
   /**
-   * In ms since the epoch, in Redis time. Workers that started before do not count: they are dead, even if their leases
-   * have not expired yet.
+   * In ms since the epoch, in Redis time. Workers that started before do not count: they are dead, even if
+   * their leases have not expired yet.
    */
   readonly since: number;
   readonly timeoutMs: number;
@@ -18,10 +18,10 @@ export interface ReadinessOptions {
 const pollIntervalMs = 25;
 
 /**
- * Waits for the workers of all desired replicas. The ring alone does not show them: it may be left from an earlier start,
- * and it keeps a replica without a worker for `FAILOVER_MS`.
- * @returns the replicas that take jobs and own keys, and whether all do. If not all do, the timeout has passed, or the
- * signal has fired.
+ * Waits for the workers of all desired replicas. The ring alone does not show them: it may be left from an
+ * earlier start, and it keeps a replica without a worker for `FAILOVER_MS`.
+ * @returns the replicas that take jobs and own keys, and whether all do. If not all do, the timeout has
+ * passed, or the signal has fired.
  */
 export async function untilReady(options: ReadinessOptions): Promise<{ ready: string[]; all: boolean }> {
   const { watcher, connection, since, timeoutMs, signal } = options;

@@ -6,7 +6,7 @@ import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
 import type { Replacement } from '#shared/store/heir-store.ts';
 import type { DesiredChange, RingState, RingStore } from '#shared/store/ring-store.ts';
 
-/** A request of the admin contract that cannot be carried out; the answer is `{"message":"<Error> …"}`. */
+/** An admin request that cannot be carried out. The answer is `{"message":"<Error> …"}`. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
   readonly status: number;
@@ -24,9 +24,9 @@ export interface ReplicaChange {
 }
 
 /**
- * Checks the body of `/add` or `/rm` as far as it can be checked without knowing the replicas.
- * @param which the kind of instances that the contract's message speaks of.
- * @throws {AdminError} that says what is wrong and what would be right.
+ * Parses the body of `/add` or `/rm`, and checks what can be checked without knowing the replicas.
+ * @param which what the instances are called in the error message.
+ * @throws {AdminError} that says what is wrong and what is allowed.
  */
 export function parseReplicaChange(body: unknown, which: 'newly added' | 'removable'): ReplicaChange {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -45,7 +45,8 @@ export function parseReplicaChange(body: unknown, which: 'newly added' | 'remova
   const invalid = hostnames.find((name) => !isReplicaName(name));
   if (invalid !== undefined) {
     throw new AdminError(
-      `${shown(invalid)} is no valid container hostname: 1 to 63 letters, digits, '_', '.' or '-', the first a letter or digit`,
+      `${shown(invalid)} is no valid container hostname: 1 to 63 letters, digits, '_', '.' or '-', ` +
+        'the first a letter or digit',
     );
   }
   const twice = firstRepeated(hostnames);
@@ -65,14 +66,14 @@ function firstRepeated(names: readonly string[]): string | undefined {
 export interface AddLimits {
   readonly parameters: RingParameters;
   readonly maxReplicas: number;
-  /** Whether replicas are containers, and so have names of containers. */
+  /** Whether replicas are containers, whose names are hostnames. */
   readonly containers: boolean;
 }
 
 /**
- * Plans `/add`: the listed names, and random ones up to n.
- * @param randomName makes a name that fits a container's hostname.
- * @throws {AdminError} where the change cannot be made; nothing of it is made then.
+ * Plans `/add`: adds the listed names, and random ones up to n.
+ * @param randomName returns a name that fits a container's hostname.
+ * @throws {AdminError} if the change cannot be made as a whole.
  */
 export function planAdd(
   state: RingState,
@@ -89,7 +90,8 @@ export function planAdd(
   if (taken !== undefined) throw new AdminError(`hostname ${shown(taken)} is already in use`);
   if (state.desired.length + n > maxReplicas) {
     throw new AdminError(
-      `n is ${n}, but there are ${state.desired.length} replicas and may be ${maxReplicas} at most (MAX_REPLICAS)`,
+      `n is ${n}, but there are ${state.desired.length} replicas and may be ${maxReplicas} at most ` +
+        '(MAX_REPLICAS)',
     );
   }
   const names = [...hostnames];
@@ -101,8 +103,7 @@ export function planAdd(
 }
 
 /**
- * Desires the first replicas of a new namespace: S1, S2 … Does nothing where any were ever desired.
- * @param count how many.
+ * Makes S1, S2 … Sn the desired replicas of a new namespace. Does nothing if any replica was ever desired.
  */
 export async function seedReplicas(
   store: RingStore,
@@ -115,7 +116,7 @@ export async function seedReplicas(
   );
 }
 
-/** @throws {AdminError} where the ring has no room for all of them. */
+/** @throws {AdminError} if the ring has no room for all of them. */
 export function placeAll(
   state: RingState,
   names: readonly string[],
@@ -137,9 +138,9 @@ export function placeAll(
 }
 
 /**
- * Plans `/rm`: the listed names, and random victims up to n.
- * @param pick picks one of that many, from 0.
- * @throws {AdminError} where the change cannot be made; nothing of it is made then.
+ * Plans `/rm`: removes the listed names, and random ones up to n.
+ * @param pick returns a number from 0 that is less than its argument.
+ * @throws {AdminError} if the change cannot be made as a whole.
  */
 export function planRemove(
   state: RingState,
@@ -159,9 +160,9 @@ export function planRemove(
 }
 
 /**
- * Plans the replacement of a dead replica: it has the dead one's place in `/rep`, and a joining number of its own.
+ * Plans the replacement of a dead replica. The new one gets its place in `/rep`, and a new joining number.
  * @param by the name of the replacement.
- * @returns undefined if there is nothing to replace, or the name is in use.
+ * @returns undefined if the dead replica is not desired, or the name is in use.
  */
 export function planReplacement(
   state: RingState,
@@ -183,7 +184,7 @@ function shown(value: unknown): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-/** JSON can be read however deep it is; to write what is nested ten thousand times takes more stack than there is. */
+/** `JSON.parse` accepts any depth, but `JSON.stringify` overflows the stack at some ten thousand levels. */
 function asJson(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

@@ -30,7 +30,7 @@ const unknownState: RingState = {
   settings: new Map(),
 };
 
-/** Keeps the ring in memory equal to the one in Redis: a message tells of each change, and a poll finds what it missed. */
+/** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */
 export class RingWatcher {
   readonly #options: RingWatcherOptions;
   readonly #listeners = new Set<() => void>();
@@ -79,13 +79,13 @@ export class RingWatcher {
     return performance.now() - this.#confirmed > ringStaleMs;
   }
 
-  /** Whether a replica's queue is served, or will be. As long as nothing is known, every queue is taken to be. */
+  /** Whether a replica's queue is served, or will be. Until the ring is read, this is true of all. */
   isServed(replica: string): boolean {
     const { version, desired, retired } = this.#state;
     return version < 0 || retired.has(replica) || desired.some((member) => member.name === replica);
   }
 
-  /** How often Redis has lost the ring. That is recognisable because versions only grow, and each change has its own. */
+  /** How often Redis has lost the ring. */
   get losses(): number {
     return this.#losses;
   }
@@ -149,7 +149,7 @@ export class RingWatcher {
       this.#again = false;
       const asked = performance.now();
       const [state] = await Promise.all([this.#options.store.read(), this.#options.alsoConfirm()]);
-      // Comparing versions is not enough: a ring that was lost and made again may have reached the old version.
+      // A ring that was lost and made again may have reached the old version.
       if (!isDeepStrictEqual(state, this.#state)) this.#update(state);
       this.#confirmed = asked;
     } while (this.#again && !this.#stopped);
@@ -174,7 +174,7 @@ export class RingWatcher {
     if (lost) this.#claimAgain();
   }
 
-  /** Whether Redis has lost the ring: the version went back, or what is desired changed without it. */
+  /** Whether Redis has lost the ring: otherwise each change of what is desired raises the version. */
   #isLoss(state: RingState): boolean {
     const { version, desired } = this.#state;
     if (version < 0) return false;

@@ -2,9 +2,9 @@ import type { RingState } from '#shared/store/ring-store.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
 /**
- * Keeps a gateway unready until it has once seen all desired replicas in the ring at the same time, or for a limited time.
- * The first replicas of a new system come one by one, and the first one would get every key. Once passed, the threshold
- * stays passed. A gateway that joins a system whose ring is whole is ready at once.
+ * Keeps a gateway unready until it has once seen all desired replicas in the ring at the same time, or for a
+ * limited time. The replicas of a new system come one by one, and the first one would get every key. A
+ * gateway that joins a system whose ring is whole is ready at once.
  */
 export class StartThreshold {
   readonly #watcher: RingWatcher;
@@ -13,7 +13,7 @@ export class StartThreshold {
   /** When the ring first had a replica, by `performance.now()`. Without one there are no keys to move. */
   #since: number | undefined;
 
-  /** @param afterMs time in ms, from when the ring first has a replica, after which the gateway is ready in any case. */
+  /** @param afterMs the limit in ms, counted from when the ring first has a replica. */
   constructor(watcher: RingWatcher, afterMs: number) {
     this.#watcher = watcher;
     this.#afterMs = afterMs;

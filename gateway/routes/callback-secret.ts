@@ -2,7 +2,7 @@ import fp from 'fastify-plugin';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '#shared/contract/errors.ts';
 import { isObject } from '#shared/contract/json-object.ts';
-import type { AdminAccess } from '../admin/admin-access.ts';
+import type { AdminAccess } from './admin-access.ts';
 import { parseOrigin, receiverSecrets } from '../callbacks/receiver-keys.ts';
 import { operations } from '../openapi/operations.ts';
 import { noStore } from './no-store.ts';

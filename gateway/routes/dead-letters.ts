@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import type { AdminAccess } from '../admin/admin-access.ts';
+import type { AdminAccess } from './admin-access.ts';
 import type { DeadLetter } from '#shared/store/dead-letter.ts';
 import type { DeadLetters } from '#shared/store/dead-letters.ts';
 import { deadLettersPath, letterView, metadataView, summaryView } from '../records/dead-letter-view.ts';

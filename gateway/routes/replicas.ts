@@ -6,17 +6,11 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { RingState, RingStore } from '#shared/store/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { noteFailure } from '../http/answer.ts';
+import { adminPaths } from '../http/own-paths.ts';
 import { hidden, operations } from '../openapi/operations.ts';
 import { randomName } from '../ring/random-name.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../ring/replica-changes.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
-
-/** The paths of the admin contract and the methods that each of them takes. */
-export const adminPaths = {
-  '/rep': ['GET', 'HEAD'],
-  '/add': ['POST'],
-  '/rm': ['DELETE'],
-} as const;
 
 export interface ReplicaRouteOptions {
   readonly store: RingStore;

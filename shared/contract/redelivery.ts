@@ -53,7 +53,7 @@ export function decideOnTaken(
 
 /**
  * Decides what becomes of a job that a dead worker had taken. Pure. How often a job may be lost is another question:
- * see `losses.ts`.
+ * see `request-crashes.ts`.
  * @param attempt how often it was begun; 0 if it was taken and certainly not begun.
  * @returns whether it may run `again`, or its client learns that its outcome is `unknown`.
  */

@@ -2,14 +2,14 @@
 export interface StartStop {
   /** Starts once; further calls get the same promise. Rejects after a stop. */
   start(): Promise<void>;
-  /** Stops once and resolves when nothing runs any more; also without a start, and while one is under way. */
+  /** Stops once and resolves when nothing runs any more. May be called without a start, or during one. */
   stop(): Promise<void>;
 }
 
 /**
  * Makes a pair of functions safe to call twice, at once, and in any order.
  * @param onStart runs at most once.
- * @param onStop runs at most once, after `onStart` has settled; not at all where nothing was started.
+ * @param onStop runs at most once, after `onStart` has settled, and only if something was started.
  */
 export function startStop(onStart: () => Promise<void>, onStop: () => Promise<void>): StartStop {
   let starting: Promise<void> | undefined;

@@ -4,14 +4,14 @@ import { safeError } from './safe-error.ts';
 
 export type { Logger } from 'pino';
 
-/** The part of a logger that says something about one connection or lease. */
+/** The part of a logger that a connection or a lease needs. */
 export interface Log {
   debug(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** An error under any name is shown as one under `err` is. */
+/** Shows an error under any field name in the same way as one under `err`. */
 const formatters = {
   log: (fields: Record<string, unknown>): Record<string, unknown> =>
     Object.fromEntries(
@@ -23,8 +23,8 @@ const formatters = {
 };
 
 /**
- * @param role who speaks: gateway, controller or worker.
- * @returns a logger that writes JSON lines to stderr; stdout is left to what a command prints for its user.
+ * @param role of this process: gateway, controller or worker.
+ * @returns a logger that writes JSON lines to stderr. stdout is for the output of commands.
  */
 export function createLogger(role: string, level: string, fields: Record<string, unknown> = {}): Logger {
   return pino(

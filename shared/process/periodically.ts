@@ -2,10 +2,10 @@ import { startStop } from './lifecycle.ts';
 import type { StartStop } from './lifecycle.ts';
 
 /**
- * Does something over and over, from its start to its stop.
- * @param everyMs between the beginnings, in ms. While one time still goes on, the next is passed over: what piles up
- * behind a slow Redis would count as many.
- * @param onError told of a time that failed; the next one comes all the same.
+ * Calls `act` repeatedly, from the start to the stop.
+ * @param everyMs the period in ms. A call that is due while the last one still runs is skipped, so that calls do not pile
+ * up behind a slow Redis.
+ * @param onError gets the error of a failed call. The next call follows all the same.
  */
 export function periodically(
   everyMs: number,

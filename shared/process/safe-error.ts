@@ -1,49 +1,51 @@
 import { types } from 'node:util';
 import { shownUrl } from './shown-url.ts';
 
-/** What a log says of an error. Whatever else an error carries, e.g. the arguments of a command, stays out of it. */
+/** The parts of an error that may be logged. Others, e.g. the arguments of a command, are left out. */
 export interface SafeError {
   readonly type: string;
   readonly message: string;
   readonly stack: string;
   readonly code?: string | number;
   readonly cause?: SafeError;
-  /** Those of an `AggregateError`. */
+  /** The errors of an `AggregateError`. */
   readonly errors?: readonly SafeError[];
 }
 
-/** Causes of causes, and errors of an `AggregateError`, past which none is shown. */
-const mostDeep = 4;
-const mostWide = 10;
-const mostShown = 2000;
+/** How many nested causes are shown. */
+const maxDepth = 4;
+/** How many errors of an `AggregateError` are shown. */
+const maxErrors = 10;
+/** How many characters of a message are shown. */
+const maxLength = 2000;
 
-/** Where V8 quotes a text that it could not read. */
-const noJson = ['is not valid JSON', 'in JSON at position'];
-/** Between what libraries put into messages of what they were given; to the end, if the second is not there. */
+/** V8 quotes the text in these messages. */
+const jsonMessages = ['is not valid JSON', 'in JSON at position'];
+/** Libraries quote their arguments between these texts, or from the first one to the end. */
 const payloads: readonly (readonly [from: string, to?: string])[] = [
   ['Invalid regular expression: '],
   ['Cannot convert ', ' to a BigInt'],
-  // Node.js and undici show a value that they do not take.
+  // Node.js and undici show a value that they refuse.
   ['Received '],
   ['"', '" is an invalid header'],
   ['Invalid value "', '" for header'],
   ['Failed to parse URL from '],
-  // Redis repeats the beginning of a command that it does not know, ioredis a reply that it did not ask for.
+  // Redis repeats the beginning of an unknown command, ioredis an unexpected reply.
   ['with args beginning with: '],
   ['Last reply: '],
 ];
-/** The URLs of a text. The files of a stack are none of them. */
+/** URLs in a text, without those of source files in a stack. */
 const urls = /\b(?!file:|node:)[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'<>`]+/gi;
 
-/** @returns a message without what a library puts there of its arguments, and its URLs without user and query. */
+/** @returns a message without the arguments that a library quotes, and with its URLs without user and query. */
 export function safeText(message: string): string {
-  if (noJson.some((each) => message.includes(each))) return 'the text is not valid JSON';
+  if (jsonMessages.some((each) => message.includes(each))) return 'the text is not valid JSON';
   let text = message;
   for (const [from, to] of payloads) text = without(text, from, to);
-  return text.slice(0, mostShown).replace(urls, (url) => shownUrl(url) ?? 'a URL');
+  return text.slice(0, maxLength).replace(urls, (url) => shownUrl(url) ?? 'a URL');
 }
 
-/** @returns the text with `…` for what is between the first `from` and the last `to`. */
+/** @returns the text with `…` instead of everything between the first `from` and the last `to`. */
 function without(text: string, from: string, to?: string): string {
   const begin = text.indexOf(from) + from.length;
   const end = to === undefined ? text.length : text.lastIndexOf(to);
@@ -51,7 +53,7 @@ function without(text: string, from: string, to?: string): string {
 }
 
 /**
- * @param thrown an error, or anything else that can be thrown.
+ * @param thrown an error, or any other thrown value.
  * @returns its type, message, stack and code, and those of its causes. Never throws.
  */
 export function safeError(thrown: unknown, deep = 0): SafeError {
@@ -62,7 +64,7 @@ export function safeError(thrown: unknown, deep = 0): SafeError {
   }
 }
 
-/** @returns the message of what was thrown, as a log may have it. */
+/** @returns the message of a thrown value, in a form that may be logged. */
 export function safeMessage(thrown: unknown): string {
   return safeError(thrown).message;
 }
@@ -74,7 +76,7 @@ function ofError(error: Error, deep: number): SafeError {
   const { code } = error as { readonly code?: unknown };
   const shown = typeof code === 'number' || (typeof code === 'string' && /^[\w.-]{1,64}$/.test(code));
   const { errors } = error as { readonly errors?: unknown };
-  const further = deep < mostDeep;
+  const further = deep < maxDepth;
   return {
     type,
     message,
@@ -82,12 +84,12 @@ function ofError(error: Error, deep: number): SafeError {
     ...(shown ? { code } : {}),
     ...(further && error.cause !== undefined ? { cause: safeError(error.cause, deep + 1) } : {}),
     ...(further && Array.isArray(errors)
-      ? { errors: errors.slice(0, mostWide).map((each) => safeError(each, deep + 1)) }
+      ? { errors: errors.slice(0, maxErrors).map((each) => safeError(each, deep + 1)) }
       : {}),
   };
 }
 
-/** A stack begins with the message, which may have lines that look like frames. */
+/** @returns the frames of a stack. The message at its beginning is skipped: its lines may look like frames. */
 function framesOf({ stack, message }: Error): string[] {
   const text = String(stack);
   const at = text.indexOf(message);
@@ -95,10 +97,10 @@ function framesOf({ stack, message }: Error): string[] {
   return frames.split('\n').filter((line) => /^ {4}at /.test(line));
 }
 
-/** A text is a message. What else is thrown may hold a whole request. */
+/** A thrown string is a message. Any other thrown value may contain a whole request, so only its type is shown. */
 function ofOther(thrown: unknown): SafeError {
   if (typeof thrown === 'string') return { type: 'string', message: safeText(thrown), stack: '' };
   const type = typeof thrown === 'object' && thrown !== null ? thrown.constructor.name : typeof thrown;
   const known = /^[\w$]{1,100}$/.test(type) ? type : 'object';
-  return { type: known, message: `it is no error, but of type ${known}`, stack: '' };
+  return { type: known, message: `a thrown value of type ${known}`, stack: '' };
 }

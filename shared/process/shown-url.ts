@@ -1,8 +1,8 @@
 /**
- * What may be shown of a URL: its scheme, host, port and the number of a database. Its user and password are `***`, and
- * its query is left out.
- * @returns undefined if a part of a password could be among that: the text is no URL, or an `@` after the host shows
- * that a password with `/`, `?` or `#` was written as it is.
+ * Reduces a URL to what may be shown: scheme, host, port and database number. User and password become `***`, and the
+ * query is left out.
+ * @returns undefined if the result could contain a part of a password: the text is not a URL, or an `@` after the host
+ * shows that the password contains an unescaped `/`, `?` or `#`.
  */
 export function shownUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;

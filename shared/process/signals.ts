@@ -1,33 +1,33 @@
 import process from 'node:process';
 import { safeMessage } from './safe-error.ts';
 
-/** Why a process stops: it was told to by a signal, or something in it has failed. */
+/** Why a process stops: a signal, or a failure inside it. */
 export type StopCause = 'signal' | 'fault';
 
 export interface Termination {
-  /** Milliseconds to finish what is in flight. */
+  /** Time in ms to finish the requests in flight. */
   readonly timeoutMs: number;
   /**
-   * Stops accepting, finishes what is in flight, closes; resolves when nothing runs any more. It is called once, with what
-   * came first.
+   * Stops accepting requests, finishes those in flight and closes; resolves when nothing runs any more. It is called once,
+   * with the first cause.
    */
   readonly stop: (cause: StopCause) => Promise<void>;
-  /** Names what is still in flight, for the case that it has to be abandoned. */
+  /** The ids of the requests in flight, which are named if they have to be abandoned. */
   readonly inFlight: () => readonly string[];
-  /** Tells in words what the stop waits for; undefined if it is nothing that a person would know. Never rejects. */
+  /** Describes what the stop waits for; undefined if there is nothing to say. Never rejects. */
   readonly waitingFor?: () => Promise<string | undefined>;
 }
 
-/** A terminal's Ctrl-C arrives twice, from the terminal and from npm; signals closer than this are one, in ms. */
+/** Ctrl-C in a terminal arrives twice: from the terminal and from npm. Signals within this time in ms count as one. */
 const sameSignalMs = 300;
-/** A stop says after this time what it waits for, and after each further such time if that has changed, in ms. */
+/** How often a stop says what it waits for, if that has changed, in ms. */
 const sayEveryMs = 1000;
 
 /**
- * Ends the process on SIGTERM or SIGINT: exit 0 once it has stopped; exit 1, after naming what was abandoned on
- * stderr, on a second signal or when the time has run out. Meanwhile it says on stderr what it waits for.
- * @returns a function that ends the process in the same way because of a fault, with exit 1. While it stops already, the
- * function changes nothing.
+ * Ends the process on SIGTERM or SIGINT, with exit code 0 once it has stopped. On a second signal, or if the time runs out,
+ * it names the abandoned requests on stderr and exits with 1. Until then it says on stderr what it waits for.
+ * @returns a function that ends the process in the same way because of a fault, with exit code 1. It does nothing if the
+ * process is stopping already.
  */
 export function onTermination({
   timeoutMs,

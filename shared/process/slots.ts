@@ -1,4 +1,4 @@
-/** Bounds how many requests a worker runs at once, of its own queue and of adopted ones together. */
+/** Limits how many requests a worker runs at once, those of its own queue and of adopted queues together. */
 export class Slots {
   readonly #count: number;
   #free: number;
@@ -10,26 +10,26 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Requests that run now. */
+  /** How many slots are taken. */
   get taken(): number {
     return this.#count - this.#free;
   }
 
-  /** Takes a slot where one is free, without a turn of the event loop. */
-  tryTake(): boolean {
+  /** Acquires a slot if one is free, synchronously. */
+  tryAcquire(): boolean {
     if (this.#free === 0) return false;
     this.#free -= 1;
     return true;
   }
 
-  /** @returns once a slot is taken; those who came first get one first. */
-  take(): Promise<void> {
-    if (this.tryTake()) return Promise.resolve();
+  /** Acquires a slot, and waits for one if none is free. Slots are passed on in the order of the calls. */
+  acquire(): Promise<void> {
+    if (this.tryAcquire()) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Gives a slot back, or on to the one who has waited longest. */
-  give(): void {
+  /** Releases a slot, or passes it to the caller that has waited longest. */
+  release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();

@@ -1,22 +1,22 @@
 import type { Logger } from './logger.ts';
 
-/** Warnings come no closer than this, in ms. */
+/** The shortest time between two warnings, in ms. */
 const everyMs = 1000;
 
-/** A warning that may have reason to come with each request: it is logged at most once a second, with the count. */
+/** A warning whose cause may occur with each request. It is logged at most once a second, with the count. */
 export class SparseWarning {
   readonly #log: Logger;
   readonly #text: string;
   #last = Number.NEGATIVE_INFINITY;
   #times = 0;
 
-  /** @param text what is logged. */
+  /** @param text the message of the warning. */
   constructor(log: Logger, text: string) {
     this.#log = log;
     this.#text = text;
   }
 
-  /** @param fields are those of the last time before it is logged. */
+  /** @param fields if warnings were held back, the fields of the latest one are logged. */
   warn(fields: Record<string, unknown>): void {
     this.#times += 1;
     const now = performance.now();

@@ -9,18 +9,18 @@ export type TetherOptions = {
   /** The child's whole environment; its PATH finds a command given without a slash. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Where its output goes, `inherit` unless told otherwise. */
+  /** Where its output goes; `inherit` by default. */
   readonly stdout?: 'inherit' | 'ignore' | 'pipe' | number;
   readonly stderr?: 'inherit' | 'ignore' | 'pipe' | number;
-  /** What the child gets when this process is gone. After SIGTERM it has some 10 s, then it gets SIGKILL. */
+  /** The signal that the child gets when this process is gone. SIGTERM is followed by SIGKILL after some 10 s. */
   readonly onParentDeath: 'SIGTERM' | 'SIGKILL';
-  /** What the child can read from its stdin, to the end; nothing unless told otherwise. */
+  /** What the child reads from its stdin; nothing by default. */
   readonly input?: string;
 };
 
 export type TetheredProcess = {
   readonly pid: number;
-  /** Its output, where `pipe` was asked for. */
+  /** Its output, if `pipe` was asked for. */
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   /** Resolves when the child has ended; never rejects. */
@@ -31,11 +31,11 @@ export type TetheredProcess = {
   stop(options: { graceMs: number }): Promise<TetheredExit>;
 };
 
-// The child's end of fd 3 is held by a watcher alone, the other end by this process alone: read() there
-// returns when this process is gone, however it went. The watcher stays in the child's process group, and
-// no system gives a pid away while a group still bears that number (POSIX "process group lifetime"; Linux
-// free_pid), so what it kills is the child or nothing. It is forked twice to be nobody's child: the
-// command never sees it. `$$` is the pid that `exec` hands to the command.
+// A watcher process alone has the child's end of fd 3, and this process alone has the other end. So read() in
+// the watcher returns when this process is gone, for whatever reason. The watcher stays in the child's process
+// group, and no system reuses a pid while a group has that number (POSIX "process group lifetime"; Linux
+// free_pid), so it kills the child or nothing. It is forked twice, so that it is not a child of the command.
+// `$$` is the pid that the command gets from `exec`.
 const script = (lastWords: string) => `( (
 trap "" HUP INT TERM
 read -r line <&3
@@ -44,7 +44,7 @@ kill -KILL -$$
 ) </dev/null >/dev/null 2>&1 & )
 exec "$0" "$@" 3<&-`;
 
-// An orphan that its init has not reaped yet still answers `kill -0`, hence the look at its state.
+// An orphan that init has not reaped yet still answers `kill -0`, so its state is checked too.
 const SCRIPTS = {
   SIGKILL: script(''),
   SIGTERM: script(`kill -TERM $$; i=0
@@ -55,12 +55,12 @@ done`),
 };
 
 /**
- * Starts a child in a session and process group of its own (a Ctrl-C in the terminal does not reach it)
- * that ends when this process ends, SIGKILL included, even if the child's event loop is blocked. What the
- * child leaves behind in its group is killed when it ends.
+ * Starts a child in a session and process group of its own, so that Ctrl-C in the terminal does not reach it.
+ * The child ends when this process ends, even by SIGKILL, and even if the child's event loop is blocked. When
+ * the child ends, the processes that it leaves in its group are killed.
  *
  * @param command a path, or a name to find on `options.env.PATH`
- * @throws Error when the command or `cwd` is not there, or the system refuses a new process
+ * @throws Error if the command or `cwd` does not exist, or if the system refuses a new process
  */
 export function spawnTethered(
   command: string,
@@ -79,13 +79,13 @@ export function spawnTethered(
     detached: true,
     stdio: [input === undefined ? 'ignore' : 'pipe', stdout, stderr, 'pipe'],
   });
-  child.on('error', () => {}); // a failed spawn is seen by the missing pid, a failed kill by the result
+  child.on('error', () => {}); // a failed spawn shows in the missing pid, a failed kill in its result
   const { pid } = child;
   if (pid === undefined)
     throw new Error(`cannot start ${command}: the system refused a new process (process or file limit?)`);
   const tether = child.stdio[3];
   tether?.on('error', () => {});
-  // A child that has ended before it could read has no use for its input.
+  // If the child ends before it has read its input, the write fails. That is no error.
   child.stdin?.on('error', () => {});
   child.stdin?.end(input);
 
@@ -137,11 +137,11 @@ function executable(file: string): string | undefined {
   }
 }
 
-/** Ends the watcher and what else the child left: until now the watcher has kept the number theirs. */
+/** Kills the watcher and the other processes of the child's group. Until now the watcher has kept the group's id taken. */
 function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // nothing is left in it
+    // The group is empty.
   }
 }

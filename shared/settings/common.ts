@@ -5,121 +5,129 @@ export const commonSettings = {
   REDIS_URL: {
     type: 'string',
     pattern: '^rediss?://.+',
-    description:
-      'Redis to share, `redis://` or `rediss://`. `npm start` runs a private one where it is unset.',
+    description: 'Redis to use, `redis://` or `rediss://`. Unset: `npm start` runs a private one.',
   },
   NAMESPACE: {
     type: 'string',
     default: 'ringpost',
     pattern: '^[A-Za-z0-9_.-]{1,64}$',
-    description: 'Prefix of all keys in Redis; systems with different ones do not see each other.',
+    description: 'Prefix of all keys in Redis. Systems with different prefixes do not see each other.',
   },
   HANDLER: {
     type: 'string',
     description:
-      'File whose default export answers the requests: a fetch-style handler. Not with `UPSTREAM`.',
+      'File whose default export answers the requests, a fetch-style handler. Not together with ' +
+      '`UPSTREAM`.',
   },
   UPSTREAM: {
     type: 'string',
     pattern: '^https?://.+',
-    description: 'HTTP server that each replica sends its requests on to, e.g. `http://127.0.0.1:3000`.',
+    description: 'HTTP server that each replica forwards its requests to, e.g. `http://127.0.0.1:3000`.',
   },
   UPSTREAM_HOST: {
     type: 'string',
     default: 'client',
     enum: ['client', 'upstream'],
     description:
-      'Whose `Host` the upstream gets: the one that the client sent, or its own. TLS is always for its own name.',
+      "The `Host` that the upstream gets: the client's, or the upstream's own. TLS always uses the " +
+      "upstream's name.",
   },
   FORWARDED: {
     type: 'string',
     default: 'both',
     enum: ['both', 'standard', 'none'],
     description:
-      'How an upstream learns whom a request comes from: `Forwarded` and `X-Forwarded-For`, `-Proto` and `-Host`; ' +
-      '`Forwarded` alone, with what a trusted proxy has sent; or not at all.',
+      'How an upstream learns where a request came from. `both`: `Forwarded` and `X-Forwarded-For`, ' +
+      '`-Proto` and `-Host`. `standard`: `Forwarded`, and the fields of a trusted proxy. `none`: none ' +
+      'of them.',
   },
   CONCURRENCY: {
     type: 'integer',
     default: 100,
     minimum: 1,
     maximum: 10000,
-    description: 'Requests that one replica works on at once.',
+    description: 'Requests that one replica runs at once.',
   },
   CONSUMER: {
     type: 'string',
     default: 'batched',
     enum: ['batched', 'stock'],
     description:
-      "How a worker takes jobs: many in one call, by BullMQ's own scripts, or one by one with BullMQ's `Worker`.",
+      "How a worker takes jobs. `batched`: many in one call, with BullMQ's own scripts. `stock`: one " +
+      "at a time, with BullMQ's `Worker`.",
   },
   REPLY_TIMEOUT_MS: {
     type: 'integer',
     default: 30000,
     minimum: 1,
     maximum: 3600000,
-    description: 'Milliseconds a client waits for its answer before it gets 504.',
+    description: 'Milliseconds that a client waits for its answer before it gets 504.',
   },
   DRAIN_TIMEOUT_MS: {
     type: 'integer',
     default: 10000,
     minimum: 0,
     maximum: 3600000,
-    description: 'Milliseconds to finish what is in flight after SIGTERM or SIGINT.',
+    description: 'Milliseconds to finish the work in flight after SIGTERM or SIGINT.',
   },
   LEASE_MS: {
     type: 'integer',
     default: 3000,
     minimum: 300,
     maximum: 600000,
-    description: 'Milliseconds without a heartbeat after which a worker, or the leading controller, is lost.',
+    description:
+      'Milliseconds without a heartbeat after which a worker, or the leading controller, counts as ' +
+      'lost.',
   },
   HANDLER_STALL_MS: {
     type: 'integer',
     minimum: 100,
     maximum: 3600000,
     description:
-      "Milliseconds for which a handler may block its worker's event loop before the worker is replaced; " +
-      'below `REPLY_TIMEOUT_MS`. Unset: 10000, or less where `REPLY_TIMEOUT_MS` is.',
+      "Milliseconds for which a handler may block its worker's event loop before the worker is " +
+      'replaced; less than `REPLY_TIMEOUT_MS`. Unset: 10000, or less if `REPLY_TIMEOUT_MS` is less.',
   },
   REPLY_LIMIT_BYTES: {
     type: 'integer',
     default: 33554432,
     minimum: 1024,
     maximum: 268435456,
-    description: 'Bytes that the body of an answer may have; past it the client gets 502 `reply_too_large`.',
+    description:
+      'Bytes that the body of an answer may have. If it has more, the client gets 502 ' +
+      '`reply_too_large`.',
   },
   FAILED_TTL_S: {
     type: 'integer',
     default: 604800,
     minimum: 1,
     maximum: 31536000,
-    description: 'Seconds for which a handed-over request that failed for good is kept as a dead letter.',
+    description: 'Seconds for which a dead letter, an async request that failed for good, is kept.',
   },
   REDACT_HEADERS: {
     type: 'string',
     pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z, -]+$",
     description:
-      'Names, separated by commas, of further header fields and query parameters whose values dead letters and ' +
-      'callbacks do not show; `docs/dead-letters.md` lists those that are always secret.',
+      'Further names of header fields and query parameters, separated by commas, whose values dead ' +
+      'letters and callbacks do not show. `docs/dead-letters.md` lists the names that are always ' +
+      'secret.',
   },
   REDACT_EXCEPT: {
     type: 'string',
     description:
-      'Names, separated by commas, of header fields and query parameters that are shown although they end like a ' +
-      'secret (`sort_key`); those that `HASH_KEY` names are added.',
+      'Names of header fields and query parameters, separated by commas, that are shown although they ' +
+      'end like a secret (`sort_key`). The names in `HASH_KEY` are added.',
   },
   DEAD_LETTER_BODIES: {
     type: 'string',
     default: 'keep',
     enum: ['keep', 'none'],
-    description: '`none`: dead letters keep the bodies of neither request nor answer.',
+    description: '`none`: dead letters keep neither the body of the request nor that of the answer.',
   },
   LOG_LEVEL: {
     type: 'string',
     default: 'warn',
     enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-    description: 'Least level that is logged, as JSON lines on stderr.',
+    description: 'Lowest level that is logged. Logs are JSON lines on stderr.',
   },
 } as const;
 

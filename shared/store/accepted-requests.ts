@@ -1,12 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { JobData } from '../contract/job.ts';
 import type { Logger } from '../process/logger.ts';
-import type { Keys } from './keys/keys.ts';
-import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
-import { expectedOfRequest } from './repair/expected-keys.ts';
-import { KeyRepair } from './repair/key-repair.ts';
-import { noteRequest } from './request-notes.ts';
+import { RequestNotes } from './request-notes.ts';
 import type { Noted } from './request-notes.ts';
 
 /** A request that a gateway has accepted. */
@@ -20,15 +15,11 @@ export interface AcceptedRequest {
 
 /** Writes the first note of a request's record. */
 export class AcceptedRequests {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
-  readonly #repair: KeyRepair;
+  readonly #notes: RequestNotes;
 
   /** @param connection a fail-fast connection that others may share. */
   constructor(connection: Connection, log: Logger) {
-    this.#redis = redisOf(connection);
-    this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#notes = new RequestNotes(connection, log);
   }
 
   /**
@@ -39,9 +30,6 @@ export class AcceptedRequests {
     const { method, target, deadline } = job;
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     if (job.callback) fields.push('callback', 'pending');
-    return this.#repair.mending(
-      () => noteRequest(this.#redis, this.#keys, replica, id, job, state, fields),
-      () => expectedOfRequest(this.#keys, replica, id),
-    );
+    return this.#notes.noteWithRepair(replica, id, job, state, fields);
   }
 }

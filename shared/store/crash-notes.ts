@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys/keys.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
 
 /** The last crash of a replica's worker. Several processes write it, each what it knows. */
 export interface CrashNote {
@@ -18,48 +20,54 @@ export interface CrashNote {
 /** How long a crash is shown, in ms. */
 const crashTtlMs = 3_600_000;
 
-/**
- * Notes what is known of a crash, beside what others have noted of the crash of the same generation: a further reason
- * comes behind the one that is there. Does nothing if a newer generation has crashed.
- */
-export async function noteCrash(
-  redis: Redis,
-  keys: Keys,
-  replica: string,
-  { generation, at, reason, stderr, requests }: CrashNote,
-): Promise<void> {
-  const key = keys.crash(replica);
-  const [last, known] = await redis.hmget(key, 'generation', 'reason');
-  if (Number(last) > generation) return;
-  const same = last === String(generation);
-  const fields: Record<string, string | number> = { generation };
-  if (at !== undefined) fields['at'] = at;
-  if (reason !== undefined) fields['reason'] = same ? together(known, reason) : reason;
-  if (stderr !== undefined) fields['stderr'] = JSON.stringify(stderr);
-  if (requests !== undefined) fields['requests'] = JSON.stringify(requests);
-  const transaction = redis.multi();
-  if (!same) transaction.del(key);
-  await transaction.hset(key, fields).pexpire(key, crashTtlMs).exec();
+/** The last crash of each replica's worker, in Redis. */
+export class CrashNotes {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(connection: Connection) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+  }
+
+  /**
+   * Adds what is known of a crash to what other processes noted of the crash of the same generation. A further reason
+   * is appended to the one that is there. Does nothing if a newer generation has crashed.
+   */
+  async note(replica: string, { generation, at, reason, stderr, requests }: CrashNote): Promise<void> {
+    const key = this.#keys.crash(replica);
+    const [last, known] = await this.#redis.hmget(key, 'generation', 'reason');
+    if (Number(last) > generation) return;
+    const same = last === String(generation);
+    const fields: Record<string, string | number> = { generation };
+    if (at !== undefined) fields['at'] = at;
+    if (reason !== undefined) fields['reason'] = same ? together(known, reason) : reason;
+    if (stderr !== undefined) fields['stderr'] = JSON.stringify(stderr);
+    if (requests !== undefined) fields['requests'] = JSON.stringify(requests);
+    const transaction = this.#redis.multi();
+    if (!same) transaction.del(key);
+    await transaction.hset(key, fields).pexpire(key, crashTtlMs).exec();
+  }
+
+  /** @returns the last crash of a replica's worker, while it is remembered. */
+  async read(replica: string): Promise<CrashNote | undefined> {
+    const { generation, at, reason, stderr, requests } = await this.#redis.hgetall(this.#keys.crash(replica));
+    if (generation === undefined || !Number.isSafeInteger(Number(generation))) return undefined;
+    const [lines, ids] = [texts(stderr), texts(requests)];
+    return {
+      generation: Number(generation),
+      ...(Number.isSafeInteger(Number(at)) ? { at: Number(at) } : {}),
+      ...(reason === undefined ? {} : { reason }),
+      ...(lines === undefined ? {} : { stderr: lines }),
+      ...(ids === undefined ? {} : { requests: ids }),
+    };
+  }
 }
 
 /** @returns both reasons; the one, if it says the other. */
 function together(known: string | null | undefined, reason: string): string {
   if (known === null || known === undefined || known === reason) return reason;
   return known.endsWith(`; ${reason}`) ? known : `${known}; ${reason}`;
-}
-
-/** @returns the last crash of a replica's worker, while it is remembered. */
-export async function readCrash(redis: Redis, keys: Keys, replica: string): Promise<CrashNote | undefined> {
-  const { generation, at, reason, stderr, requests } = await redis.hgetall(keys.crash(replica));
-  if (generation === undefined || !Number.isSafeInteger(Number(generation))) return undefined;
-  const [lines, ids] = [texts(stderr), texts(requests)];
-  return {
-    generation: Number(generation),
-    ...(Number.isSafeInteger(Number(at)) ? { at: Number(at) } : {}),
-    ...(reason === undefined ? {} : { reason }),
-    ...(lines === undefined ? {} : { stderr: lines }),
-    ...(ids === undefined ? {} : { requests: ids }),
-  };
 }
 
 /** @returns the list of texts that the JSON is; undefined if it is none. */

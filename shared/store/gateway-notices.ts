@@ -1,19 +1,17 @@
-import type { Redis } from 'ioredis';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
-import { jobInWord } from './repair/aside.ts';
+import { parseRingNotice } from './ring-changes.ts';
+import type { RingNotice } from './ring-changes.ts';
 
 /** What a message tells the gateways. */
 export type GatewayNotice =
-  /** The ring may have changed, or the settings of all gateways. */
-  | { readonly kind: 'changed' }
-  /** The job of this request could not be read, and was moved aside. */
-  | { readonly kind: 'jobSetAside'; readonly request: string }
-  /** A gateway that starts found no secret of callers in Redis. The running gateways are to confirm theirs. */
+  | RingNotice
+  /** A gateway that starts found no secret of callers in Redis: the others have to confirm theirs. */
   | { readonly kind: 'callerSecretSought' };
 
-/** The messages that all gateways get. A message may be lost, so a poll has to find what it would have told. */
+/** The messages that all gateways get. A message may be lost, so a poll has to stand behind it. */
 export class GatewayNotices {
   readonly #subscriber: Redis;
   readonly #keys: Keys;
@@ -29,7 +27,7 @@ export class GatewayNotices {
     const { changes, callerSecretSought } = this.#keys;
     this.#subscriber.on('message', (channel: string, message: string) => {
       if (channel === callerSecretSought) listener({ kind: 'callerSecretSought' });
-      else if (channel === changes) listener(parseNotice(message));
+      else if (channel === changes) listener(parseRingNotice(message));
     });
   }
 
@@ -38,9 +36,4 @@ export class GatewayNotices {
     const { changes, callerSecretSought } = this.#keys;
     await this.#subscriber.subscribe(changes, callerSecretSought);
   }
-}
-
-function parseNotice(message: string): GatewayNotice {
-  const request = jobInWord(message);
-  return request === undefined ? { kind: 'changed' } : { kind: 'jobSetAside', request };
 }

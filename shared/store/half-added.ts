@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { expectedOfJobs } from './repair/expected-keys.ts';
 import { KeyRepair } from './repair/key-repair.ts';
@@ -17,8 +17,8 @@ export interface HalfAddedJob {
 const wakingMarker = { score: 0, member: '0' } as const;
 
 /**
- * Adds jobs again after a script failed at a key with garbled data. The script may have added some of the jobs,
- * because Redis does not roll back what a failed script has written.
+ * Adds jobs again after a script failed at a key with garbled data. The script may have added some of the
+ * jobs, because Redis does not roll back what a failed script has written.
  */
 export class HalfAdded {
   readonly #redis: Redis;
@@ -34,8 +34,8 @@ export class HalfAdded {
   /**
    * @param add adds the jobs that it is given.
    * @returns once each job is added, or held by a worker already.
-   * @throws what `add` throws, if garbled data is not the cause. If a job that must not run twice may have run, the
-   * error says that the outcome is unknown.
+   * @throws what `add` throws, if garbled data is not the cause. If a job that must not run twice may have
+   * run, the error says that the outcome is unknown.
    */
   async adding<Job extends HalfAddedJob>(
     replica: string,

@@ -1,82 +1,67 @@
-import type { Redis } from 'ioredis';
+import type { Logger } from '../process/logger.ts';
+import type { RingMember } from '../ring/ring.ts';
+import { keysOf, redisOf } from './redis/access.ts';
+import type { Connection } from './redis/connection.ts';
+import { clockOf } from './redis/redis-clock.ts';
 import { expectedOfRing } from './repair/expected-keys.ts';
 import { KeyRepair } from './repair/key-repair.ts';
-import type { Keys } from './keys/keys.ts';
-import type { Logger } from '../process/logger.ts';
-import { clockOf } from './redis/redis-clock.ts';
-import type { RingMember } from '../ring/ring.ts';
 import type { RingState, RingStore } from './ring-store.ts';
-import { scriptsOn } from './scripts/load.ts';
+import { replaceReplica } from './scripts/ring.ts';
+import { createRun } from './scripts/script.ts';
+import type { Run } from './scripts/script.ts';
 
-/** A new replica in the place of a dead one. */
+/** A new replica that takes the place of a dead one. */
 export interface Replacement {
   readonly dead: string;
   readonly member: RingMember;
 }
 
-/** Which replica has replaced which, in Redis: the replacement is the heir of the dead one's queue. */
+/** Which replica replaced which, in Redis: the replacement is the heir of the dead replica's queue. */
 export class HeirStore {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
+  readonly #connection: Connection;
   readonly #store: RingStore;
   readonly #repair: KeyRepair;
+  readonly #run: Run;
 
-  constructor(redis: Redis, keys: Keys, store: RingStore, log: Logger) {
-    this.#redis = redis;
-    this.#keys = keys;
+  constructor(connection: Connection, store: RingStore, log: Logger) {
+    this.#connection = connection;
     this.#store = store;
-    this.#repair = new KeyRepair(redis, keys, log);
+    this.#repair = KeyRepair.on(connection, log);
+    this.#run = createRun(connection);
   }
 
-  /** @returns for each retired replica that was replaced: the replica that alone adopts its queue. */
+  /** @returns for each retired replica that was replaced: the only replica that adopts its queue. */
   async read(): Promise<ReadonlyMap<string, string>> {
-    return new Map(Object.entries(await this.#mending(() => this.#redis.hgetall(this.#keys.heirs))));
+    const { heirs } = keysOf(this.#connection);
+    return new Map(Object.entries(await this.#repairing(() => redisOf(this.#connection).hgetall(heirs))));
   }
 
-  /** The queue of a retired replica has no heir any more. */
+  /** Records that the queue of a retired replica has no heir any more. */
   async end(replica: string): Promise<void> {
-    await this.#mending(() => this.#redis.hdel(this.#keys.heirs, replica));
+    const { heirs } = keysOf(this.#connection);
+    await this.#repairing(() => redisOf(this.#connection).hdel(heirs, replica));
   }
 
   /**
-   * The leading controller puts a new replica in the place of one whose worker has ended for certain.
+   * Puts a new replica in the place of one whose worker has certainly ended. Only the leading controller may.
    * @param token the leadership's token.
-   * @param decide the replacement in that state, or undefined for none; asked again if another change came first.
+   * @param decide returns the replacement in that state, or undefined for none; it is called again if another change
+   * came first.
    * @returns false if nothing was changed.
    */
   async replace(token: string, decide: (state: RingState) => Replacement | undefined): Promise<boolean> {
-    const { version, desired, ring, retired, joined, heirs, leader, changes } = this.#keys;
-    const run = scriptsOn(this.#redis);
     for (;;) {
       const state = await this.#store.read();
       const replacement = decide(state);
       if (replacement === undefined) return false;
-      const { dead, member } = replacement;
-      const result = await this.#mending(() =>
-        run(
-          'replace-replica',
-          version,
-          desired,
-          ring,
-          retired,
-          joined,
-          heirs,
-          leader,
-          token,
-          state.version,
-          clockOf(this.#redis).now(),
-          changes,
-          dead,
-          member.name,
-          JSON.stringify(member),
-          member.joined,
-        ),
-      );
-      if (result !== -2) return result !== -1;
+      const now = clockOf(this.#connection).now();
+      const call = { ...replacement, token, version: state.version, now };
+      const result = await this.#repairing(() => this.#run(replaceReplica, call));
+      if (result !== 'outdated') return result === 'changed';
     }
   }
 
-  #mending<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfRing(this.#keys));
+  #repairing<T>(act: () => Promise<T>): Promise<T> {
+    return this.#repair.mending(act, () => expectedOfRing(keysOf(this.#connection)));
   }
 }

@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import { decodeReply } from '../contract/reply.ts';
 import type { Reply } from '../contract/reply.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { expectedOfInboxes } from './repair/expected-keys.ts';
 import { KeyRepair } from './repair/key-repair.ts';
@@ -32,7 +32,7 @@ const maxReplies = 500;
 const blockSeconds = 5;
 const barrierTtlMs = 10_000;
 
-/** The lists in Redis into which replicas put their replies to one gateway, and one more list for its barriers. */
+/** The lists in Redis into which replicas put their replies to one gateway, and one for its barriers. */
 export class InboxLists {
   readonly #reader: Redis;
   readonly #waker: Redis;

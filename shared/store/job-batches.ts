@@ -16,9 +16,17 @@ export type AddNow = (replica: string, id: string, job: JobData) => Promise<void
 type BatchedJob = NewJob & HalfAddedJob;
 
 /**
+ * Whether a job may be delivered directly. If the worker dies right then, we cannot know whether it started;
+ * so only jobs that may be repeated, and any number of times, are delivered directly.
+ */
+function isDeliverable(job: JobData): boolean {
+  return isRepeatable(job) && job.attempts === undefined;
+}
+
+/**
  * Groups jobs that are added at about the same time into one call per replica.
  * @param connection a fail-fast connection that others may share.
- * @returns undefined if the installed version of BullMQ is not the proven one: its own queue adds the jobs then.
+ * @returns undefined if the version of BullMQ is not the proven one: then its own queue has to add jobs.
  */
 export function createJobBatches(
   connection: Connection,
@@ -38,10 +46,8 @@ export function createJobBatches(
     halfAdded.adding(replica, jobs, (some) => add(replica, some)),
   );
   return (replica, id, job) => {
+    const data = JSON.stringify(job);
     const repeatable = isRepeatable(job);
-    // If the worker dies right after a direct delivery, we cannot know whether the job started. So only jobs that
-    // may be repeated any number of times are delivered directly.
-    const deliverable = repeatable && job.attempts === undefined;
-    return batches.add(replica, { id, data: JSON.stringify(job), deliverable, repeatable });
+    return batches.add(replica, { id, data, deliverable: isDeliverable(job), repeatable });
   };
 }

@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { asBuffer } from '../contract/body.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { commandFate, UnsentError } from './redis/command-fate.ts';
 import type { Connection } from './redis/connection.ts';
 
@@ -25,7 +25,7 @@ export class JobBodies {
     this.#log = log;
   }
 
-  /** @throws an error whose fate is never `unknown`: unless the body is certainly there, no job may be sent. */
+  /** @throws an error whose fate is never `unknown`: the job is only sent if its body is certainly there. */
   async store(replica: string, id: string, { body, ttlMs }: StoredBody): Promise<void> {
     try {
       await this.#redis.set(this.#keys.requestBody(replica, id), asBuffer(body), 'PX', ttlMs);

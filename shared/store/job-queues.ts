@@ -1,5 +1,4 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { jobName } from '../contract/job.ts';
 import type { JobData } from '../contract/job.ts';
 import { isRepeatable } from '../contract/redelivery.ts';
@@ -8,8 +7,9 @@ import { HalfAdded } from './half-added.ts';
 import { createJobBatches } from './job-batches.ts';
 import type { AddNow } from './job-batches.ts';
 import type { Keys } from './keys/keys.ts';
-import { joinLine } from './line.ts';
+import { Lines } from './line.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { commandFate } from './redis/command-fate.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
@@ -36,6 +36,7 @@ export class JobQueues {
   /** Undefined if BullMQ's own queue has to add all jobs. */
   readonly #addNow: AddNow | undefined;
   readonly #bodies: JobBodies;
+  readonly #lines: Lines;
   readonly #halfAdded: HalfAdded;
   readonly #repair: KeyRepair;
   readonly #queues = new Map<string, Queue<JobData>>();
@@ -49,13 +50,14 @@ export class JobQueues {
     this.#run = createRun(connection);
     this.#repair = KeyRepair.on(connection, log);
     this.#bodies = new JobBodies(connection, log);
+    this.#lines = new Lines(connection, log);
     this.#halfAdded = new HalfAdded(connection, log);
     this.#addNow = createJobBatches(connection, this.#halfAdded, log);
   }
 
   /**
-   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that travels in a
-   * key of its own is stored before its job is added, and deleted again if the job is refused.
+   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that
+   * travels in a key of its own is stored before its job is added, and deleted again if the job is refused.
    * @param stored the body, if it travels in a key of its own.
    * @param wanted asked after the body is stored and before the job is added.
    * @returns once the job is durable, or not wanted any more; rejects if Redis is away or refuses the job.
@@ -99,8 +101,8 @@ export class JobQueues {
   }
 
   /**
-   * Takes a job back if no worker has started it. BullMQ's own `remove` cannot do that: it does not tell a job that it
-   * removed from one that had just finished.
+   * Takes a job back if no worker has started it. BullMQ's own `remove` cannot do that: it does not tell a
+   * job that it removed from one that had just finished.
    * @returns whether the job was removed before it started, so that it certainly did not run.
    */
   takeBack(replica: string, id: string): Promise<boolean> {
@@ -146,8 +148,8 @@ export class JobQueues {
       ...(priority === undefined ? {} : { priority }),
     };
     await this.#halfAdded.adding(replica, [{ id, repeatable: isRepeatable(job) }], async () => {
-      // Both commands use one connection, so no worker takes the job before it has a place in the line. A delayed job
-      // joins the line when it is due.
+      // Both commands use one connection, so no worker takes the job before it has a place in the line. A
+      // delayed job joins the line when it is due.
       const joins = order !== undefined && delay === 0;
       const joined = joins ? this.#joinLine(order, id, job.deadline) : undefined;
       const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });
@@ -157,7 +159,7 @@ export class JobQueues {
 
   #joinLine(order: string, id: string, deadline: number): Promise<void> {
     return this.#repair.mending(
-      () => joinLine(this.#redis, this.#keys, order, id, deadline),
+      () => this.#lines.join(order, id, deadline),
       () => [{ key: this.#keys.line(order), type: 'zset' }],
     );
   }

@@ -1,5 +1,5 @@
 import type { Logger } from '../process/logger.ts';
-import { keysOf } from './redis/access.ts';
+import { keysOf, redisOf } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { expectedOfRing } from './repair/expected-keys.ts';
 import { KeyRepair } from './repair/key-repair.ts';
@@ -9,17 +9,14 @@ import type { Run } from './scripts/script.ts';
 
 /** The lease that makes one controller the leader. Its token fences what the leader writes. */
 export class LeaderLease {
+  readonly #connection: Connection;
+  readonly #repair: KeyRepair;
   readonly #run: Run;
 
   constructor(connection: Connection, log: Logger) {
-    const keys = keysOf(connection);
-    const run = createRun(connection);
-    const repair = KeyRepair.on(connection, log);
-    this.#run = (specification, call) =>
-      repair.mending(
-        () => run(specification, call),
-        () => expectedOfRing(keys),
-      );
+    this.#connection = connection;
+    this.#repair = KeyRepair.on(connection, log);
+    this.#run = createRun(connection);
   }
 
   /**
@@ -28,11 +25,21 @@ export class LeaderLease {
    * @returns the token, or undefined while another controller leads.
    */
   take(controller: string, leaseMs: number): Promise<string | undefined> {
-    return this.#run(lead, { controller, leaseMs });
+    return this.#repairing(() => this.#run(lead, { controller, leaseMs }));
   }
 
   /** Gives the lease up. @returns whether `token` still had it. */
   resign(token: string): Promise<boolean> {
-    return this.#run(resign, { token });
+    return this.#repairing(() => this.#run(resign, { token }));
+  }
+
+  /** @returns the controller that leads and its token, as `<controller>#<token>`; undefined if none leads. */
+  async holder(): Promise<string | undefined> {
+    const { leader } = keysOf(this.#connection);
+    return (await this.#repairing(() => redisOf(this.#connection).get(leader))) ?? undefined;
+  }
+
+  #repairing<T>(act: () => Promise<T>): Promise<T> {
+    return this.#repair.mending(act, () => expectedOfRing(keysOf(this.#connection)));
   }
 }

@@ -12,15 +12,13 @@ import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 import { expectedOfRequest } from './repair/expected-keys.ts';
 import { KeyRepair, orNull } from './repair/key-repair.ts';
-import { noteRequest } from './request-notes.ts';
+import { inboxTtlMs } from './reply-inboxes.ts';
+import { RequestNotes } from './request-notes.ts';
 import type { KnownRequest } from './request-records.ts';
 import { cancelRequest, endUnstarted, markCancelled } from './scripts/request-ends.ts';
 import type { CancelOutcome } from './scripts/request-ends.ts';
 import { createRun } from './scripts/script.ts';
 import type { Run } from './scripts/script.ts';
-
-/** TTL in ms of an answer to a waiting client. Its gateway reads the inbox at once. */
-const inboxTtlMs = 60_000;
 
 /**
  * Ends requests from a gateway. The record decides: a worker notes there that it starts a request before it
@@ -31,6 +29,7 @@ export class RequestEnds {
   readonly #keys: Keys;
   readonly #clock: RedisClock;
   readonly #run: Run;
+  readonly #notes: RequestNotes;
   readonly #repair: KeyRepair;
 
   /** @param connection a fail-fast connection. */
@@ -39,6 +38,7 @@ export class RequestEnds {
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
     this.#run = createRun(connection);
+    this.#notes = new RequestNotes(connection, log);
     this.#repair = KeyRepair.on(connection, log);
   }
 
@@ -62,7 +62,7 @@ export class RequestEnds {
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     const terms = { keepMs, deadline, ...callerField(record) };
     const finished = ['finished', this.#clock.now()];
-    await noteRequest(this.#redis, this.#keys, replica, id, terms, 'cancelled', [...fields, ...finished]);
+    await this.#notes.note(replica, id, terms, 'cancelled', [...fields, ...finished]);
   }
 
   /** Answers the client that waits for a request, in place of a worker. */
@@ -78,7 +78,7 @@ export class RequestEnds {
   async expire({ id, replica, record }: KnownRequest, deadline: number, keepMs: number): Promise<void> {
     const terms = { keepMs, deadline, ...callerField(record) };
     const finished = ['finished', this.#clock.now()];
-    await noteRequest(this.#redis, this.#keys, replica, id, terms, 'expired', finished);
+    await this.#notes.note(replica, id, terms, 'expired', finished);
   }
 
   /**

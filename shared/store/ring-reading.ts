@@ -3,15 +3,14 @@ import type { Keys } from './keys/keys.ts';
 import { isReplicaName } from '../contract/replica-name.ts';
 import { parseMember, placeOf } from '../ring/member.ts';
 import type { RingMember } from '../ring/ring.ts';
-
-type Fields = readonly (readonly [name: string, text: string])[];
+import type { Fields } from './scripts/ring.ts';
 
 const integer = /^\d{1,16}$/;
 
 /**
- * Reads the hashes of the ring, and moves aside what cannot be in them: names that no replica can have, and values that
- * are none. A desired replica stays desired if only its place on the ring cannot be read: it keeps the place that it had
- * when that was read last, and the controller writes it anew.
+ * Parses the hashes of the ring. Names that no replica can have, and values that cannot be read, are moved aside.
+ * If only the place of a desired replica cannot be read, the replica stays desired: it keeps the place that was last
+ * read for it, and the controller writes the place anew.
  */
 export class RingReading {
   readonly #keys: Keys;
@@ -28,13 +27,14 @@ export class RingReading {
     this.#now = now;
   }
 
-  /** Names of desired replicas whose places could not be read last, with what is there instead. */
+  /** The desired replicas whose places could not be read the last time, with the stored text. */
   get unreadable(): ReadonlyMap<string, string> {
     return this.#unreadable;
   }
 
   /**
-   * @param version of the ring, without a change of which nothing is removed: if all are gone, the hash was moved aside.
+   * @param version of the ring. No replica is removed without a new one: if the hash is empty and the version is the
+   * same, the hash was moved aside.
    * @returns the desired replicas in the order of `/rep`.
    */
   desired(fields: Fields, version: number): RingMember[] {
@@ -58,7 +58,7 @@ export class RingReading {
     return [...known.values()].toSorted((a, b) => placeOf(a) - placeOf(b));
   }
 
-  /** @returns the replicas in the ring, with their generations. The controller lets one in again that is left out here. */
+  /** @returns the replicas in the ring, with their generations. If one is left out here, the controller admits it again. */
   ring(fields: Fields): Map<string, number> {
     const { ring } = this.#keys;
     const read = new Map<string, number>();
@@ -69,7 +69,7 @@ export class RingReading {
     return read;
   }
 
-  /** @returns the retired replicas with the times of their removal; now, if such a time cannot be read. */
+  /** @returns the retired replicas with the times of their removal; a time that cannot be read becomes the present. */
   retired(fields: Fields): Map<string, number> {
     const { retired } = this.#keys;
     const read = new Map<string, number>();
@@ -81,7 +81,7 @@ export class RingReading {
     return read;
   }
 
-  /** @returns the fields whose names can be those of replicas. */
+  /** @returns the fields whose names replicas can have. */
   #named(key: string, fields: Fields): Fields {
     return fields.filter(([name, text]) => {
       if (isReplicaName(name)) return true;
@@ -91,7 +91,7 @@ export class RingReading {
   }
 }
 
-/** The next look finds what could not be moved. */
+/** The next read finds again what could not be moved. */
 function forget(moving: Promise<unknown>): void {
   moving.catch(() => undefined);
 }

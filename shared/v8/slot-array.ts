@@ -1,16 +1,12 @@
 /**
- * Values that come and go all the time, each under a number that is given again once it is free.
- *
- * A `Map` or a `Set` is the wrong place for them. V8 gives it a new table each time that many entries were deleted; the
- * old one keeps the entries of that moment, and points to the new one. Once such a table has grown old, the garbage
- * collector takes all tables after it for alive, and so a good part of all that ever was in them, until it looks through
- * the whole heap: measured, 4 KB for each request of a gateway, a fifth of its processor time.
+ * Stores values that come and go with requests, each under a number that is used again once it is free. It replaces a
+ * `Map` or a `Set`, whose old tables would keep removed entries alive until a major collection. See docs/v8.md.
  */
 export class SlotArray<Value extends object> {
   readonly #values: (Value | undefined)[] = [];
   readonly #free: number[] = [];
 
-  /** @returns the number of the value, while it is there. */
+  /** @returns the number under which the value is stored until it is removed. */
   add(value: Value): number {
     const slot = this.#free.pop() ?? this.#values.length;
     this.#values[slot] = value;
@@ -21,7 +17,7 @@ export class SlotArray<Value extends object> {
     return this.#values[slot];
   }
 
-  /** @param slot of a value that is there. */
+  /** @param slot the number of a stored value. */
   remove(slot: number): void {
     this.#values[slot] = undefined;
     this.#free.push(slot);
@@ -32,8 +28,8 @@ export class SlotArray<Value extends object> {
   }
 }
 
-/** Buckets for each value, about: few values share one. */
-const spread = 2;
+/** The average number of values in a bucket is at most this. */
+const maxPerBucket = 2;
 
 interface Entry<Value> {
   readonly key: string;
@@ -41,12 +37,12 @@ interface Entry<Value> {
 }
 
 /**
- * A map of strings for values that come and go all the time. It has no `Map` in it, whose tables would keep the strings:
- * V8 makes of each string that a `Map` is asked for one that it has only once, which costs more than all the rest.
+ * Maps strings to values that come and go with requests. It contains no `Map`: V8 would internalize each string that a
+ * `Map` is asked for, which costs more than all else that a lookup does.
  */
 export class SlotMap<Value extends object> {
   readonly #entries = new SlotArray<Entry<Value>>();
-  /** Numbers of entries, by hash of the key. */
+  /** The slots of the entries, by the hash of their keys. */
   #buckets: number[][] = [[]];
   #size = 0;
 
@@ -62,14 +58,14 @@ export class SlotMap<Value extends object> {
     return this.#find(key) !== undefined;
   }
 
-  /** @param key that is not there. */
+  /** @param key a key that is not in the map. */
   add(key: string, value: Value): void {
     this.#size += 1;
-    if (this.#size > this.#buckets.length * spread) this.#grow();
+    if (this.#size > this.#buckets.length * maxPerBucket) this.#grow();
     this.#bucketOf(key).push(this.#entries.add({ key, value }));
   }
 
-  /** @returns the value that was there. */
+  /** Removes a key. @returns its value, or undefined if the key was not in the map. */
   take(key: string): Value | undefined {
     const bucket = this.#bucketOf(key);
     const at = bucket.findIndex((slot) => this.#entries.get(slot)?.key === key);
@@ -82,12 +78,12 @@ export class SlotMap<Value extends object> {
     return value;
   }
 
-  /** In no order. */
+  /** In no particular order. */
   keys(): string[] {
     return this.#entries.values().map(({ key }) => key);
   }
 
-  /** In no order. */
+  /** In no particular order. */
   values(): Value[] {
     return this.#entries.values().map(({ value }) => value);
   }

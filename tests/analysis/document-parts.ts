@@ -20,13 +20,13 @@ import {
 /** What the columns of the tables mean. */
 export const kinds = `| column | is |
 | --- | --- |
-| expected | what the ring gives each replica, in the order S1, S2 …: exact, and of bounded strategies simulated |
-| most / average, least / average | the most and the least loaded replica; 1 is perfectly even |
-| variation | the standard deviation of the replicas' loads, in averages; 0 is perfectly even |
-| χ² (limit) | how far measured is from expected (not from even); chance exceeds the limit in one of a hundred runs |
-| p50, p99 | from sending a request to its whole answer |
+| expected | what the ring gives each replica, in the order S1, S2 …: exact, or simulated for bounded strategies |
+| most / average, least / average | the load of the most and least loaded replica; 1 is perfectly even |
+| variation | the standard deviation of the replicas' loads, divided by the average; 0 is perfectly even |
+| χ² (limit) | the distance between measured and expected (not even) load; by chance it exceeds the limit in one of a hundred runs |
+| p50, p99 | from sending a request to its complete answer |
 | errors | requests that did not end in 2xx, by code |
-| recovery | from kill -9 of a worker to the first answer to a request for one of its keys that was sent after the kill; median |`;
+| recovery | median time from kill -9 of a worker to the first answer to a request for one of its keys that was sent after the kill |`;
 
 /** A-3: the endpoints, and recovery from a kill. */
 export function recoveryText({ calls, strategies }: Results, { rate }: CommandLine): string {
@@ -35,16 +35,16 @@ export function recoveryText({ calls, strategies }: Results, { rate }: CommandLi
   const keys = median(kills.map(({ keysMs }) => keysMs));
   return `## A-3: endpoints, and a replica that dies
 
-Each endpoint with the assignment's examples and with what must fail, in this order, against one system with S1, S2 and S3.
-Answers are as they were on the wire; \`/add\` answers when the new replicas are ready.
+Each endpoint with the assignment's examples and with calls that must fail, in this order, on one system
+with S1, S2 and S3. Answers are shown as sent; \`/add\` answers when the new replicas are ready.
 
 ${table(['call', 'status', 'ms', 'answer'], calls.map(callCells))}
 
 ### kill -9
 
-The worker of each replica in turn is killed with SIGKILL under ${whole(rate)} requests in a second. The controller sees it end and starts
-another one under the same name, on the same queue. No key moves: the requests of the dead one wait in its queue until its
-replacement answers them, those of the others go on.
+The worker of each replica in turn is killed with SIGKILL under ${whole(rate)} requests/s. The controller
+sees it end and starts another one with the same name and queue. No key moves: requests of the dead worker
+wait in its queue until its replacement answers them, and the other replicas go on.
 
 ![Bars: answers in each tenth of a second around the kill, by replica](charts/analysis-a3.svg)
 
@@ -60,13 +60,14 @@ ${table(
 | --- | --- |
 | all workers ready | until the replacement takes jobs, as its lease in Redis says |
 | all N answer | until each of the N replicas has answered a request that was sent after the kill |
-| its keys answered | until the first answer to a request for a key of the killed one that was sent after the kill |
-| slowest answer | the longest that a request around the kill took, from sending to answer |
+| its keys answered | until the first answer to a request for a key of the killed replica that was sent after the kill |
+| slowest answer | the longest time from sending to answer of a request around the kill |
 | requests around it | sent in the ${span.before} ms before the kill and the ${span.after} ms after it; in the last row their sum |
-| errors | of these, the ones that did not end in 2xx; in the last row their sum |
+| errors | those that did not end in 2xx; in the last row their sum |
 
-In the median the killed replica's keys were answered again after ${milliseconds(keys)} ms. The requests are GETs, which may run twice and
-are therefore carried over to the replacement; what becomes of POSTs, and of many other faults, is in [reliability](reliability.md).`;
+The median time until the killed replica's keys were answered again was ${milliseconds(keys)} ms. The
+requests are GETs, which may run twice, so the replacement runs them again. [Reliability](reliability.md)
+covers POSTs and many other faults.`;
 }
 
 function callCells({ request, status, ms, answer }: Call): string[] {
@@ -81,10 +82,10 @@ export function strategiesText({ strategies }: Results): string {
 
 | strategy | is |
 | --- | --- |
-| assignment, linear | the assignment's own: an occupied slot is probed past by one |
-| assignment, quadratic | the same hash functions, probed past by triangular steps (1, 3, 6 …) |
-| murmur3 | MurmurHash3 of the request id, and of name and number for 160 virtual nodes of each replica; ringpost's default |
-| …, bounded | consistent hashing with bounded loads over that ring, done by the client of the analysis; **no feature of ringpost** |
+| assignment, linear | the assignment's own: probing goes on to the next slot |
+| assignment, quadratic | the same hash functions, probing in triangular steps (1, 3, 6 …) |
+| murmur3 | MurmurHash3 of the request id, and of name and number for 160 virtual nodes per replica; ringpost's default |
+| …, bounded | consistent hashing with bounded loads on that ring, done by the analysis client; **not a feature of ringpost** |
 
 ### A-1 again, N = 3
 
@@ -134,10 +135,12 @@ ${table(
   }),
 )}
 
-The time to a new worker does not depend on the hash: it is the start of a process, and its differences are those of the machine.
-What depends on the hash is how many requests wait meanwhile. With a bound, requests of a dead replica go elsewhere as soon as it holds more than its part, which under this light
-load is one or two requests: some of its keys are answered almost at once, and only those few wait for its next worker (*slowest
-answer*). The price is that a key is no longer always at the same replica, which is what the ring is for.`;
+The time until a new worker is ready does not depend on the hash: it is the start of a process, and it
+varies with the machine. The hash decides how many requests wait meanwhile. With a bound, requests of a dead
+replica go elsewhere as soon as it holds more than its share, which under this light load is one or two
+requests. So some of its keys are answered almost at once, and only those few wait for its next worker
+(*slowest answer*). The price is that a key no longer always goes to the same replica, which is the purpose
+of the ring.`;
 }
 
 /** What probing did to the spread, as the measured runs have it. */
@@ -146,9 +149,10 @@ function probingText(strategies: readonly StrategyResult[]): string {
     const result = strategies.find(({ strategy }) => strategy.id === id);
     return result === undefined ? '' : spreadOf(atFirstSize(result).run.counts).mostToMean.toFixed(2);
   };
-  return `Probing decides only where a virtual node goes whose slot is taken, and few are: with N = 2 and 3 both ways give every replica the
-same share, with 4 and more some replicas swap theirs, and S1's is always the same, since the long arc stays its own (${most('linear')} and
-${most('quadratic')} times the average here). The bound takes from S1 what is too much (${most('linear-bounded')}), but it spills over to the replicas behind it on the
-ring, and not to all of them alike. murmur3 is nearly even by itself (${most('murmur3')}); what is left is that 160 points each do not cut a circle
-into equal parts. With the bound on top of it: ${most('murmur3-bounded')}.`;
+  return `Probing matters only for a virtual node whose slot is taken, which is rare. With N = 2 and 3, both ways give
+every replica the same share. From N = 4 on some replicas swap shares, but never S1, which keeps the long
+arc (${most('linear')} and ${most('quadratic')} times the average here). The bound removes the excess of S1
+(${most('linear-bounded')}), but the excess goes to the replicas behind it on the ring, unevenly. murmur3 is
+nearly even by itself (${most('murmur3')}); the rest is that 160 points per replica do not divide a circle
+into equal parts. With the bound it reaches ${most('murmur3-bounded')}.`;
 }

@@ -13,7 +13,7 @@ export interface Verdict {
   readonly requests: number;
   /** Answered 2xx by an execution of the request itself. */
   readonly right: number;
-  /** Requests that did not end in 2xx, by the code that the client was left with. */
+  /** Requests that did not end in 2xx, by the last code that the client got. */
   readonly failed: ReadonlyMap<string, number>;
   /** Sendings beyond the first of each request. */
   readonly retries: number;

@@ -12,7 +12,7 @@ const answerBytes = 16 * MiB;
 const chunk = Buffer.alloc(64 * 1024, 'x');
 
 /**
- * What docs/architecture.md states, beside what a worker takes that does nothing: the budget, one copy of the
+ * What docs/limits.md states, beside what a worker takes that does nothing: the budget, one copy of the
  * largest answer, the chunks under way of 100 requests, and what V8 has not given back yet.
  */
 const boundBytes = (64 + 32 + 20 + 64) * MiB;

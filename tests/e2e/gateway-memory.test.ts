@@ -11,7 +11,7 @@ const bytesInFlight = 128 * mebibyte;
 const clients = 50;
 const answerBytes = 16 * mebibyte;
 /**
- * What a gateway may take above what it takes idle, as `docs/architecture.md` states it, in MiB: the parts of a body, the
+ * What a gateway may take above what it takes idle, as `docs/limits.md` states it, in MiB: the parts of a body, the
  * body that is made of them, and its copies on the way to Redis.
  */
 const mostMiB = (4 * bytesInFlight) / mebibyte;

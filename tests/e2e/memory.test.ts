@@ -55,7 +55,7 @@ function residentMb(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024;
 }
 
-/** What docs/architecture.md states of a worker that holds little. */
+/** What docs/limits.md states of a worker that holds little. */
 const workerBoundMb = 256;
 
 it(

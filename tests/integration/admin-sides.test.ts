@@ -158,13 +158,13 @@ describe('ADMIN_PORT', () => {
       ADD_TIMEOUT_MS: '1500',
     });
     const added = add(adminUrl, 1, ['S4']);
-    await expect.poll(() => gateway.held().calls).toBe(1);
+    await expect.poll(() => gateway.pending().calls).toBe(1);
     await expect.poll(() => desiredOf(system())).toContain('S4');
     const stopped = stop();
     const answer = await added;
     expect([answer.status, answer.headers.connection]).toEqual([504, 'close']);
     await stopped;
-    expect(gateway.held().calls).toBe(0);
+    expect(gateway.pending().calls).toBe(0);
     await expect(call('GET', `${adminUrl}/rep`)).rejects.toThrow('ECONNREFUSED');
   });
 

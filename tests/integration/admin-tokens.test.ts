@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { noteCrash } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { add, call, callJson, ringOf } from '../fixtures/admin-calls.ts';
 import type { Answer } from '../fixtures/admin-calls.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
@@ -44,7 +45,8 @@ describe('VIEW_TOKEN', () => {
       stderr: ['a secret of the handler'],
       requests: ['an-id.S1'],
     };
-    await noteCrash(system().redis, system().keys, 'S1', crash);
+    const { redis, namespace } = system();
+    await new CrashNotes(new Connection(redis, namespace)).note('S1', crash);
     const shown = async (headers: Record<string, string>): Promise<unknown> => {
       const { text } = await call('GET', `${url}/-/ring`, { headers });
       return (JSON.parse(text) as { replicas: { crash: unknown }[] }).replicas[0]?.crash;
@@ -114,7 +116,7 @@ describe('a wrong token', () => {
       ...tokens,
     });
     const slow = Array.from({ length: 7 }, () => call('GET', `${url}/rep`, { headers: wrong }));
-    await expect.poll(() => gateway.held().calls).toBeGreaterThan(3);
+    await expect.poll(() => gateway.pending().calls).toBeGreaterThan(3);
     const began = performance.now();
     await stop();
     expect(performance.now() - began).toBeLessThan(2000);
@@ -126,6 +128,6 @@ describe('a wrong token', () => {
     const { url, gateway } = await system().start({ REPLICA_DRIVER: 'none', ROLE: 'gateway', ...tokens });
     const all = Array.from({ length: 260 }, () => call('GET', `${url}/rep`, { headers: wrong }));
     await Promise.race(all.slice(210));
-    expect(gateway.held().calls).toBeLessThanOrEqual(200);
+    expect(gateway.pending().calls).toBeLessThanOrEqual(200);
   });
 });

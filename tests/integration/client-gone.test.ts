@@ -31,7 +31,7 @@ async function endlessUpstream(): Promise<{ readonly url: string; readonly open:
   return { url, open: () => streams.size };
 }
 
-it('330 clients that leave endless streams free all slots: the next request is answered at once', async () => {
+it('330 clients that leave endless streams free all slots for the next request', async () => {
   const { start, redis, keys } = system();
   const upstream = await endlessUpstream();
   const { url } = await start({ UPSTREAM: upstream.url });
@@ -55,7 +55,7 @@ it('330 clients that leave endless streams free all slots: the next request is a
 }, 60_000);
 
 it.each(['GET', 'HEAD', 'OPTIONS'])(
-  'the signal of a running %s fires when its client goes away',
+  'the signal of a running %s fires when its client leaves',
   async (method) => {
     const { url } = await startOne();
     const connection = await speak(url, `${method} /x?ms=20000 HTTP/1.1\r\nHost: h\r\n\r\n`);
@@ -65,7 +65,7 @@ it.each(['GET', 'HEAD', 'OPTIONS'])(
   },
 );
 
-describe('a client that ends its side of the connection alone counts as gone', () => {
+describe('a client that ends only its side of the connection counts as gone', () => {
   /** Ends the client's side, and keeps the other side open for an answer. */
   const halfClose = async ({ socket, ended }: RawConnection): Promise<void> => {
     socket.end();
@@ -85,7 +85,7 @@ describe('a client that ends its side of the connection alone counts as gone', (
     expect([reads.heard(), writes.heard()]).toEqual(['', '']);
   });
 
-  it('a request that is not begun is taken back', async () => {
+  it('a request that has not started is taken back', async () => {
     const { url, gateway } = await startOne({ CONCURRENCY: '1' });
     const first = await speak(url, 'POST /first?ms=1500 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n');
     await expect.poll(workers.runs, { timeout: 10_000 }).toEqual(['POST /first begun']);
@@ -117,7 +117,7 @@ describe('a client that ends its side of the connection alone counts as gone', (
     expect((await ask(url, { target: '/quick' })).body.toString()).toBe('quick');
   });
 
-  it('a body that is not whole is not answered, and nothing of it is run', async () => {
+  it('a request with an incomplete body is not answered and does not run', async () => {
     const { url } = await startOne();
     const client = await speak(url, 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc');
     client.socket.end();
@@ -127,7 +127,7 @@ describe('a client that ends its side of the connection alone counts as gone', (
   });
 });
 
-it('what may change something is finished when its client goes away, and so is what was handed over', async () => {
+it('a request that may change something, or is async, runs although its client has left', async () => {
   const { url } = await startOne({ CONCURRENCY: '10' });
   const length = 'Content-Length: 0\r\n';
   const sent = [
@@ -147,7 +147,7 @@ it('what may change something is finished when its client goes away, and so is w
   expect(done.toSorted()).toEqual(sent.map(([method], at) => `${method} /${at} done`).toSorted());
 });
 
-it('all requests that a client has sent one behind the other end with its connection', async () => {
+it('all pipelined requests of a client end with its connection', async () => {
   const { url, gateway } = await startOne();
   const one = 'GET /x?ms=20000 HTTP/1.1\r\nHost: h\r\n\r\n';
   const connection = await speak(url, one.repeat(60));
@@ -164,7 +164,7 @@ it('all requests that a client has sent one behind the other end with its connec
 });
 
 it.each(['batched', 'stock'])(
-  'no slot of a %s consumer stays taken, at whatever moment a client leaves',
+  'no slot of a %s consumer stays taken, no matter when a client leaves',
   async (consumer) => {
     const { redis, keys } = system();
     const { url } = await startOne({ CONSUMER: consumer });

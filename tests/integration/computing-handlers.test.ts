@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readCrash } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
@@ -151,7 +151,7 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
     expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'outcome_unknown' }]);
     expect((await ask('after')).status).toBe(200);
     expect((await leaseOf(current, 'S1'))?.generation).toBe(2);
-    expect(await readCrash(current.redis, current.keys, 'S1')).toMatchObject({
+    expect(await new CrashNotes(current.connection).read('S1')).toMatchObject({
       generation: 1,
       reason: `${reason}; killed by SIGKILL`,
     });

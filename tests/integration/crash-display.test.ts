@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { noteCrash, readCrash } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import type { CrashNote } from '#shared/store/crash-notes.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -36,18 +37,20 @@ it('/-/ring shows the last crash of a worker with its last lines of stderr, to a
 });
 
 it("a worker's own words about its crash come before those of its driver", async () => {
-  const { redis, keys } = system();
-  await noteCrash(redis, keys, 'S1', { generation: 3, reason: 'its event loop stood still for 12000 ms' });
+  const { redis, namespace } = system();
+  const crashes = new CrashNotes(new Connection(redis, namespace));
+  await crashes.note('S1', { generation: 3, reason: 'its event loop stood still for 12000 ms' });
   for (let times = 0; times < 2; times += 1)
-    await noteCrash(redis, keys, 'S1', { generation: 3, at: 5, reason: 'killed by SIGKILL', stderr: ['x'] });
+    await crashes.note('S1', { generation: 3, at: 5, reason: 'killed by SIGKILL', stderr: ['x'] });
   const reason = 'its event loop stood still for 12000 ms; killed by SIGKILL';
-  expect(await readCrash(redis, keys, 'S1')).toEqual({ generation: 3, at: 5, reason, stderr: ['x'] });
+  expect(await crashes.read('S1')).toEqual({ generation: 3, at: 5, reason, stderr: ['x'] });
 });
 
 it('a crash stands in for that of the generation before, and not the other way round', async () => {
-  const { redis, keys } = system();
-  await noteCrash(redis, keys, 'S1', { generation: 3, reason: 'killed by SIGKILL', requests: ['a'] });
-  await noteCrash(redis, keys, 'S1', { generation: 4, reason: 'exited with code 1' });
-  await noteCrash(redis, keys, 'S1', { generation: 3, stderr: ['late'] });
-  expect(await readCrash(redis, keys, 'S1')).toEqual({ generation: 4, reason: 'exited with code 1' });
+  const { redis, namespace } = system();
+  const crashes = new CrashNotes(new Connection(redis, namespace));
+  await crashes.note('S1', { generation: 3, reason: 'killed by SIGKILL', requests: ['a'] });
+  await crashes.note('S1', { generation: 4, reason: 'exited with code 1' });
+  await crashes.note('S1', { generation: 3, stderr: ['late'] });
+  expect(await crashes.read('S1')).toEqual({ generation: 4, reason: 'exited with code 1' });
 });

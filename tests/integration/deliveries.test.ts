@@ -2,12 +2,13 @@ import type { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
+import { LargeValues } from '#shared/store/large-values.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { ActiveJobs } from '#shared/store/active-jobs.ts';
 import { JobQueues } from '#shared/store/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
-import { LargeValues } from '../../worker/reply/large-values.ts';
-import { activeJobs, reclaim } from '../../worker/tenure/reclaim.ts';
+import { Reclaimer } from '../../worker/tenure/reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
@@ -29,7 +30,7 @@ function make(more: Partial<TestConsumerOptions> = {}): TestConsumer {
   return testConsumer('batched', { redisUrl, namespace, keys, replica, fence, ...more });
 }
 
-/** Cuts the consumer's connection on which it reads what is put into its hands, as when its process is frozen. */
+/** Cuts the connection on which the consumer reads deliveries, as if its process were frozen. */
 async function freeze(redis: Redis): Promise<void> {
   const clients = String(await redis.client('LIST'));
   const own = clients.split('\n').filter((line) => line.includes(` name=${system().namespace}:`));
@@ -37,7 +38,7 @@ async function freeze(redis: Redis): Promise<void> {
   for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
 }
 
-/** Where the ids of a queue's jobs are. */
+/** Counts the jobs of the queue by where their ids are. */
 async function where(): Promise<Record<string, number>> {
   const { redis, keys } = system();
   const { wait, active } = keys.unfinished(replica);
@@ -48,7 +49,7 @@ async function where(): Promise<Record<string, number>> {
   };
 }
 
-/** Leaves what is in the queue as a consumer leaves it that was given jobs and has died without reading them. */
+/** Leaves the queue as a consumer does that dies before it reads the jobs delivered to it. */
 async function dieWith(...jobs: readonly (readonly [string, Partial<JobData>])[]): Promise<void> {
   const { redis, keys } = system();
   const made = make();
@@ -57,7 +58,7 @@ async function dieWith(...jobs: readonly (readonly [string, Partial<JobData>])[]
   for (const [id, more] of jobs) await made.add(id, more);
 }
 
-it('a job for which there is room is in the hands of its consumer at once', async () => {
+it('delivers a job directly if the consumer has a free slot', async () => {
   const made = make();
   await made.consumer.start();
   await expect.poll(() => system().redis.exists(system().keys.consumer(replica)), settled).toBe(1);
@@ -72,19 +73,19 @@ it('a job for which there is room is in the hands of its consumer at once', asyn
   await made.add('one');
   await expect.poll(() => made.runs.length, settled).toBe(1);
   expect(made.runs[0]).toMatchObject({ id: 'one', attempt: 1 });
-  // The one call that has added it.
+  // The one call that added it.
   expect((await scripts()) - before).toBe(1);
 });
 
 it.each([
   ['must not run twice', { redelivery: 'never' }],
-  ['may be begun a number of times alone', { attempts: 3 }],
+  ['may run only so many times', { attempts: 3 }],
 ] as const)('a job that %s waits until it is taken', async (_, more) => {
   await dieWith(['it', more]);
   expect(await where()).toEqual({ wait: 1, active: 0, unread: 0 });
 });
 
-it('jobs wait where the hands are full, and where jobs wait already', async () => {
+it('jobs wait if all slots are taken, or if jobs wait already', async () => {
   const made = make({ concurrency: 2 });
   await made.consumer.start();
   await expect.poll(() => system().redis.exists(system().keys.consumer(replica)), settled).toBe(1);
@@ -95,7 +96,7 @@ it('jobs wait where the hands are full, and where jobs wait already', async () =
   await expect.poll(() => made.runs.map(({ id }) => id), settled).toEqual(['one', 'two', 'three']);
 });
 
-it('jobs wait when the lease is over, or is of another worker', async () => {
+it("jobs wait if the lease has expired, or is another worker's", async () => {
   const { redis, keys } = system();
   await dieWith();
   const made = make();
@@ -108,27 +109,27 @@ it('jobs wait when the lease is over, or is of another worker', async () => {
   expect(await where()).toEqual({ wait: 2, active: 0, unread: 0 });
 });
 
-it('what a dead consumer has not read was not begun: whoever takes the lease counts it so', async () => {
-  const { redis, keys } = system();
+it('a job that a dead consumer did not read counts as not started for the worker that takes the lease', async () => {
+  const { connection, redis, keys } = system();
   await dieWith(['read', {}], ['unread', {}]);
   await redis.lpop(keys.deliveries(replica, fence));
   expect(await where()).toEqual({ wait: 0, active: 2, unread: 1 });
   await redis.del(keys.lease(replica));
-  const lease = new ReplicaLease({ redis, keys, replica, generation: 1, leaseMs: 5000 });
+  const lease = new ReplicaLease({ connection, replica, generation: 1, leaseMs: 5000 });
   expect(await lease.take('starting')).toBe('taken');
   const outbox = new ReplyOutbox({
-    redis,
-    keys,
+    connection,
     lease,
-    pushes: createReplyPushes(redis, keys, lease, () => undefined),
-    large: new LargeValues(() => redis),
+    pushes: createReplyPushes(connection, lease, () => undefined),
+    large: new LargeValues(() => connection),
     aftermath: { follow: () => Promise.resolve() } as never,
     onSuperseded: () => undefined,
     log,
   });
-  const garbled = new GarbledJobs({ redis, keys, lease, outbox, log });
-  const options = { redis, keys, replica, outbox, garbled, turns: new Turns(redis, keys, log), log };
-  expect(await reclaim(options, await activeJobs(options))).toMatchObject({
+  const garbled = new GarbledJobs({ connection, lease, outbox, log });
+  const turns = new Turns(connection, log);
+  const reclaimer = new Reclaimer({ connection, replica, outbox, garbled, turns, log });
+  expect(await reclaimer.reclaim(await new ActiveJobs(connection, replica).ids())).toMatchObject({
     again: 2,
     suspects: 0,
     unknown: 0,
@@ -138,7 +139,7 @@ it('what a dead consumer has not read was not begun: whoever takes the lease cou
   expect(times).toEqual(['1', '0']);
 });
 
-it('can be taken back as long as it is not read', async () => {
+it('a delivered job can be taken back until it is read', async () => {
   const { redis, redisUrl, namespace, keys } = system();
   await dieWith(['one', {}], ['two', {}]);
   const producer = openRedis(
@@ -158,7 +159,7 @@ it('can be taken back as long as it is not read', async () => {
   producer.disconnect();
 });
 
-it('a consumer whose connection is cut reads what has been put into its hands meanwhile', async () => {
+it('a consumer whose connection was cut reads what was delivered meanwhile', async () => {
   const { redis } = system();
   const made = make({ concurrency: 100 });
   await made.consumer.start();
@@ -172,7 +173,7 @@ it('a consumer whose connection is cut reads what has been put into its hands me
   await expect.poll(() => made.finished.length, settled).toBe(50);
 });
 
-it('a consumer that leaves runs what it was given, and is given nothing more', async () => {
+it('a consumer that leaves runs what was delivered to it, and gets nothing more', async () => {
   const { redis, keys } = system();
   const made = make();
   made.onRun = (run) => run.finish();
@@ -189,7 +190,7 @@ it('a consumer that leaves runs what it was given, and is given nothing more', a
   expect(await where()).toMatchObject({ wait: (wait ?? 0) + 1, active: 0 });
 });
 
-it('a consumer that leaves is gone as soon as the last of its jobs is finished', async () => {
+it('a consumer that leaves stops as soon as its last job is finished', async () => {
   const made = make();
   await made.consumer.start();
   for (const id of ['one', 'two', 'three']) await made.add(id);

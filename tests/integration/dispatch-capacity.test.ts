@@ -38,7 +38,7 @@ it('more requests than QUEUE_LIMIT get 503 at once, and all others are answered'
   await rm(directory, { recursive: true });
 });
 
-describe('QUEUE_LIMIT counts what nobody waits for', () => {
+describe('QUEUE_LIMIT counts requests that nobody waits for', () => {
   const burst = 600;
 
   /** A gateway whose only worker is busy for long with each request, and may have ten waiting. */
@@ -66,7 +66,7 @@ describe('QUEUE_LIMIT counts what nobody waits for', () => {
   }
 
   it.each([
-    ['handed over', () => ({})],
+    ['async', () => ({})],
     ['delayed', () => ({ 'ringpost-delay': '3600' })],
     ['in order', () => ({ 'ringpost-delay': '3600', 'ringpost-order': 'key', 'ringpost-key': 'k' })],
     ['with idempotency keys', (at: number) => ({ 'idempotency-key': `key-${at}` })],
@@ -85,7 +85,7 @@ describe('QUEUE_LIMIT counts what nobody waits for', () => {
     expect(claims.length).toBe('idempotency-key' in headersOf(0) ? accepted : 0);
   });
 
-  it('a request that is repeated under its idempotency key takes no place', async () => {
+  it('a request that is repeated under its idempotency key is not counted', async () => {
     const ask = await startSlow();
     const headers = { 'idempotency-key': 'one', 'ringpost-key': 'k' };
     const answers = await send(() => ask(headers, 0));
@@ -93,7 +93,7 @@ describe('QUEUE_LIMIT counts what nobody waits for', () => {
   });
 });
 
-it('places are free again whatever has become of the requests: left, too late, refused, answered', async () => {
+it('places are free again after requests were abandoned, too late, refused or answered', async () => {
   const { url } = await system().start({ REPLICAS: '1', CONCURRENCY: '2', QUEUE_LIMIT: '20', HANDLER });
   const ask = async (at: number): Promise<number> => {
     const kind = at % 4;
@@ -117,7 +117,7 @@ it('places are free again whatever has become of the requests: left, too late, r
   expect(await fill()).toBe(503);
 });
 
-it('a fast replica with a small QUEUE_LIMIT is not refused what it has answered', async () => {
+it('a fast replica with a small QUEUE_LIMIT gets new requests for those that it has answered', async () => {
   const { url } = await system().start({ REPLICAS: '1', QUEUE_LIMIT: '10', HANDLER });
   const statuses = new Map<number, number>();
   const client = async (name: number): Promise<void> => {

@@ -37,7 +37,7 @@ async function held(settings: NodeJS.ProcessEnv = {}): Promise<Held> {
 const waiting = (): Promise<number> => system().redis.llen(`${system().keys.replica('S1')}:wait`);
 
 describe('a request that is not answered in time', () => {
-  it('is a 504 problem at the deadline, its signal fires, and the slot is free again', async () => {
+  it('gets a 504 problem at the deadline, its signal fires, and its slot is free again', async () => {
     const { reports, get } = await held({ REPLY_TIMEOUT_MS: '600' });
     const asked = performance.now();
     const late = await get('/never');
@@ -57,7 +57,7 @@ describe('a request that is not answered in time', () => {
     await keysAtRest(system());
   });
 
-  it('is taken back where it had not been started by then, and never run', async () => {
+  it('is taken back if it has not started by then, and never runs', async () => {
     const { reports, get } = await held();
     const first = get('/first');
     await reports.untilStarted('/first');
@@ -72,7 +72,7 @@ describe('a request that is not answered in time', () => {
     await keysAtRest(system());
   });
 
-  it('is dropped unrun by the worker where its gateway could not take it back', async () => {
+  it('is dropped by the worker before it starts, if the gateway could not take it back', async () => {
     const { reports, get } = await held();
     const { redis, keys } = system();
     const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
@@ -86,7 +86,7 @@ describe('a request that is not answered in time', () => {
   });
 
   it.each([{}, { CONSUMER: 'stock' }])(
-    'is 504 as soon as its worker drops it unrun, and never an unknown outcome (%o)',
+    'gets 504 as soon as its worker drops it, and never an unknown outcome (%o)',
     async (settings) => {
       const { url, gateway, reports, get } = await held(settings);
       const { redis, keys } = system();
@@ -121,7 +121,7 @@ describe('a request that is not answered in time', () => {
     },
   );
 
-  it('leaves no body in Redis where the worker drops it', async () => {
+  it('leaves no body in Redis if the worker drops it', async () => {
     const { get } = await held();
     const { redis, keys } = system();
     const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
@@ -137,7 +137,7 @@ describe('a request that is not answered in time', () => {
     await keysAtRest(system());
   });
 
-  it('is let go of: an answer that comes too late is dropped', async () => {
+  it('is aborted: an answer that comes too late is dropped', async () => {
     const { reports, get, gateway } = await held({ REPLY_TIMEOUT_MS: '500', CONCURRENCY: '2' });
     expect((await get('/late')).status).toBe(504);
     reports.release('/late', 'too late');
@@ -147,8 +147,8 @@ describe('a request that is not answered in time', () => {
   });
 });
 
-describe('a client that goes away', () => {
-  it('takes back its request that is not started, which no handler ever sees', async () => {
+describe('a client that leaves', () => {
+  it('takes back its request if that has not started, so that no handler sees it', async () => {
     const { url, gateway, reports, get } = await held();
     const first = get('/first');
     await reports.untilStarted('/first');
@@ -167,7 +167,7 @@ describe('a client that goes away', () => {
     await keysAtRest(system());
   });
 
-  it('does not end its POST that runs: it is finished, and its answer dropped', async () => {
+  it('does not abort its running POST, whose answer is dropped', async () => {
     const { url, gateway, reports, get } = await held();
     const [name, to] = reports.header;
     const client = await speak(url, `POST /first HTTP/1.1\r\nHost: a\r\n${name}: ${to}\r\n\r\n`);
@@ -186,7 +186,7 @@ describe('a client that goes away', () => {
 });
 
 describe('requests above the concurrency of a replica', () => {
-  it('wait, and are run in the order in which they came', async () => {
+  it('wait, and run in the order in which they came', async () => {
     const { reports, get } = await held();
     const first = get('/first');
     await reports.untilStarted('/first');

@@ -3,6 +3,7 @@ import { HeirStore } from '#shared/store/heir-store.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { RingStore } from '#shared/store/ring-store.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { placeAll, planReplacement, seedReplicas } from '../../gateway/ring/replica-changes.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -11,13 +12,14 @@ const parameters = defaultParameters('assignment');
 const token = 'c1#1';
 
 async function startWith(count: number) {
-  const { redis, keys } = system();
+  const { redis, keys, namespace } = system();
   const log = createLogger('test', 'silent');
-  const store = new RingStore(redis, keys, log);
+  const connection = new Connection(redis, namespace);
+  const store = new RingStore(connection, log);
   await seedReplicas(store, parameters, count);
   await redis.set(keys.leader, token);
   const names = async (): Promise<string[]> => (await store.read()).desired.map(({ name }) => name);
-  return { redis, keys, store, heirs: new HeirStore(redis, keys, store, log), names };
+  return { redis, keys, store, heirs: new HeirStore(connection, store, log), names };
 }
 
 it('puts a new replica in the place of a dead one, with slots and a joining number of its own', async () => {

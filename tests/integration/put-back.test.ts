@@ -6,14 +6,14 @@ import { encodeJob } from '#shared/contract/job.ts';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/process/logger.ts';
+import { LargeValues } from '#shared/store/large-values.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { openRedis } from '#shared/store/redis/open-redis.ts';
 import { JobQueues } from '#shared/store/job-queues.ts';
-import { Connection } from '#shared/store/redis/connection.ts';
 import { Aftermath } from '../../worker/reply/aftermath.ts';
 import { CancelledIds } from '../../worker/run/cancelled-ids.ts';
 import { FinishedRuns } from '../../worker/run/finished-runs.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
-import { LargeValues } from '../../worker/reply/large-values.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
@@ -32,20 +32,20 @@ afterEach(() => void vi.restoreAllMocks());
 const request = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
 const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' } as const;
 
-/** A runner in this process, whose handler counts. */
+/** A runner in this process, and a handler that counts its calls. */
 function startRunner(finished = new FinishedRuns()) {
-  const { redis, keys } = system();
-  const turns = new Turns(redis, keys, log);
+  const { connection } = system();
+  const turns = new Turns(connection, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const handle = vi.fn<Handler['handle']>().mockResolvedValue(answer);
-  const large = new LargeValues(() => redis);
+  const large = new LargeValues(() => connection);
   const redaction = redactionOf(undefined, undefined);
   const letters = { failedTtlMs: 1000, redaction, deadLetterBodies: 'keep' } as const;
-  const aftermath = new Aftermath({ redis, keys, ...letters, large, log });
+  const aftermath = new Aftermath({ connection, ...letters, large, log });
   const lease = { replica: 'S1', fence: 1 };
   const onSuperseded = (): void => undefined;
-  const pushes = createReplyPushes(redis, keys, lease, onSuperseded);
-  const outbox = new ReplyOutbox({ redis, keys, lease, pushes, aftermath, large, onSuperseded, log });
+  const pushes = createReplyPushes(connection, lease, onSuperseded);
+  const outbox = new ReplyOutbox({ connection, lease, pushes, aftermath, large, onSuperseded, log });
   const runner = new Runner({
     handler: { handle, close: () => Promise.resolve() },
     slots: new Slots(1),
@@ -53,8 +53,7 @@ function startRunner(finished = new FinishedRuns()) {
     outbox,
     large,
     budget: new ReplyBudget(1024 * 1024),
-    redis,
-    keys,
+    connection,
     replica: 'S1',
     worker: 'S1',
     finished,
@@ -65,7 +64,7 @@ function startRunner(finished = new FinishedRuns()) {
   return { runner, turns, handle };
 }
 
-it('a job that Redis refuses to put back is not given up: it stays active, for the sweep to find', async () => {
+it('a job that Redis refuses to put back stays active, so that the sweep finds it', async () => {
   const { redisUrl, namespace, redis, keys } = system();
   const own = openRedis(roleUrl(redisUrl, namespace, 'worker'), `${namespace}:put-back`, 'patient', log);
   const queues = new JobQueues(new Connection(redis, keys.prefix), log);
@@ -73,8 +72,7 @@ it('a job that Redis refuses to put back is not given up: it stays active, for t
     .spyOn(Job.prototype, 'moveToDelayed')
     .mockRejectedValueOnce(Object.assign(new Error('OOM'), { name: 'ReplyError' }));
   const consumer = createStockConsumer({
-    redis: own,
-    keys,
+    connection: new Connection(own, namespace),
     replica: 'S1',
     concurrency: 1,
     run: () => Promise.resolve({ notBefore: Date.now() + 100 }),
@@ -93,7 +91,7 @@ it('a job that Redis refuses to put back is not given up: it stays active, for t
   own.disconnect();
 });
 
-it('a request in order whose job is gone is let go of, and holds nothing up', async () => {
+it('a request in order whose job is gone is not run, and holds no other one up', async () => {
   const { runner, handle } = startRunner();
   const id = requestId(randomUUID(), 'S1');
   expect(await runner.run(id, encodeJob(request, { ...terms, order: 'o' }), 1)).toBeUndefined();

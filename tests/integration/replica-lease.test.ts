@@ -6,12 +6,12 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 
 const own = (generation: number, leaseMs = 60_000): ReplicaLease => {
-  const { redis, keys } = system();
-  return new ReplicaLease({ redis, keys, replica: 'S1', generation, leaseMs });
+  const { connection } = system();
+  return new ReplicaLease({ connection, replica: 'S1', generation, leaseMs });
 };
 const adopting = (adopter: string): ReplicaLease => {
-  const { redis, keys } = system();
-  return new ReplicaLease({ redis, keys, replica: 'S1', generation: 0, adopter, leaseMs: 60_000 });
+  const { connection } = system();
+  return new ReplicaLease({ connection, replica: 'S1', generation: 0, adopter, leaseMs: 60_000 });
 };
 
 describe('the lease of a replica', () => {

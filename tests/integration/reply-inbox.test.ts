@@ -44,7 +44,7 @@ async function make(): Promise<Made> {
   return { inbox, given, push };
 }
 
-it('replies of a replica that was added a moment ago are read at once', async () => {
+it('reads the replies of a replica at once that was just added', async () => {
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
@@ -59,7 +59,7 @@ it('replies of a replica that was added a moment ago are read at once', async ()
   await inbox.stop();
 });
 
-it('who has caught up has been given all that was in the inboxes, also in one that was added a moment ago', async () => {
+it('has delivered all replies once it has caught up, also those of a new replica', async () => {
   const { inbox, given, push } = await make();
   await inbox.start();
   for (let at = 1; at <= 50; at += 1) {
@@ -71,7 +71,7 @@ it('who has caught up has been given all that was in the inboxes, also in one th
   await inbox.stop();
 });
 
-it('gives all replies out in the order of their list', async () => {
+it('delivers all replies in the order of their list', async () => {
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
@@ -82,7 +82,7 @@ it('gives all replies out in the order of their list', async () => {
   await inbox.stop();
 });
 
-it('an inbox that has stopped reads nothing any more', async () => {
+it('reads nothing after it has stopped', async () => {
   const { redis, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1', 'S2']);
@@ -96,7 +96,7 @@ it('an inbox that has stopped reads nothing any more', async () => {
   expect(await redis.llen(keys.inbox('S2', gateway))).toBe(1);
 });
 
-it('goes on when its connection was cut, and when the mark that it waits for was lost', async () => {
+it('goes on after its connection was cut, and after the barrier that it waits for was lost', async () => {
   const { redis, namespace, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);

@@ -1,6 +1,7 @@
 import { EventSource } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { noteRequest } from '#shared/store/request-notes.ts';
+import { createLogger } from '#shared/process/logger.ts';
+import { RequestNotes } from '#shared/store/request-notes.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { monitored } from '../fixtures/monitored.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -88,12 +89,12 @@ describe('the end of a request', () => {
     const { url } = await start();
     const waited = fetch(`${url}/x?ms=20000`);
     await eventually(async () => (await workers.runs()).length === 1);
-    const { redis, keys, redisUrl } = system();
+    const { connection, redis, keys, redisUrl } = system();
     const [id = ''] = await redis.lrange(keys.unfinished('S1').active, 0, -1);
     const listening = listen(url, id);
     await eventually(async () => listening.heard.length === 1);
     const terms = { keepMs: 60_000, deadline: Date.now() + 60_000 };
-    // A look comes when its job is gone and its end is not noted yet.
+    // The gateway checks for the job when it is gone and its end is not noted yet.
     let looks = 0;
     await monitored(redisUrl, ([command, key]) => {
       if (command?.toLowerCase() === 'hmget' && key === keys.job('S1', id)) looks += 1;
@@ -102,7 +103,8 @@ describe('the end of a request', () => {
     const before = looks;
     await redis.publish(keys.requestChanges(id), '');
     await eventually(async () => looks > before);
-    await noteRequest(redis, keys, 'S1', id, terms, 'cancelled', ['finished', Date.now()]);
+    const notes = new RequestNotes(connection, createLogger('test', 'silent'));
+    await notes.note('S1', id, terms, 'cancelled', ['finished', Date.now()]);
     await redis.rename(keys.job('S1', `${id}-hidden`), keys.job('S1', id));
     await listening.closed;
     expect(listening.heard).toEqual(['0 running', '1 cancelled']);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
 import { RingStore } from '#shared/store/ring-store.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { placeAll } from '../../gateway/ring/replica-changes.ts';
 import { add, remove } from '../fixtures/admin-calls.ts';
 import { whenReady, useScratch } from '../fixtures/scratch.ts';
@@ -13,8 +14,8 @@ const scratch = useScratch();
 
 /** Desires a replica as a version did that reserved no names. */
 async function desire(name: string): Promise<void> {
-  const { redis, keys } = system();
-  const store = new RingStore(redis, keys, createLogger('test', 'silent'));
+  const { redis, namespace } = system();
+  const store = new RingStore(new Connection(redis, namespace), createLogger('test', 'silent'));
   await store.changeDesired(
     (state) => ({ add: placeAll(state, [name], defaultParameters('murmur3', {})), remove: [] }),
     Date.now(),

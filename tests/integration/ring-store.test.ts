@@ -7,6 +7,7 @@ import type { RingMember } from '#shared/ring/ring.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';
 import type { RunScript } from '#shared/store/scripts/load.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -20,9 +21,9 @@ interface Parts {
 }
 
 function parts(): Parts {
-  const { redis, keys } = system();
+  const { redis, keys, namespace } = system();
   return {
-    store: new RingStore(redis, keys, createLogger('test', 'silent')),
+    store: new RingStore(new Connection(redis, namespace), createLogger('test', 'silent')),
     keys,
     run: scriptsOn(redis),
     everything: () =>
@@ -73,7 +74,7 @@ describe('read', () => {
       retired: new Map(),
       settings: new Map(),
     });
-    expect(await store.version()).toBe(-1);
+    expect((await store.read()).version).toBe(-1);
   });
 
   it('gives the desired replicas in order of joining and of ten beyond nine', async () => {
@@ -261,7 +262,7 @@ describe('changeRing', () => {
     await all.store.changeRing(token, [{ name: 'S9', generation: 1 }], ['S8']);
     await all.store.changeRing(token, [{ name: 'S1', generation: 1 }], []);
     await all.store.changeRing(token, [], []);
-    expect(await all.store.version()).toBe(version);
+    expect((await all.store.read()).version).toBe(version);
     await all.store.changeRing(token, [], ['S1']);
     await vi.waitFor(() => expect(heard).toEqual(['ring']), { interval: 5 });
   });

@@ -37,7 +37,7 @@ const dispatched = [504, 'reply_timeout', false];
 const readyOf = async (url: string): Promise<number> => (await ask(url, { target: '/-/ready' })).status;
 
 describe('a gateway that starts', () => {
-  it('with another HASH_KEY or CALLER_KEY than the others is refused, with both values and what to do', async () => {
+  it('with another HASH_KEY is refused; the error names both values and what to do', async () => {
     const [, second] = await startTwo({ HASH_KEY: 'header:X-Key,path' });
     const before = await system().redis.hgetall(system().keys.settings);
     const start = system().start({ ...alone, HASH_KEY: 'path', CALLER_KEY: 'header:x-api-key' });
@@ -51,7 +51,7 @@ describe('a gateway that starts', () => {
     expect(await readyOf(second.url)).toBe(200);
   });
 
-  it('with the same in another spelling is not refused', async () => {
+  it('with the same settings in another spelling is not refused', async () => {
     await startTwo({ HASH_KEY: 'header:X-Key,path' });
     const { url } = await system().start({
       ...alone,
@@ -60,7 +60,7 @@ describe('a gateway that starts', () => {
     expect(await readyOf(url)).toBe(200);
   });
 
-  it('with another secret of callers is refused without a word of either', async () => {
+  it('with another secret of callers is refused; the error shows neither secret', async () => {
     await startTwo({ CALLER_SECRET: 'one secret of callers' });
     const other = system().start({ ...alone, CALLER_SECRET: 'other secret of callers' });
     await expect(other).rejects.toThrow('(CALLER_SECRET is another secret here than in Redis)');
@@ -68,7 +68,7 @@ describe('a gateway that starts', () => {
     await expect(none).rejects.toThrow('(CALLER_SECRET is unset here, a secret in Redis)');
   });
 
-  it('as the first one after an upgrade sets what is not set yet', async () => {
+  it('as the first one after an upgrade adds the settings that are missing', async () => {
     const { redis, keys } = system();
     await startTwo();
     await redis.del(keys.settings);
@@ -76,7 +76,7 @@ describe('a gateway that starts', () => {
     expect(await redis.hgetall(keys.settings)).toMatchObject({ HASH_KEY: 'header:ringpost-key,random' });
   });
 
-  it('as a process says it in one line and exits with 1', async () => {
+  it('as a process prints the error in one line and exits with 1', async () => {
     await startTwo();
     const { redisUrl, namespace } = system();
     const command = runCommand(process.execPath, ['gateway/main.ts'], {
@@ -90,7 +90,7 @@ describe('a gateway that starts', () => {
     expect(command.stderr()).toMatch(/^ringpost: This gateway's settings [^\n]*\n$/);
   });
 
-  it('is refused by no controller: those have no part in it', async () => {
+  it('may have other settings if it is only a controller', async () => {
     await startTwo();
     const command = runCommand(process.execPath, ['gateway/main.ts'], {
       REDIS_URL: roleUrl(system().redisUrl, system().namespace, 'controller'),
@@ -106,7 +106,7 @@ describe('a gateway that starts', () => {
 });
 
 describe('ALLOW_SETTINGS_CHANGE=yes', () => {
-  it('replaces the settings; running gateways take no requests until theirs are the same again', async () => {
+  it('replaces the settings; other gateways refuse requests until theirs are the same', async () => {
     const [first, second] = await startTwo({ HASH_KEY: 'path' });
     expect(await codeOf(first.url, '/a')).toEqual(dispatched);
     const third = await system().start({
@@ -134,7 +134,7 @@ describe('ALLOW_SETTINGS_CHANGE=yes', () => {
     await expect.poll(() => readyOf(third.url), { timeout: 5000, interval: 10 }).toBe(503);
   });
 
-  it('is noticed within a second also where the notification is lost', async () => {
+  it('is noticed within a second even if the notification is lost', async () => {
     const [first] = await startTwo();
     await system().redis.hset(system().keys.settings, 'HASH_KEY', 'path');
     await expect.poll(() => readyOf(first.url), { timeout: 2000, interval: 10 }).toBe(503);
@@ -142,7 +142,7 @@ describe('ALLOW_SETTINGS_CHANGE=yes', () => {
 });
 
 describe('settings that Redis has lost', () => {
-  it('are put back by a running gateway', async () => {
+  it('are restored by a running gateway', async () => {
     const [first] = await startTwo({ HASH_KEY: 'path' });
     const { redis, keys } = system();
     await redis.del(keys.settings);
@@ -150,7 +150,7 @@ describe('settings that Redis has lost', () => {
     expect(await readyOf(first.url)).toBe(200);
   });
 
-  it('are not put back by one that differs', async () => {
+  it('are not restored by a gateway that differs', async () => {
     const [first] = await startTwo({ HASH_KEY: 'path' });
     const { redis, keys } = system();
     const third = await system().start({ ...alone, HASH_KEY: 'ip', ALLOW_SETTINGS_CHANGE: 'yes' });

@@ -11,9 +11,9 @@ const system = useSystem();
 
 afterEach(() => void vi.restoreAllMocks());
 
-describe('a job that comes into the queue of a replica that is gone', () => {
+describe('a job that arrives in the queue of a replica that is gone', () => {
   it.each(['GET', 'POST'])(
-    'is taken back, and the client of a %s gets its answer from another one',
+    'is taken back, and the client of a %s gets its answer from another replica',
     async (method) => {
       const own = await ownRedis();
       const ledger = `${own.directory}/ledger`;
@@ -26,7 +26,7 @@ describe('a job that comes into the queue of a replica that is gone', () => {
       const ring = gateway.watcher.ring;
       const key =
         Array.from({ length: 100 }, (_, at) => `key-${at}`).find((each) => ring.owner(each) === 'S2') ?? '';
-      // What a gateway does that is frozen between its look at the ring and its write to Redis.
+      // As if the gateway were frozen between reading the ring and writing to Redis.
       const gone = Promise.withResolvers<void>();
       const add = JobQueues.prototype.add;
       const spy = vi.spyOn(JobQueues.prototype, 'add').mockImplementation(async function late(
@@ -54,8 +54,8 @@ describe('a job that comes into the queue of a replica that is gone', () => {
   );
 });
 
-describe('a job whose client goes away while Redis is away', () => {
-  it('is taken back as soon as Redis is there again', async () => {
+describe('a job whose client leaves while Redis is away', () => {
+  it('is taken back as soon as Redis is back', async () => {
     const own = await ownRedis();
     const ledger = `${own.directory}/ledger`;
     const { url, gateway } = await system().start({

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { readCrash } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
@@ -95,7 +95,7 @@ describe('a request that ends its worker', () => {
     expect(await answer.json()).toMatchObject({ code: 'outcome_unknown' });
     expect(await runsOf('/kill')).toEqual(['POST /kill S1 1']);
     const id = answer.headers.get('ringpost-request');
-    await expect.poll(() => readCrash(current.redis, current.keys, 'S1')).toMatchObject({ requests: [id] });
+    await expect.poll(() => new CrashNotes(current.connection).read('S1')).toMatchObject({ requests: [id] });
   });
 
   it('lets new requests wait no longer than five seconds while it runs alone', async () => {

@@ -3,12 +3,12 @@
  * Only these are accepted; anything else that differs is a fault.
  */
 export const reasonKinds = {
-  stream: 'The test looks at the parts of a body or at the time of each; a queue carries whole messages.',
-  abort: 'A side leaves in the middle of a message, or sends one that is broken.',
+  stream: 'The test checks the parts of a body or the time of each; a queue carries whole messages.',
+  abort: 'One side leaves in the middle of a message, or sends a broken one.',
   trailer: 'Trailer fields are dropped, both ways.',
   upgrade: 'It is about `CONNECT`, `Upgrade` or an informational answer.',
-  connection: 'It looks at what belongs to one connection; a gateway has one on each side.',
-  proxy: 'It is about what each proxy adds to a message, or takes off it.',
+  connection: 'It checks something that belongs to one connection; a gateway has one on each side.',
+  proxy: 'It is about fields that each proxy adds or removes.',
   refused: 'The message is invalid, and the gateway refuses it as the RFCs say.',
   timing: 'Its outcome changes from run to run; three runs have shown it.',
 } as const;

@@ -24,7 +24,7 @@ it.each<[string, NodeJS.ProcessEnv, NodeJS.ProcessEnv, readonly string[]]>([
   expect(differ(other, one)).toEqual(names);
 });
 
-it('what is kept of a secret is not the secret, and another value in another namespace', () => {
+it('the check value of a secret is not the secret, and differs between namespaces', () => {
   const secret = 'a secret of callers';
   const [one, other] = ['one', 'other'].map((NAMESPACE) =>
     settings({ CALLER_SECRET: secret, NAMESPACE }).get('CALLER_SECRET'),
@@ -33,7 +33,7 @@ it('what is kept of a secret is not the secret, and another value in another nam
   expect(one).not.toBe(other);
 });
 
-it('a setting that only one release knows is no difference', () => {
+it('a setting that only one of two releases knows is no difference', () => {
   const ours = settings({});
   expect(differing(ours, new Map([...ours, ['NEWER', 'x']]))).toEqual([]);
   expect(differing(ours, new Map([['HASH_KEY', ours.get('HASH_KEY') ?? '']]))).toEqual([]);

@@ -80,7 +80,7 @@ describe('the report', () => {
     expect(text).toContain('| ringpost | 9000 (900–9000) |');
     expect(text).toContain('| peer | 2 (2–3) | 0.5 (0.25–0.5) |');
     expect(text).toContain('| `peer` | theirs | no | Some. |');
-    expect(text).toContain('None was wrong, lost or doubled.');
+    expect(text).toContain('None was wrong, lost or duplicated.');
     expect(text).toContain('| a gateway | 40 | 25000 |');
   });
 

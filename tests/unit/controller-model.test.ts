@@ -51,6 +51,10 @@ it.each(['same', 'new'] as const)(
     }
     console.log(`${seen.size} worlds explored`);
     expect(seen.size).toBeGreaterThan(1000);
-    for (const [key, world] of seen) expect(world.clone().settle(), key).toEqual([]);
+    const settled = new Map<string, readonly string[]>();
+    for (const [key, world] of seen) {
+      const faults = world.clone().settle(settled);
+      if (faults.length > 0) expect(faults, key).toEqual([]);
+    }
   },
 );

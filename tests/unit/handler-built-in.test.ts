@@ -71,12 +71,59 @@ describe('the built-in service', () => {
     expect(text(reply)).toContain(`'${target}' endpoint does not exist`);
   });
 
-  it.each(['/home', '/heartbeat', '/other'])('answers HEAD %s as GET, without the body', async (path) => {
-    const [head, get] = await Promise.all([ask('HEAD', path), ask('GET', path)]);
-    expect(head.body.byteLength).toBe(0);
-    expect(head.headers).toEqual(get.headers);
-    expect(head.status).toBe(get.status);
+  it.each(['GET', 'POST', 'DELETE'])('reports to %s /report', async (method) => {
+    const reply = await ask(method, '/report?of=today');
+    expect(reply.status).toBe(200);
+    expect(text(reply)).toBe('{"message":"Report of S2","status":"successful"}');
   });
+
+  it.each([
+    ['/slow?ms=30', 'S2 took 30 ms'],
+    ['/slow?ms=0', 'S2 took 0 ms'],
+  ])('answers %s late', async (target, message) => {
+    expect(JSON.parse(text(await ask('GET', target)))).toEqual({ message, status: 'successful' });
+  });
+
+  it('stops waiting on /slow if nobody wants the answer any more', async () => {
+    const aborted = { ...context, signal: AbortSignal.abort() };
+    const request = { method: 'GET', target: '/slow?ms=60000', headers: [], body: new Uint8Array(0) };
+    expect((await handled(createBuiltInHandler('S2'), request, aborted)).status).toBe(503);
+  });
+
+  it.each([
+    ['/fail', 500],
+    ['/fail?status=503', 503],
+    ['/fail?status=200', 500],
+    ['/fail?status=x', 500],
+  ])('answers %s with %d', async (target, status) => {
+    expect((await ask('POST', target)).status).toBe(status);
+  });
+
+  it('tells on /echo what it received, without header fields', async () => {
+    const request = {
+      method: 'POST',
+      target: '/echo?a=1',
+      headers: ['Authorization', 'secret'],
+      body: Buffer.from('hello'),
+    };
+    expect(JSON.parse(text(await handled(createBuiltInHandler('S2'), request, context)))).toEqual({
+      replica: 'S2',
+      attempt: 1,
+      method: 'POST',
+      target: '/echo?a=1',
+      body: 'hello',
+    });
+  });
+
+  it.each(['/home', '/heartbeat', '/other', '/report', '/slow?ms=1', '/fail'])(
+    'answers HEAD %s as GET, without the body',
+    async (path) => {
+      const [head, get] = await Promise.all([ask('HEAD', path), ask('GET', path)]);
+      expect(head.body.byteLength).toBe(0);
+      expect(head.headers).toEqual(get.headers);
+      expect(head.status).toBe(get.status);
+    },
+  );
 
   it('quotes what stands in the path as valid JSON', async () => {
     expect(JSON.parse(text(await ask('GET', '/a"b')))).toMatchObject({

@@ -5,7 +5,7 @@ import { SharedTime } from '../../worker/lease/shared-time.ts';
 describe('the watch over an event loop', () => {
   it('tells for how long the loop has not turned', () => {
     const watch = new LoopWatch(50);
-    const looks = [
+    const checks = [
       [1, 0],
       [1, 50],
       [1, 100],
@@ -13,20 +13,20 @@ describe('the watch over an event loop', () => {
       [2, 210],
       [2, 280],
     ] as const;
-    expect(looks.map(([turns, at]) => watch.look(turns, 1000 + at))).toEqual([0, 50, 100, 0, 60, 130]);
+    expect(checks.map(([turns, at]) => watch.check(turns, 1000 + at))).toEqual([0, 50, 100, 0, 60, 130]);
   });
 
   it('counts little of a time in which the whole process was frozen', () => {
     const watch = new LoopWatch(50);
-    watch.look(1, 0);
-    expect(watch.look(1, 60_000)).toBe(100);
-    expect(watch.look(2, 60_050)).toBe(0);
+    watch.check(1, 0);
+    expect(watch.check(1, 60_000)).toBe(100);
+    expect(watch.check(2, 60_050)).toBe(0);
   });
 
   it('goes on when the count begins anew', () => {
     const watch = new LoopWatch(50);
-    watch.look(2 ** 31 - 1, 0);
-    expect(watch.look(-(2 ** 31), 50)).toBe(0);
+    watch.check(2 ** 31 - 1, 0);
+    expect(watch.check(-(2 ** 31), 50)).toBe(0);
   });
 });
 

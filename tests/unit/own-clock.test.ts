@@ -9,7 +9,7 @@ const mayReadOwnClock: Readonly<Record<string, string>> = {
   'gateway/drivers/docker.ts': 'the engine has written the time, and runs on this host',
   'gateway/http/problem-response.ts': 'the `Date` field of an answer is by the clock of its host',
   'worker/handlers/upstream-head.ts': '`context.deadline` is by the own clock',
-  'worker/lease/last-words.ts': 'its thread has no clock of Redis, and takes the difference off',
+  'worker/lease/stalled-exit.ts': 'its thread has no clock of Redis, and subtracts the skew',
   'worker/lease/line-log.ts': 'a line of the log has the time of its host, as those of pino',
   'worker/run/runner.ts': 'a date in `Retry-After` is by the clock of the handler',
 };

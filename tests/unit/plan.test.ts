@@ -3,7 +3,8 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
-import { plan, renderStep } from '../../gateway/controller/plan.ts';
+import { plan } from '../../gateway/controller/plan.ts';
+import { renderStep } from '../../gateway/controller/step.ts';
 import type { Memory, Plan } from '../../gateway/controller/plan.ts';
 import { backoffMs } from '../../gateway/controller/replica-state.ts';
 import { desired, happenings, lease, observed, settings, World } from '../fixtures/plan-world.ts';
@@ -117,7 +118,7 @@ describe('plan', () => {
   });
 
   it('waits for a worker that is being started and cannot be seen yet', () => {
-    const world = observed({ desired: desired('S1'), beginning: new Set(['S1']) });
+    const world = observed({ desired: desired('S1'), starting: new Set(['S1']) });
     const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
     expect(lines(plan(world, memory, new Map(), settings, 500))).toEqual([]);
   });

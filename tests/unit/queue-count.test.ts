@@ -113,7 +113,7 @@ class World {
 }
 
 describe('the count of a queue', () => {
-  it('is never below what waits, whatever comes when, so that the limit holds', () => {
+  it('is never below what waits, in any order of events, so that the limit holds', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 8 }),
@@ -133,7 +133,7 @@ describe('the count of a queue', () => {
     );
   });
 
-  it('is nothing after a look at an empty queue, once all is answered', () => {
+  it('is zero after a poll of an empty queue, once all requests are answered', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...steps), { maxLength: 300 }), (taken) => {
         const world = new World(8, 2);
@@ -146,7 +146,7 @@ describe('the count of a queue', () => {
     );
   });
 
-  it('has in it what was handed over, all of it, until the next look', () => {
+  it('contains all async requests until the next poll', () => {
     const count = new QueueCount();
     for (let at = 0; at < 10; at += 1) {
       count.send();
@@ -157,7 +157,7 @@ describe('the count of a queue', () => {
     expect(count.size).toBe(5);
   });
 
-  it('does not grow by requests that are answered between two looks', () => {
+  it('does not grow by requests that are answered between two polls', () => {
     const count = new QueueCount();
     for (let at = 0; at < 1000; at += 1) {
       count.send();
@@ -168,7 +168,7 @@ describe('the count of a queue', () => {
     expect(count.size).toBe(0);
   });
 
-  it('is lower by one that waited at the last look and is answered, and not by what is delayed', () => {
+  it('decreases if a request that waited at the last poll is answered, but not by delayed ones', () => {
     const count = new QueueCount();
     count.send();
     const added = count.arrive();
@@ -179,8 +179,8 @@ describe('the count of a queue', () => {
   });
 });
 
-describe('the place of a request that is handed over', () => {
-  it('is counted while that is done, and afterwards until its end is known', async () => {
+describe('the place of an async request', () => {
+  it('is counted while the job is added, and then until the request is known to have ended', async () => {
     const count = new QueueCount();
     const place = await Place.hold(count, (held) => {
       expect(count.size).toBe(1);
@@ -193,7 +193,7 @@ describe('the place of a request that is handed over', () => {
     expect(count.size).toBe(0);
   });
 
-  it('is free if the request was known, or was not taken', async () => {
+  it('is free if the request was known already, or was not accepted', async () => {
     const count = new QueueCount();
     await Place.hold(count, () => Promise.resolve());
     await expect(Place.hold(count, () => Promise.reject(new Error('Redis is away')))).rejects.toThrow('away');
@@ -201,7 +201,7 @@ describe('the place of a request that is handed over', () => {
   });
 });
 
-it('the counts of replicas that nothing waits for are forgotten once they are empty', () => {
+it('empty counts of replicas that nobody waits for are deleted', () => {
   const counts = new QueueCounts();
   counts.of('S1').send();
   counts.of('S2').drop();

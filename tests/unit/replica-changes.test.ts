@@ -105,7 +105,7 @@ describe('parseReplicaChange', () => {
   );
 
   it.each(['S', '0', 'a'.repeat(63), 'a-b_c.d', 'A.', 'a-', 'constructor', 'toString', 'ring', 'wake'])(
-    'takes the name %s',
+    'accepts the name %s',
     (name) => {
       expect(parseReplicaChange({ n: 1, hostnames: [name] }, 'newly added').hostnames).toEqual([name]);
     },
@@ -141,11 +141,11 @@ describe('parseReplicaChange', () => {
     expect(parseReplicaChange({ n: 2, hostnames: ['S4', 's4'] }, 'removable').n).toBe(2);
   });
 
-  it('does not repeat more than 100 characters of a wrong value', () => {
+  it('repeats at most 100 characters of a wrong value', () => {
     expect(parsed({ n: 'x'.repeat(60_000) }).length).toBeLessThan(200);
   });
 
-  it('answers any JSON value with a change that can be made or with status 400', () => {
+  it('turns any JSON value into a valid change or an error with status 400', () => {
     expect.hasAssertions();
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.anything(), (body, anything) => {
@@ -165,7 +165,7 @@ describe('parseReplicaChange', () => {
 });
 
 describe('planAdd', () => {
-  it('adds the listed ones in their order, each with the next joining number', () => {
+  it('adds the listed names in their order, each with the next joining number', () => {
     const state = { ...stateOf(['S1']), joined: 7 };
     expect(planAdd(state, { n: 2, hostnames: ['S9', 'S4'] }, murmur3, never)).toEqual({
       add: [
@@ -176,13 +176,13 @@ describe('planAdd', () => {
     });
   });
 
-  it('fills up with random names that nothing else has: not in use, listed, drawn before or draining', () => {
+  it('adds random names that are not in use, listed, drawn before or draining', () => {
     const random = drawing('S1', 'S4', 'gone', 'S100000', 'S100000', 'S100001');
     const plan = planAdd(stateOf(['S1'], murmur3, ['gone']), { n: 3, hostnames: ['S4'] }, murmur3, random);
     expect(namesOf(plan.add)).toEqual(['S4', 'S100000', 'S100001']);
   });
 
-  it('takes a listed name that is draining', () => {
+  it('accepts a listed name that is draining', () => {
     const plan = planAdd(stateOf([], murmur3, ['S1']), { n: 1, hostnames: ['S1'] }, murmur3, never);
     expect(namesOf(plan.add)).toEqual(['S1']);
   });
@@ -193,7 +193,7 @@ describe('planAdd', () => {
     expect(messageOf(refused)).toBe('hostname "S1" is already in use');
   });
 
-  it('adds up to MAX_REPLICAS in sum and not one more', () => {
+  it('adds up to MAX_REPLICAS in total and not one more', () => {
     const limits = { ...murmur3, maxReplicas: 3 };
     expect(planAdd(stateOf(['S1']), { n: 2, hostnames: ['a', 'b'] }, limits, never).add).toHaveLength(2);
     expect(messageOf(() => planAdd(stateOf(['S1']), { n: 3, hostnames: [] }, limits, never))).toBe(
@@ -203,7 +203,7 @@ describe('planAdd', () => {
     expect(messageOf(() => planAdd(stateOf([]), largest, limits, never))).toMatch(/MAX_REPLICAS/);
   });
 
-  it('fills the assignment ring to 56 and says how much room is left to more', () => {
+  it('fills the assignment ring to 56, and then says how much room is left', () => {
     const full = stateOf(named(56), assignment);
     expect(createRing(assignment.parameters, full.desired).members).toHaveLength(56);
     expect(messageOf(() => planAdd(full, { n: 1, hostnames: ['S57'] }, assignment, never))).toBe(
@@ -216,7 +216,7 @@ describe('planAdd', () => {
   });
 });
 
-describe('a name that no new replica can have', () => {
+describe('a name that is not allowed for a new replica', () => {
   it.each([
     ['ring', false, 'is reserved for ringpost itself'],
     ['REDIS', false, 'is reserved for ringpost itself'],
@@ -234,7 +234,7 @@ describe('a name that no new replica can have', () => {
 });
 
 describe('planRemove', () => {
-  it('removes the listed ones and random victims up to n, none of them twice', () => {
+  it('removes the listed names and random ones up to n, none of them twice', () => {
     const state = stateOf(named(5));
     // What is left of the list is S1, S3, S5, then S1, S5.
     expect(planRemove(state, { n: 4, hostnames: ['S4', 'S2'] }, drawing(1, 1))).toEqual({
@@ -250,7 +250,7 @@ describe('planRemove', () => {
     ]);
   });
 
-  it('refuses more than there are', () => {
+  it('refuses to remove more replicas than there are', () => {
     expect(messageOf(() => planRemove(stateOf(named(2)), { n: 3, hostnames: [] }, never))).toBe(
       'n is 3, but there are only 2 replicas',
     );
@@ -266,7 +266,7 @@ describe('planRemove', () => {
     },
   );
 
-  it('takes exactly n of those that there are, the listed ones among them', () => {
+  it('removes exactly n existing replicas, including the listed ones', () => {
     const anyCase = fc.integer({ min: 1, max: 30 }).chain((count) =>
       fc.record({
         names: fc.constant(named(count)),

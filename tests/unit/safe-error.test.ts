@@ -55,10 +55,10 @@ describe('safeError', () => {
   });
 
   it.each([
-    ['an object', { body: secret }, 'it is no error, but of type Object'],
-    ['a request', new Request(`http://h/?q=${secret}`), 'it is no error, but of type Request'],
-    ['a list', [secret], 'it is no error, but of type Array'],
-    ['undefined', undefined, 'it is no error, but of type undefined'],
+    ['an object', { body: secret }, 'a thrown value of type Object'],
+    ['a request', new Request(`http://h/?q=${secret}`), 'a thrown value of type Request'],
+    ['a list', [secret], 'a thrown value of type Array'],
+    ['undefined', undefined, 'a thrown value of type undefined'],
     [
       'an object without a prototype',
       Object.assign(Object.create(null), { secret }),

@@ -324,8 +324,8 @@ describe('the admin calls', () => {
 describe('loadWorkerConfig', () => {
   it('says what is missing', () => {
     expect(faultsOf(loadWorkerConfig, {})).toEqual([
-      expect.stringMatching(/^REDIS_URL is missing: Redis to share/),
-      'REPLICA is missing: Name of the replica that this worker is.',
+      expect.stringMatching(/^REDIS_URL is missing: Redis to use/),
+      'REPLICA is missing: Name of the replica that this worker runs.',
     ]);
   });
 

@@ -1,20 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
-import { expectedOfReplica, expectedOfAdoption } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { LeaseState } from '#shared/contract/lease.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
+import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import type { StartStop } from '#shared/process/lifecycle.ts';
+import { AdoptionStore } from '#shared/store/adoption-store.ts';
+import { LeaseStore } from '#shared/store/lease-store.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
+import { IdleWatch } from './idle-watch.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
-import { Quiet } from './quiet.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 
 export interface HeartbeatOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   readonly replica: string;
   readonly generation: number;
   /** The lease on the worker's own replica. */
@@ -24,30 +23,32 @@ export interface HeartbeatOptions {
   /** The lease's TTL in ms. */
   readonly leaseMs: number;
   /**
-   * Whether the lease ends with the heartbeat. Where a driver watches this process it is the driver that ends the
-   * lease, when the process is gone: a worker without a lease that is still there would look like one that hangs.
+   * Whether the lease ends with the heartbeat. If a driver watches this process, that driver ends the lease once the
+   * process is gone: a worker that is there without a lease would look as if it hung.
    */
   readonly endsLease: boolean;
   /** How many requests of the replica's queue the worker runs now. */
   readonly running: () => number;
-  /** A newer generation exists: this worker has to go at once. */
+  /** A newer generation exists: this worker has to leave at once. */
   readonly onSuperseded: () => void;
-  /** The replica was removed and holds nothing any more: this worker may go. */
+  /** The replica was removed and its queue is empty: this worker may leave. */
   readonly onRetired: () => void;
   readonly log: Logger;
 }
 
-/** How often a starting worker looks whether its predecessor's lease is over, in ms. */
-const takeRetryMs = 25;
+/** How often a starting worker checks whether its predecessor's lease is free, in ms. */
+const takeRetryDelayMs = 25;
 
 /**
- * The worker's lease on its own replica: taken before it takes jobs, kept while it lives, ended when it goes. It also sees
- * when a replica that was removed may go.
+ * The worker's lease on its own replica: taken before the worker takes jobs, kept while it lives, ended when it leaves.
+ * The heartbeat also notices when a replica that was removed may leave.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
-  readonly #quiet: Quiet;
-  readonly #repair: KeyRepair;
+  readonly #leases: LeaseStore;
+  readonly #adoption: AdoptionStore;
+  readonly #idle: IdleWatch;
+  readonly #repair: WorkerRepair;
   readonly #beats: StartStop;
   readonly #life = startStop(
     () => this.#take(),
@@ -56,13 +57,15 @@ export class Heartbeat {
   #state: LeaseState = 'starting';
 
   constructor(options: HeartbeatOptions) {
-    const { redis, keys, replica, leaseMs, log } = options;
+    const { connection, replica, leaseMs, log } = options;
     this.#options = options;
-    this.#quiet = new Quiet(redis, keys, replica);
-    this.#repair = new KeyRepair(redis, keys, log, 'worker');
+    this.#leases = new LeaseStore(connection);
+    this.#adoption = new AdoptionStore(connection);
+    this.#idle = new IdleWatch(connection, replica);
+    this.#repair = new WorkerRepair(connection, log);
     this.#beats = periodically(
       leaseMs / 3,
-      () => this.#mending(() => this.#beat()),
+      () => this.#withRepair(() => this.#beat()),
       (error) => log.warn({ err: error }, 'a heartbeat failed'),
     );
   }
@@ -72,7 +75,7 @@ export class Heartbeat {
     return this.#life.start();
   }
 
-  /** Makes sure of the lease after a time in which it may have been lost; a worker that has lost it ends here. */
+  /** Renews the lease now, after a time in which it may have been lost. Exits the process if it was. */
   makeCertain(): Promise<boolean> {
     return this.#options.keeper.renew(this.#options.lease, this.#state);
   }
@@ -82,12 +85,12 @@ export class Heartbeat {
     return this.#tell('ready');
   }
 
-  /** Tells the controller that this worker takes no more jobs and will go when it has finished those it holds. */
+  /** Tells the controller that this worker takes no more jobs and leaves when it has finished those that it holds. */
   leaving(): Promise<void> {
     return this.#tell('leaving');
   }
 
-  /** Ends the heartbeat; the last thing a worker does. */
+  /** Ends the heartbeat; the last thing that a worker does. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -96,61 +99,53 @@ export class Heartbeat {
     const { lease, keeper, leaseMs, onSuperseded, log } = this.#options;
     let announced = Number.NEGATIVE_INFINITY;
     for (;;) {
-      const result = await this.#mending(() => lease.take(this.#state));
+      const result = await this.#withRepair(() => lease.take(this.#state));
       if (result === 'superseded') onSuperseded();
       if (result === 'taken') break;
       if (performance.now() - announced > leaseMs / 3) {
-        log.info('waiting for the predecessor to go');
-        await this.#stand();
+        log.info('waiting for the predecessor to leave');
+        await this.#standBy();
         announced = performance.now();
       }
-      await delay(takeRetryMs);
+      await delay(takeRetryDelayMs);
     }
-    // The thread starts while this worker begins to take jobs: the lease holds until then. It needs nothing more of this
-    // thread, so that the first job may block it.
+    // The thread starts while this worker begins to take jobs: the lease holds until then. From here on the thread
+    // needs nothing of the main thread, which the first job may block.
     keeper.start().catch((error: unknown) => log.debug({ err: error }, 'the lease thread has not started'));
     keeper.keep(lease, this.#state, onSuperseded);
     await this.#beats.start();
   }
 
   /** Tells the controller, and an adopter, that this worker could take over at once. */
-  async #stand(): Promise<void> {
-    const { redis, keys, replica, generation, leaseMs } = this.#options;
-    await redis.set(keys.standby(replica), generation, 'PX', leaseMs);
-    await this.#announce('standby');
+  async #standBy(): Promise<void> {
+    const { replica, generation, leaseMs } = this.#options;
+    await this.#leases.standBy(replica, generation, leaseMs);
+    await this.#leases.announce(replica, 'standby');
   }
 
   async #end(): Promise<void> {
     const { lease, keeper, endsLease } = this.#options;
     await this.#beats.stop();
-    await keeper.letGo(lease);
+    await keeper.release(lease);
     if (endsLease) await lease.end();
   }
 
   async #tell(state: LeaseState): Promise<void> {
     this.#state = state;
-    await this.#mending(() => this.makeCertain());
-    await this.#announce(state);
+    await this.#withRepair(() => this.makeCertain());
+    await this.#leases.announce(this.#options.replica, state);
   }
 
   async #beat(): Promise<void> {
-    const { keys, redis, replica, keeper, running, onRetired } = this.#options;
+    const { replica, keeper, running, onRetired } = this.#options;
     if (!keeper.ready) await this.makeCertain();
-    const retired = await redis.hexists(keys.retired, replica);
-    if (retired === 0 || this.#state !== 'ready') this.#quiet.reset();
-    else if (await this.#quiet.longEnough(running())) onRetired();
+    const retired = await this.#adoption.isRetired(replica);
+    if (!retired || this.#state !== 'ready') this.#idle.reset();
+    else if (await this.#idle.isIdleLongEnough(running())) onRetired();
   }
 
-  #mending<T>(act: () => Promise<T>): Promise<T> {
-    const { keys, replica } = this.#options;
-    return this.#repair.mending(act, () => [
-      ...expectedOfAdoption(keys),
-      ...expectedOfReplica(keys, replica),
-    ]);
-  }
-
-  async #announce(what: string): Promise<void> {
-    const { keys, redis, replica } = this.#options;
-    await redis.publish(keys.changes, `${what} ${replica}`);
+  #withRepair<T>(act: () => Promise<T>): Promise<T> {
+    const { replica } = this.#options;
+    return this.#repair.withRepair(act, () => ({ adoption: true, replicas: [replica] }));
   }
 }

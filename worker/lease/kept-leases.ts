@@ -3,9 +3,9 @@ import type { Log } from '#shared/process/logger.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 
 export interface KeptLeasesOptions {
-  /** The replica's own lease was renewed. */
+  /** Called when the replica's own lease was renewed. */
   readonly onOwnRenewed: () => void;
-  /** Another worker has taken this lease; it is renewed no more. */
+  /** Called when another worker has taken this lease, which is not renewed any more. */
   readonly onSuperseded: (lease: ReplicaLease) => void;
   readonly log: Log;
 }
@@ -16,7 +16,7 @@ interface Kept {
   readonly underWay: Set<Promise<boolean>>;
 }
 
-/** The leases that a worker holds, its own and those of the queues that it has adopted, while they are renewed. */
+/** The leases that a worker holds and renews: its own, and those of the queues that it has adopted. */
 export class KeptLeases {
   readonly #options: KeptLeasesOptions;
   readonly #kept = new Map<string, Kept>();
@@ -30,7 +30,8 @@ export class KeptLeases {
   }
 
   /**
-   * Renews a lease from now on that was taken or renewed a moment ago; one that is kept already only has its state changed.
+   * Renews a lease from now on. The caller took or renewed it a moment ago. If the lease is kept already, only its state
+   * changes.
    */
   keep(lease: ReplicaLease, state: LeaseState): void {
     const kept = this.#kept.get(lease.replica);
@@ -39,7 +40,7 @@ export class KeptLeases {
     if (lease.own) this.#options.onOwnRenewed();
   }
 
-  /** Renews all of them. One whose last renewal is not answered yet is passed over. */
+  /** Renews all leases, except those whose last renewal is not answered yet. */
   renewAll(): void {
     for (const kept of this.#kept.values()) {
       if (kept.underWay.size === 0) void this.#renewQuietly(kept);
@@ -47,9 +48,9 @@ export class KeptLeases {
   }
 
   /**
-   * Renews one of them now, with the state that it has from now on.
+   * Renews one lease now, with the state that it has from now on.
    * @returns whether it is still ours.
-   * @throws what Redis refuses it with.
+   * @throws the error with which Redis refuses it.
    */
   async renew(replica: string, state: LeaseState): Promise<boolean> {
     const kept = this.#kept.get(replica);
@@ -58,8 +59,8 @@ export class KeptLeases {
     return this.#renew(kept);
   }
 
-  /** Renews one no more. @returns once no renewal of it is under way. */
-  async letGo(replica: string): Promise<void> {
+  /** Stops renewing a lease. @returns once no renewal of it is under way. */
+  async release(replica: string): Promise<void> {
     const kept = this.#kept.get(replica);
     this.#kept.delete(replica);
     if (kept !== undefined) await Promise.allSettled(kept.underWay);

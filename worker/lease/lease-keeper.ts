@@ -11,23 +11,24 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
   readonly clock: RedisClock;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
-  /** Nothing is delivered directly to the consumers any more, until their next tick. */
+  /** Called when the consumers' registrations were withdrawn: no jobs are delivered directly until their next tick. */
   readonly onWithdrawn: () => void;
-  /** The thread has ended by itself: no lease is renewed any more. */
+  /** Called when the thread has ended by itself: no lease is renewed any more. */
   readonly onEnded: (error: Error) => void;
 }
 
-/** How often the event loop shows that it turns, in ms. */
+/** How often the main thread counts a turn of its event loop, in ms. */
 const turnMs = 100;
-/** What a call to the thread waits for. */
+
+/** A call to the thread that waits for its answer. */
 interface Call {
   readonly resolve: (ours: boolean) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
- * Has a worker's leases renewed by a thread of its own, so that a handler that computes for long does not lose them. Who
- * wants to know whether a lease is certain need not ask the thread: it reads the time of the last renewal.
+ * Has a worker's leases renewed by a thread of its own, so that a handler that computes for long does not lose them. To
+ * know whether a lease is certain, the main thread reads the time of the last renewal and need not ask the thread.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
@@ -53,12 +54,12 @@ export class LeaseKeeper {
     clock.onMeasured(tell);
   }
 
-  /** Starts the thread; resolves when it renews the leases that it was given until then. */
+  /** Starts the thread. Resolves when it renews the leases that it was given until then. */
   start(): Promise<void> {
     return this.#life.start();
   }
 
-  /** Ends the thread; leases that were not let go run out. */
+  /** Ends the thread. Leases that were not released expire. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -70,7 +71,7 @@ export class LeaseKeeper {
 
   /**
    * Has a lease renewed from now on that was just taken.
-   * @param onSuperseded another worker has taken it; it is renewed no more.
+   * @param onSuperseded called when another worker has taken it. It is not renewed any more then.
    */
   keep(lease: ReplicaLease, state: LeaseState, onSuperseded: () => void): void {
     this.#onSuperseded.set(lease.replica, onSuperseded);
@@ -78,31 +79,30 @@ export class LeaseKeeper {
   }
 
   /**
-   * Renews a lease that is kept now, and with this state from now on.
+   * Renews a lease now, with the state that it has from now on.
    * @returns false if another worker has taken it, or if it is not kept.
-   * @throws what Redis refuses it with.
+   * @throws the error with which Redis refuses it.
    */
   async renew(lease: ReplicaLease, state: LeaseState): Promise<boolean> {
     const { replica } = lease;
     if (this.#ready) return this.#call((call) => ({ do: 'renew', call, replica, state }));
     if (!this.#onSuperseded.has(replica)) return false;
-    // The thread still starts. It goes on with the new state.
+    // The thread is still starting. It continues with the new state.
     this.#post({ do: 'keep', lease: lease.shared, state });
     const ours = await lease.renew(state);
     if (!ours) this.#onSuperseded.get(replica)?.();
     return ours;
   }
 
-  /** Has a lease renewed no more. @returns once no renewal of it is under way. */
-  async letGo({ replica }: ReplicaLease): Promise<void> {
+  /** Stops renewing a lease. @returns once no renewal of it is under way. */
+  async release({ replica }: ReplicaLease): Promise<void> {
     this.#onSuperseded.delete(replica);
-    await this.#call((call) => ({ do: 'letGo', call, replica }));
+    await this.#call((call) => ({ do: 'release', call, replica }));
   }
 
   #start(): Promise<void> {
-    const { env, clock: _, onWithdrawn: __, onEnded, ...data } = this.#options;
-    const buffers = { turns: this.#turns.buffer, skew: this.#skew.buffer };
-    const thread = startLeaseThread(env, { ...data, ...buffers });
+    const { env, onEnded } = this.#options;
+    const thread = startLeaseThread(env, this.#threadData());
     this.#thread = thread;
     this.#turning = setInterval(() => Atomics.add(this.#turns, 0, 1), turnMs);
     const ready = Promise.withResolvers<void>();
@@ -118,13 +118,32 @@ export class LeaseKeeper {
     });
     thread.on('message', (message: FromLeaseThread) => {
       if (message.is !== 'ready') {
-        this.#hear(message);
+        this.#onMessage(message);
         return;
       }
       this.#ready = true;
       ready.resolve();
     });
     return ready.promise;
+  }
+
+  /** Only what the thread needs: the options may have more, which cannot be copied to a thread. */
+  #threadData(): LeaseThreadData {
+    const { redisUrl, namespace, replica, generation, leaseMs } = this.#options;
+    const { handlerStallMs, endsLease, healthFile, logLevel } = this.#options;
+    return {
+      redisUrl,
+      namespace,
+      replica,
+      generation,
+      leaseMs,
+      handlerStallMs,
+      endsLease,
+      healthFile,
+      logLevel,
+      turns: this.#turns.buffer,
+      skew: this.#skew.buffer,
+    };
   }
 
   async #stop(): Promise<void> {
@@ -135,18 +154,18 @@ export class LeaseKeeper {
     await ended;
   }
 
-  #hear(message: Exclude<FromLeaseThread, { is: 'ready' }>): void {
+  #onMessage(message: Exclude<FromLeaseThread, { is: 'ready' }>): void {
     switch (message.is) {
       case 'renewed':
-        this.#answered(message.call)?.resolve(message.ours);
+        this.#takeCall(message.call)?.resolve(message.ours);
         return;
       case 'refused': {
         const error = Object.assign(new Error(message.message), { name: message.name });
-        this.#answered(message.call)?.reject(error);
+        this.#takeCall(message.call)?.reject(error);
         return;
       }
-      case 'letGo':
-        this.#answered(message.call)?.resolve(true);
+      case 'released':
+        this.#takeCall(message.call)?.resolve(true);
         return;
       case 'superseded':
         this.#onSuperseded.get(message.replica)?.();
@@ -167,7 +186,7 @@ export class LeaseKeeper {
     });
   }
 
-  #answered(call: number): Call | undefined {
+  #takeCall(call: number): Call | undefined {
     const waiting = this.#calls.get(call);
     this.#calls.delete(call);
     return waiting;

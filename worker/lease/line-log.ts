@@ -2,24 +2,24 @@ import { write } from 'node:fs';
 import type { Log } from '#shared/process/logger.ts';
 import { safeError } from '#shared/process/safe-error.ts';
 
-/** As pino numbers them. */
+/** The numbers of pino's levels. */
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 } as const;
 
 /**
- * Logs from a thread: the lines that the main thread's logger writes, written to stderr without it. The main thread may
- * stand still, and what a thread gives to `process.stderr` would wait for it.
+ * Logs from a thread, in the format of the main thread's logger. It writes to the file descriptor of stderr: what a
+ * thread writes to `process.stderr` waits for the main thread, which may be stalled.
  */
 export class LineLog implements Log {
-  readonly #least: number;
+  readonly #minLevel: number;
   readonly #fields: object;
   #last: Promise<void> = Promise.resolve();
 
   /**
-   * @param level the least that is logged.
+   * @param level the lowest level that is logged.
    * @param fields of each line.
    */
   constructor(level: string, fields: object) {
-    this.#least = level in levels ? levels[level as keyof typeof levels] : levels.warn; // checked to be one
+    this.#minLevel = new Map<string, number>(Object.entries(levels)).get(level) ?? levels.warn;
     this.#fields = fields;
   }
 
@@ -35,16 +35,16 @@ export class LineLog implements Log {
     this.#line(levels.error, fields, message);
   }
 
-  /** @returns once all lines are written, or refused. */
+  /** @returns once each line was written, or failed to be. */
   flush(): Promise<void> {
     return this.#last;
   }
 
   #line(level: number, fields: object, message: string): void {
-    if (level < this.#least) return;
+    if (level < this.#minLevel) return;
     const line = { level, time: Date.now(), ...this.#fields, ...fields, msg: message };
     const text = `${JSON.stringify(line, (_, value: unknown) => shown(value))}\n`;
-    // Nobody can be told of a line that stderr does not take.
+    // There is nowhere to report that stderr refuses a line.
     this.#last = new Promise((resolve) => write(2, text, () => resolve()));
   }
 }

@@ -1,32 +1,32 @@
-/** What one look counts at most, in times of the interval between looks. */
-const mostOfAnInterval = 2;
+/** One check counts at most this many intervals. */
+const maxIntervals = 2;
 
 /**
- * Measures how long an event loop has not turned. The loop raises a count in each turn that its timer brings; another
- * thread looks at the count. A look counts only the time since the look before, and little more than the interval between
- * looks: while the whole process is frozen, the loop does not stand still.
+ * Measures how long an event loop has not turned. A timer in that loop raises a count, and another thread checks it. A
+ * check counts only the time since the last check, and at most two intervals: a process that was frozen as a whole is
+ * not stalled.
  */
 export class LoopWatch {
-  readonly #mostMs: number;
+  readonly #maxMs: number;
   #turns: number | undefined;
-  #lookedAt = 0;
-  #stoodMs = 0;
+  #checkedAt = 0;
+  #stalledMs = 0;
 
-  /** @param everyMs between two looks, in ms. */
+  /** @param everyMs the interval between two checks, in ms. */
   constructor(everyMs: number) {
-    this.#mostMs = mostOfAnInterval * everyMs;
+    this.#maxMs = maxIntervals * everyMs;
   }
 
   /**
    * @param turns the loop's count.
    * @param now in ms, from a clock that never goes back.
-   * @returns for how long the loop has stood still, in ms; 0 if it has turned since the last look.
+   * @returns how long the loop has been stalled, in ms; 0 if it has turned since the last check.
    */
-  look(turns: number, now: number): number {
-    if (turns === this.#turns) this.#stoodMs += Math.min(now - this.#lookedAt, this.#mostMs);
-    else this.#stoodMs = 0;
+  check(turns: number, now: number): number {
+    if (turns === this.#turns) this.#stalledMs += Math.min(now - this.#checkedAt, this.#maxMs);
+    else this.#stalledMs = 0;
     this.#turns = turns;
-    this.#lookedAt = now;
-    return this.#stoodMs;
+    this.#checkedAt = now;
+    return this.#stalledMs;
   }
 }

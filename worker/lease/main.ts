@@ -1,4 +1,4 @@
-/** What the lease thread begins with. Without data it ends at once, with all its modules loaded. */
+/** The entry point of the lease thread. Without data it loads all its modules and ends. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { LeaseThread } from './lease-thread.ts';
 import type { LeaseThreadData } from './messages.ts';

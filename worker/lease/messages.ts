@@ -1,7 +1,7 @@
 import type { LeaseState } from '#shared/contract/lease.ts';
 import type { SharedLease } from './replica-lease.ts';
 
-/** What the lease thread is started with. */
+/** What the main thread starts the lease thread with. */
 export interface LeaseThreadData {
   readonly redisUrl: string;
   readonly namespace: string;
@@ -10,13 +10,13 @@ export interface LeaseThreadData {
   readonly generation: number;
   /** The TTL of the leases in ms; they are renewed three times as often. */
   readonly leaseMs: number;
-  /** Time in ms for which the main thread's event loop may stand still. */
+  /** Time in ms for which the main thread's event loop may be stalled. */
   readonly handlerStallMs: number;
   /** Whether this process ends its own lease, because no driver sees its death. */
   readonly endsLease: boolean;
   readonly healthFile: string | undefined;
   readonly logLevel: string;
-  /** An `Int32Array` with one count, which the main thread raises as its event loop turns. */
+  /** An `Int32Array` with one count, which the main thread raises while its event loop turns. */
   readonly turns: SharedArrayBuffer;
   /** A `SharedSkew`, which the main thread measures. */
   readonly skew: SharedArrayBuffer;
@@ -28,8 +28,8 @@ export type ToLeaseThread =
   | { readonly do: 'keep'; readonly lease: SharedLease; readonly state: LeaseState }
   /** Renew it now, and with this state from now on; answered by `renewed` or `refused`. */
   | { readonly do: 'renew'; readonly call: number; readonly replica: string; readonly state: LeaseState }
-  /** Renew it no more; answered by `letGo` once no renewal of it is under way. */
-  | { readonly do: 'letGo'; readonly call: number; readonly replica: string }
+  /** Do not renew it any more; answered by `released` once no renewal of it is under way. */
+  | { readonly do: 'release'; readonly call: number; readonly replica: string }
   /** Close the connection; the thread ends. */
   | { readonly do: 'stop' };
 
@@ -38,8 +38,8 @@ export type FromLeaseThread =
   | { readonly is: 'ready' }
   | { readonly is: 'renewed'; readonly call: number; readonly ours: boolean }
   | { readonly is: 'refused'; readonly call: number; readonly name: string; readonly message: string }
-  | { readonly is: 'letGo'; readonly call: number }
-  /** Another worker has taken this lease; it is renewed no more. */
+  | { readonly is: 'released'; readonly call: number }
+  /** Another worker has taken this lease; it is not renewed any more. */
   | { readonly is: 'superseded'; readonly replica: string }
-  /** The event loop stood still, and the words of the consumers were taken back. */
+  /** The event loop was stalled, and the registrations of the consumers were withdrawn. */
   | { readonly is: 'withdrawn' };

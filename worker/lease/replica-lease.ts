@@ -1,36 +1,26 @@
 import { hostname } from 'node:os';
-import type { Redis } from 'ioredis';
 import type { Lease, LeaseState } from '#shared/contract/lease.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
+import { LeaseStore } from '#shared/store/lease-store.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
-import type { RunScript } from '#shared/store/scripts/load.ts';
+import type { LeaseHolder, Predecessor } from '#shared/store/scripts/leases.ts';
 import type { SharedSkew } from './shared-skew.ts';
 import { SharedTime } from './shared-time.ts';
 
 export interface ReplicaLeaseOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   /** The replica whose lease it is. */
   readonly replica: string;
   /** The generation of the replica's own worker; 0 for an adopter. */
   readonly generation: number;
-  /** Who adopts, as `adopterOf` names it; undefined for the replica's own worker. */
-  readonly adopter?: string;
+  /** The adopter, as `adopterOf` names it; undefined for the replica's own worker. */
+  readonly adopter?: string | undefined;
   /** The lease's TTL in ms. */
   readonly leaseMs: number;
-  /** What the main thread has measured; the thread that has measured it reads its own clock. */
+  /** The skew that the main thread has measured, for a thread that does not measure it. */
   readonly skew?: SharedSkew;
-  /** Of a lease that another thread of this process has taken. */
+  /** A lease that another thread of this process has taken. */
   readonly taken?: SharedLease;
-}
-
-/** Who held the lease before, as far as it matters for what it was running. */
-export interface Predecessor {
-  /** The last generation of the replica's own worker; 0 if there was none. */
-  readonly generation: number;
-  /** Whether ringpost or a shutdown ended it: then nothing that it was running can have killed it. */
-  readonly pardoned: boolean;
 }
 
 /** A lease that was taken, as one thread tells it to another. */
@@ -40,20 +30,23 @@ export interface SharedLease {
   readonly adopter: string | undefined;
   readonly leaseMs: number;
   readonly fence: number;
-  /** When this process began, in ms since the epoch by Redis's clock. */
+  /** When this process started, in ms since the epoch in Redis time. */
   readonly started: number;
   /** The `SharedTime` of the last renewal. */
   readonly renewed: SharedArrayBuffer;
 }
 
 /**
- * The right to serve a replica's queue: taken while nobody has it, renewed before its TTL is over, ended. Whoever has
- * taken it later is known by a higher fence.
+ * The right to serve a replica's queue. A worker takes the lease while it is free, renews it before its TTL is over, and
+ * ends it. A later holder has a higher fence.
  */
 export class ReplicaLease {
-  readonly #options: ReplicaLeaseOptions;
-  readonly #run: RunScript;
-  #predecessor: Predecessor = { generation: 0, pardoned: false };
+  readonly #connection: Connection;
+  readonly #holder: LeaseHolder;
+  readonly #leaseMs: number;
+  readonly #skew: SharedSkew | undefined;
+  readonly #store: LeaseStore;
+  #predecessor: Predecessor = { generation: 0, expected: false };
   #started: number;
   /** When the last renewal that succeeded was asked for. Any thread may set it. */
   readonly #renewed: SharedTime;
@@ -62,130 +55,104 @@ export class ReplicaLease {
   #fence: number;
 
   constructor(options: ReplicaLeaseOptions) {
-    const { redis, taken } = options;
-    this.#options = options;
-    this.#run = scriptsOn(redis);
+    const { connection, replica, generation, adopter, leaseMs, skew, taken } = options;
+    this.#connection = connection;
+    this.#holder = { replica, generation, adopter };
+    this.#leaseMs = leaseMs;
+    this.#skew = skew;
+    this.#store = new LeaseStore(connection);
     this.#started = taken?.started ?? 0;
     this.#renewed = new SharedTime(taken?.renewed);
     this.#fence = taken?.fence ?? 0;
   }
 
   /** @returns a lease that another thread of this process has taken. */
-  static shared(redis: Redis, keys: Keys, taken: SharedLease, skew: SharedSkew): ReplicaLease {
-    const { replica, generation, adopter, leaseMs } = taken;
-    const options = { redis, keys, replica, generation, leaseMs, taken, skew };
-    return new ReplicaLease(adopter === undefined ? options : { ...options, adopter });
+  static shared(connection: Connection, taken: SharedLease, skew: SharedSkew): ReplicaLease {
+    return new ReplicaLease({ ...taken, connection, taken, skew });
   }
 
   get replica(): string {
-    return this.#options.replica;
+    return this.#holder.replica;
   }
 
-  /** What the taking of the lease gave; 0 before. */
+  /** The fencing token that the taking of the lease gave; 0 before. */
   get fence(): number {
     return this.#fence;
   }
 
-  /** Who held the lease before it was taken. */
+  /** The holder before this one. */
   get predecessor(): Predecessor {
     return this.#predecessor;
   }
 
-  /** What another thread renews this lease by. */
+  /** What another thread needs to renew this lease. */
   get shared(): SharedLease {
-    const { replica, generation, adopter, leaseMs } = this.#options;
     const renewed = this.#renewed.buffer;
-    return { replica, generation, adopter, leaseMs, fence: this.#fence, started: this.#started, renewed };
+    return { ...this.#holder, leaseMs: this.#leaseMs, fence: this.#fence, started: this.#started, renewed };
   }
 
   /** Whether it is the lease of the replica's own worker, and not of an adopter. */
   get own(): boolean {
-    return this.#options.adopter === undefined;
+    return this.#holder.adopter === undefined;
   }
 
   /**
-   * Whether the lease is certainly ours: counted from before it was last renewed, in whatever thread, by a clock that goes
-   * on while the process is frozen.
+   * Whether the lease is certainly ours. The TTL counts from before the last renewal was sent, in whatever thread, by a
+   * clock that runs on while the process is frozen.
    */
   get certain(): boolean {
     const now = performance.now();
     if (now < this.#certainUntil) return true;
-    this.#certainUntil = now - this.#renewed.ageMs + this.#options.leaseMs;
+    this.#certainUntil = now - this.#renewed.ageMs + this.#leaseMs;
     return now < this.#certainUntil;
   }
 
-  /** @returns whether it is ours now, is held by another worker, or a newer generation has had it. */
+  /** @returns whether the lease is ours now, another worker holds it, or a newer generation has held it. */
   async take(state: LeaseState): Promise<'taken' | 'held' | 'superseded'> {
-    const { redis, keys, replica, generation, adopter, leaseMs } = this.#options;
-    this.#started = clockOf(redis).began;
+    this.#started = clockOf(this.#connection).began;
     const asked = process.hrtime.bigint();
-    // The script's own answer.
-    const [taken, last, pardoned] = (await this.#run(
-      'take-lease',
-      keys.lease(replica),
-      keys.leaseFence(replica),
-      keys.currentGeneration(replica),
-      keys.standby(replica),
-      keys.consumer(replica),
-      keys.pardoned(replica),
-      generation,
-      adopter ?? '',
-      leaseMs,
-      this.#json(state),
-      `${keys.replica(replica)}:`,
-    )) as [fence: string | number, last?: number, pardoned?: number];
-    const fence = Number(taken);
-    if (fence <= 0) return fence === 0 ? 'held' : 'superseded';
-    this.#fence = fence;
-    this.#predecessor = { generation: last ?? 0, pardoned: pardoned === 1 };
+    const taken = await this.#store.take(this.#holder, this.#lease(state), this.#leaseMs);
+    if (typeof taken === 'string') return taken;
+    this.#fence = taken.fence;
+    this.#predecessor = taken.predecessor;
     this.#renewed.set(asked);
     return 'taken';
   }
 
-  /** @returns false where another worker has taken the lease since. */
+  /** @returns false if another worker has taken the lease since. */
   async renew(state: LeaseState): Promise<boolean> {
-    const { keys, replica, generation, leaseMs } = this.#options;
     const asked = process.hrtime.bigint();
-    const result = await this.#run(
-      'renew-lease',
-      keys.lease(replica),
-      keys.leaseFence(replica),
-      keys.currentGeneration(replica),
-      keys.generation(replica),
-      this.#fence,
-      generation,
-      leaseMs,
-      this.#json(state),
-    );
-    if (result === 1) this.#renewed.set(asked);
-    return result === 1;
+    const ours = await this.#store.renew(this.#holder, this.#fence, this.#lease(state), this.#leaseMs);
+    if (ours) this.#renewed.set(asked);
+    return ours;
   }
 
-  /** Lets the lease go, if it is still ours. No renewal may be under way. */
+  /** Ends the lease if it is still ours. No renewal may be under way. */
   async end(): Promise<void> {
-    const { keys, replica, generation, adopter } = this.#options;
     this.#renewed.clear();
     this.#certainUntil = Number.NEGATIVE_INFINITY;
-    await this.#run('end-lease', keys.lease(replica), keys.ended(replica), generation, adopter ?? '', 0);
+    await this.#store.end(this.#holder);
   }
 
-  /** Keeps jobs from being delivered directly to the consumer that serves the queue by this lease, until its next tick. */
-  async withdraw(): Promise<boolean> {
-    const { keys, replica } = this.#options;
-    return (await this.#run('withdraw-consumer', keys.consumer(replica), this.#fence)) === 1;
+  /**
+   * Withdraws the registration of the consumer that serves the queue under this lease: no more jobs are delivered
+   * directly to it until its next tick.
+   * @returns whether it was registered.
+   */
+  withdraw(): Promise<boolean> {
+    return this.#store.withdrawConsumer(this.replica, this.#fence);
   }
 
-  #json(state: LeaseState): string {
-    const { redis, generation, adopter, skew } = this.#options;
-    const lease: Lease = {
+  #lease(state: LeaseState): Lease {
+    const { generation, adopter } = this.#holder;
+    return {
       generation,
       state,
       ...(adopter === undefined ? {} : { adopter }),
       pid: process.pid,
       host: hostname(),
       started: this.#started,
-      clockAheadMs: (skew ?? clockOf(redis)).aheadMs,
+      clockAheadMs: (this.#skew ?? clockOf(this.#connection)).aheadMs,
     };
-    return JSON.stringify(lease);
   }
 }

@@ -1,6 +1,6 @@
-/** How far the clock of this host is ahead of Redis's, in whole ms: measured by one thread, and read by others. */
+/** How far the clock of this host is ahead of Redis's, in whole ms. One thread measures it, others read it. */
 export class SharedSkew {
-  /** What another thread makes a `SharedSkew` of the same value from. */
+  /** Pass it to a `SharedSkew` in another thread to share the value. */
   readonly buffer: SharedArrayBuffer;
   readonly #ms: BigInt64Array;
 

@@ -1,27 +1,27 @@
-/** A time that is set in one thread and read in others. It goes on while the process is frozen. */
+/** A time that one thread sets and others read. Its age grows while the process is frozen, too. */
 export class SharedTime {
-  /** What another thread makes a `SharedTime` of the same time from. */
+  /** Pass it to a `SharedTime` in another thread to share the time. */
   readonly buffer: SharedArrayBuffer;
   readonly #ns: BigInt64Array;
 
-  /** @param buffer of a `SharedTime` in another thread. Without it, a time that was never set is made. */
+  /** @param buffer of a `SharedTime` in another thread; left out for a time that was never set. */
   constructor(buffer?: SharedArrayBuffer) {
     this.buffer = buffer ?? new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
     this.#ns = new BigInt64Array(this.buffer);
     if (buffer === undefined) this.clear();
   }
 
-  /** @param ns as `process.hrtime.bigint()` tells it, which is one clock for all threads of a process. */
+  /** @param ns of `process.hrtime.bigint()`, which is one clock for all threads of a process. */
   set(ns: bigint): void {
     Atomics.store(this.#ns, 0, ns);
   }
 
-  /** As if it had never been set. */
+  /** Makes it a time that was never set. */
   clear(): void {
     this.set(never);
   }
 
-  /** How long ago it was, in ms. A time that was never set is centuries ago. */
+  /** How long ago it was, in ms; centuries if it was never set. */
   get ageMs(): number {
     return Number(process.hrtime.bigint() - Atomics.load(this.#ns, 0)) / 1e6;
   }

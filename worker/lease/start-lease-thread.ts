@@ -1,14 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import type { LeaseThreadData } from './messages.ts';
 
-/** The thread holds a connection and a few leases. A small young generation is most of what can be spared. */
+/** The thread holds a connection and a few leases. A small young generation saves the most memory. */
 const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
 
 /**
  * Starts the lease thread.
- * @param processEnv of this process: its TLS settings and its cache of compiled code are the thread's as well. What Node is
- * told to load beside the handler is for the main thread alone.
- * @param data without it the thread loads its modules and ends.
+ * @param processEnv the environment of this process. The thread shares its TLS settings and its cache of compiled code,
+ * but not `NODE_OPTIONS`, which may load modules for the handler.
+ * @param data left out for a thread that loads its modules and ends.
  */
 export function startLeaseThread(processEnv: NodeJS.ProcessEnv, data?: LeaseThreadData): Worker {
   const { NODE_OPTIONS: _, ...env } = processEnv;

@@ -1,90 +1,60 @@
-import type { Redis } from 'ioredis';
-import { BlockingReads, manyAhead } from '#shared/store/redis/blocking-reads.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { parseDelivery } from './tick.ts';
-import type { Taken } from './tick.ts';
+import { DeliveryReader } from '#shared/store/delivery-reader.ts';
+import type { Fenced } from '#shared/contract/fenced.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { Delivery, HeldJob } from '#shared/contract/delivery.ts';
 
 export interface DeliveriesOptions {
-  /** Is opened a second time. */
-  readonly redis: Redis;
-  readonly keys: Keys;
-  /** Of the list. */
-  readonly key: () => string;
-  /** Called for each job that was put into the consumer's hands. */
-  readonly onJob: (job: Taken) => void;
+  /** A second connection like this one is opened. */
+  readonly connection: Connection;
+  /** By which the worker serves the queue. */
+  readonly lease: Fenced;
+  /** Called for each job that was delivered directly. */
+  readonly onJob: (job: HeldJob) => void;
   readonly log: Logger;
 }
 
-/** A read that brought nothing ends after this time, in seconds. */
-const blockSeconds = 5;
-/** Jobs read in one call. */
-const mostRead = 256;
-
-/** Reads the jobs that are put right into a consumer's hands. */
+/** The jobs that are delivered directly to a consumer, until the last one of all. */
 export class Deliveries {
-  readonly #options: DeliveriesOptions;
-  readonly #connection: Redis;
-  readonly #reads: BlockingReads<readonly string[]>;
-  readonly #last = Promise.withResolvers<void>();
-  #leaving = false;
+  readonly #onJob: (job: HeldJob) => void;
+  readonly #reader: DeliveryReader;
+  readonly #end = Promise.withResolvers<void>();
+  #draining = false;
 
-  constructor(options: DeliveriesOptions) {
-    this.#options = options;
-    const { redis, keys, key, log } = options;
-    const repair = new KeyRepair(redis, keys, log, 'worker');
-    this.#connection = redis.duplicate({ lazyConnect: true });
-    this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
-    this.#reads = new BlockingReads({
-      connection: this.#connection,
-      read: (connection) => this.#read(connection),
-      onRead: (deliveries = []) => this.#onRead(deliveries),
-      onError: (error) => {
-        log.debug({ err: error }, 'deliveries were not read');
-        void repair.after(error, () => [{ key: key(), type: 'list' }]);
-      },
-      ahead: manyAhead,
-    });
+  constructor({ onJob, ...others }: DeliveriesOptions) {
+    this.#onJob = onJob;
+    this.#reader = new DeliveryReader({ ...others, onRead: (deliveries) => this.#onRead(deliveries) });
   }
 
   start(): void {
-    this.#reads.fill();
+    this.#reader.start();
   }
 
-  /** Nothing is read any more. */
+  /** Reads nothing any more. */
   stop(): void {
-    this.#reads.stop();
-    this.#connection.disconnect();
+    this.#reader.stop();
   }
 
   /**
-   * Nothing is put into the consumer's hands any more, and there is a mark behind all that was.
-   * @returns once all of it is read.
+   * Call this once nothing is delivered to the consumer any more, and the end marker is in its list.
+   * @returns once everything before the end marker was read.
    */
-  last(): Promise<void> {
-    this.#leaving = true;
-    return this.#last.promise;
+  drain(): Promise<void> {
+    this.#draining = true;
+    return this.#end.promise;
   }
 
   /** Takes what was read here, or by a tick. */
-  accept(deliveries: readonly string[]): void {
+  accept(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
-      const job = parseDelivery(delivery);
-      if (job === undefined) this.#last.resolve();
-      else this.#options.onJob(job);
+      if (delivery === 'end') this.#end.resolve();
+      else this.#onJob(delivery);
     }
   }
 
-  async #read(connection: Redis): Promise<readonly string[]> {
-    const popped = await connection.blmpop(blockSeconds, 1, this.#options.key(), 'LEFT', 'COUNT', mostRead);
-    return popped?.[1] ?? [];
-  }
-
-  #onRead(deliveries: readonly string[]): void {
+  #onRead(deliveries: readonly Delivery[]): void {
     this.accept(deliveries);
-    // The mark may be lost.
-    if (this.#leaving && deliveries.length === 0) this.#last.resolve();
-    this.#reads.fill();
+    // The end marker may be lost.
+    if (this.#draining && deliveries.length === 0) this.#end.resolve();
   }
 }

@@ -1,77 +1,58 @@
-import { Job } from 'bullmq';
-import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
-import type { JobData } from '#shared/contract/job.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { openQueue } from '#shared/store/open-queue.ts';
+import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 
 export interface JobHandlingOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   readonly replica: string;
-  /** Of the locks on the jobs. */
+  /** The token of the locks on the jobs. */
   readonly token: string;
   readonly log: Logger;
 }
 
-/** What is done with single jobs in BullMQ's own way, since few need it. Nothing of it ever rejects. */
+/** Moves single jobs of the batched consumer, which few of them need. None of its methods rejects. */
 export class JobHandling {
-  readonly #options: JobHandlingOptions;
-  #opened: Queue<JobData> | undefined;
+  readonly #jobs: QueueJobs;
+  readonly #token: string;
+  readonly #log: Logger;
 
-  constructor(options: JobHandlingOptions) {
-    this.#options = options;
+  constructor({ connection, replica, token, log }: JobHandlingOptions) {
+    this.#jobs = new QueueJobs(connection, replica, log);
+    this.#token = token;
+    this.#log = log;
   }
 
-  /** Puts a job back, to be taken again at a time in ms since the epoch by Redis's clock. */
+  /** Puts a job back, to be taken again at a time in ms since the epoch, in Redis time. */
   async putBack(id: string, notBefore: number): Promise<void> {
-    const { redis, token, log } = this.#options;
     try {
-      await (await this.#job(id))?.moveToDelayed(clockOf(redis).toOwn(notBefore), token);
+      await (await this.#jobs.find(id))?.delayUntil(notBefore, this.#token);
     } catch (error) {
-      // It stays active, in nobody's hands: the sweep finds it. To fail would be to give it up.
-      log.warn({ request: id, err: error }, 'a job could not be put back');
+      // It stays active without being run, and the sweep finds it. If it failed here, it would be lost.
+      this.#log.warn({ request: id, err: error }, 'a job could not be put back');
     }
   }
 
-  /** As BullMQ's own worker does with a job whose processing has thrown. */
+  /** Finishes a job whose run has thrown. */
   async fail(id: string, error: unknown): Promise<void> {
     const reason = error instanceof Error ? error : new Error(String(error));
     try {
-      await (await this.#job(id))?.moveToFailed(reason, this.#options.token, false);
+      await (await this.#jobs.find(id))?.fail(reason, this.#token);
     } catch (failure) {
-      this.#options.log.warn({ request: id, err: failure }, 'a job could not be finished');
+      this.#log.warn({ request: id, err: failure }, 'a job could not be finished');
     }
   }
 
   /** Renews the locks of jobs, for a time in ms. */
-  keepLocks(ids: Iterable<string>, lockMs: number): void {
-    const { redis, keys, replica, log } = this.#options;
+  renewLocks(ids: Iterable<string>, lockMs: number): void {
     for (const id of ids) {
-      redis.pexpire(keys.jobLock(replica, id), lockMs).catch((error: unknown) => {
-        log.debug({ request: id, err: error }, 'a lock was not renewed');
+      this.#jobs.renewLock(id, lockMs).catch((error: unknown) => {
+        this.#log.debug({ request: id, err: error }, 'a lock was not renewed');
       });
     }
   }
 
-  async #job(id: string): Promise<Job<JobData> | undefined> {
-    return Job.fromId<JobData>(this.#queue, id);
-  }
-
-  /** Lets go of the queue, if it was opened; the connection stays open. */
-  async close(): Promise<void> {
-    await this.#opened?.close();
-    this.#opened = undefined;
-  }
-
-  get #queue(): Queue<JobData> {
-    const { redis, keys, replica, log } = this.#options;
-    if (this.#opened === undefined) {
-      this.#opened = openQueue(redis, keys, replica);
-      this.#opened.on('error', (error) => log.debug({ err: error }, 'the queue reports an error'));
-    }
-    return this.#opened;
+  /** Closes the queue; the connection stays open. */
+  close(): Promise<void> {
+    return this.#jobs.close();
   }
 }

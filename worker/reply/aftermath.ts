@@ -1,7 +1,3 @@
-import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { promoteCallback } from '#shared/store/callbacks.ts';
-import type { CallbackData } from '#shared/store/callbacks.ts';
 import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
@@ -9,80 +5,79 @@ import { redact, redactTarget } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { decodeReply, encodeReply, headOf } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
-import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { CallbackPromotion } from '#shared/store/callback-promotion.ts';
+import { fileDeadLetter, readEndedRequest } from '#shared/store/ended-requests.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import type { LargeValues } from './large-values.ts';
-import { openCallbackQueue } from '#shared/store/open-queue.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 
 export interface AftermathOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
   /** What dead letters do not keep. */
   readonly redaction: Redaction;
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
-  /** What large request bodies travel on. */
+  /** Its connection reads large request bodies. */
   readonly large: LargeValues;
   readonly log: Logger;
 }
 
-/** A dead letter keeps an answer of so many bytes at most: it is there to tell what went wrong. */
-const mostReplyBytes = 512 * 1024;
+/** A dead letter keeps no reply that is longer than this: it is there to tell what went wrong. */
+const maxReplyBytes = 512 * 1024;
 
-/** Such an end is that of work which has failed for good. */
+/** The states of requests that have failed for good. */
 const failures: ReadonlySet<RequestState> = new Set(['failed', 'expired']);
 
 /**
- * What follows the end of a request that has a record: one that has failed for good becomes a dead letter, and its
- * callback is called. It may be done twice, after a crash, and is then what it was.
+ * What follows the end of a request that has a record: if it has failed for good, it becomes a dead letter;
+ * and its callback becomes due. After a crash this may be done twice, with the same result.
  */
 export class Aftermath {
   readonly #options: AftermathOptions;
-  #callbacks: Queue<CallbackData> | undefined;
+  readonly #clock: RedisClock;
+  readonly #callbacks: CallbackPromotion;
 
   constructor(options: AftermathOptions) {
     this.#options = options;
+    this.#clock = clockOf(options.connection);
+    this.#callbacks = new CallbackPromotion(options.connection, options.log);
   }
 
   /**
-   * To be called before the job is gone.
-   * @param state in which the request has ended; undefined where its record has to be asked, since it ended before.
+   * Call this before the job is gone.
+   * @param state in which the request has ended; undefined if it had ended before, so that its record has to
+   * be read.
    */
   async follow(replica: string, id: string, job: JobData, state: RequestState | undefined): Promise<void> {
     if (state === undefined || failures.has(state)) await this.#file(replica, id, job);
-    if (job.callback) await this.#call(id);
+    if (job.callback) await this.#promoteCallback(id);
   }
 
-  /** A callback that cannot be read is moved aside by the gateways, at its deadline. */
-  async #call(id: string): Promise<void> {
+  /** The gateways move a callback that cannot be read aside, at its deadline. */
+  async #promoteCallback(id: string): Promise<void> {
     try {
-      await promoteCallback(this.#queue, id);
+      await this.#callbacks.promote(id);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       this.#options.log.warn({ request: id }, 'its callback cannot be read');
     }
   }
 
-  /** Files a dead letter, where the request's record says that it has failed. */
+  /** Files a dead letter if the request's record says that it has failed. */
   async #file(replica: string, id: string, job: JobData): Promise<void> {
-    const { keys, failedTtlMs, redaction, deadLetterBodies, large } = this.#options;
-    const readsBody = storedBody(job) && deadLetterBodies === 'keep';
-    const redis = readsBody ? large.connection : this.#options.redis;
-    const [hash, frame, body] = await Promise.all([
-      redis.hgetall(keys.request(replica, id)),
-      redis.getrangeBuffer(keys.keptReply(replica, id), 0, mostReplyBytes),
-      readsBody ? redis.getBuffer(keys.requestBody(replica, id)) : null,
-    ]);
-    const now = clockOf(this.#options.redis).now();
-    const record = readRecord(hash, now);
+    const { failedTtlMs, redaction, deadLetterBodies, large } = this.#options;
+    const withBody = storedBody(job) && deadLetterBodies === 'keep';
+    const connection = withBody ? large.connection : this.#options.connection;
+    const found = await readEndedRequest(connection, replica, id, this.#clock, { maxReplyBytes, withBody });
+    const now = this.#clock.now();
+    const { record, frame, body } = found;
     if (record === undefined || !failures.has(record.state)) return;
     const { state, code, status, method, target, attempts, accepted, finished } = record;
-    const ended = finished ?? now;
     const summary: DeadLetterSummary = {
       id,
       replica,
@@ -93,43 +88,18 @@ export class Aftermath {
       target: redactTarget(target, redaction),
       attempts,
       accepted,
-      ended,
+      ended: finished ?? now,
     };
-    const fields: (string | Buffer)[] = [
-      'summary',
-      JSON.stringify(summary),
-      'job',
-      JSON.stringify(letterJob(job, redaction, deadLetterBodies)),
-      'bodies',
-      deadLetterBodies,
-    ];
-    if (body !== null) fields.push('body', body);
-    const fits = frame.length <= mostReplyBytes || deadLetterBodies === 'none';
+    const fits = frame.length <= maxReplyBytes || deadLetterBodies === 'none';
     const reply = frame.length > 0 && fits ? withoutSecrets(frame, redaction, deadLetterBodies) : undefined;
-    if (reply !== undefined) fields.push('reply', reply);
-    const letter = keys.deadLetter(id);
-    const results = await redis
-      .multi()
-      .hset(letter, ...fields)
-      .pexpire(letter, failedTtlMs)
-      .zadd(keys.deadLetters, ended, id)
-      .zremrangebyscore(keys.deadLetters, 0, now - failedTtlMs)
-      .pexpire(keys.deadLetters, failedTtlMs)
-      .exec();
-    const failed = results?.find(([error]) => error !== null);
-    if (failed?.[0]) throw failed[0];
-  }
-
-  /** Most workers never need it. The connection is shared: there is nothing to close. */
-  get #queue(): Queue<CallbackData> {
-    const { redis, keys, log } = this.#options;
-    if (this.#callbacks === undefined) {
-      this.#callbacks = openCallbackQueue(redis, keys);
-      this.#callbacks.on('error', (error) =>
-        log.debug({ err: error }, 'the queue of callbacks reports an error'),
-      );
-    }
-    return this.#callbacks;
+    const letter = {
+      summary,
+      job: letterJob(job, redaction, deadLetterBodies),
+      bodies: deadLetterBodies,
+      body,
+      reply,
+    };
+    await fileDeadLetter(connection, letter, failedTtlMs, now);
   }
 }
 
@@ -140,12 +110,12 @@ function letterJob(job: JobData, redaction: Redaction, bodies: 'keep' | 'none'):
     ...job,
     target: redactTarget(target, redaction),
     headers: redact(headers, redaction),
-    // A letter says that there was a body; nothing is stored of it.
+    // The letter says that there was a body, of which nothing is stored.
     ...(body === undefined || bodies === 'keep' ? {} : { body: { stored: 0 } }),
   };
 }
 
-/** @returns the frame with its secrets left out; undefined for what is no frame. */
+/** @returns the frame without its secrets; undefined if it is not a frame. */
 function withoutSecrets(
   frame: Buffer,
   redaction: Redaction,

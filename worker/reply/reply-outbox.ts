@@ -1,32 +1,29 @@
-import type { Redis } from 'ioredis';
 import { inlineBodyLimit } from '#shared/contract/body.ts';
+import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
-import { endOf, recordTtlMs } from '#shared/contract/request-record.ts';
-import { expectedOfFence, expectedOfQueue, expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
-import type { ExpectedKey } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
+import { endOf } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { ValueLostError, ValueTooLongError } from '#shared/store/large-values.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { RequestSettler } from '#shared/store/request-settler.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
-import { ValueLostError, ValueTooLongError } from './large-values.ts';
-import type { LargeValues } from './large-values.ts';
-import { inboxTtlMs, SupersededError } from './reply-pushes.ts';
-import type { Fenced, ReplyPush } from './reply-pushes.ts';
+import { SupersededError } from './reply-pushes.ts';
+import type { ReplyPush } from './reply-pushes.ts';
 
 export interface ReplyOutboxOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   /** By which the worker answers for a replica. */
   readonly lease: Fenced;
-  /** What carries replies to gateways. */
+  /** Pushes replies to gateways. */
   readonly pushes: ReplyPush;
-  /** What large answers travel on, so that nothing else waits behind them. */
+  /** Writes large replies, so that nothing else waits behind them. */
   readonly large: LargeValues;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
@@ -35,22 +32,24 @@ export interface ReplyOutboxOptions {
   readonly log: Logger;
 }
 
-/** Sends replies to the gateways that wait for them, or keeps them where they may be asked for later. */
+/** Sends replies to the gateways that wait for them, or keeps them for clients that ask later. */
 export class ReplyOutbox {
   readonly #options: ReplyOutboxOptions;
-  readonly #repair: KeyRepair;
+  readonly #settler: RequestSettler;
+  readonly #clock: RedisClock;
 
   constructor(options: ReplyOutboxOptions) {
     this.#options = options;
-    const { redis, keys, log } = options;
-    this.#repair = new KeyRepair(redis, keys, log, 'worker');
+    const { connection, lease, log } = options;
+    this.#settler = new RequestSettler(connection, lease, log);
+    this.#clock = clockOf(connection);
   }
 
   /**
-   * Sends the reply to the gateway that waits for it, or keeps it where it may be asked for later.
+   * Sends the reply to the gateway that waits for it, or keeps it for a client that asks later.
    * @param id the request's id.
-   * @returns once Redis has the reply; rejects when it refuses it.
-   * @throws {SupersededError} when another worker has taken the lease since.
+   * @returns once Redis has the reply; rejects if Redis refuses it.
+   * @throws {SupersededError} if another worker has taken the lease since.
    */
   push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
     if (job.keepMs === undefined && job.gateway === '') return Promise.resolve();
@@ -59,16 +58,11 @@ export class ReplyOutbox {
 
   #pushSmall(id: string, job: JobData, reply: HandlerReply): Promise<void> {
     const { keepMs } = job;
-    if (keepMs !== undefined) {
-      return this.#repair.mending(
-        () => this.#settle(id, job, keepMs, reply, encodeReply(id, reply)),
-        () => this.#expected(id),
-      );
-    }
-    return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
+    if (keepMs === undefined) return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
+    return this.#settler.withRepair(id, () => this.#settle(id, job, keepMs, reply, encodeReply(id, reply)));
   }
 
-  /** An answer that Redis cannot hold ends its request all the same. */
+  /** A reply that Redis cannot hold ends its request too. */
   async #pushLarge(id: string, job: JobData, reply: HandlerReply): Promise<void> {
     const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body;
     try {
@@ -82,10 +76,8 @@ export class ReplyOutbox {
   }
 
   async #pushStored(gateway: string, id: string, reply: HandlerReply, body: Uint8Array): Promise<void> {
-    const { keys, lease, pushes, large } = this.#options;
-    const { replica, fence } = lease;
-    const draft = keys.replyDraft(replica, id, fence);
-    await large.replace(keys.replyBody(replica, id), draft, body, inboxTtlMs);
+    const { lease, pushes, large } = this.#options;
+    await large.storeReplyBody(lease, id, body);
     await pushes.push(gateway, id, encodeReply(id, reply, true));
   }
 
@@ -96,61 +88,40 @@ export class ReplyOutbox {
     reply: HandlerReply,
     body: Uint8Array,
   ): Promise<void> {
-    const { keys, lease, large } = this.#options;
     const head = Buffer.from(encodeReply(id, { ...reply, body: '' }));
-    const draft = keys.replyDraft(lease.replica, id, lease.fence);
-    await large.writeDraft(draft, [head, body]);
-    await this.#settle(id, job, keepMs, reply, '');
+    await this.#options.large.writeDraft(this.#options.lease, id, [head, body]);
+    await this.#settle(id, job, keepMs, reply);
   }
 
-  /** @param frame of the reply; empty if it is in the draft. */
+  /** @param frame of the reply; undefined if it is in the draft. */
   async #settle(
     id: string,
     job: JobData,
     keepMs: number,
     reply: HandlerReply,
-    frame: ReplyFrame,
+    frame?: ReplyFrame,
   ): Promise<void> {
-    const { redis, keys, lease, aftermath, onSuperseded } = this.#options;
-    const { replica, fence } = lease;
-    const { state, fields } = endOf(reply, clockOf(redis).now());
-    const settled = await scriptsOn(redis)(
-      'settle-request',
-      keys.request(replica, id),
-      keys.keptReply(replica, id),
-      keys.leaseFence(replica),
-      keys.replyDraft(replica, id, fence),
-      fence,
-      keepMs,
-      recordTtlMs(keepMs),
-      keys.requestChanges(id),
-      frame,
-      state,
-      ...fields,
-      ...(job.caller === undefined ? [] : ['caller', job.caller]),
-    );
-    if (settled === -1) {
-      onSuperseded();
-      throw new SupersededError('another worker has taken the lease');
+    const { lease, aftermath, onSuperseded } = this.#options;
+    const { state, fields } = endOf(reply, this.#clock.now());
+    const settled = await this.#settler.settle(id, job, { state, fields, keepMs, frame });
+    switch (settled) {
+      case 'superseded':
+        onSuperseded();
+        throw new SupersededError('another worker has taken the lease');
+      case 'draftLost':
+        throw new ValueLostError('the draft of the answer is lost');
+      case 'settled':
+      case 'endedBefore':
+        // The job is still there until this is done: the worker that ends it after a crash does it again.
+        return aftermath.follow(lease.replica, id, job, settled === 'settled' ? state : undefined);
+      default:
+        return settled satisfies never;
     }
-    if (settled === -2) throw new ValueLostError('the draft of the answer is lost');
-    // The job is there as long as this was not done: whoever ends it after a crash does it again.
-    await aftermath.follow(replica, id, job, settled === 1 ? state : undefined);
-  }
-
-  #expected(id: string): ExpectedKey[] {
-    const { keys, lease } = this.#options;
-    const { replica } = lease;
-    return [
-      ...expectedOfRequest(keys, replica, id),
-      expectedOfFence(keys, replica),
-      ...expectedOfQueue(keys, keys.callbacks),
-    ];
   }
 }
 
 /**
- * Whether a body is too large to travel with its frame. Most are short, and their bytes need not be counted.
+ * Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted.
  */
 function isLarge(body: Uint8Array | string): boolean {
   if (typeof body !== 'string') return body.length > inlineBodyLimit;

@@ -1,63 +1,60 @@
-import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
-import { expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
-import type { ExpectedKey } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { noteRequest } from '#shared/store/request-notes.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { RequestNotes } from '#shared/store/request-notes.ts';
 import type { Noted } from '#shared/store/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
-import { insist } from '../reply/insist.ts';
+import { retryUntil } from '../reply/retry-until.ts';
 
 export interface RunNotesOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   readonly replica: string;
   readonly log: Logger;
 }
 
 /** What a worker notes in the records of the requests that it runs. */
 export class RunNotes {
-  readonly #options: RunNotesOptions;
-  readonly #repair: KeyRepair;
+  readonly #notes: RequestNotes;
+  readonly #clock: RedisClock;
+  readonly #replica: string;
+  readonly #log: Logger;
 
-  constructor(options: RunNotesOptions) {
-    this.#options = options;
-    this.#repair = new KeyRepair(options.redis, options.keys, options.log, 'worker');
+  constructor({ connection, replica, log }: RunNotesOptions) {
+    this.#notes = new RequestNotes(connection, log, 'worker');
+    this.#clock = clockOf(connection);
+    this.#replica = replica;
+    this.#log = log;
   }
 
   /**
-   * A request is not begun before that is noted: its idempotency key may go to another one as long as it is not.
-   * @param until the deadline, in ms of `performance.now()`.
+   * Notes that a request is started. This comes before the start, because another request may get its
+   * idempotency key until then.
+   * @param until the deadline by `performance.now()`.
    * @returns undefined if the deadline passed before Redis took the note.
    */
-  begun(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {
-    const { redis, keys, replica } = this.#options;
-    const fields = ['started', clockOf(redis).now(), 'attempts', attempt];
-    const note = (): Promise<Noted> => noteRequest(redis, keys, replica, id, job, 'running', fields);
-    const expected = (): ExpectedKey[] => expectedOfRequest(keys, replica, id);
-    return insist(() => this.#repair.mending(note, expected), until);
+  started(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {
+    const fields = ['started', this.#clock.now(), 'attempts', attempt];
+    return retryUntil(() => this.#notes.noteWithRepair(this.#replica, id, job, 'running', fields), until);
   }
 
-  /** It waits to be tried again. */
+  /** Notes that a request waits to be tried again. Never rejects. */
   async queued(id: string, job: JobData): Promise<Noted> {
-    const { redis, keys, replica, log } = this.#options;
     try {
-      return await noteRequest(redis, keys, replica, id, job, 'queued');
+      return await this.#notes.note(this.#replica, id, job, 'queued');
     } catch (error) {
-      log.debug({ request: id, err: error }, 'not noted');
+      this.#log.debug({ request: id, err: error }, 'not noted');
       return 'noted';
     }
   }
 }
 
-/** @returns what a request gets that is not begun, or not begun again. */
-export function notBegun(noted: 'ended' | 'cancelled'): HandlerReply {
+/** @returns the reply to a request that is not started, or not started again. */
+export function endedBeforeStartReply(noted: 'ended' | 'cancelled'): HandlerReply {
   return noted === 'cancelled'
     ? problemReply('cancelled', 'The request was cancelled before it was run.')
-    : // It is not said twice: what is known of its end stands.
+    : // Its first end stands.
       problemReply('already_finished', 'The request has come to its end before.');
 }

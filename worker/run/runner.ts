@@ -1,49 +1,47 @@
-import type { Redis } from 'ioredis';
 import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { mayRetry, retryAt } from '#shared/contract/retry.ts';
-import { orNull } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
+import type { Slots } from '#shared/process/slots.ts';
+import { JobBodies } from '#shared/store/job-bodies.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { crashesOf } from '#shared/store/suspect-notes.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
-import type { CancelledIds } from './cancelled-ids.ts';
-import type { PutBack } from './consumer.ts';
-import { droppedUnrun, HandlerCalls, Running } from './handler-calls.ts';
-import type { HandlerCallsOptions } from './handler-calls.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
-import { insist } from '../reply/insist.ts';
-import { SupersededError } from '../reply/reply-pushes.ts';
-import type { LargeValues } from '../reply/large-values.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
-import { notBegun, RunNotes } from './run-notes.ts';
-import type { Slots } from '#shared/process/slots.ts';
-import { lossesOf } from '#shared/store/suspect-notes.ts';
+import { SupersededError } from '../reply/reply-pushes.ts';
+import { retryUntil } from '../reply/retry-until.ts';
+import type { CancelledIds } from './cancelled-ids.ts';
+import type { PutBack } from './consumer.ts';
+import { notStartedReply, HandlerCalls, Running } from './handler-calls.ts';
+import type { HandlerCallsOptions } from './handler-calls.ts';
+import { endedBeforeStartReply, RunNotes } from './run-notes.ts';
 import type { Turns } from './turns.ts';
 
 export interface RunnerOptions extends HandlerCallsOptions {
   readonly slots: Slots;
   readonly turns: Turns;
   readonly outbox: ReplyOutbox;
-  /** Requests that are let go as soon as they are begun. */
+  /** Requests that are aborted as soon as they are started. */
   readonly cancelled: CancelledIds;
   /** Bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
-  /** What large request bodies are read on. */
+  /** Reads large request bodies. */
   readonly large: LargeValues;
-  readonly redis: Redis;
-  readonly keys: Keys;
-  /** Whether the lease is certainly ours, and a way to make sure of it: false where it is another's. */
+  readonly connection: Connection;
+  /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
   readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
 
-/** What becomes of a job that another worker has by now: it is not this worker's to finish. */
+/** Never settles: the job is another worker's by now, and not this worker's to finish. */
 const leftToAnother = new Promise<never>(() => undefined);
 
-/** The end of a request that has a record is of interest for this long after its deadline, in ms. */
+/** How long after its deadline the end of a request that has a record is still noted, in ms. */
 const endGraceMs = 10_000;
 
 /** Runs jobs with the handler, each until its deadline at most, and sends their replies. */
@@ -52,6 +50,7 @@ export class Runner {
   readonly #clock: RedisClock;
   readonly #calls: HandlerCalls;
   readonly #notes: RunNotes;
+  readonly #bodies: JobBodies;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
   #waitingForRoom = 0;
@@ -59,9 +58,10 @@ export class Runner {
   /** @param shared another runner of the same queue: each knows what the other one runs. */
   constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
-    this.#clock = clockOf(options.redis);
+    this.#clock = clockOf(options.connection);
     this.#calls = new HandlerCalls(options);
     this.#notes = new RunNotes(options);
+    this.#bodies = new JobBodies(options.connection, options.log);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
@@ -71,7 +71,7 @@ export class Runner {
     return [...this.#running.keys()];
   }
 
-  /** How many requests were begun since the worker started. */
+  /** How many requests were started since the worker started. */
   get runs(): number {
     return this.#counts.runs;
   }
@@ -87,13 +87,13 @@ export class Runner {
   }
 
   /**
-   * Runs one job and sends its reply. A job past its deadline is dropped unrun, and its reply says so. One whose handler has
-   * not answered by then is let go without a reply: its gateway has answered 504 by itself.
+   * Runs one job and sends its reply. A job past its deadline is not started, and its reply says so. If the
+   * handler has not answered by the deadline, there is no reply: the gateway has answered 504 by itself.
    * @param attempt how often the job was taken: 1 for the first time.
-   * @returns when the job is finished, or to be put back; never, where another worker has taken the lease.
+   * @returns when the job is finished, or to be put back; never, if another worker has taken the lease.
    */
   run(id: string, job: JobData, attempt: number): Promise<PutBack | undefined> {
-    // Redis has forgotten that it gave the job out: the run that is under way is the run of both.
+    // Redis has forgotten that it gave the job out. The run that is under way serves both.
     const underWay = this.#running.get(id)?.finished;
     if (underWay !== undefined) return underWay;
     const running = new Running(job.deadline, this.#clock);
@@ -105,67 +105,66 @@ export class Runner {
     return running.finished;
   }
 
-  /** Lets a request go that is being run: its signal fires, and its client learns that it was cancelled. */
+  /** Aborts a request that is being run: its signal fires, and its client learns that it was cancelled. */
   cancel(id: string): void {
-    this.#running.get(id)?.letGo(new DOMException(`request ${id} is cancelled`, 'AbortError'));
+    this.#running.get(id)?.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
   }
 
-  async #run(id: string, job: JobData, taken: number, running: Running): Promise<PutBack | undefined> {
+  async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
     try {
-      const { redis, keys, replica, lease, slots, turns, finished, log } = this.#options;
-      // Of what runs in turn it is counted how often it was begun; to be taken may also mean to wait on.
+      const { replica, lease, slots, turns, finished, log } = this.#options;
+      // A request that runs in turn has its own count of starts: when its job is taken, it may have to wait
+      // on.
       const turn =
         job.order === undefined
-          ? { attempt: taken }
-          : await insist(() => turns.take(replica, id, job), running.until);
+          ? { attempt: timesTaken }
+          : await retryUntil(() => turns.take(replica, id, job), running.until);
       if (turn === undefined) {
-        // Its job is gone, or its deadline has passed while Redis refused to say whose turn it is.
-        if (performance.now() >= running.until) await this.#send(id, job, running, droppedUnrun());
+        // Its job is gone, or Redis refused until its deadline to say whose turn it is.
+        if (performance.now() >= running.until) await this.#send(id, job, running, notStartedReply());
         return undefined;
       }
       if ('notBefore' in turn) return turn;
       const { attempt } = turn;
-      const bodyKey = storedBody(job) ? keys.requestBody(replica, id) : undefined;
-      if (job.redelivery === 'never' && !finished.hasRoom(performance.now())) await this.#room(id, running);
-      if (!slots.tryTake()) await slots.take();
-      let mine: boolean | undefined = true;
+      const hasStoredBody = storedBody(job);
+      if (job.redelivery === 'never' && !finished.hasRoom(performance.now()))
+        await this.#waitForRoom(id, running);
+      if (!slots.tryAcquire()) await slots.acquire();
+      let isOurs: boolean | undefined = true;
       let reply: HandlerReply | undefined;
       try {
-        // A worker that was frozen may wake up with a job in its hands that is not its own any more.
-        if (!lease.certain) mine = await insist(() => lease.makeCertain(), running.until);
-        if (mine === true) {
-          const replied = this.#replyTo(id, job, attempt, running, bodyKey);
+        // A worker that was frozen may wake up with a job that is another worker's by now.
+        if (!lease.certain) isOurs = await retryUntil(() => lease.makeCertain(), running.until);
+        if (isOurs === true) {
+          const replied = this.#replyTo(id, job, attempt, running, hasStoredBody);
           reply = replied instanceof Promise ? await replied : replied;
-        } else if (mine === undefined) {
-          reply = droppedUnrun();
+        } else if (isOurs === undefined) {
+          reply = notStartedReply();
         }
       } catch (error) {
         if (!(error instanceof SupersededError)) throw error;
-        mine = false;
+        isOurs = false;
       } finally {
-        slots.give();
+        slots.release();
       }
-      // Most answers stand, and cost nothing to find out.
-      const again =
-        reply !== undefined && mine === true && !running.abort.signal.aborted && mayRetry(reply, job)
-          ? await this.#again(id, reply, job, attempt, running)
+      // Most replies are final, which costs nothing to find out.
+      const retryTime =
+        reply !== undefined && isOurs === true && !running.signal.aborted && mayRetry(reply, job)
+          ? await this.#retryTime(id, reply, job, attempt, running)
           : undefined;
-      if (again !== undefined) {
+      if (retryTime !== undefined) {
         const noted = await this.#notes.queued(id, job);
         if (noted === 'noted') {
-          // It leaves before it is put back: it may be taken again at once, and joins the line then.
-          await insist(() => turns.pass(id, job), running.until).catch((error: unknown) =>
+          // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
+          await retryUntil(() => turns.pass(id, job), running.until).catch((error: unknown) =>
             log.debug({ request: id, err: error }, 'it keeps its place in line'),
           );
-          return { notBefore: again };
+          return { notBefore: retryTime };
         }
-        reply = notBegun(noted);
+        reply = endedBeforeStartReply(noted);
       }
-      if (mine === false || !(await this.#send(id, job, running, reply))) await leftToAnother;
-      if (bodyKey === undefined) return undefined;
-      await redis
-        .unlink(bodyKey)
-        .catch((error: unknown) => log.debug({ err: error }, 'a body expires by itself'));
+      if (isOurs === false || !(await this.#send(id, job, running, reply))) await leftToAnother;
+      if (hasStoredBody) await this.#bodies.remove(replica, id);
       return undefined;
     } finally {
       this.#running.take(id);
@@ -174,32 +173,35 @@ export class Runner {
   }
 
   /** Waits until the end of a request that must not run again can be remembered. */
-  async #room(id: string, { until }: Running): Promise<void> {
+  async #waitForRoom(id: string, { until }: Running): Promise<void> {
     const { finished, log } = this.#options;
     if (this.#waitingForRoom === 0) {
       log.warn(
         { request: id, remembered: finished.size },
-        'no unsafe request is begun: too many ended of late',
+        'no request that must not run twice is started: too many of them ended lately',
       );
     }
     this.#waitingForRoom += 1;
-    await finished.room(until);
+    await finished.waitForRoom(until);
     this.#waitingForRoom -= 1;
   }
 
-  /** @returns when the request is run again, in ms since the epoch by Redis's clock. Losses are no attempts: they brought no answer. */
-  async #again(
+  /**
+   * Crashes do not count as attempts, because they brought no answer.
+   * @returns when the request is run again, in ms since the epoch, in Redis time; undefined if it is not.
+   */
+  async #retryTime(
     id: string,
     reply: HandlerReply,
     job: JobData,
     attempt: number,
     { deadline }: Running,
   ): Promise<number | undefined> {
-    const { redis, keys, replica } = this.#options;
-    const losses = attempt === 1 ? [] : await lossesOf(redis, keys, replica, id);
-    // A date in `Retry-After` is by the clock of this host.
+    const { connection, replica } = this.#options;
+    const crashes = attempt === 1 ? [] : await crashesOf(connection, replica, id);
+    // A date in `Retry-After` is in the clock of this host.
     const own = { ...job, deadline };
-    const at = retryAt(reply, own, attempt - losses.length, Date.now(), Math.random());
+    const at = retryAt(reply, own, attempt - crashes.length, Date.now(), Math.random());
     return at === undefined ? undefined : this.#clock.fromOwn(at);
   }
 
@@ -208,24 +210,24 @@ export class Runner {
     job: JobData,
     attempt: number,
     running: Running,
-    bodyKey?: string,
+    hasStoredBody: boolean,
   ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
     const { finished } = this.#options;
     const { redelivery } = job;
-    if (job.cancelled === true) return notBegun('cancelled');
+    if (job.cancelled === true) return endedBeforeStartReply('cancelled');
     const done = redelivery === 'never' && finished.has(id);
     const taken = { redelivery, deadline: running.until, attempt, finished: done };
     const decision = decideOnTaken(taken, performance.now());
     switch (decision) {
       case 'drop':
-        return droppedUnrun();
+        return notStartedReply();
       case 'unknown':
         return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
       case 'run':
-        // Most need nothing else.
-        return job.keepMs === undefined && bodyKey === undefined
+        // Most requests need nothing else.
+        return job.keepMs === undefined && !hasStoredBody
           ? this.#calls.answer(id, job, attempt, running)
-          : this.#answerPrepared(id, job, attempt, running, bodyKey);
+          : this.#answerPrepared(id, job, attempt, running, hasStoredBody);
       default:
         return decision satisfies never;
     }
@@ -237,47 +239,48 @@ export class Runner {
     job: JobData,
     attempt: number,
     running: Running,
-    bodyKey?: string,
+    hasStoredBody: boolean,
   ): Promise<HandlerReply | undefined> {
-    const stored =
-      bodyKey === undefined ? undefined : await orNull(this.#options.large.connection.getBuffer(bodyKey));
+    const { large, replica } = this.#options;
+    const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
     if (job.keepMs !== undefined) {
-      const noted = await this.#notes.begun(id, job, attempt, running.until);
-      if (noted === undefined) return droppedUnrun();
-      if (noted !== 'noted') return notBegun(noted);
+      const noted = await this.#notes.started(id, job, attempt, running.until);
+      if (noted === undefined) return notStartedReply();
+      if (noted !== 'noted') return endedBeforeStartReply(noted);
     }
-    // Redis may have taken its time.
-    if (!(await this.#isMine(running)) || performance.now() >= running.until) return droppedUnrun();
-    return this.#calls.answer(id, job, attempt, running, stored ?? undefined);
+    // Redis may have taken a long time.
+    if (!(await this.#isOurs(running)) || performance.now() >= running.until) return notStartedReply();
+    return this.#calls.answer(id, job, attempt, running, body);
   }
 
   /**
-   * @returns false where the deadline has passed before that is known.
-   * @throws {SupersededError} where another worker has taken the lease.
+   * @returns false if the deadline passed before that was known.
+   * @throws {SupersededError} if another worker has taken the lease.
    */
-  async #isMine({ until }: Running): Promise<boolean> {
+  async #isOurs({ until }: Running): Promise<boolean> {
     const { lease } = this.#options;
     if (lease.certain) return true;
-    const mine = await insist(() => lease.makeCertain(), until);
-    if (mine === false) throw new SupersededError('another worker has taken the lease');
-    return mine === true;
+    const isOurs = await retryUntil(() => lease.makeCertain(), until);
+    if (isOurs === false) throw new SupersededError('another worker has taken the lease');
+    return isOurs === true;
   }
 
   /**
-   * A Redis that takes no writes for a while is no reason to lose the answer to work that is done.
-   * @returns false where another worker has the job by now.
+   * Sends a reply, again and again while Redis takes no writes: the work is done, and its answer should not
+   * be lost.
+   * @returns false if another worker has the job by now.
    */
   async #send(id: string, job: JobData, running: Running, reply: HandlerReply | undefined): Promise<boolean> {
     if (reply === undefined) return true;
     try {
       const until = running.until + (job.keepMs === undefined ? 0 : endGraceMs);
-      await insist(() => this.#options.outbox.push(id, job, reply), until);
+      await retryUntil(() => this.#options.outbox.push(id, job, reply), until);
       return true;
     } catch (error) {
       if (error instanceof SupersededError) return false;
       throw error;
     } finally {
-      // A run whose job is another worker's has no end.
+      // If the job is another worker's, `#run` never comes to its own release.
       this.#options.budget.release(id);
     }
   }

@@ -1,96 +1,78 @@
-import { Job } from 'bullmq';
-import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { JobData } from '#shared/contract/job.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { joinLine } from '#shared/store/line.ts';
+import { Lines } from '#shared/store/line.ts';
+import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
+import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { PutBack } from './consumer.ts';
-import { openQueue } from '#shared/store/open-queue.ts';
-
-/** The field of a job, beside BullMQ's own, that counts how often a request was begun that runs in turn. */
-export const timesBegun = 'ringpost:begun';
 
 /**
- * A request that is in line and has no job any more is passed over after this time, in ms: its job may be
- * under way. So is one whose deadline has passed for as long.
+ * A request that is in line without a job is passed over after this time in ms: its job may be under way. A
+ * request whose deadline passed this long ago is passed over too.
  */
 const graceMs = 2000;
-/** How often a request asks for its turn that nobody calls, in ms for each one before it, and at most. */
-const askEveryMs = 250;
-const askAtLeastEveryMs = 5000;
+/**
+ * How long a request waits until it asks for its turn by itself, in ms for each request before it, and at
+ * most.
+ */
+const askDelayMs = 250;
+const maxAskDelayMs = 5000;
 
 /**
- * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
- * are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A delayed one
- * joins the line when it is due. If it is not a request's turn, its job is put back; a request that leaves
- * calls the next one. If that call is lost, the next one asks by itself.
+ * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever
+ * queues they are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A
+ * delayed request joins the line when it is due. If it is not a request's turn, its job is put back; a
+ * request that leaves calls the next one. If that call is lost, the next one asks by itself.
  */
 export class Turns {
-  readonly #redis: Redis;
-  readonly #keys: Keys;
+  readonly #connection: Connection;
   readonly #log: Logger;
-  readonly #repair: KeyRepair;
-  readonly #queues = new Map<string, Queue<JobData>>();
+  readonly #lines: Lines;
+  readonly #clock: RedisClock;
+  readonly #queues = new Map<string, QueueJobs>();
 
-  constructor(redis: Redis, keys: Keys, log: Logger) {
-    this.#redis = redis;
-    this.#keys = keys;
+  constructor(connection: Connection, log: Logger) {
+    this.#connection = connection;
     this.#log = log;
-    this.#repair = new KeyRepair(redis, keys, log, 'worker');
+    this.#lines = new Lines(connection, log);
+    this.#clock = clockOf(connection);
   }
 
   /**
-   * @returns how often the request was begun, this time counted; when to ask again where it is not its turn; undefined
-   * where the job is gone.
+   * Asks whether it is a request's turn, and counts its start if it is.
+   * @returns how often the request was started, this time included; when to ask again if it is not its turn;
+   * undefined if its job is gone.
    */
-  take(
-    replica: string,
-    id: string,
-    job: JobData,
-  ): Promise<{ readonly attempt: number } | PutBack | undefined> {
-    return this.#repair.mending(
-      () => this.#take(replica, id, job),
-      () => [{ key: this.#keys.line(job.order ?? ''), type: 'zset' }],
-    );
-  }
-
-  async #take(
+  async take(
     replica: string,
     id: string,
     { order = '', deadline }: JobData,
   ): Promise<{ readonly attempt: number } | PutBack | undefined> {
-    const line = this.#keys.line(order);
-    const run = scriptsOn(this.#redis);
-    const clock = clockOf(this.#redis);
-    // Past its deadline it is dropped unrun, out of turn.
-    while (clock.now() < deadline) {
-      // The script's own answer.
-      const turn = (await run('take-turn', line, id)) as [number, string, number] | null;
-      if (turn === null) {
-        // It was delayed, was passed, or Redis has lost its place.
-        await joinLine(this.#redis, this.#keys, order, id, deadline);
+    // Past its deadline it does not wait for its turn: it is answered without being run.
+    while (this.#clock.now() < deadline) {
+      const place = await this.#lines.place(order, id);
+      if (place === undefined) {
+        // It was delayed, it was passed over, or Redis has lost its place.
+        await this.#lines.join(order, id, deadline);
         continue;
       }
-      const [before, first, ageMs] = turn;
+      const { before, first, firstAgeMs } = place;
       if (before === 0) break;
-      // What is no id, or is in line since a time that is yet to come, nobody has put there.
-      const fresh = ageMs < graceMs && ageMs > -graceMs && replicaOf(first) !== undefined;
-      if (fresh || (await this.#holdsItsPlace(first))) {
-        return { notBefore: clock.now() + Math.min(before * askEveryMs, askAtLeastEveryMs) };
+      // Ringpost writes neither a name that is no id nor a time that is yet to come.
+      const isFresh = firstAgeMs < graceMs && firstAgeMs > -graceMs && replicaOf(first) !== undefined;
+      if (isFresh || (await this.#holdsItsPlace(first))) {
+        return { notBefore: this.#clock.now() + Math.min(before * askDelayMs, maxAskDelayMs) };
       }
       this.#log.info({ request: first }, 'passed over in line: its job is gone, or too late');
-      await run('leave-line', line, first);
+      await this.#lines.leave(order, first);
     }
-    const begun = Number(await run('count-begun', this.#keys.job(replica, id), timesBegun));
-    return begun === 0 ? undefined : { attempt: begun };
+    const attempt = await this.#lines.countStart(replica, id);
+    return attempt === undefined ? undefined : { attempt };
   }
 
-  /** A request's job is gone: calls the next one in line. */
+  /** Takes a request whose job is gone out of its line, and calls the next one. */
   leave(id: string, { order }: JobData): void {
     if (order === undefined) return;
     this.#callNext(order, id).catch((error: unknown) =>
@@ -107,25 +89,24 @@ export class Turns {
   }
 
   async #callNext(order: string, id: string): Promise<void> {
-    const next = await scriptsOn(this.#redis)('leave-line', this.#keys.line(order), id);
-    const replica = typeof next === 'string' ? replicaOf(next) : undefined;
-    if (typeof next !== 'string' || replica === undefined) return;
-    const job = await Job.fromId<JobData>(this.#queue(replica), next);
-    // It may be in hand already, or have a delay of its own.
-    if (job !== undefined && (job.data.notBefore ?? 0) <= clockOf(this.#redis).now()) await job.promote();
+    const next = await this.#lines.leave(order, id);
+    const replica = next === undefined ? undefined : replicaOf(next);
+    if (next === undefined || replica === undefined) return;
+    const job = await this.#queue(replica).find(next);
+    // A worker may have it already, or it has a delay of its own.
+    if (job !== undefined && (job.data.notBefore ?? 0) <= this.#clock.now()) await job.promote();
   }
 
-  /** Lets go of the queues that were opened; the connection stays open. */
+  /** Closes the queues that were opened; the connection stays open. */
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close()));
     this.#queues.clear();
   }
 
-  #queue(replica: string): Queue<JobData> {
+  #queue(replica: string): QueueJobs {
     let queue = this.#queues.get(replica);
     if (queue === undefined) {
-      queue = openQueue(this.#redis, this.#keys, replica);
-      queue.on('error', (error) => this.#log.debug({ err: error, replica }, 'the queue reports an error'));
+      queue = new QueueJobs(this.#connection, replica, this.#log);
       this.#queues.set(replica, queue);
     }
     return queue;
@@ -134,7 +115,7 @@ export class Turns {
   async #holdsItsPlace(id: string): Promise<boolean> {
     const replica = replicaOf(id);
     if (replica === undefined) return false;
-    const deadline = await scriptsOn(this.#redis)('job-deadline', this.#keys.job(replica, id));
-    return deadline !== null && clockOf(this.#redis).now() < Number(deadline) + graceMs;
+    const deadline = await this.#lines.deadlineOf(replica, id);
+    return deadline !== undefined && this.#clock.now() < deadline + graceMs;
   }
 }

@@ -1,33 +1,31 @@
 /**
- * The queues that this worker has adopted. Each goes through
+ * The queues that this worker has adopted. Each goes through these states:
  *
  *   offered or inherited --its lease is free: taken--> adopted
- *   adopted --its owner stands by, another replica is its heir, or it has been empty for long--> yielding
- *   yielding --what was held is finished--> (nothing)
- *   adopted, yielding --another worker has taken the lease, or it cannot be served--> abandoned: (nothing)
+ *   adopted --its owner is on standby, another replica is its heir, or it has been idle for long enough--> yielding
+ *   yielding --the held jobs are finished--> released
+ *   adopted, yielding --another worker has taken the lease, or it cannot be served--> abandoned: released
  */
-import type { Redis } from 'ioredis';
 import { adopterOf } from '#shared/contract/lease.ts';
-import { expectedOfReplica, expectedOfAdoption } from '#shared/store/repair/expected-keys.ts';
-import type { ExpectedKey } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { isReplicaName } from '#shared/contract/replica-name.ts';
-import { backlogOf, pardon } from '#shared/store/replica-queue.ts';
-import { inheritedBy } from './inheritance.ts';
-import type { LeaseKeeper } from '../lease/lease-keeper.ts';
-import { Quiet } from '../lease/quiet.ts';
-import { ReplicaLease } from '../lease/replica-lease.ts';
+import { AdoptionStore } from '#shared/store/adoption-store.ts';
+import { expectDeath } from '#shared/store/generations.ts';
+import { LeaseStore } from '#shared/store/lease-store.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
+import { countUnfinished } from '#shared/store/replica-queue.ts';
 import { suspectsOf } from '#shared/store/suspect-notes.ts';
-import { Tenure } from './tenure.ts';
-import type { TenureParts } from './tenure.ts';
+import { IdleWatch } from '../lease/idle-watch.ts';
+import type { LeaseKeeper } from '../lease/lease-keeper.ts';
+import { ReplicaLease } from '../lease/replica-lease.ts';
+import { QueueSession } from './queue-session.ts';
+import type { QueueSessionParts } from './queue-session.ts';
+import type { ServedQueues } from './served-queues.ts';
 
 export interface AdoptionsOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   /** This worker's own replica and generation. */
   readonly replica: string;
   readonly generation: number;
@@ -35,22 +33,23 @@ export interface AdoptionsOptions {
   readonly leaseMs: number;
   /** Renews them. */
   readonly keeper: LeaseKeeper;
-  readonly parts: TenureParts;
+  readonly parts: QueueSessionParts;
+  readonly served: ServedQueues;
   readonly log: Logger;
 }
 
-/** A removed replica's own worker has this time to come back for its suspects, in ms. */
+/** The own worker of a removed replica has this time to come back for its suspects, in ms. */
 const ownerGraceMs = 10_000;
 
 interface Adoption {
-  /** Since when, by `performance.now()`. */
+  /** When the queue was adopted, by `performance.now()`. */
   readonly since: number;
   readonly lease: ReplicaLease;
-  readonly tenure: Tenure;
-  readonly quiet: Quiet;
-  /** Whether this worker's replica has replaced the queue's: then it runs its suspects too. */
+  readonly session: QueueSession;
+  readonly idle: IdleWatch;
+  /** Whether this worker's replica has replaced the queue's. If so, this worker runs its suspects too. */
   readonly inherited: boolean;
-  /** Set once it takes nothing new; resolves when it is over. */
+  /** Set once the session takes no more jobs; resolves when the lease is released. */
   ending: Promise<void> | undefined;
 }
 
@@ -59,68 +58,57 @@ export class Adoptions {
   readonly #options: AdoptionsOptions;
   readonly #life: StartStop;
   readonly #adopted = new Map<string, Adoption>();
-  readonly #repair: KeyRepair;
+  readonly #store: AdoptionStore;
+  readonly #leases: LeaseStore;
+  readonly #repair: WorkerRepair;
   #offered: readonly string[] = [];
   #leaving = false;
   #inheriting: Promise<void> | undefined;
 
   constructor(options: AdoptionsOptions) {
+    const { connection, leaseMs, log } = options;
     this.#options = options;
-    const { redis, keys, log } = options;
-    this.#repair = new KeyRepair(redis, keys, log, 'worker');
+    this.#store = new AdoptionStore(connection);
+    this.#leases = new LeaseStore(connection);
+    this.#repair = new WorkerRepair(connection, log);
     this.#life = periodically(
-      options.leaseMs / 3,
-      () => this.#mending(() => this.#look()),
-      (error) => log.warn({ err: error }, 'adopted queues could not be looked after'),
+      leaseMs / 3,
+      () => this.#withRepair(() => this.#check()),
+      (error) => log.warn({ err: error }, 'adopted queues could not be checked'),
     );
-  }
-
-  /** The ids of the requests of adopted queues that are being run. */
-  get running(): readonly string[] {
-    return [...this.#adopted.values()].flatMap(({ tenure }) => tenure.running);
-  }
-
-  /** Lets a request of an adopted queue go that is being run, if it is. */
-  cancel(id: string): void {
-    for (const { tenure } of this.#adopted.values()) tenure.cancel(id);
-  }
-
-  /** Jobs are not delivered directly until the consumers have said that they serve the adopted queues. */
-  wake(): void {
-    for (const { tenure } of this.#adopted.values()) tenure.wake();
   }
 
   /**
-   * Adopts the queues of replicas that this worker's has replaced, and begins to run their suspects. Those that cannot be
-   * adopted now are when they are offered.
+   * Adopts the queues of the replicas that this worker's replica has replaced, and begins to run their suspects. A queue
+   * that cannot be adopted now is adopted when it is offered.
    */
   async inherit(): Promise<void> {
-    const { redis, keys, replica } = this.#options;
-    this.#inheriting = this.#mending(async () => {
-      this.#offered = await inheritedBy(redis, keys, replica);
+    const { replica, log } = this.#options;
+    this.#inheriting = this.#withRepair(async () => {
+      this.#offered = await this.#store.inheritedBy(replica);
       for (const name of this.#offered) if (!this.#adopted.has(name)) await this.#inherit(name);
     });
     await this.#inheriting.catch((error: unknown) =>
-      this.#options.log.warn({ err: error }, 'inherited queues are adopted when they are offered'),
+      log.warn({ err: error }, 'inherited queues are adopted when they are offered'),
     );
   }
 
-  /** What this worker holds of adopted queues when it is told to go has not killed it. */
-  async pardon(graceMs: number): Promise<void> {
-    const { redis, keys } = this.#options;
+  /** Notes that this worker is told to leave: the requests that it runs of adopted queues have not killed it. */
+  async expectDeath(graceMs: number): Promise<void> {
+    const { connection } = this.#options;
     for (const [name, { lease }] of this.#adopted)
-      await pardon(redis, keys, name, lease.predecessor.generation, graceMs);
+      await expectDeath(connection, name, lease.predecessor.generation, graceMs);
   }
 
-  /** Begins to adopt what is offered. */
+  /** Begins to adopt offered queues. */
   start(): Promise<void> {
     return this.#life.start();
   }
 
-  /** Adopts nothing new, finishes what it holds and lets all leases go. */
+  /** Adopts no more queues, finishes the jobs that it holds and releases all leases. */
   async stop(): Promise<void> {
     this.#leaving = true;
-    // The leases are renewed until the last of them is let go.
+    // The leases are renewed until the last of them is released.
     await this.#yieldAll();
     await Promise.all([this.#life.stop(), this.#inheriting?.catch(() => undefined)]);
     await this.#yieldAll();
@@ -130,123 +118,138 @@ export class Adoptions {
     await Promise.all(Array.from(this.#adopted, ([replica, adoption]) => this.#yield(replica, adoption)));
   }
 
-  async #look(): Promise<void> {
-    const { redis, keys, replica, parts } = this.#options;
-    await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#lookAfter(name, adoption)));
-    // Suspects that run apart are not to meet other requests.
+  async #check(): Promise<void> {
+    const { replica, parts } = this.#options;
+    await Promise.all(Array.from(this.#adopted, ([name, adoption]) => this.#checkOne(name, adoption)));
+    // Suspects that run isolated must not meet other requests.
     if (this.#leaving || !parts.intake.free) return;
-    this.#offered = (await redis.smembers(keys.offered)).filter(isReplicaName);
+    this.#offered = await this.#store.offered();
     const others = this.#offered.filter((name) => name !== replica && !this.#adopted.has(name));
     if (others.length === 0) return;
-    const heirs = new Map(Object.entries(await redis.hgetall(keys.heirs)));
+    const heirs = await this.#store.heirs();
     for (const name of others) if (heirs.get(name) === replica) await this.#inherit(name);
-    // One at a time, so that all live workers come to adopt some.
+    // One at a time, so that each live worker adopts some.
     const free = others.filter((name) => !heirs.has(name));
     const chosen = free[Math.floor(Math.random() * free.length)];
     if (chosen !== undefined) await this.#adopt(chosen, false);
   }
 
-  /** The suspects of two queues do not run at once: those of the next one wait until these have run. */
+  /** Suspects of two queues do not run at once: those of the next queue wait until these have run. */
   async #inherit(name: string): Promise<void> {
-    if (!this.#leaving && this.#options.parts.intake.free) await (await this.#adopt(name, true))?.begun;
+    if (this.#leaving || !this.#options.parts.intake.free) return;
+    const adopted = await this.#adopt(name, true);
+    await adopted?.started;
   }
 
-  #mending(act: () => Promise<void>): Promise<void> {
-    return this.#repair.mending(act, () => this.#expected());
+  #withRepair(act: () => Promise<void>): Promise<void> {
+    return this.#repair.withRepair(act, () => ({
+      adoption: true,
+      replicas: new Set([...this.#offered, ...this.#adopted.keys()]),
+    }));
   }
 
-  *#expected(): Iterable<ExpectedKey> {
-    const { keys } = this.#options;
-    yield* expectedOfAdoption(keys);
-    for (const name of new Set([...this.#offered, ...this.#adopted.keys()]))
-      yield* expectedOfReplica(keys, name);
-  }
-
-  /** @returns once its lease is taken; `begun` resolves when its jobs are being taken. */
-  async #adopt(replica: string, inherited: boolean): Promise<{ readonly begun: Promise<void> } | undefined> {
-    const { redis, keys, leaseMs, keeper, parts, log } = this.#options;
-    // Another one may have emptied it, which the controller has yet to see.
-    const held = (await backlogOf(redis, keys, replica)) + (await this.#leftSuspects(replica)).size;
+  /** @returns once the lease is taken; `started` resolves when jobs are being taken. */
+  async #adopt(
+    replica: string,
+    inherited: boolean,
+  ): Promise<{ readonly started: Promise<void> } | undefined> {
+    const { connection, leaseMs, keeper, served, log } = this.#options;
+    // Another worker may have emptied it, which the controller has not noticed yet.
+    const held = (await countUnfinished(connection, replica)) + (await this.#leftSuspects(replica)).size;
     if (held === 0) return undefined;
     const adopter = adopterOf(this.#options.replica, this.#options.generation);
-    const lease = new ReplicaLease({ redis, keys, replica, generation: 0, adopter, leaseMs });
+    const lease = new ReplicaLease({ connection, replica, generation: 0, adopter, leaseMs });
     if ((await lease.take('adopted')) !== 'taken') return undefined;
-    const lost = (why: string) => (): void => {
-      log.warn({ adopted: replica }, why);
+    const onSuperseded = (): void => this.#onLost(replica, 'another worker serves the adopted queue');
+    const session = this.#createSession(lease, inherited, onSuperseded);
+    this.#adopted.set(replica, {
+      since: performance.now(),
+      lease,
+      session,
+      idle: new IdleWatch(connection, replica),
+      inherited,
+      ending: undefined,
+    });
+    served.add(session);
+    keeper.keep(lease, 'adopted', onSuperseded);
+    log.warn({ adopted: replica, inherited }, 'adopted a queue');
+    // Its lease is renewed while it starts.
+    const started = session.start().catch((error: unknown) => {
+      log.error({ err: error, adopted: replica }, 'an adopted queue cannot be served');
       this.#abandon(replica);
-    };
-    const onSuperseded = lost('another worker serves the adopted queue');
-    const tenure = new Tenure({
+    });
+    return { started };
+  }
+
+  #createSession(lease: ReplicaLease, inherited: boolean, onSuperseded: () => void): QueueSession {
+    const { parts, keeper, log } = this.#options;
+    const { replica } = lease;
+    const stuck = 'jobs wait in the adopted queue but none is run; it is left to another worker';
+    return new QueueSession({
       ...parts,
       lease,
       inherited,
       log: log.child({ adopted: replica }),
       makeCertain: () => keeper.renew(lease, 'adopted'),
       onSuperseded,
-      onStuck: lost('jobs wait in the adopted queue and nothing is run; it is left to another worker'),
+      onStuck: () => this.#onLost(replica, stuck),
     });
-    this.#adopted.set(replica, {
-      since: performance.now(),
-      lease,
-      tenure,
-      quiet: new Quiet(redis, keys, replica),
-      inherited,
-      ending: undefined,
-    });
-    keeper.keep(lease, 'adopted', onSuperseded);
-    log.warn({ adopted: replica, inherited }, 'adopted a queue');
-    // Its lease is renewed while it starts.
-    const begun = tenure.start().catch((error: unknown) => {
-      log.error({ err: error, adopted: replica }, 'an adopted queue cannot be served');
-      this.#abandon(replica);
-    });
-    return { begun };
   }
 
-  async #lookAfter(replica: string, adoption: Adoption): Promise<void> {
-    const { redis, keys } = this.#options;
-    const { tenure, quiet, inherited } = adoption;
+  #onLost(replica: string, why: string): void {
+    this.#options.log.warn({ adopted: replica }, why);
+    this.#abandon(replica);
+  }
+
+  async #checkOne(replica: string, adoption: Adoption): Promise<void> {
+    const { session, idle, inherited } = adoption;
     if (adoption.ending !== undefined) return;
-    const heir = inherited ? null : await redis.hget(keys.heirs, replica);
-    const awaited = heir !== null || (await redis.exists(keys.standby(replica))) === 1;
+    const hasOtherHeir = !inherited && (await this.#store.hasHeir(replica));
+    const awaited = hasOtherHeir || (await this.#leases.hasStandby(replica));
     const suspects = await this.#leftSuspects(replica);
     if (!inherited && !awaited && performance.now() - adoption.since > ownerGraceMs)
-      await tenure.convict(suspects);
-    if (!awaited && !(await quiet.longEnough(tenure.size + suspects.size))) return;
+      await session.failSuspects(suspects);
+    if (!awaited && !(await idle.isIdleLongEnough(session.size + suspects.size))) return;
     this.#yield(replica, adoption).catch((error: unknown) =>
-      this.#options.log.warn({ err: error, adopted: replica }, 'the lease runs out by itself'),
+      this.#options.log.warn({ err: error, adopted: replica }, 'the lease was not ended; it will expire'),
     );
   }
 
-  /** @returns the suspects of a replica that was removed: its own worker may never come back for them. */
+  /** @returns the suspects of a replica if it was removed: its own worker may never come back for them. */
   async #leftSuspects(replica: string): Promise<ReadonlySet<string>> {
-    const { redis, keys } = this.#options;
-    const retired = await redis.hexists(keys.retired, replica);
-    return retired === 1 ? suspectsOf(redis, keys, replica) : new Set();
+    const retired = await this.#store.isRetired(replica);
+    return retired ? suspectsOf(this.#options.connection, replica) : new Set();
   }
 
-  /** Finishes what is held of a queue and lets its lease go. */
+  /** Finishes the held jobs of a queue and releases its lease. */
   #yield(replica: string, adoption: Adoption): Promise<void> {
     adoption.ending ??= (async () => {
-      const { redis, keys, keeper } = this.#options;
-      await adoption.tenure.stop();
-      await keeper.letGo(adoption.lease);
+      await adoption.session.stop();
+      await this.#options.keeper.release(adoption.lease);
       await adoption.lease.end();
-      this.#adopted.delete(replica);
-      await redis.publish(keys.changes, `let go ${replica}`);
-      this.#options.log.info({ adopted: replica }, 'an adopted queue is let go');
+      this.#forget(replica, adoption);
+      await this.#leases.announce(replica, 'released');
+      this.#options.log.info({ adopted: replica }, 'an adopted queue is released');
     })();
     return adoption.ending;
   }
 
-  /** Lets a queue go without finishing what is held of it. */
+  /** Releases a queue without finishing the jobs that are held of it. */
   #abandon(replica: string): void {
     const adoption = this.#adopted.get(replica);
     if (adoption === undefined) return;
     const { log } = this.#options;
-    Promise.all([adoption.tenure.abandon(), this.#yield(replica, adoption)]).catch((error: unknown) => {
-      log.warn({ err: error, adopted: replica }, 'the lease of an abandoned queue runs out by itself');
-      this.#adopted.delete(replica);
+    Promise.all([adoption.session.abandon(), this.#yield(replica, adoption)]).catch((error: unknown) => {
+      log.warn(
+        { err: error, adopted: replica },
+        'the lease of an abandoned queue was not ended; it will expire',
+      );
+      this.#forget(replica, adoption);
     });
+  }
+
+  #forget(replica: string, adoption: Adoption): void {
+    this.#adopted.delete(replica);
+    this.#options.served.remove(adoption.session);
   }
 }

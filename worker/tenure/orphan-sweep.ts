@@ -1,46 +1,50 @@
-import { expectedOfConsumer, expectedOfRequest } from '#shared/store/repair/expected-keys.ts';
-import type { ExpectedKey } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
+import type { Fenced } from '#shared/contract/fenced.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { activeJobs, reclaim } from './reclaim.ts';
-import type { ReclaimOptions } from './reclaim.ts';
-import type { Fenced } from '../reply/reply-pushes.ts';
+import { ActiveJobs } from '#shared/store/active-jobs.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import type { Runner } from '../run/runner.ts';
-import { parseDelivery } from '../queue/tick.ts';
+import type { Reclaimer } from './reclaimer.ts';
 
-export interface OrphanSweepOptions extends ReclaimOptions {
+export interface OrphanSweepOptions {
+  readonly connection: Connection;
   readonly runner: Runner;
-  /** By which the worker serves the queue. */
+  readonly reclaimer: Reclaimer;
+  /** The lease under which the worker serves the queue. */
   readonly lease: Fenced;
-  /** How often to look, in ms. */
+  /** The interval between two sweeps, in ms. */
   readonly everyMs: number;
+  readonly log: Logger;
 }
 
 /**
- * Finds jobs that are active and in nobody's hands: a worker that was frozen may wake up, take a job, find itself
- * superseded and leave; and the answer with which Redis gives a job out may be lost with its connection, so that the
- * very worker that has the job's lock does not know of it. With the lease in hand, whatever this worker does not run
- * nobody runs, unless it has yet to read it. A job is reclaimed when it was seen so twice: one that is about to be run, or
- * was just finished, is not.
+ * Finds orphans: jobs that are active but not being run by any worker. A worker that was frozen may wake up, take a job,
+ * find itself superseded and exit. Or the reply with which Redis gives a job to this worker is lost with its connection.
+ *
+ * This worker holds the lease, so nobody runs a job that it neither runs nor has yet to read. A job is reclaimed if two
+ * sweeps in a row find it so: it may be about to run, or have ended a moment ago.
  */
 export class OrphanSweep {
   readonly #options: OrphanSweepOptions;
+  readonly #active: ActiveJobs;
   readonly #life: StartStop;
-  #suspects: ReadonlySet<string> = new Set();
+  #seen: ReadonlySet<string> = new Set();
 
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
-    const { redis, keys, log } = options;
-    const repair = new KeyRepair(redis, keys, log, 'worker');
+    const { connection, lease, everyMs, log } = options;
+    this.#active = new ActiveJobs(connection, lease.replica);
+    const repair = new WorkerRepair(connection, log);
     this.#life = periodically(
-      options.everyMs,
+      everyMs,
       () =>
-        repair.mending(
+        repair.withRepair(
           () => this.#sweep(),
-          () => this.#expected(),
+          () => ({ consumer: lease, requests: { replica: lease.replica, ids: this.#seen } }),
         ),
-      (error) => options.log.warn({ err: error }, 'a sweep failed'),
+      (error) => log.warn({ err: error }, 'a sweep for orphaned jobs failed'),
     );
   }
 
@@ -53,26 +57,14 @@ export class OrphanSweep {
   }
 
   async #sweep(): Promise<void> {
-    const { redis, keys, replica, runner } = this.#options;
-    // One cheap look where all is well.
-    const active = await redis.llen(keys.unfinished(replica).active);
-    const strange = active > runner.size ? await activeJobs(this.#options) : [];
-    const unread = strange.length > 0 ? await this.#unread() : new Set();
-    const orphans = strange.filter((id) => !runner.isRunning(id) && !unread.has(id));
-    const certain = orphans.filter((id) => this.#suspects.has(id));
-    this.#suspects = new Set(orphans);
-    if (certain.length > 0) await reclaim(this.#options, certain);
-  }
-
-  #expected(): ExpectedKey[] {
-    const { keys, replica, lease } = this.#options;
-    const requests = [...this.#suspects].flatMap((id) => expectedOfRequest(keys, replica, id));
-    return [...expectedOfConsumer(keys, lease), ...requests];
-  }
-
-  async #unread(): Promise<ReadonlySet<string | undefined>> {
-    const { redis, keys, replica, lease } = this.#options;
-    const deliveries = await redis.lrange(keys.deliveries(replica, lease.fence), 0, -1);
-    return new Set(deliveries.map((delivery) => parseDelivery(delivery)?.id));
+    const { runner, lease, reclaimer } = this.#options;
+    // As long as all is well, one cheap command is enough.
+    const mayBeMore = (await this.#active.count()) > runner.size;
+    const active = mayBeMore ? await this.#active.ids() : [];
+    const unread = active.length > 0 ? await this.#active.unread(lease) : new Set();
+    const orphans = active.filter((id) => !runner.isRunning(id) && !unread.has(id));
+    const seenTwice = orphans.filter((id) => this.#seen.has(id));
+    this.#seen = new Set(orphans);
+    if (seenTwice.length > 0) await reclaimer.reclaim(seenTwice);
   }
 }

@@ -1,51 +1,48 @@
-import type { Redis } from 'ioredis';
-import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
-import { KeyRepair } from '#shared/store/repair/key-repair.ts';
-import type { Keys } from '#shared/store/keys/keys.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { waitingOf } from '#shared/store/replica-queue.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
+import { countReady, wakeConsumer } from '#shared/store/replica-queue.ts';
 import type { Runner } from '../run/runner.ts';
 
 export interface WatchdogOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
+  readonly connection: Connection;
   readonly replica: string;
   readonly runner: Runner;
-  /** How often to look, in ms. */
+  /** The interval between two checks, in ms. */
   readonly everyMs: number;
-  /** Called when waking the consumer up did not help: only a new worker will. */
+  /** Called if waking the consumer did not help: only a new worker will. */
   readonly onStuck: () => void;
   readonly log: Logger;
 }
 
-/** Looks in a row without progress after which the consumer is woken up, and after which it is given up. */
+/** Checks in a row without progress after which the consumer is woken, and after which the worker is given up. */
 const wakeAfter = 2;
 const giveUpAfter = 6;
 
 /**
- * Sees jobs that wait while a live worker does nothing: a wake-up was lost, or the consumer has silently stopped. First
- * it is woken up; where that does not help the worker goes, and another one takes its place.
+ * Notices jobs that wait while a live worker does nothing: a wake-up was lost, or the consumer has silently stopped. It
+ * wakes the consumer first. If that does not help, the worker leaves and another one takes its place.
  */
 export class Watchdog {
   readonly #options: WatchdogOptions;
   readonly #life: StartStop;
-  #idleLooks = 0;
+  #idleChecks = 0;
   #runsBefore = 0;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
-    const { redis, keys, replica, log } = options;
-    const repair = new KeyRepair(redis, keys, log, 'worker');
+    const { connection, replica, everyMs, log } = options;
+    const repair = new WorkerRepair(connection, log);
     this.#life = periodically(
-      options.everyMs,
+      everyMs,
       () =>
-        repair.mending(
-          () => this.#look(),
-          () => expectedOfJobs(keys, replica),
+        repair.withRepair(
+          () => this.#check(),
+          () => ({ queue: replica }),
         ),
-      (error) => options.log.warn({ err: error }, 'a look failed'),
+      (error) => log.warn({ err: error }, 'the watchdog could not check the queue'),
     );
   }
 
@@ -57,19 +54,18 @@ export class Watchdog {
     return this.#life.stop();
   }
 
-  async #look(): Promise<void> {
-    const { redis, keys, replica, runner, onStuck, log } = this.#options;
+  async #check(): Promise<void> {
+    const { connection, replica, runner, onStuck, log } = this.#options;
     const progress = runner.size > 0 || runner.runs !== this.#runsBefore;
     this.#runsBefore = runner.runs;
-    const waiting = progress ? 0 : await waitingOf(redis, keys, replica);
-    this.#idleLooks = waiting === 0 ? 0 : this.#idleLooks + 1;
-    if (this.#idleLooks === wakeAfter) {
-      log.warn({ waiting }, 'jobs wait and nothing is run; waking the consumer up');
-      // BullMQ's own wake-up of a worker that blocks.
-      await redis.zadd(keys.marker(replica), 0, '0');
+    const waiting = progress ? 0 : await countReady(connection, replica);
+    this.#idleChecks = waiting === 0 ? 0 : this.#idleChecks + 1;
+    if (this.#idleChecks === wakeAfter) {
+      log.warn({ waiting }, 'jobs wait but none is run; waking the consumer');
+      await wakeConsumer(connection, replica);
     }
-    if (this.#idleLooks < giveUpAfter) return;
-    log.error({ waiting }, 'jobs wait and nothing is run; leaving, for another worker to take over');
+    if (this.#idleChecks < giveUpAfter) return;
+    log.error({ waiting }, 'jobs wait but none is run; leaving, for another worker to take over');
     onStuck();
   }
 }

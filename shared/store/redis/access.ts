@@ -2,6 +2,9 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '../keys/keys.ts';
 import type { Connection } from './connection.ts';
 
+/** The type of the client, for the files of the storage floor. */
+export type { Redis } from 'ioredis';
+
 interface Access {
   readonly redis: Redis;
   readonly keys: Keys;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { redisOf } from './access.ts';
+import type { Redis } from './access.ts';
 import { Connection } from './connection.ts';
 import { inOneWrite } from './open-redis.ts';
 
@@ -9,34 +9,34 @@ export interface BlockingReadsOptions<Found> {
   readonly connection: Connection | Redis;
   /** Reads once. The command ends after some seconds, even if nothing arrives. */
   readonly read: (connection: Redis) => Promise<Found>;
-  /** Called after each read, in the order in which the reads started; with undefined if Redis did not answer. */
+  /** Called after each read, in the order of their starts; with undefined if Redis did not answer. */
   readonly onRead: (found: Found | undefined) => void;
   readonly onError: (error: unknown) => void;
   /** How many reads are under way at once; 1 by default. */
-  readonly ahead?: number;
+  readonly readsAhead?: number;
 }
 
 /** Enough reads ahead that Redis always has one to answer while others are started. */
-export const manyAhead = 16;
+export const readsAhead = 16;
 /** Pause after a read that failed, in ms. */
 const retryDelayMs = 250;
 
 /**
- * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives is sent at
- * once, and no round trip lies between two reads.
+ * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives
+ * is sent at once, and no round trip lies between two reads.
  */
 export class BlockingReads<Found> {
   readonly #options: BlockingReadsOptions<Found>;
   readonly #redis: Redis;
-  readonly #ahead: number;
+  readonly #readsAhead: number;
   #underWay = 0;
   #stopped = false;
 
   constructor(options: BlockingReadsOptions<Found>) {
-    const { connection, ahead = 1 } = options;
+    const { connection } = options;
     this.#options = options;
     this.#redis = connection instanceof Connection ? redisOf(connection) : connection;
-    this.#ahead = ahead;
+    this.#readsAhead = options.readsAhead ?? 1;
   }
 
   /** How many reads have not ended. */
@@ -50,9 +50,9 @@ export class BlockingReads<Found> {
 
   /** Starts the missing reads, in one write, once half of them have ended. */
   fill(): void {
-    if (this.#stopped || this.#underWay > this.#ahead / 2) return;
+    if (this.#stopped || this.#underWay > this.#readsAhead / 2) return;
     inOneWrite(this.#redis, () => {
-      while (this.#underWay < this.#ahead) void this.#readOnce();
+      while (this.#underWay < this.#readsAhead) void this.#readOnce();
     });
   }
 

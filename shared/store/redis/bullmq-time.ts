@@ -1,25 +1,28 @@
 import type { RedisClock } from './redis-clock.ts';
 
-/** What is needed of the backend of a BullMQ `Queue` or `Worker`. */
+/** The part of the backend of a BullMQ `Queue` or `Worker` that is wrapped here. */
 interface Backend {
   execCommand(client: unknown, name: string, args: unknown[]): unknown;
   waitForJob(timeout: number): Promise<{ member: string; score: number } | null>;
 }
 
-/** Where BullMQ's scripts take the present time: behind their keys, and a prefix or an id. */
-const placeOfTime: Readonly<Record<string, number>> = {
+/**
+ * The index of the present time in the arguments of BullMQ's scripts: after their keys, and a prefix or an
+ * id.
+ */
+const timeArgument: Readonly<Record<string, number>> = {
   moveToActive: 12,
   moveToDelayed: 12,
   moveToFinished: 15,
 };
-/** Where the answer of these scripts has the time at which the next delayed job is due. */
-const placeOfDue = 3;
+/** The index in the reply of these scripts at which they say when the next delayed job is due. */
+const dueReply = 3;
 
 /**
- * Lets a BullMQ client reckon in the time in Redis. BullMQ itself reads the clock of its host; so each time is translated
- * where it goes to Redis, and where it comes from there. For the process the times of its own clock stay right: `moveToDelayed`
- * is given {@link RedisClock.toOwn}. For `Queue.add` give `timestamp` as well as `delay`.
- * @param client to be given before it runs.
+ * Makes a BullMQ client use the time in Redis. BullMQ reads the clock of its host, so each time is translated
+ * on its way to Redis and back. To the process, times stay in its own clock: pass {@link RedisClock.toOwn} to
+ * `moveToDelayed`, and `timestamp` as well as `delay` to `Queue.add`.
+ * @param client a client that does not run yet.
  */
 export function inRedisTime<Client extends { getBackend(): Backend }>(
   client: Client,
@@ -29,10 +32,10 @@ export function inRedisTime<Client extends { getBackend(): Backend }>(
   const execute = backend.execCommand.bind(backend);
   const wait = backend.waitForJob.bind(backend);
   backend.execCommand = (connection, name, args) => {
-    const at = placeOfTime[name];
+    const at = timeArgument[name];
     if (at === undefined) return execute(connection, name, args);
-    const answer = execute(connection, name, args.with(at, clock.now()));
-    return Promise.resolve(answer).then((values: unknown) => withOwnDue(values, clock));
+    const reply = execute(connection, name, args.with(at, clock.now()));
+    return Promise.resolve(reply).then((values: unknown) => withOwnDue(values, clock));
   };
   backend.waitForJob = async (timeout) => {
     const marker = await wait(timeout);
@@ -41,10 +44,13 @@ export function inRedisTime<Client extends { getBackend(): Backend }>(
   return client;
 }
 
-/** @returns the answer of a script that takes jobs, with the next time by the host's own clock. */
-function withOwnDue(answer: unknown, clock: RedisClock): unknown {
-  if (!Array.isArray(answer)) return answer;
-  const values: readonly unknown[] = answer;
-  const due = Number(values[placeOfDue]);
-  return due > 0 ? values.with(placeOfDue, clock.toOwn(due)) : values;
+/**
+ * @returns the reply of a script that takes jobs, with the due time of the next delayed job in the host's
+ * clock.
+ */
+function withOwnDue(reply: unknown, clock: RedisClock): unknown {
+  if (!Array.isArray(reply)) return reply;
+  const values: readonly unknown[] = reply;
+  const due = Number(values[dueReply]);
+  return due > 0 ? values.with(dueReply, clock.toOwn(due)) : values;
 }

@@ -5,8 +5,8 @@ import type { Connection } from './connection.ts';
 const graceMs = 500;
 
 /**
- * Waits for a connection that is down. A connection that broke is usually back after some 50 ms, and a request can wait
- * for that. If it is down for longer, every request is refused at once.
+ * Waits for a connection that is down. A connection that broke is usually back after some 50 ms, and a
+ * request can wait for that. If it is down for longer, every request is refused at once.
  */
 export class RedisOutage {
   #since: number | undefined;

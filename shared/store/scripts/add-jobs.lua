@@ -1,10 +1,18 @@
--- Adds jobs that are to be run at once. Those that the consumer has room for go straight into its hands: they are
--- active from the first, as if it had taken them in the same moment. What is unusual is left to BullMQ's own script.
--- KEYS[1..9] as BullMQ's addStandardJob has them  KEYS[10] lease  KEYS[11] fence  KEYS[12] consumer
--- ARGV[1] prefix of the queue's keys  ARGV[2] name of the jobs  ARGV[3] ms since the epoch
--- ARGV[4] options as JSON, its end left out  ARGV[5] how many of the first jobs may go into the consumer's hands
--- ARGV[6..] for each job: its id, its data
--- Returns how many went into the consumer's hands.
+-- Adds jobs that may run at once. If the consumer has free slots and its queue is empty, jobs are delivered
+-- directly: they are active from the start, as if the consumer had taken them. Unusual cases are left to
+-- BullMQ's own script.
+-- KEYS[1..9] the keys of BullMQ's addStandardJob, in its order
+-- KEYS[10] lease
+-- KEYS[11] fence
+-- KEYS[12] consumer
+-- ARGV[1] prefix of the queue's keys
+-- ARGV[2] name of the jobs
+-- ARGV[3] now, in ms since the epoch
+-- ARGV[4] options as JSON, without the closing brace
+-- ARGV[5] how many of the first jobs may be delivered directly
+-- ARGV[6..] for each job: id, data
+-- Returns how many jobs were delivered directly.
+-- USES parseRegistration, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
 local jobs = {}
@@ -13,9 +21,9 @@ for at = 6, #ARGV, 2 do
 end
 local known = call('EXISTS', KEYS[1], unpack(jobs))
 local empty = known == 0 or call('EXISTS', KEYS[1]) == 0
-local paused, concurrency, most, kept =
+local paused, concurrency, max, kept =
   unpack(call('HMGET', KEYS[3], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))
-if paused or concurrency or most or not kept or known > (empty and 0 or 1) then
+if paused or concurrency or max or not kept or known > (empty and 0 or 1) then
   for at = 6, #ARGV, 2 do
     local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
     addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
@@ -23,39 +31,40 @@ if paused or concurrency or most or not kept or known > (empty and 0 or 1) then
   return 0
 end
 local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
-local room, served, limit, lockMs, token = 0, string.match(consumer or '', '^(%d+) (%d+) (%d+) (.+)$')
-if empty and lease and served == fence then
-  room = math.min(ARGV[5], limit - call('LLEN', KEYS[7]))
+local free, registered, limit, lockMs, token = 0, parseRegistration(consumer)
+if empty and lease and registered == fence then
+  free = math.min(ARGV[5], limit - call('LLEN', KEYS[7]))
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[4 + 2 * at], ARGV[5 + 2 * at], {}
-  if at <= room then
+  if at <= free then
     call('SET', job .. ':lock', token, 'PX', lockMs)
-    active[at], deliveries[at], fields = id, id .. '\n' .. data, { 'processedOn', now, 'ats', '1' }
+    active[at], deliveries[at], fields = id, formatDelivery(id, data), { 'processedOn', now, 'ats', '1' }
   else
     waiting[#waiting + 1] = id
   end
-  call('HSET', job, 'name', name, 'data', data, 'opts', ARGV[4] .. ',"jobId":"' .. id .. '"}', 'timestamp', now,
-    'delay', '0', 'priority', '0', unpack(fields))
+  local options = ARGV[4] .. ',"jobId":"' .. id .. '"}'
+  call('HSET', job, 'name', name, 'data', data, 'opts', options, 'timestamp', now, 'delay', '0', 'priority', '0',
+    unpack(fields))
 end
 if #active > 0 then
   call('LPUSH', KEYS[7], unpack(active))
-  call('RPUSH', prefix .. 'deliveries:' .. fence, unpack(deliveries))
+  call('RPUSH', deliveriesKey(prefix, fence), unpack(deliveries))
 end
 if #waiting > 0 then
   call('LPUSH', KEYS[1], unpack(waiting))
   call('ZADD', KEYS[9], '0', '0')
 end
--- Events are for who listens now: replicas have them, the file does not (ADR 0021).
+-- Only present listeners need events, so replicas get them and the append-only file does not (ADR 0021).
 call('XTRIM', events, 'MAXLEN', '~', kept)
 redis.set_repl(redis.REPL_REPLICA)
 for at = 1, #jobs do
   local id = ARGV[4 + 2 * at]
   call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
   call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
-  if at <= room then
+  if at <= free then
     call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   end
 end

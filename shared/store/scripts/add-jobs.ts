@@ -54,7 +54,7 @@ export const addJobs: Omit<Script<AddJobs, number>, 'file'> = {
 
 /**
  * Makes the script callable.
- * @returns a function that runs it; or why it cannot run: only one version of BullMQ is proven to work inside it.
+ * @returns a function that runs it; or why it cannot run: it needs the proven version of BullMQ.
  */
 export function createAddJobs(
   connection: Connection,

@@ -1,11 +1,12 @@
--- Makes a suspect an active job, and notes that it runs, so that it is known if it kills its worker.
+-- Makes a suspect an active job and notes that it runs, so that a death of its worker is counted against it.
 -- KEYS[1] job
 -- KEYS[2] suspects
 -- KEYS[3] active
 -- ARGV[1] id of the job
--- ARGV[2] the higher, the later it is begun; 0 if it is convicted and only its end is to be told
+-- ARGV[2] start order: the later it starts, the higher; 0 if it is convicted and only its end is to be
+--   reported
 -- ARGV[3] 1 if it runs alone, else 0
--- Returns {data, times begun, this time included}; nil if it is no suspect any more, for instance since it was cancelled.
+-- Returns {data, how often it was started, this time included}; nil if it is not a suspect any more.
 local call, id = redis.call, ARGV[1]
 if call('SISMEMBER', KEYS[2], id) == 0 then
   return false

@@ -1,10 +1,17 @@
--- Adds and removes desired replicas in one step, if the ring is still at the version the change was made for.
--- A removed replica leaves the ring at once and is retired: it finishes what it holds.
--- KEYS[1] version  KEYS[2] desired  KEYS[3] ring  KEYS[4] retired  KEYS[5] joined
--- ARGV[1] expected version (-1: nothing was ever desired)  ARGV[2] now, ms since the epoch  ARGV[3] channel
--- ARGV[4] last joining number after the change  ARGV[5] how many are added, then name and member as JSON for
--- each of them, then the names of the removed
--- Returns the new version, or -2 if the ring has moved on and nothing was changed.
+-- Adds and removes desired replicas in one step, if the ring is still at the version for which the change was
+-- made. A removed replica leaves the ring at once and is retired: it finishes the jobs that it has.
+-- KEYS[1] version
+-- KEYS[2] desired
+-- KEYS[3] ring
+-- KEYS[4] retired
+-- KEYS[5] joined
+-- ARGV[1] expected version; -1 if nothing was ever desired
+-- ARGV[2] now, in ms since the epoch
+-- ARGV[3] channel of changes
+-- ARGV[4] last joining number after the change
+-- ARGV[5] how many replicas are added
+-- ARGV[6..] name and member as JSON for each added replica, then the names of the removed ones
+-- Returns the new version, or -2 if the ring has another version and nothing was changed.
 if tonumber(redis.call('GET', KEYS[1]) or -1) ~= tonumber(ARGV[1]) then
   return -2
 end

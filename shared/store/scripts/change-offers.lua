@@ -1,6 +1,9 @@
--- The leading controller puts queues up for adoption, or takes them back.
--- KEYS[1] offered  KEYS[2] leader
--- ARGV[1] the leader's token  ARGV[2] how many are offered, then their names, then the names of those withdrawn
+-- The leading controller offers queues for adoption, or withdraws offers.
+-- KEYS[1] offered
+-- KEYS[2] leader
+-- ARGV[1] the leader's token
+-- ARGV[2] how many queues are offered
+-- ARGV[3..] their names, then the names of the withdrawn ones
 -- Returns 1, or -2 if another controller leads now and nothing was changed.
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return -2

@@ -1,7 +1,13 @@
--- The leading controller lets replicas into the ring or out of it. One that is not desired is never let in.
--- KEYS[1] version  KEYS[2] desired  KEYS[3] ring  KEYS[4] leader
--- ARGV[1] the leader's token  ARGV[2] channel  ARGV[3] how many are let in, then name and generation for each
--- of them, then the names of those that leave
+-- The leading controller admits replicas to the ring or evicts them. A replica that is not desired is never
+-- admitted.
+-- KEYS[1] version
+-- KEYS[2] desired
+-- KEYS[3] ring
+-- KEYS[4] leader
+-- ARGV[1] the leader's token
+-- ARGV[2] channel of changes
+-- ARGV[3] how many replicas are admitted
+-- ARGV[4..] name and generation of each admitted replica, then the names of the evicted ones
 -- Returns the version, or -2 if another controller leads now and nothing was changed.
 if redis.call('GET', KEYS[4]) ~= ARGV[1] then
   return -2

@@ -1,7 +1,7 @@
--- Gives a dead letter the id under which it is handed over again, unless it has one.
+-- Gives a dead letter the id of the request that repeats it, unless it has one.
 -- KEYS[1] letter
 -- ARGV[1] id of the request
--- Returns the id that it has now, or nothing where there is no such letter.
+-- Returns the id that the letter has now, or nil if there is no such letter.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return false
 end

@@ -1,7 +1,7 @@
--- Sets the ring's parameters where there are none yet.
+-- Sets the ring's parameters if there are none yet.
 -- KEYS[1] parameters
 -- ARGV[1] parameters as JSON
--- Returns the parameters that stand: {1, ours} when they were just set, {0, theirs} otherwise.
+-- Returns {1, ours} if they were just set, {0, theirs} if there were parameters before.
 local standing = redis.call('GET', KEYS[1])
 if standing then
   return {0, standing}

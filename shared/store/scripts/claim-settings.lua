@@ -1,8 +1,10 @@
--- Makes settings those that all gateways have, where there are none yet; or instead of those that stand.
+-- Sets the settings that all gateways share, if there are none yet or the caller may replace them.
 -- KEYS[1] settings
--- ARGV[1] channel of changes  ARGV[2] 1 to replace what stands  ARGV[3...] names and values in turn
--- Returns the settings that stood before, a flat list of names and values. Nothing is set if one of them differs and
--- is not to be replaced.
+-- ARGV[1] channel of changes
+-- ARGV[2] 1 to replace what is there, else 0
+-- ARGV[3..] names and values in turn
+-- Returns the settings that were there before, a flat list of names and values. Nothing is set if one of them
+-- differs and may not be replaced.
 local standing = redis.call('HGETALL', KEYS[1])
 local before = {}
 for at = 1, #standing, 2 do

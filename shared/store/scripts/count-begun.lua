@@ -1,7 +1,7 @@
--- Counts that a job is begun, if it is still there: it must not come into being by that.
+-- Counts a start of a job, if the job is still there. A job that is gone is not created by this.
 -- KEYS[1] job
--- ARGV[1] field
--- Returns how often it was begun, this time counted; 0 where it is gone.
+-- ARGV[1] field of the count
+-- Returns how often the job was started, this time included; 0 if it is gone.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return 0
 end

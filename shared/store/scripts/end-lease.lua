@@ -1,8 +1,11 @@
 -- Ends the lease of a worker that is certainly dead, or that leaves by itself.
--- KEYS[1] lease  KEYS[2] ended
--- ARGV[1] generation, 0 for an adopter  ARGV[2] adopter, or ''
--- ARGV[3] TTL in ms of the word that this generation is dead, for a leader that has not seen it; 0 for no word
--- Returns 1 if that worker held the lease, else 0.
+-- KEYS[1] lease
+-- KEYS[2] ended
+-- ARGV[1] generation, 0 for an adopter
+-- ARGV[2] adopter, or ''
+-- ARGV[3] TTL in ms of the note that this generation is dead, for a leader that has not seen it; 0 for no
+--   note
+-- Returns 1 if that worker had the lease, else 0.
 local held = redis.call('GET', KEYS[1])
 if not held then
   return 0

@@ -1,8 +1,12 @@
--- Ends a request that no worker has begun, for good: none begins it after this, even if its job comes late.
+-- Ends a request that no worker has started, for good: no worker starts it after this, even if its job
+-- arrives late.
 -- KEYS[1] record
--- ARGV[1] ms since the epoch  ARGV[2] TTL in ms of a record that is not there yet  ARGV[3] channel
+-- ARGV[1] now, in ms since the epoch
+-- ARGV[2] TTL in ms of a record that is not there yet
+-- ARGV[3] channel of the request's changes
 -- ARGV[4..] fields and values of such a record
--- Returns 1, also where it had ended without being begun; 0 where it was begun, or has failed.
+-- Returns 1 if it has ended without being started; 0 if it was started, or has failed.
+-- USES publishChange
 local state, started = unpack(redis.call('HMGET', KEYS[1], 'state', 'started'))
 if started or state == 'running' or state == 'done' or state == 'failed' then
   return 0
@@ -16,6 +20,5 @@ end
 local deadline = tonumber(redis.call('HGET', KEYS[1], 'deadline') or 0)
 local ended = deadline < tonumber(ARGV[1]) and 'expired' or 'cancelled'
 redis.call('HSET', KEYS[1], 'state', ended, 'finished', ARGV[1])
-redis.call('HINCRBY', KEYS[1], 'change', 1)
-redis.call('PUBLISH', ARGV[3], ended)
+publishChange(KEYS[1], ARGV[3], ended)
 return 1

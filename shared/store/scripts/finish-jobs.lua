@@ -1,8 +1,12 @@
--- Finishes jobs that are completed and not kept, all at once, in the steps that BullMQ's moveToFinished makes for each.
--- Where one of them is unusual (gone, locked by another, looked at as stalled, the parent of others, has logs) that does it.
--- KEYS[1..14] as BullMQ's moveToFinished has them; KEYS[12] is not used
--- ARGV[1] prefix of the queue's keys  ARGV[2] ms since the epoch  ARGV[3] token of the locks  ARGV[4..] ids of the jobs
--- Returns what moveToFinished says of each job: 0, or below it where it was not finished.
+-- Finishes completed jobs that are not kept, all at once, in the steps that BullMQ's moveToFinished makes for
+-- each. If one of them is unusual (gone, locked by another, seen as stalled, a parent, with logs),
+-- moveToFinished does it.
+-- KEYS[1..14] the keys of BullMQ's moveToFinished, in its order; KEYS[12] is not used
+-- ARGV[1] prefix of the queue's keys
+-- ARGV[2] now, in ms since the epoch
+-- ARGV[3] token of the locks
+-- ARGV[4..] ids of the jobs
+-- Returns what moveToFinished says of each job: 0, or a negative code if the job was not finished.
 local call, prefix, codes, ids = redis.call, ARGV[1], {}, { unpack(ARGV, 4) }
 local keys, locks = { KEYS[5] }, {}
 for at, id in ipairs(ids) do
@@ -16,10 +20,12 @@ for _, token in ipairs(usual and call('MGET', unpack(locks)) or {}) do
   usual = usual and token == ARGV[3]
 end
 if not usual then
-  local options = cmsgpack.pack({ token = ARGV[3], keepJobs = { count = 0 }, attempts = 0, maxMetricsSize = '' })
+  local keep = { count = 0 }
+  local options = cmsgpack.pack({ token = ARGV[3], keepJobs = keep, attempts = 0, maxMetricsSize = '' })
   for at, id in ipairs(ids) do
     KEYS[12] = prefix .. id
-    codes[at] = moveToFinished(KEYS, { id, ARGV[2], 'returnvalue', 'null', 'completed', '0', prefix, options })
+    local argv = { id, ARGV[2], 'returnvalue', 'null', 'completed', '0', prefix, options }
+    codes[at] = moveToFinished(KEYS, argv)
   end
   return codes
 end
@@ -30,7 +36,7 @@ for at, id in ipairs(ids) do
   end
 end
 call('DEL', unpack(locks))
--- Events are for who listens now: replicas have them, the file does not (ADR 0021).
+-- Only present listeners need events, so replicas get them and the append-only file does not (ADR 0021).
 redis.set_repl(redis.REPL_REPLICA)
 for at, id in ipairs(ids) do
   if codes[at] == 0 then

@@ -1,7 +1,14 @@
--- Deletes what is left of a retired replica's queue, if it is empty. Its generations stay for a while: a worker
--- that was thought dead must still find itself superseded when it wakes up.
--- KEYS[1] wait  KEYS[2] active  KEYS[3] prioritized  KEYS[4] delayed  KEYS[5] last generation
--- KEYS[6] current generation  KEYS[7] fence  KEYS[8] suspects  KEYS[8..] what is deleted
+-- Deletes what is left of a retired replica's queue, if it is empty. Its generations stay for a while: a
+-- worker that was thought dead must still find that it was superseded.
+-- KEYS[1] wait
+-- KEYS[2] active
+-- KEYS[3] prioritized
+-- KEYS[4] delayed
+-- KEYS[5] last generation
+-- KEYS[6] current generation
+-- KEYS[7] fence
+-- KEYS[8] suspects
+-- KEYS[9..13] the rest of the queue's keys, which are deleted as the suspects are
 -- ARGV[1] TTL of the generations and the fence in ms
 -- Returns 1 if the queue was empty and is gone, else 0.
 if redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) > 0 then

@@ -1,13 +1,12 @@
--- Keeps what is known of a request until its callback, which is put off, has been told.
--- KEYS[1] record  KEYS[2] kept answer
+-- Keeps a request's record and reply until its delayed callback is told.
+-- KEYS[1] record
+-- KEYS[2] kept reply
 -- ARGV[1] time in ms for which they are kept at least
--- Returns 1, or 0 if they are kept for so long anyway, or are gone.
+-- Returns 1; 0 if they are kept for that long anyway, or are gone.
+-- USES nowMs, holdForCallback
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 or left >= tonumber(ARGV[1]) then
   return 0
 end
-local time = redis.call('TIME')
-redis.call('HSETNX', KEYS[1], 'expires', string.format('%.0f', time[1] * 1000 + time[2] / 1000 + left))
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[1])
+holdForCallback(KEYS[1], KEYS[2], left, ARGV[1])
 return 1

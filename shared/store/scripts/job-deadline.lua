@@ -1,4 +1,4 @@
--- Reads the deadline of a job, without the rest of it.
+-- Reads the deadline of a job, without the rest of the job.
 -- KEYS[1] job
 -- Returns the deadline in ms since the epoch, 0 if the job has none, nil if there is no such job.
 local data = redis.call('HGET', KEYS[1], 'data')

@@ -1,12 +1,13 @@
--- Puts a request at the end of the line of its key, where it is not in it yet.
+-- Puts a request at the end of the line of its key, unless it is in the line already.
 -- KEYS[1] line
--- ARGV[1] request id  ARGV[2] TTL of the line in ms, where that is longer than what is left of it
+-- ARGV[1] request id
+-- ARGV[2] TTL of the line in ms; the line's TTL is only ever raised
 -- Returns nothing.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   local time = redis.call('TIME')
   local place = time[1] * 1000000 + time[2]
   local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
-  -- Clocks stand still, and go back; the line does not.
+  -- A clock may stand still or go back; the order of the line must not.
   if last and tonumber(last) >= place then
     place = tonumber(last) + 1
   end

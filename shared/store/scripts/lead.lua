@@ -1,7 +1,9 @@
--- Takes the leadership where it is free, or renews it where it is ours.
--- KEYS[1] leader  KEYS[2] fence
--- ARGV[1] controller  ARGV[2] TTL in ms
--- Returns our token `<controller>#<fencing token>`, or false while another controller leads.
+-- Takes the leadership if it is free, or renews it if this controller has it.
+-- KEYS[1] leader
+-- KEYS[2] fence
+-- ARGV[1] controller
+-- ARGV[2] TTL in ms
+-- Returns the token `<controller>#<fencing token>`, or nil while another controller leads.
 local leader = redis.call('GET', KEYS[1])
 if not leader then
   leader = ARGV[1] .. '#' .. string.format('%.0f', redis.call('INCR', KEYS[2]))

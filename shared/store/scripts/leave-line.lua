@@ -1,7 +1,7 @@
 -- Takes a request out of the line of its key.
 -- KEYS[1] line
 -- ARGV[1] request id
--- Returns the id of the one whose turn it is now, or nil if the request was not the first, or the line is
+-- Returns the id of the request whose turn it is now; nil if the request was not the first, or if the line is
 -- empty.
 local before = redis.call('ZRANK', KEYS[1], ARGV[1])
 if not before then

@@ -59,8 +59,30 @@ export type ScriptPart = 'finish-jobs' | 'take-jobs';
 
 const texts = new Map<ScriptName, string>();
 
-/** @returns the text of a Lua file beside this one. */
+/**
+ * @returns the text of a Lua file beside this one. A line `-- USES name, name` becomes the text of these functions of
+ * `functions.lua`.
+ */
 export function scriptText(name: ScriptName | ScriptWithBullMq | ScriptPart): string {
+  return luaFile(name).replace(/^-- USES (.+)$/m, (_, names: string) =>
+    names
+      .split(', ')
+      .map((each) => sharedFunction(each))
+      .join(''),
+  );
+}
+
+/** @throws {TypeError} if `functions.lua` has no such function. */
+function sharedFunction(name: string): string {
+  functions ??= luaFile('functions');
+  const [text] = new RegExp(`^local function ${name}\\(.*?^end\\n`, 'ms').exec(functions) ?? [];
+  if (text === undefined) throw new TypeError(`functions.lua has no function ${name}`);
+  return text;
+}
+
+let functions: string | undefined;
+
+function luaFile(name: string): string {
   return readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
 }
 

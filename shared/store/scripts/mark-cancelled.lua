@@ -1,6 +1,7 @@
--- Marks the job of a request without a record as cancelled: whichever worker reads it later does not run it.
+-- Marks the job of a request without a record as cancelled, so that a worker that reads the job does not run
+-- it.
 -- KEYS[1] job
--- Returns 1; 0 where the job is gone.
+-- Returns 1; 0 if the job is gone.
 local data = redis.call('HGET', KEYS[1], 'data')
 if not data or not string.find(data, '^{"') then
   return 0

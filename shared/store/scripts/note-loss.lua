@@ -1,14 +1,15 @@
--- A worker died while it was running a job that may run again: the job has one more loss and is a suspect from now on.
--- It leaves BullMQ's active list, and waits for the replica's own worker.
+-- Notes that a worker died while it ran a job that may run again. The job becomes a suspect: it leaves
+-- BullMQ's active list and waits for the replica's own worker.
 -- KEYS[1] job
 -- KEYS[2] suspects
 -- KEYS[3] active
 -- KEYS[4] lock of the job
 -- ARGV[1] id of the job
 -- ARGV[2] name of the death
--- ARGV[3] the higher, the later the job was begun; for a suspect its own note says it
+-- ARGV[3] start order: the later the job started, the higher; a suspect has its own
 -- ARGV[4] 1 if the death counts as a loss, 0 if ringpost or a shutdown ended the worker
--- Returns {losses as text, 1 if it was running alone else 0}; {losses, -1} if it has no new loss; nil if it is gone.
+-- Returns {losses as text, 1 if it ran alone else 0}; {losses, -1} if it has no new loss; nil if the job is
+-- gone.
 local call, id = redis.call, ARGV[1]
 if call('EXISTS', KEYS[1]) == 0 then
   call('SREM', KEYS[2], id)
@@ -21,7 +22,7 @@ call('LREM', KEYS[3], 0, id)
 call('SADD', KEYS[2], id)
 call('DEL', KEYS[4])
 if order == '0' then
-  -- It was convicted before, and its end was not told.
+  -- It was convicted before, and its end was not reported.
   return { losses, 1 }
 elseif ARGV[4] == '0' then
   return { losses or '', -1 }

@@ -1,7 +1,12 @@
--- Reads one consistent picture of the ring.
--- KEYS[1] version  KEYS[2] desired  KEYS[3] ring  KEYS[4] retired  KEYS[5] joined  KEYS[6] settings
--- Returns {version or -1 where nothing was ever desired, desired, ring, retired, settings of all gateways
--- (each a flat list of names and values), last joining number}
+-- Reads one consistent state of the ring.
+-- KEYS[1] version
+-- KEYS[2] desired
+-- KEYS[3] ring
+-- KEYS[4] retired
+-- KEYS[5] joined
+-- KEYS[6] settings
+-- Returns {version or -1 if nothing was ever desired, desired, ring, retired, settings of all gateways (each
+-- a flat list of names and values), last joining number}.
 return {
   tonumber(redis.call('GET', KEYS[1]) or -1),
   redis.call('HGETALL', KEYS[2]),

@@ -1,10 +1,23 @@
--- The leading controller puts a new replica in the place of one whose worker has ended, in one step: the dead one
--- leaves the ring and is retired, the new one is desired. It is the heir of the dead one's queue, and of each queue
--- whose heir the dead one was.
--- KEYS[1] version  KEYS[2] desired  KEYS[3] ring  KEYS[4] retired  KEYS[5] joined  KEYS[6] heirs  KEYS[7] leader
--- ARGV[1] the leader's token  ARGV[2] expected version  ARGV[3] now, ms since the epoch  ARGV[4] channel
--- ARGV[5] the dead replica  ARGV[6] the new one  ARGV[7] its member as JSON  ARGV[8] its joining number
--- Returns the new version, -1 if another controller leads now, or -2 if the ring has moved on; then nothing was changed.
+-- The leading controller replaces a replica whose worker has ended by a new one, in one step: the dead one
+-- leaves the ring and is retired, the new one is desired. The new one is the heir of the dead one's queue,
+-- and of each queue whose heir the dead one was.
+-- KEYS[1] version
+-- KEYS[2] desired
+-- KEYS[3] ring
+-- KEYS[4] retired
+-- KEYS[5] joined
+-- KEYS[6] heirs
+-- KEYS[7] leader
+-- ARGV[1] the leader's token
+-- ARGV[2] expected version
+-- ARGV[3] now, in ms since the epoch
+-- ARGV[4] channel of changes
+-- ARGV[5] name of the dead replica
+-- ARGV[6] name of the new one
+-- ARGV[7] the new one's member as JSON
+-- ARGV[8] the new one's joining number
+-- Returns the new version; -1 if another controller leads now, -2 if the ring has another version: then
+-- nothing changed.
 if redis.call('GET', KEYS[7]) ~= ARGV[1] then
   return -1
 end

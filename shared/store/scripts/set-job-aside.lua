@@ -1,9 +1,18 @@
--- Moves a garbled job that is in nobody's hands, or in those of the caller, to another name. What is there of a job
--- without data is what taking it has left: that is deleted.
--- KEYS[1] job  KEYS[2] lock  KEYS[3] active  KEYS[4] fence  KEYS[5] the other name
--- ARGV[1] the worker's fence  ARGV[2] job id  ARGV[3] TTL in ms  ARGV[4] channel  ARGV[5] what is said there
--- Returns 1; 0 where there was nothing to be moved; -1 when another worker has taken the lease.
-if tonumber(redis.call('GET', KEYS[4]) or 0) > tonumber(ARGV[1]) then
+-- Moves a garbled job aside that no other worker runs. A job without data is what the taking of it has left:
+-- it is deleted.
+-- KEYS[1] job
+-- KEYS[2] lock
+-- KEYS[3] active
+-- KEYS[4] fence
+-- KEYS[5] the new name
+-- ARGV[1] the worker's fence
+-- ARGV[2] job id
+-- ARGV[3] TTL in ms
+-- ARGV[4] channel of changes
+-- ARGV[5] message for that channel
+-- Returns 1; 0 if there was nothing to move; -1 if another worker has taken the lease.
+-- USES isSuperseded
+if isSuperseded(redis.call('GET', KEYS[4]), ARGV[1]) then
   return -1
 end
 local type = redis.call('TYPE', KEYS[1]).ok

@@ -1,8 +1,11 @@
 -- Moves a key with garbled data to another name, if it is still as it was seen.
--- KEYS[1] key  KEYS[2] the other name
--- ARGV[1] the type that was seen  ARGV[2] SHA-1 of the string that was seen, or ''  ARGV[3] TTL in ms
+-- KEYS[1] key
+-- KEYS[2] the new name
+-- ARGV[1] the type that was seen
+-- ARGV[2] SHA-1 of the string that was seen, or ''
+-- ARGV[3] TTL in ms
 -- ARGV[4] the string that the key is to have instead, or ''
--- Returns 1, or 0 where the key is another one by now.
+-- Returns 1, or 0 if the key has changed.
 if redis.call('TYPE', KEYS[1]).ok ~= ARGV[1] then
   return 0
 end

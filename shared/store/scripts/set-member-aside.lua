@@ -1,8 +1,13 @@
 -- Moves one member of a set, or one field of a hash, to a hash of its own, if it is still as it was seen.
--- KEYS[1] key  KEYS[2] the hash
--- ARGV[1] member or field  ARGV[2] TTL in ms  ARGV[3] 'set'; for a field 'remove', 'keep' where somebody is about to write
--- it anew, or 'replace'  ARGV[4] the value of the field that was seen  ARGV[5] the one that it is to have instead
--- Returns 1, or 0 where it is another one by now.
+-- KEYS[1] key
+-- KEYS[2] the hash
+-- ARGV[1] member or field
+-- ARGV[2] TTL in ms
+-- ARGV[3] 'set' for a member; for a field 'remove', 'replace', or 'keep' if the caller is about to write it
+--   again
+-- ARGV[4] the value of the field that was seen
+-- ARGV[5] the value that the field is to have instead
+-- Returns 1, or 0 if the member or field has changed.
 local how = ARGV[3]
 if how == 'set' then
   if redis.call('SREM', KEYS[1], ARGV[1]) == 0 then

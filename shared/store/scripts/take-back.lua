@@ -1,9 +1,19 @@
--- Takes a job back that no worker has begun, and the body that it has in a key of its own. A job that was delivered to
--- the consumer and not read yet was not begun; nor was a suspect that waits for its turn, or whose worker is dead.
--- KEYS[1] wait  KEYS[2] prioritized  KEYS[3] delayed  KEYS[4] job  KEYS[5] body  KEYS[6] active  KEYS[7] lock
--- KEYS[8] consumer  KEYS[9] suspects  KEYS[10] lease
--- ARGV[1] job id  ARGV[2] prefix of the queue's keys
--- Returns 1; 0 if the job is not there, or a worker has begun it.
+-- Takes back a job that no worker has started, and the body that it has in a key of its own. A delivered job
+-- that the consumer has not read was not started; nor was a suspect that waits, or one whose worker is dead.
+-- KEYS[1] wait
+-- KEYS[2] prioritized
+-- KEYS[3] delayed
+-- KEYS[4] job
+-- KEYS[5] body
+-- KEYS[6] active
+-- KEYS[7] lock
+-- KEYS[8] consumer
+-- KEYS[9] suspects
+-- KEYS[10] lease
+-- ARGV[1] job id
+-- ARGV[2] prefix of the queue's keys
+-- Returns 1; 0 if the job is not there, or a worker has started it.
+-- USES parseRegistration, deliveriesKey, deliveredId
 local id = ARGV[1]
 local removed = redis.call('LREM', KEYS[1], 1, id)
 if removed == 0 then
@@ -11,9 +21,9 @@ if removed == 0 then
 end
 local consumer = removed == 0 and redis.call('GET', KEYS[8])
 if consumer then
-  local deliveries = ARGV[2] .. 'deliveries:' .. string.match(consumer, '^%d+')
+  local deliveries = deliveriesKey(ARGV[2], parseRegistration(consumer))
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
-    if string.match(delivery, '^[^\n]*') == id then
+    if deliveredId(delivery) == id then
       removed = redis.call('LREM', deliveries, 1, delivery) * redis.call('LREM', KEYS[6], 1, id)
     end
   end

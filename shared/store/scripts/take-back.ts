@@ -5,7 +5,7 @@ interface TakeBack {
   readonly id: string;
 }
 
-/** Removes a job that no worker has started, together with its body. @returns whether there was such a job. */
+/** Removes a job that has not started, and its body. The result says whether there was such a job. */
 export const takeBack = script<TakeBack, boolean>({
   file: 'take-back',
   keys: (keys, { replica, id }) => {

@@ -1,13 +1,22 @@
--- A worker takes the lease of a replica: its own, or, as an adopter, that of one which is not coming back soon. Each
--- taking raises the fence, by which whoever held the lease before is known and refused. The fence is at least the
--- time in µs, so that it rises even where Redis has lost what it was.
--- What its consumer was given and has not read was not begun.
--- KEYS[1] lease  KEYS[2] fence  KEYS[3] current generation  KEYS[4] standby  KEYS[5] consumer  KEYS[6] pardoned
--- ARGV[1] generation of the replica's own worker, 0 for an adopter  ARGV[2] adopter, or ''  ARGV[3] TTL in ms
--- ARGV[4] the lease as JSON  ARGV[5] prefix of the queue's keys
--- Returns {fence, the generation that held it last or 0, 1 if ringpost or a shutdown ended that one else 0}; {0} while
--- the lease is held or, for an adopter, awaited by the replica's own worker; {-1} if a newer generation has held it and
--- the worker has to go.
+-- Takes the lease of a replica: for its own worker, or for an adopter if the replica's worker is not coming
+-- back soon. Each taking raises the fence, so that a worker that had the lease before is known and refused.
+-- The fence is at least Redis's time in us, so it rises even if Redis has lost the last one. Jobs that the
+-- last consumer has not read were not started: their count of attempts starts again.
+-- KEYS[1] lease
+-- KEYS[2] fence
+-- KEYS[3] current generation
+-- KEYS[4] standby
+-- KEYS[5] consumer
+-- KEYS[6] pardoned
+-- ARGV[1] generation of the replica's own worker, 0 for an adopter
+-- ARGV[2] adopter, or ''
+-- ARGV[3] TTL in ms
+-- ARGV[4] the lease as JSON
+-- ARGV[5] prefix of the queue's keys
+-- Returns {fence, the generation that had it last or 0, 1 if ringpost or a shutdown ended that one else 0};
+-- {0} if another worker has the lease or, for an adopter, if the replica's own worker waits for it; {-1} if a
+-- newer generation has had it and this worker has to leave.
+-- USES parseRegistration, deliveriesKey, deliveredId
 for at = 2, 3 do
   if not string.match(redis.call('GET', KEYS[at]) or '0', '^%d+$') then
     return redis.error_reply('ERR the fence or the generation cannot be read')
@@ -36,9 +45,9 @@ if generation > 0 then
 end
 local consumer = redis.call('GET', KEYS[5])
 if consumer then
-  local deliveries = ARGV[5] .. 'deliveries:' .. string.match(consumer, '^%d+')
+  local deliveries = deliveriesKey(ARGV[5], parseRegistration(consumer))
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
-    local job = ARGV[5] .. string.match(delivery, '^[^\n]*')
+    local job = ARGV[5] .. deliveredId(delivery)
     if redis.call('EXISTS', job) == 1 then
       redis.call('HSET', job, 'ats', '0')
     end
@@ -47,7 +56,7 @@ if consumer then
 end
 local pardoned = redis.call('GET', KEYS[6])
 if generation == 0 then
-  -- It says nothing of the adopter's own end.
+  -- It must not excuse the adopter's own death later.
   redis.call('DEL', KEYS[6])
 end
 return { string.format('%.0f', fence), last, pardoned and tonumber(pardoned) == last and 1 or 0 }

@@ -1,8 +1,8 @@
--- Asks whose turn it is in the line of a key.
+-- Asks for a request's place in the line of its key.
 -- KEYS[1] line
 -- ARGV[1] request id
--- Returns how many are before it, the id of the first in line, and since how many ms that one is in it; nil where the
--- request is not in line.
+-- Returns {how many are before it, the id of the first, how long the first has been in line, in ms}; nil if
+-- the request is not in line.
 local before = redis.call('ZRANK', KEYS[1], ARGV[1])
 if not before then
   return false

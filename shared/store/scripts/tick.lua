@@ -1,17 +1,26 @@
 -- One tick of the batched consumer: sends replies, finishes jobs and takes new ones.
--- KEYS[1..14] as BullMQ's moveToFinished has them; KEYS[12] is not used  KEYS[15] fence  KEYS[16] consumer
--- ARGV[1] the worker's fence  ARGV[2] prefix of the queue's keys  ARGV[3] ms since the epoch  ARGV[4] token of the locks
--- ARGV[5] TTL of the locks in ms  ARGV[6] jobs in hand at most; 0 if the consumer takes nothing from now on, -1 after
--- that, -2 while it is paused
--- ARGV[7] jobs to take at most  ARGV[8] TTL of the inboxes in ms
--- ARGV[9] number of inboxes, for each: key, number of frames, frames; then the ids of the jobs to finish
--- Returns {-1} where another worker has taken the lease, which does nothing; else {when the next delayed job is due in
--- ms since the epoch, or 0, or nil where there may be more to take; codes of moveToFinished; jobs as id, data and times
--- taken in turn; deliveries not read before}.
+-- KEYS[1..14] the keys of BullMQ's moveToFinished, in its order; KEYS[12] is not used
+-- KEYS[15] fence
+-- KEYS[16] consumer
+-- ARGV[1] the worker's fence
+-- ARGV[2] prefix of the queue's keys
+-- ARGV[3] now, in ms since the epoch
+-- ARGV[4] token of the locks
+-- ARGV[5] TTL of the locks in ms
+-- ARGV[6] how many jobs the consumer holds at most; 0 if it stops taking jobs now, -1 after that, -2 while it
+--   is paused
+-- ARGV[7] how many jobs to take at most
+-- ARGV[8] TTL of the inboxes in ms
+-- ARGV[9] number of inboxes
+-- ARGV[10..] key, number of frames and frames of each inbox; then the ids of the jobs to finish
+-- Returns {-1} if another worker has taken the lease, and does nothing then; else {when the next delayed job
+-- is due in ms since the epoch, or 0, or nil if there may be more to take; codes of moveToFinished; jobs as
+-- id, data and times taken in turn; deliveries that were not read before}.
+-- USES isSuperseded, formatRegistration, deliveriesKey
 -- INCLUDE
 local call, prefix, at = redis.call, ARGV[2], 10
 local fence, consumer = unpack(call('MGET', KEYS[15], KEYS[16]))
-if tonumber(fence or 0) > tonumber(ARGV[1]) then
+if isSuperseded(fence, ARGV[1]) then
   return { -1 }
 end
 for _ = 1, tonumber(ARGV[9]) do
@@ -20,7 +29,7 @@ for _ = 1, tonumber(ARGV[9]) do
   call('PEXPIRE', ARGV[at], ARGV[8])
   at = last + 1
 end
-local codes, jobs, due, deliveries = {}, {}, 0, prefix .. 'deliveries:' .. ARGV[1]
+local codes, jobs, due, deliveries = {}, {}, 0, deliveriesKey(prefix, ARGV[1])
 if at <= #ARGV then
   codes = finishJobs(KEYS, { prefix, ARGV[3], ARGV[4], unpack(ARGV, at) })
 end
@@ -31,21 +40,22 @@ if #codes > 0 and held == 0 and (waiting == 0 or call('EXISTS', KEYS[1], KEYS[3]
   call('XADD', KEYS[4], '*', 'event', 'drained')
   redis.set_repl(redis.REPL_ALL)
 end
-local room = math.min(ARGV[7], ARGV[6] - held)
-if room <= 0 then
+local free = math.min(ARGV[7], ARGV[6] - held)
+if free <= 0 then
   due = false
 elseif waiting > 0 then
-  jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], room })
+  jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], free })
 end
--- Who adds jobs puts them into these hands from now on, or does so no more: then this is the last that is read there.
-local hands = table.concat({ ARGV[1], ARGV[6], ARGV[5], ARGV[4] }, ' ')
+-- From now on jobs are delivered directly to this consumer, or no longer are. The empty delivery is the end
+-- marker.
+local registration = formatRegistration(ARGV[1], ARGV[6], ARGV[5], ARGV[4])
 if ARGV[6] == '0' then
   call('DEL', KEYS[16])
   call('RPUSH', deliveries, '')
   call('PEXPIRE', deliveries, ARGV[5])
 elseif ARGV[6] == '-2' then
   call('DEL', KEYS[16])
-elseif ARGV[6] ~= '-1' and consumer ~= hands then
-  call('SET', KEYS[16], hands)
+elseif ARGV[6] ~= '-1' and consumer ~= registration then
+  call('SET', KEYS[16], registration)
 end
 return { due, codes, jobs, unread }

@@ -1,16 +1,20 @@
--- Puts callbacks of a receiver back to the head of the queue that were put off because it had no free slot.
--- KEYS[1] sorted set of what is put off  KEYS[2] delayed  KEYS[3] wait  KEYS[4] marker
+-- Puts parked callbacks of a receiver back to the head of the queue.
+-- KEYS[1] sorted set of parked callbacks
+-- KEYS[2] delayed
+-- KEYS[3] wait
+-- KEYS[4] marker
 -- ARGV[1] how many at most
--- Returns how many, and how many are left in the set.
-local call, most, moved = redis.call, tonumber(ARGV[1]), 0
-for _ = 1, most + 100 do
-  local id, due = unpack(moved < most and call('ZPOPMIN', KEYS[1]) or {})
+-- Returns {how many were put back, how many are left in the set}.
+-- USES delayedTime
+local call, max, moved = redis.call, tonumber(ARGV[1]), 0
+for _ = 1, max + 100 do
+  local id, due = unpack(moved < max and call('ZPOPMIN', KEYS[1]) or {})
   if not id then
     break
   end
   local score = call('ZSCORE', KEYS[2], id)
-  -- A job that was taken meanwhile, and waits for its next attempt, has another time.
-  if score and math.floor(tonumber(score) / 4096) == tonumber(due) then
+  -- If the job was taken meanwhile and waits for its next attempt, it has another time.
+  if score and delayedTime(score) == tonumber(due) then
     call('ZREM', KEYS[2], id)
     call('RPUSH', KEYS[3], id)
     moved = moved + 1

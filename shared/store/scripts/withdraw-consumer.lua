@@ -1,9 +1,10 @@
--- Takes a consumer's word back, so that nothing more is delivered directly to it. What was delivered stays.
+-- Withdraws a consumer's registration, so that no more jobs are delivered directly to it. Delivered jobs
+-- stay.
 -- KEYS[1] consumer
--- ARGV[1] the fence of the lease by which that consumer serves the queue
--- Returns 1 if there was such a word, else 0; the word of another fence stays.
-local consumer = redis.call('GET', KEYS[1])
-if consumer and string.match(consumer, '^%d+') == ARGV[1] then
+-- ARGV[1] the fence with which that consumer serves the queue
+-- Returns 1 if it was registered, else 0. The registration of another fence stays.
+-- USES parseRegistration
+if parseRegistration(redis.call('GET', KEYS[1])) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end
 return 0

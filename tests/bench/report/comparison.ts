@@ -59,7 +59,7 @@ export function processorCosts(measured: Measured, connections: number): string 
   const cost = (sample: Sample): number => roles.reduce((sum, role) => sum + (sample.cpu[role] ?? 0), 0);
   return table(
     [
-      `µs for each request, c=${connections}`,
+      `µs per request, c=${connections}`,
       'gateway or proxy',
       'workers',
       'Redis, NATS or RabbitMQ',
@@ -99,10 +99,10 @@ export function redisCosts(measured: Measured, connections: number): string {
   });
   return table(
     [
-      `for each request, c=${connections}`,
-      'commands, also in scripts',
+      `per request, c=${connections}`,
+      'commands, including those in scripts',
       'scripts',
-      'reads of a connection',
+      'socket reads',
       'bytes in',
       'bytes out',
     ],

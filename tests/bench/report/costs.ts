@@ -24,9 +24,9 @@ export function whereTheTimeGoes(measured: Measured, ours: string): string {
   });
   if (rows.length === 0) return '';
   return paragraphs(
-    `Processor time of ${ours} in µs for each request, and how much of one processor that is at the measured rate. What the
-median latency has beyond these is waiting: for a processor, for the other requests of a batch, and for the two
-round trips to Redis.`,
+    `Processor time of ${ours} in µs per request, and its share of one processor at the measured rate. The rest
+of the median latency is waiting: for a processor, for the other requests of a batch, and for two round
+trips to Redis.`,
     table(['connections', 'median latency in µs', ...parts.map(([, title]) => title)], rows),
     commands(measured, ours),
   );
@@ -50,7 +50,7 @@ function commands(measured: Measured, ours: string): string {
     .filter(({ values }) => values.some((value) => value >= 0.05))
     .toSorted((a, b) => (b.values.at(-1) ?? 0) - (a.values.at(-1) ?? 0));
   return table(
-    ['command of Redis, for each request', ...counts.map((count) => `c=${count}`)],
+    ['Redis command, per request', ...counts.map((count) => `c=${count}`)],
     shown.map(({ name, values }) => [
       `\`${name.toUpperCase()}\``,
       ...values.map((value) => value.toFixed(2)),

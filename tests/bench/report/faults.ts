@@ -18,9 +18,9 @@ export function faults({ samples: compared, missing, growth }: Results): string 
   return paragraphs(
     checked === 0
       ? ''
-      : `${checked} answers were right: each belongs to its request, and to an execution of it.`,
+      : `${checked} answers were correct: each belongs to its request and to one execution of it.`,
     found.size === 0
-      ? 'None was wrong, lost or doubled.'
+      ? 'None was wrong, lost or duplicated.'
       : [...found].map(([line, times]) => `- ${line}${times > 1 ? ` (${times} times)` : ''}`).join('\n'),
     missing.length === 0
       ? ''

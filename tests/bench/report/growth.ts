@@ -4,15 +4,13 @@ import type { Costs } from '../stage.ts';
 import { paragraphs, table, withSpread } from './table.ts';
 
 const titles: Readonly<Record<string, string>> = {
-  gateways:
-    'Gateways (each has its part of the 64 connections; two are warmed up twice as long as one, four four times)',
-  'gateways and load': 'Gateways, with 64 connections for each of them (warmed up likewise)',
-  replicas:
-    'Replicas, with 64 connections for all of them (warmed up on 21 for each, and the longer the more there are: 50 for 17 times as long as 3)',
-  'replicas and load': 'Replicas, with 21 connections for each of them (warmed up likewise)',
-  body: 'Bytes of the body, of the request and of its answer alike (16 connections)',
-  'handler time': 'Time that the handler waits',
-  AOF: 'When Redis writes to the disk',
+  gateways: 'Gateways that share 64 connections (warm-up in proportion to their number)',
+  'gateways and load': 'Gateways with 64 connections each (same warm-up)',
+  replicas: 'Replicas that share 64 connections (warm-up on 21 each, in proportion to their number)',
+  'replicas and load': 'Replicas with 21 connections each (same warm-up)',
+  body: 'Size of the body of request and answer (16 connections)',
+  'handler time': 'Time that the handler takes',
+  AOF: 'When Redis syncs its append-only file',
 };
 
 const middle = (values: readonly (number | undefined)[]): string =>
@@ -25,9 +23,10 @@ export function growthSections({ points, backlog, rounds }: Growth): string {
   );
   if (curves.length === 0 && backlog.length === 0) return '';
   return paragraphs(
-    `What a request costs when one thing grows and all else is as it comes: one gateway, three replicas, no body, a handler that
-answers at once, AOF every second, 64 connections. Processor time in µs for each request, of all processes of a kind
-together; medians of ${rounds} rounds. All of it shares the processors of one machine: the costs carry over, the rates less so.`,
+    `What a request costs when one quantity grows and the rest stays at its default: one gateway, three replicas,
+no body, a handler that answers at once, AOF every second, 64 connections. Processor time is in µs per
+request, for all processes of a kind together; medians of ${rounds} rounds. Everything shares the processors
+of one machine, so costs carry over to another machine better than rates do.`,
     ...curves,
     backlogSection(backlog),
   );
@@ -42,8 +41,8 @@ function curveTable(curve: string, points: readonly CurvePoint[]): string {
       'gateways',
       'workers',
       'Redis',
-      'commands of Redis',
-      'bytes in and out of Redis',
+      'Redis commands',
+      'bytes to and from Redis',
     ],
     [...Map.groupBy(points, ({ value }) => value)].map(([value, own]) => {
       const samples = own.map(({ sample }) => sample);
@@ -72,17 +71,17 @@ function backlogSection(points: readonly BacklogPoint[]): string {
     return executing === '' ? accepting : `${accepting} + ${executing}`;
   };
   return paragraphs(
-    '### Backlog, and memory of waiting requests',
-    `Requests that are handed over (\`Prefer: respond-async\`), with their records and kept answers. With a backlog: what
-handing over the last tenth of it costs, + what executing all of it does, and how fast it is worked off.`,
+    '### Backlog and memory of waiting requests',
+    `Async requests (\`Prefer: respond-async\`) with their records and kept answers. For a backlog: the cost of
+accepting its last tenth + the cost of executing all of it, and the rate at which it drains.`,
     table(
       [
         'backlog',
         'gateway',
         'workers',
         'Redis',
-        'worked off in a second',
-        'memory of Redis for each that waits, in bytes',
+        'drained per second',
+        'Redis memory per waiting request, in bytes',
       ],
       [...groups].map(([name, own]) => [
         name,

@@ -18,10 +18,10 @@ export function limits(measured: Measured, ours: string): string {
     remedy,
   ];
   return paragraphs(
-    `A gateway, a worker and Redis each use one processor at most. With a processor for each, and the costs of ${ours} at
-c=${count}, this is where they end, with an empty handler:`,
+    `A gateway, a worker and Redis each use at most one processor. With one processor each, an empty handler and
+the costs of ${ours} at c=${count}, these are the limits:`,
     table(
-      ['what ends first', 'µs for each request', 'requests/s at most', 'what to do'],
+      ['bottleneck', 'µs per request', 'max requests/s', 'what to do'],
       [
         row(
           'a gateway',
@@ -31,17 +31,18 @@ c=${count}, this is where they end, with an empty handler:`,
         row(
           'a worker',
           cost('worker'),
-          'more replicas: `/add`; each owns its share of the keys. A handler that computes takes its own time of this',
+          'more replicas: `/add`; each owns its share of the keys. The time that a handler computes comes on top',
         ),
         row(
           'Redis',
           cost('store'),
-          'more Redis nodes: a `NAMESPACE` lives on one Redis, so a second Redis has gateways and replicas of its own',
+          'another Redis with its own gateways and replicas, since a `NAMESPACE` lives on one Redis',
         ),
       ],
     ),
-    `Before any of these, a handler that waits ends at \`CONCURRENCY\` requests a replica (100): with a handler of 200 ms, a
-replica finishes 500 a second. What waits beyond that is held back by \`QUEUE_LIMIT\` (10000 a replica, then 503) and by
-the memory of Redis, which evicts nothing. A single key cannot be spread: it ends with its replica.`,
+    `A handler that waits reaches \`CONCURRENCY\` (100 requests per replica) first: with a handler of 200 ms, a
+replica finishes 500 requests/s. Further requests wait, up to \`QUEUE_LIMIT\` (10000 per replica, then 503)
+and the memory of Redis, which evicts nothing. A single key cannot be spread: its limit is that of one
+replica.`,
   );
 }

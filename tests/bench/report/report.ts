@@ -1,3 +1,4 @@
+import { wrappedProse } from '../../fixtures/wrapped-prose.ts';
 import { Measured } from '../measured.ts';
 import type { Results } from '../results.ts';
 import { latencies, processorCosts, rates, ratioTable, redisCosts, typical } from './comparison.ts';
@@ -15,7 +16,7 @@ export type Section = 'rates' | 'ratios' | 'latency' | 'costs' | 'growth';
 export type Pictures = Readonly<Partial<Record<Section, string>>>;
 
 const aboutRatios =
-  'Above 1: ours is faster. `redis-lists` is the floor: what a request through Redis costs if nothing is kept of it.';
+  'Above 1, ringpost is faster. `redis-lists` is the lower bound: requests through Redis with no state kept.';
 
 /**
  * Writes the report in Markdown. All numbers in it come from these results.
@@ -30,11 +31,11 @@ export function report(results: Results, ours: string, pictures: Pictures = {}):
     const body = paragraphs(...parts);
     return body === '' ? '' : `## ${title}\n\n${body}`;
   };
-  return `${paragraphs(
+  const text = paragraphs(
     '# Performance',
     repeat,
     results.quick
-      ? 'This one was a quick run: short measurements, few rounds. Its spread says what it is worth.'
+      ? 'This was a quick run: short measurements, few rounds. The spread shows how reliable it is.'
       : '',
     section('Requests per second', rates(measured), pictures.rates ?? ''),
     section('Ours divided by theirs', ratios, pictures.ratios ?? '', ratios === '' ? '' : aboutRatios),
@@ -52,7 +53,8 @@ export function report(results: Results, ours: string, pictures: Pictures = {}):
     section('Systems and their settings', systemTable(results)),
     section('Answers', results.samples.length === 0 && results.growth === undefined ? '' : faults(results)),
     section('How it is measured', method(results)),
-  )}\n`;
+  );
+  return `${wrappedProse(text)}\n`;
 }
 
 function systemTable({ systems }: Results): string {

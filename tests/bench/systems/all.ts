@@ -18,7 +18,7 @@ export const systems: readonly System[] = [
     file: 'textbook.ts',
     settings:
       'One queue, three `Worker`s with `concurrency: 50`, one `QueueEvents`, `removeOnComplete: { count: 1000 }` ' +
-      '(with `true`, `waitUntilFinished` misses jobs that are gone before it looks).',
+      '(with `true`, `waitUntilFinished` misses jobs that are removed before it checks).',
   }),
   nodePeer({
     name: 'jetstream',
@@ -29,8 +29,8 @@ export const systems: readonly System[] = [
     settings:
       'Stream in files with retention `workqueue`, one durable pull consumer (`ack_policy: explicit`, ' +
       '`max_ack_pending: 10000`), each worker with `max_messages: 100` and a callback, `noAsyncTraces`; each publish is ' +
-      'acknowledged, answers go to an inbox of the gateway. Its files reach the disk every two minutes, which this ' +
-      'version has no setting for.',
+      'acknowledged, answers go to an inbox of the gateway. It syncs its files every two minutes; ' +
+      'this version has no setting for that.',
   }),
   nodePeer({
     name: 'rabbitmq',
@@ -40,8 +40,8 @@ export const systems: readonly System[] = [
     file: 'rabbitmq.ts',
     settings:
       'Classic durable queue, persistent messages, `prefetch(100)`, manual acknowledgement, direct reply-to, ' +
-      '`noDelay` in the client and `nodelay` in the broker, no busy waiting (`+sbwt none`, as its documentation has it for ' +
-      'processors that are shared), no publisher confirms, no plugins.',
+      '`noDelay` in the client and `nodelay` in the broker, no busy waiting (`+sbwt none`, as its documentation recommends ' +
+      'for shared processors), no publisher confirms, no plugins.',
   }),
   nodePeer({
     name: 'bee-queue',
@@ -51,8 +51,9 @@ export const systems: readonly System[] = [
     file: 'bee-queue.ts',
     settings:
       'Producer with `isWorker: false`, `sendEvents: false`, `storeJobs: false`; workers with concurrency 100, ' +
-      '`getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`, `checkStalledJobs(5000)` in one of them; the answer is the queue event `job succeeded` ' +
-      "(the job's own event misses jobs that are done before `save()` has returned).",
+      '`getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`, `checkStalledJobs(5000)` in one of them; ' +
+      'the answer is the queue event `job succeeded` ' +
+      "(the job's own event misses jobs that finish before `save()` returns).",
   }),
   nodePeer({
     name: 'moleculer',
@@ -76,12 +77,12 @@ export const systems: readonly System[] = [
   nginx,
   nodePeer({
     name: 'redis-lists',
-    title: 'the floor: plain Redis lists, batched',
+    title: 'the lower bound: plain Redis lists, batched',
     durable: false,
     store: 'redis',
     file: 'redis-lists.ts',
     settings:
-      'A list of requests and a list of replies, `BLMPOP … COUNT 100`, one `RPUSH` for each turn of the event loop; no ' +
-      'state of a job: what a worker has taken is lost when it dies.',
+      'A list of requests and a list of replies, `BLMPOP … COUNT 100`, one `RPUSH` per turn of the event loop; ' +
+      'no job state: what a worker has taken is lost if it dies.',
   }),
 ];

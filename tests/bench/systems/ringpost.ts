@@ -85,8 +85,8 @@ async function untilInRing(url: string, replicas: number): Promise<void> {
 
 export const ringpostDefault = ringpost({
   name: 'ringpost',
-  title: 'ringpost as it comes',
-  settings: 'No setting but the handler, a fetch-style function.',
+  title: 'ringpost with default settings',
+  settings: 'Only the handler is set, a fetch-style function.',
 });
 
 export const ringpostStock = ringpost({

@@ -15,9 +15,9 @@ const mostMs = 3000;
 export const carelessHandlers: Scenario = {
   name: 'careless-handlers',
   description:
-    `${rejections} handlers leave a promise behind that rejects: no worker ends, and nothing fails. Then a handler of ` +
-    'each replica in turn leaves a timer behind that throws: its worker takes nothing new, finishes what it holds and ' +
-    `is replaced; every request ends in 2xx, within ${mostMs} ms.`,
+    `${rejections} handlers leave a promise behind that rejects: no worker ends and nothing fails. Then a ` +
+    'handler of each replica in turn leaves a timer behind that throws: its worker takes nothing new, ' +
+    `finishes what it holds and is replaced. Every request ends in 2xx within ${mostMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);

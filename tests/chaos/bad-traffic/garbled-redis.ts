@@ -27,10 +27,10 @@ const mostLogged = 200_000;
 export const garbledRedis: Scenario = {
   name: 'garbled-redis',
   description:
-    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record of another shape; jobs that are ` +
-    'garbled while they are delayed; and garbage among the jobs that a worker held when it was killed. It is moved ' +
-    'aside: no process ends of it, nothing tries it for ever, and the load goes on. A request whose job was garbled ' +
-    `ends with \`outcome_unknown\` within ${endsWithinMs} ms.`,
+    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record of another shape; jobs ` +
+    'that are garbled while they are delayed; and garbage among the jobs that a worker held when it was ' +
+    'killed. It is moved aside: no process ends because of it or retries it forever, and the load goes on. ' +
+    `A request whose job was garbled ends with \`outcome_unknown\` within ${endsWithinMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);

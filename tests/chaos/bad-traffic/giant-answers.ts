@@ -20,10 +20,11 @@ function scenarioOf(name: string, source: string, behindUpstream: boolean): Scen
   return {
     name,
     description:
-      `${parallel} answers of 16 MiB at once, an answer of 600 MiB, one that has no end, and one that drips without ` +
-      `an end past its deadline; from ${source}. The first are whole; the second and the third are answered 502 ` +
-      '`reply_too_large`, the last 504. No worker is replaced, every other request is answered 2xx within ' +
-      `${mostMs} ms, and a gateway has at most ${memoryBounds.gatewayMb} MiB in RAM, a worker ${memoryBounds.workerMb}.`,
+      `${parallel} answers of 16 MiB at once, an answer of 600 MiB, one without end, and one that drips ` +
+      `without end past its deadline, all from ${source}. The first are complete; the second and third are ` +
+      'answered 502 `reply_too_large`, the last 504. No worker is replaced, every other request is ' +
+      `answered 2xx within ${mostMs} ms, a gateway takes at most ${memoryBounds.gatewayMb} MiB of RAM and ` +
+      `a worker ${memoryBounds.workerMb}.`,
     run: async (context) => {
       const upstream = behindUpstream ? await startUpstream(context.folder) : undefined;
       const unmet: string[] = [];

@@ -21,12 +21,12 @@ const workMs = 1500;
 export const halfSent: Scenario = {
   name: 'half-sent',
   description:
-    `SIGTERM of each of three gateways in turn while ${ofEach} connections have sent half a head, ${ofEach} half a ` +
-    `body, ${ofEach} poll, and ${ofEach} listen to events. It ends within ${mostMs} ms with exit code 0; the last one, ` +
-    `to which ${ofEach} more send a body byte by byte, within \`DRAIN_TIMEOUT_MS=${drainMs}\`. A POST that is running ` +
-    `for ${workMs} ms more is answered 2xx, and nothing fails for a client that tries refused connections again. A ` +
-    'connection that is closed just as a request sets out on it is told to the client of a POST as lost; none of ' +
-    'these was done.',
+    `SIGTERM of each of three gateways in turn while ${ofEach} connections have sent half a head, ` +
+    `${ofEach} half a body, ${ofEach} poll and ${ofEach} listen to events. Each gateway ends within ` +
+    `${mostMs} ms with exit code 0; the last one, to which ${ofEach} more clients send a body byte by ` +
+    `byte, within \`DRAIN_TIMEOUT_MS=${drainMs}\`. A POST that runs for ${workMs} ms more is answered 2xx, ` +
+    'and no request fails if its client retries refused connections. If a connection closes just as a POST ' +
+    'is sent on it, its client counts the POST as lost; no such POST ran.',
   run: async (context) => {
     const unmet: string[] = [];
     const notes: string[] = [];

@@ -17,10 +17,11 @@ const mostAddedMs = 1000;
 export const parserFloods: Scenario = {
   name: 'parser-floods',
   description:
-    `${connections} connections send heads of 60 KB for ${floodMs / 1000} s: runs of spaces, quotes, backslashes, ` +
-    'commas and open quotes in `Prefer`, `Ringpost-*`, `Idempotency-Key`, `Cookie`, `Connection` and others, and in ' +
-    'targets. Each of our own fields that is too long is answered 400, any other request as usual. The 99th percentile ' +
-    `of ordinary answers grows by less than ${mostAddedP99Ms} ms, and the slowest by less than ${mostAddedMs} ms.`,
+    `${connections} connections send heads of 60 KB for ${floodMs / 1000} s: runs of spaces, quotes, ` +
+    'backslashes, commas and open quotes in `Prefer`, `Ringpost-*`, `Idempotency-Key`, `Cookie`, ' +
+    "`Connection` and others, and in targets. A field of ringpost's own that is too long is answered 400, " +
+    'any other request as usual. The 99th percentile of ordinary answers grows by less than ' +
+    `${mostAddedP99Ms} ms, and the slowest by less than ${mostAddedMs} ms.`,
   run: async (context) => {
     let result: FloodResult = { sent: 0, slowestMs: 0, wrong: [] };
     let quietFrom = 0;

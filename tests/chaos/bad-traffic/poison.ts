@@ -33,18 +33,19 @@ interface Killer {
 
 const killers: readonly Killer[] = [
   { kind: 'exits', replica: 'S1', handedOver: false, what: 'process.exit' },
-  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, handed over' },
+  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, async' },
   { kind: 'eats-memory', replica: 'S3', handedOver: false, what: 'heap full' },
 ];
 
 export const poison: Scenario = {
   name: 'poison',
   description:
-    'A GET whose handler calls `process.exit(1)`, one whose handler sends SIGKILL to its own process (handed over), and ' +
-    'one that fills the heap, each on another of three replicas, under 64 connections. Each causes three deaths at ' +
-    'most, all of its own replica, and is answered 502 `worker_died`, or ends `failed` with it, and is never run again. ' +
-    'Every GET of the load ends in 2xx. Only POSTs that were running beside it at its first death end in 502 ' +
-    `\`outcome_unknown\`; no answer of another replica takes ${mostElsewhereMs} ms, and none at all ${mostBesideMs} ms.`,
+    'A GET whose handler calls `process.exit(1)`, an async request whose handler sends SIGKILL to its own ' +
+    'process, and a GET whose handler fills the heap, each on another of three replicas, under 64 ' +
+    'connections. Each causes at most three deaths, all of its own replica. It is answered 502 ' +
+    '`worker_died`, or ends as `failed` with it, and never runs again. Every GET of the load ends in 2xx. ' +
+    'Only POSTs that were running beside it at its first death end in 502 `outcome_unknown`; no answer of ' +
+    `another replica takes ${mostElsewhereMs} ms, and no answer at all ${mostBesideMs} ms.`,
   run: async (context) => {
     const poisons: (Poison & { readonly from: number; readonly to: number })[] = [];
     const notes: string[] = [];
@@ -119,8 +120,8 @@ const cancelledWithinMs = 10_000;
 export const poisonCancelled: Scenario = {
   name: 'poison-cancelled',
   description:
-    'A GET that ends its worker is handed over, and cancelled by `DELETE` after the first death. It ends `cancelled`, ' +
-    `within ${cancelledWithinMs} ms, and is not run again after one more run at most.`,
+    'An async GET that ends its worker is cancelled by `DELETE` after the first death. It ends as ' +
+    `\`cancelled\` within ${cancelledWithinMs} ms, and runs at most once more.`,
   run: async (context) => {
     const id = `poison-${randomUUID()}`;
     const key = keysOf(['S2'], replicas, seededRandom(context.seed + 2))();

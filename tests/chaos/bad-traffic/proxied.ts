@@ -51,7 +51,7 @@ const trials: readonly Trial[] = [
   {
     name: 'giant-answers',
     what: 'giant answers and clients that leave or read nothing',
-    repeats: 'The crowds of `vanishing-clients`, `giant-answers` and `slow-readers`, as far as they apply,',
+    repeats: 'The clients of `vanishing-clients`, `giant-answers` and `slow-readers`, as far as they apply,',
     connections: 16,
     act: async (proxied, load) => {
       const path = (bytes: number): string => badPath(`giant-${randomUUID()}`, 'giant', bytes);
@@ -77,7 +77,9 @@ const trials: readonly Trial[] = [
 function scenarioOf(proxy: Proxy, trial: Trial): Scenario {
   return {
     name: `${proxy.name}-${trial.name}`,
-    description: `${trial.repeats} against ${proxy.name} in front of ${servers} servers. What it loses is counted, not judged.`,
+    description:
+      `${trial.repeats} against ${proxy.name} in front of ${servers} servers. ` +
+      'What it loses is counted, not judged.',
     missing: () => (binaryOf(proxy) === undefined ? `${proxy.name} is not installed` : undefined),
     run: async (context) => {
       const { verdict, note } = await underProxiedLoad(context, proxy, trial);

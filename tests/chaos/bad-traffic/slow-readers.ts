@@ -22,10 +22,11 @@ const mostMs = 10_000;
 export const slowReaders: Scenario = {
   name: 'slow-readers',
   description:
-    `${readers} clients ask for 12 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. The gateway ` +
-    `closes all their connections within ${closedWithinMs} ms. A request that it refuses meanwhile with 503 is ` +
-    `answered when it is sent again, within ${mostMs} ms in all; no worker is replaced, and a gateway has at most ` +
-    `${memoryBounds.gatewayMb} MiB in RAM, a worker ${memoryBounds.workerMb}.`,
+    `${readers} clients ask for 12 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. ` +
+    `The gateway closes all their connections within ${closedWithinMs} ms. A request that it refuses ` +
+    `meanwhile with 503 is answered when it is retried, within ${mostMs} ms in total. No worker is ` +
+    `replaced, a gateway takes at most ${memoryBounds.gatewayMb} MiB of RAM and a worker ` +
+    `${memoryBounds.workerMb}.`,
   run: async (context) => {
     const unmet: string[] = [];
     const notes: string[] = [];

@@ -57,9 +57,10 @@ const mostMs = 1000;
 export const vanishingClients: Scenario = {
   name: 'vanishing-clients',
   description:
-    `${crowds.map(({ what, count }) => `${count} ${what}`).join(', ')}: each crowd opens its connections, and closes ` +
-    `them all after ${staysMs} ms. The replicas send requests on to one \`UPSTREAM\`. ${settlesMs / 1000} s later ` +
-    `Redis has no more commands a second than before, and the next GET is answered within ${mostMs} ms of their leaving.`,
+    `${crowds.map(({ what, count }) => `${count} ${what}`).join(', ')}: each group opens its connections ` +
+    `and closes them all after ${staysMs} ms. The replicas forward to one \`UPSTREAM\`. ` +
+    `${settlesMs / 1000} s later Redis runs no more commands per second than before, and the next GET is ` +
+    `answered within ${mostMs} ms of their leaving.`,
   run: async (context) => {
     const upstream = await startUpstream(context.folder);
     const unmet: string[] = [];

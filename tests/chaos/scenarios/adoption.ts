@@ -22,11 +22,11 @@ const mostBackMs = 2000;
 export const adoption: Scenario = {
   name: 'adoption',
   description:
-    'kill -9 of a worker whose replacements fail at their start. Past `FAILOVER_MS` (2 s) its queue is consumed by ' +
-    `the live workers: no answer to a request that the worker did not hold takes ${mostMs} ms. A GET that it ` +
-    'held may be what ended it: no other replica runs it, and it is answered within ' +
-    `${mostBackMs} ms once its own worker is back. Every GET ends in 2xx, a POST in 2xx or 502 \`outcome_unknown\`. ` +
-    'When its worker can start again it takes its keys again.',
+    'kill -9 of a worker whose replacements fail to start. After `FAILOVER_MS` (2 s) live workers consume ' +
+    `its queue: no answer to a request that the dead worker did not hold takes ${mostMs} ms. A GET that it ` +
+    `held may have killed it, so no other replica runs it. It is answered within ${mostBackMs} ms after ` +
+    'its own worker is back. Every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`. When its ' +
+    'worker can start again, it takes its keys back.',
   run: async (context) => {
     let victimPid = 0;
     let newPid = 0;
@@ -108,8 +108,9 @@ function heldAt(time: number, pid: number, { records, ledger }: Run): ReadonlySe
 export const removedWhileBusy: Scenario = {
   name: 'removed-while-busy',
   description:
-    '`/rm` of a replica with a long queue, and kill -9 of its worker while it drains. Another worker drains the rest: ' +
-    'every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`, and the replica is forgotten in the end.',
+    '`/rm` of a replica with a long queue, and kill -9 of its worker while it drains. Another worker ' +
+    'drains the rest: every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`, and the replica is ' +
+    'removed completely in the end.',
   run: async (context) => {
     const random = seededRandom(context.seed + 2);
     const ofVictim = keysOf(['S2'], replicas, random);

@@ -11,9 +11,9 @@ const mostMs = 3000 + 500 + 3500;
 export const controllerKilled: Scenario = {
   name: 'controller-killed',
   description:
-    'kill -9 of the leading one of two controllers, which takes its workers with it, and then of a worker of the ' +
-    `other one. The other one replaces them all: no answer takes ${mostMs} ms; every GET ends in 2xx, a POST in 2xx ` +
-    'or 502 `outcome_unknown`.',
+    'kill -9 of the leader of two controllers, which ends its workers with it, and then of a worker of the ' +
+    `other one. The other controller replaces them all: no answer takes ${mostMs} ms; every GET ends in ` +
+    '2xx, a POST in 2xx or 502 `outcome_unknown`.',
   run: async (context) => {
     const run = await underLoad(
       context,

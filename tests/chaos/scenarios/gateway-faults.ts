@@ -16,8 +16,8 @@ function otherConnectionsBroke({ records }: Run): string[] {
 export const gatewayKilled: Scenario = {
   name: 'gateway-killed',
   description:
-    'kill -9 of one of three gateways, started again at once. Only its own connections break: every GET ends in 2xx ' +
-    'at another gateway, a POST in 2xx or a lost connection.',
+    'kill -9 of one of three gateways, which is restarted at once. Only its own connections break: every ' +
+    'GET ends in 2xx at another gateway, a POST in 2xx or a lost connection.',
   run: async (context) => {
     const run = await underLoad(
       context,
@@ -56,9 +56,9 @@ export const gatewayKilled: Scenario = {
 export const rollingRestart: Scenario = {
   name: 'rolling-restart',
   description:
-    'SIGTERM of each of three gateways in turn, started again on its port, then SIGTERM of the worker of each ' +
-    'replica. Nothing fails for a client that tries refused connections again. A connection that is closed just as a ' +
-    'request sets out on it (RFC 9112 9.5) is told to the client of a POST as lost; none of these was done.',
+    'SIGTERM of each of three gateways in turn, each restarted on its port, then SIGTERM of the worker of ' +
+    'each replica. No request fails if its client retries refused connections. If a connection closes just ' +
+    'as a POST is sent on it (RFC 9112 9.5), its client counts the POST as lost; no such POST ran.',
   run: async (context) => {
     const codes: (number | null)[] = [];
     const run = await underLoad(

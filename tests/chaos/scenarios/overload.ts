@@ -9,9 +9,10 @@ const refuseWithinMs = 500;
 export const overload: Scenario = {
   name: 'overload',
   description:
-    'Far more requests than two slow replicas can do, with `QUEUE_LIMIT=20` and `REPLY_TIMEOUT_MS=400`. What is too ' +
-    `much is refused with 503 \`over_capacity\` and \`Retry-After\` within ${refuseWithinMs} ms; what its client has ` +
-    'been told 504 of never runs afterwards; nothing that was refused is done.',
+    'Far more requests than two slow replicas can handle, with `QUEUE_LIMIT=20` and ' +
+    '`REPLY_TIMEOUT_MS=400`. The excess is refused with 503 `over_capacity` and `Retry-After` within ' +
+    `${refuseWithinMs} ms. A request that was answered 504 never starts afterwards, and no refused request ` +
+    'runs.',
   run: async (context) => {
     const run = await underLoad(
       context,

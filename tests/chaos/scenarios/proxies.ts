@@ -15,8 +15,9 @@ function scenarioOf(proxy: Proxy): Scenario {
   return {
     name: `${proxy.name}-replica-killed`,
     description:
-      `The load and the kills of \`replica-killed\` against ${proxy.name} in front of five HTTP servers that do the ` +
-      `same work and are started again at once; ${proxy.told}. What it loses is counted, not judged.`,
+      `The load and the kills of \`replica-killed\` against ${proxy.name} in front of five HTTP servers ` +
+      `that do the same work and are restarted at once; ${proxy.told}. What it loses is counted, not ` +
+      'judged.',
     missing: () => (binaryOf(proxy) === undefined ? `${proxy.name} is not installed` : undefined),
     run: async ({ workshop, folder, seed }) => {
       const proxied = await Proxied.start(workshop, folder, proxy, { servers: upstreams });

@@ -27,7 +27,7 @@ const mostGrowthMb = 100;
 const faults: readonly RedisFault[] = [
   {
     name: 'redis-killed',
-    description: 'kill -9 of Redis, and a start from its append-only file a second later.',
+    description: 'kill -9 of Redis, and a restart from its append-only file a second later.',
     noticeMs: 200,
     act: async ({ store }) => {
       await store.kill();
@@ -58,7 +58,7 @@ const faults: readonly RedisFault[] = [
   {
     name: 'redis-read-only',
     description:
-      'Redis made the replica of a master that is not there, so that it refuses to write, for 1.5 s.',
+      'Redis made the replica of a master that is not there, so that it refuses writes, for 1.5 s.',
     noticeMs: 200,
     act: async ({ redis }) => {
       await redis.replicaof('127.0.0.1', await freePort());
@@ -80,7 +80,7 @@ const faults: readonly RedisFault[] = [
   },
   {
     name: 'redis-flushed',
-    description: '`FLUSHALL`: the queues, the ring, the leases and what is desired are gone.',
+    description: '`FLUSHALL`: the queues, the ring, the leases and the desired replicas are gone.',
     noticeMs: undefined,
     act: async ({ redis }) => {
       await redis.flushall();
@@ -89,7 +89,7 @@ const faults: readonly RedisFault[] = [
   {
     name: 'redis-flushed-added',
     description:
-      '`FLUSHALL` when a replica was added, of which nothing is known afterwards, so that its worker is ended.',
+      '`FLUSHALL` when a replica was added. Nothing of it is known afterwards, so its worker is ended.',
     noticeMs: undefined,
     prepare: async ({ targets: [url = ''] }) => {
       await mustChangeReplicas(url, 'add', ['S9']);
@@ -104,12 +104,13 @@ function scenarioOf({ name, description, noticeMs, prepare, act }: RedisFault): 
   const refused =
     noticeMs === undefined
       ? ''
-      : ` Meanwhile each request is answered 503 with \`Retry-After\` within 1 s (${noticeMs} ms after it began).`;
+      : ' Meanwhile each request is answered 503 with `Retry-After` within 1 s, from ' +
+        `${noticeMs} ms after the start of the fault.`;
   return {
     name,
     description:
-      `${description}${refused} Within 2 s of its end all gateways work again and refuse nothing; every GET ends in ` +
-      '2xx, a POST in 2xx or 502 `outcome_unknown`.',
+      `${description}${refused} Within 2 s of its end all gateways work again and refuse nothing. Every ` +
+      'GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
     run: async (context) => {
       let memory = '';
       const unmet: string[] = [];

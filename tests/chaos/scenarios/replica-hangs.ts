@@ -14,9 +14,9 @@ const mostMs = 3000 + 500 + 2500;
 export const replicaHangs: Scenario = {
   name: 'replica-hangs',
   description:
-    'SIGSTOP of a worker for 5 s, of another for 3.1 s and of a third for 2.9 s (the lease is 3 s), then SIGCONT. ' +
-    `It is replaced once its lease is over: no answer takes ${mostMs} ms; every GET ends in 2xx, a POST in 2xx or ` +
-    '502 `outcome_unknown`.',
+    'SIGSTOP of a worker for 5 s, of another for 3.1 s and of a third for 2.9 s (the lease is 3 s), then ' +
+    `SIGCONT. A worker is replaced once its lease has expired: no answer takes ${mostMs} ms; every GET ` +
+    'ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
   run: async (context) => {
     const run = await underLoad(
       context,

@@ -17,8 +17,8 @@ const mostMs = 3500;
 export const silentStop: Scenario = {
   name: 'silent-stop',
   description:
-    'A job is added to the queue of an idle replica without the marker that wakes its worker up. The watchdog finds ' +
-    `it and it is run within ${mostMs} ms; nobody else notices.`,
+    'A job is added to the queue of an idle replica without the marker that wakes its worker. The watchdog ' +
+    `finds it, and it runs within ${mostMs} ms. Nothing else notices it.`,
   run: async (context) => {
     const id = randomUUID();
     let found: number | undefined;

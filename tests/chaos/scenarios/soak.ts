@@ -17,15 +17,16 @@ const mostPoisonRuns = 10;
 export const soak: Scenario = {
   name: 'soak',
   description:
-    'Three gateways, two controllers and five replicas under 64 connections, and every 1 to 4 s a fault at random: ' +
-    'kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis, connections cut, Redis full, ' +
-    'read-only or emptied, replicas added and removed; and bad traffic: requests that end their workers, floods of ' +
-    'nasty heads, clients that leave, giant answers, handlers that compute for seconds or fail when they have ' +
-    'answered, garbled jobs. Nothing is lost, nothing unsafe is done twice, every GET ends in 2xx; while a worker is ' +
-    `killed and nothing else is amiss no answer takes ${mostAloneMs / 1000} s. If a worker of the same replica died in ` +
-    'the half minute before, there may be suspects, which run before others: the bound is longer by 5 s and the time ' +
-    'after which a crash loop is started again. A GET of the load that was running at three deaths may be taken for ' +
-    'the killer, and end in 502 `worker_died`; the note counts them.',
+    'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 ' +
+    'to 4 s: kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis; cut connections; ' +
+    'Redis full, read-only or emptied; replicas added and removed; and bad traffic: requests that end ' +
+    'their workers, floods of hostile heads, clients that leave, giant answers, handlers that compute for ' +
+    'seconds or fail after they have answered, garbled jobs. Nothing is lost, no POST runs twice, every ' +
+    'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
+    `${mostAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
+    'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
+    'restarts. A GET of the load that was running at three deaths may be taken for the killer and end in ' +
+    '502 `worker_died`; the note counts them.',
   run: async (context) => {
     const { seconds } = context;
     const done: DoneFault[] = [];

@@ -11,9 +11,9 @@ const owner = ownerAmong(replicas);
 export const zombie: Scenario = {
   name: 'zombie',
   description:
-    'The leading controller and one of its workers are frozen; the other controller starts another worker for that ' +
-    'replica; then both are let go, so that two workers of one replica run. The old one answers nothing and runs ' +
-    'nothing: every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
+    'The leading controller and one of its workers are frozen. The other controller starts another worker ' +
+    'for that replica. Then both are resumed, so that two workers of one replica run. The old one answers ' +
+    'nothing and runs nothing: every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
   run: async (context) => {
     let woken = 0;
     let pid = 0;

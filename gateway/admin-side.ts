@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify';
+import type { AppParts, RequestParts } from './app-parts.ts';
+import { redrive } from './async/redrive.ts';
+import type { RedriveOptions } from './async/redrive.ts';
+import type { AdminAccess } from './routes/admin-access.ts';
+import { callbackSecretRoutes } from './routes/callback-secret.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { metricsRoutes } from './routes/metrics.ts';
+import type { Metrics } from './routes/metrics.ts';
+import { replicaRoutes } from './routes/replicas.ts';
+import { ringRoutes } from './routes/ring.ts';
+
+export interface AdminSideParts extends AppParts, RequestParts {
+  readonly access: AdminAccess;
+  readonly metrics: Metrics;
+}
+
+/** Registers the routes of the admin side: the replicas, dead letters, callback secrets, the ring and the metrics. */
+export async function registerAdminSide(app: FastifyInstance, parts: AdminSideParts): Promise<void> {
+  const { config, watcher, callbacks, access, metrics } = parts;
+  const { ring: parameters, redaction, asyncTimeoutMs, resultTtlMs: keepMs } = config;
+  await app.register(replicaRoutes, {
+    ...parts,
+    parameters,
+    maxReplicas: config.maxReplicas,
+    containers: config.replicaDriver === 'docker',
+    addTimeoutMs: config.addTimeoutMs,
+  });
+  const redriving: RedriveOptions = {
+    ...parts,
+    isServed: (replica) => watcher.isServed(replica),
+    trusted: config.trustedProxies,
+    checkCallbacks: (urls) => callbacks.check(urls),
+    asyncTimeoutMs,
+    keepMs,
+  };
+  await app.register(deadLetterRoutes, {
+    ...parts,
+    redaction,
+    redrive: (letter, given) => redrive(redriving, letter, given),
+  });
+  await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
+  await app.register(ringRoutes, { ...parts, parameters });
+  await app.register(metricsRoutes, { metrics });
+}

@@ -1,0 +1,81 @@
+import type { Logger } from '#shared/process/logger.ts';
+import { DeadLetters } from '#shared/store/dead-letters.ts';
+import { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import type { JobQueues } from '#shared/store/job-queues.ts';
+import { KeptReplies } from '#shared/store/kept-replies.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { RequestEnds } from '#shared/store/request-ends.ts';
+import { RequestRecords } from '#shared/store/request-records.ts';
+import type { RingStore } from '#shared/store/ring-store.ts';
+import type { Callbacks } from './callbacks/callbacks.ts';
+import type { Callers } from './caller/callers.ts';
+import type { Capacity } from './dispatch/capacity.ts';
+import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { ReplyInbox } from './dispatch/reply-inbox.ts';
+import { keyFields } from './request/hash-key.ts';
+import type { HeldBytes } from './request/held-bytes.ts';
+import type { ForwardingRules } from './request/request-head.ts';
+import { RequestParser } from './request/request-parser.ts';
+import { Uploads } from './request/uploads.ts';
+import type { Agreement } from './ring/agreement.ts';
+import type { RingWatcher } from './ring/ring-watcher.ts';
+import { UnsentAnswers } from './routes/unsent-answers.ts';
+import type { GatewayConfig } from './settings/config.ts';
+
+/** What a gateway has beside its HTTP side. */
+export interface AppParts {
+  readonly config: GatewayConfig;
+  readonly store: RingStore;
+  readonly watcher: RingWatcher;
+  readonly agreement: Agreement;
+  readonly dispatcher: Dispatcher;
+  readonly capacity: Capacity;
+  readonly queues: JobQueues;
+  readonly callbacks: Callbacks;
+  readonly callers: Callers;
+  /** A fail-fast connection. */
+  readonly connection: Connection;
+  /** A patient connection for subscriptions, which others share. */
+  readonly changes: Connection;
+  readonly inbox: ReplyInbox;
+  readonly held: HeldBytes;
+  /** Time in ms for which a client may send nothing of a body; the default is in `uploads.ts`. */
+  readonly uploadIdleMs?: number;
+  readonly log: Logger;
+}
+
+/** What routes read requests with, and where they find requests again. */
+export interface RequestParts {
+  readonly records: RequestRecords;
+  readonly replies: KeptReplies;
+  readonly claims: IdempotencyClaims;
+  readonly ends: RequestEnds;
+  readonly letters: DeadLetters;
+  readonly uploads: Uploads;
+  readonly unsent: UnsentAnswers;
+  readonly parser: RequestParser;
+  readonly forwarding: ForwardingRules;
+}
+
+export function createRequestParts(parts: AppParts): RequestParts {
+  const { config, callers, connection, held, uploadIdleMs, log } = parts;
+  return {
+    records: new RequestRecords(connection, log, (job) => callers.ofSent(job)),
+    replies: new KeptReplies(connection, log),
+    claims: new IdempotencyClaims(connection, config.idempotencyTtlMs, log),
+    ends: new RequestEnds(connection, log),
+    letters: new DeadLetters(connection, log),
+    uploads: new Uploads(held, uploadIdleMs),
+    unsent: new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log }),
+    parser: new RequestParser({
+      hashKey: config.hashKey,
+      idempotencyScope: config.idempotencyScope,
+      callerOf: (request) => callers.of(request),
+    }),
+    forwarding: {
+      trusted: config.trustedProxies,
+      keyFields: keyFields([...config.hashKey, ...config.callerKey]),
+      xForwarded: config.forwarded === 'both',
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { resolve } from 'node:path';
+import type { Logger } from '#shared/process/logger.ts';
+import { withoutSecrets } from '#shared/settings/secrets.ts';
+import type { RingStore } from '#shared/store/ring-store.ts';
+import type { ContainerSettings } from '../drivers/container-spec.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { createNoDriver } from '../drivers/none.ts';
+import { createProcessDriver } from '../drivers/process.ts';
+import { isLoopback } from '../edge/loopback.ts';
+import type { GatewayConfig } from '../settings/config.ts';
+
+/**
+ * Whether workers outlive their controller. A controller in a process of its own is one of several, and leaves its
+ * containers to the others; with `npm start` everything ends with the process.
+ */
+export function workersOutlive({ replicaDriver, role }: GatewayConfig): boolean {
+  return replicaDriver === 'docker' && role === 'controller';
+}
+
+export interface DriverParts {
+  /** Redis as workers open it. */
+  readonly redisUrl: string;
+  /** The environment that process workers inherit. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly store: RingStore;
+  /** Called if what runs has changed. */
+  readonly onChange: () => void;
+  readonly log: Logger;
+}
+
+/** Makes the driver that the settings name. */
+export async function createDriver(config: GatewayConfig, parts: DriverParts): Promise<Driver> {
+  const { redisUrl, env, store, onChange, log } = parts;
+  switch (config.replicaDriver) {
+    case 'process':
+      return createProcessDriver({
+        redisUrl,
+        env: {
+          // A worker runs user code, which must not see the gateway's own secrets.
+          ...withoutSecrets(env),
+          REDACT_EXCEPT: config.redactExcept,
+          ...(config.handlerPath === undefined ? {} : { HANDLER: resolve(config.handlerPath) }),
+        },
+      });
+    case 'docker': {
+      // The engine's client is large, and most systems do not use it.
+      const { DockerDriver } = await import('../drivers/docker.ts');
+      return new DockerDriver({
+        settings: containerSettings(config, redisUrl),
+        configKey: () => store.configKey(),
+        keepOnClose: workersOutlive(config),
+        log,
+        onChange,
+      });
+    }
+    case 'none':
+      return createNoDriver();
+    default:
+      return config.replicaDriver satisfies never;
+  }
+}
+
+function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSettings {
+  const { containers, drainTimeoutMs } = config;
+  const settings: Record<string, string | number | undefined> = {
+    REDIS_URL_FILE: '/dev/stdin',
+    NAMESPACE: config.namespace,
+    HANDLER: config.handlerPath,
+    UPSTREAM: config.upstream,
+    UPSTREAM_HOST: config.upstreamHost,
+    FORWARDED: config.forwarded,
+    CONCURRENCY: config.concurrency,
+    CONSUMER: config.consumer,
+    DRAIN_TIMEOUT_MS: drainTimeoutMs,
+    LEASE_MS: config.leaseMs,
+    REPLY_TIMEOUT_MS: config.replyTimeoutMs,
+    HANDLER_STALL_MS: config.handlerStallMs,
+    REPLY_LIMIT_BYTES: config.replyLimitBytes,
+    FAILED_TTL_S: config.failedTtlMs / 1000,
+    REDACT_HEADERS: config.redactHeaders,
+    REDACT_EXCEPT: config.redactExcept,
+    DEAD_LETTER_BODIES: config.deadLetterBodies,
+    LOG_LEVEL: config.logLevel,
+  };
+  const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');
+  return {
+    namespace: config.namespace,
+    image: containers.image,
+    network,
+    redisUrl,
+    env: Object.entries(settings).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    ),
+    mounts: containers.mounts,
+    memoryBytes: containers.memoryMb * 1024 * 1024,
+    cpus: containers.cpus,
+    pids: containers.pids,
+    // Budgets nest: drain < stop timeout.
+    stopTimeoutS: Math.ceil(drainTimeoutMs / 1000) + 5,
+  };
+}

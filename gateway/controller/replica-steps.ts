@@ -1,0 +1,110 @@
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { Observed } from './observe.ts';
+import { ownLease } from './observed-replica.ts';
+import { backoffMs } from './replica-state.ts';
+import type { Step } from './step.ts';
+
+/** @returns the steps for the workers of one replica. */
+export function workerSteps(name: string, status: ReplicaStatus, observed: Observed, now: number): Step[] {
+  const instances = observed.instances.filter((instance) => instance.name === name);
+  const lease = ownLease(name, observed);
+  const standby = observed.standbys.get(name);
+  const kill = (cause: string): Step[] =>
+    instances
+      .filter(({ generation }) => generation !== standby)
+      .map(({ generation }) => ({ do: 'kill', name, generation, cause }));
+  switch (status.state) {
+    case 'starting':
+      return [];
+    case 'ready':
+    case 'draining':
+      return lease === undefined ? [] : superfluous(name, lease.generation, observed);
+    case 'lost': {
+      if (lease?.state === 'leaving') return [];
+      const cause = status.reason ?? 'no worker runs';
+      // A worker that hangs, or was too late, is ended first. One that waits for the lease takes it then.
+      if (instances.length > 0) return kill(cause);
+      const waits = lease !== undefined || now - status.since < backoffMs(status.failures);
+      return waits ? [] : [{ do: 'start', name, cause }];
+    }
+    default:
+      return status.state satisfies never;
+  }
+}
+
+/** If two controllers started a worker at once, the second worker would wait for the lease forever. */
+function superfluous(name: string, holder: number, { instances }: Observed): Step[] {
+  const own = instances.filter((instance) => instance.name === name);
+  const isRolledOut = own.some(({ generation, outdated }) => generation === holder && outdated);
+  if (isRolledOut) return [];
+  return own
+    .filter(({ generation }) => generation !== holder)
+    .map(({ generation }) => ({
+      do: 'kill',
+      name,
+      generation,
+      cause: `generation ${holder} holds the lease`,
+    }));
+}
+
+/**
+ * Replaces workers that were started from other settings or another image, one replica at a time, and only while all
+ * replicas are ready: the new worker is ready to take over before the old one is told to go.
+ */
+export function rolloutSteps(
+  observed: Observed,
+  statuses: ReadonlyMap<string, ReplicaStatus>,
+  mayStart: boolean,
+): Step[] {
+  const { desired, instances, leases, standbys } = observed;
+  if (!desired.every(({ name }) => statuses.get(name)?.state === 'ready')) return [];
+  const outdated = desired.flatMap(({ name }) => {
+    const holder = leases.get(name)?.generation;
+    return instances.filter((each) => each.name === name && each.generation === holder && each.outdated);
+  });
+  const cause = 'it was started from another configuration';
+  const isUnderWay = (name: string): boolean => instances.filter((each) => each.name === name).length > 1;
+  const old = outdated.find(({ name }) => isUnderWay(name)) ?? outdated[0];
+  if (old === undefined) return [];
+  const { name, generation } = old;
+  const next = instances.find((each) => each.name === name && each.generation > generation);
+  if (next === undefined) return mayStart ? [{ do: 'standby', name, cause }] : [];
+  return standbys.get(name) === next.generation ? [{ do: 'retire', name, generation, cause }] : [];
+}
+
+/** @returns whether a desired replica has to be added to the ring or removed from it. */
+export function ringSteps(
+  name: string,
+  status: ReplicaStatus,
+  observed: Observed,
+  failoverMs: number,
+  now: number,
+): Step[] {
+  const admitted = observed.ring.get(name);
+  if (status.state === 'ready') {
+    const { generation } = status;
+    return admitted === generation || ownLease(name, observed) === undefined
+      ? []
+      : [{ do: 'admit', name, generation, cause: 'it is ready' }];
+  }
+  const lostMs = status.lostAt === undefined ? 0 : now - status.lostAt;
+  return admitted !== undefined && lostMs > failoverMs
+    ? [{ do: 'evict', name, cause: `not ready for more than ${failoverMs} ms` }]
+    : [];
+}
+
+/**
+ * Offers the queue of a replica outside the ring for adoption if it holds jobs and nobody serves it. The offer stands
+ * while an adopter serves the queue.
+ * @param possible whether a live worker could adopt it.
+ */
+export function offerSteps(name: string, observed: Observed, possible: boolean): Step[] {
+  const lease = observed.leases.get(name);
+  const offered = observed.offered.has(name);
+  const held = observed.backlog.get(name) ?? 0;
+  const unserved = lease === undefined && held > 0;
+  const wanted = possible && !observed.ring.has(name) && (unserved || lease?.adopter !== undefined);
+  if (wanted && !offered) return [{ do: 'offer', name, cause: `nobody serves the ${held} jobs it holds` }];
+  if (offered && !wanted) return [{ do: 'withdraw', name, cause: 'it is served, or holds nothing' }];
+  return [];
+}

@@ -1,0 +1,37 @@
+/**
+ * One thing to do. Each step carries its cause, for logs and for readers of a plan.
+ *
+ * - start: a worker for a replica that has none.
+ * - standby: a second worker, which waits for the lease of the first.
+ * - retire: end a worker after it has finished what it holds.
+ * - kill: end a worker at once.
+ * - admit, evict: add a replica to the ring, or remove it.
+ * - offer, withdraw: let live workers adopt a queue, or stop that.
+ * - forget: delete what is left of a removed replica.
+ * - replace: a dead replica by a new one, which inherits its queue.
+ * - disinherit: a queue whose heir is gone.
+ */
+export type Step =
+  | { readonly do: 'start'; readonly name: string; readonly cause: string }
+  | { readonly do: 'standby'; readonly name: string; readonly cause: string }
+  | { readonly do: 'retire'; readonly name: string; readonly generation: number; readonly cause: string }
+  | { readonly do: 'kill'; readonly name: string; readonly generation: number; readonly cause: string }
+  | { readonly do: 'admit'; readonly name: string; readonly generation: number; readonly cause: string }
+  | { readonly do: 'evict'; readonly name: string; readonly cause: string }
+  | { readonly do: 'offer'; readonly name: string; readonly cause: string }
+  | { readonly do: 'withdraw'; readonly name: string; readonly cause: string }
+  | { readonly do: 'forget'; readonly name: string; readonly cause: string }
+  | { readonly do: 'replace'; readonly name: string; readonly by: string; readonly cause: string }
+  | { readonly do: 'disinherit'; readonly name: string; readonly cause: string };
+
+/** @returns what a step does, without its cause, e.g. `start S2`. Two steps that do the same have the same text. */
+export function describeStep(step: Step): string {
+  const more = 'by' in step ? ` by ${step.by}` : '';
+  const which = 'generation' in step ? `${step.name}#${step.generation}` : `${step.name}${more}`;
+  return `${step.do} ${which}`;
+}
+
+/** @returns a step as one line, for logs and tests, e.g. `start S2: killed by SIGKILL`. */
+export function renderStep(step: Step): string {
+  return `${describeStep(step)}: ${step.cause}`;
+}

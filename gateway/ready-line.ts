@@ -1,0 +1,44 @@
+import { shownUrl } from '#shared/process/shown-url.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { Gateway } from './gateway.ts';
+import { untilReady } from './ring/readiness.ts';
+import type { GatewayConfig } from './settings/config.ts';
+
+export interface ReadyLineParts {
+  readonly config: GatewayConfig;
+  /** Undefined if this process is only a controller. */
+  readonly gateway: Gateway | undefined;
+  readonly redisUrl: string;
+  /** Whether no other process uses the Redis. */
+  readonly isPrivateRedis: boolean;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Waits for the desired replicas. @returns the line that says how the start went. */
+export async function readyLine(parts: ReadyLineParts): Promise<string> {
+  const { config, gateway, redisUrl, isPrivateRedis, log, signal } = parts;
+  const redis = `Redis ${shownUrl(redisUrl) ?? 'at REDIS_URL'}`;
+  if (gateway === undefined) return `ringpost controller ready (${redis})`;
+  const { watcher, app, adminUrl } = gateway;
+  const url = app.listeningOrigin;
+  const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
+  if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
+  const { namespace } = config;
+  const connection = openConnection({ url: redisUrl, namespace, name: 'start', use: 'patient' }, log);
+  const clock = clockOf(connection);
+  await clock.measure().catch(() => undefined);
+  const { ready, all } = await untilReady({
+    watcher,
+    connection,
+    // In a private Redis an older lease is that of a dead worker.
+    since: isPrivateRedis ? clock.began : 0,
+    timeoutMs: config.startTimeoutMs,
+    signal,
+  }).finally(() => connection.close());
+  const names = ready.join(' ') || 'none';
+  if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
+  return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;
+}

@@ -1,0 +1,182 @@
+import { isCount } from '../../contract/json-object.ts';
+import type { RingMember, RingParameters } from '../../ring/ring.ts';
+import { script } from './script.ts';
+
+/** How a change ended that is made for one version of the ring: `outdated` if another change came first. */
+export type RingChange = 'changed' | 'outdated';
+
+/** How a change by the leading controller ended: `deposed` if another controller leads now. */
+export type LeaderChange = 'changed' | 'deposed';
+
+/** Names and values of a hash. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/** One consistent picture of the ring, as it is stored. */
+export interface StoredRing {
+  /** -1 if nothing was ever desired. */
+  readonly version: number;
+  readonly desired: Fields;
+  readonly ring: Fields;
+  readonly retired: Fields;
+  readonly settings: Fields;
+  /** The last joining number given. */
+  readonly joined: number;
+}
+
+/** Sets the ring's parameters if there are none. Returns the JSON of those that stand now. */
+export const claimParameters = script<{ parameters: RingParameters }, string | undefined>({
+  file: 'claim-parameters',
+  keys: ({ parameters }) => [parameters],
+  args: ({ parameters }) => [JSON.stringify(parameters)],
+  decode: (reply) => {
+    const json: unknown = Array.isArray(reply) ? reply[1] : undefined;
+    return typeof json === 'string' ? json : undefined;
+  },
+});
+
+/** Sets the settings of all gateways, unless one stands that differs and must not be replaced. */
+export const claimSettings = script<
+  { settings: ReadonlyMap<string, string>; replace: boolean },
+  ReadonlyMap<string, string>
+>({
+  file: 'claim-settings',
+  keys: ({ settings }) => [settings],
+  args: ({ settings, replace }, { changes }) => [changes, replace ? 1 : 0, ...[...settings].flat()],
+  decode: (reply) => new Map(fieldsOf(reply)),
+});
+
+/** Reads the ring. Returns undefined if one of its numbers cannot be read. */
+export const readRing = script<void, StoredRing | undefined>({
+  file: 'read-ring',
+  keys: ({ version, desired, ring, retired, joined, settings }) => [
+    version,
+    desired,
+    ring,
+    retired,
+    joined,
+    settings,
+  ],
+  args: () => [],
+  decode: (reply) => {
+    // A number that Lua cannot read ends the list early.
+    const [version, desired, ring, retired, settings, joined]: unknown[] = Array.isArray(reply) ? reply : [];
+    if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
+    return {
+      version,
+      desired: fieldsOf(desired),
+      ring: fieldsOf(ring),
+      retired: fieldsOf(retired),
+      settings: fieldsOf(settings),
+      joined,
+    };
+  },
+});
+
+/** Adds and removes desired replicas, if the ring is still at `version`. */
+export const changeDesired = script<
+  { version: number; now: number; joined: number; add: readonly RingMember[]; remove: readonly string[] },
+  RingChange
+>({
+  file: 'change-desired',
+  keys: ({ version, desired, ring, retired, joined }) => [version, desired, ring, retired, joined],
+  args: ({ version, now, joined, add, remove }, { changes }) => [
+    version,
+    now,
+    changes,
+    joined,
+    add.length,
+    ...add.flatMap((member) => [member.name, JSON.stringify(member)]),
+    ...remove,
+  ],
+  decode: (reply) => (reply === -2 ? 'outdated' : 'changed'),
+});
+
+/** Replaces a dead replica by a new one, which inherits its queue, if the ring is still at `version`. */
+export const replaceReplica = script<
+  { token: string; version: number; now: number; dead: string; member: RingMember },
+  RingChange | LeaderChange
+>({
+  file: 'replace-replica',
+  keys: ({ version, desired, ring, retired, joined, heirs, leader }) => [
+    version,
+    desired,
+    ring,
+    retired,
+    joined,
+    heirs,
+    leader,
+  ],
+  args: ({ token, version, now, dead, member }, { changes }) => [
+    token,
+    version,
+    now,
+    changes,
+    dead,
+    member.name,
+    JSON.stringify(member),
+    member.joined,
+  ],
+  decode: (reply) => (reply === -1 ? 'deposed' : reply === -2 ? 'outdated' : 'changed'),
+});
+
+/** Admits replicas to the ring and evicts others. A replica that is not desired is not admitted. */
+export const changeRing = script<
+  {
+    token: string;
+    admit: readonly { readonly name: string; readonly generation: number }[];
+    evict: readonly string[];
+  },
+  LeaderChange
+>({
+  file: 'change-ring',
+  keys: ({ version, desired, ring, leader }) => [version, desired, ring, leader],
+  args: ({ token, admit, evict }, { changes }) => [
+    token,
+    changes,
+    admit.length,
+    ...admit.flatMap(({ name, generation }) => [name, generation]),
+    ...evict,
+  ],
+  decode: (reply) => (reply === -2 ? 'deposed' : 'changed'),
+});
+
+/** Offers queues for adoption by live workers, and withdraws others. */
+export const changeOffers = script<
+  { token: string; offer: readonly string[]; withdraw: readonly string[] },
+  LeaderChange
+>({
+  file: 'change-offers',
+  keys: ({ offered, leader }) => [offered, leader],
+  args: ({ token, offer, withdraw }) => [token, offer.length, ...offer, ...withdraw],
+  decode: (reply) => (reply === -2 ? 'deposed' : 'changed'),
+});
+
+/** Deletes what is left of a retired replica. Returns false, and deletes nothing, if its queue is not empty. */
+export const forget = script<{ replica: string; generationTtlMs: number }, boolean>({
+  file: 'forget',
+  keys: (keys, { replica }) => {
+    const { wait, active, prioritized, delayed } = keys.unfinished(replica);
+    return [
+      wait,
+      active,
+      prioritized,
+      delayed,
+      keys.generation(replica),
+      keys.currentGeneration(replica),
+      keys.leaseFence(replica),
+      keys.suspects(replica),
+      ...keys.queueState(replica),
+      keys.consumer(replica),
+    ];
+  },
+  args: ({ generationTtlMs }) => [generationTtlMs],
+  decode: (reply) => reply === 1,
+});
+
+/** @returns the names and values of a flat list. */
+function fieldsOf(reply: unknown): [string, string][] {
+  const flat: unknown[] = Array.isArray(reply) ? reply : [];
+  const fields: [string, string][] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) fields.push([String(flat[at]), String(flat[at + 1])]);
+  return fields;
+}

@@ -1,0 +1,69 @@
+import { parseCrashes } from '../../contract/request-crashes.ts';
+import type { Crash } from '../../contract/request-crashes.ts';
+import { script } from './script.ts';
+
+interface RecordCrash extends Crash {
+  readonly replica: string;
+  readonly id: string;
+  /** False if ringpost or a shutdown ended the worker. */
+  readonly counts: boolean;
+}
+
+/** What a job says of its crashes, after one was recorded. */
+export interface CrashesOfJob {
+  readonly crashes: readonly Crash[];
+  /** Whether the job was running alone. */
+  readonly alone: boolean;
+}
+
+/**
+ * Records that a worker died while it was running a job that may run again, and makes the job a suspect. The result is
+ * undefined if the job is gone, or has no new crash.
+ */
+export const recordCrash = script<RecordCrash, CrashesOfJob | undefined>({
+  file: 'note-loss',
+  keys: (keys, { replica, id }) => [
+    keys.job(replica, id),
+    keys.suspects(replica),
+    keys.unfinished(replica).active,
+    keys.jobLock(replica, id),
+  ],
+  args: ({ id, death, startOrder, counts }) => [id, death, startOrder, counts ? 1 : 0],
+  decode: (reply) => {
+    if (!Array.isArray(reply)) return undefined;
+    const [crashes, alone]: readonly unknown[] = reply;
+    return alone === -1 ? undefined : { crashes: parseCrashes(String(crashes)), alone: alone === 1 };
+  },
+});
+
+interface StartSuspect {
+  readonly replica: string;
+  readonly id: string;
+  /** The higher, the later it starts; `poison` if it is not run, and only its end is to be told. */
+  readonly startOrder: number | 'poison';
+  readonly alone: boolean;
+}
+
+/** A suspect that is an active job now. */
+export interface StartedSuspect {
+  /** The job's data as JSON. */
+  readonly data: string;
+  /** How often the job was started, this time included. */
+  readonly attempt: number;
+}
+
+/** Makes a suspect an active job. The result is undefined if it is no suspect any more, e.g. since it was cancelled. */
+export const startSuspect = script<StartSuspect, StartedSuspect | undefined>({
+  file: 'begin-suspect',
+  keys: (keys, { replica, id }) => [
+    keys.job(replica, id),
+    keys.suspects(replica),
+    keys.unfinished(replica).active,
+  ],
+  args: ({ id, startOrder, alone }) => [id, startOrder === 'poison' ? 0 : startOrder, alone ? 1 : 0],
+  decode: (reply) => {
+    if (!Array.isArray(reply)) return undefined;
+    const [data, attempt]: readonly unknown[] = reply;
+    return { data: String(data), attempt: Number(attempt) };
+  },
+});

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { findOrInstallRedis } from '../../gateway/redis/redis-binary.ts';
+import { findChromium } from '../fixtures/chromium-binary.ts';
+import type { Need } from './projects.ts';
+
+/** @returns why the machine does not have this, or undefined if it does. Installs Redis if it may. */
+export function whyMissing(need: Need): Promise<string | undefined> {
+  switch (need) {
+    case 'redis':
+      return whyNoRedis();
+    case 'chromium':
+      return Promise.resolve(findChromium() === undefined ? 'there is no chromium on PATH' : undefined);
+    case 'docker':
+      return whyNoDocker();
+    default:
+      return need satisfies never;
+  }
+}
+
+async function whyNoRedis(): Promise<string | undefined> {
+  try {
+    await findOrInstallRedis({
+      env: process.env,
+      mayInstall: process.env['INSTALL_REDIS'] === 'yes',
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error)) return String(error);
+    return typeof error.cause === 'string' ? `${error.message} (${error.cause})` : error.message;
+  }
+}
+
+async function whyNoDocker(): Promise<string | undefined> {
+  const docker = spawn('docker', ['info', '--format', '{{.ServerVersion}}'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 20_000,
+  });
+  let output = '';
+  docker.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = await once(docker, 'close').catch((error: unknown) => {
+    output = String(error);
+    return [1];
+  });
+  return code === 0
+    ? undefined
+    : `no Docker engine answers: ${output.trim().split('\n').at(-1) || 'docker info did not end in 20 s'}`;
+}

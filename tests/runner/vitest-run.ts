@@ -1,0 +1,40 @@
+import type { CliOptions, Vitest } from 'vitest/node';
+import { startVitest } from 'vitest/node';
+import type { FileResult } from './summary.ts';
+
+/**
+ * Runs some projects to their end and closes all that they need.
+ * @param beside whether another run prints at the same time; then neither of them redraws lines.
+ */
+export async function runProjects(
+  names: readonly string[],
+  filters: readonly string[],
+  options: CliOptions,
+  beside: boolean,
+): Promise<readonly FileResult[]> {
+  if (names.length === 0) return [];
+  const vitest = await startVitest([...filters], {
+    ...options,
+    run: true,
+    watch: false,
+    project: [...names],
+    ...(beside ? { reporters: [['default', { summary: false }]] } : {}),
+  });
+  return resultsOf(vitest);
+}
+
+function resultsOf(vitest: Vitest): FileResult[] {
+  return vitest.state.getTestModules().map((module) => {
+    const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
+    for (const test of module.children.allTests()) count[test.result().state] += 1;
+    const { duration, setupDuration } = module.diagnostic();
+    return {
+      file: module.relativeModuleId,
+      tookMs: duration + setupDuration,
+      passed: count.passed,
+      failed: count.failed,
+      skipped: count.skipped + count.pending,
+      broken: module.state() === 'failed' && count.passed + count.failed === 0,
+    };
+  });
+}

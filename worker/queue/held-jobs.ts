@@ -1,0 +1,107 @@
+import type { HeldJob } from '#shared/contract/delivery.ts';
+import { parseJob } from '#shared/contract/job.ts';
+import type { JobData } from '#shared/contract/job.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { SlotMap } from '#shared/v8/slot-array.ts';
+import { SupersededError } from '../reply/reply-pushes.ts';
+import type { OnFinished, OnGarbled, PutBack, RunJob } from '../run/consumer.ts';
+import type { JobHandling } from './job-handling.ts';
+
+export interface HeldJobsOptions {
+  readonly handling: JobHandling;
+  readonly run: RunJob;
+  /** Finishes a job in the queue. Rejects if Redis refuses, or if another worker has taken the lease. */
+  readonly finish: (id: string) => Promise<void>;
+  readonly onFinished: OnFinished;
+  readonly onGarbled: OnGarbled;
+  /** Called when a job is held no more, and was not finished by a tick. */
+  readonly onFreed: () => void;
+  readonly log: Logger;
+}
+
+/** The jobs that a batched consumer holds: it took them, and they are not gone from the queue. */
+export class HeldJobs {
+  readonly #options: HeldJobsOptions;
+  readonly #jobs = new SlotMap<JobData>();
+  /** How many jobs are on their way back. */
+  #returning = 0;
+
+  constructor(options: HeldJobsOptions) {
+    this.#options = options;
+  }
+
+  /** How many jobs are run, or have just been run. */
+  get running(): number {
+    return this.#jobs.size;
+  }
+
+  /** How many slots they take. */
+  get size(): number {
+    return this.#jobs.size + this.#returning;
+  }
+
+  ids(): Iterable<string> {
+    return this.#jobs.keys();
+  }
+
+  /** Runs a job, unless it is held already: then Redis has forgotten that it gave it out. */
+  start({ id, data, timesTaken }: HeldJob): void {
+    if (this.#jobs.has(id)) return;
+    const job = data === null ? undefined : parseJob(data);
+    if (job === undefined) {
+      void this.#returned(this.#options.onGarbled(id));
+      return;
+    }
+    this.#jobs.add(id, job);
+    void this.#run(id, job, timesTaken);
+  }
+
+  /** A tick has finished the job. */
+  remove(id: string): void {
+    const job = this.#jobs.take(id);
+    if (job !== undefined) this.#options.onFinished(id, job);
+  }
+
+  /** Never rejects. */
+  async #run(id: string, job: JobData, timesTaken: number): Promise<void> {
+    try {
+      const putBack = await this.#options.run(id, job, timesTaken);
+      if (putBack !== undefined) await this.#putBack(id, putBack);
+      else if (this.#jobs.has(id)) await this.#finish(id);
+    } catch (error) {
+      await this.#fail(id, error);
+    }
+  }
+
+  /** Finishes a job after its run. If its reply was pushed, the job is gone already. */
+  async #finish(id: string): Promise<void> {
+    while (this.#jobs.has(id)) {
+      try {
+        await this.#options.finish(id);
+      } catch (error) {
+        if (error instanceof SupersededError) return;
+        // Redis has refused it, and is asked until it does not.
+      }
+    }
+  }
+
+  async #putBack(id: string, { notBefore }: PutBack): Promise<void> {
+    // It may be taken again before this is answered; that is another run.
+    this.#jobs.take(id);
+    await this.#returned(this.#options.handling.putBack(id, notBefore));
+  }
+
+  async #returned(underWay: Promise<void>): Promise<void> {
+    this.#returning += 1;
+    await underWay;
+    this.#returning -= 1;
+    this.#options.onFreed();
+  }
+
+  async #fail(id: string, error: unknown): Promise<void> {
+    this.#options.log.error({ request: id, err: error }, 'a job failed');
+    await this.#options.handling.fail(id, error);
+    this.#jobs.take(id);
+    this.#options.onFreed();
+  }
+}

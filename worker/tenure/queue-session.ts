@@ -1,0 +1,185 @@
+import { startStop } from '#shared/process/lifecycle.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { Slots } from '#shared/process/slots.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { TickScript } from '#shared/store/tick.ts';
+import type { Handler } from '../handlers/handler.ts';
+import type { ReplyBudget } from '../handlers/reply-budget.ts';
+import type { ReplicaLease } from '../lease/replica-lease.ts';
+import { BatchedConsumer } from '../queue/batched-consumer.ts';
+import { GarbledJobs } from '../queue/garbled-jobs.ts';
+import type { Intake } from '../queue/intake.ts';
+import { createStockConsumer } from '../queue/stock-consumer.ts';
+import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
+import type { Aftermath } from '../reply/aftermath.ts';
+import { ReplyOutbox } from '../reply/reply-outbox.ts';
+import { createReplyPushes } from '../reply/reply-pushes.ts';
+import type { CancelledIds } from '../run/cancelled-ids.ts';
+import type { Consumer } from '../run/consumer.ts';
+import type { FinishedRuns } from '../run/finished-runs.ts';
+import { Runner } from '../run/runner.ts';
+import { Turns } from '../run/turns.ts';
+import { OrphanSweep } from './orphan-sweep.ts';
+import { Reclaimer } from './reclaimer.ts';
+import { Suspects } from './suspects.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** What all sessions of a worker share. */
+export interface QueueSessionParts {
+  readonly connection: Connection;
+  /** The replica whose worker this is. */
+  readonly worker: string;
+  readonly handler: Handler;
+  readonly slots: Slots;
+  /** Closed while suspects run isolated. */
+  readonly intake: Intake;
+  /** The script of the batched consumer; without it, the stock consumer serves. */
+  readonly tick: TickScript | undefined;
+  /** What follows the end of a request that has a record. */
+  readonly aftermath: Aftermath;
+  readonly finished: FinishedRuns;
+  readonly cancelled: CancelledIds;
+  /** The connection for large answers. */
+  readonly large: LargeValues;
+  /** The bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
+  /** Jobs at once. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+}
+
+export interface QueueSessionOptions extends QueueSessionParts {
+  /** Whether the worker's own replica has replaced the replica whose queue this is. */
+  readonly inherited?: boolean;
+  /** The lease under which the queue is served, taken before the start. */
+  readonly lease: ReplicaLease;
+  /** Finds out whether the lease is still ours; called if that is not certain. */
+  readonly makeCertain: () => Promise<boolean>;
+  /** Called when another worker has taken the lease. */
+  readonly onSuperseded: () => void;
+  /** Called if jobs wait and nothing makes this worker run them. */
+  readonly onStuck: () => void;
+  readonly log: Logger;
+}
+
+/** Serves one replica's queue, the worker's own or an adopted one, from the taking of its lease until the end of it. */
+export class QueueSession {
+  readonly #runner: Runner;
+  readonly #reclaimer: Reclaimer;
+  readonly #consumer: Consumer;
+  readonly #suspects: Suspects | undefined;
+  readonly #life;
+  readonly #abandoned = Promise.withResolvers<void>();
+  readonly replica: string;
+
+  constructor(options: QueueSessionOptions) {
+    const { connection, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
+    const { aftermath, large, tick, inherited = false } = options;
+    const { replica } = lease;
+    const pushes = createReplyPushes(connection, lease, onSuperseded);
+    const sending = { connection, lease, aftermath, large, onSuperseded, log };
+    const turns = new Turns(connection, log);
+    const certainty = {
+      get certain() {
+        return lease.certain;
+      },
+      makeCertain,
+    };
+    // No consumer holds the jobs of a dead worker, so their replies are pushed without one.
+    const directOutbox = new ReplyOutbox({ ...sending, pushes });
+    const garbled = new GarbledJobs({ connection, lease, outbox: directOutbox, log });
+    const serving: Omit<StockConsumerOptions, 'replica'> = {
+      ...options,
+      run: (id, job, attempt) => runner.run(id, job, attempt),
+      onGarbled: (id) => garbled.end(id),
+      onFinished: (id, job) => turns.leave(id, job),
+    };
+    const batched =
+      tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
+    const consumer = batched ?? createStockConsumer({ ...serving, replica });
+    const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
+    const running = { ...options, turns, replica, lease: certainty };
+    const runner = new Runner({ ...running, outbox });
+    const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
+    const reclaimer = new Reclaimer(settling);
+    const everyMs = leaseMs / 3;
+    const sweep = new OrphanSweep({ connection, runner, reclaimer, lease, everyMs, log });
+    const watchdog = new Watchdog({ connection, replica, runner, everyMs, onStuck, log });
+    // An adopter runs no suspects, unless it is the heir, which takes the owner's place.
+    const suspects =
+      replica === options.worker || inherited
+        ? new Suspects({
+            ...settling,
+            runner: new Runner({ ...running, outbox: directOutbox }, runner),
+            slots: options.slots,
+            intake,
+            inherited,
+          })
+        : undefined;
+    this.replica = replica;
+    this.#runner = runner;
+    this.#reclaimer = reclaimer;
+    this.#consumer = consumer;
+    this.#suspects = suspects;
+    this.#life = startStop(
+      async () => {
+        await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
+        await suspects?.start();
+        intake.join(consumer);
+        await consumer.start();
+        await Promise.all([sweep.start(), watchdog.start()]);
+      },
+      async () => {
+        await Promise.all([sweep.stop(), watchdog.stop()]);
+        const ended = Promise.all([consumer.stop(), suspects?.stop()]);
+        await Promise.race([ended, this.#abandoned.promise]);
+        await turns.close();
+        intake.leave(consumer);
+      },
+    );
+  }
+
+  /** The ids of the requests that are running. */
+  get running(): readonly string[] {
+    return this.#runner.running;
+  }
+
+  /** How many requests are running, or wait to run isolated. */
+  get size(): number {
+    return Math.max(this.#runner.size, this.#suspects?.size ?? 0);
+  }
+
+  /** Aborts a request if it is running. */
+  cancel(id: string): void {
+    this.#runner.cancel(id);
+  }
+
+  /** Makes the consumer look for jobs, and register for direct delivery again. */
+  wake(): void {
+    this.#consumer.wake();
+  }
+
+  /** Reclaims the jobs that a dead worker held, and begins to take jobs. */
+  start(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** Fails suspects for which no worker of their replica will come back. */
+  async failSuspects(ids: Iterable<string>): Promise<void> {
+    const detail = `Replica ${this.replica} died while it ran this request, and was removed; it is not run again.`;
+    for (const id of ids) await this.#reclaimer.failPoison(id, detail);
+  }
+
+  /** Takes no more jobs. Resolves when those that it held are finished, or abandoned. */
+  stop(): Promise<void> {
+    return this.#life.stop();
+  }
+
+  /** Takes no more jobs and finishes none: another worker has the jobs that this one held. */
+  abandon(): Promise<void> {
+    this.#abandoned.resolve();
+    this.#consumer.abandon();
+    return this.stop();
+  }
+}

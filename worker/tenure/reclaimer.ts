@@ -1,0 +1,208 @@
+import type { JobData } from '#shared/contract/job.ts';
+import { problemReply } from '#shared/contract/problem.ts';
+import { decideOnHeld } from '#shared/contract/redelivery.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { ActiveJobs } from '#shared/store/active-jobs.ts';
+import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import type { QueuedJob } from '#shared/store/queue-jobs.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { RequestNotes } from '#shared/store/request-notes.ts';
+import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
+import {
+  clearSuspects,
+  endSuspect,
+  recordCrash,
+  startSuspect,
+  suspectsOf,
+} from '#shared/store/suspect-notes.ts';
+import type { RecordedCrash } from '#shared/store/suspect-notes.ts';
+import type { GarbledJobs } from '../queue/garbled-jobs.ts';
+import type { ReplyOutbox } from '../reply/reply-outbox.ts';
+import type { Turns } from '../run/turns.ts';
+
+export interface ReclaimerOptions {
+  readonly connection: Connection;
+  readonly replica: string;
+  readonly outbox: ReplyOutbox;
+  readonly garbled: GarbledJobs;
+  readonly turns: Turns;
+  readonly log: Logger;
+}
+
+/** A death of the worker that held the jobs. */
+export interface Death {
+  /** The fence of the worker that reclaims: no other death of this replica's workers has that name. */
+  readonly name: string;
+  /** The generation that died. */
+  readonly generation: number;
+  /** Whether ringpost or a shutdown ended it. If so, it counts as a crash for none of the requests. */
+  readonly expected: boolean;
+}
+
+/** How many reclaimed jobs run again, are suspects, or ended with an unknown outcome. */
+export interface Reclaimed {
+  again: number;
+  suspects: number;
+  unknown: number;
+  /** Suspects that are never run again, with their crashes. */
+  readonly poison: RecordedCrash[];
+  /** Ids of the requests that the dead worker was running, or may have been. */
+  readonly ran: string[];
+}
+
+/** A job that nobody runs, among those that are reclaimed. */
+interface Held {
+  readonly id: string;
+  readonly job: QueuedJob;
+  /** The higher, the later it was taken. */
+  readonly startOrder: number;
+  readonly suspect: boolean;
+}
+
+/** How many ids are kept of the requests that a crashed worker was running. */
+const maxNamed = 100;
+
+/**
+ * Reclaims jobs of a replica that are active but not being run by any worker. A job that was not started goes to the head
+ * of the queue. A job that was started and may run again becomes a suspect, or fails as poison. The client of any other
+ * job learns that its outcome is unknown.
+ *
+ * The caller holds the replica's lease, so writes of an older generation to these jobs are ignored.
+ */
+export class Reclaimer {
+  readonly #options: ReclaimerOptions;
+  readonly #active: ActiveJobs;
+  readonly #crashes: CrashNotes;
+  readonly #notes: RequestNotes;
+
+  constructor(options: ReclaimerOptions) {
+    this.#options = options;
+    this.#active = new ActiveJobs(options.connection, options.replica);
+    this.#crashes = new CrashNotes(options.connection);
+    this.#notes = new RequestNotes(options.connection, options.log, 'worker');
+  }
+
+  /**
+   * Reclaims all jobs that a dead generation held, even if Redis has garbled data in a key of the replica or of one of
+   * the requests. Call it before the first job is taken.
+   */
+  async reclaimAll(death: Death): Promise<void> {
+    const { connection, replica, log } = this.#options;
+    let held: readonly string[] = [];
+    await new WorkerRepair(connection, log).withRepair(
+      async () => {
+        held = await this.#active.ids();
+        await this.reclaim(held, death);
+      },
+      () => ({ replicas: [replica], requests: { replica, ids: held } }),
+    );
+  }
+
+  /**
+   * Reclaims some jobs.
+   * @param held their ids, newest first as BullMQ lists them, so that the oldest job comes to the very head.
+   * @param death of the worker that held them; undefined if no worker died.
+   */
+  async reclaim(held: readonly string[], death?: Death): Promise<Reclaimed> {
+    const { connection, replica, garbled, log } = this.#options;
+    const reclaimed: Reclaimed = { again: 0, suspects: 0, unknown: 0, poison: [], ran: [] };
+    if (held.length === 0) return reclaimed;
+    const jobs = new QueueJobs(connection, replica, log);
+    try {
+      const suspects = await suspectsOf(connection, replica);
+      const reason = death === undefined ? '' : await this.#reasonOf(death);
+      for (const [at, id] of held.entries()) {
+        const job = await jobs.read(id);
+        if (job === undefined) await this.#active.discard(id);
+        else if (job === 'garbled') {
+          await garbled.end(id);
+          reclaimed.unknown += 1;
+        } else {
+          const one = { id, job, startOrder: held.length - at, suspect: suspects.has(id) };
+          await this.#reclaimOne(one, death, reason, reclaimed);
+        }
+      }
+    } finally {
+      await jobs.close();
+    }
+    const { poison, ran, ...counts } = reclaimed;
+    for (const { crashes, alone } of poison) if (alone) await clearSuspects(connection, replica, crashes);
+    if (death !== undefined && !death.expected && ran.length > 0) {
+      const requests = ran.slice(0, maxNamed);
+      await this.#crashes.note(replica, { generation: death.generation, requests });
+    }
+    log.warn({ ...counts, poison: poison.length }, 'reclaimed the jobs of a dead generation');
+    return reclaimed;
+  }
+
+  /** Fails a suspect that is never run again. */
+  async failPoison(id: string, detail: string): Promise<void> {
+    const { connection, replica, garbled, log } = this.#options;
+    const started = await startSuspect(connection, replica, id, 'poison', true);
+    const jobs = new QueueJobs(connection, replica, log);
+    try {
+      const job = started === undefined ? undefined : await jobs.read(id);
+      if (job === 'garbled') await garbled.end(id);
+      else if (job !== undefined) await this.#fail(id, job, 'worker_died', detail);
+      await endSuspect(connection, replica, id);
+    } finally {
+      await jobs.close();
+    }
+  }
+
+  async #reclaimOne(
+    { id, job, startOrder, suspect }: Held,
+    death: Death | undefined,
+    reason: string,
+    reclaimed: Reclaimed,
+  ): Promise<void> {
+    const { connection, replica } = this.#options;
+    const startCount = await this.#active.startCount(id, job);
+    if (startCount > 0 && !suspect) reclaimed.ran.push(id);
+    if (decideOnHeld(job.data, startCount) !== 'again') {
+      const detail = `Replica ${replica} died while it ran this request${reason}; it is not known whether it was done.`;
+      await this.#fail(id, job, 'outcome_unknown', detail);
+      reclaimed.unknown += 1;
+      return;
+    }
+    const counts = death !== undefined && !death.expected;
+    const crash =
+      suspect || (counts && startCount > 0)
+        ? await recordCrash(connection, replica, id, { death: death?.name ?? '', startOrder, counts })
+        : undefined;
+    if (suspect && crash !== undefined) reclaimed.ran.push(id);
+    if (crash?.poison) {
+      const detail = `Replica ${replica} died ${crash.crashes.length} times while it ran this request${reason}; it is not run again.`;
+      await this.failPoison(id, detail);
+      reclaimed.poison.push(crash);
+      return;
+    }
+    // A suspect waits for the replica's own worker, which runs it isolated from other requests.
+    const isSuspect = suspect || crash !== undefined;
+    if (!isSuspect) await job.requeue();
+    await this.#notes.note(replica, id, job.data, 'queued');
+    if (isSuspect) reclaimed.suspects += 1;
+    else reclaimed.again += 1;
+  }
+
+  /** Ends a job with a problem as its reply. */
+  async #fail(
+    id: string,
+    job: QueuedJob,
+    code: 'outcome_unknown' | 'worker_died',
+    detail: string,
+  ): Promise<void> {
+    const { outbox, turns } = this.#options;
+    const data: JobData = job.data;
+    await outbox.push(id, data, problemReply(code, detail));
+    await job.fail(new Error(code));
+    turns.leave(id, data);
+  }
+
+  /** @returns why the worker died, in brackets, if that is known. */
+  async #reasonOf({ generation }: Death): Promise<string> {
+    const crash = await this.#crashes.read(this.#options.replica);
+    return crash?.generation === generation && crash.reason !== undefined ? ` (${crash.reason})` : '';
+  }
+}

@@ -1,0 +1,87 @@
+import type { Logger } from '#shared/process/logger.ts';
+import type { StopCause } from '#shared/process/signals.ts';
+import { expectDeath } from '#shared/store/generations.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import type { CrashExit } from './crash-exit.ts';
+import type { Handler } from './handlers/handler.ts';
+import type { Heartbeat } from './lease/heartbeat.ts';
+import type { LeaseKeeper } from './lease/lease-keeper.ts';
+import type { LargeValues } from '#shared/store/large-values.ts';
+import type { Adoptions } from './tenure/adoptions.ts';
+import type { Cancellations } from './tenure/cancellations.ts';
+import type { QueueSession } from './tenure/queue-session.ts';
+
+export interface WorkerProcessParts {
+  readonly connection: Connection;
+  readonly replica: string;
+  readonly generation: number;
+  /** Time in ms to finish the jobs that the worker holds. */
+  readonly drainTimeoutMs: number;
+  readonly crashExit: CrashExit;
+  readonly handler: Handler;
+  readonly keeper: LeaseKeeper;
+  readonly heartbeat: Heartbeat;
+  /** Of the worker's own queue. */
+  readonly session: QueueSession;
+  readonly adoptions: Adoptions;
+  readonly cancellations: Cancellations;
+  readonly large: LargeValues;
+  readonly log: Logger;
+}
+
+/** Starts and stops the parts of a worker in their order. */
+export class WorkerProcess {
+  readonly #parts: WorkerProcessParts;
+  #stopping = false;
+
+  constructor(parts: WorkerProcessParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes the lease and begins to take jobs. Resolves when the worker is ready, or is told to stop meanwhile. */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      // A worker that is told to leave while it starts has nothing to finish; its stop ends the process.
+      if (!this.#stopping) throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { heartbeat, session, adoptions, cancellations, log } = this.#parts;
+    const listening = cancellations.listen();
+    await heartbeat.start();
+    await session.start();
+    // Before new requests arrive, since some of the inherited ones may have to run isolated.
+    await adoptions.inherit();
+    await heartbeat.ready();
+    await adoptions.start();
+    await listening;
+    log.info('ready');
+  }
+
+  /** Takes no more jobs, finishes those that it holds, and releases all leases. To be called once. */
+  async stop(cause: StopCause): Promise<void> {
+    const { connection, heartbeat, session, adoptions, handler, keeper, crashExit } = this.#parts;
+    this.#stopping = true;
+    // Without Redis nobody can be told, and nothing can be finished.
+    if (!connection.ready && session.size === 0) return;
+    // The requests that are abandoned when the drain times out have not killed this worker, unless it threw.
+    if (cause === 'signal') await this.#expectDeath();
+    await heartbeat.leaving();
+    await Promise.all([session.stop(), adoptions.stop()]);
+    await handler.close();
+    await heartbeat.stop();
+    await Promise.all([keeper.stop(), crashExit.noted]);
+    connection.close();
+    this.#parts.large.close();
+    this.#parts.cancellations.close();
+  }
+
+  async #expectDeath(): Promise<void> {
+    const { connection, replica, generation, drainTimeoutMs, adoptions } = this.#parts;
+    await expectDeath(connection, replica, generation, drainTimeoutMs);
+    await adoptions.expectDeath(drainTimeoutMs);
+  }
+}
