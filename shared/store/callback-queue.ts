@@ -1,10 +1,10 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from '../process/logger.ts';
 import { promoteCallback } from './callbacks.ts';
 import type { CallbackData } from './callbacks.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import { expectedOfQueue } from './repair/expected-keys.ts';

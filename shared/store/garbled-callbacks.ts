@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { parseObject } from '../contract/json-object.ts';
 import type { Logger } from '../process/logger.ts';
 import { SparseWarning } from '../process/sparse-warning.ts';
@@ -6,6 +5,7 @@ import { CallbackNotes } from './callback-notes.ts';
 import { isCallback } from './callbacks.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { expectedOfQueue } from './repair/expected-keys.ts';
 import { KeyRepair, mayBeGarbled, orNull } from './repair/key-repair.ts';

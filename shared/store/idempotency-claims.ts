@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Caller } from '../contract/caller.ts';
 import { parseObject } from '../contract/json-object.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { parseCaller } from '../contract/caller.ts';
 import type { Caller } from '../contract/caller.ts';
 import { parseJob } from '../contract/job.ts';
@@ -10,6 +9,7 @@ import type { RequestRecord } from '../contract/request-record.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
