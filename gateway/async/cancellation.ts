@@ -25,8 +25,8 @@ const retryDelayMs = 100;
 const maxWaitMs = 2000;
 
 /**
- * Cancels requests. The wish is in Redis before the client gets its answer: a request that is not running has ended by then,
- * and one that is running is not started again. The worker that runs it is told to abort it.
+ * Cancels requests. The wish is in Redis before the client gets its answer: a request that is not running has
+ * ended by then, and one that is running is not started again. The worker that runs it is told to abort it.
  */
 export class Cancellation {
   readonly #options: CancellationOptions;
@@ -36,8 +36,8 @@ export class Cancellation {
   }
 
   /**
-   * @returns the request as it is then. It may have ended by itself. If it is still `running`, its worker may be dead; it is
-   * not started again.
+   * @returns the request as it is then. It may have ended by itself. If it is still `running`, its worker may
+   * be dead; it is not started again.
    */
   async cancel(request: KnownRequest): Promise<KnownRequest | undefined> {
     const { records, ends, cancellations, queues } = this.#options;

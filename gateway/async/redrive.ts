@@ -37,8 +37,8 @@ export interface RedriveOptions {
 }
 
 /**
- * Runs the request of a dead letter again as a new async request, and deletes the letter. It runs again once, however often
- * that is asked for: the letter is given the new id first.
+ * Runs the request of a dead letter again as a new async request, and deletes the letter. It runs again once,
+ * however often that is asked for: the letter is given the new id first.
  * @param given what the letter did not keep.
  * @returns the id of the new request.
  * @throws {Problem} if the request is not accepted; then the letter stays.
@@ -68,7 +68,8 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       ? undefined
       : await takeKey(claims, idempotencyKey, claimed, deadline, { id, caller: letter.caller?.digest });
   try {
-    // An earlier call may have claimed the letter, and then accepted the request or died. One id never runs twice.
+    // An earlier call may have claimed the letter, and then accepted the request or died. One id never runs
+    // twice.
     if (claimed === selected.id || !(await isAccepted(options, claimed, replica))) {
       if (!isServed(replica))
         throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
@@ -92,8 +93,8 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
  * Gives the idempotency key of a letter's request to the new request.
  * @param first the letter's request.
  * @returns a function that gives the key back.
- * @throws {Problem} `idempotency_key_reused` if the client has repeated the request meanwhile, so that another request has the
- * key.
+ * @throws {Problem} `idempotency_key_reused` if the client has repeated the request meanwhile, so that
+ * another request has the key.
  */
 async function takeKey(
   claims: IdempotencyClaims,

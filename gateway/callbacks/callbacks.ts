@@ -9,7 +9,10 @@ import type { CallbackMacs } from './callback-macs.ts';
 import { jobNameOf } from './receiver.ts';
 import type { CallbackTargets } from './targets.ts';
 
-/** A callback that no end has promoted is due this long after the deadline, in ms: a worker may end its request at it. */
+/**
+ * A callback that no end has promoted is due this long after the deadline, in ms: a worker may end its
+ * request at it.
+ */
 const graceMs = 1000;
 
 export interface CallbacksOptions {

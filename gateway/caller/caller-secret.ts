@@ -30,9 +30,9 @@ export function givenSecret(secret: string): CallerSecret {
 const pollIntervalMs = 50;
 
 /**
- * A random secret in Redis, for gateways without `CALLER_SECRET`. The first gateway of a namespace writes it. If Redis loses
- * it, a running gateway writes it again. So all gateways have the same secret, and can read the claims and records that
- * any of them made in the meantime.
+ * A random secret in Redis, for gateways without `CALLER_SECRET`. The first gateway of a namespace writes it.
+ * If Redis loses it, a running gateway writes it again. So all gateways have the same secret, and can read
+ * the claims and records that any of them made in the meantime.
  */
 export class SharedSecret implements CallerSecret {
   readonly #shared: SharedCallerSecret;
@@ -62,8 +62,8 @@ export class SharedSecret implements CallerSecret {
   }
 
   /**
-   * Asks the running gateways for their secret. If one does not write it in time, its ring is stale by then, so it accepts no
-   * requests; it takes the new secret before it accepts any.
+   * Asks the running gateways for their secret. If one does not write it in time, its ring is stale by then,
+   * so it accepts no requests; it takes the new secret before it accepts any.
    */
   async #askOthers(): Promise<string | undefined> {
     const until = performance.now() + ringStaleMs;

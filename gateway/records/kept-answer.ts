@@ -6,7 +6,8 @@ import type { HeldBytes } from '../request/held-bytes.ts';
 /**
  * Reads the kept answer of a request for a client. A large answer waits until the gateway has room for it.
  * @param wanted asked when there is room.
- * @param onAnswer given the answer; undefined if it is not kept. Not called if the answer is not wanted any more.
+ * @param onAnswer given the answer; undefined if it is not kept. Not called if the answer is not wanted any
+ * more.
  */
 export async function readAnswer(
   replies: KeptReplies,

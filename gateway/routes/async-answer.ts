@@ -23,8 +23,9 @@ export interface AsyncAnswerOptions extends AcceptAndWaitOptions {
 }
 
 /**
- * Answers an async request from its record. With `Prefer: respond-async` (RFC 7240 4.1): 202 as soon as it is durable, or
- * its answer if that comes within `wait`. With an `Idempotency-Key`: the first answer, also to those who repeat it.
+ * Answers an async request from its record. With `Prefer: respond-async` (RFC 7240 4.1): 202 as soon as it is
+ * durable, or its answer if that comes within `wait`. With an `Idempotency-Key`: the first answer, also to
+ * those who repeat it.
  */
 export async function answerAsync(
   options: AsyncAnswerOptions,

@@ -27,7 +27,8 @@ export function listingOf(query: Query): Listing {
 
 /**
  * @returns the letters that a call changes.
- * @throws {Problem} `request_malformed` if the call does not say which: a forgotten filter must not change all of them.
+ * @throws {Problem} `request_malformed` if the call does not say which: a forgotten filter must not change
+ * all of them.
  */
 export function selectionOf(query: Query): DeadLetterFilter {
   checkNames(query, [...filters, 'all']);

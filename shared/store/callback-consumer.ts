@@ -11,8 +11,8 @@ import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
 
 /**
- * The lock of a job in ms. If a gateway dies, another one finds its callbacks within twice this time, however often that
- * happens.
+ * The lock of a job in ms. If a gateway dies, another one finds its callbacks within twice this time, however
+ * often that happens.
  */
 const lockMs = 5000;
 const maxStalls = 1000;
@@ -39,7 +39,9 @@ export class TakenCallback {
     await this.#job.updateData(data);
   }
 
-  /** Moves the job to the delayed set until `due` (ms since the epoch). If that fails, the job stays active. */
+  /**
+   * Moves the job to the delayed set until `due` (ms since the epoch). If that fails, the job stays active.
+   */
   async delay(due: number): Promise<void> {
     await this.#job.moveToDelayed(this.#clock.toOwn(due), this.#token);
   }
@@ -50,7 +52,9 @@ export interface CallbackConsumerOptions {
   readonly connection: Connection;
   /** How many jobs this gateway has at once. */
   readonly concurrency: number;
-  /** Handles a job. `delayed`: the job is in the delayed set again, or stays active until its lock expires. */
+  /**
+   * Handles a job. `delayed`: the job is in the delayed set again, or stays active until its lock expires.
+   */
   readonly handle: (callback: TakenCallback) => Promise<'finished' | 'delayed'>;
   /** Called after an error of the queue; the error does not name a job. */
   readonly onError: (error: Error) => void;

@@ -11,8 +11,8 @@ import { createRun } from './scripts/script.ts';
 import type { Run } from './scripts/script.ts';
 
 /**
- * Callbacks that wait until their receiver has a free slot. They are in BullMQ's delayed set; a set for each receiver says
- * which of them can be brought back before they are due.
+ * Callbacks that wait until their receiver has a free slot. They are in BullMQ's delayed set; a set for each
+ * receiver says which of them can be brought back before they are due.
  */
 export class CallbackParking {
   readonly #keys: Keys;
@@ -26,8 +26,8 @@ export class CallbackParking {
   }
 
   /**
-   * Adds delayed callbacks to the sets of their receivers, and parks the callbacks of these receivers that are next in the
-   * queue.
+   * Adds delayed callbacks to the sets of their receivers, and parks the callbacks of these receivers that
+   * are next in the queue.
    * @returns the ids of those that were next in the queue.
    */
   park(call: ParkCall): Promise<readonly string[]> {
@@ -37,7 +37,10 @@ export class CallbackParking {
     );
   }
 
-  /** Brings up to `max` callbacks of a receiver back to the head of the queue. @returns how many are still parked. */
+  /**
+   * Brings up to `max` callbacks of a receiver back to the head of the queue.
+   * @returns how many are still parked.
+   */
   bringBack(receiver: string, max: number): Promise<number> {
     return this.#repair.mending(
       () => this.#run(unparkCallbacks, { receiver, max }),

@@ -1,10 +1,10 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from '../process/logger.ts';
 import { promoteCallback } from './callbacks.ts';
 import type { CallbackData } from './callbacks.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import { expectedOfQueue } from './repair/expected-keys.ts';
@@ -13,7 +13,10 @@ import { KeyRepair } from './repair/key-repair.ts';
 /** Nobody reads BullMQ's event stream, which would keep 10,000 entries without a bound. */
 const eventsKept = 100;
 
-/** The queue of callbacks, as the gateway that accepts a request uses it. The job of a callback has its request's id. */
+/**
+ * The queue of callbacks, as the gateway that accepts a request uses it. The job of a callback has its
+ * request's id.
+ */
 export class CallbackQueue {
   readonly #connection: Connection;
   readonly #redis: Redis;

@@ -8,13 +8,19 @@ export interface CallbackUrls {
   readonly failureUrl?: string;
 }
 
-/** The data of a callback job. Its id is the request's; it is delayed until the request ends, at most to its deadline. */
+/**
+ * The data of a callback job. Its id is the request's; it is delayed until the request ends, at most to its
+ * deadline.
+ */
 export interface CallbackData extends CallbackUrls {
   /** Of the request, in ms since the epoch. */
   readonly deadline: number;
   /** How often it was sent. */
   readonly attempts: number;
-  /** When it was sent for the first time, in ms since the epoch. A gateway of the release before does not note it. */
+  /**
+   * When it was sent for the first time, in ms since the epoch. A gateway of the release before does not note
+   * it.
+   */
   readonly firstSent?: number;
   /** Set after the first attempt: Redis may forget the request before the last attempt. */
   readonly message?: CallbackJobMessage;
@@ -44,7 +50,9 @@ export function isCallback(value: unknown): value is CallbackData {
 /** How many receivers one call parks callbacks of. */
 export const receiversPerCall = 16;
 
-/** A callback that its gateway has moved to the delayed set, and that is not in the set of its receiver yet. */
+/**
+ * A callback that its gateway has moved to the delayed set, and that is not in the set of its receiver yet.
+ */
 export interface DelayedCallback {
   readonly receiver: string;
   readonly id: string;
@@ -73,7 +81,10 @@ interface CallbackJobs {
   >;
 }
 
-/** Makes the callback of a request due now, since the request has ended. Does nothing if it was sent or is being sent. */
+/**
+ * Makes the callback of a request due now, since the request has ended. Does nothing if it was sent or is
+ * being sent.
+ */
 export async function promoteCallback(queue: CallbackJobs, id: string): Promise<void> {
   const job = await queue.getJob(id);
   try {

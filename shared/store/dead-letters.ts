@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { parseSummary } from '../contract/dead-letter.ts';
 import type { DeadLetterSummary } from '../contract/dead-letter.ts';
 import type { Logger } from '../process/logger.ts';
@@ -6,6 +5,7 @@ import { parseLetter } from './dead-letter.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { KeyRepair } from './repair/key-repair.ts';
 import { claimDeadLetter } from './scripts/dead-letters.ts';

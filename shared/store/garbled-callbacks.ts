@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { parseObject } from '../contract/json-object.ts';
 import type { Logger } from '../process/logger.ts';
 import { SparseWarning } from '../process/sparse-warning.ts';
@@ -6,13 +5,14 @@ import { CallbackNotes } from './callback-notes.ts';
 import { isCallback } from './callbacks.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { expectedOfQueue } from './repair/expected-keys.ts';
 import { KeyRepair, mayBeGarbled, orNull } from './repair/key-repair.ts';
 
 /**
- * Why a callback is not sent. `garbled`: it cannot be read. `unsigned`: it has no code of a gateway, as those of the
- * release before. `forged`: its code does not match its content.
+ * Why a callback is not sent. `garbled`: it cannot be read. `unsigned`: it has no code of a gateway, as those
+ * of the release before. `forged`: its code does not match its content.
  */
 export type CallbackFault = 'garbled' | 'unsigned' | 'forged';
 
@@ -20,8 +20,8 @@ export type CallbackFault = 'garbled' | 'unsigned' | 'forged';
 const maxChecked = 200;
 
 /**
- * Moves callbacks aside that cannot be read, or that no gateway has written. The records of their requests say that the
- * callbacks have failed.
+ * Moves callbacks aside that cannot be read, or that no gateway has written. The records of their requests
+ * say that the callbacks have failed.
  */
 export class GarbledCallbacks {
   readonly #redis: Redis;

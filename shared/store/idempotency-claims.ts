@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Caller } from '../contract/caller.ts';
 import { parseObject } from '../contract/json-object.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
@@ -59,8 +59,8 @@ export class IdempotencyClaims {
   }
 
   /**
-   * Claims a key for a request if the key is free. The request keeps it until {@link ttlMs} after its end, which comes by its
-   * deadline at the latest.
+   * Claims a key for a request if the key is free. The request keeps it until {@link ttlMs} after its end,
+   * which comes by its deadline at the latest.
    * @param replaced the claim of a request that has given up the key.
    * @returns the claim that holds then: this request's, or that of the request that came first.
    */

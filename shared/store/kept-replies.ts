@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import { decodeReply } from '../contract/reply.ts';
 import type { Reply } from '../contract/reply.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { expectedOfRequest } from './repair/expected-keys.ts';
 import { KeyRepair, orNull } from './repair/key-repair.ts';

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 
 /** Tells of changes of requests. Redis sends nothing for requests that nobody listens to. */

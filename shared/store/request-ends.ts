@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { callerField, encodeCaller } from '../contract/caller.ts';
 import type { Caller } from '../contract/caller.ts';
 import type { HttpReply } from '../contract/http.ts';
@@ -7,6 +6,7 @@ import { replicaOf } from '../contract/request-id.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
@@ -21,8 +21,8 @@ import { createRun } from './scripts/script.ts';
 import type { Run } from './scripts/script.ts';
 
 /**
- * Ends requests from a gateway. The record decides: a worker notes there that it starts a request before it does, and does
- * not start a request that has ended.
+ * Ends requests from a gateway. The record decides: a worker notes there that it starts a request before it
+ * does, and does not start a request that has ended.
  */
 export class RequestEnds {
   readonly #redis: Redis;

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { parseCaller } from '../contract/caller.ts';
 import type { Caller } from '../contract/caller.ts';
 import { parseJob } from '../contract/job.ts';
@@ -10,6 +9,7 @@ import type { RequestRecord } from '../contract/request-record.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
 import type { RedisClock } from './redis/redis-clock.ts';
@@ -35,8 +35,8 @@ export class RequestRecords {
   readonly #callerOf: ((job: JobData) => Caller) | undefined;
 
   /**
-   * @param callerOf derives the caller of a request that has no record from its job; left out if the caller does not
-   * matter.
+   * @param callerOf derives the caller of a request that has no record from its job; left out if the caller
+   * does not matter.
    */
   constructor(connection: Connection, log: Logger, callerOf?: (job: JobData) => Caller) {
     this.#redis = redisOf(connection);
@@ -47,8 +47,8 @@ export class RequestRecords {
   }
 
   /**
-   * Finds a request in one round trip. A request without a record, whose client waits for it, is known while its job is
-   * there.
+   * Finds a request in one round trip. A request without a record, whose client waits for it, is known while
+   * its job is there.
    * @returns undefined if nothing is known of it, or not any more.
    */
   async find(id: string): Promise<KnownRequest | undefined> {
