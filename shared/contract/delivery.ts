@@ -7,7 +7,9 @@ export interface HeldJob {
   readonly timesTaken: number;
 }
 
-/** An entry of a consumer's list: a job that was delivered directly, or the marker behind the last one of all. */
+/**
+ * An entry of a consumer's list: a job that was delivered directly, or the marker behind the last one of all.
+ */
 export type Delivery = HeldJob | 'end';
 
 /** Reads an entry of a consumer's list of deliveries, as the scripts `add-jobs` and `tick` write it. */

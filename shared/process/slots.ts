@@ -15,21 +15,21 @@ export class Slots {
     return this.#count - this.#free;
   }
 
-  /** Takes a slot if one is free, synchronously. */
-  tryTake(): boolean {
+  /** Acquires a slot if one is free, synchronously. */
+  tryAcquire(): boolean {
     if (this.#free === 0) return false;
     this.#free -= 1;
     return true;
   }
 
-  /** Takes a slot, and waits for one if none is free. Slots are given in the order of the calls. */
-  take(): Promise<void> {
-    if (this.tryTake()) return Promise.resolve();
+  /** Acquires a slot, and waits for one if none is free. Slots are passed on in the order of the calls. */
+  acquire(): Promise<void> {
+    if (this.tryAcquire()) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Releases a slot, or passes it to the caller that has waited longest. */
-  give(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();

@@ -6,7 +6,7 @@ export type AssignmentParameters = Extract<RingParameters, { strategy: 'assignme
 
 /**
  * The classic ring of numbered slots: each member occupies some slots, and a request belongs to the first occupied
- * slot at its own or after it. CONTRACT.md ("Which replica") has its formulas and the shares it must give.
+ * slot at its own or after it. docs/ring.md has its formulas and the shares that it must give.
  *
  * @param members checked, frozen, in order of joining; each with its slots
  */
@@ -33,7 +33,7 @@ function ranksBySlot(slots: number, occupied: Uint32Array): Uint32Array {
 }
 
 /**
- * The slot of a request: H(i) = i² + 2i + 17 mod slots (CONTRACT.md).
+ * The slot of a request: H(i) = i² + 2i + 17 mod slots.
  * `i` is the key itself if it is all decimal digits, however many, else the key's MurmurHash3.
  */
 function requestSlot(slots: number, key: string): number {
@@ -54,8 +54,8 @@ function decimalRemainder(text: string, divisor: number): number | undefined {
 }
 
 /**
- * Takes the slots of a newcomer, once and for all: Φ(i,j) = i² + j² + 2j + 25 mod slots (CONTRACT.md), with i the
- * joining number and j = 0 … virtualNodes * weight - 1. An occupied slot is probed past, either linearly (+1) or
+ * Takes the slots of a new member, for good: Φ(i,j) = i² + j² + 2j + 25 mod slots, with i the joining number and
+ * j = 0 … virtualNodes * weight - 1. If a slot is occupied, the next one is probed, either linearly (+1) or
  * quadratically by triangular steps, t(t+1)/2, which visit every slot of a table whose size is a power of two
  * (Knuth, TAOCP vol. 3, section 6.4, exercise 20), where plain squares would miss free slots.
  *

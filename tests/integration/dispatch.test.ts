@@ -24,7 +24,7 @@ describe('an answer', () => {
     expect(ids.size).toBe(20);
   });
 
-  it('is that of the built-in service as the contract has it', async () => {
+  it('is that of the built-in service', async () => {
     const { url } = await system().start({ REPLICAS: '1' });
     const beat = await ask(url, { target: '/heartbeat?a' });
     expect([beat.status, beat.body.length, headerValue(beat.headers, 'content-length')]).toEqual([

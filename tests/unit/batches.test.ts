@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Batches, oftenAlone } from '#shared/store/redis/batches.ts';
+import { Batches, singlesBeforeImmediateSend } from '#shared/store/redis/batches.ts';
 
 function make(most = 100): { readonly sent: string[]; add(group: string, item: string): Promise<void> } {
   const sent: string[] = [];
@@ -22,7 +22,7 @@ describe('batches', () => {
 
   it('send at once what has long come one by one, and no more once several have come together', async () => {
     const { sent, add } = make();
-    for (let at = 0; at < oftenAlone; at += 1) {
+    for (let at = 0; at < singlesBeforeImmediateSend; at += 1) {
       const one = add('a', 'one');
       expect(sent).toHaveLength(at);
       await one;

@@ -86,9 +86,9 @@ describe('the memory of finished runs', () => {
     const finished = new FinishedRuns(1, 200);
     const began = performance.now();
     finished.add('one', began);
-    await finished.room(performance.now() + 50);
+    await finished.waitForRoom(performance.now() + 50);
     expect(finished.has('one')).toBe(true);
-    await finished.room(performance.now() + 10_000);
+    await finished.waitForRoom(performance.now() + 10_000);
     expect(performance.now() - began).toBeGreaterThanOrEqual(200);
     expect(finished.size).toBe(0);
   });

@@ -53,9 +53,9 @@ describe.each(files)('%s.lua', (file) => {
   const { header, body } = partsOf(file);
 
   it('has a header with one line per key and argument', () => {
-    for (const of of ['KEYS', 'ARGV'] as const) {
-      const { last } = documented(header, of);
-      expect(used(body, of), of).toBeLessThanOrEqual(last);
+    for (const kind of ['KEYS', 'ARGV'] as const) {
+      const { last } = documented(header, kind);
+      expect(used(body, kind), kind).toBeLessThanOrEqual(last);
     }
     expect(header.join('\n')).toContain('-- Returns ');
   });

@@ -38,7 +38,7 @@ function requestSlot(i: bigint): number {
 }
 
 describe('the assignment ring', () => {
-  // CONTRACT.md, "Which replica". 28125 of 900000 ids are 312.5 of 10000 exactly: the table rounds halves to even.
+  // The table in docs/ring.md. 28125 of 900000 ids are 312.5 of 10000 exactly: the table rounds halves to even.
   const rounded = new Intl.NumberFormat('en', {
     maximumFractionDigits: 0,
     useGrouping: false,
@@ -50,7 +50,7 @@ describe('the assignment ring', () => {
     [4, '8203 / 469 / 1016 / 312'],
     [5, '7969 / 312 / 938 / 312 / 469'],
     [6, '7891 / 312 / 938 / 312 / 469 / 78'],
-  ])('shares all request ids among %i replicas as the contract says', (count, shares) => {
+  ])('shares all request ids among %i replicas as docs/ring.md says', (count, shares) => {
     const ring = createRing(linear, joined(linear, count));
     const held = new Map(ring.members.map(({ name }) => [name, 0]));
     for (let id = 100_000; id <= 999_999; id++) {

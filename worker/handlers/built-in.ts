@@ -26,12 +26,12 @@ function pathOf(target: string): string {
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** @returns a whole number from the query, or undefined if there is none between `least` and `most`. */
-function numberIn(target: string, name: string, least: number, most: number): number | undefined {
+/** @returns a whole number from the query, or undefined if there is none between `min` and `max`. */
+function numberIn(target: string, name: string, min: number, max: number): number | undefined {
   const text = new URLSearchParams(target.slice(pathOf(target).length)).get(name);
   if (text === null || !/^\d{1,9}$/.test(text)) return undefined;
   const number = Number(text);
-  return number >= least && number <= most ? number : undefined;
+  return number >= min && number <= max ? number : undefined;
 }
 
 function unknownEndpoint(path: string): HttpReply {
@@ -78,11 +78,12 @@ const examples = new Map<string, Example>([
 
 /**
  * The built-in service, which runs if neither `HANDLER` nor `UPSTREAM` is set. `GET /home` greets with the
- * replica's name and `GET /heartbeat` is 200 and empty; both ignore the query. Every method works with `/report`
- * (a short text), `/slow?ms=1000` (answers late), `/fail?status=500` (answers with that status) and `/echo` (tells
- * what it received). HEAD is GET without the body. Everything else is 400.
- * The replies to `/home` and `/heartbeat` are made once and shared: nobody may write to them.
- * @param replica the replica's name, e.g. `S1`
+ * replica's name, and `GET /heartbeat` answers 200 without a body; both ignore the query. Every method works
+ * with `/report` (a short text), `/slow?ms=1000` (answers late), `/fail?status=500` (answers with that
+ * status) and `/echo` (shows what it received). HEAD answers like GET without the body. Everything else
+ * answers 400. The replies to `/home` and `/heartbeat` are made once and shared, so nothing may write to
+ * them.
+ * @param replica the replica's name, e.g. `S1`.
  */
 export function createBuiltInHandler(replica: string): Handler {
   const home = jsonReply(200, { message: `Hello from Server: ${replica}`, status: 'successful' });

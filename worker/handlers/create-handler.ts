@@ -3,27 +3,27 @@ import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
 import type { UpstreamOptions } from './upstream.ts';
 
-/** What decides on a replica's handler. At most one of `handlerPath` and `upstream` is given. */
+/** What decides which handler a replica runs. At most one of `handlerPath` and `upstream` is given. */
 export interface HandlerChoice {
   /** The replica's name, e.g. `S1`. */
   readonly replica: string;
   /** HANDLER: a file whose default export is a fetch-style handler. */
   readonly handlerPath?: string | undefined;
-  /** UPSTREAM: an HTTP server to send the requests on to. */
+  /** UPSTREAM: an HTTP server that gets the requests. */
   readonly upstream?: URL | undefined;
   /** UPSTREAM_HOST and FORWARDED: what the upstream is told. */
   readonly upstreamHost?: UpstreamOptions['host'];
   readonly forwarded?: UpstreamOptions['forwarded'];
-  /** The most connections to the upstream, one request on each: the worker's concurrency. */
+  /** The maximum number of connections to the upstream, one request on each: the worker's concurrency. */
   readonly connections: number;
-  /** The bytes that answers may have. */
+  /** Limits the bytes of answers. */
   readonly budget: ReplyBudget;
 }
 
 /**
- * The handler that a replica runs: the module, the upstream, or else the built-in service. Each is imported only
- * where it is wanted, so that no worker loads what it does not run.
- * @throws Error where both are given, the module cannot be loaded, or the upstream is no http(s) URL
+ * Creates the handler that a replica runs: the module, the upstream, or else the built-in service. Each is
+ * imported on demand, so that no worker loads what it does not run.
+ * @throws {Error} if both are given, if the module cannot be loaded, or if the upstream is no http(s) URL.
  */
 export async function createHandler(choice: HandlerChoice): Promise<Handler> {
   const { replica, handlerPath, upstream, connections, budget } = choice;

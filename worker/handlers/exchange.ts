@@ -11,21 +11,21 @@ import type { Connection } from './kept-connections.ts';
 import type { UpstreamConnections } from './upstream-connections.ts';
 import { failureReply, refusedReply, unreadableReply } from './upstream-failures.ts';
 
-/** A request as it is sent to an upstream. */
+/** A request to an upstream. */
 export interface Outgoing {
   readonly method: string;
   readonly path: string;
-  /** @returns names and values in turn, as they are written. */
+  /** @returns names and values in turn, as they are sent. */
   readonly headersFor: (connection: 'keep-alive' | 'close') => readonly string[];
   readonly body: Uint8Array;
 }
 
-/** Methods that are sent once more if a kept connection was dropped (RFC 9110 9.2.1). */
-const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Up to this many bytes a body travels with the head in one string, which is one write and not two. */
+/** Methods that are sent again if a kept connection was dropped (RFC 9110 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A body of up to this many bytes is sent in one string with the head: one write instead of two. */
 const textLimit = 4096;
 
-/** @returns the length that the answer's body will have; 0 if it has none, or none that is known. */
+/** @returns the length of the answer's body; 0 if it has no body, or if the length is not stated. */
 function statedLength(method: string, status: number, headers: readonly string[]): number {
   if (method === 'HEAD' || status === 204 || status === 304) return 0;
   const stated = headerValue(headers, 'content-length') ?? '';
@@ -45,12 +45,13 @@ function headFault({ statusCode = 0, rawHeaders }: IncomingMessage): string | un
 }
 
 /**
- * Sends one request and gathers its answer. An answer that passes the limit is not read on: its connection is
- * dropped, and the reply is 502 `reply_too_large`. A GET, HEAD or OPTIONS is sent once more, on a connection of
+ * Sends one request and gathers its answer. If the answer is larger than the limit, its connection is
+ * dropped, and the reply is 502 `reply_too_large`. A GET, HEAD or OPTIONS is sent again, on a connection of
  * its own, if a kept connection was dropped before any byte of the answer.
  * @param context of the request; if its signal fires, the connection is dropped.
- * @param budget the bytes that the answer, and all of the worker's, may have: past them, reading pauses.
- * @throws the signal's reason alone; all else is a reply.
+ * @param budget limits the bytes of this answer, and of all answers of the worker: reading pauses when they
+ * are used up.
+ * @throws only the signal's reason; every other failure is a reply.
  */
 export async function exchange(
   connections: UpstreamConnections,
@@ -58,7 +59,7 @@ export async function exchange(
   context: HandlerContext,
   budget: ReplyBudget,
 ): Promise<HttpReply> {
-  // What idle connections have received by now, such as their end, is seen before one of them is chosen.
+  // Lets idle connections process what they have received, such as their end, before one of them is chosen.
   await afterPoll();
   context.signal.throwIfAborted();
   const first = await attempt(connections, 'pooled', outgoing, context, budget);
@@ -67,7 +68,7 @@ export async function exchange(
   return second === 'dropped' ? unreadableReply('its connection was dropped') : second;
 }
 
-/** @returns the reply, or that a kept connection was dropped, and the request can be sent once more. */
+/** @returns the reply; or `dropped` if a kept connection was dropped and the request can be sent again. */
 function attempt(
   connections: UpstreamConnections,
   kind: 'pooled' | 'single',
@@ -108,10 +109,10 @@ function attempt(
       request.destroy();
     };
     const fail = (error: Error): void => {
-      // What comes after a whole answer does not concern it.
+      // A failure after the whole answer does not matter.
       if (done || answer?.complete === true) return;
-      const again = repeatable.has(method) && isDrop(error) && wasDropped();
-      settle(again ? 'dropped' : failureReply(error, connection?.open === true));
+      const maySendAgain = safeMethods.has(method) && isDrop(error) && wasDropped();
+      settle(maySendAgain ? 'dropped' : failureReply(error, connection?.open === true));
     };
 
     request.on('socket', (socket) => {
@@ -154,7 +155,7 @@ function attempt(
       response.on('end', () => {
         if (done) return;
         settle({ status, ...reasonPart(status, statusMessage), headers, body: gathered.whole() });
-        // The upstream has answered before it was sent all, and may never read the rest.
+        // The upstream answered before it got the whole request, and may never read the rest.
         if (!request.writableFinished) request.destroy();
       });
       response.on('close', () => fail(new Error('closed')));

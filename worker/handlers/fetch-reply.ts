@@ -5,24 +5,23 @@ import { uncountedBytes } from './reply-budget.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import { tooLargeReply } from './gathered-body.ts';
 import type { HandlerContext, HandlerReply } from './handler.ts';
-import { allHeaders, plainResponse } from './light/response.ts';
-import type { PlainResponse } from './light/response.ts';
+import { allHeaders, plainResponse } from './lazy/response.ts';
+import type { PlainResponse } from './lazy/response.ts';
 import { cancelBody, readBody } from './response-body.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** What decides on the headers of an answer. */
+/** What decides which headers an answer has. */
 interface Answer {
   readonly status: number;
   readonly headers: Headers;
   /**
-   * Whether its body was decoded when it came in, so that its Content-Encoding and Content-Length are no
-   * longer true.
+   * Whether its body was decoded when it arrived: then its Content-Encoding and Content-Length are wrong now.
    */
   readonly decoded: boolean;
 }
 
-/** The headers that still hold for a body of that many bytes. */
+/** @returns the headers that are right for a body of that many bytes. */
 function headersFor({ status, headers, decoded }: Answer, method: string, length: number): string[] {
   const bodiless = method === 'HEAD' || status === 304;
   const raw: string[] = [];
@@ -38,18 +37,18 @@ function headersFor({ status, headers, decoded }: Answer, method: string, length
 }
 
 /**
- * The bytes of a text or of bytes, where they are more than `least`; else 0, without looking at each
+ * @returns the number of bytes of a body if it is above `min`; else 0, mostly without a look at each
  * character.
  */
-function bytesAbove(least: number, body: string | Uint8Array): number {
-  if (typeof body !== 'string') return body.length > least ? body.length : 0;
-  // Up to three for each unit of a string.
-  if (body.length * 3 <= least) return 0;
+function bytesAbove(min: number, body: string | Uint8Array): number {
+  if (typeof body !== 'string') return body.length > min ? body.length : 0;
+  // A unit of a string takes up to three bytes.
+  if (body.length * 3 <= min) return 0;
   const bytes = Buffer.byteLength(body);
-  return bytes > least ? bytes : 0;
+  return bytes > min ? bytes : 0;
 }
 
-/** The answer that a text or bytes make. */
+/** Makes a reply of a text or of bytes. */
 function plainReply(
   plain: PlainResponse,
   method: string,
@@ -64,7 +63,7 @@ function plainReply(
   }
   const large = bytesAbove(uncountedBytes, body);
   if (large > budget.limitBytes) return tooLargeReply(budget.limitBytes);
-  // Of a request that has ended, nobody would give the bytes back.
+  // If the request has ended, nothing would release the bytes.
   if (large > 0 && !signal.aborted) budget.count(requestId, large);
   if (headers === undefined) {
     return { status, headers: type === undefined ? [] : ['content-type', type], body };
@@ -73,7 +72,7 @@ function plainReply(
   return { status, headers: headersFor(answer, method, Buffer.byteLength(body)), body };
 }
 
-/** The answer that a native response makes, its body read to the end. */
+/** Makes a reply of a native response and reads its body to the end. */
 async function nativeReply(
   response: Response,
   method: string,
@@ -98,7 +97,7 @@ async function nativeReply(
   if (response.body === null) return { ...head, headers: headersFor(answer, method, 0), body: EMPTY };
   const stated = decoded ? null : headers.get('content-length');
   if (method === 'HEAD') {
-    // What has a length already is not read.
+    // If the length is stated, the body need not be read.
     if (stated !== null) cancelBody(response, 'the answer to HEAD has no body');
     const body = stated === null ? await readBody(response, context, budget) : undefined;
     return { ...head, headers: headersFor(answer, method, body?.byteLength ?? 0), body: EMPTY };
@@ -113,14 +112,14 @@ async function nativeReply(
 }
 
 /**
- * The whole answer, its body read to the end. Each Set-Cookie stays a header of its own; a Content-Length
- * that the body belies is dropped; the answer to HEAD has no body. A body that passes the limit is not read
- * on: its stream is cancelled, and the answer is 502 `reply_too_large`. If the request ends first, the stream
- * is cancelled too.
- * @param method the method of the request that it answers
- * @param context of the request that it answers
- * @param budget the bytes that the answer, and all of the worker's, may have
- * @throws Error for `Response.error()`, or rejects with it; what reading the body throws; the signal's reason
+ * Makes a reply of a response. Each Set-Cookie stays a header of its own. A Content-Length that is wrong is
+ * dropped. The reply to HEAD has no body. If the body is larger than the limit, its stream is cancelled, and
+ * the reply is 502 `reply_too_large`. If the request ends first, the stream is cancelled too.
+ * @param method of the request.
+ * @param context of the request.
+ * @param budget limits the bytes of this answer, and of all answers of the worker.
+ * @throws {Error} for `Response.error()`, or rejects with it; what reading the body throws; the signal's
+ * reason.
  */
 export function toHttpReply(
   response: Response,

@@ -4,28 +4,28 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { uncountedBytes } from './reply-budget.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 
-/** Bytes that are asked for ahead of those that have come, so that not each chunk asks. */
+/** How many bytes are requested ahead, so that not every chunk makes a request. */
 const aheadBytes = 256 * 1024;
-/** The first chunks of an answer are kept as they came, whatever their size. */
+/** How many of the first chunks of an answer are kept as they arrive, whatever their size. */
 const keptChunks = 16;
-/** Smaller chunks after those are copied together: each chunk costs memory beside its bytes. */
+/** Later chunks that are smaller than this are copied together: each chunk costs memory beside its bytes. */
 const smallChunkBytes = 32 * 1024;
 const blockBytes = 64 * 1024;
 
 const empty = Buffer.alloc(0);
 
-/** The body of one answer while it is read: within the limit, and counted in the worker's budget. */
+/** The body of one answer while it is read. It keeps to the limit, and is counted in the worker's budget. */
 export class GatheredBody {
   readonly #budget: ReplyBudget;
   readonly #id: string;
   readonly #parts: Buffer[] = [];
   #length = 0;
-  /** Bytes that it may have without asking for more. */
+  /** How many bytes it may have without asking for more. */
   #held = uncountedBytes;
-  /** Its length, where that is known and not small. */
+  /** Its length, if that is known and not small; else 0. */
   #expected = 0;
   /**
-   * The memory for all of the body, where its length is known. It is taken for the first byte, not while it
+   * The memory for the whole body, if its length is known. It is allocated for the first byte, not while it
    * waits.
    */
   #exact: Buffer | undefined;
@@ -40,9 +40,9 @@ export class GatheredBody {
   }
 
   /**
-   * Tells the exact length of the body, before its first byte comes.
+   * Announces the exact length of the body before its first byte.
    * @param bytes at most the limit.
-   * @param onHeld called later, at most once, where the reader has to wait.
+   * @param onHeld called later, at most once, if the reader has to wait.
    * @returns whether the reader may read.
    */
   expect(bytes: number, onHeld: () => void): boolean {
@@ -52,7 +52,10 @@ export class GatheredBody {
     return this.#budget.hold(this.#id, bytes, onHeld);
   }
 
-  /** @returns false where the answer has passed its limit: it is not kept, and nothing more is to be read. */
+  /**
+   * @returns false if the answer is larger than the limit: then it is not kept, and nothing more is to be
+   * read.
+   */
   add(chunk: Uint8Array): boolean {
     const at = this.#length;
     this.#length += chunk.length;
@@ -66,7 +69,7 @@ export class GatheredBody {
       return true;
     }
     if (this.#exact !== undefined) {
-      // It is longer than it said.
+      // It is longer than announced.
       this.#parts.push(this.#exact.subarray(0, at));
       this.#exact = undefined;
     }
@@ -83,8 +86,8 @@ export class GatheredBody {
   }
 
   /**
-   * To be asked before more is read.
-   * @param onHeld called later, at most once, where the reader has to wait.
+   * Call this before more is read.
+   * @param onHeld called later, at most once, if the reader has to wait.
    * @returns whether the reader may read on.
    */
   mayGrow(onHeld: () => void): boolean {
@@ -93,7 +96,7 @@ export class GatheredBody {
     return this.#budget.hold(this.#id, this.#held, onHeld);
   }
 
-  /** @returns all bytes that have come. They are not kept here: a connection may keep what has read them alive. */
+  /** @returns all bytes so far, and forgets them: a connection may keep this object alive. */
   whole(): Buffer {
     const whole = this.#exact === undefined ? this.#joined() : this.#exact.subarray(0, this.#length);
     this.#forget();
@@ -120,7 +123,7 @@ export class GatheredBody {
   }
 }
 
-/** @returns what the client of an answer gets that has more bytes than the limit. */
+/** @returns the reply in place of an answer that is larger than the limit. */
 export function tooLargeReply(limitBytes: number): HttpReply {
   const detail = `The answer has more than ${limitBytes} bytes (REPLY_LIMIT_BYTES). It was not read on.`;
   return problemReply('reply_too_large', detail);

@@ -4,49 +4,49 @@ import type { Socket } from 'node:net';
 /**
  * A connection is always in one of these states:
  *
- *   opening: its TCP or TLS is being made
+ *   opening: TCP and TLS are being established
  *   busy: it carries a request
  *   idle: it is kept for the next request
  *   closed
  */
 export interface Connection {
-  /** It is open, TLS included: bytes that are written to it leave. */
+  /** Whether it is open, TLS included, so that bytes written to it are sent. */
   open: boolean;
   /** How many requests it has carried. */
   requests: number;
   idle: boolean;
-  /** Time in ms for which it is kept once it is idle. */
+  /** How long it is kept when it is idle, in ms. */
   keepMs: number;
 }
 
-/** Time in ms by which a connection is closed before the upstream has said that it would do so. */
+/** A connection is closed this long before the upstream said that it would close it, in ms. */
 const marginMs = 1000;
 
-/** What Node asks of an agent for each request. Agents of libraries override it too. */
-interface Requested {
+/** The method of an agent that Node calls for each request. Libraries override it too. */
+interface RequestedAgent {
   addRequest(request: ClientRequest, options: object): void;
 }
 
 /**
- * Keeps the idle connections of an agent, in place of what Node's agent does with them. That compares all
- * options of a request with those of each connection, which takes a quarter of the time of a small request;
- * here all connections are alike. Node's agent makes the connections, counts them, and has requests wait that
- * are beyond its limit.
+ * Keeps the idle connections of an agent in place of Node's own code, which compares all options of a request
+ * with those of each connection. That takes a quarter of the time of a small request, and here all
+ * connections are alike. Node's agent makes the connections, counts them, and lets requests wait that are
+ * beyond its limit.
  */
 export class KeptConnections {
   readonly #idleMs: number;
-  /** The one that was used last comes last, and is used first. */
+  /** The connection that was used last is at the end, and is used first. */
   readonly #idle: Socket[] = [];
   readonly #states = new WeakMap<Socket, Connection>();
 
-  /** @param idleMs time in ms for which an idle connection is kept, unless its upstream announces less. */
+  /** @param idleMs how long an idle connection is kept, in ms, unless its upstream announces less. */
   constructor(idleMs: number) {
     this.#idleMs = idleMs;
   }
 
-  /** Begins to keep what an agent frees. */
+  /** Keeps the connections that an agent frees from now on. */
   serve(agent: Agent): void {
-    const asked = agent as unknown as Requested; // see there
+    const asked = agent as unknown as RequestedAgent; // Node's types do not have it
     const addRequest = asked.addRequest.bind(agent);
     asked.addRequest = (request, options) => {
       const socket = this.#take();
@@ -61,12 +61,12 @@ export class KeptConnections {
     });
   }
 
-  /** Looks after a new connection. @param opens the event that says that it is open. */
+  /** Watches a new connection. @param opens the event that says that it is open. */
   watch(socket: Socket, opens: 'connect' | 'secureConnect'): void {
     const connection: Connection = { open: false, requests: 0, idle: false, keepMs: this.#idleMs };
     this.#states.set(socket, connection);
     socket.on(opens, () => (connection.open = true));
-    // Whoever uses it hears of an error too; between two uses nobody would, and the process would end.
+    // Without this listener, an error between two uses would end the process.
     socket.on('error', () => undefined);
     // Bytes that nobody has asked for could be taken for the answer to the next request.
     const end = (): void => {
@@ -87,14 +87,14 @@ export class KeptConnections {
     return connection;
   }
 
-  /** @param hint what an answer's `Keep-Alive` says, if it has one. */
+  /** @param hint the value of an answer's `Keep-Alive`, if it has one. */
   noteHint(socket: Socket, hint: string | undefined): void {
     const seconds = /(?:^|[\s,;])timeout\s*=\s*"?(\d{1,9})/i.exec(hint ?? '')?.[1];
     const announcedMs = seconds === undefined ? this.#idleMs : Number(seconds) * 1000 - marginMs;
     this.stateOf(socket).keepMs = Math.min(this.#idleMs, announcedMs);
   }
 
-  /** Closes those that are idle. */
+  /** Closes the idle connections. */
   closeIdle(): void {
     for (const socket of this.#idle) socket.destroy();
   }

@@ -8,10 +8,10 @@ import type { ReplyBudget } from './reply-budget.ts';
 import { toHttpReply } from './fetch-reply.ts';
 import { canBeFetchRequest, toFetchRequest } from './fetch-request.ts';
 import type { Handler, HandlerContext, HandlerReply } from './handler.ts';
-import { acceptLightRequests } from './light/request.ts';
-import { lightenResponse } from './light/response.ts';
+import { acceptLazyRequests } from './lazy/request.ts';
+import { installLazyResponse } from './lazy/response.ts';
 
-/** The fetch-style function of a handler module. What it returns is checked, being the user's. */
+/** The fetch-style function of a handler module. It is the user's, so what it returns is checked. */
 type Fetch = (request: Request, context: HandlerContext) => unknown;
 
 const WANTED = 'a function (request, context) => Response or an object with such a fetch method';
@@ -23,8 +23,8 @@ function describe(value: unknown): string {
 }
 
 /**
- * The method of that name, bound to its object. Asks with `in` and not by reading: a router may be a Proxy that
- * makes a route of every property that is read (itty-router), `close` and `then` among them.
+ * @returns the method of that name, bound to its object. It asks with `in` before it reads: a router may be a
+ * proxy that makes a route of every property that is read (itty-router), `close` and `then` included.
  */
 function methodOf(value: unknown, name: string | symbol): ((...args: never[]) => unknown) | undefined {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return undefined;
@@ -38,7 +38,7 @@ async function importModule(path: string): Promise<Record<string, unknown>> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) throw new Error(`HANDLER ${path}: there is no file ${file}`);
   try {
-    // A module's namespace is an object of whatever it exports.
+    // A module's namespace is an object with its exports.
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -56,28 +56,30 @@ function fetchOf(exported: unknown, path: string): Fetch {
   return fetch as Fetch; // checked to be a function; what it returns is checked at each call
 }
 
-/** By tag and not by instanceof, so that a Response from another copy of undici counts as well. */
+/** Checks the tag instead of the class, so that a Response from another copy of undici counts too. */
 function isResponse(value: unknown): value is Response {
   return Object.prototype.toString.call(value) === '[object Response]';
 }
 
 /**
- * The handler in a user's file: its default export, `{ fetch(request, context) }` or the bare function, as Hono,
- * itty-router and plain fetch-style apps have it. `close()` or `[Symbol.asyncDispose]()` on the export, where there
- * is one, is called once on close. CONNECT, TRACE and TRACK, which no `Request` can carry, answer 501.
- * @param path the file, relative to the working directory or absolute
- * @param replica the replica's name, handed on in the context
- * @param budget the bytes that answers may have
- * @throws Error, naming the file, where there is none, where it cannot be imported, or where it exports no handler
+ * Loads the handler in a user's file: its default export, `{ fetch(request, context) }` or the bare function,
+ * as in Hono, itty-router and plain fetch-style apps. If the export has `close()` or
+ * `[Symbol.asyncDispose]()`, that is called once on close. CONNECT, TRACE and TRACK, which no `Request` can
+ * carry, answer 501.
+ * @param path the file, relative to the working directory or absolute.
+ * @param replica the replica's name, passed on in the context.
+ * @param budget limits the bytes of answers.
+ * @throws {Error} that names the file, if there is none, if it cannot be imported, or if it exports no
+ * handler.
  */
 export async function loadModuleHandler(
   path: string,
   replica: string,
   budget: ReplyBudget,
 ): Promise<Handler> {
-  // Before the module can take what is global for its own.
-  lightenResponse();
-  acceptLightRequests();
+  // Before the module can keep the global classes in variables of its own.
+  installLazyResponse();
+  acceptLazyRequests();
   const exported = (await importModule(path))['default'];
   const fetch = fetchOf(exported, path);
   const dispose = methodOf(exported, 'close') ?? methodOf(exported, Symbol.asyncDispose);

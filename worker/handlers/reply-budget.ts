@@ -1,48 +1,48 @@
 /**
- * Bounds the bytes of large answers that a worker holds, from the time that it reads them to the time that
- * Redis has them. An answer is always in one of these states:
+ * Limits the bytes of large answers that a worker holds, from when it reads them until Redis has them. An
+ * answer is always in one of these states:
  *
  *   held: its bytes are counted, and its reader may read on
  *   waiting: its reader pauses until the bytes that it asks for are free
  *
  * The oldest answer is always held: bytes for a whole answer are reserved for it. All others share the rest.
- * So the oldest answer never waits for another one, and the next one is the oldest after it: readers cannot
- * block each other.
+ * So the oldest answer never waits for another one. When it is gone the next one is the oldest, and readers
+ * cannot block each other.
  */
 
-/** The least number of bytes that a worker may hold, whatever the limit of one answer. */
-const leastTotalBytes = 64 * 1024 * 1024;
+/** A worker may hold this many bytes, however low the limit of one answer is. */
+const minTotalBytes = 64 * 1024 * 1024;
 
-/** Up to this many bytes of an answer are not counted: small answers pay nothing. */
+/** Up to this many bytes of an answer are not counted, so that small answers cost nothing. */
 export const uncountedBytes = 64 * 1024;
 
 interface HeldAnswer {
   held: number;
-  /** Bytes that it is to hold in all; more than `held` while it waits. */
+  /** How many bytes it wants to hold in all; more than `held` while it waits. */
   wanted: number;
-  /** Called once, when an answer that waits is held. */
+  /** Called once, when the waiting answer is held. */
   onHeld: (() => void) | undefined;
 }
 
 export class ReplyBudget {
-  /** Bytes that one answer may have. */
+  /** How many bytes one answer may have. */
   readonly limitBytes: number;
-  /** Bytes that all answers may hold together. */
+  /** How many bytes all answers may hold together. */
   readonly totalBytes: number;
-  /** By the ids of their requests, the oldest first. */
+  /** By the ids of their requests, the oldest answer first. */
   readonly #answers = new Map<string, HeldAnswer>();
   #oldest: HeldAnswer | undefined;
-  /** Bytes that are free for all answers but the oldest. Below 0 where answers came whole. */
+  /** How many bytes are free for all answers but the oldest. It is below 0 if whole answers were counted. */
   #free: number;
 
-  /** @param limitBytes bytes that the body of one answer may have. */
+  /** @param limitBytes how many bytes the body of one answer may have. */
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
-    this.totalBytes = Math.max(leastTotalBytes, 2 * limitBytes);
+    this.totalBytes = Math.max(minTotalBytes, 2 * limitBytes);
     this.#free = this.totalBytes - limitBytes;
   }
 
-  /** Bytes that are held now. */
+  /** How many bytes are held now. */
   get heldBytes(): number {
     let sum = 0;
     for (const { held } of this.#answers.values()) sum += held;
@@ -50,10 +50,10 @@ export class ReplyBudget {
   }
 
   /**
-   * Asks for bytes, those that the answer holds already included.
+   * Asks for bytes, including those that the answer holds already.
    * @param id the request's id.
    * @param bytes at most the limit.
-   * @param onHeld called later, at most once, where the bytes are not free now; not called after {@link
+   * @param onHeld called later, at most once, if the bytes are not free now. It is not called after {@link
    * release}.
    * @returns whether the answer holds these bytes now.
    */
@@ -67,7 +67,7 @@ export class ReplyBudget {
   }
 
   /**
-   * Counts the bytes of an answer that is whole already: there is nothing to wait with. Others wait instead.
+   * Counts the bytes of an answer that is whole already. It cannot wait, so others wait instead.
    */
   count(id: string, bytes: number): void {
     const answer = this.#open(id);
@@ -77,11 +77,11 @@ export class ReplyBudget {
   }
 
   /**
-   * Gives the bytes of a request's answer back, if it holds any. To be called when Redis has it, or its run
-   * has ended.
+   * Releases the bytes of a request's answer, if it holds any. Call this when Redis has the answer, or when
+   * the run of the request has ended.
    */
   release(id: string): void {
-    // Most requests never held any.
+    // Most requests never hold any.
     if (this.#oldest === undefined) return;
     const answer = this.#answers.get(id);
     if (answer === undefined) return;
@@ -106,8 +106,8 @@ export class ReplyBudget {
   }
 
   /**
-   * Those that have waited longest first; one that fits may pass one that does not, which becomes the oldest
-   * in time.
+   * Grants bytes to the answers that wait, in the order of their age. One that fits may overtake one that
+   * does not, which becomes the oldest in time.
    */
   #wake(): void {
     for (const answer of this.#answers.values()) {

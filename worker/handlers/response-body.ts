@@ -5,18 +5,18 @@ import type { ReplyBudget } from './reply-budget.ts';
 import { GatheredBody } from './gathered-body.ts';
 import type { HandlerContext } from './handler.ts';
 
-/** Tells the source of a body that nobody reads it on. */
+/** Tells the source of a body that nobody reads it any further. */
 export function cancelBody(response: Response, reason: unknown): void {
-  // It rejects for a stream that has failed, or that somebody else reads.
+  // It rejects if the stream has failed, or has another reader.
   streamOf(response)
     ?.cancel(reason)
     .catch(() => undefined);
 }
 
 /**
- * Reads the body of a response to its end, chunk by chunk. Past the limit, and when the signal fires, its
- * stream is cancelled and nothing more is read.
- * @returns the bytes; undefined where they pass the limit.
+ * Reads the body of a response to its end, chunk by chunk. If it is larger than the limit, or the signal
+ * fires, its stream is cancelled and nothing more is read.
+ * @returns the bytes; undefined if they are more than the limit.
  * @throws the signal's reason, and what the stream throws.
  */
 export async function readBody(
@@ -24,14 +24,16 @@ export async function readBody(
   context: HandlerContext,
   budget: ReplyBudget,
 ): Promise<Uint8Array | undefined> {
-  // It says by itself that the body was read before.
+  // If the body was read before, `arrayBuffer` below says so.
   const stream = response.bodyUsed ? undefined : streamOf(response);
   if (stream !== undefined) return readStream(stream, context, budget);
   const bytes = new Uint8Array(await response.arrayBuffer());
   return bytes.length > budget.limitBytes ? undefined : bytes;
 }
 
-/** @returns the body's stream; undefined where a response of another library has none that is known here. */
+/**
+ * @returns the body's stream; undefined if a response of another library has no stream that is known here.
+ */
 function streamOf({ body }: Response): ReadableStream<unknown> | undefined {
   const source: unknown = body;
   if (source instanceof ReadableStream) return source;
@@ -56,7 +58,7 @@ async function readStream(
       const { done, value } = await reader.read();
       signal.throwIfAborted();
       if (done) return gathered.whole();
-      // As `Response.arrayBuffer()` has it.
+      // `Response.arrayBuffer()` checks the same.
       if (!isUint8Array(value)) throw new TypeError('the body of a Response must be a stream of bytes');
       if (!gathered.add(value)) {
         reader.cancel('the answer is too large').catch(() => undefined);

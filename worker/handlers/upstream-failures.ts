@@ -9,12 +9,12 @@ const refused: ReadonlySet<string> = new Set([
   'ERR_INVALID_CHAR',
 ]);
 
-/** @returns a short name of what failed. The message of an error may have addresses, and parts of an answer. */
+/** @returns a short name of the failure. Its message may contain addresses, and parts of an answer. */
 function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
-/** @returns the answer to a request that could not be begun. */
+/** @returns the reply to a request that could not be started. */
 export function refusedReply(error: unknown): HttpReply {
   const code = error instanceof Error ? codeOf(error) : '';
   if (!refused.has(code)) throw error;
@@ -23,7 +23,7 @@ export function refusedReply(error: unknown): HttpReply {
 
 /**
  * @param sent whether any byte of the request may have left.
- * @returns the answer to a request whose exchange failed.
+ * @returns the reply to a request whose exchange failed.
  */
 export function failureReply(error: Error, sent: boolean): HttpReply {
   const code = codeOf(error);
@@ -36,12 +36,12 @@ export function failureReply(error: Error, sent: boolean): HttpReply {
   return problemReply('outcome_unknown', detail);
 }
 
-/** @returns the answer to a request of which nothing was sent. */
+/** @returns the reply to a request of which nothing was sent. */
 export function unreachableReply(detail: string): HttpReply {
   return problemReply('upstream_unreachable', detail);
 }
 
-/** @returns the answer to a request whose upstream has answered what nobody can pass on. */
+/** @returns the reply to a request whose answer cannot be passed on. */
 export function unreadableReply(reason: string): HttpReply {
   return problemReply('outcome_unknown', `The answer of the upstream cannot be passed on: ${reason}.`);
 }

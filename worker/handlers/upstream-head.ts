@@ -3,26 +3,26 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { isToldField } from '#shared/contract/told-fields.ts';
 import type { HandlerContext } from './handler.ts';
 
-/** What an upstream is told beside what the client has sent. */
+/** What an upstream learns beside what the client has sent. */
 export interface UpstreamHeadRules {
-  /** Name and port of the upstream, as a `Host` has them. */
+  /** Name and port of the upstream, as in `Host`. */
   readonly authority: string;
   /** Whose `Host` the upstream gets. */
   readonly host: 'client' | 'upstream';
-  /** Which fields say whom a request comes from. */
+  /** Which fields say who sent a request. */
   readonly forwarded: 'both' | 'standard' | 'none';
 }
 
-/** Fields of a proxy that say whom a request comes from. */
+/** Fields by which proxies say who sent a request. */
 const origin = /^(?:forwarded|x[-_](?:forwarded[-_].*|real[-_]ip))$/;
 /** The element of `Forwarded` that the gateway writes. */
 const element = /^for=(?:"\[([^\]]*)\]"|([^;]*))(?:;host="((?:[^"\\]|\\.)*)")?;proto=(\w+)$/;
 
 /**
- * The fields of a request as the upstream gets them: those of the client in their order, then how the body is
- * framed, the id of the request, its replica and attempt, and `X-Forwarded-*` made of the gateway's `Forwarded`.
- * A request without a body has no framing; an empty body has the framing that the client gave it.
- * @param connection what `Connection` says.
+ * Makes the fields of a request to an upstream: those of the client in their order, then the framing of the
+ * body, the request's id, replica and attempt, and `X-Forwarded-*` derived from the gateway's `Forwarded`. A
+ * request without a body has no framing; an empty body has the framing that the client gave it.
+ * @param connection the value of `Connection`.
  */
 export function upstreamHead(
   request: HttpRequest,
@@ -49,7 +49,7 @@ export function upstreamHead(
         length = value;
         continue;
       case 'ringpost-deadline':
-        // It counts from the acceptance of the request: what is left is less.
+        // It counts from when the request was accepted, so less is left now.
         value = String(Math.max(0, deadline - Date.now()));
         break;
       default:

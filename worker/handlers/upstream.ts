@@ -7,27 +7,27 @@ import { unreachableReply } from './upstream-failures.ts';
 import { upstreamHead } from './upstream-head.ts';
 import type { UpstreamHeadRules } from './upstream-head.ts';
 
-/** How an upstream is spoken to. */
+/** How requests are sent to an upstream. */
 export interface UpstreamOptions {
-  /** Connections that there are at most, one request on each at a time. */
+  /** The maximum number of connections. Each carries one request at a time. */
   readonly connections: number;
-  /** The bytes that answers may have; past its limit the answer is 502 `reply_too_large`. */
+  /** Limits the bytes of answers; a larger answer becomes 502 `reply_too_large`. */
   readonly budget: ReplyBudget;
-  /** Whose `Host` the upstream gets; that of the client unless told. */
+  /** Whose `Host` the upstream gets; the client's by default. */
   readonly host?: UpstreamHeadRules['host'];
-  /** Which fields say whom a request comes from; `Forwarded` and `X-Forwarded-*` unless told. */
+  /** Which fields say who sent a request; `Forwarded` and `X-Forwarded-*` by default. */
   readonly forwarded?: UpstreamHeadRules['forwarded'];
 }
 
 /**
- * Sends each request on to an HTTP/1.1 server over a keep-alive pool and brings the answer back byte for byte:
- * never decoded, never redirected, bounded by the context's signal alone. Hop-by-hop headers are dropped both
- * ways (RFC 9110 7.6.1). Informational answers are passed over (RFC 9110 15.2). Failures are replies: 502
- * `upstream_unreachable` if nothing was sent, 502 `outcome_unknown` if the request may have been acted on, 501
- * `method_not_supported` for CONNECT and for targets that are no path. The promise rejects only with the
- * signal's reason.
- * @param origin the server, `http:` or `https:`; its path, if any, is put before each target
- * @throws Error if the origin is of another protocol
+ * Sends each request to an HTTP/1.1 server over a keep-alive pool and passes the answer on byte for byte: it
+ * is not decoded, redirects are not followed, and only the context's signal ends the wait. Hop-by-hop headers
+ * are dropped both ways (RFC 9110 7.6.1). Informational answers are ignored (RFC 9110 15.2). Failures are
+ * replies: 502 `upstream_unreachable` if nothing was sent, 502 `outcome_unknown` if the request may have been
+ * acted on, 501 `method_not_supported` for CONNECT and for targets that are no path. The promise rejects only
+ * with the signal's reason.
+ * @param origin the server, `http:` or `https:`; its path, if any, is put before each target.
+ * @throws {Error} if the origin has another protocol.
  */
 export function createUpstreamHandler(origin: URL, options: UpstreamOptions): Handler {
   const { budget, host = 'client', forwarded = 'both' } = options;
@@ -41,7 +41,7 @@ export function createUpstreamHandler(origin: URL, options: UpstreamOptions): Ha
       context.signal.throwIfAborted();
       if (closed) return unreachableReply('The worker has closed its connections to the upstream.');
       const { method, target, body } = request;
-      // It is for the whole server (RFC 9112 3.2.4).
+      // The target `*` means the whole server (RFC 9112 3.2.4).
       const isServerWide = method === 'OPTIONS' && target === '*';
       if (method === 'CONNECT' || !(target.startsWith('/') || isServerWide)) {
         return problemReply('method_not_supported', `${method} ${target} cannot be sent to an upstream.`);
@@ -51,7 +51,7 @@ export function createUpstreamHandler(origin: URL, options: UpstreamOptions): Ha
         upstreamHead(request, context, rules, connection);
       return exchange(connections, { method, path, headersFor, body }, context, budget);
     },
-    // What is still under way is abandoned with its connection; the worker has drained before.
+    // Requests that are still under way are dropped. The worker has drained before.
     close() {
       closed = true;
       connections.close();

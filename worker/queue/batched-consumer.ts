@@ -6,9 +6,10 @@
  *   resting, ticking --it has left and holds no job--> stopped
  *   resting, ticking, stopped --abandon, or another worker has taken the lease--> abandoned
  *
- * What it takes is its mode, which `ConsumerMode` holds. One tick is under way at a time; what arrives meanwhile travels
- * with the next one. If it rests with a free slot, it blocks on the queue's marker, as BullMQ's own workers do. If it has
- * a free slot and the queue is empty, jobs are delivered directly (ADR 0017).
+ * What it takes is its mode, which `ConsumerMode` holds. One tick is under way at a time; what arrives
+ * meanwhile travels with the next one. If it rests with a free slot, it blocks on the queue's marker, as
+ * BullMQ's own workers do. If it has a free slot and the queue is empty, jobs are delivered directly (ADR
+ * 0017).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,11 +19,11 @@ import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { MarkerWatch } from '#shared/store/marker-watch.ts';
-import { oftenAlone } from '#shared/store/redis/batches.ts';
+import { MarkerWatch } from '#shared/store/queue/marker-watch.ts';
+import { singlesBeforeImmediateSend } from '#shared/store/redis/batches.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { Tick } from '#shared/store/tick.ts';
-import type { Ended, OutgoingReply, Ticked, TickScript } from '#shared/store/tick.ts';
+import { Tick } from '#shared/store/queue/tick.ts';
+import type { Ended, OutgoingReply, Ticked, TickScript } from '#shared/store/queue/tick.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import type { ReplyPush } from '../reply/reply-pushes.ts';
 import type { Consumer, OnFinished, OnGarbled, RunJob } from '../run/consumer.ts';
@@ -173,8 +174,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   /**
-   * Ticks after this turn of the event loop, so that all that arrives in it travels together. If one job after the other
-   * was the only one, it ticks at once.
+   * Ticks after this turn of the event loop, so that all that arrives in it travels together. If one job
+   * after the other was the only one, it ticks at once.
    */
   #tickSoon(): void {
     const state = this.#state;
@@ -182,7 +183,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
       case 'resting': {
         this.#enter('ticking');
         const isSingle = this.#held.running === 1 && this.#endings.length === 1;
-        if (isSingle && this.#singlesInARow >= oftenAlone) void this.#tickOn();
+        if (isSingle && this.#singlesInARow >= singlesBeforeImmediateSend) void this.#tickOn();
         else setImmediate(() => void this.#tickOn());
         return;
       }

@@ -4,7 +4,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { readLivingRecord } from '#shared/store/ended-requests.ts';
+import { readLivingRecord } from '#shared/store/records/ended-requests.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { KeyRepair } from '#shared/store/repair/key-repair.ts';
@@ -22,7 +22,8 @@ const minKeepMs = 60_000;
 
 /**
  * Ends jobs that cannot be read: moves the job aside, and ends its request. A client that waits gets 502
- * `outcome_unknown` from its gateway, which hears of the move. A record says the same, with a dead letter beside it.
+ * `outcome_unknown` from its gateway, which hears of the move. A record says the same, with a dead letter
+ * beside it.
  */
 export class GarbledJobs {
   readonly #options: GarbledJobsOptions;
@@ -62,7 +63,8 @@ export class GarbledJobs {
       method,
       target,
       headers: [],
-      // The body is not known any more. This says that there was one, so that the request is not redriven without it.
+      // The body is not known any more. This says that there was one, so that the request is not redriven
+      // without it.
       body: { stored: 0 },
       gateway: '',
       keepMs: Math.round(keepMs),

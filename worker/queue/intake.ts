@@ -1,4 +1,4 @@
-/** What takes jobs, as far as it can be paused. */
+/** A consumer, as far as it can be paused. */
 export interface Pausable {
   /** Takes nothing new until {@link resume}. */
   pause(): void;
@@ -6,20 +6,20 @@ export interface Pausable {
 }
 
 /**
- * Whether the consumers of a worker take new jobs, those of adopted queues included. It is closed while suspects run
- * apart from other requests.
+ * Whether the consumers of a worker take new jobs, those of adopted queues included. The intake is closed
+ * while suspects run isolated from other requests.
  */
 export class Intake {
   readonly #consumers = new Set<Pausable>();
   #open = true;
   #reserved = false;
 
-  /** Whether nobody runs suspects, nor is about to between two of them. */
+  /** Whether no suspects run, and none are about to. */
   get free(): boolean {
     return !this.#reserved;
   }
 
-  /** Closes the intake for one who runs suspects. */
+  /** Closes the intake for suspects. */
   reserve(): void {
     this.#reserved = true;
     this.close();
@@ -31,7 +31,7 @@ export class Intake {
     this.reopen();
   }
 
-  /** Pauses the consumer while the intake is closed. To be called before the consumer starts. */
+  /** Adds a consumer, which has not started yet. It is paused while the intake is closed. */
   join(consumer: Pausable): void {
     this.#consumers.add(consumer);
     if (!this.#open) consumer.pause();
@@ -41,12 +41,14 @@ export class Intake {
     this.#consumers.delete(consumer);
   }
 
+  /** Pauses all consumers. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     for (const each of this.#consumers) each.pause();
   }
 
+  /** Lets all consumers take jobs again. */
   reopen(): void {
     if (this.#open) return;
     this.#open = true;

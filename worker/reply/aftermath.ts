@@ -7,9 +7,9 @@ import { decodeReply, encodeReply, headOf } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { CallbackPromotion } from '#shared/store/callback-promotion.ts';
-import { fileDeadLetter, readEndedRequest } from '#shared/store/ended-requests.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import { CallbackPromotion } from '#shared/store/callbacks/callback-promotion.ts';
+import { fileDeadLetter, readEndedRequest } from '#shared/store/records/ended-requests.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
@@ -34,8 +34,8 @@ const maxReplyBytes = 512 * 1024;
 const failures: ReadonlySet<RequestState> = new Set(['failed', 'expired']);
 
 /**
- * What follows the end of a request that has a record: if it has failed for good, it becomes a dead letter; and its
- * callback becomes due. After a crash this may be done twice, with the same result.
+ * What follows the end of a request that has a record: if it has failed for good, it becomes a dead letter;
+ * and its callback becomes due. After a crash this may be done twice, with the same result.
  */
 export class Aftermath {
   readonly #options: AftermathOptions;
@@ -50,7 +50,8 @@ export class Aftermath {
 
   /**
    * Call this before the job is gone.
-   * @param state in which the request has ended; undefined if it had ended before, so that its record has to be read.
+   * @param state in which the request has ended; undefined if it had ended before, so that its record has to
+   * be read.
    */
   async follow(replica: string, id: string, job: JobData, state: RequestState | undefined): Promise<void> {
     if (state === undefined || failures.has(state)) await this.#file(replica, id, job);

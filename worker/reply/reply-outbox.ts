@@ -6,12 +6,12 @@ import { encodeReply } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { endOf } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { ValueLostError, ValueTooLongError } from '#shared/store/large-values.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import { ValueLostError, ValueTooLongError } from '#shared/store/replies/large-values.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { RequestSettler } from '#shared/store/request-settler.ts';
+import { RequestSettler } from '#shared/store/records/request-settler.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
 import { SupersededError } from './reply-pushes.ts';
@@ -120,7 +120,9 @@ export class ReplyOutbox {
   }
 }
 
-/** Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted. */
+/**
+ * Whether a body is too large to travel in its frame. Most are short, and their bytes need not be counted.
+ */
 function isLarge(body: Uint8Array | string): boolean {
   if (typeof body !== 'string') return body.length > inlineBodyLimit;
   return body.length * 3 > inlineBodyLimit && Buffer.byteLength(body) > inlineBodyLimit;

@@ -2,14 +2,17 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { Batches } from '#shared/store/redis/batches.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { ReplyInboxes } from '#shared/store/reply-inboxes.ts';
+import { ReplyInboxes } from '#shared/store/replies/reply-inboxes.ts';
 
 /** Another worker answers for the replica now; nothing was sent. */
 export class SupersededError extends Error {
   override readonly name = 'SupersededError';
 }
 
-/** Pushes the frame of a reply into a gateway's inbox. Resolves once Redis has it, and rejects if Redis refuses it. */
+/**
+ * Pushes the frame of a reply into a gateway's inbox. Resolves once Redis has it, and rejects if Redis
+ * refuses it.
+ */
 export interface ReplyPush {
   push(gateway: string, id: string, frame: ReplyFrame): Promise<void>;
 }

@@ -2,40 +2,40 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RecentIds } from './recent-ids.ts';
 
 /**
- * What Redis may forget of its newest past when it is killed, in ms: far more than it takes to write its file
+ * How much of its newest past Redis may forget when it is killed, in ms. It takes far less to write its file
  * or to reach its replicas.
  */
 const lossWindowMs = 60_000;
 /**
- * 32 MiB with those of the requests that are running then, and 16,600 requests a second that must not run
- * again, for as long as one likes.
+ * 32 MiB of ids, those that are running included: enough for 16,600 requests a second that must not run
+ * twice.
  */
-const mostIds = 1_000_000;
-/** Between two looks for space, in ms. */
-const lookAgainMs = 50;
+const maxIds = 1_000_000;
+/** How often a waiting request checks for room, in ms. */
+const pollIntervalMs = 50;
 
 /**
- * Remembers which requests that must not run again this worker has run to their end. Redis forgets some of
- * what it was told last if it is killed, and may give such a request out once more; whoever has done the work
- * does not forget it. Each is remembered from its end until Redis has certainly not forgotten that, and none
- * is forgotten earlier: if there is no more space, none is begun. Times are in ms by `performance.now()`.
+ * Remembers the requests that must not run twice and that this worker has run. A Redis that is killed forgets
+ * its newest writes, and may give such a request out again; the worker that ran it does not forget. An id is
+ * kept from the end of its run until Redis can no longer forget that end. None is dropped earlier: if there
+ * is no room, no such request is started. Times are in ms by `performance.now()`.
  */
 export class FinishedRuns {
   readonly #ids = new RecentIds();
-  readonly #most: number;
+  readonly #maxIds: number;
   readonly #windowMs: number;
 
-  constructor(most = mostIds, windowMs = lossWindowMs) {
-    this.#most = most;
+  constructor(max = maxIds, windowMs = lossWindowMs) {
+    this.#maxIds = max;
     this.#windowMs = windowMs;
   }
 
-  /** How many are remembered. */
+  /** How many ids are remembered. */
   get size(): number {
     return this.#ids.size;
   }
 
-  /** A request has come to its end. */
+  /** A request has ended. */
   add(id: string, now: number): void {
     this.#ids.forgetBefore(now - this.#windowMs);
     this.#ids.add(id, now);
@@ -45,18 +45,15 @@ export class FinishedRuns {
     return this.#ids.size > 0 && this.#ids.has(id);
   }
 
-  /** Whether a request that must not run again may be begun. */
+  /** Whether a request that must not run twice may be started. */
   hasRoom(now: number): boolean {
-    if (this.#ids.size < this.#most) return true;
+    if (this.#ids.size < this.#maxIds) return true;
     this.#ids.forgetBefore(now - this.#windowMs);
-    return this.#ids.size < this.#most;
+    return this.#ids.size < this.#maxIds;
   }
 
-  /**
-   * @param until by `performance.now()`.
-   * @returns once there is room, or that time has come.
-   */
-  async room(until: number): Promise<void> {
-    while (!this.hasRoom(performance.now()) && performance.now() < until) await delay(lookAgainMs);
+  /** @returns once there is room, or once it is `until` by `performance.now()`. */
+  async waitForRoom(until: number): Promise<void> {
+    while (!this.hasRoom(performance.now()) && performance.now() < until) await delay(pollIntervalMs);
   }
 }

@@ -7,12 +7,18 @@ import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 
-/** The reply to a request that is not started because its deadline has passed. Its gateway may not know that yet. */
+/**
+ * The reply to a request that is not started because its deadline has passed. Its gateway may not know that
+ * yet.
+ */
 export function notStartedReply(): HandlerReply {
   return problemReply('reply_timeout', 'It was not begun by its deadline.');
 }
 
-/** The reply to a request that was not done by its deadline. If a client waits, its gateway has answered 504 by itself. */
+/**
+ * The reply to a request that was not done by its deadline. If a client waits, its gateway has answered 504
+ * by itself.
+ */
 function expiredReply({ keepMs }: JobData): HandlerReply | undefined {
   return keepMs === undefined ? undefined : problemReply('reply_timeout', 'It was not done by its deadline.');
 }
@@ -26,8 +32,8 @@ function abortedReply({ reason }: AbortSignal, job: JobData): HandlerReply | und
 }
 
 /**
- * A request that is being run. Its deadline is translated once, so that no later measurement of Redis's clock makes it
- * later.
+ * A request that is being run. Its deadline is translated once, so that no later measurement of Redis's clock
+ * makes it later.
  */
 export class Running {
   /** Its deadline by `performance.now()`. */

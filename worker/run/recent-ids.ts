@@ -1,23 +1,23 @@
-/** Bytes for each id that there is room for: its hash, its time, its place in its bucket, and the bucket. */
+/** The bytes of one id: its hash, its time, its link in a bucket, and the bucket. */
 export const bytesPerId = 32;
 
-/** Ids that there is room for at least; always a power of two. */
-const leastCapacity = 1024;
+/** There is always room for this many ids. Each capacity is a power of two. */
+const minCapacity = 1024;
 const none = -1;
 
 /**
- * The ids that were added of late, in the order of their adding. They are in typed arrays, so that an id
- * costs 32 bytes however long it is, and nothing of it is left to the garbage collector. An id is known by a
- * hash of 128 bits.
+ * The ids that were added lately, in the order in which they were added. They are kept in typed arrays: an id
+ * costs 32 bytes however long it is, and leaves nothing to the garbage collector. An id is known by a hash of
+ * 128 bits.
  */
 export class RecentIds {
-  /** A ring: slots from the oldest id on. */
-  #hashes = new Uint32Array(4 * leastCapacity);
-  #times = new Float64Array(leastCapacity);
+  /** A ring of slots that starts at the oldest id. */
+  #hashes = new Uint32Array(4 * minCapacity);
+  #times = new Float64Array(minCapacity);
   /** For each slot, the slot of the next older id in its bucket. */
-  #older = new Int32Array(leastCapacity).fill(none);
+  #older = new Int32Array(minCapacity).fill(none);
   /** For each bucket, the slot of its newest id. */
-  #newest = new Int32Array(leastCapacity).fill(none);
+  #newest = new Int32Array(minCapacity).fill(none);
   #oldest = 0;
   #size = 0;
   readonly #hash = new Uint32Array(4);
@@ -26,7 +26,7 @@ export class RecentIds {
     return this.#size;
   }
 
-  /** Ids that there is room for now. */
+  /** How many ids there is room for now. */
   get capacity(): number {
     return this.#times.length;
   }
@@ -35,7 +35,7 @@ export class RecentIds {
   add(id: string, time: number): void {
     if (this.#size === this.capacity) this.#resize(this.capacity * 2);
     hash(id, this.#hash);
-    this.#put(this.#hash, 0, time);
+    this.#append(this.#hash, 0, time);
   }
 
   has(id: string): boolean {
@@ -45,10 +45,10 @@ export class RecentIds {
     return slot !== none;
   }
 
-  /** Forgets the ids that were added before a time, and gives memory back if few are left. */
+  /** Forgets the ids that were added before a time, and frees memory if few are left. */
   forgetBefore(time: number): void {
     while (this.#size > 0 && (this.#times[this.#oldest] ?? 0) < time) this.#forgetOldest();
-    if (this.capacity > leastCapacity && this.#size * 8 <= this.capacity) this.#resize(this.capacity / 2);
+    if (this.capacity > minCapacity && this.#size * 8 <= this.capacity) this.#resize(this.capacity / 2);
   }
 
   #isAt(slot: number): boolean {
@@ -58,8 +58,8 @@ export class RecentIds {
     return true;
   }
 
-  /** Puts the hash that begins at a place in `from` behind all others. */
-  #put(from: Uint32Array, place: number, time: number): void {
+  /** Appends the hash that starts at a place in `from`. */
+  #append(from: Uint32Array, place: number, time: number): void {
     const mask = this.capacity - 1;
     const slot = (this.#oldest + this.#size) & mask;
     for (let word = 0; word < 4; word += 1) this.#hashes[4 * slot + word] = from[place + word] ?? 0;
@@ -70,7 +70,7 @@ export class RecentIds {
     this.#size += 1;
   }
 
-  /** The oldest of all is the last one in its bucket. */
+  /** The oldest id is the last one in its bucket. */
   #forgetOldest(): void {
     const mask = this.capacity - 1;
     const gone = this.#oldest;
@@ -96,12 +96,12 @@ export class RecentIds {
     this.#size = 0;
     for (let at = 0; at < size; at += 1) {
       const slot = (oldest + at) & (times.length - 1);
-      this.#put(hashes, 4 * slot, times[slot] ?? 0);
+      this.#append(hashes, 4 * slot, times[slot] ?? 0);
     }
   }
 }
 
-/** Four times FNV-1a (draft-eastlake-fnv), each with a prime of its own. */
+/** FNV-1a (draft-eastlake-fnv) four times, each time with a prime of its own. */
 function hash(id: string, into: Uint32Array): void {
   let first = 0x811c9dc5;
   let second = 0x9e3779b9;

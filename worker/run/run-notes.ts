@@ -4,8 +4,8 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { RequestNotes } from '#shared/store/request-notes.ts';
-import type { Noted } from '#shared/store/request-notes.ts';
+import { RequestNotes } from '#shared/store/records/request-notes.ts';
+import type { Noted } from '#shared/store/records/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 
@@ -30,8 +30,8 @@ export class RunNotes {
   }
 
   /**
-   * Notes that a request is started. This comes before the start, because another request may get its idempotency key
-   * until then.
+   * Notes that a request is started. This comes before the start, because another request may get its
+   * idempotency key until then.
    * @param until the deadline by `performance.now()`.
    * @returns undefined if the deadline passed before Redis took the note.
    */

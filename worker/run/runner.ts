@@ -4,12 +4,12 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import type { Slots } from '#shared/process/slots.ts';
-import { JobBodies } from '#shared/store/job-bodies.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import { JobBodies } from '#shared/store/queue/job-bodies.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { crashesOf } from '#shared/store/suspect-notes.ts';
+import { crashesOf } from '#shared/store/queue/suspect-notes.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
@@ -87,8 +87,8 @@ export class Runner {
   }
 
   /**
-   * Runs one job and sends its reply. A job past its deadline is not started, and its reply says so. If the handler has
-   * not answered by the deadline, there is no reply: the gateway has answered 504 by itself.
+   * Runs one job and sends its reply. A job past its deadline is not started, and its reply says so. If the
+   * handler has not answered by the deadline, there is no reply: the gateway has answered 504 by itself.
    * @param attempt how often the job was taken: 1 for the first time.
    * @returns when the job is finished, or to be put back; never, if another worker has taken the lease.
    */
@@ -113,7 +113,8 @@ export class Runner {
   async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
     try {
       const { replica, lease, slots, turns, finished, log } = this.#options;
-      // A request that runs in turn has its own count of starts: when its job is taken, it may have to wait on.
+      // A request that runs in turn has its own count of starts: when its job is taken, it may have to wait
+      // on.
       const turn =
         job.order === undefined
           ? { attempt: timesTaken }
@@ -126,8 +127,9 @@ export class Runner {
       if ('notBefore' in turn) return turn;
       const { attempt } = turn;
       const hasStoredBody = storedBody(job);
-      if (job.redelivery === 'never' && !finished.hasRoom(performance.now())) await this.#room(id, running);
-      if (!slots.tryTake()) await slots.take();
+      if (job.redelivery === 'never' && !finished.hasRoom(performance.now()))
+        await this.#waitForRoom(id, running);
+      if (!slots.tryAcquire()) await slots.acquire();
       let isOurs: boolean | undefined = true;
       let reply: HandlerReply | undefined;
       try {
@@ -143,7 +145,7 @@ export class Runner {
         if (!(error instanceof SupersededError)) throw error;
         isOurs = false;
       } finally {
-        slots.give();
+        slots.release();
       }
       // Most replies are final, which costs nothing to find out.
       const retryTime =
@@ -171,7 +173,7 @@ export class Runner {
   }
 
   /** Waits until the end of a request that must not run again can be remembered. */
-  async #room(id: string, { until }: Running): Promise<void> {
+  async #waitForRoom(id: string, { until }: Running): Promise<void> {
     const { finished, log } = this.#options;
     if (this.#waitingForRoom === 0) {
       log.warn(
@@ -180,7 +182,7 @@ export class Runner {
       );
     }
     this.#waitingForRoom += 1;
-    await finished.room(until);
+    await finished.waitForRoom(until);
     this.#waitingForRoom -= 1;
   }
 
@@ -264,7 +266,8 @@ export class Runner {
   }
 
   /**
-   * Sends a reply, again and again while Redis takes no writes: the work is done, and its answer should not be lost.
+   * Sends a reply, again and again while Redis takes no writes: the work is done, and its answer should not
+   * be lost.
    * @returns false if another worker has the job by now.
    */
   async #send(id: string, job: JobData, running: Running, reply: HandlerReply | undefined): Promise<boolean> {

@@ -1,27 +1,30 @@
 import type { JobData } from '#shared/contract/job.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { Lines } from '#shared/store/line.ts';
-import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import { Lines } from '#shared/store/queue/line.ts';
+import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { PutBack } from './consumer.ts';
 
 /**
- * A request that is in line without a job is passed over after this time in ms: its job may be under way. A request
- * whose deadline passed this long ago is passed over too.
+ * A request that is in line without a job is passed over after this time in ms: its job may be under way. A
+ * request whose deadline passed this long ago is passed over too.
  */
 const graceMs = 2000;
-/** How long a request waits until it asks for its turn by itself, in ms for each request before it, and at most. */
+/**
+ * How long a request waits until it asks for its turn by itself, in ms for each request before it, and at
+ * most.
+ */
 const askDelayMs = 250;
 const maxAskDelayMs = 5000;
 
 /**
- * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever queues they
- * are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A delayed request joins
- * the line when it is due. If it is not a request's turn, its job is put back; a request that leaves calls the next one.
- * If that call is lost, the next one asks by itself.
+ * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever
+ * queues they are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A
+ * delayed request joins the line when it is due. If it is not a request's turn, its job is put back; a
+ * request that leaves calls the next one. If that call is lost, the next one asks by itself.
  */
 export class Turns {
   readonly #connection: Connection;
@@ -39,8 +42,8 @@ export class Turns {
 
   /**
    * Asks whether it is a request's turn, and counts its start if it is.
-   * @returns how often the request was started, this time included; when to ask again if it is not its turn; undefined
-   * if its job is gone.
+   * @returns how often the request was started, this time included; when to ask again if it is not its turn;
+   * undefined if its job is gone.
    */
   async take(
     replica: string,
@@ -78,8 +81,8 @@ export class Turns {
   }
 
   /**
-   * Lets the others go first while a request waits to be tried again, if it asks for that. It joins the line again when
-   * it is due.
+   * Lets the others go first while a request waits to be tried again, if it asks for that. It joins the line
+   * again when it is due.
    */
   async pass(id: string, { order, orderOnRetry }: JobData): Promise<void> {
     if (order !== undefined && orderOnRetry === 'pass') await this.#callNext(order, id);

@@ -1,6 +1,6 @@
 import { SlotMap } from '../../v8/slot-array.ts';
 
-/** What goes out in one call; all who wait for it wait for the same promise. */
+/** The items of one call. All callers that added one wait for the same promise. */
 interface Batch<Item> {
   readonly items: Item[];
   readonly sent: PromiseWithResolvers<void>;
@@ -12,42 +12,44 @@ interface Group<Item> {
   underWay: boolean;
 }
 
-/** Turns of the event loop for which a batch waits at most. */
-const mostTurns = 8;
-/** After so many items that came alone the next one is not waited with. */
-export const oftenAlone = 8;
+/** How many turns of the event loop a batch waits at most. */
+const maxTurns = 8;
+/** After this many single-item batches in a row, send at once. */
+export const singlesBeforeImmediateSend = 8;
 
 /**
- * Sends what comes up together, what belongs together in one call. A batch goes out after the first turn of the event loop
- * that has brought nothing more, and not before the call of its group is answered that was sent last: the slower the answers
- * are, the fewer are the calls. Where items have long come one by one, each after the answer to the one before, they go out at once.
+ * Groups items into one call per group. A batch is sent after the first turn of the event loop in which
+ * nothing is added, and not before the last call of its group is answered: the slower the answers, the fewer
+ * the calls. If items have been added one by one for some time, each after the answer to the one before, they
+ * are sent at once.
  */
 export class Batches<Item> {
-  readonly #most: number;
+  readonly #maxItems: number;
   readonly #send: (group: string, items: readonly Item[]) => Promise<void>;
   readonly #groups = new SlotMap<Group<Item>>();
   #added = 0;
-  /** Of {@link #added}, when batches went out last. */
+  /** The value of {@link #added} when batches were sent last. */
   #flushed = 0;
   #callsUnderWay = 0;
-  /** How many times in succession one item alone went out, and no call was under way. */
-  #alone = 0;
+  /** How many times in a row a single item was sent while no call was under way. */
+  #singlesInARow = 0;
   #flushing = false;
 
   /**
-   * @param most items in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some thousands.
-   * @param send sends those of one group.
+   * @param maxItems in one call, so that Redis is not kept from others for long; Lua's `unpack` takes some
+   * thousands.
+   * @param send sends the items of one group.
    */
-  constructor(most: number, send: (group: string, items: readonly Item[]) => Promise<void>) {
-    this.#most = most;
+  constructor(maxItems: number, send: (group: string, items: readonly Item[]) => Promise<void>) {
+    this.#maxItems = maxItems;
     this.#send = send;
   }
 
-  /** @returns once it is sent; rejects as the call does in which it travels. */
+  /** @returns once the item is sent; rejects if its call does. */
   add(name: string, item: Item): Promise<void> {
     const { waiting } = this.#group(name);
     let batch = waiting.at(-1);
-    if (batch === undefined || batch.items.length === this.#most) {
+    if (batch === undefined || batch.items.length === this.#maxItems) {
       batch = { items: [], sent: Promise.withResolvers() };
       waiting.push(batch);
     }
@@ -69,26 +71,27 @@ export class Batches<Item> {
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    if (this.#alone >= oftenAlone && this.#callsUnderWay === 0) this.#flush();
-    else this.#flushOnceQuiet(this.#added, mostTurns);
+    if (this.#singlesInARow >= singlesBeforeImmediateSend && this.#callsUnderWay === 0) this.#flush();
+    else this.#flushOnceIdle(this.#added, maxTurns);
   }
 
-  #flushOnceQuiet(added: number, turns: number): void {
+  #flushOnceIdle(added: number, turns: number): void {
     setImmediate(() => {
       if (this.#added === added || turns === 1) this.#flush();
-      else this.#flushOnceQuiet(this.#added, turns - 1);
+      else this.#flushOnceIdle(this.#added, turns - 1);
     });
   }
 
   #flush(): void {
     this.#flushing = false;
-    this.#alone = this.#added - this.#flushed === 1 && this.#callsUnderWay === 0 ? this.#alone + 1 : 0;
+    this.#singlesInARow =
+      this.#added - this.#flushed === 1 && this.#callsUnderWay === 0 ? this.#singlesInARow + 1 : 0;
     this.#flushed = this.#added;
-    for (const group of this.#groups.values()) if (!group.underWay) void this.#sendSome(group);
+    for (const group of this.#groups.values()) if (!group.underWay) void this.#sendNext(group);
   }
 
   /** Never rejects. */
-  async #sendSome(group: Group<Item>): Promise<void> {
+  async #sendNext(group: Group<Item>): Promise<void> {
     const batch = group.waiting.shift();
     if (batch === undefined) return;
     group.underWay = true;

@@ -13,11 +13,11 @@ export interface BlockingReadsOptions<Found> {
   readonly onRead: (found: Found | undefined) => void;
   readonly onError: (error: unknown) => void;
   /** How many reads are under way at once; 1 by default. */
-  readonly ahead?: number;
+  readonly readsAhead?: number;
 }
 
 /** Enough reads ahead that Redis always has one to answer while others are started. */
-export const manyAhead = 16;
+export const readsAhead = 16;
 /** Pause after a read that failed, in ms. */
 const retryDelayMs = 250;
 
@@ -28,15 +28,15 @@ const retryDelayMs = 250;
 export class BlockingReads<Found> {
   readonly #options: BlockingReadsOptions<Found>;
   readonly #redis: Redis;
-  readonly #ahead: number;
+  readonly #readsAhead: number;
   #underWay = 0;
   #stopped = false;
 
   constructor(options: BlockingReadsOptions<Found>) {
-    const { connection, ahead = 1 } = options;
+    const { connection } = options;
     this.#options = options;
     this.#redis = connection instanceof Connection ? redisOf(connection) : connection;
-    this.#ahead = ahead;
+    this.#readsAhead = options.readsAhead ?? 1;
   }
 
   /** How many reads have not ended. */
@@ -50,9 +50,9 @@ export class BlockingReads<Found> {
 
   /** Starts the missing reads, in one write, once half of them have ended. */
   fill(): void {
-    if (this.#stopped || this.#underWay > this.#ahead / 2) return;
+    if (this.#stopped || this.#underWay > this.#readsAhead / 2) return;
     inOneWrite(this.#redis, () => {
-      while (this.#underWay < this.#ahead) void this.#readOnce();
+      while (this.#underWay < this.#readsAhead) void this.#readOnce();
     });
   }
 

@@ -6,7 +6,10 @@ interface Backend {
   waitForJob(timeout: number): Promise<{ member: string; score: number } | null>;
 }
 
-/** The index of the present time in the arguments of BullMQ's scripts: after their keys, and a prefix or an id. */
+/**
+ * The index of the present time in the arguments of BullMQ's scripts: after their keys, and a prefix or an
+ * id.
+ */
 const timeArgument: Readonly<Record<string, number>> = {
   moveToActive: 12,
   moveToDelayed: 12,
@@ -16,9 +19,9 @@ const timeArgument: Readonly<Record<string, number>> = {
 const dueReply = 3;
 
 /**
- * Makes a BullMQ client use the time in Redis. BullMQ reads the clock of its host, so each time is translated on its way
- * to Redis and back. To the process, times stay in its own clock: pass {@link RedisClock.toOwn} to `moveToDelayed`, and
- * `timestamp` as well as `delay` to `Queue.add`.
+ * Makes a BullMQ client use the time in Redis. BullMQ reads the clock of its host, so each time is translated
+ * on its way to Redis and back. To the process, times stay in its own clock: pass {@link RedisClock.toOwn} to
+ * `moveToDelayed`, and `timestamp` as well as `delay` to `Queue.add`.
  * @param client a client that does not run yet.
  */
 export function inRedisTime<Client extends { getBackend(): Backend }>(
@@ -41,7 +44,10 @@ export function inRedisTime<Client extends { getBackend(): Backend }>(
   return client;
 }
 
-/** @returns the reply of a script that takes jobs, with the due time of the next delayed job in the host's clock. */
+/**
+ * @returns the reply of a script that takes jobs, with the due time of the next delayed job in the host's
+ * clock.
+ */
 function withOwnDue(reply: unknown, clock: RedisClock): unknown {
   if (!Array.isArray(reply)) return reply;
   const values: readonly unknown[] = reply;

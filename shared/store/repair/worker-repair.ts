@@ -27,7 +27,7 @@ export interface UsedData {
   readonly requests?: { readonly replica: string; readonly ids: Iterable<string> };
 }
 
-/** Moves garbled keys aside that a worker fails at. It asks a controller to move those that a worker may not. */
+/** Moves garbled keys aside that make a worker fail, or asks a controller to do so if a worker may not. */
 export class WorkerRepair {
   readonly #keys: Keys;
   readonly #repair: KeyRepair;

@@ -13,7 +13,10 @@ export interface SetJobAside {
   readonly message: string;
 }
 
-/** Moves a garbled job aside. Its result is false if there was nothing to move, or another worker has taken the lease. */
+/**
+ * Moves a garbled job aside. Its result is false if there was nothing to move, or another worker has taken
+ * the lease.
+ */
 export const setJobAside = script<SetJobAside, boolean>({
   file: 'set-job-aside',
   keys: (keys, { queue, id, to }) => [

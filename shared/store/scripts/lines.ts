@@ -44,7 +44,9 @@ export const takeTurn = script<InLine, Place | undefined>({
   },
 });
 
-/** Takes a request out of a line. Its result is the request whose turn it is now, if the other one was first. */
+/**
+ * Takes a request out of a line. Its result is the request whose turn it is now, if the other one was first.
+ */
 export const leaveLine = script<InLine, string | undefined>({
   file: 'leave-line',
   keys: (keys, { order }) => [keys.line(order)],
@@ -52,7 +54,10 @@ export const leaveLine = script<InLine, string | undefined>({
   decode: (reply) => (typeof reply === 'string' ? reply : undefined),
 });
 
-/** Counts that a job is started. Its result is how often that was, this time included; undefined if the job is gone. */
+/**
+ * Counts that a job is started. Its result is how often that was, this time included; undefined if the job is
+ * gone.
+ */
 export const countStart = script<OfJob, number | undefined>({
   file: 'count-begun',
   keys: (keys, { replica, id }) => [keys.job(replica, id)],
@@ -60,7 +65,9 @@ export const countStart = script<OfJob, number | undefined>({
   decode: (reply) => (reply === 0 ? undefined : Number(reply)),
 });
 
-/** Reads the deadline of a job, in ms since the epoch: 0 if it has none, undefined if there is no such job. */
+/**
+ * Reads the deadline of a job, in ms since the epoch: 0 if it has none, undefined if there is no such job.
+ */
 export const jobDeadline = script<OfJob, number | undefined>({
   file: 'job-deadline',
   keys: (keys, { replica, id }) => [keys.job(replica, id)],

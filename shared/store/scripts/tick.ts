@@ -19,9 +19,13 @@ export interface Ended {
 
 /** What a tick has brought. */
 export interface Ticked {
-  /** When the next delayed job is due, in ms since the epoch; 0 if there is none, null if that was not asked. */
+  /**
+   * When the next delayed job is due, in ms since the epoch; 0 if there is none, null if that was not asked.
+   */
   readonly due: number | null;
-  /** For each job to be finished, what BullMQ's `moveToFinished` says: 0, or below 0 if the job was not there. */
+  /**
+   * For each job to be finished, what BullMQ's `moveToFinished` says: 0, or below 0 if the job was not there.
+   */
   readonly codes: readonly number[];
   /** Jobs that waited, and are held now. */
   readonly taken: readonly HeldJob[];
@@ -30,8 +34,8 @@ export interface Ticked {
 }
 
 /**
- * How many jobs a consumer may hold. `leaving`: it takes nothing from now on, and says so once. `left`: it has said so
- * before. `paused`: it takes nothing for now, and nothing may be delivered to it.
+ * How many jobs a consumer may hold. `leaving`: it takes nothing from now on, and says so once. `left`: it
+ * has said so before. `paused`: it takes nothing for now, and nothing may be delivered to it.
  */
 export type JobLimit = number | 'leaving' | 'left' | 'paused';
 
@@ -62,8 +66,9 @@ export interface TickCall {
 const maxTaken = 64;
 
 /**
- * Pushes replies, finishes their jobs, and takes new ones. BullMQ's scripts are put into its text. Its keys depend on
- * the terms alone. Its result is undefined if another worker has taken the lease; then nothing was done.
+ * Pushes replies, finishes their jobs, and takes new ones. BullMQ's scripts are put into its text. Its keys
+ * depend on the terms alone. Its result is undefined if another worker has taken the lease; then nothing was
+ * done.
  */
 export const tick = {
   keys: (keys: Keys, { lease: { replica } }: TickTerms): readonly string[] => [
@@ -114,7 +119,10 @@ type RawTicked =
   | [superseded: -1]
   | [due: number | null, codes: number[], taken: (string | number | null)[], deliveries: string[]];
 
-/** Appends how many inboxes there are, and for each of them its key, how many frames there are for it, and the frames. */
+/**
+ * Appends how many inboxes there are, and for each of them its key, how many frames there are for it, and the
+ * frames.
+ */
 function pushInboxes(
   args: ScriptArgument[],
   ended: readonly Ended[],
