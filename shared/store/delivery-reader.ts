@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from '../process/logger.ts';
 import type { Fenced } from '../contract/fenced.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { BlockingReads, readsAhead } from './redis/blocking-reads.ts';
 import type { Connection } from './redis/connection.ts';
 import { KeyRepair } from './repair/key-repair.ts';

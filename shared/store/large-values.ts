@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { asBuffer } from '../contract/body.ts';
 import type { Fenced } from '../contract/fenced.ts';
 import { Slots } from '../process/slots.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import type { Connection } from './redis/connection.ts';
 import { orNull } from './repair/key-repair.ts';
 import { inboxTtlMs } from './reply-inboxes.ts';

@@ -1,10 +1,10 @@
 import { Job, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { isJob } from '../contract/job.ts';
 import type { JobData } from '../contract/job.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { inRedisTime } from './redis/bullmq-time.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';

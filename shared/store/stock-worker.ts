@@ -1,12 +1,12 @@
 import { DelayedError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { JobData } from '../contract/job.ts';
 import { startStop } from '../process/lifecycle.ts';
 import type { StartStop } from '../process/lifecycle.ts';
 import type { Logger } from '../process/logger.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOf, redisOf } from './redis/access.ts';
+import type { Redis } from './redis/access.ts';
 import { inRedisTime } from './redis/bullmq-time.ts';
 import type { Connection } from './redis/connection.ts';
 import { clockOf } from './redis/redis-clock.ts';
