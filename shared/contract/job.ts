@@ -110,8 +110,7 @@ export function storedBody(job: JobData): boolean {
  */
 export function decodeJob(job: JobData, stored?: Buffer): HttpRequest {
   const body = decodeBody(job.body) ?? stored;
-  if (body === undefined)
-    throw new TypeError('the body of the job is stored elsewhere and was not passed');
+  if (body === undefined) throw new TypeError('the body of the job is stored elsewhere and was not passed');
   const { method, target, headers } = job;
   const emptyChunked = job.body !== undefined && body.length === 0;
   return { method, target, headers, body, ...(emptyChunked ? { emptyChunked } : {}) };
