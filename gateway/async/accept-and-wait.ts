@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { finalStates } from '#shared/contract/request-record.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { untilFinal } from '../records/until-final.ts';
 import type { Watches } from '../records/watches.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';

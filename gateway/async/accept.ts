@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
-import type { RequestEnds } from '#shared/store/request-ends.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
+import type { RequestEnds } from '#shared/store/records/request-ends.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';

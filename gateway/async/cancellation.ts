@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { CancellationChannel } from '#shared/store/cancellation-channel.ts';
-import type { RequestEnds } from '#shared/store/request-ends.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
+import type { RequestEnds } from '#shared/store/records/request-ends.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 
 export interface CancellationOptions {
   readonly records: RequestRecords;

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { completeTarget, isRedacted, missingParameters } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import type { LetterRequest } from '#shared/store/dead-letter.ts';
+import type { LetterRequest } from '#shared/store/records/dead-letter.ts';
 
 /** The parts of a request that a letter did not keep, as a call gives them. Null leaves a part out. */
 export interface Given {

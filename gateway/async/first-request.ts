@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '#shared/contract/errors.ts';
-import type { Claim, IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import type { Claim, IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
 import type { IdempotencyKey } from '../request/idempotency-key.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
-import type { RequestEnds } from '#shared/store/request-ends.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
+import type { RequestEnds } from '#shared/store/records/request-ends.ts';
 
 export interface FirstRequestOptions {
   readonly records: RequestRecords;

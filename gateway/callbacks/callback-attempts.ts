@@ -1,7 +1,7 @@
 import type { Logger } from '#shared/process/logger.ts';
-import type { TakenCallback } from '#shared/store/callback-consumer.ts';
-import { CallbackNotes } from '#shared/store/callback-notes.ts';
-import type { CallbackData } from '#shared/store/callbacks.ts';
+import type { TakenCallback } from '#shared/store/callbacks/callback-consumer.ts';
+import { CallbackNotes } from '#shared/store/callbacks/callback-notes.ts';
+import type { CallbackData } from '#shared/contract/callback.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';

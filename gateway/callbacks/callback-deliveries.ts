@@ -1,10 +1,10 @@
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
-import { CallbackConsumer } from '#shared/store/callback-consumer.ts';
-import type { TakenCallback } from '#shared/store/callback-consumer.ts';
-import { isCallback } from '#shared/store/callbacks.ts';
-import { GarbledCallbacks } from '#shared/store/garbled-callbacks.ts';
-import type { CallbackFault } from '#shared/store/garbled-callbacks.ts';
+import { CallbackConsumer } from '#shared/store/callbacks/callback-consumer.ts';
+import type { TakenCallback } from '#shared/store/callbacks/callback-consumer.ts';
+import { isCallback } from '#shared/contract/callback.ts';
+import { GarbledCallbacks } from '#shared/store/callbacks/garbled-callbacks.ts';
+import type { CallbackFault } from '#shared/store/callbacks/garbled-callbacks.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';

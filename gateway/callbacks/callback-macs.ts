@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { CallbackData, CallbackJobMessage } from '#shared/store/callbacks.ts';
+import type { CallbackData, CallbackJobMessage } from '#shared/contract/callback.ts';
 import { derivedKey } from './receiver-keys.ts';
 
 /** The part of a callback job that never changes. */

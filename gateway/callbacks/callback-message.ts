@@ -1,11 +1,11 @@
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 import { redactTarget, withoutSecretFields } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { CallbackMessage } from '#shared/contract/views.ts';
 import { messageView } from '../records/message-view.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { viewOf } from '../records/request-view.ts';
 
 /** @returns where the end of a request is reported; undefined if it is not. */

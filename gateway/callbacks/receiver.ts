@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 
 /** The name of a job whose receiver is known only when its request has ended. */
 const eitherReceiver = 'callback';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '#shared/process/logger.ts';
 import { ringStaleMs } from '#shared/settings/common.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { SharedCallerSecret } from '#shared/store/shared-caller-secret.ts';
+import { SharedCallerSecret } from '#shared/store/records/shared-caller-secret.ts';
 
 /** The secret by which the digests of callers are made. All gateways of a namespace have the same. */
 export interface CallerSecret {

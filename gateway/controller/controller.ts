@@ -1,11 +1,11 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { HeirStore } from '#shared/store/heir-store.ts';
+import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { ReplicaObserver } from '#shared/store/replica-observer.ts';
-import { RingStore } from '#shared/store/ring-store.ts';
+import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
+import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { randomName } from '../ring/random-name.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 import { createDriver, workersOutlive } from './create-driver.ts';

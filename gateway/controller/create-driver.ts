@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from '#shared/process/logger.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
-import type { RingStore } from '#shared/store/ring-store.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createNoDriver } from '../drivers/none.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import { endLeasesOf } from '#shared/store/ended-leases.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import { endLeasesOf } from '#shared/store/lease/ended-leases.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Death, Driver } from '../drivers/driver.ts';

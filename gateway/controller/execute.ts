@@ -1,9 +1,9 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/generations.ts';
-import type { HeirStore } from '#shared/store/heir-store.ts';
+import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/lease/generations.ts';
+import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { RingStore } from '#shared/store/ring-store.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { planReplacement } from '../ring/replica-changes.ts';
 import { describeStep, renderStep } from './step.ts';

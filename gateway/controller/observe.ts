@@ -1,5 +1,5 @@
-import type { ObservedReplicas, ReplicaObserver } from '#shared/store/replica-observer.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { ObservedReplicas, ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Driver, Instance } from '../drivers/driver.ts';
 
 /** What is, as opposed to what shall be: a plan is made from this and from the controller's memory. */

@@ -1,7 +1,7 @@
 import type { Logger } from '#shared/process/logger.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import type { DesiredChange, RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { DesiredChange, RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import { placeAll, seedReplicas } from '../ring/replica-changes.ts';
 import type { DesiredNotes } from './desired-notes.ts';
 import type { LeaseGrace } from './lease-grace.ts';

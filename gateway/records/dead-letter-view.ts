@@ -4,7 +4,7 @@ import type { Redaction } from '#shared/contract/redaction.ts';
 import type { DeadLetterSummaryView, DeadLetterView, MessageView } from '#shared/contract/views.ts';
 import { messageView } from './message-view.ts';
 import { timeView } from './request-view.ts';
-import type { DeadLetter } from '#shared/store/dead-letter.ts';
+import type { DeadLetter } from '#shared/store/records/dead-letter.ts';
 
 export const deadLettersPath = '/-/dead-letters';
 

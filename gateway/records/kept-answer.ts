@@ -1,6 +1,6 @@
 import type { Reply } from '#shared/contract/reply.ts';
-import type { KeptReplies } from '#shared/store/kept-replies.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 
 /**

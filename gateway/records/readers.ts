@@ -4,7 +4,7 @@ import { peerAddress } from '#shared/contract/ip-address.ts';
 import { forwardedHead } from '../request/request-head.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
 import { originForm } from '../edge/request-target.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { Callers } from '../caller/callers.ts';
 
 /** @returns whether a client may know of a request. To any other client the request does not exist. */

@@ -1,6 +1,6 @@
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { RequestView } from '#shared/contract/views.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 
 /** @returns the path of a request's state. */
 export function requestPath(id: string): string {

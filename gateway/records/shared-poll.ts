@@ -6,8 +6,8 @@
  *
  * Whatever happens while the record is read leads to one more read.
  */
-import type { KnownRequest } from '#shared/store/request-records.ts';
-import type { RequestChanges } from '#shared/store/request-changes.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
+import type { RequestChanges } from '#shared/store/records/request-changes.ts';
 
 /** Is told what a poll finds. */
 export interface Watcher {

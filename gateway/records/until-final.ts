@@ -1,6 +1,6 @@
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { MayKnow } from './readers.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { ClientWatcher, Watch } from './watches.ts';
 
 export interface Wait {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Connections } from '../http/connections.ts';
-import type { RequestChanges } from '#shared/store/request-changes.ts';
-import type { RequestRecords } from '#shared/store/request-records.ts';
+import type { RequestChanges } from '#shared/store/records/request-changes.ts';
+import type { RequestRecords } from '#shared/store/records/request-records.ts';
 import { SharedPoll } from './shared-poll.ts';
 import type { Watcher } from './shared-poll.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import { parseHttpDate } from '#shared/contract/http-date.ts';
 import type { JobData } from '#shared/contract/job.ts';

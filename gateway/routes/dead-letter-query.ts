@@ -1,5 +1,5 @@
 import { Problem } from '#shared/contract/errors.ts';
-import type { DeadLetterFilter, PageEnd } from '#shared/store/dead-letters.ts';
+import type { DeadLetterFilter, PageEnd } from '#shared/store/records/dead-letters.ts';
 import { deadLettersPath } from '../records/dead-letter-view.ts';
 
 /** The query of a call to `/-/dead-letters`, as Fastify parses it. */

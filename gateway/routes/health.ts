@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/contract/errors.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
-import type { PublishedStatus } from '#shared/store/published-status.ts';
+import type { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import { operations } from '../openapi/operations.ts';

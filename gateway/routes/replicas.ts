@@ -3,7 +3,7 @@ import fp from 'fastify-plugin';
 import type { FastifyError, FastifyReply } from 'fastify';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { noteFailure } from '../http/answer.ts';
 import { adminPaths } from '../http/own-paths.ts';

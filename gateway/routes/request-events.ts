@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { MayKnow } from '../records/readers.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { viewOf } from '../records/request-view.ts';
 import type { ClientWatcher, Watch } from '../records/watches.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';

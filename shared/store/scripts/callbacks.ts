@@ -1,8 +1,8 @@
 import { replicaOf } from '../../contract/request-id.ts';
 import type { CallbackState } from '../../contract/request-record.ts';
 import { isTexts } from '../../contract/json-object.ts';
-import { receiversPerCall } from '../callbacks.ts';
-import type { ParkCall } from '../callbacks.ts';
+import { receiversPerCall } from '../../contract/callback.ts';
+import type { ParkCall } from '../../contract/callback.ts';
 import type { Keys } from '../keys/keys.ts';
 import { script } from './script.ts';
 
