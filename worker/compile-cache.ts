@@ -4,12 +4,12 @@ import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { startLeaseThread } from './lease/start-lease-thread.ts';
 
 /**
- * Fills Node's cache of compiled code with the modules of a worker. This process has loaded those of the main thread;
- * the lease thread loads its own.
+ * Fills Node's cache of compiled code with the modules of a worker. This process has loaded those of the main
+ * thread; the lease thread loads its own.
  */
 export async function fillCompileCache(): Promise<void> {
-  // Node keeps a cache for each set of V8's flags. A worker loads its own modules before it sets the flags, and those
-  // of the lease thread after that.
+  // Node keeps a cache for each set of V8's flags. A worker loads its own modules before it sets the flags,
+  // and those of the lease thread after that.
   flushCompileCache();
   disablePretenuring();
   await once(startLeaseThread(process.env), 'exit');

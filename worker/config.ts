@@ -40,12 +40,12 @@ export interface WorkerConfig {
   readonly leaseMs: number;
   /** Time in ms for which a handler may block the event loop. */
   readonly handlerStallMs: number;
-  /** Bytes that the body of an answer may have. */
+  /** The size limit of the body of an answer, in bytes. */
   readonly replyLimitBytes: number;
   readonly healthFile: string | undefined;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
-  /** What dead letters do not keep. */
+  /** The headers and parameters that dead letters leave out. */
   readonly redaction: Redaction;
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
@@ -53,7 +53,7 @@ export interface WorkerConfig {
 }
 
 /**
- * @param env environment variables; nothing else is read.
+ * @param env the environment variables; nothing else is read.
  * @throws {SettingsError} that lists all faults at once.
  */
 export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {

@@ -1,6 +1,6 @@
 import type { Log } from '#shared/process/logger.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { ServedQueues } from './tenure/served-queues.ts';
@@ -24,7 +24,7 @@ export class CrashExit {
   }
 
   /**
-   * Lets the worker finish what it holds before it exits. Until this is called it holds nothing, and exits at once.
+   * Lets the worker finish its jobs before it exits. Until this is called it has none, and exits at once.
    * @param leave drains the worker and ends the process.
    */
   drainBy(leave: (reason: string) => void): void {

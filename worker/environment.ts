@@ -1,5 +1,5 @@
-/** The first module of the process: its secrets have left the environment before any other is loaded. */
+/** Imported before all other modules, so that the secrets leave the environment before those are loaded. */
 import { takeSecrets } from '#shared/settings/secrets.ts';
 
-/** The settings that this process was started with, secrets included. */
+/** The settings of this process, secrets included. */
 export const given = takeSecrets(process.env);

@@ -1,12 +1,12 @@
 import type { Log } from '#shared/process/logger.ts';
 
 export interface UnhandledErrorsOptions {
-  /** Called with the first exception that nothing has caught. The state of the process is unknown from then on. */
+  /** Called with the first uncaught exception. From then on the state of the process is unknown. */
   readonly onUncaught: (thrown: unknown) => void;
   readonly log: Log;
 }
 
-/** At most this many lines are logged in each window, since a handler may throw at each call. The rest is only counted. */
+/** A handler may throw at each call, so at most this many lines are logged per window. */
 const maxLines = 20;
 const windowMs = 10_000;
 

@@ -1,12 +1,12 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { StopCause } from '#shared/process/signals.ts';
-import { expectDeath } from '#shared/store/generations.ts';
+import { expectDeath } from '#shared/store/lease/generations.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { CrashExit } from './crash-exit.ts';
 import type { Handler } from './handlers/handler.ts';
 import type { Heartbeat } from './lease/heartbeat.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
 import type { Adoptions } from './tenure/adoptions.ts';
 import type { Cancellations } from './tenure/cancellations.ts';
 import type { QueueSession } from './tenure/queue-session.ts';
@@ -38,7 +38,9 @@ export class WorkerProcess {
     this.#parts = parts;
   }
 
-  /** Takes the lease and begins to take jobs. Resolves when the worker is ready, or is told to stop meanwhile. */
+  /**
+   * Takes the lease and begins to take jobs. Resolves when the worker is ready, or is told to stop meanwhile.
+   */
   async start(): Promise<void> {
     try {
       await this.#start();

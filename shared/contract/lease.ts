@@ -1,25 +1,49 @@
 import { isCount, parseObject } from './json-object.ts';
 
 /**
- * Where the holder of a lease is in its life: it does not take jobs yet, it takes them, it finishes what it holds and
- * goes; or it is the worker of another replica, which has adopted the queue.
+ * What the holder of a lease does: it does not take jobs yet; it takes jobs; it finishes those that it holds
+ * and leaves; or it is the worker of another replica and has adopted the queue.
  */
 export type LeaseState = (typeof leaseStates)[number];
 const leaseStates = ['starting', 'ready', 'leaving', 'adopted'] as const;
 
-/** The worker that serves a replica's queue, as the replica's lease in Redis says. */
+/** What the lease of a replica in Redis says about the worker that serves the replica's queue. */
 export interface Lease {
-  /** The generation of the replica's own worker; 0 where another one has adopted the queue. */
+  /** The generation of the replica's own worker; 0 if another worker has adopted the queue. */
   readonly generation: number;
   readonly state: LeaseState;
   /** The worker that has adopted the queue, as {@link adopterOf} writes it. */
   readonly adopter?: string;
   readonly pid: number;
   readonly host: string;
-  /** When the worker started, in ms since the epoch by Redis's clock. */
+  /** When the worker started, in ms since the epoch in Redis time. */
   readonly started: number;
-  /** How far the clock of its host is ahead of Redis's, in ms; a worker of an earlier release does not say it. */
+  /** How far the clock of its host is ahead of Redis's, in ms. Workers of earlier releases do not say it. */
   readonly clockAheadMs?: number;
+}
+
+/** The worker that serves a replica's queue, or wants to. */
+export interface LeaseHolder {
+  readonly replica: string;
+  /** The generation of the replica's own worker; 0 for an adopter. */
+  readonly generation: number;
+  /** The adopter, as `adopterOf` names it; undefined for the replica's own worker. */
+  readonly adopter: string | undefined;
+}
+
+/** The worker that held a lease before, as far as it matters for the jobs that it was running. */
+export interface Predecessor {
+  /** The last generation of the replica's own worker; 0 if there was none. */
+  readonly generation: number;
+  /** Whether ringpost or a shutdown ended it. If so, none of its requests can have killed it. */
+  readonly expected: boolean;
+}
+
+/** What the taking of a lease gave. */
+export interface TakenLease {
+  /** Higher each time the lease is taken; writes with a lower one are refused. */
+  readonly fence: number;
+  readonly predecessor: Predecessor;
 }
 
 /** @returns how an adopter is named in a lease: `S1#4`, generation 4 of replica S1. */
@@ -27,7 +51,7 @@ export function adopterOf(replica: string, generation: number): string {
   return `${replica}#${generation}`;
 }
 
-/** @returns the lease that a text is as JSON; undefined for any other text. */
+/** @returns the lease of which a text is the JSON; undefined for any other text. */
 export function parseLease(text: string): Lease | undefined {
   const lease = parseObject(text);
   if (lease === undefined) return undefined;

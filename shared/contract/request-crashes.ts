@@ -1,7 +1,7 @@
 /**
- * The crashes that a request has seen: deaths of workers that were running it. A request that may run again after a
- * crash is a suspect, since it may have killed the worker. Suspects run isolated from other requests, so that a poison
- * request harms no more of them:
+ * The crashes that a request has seen: deaths of workers that were running it. A request that may run again
+ * after a crash is a suspect, since it may have killed the worker. Suspects run isolated from other requests,
+ * so that a poison request harms no more of them:
  *
  *   one crash: together with other suspects · two or more: alone · a crash while it runs alone: poison
  */
@@ -10,7 +10,7 @@
 export interface Crash {
   /** Names the death. It is the same for all requests that the worker was running. */
   readonly death: string;
-  /** The position of this request among those that the worker was running: the higher, the later it started. */
+  /** Orders the requests that the worker was running: the higher, the later this one started. */
   readonly startOrder: number;
 }
 
@@ -48,8 +48,8 @@ export function isPoison(crashes: readonly Crash[], alone: boolean): boolean {
 /**
  * @param crashes of a suspect.
  * @param poison the crashes of a request that killed its worker while it ran alone.
- * @returns the crashes that the poison request did not cause. If that leaves none, the last crash stays, so that the
- * suspect runs with other suspects once more: there may have been two poison requests.
+ * @returns the crashes that the poison request did not cause. If that leaves none, the last crash stays, so
+ * that the suspect runs with other suspects once more: there may have been two poison requests.
  */
 export function withoutCrashesOf(crashes: readonly Crash[], poison: readonly Crash[]): readonly Crash[] {
   const explained = new Set(poison.map(({ death }) => death));

@@ -144,7 +144,7 @@ export const ringStaleMs = 2000;
 /** How often a gateway confirms its ring, in ms. */
 export const ringPollMs = 500;
 /** How long a retired replica's queue must have been empty before its worker ends, in ms. */
-export const retiredQuietMs = ringStaleMs + 1000;
+export const retiredIdleMs = ringStaleMs + 1000;
 
 /**
  * @param name the name of the setting.

@@ -6,7 +6,10 @@ import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
 
-/** Without the attempt where it may be begun again: it may have been given to a worker in the moment of its death. */
+/**
+ * Without the attempt where it may be begun again: it may have been given to a worker in the moment of its
+ * death.
+ */
 const run = (line: string): string => line.replace(/^(GET .*) \d+$/, '$1');
 
 const system = useSystem();
@@ -47,7 +50,7 @@ async function startWith(current: System, count: number, more: NodeJS.ProcessEnv
 }
 
 describe('a replica that does not come back', () => {
-  it('leaves the ring, and a live worker adopts what waits; what was running waits for the owner', async () => {
+  it('leaves the ring; a live worker adopts its waiting jobs, but not its running ones', async () => {
     const current = system();
     const { running, commands, ask, untilRun } = await startWith(current, 2, { CONCURRENCY: '2' });
     const key = keyOf(running, 'S2');
@@ -85,7 +88,7 @@ describe('a replica that does not come back', () => {
     expect(await (await get).json()).toEqual({ replica: 'S2', attempt: 2 });
   });
 
-  it('takes its keys and its queue again when it is back, also while the adopter has work in its hands', async () => {
+  it('takes back its keys and its queue when it returns, even while the adopter runs jobs', async () => {
     const current = system();
     const { running, ask, end, untilRun } = await startWith(current, 2);
     const key = keyOf(running, 'S2');
@@ -109,7 +112,7 @@ describe('a replica that does not come back', () => {
     await eventually(async () => (await current.redis.scard(current.keys.offered)) === 0);
   });
 
-  it('is adopted by another worker when its adopter dies too; what was running there waits for the owner', async () => {
+  it('is adopted by another worker if its adopter dies too; running jobs wait for the owner', async () => {
     const current = system();
     const { running, ask, end, untilRun } = await startWith(current, 3, { CONCURRENCY: '4' });
     const key = keyOf(running, 'S3');
@@ -150,7 +153,7 @@ describe('a replica that does not come back', () => {
 });
 
 describe('an adopter that was frozen for longer than its leases', () => {
-  it('neither answers nor runs anything of the adopted queue when it wakes up', async () => {
+  it('neither answers nor runs any job of the adopted queue when it wakes up', async () => {
     const current = system();
     const { running, commands, ask, end, untilRun } = await startWith(current, 2);
     const key = keyOf(running, 'S2');
@@ -176,7 +179,7 @@ describe('an adopter that was frozen for longer than its leases', () => {
 });
 
 describe('a replica that was removed and dies before its queue is empty', () => {
-  it('is adopted, with what comes late; what was running ends if its own worker does not come back', async () => {
+  it('is adopted with its late jobs; running jobs end if its own worker does not come back', async () => {
     const current = system();
     const { running, commands, ask, untilRun } = await startWith(current, 2, { CONCURRENCY: '1' });
     const key = keyOf(running, 'S2');

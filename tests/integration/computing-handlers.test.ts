@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
@@ -19,7 +19,7 @@ function asking({ url }: RunningGateway, key = 'k'): Ask {
   return (path, method = 'POST') => fetch(`${url}/${path}`, { method, headers: { 'ringpost-key': key } });
 }
 
-/** Resolves once the handler has begun a request. */
+/** Resolves once the handler has started a request. */
 function untilRun(path: string): Promise<boolean> {
   return eventually(async () => (await workers.runs()).some((line) => line.startsWith(`/${path} `)));
 }
@@ -37,7 +37,7 @@ async function consumerIsThere({ redis, keys }: System): Promise<boolean> {
 }
 
 describe('a handler that computes for longer than LEASE_MS', () => {
-  it.each(['batched', 'stock'])('keeps the lease, with all that its worker holds (%s)', async (CONSUMER) => {
+  it.each(['batched', 'stock'])('keeps the lease and the jobs of its worker (%s)', async (CONSUMER) => {
     const current = system();
     const running = await current.start({
       REPLICAS: '1',
@@ -98,12 +98,13 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     expect((await waiting).headers.get('ringpost-adopted-by')).toBe('S1');
   });
 
-  it('gets nothing by direct delivery meanwhile, and does again afterwards', async () => {
+  it('gets no direct deliveries meanwhile, and gets them again afterwards', async () => {
     const current = system();
     const { redis, keys } = current;
     const { ask } = await withWorker(current);
     await eventually(() => consumerIsThere(current));
-    // The answer is there already, so that nothing but the thread tells the consumer to say that it takes jobs.
+    // The answer is there already, so that nothing but the thread tells the consumer to say that it takes
+    // jobs.
     expect((await ask('computes-later?ms=1500', 'GET')).status).toBe(200);
     await eventually(async () => !(await consumerIsThere(current)));
     const asked = [ask('one', 'GET'), ask('two', 'GET')];
@@ -114,7 +115,7 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     await eventually(() => consumerIsThere(current));
   });
 
-  it('says again that it takes jobs when it was idle while its event loop stood still', async () => {
+  it('registers for direct delivery again if it was idle while its event loop was stalled', async () => {
     const current = system();
     const { ask } = await withWorker(current);
     await eventually(() => consumerIsThere(current));
@@ -143,7 +144,7 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
   const HANDLER_STALL_MS = '700';
   const reason = 'its event loop stood still for 700 ms';
 
-  it('loses what its worker was running; the worker is replaced, and the reason is noted', async () => {
+  it('loses the requests of its worker, which is replaced; the reason is noted', async () => {
     const current = system();
     const settings = { HANDLER, LEDGER: workers.ledger(), LEASE_MS, HANDLER_STALL_MS };
     const ask = asking(await current.start({ REPLICAS: '1', ...settings }));
@@ -157,7 +158,7 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
     });
   });
 
-  it('ends its lease at once where no driver sees the death', async () => {
+  it('ends its lease at once if no driver sees the death', async () => {
     const current = system();
     const { worker, ask } = await withWorker(current, {
       LEASE_MS: '60000',
@@ -174,7 +175,7 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
   });
 });
 
-it('a worker that computes after another one has its lease is ended, since all that it does is refused', async () => {
+it('a worker that computes after another worker has taken its lease is killed', async () => {
   const current = system();
   const { redis, keys } = current;
   const { worker, ask } = await withWorker(current);

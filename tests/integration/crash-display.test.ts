@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
-import type { CrashNote } from '#shared/store/crash-notes.ts';
+import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -17,7 +17,7 @@ async function crashAt(url: string, headers: Record<string, string> = {}): Promi
   return shown.replicas[0]?.crash ?? null;
 }
 
-it('/-/ring shows the last crash of a worker with its last lines of stderr, to admin alone', async () => {
+it('/-/ring shows the last crash of a worker, with its last lines of stderr only to admins', async () => {
   const { url } = await system().start({
     REPLICAS: '1',
     HANDLER: handlerFile('crashing'),
@@ -36,7 +36,7 @@ it('/-/ring shows the last crash of a worker with its last lines of stderr, to a
   expect((await fetch(`${url}/-/ring`)).status).toBe(401);
 });
 
-it("a worker's own words about its crash come before those of its driver", async () => {
+it("the worker's own reason for its crash comes before that of its driver", async () => {
   const { redis, namespace } = system();
   const crashes = new CrashNotes(new Connection(redis, namespace));
   await crashes.note('S1', { generation: 3, reason: 'its event loop stood still for 12000 ms' });
@@ -46,7 +46,7 @@ it("a worker's own words about its crash come before those of its driver", async
   expect(await crashes.read('S1')).toEqual({ generation: 3, at: 5, reason, stderr: ['x'] });
 });
 
-it('a crash stands in for that of the generation before, and not the other way round', async () => {
+it('a crash replaces that of an older generation, and never that of a newer one', async () => {
   const { redis, namespace } = system();
   const crashes = new CrashNotes(new Connection(redis, namespace));
   await crashes.note('S1', { generation: 3, reason: 'killed by SIGKILL', requests: ['a'] });

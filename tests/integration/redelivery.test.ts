@@ -10,7 +10,7 @@ const { handler, ledger, runs: lines, start } = useWorkers();
 const startWorker = (current: System): Promise<RunningCommand> => start(current, 'S1');
 
 describe('a replica that is killed while it runs requests', () => {
-  it('runs those again that may be repeated, and no other: their clients learn that the outcome is unknown', async () => {
+  it('runs those again that may be repeated; the others end with an unknown outcome', async () => {
     const current = system();
     const { url } = await current.start({ REPLICAS: '1', HANDLER: handler, LEDGER: ledger() });
     const ask = (method: string, path: string, headers: Record<string, string> = {}): Promise<Response> =>
@@ -47,7 +47,7 @@ describe('a replica that is killed while it runs requests', () => {
 });
 
 describe('a worker that was frozen for longer than its lease', () => {
-  it('neither answers nor runs anything when it wakes up: the newer one does', async () => {
+  it('neither answers nor runs anything when it wakes up: the newer worker does', async () => {
     const current = system();
     const settings = { REPLICA_DRIVER: 'none', REPLICAS: '1', LEASE_MS: String(workerLeaseMs) };
     const first = await startWorker(current);
@@ -67,13 +67,13 @@ describe('a worker that was frozen for longer than its lease', () => {
   });
 });
 
-describe('a job that is active and in nobody’s hands', () => {
+describe('a job that is active but not being run by any worker', () => {
   it.each([
-    // As a worker leaves it that was frozen, took a job when it woke up, and had to go.
+    // A worker was frozen, took a job when it woke up, and had to leave.
     ['locked by a worker that is gone', async () => 'another-worker:7'],
-    // As it is when Redis has given the job out, and the answer was lost with its connection.
+    // Redis has given the job out, and the reply was lost with its connection.
     [
-      'locked by the worker that holds the lease, to which it was never told',
+      'locked by the worker that holds the lease, which never got the reply',
       async ({ redis, keys }: System, url: string): Promise<string> => {
         void fetch(`${url}/running?ms=300`).catch(() => undefined);
         await eventually(async () => (await lines()).length === 1);
@@ -83,7 +83,7 @@ describe('a job that is active and in nobody’s hands', () => {
         return lock.replace(/:\d+$/, ':999');
       },
     ],
-  ] as const)('is found and run where it is %s', async (_, lockOf) => {
+  ] as const)('is found and run if it is %s', async (_, lockOf) => {
     const current = system();
     const { redis, keys } = current;
     await startWorker(current);
@@ -120,7 +120,7 @@ describe('a job that is active and in nobody’s hands', () => {
 });
 
 describe('a job whose wake-up was lost', () => {
-  it('is found by the watchdog and run, long before BullMQ would look again', async () => {
+  it('is found by the watchdog and run, long before BullMQ would check again', async () => {
     const current = system();
     const { redis, keys } = current;
     await startWorker(current);

@@ -15,7 +15,7 @@ const adopting = (adopter: string): ReplicaLease => {
 };
 
 describe('the lease of a replica', () => {
-  it('is held by one generation until that ends it, and by no older one after it', async () => {
+  it('is held by one generation until it ends the lease, and by no older generation after that', async () => {
     const [first, second, third] = [own(1), own(2), own(3)];
     expect(await second.take('starting')).toBe('taken');
     expect([await first.take('starting'), await third.take('starting')]).toEqual(['superseded', 'held']);
@@ -30,7 +30,7 @@ describe('the lease of a replica', () => {
     expect(third.fence).toBeGreaterThan(second.fence);
   });
 
-  it('is an adopter’s while nobody has it, and its owner’s of before again when the adopter lets it go', async () => {
+  it('can be adopted while it is free, and goes back to its owner when the adopter releases it', async () => {
     const { redis, keys } = system();
     const [owner, adopter, other] = [own(7), adopting('S2#1'), adopting('S3#1')];
     expect(await owner.take('starting')).toBe('taken');
@@ -42,14 +42,14 @@ describe('the lease of a replica', () => {
     await other.end();
     expect(await adopter.renew('adopted')).toBe(true);
     await adopter.end();
-    // The owner waits for it: no other adopter comes before.
+    // The owner is on standby: no other adopter may take it first.
     await redis.set(keys.standby('S1'), 7, 'PX', 60_000);
     expect(await other.take('adopted')).toBe('held');
     expect(await owner.take('starting')).toBe('taken');
     expect(await adopter.renew('adopted')).toBe(false);
   });
 
-  it('is certainly ours from when it was asked for until its TTL is over', async () => {
+  it('is certainly ours from when it was asked for until its TTL has passed', async () => {
     const lease = own(1, 300);
     expect(lease.certain).toBe(false);
     await lease.take('starting');
@@ -61,7 +61,7 @@ describe('the lease of a replica', () => {
     expect(lease.certain).toBe(false);
   });
 
-  it('is fenced also where Redis has lost all it held: who takes it then is newer than who had it', async () => {
+  it('is fenced even if Redis has lost all keys: the next holder has a higher fence', async () => {
     const { redis, keys } = system();
     const [before, after] = [own(4), own(1)];
     await before.take('ready');
@@ -76,7 +76,7 @@ describe('the lease of a replica', () => {
     expect(await before.renew('ready')).toBe(false);
   });
 
-  it('gives back the generations that Redis has lost, so that the next worker’s is newer', async () => {
+  it('restores the generations that Redis has lost, so that the next worker has a newer one', async () => {
     const { redis, keys } = system();
     const lease = own(4);
     await lease.take('ready');
@@ -86,7 +86,7 @@ describe('the lease of a replica', () => {
     expect(await redis.get(keys.currentGeneration('S1'))).toBe('4');
   });
 
-  it('refuses the replies of a worker of before', async () => {
+  it('refuses the replies of a former holder', async () => {
     const { redis, keys } = system();
     const run = scriptsOn(redis);
     const [first, second] = [own(1), adopting('S2#1')];

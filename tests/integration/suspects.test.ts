@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
@@ -32,8 +32,8 @@ async function handOver(url: string, path: string, headers: Record<string, strin
   return ((await answer.json()) as { id: string }).id;
 }
 
-describe('a request that ends its worker', () => {
-  it('is run three times by its own replica, and harms others there only once', async () => {
+describe('a request that kills its worker', () => {
+  it('runs three times on its own replica, and harms other requests there only once', async () => {
     const running = await system().start(settings({ REPLICAS: '3' }));
     const { url } = running;
     const key = { 'ringpost-key': keyOf(running, 'S2') };
@@ -42,7 +42,7 @@ describe('a request that ends its worker', () => {
     await eventually(async () => (await runs()).length === 2);
     const killed = fetch(`${url}/kill`, { headers: key });
     await eventually(async () => (await runsOf('/kill')).length === 1);
-    // From the first death on, nobody is harmed, whether it runs there or elsewhere.
+    // After the first crash no request is harmed, on this replica or another one.
     const asked: Promise<Response>[] = [];
     for (let at = 0; at < 60; at += 1) {
       asked.push(fetch(`${url}/other?ms=50`, { method: 'POST', headers: { 'ringpost-key': `other-${at}` } }));
@@ -58,7 +58,7 @@ describe('a request that ends its worker', () => {
   });
 
   it.each(['batched', 'stock'])(
-    'ends as failed with a dead letter, whatever attempts it asks for (%s)',
+    'fails with a dead letter, however many attempts it asks for (%s)',
     async (consumer) => {
       const { url } = await system().start(settings({ REPLICAS: '2', CONSUMER: consumer }));
       const id = await handOver(url, '/kill', { 'ringpost-attempts': '100' });
@@ -71,12 +71,12 @@ describe('a request that ends its worker', () => {
       expect(await runsOf('/kill')).toHaveLength(3);
       const letters = async (): Promise<unknown> =>
         (await fetch(`${url}/-/dead-letters?code=worker_died`)).json();
-      // It is filed after the request's end.
+      // The dead letter is written after the request's end.
       await expect.poll(letters).toMatchObject({ letters: [{ id }] });
     },
   );
 
-  it('is ended by DELETE between its deaths', async () => {
+  it('can be ended by DELETE between its crashes', async () => {
     const { url } = await system().start(settings({ REPLICAS: '1' }));
     const id = await handOver(url, '/kill-later?ms=600');
     await eventually(async () => (await runsOf('/kill-later')).length === 2);
@@ -87,7 +87,7 @@ describe('a request that ends its worker', () => {
     expect((await fetch(`${url}/next`)).status).toBe(200);
   });
 
-  it('is told as outcome_unknown after the first death if it is not safe to repeat', async () => {
+  it('gets outcome_unknown after the first crash if it may not be repeated', async () => {
     const current = system();
     const { url } = await current.start(settings({ REPLICAS: '1' }));
     const answer = await fetch(`${url}/kill`, { method: 'POST' });
@@ -98,7 +98,7 @@ describe('a request that ends its worker', () => {
     await expect.poll(() => new CrashNotes(current.connection).read('S1')).toMatchObject({ requests: [id] });
   });
 
-  it('lets new requests wait no longer than five seconds while it runs alone', async () => {
+  it('delays new requests by at most five seconds while it runs alone', async () => {
     const { url } = await system().start(settings({ REPLICAS: '1', LOG_LEVEL: 'silent' }));
     const killed = fetch(`${url}/kill-later?ms=300`);
     await eventually(async () => (await runsOf('/kill-later')).length === 2);
@@ -110,7 +110,7 @@ describe('a request that ends its worker', () => {
 });
 
 describe('a request whose worker was ended by ringpost or by a shutdown', () => {
-  it('has no loss, and runs like any other', async () => {
+  it('has no crash, and runs again like any other', async () => {
     const current = system();
     const { redis, keys } = current;
     const { url } = await current.start(settings({ REPLICAS: '1', DRAIN_TIMEOUT_MS: '100' }));
@@ -123,7 +123,7 @@ describe('a request whose worker was ended by ringpost or by a shutdown', () => 
   });
 });
 
-describe('a request with a loss whose replica is removed', () => {
+describe('a suspect whose replica is removed', () => {
   it('is run by a worker that the controller starts for it', async () => {
     const running = await system().start(settings({ REPLICAS: '2' }));
     const { url } = running;
@@ -144,8 +144,8 @@ describe('a request with a loss whose replica is removed', () => {
   });
 });
 
-describe('an innocent request that was running at three deaths', () => {
-  it('is absolved once the killer is convicted, and gets its answer', async () => {
+describe('an innocent request that was running at three crashes', () => {
+  it('is cleared once the poison request has failed, and gets its answer', async () => {
     const current = system();
     const { redis, keys } = current;
     const { url } = await current.start(settings({ REPLICAS: '1' }));

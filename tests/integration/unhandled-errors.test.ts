@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { System } from '../fixtures/system.ts';
@@ -8,7 +8,7 @@ import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/work
 const system = useSystem();
 const workers = useWorkers();
 
-/** A gateway and one worker that is started by hand, whose handler leaves errors behind. */
+/** A gateway and one worker that is started by hand, whose handler causes unhandled errors. */
 async function withWorker(current: System, settings: NodeJS.ProcessEnv = {}) {
   const worker = await startWorker(current, settings);
   const { url, gateway } = await current.start({
@@ -36,8 +36,8 @@ function logged(worker: RunningCommand, msg: string): { err: { stack: string; me
   return lines.filter((line) => line.includes(`"msg":"${msg}"`)).map((line) => JSON.parse(line) as never);
 }
 
-describe('a promise that a handler leaves behind', () => {
-  it('is logged with its stack when it is rejected, and ends nothing', async () => {
+describe('a rejection that a handler leaves unhandled', () => {
+  it('is logged with its stack, and ends nothing', async () => {
     const current = system();
     const { worker, ask } = await withWorker(current);
     const beside = ask('beside?ms=500');
@@ -51,14 +51,14 @@ describe('a promise that a handler leaves behind', () => {
     for (const answer of answers) expect(await answer.json()).toEqual({ replica: 'S1', pid: worker.pid });
   });
 
-  it('ends nothing either when its error cannot be read', async () => {
+  it('ends nothing even if its error cannot be read', async () => {
     const { worker, ask } = await withWorker(system());
     expect((await ask('leaves-an-odd-rejection')).status).toBe(200);
     await expect.poll(() => logged(worker, 'a rejected promise was not handled').length).toBe(1);
     expect(await (await ask('after')).json()).toEqual({ replica: 'S1', pid: worker.pid });
   });
 
-  it('does not flood the log, however many of them are rejected', async () => {
+  it('does not flood the log, however many there are', async () => {
     const { worker, ask } = await withWorker(system());
     for (let times = 0; times < 3; times += 1) {
       expect((await ask('leaves-many-rejections')).status).toBe(200);
@@ -69,7 +69,7 @@ describe('a promise that a handler leaves behind', () => {
 });
 
 describe('a worker with an uncaught exception', () => {
-  it('takes nothing new, finishes what it holds, and ends as a crash does', async () => {
+  it('takes no more jobs, finishes those that it holds, and exits with 1', async () => {
     const current = system();
     const { worker, ask } = await withWorker(current);
     const held = [ask('held?ms=1500'), ask('held?ms=1000', 'GET')];
@@ -90,7 +90,7 @@ describe('a worker with an uncaught exception', () => {
     expect(await (await next).json()).toEqual({ replica: 'S1', pid: replacement.pid });
   });
 
-  it('gives up after DRAIN_TIMEOUT_MS what does not end, and logs a bounded number of further exceptions', async () => {
+  it('abandons requests after DRAIN_TIMEOUT_MS, and logs few of the further exceptions', async () => {
     const current = system();
     const { worker, ask } = await withWorker(current, { DRAIN_TIMEOUT_MS: '800' });
     const lost = ask('throws-and-hangs');

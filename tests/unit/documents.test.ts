@@ -7,7 +7,13 @@ const records = new Map(
     file,
   ]),
 );
-const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...globSync('docs/**/*.md')];
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  ...globSync('docs/**/*.md'),
+];
 const sources = globSync(
   ['gateway', 'worker', 'shared', 'tests', 'examples'].map((folder) => `${folder}/**/*.{ts,lua,sh,yml}`),
   { exclude: ['**/node_modules/**', '**/dist/**'] },

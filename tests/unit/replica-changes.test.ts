@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
-import type { RingState } from '#shared/store/ring-store.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../../gateway/ring/replica-changes.ts';

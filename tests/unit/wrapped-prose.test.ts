@@ -19,6 +19,7 @@ describe('wrapped prose', () => {
     expect(first).toMatch(/^- word/);
     expect(second).toMatch(/^ {2}word/);
     expect(others.at(-1)).toBe('- end');
+    expect(wrappedProse('1. one\n   two\n10. three')).toBe('1. one two\n10. three');
   });
 
   it('leaves tables, headings, pictures, code and items of code as they are', () => {

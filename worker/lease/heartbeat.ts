@@ -4,8 +4,8 @@ import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { AdoptionStore } from '#shared/store/adoption-store.ts';
-import { LeaseStore } from '#shared/store/lease-store.ts';
+import { AdoptionStore } from '#shared/store/lease/adoption-store.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -23,8 +23,8 @@ export interface HeartbeatOptions {
   /** The lease's TTL in ms. */
   readonly leaseMs: number;
   /**
-   * Whether the lease ends with the heartbeat. If a driver watches this process, that driver ends the lease once the
-   * process is gone: a worker that is there without a lease would look as if it hung.
+   * Whether the lease ends with the heartbeat. If a driver watches this process, that driver ends the lease
+   * once the process is gone: a worker that is there without a lease would look as if it hung.
    */
   readonly endsLease: boolean;
   /** How many requests of the replica's queue the worker runs now. */
@@ -40,8 +40,8 @@ export interface HeartbeatOptions {
 const takeRetryDelayMs = 25;
 
 /**
- * The worker's lease on its own replica: taken before the worker takes jobs, kept while it lives, ended when it leaves.
- * The heartbeat also notices when a replica that was removed may leave.
+ * The worker's lease on its own replica: taken before the worker takes jobs, kept while it lives, ended when
+ * it leaves. The heartbeat also notices when a replica that was removed may leave.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -85,7 +85,7 @@ export class Heartbeat {
     return this.#tell('ready');
   }
 
-  /** Tells the controller that this worker takes no more jobs and leaves when it has finished those that it holds. */
+  /** Tells the controller that this worker takes no more jobs, and leaves when it has finished its own. */
   leaving(): Promise<void> {
     return this.#tell('leaving');
   }
@@ -109,8 +109,8 @@ export class Heartbeat {
       }
       await delay(takeRetryDelayMs);
     }
-    // The thread starts while this worker begins to take jobs: the lease holds until then. From here on the thread
-    // needs nothing of the main thread, which the first job may block.
+    // The thread starts while this worker begins to take jobs: the lease holds until then. From here on the
+    // thread needs nothing of the main thread, which the first job may block.
     keeper.start().catch((error: unknown) => log.debug({ err: error }, 'the lease thread has not started'));
     keeper.keep(lease, this.#state, onSuperseded);
     await this.#beats.start();

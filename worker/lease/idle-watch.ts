@@ -1,8 +1,8 @@
-import { retiredQuietMs } from '#shared/settings/common.ts';
+import { retiredIdleMs } from '#shared/settings/common.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { countUnfinished } from '#shared/store/replica-queue.ts';
+import { countUnfinished } from '#shared/store/queue/replica-queue.ts';
 
-/** Watches a queue that gets no new requests. A worker may leave it after any gateway has stopped routing by an old ring. */
+/** Tells when a worker may leave a queue: no gateway routes by a ring that still has the replica. */
 export class IdleWatch {
   readonly #connection: Connection;
   readonly #replica: string;
@@ -25,7 +25,7 @@ export class IdleWatch {
     }
     const now = performance.now();
     this.#since ??= now;
-    return now - this.#since >= retiredQuietMs;
+    return now - this.#since >= retiredIdleMs;
   }
 
   /** Starts over. */

@@ -30,8 +30,8 @@ export class KeptLeases {
   }
 
   /**
-   * Renews a lease from now on. The caller took or renewed it a moment ago. If the lease is kept already, only its state
-   * changes.
+   * Renews a lease from now on. The caller took or renewed it a moment ago. If the lease is kept already,
+   * only its state changes.
    */
   keep(lease: ReplicaLease, state: LeaseState): void {
     const kept = this.#kept.get(lease.replica);

@@ -11,7 +11,7 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
   readonly clock: RedisClock;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
-  /** Called when the consumers' registrations were withdrawn: no jobs are delivered directly until their next tick. */
+  /** Called when the consumers were withdrawn: until their next tick, no jobs are delivered directly. */
   readonly onWithdrawn: () => void;
   /** Called when the thread has ended by itself: no lease is renewed any more. */
   readonly onEnded: (error: Error) => void;
@@ -27,8 +27,9 @@ interface Call {
 }
 
 /**
- * Has a worker's leases renewed by a thread of its own, so that a handler that computes for long does not lose them. To
- * know whether a lease is certain, the main thread reads the time of the last renewal and need not ask the thread.
+ * Has a worker's leases renewed by a thread of its own, so that a handler that computes for long does not
+ * lose them. To know whether a lease is certain, the main thread reads the time of the last renewal and need
+ * not ask the thread.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;

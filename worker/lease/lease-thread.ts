@@ -18,11 +18,10 @@ const withdrawAfterMs = 250;
 /**
  * The lease thread renews the leases that it is told to keep, and watches the main thread's event loop:
  *
- *   turning --it has not turned for `withdrawAfterMs`--> stalled: the consumers' registrations are withdrawn, and the
- *     main thread is told so
- *   stalled --it turns--> turning
- *   stalled --it has not turned for `handlerStallMs`--> ending: the leases end and the process is killed
- *   stalled --another worker has the replica's lease--> the process is killed
+ *   turning --no turn for `withdrawAfterMs`--> stalled: withdraws the consumers, and tells the main thread
+ *   stalled --a turn--> turning
+ *   stalled --no turn for `handlerStallMs`--> ending: ends the leases and kills the process
+ *   stalled --another worker has the replica's lease--> killed at once
  */
 export class LeaseThread {
   readonly #data: LeaseThreadData;
@@ -133,7 +132,7 @@ export class LeaseThread {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  /** The main thread is told only when Redis has done it: a registration that a consumer makes after that stays. */
+  /** Tells the main thread once Redis has done it, so that the next registrations of its consumers stay. */
   async #withdraw(leases: readonly ReplicaLease[]): Promise<void> {
     const withdrawn = await Promise.allSettled(leases.map((lease) => lease.withdraw()));
     for (const each of withdrawn) {

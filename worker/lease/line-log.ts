@@ -6,8 +6,8 @@ import { safeError } from '#shared/process/safe-error.ts';
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 } as const;
 
 /**
- * Logs from a thread, in the format of the main thread's logger. It writes to the file descriptor of stderr: what a
- * thread writes to `process.stderr` waits for the main thread, which may be stalled.
+ * Logs from a thread, in the format of the main thread's logger. It writes to the file descriptor of stderr:
+ * what a thread writes to `process.stderr` waits for the main thread, which may be stalled.
  */
 export class LineLog implements Log {
   readonly #minLevel: number;

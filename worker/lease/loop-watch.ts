@@ -2,9 +2,9 @@
 const maxIntervals = 2;
 
 /**
- * Measures how long an event loop has not turned. A timer in that loop raises a count, and another thread checks it. A
- * check counts only the time since the last check, and at most two intervals: a process that was frozen as a whole is
- * not stalled.
+ * Measures how long an event loop has not turned. A timer in that loop raises a count, and another thread
+ * checks it. A check counts only the time since the last check, and at most two intervals: a process that was
+ * frozen as a whole is not stalled.
  */
 export class LoopWatch {
   readonly #maxMs: number;

@@ -1,9 +1,8 @@
 import { hostname } from 'node:os';
-import type { Lease, LeaseState } from '#shared/contract/lease.ts';
-import { LeaseStore } from '#shared/store/lease-store.ts';
+import type { Lease, LeaseHolder, LeaseState, Predecessor } from '#shared/contract/lease.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import type { LeaseHolder, Predecessor } from '#shared/store/scripts/leases.ts';
 import type { SharedSkew } from './shared-skew.ts';
 import { SharedTime } from './shared-time.ts';
 
@@ -37,8 +36,8 @@ export interface SharedLease {
 }
 
 /**
- * The right to serve a replica's queue. A worker takes the lease while it is free, renews it before its TTL is over, and
- * ends it. A later holder has a higher fence.
+ * The right to serve a replica's queue. A worker takes the lease while it is free, renews it before its TTL
+ * is over, and ends it. A later holder has a higher fence.
  */
 export class ReplicaLease {
   readonly #connection: Connection;
@@ -97,8 +96,8 @@ export class ReplicaLease {
   }
 
   /**
-   * Whether the lease is certainly ours. The TTL counts from before the last renewal was sent, in whatever thread, by a
-   * clock that runs on while the process is frozen.
+   * Whether the lease is certainly ours. The TTL counts from before the last renewal was sent, in whatever
+   * thread, by a clock that runs on while the process is frozen.
    */
   get certain(): boolean {
     const now = performance.now();
@@ -135,8 +134,8 @@ export class ReplicaLease {
   }
 
   /**
-   * Withdraws the registration of the consumer that serves the queue under this lease: no more jobs are delivered
-   * directly to it until its next tick.
+   * Withdraws the registration of the consumer that serves the queue under this lease: no more jobs are
+   * delivered directly to it until its next tick.
    * @returns whether it was registered.
    */
   withdraw(): Promise<boolean> {

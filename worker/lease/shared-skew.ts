@@ -1,4 +1,4 @@
-/** How far the clock of this host is ahead of Redis's, in whole ms. One thread measures it, others read it. */
+/** How far this host's clock is ahead of Redis's, in whole ms. One thread measures it, others read it. */
 export class SharedSkew {
   /** Pass it to a `SharedSkew` in another thread to share the value. */
   readonly buffer: SharedArrayBuffer;

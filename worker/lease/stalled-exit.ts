@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import { LeaseStore } from '#shared/store/lease-store.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { LineLog } from './line-log.ts';
 import type { ReplicaLease } from './replica-lease.ts';
@@ -21,8 +21,8 @@ export interface StalledExitOptions {
 const exitMs = 1000;
 
 /**
- * Ends this process from a thread, since the main thread is stalled: notes why, ends the leases and kills the process.
- * To the driver, that is a crash, as if the handler had killed the worker.
+ * Ends this process from a thread, since the main thread is stalled: notes why, ends the leases and kills the
+ * process. To the driver, that is a crash, as if the handler had killed the worker.
  * @param reason for people, e.g. `its event loop stood still for 10000 ms`.
  */
 export async function exitStalled(
@@ -43,8 +43,8 @@ export async function exitStalled(
 }
 
 /**
- * If a driver sees the process die, the own lease is left to that driver: to a controller, a process without a lease
- * would look like a worker that hangs.
+ * If a driver sees the process die, the own lease is left to that driver: to a controller, a process without
+ * a lease would look like a worker that hangs.
  */
 async function endLeases(
   { connection, endsLease }: StalledExitOptions,

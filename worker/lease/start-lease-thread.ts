@@ -6,8 +6,8 @@ const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32
 
 /**
  * Starts the lease thread.
- * @param processEnv the environment of this process. The thread shares its TLS settings and its cache of compiled code,
- * but not `NODE_OPTIONS`, which may load modules for the handler.
+ * @param processEnv the environment of this process. The thread shares its TLS settings and its cache of
+ * compiled code, but not `NODE_OPTIONS`, which may load modules for the handler.
  * @param data left out for a thread that loads its modules and ends.
  */
 export function startLeaseThread(processEnv: NodeJS.ProcessEnv, data?: LeaseThreadData): Worker {

@@ -2,7 +2,7 @@
  * The queues that this worker has adopted. Each goes through these states:
  *
  *   offered or inherited --its lease is free: taken--> adopted
- *   adopted --its owner is on standby, another replica is its heir, or it has been idle for long enough--> yielding
+ *   adopted --its owner is on standby, it has another heir, or it has been idle for long enough--> yielding
  *   yielding --the held jobs are finished--> released
  *   adopted, yielding --another worker has taken the lease, or it cannot be served--> abandoned: released
  */
@@ -10,13 +10,13 @@ import { adopterOf } from '#shared/contract/lease.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { AdoptionStore } from '#shared/store/adoption-store.ts';
-import { expectDeath } from '#shared/store/generations.ts';
-import { LeaseStore } from '#shared/store/lease-store.ts';
+import { AdoptionStore } from '#shared/store/lease/adoption-store.ts';
+import { expectDeath } from '#shared/store/lease/generations.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
-import { countUnfinished } from '#shared/store/replica-queue.ts';
-import { suspectsOf } from '#shared/store/suspect-notes.ts';
+import { countUnfinished } from '#shared/store/queue/replica-queue.ts';
+import { suspectsOf } from '#shared/store/queue/suspect-notes.ts';
 import { IdleWatch } from '../lease/idle-watch.ts';
 import type { LeaseKeeper } from '../lease/lease-keeper.ts';
 import { ReplicaLease } from '../lease/replica-lease.ts';
@@ -79,8 +79,8 @@ export class Adoptions {
   }
 
   /**
-   * Adopts the queues of the replicas that this worker's replica has replaced, and begins to run their suspects. A queue
-   * that cannot be adopted now is adopted when it is offered.
+   * Adopts the queues of the replicas that this worker's replica has replaced, and begins to run their
+   * suspects. A queue that cannot be adopted now is adopted when it is offered.
    */
   async inherit(): Promise<void> {
     const { replica, log } = this.#options;
@@ -93,7 +93,7 @@ export class Adoptions {
     );
   }
 
-  /** Notes that this worker is told to leave: the requests that it runs of adopted queues have not killed it. */
+  /** Notes that this worker is told to leave, so that no request of an adopted queue is to blame. */
   async expectDeath(graceMs: number): Promise<void> {
     const { connection } = this.#options;
     for (const [name, { lease }] of this.#adopted)

@@ -1,12 +1,12 @@
 import { adopterOf } from '#shared/contract/lease.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { AdoptionStore } from '#shared/store/adoption-store.ts';
+import { AdoptionStore } from '#shared/store/lease/adoption-store.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import { ReplicaLease } from '../lease/replica-lease.ts';
 import { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
 import { Turns } from '../run/turns.ts';
@@ -28,9 +28,9 @@ export interface EarlyReclaimOptions {
 }
 
 /**
- * Reclaims the jobs that dead workers held before the handler is loaded, which may take its time. Clients that cannot
- * have an answer learn so at once, and the other jobs may be adopted meanwhile. A queue that another worker serves is
- * skipped.
+ * Reclaims the jobs that dead workers held before the handler is loaded, which may take its time. Clients
+ * that cannot have an answer learn so at once, and the other jobs may be adopted meanwhile. A queue that
+ * another worker serves is skipped.
  */
 export async function reclaimEarly(options: EarlyReclaimOptions): Promise<void> {
   const { connection, replica, generation, lease, leaseMs, onSuperseded, log } = options;

@@ -2,7 +2,7 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { ActiveJobs } from '#shared/store/active-jobs.ts';
+import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import type { Runner } from '../run/runner.ts';
@@ -20,11 +20,12 @@ export interface OrphanSweepOptions {
 }
 
 /**
- * Finds orphans: jobs that are active but not being run by any worker. A worker that was frozen may wake up, take a job,
- * find itself superseded and exit. Or the reply with which Redis gives a job to this worker is lost with its connection.
+ * Finds orphans: jobs that are active but not being run by any worker. A worker that was frozen may wake up,
+ * take a job, find itself superseded and exit. Or the reply with which Redis gives a job to this worker is
+ * lost with its connection.
  *
- * This worker holds the lease, so nobody runs a job that it neither runs nor has yet to read. A job is reclaimed if two
- * sweeps in a row find it so: it may be about to run, or have ended a moment ago.
+ * Since this worker holds the lease, no other worker runs these jobs. A job is reclaimed only if two sweeps
+ * in a row find it: the first time it may be about to run, or have just ended.
  */
 export class OrphanSweep {
   readonly #options: OrphanSweepOptions;

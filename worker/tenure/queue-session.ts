@@ -1,9 +1,9 @@
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { TickScript } from '#shared/store/tick.ts';
+import type { TickScript } from '#shared/store/queue/tick.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';
@@ -63,7 +63,7 @@ export interface QueueSessionOptions extends QueueSessionParts {
   readonly log: Logger;
 }
 
-/** Serves one replica's queue, the worker's own or an adopted one, from the taking of its lease until the end of it. */
+/** The time in which a worker serves one replica's queue, its own or an adopted one, under one lease. */
 export class QueueSession {
   readonly #runner: Runner;
   readonly #reclaimer: Reclaimer;
@@ -167,8 +167,8 @@ export class QueueSession {
 
   /** Fails suspects for which no worker of their replica will come back. */
   async failSuspects(ids: Iterable<string>): Promise<void> {
-    const detail = `Replica ${this.replica} died while it ran this request, and was removed; it is not run again.`;
-    for (const id of ids) await this.#reclaimer.failPoison(id, detail);
+    const died = `Replica ${this.replica} died while it ran this request, and was removed`;
+    for (const id of ids) await this.#reclaimer.failPoison(id, `${died}; it is not run again.`);
   }
 
   /** Takes no more jobs. Resolves when those that it held are finished, or abandoned. */

@@ -2,12 +2,12 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { ActiveJobs } from '#shared/store/active-jobs.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import { QueueJobs } from '#shared/store/queue-jobs.ts';
-import type { QueuedJob } from '#shared/store/queue-jobs.ts';
+import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
+import type { QueuedJob } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { RequestNotes } from '#shared/store/request-notes.ts';
+import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import {
   clearSuspects,
@@ -15,8 +15,8 @@ import {
   recordCrash,
   startSuspect,
   suspectsOf,
-} from '#shared/store/suspect-notes.ts';
-import type { RecordedCrash } from '#shared/store/suspect-notes.ts';
+} from '#shared/store/queue/suspect-notes.ts';
+import type { RecordedCrash } from '#shared/store/queue/suspect-notes.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import type { Turns } from '../run/turns.ts';
@@ -64,9 +64,9 @@ interface Held {
 const maxNamed = 100;
 
 /**
- * Reclaims jobs of a replica that are active but not being run by any worker. A job that was not started goes to the head
- * of the queue. A job that was started and may run again becomes a suspect, or fails as poison. The client of any other
- * job learns that its outcome is unknown.
+ * Reclaims jobs of a replica that are active but not being run by any worker. A job that was not started goes
+ * to the head of the queue. A job that was started and may run again becomes a suspect, or fails as poison.
+ * The client of any other job learns that its outcome is unknown.
  *
  * The caller holds the replica's lease, so writes of an older generation to these jobs are ignored.
  */
@@ -84,8 +84,8 @@ export class Reclaimer {
   }
 
   /**
-   * Reclaims all jobs that a dead generation held, even if Redis has garbled data in a key of the replica or of one of
-   * the requests. Call it before the first job is taken.
+   * Reclaims all jobs that a dead generation held, even if Redis has garbled data in a key of the replica or
+   * of one of the requests. Call it before the first job is taken.
    */
   async reclaimAll(death: Death): Promise<void> {
     const { connection, replica, log } = this.#options;
@@ -161,7 +161,8 @@ export class Reclaimer {
     const startCount = await this.#active.startCount(id, job);
     if (startCount > 0 && !suspect) reclaimed.ran.push(id);
     if (decideOnHeld(job.data, startCount) !== 'again') {
-      const detail = `Replica ${replica} died while it ran this request${reason}; it is not known whether it was done.`;
+      const died = `Replica ${replica} died while it ran this request${reason}`;
+      const detail = `${died}; it is not known whether it was done.`;
       await this.#fail(id, job, 'outcome_unknown', detail);
       reclaimed.unknown += 1;
       return;
@@ -173,8 +174,9 @@ export class Reclaimer {
         : undefined;
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
-      const detail = `Replica ${replica} died ${crash.crashes.length} times while it ran this request${reason}; it is not run again.`;
-      await this.failPoison(id, detail);
+      const times = crash.crashes.length;
+      const died = `Replica ${replica} died ${times} times while it ran this request${reason}`;
+      await this.failPoison(id, `${died}; it is not run again.`);
       reclaimed.poison.push(crash);
       return;
     }

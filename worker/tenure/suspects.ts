@@ -1,8 +1,8 @@
 /**
  * The suspects of a replica, which the replica's own worker runs isolated from other requests:
  *
- *   closed --the first that must run alone has ended, or 5 s are over; then those with one crash have ended, or 500 ms
- *     are over--> open
+ *   closed --the first that must run alone has ended, or 5 s are over; then those with one crash have ended,
+ *     or 500 ms are over--> open
  *   open --500 ms are over, and another one must run alone--> closed --nothing runs, or 5 s are over--> alone
  *   alone --it has ended, or 5 s are over--> open
  *   any --stop--> stopped: starts no more of them
@@ -16,9 +16,9 @@ import { byLastStart, mustRunAlone } from '#shared/contract/request-crashes.ts';
 import type { Crash } from '#shared/contract/request-crashes.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
-import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { crashesOf, endSuspect, startSuspect, suspectsOf } from '#shared/store/suspect-notes.ts';
+import { crashesOf, endSuspect, startSuspect, suspectsOf } from '#shared/store/queue/suspect-notes.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Intake } from '../queue/intake.ts';
 import type { Runner } from '../run/runner.ts';
@@ -43,9 +43,9 @@ interface Suspect {
   readonly crashes: readonly Crash[];
 }
 
-/** New requests wait this long for suspects that run together, and may run this long before the next one runs alone, in ms. */
+/** New requests wait this long for suspects that run together, then run as long before a lone one, in ms. */
 const togetherMs = 500;
-/** New requests wait this long for a suspect that runs alone, and it waits this long for other requests to end, in ms. */
+/** New requests wait this long for a suspect that runs alone, and it waits this long for others, in ms. */
 const aloneMs = 5000;
 /** Time in ms in which Redis and the consumer learn that the consumer is paused. */
 const pauseMs = 20;
@@ -86,7 +86,7 @@ export class Suspects {
       .finally(() => intake.release());
   }
 
-  /** Starts no more suspects. Resolves when those that run have ended; the others wait for the next worker. */
+  /** Starts no more suspects. Resolves when those that run have ended; the rest is for the next worker. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#working;
@@ -130,7 +130,10 @@ export class Suspects {
     await delay(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 
-  /** Waits until nothing runs in this worker any more. @returns false if something still does after some time. */
+  /**
+   * Waits until nothing runs in this worker any more.
+   * @returns false if something still does after some time.
+   */
   async #isIdle(): Promise<boolean> {
     const { slots, runner } = this.#options;
     const until = performance.now() + aloneMs;

@@ -3,7 +3,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
-import { countReady, wakeConsumer } from '#shared/store/replica-queue.ts';
+import { countReady, wakeConsumer } from '#shared/store/queue/replica-queue.ts';
 import type { Runner } from '../run/runner.ts';
 
 export interface WatchdogOptions {
@@ -17,13 +17,14 @@ export interface WatchdogOptions {
   readonly log: Logger;
 }
 
-/** Checks in a row without progress after which the consumer is woken, and after which the worker is given up. */
+/** After this many checks in a row without progress the consumer is woken, and the worker given up. */
 const wakeAfter = 2;
 const giveUpAfter = 6;
 
 /**
- * Notices jobs that wait while a live worker does nothing: a wake-up was lost, or the consumer has silently stopped. It
- * wakes the consumer first. If that does not help, the worker leaves and another one takes its place.
+ * Notices jobs that wait while a live worker does nothing: a wake-up was lost, or the consumer has silently
+ * stopped. It wakes the consumer first. If that does not help, the worker leaves and another one takes its
+ * place.
  */
 export class Watchdog {
   readonly #options: WatchdogOptions;

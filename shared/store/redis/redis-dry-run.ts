@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from './access.ts';
 import { createKeys } from '../keys/keys.ts';
 import type { Keys } from '../keys/keys.ts';
 import { redisRights } from './redis-users.ts';

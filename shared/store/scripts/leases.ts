@@ -1,29 +1,5 @@
-import type { Lease } from '../../contract/lease.ts';
+import type { Lease, LeaseHolder, TakenLease } from '../../contract/lease.ts';
 import { script } from './script.ts';
-
-/** The worker that serves a replica's queue, or wants to. */
-export interface LeaseHolder {
-  readonly replica: string;
-  /** The generation of the replica's own worker; 0 for an adopter. */
-  readonly generation: number;
-  /** The adopter, as `adopterOf` names it; undefined for the replica's own worker. */
-  readonly adopter: string | undefined;
-}
-
-/** The worker that held a lease before, as far as it matters for the jobs that it was running. */
-export interface Predecessor {
-  /** The last generation of the replica's own worker; 0 if there was none. */
-  readonly generation: number;
-  /** Whether ringpost or a shutdown ended it. If so, none of its requests can have killed it. */
-  readonly expected: boolean;
-}
-
-/** What the taking of a lease gave. */
-export interface TakenLease {
-  /** Higher each time the lease is taken; writes with a lower one are refused. */
-  readonly fence: number;
-  readonly predecessor: Predecessor;
-}
 
 interface TakeLease {
   readonly holder: LeaseHolder;
@@ -32,8 +8,8 @@ interface TakeLease {
 }
 
 /**
- * Takes the lease of a replica. It is `held` if another worker has it, or if an adopter asks while the replica's own
- * worker is on standby; `superseded` if a newer generation has held it.
+ * Takes the lease of a replica. It is `held` if another worker has it, or if an adopter asks while the
+ * replica's own worker is on standby; `superseded` if a newer generation has held it.
  */
 export const takeLease = script<TakeLease, TakenLease | 'held' | 'superseded'>({
   file: 'take-lease',
@@ -61,7 +37,7 @@ export const takeLease = script<TakeLease, TakenLease | 'held' | 'superseded'>({
   },
 });
 
-/** Renews a lease, and writes again what Redis may have lost of it. The result is false if another worker took it. */
+/** Renews a lease, and writes again what Redis may have lost of it. False if another worker took it. */
 export const renewLease = script<TakeLease & { readonly fence: number }, boolean>({
   file: 'renew-lease',
   keys: (keys, { holder: { replica } }) => [
@@ -74,9 +50,28 @@ export const renewLease = script<TakeLease & { readonly fence: number }, boolean
   decode: (reply) => reply === 1,
 });
 
+/** The lease of a worker that has certainly ended, or that leaves by itself. */
+interface EndedLease {
+  /** The replica whose queue the worker served. */
+  readonly replica: string;
+  /** The generation of the replica's own worker, or the adopter as the lease names it. */
+  readonly holder: number | string;
+  /** How long the end is recorded for a leader that has not seen it, in ms; 0: it is not recorded. */
+  readonly recordMs: number;
+}
+
+/** Ends a lease if that worker still holds it. The result is whether it did. */
+export const endLease = script<EndedLease, boolean>({
+  file: 'end-lease',
+  keys: (keys, { replica }) => [keys.lease(replica), keys.ended(replica)],
+  args: ({ holder, recordMs }) =>
+    typeof holder === 'number' ? [holder, '', recordMs] : [0, holder, recordMs],
+  decode: (reply) => reply === 1,
+});
+
 /**
- * Withdraws a consumer's registration for direct delivery. Jobs that were delivered stay. The result is false if it
- * was not registered under this fence.
+ * Withdraws a consumer's registration for direct delivery. Jobs that were delivered stay. The result is false
+ * if it was not registered under this fence.
  */
 export const withdrawConsumer = script<{ readonly replica: string; readonly fence: number }, boolean>({
   file: 'withdraw-consumer',

@@ -17,8 +17,8 @@ export interface CrashesOfJob {
 }
 
 /**
- * Records that a worker died while it was running a job that may run again, and makes the job a suspect. The result is
- * undefined if the job is gone, or has no new crash.
+ * Records that a worker died while it was running a job that may run again, and makes the job a suspect. The
+ * result is undefined if the job is gone, or has no new crash.
  */
 export const recordCrash = script<RecordCrash, CrashesOfJob | undefined>({
   file: 'note-loss',
@@ -39,7 +39,7 @@ export const recordCrash = script<RecordCrash, CrashesOfJob | undefined>({
 interface StartSuspect {
   readonly replica: string;
   readonly id: string;
-  /** The higher, the later it starts; `poison` if it is not run, and only its end is to be told. */
+  /** The higher, the later it starts; `poison` if it is not run but fails. */
   readonly startOrder: number | 'poison';
   readonly alone: boolean;
 }
@@ -52,7 +52,7 @@ export interface StartedSuspect {
   readonly attempt: number;
 }
 
-/** Makes a suspect an active job. The result is undefined if it is no suspect any more, e.g. since it was cancelled. */
+/** Makes a suspect an active job. The result is undefined if it is no suspect any more, e.g. if cancelled. */
 export const startSuspect = script<StartSuspect, StartedSuspect | undefined>({
   file: 'begin-suspect',
   keys: (keys, { replica, id }) => [

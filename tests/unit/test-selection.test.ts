@@ -1,0 +1,61 @@
+import { globSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { projectFolder } from '../fixtures/command.ts';
+import { testProjects } from '../runner/projects.ts';
+import { selectProjects } from '../runner/selection.ts';
+
+const selected = (filters: readonly string[], projects: readonly string[] = []): readonly string[] =>
+  selectProjects(testProjects, { filters, projects }, projectFolder).map(({ name }) => name);
+
+describe('npm test', () => {
+  it('runs all projects if nothing is named', () => {
+    expect(selected([])).toEqual(testProjects.map(({ name }) => name));
+  });
+
+  it.each([
+    ['tests/unit/plan.test.ts', ['unit']],
+    ['./tests/unit/plan.test.ts', ['unit']],
+    ['tests/unit/plan.test.ts:12', ['unit']],
+    [`${projectFolder}/tests/unit/plan.test.ts`, ['unit']],
+    ['unit/', ['unit', 'unit-alone']],
+    ['tests/unit/parsers', ['unit-alone']],
+    ['tests/e2e/memory.test.ts', ['e2e-alone']],
+    ['tests/e2e/shutdown', ['e2e']],
+    ['admin-tokens', ['unit', 'integration']],
+    ['no-such-file', []],
+  ])('runs only the projects that have a file of this name: %s', (filter, projects) => {
+    expect(selected([filter])).toEqual(projects);
+  });
+
+  it.each([
+    [['unit'], ['unit']],
+    [
+      ['unit', 'docker'],
+      ['unit', 'docker'],
+    ],
+    [
+      ['!docker', '!*-alone'],
+      ['unit', 'integration', 'e2e', 'browser'],
+    ],
+    [['e2e*'], ['e2e', 'e2e-alone']],
+  ])('runs only the projects that --project names: %j', (names, projects) => {
+    expect(selected([], names)).toEqual(projects);
+  });
+
+  it('asks the machine for nothing if it runs unit tests', () => {
+    const [unit] = selectProjects(
+      testProjects,
+      { filters: ['tests/unit/plan'], projects: [] },
+      projectFolder,
+    );
+    expect(unit?.needs).toEqual([]);
+  });
+
+  it('has each test file in exactly one project', () => {
+    const files = globSync('tests/**/*.test.ts', { cwd: projectFolder }).toSorted();
+    const ofProjects = testProjects.flatMap(({ include, exclude }) =>
+      globSync(include, { cwd: projectFolder, exclude }),
+    );
+    expect(ofProjects.toSorted()).toEqual(files);
+  });
+});

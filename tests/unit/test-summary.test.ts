@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import type { FileResult } from '../runner/summary.ts';
+import { countLine, durationLine, slowestFiles } from '../runner/summary.ts';
+
+const result = (parts: Partial<FileResult>): FileResult => ({
+  file: 'a.test.ts',
+  tookMs: 0,
+  passed: 1,
+  failed: 0,
+  skipped: 0,
+  broken: false,
+  ...parts,
+});
+
+describe('the last lines of npm test', () => {
+  it('count the tests of all files', () => {
+    const results = [result({ passed: 3, failed: 1 }), result({ passed: 2, skipped: 4 })];
+    expect(countLine(results, false)).toBe('5 passed, 1 failed, 4 skipped');
+  });
+
+  it('count a file that could not be loaded as a failure', () => {
+    expect(countLine([result({}), result({ passed: 0, broken: true })], false)).toBe(
+      '1 passed, 1 failed, 0 skipped',
+    );
+  });
+
+  it('count an error outside of any test as a failure', () => {
+    expect(countLine([result({})], false)).toBe('1 passed, 1 failed, 0 skipped');
+    expect(countLine([], true)).toBe('0 passed, 0 failed, 0 skipped');
+  });
+
+  it('name the ten slowest files that took a second or more, the slowest first', () => {
+    const results = Array.from({ length: 20 }, (_, at) => result({ file: `${at}.ts`, tookMs: at * 500 }));
+    const lines = slowestFiles(results);
+    expect(lines).toHaveLength(10);
+    expect(lines[0]).toBe('    9.5 s  19.ts');
+    expect(slowestFiles([result({ tookMs: 999 })])).toEqual([]);
+  });
+
+  it('say how long the run took, and the processor time if it is known', () => {
+    expect(durationLine(3, 61_400, 90_000)).toBe('3 test files in 61.4 s, 90.0 s of processor time');
+    expect(durationLine(3, 61_400, undefined)).toBe('3 test files in 61.4 s');
+  });
+});
