@@ -4,7 +4,7 @@ import type { Keys } from '../keys/keys.ts';
 import { redisRights } from './redis-users.ts';
 import type { RedisRole } from './redis-users.ts';
 
-/** What follows the key in the shortest form of a command; nothing for those that are not here. */
+/** The arguments after the key in the shortest form of a command; none if the command is not listed. */
 const afterKey: Readonly<Record<string, string>> = {
   append: 'x',
   bzpopmin: '1',
@@ -45,7 +45,7 @@ const afterKey: Readonly<Record<string, string>> = {
   zscore: 'x',
 };
 
-/** Commands whose key is not the first argument, or that have none. */
+/** Commands whose key is not the first argument, or that have no key. */
 const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
   blmpop: (key) => ['1', '1', key, 'LEFT'],
   eval: (key) => ['return 1', '1', key],
@@ -58,7 +58,7 @@ const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
   time: () => [],
 };
 
-/** Not to be asked for in a transaction: they are answered at once, or change what the connection is. */
+/** Not tried in a transaction: they are executed at once, or change the state of the connection. */
 const untried = new Set([
   'client|setname',
   'discard',
@@ -71,14 +71,14 @@ const untried = new Set([
 ]);
 
 /**
- * Asks Redis what a role's processes may not do: all commands are put into a transaction, at which Redis
- * checks the rights, and then it is thrown away. Nothing is run.
- * @param redis a connection that nobody else uses meanwhile, and that sends nothing again when it breaks.
+ * Finds out what a role's processes may not do. All commands are queued in a transaction, for which Redis
+ * checks the rights; then the transaction is discarded. Nothing is executed.
+ * @param redis a connection that only this function uses, and that does not send commands again if it breaks.
  * @returns what the user of the connection lacks, e.g. `BLMPOP`, `the key ringpost:{ring}:desired`.
  */
 export async function lackingRights(redis: Redis, role: RedisRole, namespace: string): Promise<string[]> {
   const calls = callsOf(role, createKeys(namespace), namespace);
-  // Outside of a transaction they would be run.
+  // Outside of a transaction they would be executed.
   const [multi = false] = await refused([redis.multi({ pipeline: false })]);
   if (multi) return ['MULTI'];
   const answers = [...calls.map(({ command, args }) => redis.call(command, ...args)), redis.discard()];
@@ -87,7 +87,8 @@ export async function lackingRights(redis: Redis, role: RedisRole, namespace: st
 }
 
 /**
- * @returns which of the answers say that the user may not do this. What Redis refuses otherwise is allowed.
+ * @returns for each answer whether it says that the user may not do this. A refusal for another reason does
+ * not count.
  */
 async function refused(answers: readonly Promise<unknown>[]): Promise<boolean[]> {
   const settled = await Promise.allSettled(answers);
@@ -107,7 +108,7 @@ interface Call {
 
 function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
   const { commands, channels } = redisRights(role, namespace);
-  // If it ever came to that, nothing of ours would be changed.
+  // Even if it were executed, none of our keys would change.
   const of = (name: string): string => keys.job(name, 'dry-run');
   const own = of('S1');
   const tried = Object.values(commands)

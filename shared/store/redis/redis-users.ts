@@ -1,6 +1,6 @@
 import { createKeys, keyPatternsBesideRing } from '../keys/keys.ts';
 
-/** Who uses Redis, each with a user of its own. */
+/** The roles of processes, each with a user of its own in Redis. */
 export const redisRoles = ['gateway', 'controller', 'worker'] as const;
 
 export type RedisRole = (typeof redisRoles)[number];
@@ -9,15 +9,15 @@ export type RedisRole = (typeof redisRoles)[number];
 export interface RedisRights {
   /** Patterns of keys that it may read and write. */
   readonly keys: readonly string[];
-  /** Keys that it may only read. */
+  /** Patterns of keys that it may only read. */
   readonly readOnly: readonly string[];
   /** Patterns of channels. */
   readonly channels: readonly string[];
-  /** Names of commands, by what they are for; a subcommand is `client|setname`. */
+  /** Names of commands, by purpose; a subcommand is `client|setname`. */
   readonly commands: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Each connection makes these. `info` tells a client that Redis has loaded its data. */
+/** The commands of every connection. `info` tells a client whether Redis has loaded its data. */
 const connections = [
   'client|setname',
   'discard',
@@ -30,7 +30,7 @@ const connections = [
   'select',
 ];
 
-/** By role, what is needed of each type. What scripts call counts as well, BullMQ's included. */
+/** By role, the commands on each type. Those that scripts call are included, also in BullMQ's scripts. */
 const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = {
   gateway: {
     keys: 'del exists pexpire pttl rename scan type unlink',
@@ -69,8 +69,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 
 /**
  * @param namespace the prefix of all keys of a system.
- * @returns what the processes of a role need. A worker serves the queue of any replica, since it may adopt
- * one. It writes nothing of the ring, and reads only what adopting takes.
+ * @returns what the processes of a role need. A worker may serve the queue of any replica, since it may adopt
+ * one. It writes no key of the ring, and reads only those that adoption needs.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -118,7 +118,7 @@ export interface RedisUser {
 
 /**
  * @param url of a Redis.
- * @returns the same Redis, as another user opens it.
+ * @returns the URL with which another user opens the same Redis.
  */
 export function urlOfUser(url: string, name: string, password: string): string {
   const user = new URL(url);
@@ -127,16 +127,16 @@ export function urlOfUser(url: string, name: string, password: string): string {
   return user.href;
 }
 
-/** @returns the user as a line of Redis' configuration, or of a file of users. */
+/** @returns the user as a line of Redis's configuration, or of a file of users. */
 export function userLine({ name, passwordSha256, rules }: RedisUser): string {
   const password = passwordSha256 === undefined ? 'nopass' : `#${passwordSha256}`;
   return `user ${name} on ${[password, ...rules].join(' ')}`;
 }
 
 /**
- * @returns the text of a file for `aclfile`. The user `default` is off, so that nobody is let in without a
- * name. It keeps all rights: Redis 7.0 loads its append-only file with them, and would lose each transaction
- * in it.
+ * @returns the text of a file for `aclfile`. The user `default` is off, so that every client needs a name. It
+ * keeps all rights: Redis 7.0 loads its append-only file with them, and would lose every transaction in it
+ * otherwise.
  */
 export function aclFile(users: readonly RedisUser[]): string {
   const first = 'user default off resetpass ~* &* +@all';
