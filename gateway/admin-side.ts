@@ -15,7 +15,10 @@ export interface AdminSideParts extends AppParts, RequestParts {
   readonly metrics: Metrics;
 }
 
-/** Registers the routes of the admin side: the replicas, dead letters, callback secrets, the ring and the metrics. */
+/**
+ * Registers the routes of the admin side: the replicas, dead letters, callback secrets, the ring and the
+ * metrics.
+ */
 export async function registerAdminSide(app: FastifyInstance, parts: AdminSideParts): Promise<void> {
   const { config, watcher, callbacks, access, metrics } = parts;
   const { ring: parameters, redaction, asyncTimeoutMs, resultTtlMs: keepMs } = config;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { CancellationChannel } from '#shared/store/cancellation-channel.ts';
-import { RequestChanges } from '#shared/store/request-changes.ts';
+import { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
+import { RequestChanges } from '#shared/store/records/request-changes.ts';
 import { registerAdminSide } from './admin-side.ts';
 import { createRequestParts } from './app-parts.ts';
 import type { AppParts } from './app-parts.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { PublishedStatus } from '#shared/store/published-status.ts';
+import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { AppParts, RequestParts } from './app-parts.ts';
 import type { Cancellation } from './async/cancellation.ts';
 import type { Connections } from './http/connections.ts';

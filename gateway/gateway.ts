@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { startStop } from '#shared/process/lifecycle.ts';
+import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { GatewayNotices } from '#shared/store/gateway-notices.ts';
+import { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { RingStore } from '#shared/store/ring-store.ts';
+import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { buildApp } from './app.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
@@ -40,6 +41,9 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** Opens a connection of this gateway's. */
+type Open = (what: string, use: ConnectionUse) => Connection;
+
 /**
  * Composes a gateway.
  * @param name to which replicas address their replies; unique among all gateways that share the Redis.
@@ -50,9 +54,14 @@ export async function createGateway(
   name: string,
   log: Logger,
 ): Promise<Gateway> {
-  const { namespace, resultTtlMs: keepMs, callbackSecrets: secrets, redaction } = config;
-  const open = (what: string, use: ConnectionUse): Connection =>
-    openConnection({ url: redisUrl, namespace, name: `gateway:${name}:${what}`, use }, log);
+  const opened: Connection[] = [];
+  const open: Open = (what, use) => {
+    const { namespace } = config;
+    const options = { url: redisUrl, namespace, name: `gateway:${name}:${what}`, use };
+    const connection = openConnection(options, log);
+    opened.push(connection);
+    return connection;
+  };
   const connection = open('commands', 'failFast');
   const changes = open('changes', 'patient');
   const reader = open('inbox', 'patient');
@@ -74,22 +83,7 @@ export async function createGateway(
   });
   const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
   const held = new HeldBytes(config.bytesInFlight);
-  const targets = secrets.length === 0 ? undefined : new CallbackTargets(config.callbackAllow);
-  const macs = new CallbackMacs(secrets, namespace);
-  const callbacks = new Callbacks({ connection, targets, macs, redaction, log });
-  const callbackSender = targets === undefined ? undefined : open('callbacks', 'patient');
-  const deliveries =
-    targets === undefined || callbackSender === undefined
-      ? undefined
-      : new CallbackDeliveries({
-          connection: callbackSender,
-          targets,
-          secrets,
-          macs,
-          redaction,
-          keepMs,
-          log,
-        });
+  const { callbacks, sending } = createCallbacks(config, open, connection, log);
   const dispatch = createDispatch({
     config,
     gateway: name,
@@ -132,15 +126,14 @@ export async function createGateway(
       if (config.role === 'all') await seedReplicas(store, config.ring, config.replicas);
       await watcher.start();
       await dispatch.start();
-      await deliveries?.start();
+      await sending?.start();
       await listen(adminApp, config.admin.host, config.admin.port);
       await listen(app, config.host, config.port);
     },
     async () => {
       await Promise.all([app.close(), adminApp?.close()]);
       await watcher.stop();
-      await deliveries?.stop();
-      await targets?.close();
+      await sending?.stop();
       await callbacks.close();
       await dispatch.stop();
     },
@@ -160,9 +153,37 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
-      for (const each of [connection, changes, reader, callbackSender]) each?.close();
+      for (const each of opened) each.close();
     },
   };
+}
+
+/** Composes what accepts callbacks, and what sends them: nothing does if there is no secret to sign them with. */
+function createCallbacks(
+  config: GatewayConfig,
+  open: Open,
+  connection: Connection,
+  log: Logger,
+): { readonly callbacks: Callbacks; readonly sending: StartStop | undefined } {
+  const { namespace, resultTtlMs: keepMs, callbackSecrets: secrets, redaction } = config;
+  const macs = new CallbackMacs(secrets, namespace);
+  if (secrets.length === 0) {
+    const callbacks = new Callbacks({ connection, targets: undefined, macs, redaction, log });
+    return { callbacks, sending: undefined };
+  }
+  const targets = new CallbackTargets(config.callbackAllow);
+  const callbacks = new Callbacks({ connection, targets, macs, redaction, log });
+  const sender = open('callbacks', 'patient');
+  const parts = { connection: sender, targets, secrets, macs, redaction, keepMs, log };
+  const deliveries = new CallbackDeliveries(parts);
+  const sending = startStop(
+    () => deliveries.start(),
+    async () => {
+      await deliveries.stop();
+      await targets.close();
+    },
+  );
+  return { callbacks, sending };
 }
 
 async function listen(app: FastifyInstance | undefined, host: string, port = 0): Promise<void> {

@@ -2,7 +2,7 @@ import { safeError } from '#shared/process/safe-error.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
-import { RingMismatchError } from '#shared/store/ring-store.ts';
+import { RingMismatchError } from '#shared/store/ring/ring-store.ts';
 import { SettingsDifferError } from './ring/agreement.ts';
 
 /** @returns one sentence for a fault that the user can correct; any other is a bug and shows its stack. */

@@ -18,7 +18,10 @@ export interface SystemOptions {
   readonly say: (line: string) => void;
 }
 
-/** All that one process of the gateway's program runs: a private Redis, a gateway and a controller, as configured. */
+/**
+ * All that one process of the gateway's program runs: a private Redis, a gateway and a controller, as
+ * configured.
+ */
 export class System {
   readonly #options: SystemOptions;
   #ownRedis: OwnRedis | undefined;

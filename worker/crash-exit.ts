@@ -1,6 +1,6 @@
 import type { Log } from '#shared/process/logger.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { ServedQueues } from './tenure/served-queues.ts';

@@ -4,7 +4,7 @@ import { onTermination } from '#shared/process/signals.ts';
 import { Slots } from '#shared/process/slots.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
-import { LargeValues } from '#shared/store/large-values.ts';
+import { LargeValues } from '#shared/store/replies/large-values.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';

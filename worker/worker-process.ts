@@ -1,7 +1,7 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { StopCause } from '#shared/process/signals.ts';
-import { expectDeath } from '#shared/store/generations.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import { expectDeath } from '#shared/store/lease/generations.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { CrashExit } from './crash-exit.ts';
 import type { Handler } from './handlers/handler.ts';

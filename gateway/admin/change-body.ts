@@ -4,8 +4,8 @@ import { mayBeOfPage } from './untrusted.ts';
 const json = 'application/json';
 
 /**
- * A page can send text and forms to other sites without asking them first; it cannot send JSON. People with curl may
- * leave the content type out.
+ * A page can send text and forms to other sites without asking them first; it cannot send JSON. People with
+ * curl may leave the content type out.
  * @returns what is wrong with how a change is sent; undefined if nothing is.
  */
 export function bodyFault(method: string, headers: IncomingHttpHeaders): string | undefined {

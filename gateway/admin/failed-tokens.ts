@@ -2,7 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** The answer to the first wrong token of an address waits for so long, in ms; each further one for twice as long. */
+/**
+ * The answer to the first wrong token of an address waits for so long, in ms; each further one for twice as
+ * long.
+ */
 const firstDelayMs = 100;
 const mostDelayMs = 5000;
 /** An address that has presented no wrong token for so long begins anew, in ms. */
@@ -17,8 +20,8 @@ interface Failures {
 }
 
 /**
- * Counts wrong tokens, and slows the answers to them for each client's address. What it keeps is bounded. A right token
- * never comes here, so nobody is locked out by others behind the same address.
+ * Counts wrong tokens, and slows the answers to them for each client's address. What it keeps is bounded. A
+ * right token never comes here, so nobody is locked out by others behind the same address.
  */
 export class FailedTokens {
   readonly #counter: Counter;

@@ -5,8 +5,9 @@ import type { AdminSettings } from './admin-settings.ts';
 const needsToken = 'set ADMIN_TOKEN and send it with the call';
 
 /**
- * The rule for calls without a token: they may come from a person or a program on a trusted machine, and from a page of
- * this listener. A page of another site, one whose name was rebound to this address, or a proxy may not make them.
+ * The rule for calls without a token: they may come from a person or a program on a trusted machine, and from
+ * a page of this listener. A page of another site, one whose name was rebound to this address, or a proxy may
+ * not make them.
  * @returns why a call with these headers is refused, and what to set; undefined if it is not.
  */
 export function untrusted(headers: IncomingHttpHeaders, settings: AdminSettings): string | undefined {

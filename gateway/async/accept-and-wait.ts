@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { finalStates } from '#shared/contract/request-record.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { untilFinal } from '../records/until-final.ts';
 import type { Watches } from '../records/watches.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
@@ -20,8 +20,8 @@ export interface Waited {
 }
 
 /**
- * Accepts an async request, and waits for its end: with `Prefer: respond-async` as long as `wait` says, if it says so; without
- * it as long as the client waits for an answer.
+ * Accepts an async request, and waits for its end: with `Prefer: respond-async` as long as `wait` says, if it
+ * says so; without it as long as the client waits for an answer.
  * @param socket of the client.
  * @returns undefined if the client has left.
  * @throws {Problem} if the request is not accepted.
@@ -34,8 +34,8 @@ export async function acceptAndWait(
   const { watches, claims, replyTimeoutMs } = options;
   const { respondAsync, waitMs } = parsed.preference;
   const maxWaitMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
-  // A watch is opened before the request is accepted: an accepted request must not be answered with 503. If there are too
-  // many watches, a client that sent `respond-async` is not waited for.
+  // A watch is opened before the request is accepted: an accepted request must not be answered with 503. If
+  // there are too many watches, a client that sent `respond-async` is not waited for.
   const open = (): ReturnType<Watches['tryOpen']> =>
     respondAsync ? watches.tryOpen(socket) : watches.open(socket);
   const watch = maxWaitMs === undefined ? undefined : open();

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
-import type { RequestEnds } from '#shared/store/request-ends.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
+import type { RequestEnds } from '#shared/store/records/request-ends.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
@@ -29,7 +29,10 @@ export interface AcceptOptions {
   readonly replyTimeoutMs: number;
 }
 
-/** The request that answers a client: the one that was accepted, or an earlier one with the same idempotency key. */
+/**
+ * The request that answers a client: the one that was accepted, or an earlier one with the same idempotency
+ * key.
+ */
 export interface Accepted {
   readonly known: KnownRequest;
   /** Its place in the count of its queue; undefined for an earlier request. */
@@ -92,7 +95,9 @@ export async function accept(
   }
 }
 
-/** The time limit counts from the end of the delay; a deadline of the client's own counts from the acceptance. */
+/**
+ * The time limit counts from the end of the delay; a deadline of the client's own counts from the acceptance.
+ */
 function deadlineOf(accepted: number, { notBefore, deadlineMs }: Directives, timeoutMs: number): number {
   return deadlineMs === undefined ? Math.max(accepted, notBefore ?? 0) + timeoutMs : accepted + deadlineMs;
 }

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { CancellationChannel } from '#shared/store/cancellation-channel.ts';
-import type { RequestEnds } from '#shared/store/request-ends.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
+import type { RequestEnds } from '#shared/store/records/request-ends.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 
 export interface CancellationOptions {
   readonly records: RequestRecords;
@@ -25,8 +25,8 @@ const retryDelayMs = 100;
 const maxWaitMs = 2000;
 
 /**
- * Cancels requests. The wish is in Redis before the client gets its answer: a request that is not running has ended by then,
- * and one that is running is not started again. The worker that runs it is told to abort it.
+ * Cancels requests. The wish is in Redis before the client gets its answer: a request that is not running has
+ * ended by then, and one that is running is not started again. The worker that runs it is told to abort it.
  */
 export class Cancellation {
   readonly #options: CancellationOptions;
@@ -36,8 +36,8 @@ export class Cancellation {
   }
 
   /**
-   * @returns the request as it is then. It may have ended by itself. If it is still `running`, its worker may be dead; it is
-   * not started again.
+   * @returns the request as it is then. It may have ended by itself. If it is still `running`, its worker may
+   * be dead; it is not started again.
    */
   async cancel(request: KnownRequest): Promise<KnownRequest | undefined> {
     const { records, ends, cancellations, queues } = this.#options;

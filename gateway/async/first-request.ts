@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Problem } from '#shared/contract/errors.ts';
-import type { Claim, IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
+import type { Claim, IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
 import type { IdempotencyKey } from '../request/idempotency-key.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
-import type { RequestEnds } from '#shared/store/request-ends.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
+import type { RequestEnds } from '#shared/store/records/request-ends.ts';
 
 export interface FirstRequestOptions {
   readonly records: RequestRecords;
@@ -12,27 +12,29 @@ export interface FirstRequestOptions {
   readonly ends: RequestEnds;
 }
 
-/** A request that wants a key. */
+/** A request that claims an idempotency key. */
 export interface Claimant {
   readonly idempotencyKey: IdempotencyKey;
   readonly id: string;
-  /** Until when it has to be done, in ms since the epoch. */
+  /** In ms since the epoch. */
   readonly deadline: number;
-  /** The connection of its client. */
+  /** Of its client. */
   readonly socket: Socket;
 }
 
-/** A gateway hands a request over within this time, in ms, after it has claimed its key; or it is dead, or frozen. */
+/**
+ * A gateway accepts a request within this time after it has claimed its key, in ms, or it is dead or frozen.
+ */
 const graceMs = 2000;
-/** Between two looks for such a request, in ms. */
-const lookEveryMs = 50;
+/** How often such a request is looked for, in ms. */
+const pollIntervalMs = 50;
 
 /**
- * IdempotencyClaims the key of a request. A key is given to another request only if its first request certainly never began, if its
- * answer has released the key, or if the time of the key is over.
- * @returns the request that has the key; undefined if it is this one, from now on.
- * @throws {Problem} `idempotency_key_in_use` if that is another caller's, of which nothing is told;
- * `idempotency_key_reused` if it is another request; `redis_away`.
+ * Claims the idempotency key of a request. A key goes to another request only if its first request certainly
+ * never started, if the answer has released the key, or if the time of the key is over.
+ * @returns the request that has the key; undefined if it is this one.
+ * @throws {Problem} `idempotency_key_in_use` if another caller has the key; `idempotency_key_reused` if
+ * another request of the same caller has it; `redis_away`.
  */
 export async function firstRequest(
   options: FirstRequestOptions,
@@ -57,16 +59,16 @@ async function claimOrFind(
     checkSame(claim, idempotencyKey);
     const first = await records.find(claim.id);
     const isLate = performance.now() > until;
-    const free = (first !== undefined || isLate) && (await makesWay(options, idempotencyKey, claim, first));
+    const free = (first !== undefined || isLate) && (await givesUpKey(options, idempotencyKey, claim, first));
     if (!free && first !== undefined) return first;
     if (socket.destroyed) throw new Problem('request_timeout', 'The client has gone.');
-    if (!free) await delay(lookEveryMs);
+    if (!free) await delay(pollIntervalMs);
     claim = await claims.claim(idempotencyKey, id, deadline, free ? claim : undefined);
   }
   return undefined;
 }
 
-/** @throws {Problem} if a claim is another caller's, or was made for another request. */
+/** @throws {Problem} if the claim is another caller's, or of another request. */
 function checkSame(claim: Claim, { caller, fingerprint }: IdempotencyKey): void {
   if (claim.caller !== caller.digest) {
     throw new Problem(
@@ -81,9 +83,9 @@ function checkSame(claim: Claim, { caller, fingerprint }: IdempotencyKey): void 
 
 /**
  * @param first the request that has the key; undefined if nothing is known of it.
- * @returns whether another request may have its key.
+ * @returns whether another request may have the key.
  */
-async function makesWay(
+async function givesUpKey(
   { claims, ends }: FirstRequestOptions,
   idempotencyKey: IdempotencyKey,
   claim: Claim,

@@ -2,14 +2,16 @@ import { isObject } from '#shared/contract/json-object.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Given } from './completion.ts';
 
-const isToken = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Bytes of a field value (RFC 9110 5.5), as latin1. */
-const isValue = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** As Node's base64 decoder would skip what is none. */
-const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** The bytes of a field value (RFC 9110 5.5), as latin1. */
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Checked here because Node's base64 decoder skips other characters. */
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /**
- * @param body of a call that redrives: `{"headers":{…},"query":{…},"body":"…","encoding":"base64"}`, or none.
+ * Parses the body of a call that redrives.
+ * @param body `{"headers":{…},"query":{…},"body":"…","encoding":"base64"}`; undefined or null if there is
+ * none.
  * @throws {Problem} `request_malformed`.
  */
 export function givenOf(body: unknown): Given {
@@ -18,11 +20,11 @@ export function givenOf(body: unknown): Given {
   const { headers = {}, query = {}, body: text, encoding = 'utf8', ...unknown } = body;
   if (Object.keys(unknown).length > 0 || !areValues(headers) || !areValues(query)) throw malformed();
   const fields = Object.entries(headers);
-  if (!fields.every(([name, value]) => isToken.test(name) && isValue.test(value ?? ''))) throw malformed();
+  if (!fields.every(([name, value]) => token.test(name) && fieldValue.test(value ?? ''))) throw malformed();
   const lower = Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value]));
   if (text === undefined) return { headers: lower, query };
   if (typeof text !== 'string' || (encoding !== 'utf8' && encoding !== 'base64')) throw malformed();
-  if (encoding === 'base64' && !isBase64.test(text)) throw malformed();
+  if (encoding === 'base64' && !base64.test(text)) throw malformed();
   return { headers: lower, query, body: Buffer.from(text, encoding) };
 }
 

@@ -7,8 +7,8 @@ export interface Redriven {
 }
 
 /**
- * Redrives letters one after the other. It stops at one for which the gateway has no room, or Redis does not answer: the
- * others would be refused too.
+ * Redrives letters one after the other. It stops at one for which the gateway has no room, or Redis does not
+ * answer: the others would be refused too.
  * @param redriveOne returns the id of the new request of a letter.
  */
 export async function redriveEach(

@@ -2,12 +2,12 @@ import type { BlockList } from 'node:net';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
-import type { DeadLetter } from '#shared/store/dead-letter.ts';
-import type { DeadLetters } from '#shared/store/dead-letters.ts';
-import type { IdempotencyClaims } from '#shared/store/idempotency-claims.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
-import type { RequestRecords } from '#shared/store/request-records.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
+import type { DeadLetter } from '#shared/store/records/dead-letter.ts';
+import type { DeadLetters } from '#shared/store/records/dead-letters.ts';
+import type { IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
+import type { RequestRecords } from '#shared/store/records/request-records.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { clientOf } from '../request/client-address.ts';
@@ -37,8 +37,8 @@ export interface RedriveOptions {
 }
 
 /**
- * Runs the request of a dead letter again as a new async request, and deletes the letter. It runs again once, however often
- * that is asked for: the letter is given the new id first.
+ * Runs the request of a dead letter again as a new async request, and deletes the letter. It runs again once,
+ * however often that is asked for: the letter is given the new id first.
  * @param given what the letter did not keep.
  * @returns the id of the new request.
  * @throws {Problem} if the request is not accepted; then the letter stays.
@@ -68,7 +68,8 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       ? undefined
       : await takeKey(claims, idempotencyKey, claimed, deadline, { id, caller: letter.caller?.digest });
   try {
-    // An earlier call may have claimed the letter, and then accepted the request or died. One id never runs twice.
+    // An earlier call may have claimed the letter, and then accepted the request or died. One id never runs
+    // twice.
     if (claimed === selected.id || !(await isAccepted(options, claimed, replica))) {
       if (!isServed(replica))
         throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
@@ -92,8 +93,8 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
  * Gives the idempotency key of a letter's request to the new request.
  * @param first the letter's request.
  * @returns a function that gives the key back.
- * @throws {Problem} `idempotency_key_reused` if the client has repeated the request meanwhile, so that another request has the
- * key.
+ * @throws {Problem} `idempotency_key_reused` if the client has repeated the request meanwhile, so that
+ * another request has the key.
  */
 async function takeKey(
   claims: IdempotencyClaims,

@@ -2,8 +2,8 @@ import { canonicalAddress } from '#shared/contract/ip-address.ts';
 import { isIn, subnetsOf } from '../edge/subnets.ts';
 
 /**
- * Addresses that are not of the public Internet: the IANA special-purpose registries for IPv4 (RFC 6890 and after) and
- * multicast. Of IPv6 only 2000::/3 is given out as global unicast.
+ * Addresses that are not on the public Internet: the IANA special-purpose registry for IPv4 (RFC 6890 and
+ * later), and multicast. For IPv6 only 2000::/3 is global unicast.
  */
 const special4 = [
   '0.0.0.0/8',
@@ -23,14 +23,16 @@ const special4 = [
   '240.0.0.0/4',
 ];
 const global6 = ['2000::/3'];
-/** Within 2000::/3: protocol assignments with Teredo, documentation, and 6to4, which leads to an IPv4 address. */
+/**
+ * Within 2000::/3: protocol assignments with Teredo, documentation, and 6to4, which leads to an IPv4 address.
+ */
 const special6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 const special4List = subnetsOf(special4);
 const global6List = subnetsOf(global6);
 const special6List = subnetsOf(special6);
 
-/** @returns whether an address, as text without brackets, is one of the public Internet. */
+/** @param address without brackets. @returns whether it is on the public Internet. */
 export function isPublic(address: string): boolean {
   const canonical = canonicalAddress(address);
   if (canonical === undefined) return false;

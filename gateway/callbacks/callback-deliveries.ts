@@ -1,38 +1,24 @@
-import type { Redaction } from '#shared/contract/redaction.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
-import type { Logger } from '#shared/process/logger.ts';
-import { CallbackConsumer } from '#shared/store/callback-consumer.ts';
-import type { TakenCallback } from '#shared/store/callback-consumer.ts';
-import { CallbackNotes } from '#shared/store/callback-notes.ts';
-import { isCallback } from '#shared/store/callbacks.ts';
-import type { CallbackData } from '#shared/store/callbacks.ts';
-import { GarbledCallbacks } from '#shared/store/garbled-callbacks.ts';
-import type { CallbackFault } from '#shared/store/garbled-callbacks.ts';
+import { CallbackConsumer } from '#shared/store/callbacks/callback-consumer.ts';
+import type { TakenCallback } from '#shared/store/callbacks/callback-consumer.ts';
+import { isCallback } from '#shared/contract/callback.ts';
+import { GarbledCallbacks } from '#shared/store/callbacks/garbled-callbacks.ts';
+import type { CallbackFault } from '#shared/store/callbacks/garbled-callbacks.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import type { CallbackMacs } from './callback-macs.ts';
-import { firstSentBefore, nextAttempt } from './callback-schedule.ts';
-import { sendCallback } from './callback-sender.ts';
+import { CallbackAttempts } from './callback-attempts.ts';
+import type { CallbackAttemptsOptions, VerifiedCallback } from './callback-attempts.ts';
 import { CallbackSource } from './callback-source.ts';
-import type { Later, ToSend } from './callback-source.ts';
+import type { CallbackSourceOptions, Later, ToSend } from './callback-source.ts';
 import { ParkedCallbacks } from './parked-callbacks.ts';
 import { ReceiverSlots } from './receiver-slots.ts';
 import { onlyReceiver, receiverOf } from './receiver.ts';
-import type { CallbackTargets } from './targets.ts';
 
-export interface CallbackDeliveriesOptions {
+export interface CallbackDeliveriesOptions extends CallbackAttemptsOptions, CallbackSourceOptions {
   /** A patient connection. */
   readonly connection: Connection;
-  readonly targets: CallbackTargets;
-  readonly secrets: readonly string[];
-  readonly macs: CallbackMacs;
-  /** What receivers are not told. */
-  readonly redaction: Redaction;
-  /** How long the record of a request is kept, in ms. */
-  readonly keepMs: number;
-  readonly log: Logger;
 }
 
 /** Jobs that a gateway has at once: those that it sends, and some that it only checks or parks. */
@@ -43,7 +29,10 @@ const bytesPerSlot = 1024 * 1024;
 /** The delay after Redis has refused a command, in ms. */
 const retryDelayMs = 1000;
 
-/** A gateway that stops waits this long for answers, in ms. Another gateway sends the unanswered messages again. */
+/**
+ * A gateway that stops waits this long for answers, in ms. Another gateway sends the unanswered messages
+ * again.
+ */
 const stopGraceMs = 5000;
 
 /** The receiver has no free slot. */
@@ -51,23 +40,17 @@ interface Busy {
   readonly receiver: string;
 }
 
-/** A callback that was read and verified. */
-interface Verified {
-  readonly id: string;
-  readonly data: CallbackData;
-  readonly job: TakenCallback;
-}
-
 /**
- * Sends the callbacks of requests that have ended. Any gateway sends those of all. Each is sent at least once, and again
- * until its receiver accepts it or ten attempts were made. Each receiver has slots of its own in each gateway.
+ * Sends the callbacks of requests that have ended. Any gateway sends those of all. Each is sent at least
+ * once, and again until its receiver accepts it or ten attempts were made. Each receiver has slots of its own
+ * in each gateway.
  */
 export class CallbackDeliveries {
   readonly #options: CallbackDeliveriesOptions;
   readonly #source: CallbackSource;
   readonly #slots = new ReceiverSlots();
   readonly #parked: ParkedCallbacks;
-  readonly #notes: CallbackNotes;
+  readonly #attempts: CallbackAttempts;
   readonly #clock: RedisClock;
   readonly #garbled: GarbledCallbacks;
   readonly #life: StartStop;
@@ -78,7 +61,7 @@ export class CallbackDeliveries {
     const { connection, keepMs, log } = options;
     this.#clock = clockOf(connection);
     this.#source = new CallbackSource(options);
-    this.#notes = new CallbackNotes(connection);
+    this.#attempts = new CallbackAttempts(options, this.#stopping.signal);
     const parked = new ParkedCallbacks(connection, this.#slots, keepMs, log);
     this.#parked = parked;
     const garbled = new GarbledCallbacks(connection, log);
@@ -145,10 +128,10 @@ export class CallbackDeliveries {
   }
 
   /**
-   * Sends a callback if its receiver has a free slot. If the receiver is known, the slot is taken before the request is read,
-   * so that no more requests are read than sent.
+   * Sends a callback if its receiver has a free slot. If the receiver is known, the slot is taken before the
+   * request is read, so that no more requests are read than sent.
    */
-  async #send(callback: Verified): Promise<Later | Busy | undefined> {
+  async #send(callback: VerifiedCallback): Promise<Later | Busy | undefined> {
     const { id, data } = callback;
     const only = data.message === undefined ? onlyReceiver(data) : receiverOf(data.message.url);
     if (only !== undefined) return this.#withSlots(only, 1, 0, () => this.#sendTo(only, callback));
@@ -158,7 +141,7 @@ export class CallbackDeliveries {
     return this.#withSlots(receiver, 1, 0, () => this.#sendFrom(toSend, receiver, callback));
   }
 
-  async #sendTo(receiver: string, callback: Verified): Promise<Later | Busy | undefined> {
+  async #sendTo(receiver: string, callback: VerifiedCallback): Promise<Later | Busy | undefined> {
     const toSend = await this.#source.find(callback.id, callback.data);
     if (toSend === undefined || 'at' in toSend) return toSend;
     return this.#sendFrom(toSend, receiver, callback);
@@ -168,11 +151,13 @@ export class CallbackDeliveries {
   async #sendFrom(
     { url, bytes, payload }: ToSend,
     receiver: string,
-    callback: Verified,
+    callback: VerifiedCallback,
   ): Promise<Later | Busy | undefined> {
     const more = Math.floor(bytes / bytesPerSlot);
-    if (more === 0) return this.#attempt(callback, url, await payload());
-    return this.#withSlots(receiver, more, 1, async () => this.#attempt(callback, url, await payload()));
+    if (more === 0) return this.#attempts.attempt(callback, url, await payload());
+    return this.#withSlots(receiver, more, 1, async () =>
+      this.#attempts.attempt(callback, url, await payload()),
+    );
   }
 
   /** @param had slots that the same message has already. */
@@ -192,30 +177,5 @@ export class CallbackDeliveries {
       // If a large message found too few slots, another callback would find too few as well.
       if (result === undefined || !('receiver' in result)) this.#parked.freed(receiver);
     }
-  }
-
-  async #attempt({ id, data, job }: Verified, url: string, payload: string): Promise<Later | undefined> {
-    const { targets, secrets, macs, log } = this.#options;
-    const { signal } = this.#stopping;
-    const clock = this.#clock;
-    const firstSent = data.firstSent ?? firstSentBefore(data.attempts, clock.now());
-    const toSend = { id, url, payload };
-    const sent = await sendCallback(targets, secrets, toSend, clock.now(), signal).catch(() => undefined);
-    if (sent === undefined) return { at: clock.now() };
-    const attempts = data.attempts + 1;
-    const failed = { attempts, firstSent, askedMs: sent.outcome === 'retry' ? sent.notBeforeMs : 0 };
-    const at = nextAttempt(failed, clock.now(), Math.random());
-    if (sent.outcome !== 'retry' || at === undefined) {
-      const state = sent.outcome === 'retry' ? 'failed' : sent.outcome;
-      if (state !== 'delivered')
-        log.warn({ request: id, answer: sent.answer, attempts }, `a callback ${state}`);
-      await this.#notes.note(id, state, attempts, sent.answer);
-      return undefined;
-    }
-    // The job is written before the note, so that a gateway that takes it next goes on from here.
-    const message = { url, payload, mac: macs.ofMessage(id, { url, payload }) };
-    await job.update({ ...data, mac: macs.ofJob(id, data), attempts, firstSent, message });
-    await this.#notes.note(id, 'retrying', attempts, sent.answer);
-    return { at };
   }
 }

@@ -1,20 +1,20 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { CallbackData, CallbackJobMessage } from '#shared/store/callbacks.ts';
+import type { CallbackData, CallbackJobMessage } from '#shared/contract/callback.ts';
 import { derivedKey } from './receiver-keys.ts';
 
-/** What of a callback job never changes after a gateway has added it. */
-type Lasting = Pick<CallbackData, 'url' | 'failureUrl' | 'deadline'>;
+/** The part of a callback job that never changes. */
+type Fixed = Pick<CallbackData, 'url' | 'failureUrl' | 'deadline'>;
 type Text = Pick<CallbackJobMessage, 'url' | 'payload'>;
 
 const info = 'ringpost callback job v1';
 const version = 'v1:';
-/** Codes of one job that are looked at; there is one for each secret. */
-const mostCodes = 16;
+/** How many codes of one job are compared; there is one for each secret. */
+const maxCodes = 16;
 
 /**
- * Codes (HMAC-SHA-256) by which gateways know the callback jobs that a gateway has written: others write to Redis too,
- * and could have a gateway sign and send what they like. There is one for each secret, so that gateways which have one
- * secret in common know each other's jobs while the secrets are exchanged.
+ * Codes (HMAC-SHA-256) that prove that a gateway has written a callback job. Others can write to Redis too,
+ * and could make gateways sign and send what they like. There is one code for each secret, so that gateways
+ * with a common secret accept each other's jobs while the secrets are being replaced.
  */
 export class CallbackMacs {
   readonly #keys: readonly Buffer[];
@@ -27,7 +27,7 @@ export class CallbackMacs {
   }
 
   /** @param id of the request. */
-  ofJob(id: string, job: Lasting): string {
+  ofJob(id: string, job: Fixed): string {
     return this.#jobCodes(id, job).join(' ');
   }
 
@@ -43,7 +43,7 @@ export class CallbackMacs {
     return message === undefined || isAmong(this.#messageCodes(id, message), message.mac);
   }
 
-  #jobCodes(id: string, { url, failureUrl, deadline }: Lasting): string[] {
+  #jobCodes(id: string, { url, failureUrl, deadline }: Fixed): string[] {
     return this.#codes('job', id, url ?? null, failureUrl ?? null, deadline);
   }
 
@@ -51,16 +51,16 @@ export class CallbackMacs {
     return this.#codes('message', id, url, payload);
   }
 
-  /** A list in JSON is the same text for the same values, and for no others. */
+  /** Different values never give the same JSON. */
   #codes(...values: readonly (string | number | null)[]): string[] {
     const text = JSON.stringify([info, this.#namespace, ...values]);
     return this.#keys.map((key) => version + createHmac('sha256', key).update(text).digest('base64url'));
   }
 }
 
-/** @param given codes, separated by spaces. */
+/** @param given codes, separated by spaces. @returns whether one of them is right. */
 function isAmong(right: readonly string[], given = ''): boolean {
-  const codes = given.split(' ', mostCodes).map((code) => Buffer.from(code));
+  const codes = given.split(' ', maxCodes).map((code) => Buffer.from(code));
   return right
     .map((code) => Buffer.from(code))
     .some((each) => codes.some((code) => each.length === code.length && timingSafeEqual(each, code)));

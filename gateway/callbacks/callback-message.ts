@@ -1,24 +1,24 @@
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 import { redactTarget, withoutSecretFields } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { CallbackMessage } from '#shared/contract/views.ts';
 import { messageView } from '../records/message-view.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { viewOf } from '../records/request-view.ts';
 
-/** @returns where the end of a request is told; undefined where nobody asked for that. */
+/** @returns where the end of a request is reported; undefined if it is not. */
 export function urlFor({ url, failureUrl }: CallbackUrls, state: RequestState): string | undefined {
   return state === 'done' ? url : (failureUrl ?? url);
 }
 
 /**
- * @param request that has come to its end.
- * @param reply its answer, where there is one.
+ * @param request that has ended.
+ * @param reply its answer, if there is one.
  * @param now ms since the epoch.
- * @param redaction what is not told: whoever receives it is not the client.
- * @returns the JSON that is sent, in the shape of Standard Webhooks: `type`, `timestamp`, `data`.
+ * @param redaction what is left out, since the receiver is not the client.
+ * @returns the JSON that is sent, in the form of Standard Webhooks: `type`, `timestamp`, `data`.
  */
 export function messageOf(
   request: KnownRequest,
@@ -27,7 +27,7 @@ export function messageOf(
   redaction: Redaction,
 ): string {
   const { record } = request;
-  // It does not speak of itself.
+  // The message does not report the state of its own callback.
   const { callback: _, ...view } = viewOf(request);
   const message: CallbackMessage = {
     type: `request.${record.state}`,

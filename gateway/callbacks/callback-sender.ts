@@ -5,24 +5,26 @@ import { signed } from './signature.ts';
 import { BlockedTargetError } from './targets.ts';
 import type { CallbackTargets } from './targets.ts';
 
-/** What came of sending a callback once. `answer`: the status, or the code of an error. */
+/** The outcome of one attempt. `answer`: the status, or the code of an error. */
 export type Sent =
   | { readonly outcome: 'delivered' | 'gone' | 'blocked'; readonly answer: string }
-  /** `notBeforeMs`: the receiver asks for so much time, in ms. */
+  /** `notBeforeMs`: the time that the receiver asks for, in ms. */
   | { readonly outcome: 'retry'; readonly answer: string; readonly notBeforeMs: number };
 
-/** The time in ms that a receiver has to answer. */
+/** How long a receiver may take to answer, in ms. */
 const timeoutMs = 15_000;
-/** Bytes of an answer's body that are read, so that its connection can be used again. */
-const mostBodyBytes = 64 * 1024;
+/** A body of up to this size is read, so that its connection can be reused. */
+const maxBodyBytes = 64 * 1024;
 
 /**
- * POSTs a message once, signed by the keys of its receiver. Redirects are not followed (Standard Webhooks): they would lead where nobody has checked.
+ * POSTs a message once, signed with the keys of its receiver. Redirects are not followed (Standard Webhooks):
+ * their targets were not checked.
  * @param secrets those of `CALLBACK_SECRET`.
- * @param id of the message; the same each time that it is sent.
- * @param at when, in ms since the epoch by Redis's clock: all gateways sign by the same one.
- * @param signal ends it; what comes of it is not known then.
- * @returns what came of it; rejects only for `signal`.
+ * @param id of the message, the same for each attempt.
+ * @param at the time of the attempt in ms since the epoch, in Redis time, so that all gateways sign by the
+ * same clock.
+ * @param signal aborts the attempt; its outcome is unknown then.
+ * @returns the outcome; rejects only if `signal` fires.
  */
 export async function sendCallback(
   targets: CallbackTargets,
@@ -45,7 +47,7 @@ export async function sendCallback(
       body: payload,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
-    await body.dump({ limit: mostBodyBytes }).catch(() => undefined);
+    await body.dump({ limit: maxBodyBytes }).catch(() => undefined);
     const answer = String(statusCode);
     if (statusCode >= 200 && statusCode < 300) return { outcome: 'delivered', answer };
     if (statusCode === 410) return { outcome: 'gone', answer };

@@ -1,15 +1,15 @@
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { CallbackNotes } from '#shared/store/callback-notes.ts';
-import type { CallbackData } from '#shared/store/callbacks.ts';
-import { KeptReplies } from '#shared/store/kept-replies.ts';
+import { CallbackNotes } from '#shared/store/callbacks/callback-notes.ts';
+import type { CallbackData } from '#shared/contract/callback.ts';
+import { KeptReplies } from '#shared/store/records/kept-replies.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { RequestEnds } from '#shared/store/request-ends.ts';
-import { RequestRecords } from '#shared/store/request-records.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import { RequestEnds } from '#shared/store/records/request-ends.ts';
+import { RequestRecords } from '#shared/store/records/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { messageOf, urlFor } from './callback-message.ts';
 
 export interface CallbackSourceOptions {

@@ -2,14 +2,17 @@ import { Problem } from '#shared/contract/errors.ts';
 import { redactUrl } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { CallbackQueue } from '#shared/store/callback-queue.ts';
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import { CallbackQueue } from '#shared/store/callbacks/callback-queue.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { CallbackMacs } from './callback-macs.ts';
 import { jobNameOf } from './receiver.ts';
 import type { CallbackTargets } from './targets.ts';
 
-/** A callback that no end has promoted is due this long after the deadline, in ms: a worker may end its request at it. */
+/**
+ * A callback that no end has promoted is due this long after the deadline, in ms: a worker may end its
+ * request at it.
+ */
 const graceMs = 1000;
 
 export interface CallbacksOptions {

@@ -1,12 +1,13 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 
-/** Finds the addresses of a name, as `dns.lookup` does. */
+/** Resolves the addresses of a name, as `dns.lookup` does. */
 export type Lookup = (name: string) => Promise<readonly LookupAddress[]>;
 
 /**
- * Looks names up, each once at a time. The operating system's resolver blocks a thread for as long as it waits, and Node
- * has two for it: callbacks to one name whose DNS server does not answer must not take both.
+ * Resolves names, with one lookup per name at a time. The resolver of the operating system blocks a thread
+ * while it waits, and Node has two threads for it. Callbacks to one name whose DNS server does not answer
+ * must not block both.
  */
 export class NameLookups {
   readonly #lookup: Lookup;
@@ -16,12 +17,12 @@ export class NameLookups {
     this.#lookup = look;
   }
 
-  /** @throws what the resolver says, of a name without addresses too. */
+  /** @throws the resolver's error, also for a name without addresses. */
   of(name: string): Promise<readonly LookupAddress[]> {
     const known = this.#underWay.get(name);
     if (known !== undefined) return known;
-    const begun = this.#lookup(name).finally(() => this.#underWay.delete(name));
-    this.#underWay.set(name, begun);
-    return begun;
+    const started = this.#lookup(name).finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, started);
+    return started;
   }
 }

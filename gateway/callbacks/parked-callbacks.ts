@@ -2,11 +2,11 @@ import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import type { TakenCallback } from '#shared/store/callback-consumer.ts';
-import { CallbackNotes } from '#shared/store/callback-notes.ts';
-import { CallbackParking } from '#shared/store/callback-parking.ts';
-import { receiversPerCall } from '#shared/store/callbacks.ts';
-import type { DelayedCallback } from '#shared/store/callbacks.ts';
+import type { TakenCallback } from '#shared/store/callbacks/callback-consumer.ts';
+import { CallbackNotes } from '#shared/store/callbacks/callback-notes.ts';
+import { CallbackParking } from '#shared/store/callbacks/callback-parking.ts';
+import { receiversPerCall } from '#shared/contract/callback.ts';
+import type { DelayedCallback } from '#shared/contract/callback.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
@@ -29,10 +29,11 @@ const maxPerTick = 64;
 const maxBroughtBack = 8;
 
 /**
- * Parks callbacks that are due and whose receivers have no free slot. They wait in BullMQ's delayed set, so none is lost
- * if its gateway dies: each is due again within a minute. A set of ids for each receiver says which of them can be brought
- * back as soon as a slot is free. When one callback is parked, those of the same receivers that are next in the queue are
- * parked with it, many in one call, so that the callbacks of other receivers are taken soon.
+ * Parks callbacks that are due and whose receivers have no free slot. They wait in BullMQ's delayed set, so
+ * none is lost if its gateway dies: each is due again within a minute. A set of ids for each receiver says
+ * which of them can be brought back as soon as a slot is free. When one callback is parked, those of the same
+ * receivers that are next in the queue are parked with it, many in one call, so that the callbacks of other
+ * receivers are taken soon.
  */
 export class ParkedCallbacks {
   readonly #clock: RedisClock;
@@ -46,7 +47,10 @@ export class ParkedCallbacks {
   readonly #delayed: DelayedCallback[] = [];
   /** Requests whose records must be kept until their callbacks are sent. */
   readonly #toHold: string[] = [];
-  /** Receivers that may have parked callbacks, and until when by `performance.now()`; the next one to handle is first. */
+  /**
+   * Receivers that may have parked callbacks, and until when by `performance.now()`; the next one to handle
+   * is first.
+   */
   readonly #receivers = new Map<string, number>();
   readonly #calls = new Set<Promise<unknown>>();
   #underWay: Promise<void> | undefined;
@@ -80,8 +84,8 @@ export class ParkedCallbacks {
   }
 
   /**
-   * Parks a job that this gateway has taken, and those that are next in the queue and have no slot either. BullMQ takes the
-   * next job after that.
+   * Parks a job that this gateway has taken, and those that are next in the queue and have no slot either.
+   * BullMQ takes the next job after that.
    * @throws if the job could not be delayed; it is still active then.
    */
   async park(job: TakenCallback, receiver: string): Promise<void> {

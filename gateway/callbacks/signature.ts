@@ -1,12 +1,12 @@
 import { Webhook } from 'standardwebhooks';
 
-/** As Standard Webhooks has them: `whsec_`, and base64 of so many bytes. */
-const leastBytes = 24;
-const mostBytes = 64;
+/** The sizes of secrets in Standard Webhooks: `whsec_`, and base64 of this many bytes. */
+const minBytes = 24;
+const maxBytes = 64;
 
 /**
  * @param setting secrets, separated by commas.
- * @returns them, and what is wrong with those that are none, which never says what they are.
+ * @returns them, and what is wrong with those that are not valid. The faults never contain a secret.
  */
 export function parseSecrets(setting: string): {
   readonly secrets: readonly string[];
@@ -20,7 +20,8 @@ export function parseSecrets(setting: string): {
     isSecret(secret)
       ? []
       : [
-          `has no secret at place ${at + 1}: it must be whsec_ and the base64 of ${leastBytes} to ${mostBytes} bytes; ` +
+          `has no secret at place ${at + 1}: ` +
+            `it must be whsec_ and the base64 of ${minBytes} to ${maxBytes} bytes; ` +
             'make one with: echo "whsec_$(openssl rand -base64 32)"',
         ],
   );
@@ -31,14 +32,14 @@ function isSecret(text: string): boolean {
   const base64 = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
   if (base64 === undefined) return false;
   const { length } = Buffer.from(base64, 'base64');
-  return length >= leastBytes && length <= mostBytes;
+  return length >= minBytes && length <= maxBytes;
 }
 
 /**
- * The header fields by which a receiver knows that a message is ours, and not a repeated one (Standard Webhooks).
- * @param secrets one signature for each; the receiver needs to know one of them.
- * @param id of the message; the same each time that it is sent.
- * @param now when it is sent.
+ * Makes the header fields that prove that a message is from ringpost and not repeated (Standard Webhooks).
+ * @param secrets there is one signature for each; the receiver needs one of them.
+ * @param id of the message, the same for each attempt.
+ * @param now the time of the attempt.
  */
 export function signed(
   secrets: readonly string[],

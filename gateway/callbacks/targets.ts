@@ -8,7 +8,7 @@ import { isIn } from '../edge/subnets.ts';
 import { isPublic } from './addresses.ts';
 import { NameLookups } from './name-lookups.ts';
 
-/** A callback's address is none that it may go to; the message says which would be. */
+/** A callback may not go to its address. The message says which addresses are allowed. */
 export class BlockedTargetError extends Error {
   override readonly name = 'BlockedTargetError';
   readonly code = 'target_blocked';
@@ -16,21 +16,24 @@ export class BlockedTargetError extends Error {
 
 /** Why a callback may not go to a target. */
 export interface TargetFault {
-  /** What is wrong, and what would be right. It names no address: a client could learn of a private DNS by it. */
+  /**
+   * What is wrong, and what would be right. It names no address, since that could reveal a private DNS to the
+   * client.
+   */
   readonly detail: string;
-  /** The address that it leads to, for the log. */
+  /** The address of the target, for the log. */
   readonly address?: string;
 }
 
-/** A name that is not resolved by then, in ms, is looked up again when the callback is sent. */
+/** A name that takes longer to resolve, in ms, is checked only when the callback is sent. */
 const resolveTimeoutMs = 2000;
-/** For a connection, in ms. */
+/** The timeout of a connection attempt, in ms. */
 const connectTimeoutMs = 5000;
 
 /**
- * Where callbacks may go: to public addresses by https, and to those that the setting allows by http too. Otherwise who
- * may hand requests over could reach by the gateway what only the gateway can reach. A name is resolved when it is
- * connected to, and the address that is checked is the address that is connected to.
+ * Decides where callbacks may go: to public addresses by https, and to the addresses that the setting allows
+ * also by http. Otherwise clients could reach through the gateway what only the gateway can reach. A name is
+ * resolved when the gateway connects, and the address that was checked is the one it connects to.
  */
 export class CallbackTargets {
   readonly #allow: BlockList;
@@ -45,10 +48,10 @@ export class CallbackTargets {
 
   /**
    * @param text the value of a header field.
-   * @returns what is wrong with it; undefined where it may be called.
+   * @returns what is wrong with it; undefined if a callback may go there.
    */
   async fault(text: string): Promise<TargetFault | undefined> {
-    // A URL has no spaces (RFC 3986). Two fields that a proxy has joined have one, and would parse as one URL.
+    // A URL has no spaces (RFC 3986). Two URLs that a proxy has joined have one, and would parse as one URL.
     const url = /\s/.test(text) ? null : URL.parse(text);
     if (url === null) return { detail: 'it is no URL' };
     if (!isScheme(url.protocol)) return { detail: 'it must begin with https:' };
@@ -57,7 +60,7 @@ export class CallbackTargets {
     const { protocol } = url;
     const host = hostOf(url);
     if (isIP(host) !== 0) return this.#faultOf(protocol, host);
-    // What cannot be resolved now may be when it is sent.
+    // A name that cannot be resolved now may be resolved when the callback is sent.
     const addresses = await Promise.race([
       this.#lookups.of(host).catch((): LookupAddress[] => []),
       delay(resolveTimeoutMs, []),
@@ -68,8 +71,9 @@ export class CallbackTargets {
   }
 
   /**
-   * @returns what connects to this URL.
-   * @throws {BlockedTargetError} where it names an address that it may not; of a name it shows on connecting.
+   * @returns the dispatcher that connects to a URL.
+   * @throws {BlockedTargetError} if the URL has an address that is not allowed. A name is checked on
+   * connecting.
    */
   dispatcherFor(url: URL): Dispatcher {
     const { protocol } = url;

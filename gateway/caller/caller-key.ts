@@ -4,16 +4,16 @@ import { headerValues } from '../request/field-values.ts';
 import { HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { KeyedRequest } from '../request/hash-key.ts';
 
-/** What of a request can tell its caller from others. */
+/** A part of a request that can identify its caller. */
 export type CallerSource =
   | { readonly kind: 'header' | 'cookie' | 'query'; readonly name: string }
   | { readonly kind: 'ip' };
 
-/** What of a request tells who its caller is. */
+/** What identifies the caller of a request. */
 export interface Identity {
-  /** Of each source that counts its kind, its name and its values; none for the anonymous caller. */
+  /** The kind, name and values of each source that counts; empty for the anonymous caller. */
   readonly parts: readonly (readonly string[])[];
-  /** Whether a header field is among them that is no cookie: an `Authorization`, or an API key. */
+  /** Whether one of them is a header field other than `Cookie`: an `Authorization`, or an API key. */
   readonly byHeader: boolean;
 }
 
@@ -33,7 +33,7 @@ export function parseCallerKey(text: string): readonly CallerSource[] {
       case 'path':
         throw refused('path', 'any caller can send the same path');
       case 'random':
-        throw refused('random', 'it is another one for each request');
+        throw refused('random', 'it is different for each request');
       default:
         return source satisfies never;
     }
@@ -42,14 +42,15 @@ export function parseCallerKey(text: string): readonly CallerSource[] {
 
 function refused(kind: string, why: string): HashKeyError {
   return new HashKeyError(
-    `"${kind}" does not tell callers apart: ${why}; sources are header:<name>, cookie:<name>, query:<name>, ip`,
+    `"${kind}" does not tell callers apart: ${why}; ` +
+      'sources are header:<name>, cookie:<name>, query:<name>, ip',
   );
 }
 
 /**
- * All sources that are there form the identity together, so that a caller cannot leave out what tells it apart. The
- * whole `Cookie` field changes from request to request, so it counts only if no other source but the address is there.
- * An empty value counts as absent.
+ * All sources that a request has form the identity together, so that a caller gains nothing by leaving one
+ * out. The whole `Cookie` field changes from request to request, so it counts only if the request has no
+ * other source but the address. An empty value counts as absent.
  */
 export function identityOf(sources: readonly CallerSource[], request: KeyedRequest): Identity {
   const parts: string[][] = [];
@@ -71,7 +72,7 @@ export function identityOf(sources: readonly CallerSource[], request: KeyedReque
   return { parts, byHeader };
 }
 
-/** All of them: the application may read another one than the first. */
+/** @returns all values: the application may use another one than the first. */
 function valuesOf(source: CallerSource, { target, headers, ip }: KeyedRequest): string[] {
   switch (source.kind) {
     case 'header':

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '#shared/process/logger.ts';
 import { ringStaleMs } from '#shared/settings/common.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { SharedCallerSecret } from '#shared/store/shared-caller-secret.ts';
+import { SharedCallerSecret } from '#shared/store/records/shared-caller-secret.ts';
 
 /** The secret by which the digests of callers are made. All gateways of a namespace have the same. */
 export interface CallerSecret {
@@ -30,9 +30,9 @@ export function givenSecret(secret: string): CallerSecret {
 const pollIntervalMs = 50;
 
 /**
- * A random secret in Redis, for gateways without `CALLER_SECRET`. The first gateway of a namespace writes it. If Redis loses
- * it, a running gateway writes it again. So all gateways have the same secret, and can read the claims and records that
- * any of them made in the meantime.
+ * A random secret in Redis, for gateways without `CALLER_SECRET`. The first gateway of a namespace writes it.
+ * If Redis loses it, a running gateway writes it again. So all gateways have the same secret, and can read
+ * the claims and records that any of them made in the meantime.
  */
 export class SharedSecret implements CallerSecret {
   readonly #shared: SharedCallerSecret;
@@ -62,8 +62,8 @@ export class SharedSecret implements CallerSecret {
   }
 
   /**
-   * Asks the running gateways for their secret. If one does not write it in time, its ring is stale by then, so it accepts no
-   * requests; it takes the new secret before it accepts any.
+   * Asks the running gateways for their secret. If one does not write it in time, its ring is stale by then,
+   * so it accepts no requests; it takes the new secret before it accepts any.
    */
   async #askOthers(): Promise<string | undefined> {
     const until = performance.now() + ringStaleMs;

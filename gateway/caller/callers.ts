@@ -8,13 +8,13 @@ import { identityOf } from './caller-key.ts';
 import type { CallerSource } from './caller-key.ts';
 import type { CallerSecret } from './caller-secret.ts';
 
-/** Tells the callers of requests apart. */
+/** Identifies the callers of requests. */
 export class Callers {
   readonly #sources: readonly CallerSource[];
   readonly #secret: Pick<CallerSecret, 'key'>;
   readonly #trusted: BlockList | undefined;
 
-  /** @param trusted proxies that are believed whom a request comes from. */
+  /** @param trusted proxies that may say who the client of a request is. */
   constructor(
     sources: readonly CallerSource[],
     secret: Pick<CallerSecret, 'key'>,
@@ -25,14 +25,14 @@ export class Callers {
     this.#trusted = trusted;
   }
 
-  /** @returns the caller of a request; the same one for all requests that carry none of the sources. */
+  /** @returns the caller of a request; the same one for all requests that have none of the sources. */
   of(request: KeyedRequest): Caller {
     const { parts, byHeader } = identityOf(this.#sources, request);
     const digest = createHmac('sha256', this.#secret.key).update(JSON.stringify(parts)).digest('base64url');
     return { digest, alone: byHeader };
   }
 
-  /** @returns the caller of a request as a gateway has sent it on. */
+  /** @returns the caller of a request, from the fields that a gateway has forwarded. */
   ofSent({ target, headers }: Pick<JobData, 'target' | 'headers'>): Caller {
     return this.of({ target, headers, ip: clientOf(headers, this.#trusted) });
   }

@@ -1,11 +1,11 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { HeirStore } from '#shared/store/heir-store.ts';
+import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { ReplicaObserver } from '#shared/store/replica-observer.ts';
-import { RingStore } from '#shared/store/ring-store.ts';
+import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
+import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { randomName } from '../ring/random-name.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 import { createDriver, workersOutlive } from './create-driver.ts';
@@ -16,7 +16,9 @@ export interface Controller {
   start(): Promise<void>;
   /** Gives the leadership up and ends the workers: each has `DRAIN_TIMEOUT_MS` to finish what it holds. */
   stop(): Promise<void>;
-  /** @returns the ids of the requests that its workers run and that a stop waits for; none if Redis is away. */
+  /**
+   * @returns the ids of the requests that its workers run and that a stop waits for; none if Redis is away.
+   */
   running(): Promise<readonly string[]>;
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from '#shared/process/logger.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
-import type { RingStore } from '#shared/store/ring-store.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createNoDriver } from '../drivers/none.ts';
@@ -10,8 +10,8 @@ import { isLoopback } from '../edge/loopback.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 
 /**
- * Whether workers outlive their controller. A controller in a process of its own is one of several, and leaves its
- * containers to the others; with `npm start` everything ends with the process.
+ * Whether workers outlive their controller. A controller in a process of its own is one of several, and
+ * leaves its containers to the others; with `npm start` everything ends with the process.
  */
 export function workersOutlive({ replicaDriver, role }: GatewayConfig): boolean {
   return replicaDriver === 'docker' && role === 'controller';

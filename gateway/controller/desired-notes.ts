@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import type { RingState } from '#shared/store/ring-store.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import { beyondLimit } from './limit.ts';
 
 const maxNamed = 10;

@@ -1,6 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import { endLeasesOf } from '#shared/store/ended-leases.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import { endLeasesOf } from '#shared/store/lease/ended-leases.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
@@ -17,8 +17,8 @@ export interface EndedWorkersOptions {
 }
 
 /**
- * The workers that the driver saw end. Their leases are ended at once, so that nobody waits until they expire; the next
- * plan is told why each of them ended.
+ * The workers that the driver saw end. Their leases are ended at once, so that nobody waits until they
+ * expire; the next plan is told why each of them ended.
  */
 export class EndedWorkers {
   readonly #options: EndedWorkersOptions;
@@ -65,7 +65,8 @@ export class EndedWorkers {
     const { connection, driver, leaseMs, onStandbyEnded } = this.#options;
     for (let death = this.#pending[0]; death !== undefined; death = this.#pending[0]) {
       const { name, generation, reason } = death;
-      // A worker that ends with its controller is stopped, not dead: the next start brings the replica back as it was.
+      // A worker that ends with its controller is stopped, not dead: the next start brings the replica back
+      // as it was.
       const recordMs = this.#stopping ? 0 : leaseMs;
       const standing = await endLeasesOf(connection, { replica: name, generation }, recordMs);
       this.#pending.shift();

@@ -1,9 +1,9 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/generations.ts';
-import type { HeirStore } from '#shared/store/heir-store.ts';
+import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/lease/generations.ts';
+import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { RingStore } from '#shared/store/ring-store.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { planReplacement } from '../ring/replica-changes.ts';
 import { describeStep, renderStep } from './step.ts';
@@ -31,8 +31,8 @@ interface Work {
 }
 
 /**
- * Executes plans. What a driver does may take long. It goes on in the background, while the next plans are made from
- * what is observed in the meantime.
+ * Executes plans. What a driver does may take long. It goes on in the background, while the next plans are
+ * made from what is observed in the meantime.
  */
 export class Execution {
   readonly #executor: Executor;
@@ -44,7 +44,8 @@ export class Execution {
   }
 
   /**
-   * Begins all steps of a plan, except those that are under way. A step that fails is reported, and the others go on.
+   * Begins all steps of a plan, except those that are under way. A step that fails is reported, and the
+   * others go on.
    * @returns when the ring is changed and the other steps have begun.
    */
   async begin(steps: readonly Step[]): Promise<void> {
@@ -131,7 +132,9 @@ export class Execution {
     await this.#executor.driver.remove(name, generation, graceMs);
   }
 
-  /** What the worker runs does not kill it, neither in its own queue nor in one that its replica inherited. */
+  /**
+   * What the worker runs does not kill it, neither in its own queue nor in one that its replica inherited.
+   */
   async #expectDeath(name: string, generation: number, graceMs: number): Promise<void> {
     const { connection, heirs } = this.#executor;
     await expectDeath(connection, name, generation, graceMs);

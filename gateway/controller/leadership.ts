@@ -1,6 +1,6 @@
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { LeaderLease } from '#shared/store/leader-lease.ts';
+import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 
 export interface LeadershipOptions {

@@ -1,6 +1,6 @@
 /**
- * The time in which a missing lease says nothing about its worker. After Redis was away, or lost its data, live workers
- * get as long to renew their leases as a lease lasts.
+ * The time in which a missing lease says nothing about its worker. After Redis was away, or lost its data,
+ * live workers get as long to renew their leases as a lease lasts.
  */
 export class LeaseGrace {
   readonly #leaseMs: number;

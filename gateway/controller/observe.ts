@@ -1,5 +1,5 @@
-import type { ObservedReplicas, ReplicaObserver } from '#shared/store/replica-observer.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { ObservedReplicas, ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Driver, Instance } from '../drivers/driver.ts';
 
 /** What is, as opposed to what shall be: a plan is made from this and from the controller's memory. */
@@ -16,8 +16,8 @@ export interface Observed extends RingState, ObservedReplicas {
 
 /**
  * Reads what a plan needs from Redis and from the driver: two round trips, whatever the number of replicas.
- * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is not without
- * a worker.
+ * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is not
+ * without a worker.
  */
 export async function observe(
   store: RingStore,

@@ -5,8 +5,9 @@ import type { Memory } from './plan.ts';
 const toleranceMs = 500;
 
 /**
- * The time of the controller's passes: Redis time, since other processes read the times that the controller writes.
- * If Redis's clock is set, the times in the controller's memory move with it, so that no replica waits longer for that.
+ * The time of the controller's passes: Redis time, since other processes read the times that the controller
+ * writes. If Redis's clock is set, the times in the controller's memory move with it, so that no replica
+ * waits longer for that.
  */
 export class PassTime {
   readonly #clock: Pick<RedisClock, 'now'>;

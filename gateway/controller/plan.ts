@@ -35,8 +35,8 @@ export interface Plan {
 }
 
 /**
- * Compares what is with what shall be. Pure: the same values give the same plan. If a plan is executed in part, the
- * next plan does the rest.
+ * Compares what is with what shall be. Pure: the same values give the same plan. If a plan is executed in
+ * part, the next plan does the rest.
  * @param now ms since the epoch, in Redis time.
  */
 export function plan(
@@ -128,8 +128,9 @@ class Planning {
     }
     this.#next.set(name, status);
     if (isIdle) return;
-    // A retired worker goes by itself once its queue is empty. If it dies before, others adopt the queue. It is started
-    // again only if there are none, or for suspects, which no other worker may run; an heir does all of that.
+    // A retired worker goes by itself once its queue is empty. If it dies before, others adopt the queue. It
+    // is started again only if there are none, or for suspects, which no other worker may run; an heir does
+    // all of that.
     const hasSuspects = (observed.suspects.get(name) ?? 0) > 0;
     const mayStart = !isInherited && (!this.#serving || hasSuspects);
     const steps = workerSteps(name, status, observed, now);

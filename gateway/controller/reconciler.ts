@@ -3,15 +3,15 @@ import type { Logger } from '#shared/process/logger.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { retiredIdleMs } from '#shared/settings/common.ts';
-import type { HeirStore } from '#shared/store/heir-store.ts';
+import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { SystemRepair } from '#shared/store/repair/system-repair.ts';
-import type { ReplicaObserver } from '#shared/store/replica-observer.ts';
-import { RingChanges } from '#shared/store/ring-changes.ts';
-import type { RingNotice } from '#shared/store/ring-changes.ts';
-import type { RingStore } from '#shared/store/ring-store.ts';
-import { StatusPublisher } from '#shared/store/status-publisher.ts';
+import { SystemRepair } from '#shared/store/ring/system-repair.ts';
+import type { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
+import { RingChanges } from '#shared/store/ring/ring-changes.ts';
+import type { RingNotice } from '#shared/store/ring/ring-changes.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import { StatusPublisher } from '#shared/store/ring/status-publisher.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { DesiredNotes } from './desired-notes.ts';
 import { EndedWorkers } from './ended-workers.ts';
@@ -55,8 +55,8 @@ export interface ReconcilerOptions {
 const passIntervalMs = 500;
 
 /**
- * Makes the replicas that run those that there shall be, over and over: observe, plan, execute. Events only wake it;
- * what it does follows from what it observes.
+ * Makes the replicas that run those that there shall be, over and over: observe, plan, execute. Events only
+ * wake it; what it does follows from what it observes.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -106,7 +106,9 @@ export class Reconciler {
     return this.#life.start();
   }
 
-  /** Stops reconciling, gives the leadership up, and closes the driver with the workers that it does not keep. */
+  /**
+   * Stops reconciling, gives the leadership up, and closes the driver with the workers that it does not keep.
+   */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -196,7 +198,8 @@ export class Reconciler {
       return;
     }
     const observed = await this.#observe();
-    // If the plan did not know of an end, the next pass would take it for the end of the worker that this plan starts.
+    // If the plan did not know of an end, the next pass would take it for the end of the worker that this
+    // plan starts.
     if (this.#ended.pending || (await this.#recovery.recover(observed))) {
       this.#woken = true;
       return;

@@ -110,7 +110,8 @@ function transition(
     case 'lost':
       // A worker took the lease: one on standby, or one that another controller started.
       if (lease?.state === 'starting') return { ...withoutDeath(previous), state: 'starting', since: now };
-      // A worker that left, or hung and was killed, has ended by now. If it was never ready, that is no death.
+      // A worker that left, or hung and was killed, has ended by now. If it was never ready, that is no
+      // death.
       return lost(previous, previous.dead ?? (death !== undefined && previous.generation > 0), facts);
     default:
       return previous.state satisfies never;

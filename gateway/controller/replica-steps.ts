@@ -48,8 +48,8 @@ function superfluous(name: string, holder: number, { instances }: Observed): Ste
 }
 
 /**
- * Replaces workers that were started from other settings or another image, one replica at a time, and only while all
- * replicas are ready: the new worker is ready to take over before the old one is told to go.
+ * Replaces workers that were started from other settings or another image, one replica at a time, and only
+ * while all replicas are ready: the new worker is ready to take over before the old one is told to go.
  */
 export function rolloutSteps(
   observed: Observed,
@@ -94,8 +94,8 @@ export function ringSteps(
 }
 
 /**
- * Offers the queue of a replica outside the ring for adoption if it holds jobs and nobody serves it. The offer stands
- * while an adopter serves the queue.
+ * Offers the queue of a replica outside the ring for adoption if it holds jobs and nobody serves it. The
+ * offer stands while an adopter serves the queue.
  * @param possible whether a live worker could adopt it.
  */
 export function offerSteps(name: string, observed: Observed, possible: boolean): Step[] {

@@ -1,7 +1,7 @@
 import type { Logger } from '#shared/process/logger.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import type { DesiredChange, RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { DesiredChange, RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import { placeAll, seedReplicas } from '../ring/replica-changes.ts';
 import type { DesiredNotes } from './desired-notes.ts';
 import type { LeaseGrace } from './lease-grace.ts';
@@ -47,8 +47,8 @@ export class RingRecovery {
   }
 
   /**
-   * Writes the places of desired replicas anew that cannot be read in Redis, or that collide with those of others.
-   * A replica whose place is known keeps it; any other gets a place as a new replica does.
+   * Writes the places of desired replicas anew that cannot be read in Redis, or that collide with those of
+   * others. A replica whose place is known keeps it; any other gets a place as a new replica does.
    * @returns whether there were any.
    */
   async #rewritePlaces(desired: readonly RingMember[]): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { backoffMs } from './replica-state.ts';
 
 /**
- * The rollout of a new image or new settings, which replaces one worker at a time. If the new worker cannot run, the
- * rollout is retried after 1, 2, 4 … 30 s and reported, while the old workers go on.
+ * The rollout of a new image or new settings, which replaces one worker at a time. If the new worker cannot
+ * run, the rollout is retried after 1, 2, 4 … 30 s and reported, while the old workers go on.
  */
 export class Rollout {
   #failures = 0;

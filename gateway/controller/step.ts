@@ -24,7 +24,10 @@ export type Step =
   | { readonly do: 'replace'; readonly name: string; readonly by: string; readonly cause: string }
   | { readonly do: 'disinherit'; readonly name: string; readonly cause: string };
 
-/** @returns what a step does, without its cause, e.g. `start S2`. Two steps that do the same have the same text. */
+/**
+ * @returns what a step does, without its cause, e.g. `start S2`. Two steps that do the same have the same
+ * text.
+ */
 export function describeStep(step: Step): string {
   const more = 'by' in step ? ` by ${step.by}` : '';
   const which = 'generation' in step ? `${step.name}#${step.generation}` : `${step.name}${more}`;

@@ -1,12 +1,12 @@
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 import { encodeCaller } from '#shared/contract/caller.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { AcceptedRequests } from '#shared/store/accepted-requests.ts';
-import type { AcceptedRequest } from '#shared/store/accepted-requests.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
+import { AcceptedRequests } from '#shared/store/records/accepted-requests.ts';
+import type { AcceptedRequest } from '#shared/store/records/accepted-requests.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { commandFate } from '#shared/store/redis/command-fate.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { CancellationChannel } from '#shared/store/cancellation-channel.ts';
+import { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 
 /** Ids are collected for this time before they are sent, in ms. */

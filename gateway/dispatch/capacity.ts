@@ -2,7 +2,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { QueueDepths } from '#shared/store/queue-depths.ts';
+import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { Place } from './queue-count.ts';

@@ -1,8 +1,8 @@
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { GatewayNotices } from '#shared/store/gateway-notices.ts';
-import { JobQueues } from '#shared/store/job-queues.ts';
+import type { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
+import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { RedisOutage } from '#shared/store/redis/redis-outage.ts';

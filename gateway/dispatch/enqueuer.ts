@@ -2,7 +2,7 @@ import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { commandFate } from '#shared/store/redis/command-fate.ts';
 import type { RedisOutage } from '#shared/store/redis/redis-outage.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';

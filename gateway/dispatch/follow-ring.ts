@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { LostRequests } from './lost-requests.ts';
 import type { ReplyInbox } from './reply-inbox.ts';

@@ -1,5 +1,5 @@
 import { problemReply } from '#shared/contract/problem.ts';
-import type { GatewayNotices } from '#shared/store/gateway-notices.ts';
+import type { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Waiters } from './waiters.ts';
 

@@ -1,8 +1,8 @@
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
-import { LeaseReader } from '#shared/store/lease-reader.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
+import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Dispatcher } from './dispatcher.ts';

@@ -1,4 +1,4 @@
-import type { QueueDepth } from '#shared/store/queue-depths.ts';
+import type { QueueDepth } from '#shared/store/queue/queue-depths.ts';
 
 /** Numbers the polls of a queue: the last one that was answered before a job was added. */
 export type PollNumber = number;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { ReplyBodyStore } from '#shared/store/reply-body-store.ts';
+import { ReplyBodyStore } from '#shared/store/replies/reply-body-store.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 
 /** Pause after a read that failed, in ms. */

@@ -2,8 +2,8 @@ import type { Reply } from '#shared/contract/reply.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
-import { InboxLists } from '#shared/store/inbox-lists.ts';
-import type { InboxRead } from '#shared/store/inbox-lists.ts';
+import { InboxLists } from '#shared/store/replies/inbox-lists.ts';
+import type { InboxRead } from '#shared/store/replies/inbox-lists.ts';
 import { BlockingReads, readsAhead } from '#shared/store/redis/blocking-reads.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 

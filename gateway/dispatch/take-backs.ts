@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import type { JobQueues } from '#shared/store/job-queues.ts';
+import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { Cancellations } from './cancellations.ts';
 import type { WaitingRequest } from './waiter.ts';
 

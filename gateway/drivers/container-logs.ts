@@ -1,20 +1,22 @@
 import type { Container } from 'dockerode';
 import { askEngine } from './engine-call.ts';
-import { LastLines, mostLines } from './last-lines.ts';
+import { LastLines, maxLines } from './last-lines.ts';
 
-/** The engine has this time to give a container's log, in ms: the container's name is not free before. */
+/**
+ * Time in ms in which the engine has to return a container's log. The container's name is not free before.
+ */
 const timeoutMs = 2000;
-/** Of the frames in which the engine sends the output of a container that has no terminal. */
+/** Length of the head of a frame. The engine frames the output of a container without a terminal. */
 const headBytes = 8;
 
 /**
- * @param container that has ended and is still there.
- * @returns the last lines that it wrote to stderr; none if the engine does not give them. Never rejects.
+ * @param container that has ended and still exists.
+ * @returns the last lines that it wrote to stderr; none if the engine does not return them. Never rejects.
  */
-export async function lastWords(container: Container): Promise<readonly string[]> {
+export async function lastLogLines(container: Container): Promise<readonly string[]> {
   try {
     const frames = await askEngine(timeoutMs, () =>
-      container.logs({ stdout: false, stderr: true, tail: mostLines, follow: false }),
+      container.logs({ stdout: false, stderr: true, tail: maxLines, follow: false }),
     );
     return linesOf(frames);
   } catch {
@@ -22,7 +24,7 @@ export async function lastWords(container: Container): Promise<readonly string[]
   }
 }
 
-/** @param frames each a head with its length in its last four bytes, and what was written. */
+/** @param frames each a head, whose last four bytes are the length of the text, and the text. */
 export function linesOf(frames: Buffer): readonly string[] {
   const last = new LastLines();
   for (let at = 0; at + headBytes <= frames.length;) {

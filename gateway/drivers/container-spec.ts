@@ -2,15 +2,18 @@ import { createHmac } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { ComposeLabels } from './compose-labels.ts';
 
-/** What every replica's container is made from. It comes from settings alone, never from a caller. */
+/** What every replica's container is made from. All of it comes from settings, never from a client. */
 export interface ContainerSettings {
   readonly namespace: string;
   readonly image: string;
-  /** The network that the containers join; `host` for the machine's own. */
+  /** The network that the containers join; `host` for that of the machine. */
   readonly network: string;
-  /** What the workers open; each reads it from its stdin, so that neither its environment nor a label has it. */
+  /**
+   * The URL that workers open. Each reads it from stdin, so that neither its environment nor a label contains
+   * it.
+   */
   readonly redisUrl: string;
-  /** The worker's settings as `NAME=value`, but for its name and generation. */
+  /** The worker's settings as `NAME=value`, without its name and generation. */
   readonly env: readonly string[];
   /** `/path/on/the/engine's/machine:/path/in/the/container`, mounted read-only. */
   readonly mounts: readonly string[];
@@ -18,11 +21,11 @@ export interface ContainerSettings {
   /** Processors, 0 for no limit. */
   readonly cpus: number;
   readonly pids: number;
-  /** Seconds between SIGTERM and SIGKILL; more than a worker's drain takes. */
+  /** Seconds between SIGTERM and SIGKILL; longer than a worker's drain. */
   readonly stopTimeoutS: number;
 }
 
-/** The labels by which a container is known to be ours. */
+/** The labels that identify our containers. */
 export const labels = {
   namespace: 'ringpost.namespace',
   replica: 'ringpost.replica',
@@ -31,10 +34,10 @@ export const labels = {
 } as const;
 
 /**
- * The name of a replica's container while that of an older generation still has the replica's own name. It is longer
- * than a replica's name can be, so that it is nobody else's.
+ * The name of a replica's new container while the container of an older generation still has the replica's
+ * name. It is longer than a replica's name can be, so that no other container has it.
  */
-export function nameInWaiting(replica: string): string {
+export function temporaryName(replica: string): string {
   return `${replica}.takes-over-from-a-container-of-another-image-or-configuration`;
 }
 
@@ -42,7 +45,7 @@ export function nameInWaiting(replica: string): string {
 const user = '1000:1000';
 const tmpfs = 'rw,noexec,nosuid,nodev,size=64m';
 
-/** All that containers of the same settings have in common. */
+/** What containers of the same settings have in common. */
 function common(settings: ContainerSettings): ContainerCreateOptions {
   const { image, network, env, mounts, memoryBytes, cpus, pids, stopTimeoutS } = settings;
   return {
@@ -62,7 +65,7 @@ function common(settings: ContainerSettings): ContainerCreateOptions {
       Memory: memoryBytes,
       MemorySwap: memoryBytes,
       NanoCpus: Math.round(cpus * 1e9),
-      // The controller restarts replicas; a second one that does would fight with it.
+      // The controller restarts replicas; the engine must not.
       RestartPolicy: { Name: 'no' },
       Init: true,
       Binds: mounts.map((mount) => `${mount}:ro`),
@@ -72,8 +75,8 @@ function common(settings: ContainerSettings): ContainerCreateOptions {
 }
 
 /**
- * @param key of the namespace's own: without it a label would let a short password be guessed.
- * @returns a hash that differs where containers of other settings would differ.
+ * @param key of the namespace: without a key a short password could be guessed from the label.
+ * @returns a hash that differs if containers of other settings would differ.
  */
 export function configHash(settings: ContainerSettings, key: string): string {
   return createHmac('sha256', key)
@@ -83,9 +86,10 @@ export function configHash(settings: ContainerSettings, key: string): string {
 }
 
 /**
- * @param config what {@link configHash} gives.
- * @param compose by which docker compose knows it; none outside of compose.
- * @returns what the engine is asked to create for one generation of a replica. Name and hostname are the replica's.
+ * @param config the result of {@link configHash}.
+ * @param compose the labels by which docker compose recognises it; none outside of compose.
+ * @returns the container of one generation of a replica, as the engine takes it. It has the replica's name
+ * and hostname.
  */
 export function containerSpec(
   settings: ContainerSettings,

@@ -4,49 +4,49 @@ import type { Logger } from '#shared/process/logger.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import { composeLabels, projectLabel } from './compose-labels.ts';
 import type { ComposeLabels } from './compose-labels.ts';
-import { configHash, containerSpec, labels, nameInWaiting } from './container-spec.ts';
+import { configHash, containerSpec, labels, temporaryName } from './container-spec.ts';
 import type { ContainerSettings } from './container-spec.ts';
 import type { Death, Driver, Instance } from './driver.ts';
 import { askEngine, ignore } from './engine-call.ts';
 import { startWithInput } from './container-input.ts';
-import { lastWords } from './container-logs.ts';
+import { lastLogLines } from './container-logs.ts';
 import { EngineEvents } from './engine-events.ts';
 import type { EngineEvent } from './engine-events.ts';
 
 export interface DockerDriverOptions {
   readonly settings: ContainerSettings;
-  /** @returns the key of the hash by which containers of other settings are known. */
+  /** @returns the key of the hash that identifies the settings of a container. */
   readonly configKey: () => Promise<string>;
-  /** Whether the containers live on when the controller goes, for the next one to take over. */
+  /** Whether the containers go on when the controller stops, so that the next controller takes them over. */
   readonly keepOnClose: boolean;
   readonly log: Logger;
-  /** Called when something has changed that `list` or `trouble` tell of. */
+  /** Called if `list` or `trouble` would return something else now. */
   readonly onChange: () => void;
 }
 
-/** What is running is asked this often, in ms, since events can be missed. */
-const listEveryMs = 2000;
-/** No answer from the engine is waited for longer than this, in ms. */
+/** Containers are listed this often, in ms, since events can be missed. */
+const pollIntervalMs = 2000;
+/** Time in ms in which the engine has to answer. */
 const callTimeoutMs = 20_000;
 const listTimeoutMs = 5000;
-/** A container that was created and not started within this time, in seconds, is what a dead controller has left. */
-const createdForS = 120;
+/** A container that was not started within this time, in seconds, was left by a dead controller. */
+const maxCreatedS = 120;
 
-/** Runs each worker as a container. Containers are known by their labels, so that a new controller takes them over. */
+/** Runs each worker as a container. Its labels identify it, so that a new controller takes it over. */
 export class DockerDriver implements Driver {
   readonly kind = 'docker';
   readonly #docker = new Docker();
   readonly #options: DockerDriverOptions;
   readonly #events: EngineEvents;
   readonly #listeners = new Set<(death: Death) => void>();
-  /** What is running is not known before it is. */
+  /** The hash of the current settings; set before containers are listed. */
   #config = '';
-  /** Undefined until the engine was asked. */
+  /** Undefined until the engine has answered. */
   #compose: ComposeLabels | undefined;
   #running = new Map<string, Instance>();
   /** Containers that ended; a list that the engine made just before may still show them running. */
   #ended = new Set<string>();
-  /** Logs of containers that ended: a container is not removed before they are read. */
+  /** The logs of ended containers that are being read. Such a container is not removed before. */
   readonly #reading = new Map<string, Promise<readonly string[]>>();
   #trouble: string | undefined = 'the Docker engine was not asked yet';
   #timer: NodeJS.Timeout | undefined;
@@ -70,7 +70,7 @@ export class DockerDriver implements Driver {
     this.#config = configHash(this.#options.settings, await this.#options.configKey());
     this.#events.start();
     await this.#refresh();
-    this.#timer = setInterval(() => this.#refreshSoon(), listEveryMs);
+    this.#timer = setInterval(() => this.#refreshSoon(), pollIntervalMs);
   }
 
   list(): readonly Instance[] {
@@ -131,34 +131,34 @@ export class DockerDriver implements Driver {
       ).catch(ignore(304, 404));
     }
     await this.#remove(container);
-    this.#bury(id, 'removed', true);
+    this.#noteEnd(id, 'removed', true);
     if (!this.#closed) await this.#refresh();
   }
 
-  /** Removes a container, also one that someone else removes. Its name is free then. */
+  /** Removes a container, even if another process is removing it. Afterwards its name is free. */
   async #remove(container: Container): Promise<void> {
     await this.#reading.get(container.id);
     await askEngine(callTimeoutMs, (abortSignal) =>
       container.remove({ force: true, v: true, abortSignal }),
     ).catch(ignore(404, 409));
-    // Who removes it already may not be done.
+    // The other process may not be done yet.
     await askEngine(callTimeoutMs, (abortSignal) =>
       container.wait({ condition: 'removed', abortSignal }),
     ).catch(ignore(404));
   }
 
   /**
-   * A container's name is the replica's; what has ended and still has it is removed.
-   * @returns the name for a new container: another one while an older generation runs, until that has gone.
+   * A container has the name of its replica. An ended container that still has the name is removed.
+   * @returns the name for a new container: a temporary one while an older generation runs.
    */
   async #freeName(name: string): Promise<string> {
     if (await this.#isFree(name)) return name;
-    const inWaiting = nameInWaiting(name);
-    if (await this.#isFree(inWaiting)) return inWaiting;
+    const temporary = temporaryName(name);
+    if (await this.#isFree(temporary)) return temporary;
     throw new Error(`two containers of ${name} run already`);
   }
 
-  /** @returns whether no container has the name, after it was taken from one that has ended. */
+  /** Removes an ended container of this name. @returns whether the name is free. */
   async #isFree(name: string): Promise<boolean> {
     const container = this.#docker.getContainer(name);
     const found = await askEngine(callTimeoutMs, (abortSignal) => container.inspect({ abortSignal })).catch(
@@ -175,22 +175,23 @@ export class DockerDriver implements Driver {
 
   #onEvent({ action, id, attributes }: EngineEvent): void {
     const { exitCode } = attributes;
-    if (action === 'die') this.#bury(id, `exited with code ${exitCode ?? 'unknown'}`, exitCode === '0');
+    if (action === 'die') this.#noteEnd(id, `exited with code ${exitCode ?? 'unknown'}`, exitCode === '0');
     if (['die', 'start', 'destroy', 'pause', 'unpause'].includes(action)) this.#refreshSoon();
   }
 
-  #bury(id: string, reason: string, clean: boolean): void {
+  #noteEnd(id: string, reason: string, clean: boolean): void {
     const instance = this.#running.get(id);
     if (instance === undefined) return;
     this.#running.delete(id);
     this.#ended.add(id);
     const { name, generation } = instance;
-    const death = { name, generation, reason, clean, ...(clean ? {} : { stderr: this.#lastWords(id) }) };
+    const stderr = clean ? {} : { stderr: this.#lastLogLines(id) };
+    const death = { name, generation, reason, clean, ...stderr };
     for (const listener of this.#listeners) listener(death);
   }
 
-  #lastWords(id: string): Promise<readonly string[]> {
-    const reading = lastWords(this.#docker.getContainer(id)).finally(() => this.#reading.delete(id));
+  #lastLogLines(id: string): Promise<readonly string[]> {
+    const reading = lastLogLines(this.#docker.getContainer(id)).finally(() => this.#reading.delete(id));
     this.#reading.set(id, reading);
     return reading;
   }
@@ -199,7 +200,7 @@ export class DockerDriver implements Driver {
     if (!this.#closed) void this.#refresh();
   }
 
-  /** Asks what runs; never rejects: what went wrong is told by `trouble`. */
+  /** Lists what runs. Never rejects: `trouble` says what went wrong. */
   #refresh(): Promise<void> {
     this.#again = true;
     this.#refreshing ??= this.#refreshUntilCurrent().finally(() => {
@@ -213,7 +214,7 @@ export class DockerDriver implements Driver {
       this.#again = false;
       const before = this.#trouble;
       try {
-        await this.#look();
+        await this.#poll();
         this.#trouble = undefined;
       } catch (error) {
         this.#trouble = `the Docker engine does not answer: ${safeMessage(error)}`;
@@ -223,19 +224,19 @@ export class DockerDriver implements Driver {
         { trouble: this.#trouble ?? null },
         this.#trouble ?? 'the Docker engine answers',
       );
-      // A stream that was open while the engine hung may never tell anything again.
+      // A stream that was open while the engine hung may never deliver an event again.
       if (this.#trouble === undefined) this.#events.reopen();
       this.#options.onChange();
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { namespace, image } = this.#options.settings;
     const filters = { label: [`${labels.namespace}=${namespace}`] };
     const containers = await askEngine(listTimeoutMs, (abortSignal) =>
       this.#docker.listContainers({ all: true, filters, abortSignal }),
     );
-    // Second, since the client does not abort this one: what hangs is found out by the call before.
+    // Comes second since the client does not abort it: if the engine hangs, the call before has noticed.
     const current = await askEngine(listTimeoutMs, () => this.#docker.getImage(image).inspect()).catch(
       ignore(404),
     );
@@ -248,9 +249,9 @@ export class DockerDriver implements Driver {
     }
     this.#ended = this.#ended.intersection(new Set(containers.map(({ Id }) => Id)));
     const before = this.#running;
-    // It ended, and no event has said so.
+    // They ended, and no event said so.
     const missed = [...before.keys()].filter((id) => !seen.has(id));
-    for (const id of missed) this.#bury(id, 'its container is gone', false);
+    for (const id of missed) this.#noteEnd(id, 'its container is gone', false);
     if (missed.length > 0) this.#events.reopen();
     const fresh = [...seen.keys()].some((id) => !before.has(id));
     this.#running = seen;
@@ -258,19 +259,20 @@ export class DockerDriver implements Driver {
     await this.#tidy(containers);
   }
 
-  /** Removes what has ended, and gives a replica's name to its container once the one before has gone. */
+  /** Removes ended containers. Gives a replica's name to its new container once the old one is gone. */
   async #tidy(containers: readonly ContainerInfo[]): Promise<void> {
     const names = new Set(containers.flatMap(({ Names }) => Names));
     await Promise.all(
       containers.map(async ({ Id, State, Names, Labels, Created }) => {
         const container = this.#docker.getContainer(Id);
         const name = Labels[labels.replica] ?? '';
-        // Somebody has started it again: it waits for an input that it had, and its replacement is on its way.
-        const again = State === 'running' && this.#ended.has(Id);
-        if (again || State === 'exited' || State === 'dead') await this.#remove(container);
-        else if (State === 'created' && Date.now() / 1000 - Created > createdForS)
+        // A person started it again. It waits for an input that it had already, and its replacement is being
+        // started.
+        const isRestarted = State === 'running' && this.#ended.has(Id);
+        if (isRestarted || State === 'exited' || State === 'dead') await this.#remove(container);
+        else if (State === 'created' && Date.now() / 1000 - Created > maxCreatedS)
           await this.#remove(container);
-        else if (State === 'running' && Names.includes(`/${nameInWaiting(name)}`) && !names.has(`/${name}`)) {
+        else if (State === 'running' && Names.includes(`/${temporaryName(name)}`) && !names.has(`/${name}`)) {
           await askEngine(listTimeoutMs, (abortSignal) => container.rename({ name, abortSignal })).catch(
             ignore(404, 409),
           );

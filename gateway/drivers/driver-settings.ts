@@ -1,4 +1,4 @@
-/** What runs the replicas, and how. A controller reads it. */
+/** Settings for a controller: what runs the replicas, and how. */
 export const driverSettings = {
   REPLICA_DRIVER: {
     type: 'string',

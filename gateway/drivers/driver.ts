@@ -4,17 +4,17 @@ export interface Instance {
   readonly generation: number;
   /** What the driver calls it: a pid, a container's id. */
   readonly id: string;
-  /** It was started from settings, or an image, that are not those of today. */
+  /** It was started from other settings, or another image, than the current ones. */
   readonly outdated: boolean;
 }
 
-/** A worker has ended for certain. */
+/** A worker has certainly ended. */
 export interface Death {
   readonly name: string;
   readonly generation: number;
   /** For people, e.g. `exited with code 1`. */
   readonly reason: string;
-  /** It ended by itself and had finished what it held. */
+  /** It ended by itself after it had finished what it held. */
   readonly clean: boolean;
   /** The last lines that it wrote to stderr, if the driver knows them; never rejects. */
   readonly stderr?: Promise<readonly string[]>;
@@ -23,7 +23,7 @@ export interface Death {
 /** How replicas are run. All calls are safe to repeat. */
 export interface Driver {
   readonly kind: string;
-  /** Begins to see what runs. */
+  /** Starts to observe what runs. */
   start(): Promise<void>;
   /** Starts a worker for this generation of a replica, unless it runs already. */
   ensure(name: string, generation: number): Promise<void>;
@@ -33,15 +33,15 @@ export interface Driver {
    * @returns when it has ended.
    */
   remove(name: string, generation: number, graceMs: number): Promise<void>;
-  /** What runs, as the driver last saw it. Never waits for anything slow. */
+  /** What runs, as the driver last saw it. Returns at once. */
   list(): readonly Instance[];
-  /** Why the driver cannot act or see now, or undefined where it can. */
+  /** Why the driver cannot start, end or see workers now; undefined if it can. */
   trouble(): string | undefined;
   /** @returns a function that ends the calls of `onDeath`. */
   watch(onDeath: (death: Death) => void): () => void;
   /**
-   * Lets go. Workers that cannot live without this process, or are not to outlive it, are ended: each has `graceMs` to
-   * finish what it holds. Resolves when none of those runs.
+   * Ends the workers that cannot outlive this process, or are not meant to: each has `graceMs` to finish what
+   * it holds. Resolves when none of them runs.
    */
   close(graceMs: number): Promise<void>;
 }

@@ -1,11 +1,11 @@
 /**
- * Asks the engine, for so long.
+ * Calls the engine, with a timeout.
  *
- * The abort signal alone is not enough: where the connection breaks in the middle of an answer, the engine's client
- * calls nobody back, and nothing is left that a signal could abort.
- * @param ms how long.
- * @param ask the call; it is to pass the signal on.
- * @throws what the engine says, or that it did not answer in time.
+ * An abort signal alone is not enough: if the connection breaks in the middle of an answer, the engine's
+ * client never settles its promise, and nothing is left that a signal could abort.
+ * @param ms the timeout.
+ * @param ask makes the call, and passes the signal on.
+ * @throws the engine's error, or one that says that it did not answer in time.
  */
 export async function askEngine<T>(ms: number, ask: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
@@ -18,13 +18,16 @@ export async function askEngine<T>(ms: number, ask: (abortSignal: AbortSignal) =
   try {
     return await Promise.race([ask(abort.signal), late]);
   } catch (error) {
-    throw abort.signal.aborted ? abort.signal.reason : inWords(error);
+    throw abort.signal.aborted ? abort.signal.reason : engineError(error);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** @returns a handler for rejections that passes over answers of these statuses: what was asked for is so already. */
+/**
+ * @returns a handler for rejections that ignores answers of these statuses: the requested state is reached
+ * already.
+ */
 export function ignore(...statuses: readonly number[]): (error: unknown) => undefined {
   return (error) => {
     if (error instanceof EngineError && statuses.includes(error.status)) return undefined;
@@ -32,7 +35,7 @@ export function ignore(...statuses: readonly number[]): (error: unknown) => unde
   };
 }
 
-/** The engine has refused, in its own words. */
+/** The engine refused a call. */
 export class EngineError extends Error {
   readonly status: number;
 
@@ -42,8 +45,8 @@ export class EngineError extends Error {
   }
 }
 
-/** Of its client's message only what the engine itself has said. */
-function inWords(error: unknown): unknown {
+/** Reduces an error of the engine's client to the status and message of the engine. */
+function engineError(error: unknown): unknown {
   if (!(error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'))
     return error;
   const json = 'json' in error ? error.json : undefined;

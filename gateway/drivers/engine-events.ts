@@ -3,21 +3,21 @@ import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { Logger } from '#shared/process/logger.ts';
 
-/** What is read of an engine's event. */
+/** The parts of an engine's event that are used. */
 export interface EngineEvent {
   readonly action: string;
   readonly id: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Before the stream is opened again, in ms. */
-const reopenMs = 1000;
+/** Time in ms until the stream is opened again. */
+const retryDelayMs = 1000;
 
 /**
- * Follows the engine's container events, and opens the stream anew when it ends. A stream may also stall without
- * ending, so nobody relies on it alone.
- * @param filters as the engine's API has them.
- * @param onOpen called each time the stream is open: what came before may have been missed.
+ * Follows the engine's container events, and opens the stream again when it ends. A stream may also stall
+ * without ending, so a poll has to stand behind it.
+ * @param filters as the engine's API defines them.
+ * @param onOpen called each time the stream is opened: earlier events may have been missed.
  */
 export class EngineEvents {
   readonly #docker: Docker;
@@ -26,7 +26,7 @@ export class EngineEvents {
   readonly #onOpen: () => void;
   readonly #log: Logger;
   readonly #abort = new AbortController();
-  /** Ends the stream that is open, or about to be. */
+  /** Ends the stream that is open or being opened. */
   #attempt = new AbortController();
   #loop: Promise<void> | undefined;
 
@@ -54,7 +54,7 @@ export class EngineEvents {
     await this.#loop;
   }
 
-  /** Opens the stream anew, at once: it has not told what it should have told. */
+  /** Opens the stream again at once: it did not deliver what it should have. */
   reopen(): void {
     this.#attempt.abort();
   }
@@ -70,7 +70,7 @@ export class EngineEvents {
       }
       if (this.#attempt.signal.aborted) continue;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, reopenMs);
+        const timer = setTimeout(resolve, retryDelayMs);
         this.#attempt.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), {
           once: true,
         });
@@ -80,13 +80,13 @@ export class EngineEvents {
 
   async #readOnce(signal: AbortSignal): Promise<void> {
     const filters = this.#filters;
-    // dockerode types the stream by the oldest interface there is.
+    // dockerode types the stream as the oldest of Node's interfaces.
     const stream = (await this.#docker.getEvents({ filters, abortSignal: signal })) as Readable;
     signal.addEventListener('abort', () => stream.destroy(), { once: true });
     this.#onOpen();
     for await (const line of createInterface({ input: stream, signal })) {
       if (line === '') continue;
-      // The engine's API: Action, Actor.ID, Actor.Attributes.
+      // The engine's API defines these fields.
       const { Action, Actor } = JSON.parse(line) as {
         Action: string;
         Actor: { ID: string; Attributes: Record<string, string> };

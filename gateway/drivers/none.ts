@@ -1,6 +1,6 @@
 import type { Driver } from './driver.ts';
 
-/** Starts nothing: workers are run by someone else, and known by their leases alone. */
+/** Starts nothing: the user runs the workers, and only their leases show them. */
 export function createNoDriver(): Driver {
   return {
     kind: 'none',

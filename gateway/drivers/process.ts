@@ -8,9 +8,9 @@ import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
 export interface ProcessDriverOptions {
-  /** The environment of all workers; name and generation are added. It has no secrets. */
+  /** The environment of all workers, without secrets; name and generation are added. */
   readonly env: NodeJS.ProcessEnv;
-  /** What the workers open; each reads it from its stdin. */
+  /** The URL that workers open. Each reads it from stdin. */
   readonly redisUrl: string;
 }
 
@@ -20,11 +20,11 @@ interface Child {
   readonly stderr: WorkerStderr;
 }
 
-/** Below the working directory, beside what else is kept from one start to the next. */
+/** Beside the other files that are kept from one start to the next. */
 const compileCache = resolve('.ringpost/compile-cache');
 const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
 
-/** Runs each worker as a child process, which ends when this process ends, however it ends. */
+/** Runs each worker as a child process, which ends with this process, however that ends. */
 export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Driver {
   const children = new Map<string, Set<Child>>();
   const listeners = new Set<(death: Death) => void>();
@@ -67,7 +67,7 @@ export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Dr
       Array.from(some, async ({ process: child, stderr }) => {
         if (graceMs === 0) child.kill('SIGKILL');
         await child.stop({ graceMs });
-        // Its last words are passed on.
+        // The end of its stderr is passed on.
         await stderr.ended();
       }),
     );
@@ -114,8 +114,8 @@ export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Dr
 }
 
 /**
- * Fills the cache of compiled code, without which a worker takes twice as long to start: a worker without settings
- * says so and ends, with all its modules loaded. Nobody waits for it.
+ * Fills the cache of compiled code in the background; without it a worker takes twice as long to start. A
+ * worker without settings loads all its modules, reports the fault and ends.
  */
 function warmUp(): void {
   spawnTethered(process.execPath, [workerMain], {

@@ -1,18 +1,21 @@
 import type { Readable } from 'node:stream';
 import { LastLines } from './last-lines.ts';
 
-/** A process that the worker has left behind may hold the stream open; it is waited for so long, in ms. */
+/** Time in ms to wait for the end of the stream. A process that the worker left behind may hold it open. */
 const drainMs = 100;
 
-/** What a worker writes to stderr, once it has ended. */
+/** What a worker has written to stderr. */
 export interface WorkerStderr {
-  /** Resolves with the last lines when all that the worker wrote is passed on. To be called after its end. */
+  /**
+   * Resolves with the last lines once all that the worker wrote is passed on. Call it after the worker has
+   * ended.
+   */
   ended(): Promise<readonly string[]>;
 }
 
 /**
- * Passes a worker's stderr on to this process's own, unchanged, and keeps the end of it. If nobody takes what this
- * process writes, the worker has to wait.
+ * Passes a worker's stderr on to this process's stderr unchanged, and keeps the end of it. If the reader of
+ * this process's stderr is slow, the worker has to wait.
  */
 export function passOnStderr(
   from: Readable | null,

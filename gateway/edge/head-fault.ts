@@ -4,18 +4,18 @@ import { isHost } from './host.ts';
 import { authorityOf, targetFault } from './request-target.ts';
 
 /**
- * Checks the head of a request, before anything else looks at it. Of a target in absolute form the authority replaces
- * `Host` (RFC 9112 3.2.2), so that all that look at `Host` see the same one.
+ * Checks the head of a request before other code reads it. If the target is in absolute form, its authority
+ * replaces `Host` (RFC 9112 3.2.2), so that all code sees the same host.
  * @param target as it was received.
- * @param mostFields the number of header fields that a request may have.
+ * @param maxFields the number of header fields that a request may have.
  * @returns why the request is refused; undefined if it is not.
  */
-export function headFault(raw: IncomingMessage, target: string, mostFields: number): Problem | undefined {
+export function headFault(raw: IncomingMessage, target: string, maxFields: number): Problem | undefined {
   const { method = 'GET', rawHeaders } = raw;
-  if (rawHeaders.length > 2 * mostFields) {
+  if (rawHeaders.length > 2 * maxFields) {
     return new Problem(
       'header_too_large',
-      `The head has more than ${mostFields} header fields (HEAD_LIMIT_FIELDS).`,
+      `The head has more than ${maxFields} header fields (HEAD_LIMIT_FIELDS).`,
     );
   }
   const authority = authorityOf(target);
@@ -25,7 +25,7 @@ export function headFault(raw: IncomingMessage, target: string, mostFields: numb
   return expectationFault(raw) ?? upgradeFault(raw);
 }
 
-/** @returns what is wrong with a request's `Host`, if anything: exactly one is right (RFC 9112 3.2). */
+/** @returns what is wrong with a request's `Host`, if anything. There must be exactly one (RFC 9112 3.2). */
 function hostFault({ rawHeaders, httpVersion }: IncomingMessage, isReplaced: boolean): string | undefined {
   let host: string | undefined;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -47,17 +47,20 @@ function replaceHost(raw: IncomingMessage, authority: string): void {
   headers.host = authority;
 }
 
-/** Of HTTP/1.0 an expectation is ignored, and so is an upgrade (RFC 9110 10.1.1, 7.8). */
+/** In HTTP/1.0 an expectation is ignored, and so is an upgrade (RFC 9110 10.1.1, 7.8). */
 function expectationFault({ headers, httpVersion }: IncomingMessage): Problem | undefined {
   const { expect } = headers;
   if (expect === undefined || httpVersion !== '1.1') return undefined;
-  // The names that Node itself takes for 100-continue.
+  // Node itself takes all of these for 100-continue.
   if (/(?:^|\W)100-continue(?:$|\W)/i.test(expect)) return undefined;
   const shown = JSON.stringify(expect.slice(0, 100));
   return new Problem('expectation_failed', `Expect is ${shown}; only 100-continue is supported.`);
 }
 
-/** An offer of any other protocol, or of several, may be ignored (RFC 9110 7.8); WebSocket alone is asked for. */
+/**
+ * An offer of another protocol, or of several, may be ignored (RFC 9110 7.8). A client that offers only
+ * WebSocket needs it.
+ */
 function upgradeFault({ headers, httpVersion }: IncomingMessage): Problem | undefined {
   const { upgrade, connection = '' } = headers;
   if (upgrade === undefined || httpVersion !== '1.1' || upgrade.trim().toLowerCase() !== 'websocket') {

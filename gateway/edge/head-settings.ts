@@ -1,4 +1,4 @@
-/** The settings of what the head of a request may have. */
+/** The limits of a request's head. */
 export const headSettings = {
   HEAD_LIMIT_BYTES: {
     type: 'integer',

@@ -4,11 +4,11 @@ import { isIPv6 } from 'node:net';
 const usual = /^[\w.-]+(?::\d{1,4})?$/;
 const registeredName = /^(?:[\w.~!$&'()*+,;=-]|%[\dA-Fa-f]{2})+$/;
 const futureAddress = /^v[\dA-Fa-f]+\.[\w.~!$&'()*+,;=:-]+$/i;
-const mostPort = 65_535;
+const maxPort = 65_535;
 
 /**
- * @returns whether a text is a host with or without a port: the syntax of `Host` (RFC 9110 7.2, RFC 3986 3.2.2). The
- * host of an `http` URI is never empty (RFC 9110 4.2.1).
+ * @returns whether a text is a host with or without a port: the syntax of `Host` (RFC 9110 7.2, RFC 3986
+ * 3.2.2). The host of an `http` URI is never empty (RFC 9110 4.2.1).
  */
 export function isHost(text: string): boolean {
   if (usual.test(text)) return true;
@@ -19,12 +19,12 @@ export function isHost(text: string): boolean {
   return bracket > 0 ? isLiteral(host) : registeredName.test(host);
 }
 
-/** A port may be left out behind its colon. */
+/** The port may be empty after its colon. */
 function isPort(text: string): boolean {
-  return /^\d{0,5}$/.test(text) && Number(text) <= mostPort;
+  return /^\d{0,5}$/.test(text) && Number(text) <= maxPort;
 }
 
-/** An address in brackets. A zone means something to its sender alone (RFC 6874). */
+/** An address in brackets. A zone has a meaning only for its sender (RFC 6874). */
 function isLiteral(host: string): boolean {
   if (!host.endsWith(']')) return false;
   const address = host.slice(1, -1);

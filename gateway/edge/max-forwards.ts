@@ -5,16 +5,16 @@ import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
 
 /** The highest number that is passed on. */
-const most = 2 ** 31 - 1;
+const maxForwards = 2 ** 31 - 1;
 
-/** What every request may be made with. CONNECT is answered apart. */
+/** The methods of requests. CONNECT is answered elsewhere. */
 export const allowedMethods = METHODS.filter((method) => method !== 'CONNECT').join(', ');
 
 /**
- * Counts down `Max-Forwards` (RFC 9110 7.6.2), which OPTIONS and TRACE alone have.
- * @param headers names and values in turn; the new value is put in there.
+ * Counts down `Max-Forwards` (RFC 9110 7.6.2), which only OPTIONS and TRACE have.
+ * @param headers names and values in turn; the new value is written there.
  * @returns whether the request ends here, since it may not be passed on any more.
- * @throws {Problem} `request_malformed` if the field is there twice, or is no number.
+ * @throws {Problem} `request_malformed` if the field occurs twice, or is not a number.
  */
 export function endsHere(method: string, headers: string[]): boolean {
   if (method !== 'OPTIONS' && method !== 'TRACE') return false;
@@ -26,7 +26,7 @@ export function endsHere(method: string, headers: string[]): boolean {
     throw new Problem('request_malformed', 'Max-Forwards must be one whole number.');
   }
   const left = Number(value);
-  headers[at + 1] = String(Math.min(left - 1, most));
+  headers[at + 1] = String(Math.min(left - 1, maxForwards));
   return left === 0;
 }
 
@@ -35,7 +35,7 @@ function isMaxForwards(name: string): boolean {
 }
 
 /**
- * Answers OPTIONS or TRACE in place of a replica. A TRACE gets its own head back, without what may be secret
+ * Answers OPTIONS or TRACE in place of a replica. A TRACE gets its own head back, without the secret fields
  * (RFC 9110 9.3.8).
  * @param target as it was received.
  */

@@ -1,20 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import { isHost } from './host.ts';
 
-/** What a request is for. */
+/** The parts of a request that say what it is for. */
 export type Target = Pick<IncomingMessage, 'method' | 'url'>;
 
 /** The beginning of a target in absolute form: scheme and authority. */
 const absolute = /^([A-Za-z][A-Za-z\d+.-]*):\/\/([^/?#]*)/;
 
-/** @returns the authority of a target in absolute form (RFC 9112 3.2.2); undefined for one in another form. */
+/**
+ * @returns the authority of a target in absolute form (RFC 9112 3.2.2); undefined if it is in another form.
+ */
 export function authorityOf(target: string): string | undefined {
   return target.startsWith('/') ? undefined : absolute.exec(target)?.[2];
 }
 
 /**
- * @returns the target in origin form (RFC 9112 3.2.1), or `*`. A client may also send the absolute form, as to a
- * proxy; OPTIONS for an absolute form without a path is for the whole server (RFC 9112 3.2.4).
+ * @returns the target in origin form (RFC 9112 3.2.1), or `*`. A client may also send the absolute form, as
+ * it does to a proxy. OPTIONS with an absolute form without a path is for the whole server (RFC 9112 3.2.4).
  */
 export function originForm(method: string, target: string): string {
   if (target.startsWith('/')) return target;

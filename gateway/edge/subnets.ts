@@ -4,7 +4,7 @@ import { canonicalAddress } from '#shared/contract/ip-address.ts';
 /** Bits before the IPv4 address in an IPv4-mapped IPv6 one. */
 const mappedPrefix = 96;
 
-/** @returns whether an address is in a list. One that is none is in no list. */
+/** @returns whether an address is in a list; false if the text is not an address. */
 export function isIn(subnets: BlockList, address: string): boolean {
   const canonical = canonicalAddress(address);
   return canonical !== undefined && subnets.check(canonical, familyOf(canonical));
@@ -12,7 +12,7 @@ export function isIn(subnets: BlockList, address: string): boolean {
 
 /**
  * @param setting addresses and subnets, separated by commas.
- * @returns them, and what is wrong with those that are none.
+ * @returns the list, and what is wrong with the entries that are neither.
  */
 export function parseSubnets(setting: string): {
   readonly subnets: BlockList;
@@ -28,7 +28,7 @@ export function parseSubnets(setting: string): {
   return { subnets, faults };
 }
 
-/** @returns a list of addresses and subnets that are known to be right. */
+/** @returns a list of addresses and subnets that are known to be valid. */
 export function subnetsOf(entries: readonly string[]): BlockList {
   return parseSubnets(entries.join(',')).subnets;
 }
@@ -44,7 +44,7 @@ function addSubnet(list: BlockList, entry: string): boolean {
     return true;
   }
   if (!/^\d{1,3}$/.test(prefix)) return false;
-  // Of an IPv4-mapped subnet only the bits of the IPv4 address count.
+  // In an IPv4-mapped subnet only the bits of the IPv4 address count.
   const bits = Number(prefix) - (family === 'ipv4' && isIP(text) === 6 ? mappedPrefix : 0);
   if (bits < 0 || bits > (family === 'ipv4' ? 32 : 128)) return false;
   list.addSubnet(address, bits, family);

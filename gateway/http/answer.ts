@@ -20,11 +20,13 @@ export interface AnswerListener {
 }
 
 /**
- * Node's response to a request. It tells of its end once, whoever writes it: Fastify, a route that has taken the
- * response over, or nobody because the client went away first.
+ * Node's response to a request. It tells of its end once, whoever writes it: Fastify, a route that has taken
+ * the response over, or nobody because the client went away first.
  */
 export class Answer extends ServerResponse {
-  /** The answer on the same connection that was not sent yet when the request of this one came (pipelining). */
+  /**
+   * The answer on the same connection that was not sent yet when the request of this one came (pipelining).
+   */
   before: Answer | undefined;
   readonly #startedAt = performance.now();
   readonly #listener: AnswerListener;

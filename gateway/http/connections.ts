@@ -35,8 +35,8 @@ export function pendingOn({ last, waits }: Connection): Pending {
 /**
  * The open connections of clients, and what waits on each.
  *
- * Node tells only the response whose turn it is that its connection has closed. A client may have sent more requests
- * behind that one (pipelining), so waits are kept by connection and not by response.
+ * Node tells only the response whose turn it is that its connection has closed. A client may have sent more
+ * requests behind that one (pipelining), so waits are kept by connection and not by response.
  */
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
@@ -80,7 +80,10 @@ export class Connections {
     return this.#open.entries();
   }
 
-  /** @param gone called once if the connection closes before {@link answered} is called; at once if it has closed. */
+  /**
+   * @param gone called once if the connection closes before {@link answered} is called; at once if it has
+   * closed.
+   */
   wait(socket: Socket, gone: () => void): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) gone();

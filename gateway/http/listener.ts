@@ -24,7 +24,9 @@ export interface ListenerOptions extends RequestEndsOptions {
   readonly headLimitFields: number;
 }
 
-/** A port of the gateway: it speaks HTTP, answers problems, and knows its connections. It has no routes yet. */
+/**
+ * A port of the gateway: it speaks HTTP, answers problems, and knows its connections. It has no routes yet.
+ */
 export interface Listener {
   readonly app: FastifyInstance;
   readonly connections: Connections;
@@ -74,7 +76,8 @@ export function createListener(options: ListenerOptions): Listener {
   const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
   let refusedCount = 0;
   app.server.maxConnections = maxConnections;
-  // Node refuses too many fields as it refuses too many bytes. They are counted by `headFault`, which says so.
+  // Node refuses too many fields as it refuses too many bytes. They are counted by `headFault`, which says
+  // so.
   app.server.maxHeadersCount = 0;
   app.server.on('drop', () => {
     refusedCount += 1;
@@ -106,7 +109,8 @@ export function createListener(options: ListenerOptions): Listener {
   });
   // Node's own answer has no body; `headFault` makes a problem of it.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  // Node emits it for CONNECT alone, since nobody listens to `upgrade`: all other offers are requests like any other.
+  // Node emits it for CONNECT alone, since nobody listens to `upgrade`: all other offers are requests like
+  // any other.
   app.server.on('connect', ({ socket }) => {
     refusals.refuse(socket, new Problem('method_not_supported', 'CONNECT is not supported.'));
   });

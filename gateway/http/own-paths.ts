@@ -17,7 +17,10 @@ export function pathOf({ method = 'GET', url = '/' }: Target): string {
   return originForm(method, url);
 }
 
-/** @returns the route of a request to a listener with both sides: everything but the gateway's own paths is dispatched. */
+/**
+ * @returns the route of a request to a listener with both sides: everything but the gateway's own paths is
+ * dispatched.
+ */
 export function routeOf(request: Target): string {
   const url = pathOf(request);
   if (url.startsWith('/-/')) return url;
@@ -26,7 +29,9 @@ export function routeOf(request: Target): string {
   return adminPathNames.includes(path) ? url : dispatchRoute;
 }
 
-/** @returns the route of a request to the listener of clients, if the admin side has a listener of its own. */
+/**
+ * @returns the route of a request to the listener of clients, if the admin side has a listener of its own.
+ */
 export function clientRouteOf(request: Target): string {
   const url = pathOf(request);
   return url.startsWith('/-/') ? url : dispatchRoute;

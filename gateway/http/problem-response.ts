@@ -21,9 +21,9 @@ export function isUnread({ complete, headers }: IncomingMessage): boolean {
 const lingerMs = 2000;
 
 /**
- * Answers with a problem (RFC 9457). A client whose body was not read to its end is disconnected, once it has sent
- * the rest or the time for that is over: to close with bytes unread would reset the connection, and take the answer
- * from a client that has yet to read it (RFC 9112 9.6).
+ * Answers with a problem (RFC 9457). A client whose body was not read to its end is disconnected, once it has
+ * sent the rest or the time for that is over: to close with bytes unread would reset the connection, and take
+ * the answer from a client that has yet to read it (RFC 9112 9.6).
  * @param headers names and values in turn, beside those of the problem.
  */
 export function writeProblem(

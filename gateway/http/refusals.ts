@@ -8,8 +8,8 @@ import type { RequestEnds } from './request-ends.ts';
 const lingerMs = 2000;
 
 /**
- * Refuses requests that have no response object: what could not be parsed, and CONNECT. The refusal is the last answer
- * of its connection, and comes behind those to the requests before it.
+ * Refuses requests that have no response object: what could not be parsed, and CONNECT. The refusal is the
+ * last answer of its connection, and comes behind those to the requests before it.
  */
 export class Refusals {
   readonly #connections: Connections;

@@ -12,7 +12,8 @@ export type Purpose = 'dispatch' | Side;
 export interface EndCounter {
   /**
    * @param result the code of the problem that was answered, else the status; 499 if the client left before.
-   * @param ms from the request to the end of its answer; undefined if the client left, or its request was no HTTP.
+   * @param ms from the request to the end of its answer; undefined if the client left, or its request was no
+   * HTTP.
    */
   record(purpose: Purpose, result: string, ms: number | undefined): void;
 }

@@ -4,8 +4,9 @@ import { safeError } from '#shared/process/safe-error.ts';
 import { dispatchRoute } from './sides.ts';
 
 /**
- * Logs what Fastify finds wrong with the routes that are registered from now on: a hook that failed, a promise that was
- * rejected after the answer. The route that dispatches has no such log, since it would cost each request some objects.
+ * Logs what Fastify finds wrong with the routes that are registered from now on: a hook that failed, a
+ * promise that was rejected after the answer. The route that dispatches has no such log, since it would cost
+ * each request some objects.
  */
 export function logRoutes(app: FastifyInstance, log: Logger): void {
   const own = routeLog(log);

@@ -1,6 +1,6 @@
 /**
- * To whom a route belongs. `client`: whoever sends requests. `open`: it shows nothing private. `admin`: all others, so
- * that a new route is closed if nobody says otherwise.
+ * To whom a route belongs. `client`: whoever sends requests. `open`: it shows nothing private. `admin`: all
+ * others, so that a new route is closed if nobody says otherwise.
  */
 export type Side = 'client' | 'open' | 'admin';
 

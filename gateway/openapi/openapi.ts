@@ -16,8 +16,9 @@ const docsPolicy =
   "object-src 'none'; script-src 'self'; style-src 'self'";
 
 /**
- * The OpenAPI document of the gateway at `/-/openapi.json`, made from the schemas of its routes, and a page to read it
- * at `/-/docs`. To be registered before the routes that it speaks of. With `ADMIN_PORT` it speaks of the admin side alone.
+ * The OpenAPI document of the gateway at `/-/openapi.json`, made from the schemas of its routes, and a page
+ * to read it at `/-/docs`. To be registered before the routes that it speaks of. With `ADMIN_PORT` it speaks
+ * of the admin side alone.
  */
 export const openApi = fp<{ readonly withDispatch: boolean }>(
   async (app, { withDispatch }) => {

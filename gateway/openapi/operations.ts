@@ -2,8 +2,9 @@ import type { FastifySchema } from 'fastify';
 import * as schemas from './schemas.ts';
 
 /**
- * What the document says of each of the gateway's own routes. Requests are not checked by these: the routes do that
- * themselves, with problems that say what would be right. That answers are as it is said here is tested.
+ * What the document says of each of the gateway's own routes. Requests are not checked by these: the routes
+ * do that themselves, with problems that say what would be right. That answers are as it is said here is
+ * tested.
  */
 interface Operation extends FastifySchema {
   readonly operationId: string;

@@ -2,7 +2,10 @@ import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 
-/** JSON schemas of what the gateway itself takes and answers; `shared/contract/views.ts` has the same as types. */
+/**
+ * JSON schemas of what the gateway itself takes and answers; `shared/contract/views.ts` has the same as
+ * types.
+ */
 
 /** @returns a schema of an object that has these properties, all of them but the optional ones. */
 function object(

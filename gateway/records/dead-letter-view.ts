@@ -4,11 +4,11 @@ import type { Redaction } from '#shared/contract/redaction.ts';
 import type { DeadLetterSummaryView, DeadLetterView, MessageView } from '#shared/contract/views.ts';
 import { messageView } from './message-view.ts';
 import { timeView } from './request-view.ts';
-import type { DeadLetter } from '#shared/store/dead-letter.ts';
+import type { DeadLetter } from '#shared/store/records/dead-letter.ts';
 
 export const deadLettersPath = '/-/dead-letters';
 
-/** @param redaction what is not shown, whatever was kept. */
+/** @param redaction what is not shown, even if it was kept. */
 export function summaryView(
   { accepted, ended, target, ...letter }: DeadLetterSummary,
   redaction: Redaction,
@@ -23,8 +23,8 @@ export function summaryView(
 }
 
 /**
- * What a view token shows. Who knows an id may read the kept answer, and a query may hold secrets: it has neither. Its
- * pages follow each other by `until`.
+ * Shows a letter to a view token: without its id, since the id gives access to the kept answer, and without
+ * the query, which may contain secrets. Such a client gets further pages by `until`.
  */
 export function metadataView(letter: DeadLetterSummary): object {
   const { replica, state, code, status, method, target, attempts, accepted, ended } = letter;
@@ -33,7 +33,7 @@ export function metadataView(letter: DeadLetterSummary): object {
   return { replica, state, code, status, method, target: path, attempts, times };
 }
 
-/** @param redaction what is not shown, whatever was kept. */
+/** @param redaction what is not shown, even if it was kept. */
 export function letterView(letter: DeadLetter, redaction: Redaction): DeadLetterView {
   const { summary, request, reply } = letter;
   const shown = (headers: readonly string[], body: Uint8Array | undefined): MessageView => {
@@ -51,7 +51,7 @@ export function letterView(letter: DeadLetter, redaction: Redaction): DeadLetter
 
 /**
  * @param headers names and values in turn, as a letter has them.
- * @returns lower-case names of those whose values were not kept.
+ * @returns the names, in lower case, of the fields whose values were not kept.
  */
 export function missingFields(headers: readonly string[]): string[] {
   const missing = headers.filter((name, at) => at % 2 === 0 && isRedacted(name, headers[at + 1] ?? ''));

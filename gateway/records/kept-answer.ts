@@ -1,12 +1,13 @@
 import type { Reply } from '#shared/contract/reply.ts';
-import type { KeptReplies } from '#shared/store/kept-replies.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 
 /**
  * Reads the kept answer of a request for a client. A large answer waits until the gateway has room for it.
  * @param wanted asked when there is room.
- * @param onAnswer given the answer; undefined if it is not kept. Not called if the answer is not wanted any more.
+ * @param onAnswer given the answer; undefined if it is not kept. Not called if the answer is not wanted any
+ * more.
  */
 export async function readAnswer(
   replies: KeptReplies,

@@ -4,15 +4,16 @@ import { peerAddress } from '#shared/contract/ip-address.ts';
 import { forwardedHead } from '../request/request-head.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
 import { originForm } from '../edge/request-target.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { Callers } from '../caller/callers.ts';
 
-/** @returns whether whoever asks may know of a request. To all others it is as if there were none. */
+/** @returns whether a client may know of a request. To any other client the request does not exist. */
 export type MayKnow = (request: KnownRequest) => boolean;
 
 /**
- * A request whose caller had an `Authorization` or an API key is known to that caller and to admins. Any other is known
- * to whoever knows its id. The work is the same for every id, so that the time tells nothing.
+ * Decides what a client may know. A request whose caller had an `Authorization` or an API key is known to
+ * that caller and to admins. Any other request is known to every client that knows its id. The work is the
+ * same for every id, so that the time reveals nothing.
  */
 export function readerOf(
   callers: Callers,

@@ -1,13 +1,13 @@
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { RequestView } from '#shared/contract/views.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 
-/** @returns the path at which a request is asked about. */
+/** @returns the path of a request's state. */
 export function requestPath(id: string): string {
   return `/-/requests/${id}`;
 }
 
-/** @returns a request as the client sees it. */
+/** Shows a request to a client. */
 export function viewOf({ id, replica, record }: KnownRequest): RequestView {
   const { state, method, target, attempts, accepted, started, finished, deadline, status, code, callback } =
     record;
@@ -37,7 +37,7 @@ export function viewOf({ id, replica, record }: KnownRequest): RequestView {
   };
 }
 
-/** @param ms since the epoch. */
+/** @param ms since the epoch. @returns the time as RFC 3339. */
 export function timeView(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString();
 }

@@ -1,30 +1,30 @@
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { MayKnow } from './readers.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { ClientWatcher, Watch } from './watches.ts';
 
 export interface Wait {
   /** Time in ms. */
   readonly waitMs: number;
-  /** The request as it was a moment ago. Without it nothing is known of the request, and it may not be there. */
+  /** The request as it was a moment ago; left out if it is not known whether it exists. */
   readonly known?: KnownRequest;
-  /** Whether the client may know of the request; if not, it is as if there were none. Left out if it may. */
+  /** Whether the client may know of the request. Left out if it may. */
   readonly mayKnow?: MayKnow;
   /**
-   * What happens when the gateway stops. `answer`: the present state is the answer. `wait`: the wait goes on if the
-   * request has begun.
+   * What happens if the gateway stops. `answer`: the client gets the present state. `wait`: the wait goes on
+   * if the request has started.
    */
   readonly onStop: 'answer' | 'wait';
 }
 
-/** A gateway that stops waits so long for a request to begin, in ms. */
-const beginGraceMs = 1500;
+/** How long a gateway that stops waits for a request to start, in ms. */
+const startGraceMs = 1500;
 
 /**
- * Waits for a request to come to its end. The watch is ended with the wait.
- * @returns the request once it has come to its end, or as it is when the wait is over, by its time, because the client
- * has gone ({@link Watch.gone}) or because the gateway stops; undefined if nothing is known of it.
- * Rejects if the request is not known and Redis does not answer.
+ * Waits until a request has ended. The watch ends with the wait.
+ * @returns the request once it has ended, or as it is when the wait is over: because its time has passed, the
+ * client has left ({@link Watch.gone}), or the gateway stops; undefined if nothing is known of it. Rejects if
+ * the request is not known and Redis does not answer.
  */
 export function untilFinal(
   watch: Watch,
@@ -45,7 +45,7 @@ export function untilFinal(
       end();
       resolve(last);
     };
-    /** The present state is the answer, as soon as there is one. */
+    /** The client gets the present state, as soon as that is known. */
     const giveUp = (): void => {
       over = true;
       if (last !== undefined) finish();
@@ -57,14 +57,15 @@ export function untilFinal(
     };
     const watcher: ClientWatcher = {
       held: onStop === 'wait',
-      onLook: (found) => {
+      onUpdate: (found) => {
         const shown = found === undefined || mayKnow?.(found) === false ? undefined : found;
         last = shown ?? known;
         const state = last?.record.state;
         if (state === undefined || over || finalStates.has(state)) finish();
         else if (overIfQueued && state === 'queued') finish();
       },
-      // What is known is accepted, whatever happens now: a Redis that goes away for a moment is waited for.
+      // A known request is accepted, whatever happens now, so a Redis that is away for a moment is waited
+      // for.
       onFailure: (error) => {
         if (known !== undefined) return;
         end();
@@ -73,9 +74,9 @@ export function untilFinal(
       onGone: finish,
       onStop: () => {
         if (onStop === 'answer') giveUp();
-        else stopTimer = setTimeout(giveUpIfQueued, beginGraceMs);
+        else stopTimer = setTimeout(giveUpIfQueued, startGraceMs);
       },
     };
-    watch.begin(id, watcher, known !== undefined);
+    watch.start(id, watcher, known !== undefined);
   });
 }

@@ -1,34 +1,34 @@
 import type { Socket } from 'node:net';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Connections } from '../http/connections.ts';
-import type { RequestChanges } from '#shared/store/request-changes.ts';
-import type { RequestRecords } from '#shared/store/request-records.ts';
-import { SharedLook } from './shared-look.ts';
-import type { Watcher } from './shared-look.ts';
+import type { RequestChanges } from '#shared/store/records/request-changes.ts';
+import type { RequestRecords } from '#shared/store/records/request-records.ts';
+import { SharedPoll } from './shared-poll.ts';
+import type { Watcher } from './shared-poll.ts';
 
 export interface WatchesOptions {
   readonly records: Pick<RequestRecords, 'find'>;
   readonly changes: RequestChanges;
   readonly connections: Connections;
-  /** How many clients may watch at once. */
+  /** The most clients that may watch at once. */
   readonly limit: number;
 }
 
-/** One who watches for a client. */
+/** Watches a request for a client. */
 export interface ClientWatcher extends Watcher {
-  /** The connection of the client has closed: nothing is told any more. */
+  /** The connection of the client has closed. Nothing more is told. */
   onGone(): void;
   /** The gateway stops. */
   onStop(): void;
-  /** Whether the client waits for its answer when the gateway stops, as for any request that is in flight. */
+  /** Whether a gateway that stops waits for this client's answer, as for any request in flight. */
   readonly held: boolean;
 }
 
-/** All clients of this gateway that watch a request: long polls, streams of events, and waits for an answer. */
+/** All clients of this gateway that watch a request: long polls, event streams, and waits for an answer. */
 export class Watches {
   readonly #options: WatchesOptions;
   readonly #open = new Set<Watch>();
-  readonly #looks = new Map<string, SharedLook>();
+  readonly #polls = new Map<string, SharedPoll>();
   #stopping = false;
 
   constructor(options: WatchesOptions) {
@@ -40,19 +40,19 @@ export class Watches {
     return this.#open.size;
   }
 
-  /** Whether the gateway stops. */
+  /** Whether the gateway is stopping. */
   get stopping(): boolean {
     return this.#stopping;
   }
 
-  /** The ids of the requests whose clients wait for the answer, whether the gateway stops or not. */
+  /** The ids of the requests whose answers a gateway that stops waits for. */
   get held(): readonly string[] {
     return [...this.#open].flatMap(({ held }) => held ?? []);
   }
 
   /**
-   * @returns a place among those that watch, until it is ended.
-   * @throws {Problem} `over_capacity` if as many watch as may.
+   * Opens a watch, which counts towards the limit until it ends.
+   * @throws {Problem} `over_capacity` if the limit is reached.
    */
   open(socket: Socket): Watch {
     const watch = this.tryOpen(socket);
@@ -60,7 +60,7 @@ export class Watches {
     throw new Problem('over_capacity', `${this.#options.limit} clients watch requests at this gateway.`);
   }
 
-  /** @returns a place among those that watch; undefined if as many watch as may. */
+  /** @returns a new watch; undefined if the limit is reached. */
   tryOpen(socket: Socket): Watch | undefined {
     const { connections, limit } = this.#options;
     if (this.#open.size >= limit) return undefined;
@@ -73,30 +73,30 @@ export class Watches {
     return watch;
   }
 
-  /** The gateway stops: each is told, and who begins later is told as it begins. */
+  /** Tells all watchers that the gateway stops; a later watcher is told when it starts. */
   stop(): void {
     this.#stopping = true;
     for (const watch of this.#open) watch.stop();
   }
 
-  /** Adds one who is told of a request, by the look that all share. @returns ends it. */
+  /** Adds a watcher to the shared poll of a request. @returns a function that removes it. */
   join(id: string, watcher: Watcher, known: boolean): () => void {
     const { records, changes } = this.#options;
-    let look = this.#looks.get(id);
-    if (look === undefined) {
-      look = new SharedLook(id, changes, () => records.find(id));
-      this.#looks.set(id, look);
+    let poll = this.#polls.get(id);
+    if (poll === undefined) {
+      poll = new SharedPoll(id, changes, () => records.find(id));
+      this.#polls.set(id, poll);
     }
-    const joined = look;
+    const joined = poll;
     joined.add(watcher, known);
     return () => {
       joined.delete(watcher);
-      if (joined.idle && this.#looks.get(id) === joined) this.#looks.delete(id);
+      if (joined.isUnwatched && this.#polls.get(id) === joined) this.#polls.delete(id);
     };
   }
 }
 
-/** A place among the watches of a gateway. It ends by itself when the connection of its client closes. */
+/** The watch of one client. It ends by itself when the connection of the client closes. */
 export class Watch {
   readonly #watches: Watches;
   readonly #onEnd: () => void;
@@ -117,16 +117,16 @@ export class Watch {
     return this.#gone;
   }
 
-  /** The request whose client waits for the answer when the gateway stops; undefined if this one does not. */
+  /** The request whose answer a gateway that stops waits for; undefined if it does not wait for this one. */
   get held(): string | undefined {
     return this.#watcher?.held === true ? this.#id : undefined;
   }
 
   /**
-   * Begins to tell of a request.
-   * @param known whether the watcher knows the request as it was a moment ago, and waits for changes alone.
+   * Starts to watch a request.
+   * @param known whether the watcher knows the request as it was a moment ago, and waits for changes only.
    */
-  begin(id: string, watcher: ClientWatcher, known: boolean): void {
+  start(id: string, watcher: ClientWatcher, known: boolean): void {
     this.#id = id;
     this.#watcher = watcher;
     if (this.#ended) {
@@ -148,7 +148,7 @@ export class Watch {
     this.#watcher?.onGone();
   };
 
-  /** Nothing is told any more, and nothing is read for this client. Safe to call twice. */
+  /** Stops watching. Safe to call twice. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

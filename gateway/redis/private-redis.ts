@@ -38,12 +38,12 @@ const STOP_GRACE_MS = 10_000;
 const PORTS_TO_TRY = 100;
 
 /**
- * Starts a Redis of our own: bound to loopback, with a password, append-only file on, evicting nothing, dead when this
- * process is. What was stored in the directory before is there again.
+ * Starts a Redis of our own: bound to loopback, with a password, append-only file on, evicting nothing, dead
+ * when this process is. What was stored in the directory before is there again.
  *
  * @returns once it has loaded and answers
- * @throws {RedisUnfitError} with one sentence when another ringpost runs its Redis in the directory, or when it does
- *   not answer within 30 s (with the last lines of its log)
+ * @throws {RedisUnfitError} with one sentence when another ringpost runs its Redis in the directory, or when
+ * it does not answer within 30 s (with the last lines of its log)
  */
 export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
   const { binary, portFrom = 6390, log, env = {}, users = [] } = options;
@@ -123,8 +123,8 @@ const redisArguments = (port: number, directory: string, logFile: string) =>
   ].flat();
 
 /**
- * Waits until the child serves. Its log says so: another program may answer on a port that the child did not get, and
- * must not be told the password.
+ * Waits until the child serves. Its log says so: another program may answer on a port that the child did not
+ * get, and must not be told the password.
  *
  * @param said what is in the child's log
  * @returns undefined, or what went wrong

@@ -1,15 +1,15 @@
 import { connect } from 'node:net';
 
 /**
- * What is on a port. `free`: nothing listens. `silent`: something does and gave no answer in time. `locked`: it asks
- * for a password, as a private Redis does. `foreign`: something else. Else a Redis without a password, as a release
- * before has left it: the directory it works in.
+ * What is on a port. `free`: nothing listens. `silent`: something does and gave no answer in time. `locked`:
+ * it asks for a password, as a private Redis does. `foreign`: something else. Else a Redis without a
+ * password, as a release before has left it: the directory it works in.
  */
 export type Probe = 'free' | 'silent' | 'locked' | 'foreign' | { readonly directory: string };
 
 /**
- * Asks what is on a loopback port, and tells no password: another user's program may listen there. A Redis that loads
- * answers, too. Never rejects.
+ * Asks what is on a loopback port, and tells no password: another user's program may listen there. A Redis
+ * that loads answers, too. Never rejects.
  */
 export function probe(port: number, timeoutMs = 1000): Promise<Probe> {
   return new Promise((done) => {

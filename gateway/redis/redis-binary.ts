@@ -37,11 +37,12 @@ export async function findRedis({ path }: { path: string | undefined }): Promise
 }
 
 /**
- * Installs Redis with the machine's package manager: apt-get as root; with a passwordless sudo, or else brew, if it
- * may. Says so through `log` before it does.
+ * Installs Redis with the machine's package manager: apt-get as root; with a passwordless sudo, or else brew,
+ * if it may. Says so through `log` before it does.
  *
  * @returns the binary's absolute path
- * @throws {RedisUnfitError} with one sentence that says what to do, when it may not or it failed (`cause` has why)
+ * @throws {RedisUnfitError} with one sentence that says what to do, when it may not or it failed (`cause` has
+ * why)
  */
 export async function installRedis(options: Environment): Promise<string> {
   const { env, log, mayInstall, uid = process.getuid?.(), run = runner(env) } = options;

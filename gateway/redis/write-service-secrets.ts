@@ -1,7 +1,7 @@
 /**
- * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder> <url>`.
- * The folder has a subfolder for each service. Existing passwords are kept; the users get the rights that they have in
- * this release.
+ * Makes the passwords of a compose file's Redis: `node gateway/redis/write-service-secrets.ts <folder>
+ * <url>`. The folder has a subfolder for each service. Existing passwords are kept; the users get the rights
+ * that they have in this release.
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const entries = serviceUsers.map(async (name) => {
   const known = passwordIn(await textOf(passwordFiles[name]));
   return [name, known ?? randomBytes(32).toString('hex')] as const;
 });
-const passwords = Object.fromEntries(await Promise.all(entries)) as Passwords; // `serviceUsers` are all of its keys
+const passwords = Object.fromEntries(await Promise.all(entries)) as Passwords; // it has all of them
 let changed = false;
 for (const file of secretFiles(passwords, namespace, url)) {
   if ((await textOf(file.path)) === file.text) continue;
@@ -35,7 +35,10 @@ async function textOf(path: SecretFile['path']): Promise<string> {
   });
 }
 
-/** Replaces the file in one step: a reader sees the old text or all of the new one. Only its group can ever read it. */
+/**
+ * Replaces the file in one step: a reader sees the old text or all of the new one. Only its group can ever
+ * read it.
+ */
 async function write({ path, text, group }: SecretFile): Promise<void> {
   const file = join(folder ?? '', ...path);
   await mkdir(join(folder ?? '', path[0]), { recursive: true });

@@ -8,33 +8,34 @@ import { checkFieldSize } from './own-fields.ts';
 
 /** An address with brackets, a port, or both (RFC 7239 6); a port can be obfuscated. */
 const withPort = /^(?:\[([^\]]*)\]|([\d.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/;
-/** A proxy does not say whom it has the request from, or names it in a way of its own (RFC 7239 6.2, 6.3). */
+/** A proxy does not say who sent it the request, or uses a name of its own (RFC 7239 6.2, 6.3). */
 const hidden = /^(?:(?:unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?)?$/i;
 
 /**
- * The address of a request's client. The last element of `Forwarded` is the gateway's own, and names the
- * peer. If that is a trusted proxy, the client is the last address before it that is not one; if all are, the
- * first. What a proxy does not say ends the way: the last address that was said counts as the client's.
+ * Finds the address of a request's client. The last element of `Forwarded` is the gateway's own, and names
+ * the peer. If the peer is a trusted proxy, the client is the last address before it that is not a trusted
+ * proxy, or the first address if all are. If a proxy hides an address, the one after it counts as the
+ * client's.
  * @param headers names and values in turn, as they go to the replica.
- * @param trusted proxies that are believed; undefined for none.
- * @returns the address in its one form; empty if none is known.
+ * @param trusted proxies; undefined if there are none.
+ * @returns the address in canonical form; empty if none is known.
  * @throws {Problem} `request_malformed` if a trusted proxy's field cannot be read, or if `Forwarded` and
  * `X-Forwarded-For` differ.
  */
 export function clientOf(headers: readonly string[], trusted: BlockList | undefined): string {
   const fields = headerValues(headers, 'forwarded');
   const own = fields.slice(-1);
-  const peer = lastOn('Forwarded', parseForwarded(own), undefined);
+  const peer = lastUntrusted('Forwarded', parseForwarded(own), undefined);
   if (trusted === undefined || !isIn(trusted, peer)) return peer;
-  const said = fields.slice(0, -1);
+  const byProxies = fields.slice(0, -1);
   const forwardedFor = headerValues(headers, 'x-forwarded-for');
-  checkSize('Forwarded', said);
+  checkSize('Forwarded', byProxies);
   checkSize('X-Forwarded-For', forwardedFor);
-  const client = lastOn('Forwarded', parseForwarded(fields), trusted);
+  const client = lastUntrusted('Forwarded', parseForwarded(fields), trusted);
   if (forwardedFor.length === 0) return client;
-  const other = lastOn('X-Forwarded-For', splitList(forwardedFor), trusted);
-  if (said.length === 0 || client === other) return other;
-  // A proxy that writes one of the two passes the other one on as the client has sent it.
+  const other = lastUntrusted('X-Forwarded-For', splitList(forwardedFor), trusted);
+  if (byProxies.length === 0 || client === other) return other;
+  // A proxy that writes one of the two fields forwards the other one as the client sent it.
   throw new Problem('request_malformed', 'Forwarded and X-Forwarded-For name different clients.');
 }
 
@@ -46,10 +47,10 @@ export function extendForwardedFor(headers: string[], peer: string): void {
   headers[last + 1] = value.trim() === '' ? peer : `${value}, ${peer}`;
 }
 
-/** @returns the last address on the way that is not trusted; the first one that is said if all are. */
-function lastOn(field: string, way: readonly string[], trusted: BlockList | undefined): string {
+/** @returns the last address of a path that is not trusted; the first known one if all are trusted. */
+function lastUntrusted(field: string, path: readonly string[], trusted: BlockList | undefined): string {
   let client = '';
-  for (const node of way.toReversed()) {
+  for (const node of path.toReversed()) {
     if (hidden.test(node)) break;
     client = nodeAddress(node) ?? refuse(field);
     if (trusted === undefined || !isIn(trusted, client)) break;
@@ -57,7 +58,7 @@ function lastOn(field: string, way: readonly string[], trusted: BlockList | unde
   return client;
 }
 
-/** @returns the address of a node (RFC 7239 6), in its one form; undefined if it names none. */
+/** @returns the address of a node (RFC 7239 6) in canonical form; undefined if it names none. */
 export function nodeAddress(node: string): string | undefined {
   const [, ipv6, ipv4] = withPort.exec(node) ?? [];
   return canonicalAddress(ipv6 ?? ipv4 ?? node);

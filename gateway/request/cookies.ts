@@ -1,16 +1,17 @@
 /**
- * A client sends one `Cookie` field, but what came over HTTP/2 may have several (RFC 9113 8.2.3).
+ * Reads cookies. A client sends one `Cookie` field, but a request that came over HTTP/2 may have several (RFC
+ * 9113 8.2.3).
  * @param headers names and values in turn.
- * @param most the number of values that are wanted.
- * @returns the values of the cookies of that name, without the spaces around them.
+ * @param max the number of values to read.
+ * @returns the values of the cookies of that name, without the whitespace around them.
  */
 export function cookieValues(
   headers: readonly string[],
   name: string,
-  most = Number.POSITIVE_INFINITY,
+  max = Number.POSITIVE_INFINITY,
 ): string[] {
   const values: string[] = [];
-  for (let at = 0; at + 1 < headers.length && values.length < most; at += 2) {
+  for (let at = 0; at + 1 < headers.length && values.length < max; at += 2) {
     const field = headers[at] ?? '';
     if (field.length !== 6 || field.toLowerCase() !== 'cookie') continue;
     for (const pair of headers[at + 1]?.split(';') ?? []) {
@@ -21,7 +22,9 @@ export function cookieValues(
   return values;
 }
 
-/** Without spaces and tabs around it. `trim` would take the byte A0 too, with which the UTF-8 of `à` ends. */
+/**
+ * Removes spaces and tabs around a text. `trim` would remove the byte A0 too, the last one of `à` in UTF-8.
+ */
 function trimmed(text: string): string {
   let from = 0;
   let to = text.length;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CallbackUrls } from '#shared/store/callbacks.ts';
+import type { CallbackUrls } from '#shared/contract/callback.ts';
 import { headerValue } from '#shared/contract/headers.ts';
 import { parseHttpDate } from '#shared/contract/http-date.ts';
 import type { JobData } from '#shared/contract/job.ts';
@@ -9,28 +9,28 @@ import { checkFieldSize } from './own-fields.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
 export interface Directives {
-  /** `Ringpost-Attempts`: how often it is run at most. */
-  readonly attempts?: number;
-  /** `Ringpost-Delay`: when it may be run, in ms since the epoch. */
+  /** `Ringpost-Attempts`: how often it may run. */
+  readonly maxAttempts?: number;
+  /** `Ringpost-Delay`: when it may run, in ms since the epoch. */
   readonly notBefore?: number;
-  /** `Ringpost-Priority`: 1 to 9, the higher the later. */
+  /** `Ringpost-Priority`: 1 to 9. A request with a higher number runs later. */
   readonly priority?: number;
-  /** `Ringpost-Deadline`: the time in ms, from its acceptance, in which it has to be done. */
+  /** `Ringpost-Deadline`: how long it may take from its acceptance, in ms. */
   readonly deadlineMs?: number;
-  /** `Ringpost-Order: key`: the requests of one hash key run one at a time. */
+  /** `Ringpost-Order: key`: requests with the same hash key run one at a time. */
   readonly ordered?: true;
-  /** `Ringpost-Order: key; on-retry=pass`: while it waits to be tried again, those behind it go first. */
+  /** `Ringpost-Order: key; on-retry=pass`: while it waits for its next attempt, those behind it go first. */
   readonly orderOnRetry?: 'pass';
-  /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is told. */
+  /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is reported. */
   readonly callbacks?: CallbackUrls;
 }
 
 const none: Directives = {};
 
-/** The longest delay, in s: 30 days. */
-const longestDelayS = 2_592_000;
-/** Node's timers go no further, in ms. */
-const longestDeadlineMs = 2_147_483_647;
+/** 30 days, in s. */
+const maxDelayS = 2_592_000;
+/** The longest delay of Node's timers, in ms. */
+const maxDeadlineMs = 2_147_483_647;
 
 /**
  * @param headers names and values in turn.
@@ -39,14 +39,14 @@ const longestDeadlineMs = 2_147_483_647;
  */
 export function directivesOf(headers: readonly string[], now: number): Directives {
   if (!hasAny(headers)) return none;
-  const attempts = wholeNumber(headers, 'Ringpost-Attempts', 1, 100);
+  const maxAttempts = wholeNumber(headers, 'Ringpost-Attempts', 1, 100);
   const priority = wholeNumber(headers, 'Ringpost-Priority', 0, 9);
-  const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, longestDeadlineMs);
+  const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, maxDeadlineMs);
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const order = orderOf(headerValue(headers, 'ringpost-order'));
   const callbacks = callbacksOf(headers);
   return {
-    ...(attempts === undefined ? {} : { attempts }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
     ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
@@ -56,30 +56,31 @@ export function directivesOf(headers: readonly string[], now: number): Directive
 }
 
 /**
- * @param deadline until when the request has to be done, in ms since the epoch.
- * @returns what is wrong with a delay after which there is no time left.
+ * @param deadline of the request, in ms since the epoch.
+ * @returns a problem if the delay leaves no time before the deadline.
  */
 export function delayFault({ notBefore = 0 }: Directives, deadline: number): Problem | undefined {
   if (notBefore < deadline) return undefined;
   const detail =
     `Ringpost-Delay ends at ${new Date(notBefore).toISOString()}, and the request has to be done by ` +
-    `${new Date(deadline).toISOString()}; shorten it, or hand the request over (Prefer: respond-async) with a later deadline.`;
+    `${new Date(deadline).toISOString()}; shorten it, or send an async request (Prefer: respond-async) ` +
+    'with a later deadline.';
   return new Problem('request_malformed', detail);
 }
 
 /**
  * @param key the hash key of the request.
- * @param usualAttempts how often a request is run at most that does not say itself.
- * @returns what the job of a request carries of its directives.
+ * @param defaultMaxAttempts how often a request may run that does not say so.
+ * @returns the part of the directives that the job of a request carries.
  */
 export function jobTerms(
-  { attempts, notBefore, priority, ordered, orderOnRetry, callbacks }: Directives,
+  { maxAttempts, notBefore, priority, ordered, orderOnRetry, callbacks }: Directives,
   key: string,
-  usualAttempts: number | undefined,
+  defaultMaxAttempts: number | undefined,
 ): Partial<JobData> {
-  const most = attempts ?? usualAttempts;
+  const attempts = maxAttempts ?? defaultMaxAttempts;
   return {
-    ...(most === undefined ? {} : { attempts: most }),
+    ...(attempts === undefined ? {} : { attempts }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(priority === undefined ? {} : { priority }),
     ...(ordered
@@ -91,9 +92,10 @@ export function jobTerms(
 }
 
 /**
- * Most requests have none, or the key alone, and pay for one look at their names.
- * @throws {Problem} `request_malformed` for a field that is too long, or that is there twice: nobody can say which
- * one is meant.
+ * Checks whether a request has directives. Most have none, or only the hash key, and cost one pass over the
+ * names.
+ * @throws {Problem} `request_malformed` for a field that is too long, or that is there twice, since it is not
+ * clear which one is meant.
  */
 function hasAny(headers: readonly string[]): boolean {
   let any = false;
@@ -112,7 +114,7 @@ function hasAny(headers: readonly string[]): boolean {
   return any;
 }
 
-/** The fields by which a request says something once. */
+/** The fields that a request may have once. */
 const fields = [
   'ringpost-key',
   'ringpost-retry',
@@ -126,24 +128,19 @@ const fields = [
 ];
 const keyIndex = fields.indexOf('ringpost-key');
 
-function wholeNumber(
-  headers: readonly string[],
-  name: string,
-  least: number,
-  most: number,
-): number | undefined {
+function wholeNumber(headers: readonly string[], name: string, min: number, max: number): number | undefined {
   const value = headerValue(headers, name.toLowerCase())?.trim();
   if (value === undefined) return undefined;
-  if (/^\d{1,10}$/.test(value) && Number(value) >= least && Number(value) <= most) return Number(value);
-  throw malformed(name, value, `a whole number from ${least} to ${most}`);
+  if (/^\d{1,10}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+  throw malformed(name, value, `a whole number from ${min} to ${max}`);
 }
 
 function notBeforeOf(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
   const seconds = /^\s*\d{1,10}\s*$/.test(value) ? Number(value) : undefined;
   const at = seconds === undefined ? parseHttpDate(value, now) : now + seconds * 1000;
-  if (at !== undefined && at <= now + longestDelayS * 1000) return at;
-  throw malformed('Ringpost-Delay', value, `seconds or an HTTP-date, at most ${longestDelayS} s from now`);
+  if (at !== undefined && at <= now + maxDelayS * 1000) return at;
+  throw malformed('Ringpost-Delay', value, `seconds or an HTTP-date, at most ${maxDelayS} s from now`);
 }
 
 function orderOf(value: string | undefined): Pick<Directives, 'ordered' | 'orderOnRetry'> | undefined {

@@ -1,12 +1,12 @@
 /**
- * What ends a token or an unquoted value. Proxies also send addresses with a port without the quotes that
- * they need.
+ * What ends a token or an unquoted value. A colon does not: proxies send addresses with a port without
+ * quotes.
  */
 const delimiter = /[ \t;,="]/;
 const space = /[ \t]/;
 
 /**
- * Reads the elements of `Forwarded` (RFC 7239 4). Each character is looked at once, whatever the field holds.
+ * Reads the elements of `Forwarded` (RFC 7239 4). Each character is read once, whatever the field contains.
  */
 export class ForwardedParser {
   readonly #text: string;
@@ -17,14 +17,16 @@ export class ForwardedParser {
   }
 
   /**
-   * @returns for each element in order the value of its `for`, without quotes; empty if it has none.
-   * Undefined if the text is not such a field: nobody can say then where an element ends.
+   * @returns the value of `for` of each element in order, without quotes; empty if an element has none.
+   * Undefined if the text is not such a field, since it is not clear then where an element ends.
    */
   parse(): string[] | undefined {
     return this.elements()?.map((element) => element.get('for') ?? '');
   }
 
-  /** @returns the pairs of each element in order, their names in lower case; undefined as for {@link parse}. */
+  /**
+   * @returns the pairs of each element in order, with names in lower case; undefined as for {@link parse}.
+   */
   elements(): ReadonlyMap<string, string>[] | undefined {
     const found: ReadonlyMap<string, string>[] = [];
     while (this.#at < this.#text.length) {
@@ -39,15 +41,15 @@ export class ForwardedParser {
     return found;
   }
 
-  /** @returns the pairs up to the next comma; undefined if they are none, or if a name comes twice. */
+  /** @returns the pairs up to the next comma; undefined if one is not a pair, or if a name comes twice. */
   #element(): Map<string, string> | undefined {
     const pairs = new Map<string, string>();
     for (;;) {
       this.#skipSpace();
-      const name = this.#word().toLowerCase();
+      const name = this.#token().toLowerCase();
       if (name === '' || pairs.has(name) || this.#text[this.#at] !== '=') return undefined;
       this.#at += 1;
-      const value = this.#text[this.#at] === '"' ? this.#quoted() : this.#word();
+      const value = this.#text[this.#at] === '"' ? this.#quoted() : this.#token();
       if (value === undefined) return undefined;
       pairs.set(name, value);
       this.#skipSpace();
@@ -62,13 +64,13 @@ export class ForwardedParser {
     while (space.test(this.#text[this.#at] ?? '')) this.#at += 1;
   }
 
-  #word(): string {
+  #token(): string {
     const from = this.#at;
     while (this.#at < this.#text.length && !delimiter.test(this.#text[this.#at] ?? '')) this.#at += 1;
     return this.#text.slice(from, this.#at);
   }
 
-  /** @returns the quoted string that begins here, without its escapes; undefined if it has no end. */
+  /** @returns the quoted string that starts here, without its escapes; undefined if it has no end. */
   #quoted(): string | undefined {
     const parts: string[] = [];
     for (this.#at += 1; this.#at < this.#text.length; this.#at += 1) {

@@ -2,9 +2,9 @@ import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 
 /**
- * The headers of a reply as they go to the client: hop-by-hop ones stripped, and one `Content-Length` that is true.
- * The length of an answer to HEAD, and of 304, is what the replica says: it speaks of the body that is not there.
- * 204 has none (RFC 9110 8.6); 205 has 0, by which the client knows its end.
+ * Makes the headers of a reply as they go to the client: without hop-by-hop fields, and with one correct
+ * `Content-Length`. An answer to HEAD, and 304, keep the length that the replica gave: it is that of the body
+ * that is left out. 204 has none (RFC 9110 8.6). 205 has 0, so that the client knows where it ends.
  */
 export function replyHeaders(method: string, reply: HttpReply): string[] {
   const headers = stripHopByHop(reply.headers);
@@ -15,9 +15,9 @@ export function replyHeaders(method: string, reply: HttpReply): string[] {
   const others = withoutLength(headers);
   const one = others.length === headers.length - 2;
   const stated = one ? (headerValue(headers, 'content-length') ?? '') : '';
-  // It may have leading zeros (RFC 9110 8.6).
-  const isTrue = /^\d+$/.test(stated) && Number(stated) === length;
-  return isTrue ? headers : others.concat('Content-Length', String(length));
+  // A length may have leading zeros (RFC 9110 8.6).
+  const isCorrect = /^\d+$/.test(stated) && Number(stated) === length;
+  return isCorrect ? headers : others.concat('Content-Length', String(length));
 }
 
 function withoutLength(headers: readonly string[]): string[] {

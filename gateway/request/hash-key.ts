@@ -3,12 +3,12 @@ import { keyOfBytes } from '#shared/ring/key-text.ts';
 import { cookieValues } from './cookies.ts';
 import { percentDecoded, queryValues } from './query.ts';
 
-/** Where a request's hash key can come from. */
+/** A part of a request that can be its hash key. */
 export type HashKeySource =
   | { readonly kind: 'header' | 'cookie' | 'query'; readonly name: string }
   | { readonly kind: 'path' | 'ip' | 'random' };
 
-/** `HASH_KEY` names a source that does not exist. */
+/** A setting names a source that does not exist. */
 export class HashKeyError extends Error {
   override readonly name = 'HashKeyError';
 }
@@ -29,12 +29,13 @@ export function parseHashKey(text: string): readonly HashKeySource[] {
     if (kind === 'cookie' && token.test(name)) return { kind, name };
     if (kind === 'query') return { kind, name };
     throw new HashKeyError(
-      `"${source}" is no source of a key; sources are header:<name>, cookie:<name>, query:<name>, path, ip, random`,
+      `"${source}" is no source of a key; ` +
+        'sources are header:<name>, cookie:<name>, query:<name>, path, ip, random',
     );
   });
 }
 
-/** @returns the sources in their one spelling: {@link parseHashKey} makes the same ones of it. */
+/** @returns the sources as one text, which {@link parseHashKey} reads back. */
 export function sourcesText(
   sources: readonly { readonly kind: HashKeySource['kind']; readonly name?: string }[],
 ): string {
@@ -49,10 +50,11 @@ export interface KeyedRequest {
 }
 
 /**
- * A key is bytes (see `key-text.ts`), so that it selects the same replica wherever it stands. Queries and paths are
- * percent-decoded.
+ * Selects the hash key of a request. A key is bytes (see `key-text.ts`), so that it selects the same replica
+ * from whichever source it comes. Queries and paths are percent-decoded.
  * @param random makes the key of the source `random`.
- * @returns the key by the first source that is there, or undefined where none is. An empty value counts as absent.
+ * @returns the value of the first source that the request has; undefined if it has none. An empty value
+ * counts as absent.
  */
 export function selectHashKey(
   sources: readonly HashKeySource[],
@@ -89,7 +91,7 @@ function keyOf(latin1: string | undefined): string | undefined {
   return latin1 === undefined ? undefined : keyOfBytes(latin1);
 }
 
-/** @returns a request id as in the assignment: six digits, 100000 to 999999. */
+/** @returns a random key as in the assignment: six digits, 100000 to 999999. */
 export function randomKey(random: () => number = Math.random): string {
   return String(100_000 + Math.floor(random() * 900_000));
 }
@@ -99,12 +101,12 @@ export function fieldNames(sources: readonly HashKeySource[]): string[] {
   return sources.flatMap((each) => (each.kind === 'header' || each.kind === 'query' ? [each.name] : []));
 }
 
-/** @returns the sources of a key that is not another one for each request. */
+/** @returns the sources without `random`, whose key is different for each request. */
 export function namedSources(sources: readonly HashKeySource[]): readonly HashKeySource[] {
   return sources.filter(({ kind }) => kind !== 'random');
 }
 
-/** @returns the names, in lower case, of the header fields that keys are read from. */
+/** @returns the names of the header fields among the sources, in lower case. */
 export function keyFields(sources: readonly HashKeySource[]): ReadonlySet<string> {
   return new Set(sources.flatMap((source) => (source.kind === 'header' ? [source.name] : [])));
 }

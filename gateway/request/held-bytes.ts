@@ -1,13 +1,14 @@
 interface Waiting {
   readonly bytes: number;
   readonly wanted: () => boolean;
-  readonly settle: (there: boolean) => void;
+  readonly settle: (isReserved: boolean) => void;
 }
 
 /**
- * Counts the bytes of bodies that a gateway holds, of requests and of answers, against one limit (`BYTES_IN_FLIGHT`).
- * What has come is counted whether it fits or not. New requests ask first, and are refused. Large answers wait in Redis
- * for room, the oldest first. If no answer is held, the oldest need not wait: so answers never wait for each other.
+ * Counts the bytes of request and answer bodies that a gateway holds, against one limit (`BYTES_IN_FLIGHT`).
+ * Bytes that have arrived are counted even if they exceed it. New requests are refused if they do not fit.
+ * Large answers wait in Redis for room, the oldest first; if no answer is held, the oldest does not wait, so
+ * answers never block each other.
  */
 export class HeldBytes {
   readonly #limit: number;
@@ -20,12 +21,12 @@ export class HeldBytes {
     this.#limit = limit;
   }
 
-  /** Bytes that are held. */
+  /** The bytes that are held. */
   get size(): number {
     return this.#requests + this.#answers;
   }
 
-  /** Whether that many bytes more would stay within the limit. */
+  /** @returns whether that many more bytes stay within the limit. */
   fits(bytes: number): boolean {
     return this.size + bytes <= this.#limit;
   }
@@ -35,36 +36,36 @@ export class HeldBytes {
     this.#requests += bytes;
   }
 
-  /** Gives back what {@link takeRequest} has counted. */
+  /** Stops counting bytes that {@link takeRequest} has counted. */
   giveRequest(bytes: number): void {
     this.#requests -= bytes;
-    this.#letIn();
+    this.#admit();
   }
 
-  /** Counts bytes of an answer that its client has not taken yet. */
+  /** Counts bytes of an answer that its client has not read yet. */
   takeAnswer(bytes: number): void {
     this.#answers += bytes;
   }
 
-  /** Gives back what {@link takeAnswer} or {@link roomForAnswer} has counted. */
+  /** Stops counting bytes that {@link takeAnswer} or {@link roomForAnswer} has counted. */
   giveAnswer(bytes: number): void {
     this.#answers -= bytes;
-    this.#letIn();
+    this.#admit();
   }
 
   /**
-   * Waits for room for an answer, and counts its bytes.
+   * Waits until there is room for an answer, and counts its bytes.
    * @param wanted asked when there is room.
-   * @returns false if it is not wanted any more; then nothing is counted.
+   * @returns false if the answer is not wanted any more; then nothing is counted.
    */
   roomForAnswer(bytes: number, wanted: () => boolean): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#waiting.push({ bytes, wanted, settle: resolve });
-    this.#letIn();
+    this.#admit();
     return promise;
   }
 
-  #letIn(): void {
+  #admit(): void {
     for (;;) {
       const [first] = this.#waiting;
       if (first === undefined) return;

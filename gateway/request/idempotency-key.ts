@@ -9,7 +9,10 @@ import { checkFieldSize } from './own-fields.ts';
 
 /** The `Idempotency-Key` of a request (draft-ietf-httpapi-idempotency-key-header). */
 export interface IdempotencyKey {
-  /** Digest of method, target, hash key and idempotency key, and of the caller if each caller has its own keys. */
+  /**
+   * Digest of method, target, hash key and idempotency key, and of the caller if each caller has its own
+   * keys.
+   */
   readonly scope: string;
   /** Digest of the body. A request with the same scope and another fingerprint is another request. */
   readonly fingerprint: string;
@@ -46,7 +49,8 @@ export function idempotencyKeyOf(
   }
   checkFieldSize('Idempotency-Key', field.length);
   if (safeMethods.has(method)) return undefined;
-  // Node's parser has removed spaces and tabs. Trimming more would change the bytes of a key that is not ASCII.
+  // Node's parser has removed spaces and tabs. Trimming more would change the bytes of a key that is not
+  // ASCII.
   const key = unquoted(field);
   if (key === '' || key.length > maxKeyLength) {
     throw new Problem('request_malformed', `Idempotency-Key must have 1 to ${maxKeyLength} characters.`);
@@ -61,7 +65,8 @@ export function idempotencyKeyOf(
 }
 
 /**
- * @param text of the field: a String (RFC 9651), as the draft has it, or the key without quotes, as many clients send it.
+ * @param text of the field: a String (RFC 9651), as the draft has it, or the key without quotes, as many
+ * clients send it.
  * @returns the key without quotes and parameters, so that both spellings are one key.
  */
 function unquoted(text: string): string {

@@ -1,11 +1,14 @@
 import { Problem } from '#shared/contract/errors.ts';
 
-/** Bytes that a field which ringpost itself reads may have, `Prefer` fields together. Node's values are Latin-1. */
+/**
+ * The longest field that ringpost reads itself, in bytes; the `Prefer` fields count together. Node's values
+ * are Latin-1.
+ */
 export const maxFieldBytes = 8192;
 
 /**
- * @param name of the field, as people write it.
- * @throws {Problem} `request_malformed` if the field is too long to be meant.
+ * @param name of the field, for the error.
+ * @throws {Problem} `request_malformed` if the field is too long.
  */
 export function checkFieldSize(name: string, bytes: number): void {
   if (bytes <= maxFieldBytes) return;

@@ -2,8 +2,9 @@ const tokenCharacter = /[!#$%&'*+.^_`|~0-9A-Za-z-]/;
 const space = /[ \t]/;
 
 /**
- * Reads the preferences of a `Prefer` field (RFC 7240 2). Each character is looked at once, whatever the field holds.
- * Parameters of a preference are passed over, and so is what is no preference, up to the next comma.
+ * Reads the preferences of a `Prefer` field (RFC 7240 2). Each character is read once, whatever the field
+ * contains. Parameters of a preference are skipped, and so is anything that is not a preference, up to the
+ * next comma.
  */
 export class PreferParser {
   readonly #text: string;
@@ -41,14 +42,14 @@ export class PreferParser {
     return name !== '' && value !== undefined && ends ? [name, value] : undefined;
   }
 
-  /** @returns the characters passed over. */
+  /** @returns the skipped characters. */
   #skip(kind: RegExp): string {
     const from = this.#at;
     while (this.#at < this.#text.length && kind.test(this.#text[this.#at] ?? '')) this.#at += 1;
     return this.#text.slice(from, this.#at);
   }
 
-  /** @returns the quoted string that begins here, without its escapes; undefined if it has no end. */
+  /** @returns the quoted string that starts here, without its escapes; undefined if it has no end. */
   #quoted(): string | undefined {
     const parts: string[] = [];
     this.#at += 1;
@@ -65,7 +66,7 @@ export class PreferParser {
     return undefined;
   }
 
-  /** Passes over the rest of a preference. A comma between quotes is part of it. */
+  /** Skips the rest of a preference. A comma between quotes is part of it. */
   #skipToComma(): void {
     while (this.#at < this.#text.length && this.#text[this.#at] !== ',') {
       if (this.#text[this.#at] === '"') this.#quoted();

@@ -2,21 +2,21 @@ import { headerValue } from '#shared/contract/headers.ts';
 import { checkFieldSize } from './own-fields.ts';
 import { PreferParser } from './prefer-parser.ts';
 
-/** What a request asks for by `Prefer` (RFC 7240), as far as it is understood here. */
+/** The preferences of `Prefer` (RFC 7240) that ringpost knows. */
 export interface Preference {
-  /** `respond-async`: the request is handed over, and its answer may be asked for later. */
+  /** `respond-async`: the request is accepted as async, and its answer can be fetched later. */
   readonly respondAsync: boolean;
-  /** `wait`: how long the client wants to wait for the answer, in ms; undefined where it does not say. */
+  /** `wait`: how long the client wants to wait for the answer, in ms; undefined if it does not say. */
   readonly waitMs: number | undefined;
 }
 
 const none: Preference = { respondAsync: false, waitMs: undefined };
 
 /**
- * Reads all `Prefer` fields. What is not understood is passed over, as the RFC asks for, and so is a `wait` that is no
- * number of seconds; of a preference that is repeated the first counts.
+ * Reads all `Prefer` fields. Unknown preferences are ignored, as the RFC requires, and so is a `wait` that is
+ * not a number of seconds. If a preference is repeated, the first one counts.
  * @param headers names and values in turn.
- * @throws {Problem} `request_malformed` if they are too long to be meant.
+ * @throws {Problem} `request_malformed` if the fields are too long.
  */
 export function preferenceOf(headers: readonly string[]): Preference {
   if (headerValue(headers, 'prefer') === undefined) return none;
@@ -38,7 +38,7 @@ export function preferenceOf(headers: readonly string[]): Preference {
   };
 }
 
-/** @returns `Preference-Applied` for a request that was handed over. */
+/** @returns the `Preference-Applied` of an async request. */
 export function appliedPreference({ waitMs }: Preference): string {
   return waitMs === undefined ? 'respond-async' : `respond-async, wait=${waitMs / 1000}`;
 }

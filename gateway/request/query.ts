@@ -11,30 +11,30 @@ export function percentDecoded(latin1: string): string {
   return latin1.replaceAll(escape, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** @returns text of a form: percent-encoded, and with `+` for a space. */
+/** Decodes a text of a form: percent-encoded, and with `+` for a space. */
 function formDecoded(latin1: string): string {
   return keyOfBytes(percentDecoded(latin1.includes('+') ? latin1.replaceAll('+', ' ') : latin1));
 }
 
-/** What stands for something else in a form, or may be part of a character. */
+/** Characters that are encoded in a form, or may be part of a longer UTF-8 sequence. */
 const encoded = /[%+\x80-\xff]/;
 
-/** @returns whether a name, as it stands in a query, is the one that is sought. */
+/** @returns whether an encoded name is `name`. */
 function isNamed(text: string, name: string): boolean {
   return text === name || (encoded.test(text) && formDecoded(text) === name);
 }
 
 /**
- * Reads the parameters of a query (`application/x-www-form-urlencoded`) as bytes. `URLSearchParams` has U+FFFD for
- * all that is not UTF-8, so that different values are the same there.
+ * Reads the parameters of a query (`application/x-www-form-urlencoded`) as bytes. `URLSearchParams` replaces
+ * all that is not UTF-8 by U+FFFD, which makes different values equal.
  * @param target of a request, as `node:http` reads it.
- * @param most the number of values that are wanted.
+ * @param max the number of values to read.
  * @returns the values of the parameters of that name, as {@link keyOfBytes} has them.
  */
-export function queryValues(target: string, name: string, most = Number.POSITIVE_INFINITY): string[] {
+export function queryValues(target: string, name: string, max = Number.POSITIVE_INFINITY): string[] {
   const values: string[] = [];
   let from = target.indexOf('?') + 1;
-  while (from > 0 && from < target.length && values.length < most) {
+  while (from > 0 && from < target.length && values.length < max) {
     const next = target.indexOf('&', from);
     const end = next < 0 ? target.length : next;
     const pair = target.slice(from, end);

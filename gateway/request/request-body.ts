@@ -5,12 +5,12 @@ import type { Uploads } from './uploads.ts';
 const empty = Buffer.alloc(0);
 
 /**
- * Reads a request's body whole.
- * @param limit bytes that it may have.
- * @param uploads counts its bytes until it is whole.
- * @returns at once where there is none.
- * @throws {Problem} or rejects with it: `body_too_large`, as soon as it is known; `request_malformed` when the
- * client breaks off; `request_timeout` when it sends nothing for too long; `over_capacity`.
+ * Reads the whole body of a request.
+ * @param limit the most bytes that it may have.
+ * @param uploads counts its bytes until it is complete.
+ * @returns not a promise if there is no body.
+ * @throws {Problem} or rejects with it: `body_too_large`, as soon as that is known; `request_malformed` if
+ * the client breaks off; `request_timeout` if it sends nothing for too long; `over_capacity`.
  */
 export function readBody(
   raw: IncomingMessage,
@@ -30,7 +30,7 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const upload = uploads.begin((problem) => fail(problem));
+    const upload = uploads.start((problem) => fail(problem));
     const fail = (problem: unknown): void => {
       raw.removeAllListeners('data');
       chunks.length = 0;

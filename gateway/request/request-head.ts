@@ -10,17 +10,17 @@ import { addXForwarded } from './x-forwarded.ts';
 
 const via = 'ringpost';
 
-/** What a gateway makes of the headers of a request on their way to the replica. */
+/** How a gateway changes the headers of a request on their way to the replica. */
 export interface ForwardingRules {
-  /** Peers that may say whom a request comes from; undefined if there are none. */
+  /** Peers that may say who the client is; undefined if there are none. */
   readonly trusted: BlockList | undefined;
-  /** Names, in lower case, of the fields that keys are read from. */
+  /** Names, in lower case, of the fields from which keys are read. */
   readonly keyFields: ReadonlySet<string>;
-  /** Whether upstreams get `X-Forwarded-*` beside `Forwarded`. */
+  /** Whether upstreams get `X-Forwarded-*` in addition to `Forwarded`. */
   readonly xForwarded: boolean;
 }
 
-/** The headers of a request as they go to the replica, and whom it comes from. */
+/** The headers of a request as they go to the replica, and its client. */
 export interface ForwardedHead {
   readonly headers: string[];
   /** The client's address. */
@@ -28,9 +28,10 @@ export interface ForwardedHead {
 }
 
 /**
- * The head of a request as it goes to the replica: hop-by-hop fields are stripped, `Via` (RFC 9110 7.6.3) and
- * `Forwarded` (RFC 7239) are added, `Host` is kept. What only ringpost tells an upstream is stripped, and so is
- * what says whom a request comes from, unless the peer is a trusted proxy; then it is extended.
+ * Makes the head of a request as it goes to the replica. Hop-by-hop fields are removed, `Via` (RFC 9110
+ * 7.6.3) and `Forwarded` (RFC 7239) are added, `Host` is kept. Fields that only ringpost may send to an
+ * upstream are removed. Fields that name the client are removed too, unless the peer is a trusted proxy; then
+ * they are extended.
  * @param peer the address of the other end of the connection.
  * @throws {Problem} `request_malformed` if `Connection` names an end-to-end field, or if a trusted proxy's
  * fields cannot be read.
@@ -52,7 +53,7 @@ export function forwardedHead(raw: IncomingMessage, peer: string, rules: Forward
   return { headers, ip };
 }
 
-/** @returns the headers without those of the hop, and without those that this peer may not send. */
+/** @returns the headers without hop-by-hop fields, and without those that this peer may not send. */
 function requestHeaders(
   raw: readonly string[],
   fromClient: boolean,
@@ -66,7 +67,7 @@ function requestHeaders(
     const name = raw[at] ?? '';
     const lower = name.toLowerCase();
     if (isHopByHop(lower) || named?.has(lower) || isToldField(lower)) continue;
-    if (saysOrigin(lower) && (fromClient || lower.includes('_'))) continue;
+    if (namesClient(lower) && (fromClient || lower.includes('_'))) continue;
     kept.push(name, raw[at + 1] ?? '');
   }
   return kept;
@@ -84,16 +85,16 @@ function checkNamed(named: Iterable<string>, keyFields: ReadonlySet<string>): vo
 }
 
 /**
- * @returns whether a field says whom a request comes from. Programs that follow CGI read `X_Forwarded_For` as
- * `X-Forwarded-For`; no proxy sends it.
+ * @returns whether a field names the client. Programs that follow CGI read `X_Forwarded_For` as
+ * `X-Forwarded-For`; no proxy sends that.
  */
-function saysOrigin(name: string): boolean {
+function namesClient(name: string): boolean {
   if (name.startsWith('x')) return /^x[-_](?:forwarded[-_]|real[-_]ip$)/.test(name);
   return name === 'forwarded';
 }
 
 function forwarded(ip: string, host: string | undefined): string {
-  // An address of a socket is one of the two.
+  // The address of a socket is IPv4 or IPv6.
   const node = ip.includes(':') ? `"[${ip}]"` : ip || 'unknown';
   const quoted = host === undefined ? '' : `;host="${host.replaceAll(/["\\]/g, '\\$&')}"`;
   return `for=${node}${quoted};proto=http`;

@@ -19,7 +19,10 @@ export interface RequestParserOptions {
   readonly callerOf: (request: KeyedRequest) => Caller;
 }
 
-/** Reads from the head of a request all that it asks for. Pure, except for the hash key of the source `random`. */
+/**
+ * Reads from the head of a request all that it asks for. Pure, except for the hash key of the source
+ * `random`.
+ */
 export class RequestParser {
   readonly #options: RequestParserOptions;
   readonly #namedSources: readonly HashKeySource[];
@@ -62,7 +65,8 @@ export class RequestParser {
 
   /**
    * Parses the request of a dead letter, which runs again as an async request. Its delay is over.
-   * @param caller the first request's, which stays the caller whatever credentials it has now; undefined if unknown.
+   * @param caller the first request's, which stays the caller whatever credentials it has now; undefined if
+   * unknown.
    * @throws {Problem} `request_malformed` that names the field which is wrong.
    */
   parseAgain(request: HttpRequest, ip: string, now: number, caller: Caller | undefined): AsyncParsedRequest {

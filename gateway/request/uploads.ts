@@ -1,59 +1,62 @@
 import { Problem } from '#shared/contract/errors.ts';
 import type { HeldBytes } from './held-bytes.ts';
 
-/** A client may send nothing of a body that it has begun for this long, in ms. */
+/** How long a client may send nothing of a body that it has started, in ms. */
 export const uploadIdleMs = 30_000;
-/** Uploads are looked at this often at least, in ms. */
-const lookEveryMs = 1000;
+/** Uploads are checked at least this often, in ms. */
+const checkIntervalMs = 1000;
 
 /** A body that a client is sending. */
 export interface Upload {
   /**
-   * Counts bytes that have come.
+   * Counts bytes that have arrived.
    * @throws {Problem} `over_capacity` if the gateway holds too many.
    */
   received(bytes: number): void;
-  /** The body is whole, or nobody wants it. Its bytes are not counted here any more. */
+  /** The body is complete, or not wanted any more. Its bytes are not counted here any more. */
   end(): void;
 }
 
 interface Open {
-  /** When something came last, by `performance.now()`. */
-  heardAt: number;
+  /** When bytes last arrived, by `performance.now()`. */
+  receivedAt: number;
   readonly onFault: (problem: Problem) => void;
 }
 
-/** The bodies that clients are sending. Bytes are counted as they arrive. A body that stalls for too long is given up. */
+/**
+ * The bodies that clients are sending. Bytes are counted as they arrive. A body that stalls for too long is
+ * refused.
+ */
 export class Uploads {
   readonly #held: HeldBytes;
   readonly #idleMs: number;
   readonly #open = new Set<Open>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param idleMs for which a client may send nothing of a body. */
+  /** @param idleMs how long a client may send nothing of a body. */
   constructor(held: HeldBytes, idleMs: number = uploadIdleMs) {
     this.#held = held;
     this.#idleMs = idleMs;
   }
 
-  /** Bodies that have begun and are not whole. */
+  /** The number of bodies that are not complete. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** @param onFault told if the client sends nothing for too long: `request_timeout`. */
-  begin(onFault: (problem: Problem) => void): Upload {
-    const open: Open = { heardAt: performance.now(), onFault };
+  /** @param onFault called with `request_timeout` if the client sends nothing for too long. */
+  start(onFault: (problem: Problem) => void): Upload {
+    const open: Open = { receivedAt: performance.now(), onFault };
     let counted = 0;
     this.#open.add(open);
-    this.#timer ??= setInterval(() => this.#look(), Math.min(lookEveryMs, this.#idleMs / 4));
+    this.#timer ??= setInterval(() => this.#check(), Math.min(checkIntervalMs, this.#idleMs / 4));
     return {
       received: (bytes) => {
         if (!this.#held.fits(bytes)) {
           const detail = `Try again later: the gateway holds ${this.#held.size} bytes of bodies already.`;
           throw new Problem('over_capacity', detail);
         }
-        open.heardAt = performance.now();
+        open.receivedAt = performance.now();
         counted += bytes;
         this.#held.takeRequest(bytes);
       },
@@ -67,10 +70,10 @@ export class Uploads {
     };
   }
 
-  #look(): void {
+  #check(): void {
     const before = performance.now() - this.#idleMs;
-    for (const { heardAt, onFault } of this.#open) {
-      if (heardAt > before) continue;
+    for (const { receivedAt, onFault } of this.#open) {
+      if (receivedAt > before) continue;
       onFault(new Problem('request_timeout', `Nothing of the body came for ${this.#idleMs} ms.`));
     }
   }

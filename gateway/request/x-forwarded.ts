@@ -7,11 +7,11 @@ import { ForwardedParser } from './forwarded-parser.ts';
 import { maxFieldBytes } from './own-fields.ts';
 
 /**
- * Adds the `X-Forwarded-For`, `-Proto` and `-Host` that a trusted proxy has not sent, if it has sent
- * `Forwarded`, with what that says. Of any other request the worker makes them, so that they do not travel.
- * The protocol and host are those of the client's own connection, as the outermost trusted proxy names them.
+ * Adds the `X-Forwarded-For`, `-Proto` and `-Host` that a trusted proxy has not sent, from the `Forwarded`
+ * that it has sent. For any other request the worker makes these fields, so that they need not travel.
+ * Protocol and host are those of the client's own connection, as the outermost trusted proxy names them.
  * @param headers names and values in turn, with the gateway's own `Forwarded` as the last one.
- * @param trusted proxies that are believed.
+ * @param trusted proxies that may say who the client is.
  */
 export function addXForwarded(headers: string[], trusted: BlockList): void {
   const fields = headerValues(headers, 'forwarded');
@@ -25,9 +25,9 @@ export function addXForwarded(headers: string[], trusted: BlockList): void {
     const address = nodeAddress(element.get('for') ?? '');
     if (address === undefined || !isIn(trusted, address)) break;
   }
-  const way = elements.map((element) => nodeAddress(element.get('for') ?? '') ?? 'unknown').join(', ');
+  const path = elements.map((element) => nodeAddress(element.get('for') ?? '') ?? 'unknown').join(', ');
   const missing = (name: string): boolean => headerValue(headers, name) === undefined;
-  if (way.length <= maxFieldBytes && missing('x-forwarded-for')) headers.push('X-Forwarded-For', way);
+  if (path.length <= maxFieldBytes && missing('x-forwarded-for')) headers.push('X-Forwarded-For', path);
   if (proto !== undefined && missing('x-forwarded-proto')) headers.push('X-Forwarded-Proto', proto);
   if (host !== undefined && missing('x-forwarded-host')) headers.push('X-Forwarded-Host', host);
 }

@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { RingStore } from '#shared/store/ring-store.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 import { sourcesText } from '../request/hash-key.ts';
 import type { RingWatcher } from './ring-watcher.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LeaseReader } from '#shared/store/lease-reader.ts';
+import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 

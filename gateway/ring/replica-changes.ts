@@ -3,8 +3,8 @@ import { nameFault } from '#shared/contract/reserved-names.ts';
 import { placeOf } from '#shared/ring/member.ts';
 import { placeMember, RingFullError } from '#shared/ring/strategies.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
-import type { Replacement } from '#shared/store/heir-store.ts';
-import type { DesiredChange, RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { Replacement } from '#shared/store/ring/heir-store.ts';
+import type { DesiredChange, RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 
 /** An admin request that cannot be carried out. The answer is `{"message":"<Error> …"}`. */
 export class AdminError extends Error {

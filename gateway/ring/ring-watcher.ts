@@ -7,8 +7,8 @@ import type { Ring, RingParameters } from '#shared/ring/ring.ts';
 import { createRing } from '#shared/ring/strategies.ts';
 import { ringPollMs, ringStaleMs } from '#shared/settings/common.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { GatewayNotices } from '#shared/store/gateway-notices.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 
 export interface RingWatcherOptions {
   readonly store: RingStore;

@@ -1,4 +1,4 @@
-import type { RingState } from '#shared/store/ring-store.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
 /**

@@ -3,8 +3,8 @@ import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
-import type { KeptReplies } from '#shared/store/kept-replies.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { acceptAndWait } from '../async/accept-and-wait.ts';
 import type { AcceptAndWaitOptions } from '../async/accept-and-wait.ts';
 import { writeProblem } from '../http/problem-response.ts';
@@ -23,8 +23,9 @@ export interface AsyncAnswerOptions extends AcceptAndWaitOptions {
 }
 
 /**
- * Answers an async request from its record. With `Prefer: respond-async` (RFC 7240 4.1): 202 as soon as it is durable, or
- * its answer if that comes within `wait`. With an `Idempotency-Key`: the first answer, also to those who repeat it.
+ * Answers an async request from its record. With `Prefer: respond-async` (RFC 7240 4.1): 202 as soon as it is
+ * durable, or its answer if that comes within `wait`. With an `Idempotency-Key`: the first answer, also to
+ * those who repeat it.
  */
 export async function answerAsync(
   options: AsyncAnswerOptions,

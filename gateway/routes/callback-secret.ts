@@ -8,22 +8,21 @@ import { operations } from '../openapi/operations.ts';
 import { noStore } from './no-store.ts';
 
 export interface CallbackSecretRouteOptions {
-  /** Those of `CALLBACK_SECRET`. */
+  /** The secrets of `CALLBACK_SECRET`. */
   readonly secrets: readonly string[];
   readonly access: AdminAccess;
 }
 
 export const callbackSecretPath = '/-/callbacks/secret';
-/** More than any origin has. */
+/** More than any origin needs. */
 const bodyLimitBytes = 4096;
 
-/** `/-/callbacks/secret`: the keys by which one receiver of callbacks verifies its messages. */
+/** `/-/callbacks/secret`: shows the keys with which a receiver of callbacks verifies its messages. */
 export const callbackSecretRoutes = fp<CallbackSecretRouteOptions>(
   (app, { secrets, access }, done) => {
     const tokenNeeded = async (request: FastifyRequest): Promise<void> => {
       if (access.holdsToken(request)) return;
-      const detail =
-        'The keys of receivers are given to those alone who have the admin token; set ADMIN_TOKEN.';
+      const detail = 'The keys of receivers are shown only to clients with the admin token; set ADMIN_TOKEN.';
       throw new Problem('forbidden', detail);
     };
     app.post(

@@ -1,5 +1,5 @@
 import { Problem } from '#shared/contract/errors.ts';
-import type { DeadLetterFilter, PageEnd } from '#shared/store/dead-letters.ts';
+import type { DeadLetterFilter, PageEnd } from '#shared/store/records/dead-letters.ts';
 import { deadLettersPath } from '../records/dead-letter-view.ts';
 
 /** The query of a call to `/-/dead-letters`, as Fastify parses it. */
@@ -27,7 +27,8 @@ export function listingOf(query: Query): Listing {
 
 /**
  * @returns the letters that a call changes.
- * @throws {Problem} `request_malformed` if the call does not say which: a forgotten filter must not change all of them.
+ * @throws {Problem} `request_malformed` if the call does not say which: a forgotten filter must not change
+ * all of them.
  */
 export function selectionOf(query: Query): DeadLetterFilter {
   checkNames(query, [...filters, 'all']);

@@ -2,8 +2,8 @@ import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { AdminAccess } from './admin-access.ts';
-import type { DeadLetter } from '#shared/store/dead-letter.ts';
-import type { DeadLetters } from '#shared/store/dead-letters.ts';
+import type { DeadLetter } from '#shared/store/records/dead-letter.ts';
+import type { DeadLetters } from '#shared/store/records/dead-letters.ts';
 import { deadLettersPath, letterView, metadataView, summaryView } from '../records/dead-letter-view.ts';
 import type { Given } from '../async/completion.ts';
 import { givenOf } from '../async/given.ts';
@@ -20,11 +20,15 @@ export interface DeadLetterRouteOptions {
   readonly access: AdminAccess;
   /** What is not shown. */
   readonly redaction: Redaction;
-  /** Runs the request of a letter again. @returns the new request's id. @throws {Problem} if it is not accepted. */
+  /**
+   * Runs the request of a letter again.
+   * @returns the new request's id.
+   * @throws {Problem} if it is not accepted.
+   */
   readonly redrive: (letter: DeadLetter, given: Given) => Promise<string>;
 }
 
-interface Asked {
+interface Call {
   Params: { id: string };
   Querystring: Query;
 }
@@ -42,7 +46,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       throw new Problem('not_found', `There is no dead letter ${id}, or not any more.`);
     };
 
-    app.get<Asked>(deadLettersPath, { onRequest, schema: operations.listDeadLetters }, async (request) => {
+    app.get<Call>(deadLettersPath, { onRequest, schema: operations.listDeadLetters }, async (request) => {
       const { query } = request;
       const { filter, limit, after } = listingOf(query);
       const page = await redisAway(() => letters.page(filter, limit, after));
@@ -53,13 +57,13 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       };
     });
 
-    app.get<Asked>(
+    app.get<Call>(
       `${deadLettersPath}/:id`,
       { onRequest, schema: operations.showDeadLetter },
       async ({ params }) => letterView(await known(params.id), redaction),
     );
 
-    app.delete<Asked>(
+    app.delete<Call>(
       `${deadLettersPath}/:id`,
       { onRequest, schema: operations.deleteDeadLetter },
       async ({ params }, reply) => {
@@ -68,7 +72,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       },
     );
 
-    app.post<Asked>(
+    app.post<Call>(
       `${deadLettersPath}/:id/redrive`,
       { onRequest, schema: operations.redriveDeadLetter },
       async ({ params, body }, reply) => {
@@ -81,7 +85,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       },
     );
 
-    app.post<Asked>(
+    app.post<Call>(
       `${deadLettersPath}/redrive`,
       { onRequest, schema: operations.redriveDeadLetters },
       async ({ query, body }, reply) => {
@@ -98,7 +102,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       },
     );
 
-    app.delete<Asked>(
+    app.delete<Call>(
       deadLettersPath,
       { onRequest, schema: operations.deleteDeadLetters },
       async ({ query }) => {

@@ -30,13 +30,13 @@ export interface DispatchRouteOptions {
   readonly async: AsyncAnswerOptions;
   readonly forwarding: ForwardingRules;
   readonly parser: RequestParser;
-  /** What a TRACE that ends here does not show. */
+  /** What the answer to a TRACE does not show. */
   readonly redaction: Redaction;
 }
 
 /**
- * Dispatches every method and target that is not the gateway's own. Fastify's parsing of bodies is left out: it
- * would refuse content types and bodies that the replica may well understand.
+ * Dispatches every method and target that is not the gateway's own. It does not use Fastify's parsing of
+ * bodies, which would refuse content types and bodies that the replica may understand.
  */
 export const dispatchRoutes = fp<DispatchRouteOptions>(
   (app, options, done) => {
@@ -51,7 +51,7 @@ export const dispatchRoutes = fp<DispatchRouteOptions>(
           writeProblem(reply.raw, asProblem(error));
         });
       },
-      // Never reached: the hook above has taken the request over.
+      // Never called: the hook above has hijacked the reply.
       handler: () => undefined,
     });
     done();

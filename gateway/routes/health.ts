@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/contract/errors.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
-import type { PublishedStatus } from '#shared/store/published-status.ts';
+import type { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import { operations } from '../openapi/operations.ts';
@@ -27,7 +27,10 @@ const maxNamed = 10;
 export const healthRoutes = fp<HealthRouteOptions>(
   (app, { connection, watcher, status, inbox, agreement, threshold }, done) => {
     let probing: Promise<string | undefined> | undefined;
-    /** @returns why replicas cannot be started or ended. While Redis does not answer, all calls share one probe. */
+    /**
+     * @returns why replicas cannot be started or ended. While Redis does not answer, all calls share one
+     * probe.
+     */
     const probe = (): Promise<string | undefined> =>
       (probing ??= Promise.all([status.trouble(), inbox.caughtUp()])
         .then(([trouble]) => trouble)

@@ -16,8 +16,8 @@ export interface LastAnswersOptions {
 }
 
 /**
- * Connections without a request are closed this long after the app began to close, in ms: long enough for what a busy
- * client had sent already, or sends before it hears that this answer is the last.
+ * Connections without a request are closed this long after the app began to close, in ms: long enough for
+ * what a busy client had sent already, or sends before it hears that this answer is the last.
  */
 const lingerMs = 300;
 /** How often the open connections are looked at, in ms. */
@@ -25,11 +25,14 @@ const lookEveryMs = 100;
 /** An upload that brings nothing for this time is refused, in ms. */
 const uploadStallMs = 1000;
 /**
- * A client that takes nothing of its answer for this time is cut off, in ms. What the operating system has taken from the
- * gateway counts as taken.
+ * A client that takes nothing of its answer for this time is cut off, in ms. What the operating system has
+ * taken from the gateway counts as taken.
  */
 const readStallMs = 1000;
-/** What is no request in flight is ended so long before the time is over, in ms, so that the stop is not a failure. */
+/**
+ * What is no request in flight is ended so long before the time is over, in ms, so that the stop is not a
+ * failure.
+ */
 const marginMs = 1000;
 
 /** Resolves when the event loop has taken in all connections and bytes that had arrived before. */
@@ -98,9 +101,13 @@ class LastConnections {
   }
 }
 
-/** Nothing was accepted of a request whose body is not whole. The client may send it again, to another gateway. */
+/**
+ * Nothing was accepted of a request whose body is not whole. The client may send it again, to another
+ * gateway.
+ */
 function refuse(socket: Socket, { last }: Connection): void {
-  // Written only if it leaves at once: no byte of the body is read between the answer and the end of the connection.
+  // Written only if it leaves at once: no byte of the body is read between the answer and the end of the
+  // connection.
   const free = last?.socket === socket && !last.headersSent && socket.writableLength === 0;
   if (free) {
     const problem = new Problem('request_timeout', 'The gateway stops, and the body is not whole.');
@@ -113,12 +120,12 @@ function refuse(socket: Socket, { last }: Connection): void {
 }
 
 /**
- * Once the app closes, no connection is accepted, the last answer of each connection says so (`Connection: close`), and
- * connections on which no request is in flight are closed a moment later: idle and unused ones, those that have brought
- * half a head, uploads that have stalled, and clients that do not take their answer.
+ * Once the app closes, no connection is accepted, the last answer of each connection says so (`Connection:
+ * close`), and connections on which no request is in flight are closed a moment later: idle and unused ones,
+ * those that have brought half a head, uploads that have stalled, and clients that do not take their answer.
  *
- * Node's own `close` cuts idle connections at once, and with them requests that are on their way; and it lets those that
- * never brought a byte, or half a request, hold the server open.
+ * Node's own `close` cuts idle connections at once, and with them requests that are on their way; and it lets
+ * those that never brought a byte, or half a request, hold the server open.
  */
 export const lastAnswers = fp<LastAnswersOptions>(
   (app, { connections, timeoutMs, onClosing }, done) => {
@@ -128,7 +135,8 @@ export const lastAnswers = fp<LastAnswersOptions>(
       onClosing();
       await allHeard();
       const { promise: ended, resolve } = Promise.withResolvers<boolean>();
-      // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have ended.
+      // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have
+      // ended.
       Server.prototype.close.call(app.server, () => resolve(true));
       let over = false;
       while (!over) {

@@ -1,6 +1,8 @@
 import { Problem } from '#shared/contract/errors.ts';
 
-/** @throws {Problem} what `ask` throws, or `redis_away` where that is no problem: nothing but Redis is asked. */
+/**
+ * @throws {Problem} what `ask` throws, or `redis_away` where that is no problem: nothing but Redis is asked.
+ */
 export async function redisAway<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();

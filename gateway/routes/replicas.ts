@@ -3,7 +3,7 @@ import fp from 'fastify-plugin';
 import type { FastifyError, FastifyReply } from 'fastify';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { noteFailure } from '../http/answer.ts';
 import { adminPaths } from '../http/own-paths.ts';
@@ -57,8 +57,8 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
       app.delete('/rm', { bodyLimit: bodyLimitBytes, schema: operations.removeReplicas }, async (request) => {
         const change = parseReplicaChange(request.body, 'removable');
         const state = await store.changeDesired((current) => planRemove(current, change, randomInt));
-        // This gateway's own next request shall go by the ring that the answer shows. The change is made, so the
-        // answer is success also where this fails; the watcher goes on asking.
+        // This gateway's own next request shall go by the ring that the answer shows. The change is made, so
+        // the answer is success also where this fails; the watcher goes on asking.
         await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));
         return success(state);
       });

@@ -7,14 +7,14 @@ import { replyHeaders } from '../request/forwarding.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
-/** Up to this many bytes a body travels with the head in one string, which is one write and not two. */
+/** A body of up to this many bytes is written together with the head, as one string. */
 const textLimit = 4096;
 
 /**
- * Answers with what a replica has answered, byte for byte.
+ * Writes the answer of a replica, byte for byte.
  * @param method of the request: the answer to HEAD has a length and no body.
- * @param own headers of the gateway's own, names and values in turn.
- * @param unsent looks after an answer that does not go out at once.
+ * @param own header fields of the gateway, names and values in turn.
+ * @param unsent watches an answer that is not sent at once.
  */
 export function writeReply(
   response: ServerResponse,
@@ -30,7 +30,7 @@ export function writeReply(
     if (phrase === undefined) response.writeHead(status, headers);
     else response.writeHead(status, phrase, headers);
   } catch (error) {
-    // A status or a header that the handler may make but HTTP cannot carry, e.g. a control character.
+    // A handler can make a status or a header that HTTP does not allow, e.g. one with a control character.
     response.statusMessage = '';
     const reason = error instanceof Error ? error.message : String(error);
     writeProblem(response, new Problem('handler_failed', `The answer cannot be sent: ${reason}`), own);

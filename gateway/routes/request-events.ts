@@ -1,38 +1,38 @@
 import type { FastifyReply } from 'fastify';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { MayKnow } from '../records/readers.ts';
-import type { KnownRequest } from '#shared/store/request-records.ts';
+import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { viewOf } from '../records/request-view.ts';
 import type { ClientWatcher, Watch } from '../records/watches.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
-/** Between two comments that keep a quiet connection open, in ms. */
+/** How often a comment is sent, which keeps an idle connection open, in ms. */
 const heartbeatMs = 15_000;
 
 export interface EventStreamOptions {
   readonly reply: FastifyReply;
   readonly watch: Watch;
   readonly id: string;
-  /** `Last-Event-ID`: the change that the client knows already. */
+  /** `Last-Event-ID`: the last change that the client knows. */
   readonly lastId: string | undefined;
-  /** Whether the client may know of the request; if not, it is as if there were none. */
+  /** Whether the client may know of the request. */
   readonly mayKnow: MayKnow;
-  /** Disconnects a client that takes nothing. */
+  /** Disconnects a client that reads nothing. */
   readonly unsent: UnsentAnswers;
 }
 
 /**
- * Streams a request's changes (server-sent events, WHATWG HTML 9.2) until it has come to its end, the client goes or the
- * gateway stops. Each event is the request as it is then. Its id is the number of its change, so that a client that
- * comes back with `Last-Event-ID` is told only what it has missed. One that knows the end gets 204, so that it does not
- * come back. The watch is ended with the stream.
- * @returns whether the request is known; nothing was answered if it is not. Rejects if Redis does not answer before the
- * first event.
+ * Streams the changes of a request (server-sent events, WHATWG HTML 9.2) until it ends, the client leaves or
+ * the gateway stops. Each event is the request as it is then. The id of an event is the number of the change,
+ * so that a client that reconnects with `Last-Event-ID` gets only what it has missed. A client that knows the
+ * end gets 204, so that it does not reconnect. The watch ends with the stream.
+ * @returns whether the request is known; if not, nothing was answered. Rejects if Redis does not answer
+ * before the first event.
  */
 export function streamEvents(options: EventStreamOptions): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const stream = new EventStream(options, resolve, reject);
-    options.watch.begin(options.id, stream, false);
+    options.watch.start(options.id, stream, false);
   });
 }
 
@@ -41,7 +41,9 @@ class EventStream implements ClientWatcher {
   readonly #options: EventStreamOptions;
   readonly #resolve: (known: boolean) => void;
   readonly #reject: (error: unknown) => void;
-  /** The last change that the client knows, and its state; a client that comes back does not say the state. */
+  /**
+   * The last change that the client knows, and its state. A client that reconnects does not send the state.
+   */
   #told: number;
   #toldState: string | undefined;
   #stopping = false;
@@ -61,15 +63,15 @@ class EventStream implements ClientWatcher {
     this.#told = Number.isFinite(lastId) ? lastId : -1;
   }
 
-  /** Whether anything was answered. */
+  /** Whether the response has started. */
   get #open(): boolean {
     return this.#heartbeat !== undefined;
   }
 
-  onLook(found: KnownRequest | undefined): void {
+  onUpdate(found: KnownRequest | undefined): void {
     const { mayKnow, reply } = this.#options;
     if (found === undefined || !mayKnow(found)) {
-      // Between the end of its job and the note of its end, nothing is known of a request without a record.
+      // A request without a record is not known between the end of its job and the note of its end.
       if (!this.#open || this.#missing) this.#finish(this.#open);
       this.#missing = true;
       return;
@@ -81,9 +83,9 @@ class EventStream implements ClientWatcher {
       this.#endForGood();
       return;
     }
-    if (!this.#open) this.#begin();
+    if (!this.#open) this.#start();
     const ends = final || this.#stopping;
-    // A client that takes nothing is told the latest when it does, so that events do not pile up.
+    // A client that reads slowly gets only the latest state, so that events do not pile up.
     if (reply.raw.writableNeedDrain && !ends) return;
     const isNew = change > this.#told || (this.#toldState !== undefined && this.#toldState !== state);
     if (isNew || final) {
@@ -95,7 +97,7 @@ class EventStream implements ClientWatcher {
   }
 
   onFailure(error: unknown): void {
-    // Redis is away: a later look brings what was missed.
+    // Redis is away: a later poll finds what was missed.
     if (this.#open) return;
     this.#end();
     this.#reject(error);
@@ -110,18 +112,17 @@ class EventStream implements ClientWatcher {
     this.#finish(true);
   }
 
-  #begin(): void {
+  #start(): void {
     const { reply, unsent } = this.#options;
     const response = reply.raw;
     reply.hijack();
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     response.flushHeaders();
-    // A client that takes nothing would have its events pile up.
     this.#stopWatching = unsent.watch(response);
     this.#heartbeat = setInterval(() => response.writableNeedDrain || response.write(': \n\n'), heartbeatMs);
   }
 
-  /** The client knows the end: an `EventSource` comes back after the end of any stream, but not after 204. */
+  /** The client knows the end. An `EventSource` reconnects after the end of a stream, but not after 204. */
   #endForGood(): void {
     const { reply } = this.#options;
     reply.hijack();

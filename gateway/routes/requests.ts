@@ -8,9 +8,9 @@ import type { Callers } from '../caller/callers.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
 import { readerOf } from '../records/readers.ts';
 import { operations } from '../openapi/operations.ts';
-import type { KeptReplies } from '#shared/store/kept-replies.ts';
+import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
 import { readAnswer } from '../records/kept-answer.ts';
-import type { KnownRequest, RequestRecords } from '#shared/store/request-records.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import { requestPath, viewOf } from '../records/request-view.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { writeReply } from './reply-response.ts';
@@ -29,35 +29,39 @@ export interface RequestRouteOptions {
   readonly watches: Watches;
   readonly callers: Callers;
   readonly forwarding: ForwardingRules;
-  /** @returns whether a request presents an admin token: admins may know of every request. */
+  /** @returns whether a client presents an admin token. Admins may know of every request. */
   readonly isAdmin: (request: FastifyRequest) => boolean;
-  /** @returns the request as it is after it was cancelled, or could not be any more. */
+  /**
+   * Cancels a request, if it can.
+   * @returns the request as it is then; undefined if nothing is known of it any more.
+   */
   readonly cancel: (request: KnownRequest) => Promise<KnownRequest | undefined>;
 }
 
-interface Asked {
+interface Call {
   Params: { id: string };
   Querystring: { wait?: string };
 }
 
-/** Seconds that a long poll may last. */
-const mostWaitS = 60;
+/** The longest long poll, in s. */
+const maxWaitS = 60;
 
 /**
- * `/-/requests/<id>`: what has become of a request, its answer, and an end to it. Its caller may ask, and admins; of some
- * requests whoever knows the id. To anyone else a request is unknown.
+ * `/-/requests/<id>`: shows the state of a request, returns its answer, cancels it. This is for its caller
+ * and for admins; some requests are for every client that knows the id. To any other client the request does
+ * not exist.
  */
 export const requestRoutes = fp<RequestRouteOptions>(
   (app, { records, replies, watches, held, unsent, callers, forwarding, isAdmin, cancel }, done) => {
-    const known = async (request: FastifyRequest<Asked>): Promise<KnownRequest> => {
+    const known = async (request: FastifyRequest<Call>): Promise<KnownRequest> => {
       const mayKnow = readerOf(callers, forwarding, isAdmin, request);
       const { id } = request.params;
       const found = await redisAway(() => records.find(id));
       return found !== undefined && mayKnow(found) ? found : unknown(id);
     };
 
-    /** @returns the request, at its end if that comes within `wait`; undefined if the client has gone. */
-    const waited = async (request: FastifyRequest<Asked>): Promise<KnownRequest | undefined> => {
+    /** @returns the request, once it has ended or `wait` is over; undefined if the client has left. */
+    const waited = async (request: FastifyRequest<Call>): Promise<KnownRequest | undefined> => {
       const waitMs = waitOf(request);
       const { id } = request.params;
       if (waitMs === 0) return known(request);
@@ -67,7 +71,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       return watch.gone ? undefined : (found ?? unknown(id));
     };
 
-    app.get<Asked>(
+    app.get<Call>(
       '/-/requests/:id',
       { onRequest: noStore, schema: operations.showRequest },
       async (request, reply) => {
@@ -85,7 +89,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       },
     );
 
-    app.get<Asked>(
+    app.get<Call>(
       '/-/requests/:id/reply',
       { onRequest: noStore, schema: operations.showReply },
       async (request, reply) => {
@@ -101,7 +105,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
           const { headers, body } = kept;
           reply.hijack();
           const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
-          // It is read at an address of its own: what its handler says of caches is for another one.
+          // The handler's caching fields are for the URL of the request, not for this one.
           const answered = { ...headOf(kept), headers: neverStored(headers), body };
           writeReply(reply.raw, record.method, answered, own, unsent);
         };
@@ -115,7 +119,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       },
     );
 
-    app.delete<Asked>(
+    app.delete<Call>(
       '/-/requests/:id',
       { onRequest: noStore, schema: operations.cancelRequest },
       async (request, reply) => {
@@ -137,7 +141,7 @@ function unknown(id: string): never {
   throw new Problem('not_found', `Nothing is known of a request ${id}, or not any more.`);
 }
 
-/** The client has gone: there is nobody to answer. */
+/** The client has left: there is nobody to answer. */
 function nobody(reply: FastifyReply): FastifyReply {
   reply.hijack();
   return reply;
@@ -148,7 +152,7 @@ function show(reply: FastifyReply, request: KnownRequest): FastifyReply {
   return reply.header('content-location', requestPath(request.id)).send(viewOf(request));
 }
 
-function waitOf({ query }: Pick<FastifyRequest<Asked>, 'query'>): number {
+function waitOf({ query }: Pick<FastifyRequest<Call>, 'query'>): number {
   const { wait } = query;
   if (wait === undefined) return 0;
   if (!/^\d{1,4}$/.test(wait)) {
@@ -157,5 +161,5 @@ function waitOf({ query }: Pick<FastifyRequest<Asked>, 'query'>): number {
       `wait is ${JSON.stringify(wait)}; it must be a number of seconds.`,
     );
   }
-  return Math.min(Number(wait), mostWaitS) * 1000;
+  return Math.min(Number(wait), maxWaitS) * 1000;
 }

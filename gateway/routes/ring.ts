@@ -3,16 +3,16 @@ import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { shownKey } from '#shared/ring/key-text.ts';
 import type { Explanation, Ring, RingParameters } from '#shared/ring/ring.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import type { CrashNote } from '#shared/store/crash-notes.ts';
-import { HeirStore } from '#shared/store/heir-store.ts';
-import { LeaseReader } from '#shared/store/lease-reader.ts';
-import { LeaderLease } from '#shared/store/leader-lease.ts';
-import { PublishedStatus } from '#shared/store/published-status.ts';
-import type { Published } from '#shared/store/published-status.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
+import { HeirStore } from '#shared/store/ring/heir-store.ts';
+import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
+import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
+import { PublishedStatus } from '#shared/store/ring/published-status.ts';
+import type { Published } from '#shared/store/ring/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import type { RingState, RingStore } from '#shared/store/ring-store.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { AdminAccess } from './admin-access.ts';
 import { operations } from '../openapi/operations.ts';
 import { queryValues } from '../request/query.ts';
@@ -27,7 +27,10 @@ export interface RingRouteOptions {
   readonly log: Logger;
 }
 
-/** `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where it is. */
+/**
+ * `/-/ring`: the ring, each replica's state as the controller sees it, and, for `?key=`, why a key is where
+ * it is.
+ */
 export const ringRoutes = fp<RingRouteOptions>(
   (app, { connection, store, watcher, access, parameters, log }, done) => {
     const status = new PublishedStatus(connection, log);

@@ -6,49 +6,52 @@ import { SparseWarning } from '#shared/process/sparse-warning.ts';
 
 export interface UnsentAnswersOptions {
   readonly held: HeldBytes;
-  /** Time in ms for which a client may take nothing of its answer. */
+  /** How long a client may read nothing of its answer, in ms. */
   readonly sendTimeoutMs: number;
   readonly log: Logger;
 }
 
 interface Unsent {
   readonly response: ServerResponse;
-  /** When the client last took something, by `performance.now()`. */
+  /** When the client last read something, by `performance.now()`. */
   progressAt: number;
 }
 
-/** A body is written in parts of this many bytes, so that it shows whether its client takes any. */
+/** A body is written in parts of this many bytes, which shows whether its client reads any of it. */
 const partBytes = 64 * 1024;
-/** Clients are looked at this often at least, in ms. */
-const lookEveryMs = 1000;
+/** Clients are checked at least this often, in ms. */
+const checkIntervalMs = 1000;
 
 /**
- * The answers that clients have not taken yet. Their bytes are held, and a client that takes nothing for too long is
- * disconnected. An answer that goes out at once, as most do, is none of them.
+ * The answers that clients have not read completely. Their bytes are held, and a client that reads nothing
+ * for too long is disconnected. Most answers are sent at once and are never here.
  */
 export class UnsentAnswers {
   readonly #options: UnsentAnswersOptions;
   readonly #unsent = new Set<Unsent>();
-  readonly #closed: SparseWarning;
+  readonly #warning: SparseWarning;
   #timer: NodeJS.Timeout | undefined;
   #closedCount = 0;
 
   constructor(options: UnsentAnswersOptions) {
     this.#options = options;
-    this.#closed = new SparseWarning(options.log, 'a client took nothing of its answer and was disconnected');
+    this.#warning = new SparseWarning(
+      options.log,
+      'a client read nothing of its answer and was disconnected',
+    );
   }
 
-  /** Clients that were disconnected since they took nothing. */
+  /** The number of clients that were disconnected because they read nothing. */
   get closedCount(): number {
     return this.#closedCount;
   }
 
-  /** Answers that are on their way. */
+  /** The number of answers that are being sent. */
   get size(): number {
     return this.#unsent.size;
   }
 
-  /** Ends a response with a body, whose head is written. */
+  /** Writes the body of a response whose head is written, and ends it. */
   end(response: ServerResponse, body: Uint8Array): void {
     if (body.length <= partBytes) response.end(body);
     else this.#endInParts(response, body);
@@ -63,15 +66,18 @@ export class UnsentAnswers {
   }
 
   /**
-   * Disconnects the client of a response once it takes nothing of what is written for too long.
-   * @returns ends that.
+   * Disconnects the client of a response if it reads nothing for too long.
+   * @returns a function that ends the watch.
    */
   watch(response: ServerResponse): () => void {
     const unsent: Unsent = { response, progressAt: performance.now() };
     const progress = (): void => void (unsent.progressAt = performance.now());
     response.on('drain', progress);
     this.#unsent.add(unsent);
-    this.#timer ??= setInterval(() => this.#look(), Math.min(lookEveryMs, this.#options.sendTimeoutMs / 4));
+    this.#timer ??= setInterval(
+      () => this.#check(),
+      Math.min(checkIntervalMs, this.#options.sendTimeoutMs / 4),
+    );
     return () => {
       response.off('drain', progress);
       this.#unsent.delete(unsent);
@@ -96,7 +102,7 @@ export class UnsentAnswers {
     write();
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
     for (const unsent of this.#unsent) {
       const { response } = unsent;
@@ -104,7 +110,7 @@ export class UnsentAnswers {
       if (now - unsent.progressAt < this.#options.sendTimeoutMs) continue;
       this.#closedCount += 1;
       const { socket, writableLength: bytes } = response;
-      this.#closed.warn({ address: socket === null ? '' : peerAddress(socket), bytes });
+      this.#warning.warn({ address: socket === null ? '' : peerAddress(socket), bytes });
       response.destroy();
     }
   }

@@ -92,7 +92,9 @@ export interface GatewayConfig {
   readonly failedTtlMs: number;
   /** Names of header fields and parameters whose values are kept secret, separated by commas. */
   readonly redactHeaders: string | undefined;
-  /** Names of those that are not, although they are called like secrets; those of `HASH_KEY` are among them. */
+  /**
+   * Names of those that are not, although they are called like secrets; those of `HASH_KEY` are among them.
+   */
   readonly redactExcept: string;
   /** What follows of the two. */
   readonly redaction: Redaction;

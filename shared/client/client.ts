@@ -2,7 +2,7 @@ import { finalStates } from '../contract/request-record.ts';
 import type { ProblemDetails } from '../contract/errors.ts';
 import type { DeadLetterPageView, DeadLetterView, ReplicasView, RequestView } from '../contract/views.ts';
 
-/** What a request may ask for beside its method, fields and body; the README has what each means. */
+/** What a request may ask for beside its method, fields and body; `docs/requests.md` has what each means. */
 export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>> | Headers;
   /** The key that selects the replica. */

@@ -1,18 +1,18 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Bodies of more bytes than this travel in a key of their own, as raw bytes. */
+/** A body of more bytes than this is stored in a key of its own, as raw bytes. */
 export const inlineBodyLimit = 64 * 1024;
 
 /**
- * How a body travels inside JSON: text as text, other bytes as base64; `stored` ones travel in their own key.
- * Text whose control characters JSON would make longer than base64 travels as base64.
+ * A body inside JSON: UTF-8 as `text`, other bytes as `base64`; a `stored` body is in a key of its own.
+ * Text is sent as base64 too if JSON's escapes would make it longer than base64 does.
  */
 export type EncodedBody =
   | { readonly text: string }
   | { readonly base64: string }
   | { readonly stored: number };
 
-/** @returns whether a value of a job's JSON is a body. */
+/** @returns whether a value from a job's JSON is an encoded body. */
 export function isEncodedBody(value: unknown): value is EncodedBody {
   if (typeof value !== 'object' || value === null) return false;
   if ('text' in value) return typeof value.text === 'string';
@@ -20,7 +20,7 @@ export function isEncodedBody(value: unknown): value is EncodedBody {
   return 'stored' in value && typeof value.stored === 'number';
 }
 
-/** @returns the same bytes, in the same memory, with the methods of a Buffer. */
+/** @returns a Buffer over the same memory. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -37,17 +37,17 @@ export function encodeBody(body: Uint8Array): EncodedBody | undefined {
   return { base64: bytes.toString('base64') };
 }
 
-/** A control character that JSON writes with six bytes; the others have a short escape. */
-// oxlint-disable-next-line no-control-regex -- these are what is looked for
+/** The control characters that JSON writes with six bytes; the others have a short escape. */
+// oxlint-disable-next-line no-control-regex -- the expression searches for control characters
 const longEscape = /[\0-\x07\x0b\x0e-\x1f]/;
 
-/** For each byte of a text, the bytes that JSON adds to it. */
+/** How many bytes JSON adds to each byte of a text. */
 const added = new Uint8Array(256).fill(5, 0, 0x20);
 for (const character of '\b\t\n\f\r"\\') added[character.charCodeAt(0)] = 1;
 
 /**
- * Whether JSON makes a text longer than base64 would. Looking is cheaper than counting, so only a text with a
- * long escape is counted. JSON makes any other one at most twice as long, and it stays readable.
+ * @returns whether JSON makes a text longer than base64 would. A search is cheaper than a count, so only
+ * texts with a long escape are counted. JSON makes other texts at most twice as long, and they stay readable.
  */
 function swells(text: string, bytes: Uint8Array): boolean {
   if (!longEscape.test(text)) return false;
@@ -58,9 +58,7 @@ function swells(text: string, bytes: Uint8Array): boolean {
 
 const empty = Buffer.alloc(0);
 
-/**
- * @returns the very bytes that were encoded; undefined for a body that is stored in a key of its own.
- */
+/** @returns the bytes that were encoded; undefined if they are stored in a key of their own. */
 export function decodeBody(body: EncodedBody | undefined): Buffer | undefined {
   if (body === undefined) return empty;
   if ('text' in body) return Buffer.from(body.text, 'utf8');

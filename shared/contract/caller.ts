@@ -1,24 +1,24 @@
-/** What is kept of the caller of a request, beside the request itself. */
+/** What ringpost stores about the caller of a request. */
 export interface Caller {
-  /** Keyed digest of what identifies the caller. */
+  /** A keyed digest of what identifies the caller. */
   readonly digest: string;
-  /** Whether the request is known to this caller alone; else to whoever knows its id. */
+  /** Whether only this caller may see the request; if false, anyone who knows the request's id may. */
   readonly alone: boolean;
 }
 
 const form = /^(alone|any) ([\w-]{43})$/;
 
-/** @returns the text by which Redis has a caller. */
+/** @returns a caller as it is stored in Redis. */
 export function encodeCaller({ digest, alone }: Caller): string {
   return `${alone ? 'alone' : 'any'} ${digest}`;
 }
 
-/** @returns the same as a field of a job, if there is one. */
+/** @returns the caller as a field of a job; no field if there is no caller. */
 export function callerField({ caller }: { readonly caller?: Caller }): { readonly caller?: string } {
   return caller === undefined ? {} : { caller: encodeCaller(caller) };
 }
 
-/** @returns undefined for a text that is none of {@link encodeCaller}. */
+/** @returns undefined for a text that {@link encodeCaller} cannot have made. */
 export function parseCaller(text: string): Caller | undefined {
   const [, who, digest] = form.exec(text) ?? [];
   return digest === undefined ? undefined : { digest, alone: who === 'alone' };

@@ -1,6 +1,6 @@
 /**
- * A word to the workers about requests that are cancelled while they run. Workers of releases before read one id from
- * each message, and pass over what they do not run.
+ * Encodes a message to the workers: the ids of requests that are cancelled while they run. Workers of earlier
+ * releases read the whole message as one id, and ignore ids that they do not run.
  */
 export function encodeCancellations(ids: readonly string[]): string {
   return ids.join('\n');

@@ -1,6 +1,6 @@
 /**
- * Fields of a request or an answer that concern its receiver, and on which its security depends. `Connection`
- * is for fields of one hop (RFC 9110 7.6.1); one that names a field of these would take it away on the way.
+ * Header fields that are meant for the receiver of a message, and on which its security depends. `Connection`
+ * lists fields of one hop (RFC 9110 7.6.1); it must not be able to remove one of these on the way.
  */
 const names: ReadonlySet<string> = new Set([
   'host',
@@ -32,11 +32,11 @@ const names: ReadonlySet<string> = new Set([
   'clear-site-data',
 ]);
 
-/** Kinds of fields, by how their names begin, and by how they end. */
-const begins = /^(?:content|if|sec|ringpost|access-control|cross-origin|x-(?:forwarded|content|frame|auth))-/;
-const ends = /-(?:token|secret|key|signature)$/;
+/** Families of fields, by the beginning or the end of their names. */
+const prefix = /^(?:content|if|sec|ringpost|access-control|cross-origin|x-(?:forwarded|content|frame|auth))-/;
+const suffix = /-(?:token|secret|key|signature)$/;
 
-/** @param name of a field, in lower case. */
+/** @param name the name of a field, in lower case. */
 export function isEndToEnd(name: string): boolean {
-  return names.has(name) || begins.test(name) || ends.test(name);
+  return names.has(name) || prefix.test(name) || suffix.test(name);
 }

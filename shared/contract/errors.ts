@@ -1,6 +1,6 @@
 /**
- * The catalogue of problems that ringpost itself answers with (RFC 9457). `docs/errors.md` lists the same codes.
- * `retryable`: the same request may be sent again without doing anything twice.
+ * The catalogue of problems (RFC 9457) that ringpost itself answers with. `docs/errors.md` lists the same
+ * codes. `retryable` means that the client may send the same request again and nothing is done twice.
  */
 export const catalogue = {
   request_malformed: { status: 400, title: 'Bad Request', retryable: false },
@@ -45,19 +45,17 @@ export interface ProblemDetails {
   readonly status: number;
   readonly detail: string;
   readonly code: ProblemCode;
-  /** Where more is to be learned of this occurrence: the request's path. */
+  /** Where to learn more about this occurrence: the path of the request's record. */
   readonly instance?: string;
 }
 
-/**
- * @param detail what was wrong and what would be right, for the person who reads the answer.
- */
+/** @param detail says what was wrong and what would be right, for the person who reads the answer. */
 export function problemDetails(code: ProblemCode, detail: string): ProblemDetails {
   const { title, status } = catalogue[code];
   return { type: 'about:blank', title, status, detail, code };
 }
 
-/** An error that becomes a problem in the answer. */
+/** An error that the gateway answers with as a problem. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;
@@ -83,12 +81,12 @@ export class Problem extends Error {
   }
 }
 
-/** @returns what was thrown as a problem: `internal`, if it is none. */
+/** @returns the problem that was thrown; `internal` for anything else. */
 export function asProblem(thrown: unknown): Problem {
   return thrown instanceof Problem
     ? thrown
     : new Problem('internal', 'The gateway failed.', { cause: thrown });
 }
 
-/** Seconds for `Retry-After` in answers of 503. */
+/** The `Retry-After` of 503 answers, in seconds. */
 export const retryAfterSeconds = 1;

@@ -1,10 +1,7 @@
 import { isEndToEnd } from './end-to-end-fields.ts';
 
-/**
- * The fields that belong to one connection and not to the message (RFC 9110 7.6.1), and `Expect`, settled per
- * hop.
- */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+/** The fields that belong to one connection and not to the message (RFC 9110 7.6.1), and `Expect`. */
+const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -15,12 +12,12 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'expect',
 ]);
 
-/** What most clients send; neither names a field that is not stripped anyway. */
+/** What most clients send. Neither option names a field that is not stripped anyway. */
 const usual = /^(?:keep-alive|close)$/i;
 
 /**
  * @param raw names and values in turn.
- * @returns each name, in lower case, that a `Connection` field lists.
+ * @returns the names that `Connection` fields list, in lower case.
  */
 export function namedInConnection(raw: readonly string[]): string[] {
   const named: string[] = [];
@@ -34,18 +31,19 @@ export function namedInConnection(raw: readonly string[]): string[] {
   return named;
 }
 
-/** @returns whether a field, its name in lower case, belongs to one connection whatever `Connection` says. */
+/**
+ * @returns whether the field of this lower-case name belongs to one connection, whatever `Connection` says.
+ */
 export function isHopByHop(name: string): boolean {
-  return HOP_BY_HOP.has(name);
+  return hopByHop.has(name);
 }
 
 /**
- * The headers that may travel on to the next hop, in their order, repeated ones repeated. Removed are
- * Connection and the fields that it names, Keep-Alive, Proxy-Connection, Transfer-Encoding, TE, Trailer,
- * Upgrade and Expect, in any case. A field that `isEndToEnd` stays, whatever Connection names. Content-Length
- * stays: whoever changes the body's length mends it.
- * @param raw names and values in turn
- * @returns a new array of the same shape
+ * Removes the fields that must not be forwarded: those of one connection, and those that `Connection` names,
+ * unless they are end-to-end fields. The order and repeated fields are kept. Content-Length is kept too: code
+ * that changes the length of the body must correct it.
+ * @param raw names and values in turn.
+ * @returns a new array of the same shape.
  * @see RFC 9110 section 7.6.1
  */
 export function stripHopByHop(raw: readonly string[]): string[] {
@@ -55,7 +53,7 @@ export function stripHopByHop(raw: readonly string[]): string[] {
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower)) continue;
+    if (hopByHop.has(lower)) continue;
     if (named?.has(lower)) continue;
     kept.push(name, raw[i + 1] ?? '');
   }
@@ -63,9 +61,9 @@ export function stripHopByHop(raw: readonly string[]): string[] {
 }
 
 /**
- * The value of the first header of that name, or undefined where there is none.
- * @param raw names and values in turn
- * @param lowerCaseName the name sought, already in lower case
+ * @param raw names and values in turn.
+ * @param lowerCaseName the name to find, in lower case.
+ * @returns the value of the first field of that name; undefined if there is none.
  */
 export function headerValue(raw: readonly string[], lowerCaseName: string): string | undefined {
   for (let i = 0; i + 1 < raw.length; i += 2) {

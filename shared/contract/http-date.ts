@@ -15,10 +15,10 @@ const forms = [
 ];
 
 /**
- * Parses an HTTP-date. `Date.parse` is no substitute: it reads asctime in the time zone of the process. The name of the
- * day is not compared with the date.
- * @param now ms since the epoch; it tells the century of a year with two digits.
- * @returns ms since the epoch; undefined if the text is none of the three forms, or names a time that does not exist.
+ * Parses an HTTP-date. `Date.parse` will not do: it reads asctime in the time zone of the process. The name
+ * of the day is not compared with the date.
+ * @param now ms since the epoch; decides the century of a two-digit year.
+ * @returns ms since the epoch; undefined if the text has none of the three forms, or the time does not exist.
  * @see RFC 9110 section 5.6.7
  */
 export function parseHttpDate(text: string, now: number): number | undefined {
@@ -34,24 +34,26 @@ function timeOf(parts: Readonly<Record<string, string>>, now: number): number | 
   const { year = '' } = parts;
   const [day, hour, minute, second] = [parts['day'], parts['hour'], parts['minute'], parts['second']].map(
     Number,
-  ) as [number, number, number, number]; // as many as are mapped
+  ) as [number, number, number, number]; // map keeps the length
   const monthIndex = months.indexOf(parts['month'] ?? '');
-  // The second 60 is a leap second. Date counts on from 59.
+  // Second 60 is a leap second; Date carries it into the next minute.
   if (hour > 23 || minute > 59 || second > 60) return undefined;
   const dateIn = (fullYear: number): Date => {
     const date = new Date(0);
-    // Date.UTC takes the years 0 to 99 as 1900 to 1999.
+    // Date.UTC would read the years 0 to 99 as 1900 to 1999.
     date.setUTCFullYear(fullYear, monthIndex, day);
     date.setUTCHours(hour, minute, second);
     return date;
   };
   const date = dateIn(year.length === 2 ? fullYearOf(Number(year), now, dateIn) : Number(year));
-  // A day that the month does not have is a day of the next one. A leap second may be the last of its month.
+  // Date carries a day that the month does not have into the next month. A leap second may end its month.
   const exists = new Date(date.getTime() - second * 1000).getUTCMonth() === monthIndex && day > 0;
   return exists ? date.getTime() : undefined;
 }
 
-/** @returns the latest year that ends with two digits and in which the date is at most 50 years in the future. */
+/**
+ * @returns the latest year with these last two digits that puts the date at most 50 years into the future.
+ */
 function fullYearOf(digits: number, now: number, dateIn: (year: number) => Date): number {
   const latest = new Date(now);
   const year = latest.getUTCFullYear();

@@ -1,23 +1,25 @@
 import type { ProblemCode } from './errors.ts';
 
-/** One HTTP request as the gateway received it and the replica's handler sees it. */
+/** An HTTP request as the gateway received it and as the replica's handler sees it. */
 export interface HttpRequest {
   readonly method: string;
   /** The request target in origin form, undecoded: `/path?query`, or `*`. */
   readonly target: string;
-  /** Names and values in turn, as on the wire: repeated names stay repeated, values are latin1 strings. */
+  /** Names and values in turn, as on the wire. Repeated fields are kept; values are latin1 strings. */
   readonly headers: readonly string[];
   readonly body: Uint8Array;
-  /** Whether the client has sent an empty body in chunks, which is not the same as none. */
+  /** Whether the client sent an empty chunked body, which differs from no body. */
   readonly emptyChunked?: true;
 }
 
-/** One HTTP answer: what the handler made and the client gets. A body that is a string is its bytes in UTF-8. */
+/**
+ * An HTTP answer as the handler made it and as the client gets it. A string body stands for its UTF-8 bytes.
+ */
 export interface HttpReply<Body extends Uint8Array | string = Uint8Array> {
-  /** Where it is a problem of ringpost's own. */
+  /** The problem's code, if ringpost itself made the answer. */
   readonly problem?: ProblemCode;
   readonly status: number;
-  /** The reason phrase in latin1, if it is not the usual one of the status. */
+  /** The reason phrase in latin1, unless it is the usual one of the status. */
   readonly reason?: string;
   /** Names and values in turn, as in {@link HttpRequest}. */
   readonly headers: readonly string[];

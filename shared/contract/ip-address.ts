@@ -1,14 +1,13 @@
 import { isIP, SocketAddress } from 'node:net';
 
-/** How an IPv4 address in an IPv6 one begins (RFC 4291 2.5.5.2), in the form that inet_ntop gives. */
+/** The start of an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2), as inet_ntop writes it. */
 const mapped = '::ffff:';
 
 /**
- * The one form of an address: an IPv4-mapped IPv6 address is that IPv4 address, an IPv6 address is written as
- * RFC 5952 says, and has no zone. A zone names an interface of the machine that sees the address, not the
- * other end.
- * @param text without brackets and port.
- * @returns undefined if it is no address.
+ * Writes an address in its canonical form: an IPv4-mapped IPv6 address as IPv4, any other IPv6 address as in
+ * RFC 5952 and without its zone. The zone names an interface of the host that sees the address, not the peer.
+ * @param text an address without brackets and port.
+ * @returns undefined if it is not an address.
  */
 export function canonicalAddress(text: string): string | undefined {
   const version = isIP(text);
@@ -21,10 +20,8 @@ export function canonicalAddress(text: string): string | undefined {
   return address.startsWith(mapped) && address.includes('.') ? address.slice(mapped.length) : address;
 }
 
-/**
- * @returns the address of the other end of a connection in its one form; empty if it is not known any more.
- */
+/** @returns the address of a connection's peer in its canonical form; empty if it is not known any more. */
 export function peerAddress({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }): string {
-  // Most are IPv4, and written as they are to be.
+  // Most addresses are IPv4 and already in that form.
   return remoteAddress.includes(':') ? (canonicalAddress(remoteAddress) ?? '') : remoteAddress;
 }

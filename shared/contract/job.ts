@@ -10,34 +10,34 @@ export interface JobData {
   readonly target: string;
   readonly headers: readonly string[];
   readonly body?: EncodedBody;
-  /** The gateway whose inbox the reply goes into; empty where nobody waits for it. */
+  /** The gateway whose inbox gets the reply; empty if no gateway waits for it. */
   readonly gateway: string;
-  /** Time in ms that the answer is kept, for whoever asks for it later; such a request has a record, and no waiter. */
+  /** For how long the answer is kept, in ms. Only an async request has it: it has a record, and no waiter. */
   readonly keepMs?: number;
-  /** When nobody waits any more, in ms since the epoch by Redis's clock; a job that is not started by then is dropped. */
+  /** In ms since the epoch, in Redis time. A job that has not started by then is dropped. */
   readonly deadline: number;
   readonly redelivery: Redelivery;
-  /** Not to be run before, in ms since the epoch by Redis's clock. */
+  /** The earliest time to run it, in ms since the epoch, in Redis time. */
   readonly notBefore?: number;
-  /** 1 to 9, the higher the later; none comes first. */
+  /** 1 to 9; higher numbers run later. A job without a priority runs before all of them. */
   readonly priority?: number;
-  /** How often it is run at most, where that was asked for. */
+  /** How often it may run at most, if the request says so. */
   readonly attempts?: number;
-  /** Digest of the hash key, where the requests of one key run one at a time. */
+  /** The digest of the hash key, if the requests of that key run one at a time. */
   readonly order?: string;
-  /** It leaves the line of its key while it waits to be tried again. */
+  /** It leaves the line of its key while it waits for a retry. */
   readonly orderOnRetry?: 'pass';
-  /** It is not to be run any more: somebody has cancelled it, and it has no record that could say so. */
+  /** It was cancelled and must not run. It has no record that could say so. */
   readonly cancelled?: true;
-  /** There is a callback job under its id, to be sent when it has come to its end. */
+  /** The callback queue holds a job under the same id, which is sent when this request has ended. */
   readonly callback?: true;
-  /** Whose request it is, as `encodeCaller` has it, where what is kept of it depends on that. */
+  /** The caller as `encodeCaller` writes it, if access to the request depends on the caller. */
   readonly caller?: string;
 }
 
 /**
- * Reads the data of a job. It is on the path of each request: its cost is that of `JSON.parse` and a few comparisons.
- * @returns undefined for a text that is no JSON, or is of another shape.
+ * Reads the data of a job. This is on the hot path: it costs `JSON.parse` and a few comparisons.
+ * @returns undefined if the text is not JSON, or not that of a job.
  */
 export function parseJob(text: string): JobData | undefined {
   let value: unknown;
@@ -52,7 +52,7 @@ export function parseJob(text: string): JobData | undefined {
 /** @returns whether a value is the data of a job. */
 export function isJob(value: unknown): value is JobData {
   if (typeof value !== 'object' || value === null) return false;
-  // Each field is looked at before it is taken for what it should be.
+  // The type of each field is checked below.
   const job = value as Record<keyof JobData, unknown>;
   return (
     typeof job.method === 'string' &&
@@ -81,12 +81,12 @@ function areHeaders(value: unknown): boolean {
   return true;
 }
 
-/** Every job's name in BullMQ. */
+/** The name of every job in BullMQ. */
 export const jobName = 'dispatch';
 
 /**
- * Makes the job of a request. A body past the inline limit is only announced in it: see {@link storedBody}. An
- * empty body that came in chunks is an empty text; no body is none.
+ * Makes the job of a request. The job of a body over the inline limit holds only its size: see
+ * {@link storedBody}. An empty chunked body becomes an empty text; a request without a body gets no field.
  */
 export function encodeJob(request: HttpRequest, rest: Omit<JobData, keyof HttpRequest>): JobData {
   const body = encodeBody(request.body) ?? (request.emptyChunked === true ? { text: '' } : undefined);
@@ -99,18 +99,18 @@ export function encodeJob(request: HttpRequest, rest: Omit<JobData, keyof HttpRe
   };
 }
 
-/** @returns whether the job's body is in a key of its own. */
+/** @returns whether the body is stored in a key of its own. */
 export function storedBody(job: JobData): boolean {
   return job.body !== undefined && 'stored' in job.body;
 }
 
 /**
- * @param stored the bytes of the body's own key, where {@link storedBody}.
- * @throws {TypeError} when the body is stored and `stored` is missing.
+ * @param stored the bytes from the body's own key, if {@link storedBody}.
+ * @throws {TypeError} if the body is stored and `stored` is missing.
  */
 export function decodeJob(job: JobData, stored?: Buffer): HttpRequest {
   const body = decodeBody(job.body) ?? stored;
-  if (body === undefined) throw new TypeError('the body of the job is stored and was not given');
+  if (body === undefined) throw new TypeError('the body of the job is stored elsewhere and was not passed');
   const { method, target, headers } = job;
   const emptyChunked = job.body !== undefined && body.length === 0;
   return { method, target, headers, body, ...(emptyChunked ? { emptyChunked } : {}) };

@@ -1,4 +1,4 @@
-/** @returns the object that a text is in JSON; undefined if it is no JSON, or no object. */
+/** @returns the object that a text encodes as JSON; undefined if it is not JSON or not an object. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -12,12 +12,12 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @returns whether a value is a list of texts. */
+/** @returns whether a value is an array of strings. */
 export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
-/** @returns whether a value is a number that counts something, or a time in ms. */
+/** @returns whether a value is a count, or a time in ms: a safe integer that is not negative. */
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -3,8 +3,8 @@ import type { ProblemCode } from './errors.ts';
 import type { HttpReply } from './http.ts';
 
 /**
- * A problem (RFC 9457) as a reply that a worker sends.
  * @param detail what happened this time.
+ * @returns a problem (RFC 9457) as a reply that a worker sends.
  */
 export function problemReply(code: ProblemCode, detail: string): HttpReply {
   const details = problemDetails(code, detail);

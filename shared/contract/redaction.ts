@@ -1,15 +1,15 @@
-/** What stands in place of a value that is kept secret. */
+/** Replaces a secret value. */
 export const redactedValue = '[redacted]';
 
-/** Which header fields and query parameters have secret values; names are as {@link dashed} writes them. */
+/** Which header fields and query parameters have secret values. Names are as {@link dashed} writes them. */
 export interface Redaction {
-  /** Secret in any case. */
+  /** Always secret. */
   readonly secret: ReadonlySet<string>;
-  /** Not secret, although they are called like secrets. */
+  /** Not secret, although their names end like that of a secret. */
   readonly kept: ReadonlySet<string>;
 }
 
-/** Secret by what they are. */
+/** Fields that are secret in every system. */
 const always = [
   'authorization',
   'proxy-authorization',
@@ -20,14 +20,16 @@ const always = [
   'x-csrf-token',
   'x-amz-security-token',
 ];
-/** Called like secrets, and none. */
+/** Fields whose names end like that of a secret, and that are not secret. */
 const never = ['idempotency-key', 'ringpost-key', 'ringpost-release-key'];
 
-/** How secrets are called: names that end so. */
-const called =
+/** The endings by which a name is taken for that of a secret. */
+const secretEnding =
   /(?:token|secret|password|passwd|passphrase|authorization|-key|(?:api|access|auth|private|secret)key|(?:^|-)pwd)$/;
-/** In a query a signature opens what it signs, as in presigned URLs; in a header field it only proves something. */
-const calledInQuery = /(?:^|-)(?:signature|sig|jwt)$/;
+/**
+ * A signature in a query grants access, as in presigned URLs. One in a header field only proves something.
+ */
+const secretEndingInQuery = /(?:^|-)(?:signature|sig|jwt)$/;
 
 /** Header fields whose values are URLs. */
 const urlFields: ReadonlySet<string> = new Set([
@@ -39,8 +41,8 @@ const urlFields: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * @param secret names that are secret too, separated by commas.
- * @param kept names that are none although they are called like secrets, separated by commas.
+ * @param secret further names that are secret, separated by commas.
+ * @param kept names that are not secret although they end like that of a secret, separated by commas.
  */
 export function redactionOf(secret: string | undefined, kept: string | undefined): Redaction {
   return { secret: new Set([...always, ...namesIn(secret)]), kept: new Set([...never, ...namesIn(kept)]) };
@@ -51,34 +53,36 @@ function namesIn(setting: string | undefined): string[] {
   return names.filter((name) => name !== '').map((name) => dashed(name.toLowerCase()));
 }
 
-/** @returns a lower-case name with one dash in place of all that is neither letter nor digit. */
+/**
+ * @returns a lower-case name with one dash for each run of characters that are neither letters nor digits.
+ */
 function dashed(lowerCaseName: string): string {
   return lowerCaseName.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
 }
 
-/** @param patterns by which a name is that of a secret. */
+/** @param patterns match names of secrets. */
 function isSecret(name: string, { secret, kept }: Redaction, ...patterns: readonly RegExp[]): boolean {
   const lower = dashed(name.toLowerCase());
   if (secret.has(lower)) return true;
   if (kept.has(lower)) return false;
-  // `apiKey` is called like `api-key`.
+  // `apiKey` is treated like `api-key`.
   const words = dashed(name.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase());
   return patterns.some((pattern) => pattern.test(lower) || pattern.test(words));
 }
 
 /** @returns whether the value of a header field is secret, whatever the case of its name. */
 export function isSecretField(name: string, redaction: Redaction): boolean {
-  return isSecret(name, redaction, called);
+  return isSecret(name, redaction, secretEnding);
 }
 
-/** @param name of a query parameter, as it stands in the query. */
+/** @param name the name of a query parameter, as it is in the query. */
 function isSecretParameter(name: string, redaction: Redaction): boolean {
-  return isSecret(decoded(name), redaction, called, calledInQuery);
+  return isSecret(decoded(name), redaction, secretEnding, secretEndingInQuery);
 }
 
 /**
  * @param headers names and values in turn.
- * @returns a copy without the values of secret fields, and without the secrets in URLs.
+ * @returns a copy without the values of secret fields and without the secrets in URLs.
  */
 export function redact(headers: readonly string[], redaction: Redaction): string[] {
   return headers.map((text, at) => {
@@ -89,31 +93,31 @@ export function redact(headers: readonly string[], redaction: Redaction): string
   });
 }
 
-/** @returns the header fields, names and values in turn, that are not secret; without the secrets in URLs. */
+/** @returns the header fields that are not secret, names and values in turn, without the secrets in URLs. */
 export function withoutSecretFields(headers: readonly string[], redaction: Redaction): string[] {
   const kept = headers.filter((_, at) => !isSecretField(headers[at - (at % 2)] ?? '', redaction));
   return redact(kept, redaction);
 }
 
-/** @returns whether the value of a header field was kept only in part, or not at all. */
+/** @returns whether the value of a header field was redacted, in part or as a whole. */
 export function isRedacted(name: string, value: string): boolean {
   return value === redactedValue || (urlFields.has(name.toLowerCase()) && value.includes(redactedValue));
 }
 
-/** @returns a path with its query, without the values of secret parameters. */
+/** @returns a path and its query, without the values of secret parameters. */
 export function redactTarget(target: string, redaction: Redaction): string {
   const { path, parts } = split(target);
   return path + parts.map((part) => redactPart(part, redaction)).join('&');
 }
 
-/** @returns a path, and the rest in parts, the first of which begins with `?` or `#`. */
+/** @returns the path, and the rest in parts; the first part begins with `?` or `#`. */
 function split(target: string): { readonly path: string; readonly parts: readonly string[] } {
   const at = target.search(/[?#]/);
   if (at < 0) return { path: target, parts: [] };
   return { path: target.slice(0, at), parts: target.slice(at).split('&') };
 }
 
-/** A part may hold several parameters: some servers separate them by `;`, and a URL may stand in the value of one. */
+/** A part may hold several parameters: some servers separate them by `;`, and a value may be a URL. */
 function redactPart(part: string, redaction: Redaction): string {
   for (const { 0: text, 1: name = '', index } of part.matchAll(/(?:^|[?#;])([^=?#;]*)=/g)) {
     const end = index + text.length;
@@ -122,7 +126,7 @@ function redactPart(part: string, redaction: Redaction): string {
   return part;
 }
 
-/** @returns a URL without its user, its password and the values of secret parameters. */
+/** @returns a URL without its user, its password, and the values of secret parameters. */
 export function redactUrl(text: string, redaction: Redaction): string {
   return redactTarget(withoutUser(text), redaction);
 }
@@ -137,15 +141,15 @@ function withoutUser(text: string): string {
 
 const redactedParameter = /(^|[?#;])([^=?#;]*)=\[redacted\]$/;
 
-/** @returns the names of the parameters of a target whose values were not kept. */
+/** @returns the names of those parameters of a target whose values were redacted. */
 export function missingParameters(target: string): string[] {
   const names = split(target).parts.flatMap((part) => redactedParameter.exec(part)?.[2] ?? []);
   return [...new Set(names.map(decoded))];
 }
 
 /**
- * @param given values of parameters by their names; null for one that is left out.
- * @returns a target with the values that were not kept, where they are given.
+ * @param given values by the names of their parameters; null removes the parameter.
+ * @returns the target with the given values in place of those that were redacted.
  */
 export function completeTarget(target: string, given: Readonly<Record<string, string | null>>): string {
   const { path, parts } = split(target);
@@ -165,7 +169,7 @@ function ownValue(given: Readonly<Record<string, string | null>>, name: string):
   return Object.hasOwn(given, name) ? given[name] : undefined;
 }
 
-/** @returns a name as a server reads it; its bytes are taken for characters where they are no UTF-8. */
+/** @returns a name as a server reads it. If it is not UTF-8, each byte becomes a character. */
 function decoded(name: string): string {
   const spaced = name.replaceAll('+', ' ');
   try {

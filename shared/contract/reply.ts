@@ -13,9 +13,9 @@ export interface Reply {
   /** As in {@link HttpReply}. */
   readonly reason?: string;
   readonly headers: readonly string[];
-  /** The bytes; undefined while they are in a key of their own. */
+  /** The bytes; undefined if they are stored in a key of their own. */
   readonly body: Uint8Array | undefined;
-  /** How many bytes are in a key of their own. A worker of the release before does not say. */
+  /** How many bytes are stored in a key of their own. Workers of the previous release do not say. */
   readonly storedBytes?: number;
 }
 
@@ -24,26 +24,28 @@ interface Head {
   readonly status: number;
   readonly reason?: string;
   readonly headers: readonly string[];
-  /** The bytes that are in a key of their own; `true` from a worker of the release before. */
+  /** How many bytes are stored in a key of their own; `true` from a worker of the previous release. */
   readonly stored?: number | true;
 }
 
 const newline = 0x0a;
 
-/** @returns the head of an answer, without anything else that it has. */
+/** @returns the head of an answer, without its other properties. */
 export function headOf({ status, reason, headers }: ReplyHead): ReplyHead {
   return reason === undefined ? { status, headers } : { status, reason, headers };
 }
 
-/** Up to this many bytes a frame that is text travels as a string, which costs a client of Redis less than bytes. */
+/**
+ * Text bodies of up to this many bytes travel in a string, which costs the Redis client less than a Buffer.
+ */
 const textLimit = 4096;
 
-/** A reply as it is written to Redis: bytes, or a string that is the same bytes in UTF-8. */
+/** A reply as it is written to Redis: bytes, or a string whose UTF-8 encoding is those bytes. */
 export type ReplyFrame = Buffer | string;
 
 /**
- * Encodes a reply as a frame: the head as one line of JSON, then the body's raw bytes.
- * @param stored the body is in a key of its own and the frame ends after its head.
+ * Encodes a reply as a frame: its head as one line of JSON, then the raw bytes of its body.
+ * @param stored the body is stored in a key of its own, and the frame ends after the head.
  */
 export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, stored = false): ReplyFrame {
   const { body } = reply;
@@ -57,7 +59,7 @@ export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, s
 }
 
 /**
- * @throws {SyntaxError} for bytes that are no frame, or one with another head.
+ * @throws {SyntaxError} if the bytes are not a frame, or its head is not that of a reply.
  */
 export function decodeReply(frame: Buffer): Reply {
   const end = frame.indexOf(newline);
@@ -72,7 +74,7 @@ export function decodeReply(frame: Buffer): Reply {
 
 function isHead(value: unknown): value is Head {
   if (typeof value !== 'object' || value === null) return false;
-  // Each field is looked at before it is taken for what it should be.
+  // The type of each field is checked below.
   const { id, status, reason, headers } = value as Record<keyof Head, unknown>;
   if (typeof id !== 'string' || !isStatus(status) || !Array.isArray(headers)) return false;
   if (reason !== undefined && typeof reason !== 'string') return false;
@@ -80,7 +82,7 @@ function isHead(value: unknown): value is Head {
   return headers.length % 2 === 0;
 }
 
-/** @returns whether Node can write it in a status line. */
+/** @returns whether Node can write the value in a status line. */
 function isStatus(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= 100 && value <= 999;
 }

@@ -5,22 +5,22 @@ import { headerValue } from './headers.ts';
 import type { HttpReply } from './http.ts';
 
 /**
- * What is kept of a request whose answer can be asked for later.
+ * The states of an async request.
  *
- *   queued --a worker takes it--> running --its handler has answered--> done; failed with 429 or 5xx
- *   running --it is to be tried again--> queued
- *   running --its worker died, and it may run again--> queued; failed where it may not
+ *   queued --a worker starts it--> running --its handler answers--> done; failed if it answers 429 or 5xx
+ *   running --it is to be retried--> queued
+ *   running --its worker dies--> queued if it may run again, failed if not
  *   queued --DELETE--> cancelled
- *   running --DELETE: it is asked for in the record, and its worker lets go, or would begin it again--> cancelled
- *   queued, running --its deadline passed--> expired
+ *   running --DELETE notes it in the record; the worker aborts it, or does not start it again--> cancelled
+ *   queued, running --its deadline passes--> expired
  */
 export const requestStates = ['queued', 'running', 'done', 'failed', 'cancelled', 'expired'] as const;
 export type RequestState = (typeof requestStates)[number];
 
-/** The states that a request does not leave any more. */
+/** The states that a request never leaves. */
 export const finalStates: ReadonlySet<RequestState> = new Set(['done', 'failed', 'cancelled', 'expired']);
 
-/** A request's record in Redis; all times in ms since the epoch by Redis's clock. */
+/** The record of an async request in Redis. All times are in ms since the epoch, in Redis time. */
 export interface RequestRecord {
   readonly state: RequestState;
   /** Raised by each change. */
@@ -29,27 +29,29 @@ export interface RequestRecord {
   readonly target: string;
   readonly accepted: number;
   readonly deadline: number;
-  /** How often a worker has begun to run it. */
+  /** How often a worker has started it. */
   readonly attempts: number;
-  /** When it was begun last. */
+  /** When a worker started it last. */
   readonly started?: number;
   readonly finished?: number;
-  /** Of the answer. */
+  /** The status of the answer. */
   readonly status?: number;
-  /** Its answer releases its idempotency key: the next request under the key is a new one. */
+  /** Its answer has released its idempotency key: the next request under the key is a new one. */
   readonly released?: true;
   /** Why it failed: the code of the problem, or `http_<status>`. */
   readonly code?: string;
-  /** How it goes with its callback, where it has one. */
+  /** The state of its callback, if it has one. */
   readonly callback?: CallbackRecord;
-  /** Whose request it is; undefined where what is kept of it does not depend on that. */
+  /** The caller; undefined if access to the request does not depend on the caller. */
   readonly caller?: Caller;
 }
 
 /**
- *   pending --the request has ended, and is of a kind that is told--> delivered; retrying; gone where it was answered 410;
- *     blocked where the address is not allowed
- *   pending --it is not told of such an end--> none
+ * The states of a callback.
+ *
+ *   pending --the request ends, and such an end is reported--> delivered; retrying; gone if the receiver
+ *     answers 410; blocked if its address is not allowed
+ *   pending --the request ends, and such an end is not reported--> none
  *   retrying --> delivered, gone, blocked; failed after the last attempt
  */
 export const callbackStates = [
@@ -67,13 +69,14 @@ export interface CallbackRecord {
   readonly state: CallbackState;
   /** How often it was sent. */
   readonly attempts: number;
-  /** What the last attempt was answered: a status, or the code of an error. */
+  /** The result of the last attempt: the status of the answer, or the code of an error. */
   readonly answer?: string;
 }
 
 /**
- * @param hash as Redis has it.
- * @returns undefined where there is no record, or one that cannot be read. A request past its deadline that nobody has ended is `expired`.
+ * @param hash the fields of the record in Redis.
+ * @returns undefined if there is no record, or it cannot be read. A request that has not ended by its
+ * deadline is `expired`.
  */
 export function readRecord(hash: Readonly<Record<string, string>>, now: number): RequestRecord | undefined {
   const state = requestStates.find((each) => each === hash['state']);
@@ -83,12 +86,12 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
   const optional = (name: string): object => (hash[name] === undefined ? {} : { [name]: number(name) });
   const deadline = number('deadline');
   const caller = hash['caller'] === undefined ? undefined : parseCaller(hash['caller']);
-  // Nobody may read a record of which it is not known whose it is.
+  // Nobody may read a record whose caller cannot be read.
   if (hash['caller'] !== undefined && caller === undefined) return undefined;
   const isPast = !finalStates.has(state) && now > deadline;
   return {
     state: isPast ? 'expired' : state,
-    // Nobody has noted this change.
+    // The record does not count this change yet.
     change: number('change') + (isPast ? 1 : 0),
     method: hash['method'] ?? '',
     target: hash['target'] ?? '',
@@ -105,7 +108,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
   };
 }
 
-/** The fields that are numbers. */
+/** The fields whose values are numbers. */
 const numbers = [
   'change',
   'accepted',
@@ -125,22 +128,22 @@ function callbackOf(hash: Readonly<Record<string, string>>): { readonly callback
   return { callback: { state, attempts, ...(answer === undefined ? {} : { answer }) } };
 }
 
-/** A record outlives the answer by as long again, so that who comes late learns that it is gone. */
+/** A record is kept twice as long as its answer, so that a late client learns that the answer is gone. */
 export function recordTtlMs(keepMs: number): number {
   return 2 * keepMs;
 }
 
-/** @returns whether an answer says that the work was not done, and not for a fault of its request. */
+/** @returns whether an answer says that the work was not done, for a reason other than a faulty request. */
 function isFailure(status: number): boolean {
   return status >= 500 || status === 429;
 }
 
-/** Answers by which a handler may say that nothing was done, and that its key may be used again. */
+/** The statuses with which a handler may release the idempotency key, since nothing was done. */
 const releasing: ReadonlySet<number> = new Set([429, 503]);
 
 /**
  * @param now ms since the epoch.
- * @returns the state in which an answer ends its request, and what else the record says of it.
+ * @returns the final state of a request with this answer, and the other fields of its record that change.
  */
 export function endOf(
   { problem, status, headers }: Omit<HttpReply, 'body'>,

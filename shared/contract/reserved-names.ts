@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
 
 /**
- * Names that `/add` refuses: those of keys and hosts of ringpost's own, now or later, and those by which
- * machines and container engines know themselves. Within a major version none is added.
+ * Names that `/add` refuses: names of ringpost's own keys and hosts, now or later, and names that machines
+ * and container engines use for themselves. No name is added within a major version.
  */
 const reserved: ReadonlySet<string> = new Set([
-  // Hash tags and parts of keys.
+  // Hash tags, and parts of keys.
   'ring',
   'callbacks',
   'dead-letters',
@@ -23,14 +23,14 @@ const reserved: ReadonlySet<string> = new Set([
   'parameters',
   'autoscale',
   'aside',
-  // Hosts beside those of a family below.
+  // Hosts outside of the families below.
   'worker',
   'worker-image',
   'replica',
   'replicas',
   'dashboard',
   'admin',
-  // The machine itself, as hosts files and engines call it.
+  // The machine itself, in hosts files and container engines.
   'host',
   'local',
   'localhost',
@@ -50,33 +50,33 @@ const reserved: ReadonlySet<string> = new Set([
   'gateway.docker.internal',
   'kubernetes.docker.internal',
   'host.containers.internal',
-  // Where clouds tell a machine its credentials.
+  // Hosts from which cloud machines get their credentials.
   'metadata',
   'metadata.google.internal',
   'instance-data',
 ]);
 
 /**
- * Whole families: compose calls containers `ringpost-redis-1`, and gateways are services such as
+ * Families of names: compose names containers `ringpost-redis-1`, and gateways are services like
  * `gateway-5000`.
  */
 const families = /^(?:ringpost|redis|valkey|sentinel|gateway|controller)(?:[-_.]|$)/;
 
-/** @returns whether a name is reserved, in whatever case. A replica that has it already goes on working. */
+/** @returns whether a name is reserved, in any case. A replica that already has the name keeps working. */
 export function isReservedName(name: string): boolean {
-  // A name with a dot at its end names the same host.
+  // A host's name may end with a dot.
   const host = name.toLowerCase().replace(/\.$/, '');
   return reserved.has(host) || families.test(host);
 }
 
 /**
- * @param name one that `isReplicaName`.
- * @param container whether it is to be the name of a container.
- * @returns why no new replica can have it, or undefined if one can.
+ * @param name a name that passes `isReplicaName`.
+ * @param container whether it becomes the name of a container.
+ * @returns why no new replica can have the name; undefined if one can.
  */
 export function nameFault(name: string, container: boolean): string | undefined {
   if (isReservedName(name)) return 'is reserved for ringpost itself';
-  if (isIP(name) !== 0) return 'is an address and no hostname';
+  if (isIP(name) !== 0) return 'is an IP address, not a hostname';
   // Docker: [a-zA-Z0-9][a-zA-Z0-9_.-]+
   return container && name.length < 2 ? 'is too short for a container, which has two characters' : undefined;
 }

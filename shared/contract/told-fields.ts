@@ -1,9 +1,9 @@
-/** Programs that follow CGI read `_` in a name as `-`. */
+/** CGI programs read `_` in a field's name as `-`. */
 const told = /^ringpost[-_](?:request|replica|attempt)$/;
 
 /**
- * @param name of a field, in lower case.
- * @returns whether the field tells an upstream which request it gets. No client may send it.
+ * @param name the name of a field, in lower case.
+ * @returns whether ringpost sets this field to tell an upstream which request it gets. No client may send it.
  */
 export function isToldField(name: string): boolean {
   return name.startsWith('ringpost') && told.test(name);

@@ -1,7 +1,7 @@
 import type { DeadLetterSummary } from './dead-letter.ts';
 import type { CallbackRecord, RequestState } from './request-record.ts';
 
-/** A request as the client sees it; times are RFC 3339, durations in ms. */
+/** A request as its client sees it. Times are RFC 3339, durations in ms. */
 export interface RequestView {
   readonly id: string;
   readonly state: RequestState;
@@ -23,26 +23,26 @@ export interface RequestView {
   readonly links: { readonly self: string; readonly reply: string; readonly cancel?: string };
 }
 
-/** A message's header fields and body as JSON has them. */
+/** The header fields and the body of a message, for JSON. */
 export interface MessageView {
   /** In pairs, as `new Headers()` takes them. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** How the body is written: as text, or as base64 where it is none; `none` where it was not kept. */
+  /** How the body is encoded: `utf8`, or `base64` if it is not text; `none` if it was not kept. */
   readonly encoding: 'utf8' | 'base64' | 'none';
   readonly body: string;
 }
 
-/** A dead letter as a listing shows it; times are RFC 3339. */
+/** A dead letter as a listing shows it. Times are RFC 3339. */
 export interface DeadLetterSummaryView extends Omit<DeadLetterSummary, 'accepted' | 'ended'> {
   readonly times: { readonly accepted: string | null; readonly ended: string | null };
   readonly links: { readonly self: string; readonly redrive: string };
 }
 
 export interface DeadLetterView extends DeadLetterSummaryView {
-  /** Null where it could not be read any more. */
+  /** Null if it can no longer be read. */
   readonly request: MessageView | null;
   readonly reply: (MessageView & { readonly status: number }) | null;
-  /** Names, in lower case, of the fields whose values were not kept. */
+  /** Names, in lower case, of the header fields whose values were not kept. */
   readonly missingHeaders: readonly string[];
   /** Names of the query parameters whose values were not kept. */
   readonly missingQuery: readonly string[];
@@ -51,22 +51,22 @@ export interface DeadLetterView extends DeadLetterSummaryView {
 export interface DeadLetterPageView {
   /** The latest first. */
   readonly letters: readonly DeadLetterSummaryView[];
-  /** The path of the next page; null where this is the last one. */
+  /** The path of the next page; null on the last page. */
   readonly next: string | null;
 }
 
-/** What is POSTed to `Ringpost-Callback`. */
+/** The message that is POSTed to the URL in `Ringpost-Callback`. */
 export interface CallbackMessage {
-  /** `request.` and the state in which it ended. */
+  /** `request.` and the final state of the request. */
   readonly type: `request.${RequestState}`;
-  /** When it ended, as RFC 3339. */
+  /** When the request ended, as RFC 3339. */
   readonly timestamp: string;
   readonly data: Omit<RequestView, 'callback'> & {
     readonly reply: (MessageView & { readonly status: number }) | null;
   };
 }
 
-/** The answer of `/rep`, `/add` and `/rm`. */
+/** The answer to `/rep`, `/add` and `/rm`. */
 export interface ReplicasView {
   readonly message: { readonly N: number; readonly replicas: readonly string[] };
   readonly status: 'successful';

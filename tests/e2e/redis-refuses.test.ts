@@ -6,7 +6,7 @@ import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { openRedis, whenReady } from '#shared/store/redis/open-redis.ts';
-import { JobQueues } from '#shared/store/job-queues.ts';
+import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { doubledPosts, mixedLoad, runThoughRefused, tally } from '../fixtures/mixed-load.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { add, call, callJson, ringOf } from '../fixtures/admin-calls.ts';
 import type { Answer } from '../fixtures/admin-calls.ts';

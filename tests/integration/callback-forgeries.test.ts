@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
-import type { CallbackData } from '#shared/store/callbacks.ts';
+import type { CallbackData } from '#shared/contract/callback.ts';
 import type { RequestView } from '#shared/contract/views.ts';
 import { parseObject } from '#shared/contract/json-object.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';

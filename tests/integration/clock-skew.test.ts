@@ -5,7 +5,7 @@ import { encodeJob } from '#shared/contract/job.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { JobQueues } from '#shared/store/job-queues.ts';
+import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import type { RunningCommand } from '../fixtures/command.ts';

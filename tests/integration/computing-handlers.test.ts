@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';

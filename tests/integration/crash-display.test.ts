@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
-import type { CrashNote } from '#shared/store/crash-notes.ts';
+import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { headerValue } from '#shared/contract/headers.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { JobQueues } from '#shared/store/job-queues.ts';
+import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { keysAtRest } from '../fixtures/keys-at-rest.ts';
 import { ask, json, speak } from '../fixtures/raw-http.ts';

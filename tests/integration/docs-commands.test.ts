@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 import { commandsOf, isPrinted } from '../fixtures/console-blocks.ts';
 import type { DocumentedCommand } from '../fixtures/console-blocks.ts';
-import { useScratch, whenReady } from '../fixtures/scratch.ts';
+import { shareCompiledCode, useScratch, whenReady } from '../fixtures/scratch.ts';
 import type { ReadyCommand, Scratch } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
@@ -93,6 +93,7 @@ describe('the commands of the documentation', () => {
   it.each(withCommands)('of $name print what the page says', async ({ name, commands }) => {
     const folder = await scratch();
     await folder.linkProject();
+    await shareCompiledCode(folder.folder);
     await symlink(join(projectFolder, 'examples'), join(folder.folder, 'examples'));
     // One page starts it through npm; the others run its script, which starts and ends faster.
     const throughNpm = name === 'README.md';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { HeirStore } from '#shared/store/heir-store.ts';
+import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { RingStore } from '#shared/store/ring-store.ts';
+import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { placeAll, planReplacement, seedReplicas } from '../../gateway/ring/replica-changes.ts';

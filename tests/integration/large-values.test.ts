@@ -1,9 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
-import { LargeValues, ValueTooLongError } from '#shared/store/large-values.ts';
+import { LargeValues, ValueTooLongError } from '#shared/store/replies/large-values.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { RequestSettler } from '#shared/store/request-settler.ts';
+import { RequestSettler } from '#shared/store/records/request-settler.ts';
 import { retryUntil } from '../../worker/reply/retry-until.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';
 import { useSystem } from '../fixtures/system.ts';

@@ -1,7 +1,7 @@
 import { EventSource } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
-import { RequestNotes } from '#shared/store/request-notes.ts';
+import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import { monitored } from '../fixtures/monitored.ts';
 import { useSystem } from '../fixtures/system.ts';

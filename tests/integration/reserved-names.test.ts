@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
-import { RingStore } from '#shared/store/ring-store.ts';
+import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { placeAll } from '../../gateway/ring/replica-changes.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { RingMismatchError, RingStore } from '#shared/store/ring-store.ts';
-import type { RingState } from '#shared/store/ring-store.ts';
+import { RingMismatchError, RingStore } from '#shared/store/ring/ring-store.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import { scriptsOn } from '#shared/store/scripts/load.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RingStore } from '#shared/store/ring-store.ts';
+import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { JobQueues } from '#shared/store/job-queues.ts';
+import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { call, remove } from '../fixtures/admin-calls.ts';
 import { doubledPosts } from '../fixtures/mixed-load.ts';
 import { ownRedis } from '../fixtures/own-redis.ts';

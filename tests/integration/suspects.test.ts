@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { encodeJob } from '#shared/contract/job.ts';
 import { createLogger } from '#shared/process/logger.ts';
-import { JobQueues } from '#shared/store/job-queues.ts';
+import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { eventually, useWorkers } from '../fixtures/workers.ts';

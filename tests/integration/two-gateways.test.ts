@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { RingMismatchError } from '#shared/store/ring-store.ts';
-import type { RingState } from '#shared/store/ring-store.ts';
+import { RingMismatchError } from '#shared/store/ring/ring-store.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import { add, call, remove, replicasOf, ringOf } from '../fixtures/admin-calls.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { useSystem } from '../fixtures/system.ts';

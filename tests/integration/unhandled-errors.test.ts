@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { System } from '../fixtures/system.ts';

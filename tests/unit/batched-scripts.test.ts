@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { includeInto, luaFunction, provenBullMq } from '#shared/store/scripts/compose.ts';
-import { tickScript } from '#shared/store/tick.ts';
+import { tickScript } from '#shared/store/queue/tick.ts';
 
 describe('tickScript', () => {
   it('has the scripts of the BullMQ that is installed, which is the one that it was proven with', () => {

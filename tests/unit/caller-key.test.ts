@@ -24,10 +24,7 @@ describe('CALLER_KEY', () => {
 
   it.each([
     ['path', '"path" does not tell callers apart: any caller can send the same path'],
-    [
-      'header:authorization,random',
-      '"random" does not tell callers apart: it is another one for each request',
-    ],
+    ['header:authorization,random', '"random" does not tell callers apart: it is different for each request'],
   ])('%s is refused, and the error says why and what would be right', (setting, why) => {
     const right = 'sources are header:<name>, cookie:<name>, query:<name>, ip';
     expect(() => parseCallerKey(setting)).toThrow(`${why}; ${right}`);

@@ -7,7 +7,7 @@ describe('what a request asks for by its fields', () => {
   it.each([
     [{}, {}],
     [{ 'ringpost-key': 'k' }, {}],
-    [{ 'Ringpost-Attempts': '3' }, { attempts: 3 }],
+    [{ 'Ringpost-Attempts': '3' }, { maxAttempts: 3 }],
     [{ 'Ringpost-Priority': '0' }, {}],
     [{ 'Ringpost-Priority': ' 9 ' }, { priority: 9 }],
     [{ 'RINGPOST-DEADLINE': '5000' }, { deadlineMs: 5000 }],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
-import type { RingState } from '#shared/store/ring-store.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from '../../gateway/ring/replica-changes.ts';
@@ -220,7 +220,7 @@ describe('a name that is not allowed for a new replica', () => {
   it.each([
     ['ring', false, 'is reserved for ringpost itself'],
     ['REDIS', false, 'is reserved for ringpost itself'],
-    ['10.0.0.1', false, 'is an address and no hostname'],
+    ['10.0.0.1', false, 'is an IP address, not a hostname'],
     ['a', true, 'is too short for a container, which has two characters'],
   ])('is refused, and is removed if it is there: %s', (name, containers, fault) => {
     const change = { n: 2, hostnames: ['S9', name] };

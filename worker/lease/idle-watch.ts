@@ -1,6 +1,6 @@
 import { retiredIdleMs } from '#shared/settings/common.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { countUnfinished } from '#shared/store/replica-queue.ts';
+import { countUnfinished } from '#shared/store/queue/replica-queue.ts';
 
 /** Tells when a worker may leave a queue: no gateway routes by a ring that still has the replica. */
 export class IdleWatch {

@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { nextGeneration } from '#shared/store/generations.ts';
+import { nextGeneration } from '#shared/store/lease/generations.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 

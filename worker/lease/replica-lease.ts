@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Lease, LeaseHolder, LeaseState, Predecessor } from '#shared/contract/lease.ts';
-import { LeaseStore } from '#shared/store/lease-store.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { SharedSkew } from './shared-skew.ts';

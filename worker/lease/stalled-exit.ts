@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import { LeaseStore } from '#shared/store/lease-store.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { LineLog } from './line-log.ts';
 import type { ReplicaLease } from './replica-lease.ts';

@@ -1,6 +1,6 @@
 import type { Log } from '#shared/process/logger.ts';
-import { tickScript } from '#shared/store/tick.ts';
-import type { TickScript } from '#shared/store/tick.ts';
+import { tickScript } from '#shared/store/queue/tick.ts';
+import type { TickScript } from '#shared/store/queue/tick.ts';
 
 /** @returns the script of the batched consumer; undefined if the stock consumer serves. */
 export function chooseTick(consumer: 'batched' | 'stock', log: Log): TickScript | undefined {

@@ -4,7 +4,7 @@
  *   taking --pause--> paused --resume--> taking
  *   taking, paused --leave--> leaving, for good
  */
-import type { JobLimit } from '#shared/store/tick.ts';
+import type { JobLimit } from '#shared/store/queue/tick.ts';
 
 type Mode = 'taking' | 'paused' | 'leaving';
 

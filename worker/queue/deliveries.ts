@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { DeliveryReader } from '#shared/store/delivery-reader.ts';
+import { DeliveryReader } from '#shared/store/queue/delivery-reader.ts';
 import type { Fenced } from '#shared/contract/fenced.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { Delivery, HeldJob } from '#shared/contract/delivery.ts';

@@ -4,7 +4,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { readLivingRecord } from '#shared/store/ended-requests.ts';
+import { readLivingRecord } from '#shared/store/records/ended-requests.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { KeyRepair } from '#shared/store/repair/key-repair.ts';

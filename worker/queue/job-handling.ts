@@ -1,5 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
-import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 
 export interface JobHandlingOptions {

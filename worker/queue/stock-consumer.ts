@@ -1,7 +1,7 @@
 import { isJob } from '#shared/contract/job.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { StockWorker } from '#shared/store/stock-worker.ts';
+import { StockWorker } from '#shared/store/queue/stock-worker.ts';
 import type { Consumer, OnFinished, OnGarbled, RunJob } from '../run/consumer.ts';
 
 export interface StockConsumerOptions {

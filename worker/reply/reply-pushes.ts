@@ -2,7 +2,7 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { Batches } from '#shared/store/redis/batches.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { ReplyInboxes } from '#shared/store/reply-inboxes.ts';
+import { ReplyInboxes } from '#shared/store/replies/reply-inboxes.ts';
 
 /** Another worker answers for the replica now; nothing was sent. */
 export class SupersededError extends Error {

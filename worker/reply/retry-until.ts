@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ValueLostError } from '#shared/store/large-values.ts';
+import { ValueLostError } from '#shared/store/replies/large-values.ts';
 
 const retryDelayMs = 100;
 

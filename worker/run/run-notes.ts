@@ -4,8 +4,8 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { RequestNotes } from '#shared/store/request-notes.ts';
-import type { Noted } from '#shared/store/request-notes.ts';
+import { RequestNotes } from '#shared/store/records/request-notes.ts';
+import type { Noted } from '#shared/store/records/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 

@@ -1,8 +1,8 @@
 import type { JobData } from '#shared/contract/job.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { Lines } from '#shared/store/line.ts';
-import { QueueJobs } from '#shared/store/queue-jobs.ts';
+import { Lines } from '#shared/store/queue/line.ts';
+import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';

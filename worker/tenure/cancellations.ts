@@ -1,5 +1,5 @@
 import type { Log } from '#shared/process/logger.ts';
-import { subscribeToCancellations } from '#shared/store/cancellation-feed.ts';
+import { subscribeToCancellations } from '#shared/store/queue/cancellation-feed.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { CancelledIds } from '../run/cancelled-ids.ts';
 import type { ServedQueues } from './served-queues.ts';

@@ -1,7 +1,7 @@
 import { adopterOf } from '#shared/contract/lease.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { AdoptionStore } from '#shared/store/adoption-store.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import { AdoptionStore } from '#shared/store/lease/adoption-store.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import { ReplicaLease } from '../lease/replica-lease.ts';

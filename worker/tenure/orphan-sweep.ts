@@ -2,7 +2,7 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
-import { ActiveJobs } from '#shared/store/active-jobs.ts';
+import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import type { Runner } from '../run/runner.ts';

@@ -1,9 +1,9 @@
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
-import type { LargeValues } from '#shared/store/large-values.ts';
+import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { TickScript } from '#shared/store/tick.ts';
+import type { TickScript } from '#shared/store/queue/tick.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';

@@ -2,12 +2,12 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import { ActiveJobs } from '#shared/store/active-jobs.ts';
-import { CrashNotes } from '#shared/store/crash-notes.ts';
-import { QueueJobs } from '#shared/store/queue-jobs.ts';
-import type { QueuedJob } from '#shared/store/queue-jobs.ts';
+import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
+import type { QueuedJob } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import { RequestNotes } from '#shared/store/request-notes.ts';
+import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import {
   clearSuspects,
@@ -15,8 +15,8 @@ import {
   recordCrash,
   startSuspect,
   suspectsOf,
-} from '#shared/store/suspect-notes.ts';
-import type { RecordedCrash } from '#shared/store/suspect-notes.ts';
+} from '#shared/store/queue/suspect-notes.ts';
+import type { RecordedCrash } from '#shared/store/queue/suspect-notes.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import type { Turns } from '../run/turns.ts';

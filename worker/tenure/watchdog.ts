@@ -3,7 +3,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
-import { countReady, wakeConsumer } from '#shared/store/replica-queue.ts';
+import { countReady, wakeConsumer } from '#shared/store/queue/replica-queue.ts';
 import type { Runner } from '../run/runner.ts';
 
 export interface WatchdogOptions {

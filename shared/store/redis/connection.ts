@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from './access.ts';
 import { createKeys } from '../keys/keys.ts';
 import type { Log } from '../../process/logger.ts';
 import { grantAccess } from './access.ts';

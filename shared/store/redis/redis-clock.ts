@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from './access.ts';
 import { redisOf } from './access.ts';
 import { Connection } from './connection.ts';
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from './access.ts';
 import { createKeys } from '../keys/keys.ts';
 import type { Keys } from '../keys/keys.ts';
 import { redisRights } from './redis-users.ts';
@@ -71,8 +71,8 @@ const untried = new Set([
 ]);
 
 /**
- * Asks Redis what a role's processes may not do: all commands are put into a transaction, at which Redis checks
- * the rights, and then it is thrown away. Nothing is run.
+ * Asks Redis what a role's processes may not do: all commands are put into a transaction, at which Redis
+ * checks the rights, and then it is thrown away. Nothing is run.
  * @param redis a connection that nobody else uses meanwhile, and that sends nothing again when it breaks.
  * @returns what the user of the connection lacks, e.g. `BLMPOP`, `the key ringpost:{ring}:desired`.
  */
@@ -86,7 +86,9 @@ export async function lackingRights(redis: Redis, role: RedisRole, namespace: st
   return [...calls.map(({ what }) => what), 'DISCARD'].filter((_, at) => lacking[at]);
 }
 
-/** @returns which of the answers say that the user may not do this. What Redis refuses otherwise is allowed. */
+/**
+ * @returns which of the answers say that the user may not do this. What Redis refuses otherwise is allowed.
+ */
 async function refused(answers: readonly Promise<unknown>[]): Promise<boolean[]> {
   const settled = await Promise.allSettled(answers);
   return settled.map((each) => each.status === 'rejected' && isRefusal(each.reason));

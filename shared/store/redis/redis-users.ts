@@ -69,8 +69,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 
 /**
  * @param namespace the prefix of all keys of a system.
- * @returns what the processes of a role need. A worker serves the queue of any replica, since it may adopt one.
- * It writes nothing of the ring, and reads only what adopting takes.
+ * @returns what the processes of a role need. A worker serves the queue of any replica, since it may adopt
+ * one. It writes nothing of the ring, and reads only what adopting takes.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -134,8 +134,9 @@ export function userLine({ name, passwordSha256, rules }: RedisUser): string {
 }
 
 /**
- * @returns the text of a file for `aclfile`. The user `default` is off, so that nobody is let in without a name.
- * It keeps all rights: Redis 7.0 loads its append-only file with them, and would lose each transaction in it.
+ * @returns the text of a file for `aclfile`. The user `default` is off, so that nobody is let in without a
+ * name. It keeps all rights: Redis 7.0 loads its append-only file with them, and would lose each transaction
+ * in it.
  */
 export function aclFile(users: readonly RedisUser[]): string {
   const first = 'user default off resetpass ~* &* +@all';

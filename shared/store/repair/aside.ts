@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { Redis } from '../redis/access.ts';
 import type { Keys } from '../keys/keys.ts';
 import type { Logger } from '../../process/logger.ts';
 import { clockOf } from '../redis/redis-clock.ts';

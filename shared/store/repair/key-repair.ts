@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '../redis/access.ts';
 import { Aside } from './aside.ts';
 import type { ExpectedKey } from './expected-keys.ts';
 import { hashTagOf, ringTag } from '../keys/keys.ts';

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Redis } from '../redis/access.ts';
 import { replicaOf } from '../../contract/request-id.ts';
 import type { Keys } from '../keys/keys.ts';
 import { scriptsOn } from '../scripts/load.ts';

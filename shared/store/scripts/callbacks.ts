@@ -1,8 +1,8 @@
 import { replicaOf } from '../../contract/request-id.ts';
 import type { CallbackState } from '../../contract/request-record.ts';
 import { isTexts } from '../../contract/json-object.ts';
-import { receiversPerCall } from '../callbacks.ts';
-import type { ParkCall } from '../callbacks.ts';
+import { receiversPerCall } from '../../contract/callback.ts';
+import type { ParkCall } from '../../contract/callback.ts';
 import type { Keys } from '../keys/keys.ts';
 import { script } from './script.ts';
 
@@ -31,7 +31,10 @@ export const noteCallback = script<CallbackNote, boolean>({
   decode: (reply) => reply === 1,
 });
 
-/** Keeps the record and the answer of a request for `ttlMs` at least. Returns whether that made them last longer. */
+/**
+ * Keeps the record and the answer of a request for `ttlMs` at least. Returns whether that made them last
+ * longer.
+ */
 export const holdRecord = script<{ id: string; ttlMs: number }, boolean>({
   file: 'hold-record',
   keys: (keys, { id }) => recordAndReply(keys, id),
@@ -45,8 +48,8 @@ function recordAndReply(keys: Keys, id: string): readonly string[] {
 }
 
 /**
- * Notes callbacks that their gateway has delayed, and parks those among the next in the queue whose receivers have no free
- * slot. Returns the ids of the latter.
+ * Notes callbacks that their gateway has delayed, and parks those among the next in the queue whose receivers
+ * have no free slot. Returns the ids of the latter.
  */
 export const parkCallbacks = script<ParkCall, readonly string[]>({
   file: 'park-callbacks',
@@ -73,7 +76,8 @@ function padded(receivers: ParkCall['receivers']): string[] {
 }
 
 /**
- * Moves up to `max` parked callbacks of a receiver back to the head of the queue. Returns how many are still parked.
+ * Moves up to `max` parked callbacks of a receiver back to the head of the queue. Returns how many are still
+ * parked.
  */
 export const unparkCallbacks = script<{ receiver: string; max: number }, number>({
   file: 'unpark-callbacks',

@@ -1,6 +1,9 @@
 import { script } from './script.ts';
 
-/** Claims an idempotency key if it is free, or if it has the claim `replaced`. Returns the claim that holds then. */
+/**
+ * Claims an idempotency key if it is free, or if it has the claim `replaced`. Returns the claim that holds
+ * then.
+ */
 export const claimIdempotency = script<
   { scope: string; claim: string; ttlMs: number; replaced: string | undefined },
   string
@@ -11,7 +14,10 @@ export const claimIdempotency = script<
   decode: String,
 });
 
-/** Sets the remaining life of a claim. A TTL of 0 releases the key. Returns whether the key still had the claim. */
+/**
+ * Sets the remaining life of a claim. A TTL of 0 releases the key. Returns whether the key still had the
+ * claim.
+ */
 export const expireIdempotency = script<{ scope: string; claim: string; ttlMs: number }, boolean>({
   file: 'expire-idempotency',
   keys: (keys, { scope }) => [keys.idempotency(scope)],

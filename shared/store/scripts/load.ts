@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { Redis } from '../redis/access.ts';
 
 /** How many of a script's arguments are keys. The text is the Lua file of the same name beside this one. */
 const scripts = {

@@ -6,8 +6,8 @@ interface RequestCall {
 }
 
 /**
- * What a cancellation found: it has `ended` the request; the request is `running`, and the wish is noted; it had
- * `finished` before; or it is `unrecorded`, because it has no record.
+ * What a cancellation found: it has `ended` the request; the request is `running`, and the wish is noted; it
+ * had `finished` before; or it is `unrecorded`, because it has no record.
  */
 export type CancelOutcome = 'ended' | 'running' | 'finished' | 'unrecorded';
 
@@ -32,8 +32,8 @@ export const markCancelled = script<RequestCall, boolean>({
 });
 
 /**
- * Ends a request that no worker has started. If it has no record it gets one, which lasts for `ttlMs`. Returns whether it
- * has not started, and never will.
+ * Ends a request that no worker has started. If it has no record it gets one, which lasts for `ttlMs`.
+ * Returns whether it has not started, and never will.
  */
 export const endUnstarted = script<RequestCall & { now: number; ttlMs: number; caller: string }, boolean>({
   file: 'end-unbegun',

@@ -151,7 +151,9 @@ export const changeOffers = script<
   decode: (reply) => (reply === -2 ? 'deposed' : 'changed'),
 });
 
-/** Deletes what is left of a retired replica. Returns false, and deletes nothing, if its queue is not empty. */
+/**
+ * Deletes what is left of a retired replica. Returns false, and deletes nothing, if its queue is not empty.
+ */
 export const forget = script<{ replica: string; generationTtlMs: number }, boolean>({
   file: 'forget',
   keys: (keys, { replica }) => {

@@ -1,0 +1,31 @@
+import type { CallbackState } from '../../contract/request-record.ts';
+import type { Connection } from '../redis/connection.ts';
+import { holdRecord, noteCallback } from '../scripts/callbacks.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
+
+/** What the records of requests say of their callbacks. */
+export class CallbackNotes {
+  readonly #run: Run;
+
+  constructor(connection: Connection) {
+    this.#run = createRun(connection);
+  }
+
+  /**
+   * Notes the state of a request's callback, if the request is still known.
+   * @param attempts how often it was sent.
+   * @param answer what the last attempt brought: a status, or the code of an error.
+   */
+  async note(id: string, state: CallbackState, attempts: number, answer?: string): Promise<void> {
+    await this.#run(noteCallback, { id, state, attempts, answer });
+  }
+
+  /**
+   * Keeps what is known of a request for `ttlMs` at least, because its callback still has to be sent. The
+   * next note of the callback restores the time at which it expires.
+   */
+  async hold(id: string, ttlMs: number): Promise<void> {
+    await this.#run(holdRecord, { id, ttlMs });
+  }
+}

@@ -1,0 +1,50 @@
+import { parseLease } from '../../contract/lease.ts';
+import type { Lease } from '../../contract/lease.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { GarbledError, orNull } from '../repair/key-repair.ts';
+
+/** Reads the leases of the replicas' workers. */
+export class LeaseReader {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(connection: Connection) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+  }
+
+  /** @returns whether a worker has the replica's lease. */
+  async exists(replica: string): Promise<boolean> {
+    return (await this.#redis.exists(this.#keys.lease(replica))) === 1;
+  }
+
+  /** @returns the lease; undefined if there is none, or it cannot be read: the worker writes it again. */
+  async read(replica: string): Promise<Lease | undefined> {
+    const json = await orNull(this.#redis.get(this.#keys.lease(replica)));
+    return json === null ? undefined : parseLease(json);
+  }
+
+  /**
+   * Reads leases in one round trip.
+   * @returns the leases of those replicas that have one.
+   * @throws {GarbledError} if one cannot be read: such a replica may well have a worker.
+   */
+  async readAll(replicas: readonly string[]): Promise<ReadonlyMap<string, Lease>> {
+    const texts = await Promise.all(replicas.map((name) => this.#redis.get(this.#keys.lease(name))));
+    const leases = new Map<string, Lease>();
+    for (const [at, name] of replicas.entries()) {
+      const text = texts[at] ?? null;
+      if (text !== null) leases.set(name, checkedLease(text));
+    }
+    return leases;
+  }
+}
+
+function checkedLease(text: string): Lease {
+  const lease = parseLease(text);
+  if (lease === undefined) throw new GarbledError('a lease cannot be read');
+  return lease;
+}

@@ -1,0 +1,58 @@
+import type { Redis } from '../redis/access.ts';
+import { parseDelivery } from '../../contract/delivery.ts';
+import type { Fenced } from '../../contract/fenced.ts';
+import type { Keys } from '../keys/keys.ts';
+import type { QueuedJob } from './queue-jobs.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { startCountField } from '../scripts/lines.ts';
+
+/**
+ * The active jobs of a replica's queue: a worker took them, or they were delivered to it. The caller holds
+ * the replica's lease.
+ */
+export class ActiveJobs {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #replica: string;
+
+  constructor(connection: Connection, replica: string) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#replica = replica;
+  }
+
+  /** @returns their ids, the one that was taken last first. */
+  ids(): Promise<string[]> {
+    return this.#redis.lrange(this.#keys.unfinished(this.#replica).active, 0, -1);
+  }
+
+  count(): Promise<number> {
+    return this.#redis.llen(this.#keys.unfinished(this.#replica).active);
+  }
+
+  /** Takes the id of a job that is gone off the list. */
+  async discard(id: string): Promise<void> {
+    await this.#redis.lrem(this.#keys.unfinished(this.#replica).active, 0, id);
+  }
+
+  /** @returns the ids of the jobs that were delivered to the consumer of a lease, but not read by it yet. */
+  async unread({ replica, fence }: Fenced): Promise<ReadonlySet<string>> {
+    const deliveries = await this.#redis.lrange(this.#keys.deliveries(replica, fence), 0, -1);
+    const ids = new Set<string>();
+    for (const text of deliveries) {
+      const delivery = parseDelivery(text);
+      if (delivery !== 'end') ids.add(delivery.id);
+    }
+    return ids;
+  }
+
+  /**
+   * @returns how often a job was started. A job that runs in turn may be taken several times before it
+   * starts, so it has a count of its own.
+   */
+  async startCount(id: string, job: QueuedJob): Promise<number> {
+    if (job.data.order === undefined) return job.timesTaken;
+    return Number(await this.#redis.hget(this.#keys.job(this.#replica, id), startCountField));
+  }
+}

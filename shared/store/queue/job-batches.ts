@@ -1,0 +1,53 @@
+import { isRepeatable } from '../../contract/redelivery.ts';
+import type { JobData } from '../../contract/job.ts';
+import type { Logger } from '../../process/logger.ts';
+import type { HalfAdded, HalfAddedJob } from './half-added.ts';
+import { Batches } from '../redis/batches.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import { createAddJobs } from '../scripts/add-jobs.ts';
+import type { NewJob } from '../scripts/add-jobs.ts';
+
+const maxJobsPerCall = 256;
+
+/** Adds a job that may run at once. @returns once the job is durable. */
+export type AddNow = (replica: string, id: string, job: JobData) => Promise<void>;
+
+type BatchedJob = NewJob & HalfAddedJob;
+
+/**
+ * Whether a job may be delivered directly. If the worker dies right then, we cannot know whether it started;
+ * so only jobs that may be repeated, and any number of times, are delivered directly.
+ */
+function isDeliverable(job: JobData): boolean {
+  return isRepeatable(job) && job.attempts === undefined;
+}
+
+/**
+ * Groups jobs that are added at about the same time into one call per replica.
+ * @param connection a fail-fast connection that others may share.
+ * @returns undefined if the version of BullMQ is not the proven one: then its own queue has to add jobs.
+ */
+export function createJobBatches(
+  connection: Connection,
+  halfAdded: HalfAdded,
+  log: Logger,
+): AddNow | undefined {
+  const addJobs = createAddJobs(connection);
+  if ('fault' in addJobs) {
+    log.warn({ reason: addJobs.fault }, 'jobs are added one by one');
+    return undefined;
+  }
+  const clock = clockOf(connection);
+  const add = async (replica: string, jobs: readonly BatchedJob[]): Promise<void> => {
+    await addJobs.run({ replica, jobs, now: clock.now() });
+  };
+  const batches = new Batches<BatchedJob>(maxJobsPerCall, (replica, jobs) =>
+    halfAdded.adding(replica, jobs, (some) => add(replica, some)),
+  );
+  return (replica, id, job) => {
+    const data = JSON.stringify(job);
+    const repeatable = isRepeatable(job);
+    return batches.add(replica, { id, data, deliverable: isDeliverable(job), repeatable });
+  };
+}

@@ -1,0 +1,182 @@
+import { Queue } from 'bullmq';
+import { jobName } from '../../contract/job.ts';
+import type { JobData } from '../../contract/job.ts';
+import { isRepeatable } from '../../contract/redelivery.ts';
+import type { Logger } from '../../process/logger.ts';
+import { HalfAdded } from './half-added.ts';
+import { createJobBatches } from './job-batches.ts';
+import type { AddNow } from './job-batches.ts';
+import type { Keys } from '../keys/keys.ts';
+import { Lines } from './line.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
+import { commandFate } from '../redis/command-fate.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import type { RedisClock } from '../redis/redis-clock.ts';
+import { expectedOfJobs } from '../repair/expected-keys.ts';
+import { KeyRepair } from '../repair/key-repair.ts';
+import { JobBodies } from './job-bodies.ts';
+import type { StoredBody } from './job-bodies.ts';
+import { jobOptions } from '../scripts/add-jobs.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
+import { takeBack } from '../scripts/take-back.ts';
+
+/** Nobody reads BullMQ's event stream here. Without a bound each queue keeps 10,000 entries of it. */
+const maxEvents = 100;
+
+/** The gateway's side of the replicas' queues: it adds jobs, and takes back those that have not started. */
+export class JobQueues {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+  readonly #log: Logger;
+  readonly #run: Run;
+  /** Undefined if BullMQ's own queue has to add all jobs. */
+  readonly #addNow: AddNow | undefined;
+  readonly #bodies: JobBodies;
+  readonly #lines: Lines;
+  readonly #halfAdded: HalfAdded;
+  readonly #repair: KeyRepair;
+  readonly #queues = new Map<string, Queue<JobData>>();
+
+  /** @param connection a fail-fast connection that others may share. */
+  constructor(connection: Connection, log: Logger) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#clock = clockOf(connection);
+    this.#log = log;
+    this.#run = createRun(connection);
+    this.#repair = KeyRepair.on(connection, log);
+    this.#bodies = new JobBodies(connection, log);
+    this.#lines = new Lines(connection, log);
+    this.#halfAdded = new HalfAdded(connection, log);
+    this.#addNow = createJobBatches(connection, this.#halfAdded, log);
+  }
+
+  /**
+   * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that
+   * travels in a key of its own is stored before its job is added, and deleted again if the job is refused.
+   * @param stored the body, if it travels in a key of its own.
+   * @param wanted asked after the body is stored and before the job is added.
+   * @returns once the job is durable, or not wanted any more; rejects if Redis is away or refuses the job.
+   */
+  add(
+    replica: string,
+    id: string,
+    job: JobData,
+    stored?: StoredBody,
+    wanted: () => boolean = () => true,
+  ): Promise<void> {
+    return stored === undefined
+      ? this.#addJob(replica, id, job)
+      : this.#addWithBody(replica, id, job, stored, wanted);
+  }
+
+  async #addWithBody(
+    replica: string,
+    id: string,
+    job: JobData,
+    stored: StoredBody,
+    wanted: () => boolean,
+  ): Promise<void> {
+    await this.#bodies.store(replica, id, stored);
+    try {
+      if (wanted()) await this.#addJob(replica, id, job);
+      else await this.#bodies.remove(replica, id);
+    } catch (error) {
+      // If the job may have been added, its body has to stay.
+      if (commandFate(error) !== 'unknown') await this.#bodies.remove(replica, id);
+      throw error;
+    }
+  }
+
+  /** @returns the ids of the jobs that Redis does not have: they neither wait nor run. */
+  async missing(replica: string, ids: readonly string[]): Promise<readonly string[]> {
+    const keys = ids.map((id) => this.#keys.job(replica, id));
+    if ((await this.#redis.exists(...keys)) === keys.length) return [];
+    const there = await Promise.all(keys.map((key) => this.#redis.exists(key)));
+    return ids.filter((_, at) => there[at] === 0);
+  }
+
+  /**
+   * Takes a job back if no worker has started it. BullMQ's own `remove` cannot do that: it does not tell a
+   * job that it removed from one that had just finished.
+   * @returns whether the job was removed before it started, so that it certainly did not run.
+   */
+  takeBack(replica: string, id: string): Promise<boolean> {
+    return this.#repair.mending(
+      () => this.#run(takeBack, { replica, id }),
+      () => expectedOfJobs(this.#keys, replica),
+    );
+  }
+
+  /** Closes the queues of all other replicas. */
+  async keepOnly(replicas: ReadonlySet<string>): Promise<void> {
+    const closing: Promise<void>[] = [];
+    for (const [replica, queue] of this.#queues) {
+      if (replicas.has(replica)) continue;
+      this.#queues.delete(replica);
+      closing.push(queue.close());
+    }
+    await Promise.all(closing);
+  }
+
+  /** Closes all queues. The connection stays open. */
+  close(): Promise<void> {
+    return this.keepOnly(new Set());
+  }
+
+  #addJob(replica: string, id: string, job: JobData): Promise<void> {
+    const { order, priority, notBefore } = job;
+    const now = order === undefined && priority === undefined && notBefore === undefined;
+    // An opened queue writes the bound of its event stream, which the script that adds jobs reads.
+    const queue = this.#queue(replica);
+    return now && this.#addNow !== undefined
+      ? this.#addNow(replica, id, job)
+      : this.#addWithBullMq(queue, replica, id, job);
+  }
+
+  async #addWithBullMq(queue: Queue<JobData>, replica: string, id: string, job: JobData): Promise<void> {
+    const { order, priority, notBefore } = job;
+    const timestamp = this.#clock.now();
+    const delay = notBefore === undefined ? 0 : Math.max(0, notBefore - timestamp);
+    const when = {
+      timestamp,
+      ...(delay === 0 ? {} : { delay }),
+      ...(priority === undefined ? {} : { priority }),
+    };
+    await this.#halfAdded.adding(replica, [{ id, repeatable: isRepeatable(job) }], async () => {
+      // Both commands use one connection, so no worker takes the job before it has a place in the line. A
+      // delayed job joins the line when it is due.
+      const joins = order !== undefined && delay === 0;
+      const joined = joins ? this.#joinLine(order, id, job.deadline) : undefined;
+      const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });
+      await (joined === undefined ? added : Promise.all([joined, added]));
+    });
+  }
+
+  #joinLine(order: string, id: string, deadline: number): Promise<void> {
+    return this.#repair.mending(
+      () => this.#lines.join(order, id, deadline),
+      () => [{ key: this.#keys.line(order), type: 'zset' }],
+    );
+  }
+
+  #queue(replica: string): Queue<JobData> {
+    let queue = this.#queues.get(replica);
+    if (queue === undefined) {
+      queue = new Queue<JobData>(this.#keys.queue(replica), {
+        connection: this.#redis,
+        prefix: this.#keys.prefix,
+        skipVersionCheck: true,
+        skipWaitingForReady: true,
+        streams: { events: { maxLen: maxEvents } },
+      });
+      queue.on('error', (error) => this.#log.debug({ err: error, replica }, 'the queue reports an error'));
+      this.#queues.set(replica, queue);
+    }
+    return queue;
+  }
+}

@@ -1,0 +1,36 @@
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+
+/** BullMQ scores a delayed job with the time in ms, and a counter of 12 bits below it. */
+const scorePerMs = 0x1000;
+
+/** @returns how many jobs of a replica's queue a worker could take now. */
+export async function countReady(connection: Connection, replica: string): Promise<number> {
+  const redis = redisOf(connection);
+  const { wait, prioritized, delayed } = keysOf(connection).unfinished(replica);
+  const counts = await Promise.all([
+    redis.llen(wait),
+    redis.zcard(prioritized),
+    redis.zcount(delayed, 0, clockOf(redis).now() * scorePerMs),
+  ]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** @returns how many jobs of a replica's queue are not finished. */
+export async function countUnfinished(connection: Connection, replica: string): Promise<number> {
+  const redis = redisOf(connection);
+  const { wait, active, prioritized, delayed } = keysOf(connection).unfinished(replica);
+  const counts = await Promise.all([
+    redis.llen(wait),
+    redis.llen(active),
+    redis.zcard(prioritized),
+    redis.zcard(delayed),
+  ]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Wakes a consumer that rests, as BullMQ wakes its own workers. */
+export async function wakeConsumer(connection: Connection, replica: string): Promise<void> {
+  await redisOf(connection).zadd(keysOf(connection).marker(replica), 0, '0');
+}

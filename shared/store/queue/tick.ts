@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module';
+import type { Fenced } from '../../contract/fenced.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import type { RedisClock } from '../redis/redis-clock.ts';
+import { expectedOfConsumer } from '../repair/expected-keys.ts';
+import { KeyRepair } from '../repair/key-repair.ts';
+import { withBullMq } from '../scripts/compose.ts';
+import { defineScript } from '../scripts/load.ts';
+import type { RunOne } from '../scripts/load.ts';
+import { tick } from '../scripts/tick.ts';
+import { inboxTtlMs } from '../replies/reply-inboxes.ts';
+import type { Ended, JobLimit, Ticked, TickTerms } from '../scripts/tick.ts';
+import type { Logger } from '../../process/logger.ts';
+
+export type { Ended, JobLimit, OutgoingReply, Ticked } from '../scripts/tick.ts';
+
+/** The text of the tick's script, with BullMQ's own scripts in it. */
+export interface TickScript {
+  readonly lua: string;
+}
+
+/** @returns the script, or why it cannot be made with the BullMQ that is installed. */
+export function tickScript(
+  load: (module: string) => unknown = createRequire(import.meta.url),
+): TickScript | { readonly fault: string } {
+  const scripts = [
+    ['moveToActive', 11],
+    ['moveToFinished', 14],
+  ] as const;
+  return withBullMq('tick', scripts, ['finish-jobs', 'take-jobs'], load);
+}
+
+export interface TickOptions {
+  readonly connection: Connection;
+  readonly script: TickScript;
+  /** By which the worker serves the queue. */
+  readonly lease: Fenced;
+  /** The token of the locks on the jobs that are taken. */
+  readonly token: string;
+  /** The TTL of these locks in ms. */
+  readonly lockMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * The one call by which a batched consumer works on its queue: it pushes replies, finishes jobs, and takes
+ * new ones.
+ */
+export class Tick {
+  readonly #terms: TickTerms;
+  readonly #keys: Keys;
+  readonly #touched: readonly string[];
+  readonly #run: RunOne;
+  readonly #clock: RedisClock;
+  readonly #repair: KeyRepair;
+
+  constructor({ connection, script, lease, token, lockMs, log }: TickOptions) {
+    this.#terms = { lease, token, lockMs, inboxTtlMs };
+    this.#keys = keysOf(connection);
+    this.#touched = tick.keys(this.#keys, this.#terms);
+    this.#run = defineScript(redisOf(connection), this.#touched.length, script.lua);
+    this.#clock = clockOf(connection);
+    this.#repair = KeyRepair.on(connection, log, 'worker');
+  }
+
+  /**
+   * @param ended jobs to be finished, with their replies.
+   * @returns undefined if another worker has taken the lease. Then nothing was done.
+   */
+  async run(ended: readonly Ended[], jobLimit: JobLimit): Promise<Ticked | undefined> {
+    const call = { terms: this.#terms, ended, jobLimit, now: this.#clock.now() };
+    return tick.decode(await this.#run(...this.#touched, ...tick.args(call, this.#keys)));
+  }
+
+  /** Moves garbled keys aside after a call has failed, so that the next one may succeed. Never rejects. */
+  async repair(error: unknown, ended: readonly Ended[]): Promise<void> {
+    const gateways = ended.flatMap(({ reply }) => (reply === undefined ? [] : [reply.gateway]));
+    await this.#repair.after(error, () => expectedOfConsumer(this.#keys, this.#terms.lease, gateways));
+  }
+}

@@ -1,0 +1,72 @@
+import { decodeReply } from '../../contract/reply.ts';
+import type { Reply } from '../../contract/reply.ts';
+import type { Logger } from '../../process/logger.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { expectedOfRequest } from '../repair/expected-keys.ts';
+import { KeyRepair, orNull } from '../repair/key-repair.ts';
+import type { KnownRequest } from './request-records.ts';
+
+/** A frame of fewer bytes is read whole by the first command. */
+const smallBytes = 64 * 1024;
+
+/** The answers that are kept, so that clients can ask for them later. */
+export class KeptReplies {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #repair: KeyRepair;
+
+  constructor(connection: Connection, log: Logger) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#repair = KeyRepair.on(connection, log);
+  }
+
+  /**
+   * Reads an answer. A large one, of 64 KiB or more, is read only if its reader agrees.
+   * @param mayReadLarge asked with the size of a large answer in bytes.
+   * @returns `declined` if it does not agree; undefined if the answer is not kept, or cannot be read.
+   */
+  async read(
+    { id, replica }: KnownRequest,
+    mayReadLarge: (bytes: number) => Promise<boolean>,
+  ): Promise<Reply | undefined | 'declined'> {
+    const key = this.#keys.keptReply(replica, id);
+    const beginning = await this.#repair.mending(
+      () => this.#redis.getrangeBuffer(key, 0, smallBytes - 1),
+      () => expectedOfRequest(this.#keys, replica, id),
+    );
+    if (beginning.length === 0) return undefined;
+    if (beginning.length < smallBytes) return this.#decode(key, beginning);
+    if (!(await mayReadLarge(await this.#redis.strlen(key)))) return 'declined';
+    const frame = await this.#redis.getBuffer(key);
+    return frame === null ? undefined : this.#decode(key, frame);
+  }
+
+  /** Reads an answer of any size. @returns undefined if it is not kept, or cannot be read. */
+  async readWhole({ id, replica }: KnownRequest): Promise<Reply | undefined> {
+    const key = this.#keys.keptReply(replica, id);
+    const frame = await this.#repair.mending(
+      () => this.#redis.getBuffer(key),
+      () => expectedOfRequest(this.#keys, replica, id),
+    );
+    return frame === null ? undefined : this.#decode(key, frame);
+  }
+
+  /** @returns the bytes of an answer; 0 if it is not kept, or cannot be read. */
+  async sizeOf({ id, replica }: KnownRequest): Promise<number> {
+    return (await orNull(this.#redis.strlen(this.#keys.keptReply(replica, id)))) ?? 0;
+  }
+
+  /** @returns undefined if the bytes are not a frame; then they are moved aside. */
+  async #decode(key: string, frame: Buffer): Promise<Reply | undefined> {
+    try {
+      return decodeReply(frame);
+    } catch {
+      await this.#repair.aside.key({ key, type: 'string', text: frame });
+      return undefined;
+    }
+  }
+}

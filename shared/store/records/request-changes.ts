@@ -1,0 +1,39 @@
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+
+/** Tells of changes of requests. Redis sends nothing for requests that nobody listens to. */
+export class RequestChanges {
+  readonly #subscriber: Redis;
+  readonly #keys: Keys;
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  /** @param connection a patient connection for subscriptions, which others may share. */
+  constructor(connection: Connection) {
+    this.#subscriber = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#subscriber.on('message', (channel: string) => {
+      for (const listener of this.#listeners.get(channel) ?? []) listener();
+    });
+  }
+
+  /**
+   * @param listener called after each change of the request.
+   * @returns once Redis sends the changes, a function that ends it.
+   */
+  async listen(id: string, listener: () => void): Promise<() => void> {
+    const channel = this.#keys.requestChanges(id);
+    const others = this.#listeners.get(channel);
+    if (others === undefined) this.#listeners.set(channel, new Set([listener]));
+    else others.add(listener);
+    await this.#subscriber.subscribe(channel);
+    return () => {
+      const all = this.#listeners.get(channel);
+      all?.delete(listener);
+      if (all?.size !== 0) return;
+      this.#listeners.delete(channel);
+      this.#subscriber.unsubscribe(channel).catch(() => undefined);
+    };
+  }
+}

@@ -1,0 +1,83 @@
+import type { JobData } from '../../contract/job.ts';
+import { recordTtlMs } from '../../contract/request-record.ts';
+import type { RequestState } from '../../contract/request-record.ts';
+import type { Logger } from '../../process/logger.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import type { RedisClock } from '../redis/redis-clock.ts';
+import { expectedOfRequest } from '../repair/expected-keys.ts';
+import { KeyRepair } from '../repair/key-repair.ts';
+import { noteRequest } from '../scripts/request-notes.ts';
+import type { Noted } from '../scripts/request-notes.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
+
+export type { Noted } from '../scripts/request-notes.ts';
+
+/** What decides how long a record lives, and whose it is. */
+export type RecordTerms = Pick<JobData, 'keepMs' | 'deadline' | 'caller'>;
+
+/** What becomes of requests that have a record, before their end. */
+export class RequestNotes {
+  readonly #run: Run;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+  readonly #repair: KeyRepair;
+
+  /** @param who as in {@link KeyRepair}. */
+  constructor(connection: Connection, log: Logger, who: 'server' | 'worker' = 'server') {
+    this.#run = createRun(connection);
+    this.#keys = keysOf(connection);
+    this.#clock = clockOf(connection);
+    this.#repair = KeyRepair.on(connection, log, who);
+  }
+
+  /**
+   * Notes in a request's record what became of it, and tells its watchers. Does nothing if the request has no
+   * record, or has ended before.
+   * @param state a request that is to be cancelled becomes neither `queued` nor `running` any more.
+   * @param fields names and values in turn.
+   */
+  note(
+    replica: string,
+    id: string,
+    { keepMs, deadline, caller }: RecordTerms,
+    state: RequestState,
+    fields: readonly (string | number)[] = [],
+  ): Promise<Noted> {
+    if (keepMs === undefined) return Promise.resolve('noted');
+    return this.#run(noteRequest, {
+      replica,
+      id,
+      state,
+      ttlMs: Math.max(0, deadline - this.#clock.now()) + recordTtlMs(keepMs),
+      fields: withCaller(fields, caller),
+    });
+  }
+
+  /** As {@link note}; garbled keys of the request that make it fail are moved aside. */
+  noteWithRepair(
+    replica: string,
+    id: string,
+    terms: RecordTerms,
+    state: RequestState,
+    fields: readonly (string | number)[] = [],
+  ): Promise<Noted> {
+    return this.#repair.mending(
+      () => this.note(replica, id, terms, state, fields),
+      () => expectedOfRequest(this.#keys, replica, id),
+    );
+  }
+}
+
+/**
+ * Each note names the caller: a record that Redis has lost is made anew, and is still for its caller alone.
+ */
+function withCaller(
+  fields: readonly (string | number)[],
+  caller: JobData['caller'],
+): readonly (string | number)[] {
+  return caller === undefined ? fields : [...fields, 'caller', caller];
+}

@@ -1,0 +1,67 @@
+import type { Fenced } from '../../contract/fenced.ts';
+import type { JobData } from '../../contract/job.ts';
+import type { ReplyFrame } from '../../contract/reply.ts';
+import { recordTtlMs } from '../../contract/request-record.ts';
+import type { RequestState } from '../../contract/request-record.ts';
+import type { Logger } from '../../process/logger.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { expectedOfFence, expectedOfQueue, expectedOfRequest } from '../repair/expected-keys.ts';
+import { KeyRepair } from '../repair/key-repair.ts';
+import { settleRequest } from '../scripts/request-notes.ts';
+import type { Settled } from '../scripts/request-notes.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
+
+/** How a request ends. */
+export interface RequestEnd {
+  readonly state: RequestState;
+  /** Names and values of the record's fields in turn. */
+  readonly fields: readonly (string | number)[];
+  /** How long the reply is kept, in ms. */
+  readonly keepMs: number;
+  /** The frame of the reply; undefined if the reply is in the draft of this worker. */
+  readonly frame: ReplyFrame | undefined;
+}
+
+/** The ends of the requests that have a record, as the worker of one replica notes them. */
+export class RequestSettler {
+  readonly #run: Run;
+  readonly #keys: Keys;
+  readonly #repair: KeyRepair;
+  readonly #lease: Fenced;
+
+  /** @param lease by which the worker answers for the replica. */
+  constructor(connection: Connection, lease: Fenced, log: Logger) {
+    this.#run = createRun(connection);
+    this.#keys = keysOf(connection);
+    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#lease = lease;
+  }
+
+  /** Keeps the reply of a request, notes its end in its record, and tells its watchers, all in one step. */
+  settle(id: string, { caller }: Pick<JobData, 'caller'>, end: RequestEnd): Promise<Settled> {
+    const { state, fields, keepMs, frame = '' } = end;
+    return this.#run(settleRequest, {
+      lease: this.#lease,
+      id,
+      replyTtlMs: keepMs,
+      recordTtlMs: recordTtlMs(keepMs),
+      frame,
+      state,
+      // A record that Redis has lost is made anew, and is still for its caller alone.
+      fields: caller === undefined ? fields : [...fields, 'caller', caller],
+    });
+  }
+
+  /** Does something that ends a request; moves garbled keys aside that make it fail, and does it again. */
+  withRepair<T>(id: string, act: () => Promise<T>): Promise<T> {
+    const { replica } = this.#lease;
+    return this.#repair.mending(act, () => [
+      ...expectedOfRequest(this.#keys, replica, id),
+      expectedOfFence(this.#keys, replica),
+      ...expectedOfQueue(this.#keys, this.#keys.callbacks),
+    ]);
+  }
+}

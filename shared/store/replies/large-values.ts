@@ -1,0 +1,137 @@
+import type { Redis } from '../redis/access.ts';
+import { asBuffer } from '../../contract/body.ts';
+import type { Fenced } from '../../contract/fenced.ts';
+import { Slots } from '../../process/slots.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { orNull } from '../repair/key-repair.ts';
+import { inboxTtlMs } from './reply-inboxes.ts';
+
+/** Redis takes no value of this length: `proto-max-bulk-len` is 512 MB unless its operator has changed it. */
+export class ValueTooLongError extends Error {
+  override readonly name = 'ValueTooLongError';
+}
+
+/**
+ * Redis has lost pieces of a value while it was written, or got one twice. The value has to be written anew.
+ */
+export class ValueLostError extends Error {
+  override readonly name = 'ValueLostError';
+}
+
+/**
+ * A draft whose worker has died expires after this time in ms, which is longer than any value takes to be
+ * written.
+ */
+const draftTtlMs = 10 * 60_000;
+
+/**
+ * Bytes in one command. Redis closes a connection on which an argument is longer than `proto-max-bulk-len`,
+ * which is at least 1 MiB; a value that grows too long in pieces is only refused.
+ */
+const pieceBytes = 512 * 1024;
+/** How many pieces are sent at once. The socket keeps a copy of each. */
+const maxPieces = 4;
+/** What Redis says of a value that would be too long. */
+const tooLong = /maximum allowed size/;
+
+/**
+ * Writes large replies to Redis, and reads large requests, on a connection of their own, so that nothing
+ * waits behind them. The connection is opened for the first one. What is written takes turns piece by piece:
+ * it needs memory for a few pieces beside its own bytes.
+ */
+export class LargeValues {
+  readonly #open: () => Connection;
+  readonly #turns = new Slots(maxPieces);
+  #opened: Connection | undefined;
+
+  /** @param open opens a patient connection. */
+  constructor(open: () => Connection) {
+    this.#open = open;
+  }
+
+  /** The connection for values of many bytes. */
+  get connection(): Connection {
+    return (this.#opened ??= this.#open());
+  }
+
+  /**
+   * Writes the frame of a reply as this worker's draft. `RequestSettler.settle` makes it the kept reply.
+   * @param parts the frame's bytes, in turn.
+   * @returns once Redis has all of it.
+   * @throws {ValueTooLongError} if Redis takes no value of this length.
+   * @throws {ValueLostError} if Redis has lost a part of it; and what Redis says if it refuses it for now. No
+   * key is left then.
+   */
+  writeDraft({ replica, fence }: Fenced, id: string, parts: readonly Uint8Array[]): Promise<void> {
+    return this.#write(keysOf(this.connection).replyDraft(replica, id, fence), parts);
+  }
+
+  /**
+   * Stores the body of a reply for the gateway that waits for it. The gateway sees all of the body or
+   * nothing.
+   * @throws as {@link writeDraft} does.
+   */
+  async storeReplyBody({ replica, fence }: Fenced, id: string, body: Uint8Array): Promise<void> {
+    const [redis, keys] = [redisOf(this.connection), keysOf(this.connection)];
+    const key = keys.replyBody(replica, id);
+    if (body.length <= pieceBytes) {
+      await this.#inTurn(() => redis.set(key, asBuffer(body), 'PX', inboxTtlMs));
+      return;
+    }
+    const draft = keys.replyDraft(replica, id, fence);
+    await this.#write(draft, [body]);
+    await Promise.all([redis.rename(draft, key), redis.pexpire(key, inboxTtlMs)]);
+  }
+
+  /** @returns a request's body that did not travel in its job; undefined if it is gone, or is no string. */
+  async readRequestBody(replica: string, id: string): Promise<Buffer | undefined> {
+    const key = keysOf(this.connection).requestBody(replica, id);
+    return (await orNull(redisOf(this.connection).getBuffer(key))) ?? undefined;
+  }
+
+  /** Closes the connection if it was opened. */
+  close(): void {
+    this.#opened?.close();
+  }
+
+  async #write(key: string, parts: readonly Uint8Array[]): Promise<void> {
+    const redis = redisOf(this.connection);
+    try {
+      await this.#writePieces(redis, key, parts);
+    } catch (error) {
+      await redis.unlink(key).catch(() => undefined);
+      if (error instanceof Error && tooLong.test(error.message)) throw new ValueTooLongError(error.message);
+      throw error;
+    }
+  }
+
+  async #writePieces(redis: Redis, key: string, parts: readonly Uint8Array[]): Promise<void> {
+    let length = 0;
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += pieceBytes) {
+        const piece = asBuffer(part.subarray(at, at + pieceBytes));
+        const before = length;
+        length += piece.length;
+        const written = await this.#inTurn(() => writePiece(redis, key, piece, before));
+        if (written !== length) throw new ValueLostError('pieces of a value are lost, or doubled');
+      }
+    }
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    if (!this.#turns.tryAcquire()) await this.#turns.acquire();
+    try {
+      return await act();
+    } finally {
+      this.#turns.release();
+    }
+  }
+}
+
+/** @returns how many bytes the value has now. */
+async function writePiece(redis: Redis, key: string, piece: Buffer, before: number): Promise<number> {
+  if (before > 0) return redis.append(key, piece);
+  await redis.set(key, piece, 'PX', draftTtlMs);
+  return piece.length;
+}

@@ -1,0 +1,100 @@
+import type { Lease } from '../../contract/lease.ts';
+import type { HeirStore } from './heir-store.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { GarbledError } from '../repair/key-repair.ts';
+import { LeaseReader } from '../lease/lease-reader.ts';
+import { countUnfinished } from '../queue/replica-queue.ts';
+import type { RingState } from './ring-store.ts';
+
+/** What Redis knows of the workers and queues of all replicas. */
+export interface ObservedReplicas {
+  /** The running worker of each replica that has one, by its lease. */
+  readonly leases: ReadonlyMap<string, Lease>;
+  /** For each replica that has one: the generation of the worker that waits for the lease to be free. */
+  readonly standbys: ReadonlyMap<string, number>;
+  /** For each replica that has one: the generation whose worker certainly ended a moment ago. */
+  readonly ended: ReadonlyMap<string, number>;
+  /**
+   * For each replica that is retired, or desired and not in the ring: the unfinished jobs of its queue. Those
+   * of a retired replica include its suspects.
+   */
+  readonly backlog: ReadonlyMap<string, number>;
+  /** For each retired replica: the requests that only a worker of its own may run. */
+  readonly suspects: ReadonlyMap<string, number>;
+  /** For each retired replica that was replaced: the only replica that adopts its queue. */
+  readonly heirs: ReadonlyMap<string, string>;
+  /** The replicas whose queues are offered for adoption. */
+  readonly offered: ReadonlySet<string>;
+}
+
+/** Reads what a controller plans by. */
+export class ReplicaObserver {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #heirs: HeirStore;
+  readonly #leases: LeaseReader;
+
+  constructor(connection: Connection, heirs: HeirStore) {
+    this.#connection = connection;
+    this.#keys = keysOf(connection);
+    this.#heirs = heirs;
+    this.#leases = new LeaseReader(connection);
+  }
+
+  /**
+   * Reads all of it in one round trip, whatever the number of replicas.
+   * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is
+   * not without a worker.
+   */
+  async observe({ desired, ring, retired }: RingState): Promise<ObservedReplicas> {
+    const redis = redisOf(this.#connection);
+    const keys = this.#keys;
+    const removed = [...retired.keys()];
+    const names = [...new Set([...desired.map(({ name }) => name), ...removed])];
+    const outside = names.filter((name) => !ring.has(name));
+    const [leases, standbys, ended, backlogs, suspectCounts, offered, heirs] = await Promise.all([
+      this.#leases.readAll(names),
+      this.#generations(names, (name) => keys.standby(name)),
+      this.#generations(names, (name) => keys.ended(name)),
+      Promise.all(outside.map((name) => countUnfinished(this.#connection, name))),
+      Promise.all(removed.map((name) => redis.scard(keys.suspects(name)))),
+      redis.smembers(keys.offered),
+      this.#heirs.read(),
+    ]);
+    const suspects = new Map(removed.map((name, at) => [name, suspectCounts[at] ?? 0]));
+    const backlog = new Map(
+      outside.map((name, at) => [name, (backlogs[at] ?? 0) + (suspects.get(name) ?? 0)]),
+    );
+    return { leases, standbys, ended, backlog, suspects, heirs, offered: new Set(offered) };
+  }
+
+  /** @returns the ids of the requests that are active in the queues of these replicas. */
+  async active(names: Iterable<string>): Promise<string[]> {
+    const redis = redisOf(this.#connection);
+    const ids = await Promise.all(
+      Array.from(names, (name) => redis.lrange(this.#keys.unfinished(name).active, 0, -1)),
+    );
+    return ids.flat();
+  }
+
+  async #generations(
+    names: readonly string[],
+    keyOf: (name: string) => string,
+  ): Promise<ReadonlyMap<string, number>> {
+    const redis = redisOf(this.#connection);
+    const texts = await Promise.all(names.map((name) => redis.get(keyOf(name))));
+    const generations = new Map<string, number>();
+    for (const [at, name] of names.entries()) {
+      const text = texts[at] ?? null;
+      if (text !== null) generations.set(name, generationOf(text));
+    }
+    return generations;
+  }
+}
+
+function generationOf(text: string): number {
+  if (!/^\d{1,16}$/.test(text)) throw new GarbledError('a generation cannot be read');
+  return Number(text);
+}

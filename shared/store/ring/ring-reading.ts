@@ -1,0 +1,103 @@
+import type { Aside } from '../repair/aside.ts';
+import type { Keys } from '../keys/keys.ts';
+import { isReplicaName } from '../../contract/replica-name.ts';
+import { parseMember, placeOf } from '../../ring/member.ts';
+import type { RingMember } from '../../ring/ring.ts';
+import type { Fields } from '../scripts/ring.ts';
+
+const integer = /^\d{1,16}$/;
+
+/**
+ * Parses the hashes of the ring. Names that no replica can have, and values that cannot be read, are moved
+ * aside. If only the place of a desired replica cannot be read, the replica stays desired: it keeps the place
+ * that was last read for it, and the controller writes the place anew.
+ */
+export class RingReading {
+  readonly #keys: Keys;
+  readonly #aside: Aside;
+  readonly #now: () => number;
+  #known: ReadonlyMap<string, RingMember> = new Map();
+  #unreadable: ReadonlyMap<string, string> = new Map();
+  #version = -1;
+
+  /** @param now the time in Redis, in ms since the epoch. */
+  constructor(keys: Keys, aside: Aside, now: () => number) {
+    this.#keys = keys;
+    this.#aside = aside;
+    this.#now = now;
+  }
+
+  /** The desired replicas whose places could not be read the last time, with the stored text. */
+  get unreadable(): ReadonlyMap<string, string> {
+    return this.#unreadable;
+  }
+
+  /**
+   * @param version of the ring. No replica is removed without a new one: if the hash is empty and the version
+   * is the same, the hash was moved aside.
+   * @returns the desired replicas in the order of `/rep`.
+   */
+  desired(fields: Fields, version: number): RingMember[] {
+    const known = new Map<string, RingMember>();
+    const unreadable = new Map<string, string>();
+    if (fields.length === 0 && version >= 0 && version === this.#version) {
+      for (const [name, member] of this.#known) {
+        known.set(name, member);
+        unreadable.set(name, '');
+      }
+    }
+    this.#version = version;
+    for (const [name, text] of this.#named(this.#keys.desired, fields)) {
+      const read = parseMember(name, text);
+      if (read === undefined) unreadable.set(name, text);
+      const member = read ?? this.#known.get(name);
+      if (member !== undefined) known.set(name, member);
+    }
+    this.#known = known;
+    this.#unreadable = unreadable;
+    return [...known.values()].toSorted((a, b) => placeOf(a) - placeOf(b));
+  }
+
+  /**
+   * @returns the replicas in the ring, with their generations. If one is left out here, the controller admits
+   * it again.
+   */
+  ring(fields: Fields): Map<string, number> {
+    const { ring } = this.#keys;
+    const read = new Map<string, number>();
+    for (const [name, text] of this.#named(ring, fields)) {
+      if (integer.test(text)) read.set(name, Number(text));
+      else forget(this.#aside.field(ring, name, text));
+    }
+    return read;
+  }
+
+  /**
+   * @returns the retired replicas with the times of their removal; a time that cannot be read becomes the
+   * present.
+   */
+  retired(fields: Fields): Map<string, number> {
+    const { retired } = this.#keys;
+    const read = new Map<string, number>();
+    for (const [name, text] of this.#named(retired, fields)) {
+      const at = integer.test(text) ? Number(text) : this.#now();
+      read.set(name, at);
+      if (String(at) !== text) forget(this.#aside.field(retired, name, text, String(at)));
+    }
+    return read;
+  }
+
+  /** @returns the fields whose names replicas can have. */
+  #named(key: string, fields: Fields): Fields {
+    return fields.filter(([name, text]) => {
+      if (isReplicaName(name)) return true;
+      forget(this.#aside.field(key, name, text));
+      return false;
+    });
+  }
+}
+
+/** The next read finds again what could not be moved. */
+function forget(moving: Promise<unknown>): void {
+  moving.catch(() => undefined);
+}

@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '../../process/logger.ts';
+import type { RingMember, RingParameters } from '../../ring/ring.ts';
+import { differingParameters } from '../../ring/strategies.ts';
+import { generationTtlMs } from '../lease/generations.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import type { RedisClock } from '../redis/redis-clock.ts';
+import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from '../repair/expected-keys.ts';
+import { GarbledError, KeyRepair } from '../repair/key-repair.ts';
+import { RingReading } from './ring-reading.ts';
+import {
+  changeDesired,
+  changeOffers,
+  changeRing,
+  claimParameters,
+  claimSettings,
+  forget,
+  readRing,
+} from '../scripts/ring.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
+
+/** One consistent picture of the ring in Redis. */
+export interface RingState {
+  /** Raised by each change; -1 if nothing was ever desired. */
+  readonly version: number;
+  /** The last joining number given. */
+  readonly joined: number;
+  /** The replicas that there shall be, in the order of `/rep`. */
+  readonly desired: readonly RingMember[];
+  /** The replicas that own keys, with the generation that was admitted. */
+  readonly ring: ReadonlyMap<string, number>;
+  /** The replicas that finish what they hold, with the time of their `/rm` in ms since the epoch. */
+  readonly retired: ReadonlyMap<string, number>;
+  /** The settings that all gateways share, by name; empty if no gateway was ever started. */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+/** A change of the desired replicas, made for one state. */
+export interface DesiredChange {
+  readonly add: readonly RingMember[];
+  readonly remove: readonly string[];
+}
+
+/** This process's ring parameters are not those in Redis. */
+export class RingMismatchError extends Error {
+  override readonly name = 'RingMismatchError';
+}
+
+/**
+ * The ring's members, parameters and version in Redis. Each change is one script: it is made whole or not at
+ * all.
+ */
+export class RingStore {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+  readonly #repair: KeyRepair;
+  readonly #reading: RingReading;
+  readonly #run: Run;
+
+  constructor(connection: Connection, log: Logger) {
+    this.#connection = connection;
+    this.#keys = keysOf(connection);
+    this.#clock = clockOf(connection);
+    this.#repair = KeyRepair.on(connection, log);
+    this.#reading = new RingReading(this.#keys, this.#repair.aside, () => this.#clock.now());
+    this.#run = createRun(connection);
+  }
+
+  /**
+   * The desired replicas whose places on the ring could not be read by the last {@link read}, with the stored
+   * text.
+   */
+  get unreadable(): ReadonlyMap<string, string> {
+    return this.#reading.unreadable;
+  }
+
+  /**
+   * Sets the parameters of the ring, or checks that they are these.
+   * @throws {RingMismatchError} that says which ones differ.
+   */
+  async claimParameters(parameters: RingParameters): Promise<void> {
+    const standing = await this.#repairing(async () => {
+      const json = await this.#run(claimParameters, { parameters });
+      if (json === undefined || !isParameters(json))
+        throw new GarbledError('the parameters of the ring cannot be read');
+      // They are only compared. Any text that does not differ is of this type.
+      return JSON.parse(json) as RingParameters;
+    });
+    const differing = differingParameters(parameters, standing);
+    if (differing.length === 0) return;
+    throw new RingMismatchError(
+      `This gateway's ring is not the one in Redis (${differing.join('; ')}). Use the same settings, ` +
+        `another NAMESPACE, or, with every gateway stopped, delete the keys ${this.#keys.parameters} and ` +
+        `${this.#keys.desired}.`,
+    );
+  }
+
+  /**
+   * Sets the settings that all gateways share. If one is already set to another value, nothing is changed
+   * unless `replace` is true.
+   * @returns the settings that were set before.
+   */
+  claimSettings(
+    settings: ReadonlyMap<string, string>,
+    replace: boolean,
+  ): Promise<ReadonlyMap<string, string>> {
+    return this.#repairing(() => this.#run(claimSettings, { settings, replace }));
+  }
+
+  /**
+   * @returns the random key of the hash that identifies the settings of a container, the same for all
+   * controllers.
+   */
+  configKey(): Promise<string> {
+    const redis = redisOf(this.#connection);
+    return this.#repairing(async () => {
+      const fresh = randomBytes(32).toString('hex');
+      const key = (await redis.set(this.#keys.configKey, fresh, 'NX', 'GET')) ?? fresh;
+      if (!isConfigKey(key)) throw new GarbledError('the key of the controllers cannot be read');
+      return key;
+    });
+  }
+
+  async read(): Promise<RingState> {
+    const stored = await this.#repairing(async () => {
+      const found = await this.#run(readRing, undefined);
+      if (found === undefined) throw new GarbledError('the version of the ring cannot be read');
+      return found;
+    });
+    return {
+      version: stored.version,
+      joined: stored.joined,
+      desired: this.#reading.desired(stored.desired, stored.version),
+      ring: this.#reading.ring(stored.ring),
+      retired: this.#reading.retired(stored.retired),
+      settings: new Map(stored.settings),
+    };
+  }
+
+  /** Copies the places of desired replicas that cannot be read aside, before the caller overwrites them. */
+  async keepUnreadable(): Promise<void> {
+    const { aside } = this.#repair;
+    for (const [name, text] of this.unreadable) await aside.copyOfField(this.#keys.desired, name, text);
+  }
+
+  /**
+   * Changes which replicas are desired. If another change comes first, `decide` is called again with the
+   * newer state.
+   * @param decide returns what to change in that state, or undefined for nothing; what it throws is passed
+   * on.
+   * @param now ms since the epoch, in Redis time.
+   * @returns the state after the change.
+   */
+  async changeDesired(
+    decide: (state: RingState) => DesiredChange | undefined,
+    now = this.#clock.now(),
+  ): Promise<RingState> {
+    for (;;) {
+      const state = await this.read();
+      const change = decide(state);
+      if (change === undefined) return state;
+      const { add, remove } = change;
+      const joined = Math.max(state.joined, ...add.map((member) => member.joined));
+      const call = { version: state.version, now, joined, add, remove };
+      const result = await this.#repairing(() => this.#run(changeDesired, call));
+      if (result === 'changed') return this.read();
+    }
+  }
+
+  /**
+   * Changes which replicas own keys. Only the leading controller may.
+   * @param token the leadership's token.
+   * @returns false if another controller leads; then nothing was changed.
+   */
+  async changeRing(
+    token: string,
+    admit: readonly { readonly name: string; readonly generation: number }[],
+    evict: readonly string[],
+  ): Promise<boolean> {
+    const result = await this.#repairing(() => this.#run(changeRing, { token, admit, evict }));
+    return result === 'changed';
+  }
+
+  /**
+   * Offers queues for adoption by live workers, and withdraws others. Only the leading controller may.
+   * @param token the leadership's token.
+   * @returns false if another controller leads; then nothing was changed.
+   */
+  async changeOffers(token: string, offer: readonly string[], withdraw: readonly string[]): Promise<boolean> {
+    const result = await this.#repairing(() => this.#run(changeOffers, { token, offer, withdraw }));
+    return result === 'changed';
+  }
+
+  /**
+   * Forgets a retired replica whose queue is empty.
+   * @returns false if its queue still holds something.
+   */
+  async forget(replica: string): Promise<boolean> {
+    const forgotten = await this.#repair.mending(
+      () => this.#run(forget, { replica, generationTtlMs }),
+      () => expectedOfReplica(this.#keys, replica),
+    );
+    if (forgotten) await redisOf(this.#connection).hdel(this.#keys.retired, replica);
+    return forgotten;
+  }
+
+  #repairing<T>(act: () => Promise<T>): Promise<T> {
+    return this.#repair.mending(act, () => expectedOfRing(this.#keys));
+  }
+}
