@@ -63,7 +63,8 @@ export function adminSettings(values: Values): { admin: AdminSettings; faults: s
     viewTokens: views.tokens,
     closed: open
       ? undefined
-      : `${setting} is ${host}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+      : `${setting} is ${host}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none ` +
+        'where the network is trusted',
     trusted,
     hosts: new Set(hosts.filter((name) => name !== '')),
   };

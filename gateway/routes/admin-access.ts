@@ -92,7 +92,8 @@ export class AdminAccess {
     // A 405 is no change.
     if (by === undefined || reply.statusCode === 405) return;
     const { params, query, body } = request;
-    const asked = askedFor({ ...(query as object), ...(params as object) }, body); // The router makes objects.
+    // The router makes objects of both.
+    const asked = askedFor({ ...(query as object), ...(params as object) }, body);
     this.#audit.changed(changeOf(request, by), asked, reply.statusCode);
   }
 }

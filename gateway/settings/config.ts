@@ -93,7 +93,9 @@ export interface GatewayConfig {
   readonly failedTtlMs: number;
   /** Names of header fields and parameters whose values are kept secret, separated by commas. */
   readonly redactHeaders: string | undefined;
-  /** Names that look like secrets, but whose values are not kept secret; those in `HASH_KEY` are among them. */
+  /**
+   * Names that look like secrets, but whose values are not kept secret; those in `HASH_KEY` are among them.
+   */
   readonly redactExcept: string;
   /** Made from the two. */
   readonly redaction: Redaction;

@@ -5,7 +5,7 @@ import { useScratch } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
 
-it('the steps of the assignment go through, and a killed replica is replaced under a random name', async () => {
+it('all steps of the assignment pass, and a killed replica is replaced under a random name', async () => {
   const { run, startReady } = await scratch();
   const { url } = await startReady({ RING: 'assignment', RESPAWN: 'new', REPLICAS: '2' });
   const script = join(projectFolder, 'examples', 'assignment.ts');

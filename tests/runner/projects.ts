@@ -1,7 +1,8 @@
 /**
- * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`: side by side,
- * since they mostly wait. `engine`: one file after the other, since containers share the Docker engine, but beside the
- * `together` tests. `alone`: one file after the other with nothing beside it, since they assert times or memory.
+ * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`:
+ * side by side, since they mostly wait. `engine`: one file after the other, since containers share the Docker
+ * engine, but beside the `together` tests. `alone`: one file after the other with nothing beside it, since
+ * they assert times or memory.
  */
 export type Lane = 'first' | 'together' | 'engine' | 'alone';
 
