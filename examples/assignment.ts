@@ -3,7 +3,8 @@
  * exact form:
  *
  *   RING=assignment RESPAWN=new REPLICAS=2 npm start
- *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000] [--kill 'docker kill {}']
+ *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000]
+ *     [--kill 'docker kill {}']
  *
  * It counts the answers of each replica for N = 2 … 6, then kills a replica and waits until another one, with
  * a random name, has replaced it. It exits with 1 at the first result that is not as in the assignment.

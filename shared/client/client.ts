@@ -161,7 +161,7 @@ export class RingpostClient {
     return (await this.#json<ReplicasView>('/rep')).message.replicas;
   }
 
-  /** Adds `n` replicas, with these names or random ones, and waits for them. @returns all names in the ring. */
+  /** Adds `n` replicas, with these names or random ones, and waits for them. @returns all names. */
   async addReplicas(n: number, hostnames: readonly string[] = []): Promise<readonly string[]> {
     return (await this.#json<ReplicasView>('/add', { method: 'POST', json: { n, hostnames } })).message
       .replicas;

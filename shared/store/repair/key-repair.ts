@@ -17,7 +17,7 @@ export class GarbledError extends Error {
 }
 
 /** @returns the result of a read; null if the key has a type that the command cannot read. */
-export async function orNull<T>(read: Promise<T>): Promise<T | null> {
+export async function nullIfWrongType<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
   } catch (error) {
@@ -89,7 +89,7 @@ export class KeyRepair {
   }
 
   /** Calls `act`, and again after each failure whose cause could be moved aside. */
-  async mending<T>(act: () => Promise<T>, expected: () => Iterable<ExpectedKey>): Promise<T> {
+  async withRepair<T>(act: () => Promise<T>, expected: () => Iterable<ExpectedKey>): Promise<T> {
     for (let tries = 0; ; tries += 1) {
       try {
         return await act();

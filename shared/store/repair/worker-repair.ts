@@ -44,7 +44,7 @@ export class WorkerRepair {
    * @param used says what `act` has used; it is only called after a failure.
    */
   withRepair<T>(act: () => Promise<T>, used: () => UsedData): Promise<T> {
-    return this.#repair.mending(act, () => expectedOf(this.#keys, used()));
+    return this.#repair.withRepair(act, () => expectedOf(this.#keys, used()));
   }
 }
 
