@@ -1,7 +1,8 @@
 /**
- * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`: side by side,
- * since they mostly wait. `engine`: one file after the other, since containers share the Docker engine, but beside the
- * `together` tests. `alone`: one file after the other with nothing beside it, since they assert times or memory.
+ * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`:
+ * side by side, since they mostly wait. `engine`: one file after the other, since containers share the Docker
+ * engine, but beside the `together` tests. `alone`: one file after the other with nothing beside it, since
+ * they assert times or memory.
  */
 export type Lane = 'first' | 'together' | 'engine' | 'alone';
 
@@ -19,8 +20,11 @@ export interface TestProject {
   readonly timeoutMs: number;
 }
 
-/** Tests of `tests/e2e` that assert times, rates, memory or counts which other tests on the machine would change. */
-const alone = [
+/** Unit tests that compare times. */
+const unitAlone = ['tests/unit/parsers-linear.test.ts'];
+
+/** Tests of `tests/e2e` that assert times, rates or memory, which other tests on the machine would change. */
+const e2eAlone = [
   'answer-memory',
   'gateway-memory',
   'load',
@@ -35,7 +39,7 @@ const alone = [
 const folder = (name: string): readonly string[] => [`tests/${name}/**/*.test.ts`];
 
 export const testProjects: readonly TestProject[] = [
-  { name: 'unit', lane: 'first', needs: [], include: folder('unit'), exclude: [], timeoutMs: 20_000 },
+  { name: 'unit', lane: 'first', needs: [], include: folder('unit'), exclude: unitAlone, timeoutMs: 20_000 },
   {
     name: 'integration',
     lane: 'together',
@@ -49,7 +53,7 @@ export const testProjects: readonly TestProject[] = [
     lane: 'together',
     needs: ['redis'],
     include: folder('e2e'),
-    exclude: alone,
+    exclude: e2eAlone,
     timeoutMs: 120_000,
   },
   {
@@ -68,5 +72,6 @@ export const testProjects: readonly TestProject[] = [
     exclude: [],
     timeoutMs: 180_000,
   },
-  { name: 'alone', lane: 'alone', needs: ['redis'], include: alone, exclude: [], timeoutMs: 120_000 },
+  { name: 'unit-alone', lane: 'alone', needs: [], include: unitAlone, exclude: [], timeoutMs: 60_000 },
+  { name: 'e2e-alone', lane: 'alone', needs: ['redis'], include: e2eAlone, exclude: [], timeoutMs: 120_000 },
 ];

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Keys } from '../keys/keys.ts';
 import type { Connection } from './connection.ts';
 
-/** The type of the client, for the files of the storage floor. */
+/** The type of the client, for the files of `shared/store`. */
 export type { Redis } from 'ioredis';
 
 interface Access {
@@ -12,14 +12,16 @@ interface Access {
 
 const granted = new WeakMap<Connection, Access>();
 
-/** Lets the storage floor see what a connection wraps. Only the connection's constructor calls it. */
+/**
+ * Lets files of `shared/store` get the client of a connection. Only the connection's constructor calls it.
+ */
 export function grantAccess(connection: Connection, access: Access): void {
   granted.set(connection, access);
 }
 
 /**
- * @returns the client of a connection. Only files in `shared/store` may import this: the linter holds it. A class
- * asks once, in its constructor.
+ * @returns the client of a connection. Only files in `shared/store` may import this, which the linter checks.
+ * A class calls it once, in its constructor.
  */
 export function redisOf(connection: Connection): Redis {
   return accessOf(connection).redis;

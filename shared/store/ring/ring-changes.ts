@@ -1,7 +1,7 @@
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
-import { jobInWord } from '../repair/aside.ts';
-import { askedToMend } from '../repair/key-repair.ts';
+import { parseJobChange } from '../repair/aside.ts';
+import { parseRepairRequest } from '../repair/key-repair.ts';
 
 /** What a message on the channel of changes says. */
 export type RingNotice =
@@ -37,8 +37,8 @@ export class RingChanges {
 /** @param message on the channel of changes. */
 export function parseRingNotice(message: string): RingNotice {
   if (message === 'leader') return { kind: 'resigned' };
-  const request = jobInWord(message);
+  const request = parseJobChange(message);
   if (request !== undefined) return { kind: 'jobSetAside', request };
-  const repair = askedToMend(message);
+  const repair = parseRepairRequest(message);
   return repair === undefined ? { kind: 'changed' } : { kind: 'repair', ...repair };
 }

@@ -7,8 +7,8 @@ import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '../repair/ex
 import { KeyRepair, mayBeGarbled, orNull } from '../repair/key-repair.ts';
 
 /**
- * Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may touch all of
- * them.
+ * Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may write all of
+ * these.
  */
 export class SystemRepair {
   readonly #connection: Connection;
@@ -25,8 +25,8 @@ export class SystemRepair {
 
   /**
    * Call it after a failure. Never rejects.
-   * @param names of replicas whose keys may be the cause, beside those that Redis names.
-   * @returns whether something was moved aside, so that another try may succeed.
+   * @param names replicas whose keys may be the cause, beside those that are known from Redis.
+   * @returns whether a key was moved aside, so that another attempt may succeed.
    */
   async after(failure: unknown, names: readonly string[]): Promise<boolean> {
     if (!mayBeGarbled(failure)) return false;
