@@ -37,10 +37,27 @@ export interface Listener {
 
 /** Builds a listener; it does not listen yet. */
 export function createListener(options: ListenerOptions): Listener {
-  const { routeOf, maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log } = options;
   const ends = new RequestEnds(options);
   const connections = new Connections();
-  const refusals = new Refusals(connections, ends, headLimitBytes);
+  const refusals = new Refusals(connections, ends, options.headLimitBytes);
+  const app = createApp(options, ends, connections, refusals);
+  checkRequests(app, options);
+  const refusedCount = limitConnections(app, options);
+  connections.attach(app.server);
+  logRoutes(app, options.log);
+  answerFaults(app, refusals);
+  // The routes check what they get. Their schemas are only for the document.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  return { app, connections, refusedCount };
+}
+
+function createApp(
+  { routeOf, headLimitBytes }: ListenerOptions,
+  ends: RequestEnds,
+  connections: Connections,
+  refusals: Refusals,
+): FastifyInstance {
   const app = Fastify({
     logger: false,
     // Requests that arrive while the gateway closes are served like any other.
@@ -64,6 +81,13 @@ export function createListener(options: ListenerOptions): Listener {
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
+  return app;
+}
+
+/** Checks the head of each request before its route does. */
+function checkRequests(app: FastifyInstance, { headLimitFields, bodyLimitBytes }: ListenerOptions): void {
+  // Node would refuse too many fields as it refuses too many bytes. `headFault` counts them, and says so.
+  app.server.maxHeadersCount = 0;
   app.addHook('onRequest', ({ raw, originalUrl }, reply, done) => {
     const fault = headFault(raw, originalUrl, headLimitFields);
     // After such a head the gateway may misunderstand what follows, so the connection ends.
@@ -73,31 +97,6 @@ export function createListener(options: ListenerOptions): Listener {
   // Without a body there is no stream (optimizeEmptyRequests), for whose end Fastify would wait.
   app.addHook('preParsing', (request, _reply, payload, done) =>
     done(null, request.raw.readableEnded ? Readable.from([]) : payload),
-  );
-  const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
-  let refusedCount = 0;
-  app.server.maxConnections = maxConnections;
-  // Node would refuse too many fields as it refuses too many bytes. `headFault` counts them, and says so.
-  app.server.maxHeadersCount = 0;
-  app.server.on('drop', () => {
-    refusedCount += 1;
-    refusedConnections.warn({});
-  });
-  connections.attach(app.server);
-  logRoutes(app, log);
-
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    if (error instanceof Problem) return sendProblem(request, reply, error);
-    if ((error.statusCode ?? 500) < 500)
-      return sendProblem(request, reply, new Problem('request_malformed', error.message));
-    return sendProblem(request, reply, asProblem(error));
-  });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      request,
-      reply,
-      new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
-    ),
   );
   app.server.on('checkContinue', (request, response) => {
     // If the request is refused in any case, its body need not be sent.
@@ -109,15 +108,37 @@ export function createListener(options: ListenerOptions): Listener {
   });
   // Node's own answer has no body; `headFault` answers with a problem.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+}
+
+/** @returns a function that returns how many connections were closed at once. */
+function limitConnections(app: FastifyInstance, { maxConnections, log }: ListenerOptions): () => number {
+  const warning = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
+  let refusedCount = 0;
+  app.server.maxConnections = maxConnections;
+  app.server.on('drop', () => {
+    refusedCount += 1;
+    warning.warn({});
+  });
+  return () => refusedCount;
+}
+
+/** Answers failures, unknown paths and CONNECT with problems. */
+function answerFaults(app: FastifyInstance, refusals: Refusals): void {
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    if (error instanceof Problem) return sendProblem(request, reply, error);
+    if ((error.statusCode ?? 500) < 500)
+      return sendProblem(request, reply, new Problem('request_malformed', error.message));
+    return sendProblem(request, reply, asProblem(error));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const detail = `There is nothing at ${request.method} ${request.originalUrl}.`;
+    return sendProblem(request, reply, new Problem('not_found', detail));
+  });
   // Node emits it only for CONNECT. Since nobody listens to `upgrade`, other offers are requests like any
   // other.
   app.server.on('connect', ({ socket }) => {
     refusals.refuse(socket, new Problem('method_not_supported', 'CONNECT is not supported.'));
   });
-  // The routes check what they get. Their schemas are only for the document.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
-  return { app, connections, refusedCount: () => refusedCount };
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {

@@ -19,7 +19,6 @@ const slowFiles = [
   'dispatch-capacity',
   'respawn',
   'garbled-data',
-  'computing-handlers',
   'request-ttls',
   'one-run-per-key',
   'callbacks',
