@@ -38,16 +38,16 @@ export type TetheredProcess = {
 // process group, and no system reuses a pid while a group has that number (POSIX "process group lifetime";
 // Linux free_pid), so it kills the child or nothing. It is forked twice, so that it is not a child of the
 // command. `$$` is the pid that the command gets from `exec`.
-const script = (lastWords: string) => `( (
+const script = (beforeKill: string) => `( (
 trap "" HUP INT TERM
 read -r line <&3
-${lastWords}
+${beforeKill}
 kill -KILL -$$
 ) </dev/null >/dev/null 2>&1 & )
 exec "$0" "$@" 3<&-`;
 
 // An orphan that init has not reaped yet still answers `kill -0`, so its state is checked too.
-const SCRIPTS = {
+const scripts = {
   SIGKILL: script(''),
   SIGTERM: script(`kill -TERM $$; i=0
 while [ $i -lt 100 ] && kill -0 $$; do
@@ -75,7 +75,7 @@ export function spawnTethered(
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new Error(`cannot start ${command}: no directory ${cwd}`);
 
-  const child = spawn('/bin/sh', ['-c', SCRIPTS[options.onParentDeath], file, ...args], {
+  const child = spawn('/bin/sh', ['-c', scripts[options.onParentDeath], file, ...args], {
     cwd,
     env,
     detached: true,
