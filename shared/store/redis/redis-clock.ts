@@ -45,7 +45,7 @@ export class RedisClock {
   }
 
   /** When this process or thread started, in Redis time. */
-  get began(): number {
+  get started(): number {
     return Math.floor(this.#offset);
   }
 

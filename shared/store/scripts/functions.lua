@@ -6,8 +6,7 @@ local function isSuperseded(newest, fence)
 end
 
 -- Reads a consumer's registration for direct delivery. Returns its fence, its job limit, the TTL of its locks
--- in ms and
--- the token of its locks, all as strings; nil if there is no registration or it cannot be read.
+-- in ms and the token of its locks, all as strings; nil if there is no registration or it cannot be read.
 local function parseRegistration(registration)
   return string.match(registration or '', '^(%d+) (%d+) (%d+) (.+)$')
 end
