@@ -36,19 +36,19 @@ const steps = fc.array(
   { minLength: 5, maxLength: 40 },
 );
 
-/** Without what the clock has put there. */
+/** The text without timestamps. */
 function clean(text: string): string {
   return text.replaceAll(/\b1[678]\d{11}\b/g, 'time');
 }
 
-/** What is ringpost's own, and stands beside BullMQ's. */
+/** Keys that ringpost adds to those of BullMQ. */
 const ours = /:(consumer|deliveries:\d+)$/;
 
-/** All keys of a queue with what is in them; ids and times of entries of the stream of events are left out. */
+/** All keys of a queue with their values, without ids and times of the event stream's entries. */
 async function snapshot(redis: Redis, namespace: string): Promise<Record<string, unknown>> {
   const keys = (await redis.keys(`${namespace}:*`)).filter((key) => !ours.test(key)).toSorted();
   const found: Record<string, unknown> = {};
-  // The mark of a queue in which nothing waits says nothing: it would wake a worker once, in vain.
+  // The marker of an empty queue is ignored: it would only wake a worker once in vain.
   const waits = keys.some((key) => /:(wait|prioritized)$/.test(key));
   for (const key of keys) {
     const name = key.slice(namespace.length);
@@ -75,7 +75,7 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
     }
     if (type === 'stream') {
       const entries = await redis.xrange(key, '-', '+');
-      // Whether the queue is drained is said at another moment where finishing and taking are one step.
+      // "drained" is emitted at another moment if finishing and taking are one step.
       found[name] = entries
         .map(([, fields]) => fields.map((each) => clean(each)).join(' '))
         .filter((entry) => !entry.includes('drained'))
@@ -92,13 +92,13 @@ function options(json: string): unknown {
   return { ...rest, ...(delay === undefined ? {} : { delay: 'ms' }) };
 }
 
-/** One consumer, driven step by step. */
+/** Drives one consumer step by step. */
 function drive(made: TestConsumer) {
   const open: Run[] = [];
   made.onRun = (run) => void open.push(run);
   let jobs = 0;
   let delays = 0;
-  /** Far off, and each later than the one before. */
+  /** A time far in the future, each later than the one before. */
   const later = (): number => farOff + (delays += 1) * 1000;
   return async (step: Step): Promise<void> => {
     if (step.do === 'add') {
@@ -121,7 +121,7 @@ function drive(made: TestConsumer) {
 }
 
 it(
-  'both consumers leave the same in Redis, key by key, after each step of any sequence',
+  'both consumers leave the same keys and values in Redis after each step of any sequence',
   { timeout: 180_000 },
   async () => {
     const { redis, redisUrl, namespace } = system();
