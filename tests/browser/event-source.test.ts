@@ -7,7 +7,7 @@ const system = useSystem();
 const openPage = useBrowser();
 const workers = useWorkers();
 
-it("a browser's EventSource hears the end of a request once, and stops at 204", async () => {
+it("a browser's EventSource gets the end of a request once, and stops at 204", async () => {
   const settings = { HANDLER: workers.handler, LEDGER: workers.ledger(), REPLICAS: '1' };
   const { url } = await system().start(settings);
   const handed = await fetch(`${url}/x?ms=700`, { headers: { prefer: 'respond-async' } });

@@ -17,14 +17,14 @@ const changes = [
   ['DELETE', '/-/dead-letters?all=true'],
 ] as const;
 
-/** A gateway with S1, S2 and S3; no worker runs. */
+/** Starts a gateway with S1, S2 and S3, but no worker. */
 async function startLeased(env: NodeJS.ProcessEnv = {}): Promise<RunningGateway> {
   await leaseReplicas(system());
-  // The browser asks for an icon, which no worker answers.
+  // The browser asks for an icon, and no worker answers it.
   return system().start({ REPLICA_DRIVER: 'none', REPLY_TIMEOUT_MS: '500', ...env });
 }
 
-/** A page of another site with a form that a click sends to this URL as text that is also JSON. */
+/** A page of another site. A click sends its form to `action` as text that is also JSON. */
 function formPage(action: string, sandboxed = false): Promise<string> {
   const form =
     `<form method="post" enctype="text/plain" action="${action}">` +
@@ -37,8 +37,8 @@ function formPage(action: string, sandboxed = false): Promise<string> {
   });
 }
 
-describe('a page whose name was rebound to the gateway', () => {
-  it('reads nothing of the admin side', async () => {
+describe('a page whose host name was rebound to the gateway (DNS rebinding)', () => {
+  it('cannot read the admin side', async () => {
     const { url } = await startLeased();
     const page = await openPage();
     await page.goto(atForeignHost(`${url}/-/live`));
@@ -50,7 +50,7 @@ describe('a page whose name was rebound to the gateway', () => {
     }
   });
 
-  it('changes nothing', async () => {
+  it('cannot change anything', async () => {
     const { url } = await startLeased();
     const before = await ringOf(system());
     const page = await openPage();
@@ -67,7 +67,7 @@ describe('a page of another site', () => {
   it.each([
     ['a form', false],
     ['a form in a sandbox, whose origin is null', true],
-  ])('changes nothing by %s', async (_, sandboxed) => {
+  ])('cannot change anything through %s', async (_, sandboxed) => {
     const { url } = await startLeased();
     const before = await ringOf(system());
     const page = await openPage();
@@ -80,7 +80,7 @@ describe('a page of another site', () => {
     expect(await ringOf(system())).toEqual(before);
   });
 
-  it('changes and reads nothing by fetch without CORS', async () => {
+  it('can neither change nor read anything by fetch without CORS', async () => {
     const { url } = await startLeased();
     const before = await ringOf(system());
     const page = await openPage();
@@ -97,7 +97,7 @@ describe('a page of another site', () => {
     expect(await ringOf(system())).toEqual(before);
   });
 
-  it('changes and reads nothing by fetch with CORS', async () => {
+  it('can neither change nor read anything by fetch with CORS', async () => {
     const { url } = await startLeased();
     const before = await ringOf(system());
     const page = await openPage();
@@ -111,8 +111,9 @@ describe('a page of another site', () => {
   });
 
   const outer = outerAddress();
+  const notRun = outer ? '' : ' (not run: this machine has no other address)';
   it.skipIf(outer === undefined)(
-    `changes nothing off loopback, where browsers send no Sec-Fetch-Site${outer ? '' : ' (not run: this machine has no other address)'}`,
+    `cannot change anything off loopback, where browsers send no Sec-Fetch-Site${notRun}`,
     async () => {
       const { url } = await startLeased({ HOST: '0.0.0.0', ADMIN_AUTH: 'none' });
       const before = await ringOf(system());

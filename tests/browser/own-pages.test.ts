@@ -8,15 +8,15 @@ import type { RunningGateway } from '../fixtures/system.ts';
 const system = useSystem();
 const openPage = useBrowser();
 
-/** A gateway with S1, S2 and S3; no worker runs. */
+/** Starts a gateway with S1, S2 and S3, but no worker. */
 async function startLeased(env: NodeJS.ProcessEnv = {}): Promise<RunningGateway> {
   await leaseReplicas(system());
-  // The browser asks for an icon, which no worker answers.
+  // The browser asks for an icon, and no worker answers it.
   return system().start({ REPLICA_DRIVER: 'none', REPLY_TIMEOUT_MS: '500', ...env });
 }
 
-describe('a page of the gateway itself', () => {
-  it.each(['127.0.0.1', 'localhost'])('reads and changes the replicas at %s', async (host) => {
+describe('a page served by the gateway', () => {
+  it.each(['127.0.0.1', 'localhost'])('can read and change the replicas at %s', async (host) => {
     const { url } = await startLeased();
     const page = await openPage();
     await page.goto(`${url.replace('127.0.0.1', host)}/-/docs`);
@@ -32,7 +32,7 @@ describe('a page of the gateway itself', () => {
     expect(none).toEqual({ status: 200, text: '{"deleted":0,"more":false}' });
   });
 
-  it('tries a call out at /-/docs', async () => {
+  it('can try a call out at /-/docs', async () => {
     const { url } = await startLeased();
     const page = await openPage();
     await page.goto(`${url}/-/docs`);
@@ -46,21 +46,19 @@ describe('a page of the gateway itself', () => {
 });
 
 const outer = outerAddress();
-it.skipIf(outer === undefined)(
-  `/-/docs works on plain http off loopback${outer ? '' : ' (not run: this machine has no other address)'}`,
-  async () => {
-    const token = 'a-token-of-the-test';
-    const { url } = await startLeased({ HOST: '0.0.0.0', ADMIN_TOKEN: token });
-    const page = await openPage();
-    const failed: string[] = [];
-    page.on('requestfailed', (request) => failed.push(request.url()));
-    await page.goto(`http://${outer}:${new URL(url).port}/-/docs`);
-    await page.locator('#operations-replicas-listReplicas').waitFor({ timeout: 10_000 });
-    expect(failed).toEqual([]);
-    const heard = await fetchFrom(page, '/rep', { headers: { authorization: `Bearer ${token}` } });
-    expect(heard).toEqual({ status: 200, text: successful(['S1', 'S2', 'S3']) });
-  },
-);
+const notRun = outer ? '' : ' (not run: this machine has no other address)';
+it.skipIf(outer === undefined)(`/-/docs works over plain http off loopback${notRun}`, async () => {
+  const token = 'a-token-of-the-test';
+  const { url } = await startLeased({ HOST: '0.0.0.0', ADMIN_TOKEN: token });
+  const page = await openPage();
+  const failed: string[] = [];
+  page.on('requestfailed', (request) => failed.push(request.url()));
+  await page.goto(`http://${outer}:${new URL(url).port}/-/docs`);
+  await page.locator('#operations-replicas-listReplicas').waitFor({ timeout: 10_000 });
+  expect(failed).toEqual([]);
+  const heard = await fetchFrom(page, '/rep', { headers: { authorization: `Bearer ${token}` } });
+  expect(heard).toEqual({ status: 200, text: successful(['S1', 'S2', 'S3']) });
+});
 
 it('a page on the data port cannot call the admin side on ADMIN_PORT', async () => {
   const { url, adminUrl } = await startLeased({ ADMIN_PORT: '0' });

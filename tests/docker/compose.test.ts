@@ -10,14 +10,14 @@ import { composeCommands } from '../fixtures/compose-commands.ts';
 import type { ComposeCommand } from '../fixtures/compose-commands.ts';
 
 const compose = useCompose();
-/** `npm test` names the others at its end. */
+/** The versions of Compose on this machine; `npm test` lists the missing ones at its end. */
 const { present } = await composeCommands();
 const home = 'http://127.0.0.1:5000';
 const three = ['S1', 'S2', 'S3'];
 const withinMs = 90_000;
 const socket = '/var/run/docker.sock';
 
-/** The commands of the documentation below a heading. */
+/** The commands that docs/docker.md gives below a heading. */
 async function documented(heading: string): Promise<string[]> {
   const text = await readFile(join(projectFolder, 'docs', 'docker.md'), 'utf8');
   const [, block = ''] = new RegExp(`^## ${heading}\\n[^]*?\`\`\`sh\\n([^]*?)\`\`\``, 'm').exec(text) ?? [];
@@ -32,7 +32,7 @@ async function servicePorts(system: Compose, count: number): Promise<string[]> {
 }
 
 describe.each(present)('the compose file, with $name', (version) => {
-  it('serves, scales the gateways, and one command leaves nothing behind', { timeout: 600_000 }, async () => {
+  it('serves, scales the gateways, and one command removes all of it', { timeout: 600_000 }, async () => {
     const system = await compose(version);
     const began = performance.now();
     await system.run('up', '--build', '--detach');
@@ -41,7 +41,7 @@ describe.each(present)('the compose file, with $name', (version) => {
     console.log(`docker compose up --build to the first answer: ${Math.round(performance.now() - began)} ms`);
     expect(await dockerPs('ringpost')).toEqual(three);
 
-    // It says that replicas are of no service, and leaves them alone.
+    // Compose warns that the replicas belong to no service, and leaves them alone.
     const before = await replicaIds(system);
     await system.run('up', '--detach', '--scale', 'gateway=3');
     expect(await replicaIds(system)).toEqual(before);
@@ -71,16 +71,16 @@ describe.each(present)('the compose file, with $name', (version) => {
     onTestFinished(() => watch.stop());
     for (const line of await documented('Leaving nothing behind')) await system.shell(line);
     expect(await system.left()).toEqual([]);
-    // The controller has gone before they were removed.
+    // The controller was stopped before the replicas were removed, so it started none again.
     expect(watch.seen.filter((line) => line.startsWith('start'))).toEqual([]);
   });
 
-  it('goes on with what Redis kept after a stop, and after a down', { timeout: 600_000 }, async () => {
+  it('continues with the state in Redis after a stop, and after a down', { timeout: 600_000 }, async () => {
     const system = await compose(version);
     await system.run('up', '--build', '--detach');
     await expect.poll(() => rep(home).catch(() => []), { timeout: withinMs }).toEqual(three);
     expect((await change(home, 'rm', { n: 1, hostnames: ['S2'] })).status).toBe(200);
-    // S2 has finished what it held.
+    // S2 finishes what it holds, then ends.
     await expect.poll(() => dockerPs('ringpost'), { timeout: withinMs }).toEqual(['S1', 'S3']);
     const passwords = await passwordsOf(system);
     await system.run('stop');
@@ -100,7 +100,7 @@ describe.each(present)('the compose file, with $name', (version) => {
   });
 });
 
-it('nothing in the repository mounts the socket into anything but the controller', async () => {
+it('only the controller gets the socket of the Docker engine', async () => {
   const text = await readFile(join(projectFolder, 'docker-compose.yml'), 'utf8');
   const services = text.slice(text.indexOf('\nservices:')).split(/\n(?= {2}\w[\w-]*:)/);
   const having = services.filter((each) => each.includes(socket)).map((each) => each.trim().split(':')[0]);
@@ -114,7 +114,7 @@ it('nothing in the repository mounts the socket into anything but the controller
   }
 });
 
-/** @returns the passwords of Redis' users by their names, each read where its service reads it. */
+/** @returns the passwords of the Redis users by name, each read where its service reads it. */
 async function passwordsOf(system: Compose): Promise<Record<string, string>> {
   const read = (service: string, file: string): Promise<string> =>
     system.run('exec', '-T', '--user', 'root', service, 'cat', `/run/ringpost/${file}`);
@@ -126,7 +126,7 @@ async function passwordsOf(system: Compose): Promise<Record<string, string>> {
   return Object.fromEntries([
     ['admin', await read('redis', 'admin-password')],
     ...urls.map((url) => [new URL(url).username, new URL(url).password]),
-  ]) as Record<string, string>; // as they were read
+  ]) as Record<string, string>; // the entries above
 }
 
 async function expectPasswordsApart(system: Compose): Promise<void> {
@@ -156,7 +156,7 @@ async function expectPasswordsApart(system: Compose): Promise<void> {
   );
   const users = new Set(Array.from(clients.matchAll(/ user=(\S+)/g), ([, user = '']) => user));
   expect([...users].toSorted()).toEqual(['admin', 'controller', 'gateway', 'worker']);
-  expect(log.trim(), 'what Redis has refused').toBe('');
+  expect(log.trim(), 'commands that Redis refused').toBe('');
   expect(ring).toContain('S1');
   expect(await system.run('exec', '-T', 'redis', 'redis-cli', 'ping')).toContain('NOAUTH');
 }
@@ -175,7 +175,7 @@ async function replicaIds(system: Compose): Promise<string[]> {
   return containers.flatMap(({ id, service }) => (service === 'replica' ? [id] : [])).toSorted();
 }
 
-/** Expects the replicas in `ps` and `logs` of a version that shows what is of no service of the compose file. */
+/** Expects `ps` and `logs` to show the replicas, if this version lists containers outside the file. */
 async function expectListed(
   system: Compose,
   { listsOrphans }: ComposeCommand,
@@ -209,7 +209,7 @@ async function expectHealthy(system: Compose): Promise<void> {
         const states = [];
         for (const { id, service } of await containersOf(system)) {
           const { State, Config } = await inspect(id);
-          // The controller listens nowhere; it is known by its lease.
+          // The controller does not listen, so it has no health check; its lease tells whether it lives.
           states.push(
             `${service} ${State.Health?.Status ?? `none of ${Config.Healthcheck?.Test?.[0] ?? 'it'}`}`,
           );

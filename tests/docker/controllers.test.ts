@@ -20,7 +20,7 @@ async function watched(namespace: string): Promise<Watch> {
   return watch;
 }
 
-/** @returns the most containers that ran at once for any one replica. */
+/** @returns the largest number of containers of one replica that ran at the same time. */
 function mostAtOnce({ seen }: Watch): number {
   const running = new Map<string, number>();
   let most = 0;
@@ -33,12 +33,12 @@ function mostAtOnce({ seen }: Watch): number {
   return most;
 }
 
-/** @returns the leading controller, by the name that its lease has: that begins with the container's hostname. */
+/** @returns the owner of the controllers' lease; it begins with the hostname of the leader's container. */
 async function leaderOf({ redis, keys }: DockerSystem): Promise<string> {
   return (await redis.get(keys.leader)) ?? '';
 }
 
-it('when the leading controller is killed another leads within the lease, and nothing is started twice', async () => {
+it('if the leading controller is killed, another leads within a lease and starts nothing twice', async () => {
   const current = await system();
   const { namespace, startController, startGateway, leaseOf } = current;
   const watch = await watched(namespace);
@@ -65,10 +65,10 @@ it('when the leading controller is killed another leads within the lease, and no
     .toBe(true);
   const tookOver = performance.now() - killed;
   console.log(`another controller led ${Math.round(tookOver)} ms after the leading one was killed`);
-  // The lease runs out, and the other asks every third of it.
+  // The lease expires, and the other controller tries to take it every third of a lease.
   expect(tookOver).toBeLessThan(leaseMs + leaseMs / 3 + 1000);
 
-  // It acts: what it does proves that it has seen the replicas that there are.
+  // The new leader acts on the replicas that already run.
   await docker('kill', 'S2');
   await expect
     .poll(() => leaseOf('S2'), { timeout: withinMs, interval: 50 })
@@ -80,7 +80,7 @@ it('when the leading controller is killed another leads within the lease, and no
     [...three.map((name) => `start ${name}#1`), 'die S2#1', 'start S2#2', 'start S4#1'].toSorted(),
   );
   expect(mostAtOnce(watch)).toBe(1);
-  // Adopted, not started anew.
+  // The new leader took the containers over and did not start them again.
   const after = await containerIds(namespace);
   expect(before.filter((id) => after.includes(id))).toHaveLength(2);
   expect(await Promise.all(['S1', 'S3'].map(leaseOf))).toMatchObject(
@@ -91,7 +91,7 @@ it('when the leading controller is killed another leads within the lease, and no
   );
 });
 
-it('replicas live on without any controller, and a new one adopts them and replaces what died meanwhile', async () => {
+it('replicas live on without a controller; a new one takes over and replaces the dead ones', async () => {
   const { namespace, startController, startGateway, leaseOf } = await system();
   const watch = await watched(namespace);
   const first = await startController();
@@ -115,7 +115,7 @@ it('replicas live on without any controller, and a new one adopts them and repla
   expect(await dockerPs(namespace)).toEqual(three);
 });
 
-it('a restart of Redis is survived: it works again by itself and no replica is restarted', async () => {
+it('after a restart of Redis everything works again, and no replica was restarted', async () => {
   const { namespace, startController, startGateway, redisContainer } = await system();
   await Promise.all([startController(), startController()]);
   const { url } = await startGateway();
@@ -142,7 +142,7 @@ it('a restart of Redis is survived: it works again by itself and no replica is r
   console.log(`answered ${Math.round(performance.now() - back)} ms after Redis was started again`);
   await untilRep(url, four, withinMs);
   for (let at = 0; at < 60; at += 1) expect(four).toContain(await ask(url, `key-${at}`));
-  // Longer than any lease that a worker could not renew meanwhile.
+  // Longer than any lease that a worker could not renew while Redis was down.
   const { leader } = await ringReport(url);
   const until = performance.now() + 2 * leaseMs;
   for (let at = 0; performance.now() < until; at += 1) expect(four).toContain(await ask(url, `later-${at}`));

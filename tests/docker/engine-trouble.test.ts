@@ -6,7 +6,7 @@ import { useDockerSystem } from '../fixtures/docker-system.ts';
 
 const system = useDockerSystem();
 const three = ['S1', 'S2', 'S3'];
-/** Within which trouble is reported, and everything heals once it is over. */
+/** The time in which trouble is reported, and in which everything recovers afterwards. */
 const withinMs = 30_000;
 
 async function troubleOf(
@@ -17,7 +17,7 @@ async function troubleOf(
   return { ring: (await ringReport(url)).trouble, ready: trouble, status: response.status };
 }
 
-/** Requests over many keys, all of which have to be answered 200. @returns how many, and by whom. */
+/** Sends requests with many keys and expects 200 for each. @returns the replicas that answered. */
 async function serve(url: string, amount: number): Promise<string[]> {
   const replicas = new Set<string>();
   for (let at = 0; at < amount; at += 1) replicas.add(await ask(url, `key-${at}`));
@@ -28,7 +28,7 @@ it.for([
   ['stopped', 'closed'],
   ['hanging', 'stalled'],
 ] as const)(
-  'a %s engine delays no request, is reported, and all heals when it is back',
+  'a %s engine delays no request and is reported; when it is back, everything recovers',
   async ([, state]) => {
     const { startLocal, namespace } = await system();
     const proxy = await socketProxy();
@@ -43,7 +43,7 @@ it.for([
         ring: expect.stringContaining('the Docker engine does not answer'),
       });
     expect(await serve(url, 60)).toEqual(three);
-    // A replica that dies now cannot be replaced; its keys go to the others.
+    // A replica that dies now cannot be replaced; the others get its keys.
     await engine.getContainer('S2').kill();
     await untilRep(url, ['S1', 'S3'], withinMs);
     expect(await serve(url, 60)).toEqual(['S1', 'S3']);
@@ -58,7 +58,7 @@ it.for([
   },
 );
 
-it('an event stream that falls silent is made good by the list', async () => {
+it('the list of containers makes up for an event stream that falls silent', async () => {
   const { startLocal, namespace, leaseOf } = await system();
   const proxy = await socketProxy();
   const { url } = await startLocal({ DOCKER_HOST: proxy.url });
@@ -72,7 +72,7 @@ it('an event stream that falls silent is made good by the list', async () => {
   expect(await dockerPs(namespace)).toEqual(three);
 });
 
-it('answers of the engine that break off in the middle leave nothing waiting', async () => {
+it('no step waits forever for an answer of the engine that breaks off', async () => {
   const { startLocal, namespace } = await system();
   const proxy = await socketProxy();
   const { url } = await startLocal({ DOCKER_HOST: proxy.url });

@@ -16,13 +16,13 @@ const handler = `export default (request, { replica }) =>
 async function folderWith(files: Record<string, string>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ringpost-handler-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  // The worker is another user.
+  // The worker runs as another user.
   await chmod(folder, 0o755);
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   return folder;
 }
 
-/** @returns the status and text of a request, and the text that the replica that has answered ought to give. */
+/** @returns the status and text of an answer, and the text expected from the replica that gave it. */
 async function served(url: string): Promise<{ status: number; text: string; expected: string }> {
   await untilRep(url, ['S1', 'S2', 'S3'], 60_000);
   const response = await fetch(`${url}/a/b?c`);
@@ -30,7 +30,7 @@ async function served(url: string): Promise<{ status: number; text: string; expe
   return { status: response.status, text: await response.text(), expected };
 }
 
-it('a HANDLER that is mounted serves, and cannot be written', async () => {
+it('a mounted HANDLER serves, and its folder is read-only', async () => {
   const folder = await folderWith({ 'handler.mjs': handler });
   const { startController, startGateway } = await system();
   await startController({ WORKER_MOUNTS: `${folder}:/handler`, HANDLER: '/handler/handler.mjs' });
@@ -42,8 +42,8 @@ it('a HANDLER that is mounted serves, and cannot be written', async () => {
   await expect(docker('exec', 'S1', 'touch', '/handler/x')).rejects.toThrow('Read-only file system');
 });
 
-it('a HANDLER that is baked into a derived image serves', async () => {
-  // As docs/docker.md has it.
+it('a HANDLER in a derived image serves', async () => {
+  // docs/docker.md shows this Dockerfile.
   const folder = await folderWith({
     'handler.mjs': handler,
     Dockerfile: [

@@ -7,7 +7,7 @@ import { useDockerSystem } from '../fixtures/docker-system.ts';
 const system = useDockerSystem();
 const withinMs = 60_000;
 
-/** Makes an image that is removed after the test. @param changes as `docker import --change` takes them. */
+/** Makes an image and removes it after the test. @param changes arguments of `docker commit --change`. */
 async function derive(from: string, changes: readonly string[]): Promise<string> {
   const image = `ringpost-test-derived:${randomBytes(4).toString('hex')}`;
   const id = await docker('create', from);
@@ -20,7 +20,7 @@ async function derive(from: string, changes: readonly string[]): Promise<string>
 const exitsAtOnce = (): Promise<string> =>
   derive(inject('workerImage'), ['ENTRYPOINT ["bash","-c","exit 3"]', 'CMD []']);
 
-it('an image that does not exist is reported with the reason and tried less and less often', async () => {
+it('a missing image is reported with the reason, and tried less and less often', async () => {
   const { spawnLocal } = await system();
   const command = spawnLocal({ WORKER_IMAGE: 'ringpost-test-nowhere:1', START_TIMEOUT_MS: '5000' });
   const line = await command.line(/^ringpost listens on/);
@@ -38,12 +38,12 @@ it('an image that does not exist is reported with the reason and tried less and 
         }),
       ),
     );
-  // 0, 1, 2 and 4 s: the fifth try comes not before 7 s.
+  // Pauses of 0, 1, 2 and 4 s: the fifth try comes after 7 s at the earliest.
   expect(command.stderr().match(/start failed/g)?.length).toBe(12);
   expect((await fetch(`${url}/home`)).status).toBe(503);
 });
 
-it('an image that exits at once is reported and backs off', async () => {
+it('an image that exits at once is reported, and its starts back off', async () => {
   const { spawnLocal, namespace } = await system();
   const watch = await watchReplicas(namespace);
   onTestFinished(() => watch.stop());
@@ -56,12 +56,12 @@ it('an image that exits at once is reported and backs off', async () => {
   expect(watch.seen.filter((each) => each.startsWith('start'))).toEqual(
     [1, 2, 3, 4].map((g) => `start S1#${g}`),
   );
-  // What has ended is removed.
+  // Containers that have ended are removed.
   await expect.poll(() => replicaContainers(namespace), { timeout: withinMs }).toEqual([]);
 });
 
 it.for(['does not exist', 'exits at once'])(
-  'replicas serve on while the image that shall replace theirs %s',
+  'replicas continue to serve if their new image %s',
   async (what) => {
     const { startController, startGateway, namespace, leaseOf } = await system();
     const watch = await watchReplicas(namespace);
@@ -78,7 +78,7 @@ it.for(['does not exist', 'exits at once'])(
     const reason = what === 'exits at once' ? 'exited with code 3' : 'No such image: ringpost-test-nowhere:1';
     await expect
       .poll(async () => (await ringReport(url)).trouble, { timeout: withinMs, interval: 100 })
-      .toContain(`S1 could not be renewed: ${reason}`);
+      .toContain(`S1 could not be rolled out: ${reason}`);
     await expect
       .poll(async () => (await ringReport(url)).trouble, { timeout: withinMs, interval: 100 })
       .toContain('4 times');
@@ -89,14 +89,14 @@ it.for(['does not exist', 'exits at once'])(
     expect(await dockerPs(namespace)).toEqual(['S1', 'S2']);
     const running = (await replicaContainers(namespace)).filter(({ State }) => State === 'running');
     expect(running.map(({ Id }) => Id).toSorted()).toEqual(ids);
-    // S1 and S2 once, and four tries to renew S1 where there is something to start.
+    // S1 and S2 once each. If the image exists, also four tries to roll out S1.
     expect(watch.seen.filter((each) => each.startsWith('start')).length).toBe(
       what === 'exits at once' ? 6 : 2,
     );
   },
 );
 
-it('a new image replaces the replicas one at a time while they serve, and under their names', async () => {
+it('a new image replaces the replicas one at a time, under their names, while they serve', async () => {
   const { startController, startGateway, namespace } = await system();
   const first = await startController();
   const { url } = await startGateway();
@@ -124,7 +124,7 @@ it('a new image replaces the replicas one at a time while they serve, and under 
   done.abort();
   await serving;
   expect(served).toBeGreaterThan(20);
-  // The new one is there before the old one goes, and one is done before the next begins.
+  // Each new container starts before the old one ends, and before the next rollout begins.
   expect(watch.seen).toEqual(names.flatMap((name) => [`start ${name}#2`, `die ${name}#1`]));
   for (const name of names) expect((await inspect(name)).Config.Hostname).toBe(name);
   expect((await change(url, 'rm', { n: 1, hostnames: ['S2'] })).status).toBe(200);

@@ -13,7 +13,7 @@ it('the process of each image runs as node', async () => {
     expect(await inImage(image, 'id')).toContain('uid=1000(node) gid=1000(node)');
 });
 
-it('images hold production dependencies alone, and the worker neither the Docker client nor the web server', async () => {
+it('images hold only production dependencies; only the gateway has Docker and web packages', async () => {
   const [worker, gateway] = await Promise.all(
     [inject('workerImage'), inject('gatewayImage')].map(async (image) =>
       (await inImage(image, 'ls', '/app/node_modules')).split('\n'),
@@ -30,7 +30,7 @@ it('images hold production dependencies alone, and the worker neither the Docker
   expect((await inImage(inject('gatewayImage'), 'ls', '/app')).split('\n')).not.toContain('worker');
 });
 
-it('image sizes are told, and above the base image only what is needed', async () => {
+it('images add at most 30 MB (worker) and 60 MB (gateway) to their base', async () => {
   const sizeOf = async (image: string): Promise<number> =>
     (await engine.getImage(image).inspect()).Size / 1e6;
   const base = await sizeOf('node:26-bookworm-slim');
@@ -42,7 +42,7 @@ it('image sizes are told, and above the base image only what is needed', async (
   expect(gateway - base).toBeLessThan(60);
 });
 
-it('a replica may do no more than it has to', async () => {
+it('a replica runs without rights that it does not need', async () => {
   const { startController, startGateway, namespace, network } = await system();
   await startController({ WORKER_MEMORY_MB: '256', WORKER_CPUS: '0.5', WORKER_PIDS: '64' });
   const { url } = await startGateway();
@@ -97,16 +97,16 @@ it('a replica may do no more than it has to', async () => {
   expect(Mounts).toEqual([]);
   expect(NetworkSettings.Ports).toEqual({});
   expect(Config.Labels).toMatchObject({ 'ringpost.namespace': namespace, 'ringpost.replica': 'S1' });
-  // What the settings say is so.
+  // The settings take effect.
   await expect(docker('exec', 'S1', 'touch', '/app/x')).rejects.toThrow('Read-only file system');
   expect(await docker('exec', 'S1', 'sh', '-c', 'echo ok > /tmp/x && cat /tmp/x')).toBe('ok');
   expect(await docker('exec', 'S1', 'sh', '-c', 'grep -E "NoNewPrivs|CapEff" /proc/1/status | cut -f2')).toBe(
     '0000000000000000\n1',
   );
-  // One that asks for health starts no process of Node.
+  // The health check starts no Node process.
   expect(Config.Healthcheck?.Test?.join(' ')).not.toMatch(/node/);
 });
 
 function pick<T extends object, K extends keyof T>(value: T, ...keys: readonly K[]): Pick<T, K> {
-  return Object.fromEntries(keys.map((key) => [key, value[key]])) as Pick<T, K>; // these keys, as they are
+  return Object.fromEntries(keys.map((key) => [key, value[key]])) as Pick<T, K>; // the keys picked above
 }

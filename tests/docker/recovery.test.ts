@@ -37,7 +37,7 @@ it('every request is answered 200 while replicas are killed', { timeout: 400_000
       .toBe(true);
     times.push(performance.now() - killed);
     expect(after?.generation).toBe((before?.generation ?? 0) + 1);
-    // The next one is killed while this one is stable: two losses within a second are a crash loop, which backs off.
+    // Wait until this one is stable: two deaths within a second are a crash loop, which backs off.
     const stable = (after?.started ?? 0) + 2500;
     await expect.poll(() => Date.now(), { timeout: withinMs, interval: 20 }).toBeGreaterThan(stable);
   }
@@ -53,7 +53,7 @@ it('every request is answered 200 while replicas are killed', { timeout: 400_000
   expect(await dockerPs(namespace)).toEqual(five);
 });
 
-it('ten replicas are added at once', async () => {
+it('one /add starts ten replicas in parallel', async () => {
   const { startController, startGateway, namespace } = await system();
   await startController({ REPLICAS: '1' });
   const { url } = await startGateway();
@@ -72,7 +72,7 @@ it('ten replicas are added at once', async () => {
     `/add of ten: ${tookMs} ms; created within ${Math.max(...created) - Math.min(...created)} ms, ` +
       `the last one running ${Math.max(...started) - Math.min(...created)} ms after the first was created`,
   );
-  // In parallel: all are created before the first one could be ready.
+  // All are created before the first one could be ready.
   expect(Math.max(...created)).toBeLessThan(Math.min(...started) + tookMs / 2);
   expect(await dockerPs(namespace)).toEqual(added.replicas.toSorted());
 });

@@ -5,7 +5,7 @@ import { useDockerSystem } from '../fixtures/docker-system.ts';
 import type { DockerSystem } from '../fixtures/docker-system.ts';
 
 const system = useDockerSystem();
-/** Within which `docker ps` and `/rep` agree again after whatever happened to a replica; docs/docker.md states it. */
+/** How soon `docker ps` and `/rep` agree again, whatever happened to a replica; docs/docker.md states it. */
 const agreeWithinMs = 15_000;
 let current: DockerSystem;
 let url: string;
@@ -25,7 +25,7 @@ async function expectAgreement(replicas: readonly string[]): Promise<void> {
     .toEqual(expected);
 }
 
-it('added replicas are containers that have their names, and removed ones are gone', async () => {
+it('an added replica is a container of its name, and a removed one is gone', async () => {
   const named = await change(url, 'add', { n: 3, hostnames: ['S9', 'Model.a_b-1'] });
   expect(named.status).toBe(200);
   expect(named.replicas.slice(0, 5)).toEqual(['S1', 'S2', 'S3', 'S9', 'Model.a_b-1']);
@@ -48,26 +48,33 @@ it('added replicas are containers that have their names, and removed ones are go
   expect(random.status).toBe(200);
   expect(random.replicas).toHaveLength(2);
   await expectAgreement(random.replicas);
-  // Not even one that has ended.
+  // Ended containers are removed too.
   await expect.poll(() => replicaContainers(current.namespace), { timeout: agreeWithinMs }).toHaveLength(2);
   expect(random.replicas).toContain(await ask(url, 'any'));
 });
 
-it.for(['kill', 'stop', 'pause', 'rm -f'])('docker %s of a replica is healed under its name', async (how) => {
-  const before = await current.leaseOf('S2');
-  await docker(...how.split(' '), 'S2');
-  await expect
-    .poll(() => current.leaseOf('S2'), { timeout: agreeWithinMs, interval: 50 })
-    .toMatchObject({ state: 'ready', generation: (before?.generation ?? 0) + 1 });
-  await expectAgreement(['S1', 'S2', 'S3']);
-  expect((await inspect('S2')).Config.Hostname).toBe('S2');
-  await expect.poll(() => replicaContainers(current.namespace), { timeout: agreeWithinMs }).toHaveLength(3);
-  const { replicas, trouble } = await ringReport(url);
-  expect(trouble).toBeNull();
-  expect(replicas.map(({ name, state }) => `${name} ${state}`)).toEqual(['S1 ready', 'S2 ready', 'S3 ready']);
-});
+it.for(['kill', 'stop', 'pause', 'rm -f'])(
+  'a replica is replaced under its name after docker %s',
+  async (how) => {
+    const before = await current.leaseOf('S2');
+    await docker(...how.split(' '), 'S2');
+    await expect
+      .poll(() => current.leaseOf('S2'), { timeout: agreeWithinMs, interval: 50 })
+      .toMatchObject({ state: 'ready', generation: (before?.generation ?? 0) + 1 });
+    await expectAgreement(['S1', 'S2', 'S3']);
+    expect((await inspect('S2')).Config.Hostname).toBe('S2');
+    await expect.poll(() => replicaContainers(current.namespace), { timeout: agreeWithinMs }).toHaveLength(3);
+    const { replicas, trouble } = await ringReport(url);
+    expect(trouble).toBeNull();
+    expect(replicas.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'S1 ready',
+      'S2 ready',
+      'S3 ready',
+    ]);
+  },
+);
 
-it('a name that another container has is reported, and taken once it is free', async () => {
+it('a name that another container has is reported, and used once it is free', async () => {
   const other = `${current.namespace}-other`;
   await docker('create', '--name', other, '--label', `ringpost.namespace=${other}`, 'redis:7-bookworm');
   await docker('rename', other, 'S7');

@@ -8,7 +8,7 @@ const three = ['S1', 'S2', 'S3'];
 const withinMs = 60_000;
 const isNew = /^S\d{6}$/;
 
-/** Waits until as many replicas are there as before, without this one, and `docker ps` shows the same. */
+/** Waits until `count` replicas serve without `dead`, and `docker ps` shows the same. */
 async function untilReplaced(url: string, namespace: string, dead: string, count: number): Promise<string[]> {
   let names: string[] = [];
   await expect
@@ -24,7 +24,7 @@ async function untilReplaced(url: string, namespace: string, dead: string, count
   return names;
 }
 
-it('a container that is killed, stopped or removed is replaced by one with a random name', async () => {
+it('a killed, stopped or removed container is replaced by one with a random name', async () => {
   const { namespace, startController, startGateway } = await system();
   await startController({ RESPAWN: 'new' });
   const { url } = await startGateway();
@@ -40,7 +40,7 @@ it('a container that is killed, stopped or removed is replaced by one with a ran
   }
   for (const name of names) expect(name).toMatch(isNew);
   expect(names).toContain(await ask(url, 'key'));
-  // Nothing is left of the dead ones.
+  // The dead containers are removed.
   const all = async (): Promise<string[]> =>
     (await replicaContainers(namespace))
       .flatMap(({ Names }) => Names.map((name) => name.slice(1)))
@@ -48,7 +48,7 @@ it('a container that is killed, stopped or removed is replaced by one with a ran
   await expect.poll(all, { timeout: withinMs }).toEqual(names);
 });
 
-it('there are as many replicas as before if the leading controller dies with one of them', async () => {
+it('the number of replicas is restored if the leading controller dies together with one', async () => {
   const { namespace, keys, redis, startController, startGateway } = await system();
   const controllers = [await startController({ RESPAWN: 'new' }), await startController({ RESPAWN: 'new' })];
   const { url } = await startGateway();
@@ -58,7 +58,7 @@ it('there are as many replicas as before if the leading controller dies with one
   await Promise.all([docker('kill', 'S2'), docker('kill', leading?.getId() ?? '')]);
   const added = change(url, 'add', { n: 1, hostnames: ['S9'] });
   expect((await added).status).toBe(200);
-  // No controller may have seen S2 end; then it has its name.
+  // If no controller saw S2 end, it is started again under its name.
   await expect.poll(async () => (await rep(url)).length, { timeout: withinMs }).toBe(4);
   const names = await rep(url);
   expect(names).toEqual(expect.arrayContaining(['S1', 'S3', 'S9']));

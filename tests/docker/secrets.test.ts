@@ -9,11 +9,11 @@ const password = 'topsecret-of-redis';
 let current: DockerSystem;
 
 afterEach(async () => {
-  // The system looks into Redis without it.
+  // The fixture checks Redis after the test, and its own connection has no password.
   await current.redis.call('AUTH', password).catch(() => undefined);
 });
 
-/** Starts a controller and its containers with a Redis that has a password. */
+/** Starts a controller and its containers with a Redis that requires a password. */
 async function start(env: Record<string, string> = {}): Promise<string> {
   current = await system();
   await current.redis.config('SET', 'requirepass', password);
@@ -22,7 +22,7 @@ async function start(env: Record<string, string> = {}): Promise<string> {
   return url;
 }
 
-it("neither a container's environment nor its labels, command line or log have the password of Redis", async () => {
+it("a container's environment, labels, command line and log do not show the Redis password", async () => {
   const url = await start({ REPLICAS: '1', LOG_LEVEL: 'debug' });
   expect(await ask(url, 'any')).toBe('S1');
   for (const each of await replicaContainers(current.namespace)) {
@@ -38,7 +38,7 @@ it("neither a container's environment nor its labels, command line or log have t
   }
 });
 
-it('a container that somebody starts again is replaced: it waits for an input that it had', async () => {
+it('a container that is restarted by hand is replaced, since its input was used up', async () => {
   const url = await start({ REPLICAS: '2' });
   await docker('restart', '--time', '0', 'S1');
   await untilRep(url, ['S1', 'S2'], 30_000);
@@ -55,7 +55,7 @@ it('a container that somebody starts again is replaced: it waits for an input th
   expect(await ask(url, 'any')).toBe('S1');
 });
 
-it('a container that the release before started, with REDIS_URL in its environment, is replaced', async () => {
+it('a container of an older release, with REDIS_URL in its environment, is replaced', async () => {
   const url = await start({ REPLICAS: '1', REPLICA_DRIVER: 'docker' });
   const [now] = await replicaContainers(current.namespace);
   const { Config, HostConfig } = await inspect(now?.Id ?? '');

@@ -12,15 +12,12 @@ const answerBytes = 16 * MiB;
 const chunk = Buffer.alloc(64 * 1024, 'x');
 
 /**
- * What docs/limits.md states, beside what a worker takes that does nothing: the budget, one copy of the
- * largest answer, the chunks under way of 100 requests, and what V8 has not given back yet.
+ * What docs/limits.md allows a worker beyond its idle memory: the budget, one copy of the largest answer,
+ * the chunks in transit of 100 requests, and what V8 has not released yet.
  */
 const boundBytes = (64 + 32 + 20 + 64) * MiB;
 
-/**
- * An upstream whose answers are as those of the handler `bodies`; every other one of those with a length says
- * so.
- */
+/** An upstream that answers as the handler `bodies` does. Every other finite answer has a Content-Length. */
 async function bodiesUpstream(): Promise<string> {
   let asked = 0;
   return serve((request, response) => {
@@ -41,13 +38,13 @@ async function bodiesUpstream(): Promise<string> {
   });
 }
 
-/** Of a process, in bytes: what is resident, or the most that ever was. 0 where the system has no /proc. */
+/** The resident memory of a process in bytes, now or at its peak. 0 if the system has no /proc. */
 async function resident(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => `${field}: 0`);
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) * 1024;
 }
 
-/** @returns which worker serves the only replica. */
+/** @returns the process and generation of the worker of the only replica. */
 async function leaseOf(redisUrl: string): Promise<Pick<Lease, 'pid' | 'generation'>> {
   const redis = new Redis(redisUrl);
   const json = await redis.get(createKeys('ringpost').lease('S1')).finally(() => redis.disconnect());
@@ -55,7 +52,7 @@ async function leaseOf(redisUrl: string): Promise<Pick<Lease, 'pid' | 'generatio
   return { pid: lease.pid, generation: lease.generation };
 }
 
-/** Asks and throws the body away. */
+/** Sends a GET and discards the body. */
 async function ask(url: string): Promise<{ status: number; bytes: number; ms: number }> {
   const began = performance.now();
   const response = await fetch(url);
@@ -68,7 +65,7 @@ it.each([
   ['a handler', () => Promise.resolve({ HANDLER: handlerFile('bodies') })],
   ['an upstream', async () => ({ UPSTREAM: await bodiesUpstream() })],
 ])(
-  'giant and endless answers of %s stay within the memory that the docs state, and others are answered',
+  'giant and endless answers of %s stay within the documented memory, and other requests are answered',
   { timeout: 300_000 },
   async (_, settings) => {
     const { startReady } = await scratch();

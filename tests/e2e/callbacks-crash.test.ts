@@ -11,7 +11,7 @@ const workers = useWorkers();
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const count = 100;
 
-it('every end is told, and dead letters are there, though gateway, workers and Redis are killed after the 202', async () => {
+it('reports every end and keeps dead letters if all processes are killed after the 202', async () => {
   const receiver = await callbackReceiver(secret);
   const settings = {
     HANDLER: workers.handler,

@@ -17,12 +17,12 @@ interface Parts {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly ledger: string;
-  /** With the controller. */
+  /** The gateway that runs with the controller. */
   readonly first: ReadyCommand;
   readonly second: ReadyCommand;
 }
 
-/** Two gateways in processes of their own, one of them with the controller. */
+/** Starts two gateways as processes, one of them with the controller. */
 async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
   const { startReady, folder } = await scratch();
   const namespace = `faults-${randomBytes(4).toString('hex')}`;
@@ -46,8 +46,8 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
   return { redis, keys: createKeys(namespace), ledger, first, second };
 }
 
-describe('a gateway that was frozen for longer than its ring may be out of date', () => {
-  it('never sends anything to a replica that has left meanwhile, and loses nothing', async () => {
+describe('a gateway that was frozen until its ring was too old to use', () => {
+  it('sends nothing to a replica that left meanwhile, and loses nothing', async () => {
     const { first, second, ledger, redis, keys } = await startTwo();
     const ring = createRing(
       defaultParameters('murmur3', {}),
@@ -79,7 +79,7 @@ describe('a gateway that was frozen for longer than its ring may be out of date'
 });
 
 describe('kill -9 of a gateway', () => {
-  it('loses its own connections and no others; its inboxes expire; what it has added runs, or is dropped', async () => {
+  it('breaks its own connections only; its inboxes expire; its jobs run or are dropped', async () => {
     const { first, second, ledger, redis, keys } = await startTwo({
       REPLICAS: '1',
       CONCURRENCY: '2',
@@ -98,7 +98,7 @@ describe('kill -9 of a gateway', () => {
     });
     second.kill('SIGKILL');
     expect(await Promise.all(broken)).toEqual(broken.map(() => 'broken'));
-    // Six that nobody waits for are before them: three turns of two, each of a second.
+    // Six jobs that nobody waits for are ahead: two at a time, for a second each, so 3 s.
     expect(await Promise.all(others)).toEqual([200, 200, 200, 200]);
     await expect
       .poll(

@@ -11,18 +11,18 @@ const bytesInFlight = 128 * mebibyte;
 const clients = 50;
 const answerBytes = 16 * mebibyte;
 /**
- * What a gateway may take above what it takes idle, as `docs/limits.md` states it, in MiB: the parts of a body, the
- * body that is made of them, and its copies on the way to Redis.
+ * What `docs/limits.md` allows a gateway beyond its idle memory, in MiB: the parts of a body, the body made
+ * of them, and its copies on the way to Redis.
  */
 const mostMiB = (4 * bytesInFlight) / mebibyte;
 
-/** @returns a figure of a process in MiB: `VmRSS` is its memory now, `VmHWM` the most that it ever had. */
+/** @returns the resident memory of a process in MiB: now (`VmRSS`) or at its peak (`VmHWM`). */
 async function memory(pid: number, figure: 'VmRSS' | 'VmHWM'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(new RegExp(`^${figure}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
 }
 
-/** @returns a key of each of two replicas. */
+/** @returns a hash key of S1 and one of S2. */
 async function keysOfBoth(url: string): Promise<readonly [string, string]> {
   const keyOf = new Map<string | null, string>();
   for (let at = 0; keyOf.size < 2; at += 1) {
@@ -38,7 +38,7 @@ async function small(url: string, key: string): Promise<Response> {
   return answer;
 }
 
-it('clients that ask for large answers and read nothing hold a bounded part of a gateway', async () => {
+it('clients that read nothing of large answers take only bounded memory of a gateway', async () => {
   const { startReady } = await scratch();
   const { url, pid } = await startReady({
     REPLICAS: '2',
@@ -67,13 +67,13 @@ it('clients that ask for large answers and read nothing hold a bounded part of a
   );
   expect(most).toBeLessThanOrEqual(bytesInFlight);
   expect(most).toBeGreaterThan(bytesInFlight / 2);
-  // Answers are not copied on their way.
+  // Answers are not copied in transit.
   expect(peak - before).toBeLessThan(mostMiB / 2);
   for (const socket of sockets) socket.destroy();
   await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 20_000 }).toBe(0);
 });
 
-it('uploads hold a bounded part of a gateway, however many come at once', async () => {
+it('uploads take only bounded memory of a gateway, however many arrive at once', async () => {
   const { startReady } = await scratch();
   const { url, pid } = await startReady({
     REPLICAS: '2',
@@ -92,7 +92,8 @@ it('uploads hold a bounded part of a gateway, however many come at once', async 
   const peak = await memory(pid, 'VmHWM');
   const done = statuses.filter((status) => status === 200).length;
   console.log(
-    `memory before ${before.toFixed(0)} MiB, at most ${peak.toFixed(0)}; ${done} of ${clients} uploads were done`,
+    `memory before ${before.toFixed(0)} MiB, at most ${peak.toFixed(0)}; ` +
+      `${done} of ${clients} uploads were done`,
   );
   expect(new Set(statuses).difference(new Set([200, 503]))).toEqual(new Set());
   expect(done).toBeGreaterThan(0);

@@ -13,13 +13,13 @@ const amount = 10_000;
 const change = (url: string, method: 'POST' | 'DELETE', body: object): Promise<Response> =>
   fetch(url, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
-/** Settings with which each replica writes down what it runs, and a reader of what they wrote. */
+/** Settings with which each replica records the requests that it runs, and a reader of those records. */
 async function recording({ folder }: Scratch) {
   const directory = join(folder, 'records');
   await mkdir(directory);
   return {
     settings: { HANDLER: handlerFile('recording'), RECORD_DIRECTORY: directory },
-    /** The numbers of all requests that were run, by replica. */
+    /** The numbers of all requests that ran, by replica. */
     read: async () =>
       new Map(
         await Promise.all(
@@ -32,7 +32,7 @@ async function recording({ folder }: Scratch) {
   };
 }
 
-/** Numbers the requests of a load: `x-number` is different in each. */
+/** Gives each request of a load its own `x-number`. */
 function numbering(): () => Record<string, string> {
   let number = 0;
   return () => ({ 'x-number': String((number += 1)) });
@@ -69,13 +69,14 @@ describe('10,000 requests over 64 connections', () => {
     const statuses: number[] = [];
     for await (const _ of every(500)) {
       if (!running) break;
-      // First the new one, so that the ring is never empty.
+      // Add before removing, so that the ring is never empty.
       statuses.push((await change(`${url}/add`, 'POST', { n: 1 })).status);
       statuses.push((await change(`${url}/rm`, 'DELETE', { n: 1 })).status);
     }
     const result = await load.finished;
     console.log(
-      `10,000 requests in ${result.duration} s, p99 ${result.latency.p99} ms, during ${statuses.length} changes of the ring`,
+      `10,000 requests in ${result.duration} s, p99 ${result.latency.p99} ms, ` +
+        `during ${statuses.length} changes of the ring`,
     );
     expectAllAnswered(result, amount);
     expect(statuses.length).toBeGreaterThanOrEqual(4);
@@ -85,7 +86,7 @@ describe('10,000 requests over 64 connections', () => {
     expectEachOnce(records, amount);
   });
 
-  it('come to the same replica for the same key at each of two gateways', async () => {
+  it('reach the same replica for the same key through either of two gateways', async () => {
     const place = await scratch();
     const { settings, read } = await recording(place);
     const shared = { REDIS_URL: inject('redisUrl'), NAMESPACE: `load-${randomBytes(6).toString('hex')}` };
@@ -117,7 +118,7 @@ describe('10,000 requests over 64 connections', () => {
 });
 
 describe('without a replica', () => {
-  it('a request is answered 503 at once, and one after the next /add by its replica', async () => {
+  it('answers 503 at once, and after the next /add the new replica answers', async () => {
     const place = await scratch();
     const { url } = await place.startReady();
     expect((await change(`${url}/rm`, 'DELETE', { n: 3 })).status).toBe(200);
@@ -130,7 +131,7 @@ describe('without a replica', () => {
     expect((await fetch(`${url}/home`)).headers.get('ringpost-replica')).toBe('S7');
   });
 
-  it('a start with REPLICAS=0 is ready, and answers 503', async () => {
+  it('starts with REPLICAS=0, is ready, and answers 503', async () => {
     const { startReady } = await scratch();
     const { url, replicas } = await startReady({ REPLICAS: '0' });
     expect(replicas).toEqual(['none']);
@@ -153,13 +154,13 @@ describe('during an /add of three replicas', () => {
     load.stop();
     const result = await load.finished;
     console.log(
-      `${during} requests answered during an /add of 3 (${Math.round(addMs)} ms): p50 ${result.latency.p50} ms, p99 ${result.latency.p99} ms, ` +
-        `worst ${result.latency.max} ms`,
+      `${during} requests answered during an /add of 3 (${Math.round(addMs)} ms): ` +
+        `p50 ${result.latency.p50} ms, p99 ${result.latency.p99} ms, worst ${result.latency.max} ms`,
     );
     expect(added.status).toBe(200);
     expect(during).toBeGreaterThan(10);
     expect(result.latency.p90).toBeLessThan(1000);
-    // The new workers take the processor's time, but nothing that waited for them would be answered before.
+    // The new workers use CPU time. A request that waited for them would take as long as the /add.
     expect(result.latency.max).toBeLessThan(Math.max(1000, addMs));
     expect(result.non2xx + result.errors + result.timeouts).toBe(0);
   });

@@ -8,7 +8,7 @@ import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 const scratch = useScratch();
 const callbackSecret = `whsec_${Buffer.from('topsecret-of-the-callbacks').toString('base64')}`;
 
-/** What Redis does badly, for a second each, and what tells in a log that it did. */
+/** Faults of Redis: the name, its trace in the log, how it begins and how it ends. */
 const faults: readonly [
   string,
   RegExp | undefined,
@@ -61,7 +61,7 @@ async function cutOften(redis: Redis): Promise<void> {
 }
 
 it.for(['info', 'debug'])(
-  'no line has a part of a request, an answer or a secret, whatever Redis does, at %s',
+  'no log line at %s shows a part of a request, an answer or a secret, whatever Redis does',
   { timeout: 120_000 },
   async (level) => {
     const own = await ownRedis();

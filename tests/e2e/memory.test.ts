@@ -9,7 +9,7 @@ import { useScratch } from '../fixtures/scratch.ts';
 const scratch = useScratch();
 
 interface Footprint {
-  /** Bytes of all that is stored, without the buffers of connections and of the append-only file. */
+  /** Bytes of the stored data, without the buffers of connections and of the append-only file. */
   readonly dataset: number;
   readonly used: number;
   readonly keys: string[];
@@ -22,12 +22,12 @@ async function footprint(redis: Redis): Promise<Footprint> {
   return {
     dataset: of('used_memory_dataset'),
     used: of('used_memory'),
-    // Keys that come and go by themselves: the wake-up of a reader of replies.
+    // Without the wake-up keys of reply readers, which come and go by themselves.
     keys: (await redis.keys('*')).filter((key) => !key.includes(':wake:')).toSorted(),
   };
 }
 
-it('Redis holds no more after 100,000 finished requests than after 1,000', { timeout: 300_000 }, async () => {
+it('Redis holds as much after 100,000 finished requests as after 1,000', { timeout: 300_000 }, async () => {
   const { startReady } = await scratch();
   const { url, redisUrl } = await startReady();
   const redis = new Redis(redisUrl);
@@ -50,28 +50,28 @@ it('Redis holds no more after 100,000 finished requests than after 1,000', { tim
   }
 });
 
-/** @returns the memory that a process has in RAM, in MiB. */
+/** @returns the resident memory of a process, in MiB. */
 function residentMb(pid: number): number {
   return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024;
 }
 
-/** What docs/limits.md states of a worker that holds little. */
+/** The limit that docs/limits.md states for a worker with small requests. */
 const workerBoundMb = 256;
 
 it(
-  `a worker has less than ${workerBoundMb} MiB through 120,000 mixed requests`,
+  `a worker stays below ${workerBoundMb} MiB during 120,000 mixed requests`,
   { timeout: 300_000 },
   async () => {
     const { startReady } = await scratch();
     const { url, redisUrl } = await startReady({ REPLICAS: '1', RESULT_TTL_S: '10' });
     const redis = new Redis(redisUrl);
-    const { pid } = JSON.parse((await redis.get(createKeys('ringpost').lease('S1'))) ?? '') as Lease; // a worker wrote it
+    const { pid } = JSON.parse((await redis.get(createKeys('ringpost').lease('S1'))) ?? '') as Lease; // as its worker wrote it
     redis.disconnect();
     let count = 0;
     const kinds: (() => Record<string, string>)[] = [
       () => ({}),
       () => ({ 'ringpost-retry': 'never' }),
-      // Nothing of these may be kept until their deadline, in 24 days.
+      // The worker must not keep anything of these until their deadline in 24 days.
       () => ({ 'ringpost-retry': 'never', prefer: 'respond-async', 'ringpost-deadline': '2147483647' }),
       () => ({ 'ringpost-order': 'key', 'ringpost-key': `k${(count += 1) % 64}` }),
     ];

@@ -22,7 +22,7 @@ it('a killed replica answers again under its name within a second', { timeout: 3
     ADD_TIMEOUT_MS: '60000',
     START_TIMEOUT_MS: '60000',
   });
-  // Each is killed once: a second death within 30 s would be taken for a crash loop, which backs off.
+  // Each replica is killed once: a second death within 30 s would count as a crash loop, which backs off.
   const added = await fetch(`${url}/add`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -42,7 +42,7 @@ it('a killed replica answers again under its name within a second', { timeout: 3
     defaultParameters('murmur3', {}),
     replicas.map((name, at) => ({ name, joined: at + 1, weight: 1 })),
   );
-  /** A key of each replica. */
+  /** @returns a hash key that the replica owns. */
   const keyOf = (name: string): string => {
     for (let at = 0; ; at += 1) if (ring.owner(`key-${at}`) === name) return `key-${at}`;
   };
@@ -53,12 +53,12 @@ it('a killed replica answers again under its name within a second', { timeout: 3
       expect(before?.state).toBe('ready');
       const killed = performance.now();
       process.kill(before?.pid ?? Number.NaN, 'SIGKILL');
-      // It waits in the queue of the replica until that has a worker again.
+      // The request waits in the replica's queue until the replica has a worker again.
       const response = await fetch(`${url}/home`, { headers: { 'ringpost-key': keyOf(name) } });
       times.push(performance.now() - killed);
       expect(response.status).toBe(200);
       expect(response.headers.get('ringpost-replica')).toBe(name);
-      // Ready for the next one, with the controller's knowledge.
+      // Wait until the controller's new worker is ready before the next kill.
       await expect
         .poll(async () => {
           const lease = await leaseOf(name);

@@ -35,7 +35,7 @@ async function startOnOwn(
   };
 }
 
-/** Resolves when requests are served; rejects where that takes longer. */
+/** Resolves when requests are served; rejects after `withinMs`. */
 async function untilServed(url: string, withinMs: number): Promise<void> {
   await expect
     .poll(async () => (await fetch(`${url}/probe`, { signal: AbortSignal.timeout(5000) })).status, {
@@ -45,19 +45,19 @@ async function untilServed(url: string, withinMs: number): Promise<void> {
     .toBe(200);
 }
 
-/** Heap in use after a full collection, in bytes. */
+/** The heap in use after a full garbage collection, in bytes. */
 function heapInUse(): number {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void; // what the flag above puts there
+  const collect = runInNewContext('gc') as () => void; // the flag above defines it
   collect();
   return process.memoryUsage().heapUsed;
 }
 
-describe('a Redis that dies with commands under way', () => {
-  it('is back for the gateway as soon as it is back for anyone', async () => {
+describe('a Redis that dies while commands are in flight', () => {
+  it('serves the gateway again as soon as it is back', async () => {
     const { own, url, gateway } = await startOnOwn();
     own.freeze();
-    // What is asked for now is under way when it dies: the ring, the lengths of queues, a job.
+    // Commands sent now are in flight when Redis dies: the ring, queue lengths, a job.
     const asked = fetch(`${url}/asked`);
     await expect.poll(() => gateway.dispatcher.waitingCount).toBe(1);
     await delay(700);
@@ -70,7 +70,7 @@ describe('a Redis that dies with commands under way', () => {
 });
 
 describe('a Redis that is away for 10 s under load', () => {
-  it('is 503 at once for each request, piles nothing up, and is served within 2 s of its return', async () => {
+  it('makes each request 503 at once, accumulates nothing, and serves within 2 s of its return', async () => {
     const { own, url, gateway, ledger } = await startOnOwn();
     const load = mixedLoad(url);
     await delay(1500);
@@ -91,19 +91,20 @@ describe('a Redis that is away for 10 s under load', () => {
     expect(Object.keys(tally(away)).toSorted()).toEqual(['GET 503 redis_away', 'POST 503 redis_away']);
     expect(away.filter(({ retryAfter }) => retryAfter !== '1')).toEqual([]);
     expect(Math.max(...away.map(({ took }) => took))).toBeLessThan(1000);
-    // Only what was under way when it died waits for it, at most one request of each client.
+    // Only requests in flight when Redis died wait for it, at most one of each client.
     expect(waitingBefore).toBeLessThanOrEqual(10);
     expect(waitingAfter).toBe(waitingBefore);
     expect(heapAfter - heapBefore).toBeLessThan(8 * 1024 * 1024);
     console.log(
       `10 s without Redis: ${JSON.stringify(tally(answers))}, slowest refusal ` +
-        `${Math.round(Math.max(...away.map(({ took }) => took)))} ms, heap ${Math.round((heapAfter - heapBefore) / 1024)} KiB`,
+        `${Math.round(Math.max(...away.map(({ took }) => took)))} ms, ` +
+        `heap ${Math.round((heapAfter - heapBefore) / 1024)} KiB`,
     );
     expect(await doubledPosts(ledger)).toEqual([]);
     expect(await runThoughRefused(ledger, [...answers, ...away])).toEqual([]);
   });
 
-  it('answers every job that waited or was run when it was killed', async () => {
+  it('loses no job that waited or ran when Redis was killed', async () => {
     const { own, url, gateway, ledger } = await startOnOwn({ REPLICAS: '1', CONCURRENCY: '2' });
     const asked = Array.from({ length: 10 }, async (_, at) => {
       const response = await fetch(`${url}/w${at}?ms=400`, { method: at % 2 === 0 ? 'GET' : 'POST' });
@@ -116,20 +117,20 @@ describe('a Redis that is away for 10 s under load', () => {
     await own.restart();
     const back = performance.now();
     expect(await Promise.all(asked)).toEqual(asked.map(() => 200));
-    // Five turns of two, at 400 ms each.
+    // Ten jobs, two at a time, for 400 ms each.
     expect(performance.now() - back).toBeLessThan(2000 + 5 * 400);
     expect(gateway.dispatcher.waitingCount).toBe(0);
     expect(await doubledPosts(ledger)).toEqual([]);
   });
 });
 
-/** Kills the connections of everybody but the test. */
+/** Kills all connections but the test's own. */
 async function killConnections({ redis }: OwnRedis): Promise<void> {
   await Promise.all(['normal', 'pubsub'].map((type) => redis.call('CLIENT', 'KILL', 'TYPE', type)));
 }
 
 describe('connections that are killed over and over for 2 s', () => {
-  it('cost no GET its answer and run no POST twice', async () => {
+  it('leave every GET answered and run no POST twice', async () => {
     const { own, url, ledger } = await startOnOwn();
     const load = mixedLoad(url);
     await delay(500);
@@ -154,8 +155,8 @@ describe('connections that are killed over and over for 2 s', () => {
   });
 });
 
-describe('answers that are too large to travel in their frames', () => {
-  it('arrive whole, though connections break while they are fetched', async () => {
+describe('answers that are too large for a frame', () => {
+  it('arrive whole although connections break while they are fetched', async () => {
     const upstream = await recordingUpstream();
     upstream.answer = { body: Buffer.alloc(500_000, 'x') };
     const own = await ownRedis();

@@ -15,7 +15,7 @@ interface Line {
   readonly replicas?: readonly string[];
 }
 
-it('a Redis that is flushed under load: what is lost is said, and all is served again within 3 s', async () => {
+it('reports what a flush of Redis under load lost, and serves everything again within 3 s', async () => {
   const own = await ownRedis();
   const ledger = `${own.directory}/ledger`;
   const { startReady } = await scratch();
@@ -53,7 +53,7 @@ it('a Redis that is flushed under load: what is lost is said, and all is served 
   ];
   console.log(`flushed: ${JSON.stringify(tally(answers))}`);
   expect(Object.keys(tally(answers)).filter((kind) => !allowed.includes(kind))).toEqual([]);
-  // Those that were accepted before are answered: handed over again, or told.
+  // Requests accepted before the flush are answered: dispatched again, or told that they are lost.
   const accepted = answers.filter(({ asked, took }) => asked < flushed && asked + took > flushed);
   expect(accepted.filter(({ method, status }) => method === 'GET' && status !== 200)).toEqual([]);
   expect(await doubledPosts(ledger)).toEqual([]);
@@ -78,7 +78,7 @@ it('a Redis that is flushed under load: what is lost is said, and all is served 
   const lost = warned.filter(({ msg }) => msg === 'requests that wait are lost');
   expect(lost.length).toBeGreaterThan(0);
   expect(lost.every(({ count = 0 }) => count > 0)).toBe(true);
-  // Nobody runs the lost replica any more, and it can be added again.
+  // No worker runs for the lost replica any more, and it can be added again.
   await expect.poll(() => own.redis.exists(createKeys('ringpost').lease('S9')), { timeout: 10_000 }).toBe(0);
   expect((await add(url, 1, ['S9'])).status).toBe(200);
   command.kill('SIGTERM');

@@ -7,7 +7,7 @@ import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
-/** How long Redis is frozen: for longer than a lease, and than a gateway routes by a ring it could not confirm. */
+/** How long Redis is frozen: longer than a lease, and longer than a gateway uses an unconfirmed ring. */
 const frozenMs = 5000;
 
 async function pids(redis: { get(key: string): Promise<string | null> }): Promise<number[]> {
@@ -17,7 +17,7 @@ async function pids(redis: { get(key: string): Promise<string | null> }): Promis
 }
 
 describe('a Redis that is frozen for 5 s under load', () => {
-  it('costs no accepted request its answer and no worker its life; what comes meanwhile is 503 at once', async () => {
+  it('loses no accepted request and no worker; requests during the freeze get 503 at once', async () => {
     const own = await ownRedis();
     const ledger = `${own.directory}/ledger`;
     const { url, gateway } = await system().start({
@@ -32,7 +32,7 @@ describe('a Redis that is frozen for 5 s under load', () => {
     own.freeze();
     const frozen = performance.now();
     await delay(2300);
-    // Its ring is out of date now; each client of the load that was accepted before waits.
+    // The ring is out of date now. Each client of the load whose request was accepted waits.
     const waiting = gateway.dispatcher.waitingCount;
     expect(waiting).toBeLessThanOrEqual(10);
     const late = mixedLoad(url);
@@ -64,7 +64,7 @@ describe('a Redis that is frozen for 5 s under load', () => {
       expect(status).toBe(503);
       expect(took).toBeLessThan(1000);
     }
-    // What was accepted is answered; the others were told so.
+    // Accepted requests are answered; the others were refused.
     const allowed = ['GET 200', 'POST 200', 'GET 503 redis_away', 'POST 503 redis_away'];
     expect(Object.keys(tally(answers)).filter((kind) => !allowed.includes(kind))).toEqual([]);
     const accepted = answers.filter(({ asked, took }) => asked < frozen && asked + took > frozen);
@@ -77,7 +77,7 @@ describe('a Redis that is frozen for 5 s under load', () => {
 });
 
 describe('/-/ready', () => {
-  it('answers within 1 s from the moment on in which Redis freezes, and is green again after it', async () => {
+  it('answers 503 within 1 s from the moment Redis freezes, and 200 after it', async () => {
     const own = await ownRedis();
     const { url } = await system().start({ REDIS_URL: own.url, REPLICAS: '1' });
     expect((await fetch(`${url}/-/ready`)).status).toBe(200);

@@ -19,10 +19,11 @@ const system = useSystem();
 async function pids({ redis }: OwnRedis): Promise<(number | undefined)[]> {
   const { keys } = system();
   const leases = await Promise.all(['S1', 'S2'].map((name) => redis.get(keys.lease(name))));
-  return leases.map((json) => (json === null ? undefined : (JSON.parse(json) as Lease).pid)); // only workers write it
+  // Only workers write leases.
+  return leases.map((json) => (json === null ? undefined : (JSON.parse(json) as Lease).pid));
 }
 
-/** Ways in which a Redis that answers every read refuses every write. */
+/** Ways to make Redis answer every read and refuse every write: the name, how it begins and how it ends. */
 const refusals: readonly [
   string,
   (own: OwnRedis) => Promise<unknown>,
@@ -42,7 +43,7 @@ const refusals: readonly [
 ];
 
 describe.each(refusals)('a Redis that is %s', (_, begin, end) => {
-  it('is 503 with Retry-After at once, not ready, and served within 2 s of the end of it', async () => {
+  it('means 503 with Retry-After at once, not ready, and service within 2 s of its end', async () => {
     const own = await ownRedis();
     const ledger = `${own.directory}/ledger`;
     const { url } = await system().start({
@@ -54,7 +55,7 @@ describe.each(refusals)('a Redis that is %s', (_, begin, end) => {
     const before = await pids(own);
     expect((await fetch(`${url}/-/ready`)).status).toBe(200);
     await begin(own);
-    // Longer than a lease.
+    // For longer than a lease.
     const load = mixedLoad(url, { body: 'x'.repeat(100_000) });
     const until = performance.now() + 4000;
     while (performance.now() < until) {
@@ -88,11 +89,11 @@ describe.each(refusals)('a Redis that is %s', (_, begin, end) => {
   });
 });
 
-describe('a job with a body in a key of its own', () => {
+describe('a job whose body is stored in a separate key', () => {
   it.each([
     ['body', ['-set']],
     ['job', ['-eval', '-evalsha']],
-  ])('is not left there by halves when Redis refuses the %s', async (_, forbidden) => {
+  ])('leaves no half of itself behind when Redis refuses the %s', async (_, forbidden) => {
     const own = await ownRedis();
     const keys = createKeys('halves');
     const log = createLogger('test', 'fatal');

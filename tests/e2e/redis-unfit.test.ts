@@ -27,7 +27,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a real Redis with these options and nothing on disk. */
+/** Starts a real Redis with these options and no persistence. */
 async function redisWith({ run }: Scratch, ...options: string[]): Promise<number> {
   const port = await freePort();
   const where = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no'];
@@ -35,7 +35,9 @@ async function redisWith({ run }: Scratch, ...options: string[]): Promise<number
   return port;
 }
 
-/** A Redis of that version, as far as a client can tell that asks for INFO: no old one can be had from a package manager. */
+/**
+ * A server that claims in INFO to be a Redis of this version. Package managers have no Redis so old.
+ */
 async function fakeRedis(version: string): Promise<number> {
   const bulk = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
   const info = `# Server\r\nredis_version:${version}\r\n# Memory\r\nmaxmemory_policy:noeviction\r\nloading:0\r\n`;
@@ -43,7 +45,7 @@ async function fakeRedis(version: string): Promise<number> {
     createServer((socket) => {
       socket.on('error', () => undefined);
       socket.on('data', (chunk) => {
-        // Each command is an array of bulk strings; its name is the first of them.
+        // Each command is an array of bulk strings, the first of which is its name.
         const names = chunk.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g);
         for (const [, name = ''] of names) {
           if (name.toLowerCase() === 'info') socket.write(bulk(info));
@@ -55,7 +57,7 @@ async function fakeRedis(version: string): Promise<number> {
   );
 }
 
-/** @returns what a start with that Redis says on stderr before it ends with 1. */
+/** Starts with this Redis and expects exit code 1. @returns the text on stderr. */
 async function refusal({ start }: Scratch, redisUrl: string): Promise<string> {
   const began = performance.now();
   const command = start({ REDIS_URL: redisUrl });
@@ -65,38 +67,38 @@ async function refusal({ start }: Scratch, redisUrl: string): Promise<string> {
   return command.stderr();
 }
 
-describe('REDIS_URL of a Redis that cannot be used', () => {
-  it('that evicts keys: says so and how to mend it', async () => {
+describe('a start with a REDIS_URL that cannot be used', () => {
+  it('says that Redis evicts keys, and how to fix it', async () => {
     const place = await scratch();
     const port = await redisWith(place, '--maxmemory-policy', 'allkeys-lru');
     expect(await refusal(place, `redis://127.0.0.1:${port}`)).toBe(
-      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, which throws accepted requests ` +
-        'away; set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
+      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, which would delete accepted ` +
+        'requests; set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
     );
   });
 
-  it('that does not listen: says so', async () => {
+  it('says that Redis does not listen', async () => {
     const port = await freePort();
     expect(await refusal(await scratch(), `redis://127.0.0.1:${port}`)).toBe(
       `ringpost: Redis at redis://127.0.0.1:${port} cannot be used: connect ECONNREFUSED 127.0.0.1:${port}.\n`,
     );
   });
 
-  it('that accepts connections and says nothing: says so', async () => {
+  it('says that Redis accepts connections and does not answer', async () => {
     const port = await listen(createServer((socket) => socket.on('error', () => undefined)));
     expect(await refusal(await scratch(), `redis://127.0.0.1:${port}`)).toMatch(
       new RegExp(`^ringpost: Redis at redis://127\\.0\\.0\\.1:${port} cannot be used: [^\n]*\\.\n$`),
     );
   });
 
-  it('that is too old: says which version it needs', async () => {
+  it('says that Redis is too old, and which version is needed', async () => {
     const port = await fakeRedis('6.0.16');
     expect(await refusal(await scratch(), `redis://127.0.0.1:${port}`)).toBe(
       `ringpost: Redis at redis://127.0.0.1:${port} is version 6.0.16; ringpost needs 7.0 or newer.\n`,
     );
   });
 
-  it('that wants a password: says so', async () => {
+  it('says that Redis requires a password', async () => {
     const place = await scratch();
     const port = await redisWith(place, '--requirepass', 'secret');
     expect(await refusal(place, `redis://127.0.0.1:${port}`)).toMatch(
@@ -106,7 +108,7 @@ describe('REDIS_URL of a Redis that cannot be used', () => {
     );
   });
 
-  it('that wants another password: says so, without the one that was given', async () => {
+  it('says that the password is wrong, without showing it', async () => {
     const place = await scratch();
     const port = await redisWith(place, '--requirepass', 'secret');
     const said = await refusal(place, `redis://:wrong-one@127.0.0.1:${port}`);
@@ -114,7 +116,7 @@ describe('REDIS_URL of a Redis that cannot be used', () => {
     expect(said).not.toContain('wrong-one');
   });
 
-  it('that lets the user do too little: names the user and what it lacks', async () => {
+  it('names the Redis user that lacks rights, and the rights', async () => {
     const place = await scratch();
     const rules = ['on', '>secret', '~*', '&*', '+@all', '-blmpop', '-evalsha'];
     const port = await redisWith(place, '--user', 'weak', ...rules, '--maxmemory-policy', 'noeviction');
@@ -123,7 +125,7 @@ describe('REDIS_URL of a Redis that cannot be used', () => {
     );
   });
 
-  it('that is no Redis: says so', async () => {
+  it('says that the server is not Redis', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
       socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));

@@ -8,10 +8,10 @@ const scratch = useScratch();
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const count = 2000;
 
-/** The commands that carry a request; how often a worker looks for the next one depends on how busy the machine is. */
+/** The commands that carry a request. Those that poll for the next one depend on the load of the machine. */
 const carrying = ['incrby', 'hset', 'lpush', 'set', 'rpush', 'lrem', 'xadd', 'del', 'hmget', 'pexpire'];
 
-/** How often each command was run, inside of scripts too. */
+/** How often each command ran, also inside scripts. */
 async function commands(redis: Redis, during: () => Promise<void>): Promise<Map<string, number>> {
   await redis.config('RESETSTAT');
   await during();
@@ -20,7 +20,7 @@ async function commands(redis: Redis, during: () => Promise<void>): Promise<Map<
   return new Map(Array.from(found, ([, name = '', calls]) => [name, Number(calls)]));
 }
 
-it('a plain request costs Redis the same, whatever else is asked for beside it', async () => {
+it('a plain request costs Redis the same after other kinds of requests as before them', async () => {
   const receiver = await callbackReceiver(secret);
   const { startReady } = await scratch();
   const { url, redisUrl } = await startReady({
@@ -32,7 +32,7 @@ it('a plain request costs Redis the same, whatever else is asked for beside it',
   const plain = async (): Promise<void> => {
     for (let at = 0; at < count; at += 1) await (await fetch(`${url}/home`)).arrayBuffer();
   };
-  /** Commands for each plain request; what runs by itself is taken off by the time that it took. */
+  /** Commands for each plain request, without the background commands of an equally long idle time. */
   const cost = async (): Promise<Record<string, number>> => {
     const idleMs = 3000;
     const idle = await commands(redis, () => delay(idleMs));

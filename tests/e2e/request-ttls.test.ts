@@ -9,7 +9,7 @@ const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const rounds = 200;
 
 it(
-  'Redis is as it was once the TTLs are over: no key more, and no more memory',
+  'Redis has no more keys and no more memory than before once all TTLs have passed',
   { timeout: 180_000 },
   async () => {
     const receiver = await callbackReceiver(secret);
@@ -24,7 +24,7 @@ it(
       CALLBACK_ALLOW: '127.0.0.1',
     });
     const redis = new Redis(redisUrl);
-    /** One of each of what leaves something behind in Redis. */
+    /** Sends one request of each kind that leaves something in Redis. */
     const one = async (at: number): Promise<void> => {
       const send = async (
         path: string,
@@ -54,7 +54,7 @@ it(
       ]);
     };
     const footprint = async (): Promise<{ readonly keys: string[]; readonly bytes: number }> => {
-      // Lines of an order outlive the deadlines by a minute; nothing else does by so much.
+      // The lines of ordered requests outlive the deadlines by a minute; everything else goes sooner.
       const keys = (await redis.keys('*')).filter((key) => !/:wake:|:line:|:stalled-check$/.test(key));
       const sizes = await Promise.all(keys.map((key) => redis.call('MEMORY', 'USAGE', key, 'SAMPLES', '0')));
       return { keys: keys.toSorted(), bytes: sizes.reduce<number>((sum, size) => sum + Number(size), 0) };
@@ -65,7 +65,7 @@ it(
           await Promise.all(Array.from({ length: 10 }, (_, more) => one(at + more)));
         }
       };
-      // The first time fills what is bounded: streams of events, scripts, and what the allocator keeps.
+      // The first run fills what is bounded: event streams, scripts, and what the allocator keeps.
       await run(0);
       await delay(12_000);
       const before = await footprint();

@@ -13,7 +13,7 @@ const workers = useWorkers();
 const sequences = 30;
 
 it(
-  'any sequence of submit, poll, cancel, repeat, crash and restart ends as the model says: one key, one request, one attempt at a time',
+  'any sequence of submit, poll, cancel, repeat, crash and restart ends as the model says',
   { timeout: 300_000 },
   async () => {
     const current = system();
@@ -36,7 +36,7 @@ it(
         try {
           process.kill(lease.pid, 'SIGKILL');
         } catch {
-          // It is gone already.
+          // The worker has already ended.
         }
       },
       restartGateway: async () => {

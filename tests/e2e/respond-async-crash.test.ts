@@ -15,7 +15,7 @@ interface Known {
   readonly code?: string;
 }
 
-it('what was answered 202 is done, and its answer can be fetched, though gateway, workers and Redis are killed', async () => {
+it('a request answered 202 is done and its answer can be fetched if all processes are killed', async () => {
   const settings = { HANDLER: workers.handler, LEDGER: workers.ledger() };
   const { url, accepted } = await crashAfterAccept(system(), await scratch(), count, settings);
   const ends = await Promise.all(

@@ -14,9 +14,9 @@ import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 const scratch = useScratch();
 
 /**
- * A client with connections that it keeps; Node's agent honours `Connection: close`. It takes the next gateway where a
- * connection is refused, or is reset before it was ever used: what the kernel had taken in and the gateway had not
- * accepted when it stopped listening is reset, which no gateway can prevent. It repeats nothing else.
+ * A client that keeps its connections; Node's agent honours `Connection: close`. If a connection is refused,
+ * or reset before its first use, it tries the next gateway; it repeats nothing else. Such a reset cannot be
+ * prevented: the kernel had the connection, but the gateway stopped listening before it accepted it.
  */
 function keepingClient(ports: readonly number[]): (method: string, path: string) => Promise<string> {
   const agent = new Agent({ keepAlive: true });
@@ -25,7 +25,7 @@ function keepingClient(ports: readonly number[]): (method: string, path: string)
     const sent = request({ agent, method, path, host: '127.0.0.1', port });
     sent.end();
     try {
-      const [response] = (await once(sent, 'response')) as [IncomingMessage]; // as `response` is documented
+      const [response] = (await once(sent, 'response')) as [IncomingMessage]; // as Node documents `response`
       response.resume();
       await once(response, 'end');
       return `${method} ${response.statusCode}`;

@@ -15,7 +15,7 @@ const secrets = {
   CALLER_SECRET: `${marker}-caller-secret-of-32-characters`,
 };
 
-/** @returns what shows in a text of the secrets, and of names that tell where they are. */
+/** @returns the secrets in a text, and the names of settings that lead to them. */
 function secretsIn(text: string): string[] {
   return [marker, callbackSecret, 'REDIS_URL=', 'REDIS_URL"', ...secretSettings.slice(2)].filter((each) =>
     text.includes(each),
@@ -23,7 +23,7 @@ function secretsIn(text: string): string[] {
 }
 
 it.each(['environment', 'files'])(
-  'a handler and what it starts see no secret that was given by %s',
+  'a handler and its child processes see no secret given by %s',
   async (how) => {
     const { folder, startReady } = await scratch();
     const redisUrl = inject('redisUrl');
@@ -44,7 +44,7 @@ it.each(['environment', 'files'])(
     const seen = await (await fetch(`${url}/`)).text();
     expect(JSON.parse(seen)).toMatchObject({ own: { REPLICA: 'S1' } });
     expect(secretsIn(seen)).toEqual([]);
-    // The settings were taken: the admin side asks for the token.
+    // The settings are in effect: the admin side requires the token.
     expect((await fetch(`${url}/rep`)).status).toBe(401);
     const ask = { headers: { authorization: `Bearer ${secrets.ADMIN_TOKEN}` } };
     expect((await fetch(`${url}/rep`, ask)).status).toBe(200);
@@ -54,13 +54,13 @@ it.each(['environment', 'files'])(
         ['environ', 'cmdline'].map((part) => readFile(`/proc/${each}/${part}`, 'utf8')),
       );
       expect(secretsIn(command ?? ''), String(each)).toEqual([]);
-      // What a process was started with stays visible to its user there; only the gateway was given secrets.
+      // A process's initial environment stays visible to its user; only the gateway was given secrets.
       if (each !== pid || how === 'files') expect(environ).not.toContain(marker);
     }
   },
 );
 
-it('a worker that is started by hand takes REDIS_URL, and its handler does not see it', async () => {
+it('a worker started by hand accepts REDIS_URL, and its handler does not see it', async () => {
   const { run, start } = await scratch();
   const settings = { NAMESPACE: 'secrets-by-hand', LOG_LEVEL: 'info', REDIS_URL: inject('redisUrl') };
   const command = start({ ...settings, REPLICAS: '1', REPLICA_DRIVER: 'none' });

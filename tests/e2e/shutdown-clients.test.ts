@@ -10,11 +10,11 @@ import type { ReadyCommand } from '../fixtures/scratch.ts';
 
 const scratch = useScratch();
 
-/** In which a gateway stops that has no request in flight, in ms. */
+/** The time in which a gateway without a request in flight stops, in ms. */
 const quickMs = 3000;
 
-/** A request that is not begun for a minute. @returns its id. */
-async function handOver(url: string): Promise<string> {
+/** Sends an async request that starts after a minute. @returns its id. */
+async function sendDelayed(url: string): Promise<string> {
   const headers = ['Prefer', 'respond-async', 'Ringpost-Delay', '60'];
   return (json(await ask(url, { method: 'POST', target: '/x', headers })) as { id: string }).id;
 }
@@ -29,7 +29,7 @@ function post(target: string, headers: string, body = ''): string {
   return `POST ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n${body}`;
 }
 
-/** Stops a command and says how long it took, in ms. */
+/** Stops a command. @returns how long that took, in ms. */
 async function stop(command: ReadyCommand): Promise<number> {
   const began = performance.now();
   command.kill('SIGTERM');
@@ -38,7 +38,7 @@ async function stop(command: ReadyCommand): Promise<number> {
   return performance.now() - began;
 }
 
-/** Does not read what the server sends. */
+/** Sends bytes on a connection that never reads. */
 async function deaf(url: string, bytes: string): Promise<RawConnection> {
   const connection = await speak(url, '');
   connection.socket.pause();
@@ -46,7 +46,7 @@ async function deaf(url: string, bytes: string): Promise<RawConnection> {
   return connection;
 }
 
-describe('a gateway without a request in flight stops at once, and is not kept by', () => {
+describe('a gateway without a request in flight stops at once despite', () => {
   it.each([
     ['half a head', 'GET /a HTTP/1.1\r\nHost: localhost\r\n', []],
     ['half a head behind a request', `${get('/a')}GET /b HTTP/1.1\r\nHo`, [400]],
@@ -54,7 +54,11 @@ describe('a gateway without a request in flight stops at once, and is not kept b
     ['half a chunked body', post('/a', 'Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n'), [408]],
     ['half a body behind a request', get('/a') + post('/a', 'Content-Length: 99\r\n', '0'), [400, 408]],
     ['half a body of an admin call', post('/add', `${jsonType}Content-Length: 9\r\n`, '{'), [408]],
-    ['half a body to hand over', post('/a', 'Prefer: respond-async\r\nContent-Length: 9\r\n', '0'), [408]],
+    [
+      'half a body of an async request',
+      post('/a', 'Prefer: respond-async\r\nContent-Length: 9\r\n', '0'),
+      [408],
+    ],
     ['a body that is too large', post('/a', 'Content-Length: 999999999\r\n', '0123456789'), [413]],
   ])('%s', async (_, bytes, answers) => {
     const { startReady, untilNothingRuns } = await scratch();
@@ -63,17 +67,17 @@ describe('a gateway without a request in flight stops at once, and is not kept b
     if (answers[0] === 400) await connection.until(/ 400 /);
     await delay(300);
     expect(await stop(command)).toBeLessThan(quickMs);
-    // Nothing of what is half there was accepted: the client may send it again.
+    // No incomplete request was accepted, so the client may send it again.
     const statuses = (await connection.ended).match(/HTTP\/1\.1 \d+/g) ?? [];
     expect(statuses.map((line) => Number(line.slice(-3)))).toEqual(answers);
     await untilNothingRuns(1000);
   });
 
-  it('long polls, streams and waits, which are answered with the present state', async () => {
+  it('long polls, streams and waits, which get the current state', async () => {
     const { startReady } = await scratch();
     const command = await startReady({ REPLICAS: '1' });
     const { url } = command;
-    const id = await handOver(url);
+    const id = await sendDelayed(url);
     const states = [
       await speak(url, get(`/-/requests/${id}?wait=60`)),
       await speak(url, get(`/-/requests/${id}?wait=60`).repeat(3)),
@@ -94,13 +98,13 @@ describe('a gateway without a request in flight stops at once, and is not kept b
     expect(heard.map((each) => each.slice(0, 12))).toEqual(
       [200, 200, 200, 202].map((status) => `HTTP/1.1 ${status}`),
     );
-    // Ended, and not cut off.
+    // The stream is ended properly, not cut off.
     expect(heard[2]).toMatch(/\r\n0\r\n\r\n$/);
     expect(await unfinished.ended).toMatch(/^HTTP\/1\.1 409 [^]*"not_finished"/);
     expect(await idempotent.ended).toMatch(/^HTTP\/1\.1 504 [^]*"reply_timeout"/);
   });
 
-  it('a client that does not take its answer', async () => {
+  it('a client that does not read its answer', async () => {
     const { startReady } = await scratch();
     const command = await startReady({ REPLICAS: '1', HANDLER: handlerFile('large') });
     await deaf(command.url, get('/?bytes=16000000').repeat(3));
@@ -115,7 +119,7 @@ describe('a gateway without a request in flight stops at once, and is not kept b
 });
 
 describe('a gateway that stops', () => {
-  it('waits for a running POST, whatever else is half there, and says so', async () => {
+  it('waits for a running POST and says so, whatever else is incomplete', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady({ HANDLER: handlerFile('slow') });
     const { url } = command;
@@ -133,7 +137,7 @@ describe('a gateway that stops', () => {
     await untilNothingRuns(1000);
   });
 
-  it('takes an upload that goes on', async () => {
+  it('accepts an upload that is still in progress', async () => {
     const { startReady } = await scratch();
     const command = await startReady({ HANDLER: handlerFile('slow') });
     const connection = await speak(command.url, post('/', 'Content-Length: 10\r\n'));
@@ -149,7 +153,7 @@ describe('a gateway that stops', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'ends its workers on %s only after what they run is done, though nobody waits for it',
+    'ends its workers on %s only after they finish, even if nobody waits for the answer',
     async (signal) => {
       const { run, folder, untilNothingRuns } = await scratch();
       const settings = { PORT: '0', HANDLER: handlerFile('leaving'), LEDGER: join(folder, 'ledger') };
@@ -162,7 +166,7 @@ describe('a gateway that stops', () => {
       };
       await expect.poll(ledger, { timeout: 10_000 }).toBe('POST /x begun\n');
       await speak(command.url, 'GET /a HTTP/1.1\r\nHost: localhost\r\n');
-      // As a terminal's Ctrl-C does it.
+      // As Ctrl-C in a terminal does.
       command.killGroup(signal);
       expect(await command.exited).toEqual({ code: 0, signal: null });
       expect(await ledger()).toBe('POST /x begun\nPOST /x done\n');

@@ -17,21 +17,21 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** Resolves when that many requests are waited for at the gateway. */
+/** Resolves when the gateway waits for the answers of `count` requests. */
 async function untilWaiting(url: string, count: number): Promise<void> {
   const waiting = async (): Promise<number> =>
     Number(/^ringpost_waiting_requests (\d+)$/m.exec(await (await fetch(`${url}/-/metrics`)).text())?.[1]);
   await expect.poll(waiting, { timeout: 10_000, interval: 20 }).toBe(count);
 }
 
-/** Sends requests that take that long, and resolves when the gateway waits for all of them. */
+/** Sends requests that take `ms` each, and resolves when the gateway waits for all of them. */
 async function inFlight(
   { url }: ReadyCommand,
   count: number,
   ms: number,
 ): Promise<{ readonly sent: readonly Promise<Response>[] }> {
   const sent = Array.from({ length: count }, () => fetch(`${url}/?ms=${ms}`));
-  // One that fails is seen by whoever awaits it.
+  // The test that awaits a request sees its failure.
   for (const each of sent) each.catch(() => undefined);
   await untilWaiting(url, count);
   return { sent };
@@ -40,7 +40,7 @@ async function inFlight(
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.S\\d';
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
-  it('ends with 0 and leaves neither a process nor a lock behind', async () => {
+  it('ends with exit code 0 and leaves neither a process nor a lock behind', async () => {
     const { startReady, untilNothingRuns, lockFile } = await scratch();
     const command = await startReady();
     expect(await exists(lockFile)).toBe(true);
@@ -52,7 +52,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
     expect(command.stdout().split('\n')).toHaveLength(2);
   });
 
-  it('during the start ends with 0 and leaves nothing behind', async () => {
+  it('ends a start with exit code 0 and leaves nothing behind', async () => {
     const { start, untilNothingRuns, lockFile } = await scratch();
     const command = start();
     await expect.poll(() => exists(lockFile), { timeout: 10_000, interval: 5 }).toBe(true);
@@ -80,7 +80,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
 });
 
 describe('clients that keep their connections', () => {
-  it('do not keep the gateway, be they idle, unused or busy without a pause', async () => {
+  it('do not delay the stop, whether idle, unused or constantly busy', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady({ HANDLER: handlerFile('slow') });
     const { hostname, port } = new URL(command.url);
@@ -98,7 +98,7 @@ describe('clients that keep their connections', () => {
       statuses.push(response.statusCode ?? 0);
       closed.push(response.headers.connection === 'close');
     };
-    // Each goes on until it is told that this answer was the last.
+    // Each client continues until an answer says that the connection closes.
     const clients = Promise.allSettled(
       Array.from({ length: 8 }, async () => {
         while (!closed.includes(true)) await ask();
@@ -111,7 +111,7 @@ describe('clients that keep their connections', () => {
     expect(statuses.every((status) => status === 200)).toBe(true);
     expect(closed).toContain(true);
     for (const outcome of outcomes)
-      // A new connection finds nobody; an idle one may be closed while a request sets out on it (RFC 9112 9.5).
+      // A new connection is refused; an idle one may close while a request is sent (RFC 9112 9.5).
       if (outcome.status === 'rejected')
         expect(['ECONNREFUSED', 'ECONNRESET']).toContain((outcome.reason as { code: string }).code);
     expect(command.stderr()).toBe('');
@@ -121,13 +121,13 @@ describe('clients that keep their connections', () => {
   });
 });
 
-describe('what is not finished', () => {
+describe('unfinished work', () => {
   it('is named, with exit code 1, on a second signal', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady({ HANDLER: handlerFile('slow') });
     const { sent } = await inFlight(command, 3, 60_000);
     const started = performance.now();
-    // Those that come at once with the first one are taken for it.
+    // Signals that arrive right after the first count as the first.
     const pressing = setInterval(() => command.kill('SIGINT'), 50);
     const exit = await command.exited;
     clearInterval(pressing);
@@ -164,7 +164,7 @@ describe('a handler that cannot be imported', () => {
   const broken = { HANDLER: handlerFile('broken'), START_TIMEOUT_MS: '5000' };
   const keys = createKeys('ringpost');
 
-  it('is told instead of the ready line, shows in /-/ring, backs off, and answers 503 at once', async () => {
+  it('replaces the ready line, shows in /-/ring, backs off, and means 503 at once', async () => {
     const { start, folder } = await scratch();
     const command = start(broken);
     const line = await command.line(/^ringpost (ready|listens)/);
@@ -172,7 +172,7 @@ describe('a handler that cannot be imported', () => {
       line,
     )?.[1];
     expect(url, line).toBeDefined();
-    // 0, 0, 1, 2 and 4 s after the failure before: five in the first 5 s or so, for each of the three.
+    // Starts after 0, 0, 1, 2 and 4 s: at most five in about 5 s, for each of three replicas.
     const starts = (await readFile(`${folder}/starts.log`, 'utf8')).trim().split('\n').length;
     expect(starts).toBeGreaterThanOrEqual(3 * 2);
     expect(starts).toBeLessThanOrEqual(3 * 5);
@@ -197,7 +197,7 @@ describe('a handler that cannot be imported', () => {
     expect(await command.exited).toEqual({ code: 0, signal: null });
   });
 
-  it('is told where the start before had a handler that could', async () => {
+  it('is reported even if the previous start had a working handler', async () => {
     const { start, startReady } = await scratch();
     const first = await startReady();
     const redis = new Redis(first.redisUrl);

@@ -18,7 +18,7 @@ const replicasAt = async (url: string): Promise<string[]> => {
   return message.replicas;
 };
 
-/** The replicas that answer `GET /home`, each asked for until all that are wanted have answered. */
+/** @returns the replicas that answer `GET /home`, asked until all wanted ones have answered. */
 async function answering(url: string, wanted: readonly string[]): Promise<string[]> {
   const heard = new Set<string>();
   for (let tries = 0; tries < 1000 && heard.size < wanted.length; tries += 1) {
@@ -40,7 +40,7 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** Asks the Redis of a running system, and leaves no connection behind. */
+/** Queries the Redis of a running system on a connection of its own. */
 async function askRedis<T>({ redisUrl }: ReadyCommand, question: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(redisUrl);
   try {
@@ -55,7 +55,7 @@ interface Status {
 }
 
 const ringAt = async (url: string): Promise<Status> =>
-  (await (await fetch(`${url}/-/ring`)).json()) as Status; // as routes/ring.ts writes it
+  (await (await fetch(`${url}/-/ring`)).json()) as Status; // routes/ring.ts writes it so
 
 describe('a start without REDIS_URL', () => {
   it('runs a private Redis and three replicas, and prints one line', async () => {
@@ -74,7 +74,7 @@ describe('a start without REDIS_URL', () => {
     expect(command.stdout().split('\n')).toHaveLength(2);
   });
 
-  it('gives its workers a user of Redis that is no administrator', async () => {
+  it('gives its workers a Redis user without administrator rights', async () => {
     const { startReady } = await scratch();
     const clients = String(await askRedis(await startReady(), (redis) => redis.client('LIST')));
     const usersOf = (role: string): string[] => [
@@ -93,7 +93,7 @@ describe('a start without REDIS_URL', () => {
     ]);
   });
 
-  it('finds the ring and its names of the start before', async () => {
+  it('restores the ring and the names of the previous start', async () => {
     const { startReady } = await scratch();
     const first = await startReady();
     expect((await send(`${first.url}/add`, 'POST', { n: 1, hostnames: ['S9'] })).status).toBe(200);
@@ -106,7 +106,7 @@ describe('a start without REDIS_URL', () => {
     expect(await answering(second.url, ['S1', 'S3', 'S9'])).toEqual(['S1', 'S3', 'S9']);
   });
 
-  it('is refused with one sentence where another runs in the same folder', async () => {
+  it('is refused with one sentence if another runs in the same folder', async () => {
     const { start, startReady } = await scratch();
     const first = await startReady();
     const second = start();
@@ -121,7 +121,7 @@ describe('a start without REDIS_URL', () => {
     expect(await answering(first.url, ['S1', 'S2', 'S3'])).toHaveLength(3);
   });
 
-  it('ends with one sentence that says what to do where there is no Redis and none can be installed', async () => {
+  it('says in one sentence what to do if there is no Redis and none can be installed', async () => {
     const { start, untilNothingRuns } = await scratch();
     const command = start({ PATH: '/nowhere' });
     expect(await command.exited).toEqual({ code: 1, signal: null });
@@ -137,7 +137,7 @@ describe('npm start', () => {
   it.each([
     ['a terminal sends its Ctrl-C to all of its processes', 'killGroup', 'SIGINT'],
     ['npm gets a SIGTERM', 'kill', 'SIGTERM'],
-  ] as const)('ends with 0 and leaves nothing behind when %s', async (_, how, signal) => {
+  ] as const)('ends with exit code 0 and leaves nothing behind when %s', async (_, how, signal) => {
     const { linkProject, run, untilNothingRuns, lockFile, folder } = await scratch();
     await linkProject();
     const command = run('npm', ['start', '--silent'], { PORT: '0' }, { ownGroup: true });
@@ -154,7 +154,7 @@ describe('npm start', () => {
 });
 
 describe('a start that is killed', () => {
-  it('leaves neither workers nor Redis, and the next one finds its state', async () => {
+  it('leaves neither workers nor Redis running, and the next start finds its state', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const first = await startReady();
     expect((await send(`${first.url}/add`, 'POST', { n: 1, hostnames: ['S9'] })).status).toBe(200);
@@ -168,7 +168,7 @@ describe('a start that is killed', () => {
 });
 
 describe('a worker that is killed', () => {
-  it('is replaced under its own name with a raised generation, and answers', async () => {
+  it('is replaced under its name with the next generation, and the replica answers', async () => {
     const { startReady } = await scratch();
     const { url, ...command } = await startReady();
     const lease = async (): Promise<{ pid: number; generation: number; state: string }> =>
@@ -190,8 +190,8 @@ describe('a worker that is killed', () => {
   });
 });
 
-describe('a start that cannot be', () => {
-  it('says in one sentence that the port is taken, and leaves nothing behind', async () => {
+describe('a start that is impossible', () => {
+  it('says in one sentence that the port is in use, and leaves nothing behind', async () => {
     const { start, folder, lockFile } = await scratch();
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -226,7 +226,7 @@ describe('a start that cannot be', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('says that there is no such HANDLER', async () => {
+  it('says that the HANDLER file is missing', async () => {
     const { start } = await scratch();
     const command = start({ HANDLER: './missing.ts' });
     expect(await command.exited).toEqual({ code: 1, signal: null });

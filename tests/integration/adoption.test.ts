@@ -6,10 +6,7 @@ import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
 
-/**
- * Without the attempt where it may be begun again: it may have been given to a worker in the moment of its
- * death.
- */
+/** Leaves the attempt out if the job may run again: its worker may have taken it just before it died. */
 const run = (line: string): string => line.replace(/^(GET .*) \d+$/, '$1');
 
 const system = useSystem();
@@ -164,7 +161,7 @@ describe('an adopter that was frozen for longer than its leases', () => {
     const back = await workers.start(current, 'S2');
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 502]);
     commands[0]?.kill('SIGCONT');
-    // Nobody has taken its own lease, so it goes on with its own queue.
+    // No other worker has taken its own lease, so it continues to serve its own queue.
     await eventually(async () => (await leaseOf(current, 'S1'))?.state === 'ready');
     await untilInRing(running, 'S1', 'S2');
     expect((await ask(keyOf(running, 'S1'), 'GET', 'own')).status).toBe(200);

@@ -12,12 +12,12 @@ interface Shown {
 }
 
 async function crashAt(url: string, headers: Record<string, string> = {}): Promise<CrashNote | null> {
-  // As routes/ring.ts writes it.
+  // routes/ring.ts writes it so.
   const shown = (await (await fetch(`${url}/-/ring`, { headers })).json()) as Shown;
   return shown.replicas[0]?.crash ?? null;
 }
 
-it('/-/ring shows the last crash of a worker, with its last lines of stderr only to admins', async () => {
+it('/-/ring shows admins the last crash of a worker, with its last lines of stderr', async () => {
   const { url } = await system().start({
     REPLICAS: '1',
     HANDLER: handlerFile('crashing'),
@@ -25,7 +25,7 @@ it('/-/ring shows the last crash of a worker, with its last lines of stderr only
   });
   const admin = { authorization: 'Bearer secret-of-the-test' };
   expect(await crashAt(url, admin)).toBeNull();
-  // Not to be repeated: it crashes one worker.
+  // A POST is not repeated, so it crashes one worker only.
   const asked = fetch(`${url}/crash`, { method: 'POST' });
   await expect.poll(() => crashAt(url, admin), { timeout: 10_000 }).not.toBeNull();
   const before = Date.now();
@@ -36,7 +36,7 @@ it('/-/ring shows the last crash of a worker, with its last lines of stderr only
   expect((await fetch(`${url}/-/ring`)).status).toBe(401);
 });
 
-it("the worker's own reason for its crash comes before that of its driver", async () => {
+it("the worker's reason for its crash comes before the driver's", async () => {
   const { redis, namespace } = system();
   const crashes = new CrashNotes(new Connection(redis, namespace));
   await crashes.note('S1', { generation: 3, reason: 'its event loop stood still for 12000 ms' });
@@ -46,7 +46,7 @@ it("the worker's own reason for its crash comes before that of its driver", asyn
   expect(await crashes.read('S1')).toEqual({ generation: 3, at: 5, reason, stderr: ['x'] });
 });
 
-it('a crash replaces that of an older generation, and never that of a newer one', async () => {
+it('a crash replaces one of an older generation, never one of a newer generation', async () => {
   const { redis, namespace } = system();
   const crashes = new CrashNotes(new Connection(redis, namespace));
   await crashes.note('S1', { generation: 3, reason: 'killed by SIGKILL', requests: ['a'] });

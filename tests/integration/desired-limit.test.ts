@@ -8,11 +8,11 @@ interface Shown {
   readonly replicas: readonly { readonly name: string; readonly state: string; readonly reason?: string }[];
 }
 
-it('what somebody has written into `desired` starts no more workers than MAX_REPLICAS, oldest first', async () => {
+it('starts at most MAX_REPLICAS workers, oldest first, whatever is written to `desired`', async () => {
   const { redis, keys, start } = system();
   const { url } = await start({ REPLICAS: '1', MAX_REPLICAS: '2' });
   const names = Array.from({ length: 40 }, (_, at) => `X${at + 1}`);
-  // The first of them to have joined is the last that is written.
+  // The last one written joined first.
   const members = names.map(
     (name, at) => [name, JSON.stringify({ name, joined: 1000 - at, weight: 1 })] as const,
   );

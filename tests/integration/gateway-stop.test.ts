@@ -3,7 +3,7 @@ import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-it('a gateway stops at once though its connections to Redis were cut a moment before', async () => {
+it('a gateway stops at once although its connections to Redis were just cut', async () => {
   const { start, redis, namespace } = system();
   await start({ REPLICAS: '1' });
   for (let times = 0; times < 3; times += 1) {
@@ -14,7 +14,7 @@ it('a gateway stops at once though its connections to Redis were cut a moment be
       .filter((line) => line.includes(`name=${namespace}:gateway`))
       .flatMap((line) => /^id=(\d+)/.exec(line)?.[1] ?? []);
     await Promise.all(ids.map((id) => redis.client('KILL', 'ID', id)));
-    // Until it has noticed, and before it has connected again.
+    // Time to notice the cut, but not to connect again.
     await new Promise((resolve) => setTimeout(resolve, 10));
     const began = performance.now();
     await gateway.stop();

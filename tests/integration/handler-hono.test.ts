@@ -28,7 +28,7 @@ describe('a Hono app over three replicas', () => {
     expect([...counted.values()].map(({ replicas }) => replicas.size)).toEqual(tenants.map(() => 1));
   });
 
-  it('echoes bytes, and answers what it does not know by itself', async () => {
+  it('echoes bytes, and answers unknown paths itself', async () => {
     const { url } = await system().start({ REPLICAS: '1', HANDLER: './examples/hono.ts' });
     const body = Buffer.alloc(
       200_000,

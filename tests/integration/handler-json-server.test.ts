@@ -5,7 +5,7 @@ import { headerValue } from '#shared/contract/headers.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { useSystem } from '../fixtures/system.ts';
 
-/** The part of json-server 0.17 that is used here: an Express app, which brings no types of its own. */
+/** The part of json-server 0.17 used here: an Express app. The package has no types. */
 interface JsonServer {
   create(): RequestListener & { use(handlers: unknown): void };
   defaults(options: { logger: boolean }): unknown;
@@ -16,7 +16,7 @@ const jsonServer = createRequire(import.meta.url)('json-server') as JsonServer; 
 const system = useSystem();
 
 describe('json-server behind three replicas', () => {
-  it('is created in, read, replaced, changed, deleted and searched as by itself', async () => {
+  it('creates, reads, replaces, changes, deletes and searches as it does without ringpost', async () => {
     const app = jsonServer.create();
     app.use(jsonServer.defaults({ logger: false }));
     app.use(jsonServer.router({ posts: [{ id: 1, title: 'first' }] }));
@@ -39,7 +39,7 @@ describe('json-server behind three replicas', () => {
     for (let id = 3; id < 30; id += 1) await call('POST', '/posts', { title: 'x'.repeat(id * 100) });
     const [, found] = await call('GET', '/posts?title=b&_limit=1');
     expect(found).toEqual([{ title: 'b', more: [1], id: 2 }]);
-    const [, all] = await call('GET', '/posts'); // compressed on the way
+    const [, all] = await call('GET', '/posts'); // compressed in transit
     expect(all).toHaveLength(29);
     expect(await call('DELETE', '/posts/2')).toEqual([200, {}]);
     expect(await call('GET', '/posts/2')).toEqual([404, {}]);

@@ -7,7 +7,7 @@ import { writeProblem } from '../../gateway/http/problem-response.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { speak } from '../fixtures/raw-http.ts';
 
-it('an upload that brings nothing for too long gets 408 and is disconnected; one that goes on slowly is read', async () => {
+it('answers 408 to an upload that stalls and disconnects it; reads an upload that is only slow', async () => {
   const held = new HeldBytes(1000);
   const uploads = new Uploads(held, 400);
   const server = createServer((request, response) => {

@@ -14,7 +14,7 @@ const headers = [
   'b',
 ];
 
-it('no cache may keep what is known of a request, its kept answer, its changes, a dead letter or a 202', async () => {
+it('answers no-store for records, kept answers, changes, dead letters and 202', async () => {
   const upstream = await recordingUpstream();
   upstream.answer = { status: 500, headers, body: Buffer.from('why') };
   const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
@@ -42,7 +42,7 @@ it('no cache may keep what is known of a request, its kept answer, its changes, 
   }
 });
 
-it('a kept answer says no-store and nothing else of caches; one that is waited for is the handler’s', async () => {
+it('replaces the cache fields of a kept answer by no-store, and leaves those of a plain answer', async () => {
   const upstream = await recordingUpstream();
   upstream.answer = { status: 200, headers, body: Buffer.from('answer') };
   const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });

@@ -5,22 +5,22 @@ import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-/** The status of each answer on a connection, in their order. */
+/** The status of each answer on a connection, in order. */
 const statuses = (heard: string): string[] =>
   [...heard.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, code = '']) => code);
 
-describe('what is refused behind a request that is still under way', () => {
+describe('a refused message that is pipelined behind a running request', () => {
   it.each([
-    ['what is no HTTP', 'nonsense\r\n\r\n', '400'],
+    ['bytes that are not HTTP', 'nonsense\r\n\r\n', '400'],
     ['a head that is too large', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, '431'],
     ['CONNECT', 'CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n', '501'],
     ['an upgrade', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n', '501'],
     [
-      'a body that is no HTTP',
+      'a body with broken chunks',
       'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n',
       '400',
     ],
-  ])('is answered after it: %s', async (_, refused, status) => {
+  ])('is answered after that request: %s', async (_, refused, status) => {
     const upstream = await recordingUpstream();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     upstream.answer = (_got, response) => void released.then(() => response.end('first'));
@@ -36,7 +36,7 @@ describe('what is refused behind a request that is still under way', () => {
     expect(upstream.got).toHaveLength(1);
   });
 
-  it('is not waited for by a client that has left', async () => {
+  it('does not keep the request alive when the client has left', async () => {
     const upstream = await recordingUpstream();
     let gone = 0;
     upstream.answer = (_got, response) => response.once('close', () => (gone += 1));

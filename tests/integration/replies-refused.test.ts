@@ -13,7 +13,7 @@ import { eventually, useWorkers } from '../fixtures/workers.ts';
 const system = useSystem();
 const workers = useWorkers();
 
-/** A Redis of the test's own, which it may break. */
+/** Starts a Redis for this test alone, so that the test may break it. */
 async function ownRedis(): Promise<PrivateRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'ringpost-refusing-'));
   const own = await startPrivateRedis({
@@ -30,10 +30,10 @@ async function ownRedis(): Promise<PrivateRedis> {
 }
 
 it.each([
-  ['takes no writes', ['min-replicas-to-write', '1'], ['min-replicas-to-write', '0']],
+  ['refuses writes', ['min-replicas-to-write', '1'], ['min-replicas-to-write', '0']],
   ['is full', ['maxmemory', '1mb'], ['maxmemory', '0']],
 ] as const)(
-  'the answer to work that is done while Redis %s comes when it takes writes again',
+  'delivers the answers to work done while Redis %s, once Redis accepts writes again',
   async (_, refuse, accept) => {
     const own = await ownRedis();
     const { url, stop } = await system().start({

@@ -7,11 +7,11 @@ import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
 const system = useSystem();
 const workers = useWorkers();
 
-it('a replacement that loads for long tells the client of a POST at once, and runs what may run again itself', async () => {
+it('while a replacement loads, a POST is answered at once and a GET waits for it', async () => {
   const current = system();
   const folder = dirname(workers.ledger());
   const [handler, slow] = [join(folder, 'handler.ts'), join(folder, 'slow')];
-  // Loads for 6 s where the file `slow` names the replica.
+  // Loads for 6 s if the file `slow` names the replica.
   await writeFile(
     handler,
     `import { existsSync, readFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ export { default } from '${workers.handler}';
   expect((await post).status).toBe(502);
   expect(performance.now() - killed).toBeLessThan(1500);
   const answer = await get;
-  // It may be what ended the worker, so no adopter runs it.
+  // The GET may have killed the worker, so no other replica adopts it.
   expect(await answer.json()).toEqual({ replica: 'S2', attempt: 2 });
   await gateway.watcher.until(({ ring }) => ring.get('S2') === 2, 20_000);
   expect(await (await ask('GET', 'own')).json()).toEqual({ replica: 'S2', attempt: 1 });

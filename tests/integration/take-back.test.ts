@@ -11,7 +11,7 @@ const system = useSystem();
 const workers = useWorkers();
 const count = 2000;
 
-it('a job that was taken back did not run, no matter when a worker takes or finishes it', async () => {
+it('a job that was taken back never runs, no matter when a worker takes or finishes it', async () => {
   const { redis, keys } = system();
   await workers.start(system(), 'S1');
   const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));

@@ -12,7 +12,10 @@ import type { ThroughputRun } from '../analysis/throughput.ts';
 
 const knownShares = new Map<string, readonly number[]>();
 
-/** @returns the expected shares, which are computed once for each ring: strategies differ in more than their ring. */
+/**
+ * @returns the expected shares, which are computed once for each ring: strategies differ in more than their
+ * ring.
+ */
 function sharesOf(parameters: Strategy['parameters'], count: number): readonly number[] {
   const key = JSON.stringify([parameters, count]);
   const shares = knownShares.get(key) ?? expectedShares(ringWith(parameters, count));
