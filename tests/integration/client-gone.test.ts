@@ -37,7 +37,7 @@ it('330 clients that leave endless streams free all slots for the next request',
   const { url } = await start({ UPSTREAM: upstream.url });
   const clients = Array.from({ length: 330 }, () => get(`${url}/stream`, { agent: false }));
   for (const client of clients) client.on('error', () => undefined);
-  // 100 at once for each of three replicas; random keys do not spread quite evenly.
+  // Each of three replicas runs 100 at once; random keys do not spread quite evenly.
   await expect.poll(upstream.open, { timeout: 20_000 }).toBeGreaterThan(270);
   const subscriber = redis.duplicate();
   let messages = 0;
@@ -49,7 +49,7 @@ it('330 clients that leave endless streams free all slots for the next request',
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   expect(performance.now() - began).toBeLessThan(2000);
   await expect.poll(upstream.open, { timeout: 2000 }).toBe(0);
-  // Those that leave together are named together.
+  // Clients that leave together share one message.
   expect(messages).toBeLessThan(60);
   subscriber.disconnect();
 }, 60_000);

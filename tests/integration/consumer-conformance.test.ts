@@ -264,7 +264,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await left()).toEqual({ ...none, wait: 1, active: 1 });
   });
 
-  it('answers nothing once another worker has taken the lease', async () => {
+  it('sends no answer once another worker has taken the lease', async () => {
     const made = make(kind, { fence: 4 });
     await made.consumer.start();
     await made.add('held');

@@ -109,7 +109,7 @@ it("jobs wait if the lease has expired, or is another worker's", async () => {
   expect(await where()).toEqual({ wait: 2, active: 0, unread: 0 });
 });
 
-it('a job that a dead consumer did not read counts as not started for the worker that takes the lease', async () => {
+it('a job that a dead consumer did not read counts as not started for the next worker', async () => {
   const { connection, redis, keys } = system();
   await dieWith(['read', {}], ['unread', {}]);
   await redis.lpop(keys.deliveries(replica, fence));

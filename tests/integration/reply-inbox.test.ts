@@ -44,7 +44,7 @@ async function make(): Promise<Made> {
   return { inbox, given, push };
 }
 
-it('reads the replies of a replica at once that was just added', async () => {
+it('reads the replies of a newly added replica at once', async () => {
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
@@ -96,7 +96,7 @@ it('reads nothing after it has stopped', async () => {
   expect(await redis.llen(keys.inbox('S2', gateway))).toBe(1);
 });
 
-it('goes on after its connection was cut, and after the barrier that it waits for was lost', async () => {
+it('continues after its connection was cut, and after its barrier was lost', async () => {
   const { redis, namespace, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
