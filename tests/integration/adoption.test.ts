@@ -94,7 +94,7 @@ describe('a replica that does not come back', () => {
     await untilRun('held');
     expect(await leaseOf(current, 'S2')).toMatchObject({ state: 'adopted', generation: 0 });
     const back = workers.launch(current, 'S2');
-    // It waits for the adopter to finish, which takes nothing new meanwhile.
+    // The owner waits until the adopter finishes; the adopter takes no new jobs.
     await eventually(async () => (await current.redis.exists(current.keys.standby('S2'))) === 1);
     expect((await leaseOf(current, 'S2'))?.state).toBe('adopted');
     expect((await held).status).toBe(200);
@@ -161,7 +161,7 @@ describe('an adopter that was frozen for longer than its leases', () => {
     const back = await workers.start(current, 'S2');
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 502]);
     commands[0]?.kill('SIGCONT');
-    // No other worker has taken its own lease, so it continues to serve its own queue.
+    // No worker took its own lease, so it continues with its own queue.
     await eventually(async () => (await leaseOf(current, 'S1'))?.state === 'ready');
     await untilInRing(running, 'S1', 'S2');
     expect((await ask(keyOf(running, 'S1'), 'GET', 'own')).status).toBe(200);
