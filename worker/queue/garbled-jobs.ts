@@ -31,7 +31,7 @@ export class GarbledJobs {
 
   constructor(options: GarbledJobsOptions) {
     this.#options = options;
-    this.#repair = KeyRepair.on(options.connection, options.log, 'worker');
+    this.#repair = new KeyRepair(options.connection, options.log, 'worker');
   }
 
   /** Never rejects: the next sweep finds a job that is still there. */

@@ -36,7 +36,7 @@ export class WorkerRepair {
 
   constructor(connection: Connection, log: Logger) {
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
   }
 
   /**

@@ -20,7 +20,7 @@ export class SystemRepair {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#store = store;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
