@@ -25,7 +25,7 @@ export class SystemRepair {
 
   /**
    * Call it after a failure. Never rejects.
-   * @param names replicas whose keys may be the cause, beside those that are known from Redis.
+   * @param names replicas whose keys may be the cause, besides those that are known from Redis.
    * @returns whether a key was moved aside, so that another attempt may succeed.
    */
   async after(failure: unknown, names: readonly string[]): Promise<boolean> {

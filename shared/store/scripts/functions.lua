@@ -48,7 +48,7 @@ local function nowMs()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Keeps a record, and its reply if that is given, until the callback is told, but for `holdMs` at most. The
+-- Keeps a record, and its reply if that is given, until the callback is sent, but for `holdMs` at most. The
 -- field
 -- `expires` remembers when they would have expired; `leftMs` is the time until then.
 local function holdForCallback(record, reply, leftMs, holdMs)
