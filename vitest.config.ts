@@ -37,7 +37,8 @@ const configure = (project: TestProject): TestProjectInlineConfiguration => ({
 
 export default defineConfig({
   test: {
-    // Node.js loads the modules itself, as it does in production; vite would compile them once more for each file.
+    // Node.js loads the modules itself, as it does in production; vite would compile them once more for each
+    // file.
     experimental: { viteModuleRunner: false },
     sequence: { sequencer: SlowestFirst },
     projects: testProjects.map(configure),

@@ -1,12 +1,15 @@
 /**
- * The steps that clients of the "customizable load balancer" assignment usually take, against the exact form of ringpost:
+ * Runs the usual steps of a client of the "customizable load balancer" assignment against ringpost in its
+ * exact form:
  *
  *   RING=assignment RESPAWN=new REPLICAS=2 npm start
- *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000] [--kill 'docker kill {}']
+ *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000]
+ *     [--kill 'docker kill {}']
  *
- * It counts the answers of each replica for N = 2 … 6, kills a replica and waits for the one with a random name that
- * replaces it, and ends with 1 at the first thing that is not as the assignment has it. `--kill` is the command that ends a
- * replica; without it the replica's process is looked for among those that run in this folder (Linux).
+ * It counts the answers of each replica for N = 2 … 6, then kills a replica and waits until another one, with
+ * a random name, has replaced it. It exits with 1 at the first result that is not as in the assignment.
+ * `--kill` is the command that kills a replica. Without it, the replica's process is found among those that
+ * run in this folder (Linux only).
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -22,8 +25,8 @@ const { values } = parseArgs({
   },
 });
 const requests = Number(values.requests);
-/** Requests under way at once. */
-const atOnce = 100;
+/** How many requests are under way at once. */
+const concurrency = 100;
 
 interface Answer {
   readonly status: number;
@@ -37,7 +40,10 @@ async function call(method: string, path: string, body?: object): Promise<Answer
   return { status: response.status, body: (await response.json()) as Answer['body'] };
 }
 
-/** Expects the answer that lists the replicas. @returns their names. */
+/**
+ * Checks an answer that lists the replicas.
+ * @returns their names.
+ */
 function namesIn({ status, body }: Answer): string[] {
   assert.equal(status, 200, JSON.stringify(body));
   const { N, replicas } = body.message as { N: number; replicas: string[] };
@@ -48,7 +54,7 @@ function namesIn({ status, body }: Answer): string[] {
 
 const rep = async (): Promise<string[]> => namesIn(await call('GET', '/rep'));
 
-/** @returns how many of the requests each replica has answered. */
+/** @returns how many requests each replica has answered. */
 async function count(): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   let left = requests;
@@ -62,7 +68,7 @@ async function count(): Promise<Map<string, number>> {
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, client));
+  await Promise.all(Array.from({ length: concurrency }, client));
   return counts;
 }
 
@@ -80,7 +86,7 @@ function kill(name: string): void {
   const pid = readdirSync('/proc').find((each) => /^\d+$/.test(each) && isWorker(each, name));
   assert(
     pid !== undefined,
-    `no process of ${name} runs in this folder; say --kill 'docker kill {}' for containers`,
+    `no process of ${name} runs in this folder; for containers, use --kill 'docker kill {}'`,
   );
   process.kill(Number(pid), 'SIGKILL');
 }
@@ -92,19 +98,19 @@ function isWorker(pid: string, name: string): boolean {
     const here = readlinkSync(`/proc/${pid}/cwd`) === process.cwd();
     return here && command.includes('worker/main.ts') && environment.includes(`REPLICA=${name}`);
   } catch {
-    // It has ended, or is somebody else's.
+    // It has ended, or belongs to another user.
     return false;
   }
 }
 
-/** Waits until all replicas of a system that has just been started are there. */
+/** Waits until all replicas of a system that has just started are in the ring. */
 async function untilStarted(): Promise<void> {
-  const began = performance.now();
+  const started = performance.now();
   for (;;) {
     const response = await fetch(`${values.url}/-/ring`);
     const { replicas } = (await response.json()) as { replicas: { inRing: boolean }[] };
     if (replicas.length > 0 && replicas.every(({ inRing }) => inRing)) return;
-    assert(performance.now() - began < 60_000, 'the replicas have not started within a minute');
+    assert(performance.now() - started < 60_000, 'the replicas have not started within a minute');
     await delay(100);
   }
 }
@@ -186,4 +192,4 @@ await untilStarted();
 await scale();
 await respawn();
 await refusals();
-console.log('all as the assignment has it');
+console.log('all results are as in the assignment');

@@ -1,4 +1,4 @@
-// A counter per tenant, in memory. Give a tenant's requests one key and one replica counts them all:
+// Counts requests per tenant, in memory. With one key for all its requests, one replica counts a tenant:
 //   HANDLER=./examples/hono.ts npm start
 //   curl -H 'Ringpost-Key: acme' http://127.0.0.1:5000/count/acme
 import { Hono } from 'hono';

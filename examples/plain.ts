@@ -3,7 +3,7 @@
 //   curl http://127.0.0.1:5000/anything
 import type { HandlerContext } from '../worker/handlers/handler.ts';
 
-/** Tells what was asked, by which replica it was answered, and how long the client will still wait. */
+/** Answers with the request's method and path, the replica, and how long the client will still wait. */
 export default function handle(request: Request, context: HandlerContext): Response {
   const { pathname } = new URL(request.url);
   return Response.json({

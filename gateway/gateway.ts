@@ -158,7 +158,9 @@ export async function createGateway(
   };
 }
 
-/** Composes what accepts callbacks, and what sends them: nothing does if there is no secret to sign them with. */
+/**
+ * Composes what accepts callbacks, and what sends them: nothing does if there is no secret to sign them with.
+ */
 function createCallbacks(
   config: GatewayConfig,
   open: Open,

@@ -1,7 +1,7 @@
 /**
- * `npm test`: runs every test that this machine can run. At the end it says how long that took, which files were the
- * slowest, and which tests it could not run and why. Further arguments are vitest's own, e.g.
- * `npm test -- tests/unit/plan.test.ts` or `npm test -- --project integration -t 'lease'`.
+ * `npm test`: runs every test that this machine can run. At the end it says how long that took, which files
+ * were the slowest, and which tests it could not run and why. Further arguments are vitest's own, e.g. `npm
+ * test -- tests/unit/plan.test.ts` or `npm test -- --project integration -t 'lease'`.
  */
 import { fileURLToPath } from 'node:url';
 import { parseCLI } from 'vitest/node';

@@ -2,25 +2,25 @@ import { isLoopback } from '../edge/loopback.ts';
 import { parseTokens } from './tokens.ts';
 import type { Token } from './tokens.ts';
 
-/** Who may use the admin side, and where it is. */
+/** Where the admin side is, and which calls it admits. */
 export interface AdminSettings {
   /** The port of its own listener; undefined if it is on the data port. */
   readonly port: number | undefined;
   /** The address of its own listener. */
   readonly host: string;
-  /** Tokens that open all of it. Without any, the rules for calls without a token hold. */
+  /** Tokens that open all of it. If there are none, the rules for calls without a token apply. */
   readonly tokens: readonly Token[];
-  /** Tokens that open metadata only, to be read. */
+  /** Tokens that only open metadata, for reading. */
   readonly viewTokens: readonly Token[];
-  /** Why calls without a token are refused, whatever they look like; undefined if they are not. */
+  /** Why all calls without a token are refused; undefined if they are not. */
   readonly closed: string | undefined;
   /** The network is trusted (`ADMIN_AUTH=none`). */
   readonly trusted: boolean;
-  /** Lower-case names that `Host` may have, beside `localhost` and IP addresses. */
+  /** Lower-case names that `Host` may contain, beside `localhost` and IP addresses. */
   readonly hosts: ReadonlySet<string>;
 }
 
-/** The settings that these are made of. */
+/** The settings from which these are made. */
 interface Values {
   readonly HOST: string;
   readonly PORT: number;
@@ -32,7 +32,9 @@ interface Values {
   readonly ADMIN_HOST: string;
 }
 
-/** @returns the settings of the admin side, and their faults; to be used only if there is none. */
+/**
+ * @returns the settings of the admin side, and their faults. If there are any, the settings must not be used.
+ */
 export function adminSettings(values: Values): { admin: AdminSettings; faults: string[] } {
   const { HOST, PORT, ADMIN_PORT: port, ADMIN_HOST } = values;
   const faults: string[] = [];
@@ -61,7 +63,8 @@ export function adminSettings(values: Values): { admin: AdminSettings; faults: s
     viewTokens: views.tokens,
     closed: open
       ? undefined
-      : `${setting} is ${host}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
+      : `${setting} is ${host}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none ` +
+        'where the network is trusted',
     trusted,
     hosts: new Set(hosts.filter((name) => name !== '')),
   };

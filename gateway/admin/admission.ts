@@ -16,14 +16,14 @@ export interface AdminCall {
 export type Admission =
   | {
       readonly kind: 'admitted';
-      /** That of the token; `-` without one. */
+      /** The name of the token; `-` without one. */
       readonly name: string;
     }
   | {
       readonly kind: 'refused';
       readonly code: 'unauthorized' | 'forbidden';
       readonly detail: string;
-      /** A credential was presented, and it is none of the tokens. */
+      /** A credential was presented that is none of the tokens. */
       readonly wrongToken: boolean;
     };
 

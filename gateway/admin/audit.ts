@@ -13,17 +13,17 @@ export interface Change {
 }
 
 /** Characters of a text, and items of a list, that a line shows. */
-const mostShown = 64;
+const maxShown = 64;
 /** Fields of a body that a line may show: counts and names. */
 const shownFields = ['n', 'hostnames', 'enabled', 'origin'] as const;
 
-/** Writes one line for each change by the admin side, at every level but `silent`. */
+/** Logs one line for each change by the admin side, at every level but `silent`. */
 export class Audit {
   readonly #log: Logger;
   readonly #refusals: SparseWarning;
 
   constructor(log: Logger) {
-    // The default level leaves out what is not a warning.
+    // The default level would leave the line out.
     this.#log = log.level === 'silent' ? log : log.child({ audit: true }, { level: 'info' });
     this.#refusals = new SparseWarning(log, 'a change by the admin side was refused');
   }
@@ -33,7 +33,7 @@ export class Audit {
     this.#log.info({ ...change, asked, status }, 'a change by the admin side');
   }
 
-  /** Logged at most once a second, since anybody can cause it. */
+  /** Logged at most once a second, since any client can cause it. */
   refused(change: Change, reason: string): void {
     this.#refusals.warn({ ...change, reason });
   }
@@ -41,7 +41,7 @@ export class Audit {
 
 /**
  * @param parameters of the path and the query.
- * @returns what a call has asked for, as far as it is names and counts.
+ * @returns the names and counts in a call.
  */
 export function askedFor(parameters: unknown, body: unknown): Record<string, unknown> {
   const fields = shownFields.map((name) => [name, fieldOf(body, name)] as const);
@@ -53,11 +53,11 @@ export function askedFor(parameters: unknown, body: unknown): Record<string, unk
 
 function shown(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean') return value;
-  if (typeof value === 'string') return value.slice(0, mostShown);
+  if (typeof value === 'string') return value.slice(0, maxShown);
   if (!Array.isArray(value)) return undefined;
   return value
-    .slice(0, mostShown)
-    .map((item: unknown) => (typeof item === 'string' ? item.slice(0, mostShown) : '?'));
+    .slice(0, maxShown)
+    .map((item: unknown) => (typeof item === 'string' ? item.slice(0, maxShown) : '?'));
 }
 
 function fieldOf(body: unknown, name: string): unknown {

@@ -4,18 +4,18 @@ import { mayBeOfPage } from './untrusted.ts';
 const json = 'application/json';
 
 /**
- * A page can send text and forms to other sites without asking them first; it cannot send JSON. People with
+ * A web page can send text and forms to another site without a preflight request, but not JSON. People with
  * curl may leave the content type out.
  * @returns what is wrong with how a change is sent; undefined if nothing is.
  */
 export function bodyFault(method: string, headers: IncomingHttpHeaders): string | undefined {
   if (!mayBeOfPage(headers) || isJson(headers['content-type'])) return undefined;
-  // Without a body only POST can be sent without asking.
+  // Without a body only POST can be sent without a preflight.
   if (method !== 'POST' && !hasBody(headers)) return undefined;
   return `the body must be sent as Content-Type: ${json}`;
 }
 
-/** Makes Fastify read the body of a change as JSON, whatever it is said to be. */
+/** Makes Fastify read the body of a change as JSON, whatever its content type says. */
 export function readAsJson(headers: IncomingHttpHeaders): void {
   if (hasBody(headers) && !isJson(headers['content-type'])) headers['content-type'] = json;
 }

@@ -2,17 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/**
- * The answer to the first wrong token of an address waits for so long, in ms; each further one for twice as
- * long.
- */
+/** Delay in ms of the answer to an address's first wrong token. Each further one doubles it. */
 const firstDelayMs = 100;
-const mostDelayMs = 5000;
-/** An address that has presented no wrong token for so long begins anew, in ms. */
+const maxDelayMs = 5000;
+/** Time in ms after which the wrong tokens of an address are forgotten. */
 const forgetAfterMs = 900_000;
-const mostAddresses = 10_000;
-/** Answers that wait at once. Further ones are sent at once. */
-const mostDelayed = 200;
+const maxAddresses = 10_000;
+/** Answers that may be delayed at the same time. Further ones are sent at once. */
+const maxDelayed = 200;
 
 interface Failures {
   readonly count: number;
@@ -20,12 +17,12 @@ interface Failures {
 }
 
 /**
- * Counts wrong tokens, and slows the answers to them for each client's address. What it keeps is bounded. A
- * right token never comes here, so nobody is locked out by others behind the same address.
+ * Counts wrong tokens, and delays the answers to them by the client's address. Its memory is bounded. A right
+ * token never gets here, so no client locks out others behind the same address.
  */
 export class FailedTokens {
   readonly #counter: Counter;
-  /** The address that failed last is at the end. */
+  /** In the order of the last failure. */
   readonly #byAddress = new Map<string, Failures>();
   readonly #stopped = new AbortController();
   #delayed = 0;
@@ -38,17 +35,17 @@ export class FailedTokens {
     });
   }
 
-  /** Notes a wrong token of a client's address, in its one form. @returns when it is to be answered. */
+  /** Notes a wrong token. @param address of the client, in canonical form. @returns when to answer. */
   async slowDown(address: string): Promise<void> {
     this.#counter.inc();
     const delayMs = delayAfter(this.#note(address, performance.now()));
-    if (this.#delayed >= mostDelayed || this.#stopped.signal.aborted) return;
+    if (this.#delayed >= maxDelayed || this.#stopped.signal.aborted) return;
     this.#delayed += 1;
     await delay(delayMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
     this.#delayed -= 1;
   }
 
-  /** From now on nothing waits any more. */
+  /** Ends all delays; there are none from now on. */
   stop(): void {
     this.#stopped.abort();
   }
@@ -60,12 +57,12 @@ export class FailedTokens {
     this.#byAddress.delete(address);
     this.#byAddress.set(address, { count, at: now });
     const [oldest] = this.#byAddress.keys();
-    if (this.#byAddress.size > mostAddresses && oldest !== undefined) this.#byAddress.delete(oldest);
+    if (this.#byAddress.size > maxAddresses && oldest !== undefined) this.#byAddress.delete(oldest);
     return count;
   }
 }
 
-/** @returns how long the answer to the wrong token of this number waits, in ms. */
+/** @returns the delay in ms of the answer to an address's wrong token with this number. */
 export function delayAfter(count: number): number {
-  return Math.min(mostDelayMs, firstDelayMs * 2 ** (count - 1));
+  return Math.min(maxDelayMs, firstDelayMs * 2 ** (count - 1));
 }

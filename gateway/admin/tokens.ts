@@ -1,24 +1,24 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** A token that opens the admin side. The token itself is kept nowhere. */
+/** A token that opens the admin side. The token itself is not kept. */
 export interface Token {
-  /** Who holds it, as the log says it. */
+  /** The holder's name, for the log. */
   readonly name: string;
   /** SHA-256 of its UTF-8 bytes. */
   readonly digest: Buffer;
 }
 
 /** Characters that a token must have. */
-const leastCharacters = 16;
+const minCharacters = 16;
 
 /** `name:` before a token. */
 const named = /^([A-Za-z0-9_.-]{1,64}):/;
 
 /**
  * Parses a list of tokens, e.g. `ops:<token>,ci:<token>`.
- * @param text tokens, separated by commas; each may have a name and a colon before it.
- * @param name that of tokens without one.
- * @returns the tokens, and what is wrong with others; faults never repeat a token.
+ * @param text tokens, separated by commas, each with an optional name and colon before it.
+ * @param name of tokens without one.
+ * @returns the tokens, and what is wrong with the others. Faults never repeat a token.
  */
 export function parseTokens(text: string, name: string): { tokens: Token[]; faults: string[] } {
   const tokens: Token[] = [];
@@ -28,8 +28,8 @@ export function parseTokens(text: string, name: string): { tokens: Token[]; faul
     const item = entry.trim();
     const prefix = named.exec(item);
     const token = item.slice(prefix?.[0].length ?? 0);
-    if (token.length < leastCharacters) {
-      faults.push(`has a token of fewer than ${leastCharacters} characters at place ${at + 1}`);
+    if (token.length < minCharacters) {
+      faults.push(`has a token of fewer than ${minCharacters} characters at place ${at + 1}`);
     } else {
       tokens.push({ name: prefix?.[1] ?? name, digest: digestOf(Buffer.from(token, 'utf8')) });
     }
@@ -38,7 +38,7 @@ export function parseTokens(text: string, name: string): { tokens: Token[]; faul
 }
 
 /**
- * @param authorization a header as Node hands it over.
+ * @param authorization the header, as Node gives it.
  * @returns the digest of the bearer token in it (RFC 6750); undefined if there is none.
  */
 export function presentedDigest(authorization: string | undefined): Buffer | undefined {
@@ -48,7 +48,7 @@ export function presentedDigest(authorization: string | undefined): Buffer | und
   return digestOf(Buffer.from(authorization.slice(scheme.length), 'latin1'));
 }
 
-/** @returns the token with this digest. Takes the same time whichever it is, and if it is none of them. */
+/** @returns the token with this digest. It takes the same time whether and wherever there is one. */
 export function findToken(tokens: readonly Token[], digest: Buffer | undefined): Token | undefined {
   if (digest === undefined) return undefined;
   let found: Token | undefined;
@@ -56,7 +56,7 @@ export function findToken(tokens: readonly Token[], digest: Buffer | undefined):
   return found;
 }
 
-/** Equal lengths for the comparison in constant time. */
+/** A digest has a fixed length, as a comparison in constant time needs. */
 function digestOf(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes).digest();
 }

@@ -5,10 +5,10 @@ import type { AdminSettings } from './admin-settings.ts';
 const needsToken = 'set ADMIN_TOKEN and send it with the call';
 
 /**
- * The rule for calls without a token: they may come from a person or a program on a trusted machine, and from
- * a page of this listener. A page of another site, one whose name was rebound to this address, or a proxy may
- * not make them.
- * @returns why a call with these headers is refused, and what to set; undefined if it is not.
+ * The rule for calls without a token: a person or a program on a trusted machine may make them, and a page of
+ * this listener. A page of another site may not, nor one whose name was rebound to this address (DNS
+ * rebinding), nor a proxy.
+ * @returns why a call with these headers is refused, and what to set; undefined if it is admitted.
  */
 export function untrusted(headers: IncomingHttpHeaders, settings: AdminSettings): string | undefined {
   if (settings.closed !== undefined) return settings.closed;
@@ -40,7 +40,7 @@ export function mayBeOfPage(headers: IncomingHttpHeaders): boolean {
   return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined;
 }
 
-/** A page that rebinds its name to this address has that name in `Host`. An address cannot be rebound. */
+/** A page whose name was rebound to this address has that name in `Host`. An address cannot be rebound. */
 function isKnownHost(host: string, hosts: ReadonlySet<string>): boolean {
   const [, ipv6, name = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::\d{1,5})?$/.exec(host) ?? [];
   if (ipv6 !== undefined) return isIP(ipv6) === 6;

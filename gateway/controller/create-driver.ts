@@ -5,7 +5,7 @@ import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createNoDriver } from '../drivers/none.ts';
-import { createProcessDriver } from '../drivers/process.ts';
+import { ProcessDriver } from '../drivers/process.ts';
 import { isLoopback } from '../edge/loopback.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 
@@ -33,7 +33,7 @@ export async function createDriver(config: GatewayConfig, parts: DriverParts): P
   const { redisUrl, env, store, onChange, log } = parts;
   switch (config.replicaDriver) {
     case 'process':
-      return createProcessDriver({
+      return new ProcessDriver({
         redisUrl,
         env: {
           // A worker runs user code, which must not see the gateway's own secrets.

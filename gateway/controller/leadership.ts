@@ -65,7 +65,7 @@ export class Leadership {
     await this.ask();
     this.#timer = setInterval(() => {
       this.ask().catch((error: unknown) =>
-        this.#options.log.warn({ err: error }, 'the lead could not be renewed'),
+        this.#options.log.warn({ err: error }, 'the leadership could not be renewed'),
       );
     }, this.#options.leaseMs / 3);
   }
@@ -78,7 +78,7 @@ export class Leadership {
     this.#token = undefined;
     if (token === undefined) return;
     await this.#lease.resign(token).catch((error: unknown) => {
-      this.#options.log.info({ err: error }, 'the lead runs out by itself');
+      this.#options.log.info({ err: error }, 'the leadership expires by itself');
     });
   }
 

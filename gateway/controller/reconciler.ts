@@ -148,7 +148,7 @@ export class Reconciler {
     this.#unwatch();
     // The next start need not wait until the leases of the workers expire that ended with this process.
     await this.#ended.endLeases().catch((error: unknown) => {
-      log.info({ err: error }, 'the leases of workers that ended run out by themselves');
+      log.info({ err: error }, 'the leases of workers that ended expire by themselves');
     });
   }
 

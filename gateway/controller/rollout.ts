@@ -24,7 +24,7 @@ export class Rollout {
     this.#failures += 1;
     this.#notBefore = now + backoffMs(this.#failures + 1);
     const times = this.#failures === 1 ? 'once' : `${this.#failures} times`;
-    this.#trouble = `${replica} could not be renewed: ${reason} (${times}; it serves on as it is)`;
+    this.#trouble = `${replica} could not be rolled out: ${reason} (${times}; its old worker goes on)`;
   }
 
   /** No worker is outdated, or a new worker is ready to take over: failures are counted anew. */

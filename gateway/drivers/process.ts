@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
-import type { Death, Driver } from './driver.ts';
+import type { Death, Driver, Instance } from './driver.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
@@ -15,6 +15,7 @@ export interface ProcessDriverOptions {
 }
 
 interface Child {
+  readonly name: string;
   readonly generation: number;
   readonly process: TetheredProcess;
   readonly stderr: WorkerStderr;
@@ -25,18 +26,64 @@ const compileCache = resolve('.ringpost/compile-cache');
 const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
 
 /** Runs each worker as a child process, which ends with this process, however that ends. */
-export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Driver {
-  const children = new Map<string, Set<Child>>();
-  const listeners = new Set<(death: Death) => void>();
-  let closed = false;
+export class ProcessDriver implements Driver {
+  readonly kind = 'process';
+  readonly #options: ProcessDriverOptions;
+  readonly #children = new Set<Child>();
+  readonly #listeners = new Set<(death: Death) => void>();
+  #closed = false;
 
-  const childrenOf = (name: string): Set<Child> => {
-    let set = children.get(name);
-    if (set === undefined) children.set(name, (set = new Set()));
-    return set;
-  };
+  constructor(options: ProcessDriverOptions) {
+    this.#options = options;
+  }
 
-  const start = (name: string, generation: number): void => {
+  start(): Promise<void> {
+    mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
+    if (!existsSync(compileCache)) warmUp();
+    return Promise.resolve();
+  }
+
+  async ensure(name: string, generation: number): Promise<void> {
+    if (this.#closed) throw new Error('the driver is closed');
+    if (this.#find(name, generation) === undefined) this.#spawn(name, generation);
+  }
+
+  remove(name: string, generation: number, graceMs: number): Promise<void> {
+    const child = this.#find(name, generation);
+    return stopAll(child === undefined ? [] : [child], graceMs);
+  }
+
+  trouble(): undefined {
+    return undefined;
+  }
+
+  list(): readonly Instance[] {
+    return Array.from(this.#children, ({ name, generation, process: child }) => ({
+      name,
+      generation,
+      id: String(child.pid),
+      outdated: false,
+    }));
+  }
+
+  watch(onDeath: (death: Death) => void): () => void {
+    this.#listeners.add(onDeath);
+    return () => this.#listeners.delete(onDeath);
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    return stopAll([...this.#children], graceMs);
+  }
+
+  #find(name: string, generation: number): Child | undefined {
+    for (const child of this.#children)
+      if (child.name === name && child.generation === generation) return child;
+    return undefined;
+  }
+
+  #spawn(name: string, generation: number): void {
+    const { env, redisUrl } = this.#options;
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: {
         NODE_COMPILE_CACHE: compileCache,
@@ -49,68 +96,29 @@ export function createProcessDriver({ env, redisUrl }: ProcessDriverOptions): Dr
       onParentDeath: 'SIGKILL',
       stderr: 'pipe',
     });
-    const stderr = passOnStderr(worker.stderr);
-    const child = { generation, process: worker, stderr };
-    childrenOf(name).add(child);
-    void worker.exited.then((exit) => {
-      const set = childrenOf(name);
-      set.delete(child);
-      if (set.size === 0) children.delete(name);
-      const clean = exit.code === 0;
-      const death = { name, generation, reason: reasonOf(exit), clean, stderr: stderr.ended() };
-      for (const listener of listeners) listener(death);
-    });
-  };
+    const child = { name, generation, process: worker, stderr: passOnStderr(worker.stderr) };
+    this.#children.add(child);
+    void worker.exited.then((exit) => this.#onExit(child, exit));
+  }
 
-  const stopAll = async (some: Iterable<Child>, graceMs: number): Promise<void> => {
-    await Promise.all(
-      Array.from(some, async ({ process: child, stderr }) => {
-        if (graceMs === 0) child.kill('SIGKILL');
-        await child.stop({ graceMs });
-        // The end of its stderr is passed on.
-        await stderr.ended();
-      }),
-    );
-  };
+  #onExit(child: Child, exit: TetheredExit): void {
+    this.#children.delete(child);
+    const { name, generation, stderr } = child;
+    const clean = exit.code === 0;
+    const death = { name, generation, reason: reasonOf(exit), clean, stderr: stderr.ended() };
+    for (const listener of this.#listeners) listener(death);
+  }
+}
 
-  return {
-    kind: 'process',
-    start: () => {
-      mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
-      if (!existsSync(compileCache)) warmUp();
-      return Promise.resolve();
-    },
-    ensure: async (name, generation) => {
-      if (closed) throw new Error('the driver is closed');
-      const runs = [...(children.get(name) ?? [])].some((child) => child.generation === generation);
-      if (!runs) start(name, generation);
-    },
-    remove: (name, generation, graceMs) => {
-      const child = [...(children.get(name) ?? [])].find((each) => each.generation === generation);
-      return stopAll(child ? [child] : [], graceMs);
-    },
-    trouble: () => undefined,
-    list: () =>
-      [...children].flatMap(([name, set]) =>
-        Array.from(set, ({ generation, process: child }) => ({
-          name,
-          generation,
-          id: String(child.pid),
-          outdated: false,
-        })),
-      ),
-    watch: (onDeath) => {
-      listeners.add(onDeath);
-      return () => listeners.delete(onDeath);
-    },
-    close: (graceMs) => {
-      closed = true;
-      return stopAll(
-        [...children.values()].flatMap((set) => [...set]),
-        graceMs,
-      );
-    },
-  };
+async function stopAll(children: readonly Child[], graceMs: number): Promise<void> {
+  await Promise.all(
+    children.map(async ({ process: child, stderr }) => {
+      if (graceMs === 0) child.kill('SIGKILL');
+      await child.stop({ graceMs });
+      // The end of its stderr is passed on.
+      await stderr.ended();
+    }),
+  );
 }
 
 /**

@@ -1,9 +1,9 @@
 import { ServerResponse } from 'node:http';
 import type { Problem } from '#shared/contract/errors.ts';
 
-/** How an answer has ended. */
+/** How an answer ended. */
 export interface End {
-  /** Whether the operating system has taken all of it. If not, the client has gone or was disconnected. */
+  /** Whether the operating system took all of it. If not, the client left or was disconnected. */
   readonly whole: boolean;
   /** The problem that was answered, if any. */
   readonly problem: Problem | undefined;
@@ -11,22 +11,20 @@ export interface End {
   readonly ms: number;
 }
 
-/** Who is told of answers. */
+/** Listens to the ends and failures of answers. */
 export interface AnswerListener {
   /** Called once for each answer. */
   ended(answer: Answer, end: End): void;
-  /** An error that nobody has expected: the request failed by it. */
+  /** Called if a request failed because of an unexpected error. */
   failed(answer: Answer, error: unknown): void;
 }
 
 /**
- * Node's response to a request. It tells of its end once, whoever writes it: Fastify, a route that has taken
- * the response over, or nobody because the client went away first.
+ * Node's response to a request. It reports its end once, whether Fastify writes it, a route does, or the
+ * client leaves before anything is written.
  */
 export class Answer extends ServerResponse {
-  /**
-   * The answer on the same connection that was not sent yet when the request of this one came (pipelining).
-   */
+  /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
   before: Answer | undefined;
   readonly #startedAt = performance.now();
   readonly #listener: AnswerListener;
@@ -40,7 +38,7 @@ export class Answer extends ServerResponse {
     this.on('close', onClose);
   }
 
-  /** Notes which problem is answered. */
+  /** Notes which problem is the answer. */
   noteProblem(problem: Problem): void {
     this.#problem = problem;
     if (problem.code === 'internal') this.noteFailure(problem.cause ?? problem);
@@ -51,8 +49,8 @@ export class Answer extends ServerResponse {
   }
 
   /**
-   * Only the first call counts. The response may stay open for what is unread of the request.
-   * @param whole whether the operating system has taken all of the answer.
+   * Reports the end; only the first call counts. The response may stay open to read the rest of the request.
+   * @param whole whether the operating system took all of the answer.
    */
   tellEnd(whole: boolean): void {
     if (this.#ended) return;
@@ -62,9 +60,9 @@ export class Answer extends ServerResponse {
   }
 }
 
-// Not closures: there is one of each, not one for each answer.
+// Functions, not closures: one of each serves all answers.
 
-/** Node emits `finish` too if the last write has failed because the connection was destroyed. */
+/** Node emits `finish` also if the last write failed because the connection was destroyed. */
 function onFinish(this: Answer): void {
   if (!this.destroyed && this.socket?.destroyed !== true) this.tellEnd(true);
 }
@@ -75,8 +73,8 @@ function onClose(this: Answer): void {
 }
 
 /**
- * @param begin told of each answer as its request comes.
- * @returns the class that Node is to make its responses of.
+ * @param begin called with each answer when its request arrives.
+ * @returns the class of which Node makes its responses.
  */
 export function answerClass(
   listener: AnswerListener,
@@ -88,21 +86,21 @@ export function answerClass(
       begin(this);
     }
   };
-  // Node's type leaves the class of requests open; here it is Node's own.
+  // Node's type is generic in the class of requests; here that is Node's own.
   return ofListener as typeof ServerResponse;
 }
 
-/** Notes which problem a response tells of, so that it is counted by its code. */
+/** Notes which problem a response contains, so that it is counted by its code. */
 export function noteProblem(response: ServerResponse, problem: Problem): void {
   if (response instanceof Answer) response.noteProblem(problem);
 }
 
-/** Notes an error that nobody has expected, so that it is logged with its stack. */
+/** Notes an unexpected error, so that it is logged with its stack. */
 export function noteFailure(response: ServerResponse, error: unknown): void {
   if (response instanceof Answer) response.noteFailure(error);
 }
 
-/** Notes that a response was sent whole although it is not ended yet. */
+/** Notes that a response was sent whole, although it is not ended yet. */
 export function noteWhole(response: ServerResponse): void {
   if (response instanceof Answer) response.tellEnd(true);
 }

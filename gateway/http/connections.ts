@@ -4,45 +4,45 @@ import type { Answer } from './answer.ts';
 
 /** An open connection of a client. */
 export interface Connection {
-  /** The answer to its last request, whether it is sent or not. Those before it are sent before it. */
+  /** The answer to its last request, sent or not. Earlier answers are sent before it. */
   last: Answer | undefined;
-  /** What is to be told if the connection closes: one entry for each answer that is waited for. */
+  /** Called if the connection closes: one function for each answer for which the client waits. */
   readonly waits: Set<() => void>;
-  /** What came last could not be parsed, or asked for a tunnel: the answer to it is the last one. */
+  /** The last request could not be parsed, or asked for a tunnel: its answer is the last one. */
   refused: boolean;
 }
 
 /** What is under way on a connection. */
 export type Pending =
-  /** A request is answered some time. */
+  /** A request is being answered. */
   | 'request'
-  /** A request whose body is not whole: nothing of it is accepted. */
+  /** The body of a request has not arrived whole; the request was not accepted. */
   | 'upload'
-  /** The client has yet to take its answer. */
+  /** The client has yet to read its answer. */
   | 'answer'
-  /** It is idle or unused, or has brought half of a request's head. */
+  /** It is idle or unused, or only part of a request's head has arrived. */
   | 'nothing';
 
 /** @returns what is under way on a connection. */
 export function pendingOn({ last, waits }: Connection): Pending {
   if (waits.size > 0) return 'request';
   if (last === undefined || last.closed || last.writableFinished) return 'nothing';
-  // Nobody waits, so all of the answer is there.
+  // No wait is left, so the answer is complete.
   if (last.headersSent) return 'answer';
   return last.req.complete ? 'request' : 'upload';
 }
 
 /**
- * The open connections of clients, and what waits on each.
+ * The open connections of clients, and the waits on each.
  *
- * Node tells only the response whose turn it is that its connection has closed. A client may have sent more
- * requests behind that one (pipelining), so waits are kept by connection and not by response.
+ * If a connection closes, Node tells only the response whose turn it is. The client may have sent more
+ * requests after that one (pipelining), so waits are kept by connection and not by response.
  */
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
   #closing = false;
 
-  /** Begins to keep the connections of a server, before it listens. */
+  /** Tracks the connections of a server. Call it before the server listens. */
   attach(server: Server): void {
     server.on('connection', (socket: Socket) => {
       const connection: Connection = { last: undefined, waits: new Set(), refused: false };
@@ -50,7 +50,7 @@ export class Connections {
       socket.once('close', () => {
         this.#open.delete(socket);
         for (const gone of connection.waits) gone();
-        // Node forgets the answers behind others where a tunnel was asked for after them.
+        // Node forgets queued answers if the client asked for a tunnel after them.
         for (let answer = connection.last; answer !== undefined; answer = answer.before) answer.destroy();
       });
     });
@@ -59,7 +59,7 @@ export class Connections {
     });
   }
 
-  /** A request has come, and this will be the answer to it. */
+  /** A request has arrived, and this will be its answer. */
   begin(answer: Answer): void {
     const connection = this.#open.get(answer.req.socket);
     if (connection === undefined) return;
@@ -81,7 +81,7 @@ export class Connections {
   }
 
   /**
-   * @param gone called once if the connection closes before {@link answered} is called; at once if it has
+   * @param gone called once if the connection closes before {@link answered} is called; at once if it is
    * closed.
    */
   wait(socket: Socket, gone: () => void): void {
@@ -90,12 +90,12 @@ export class Connections {
     else connection.waits.add(gone);
   }
 
-  /** The client of this wait has its answer, or is not waited for any more. */
+  /** Ends a wait: the client has its answer, or the wait was given up. */
   answered(socket: Socket, gone: () => void): void {
     this.#open.get(socket)?.waits.delete(gone);
   }
 
-  /** From now on the last answer of each connection says that it is the last (`Connection: close`). */
+  /** From now on the last answer on each connection says that it is the last (`Connection: close`). */
   close(): void {
     this.#closing = true;
     for (const { last } of this.#open.values()) if (last !== undefined) last.shouldKeepAlive = false;

@@ -13,19 +13,20 @@ import { Connections } from './connections.ts';
 import { headFault } from '../edge/head-fault.ts';
 import { isUnread, problemType, writeProblem } from './problem-response.ts';
 
-/** Time that a client has to send its request, in ms. */
+/** Time in ms in which a client has to send its request. */
 const requestTimeoutMs = 300_000;
 
 export interface ListenerOptions extends RequestEndsOptions {
   readonly maxConnections: number;
   readonly bodyLimitBytes: number;
-  /** Bytes that the head of a request may have, and the number of its fields. */
+  /** Bytes and fields that the head of a request may have. */
   readonly headLimitBytes: number;
   readonly headLimitFields: number;
 }
 
 /**
- * A port of the gateway: it speaks HTTP, answers problems, and knows its connections. It has no routes yet.
+ * A port of the gateway: it speaks HTTP, answers with problems, and tracks its connections. It has no routes
+ * yet.
  */
 export interface Listener {
   readonly app: FastifyInstance;
@@ -36,22 +37,39 @@ export interface Listener {
 
 /** Builds a listener; it does not listen yet. */
 export function createListener(options: ListenerOptions): Listener {
-  const { routeOf, maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields, log } = options;
   const ends = new RequestEnds(options);
   const connections = new Connections();
-  const refusals = new Refusals(connections, ends, headLimitBytes);
+  const refusals = new Refusals(connections, ends, options.headLimitBytes);
+  const app = createApp(options, ends, connections, refusals);
+  checkRequests(app, options);
+  const refusedCount = limitConnections(app, options);
+  connections.attach(app.server);
+  logRoutes(app, options.log);
+  answerFaults(app, refusals);
+  // The routes check what they get. Their schemas are only for the document.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  return { app, connections, refusedCount };
+}
+
+function createApp(
+  { routeOf, headLimitBytes }: ListenerOptions,
+  ends: RequestEnds,
+  connections: Connections,
+  refusals: Refusals,
+): FastifyInstance {
   const app = Fastify({
     logger: false,
-    // Requests that come in while the gateway closes are served like any other.
+    // Requests that arrive while the gateway closes are served like any other.
     return503OnClosing: false,
     requestTimeout: requestTimeoutMs,
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
     rewriteUrl: routeOf,
     http: {
       maxHeaderSize: headLimitBytes,
-      // Checked by `headFault`, with a problem for an answer.
+      // `headFault` checks it, and answers with a problem.
       requireHostHeader: false,
-      // A request without a body has no stream to be read and ended.
+      // A request without a body needs no stream.
       optimizeEmptyRequests: true,
       ServerResponse: answerClass(ends, (answer) => connections.begin(answer)),
     },
@@ -63,61 +81,64 @@ export function createListener(options: ListenerOptions): Listener {
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
+  return app;
+}
+
+/** Checks the head of each request before its route does. */
+function checkRequests(app: FastifyInstance, { headLimitFields, bodyLimitBytes }: ListenerOptions): void {
+  // Node would refuse too many fields as it refuses too many bytes. `headFault` counts them, and says so.
+  app.server.maxHeadersCount = 0;
   app.addHook('onRequest', ({ raw, originalUrl }, reply, done) => {
     const fault = headFault(raw, originalUrl, headLimitFields);
-    // A client that sends such a head is not understood; what follows may be meant in another way too.
+    // After such a head the gateway may misunderstand what follows, so the connection ends.
     if (fault !== undefined) reply.raw.shouldKeepAlive = false;
     done(fault);
   });
-  // Fastify would wait for the end of a body that is not there, and has none (optimizeEmptyRequests).
+  // Without a body there is no stream (optimizeEmptyRequests), for whose end Fastify would wait.
   app.addHook('preParsing', (request, _reply, payload, done) =>
     done(null, request.raw.readableEnded ? Readable.from([]) : payload),
   );
-  const refusedConnections = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
-  let refusedCount = 0;
-  app.server.maxConnections = maxConnections;
-  // Node refuses too many fields as it refuses too many bytes. They are counted by `headFault`, which says
-  // so.
-  app.server.maxHeadersCount = 0;
-  app.server.on('drop', () => {
-    refusedCount += 1;
-    refusedConnections.warn({});
-  });
-  connections.attach(app.server);
-  logRoutes(app, log);
-
-  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
-    if (error instanceof Problem) return sendProblem(request, reply, error);
-    if ((error.statusCode ?? 500) < 500)
-      return sendProblem(request, reply, new Problem('request_malformed', error.message));
-    return sendProblem(request, reply, asProblem(error));
-  });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      request,
-      reply,
-      new Problem('not_found', `There is nothing at ${request.method} ${request.originalUrl}.`),
-    ),
-  );
   app.server.on('checkContinue', (request, response) => {
-    // What is refused in any case need not be sent.
+    // If the request is refused in any case, its body need not be sent.
     const isRefused =
       Number(request.headers['content-length']) > bodyLimitBytes ||
       headFault(request, request.url ?? '', headLimitFields) !== undefined;
     if (!isRefused) response.writeContinue();
     app.server.emit('request', request, response);
   });
-  // Node's own answer has no body; `headFault` makes a problem of it.
+  // Node's own answer has no body; `headFault` answers with a problem.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  // Node emits it for CONNECT alone, since nobody listens to `upgrade`: all other offers are requests like
-  // any other.
+}
+
+/** @returns a function that returns how many connections were closed at once. */
+function limitConnections(app: FastifyInstance, { maxConnections, log }: ListenerOptions): () => number {
+  const warning = new SparseWarning(log, 'a connection was refused: there are MAX_CONNECTIONS');
+  let refusedCount = 0;
+  app.server.maxConnections = maxConnections;
+  app.server.on('drop', () => {
+    refusedCount += 1;
+    warning.warn({});
+  });
+  return () => refusedCount;
+}
+
+/** Answers failures, unknown paths and CONNECT with problems. */
+function answerFaults(app: FastifyInstance, refusals: Refusals): void {
+  app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
+    if (error instanceof Problem) return sendProblem(request, reply, error);
+    if ((error.statusCode ?? 500) < 500)
+      return sendProblem(request, reply, new Problem('request_malformed', error.message));
+    return sendProblem(request, reply, asProblem(error));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const detail = `There is nothing at ${request.method} ${request.originalUrl}.`;
+    return sendProblem(request, reply, new Problem('not_found', detail));
+  });
+  // Node emits it only for CONNECT. Since nobody listens to `upgrade`, other offers are requests like any
+  // other.
   app.server.on('connect', ({ socket }) => {
     refusals.refuse(socket, new Problem('method_not_supported', 'CONNECT is not supported.'));
   });
-  // The routes look at what they get, and answer as it is: their schemas are for who reads about them.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
-  return { app, connections, refusedCount: () => refusedCount };
 }
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {

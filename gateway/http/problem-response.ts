@@ -11,19 +11,19 @@ function retryAfter(status: number): string[] {
   return status === 503 ? ['Retry-After', String(retryAfterSeconds)] : [];
 }
 
-/** @returns whether a request has a body of which not all has come. */
+/** @returns whether a request has a body that has not arrived whole. */
 export function isUnread({ complete, headers }: IncomingMessage): boolean {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
   return !complete && (coding !== undefined || length !== '0');
 }
 
-/** Time that a client has to send what is not read any more, in ms. */
+/** Time in ms in which a client may send what is not read any more. */
 const lingerMs = 2000;
 
 /**
- * Answers with a problem (RFC 9457). A client whose body was not read to its end is disconnected, once it has
- * sent the rest or the time for that is over: to close with bytes unread would reset the connection, and take
- * the answer from a client that has yet to read it (RFC 9112 9.6).
+ * Answers with a problem (RFC 9457). If the body of the request was not read to its end, the connection
+ * closes once the client has sent the rest, or its time for that is over. Closing with unread bytes would
+ * reset the connection, and the client could lose the answer (RFC 9112 9.6).
  * @param headers names and values in turn, beside those of the problem.
  */
 export function writeProblem(
@@ -65,7 +65,7 @@ export function writeProblem(
   request.resume();
 }
 
-/** @returns a whole answer, the last of its connection. */
+/** @returns a complete answer, the last one on its connection. */
 export function problemMessage(code: ProblemCode, detail: string): string {
   const { status } = catalogue[code];
   const body = JSON.stringify(problemDetails(code, detail));

@@ -4,12 +4,12 @@ import type { Connections } from './connections.ts';
 import { problemMessage, writeProblem } from './problem-response.ts';
 import type { RequestEnds } from './request-ends.ts';
 
-/** Time that a client has to send what is not read any more, in ms. */
+/** Time in ms in which a client may send what is not read any more. */
 const lingerMs = 2000;
 
 /**
- * Refuses requests that have no response object: what could not be parsed, and CONNECT. The refusal is the
- * last answer of its connection, and comes behind those to the requests before it.
+ * Refuses requests that have no response object: those that could not be parsed, and CONNECT. The refusal is
+ * the last answer on its connection, and follows the answers to earlier requests.
  */
 export class Refusals {
   readonly #connections: Connections;
@@ -23,9 +23,9 @@ export class Refusals {
     this.#headLimitBytes = headLimitBytes;
   }
 
-  /** @param error of Node's parser, which fails again at whatever comes next on the connection. */
+  /** @param error of Node's parser, which fails again at everything that follows on the connection. */
   malformed(error: NodeJS.ErrnoException, socket: Socket): void {
-    // A client that leaves, or ends its stream within a request, is not answered any more.
+    // A client that left, or ended its stream within a request, gets no answer.
     if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE') socket.destroy();
     else this.refuse(socket, this.#problemOf(error));
   }
@@ -38,15 +38,15 @@ export class Refusals {
       return;
     }
     connection.refused = true;
-    // Nobody else listens any more, and a client that resets the connection must not end the process.
+    // Nobody else listens any more, and a reset by the client must not end the process.
     socket.on('error', () => socket.destroy());
     socket.once('end', () => socket.destroySoon());
     const { last } = connection;
     if (last === undefined || last.closed) this.#write(socket, problem);
     else if (last.req.complete) last.once('close', () => this.#write(socket, problem));
-    // The fault is in the body of the last request. If that has its answer, the connection ends with it.
+    // The fault is in the body of the last request. If that is answered, the connection ends with its answer.
     else if (!last.headersSent) writeProblem(last, problem);
-    // After CONNECT nobody reads, and the end of the connection would not be seen.
+    // After CONNECT nobody reads, so the end of the connection would go unnoticed.
     socket.resume();
   }
 

@@ -4,9 +4,9 @@ import { safeError } from '#shared/process/safe-error.ts';
 import { dispatchRoute } from './sides.ts';
 
 /**
- * Logs what Fastify finds wrong with the routes that are registered from now on: a hook that failed, a
- * promise that was rejected after the answer. The route that dispatches has no such log, since it would cost
- * each request some objects.
+ * Logs what Fastify reports about the routes that are registered from now on: a failed hook, a promise that
+ * was rejected after the answer. The route that dispatches has no such log, since that would cost each
+ * request some objects.
  */
 export function logRoutes(app: FastifyInstance, log: Logger): void {
   const own = routeLog(log);
@@ -15,7 +15,7 @@ export function logRoutes(app: FastifyInstance, log: Logger): void {
   });
 }
 
-/** Fastify's own words may have the URL of a request in them, so only the error goes into the log. */
+/** Fastify's messages may contain the URL of a request, so only the error is logged. */
 function routeLog(log: Logger): FastifyBaseLogger {
   const none = (): void => undefined;
   const error = (fields: unknown): void => log.error({ err: errorIn(fields) }, 'a route failed');
@@ -37,7 +37,7 @@ function routeLog(log: Logger): FastifyBaseLogger {
   return own;
 }
 
-/** Fastify logs an error, or an object that has one in its field `err`. */
+/** Fastify logs an error, or an object with an error in its field `err`. */
 function errorIn(fields: unknown): unknown {
   return typeof fields === 'object' && fields !== null && 'err' in fields ? fields.err : fields;
 }

@@ -1,6 +1,6 @@
 /**
- * To whom a route belongs. `client`: whoever sends requests. `open`: it shows nothing private. `admin`: all
- * others, so that a new route is closed if nobody says otherwise.
+ * The side of a route. `client`: for clients that send requests. `open`: it shows nothing private. `admin`:
+ * all others, so that a new route is closed by default.
  */
 export type Side = 'client' | 'open' | 'admin';
 
@@ -8,7 +8,7 @@ const clientRoutes: ReadonlySet<string> = new Set(['/-/live', '/-/ready']);
 const openRoutes: ReadonlySet<string> = new Set(['/-/docs', '/-/openapi.json']);
 const viewRoutes: ReadonlySet<string> = new Set(['/rep', '/-/ring', '/-/metrics', '/-/dead-letters']);
 
-/** No client can ask for it, a space ends a request target. All dispatched requests go to it. */
+/** The route of all dispatched requests. No client can ask for it, since a space ends a request target. */
 export const dispatchRoute = '/ dispatch';
 
 /** @param route the URL of a route as it is registered, e.g. `/-/dead-letters/:id`. */
@@ -18,7 +18,9 @@ export function sideOf(route: string): Side {
   return 'admin';
 }
 
-/** @returns whether a view token opens a call of this route. Only metadata is on the list. */
+/**
+ * @returns whether a view token opens a call of this route. Only routes that show metadata are on the list.
+ */
 export function isViewable(method: string, route: string): boolean {
   return isRead(method) && viewRoutes.has(route);
 }

@@ -1,6 +1,6 @@
 import * as schemas from './schemas.ts';
 
-/** Everything that is dispatched stands behind one hidden route; this is what the document says of it. */
+// One hidden route dispatches all requests. Here is what the document says about it.
 
 const parameter = (name: string, description: string, schema: object = { type: 'string' }): object => ({
   in: 'header',
@@ -22,43 +22,48 @@ const parameters = [
     description: 'Any path, slashes included.',
     schema: { type: 'string' },
   },
-  parameter('Ringpost-Key', 'The key that selects the replica, where `HASH_KEY` is not set otherwise.'),
+  parameter('Ringpost-Key', 'The key that selects the replica, unless `HASH_KEY` is set to another source.'),
   parameter(
     'Prefer',
-    '`respond-async`: 202 as soon as it is durable; `wait=5`: how long to wait, in seconds (RFC 7240).',
+    '`respond-async`: answer 202 as soon as the request is durable; `wait=5`: wait for up to 5 s (RFC 7240).',
   ),
   parameter(
     'Idempotency-Key',
-    'The same request of the same caller under it gets the first answer again (IETF draft).',
+    'The same request of the same caller with this key gets the first answer again (IETF draft).',
   ),
-  parameter('Ringpost-Retry', 'Whether it may run again when its replica dies while running it.', {
+  parameter('Ringpost-Retry', 'Whether the request may run again if its replica dies while it runs.', {
     type: 'string',
     enum: ['always', 'never'],
   }),
-  parameter('Ringpost-Attempts', 'How often it is run at most, where that is safe.', {
+  parameter('Ringpost-Attempts', 'How often the request may run, if it may be repeated.', {
     type: 'integer',
     minimum: 1,
     maximum: 100,
   }),
-  parameter('Ringpost-Delay', 'Not to be run before: seconds, or an HTTP-date.'),
+  parameter('Ringpost-Delay', 'The request does not run before: seconds, or an HTTP-date.'),
   parameter('Ringpost-Priority', '0 is first, 9 is last.', { type: 'integer', minimum: 0, maximum: 9 }),
-  parameter('Ringpost-Deadline', 'The time in ms in which it has to be done.', {
+  parameter('Ringpost-Deadline', 'The time in ms in which the request has to be finished.', {
     type: 'integer',
     minimum: 1,
   }),
   parameter(
     'Ringpost-Order',
-    '`key`: the requests of one key run one at a time; others may pass on a retry.',
+    '`key`: requests with the same key run one at a time. `on-retry=pass`: others may pass one that ' +
+      'waits for a retry.',
     {
       type: 'string',
       enum: ['key', 'key; on-retry=pass'],
     },
   ),
-  parameter('Ringpost-Callback', 'Where its end is told, with `Prefer: respond-async`.', {
-    type: 'string',
-    format: 'uri',
-  }),
-  parameter('Ringpost-Failure-Callback', 'Where it is told instead that it was not done.', {
+  parameter(
+    'Ringpost-Callback',
+    'The URL that is called when the request ends, with `Prefer: respond-async`.',
+    {
+      type: 'string',
+      format: 'uri',
+    },
+  ),
+  parameter('Ringpost-Failure-Callback', 'The URL that is called instead if the request fails.', {
     type: 'string',
     format: 'uri',
   }),
@@ -74,7 +79,7 @@ const responses = {
     content: { '*/*': { schema: {} } },
   },
   202: {
-    description: 'It is durable, and will be done.',
+    description: 'The request is durable, and will run.',
     headers: {
       Location: { description: 'Where to ask about it.', schema: { type: 'string' } },
       'Retry-After': { schema: { type: 'integer' } },
@@ -82,12 +87,14 @@ const responses = {
     },
     content: { 'application/json': { schema: schemas.request } },
   },
-  400: problem('It is malformed, or carries no hash key.'),
+  400: problem('The request is malformed, or has no hash key.'),
   413: problem('Its body has more than `BODY_LIMIT_BYTES`.'),
   422: problem('Its `Idempotency-Key` was used for another request, or by another caller.'),
-  502: problem('Whether it was done is not known; or its upstream cannot be reached.'),
-  503: problem('No replica is ready, too much waits, or Redis is away: ask again after `Retry-After`.'),
-  504: problem('It was not answered in time; `instance` is where to ask about it.'),
+  502: problem('It is not known whether the request was done, or its upstream cannot be reached.'),
+  503: problem(
+    'No replica is ready, too many requests wait, or Redis is away: ask again after `Retry-After`.',
+  ),
+  504: problem('The request was not answered in time; ask about it at `instance`.'),
 };
 
 const callback = (field: string): object => ({
@@ -96,7 +103,7 @@ const callback = (field: string): object => ({
       summary: 'The end of a request',
       parameters: [
         parameter('webhook-id', 'The id of the request.'),
-        parameter('webhook-timestamp', 'When this was sent, in seconds since the epoch.'),
+        parameter('webhook-timestamp', 'When the message was sent, in seconds since the epoch.'),
         parameter(
           'webhook-signature',
           "One for each of the receiver's keys, separated by spaces (Standard Webhooks).",
@@ -104,11 +111,12 @@ const callback = (field: string): object => ({
       ],
       requestBody: { content: { 'application/json': { schema: schemas.callbackMessage } } },
       responses: {
-        '2XX': { description: 'It is taken.' },
-        410: { description: 'It is not wanted any more, and not sent again.' },
+        '2XX': { description: 'The message is accepted.' },
+        410: { description: 'The receiver does not want the message, and it is not sent again.' },
         default: {
           description:
-            'It is sent again, ten times in three days at most; `Retry-After` is honoured up to a day.',
+            'The message is sent again, at most ten times in three days; `Retry-After` is honoured up to ' +
+            'a day.',
         },
       },
     },
@@ -118,7 +126,7 @@ const callback = (field: string): object => ({
 const methods = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const;
 const withoutBody: ReadonlySet<string> = new Set(['get', 'head', 'options']);
 
-/** @returns the paths of the document that are dispatched. */
+/** @returns the paths of the document for requests that are dispatched. */
 export function dispatchPaths(): Record<string, object> {
   const operation = (method: string): object => ({
     operationId: `${method}Dispatched`,

@@ -7,18 +7,19 @@ import { hidden } from './operations.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
-const description = `Everything below \`/-/\`, and \`/rep\`, \`/add\` and \`/rm\`, is the gateway's own. Any other request
-is dispatched: it goes through the queue of the replica that its key selects, and its answer comes back byte for byte.`;
+const description = `All paths below \`/-/\`, and \`/rep\`, \`/add\` and \`/rm\`, are the gateway's own. Any
+other request is dispatched: it goes through the queue of the replica that its key selects, and its answer
+comes back byte for byte.`;
 
-/** No `upgrade-insecure-requests`: off loopback the browser would ask for the page's own parts by https. */
+/** No `upgrade-insecure-requests`: off loopback a browser would load the parts of the page over https. */
 const docsPolicy =
   "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; " +
   "object-src 'none'; script-src 'self'; style-src 'self'";
 
 /**
  * The OpenAPI document of the gateway at `/-/openapi.json`, made from the schemas of its routes, and a page
- * to read it at `/-/docs`. To be registered before the routes that it speaks of. With `ADMIN_PORT` it speaks
- * of the admin side alone.
+ * for reading it at `/-/docs`. Register it before the routes that it documents. With `ADMIN_PORT` it only
+ * documents the admin side.
  */
 export const openApi = fp<{ readonly withDispatch: boolean }>(
   async (app, { withDispatch }) => {
@@ -33,10 +34,10 @@ export const openApi = fp<{ readonly withDispatch: boolean }>(
         },
         tags: [
           { name: 'dispatch', description: 'Your own requests.' },
-          { name: 'requests', description: 'Requests that were handed over, or not answered in time.' },
-          { name: 'replicas', description: 'Which there are, and where keys are.' },
-          { name: 'dead letters', description: 'Requests that have failed for good.' },
-          { name: 'callbacks', description: 'Messages that tell the ends of requests.' },
+          { name: 'requests', description: 'Async requests, and requests that were not answered in time.' },
+          { name: 'replicas', description: 'Which replicas there are, and which keys they own.' },
+          { name: 'dead letters', description: 'Requests that failed for good.' },
+          { name: 'callbacks', description: 'Messages about the ends of requests.' },
           { name: 'health', description: 'For probes and Prometheus.' },
         ],
         components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },

@@ -2,9 +2,8 @@ import type { FastifySchema } from 'fastify';
 import * as schemas from './schemas.ts';
 
 /**
- * What the document says of each of the gateway's own routes. Requests are not checked by these: the routes
- * do that themselves, with problems that say what would be right. That answers are as it is said here is
- * tested.
+ * What the document says about each of the gateway's own routes. These schemas check no requests: the routes
+ * do that themselves, with problems that say what is right. A test proves that answers match the schemas.
  */
 interface Operation extends FastifySchema {
   readonly operationId: string;
@@ -18,7 +17,7 @@ export type Tag = 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'heal
 
 const admin = [{ adminToken: [] }];
 
-/** An answer's body of another type than JSON. */
+/** The body of an answer that is not `application/json`. */
 function content(type: string, schema: object, description: string): object {
   return { description, content: { [type]: { schema } } };
 }
@@ -29,7 +28,7 @@ const nothing = (description: string): object => ({ type: 'null', description })
 const answer = (schema: object, description: string): object => ({ ...schema, description });
 
 const problems = {
-  400: problem('The request is malformed; the detail says what would be right.'),
+  400: problem('The request is malformed; the detail says what is right.'),
   401: problem('`Authorization: Bearer <ADMIN_TOKEN>` is missing or wrong.'),
   403: problem('The admin calls are closed on this address.'),
   503: problem('Redis does not answer; ask again after `Retry-After`.'),
@@ -38,12 +37,12 @@ const failures = {
   400: answer(schemas.failure, 'Nothing was changed; the message says why.'),
   401: answer(schemas.failure, '`Authorization: Bearer <ADMIN_TOKEN>` is missing or wrong.'),
   403: answer(schemas.failure, 'The admin calls are closed on this address.'),
-  503: answer(schemas.failure, 'Redis does not answer, or no controller has begun yet.'),
+  503: answer(schemas.failure, 'Redis does not answer, or no controller has started yet.'),
 };
 const bodyFailures = {
   ...failures,
   413: answer(schemas.failure, 'The body has more than 64 KiB.'),
-  415: answer(schemas.failure, 'The body is no JSON.'),
+  415: answer(schemas.failure, 'The body is not JSON.'),
 };
 
 const idParameter = {
@@ -54,7 +53,7 @@ const idParameter = {
 const watched = problem('Redis does not answer, or too many clients wait; ask again after `Retry-After`.');
 
 const waitParameter = {
-  wait: { type: 'integer', minimum: 0, description: 'Seconds to wait for its end, 60 at most.' },
+  wait: { type: 'integer', minimum: 0, description: 'Seconds to wait for its end, at most 60.' },
 };
 const filters = {
   replica: { type: 'string' },
@@ -63,7 +62,7 @@ const filters = {
   until: { type: 'string', format: 'date-time' },
 };
 const all = {
-  all: { type: 'string', enum: ['true'], description: 'All of them; needed where there is no filter.' },
+  all: { type: 'string', enum: ['true'], description: 'All of them; required if there is no filter.' },
 };
 
 export const operations = {
@@ -72,7 +71,7 @@ export const operations = {
     summary: 'The replicas that serve requests',
     tags: ['replicas'],
     security: admin,
-    response: { 200: answer(schemas.replicas, 'In the order of their joining.'), ...failures },
+    response: { 200: answer(schemas.replicas, 'In the order in which they joined.'), ...failures },
   },
   addReplicas: {
     operationId: 'addReplicas',
@@ -83,16 +82,16 @@ export const operations = {
     response: {
       200: answer(schemas.replicas, 'All of them serve.'),
       ...bodyFailures,
-      504: answer(schemas.failure, 'Not all serve within `ADD_TIMEOUT_MS`; the rest is on its way.'),
+      504: answer(schemas.failure, 'Not all serve within `ADD_TIMEOUT_MS`; the others are still starting.'),
     },
   },
   removeReplicas: {
     operationId: 'removeReplicas',
-    summary: 'Remove replicas; they finish what they hold',
+    summary: 'Remove replicas; they finish the requests that they have',
     tags: ['replicas'],
     security: admin,
     body: schemas.replicaChange,
-    response: { 200: answer(schemas.replicas, 'What is left.'), ...bodyFailures },
+    response: { 200: answer(schemas.replicas, 'The replicas that are left.'), ...bodyFailures },
   },
   showRing: {
     operationId: 'showRing',
@@ -104,60 +103,60 @@ export const operations = {
   },
   showRequest: {
     operationId: 'showRequest',
-    summary: 'What has become of a request',
+    summary: 'The state of a request',
     description:
-      'With `Accept: text/event-stream` its changes are streamed, each as it is then, until its end. A client that knows ' +
-      'the end by its `Last-Event-ID` gets 204, and does not come back.',
+      'With `Accept: text/event-stream` each change of the request is streamed until its end. A client ' +
+      'whose `Last-Event-ID` is that of the end gets 204, and does not reconnect.',
     tags: ['requests'],
     params: idParameter,
     querystring: { type: 'object', properties: waitParameter },
     response: {
       200: {
-        description: 'As it is now, or when the wait is over.',
+        description: 'The request as it is now, or at the end of the wait.',
         content: {
           'application/json': { schema: schemas.request },
           'text/event-stream': { schema: { type: 'string' } },
         },
       },
-      204: { description: 'The client of a stream knows the end already.' },
+      204: { description: 'The client of a stream has read the end already.' },
       400: problems[400],
-      404: problem("Nothing is known of it, or not any more, or it is another caller's."),
+      404: problem("It is unknown or expired, or it is another caller's."),
       503: watched,
     },
   },
   showReply: {
     operationId: 'showReply',
-    summary: "The replica's answer, exactly as it would have come",
+    summary: "The replica's answer, byte for byte",
     tags: ['requests'],
     params: idParameter,
     querystring: { type: 'object', properties: waitParameter },
     response: {
       default: { description: 'Status, fields and bytes of the answer.', content: { '*/*': { schema: {} } } },
-      404: problem("Nothing is known of the request, or not any more, or it is another caller's."),
-      409: problem('It is not done yet, or was cancelled.'),
-      410: problem('The answer was kept for `RESULT_TTL_S`, and is gone.'),
+      404: problem("The request is unknown or expired, or it is another caller's."),
+      409: problem('The request is not finished, or was cancelled.'),
+      410: problem('The answer was kept for `RESULT_TTL_S`, and has expired.'),
       503: watched,
-      504: problem('It was not done by its deadline.'),
+      504: problem('The request was not finished by its deadline.'),
     },
   },
   cancelRequest: {
     operationId: 'cancelRequest',
     summary: 'Cancel a request',
     description:
-      'A queued one never runs. The `signal` of a running one fires, and it is not begun again, whatever becomes of its ' +
-      'worker.',
+      'A queued request never runs. If the request is running, its `signal` fires, and it is not started ' +
+      'again, whatever happens to its worker.',
     tags: ['requests'],
     params: idParameter,
     response: {
-      200: answer(schemas.request, 'As it is then; it may have come to its end by itself.'),
-      404: problem("Nothing is known of it, or not any more, or it is another caller's."),
-      409: problem('It has come to its end already.'),
+      200: answer(schemas.request, 'The request as it is afterwards; it may have ended by itself.'),
+      404: problem("It is unknown or expired, or it is another caller's."),
+      409: problem('The request has ended already.'),
       503: problems[503],
     },
   },
   listDeadLetters: {
     operationId: 'listDeadLetters',
-    summary: 'The requests that have failed for good, the latest first',
+    summary: 'The requests that failed for good, newest first',
     tags: ['dead letters'],
     security: admin,
     querystring: {
@@ -165,47 +164,50 @@ export const operations = {
       properties: {
         ...filters,
         limit: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
-        after: { type: 'string', description: 'Where the page before ended, as its `next` has it.' },
+        after: { type: 'string', description: 'Where the last page ended, from its `next`.' },
       },
     },
     response: { 200: answer(schemas.deadLetters, 'One page.'), ...problems },
   },
   showDeadLetter: {
     operationId: 'showDeadLetter',
-    summary: 'What was kept of a request that has failed for good',
+    summary: 'What was kept of a request that failed for good',
     tags: ['dead letters'],
     security: admin,
     params: idParameter,
     response: {
       200: answer(schemas.deadLetter, 'Request, answer and reason, without secrets.'),
       ...problems,
-      404: problem('There is no such letter, or not any more.'),
+      404: problem('There is no such dead letter, or it has expired.'),
     },
   },
   redriveDeadLetter: {
     operationId: 'redriveDeadLetter',
-    summary: 'Hand a request over again, under a new id',
+    summary: 'Redrive a request: accept it again, under a new id',
     description:
-      'The body, which may be left out, gives what was not kept; without all of that nothing is changed.',
+      'The optional body gives what was not kept. If anything of that is missing, nothing is changed.',
     tags: ['dead letters'],
     security: admin,
     params: idParameter,
     body: schemas.given,
     response: {
-      202: answer(schemas.redriven, 'It is handed over, and the letter is gone.'),
+      202: answer(schemas.redriven, 'The request is accepted, and the dead letter is deleted.'),
       ...problems,
-      404: problem('There is no such letter, or not any more.'),
+      404: problem('There is no such dead letter, or it has expired.'),
     },
   },
   redriveDeadLetters: {
     operationId: 'redriveDeadLetters',
-    summary: 'Hand all requests over again that a filter means',
+    summary: 'Redrive all requests that match a filter',
     tags: ['dead letters'],
     security: admin,
     querystring: { type: 'object', properties: { ...filters, ...all } },
     body: schemas.given,
     response: {
-      202: answer(schemas.redrivenAll, 'What was handed over, and what was refused and stays.'),
+      202: answer(
+        schemas.redrivenAll,
+        'The requests that were accepted, and those that were refused and stay.',
+      ),
       ...problems,
     },
   },
@@ -216,29 +218,29 @@ export const operations = {
     security: admin,
     params: idParameter,
     response: {
-      204: nothing('It is gone.'),
+      204: nothing('It is deleted.'),
       ...problems,
-      404: problem('There is no such letter, or not any more.'),
+      404: problem('There is no such dead letter, or it has expired.'),
     },
   },
   deleteDeadLetters: {
     operationId: 'deleteDeadLetters',
-    summary: 'Delete all dead letters that a filter means',
+    summary: 'Delete all dead letters that match a filter',
     tags: ['dead letters'],
     security: admin,
     querystring: { type: 'object', properties: { ...filters, ...all } },
-    response: { 200: answer(schemas.deleted, 'How many are gone.'), ...problems },
+    response: { 200: answer(schemas.deleted, 'How many were deleted.'), ...problems },
   },
   showReceiverSecrets: {
     operationId: 'showReceiverSecrets',
-    summary: 'The keys by which a receiver of callbacks verifies its messages',
+    summary: 'The keys with which a receiver of callbacks verifies its messages',
     description:
-      'Only with an admin token, also on loopback. Messages carry a signature by each of the keys.',
+      'Always needs an admin token, even on loopback. Messages carry a signature by each of the keys.',
     tags: ['callbacks'],
     security: admin,
     body: schemas.receiver,
     response: {
-      200: answer(schemas.receiverSecrets, 'For this origin alone.'),
+      200: answer(schemas.receiverSecrets, 'Only for this origin.'),
       ...problems,
       403: problem('No `ADMIN_TOKEN` is set, or the admin calls are closed on this address.'),
       404: problem('`CALLBACK_SECRET` is not set.'),
@@ -252,13 +254,13 @@ export const operations = {
   },
   showReady: {
     operationId: 'showReady',
-    summary: 'Requests can be dispatched, or why not',
+    summary: 'Whether requests can be dispatched, or why not',
     tags: ['health'],
     response: {
-      200: answer(schemas.ready, 'They can; `trouble` says where replicas cannot be started or ended.'),
+      200: answer(schemas.ready, 'They can. `trouble` says why replicas cannot be started or ended, if so.'),
       503: problem(
-        'They cannot: Redis is away, no replica is ready, the first start of the others is waited for, or the ' +
-          'settings are not those of the other gateways.',
+        'They cannot: Redis is away, no replica is ready, the gateway waits for the first start of the ' +
+          'others, or its settings are not those of the other gateways.',
       ),
     },
   },
@@ -270,5 +272,5 @@ export const operations = {
   },
 } as const satisfies Record<string, Operation>;
 
-/** A route that the document does not speak of. */
+/** A route that the document does not mention. */
 export const hidden: FastifySchema & { readonly hide: true } = { hide: true };

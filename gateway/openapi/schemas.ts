@@ -2,12 +2,9 @@ import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 
-/**
- * JSON schemas of what the gateway itself takes and answers; `shared/contract/views.ts` has the same as
- * types.
- */
+/** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
-/** @returns a schema of an object that has these properties, all of them but the optional ones. */
+/** @returns a schema of an object with these properties, all required except the optional ones. */
 function object(
   properties: Record<string, object>,
   optional: readonly string[] = [],
@@ -26,7 +23,7 @@ const replica = { type: 'string', pattern: replicaNamePattern.source, examples: 
 const link = { type: 'string', description: 'A path.' };
 export const requestId = {
   type: 'string',
-  description: 'A request id; nobody can guess it.',
+  description: 'A request id, which cannot be guessed.',
   examples: ['4f1c2a1e-7a0b-4e06-9a55-3c1f5e0d8a11.S1'],
 };
 
@@ -35,9 +32,9 @@ export const problem = object(
     type: { const: 'about:blank' },
     title: text,
     status,
-    detail: { type: 'string', description: 'What was wrong, and what would be right.' },
+    detail: { type: 'string', description: 'What is wrong, and what is right.' },
     code: { type: 'string', enum: Object.keys(catalogue), description: 'Stable, for programs.' },
-    instance: { type: 'string', description: 'Where more is to be learned of this occurrence.' },
+    instance: { type: 'string', description: 'Where to ask about this occurrence.' },
   },
   ['instance'],
   { description: 'RFC 9457 problem details.' },
@@ -49,7 +46,7 @@ const callback = object(
     attempts: count,
     answer: {
       type: 'string',
-      description: 'What the last attempt was answered: a status, or the code of an error.',
+      description: 'The result of the last attempt: a status, or the code of an error.',
     },
   },
   ['answer'],
@@ -61,13 +58,13 @@ const requestProperties = {
   method: text,
   target: { type: 'string', description: 'Path and query.' },
   replica,
-  attempts: { ...count, description: 'How often a worker has begun to run it.' },
-  status: { ...status, description: 'Of its answer.' },
+  attempts: { ...count, description: 'How often a worker has started it.' },
+  status: { ...status, description: 'The status of its answer.' },
   code: { type: 'string', description: 'Why it failed: the code of a problem, or http_<status>.' },
   callback,
   times: object({
     accepted: time,
-    started: { ...time, description: 'When it was begun last.' },
+    started: { ...time, description: 'When it was last started.' },
     finished: time,
     deadline: time,
     queueMs: durationMs,
@@ -86,7 +83,7 @@ const messageProperties = {
   encoding: {
     type: 'string',
     enum: ['utf8', 'base64', 'none'],
-    description: 'How the body is written; `none`: it was not kept.',
+    description: 'The encoding of the body; `none`: it was not kept.',
   },
   body: text,
 };
@@ -103,7 +100,7 @@ export const callbackMessage = object(
     data: object({ ...toldProperties, reply: replyMessage }, ['status', 'code']),
   },
   [],
-  { description: 'Signed as Standard Webhooks says; the same `webhook-id` each time that it is sent.' },
+  { description: 'Signed as Standard Webhooks says. `webhook-id` is the same each time it is sent.' },
 );
 
 const letterProperties = {
@@ -119,7 +116,7 @@ const letterProperties = {
   links: object({ self: link, redrive: link }),
 };
 export const deadLetters = object({
-  letters: { type: 'array', items: object(letterProperties, ['status']), description: 'The latest first.' },
+  letters: { type: 'array', items: object(letterProperties, ['status']), description: 'Newest first.' },
   next: { type: ['string', 'null'], description: 'The path of the next page.' },
 });
 export const deadLetter = object(
@@ -130,7 +127,7 @@ export const deadLetter = object(
     missingHeaders: {
       type: 'array',
       items: text,
-      description: 'Names of the fields whose values were not kept; give them to have it done again.',
+      description: 'Names of the fields whose values were not kept; a redrive needs them.',
     },
     missingQuery: {
       type: 'array',
@@ -144,15 +141,21 @@ export const redriven = object({ letter: requestId, request: requestId, links: o
 export const redrivenAll = object({
   redriven: { type: 'array', items: object({ letter: requestId, request: requestId }) },
   refused: { type: 'array', items: object({ letter: requestId, code: text, detail: text }) },
-  more: { type: 'boolean', description: 'More letters are meant than one call takes; call again.' },
+  more: { type: 'boolean', description: 'More letters match than one call takes; call again.' },
 });
 export const deleted = object({ deleted: count, more: { type: 'boolean' } });
 const givenValues = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
 export const given = object(
   {
-    headers: { ...givenValues, description: 'Header fields; null leaves one out that was not kept.' },
-    query: { ...givenValues, description: 'Query parameters that were not kept; null leaves one out.' },
-    body: { type: 'string', description: 'In place of the one that was kept, or not.' },
+    headers: {
+      ...givenValues,
+      description: 'Values of header fields; null omits a field that was not kept.',
+    },
+    query: {
+      ...givenValues,
+      description: 'Values of query parameters that were not kept; null omits a parameter.',
+    },
+    body: { type: 'string', description: 'Replaces the body that was kept, if any.' },
     encoding: { type: 'string', enum: ['utf8', 'base64'], default: 'utf8' },
   },
   ['headers', 'query', 'body', 'encoding'],
@@ -162,7 +165,7 @@ export const receiver = object({
   origin: { type: 'string', description: 'Scheme, host and port.', examples: ['https://receiver.example'] },
 });
 export const receiverSecrets = object({
-  origin: { type: 'string', description: 'As it counts: in lower case, without a usual port.' },
+  origin: { type: 'string', description: 'In normal form: in lower case, without a default port.' },
   secrets: {
     type: 'array',
     items: { type: 'string', pattern: '^whsec_' },
@@ -201,14 +204,14 @@ const crash = {
         items: text,
         maxItems: 20,
         description:
-          'The last lines that the worker wrote to stderr; they may hold what a handler has printed.',
+          'The last lines that the worker wrote to stderr; they may contain output of the handler.',
       },
       requests: { type: 'array', items: text, description: 'Ids of the requests that it was running.' },
     },
     ['at', 'reason', 'stderr', 'requests'],
   ),
   type: ['object', 'null'],
-  description: 'The last crash of its worker within an hour.',
+  description: 'The last crash of its worker within the last hour.',
 };
 const clockAheadMs = {
   type: ['integer', 'null'],
@@ -230,7 +233,7 @@ export const ring = {
         properties: {
           clockAheadMs,
           crash,
-          replaces: { ...text, description: 'The dead replica in whose place it is (`RESPAWN=new`).' },
+          replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
         },
         required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],
       },
@@ -244,7 +247,7 @@ export const ring = {
           crash,
           heir: {
             ...text,
-            description: 'The replica that has replaced it and adopts its queue (`RESPAWN=new`).',
+            description: 'The replica that replaced it and adopts its queue (`RESPAWN=new`).',
           },
         },
         required: ['name', 'state', 'clockAheadMs', 'crash'],

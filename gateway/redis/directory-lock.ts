@@ -8,33 +8,34 @@ import { passwordFileOf } from './redis-password.ts';
 
 export type RunningRedis = { readonly pid: number; readonly port: number };
 
-/** Who holds a directory: the ringpost process, and its Redis as soon as that answers. */
+/** The holder of a directory: the ringpost process, and its Redis as soon as that answers. */
 type Holder = { readonly token: string; readonly owner: number; readonly redis?: RunningRedis };
 
 export type DirectoryLock = {
-  /** Writes down which Redis runs now. @throws {RedisUnfitError} when the lock has been taken over */
+  /** Records which Redis runs now. @throws {RedisUnfitError} if the lock was taken over. */
   record(redis: RunningRedis): Promise<void>;
-  /** Gives the lock back; a second call does nothing. */
+  /** Releases the lock; a second call does nothing. */
   release(): Promise<void>;
 };
 
-const FILE = 'ringpost.lock';
-const PATIENCE_MS = 15_000; // a tethered Redis whose parent is gone has 10 s to write its AOF
+const fileName = 'ringpost.lock';
+/** A tethered Redis whose parent is gone has 10 s to write its append-only file. */
+const maxWaitMs = 15_000;
 
-// Locks of this very process. After a restart in a container the same pid may stand in a stale lock.
+/** The locks of this process. After a restart in a container a stale lock may contain the same pid. */
 const heldHere = new Set<string>();
 
 /**
- * Takes the lock of a Redis directory. A lock whose holder is gone is taken over; one whose Redis is still
- * shutting down, or whose holder is still starting it, is waited for, up to 15 s.
+ * Takes the lock of a Redis directory. If its holder is gone, the lock is taken over. If the holder's Redis
+ * is still shutting down or starting, this waits for up to 15 s.
  *
- * @param directory an absolute path without symbolic links, as Redis itself reports it
- * @throws {RedisUnfitError} with one sentence when another ringpost runs its Redis there
+ * @param directory an absolute path without symbolic links, as Redis itself reports it.
+ * @throws {RedisUnfitError} with one sentence if another ringpost runs its Redis there.
  */
 export async function lockDirectory(directory: string, log: (line: string) => void): Promise<DirectoryLock> {
-  const file = join(directory, FILE);
+  const file = join(directory, fileName);
   const token = randomUUID();
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + maxWaitMs;
   let waiting = false;
   heldHere.add(token);
   try {
@@ -44,7 +45,8 @@ export async function lockDirectory(directory: string, log: (line: string) => vo
       const holder = parse(text);
       const state = holder === undefined ? 'gone' : await stateOf(holder, directory);
       const late = performance.now() > deadline;
-      // Two Redis on one AOF would ruin it: past the deadline only one that never came up is overruled.
+      // Two Redis servers would ruin the append-only file: past the deadline only a Redis that never came up
+      // is ignored.
       if (holder !== undefined && (state === 'live' || (state === 'leaving' && late)))
         throw new RedisUnfitError(refusal(holder, directory));
       if (state === 'gone' || late) {
@@ -71,7 +73,8 @@ export async function lockDirectory(directory: string, log: (line: string) => vo
         `${file}.${token}`,
         JSON.stringify({ token, owner: process.pid, redis } satisfies Holder),
       );
-      await rename(`${file}.${token}`, file); // those who read it see the old or the new, whole
+      // A reader sees the old text or all of the new one.
+      await rename(`${file}.${token}`, file);
     },
     async release() {
       const text = heldHere.delete(token) ? await ours() : undefined;
@@ -81,9 +84,9 @@ export async function lockDirectory(directory: string, log: (line: string) => vo
 }
 
 /**
- * `live`: its Redis answers, its owner is there. `starting`: the owner is there, Redis not yet. `leaving`:
- * a Redis without an owner, or one that does not answer. `gone`: its port is free (Redis closes it after its
- * last write) or another Redis's.
+ * `live`: the owner runs and its Redis answers. `starting`: the owner runs, Redis does not yet. `leaving`: a
+ * Redis without an owner, or one that does not answer. `gone`: another Redis has the port, or it is free
+ * (Redis closes it after its last write).
  */
 async function stateOf({ token, owner, redis }: Holder, directory: string) {
   const owned = owner === process.pid ? heldHere.has(token) : exists(owner);
@@ -106,12 +109,12 @@ function refusal({ owner, redis }: Holder, directory: string): string {
 /** @returns whether a process is a Redis that serves from the directory, which is its working directory. */
 async function worksIn(pid: number, directory: string): Promise<boolean> {
   if (!exists(pid)) return false;
-  // Where there is no /proc (macOS) the pid has to do.
+  // Without /proc (macOS) the pid has to do.
   const found = await readlink(`/proc/${pid}/cwd`).catch((error: unknown) => codeOf(error));
   return found === directory || (found === 'ENOENT' && process.platform !== 'linux');
 }
 
-/** Makes the lock file with its content in one step. @returns false when there is one already */
+/** Creates the lock file with its content in one step. @returns false if there is one already. */
 async function place(file: string, holder: Holder): Promise<boolean> {
   const draft = `${file}.${holder.token}`;
   await writeFile(draft, JSON.stringify(holder));
@@ -126,7 +129,7 @@ async function place(file: string, holder: Holder): Promise<boolean> {
   }
 }
 
-/** Removes the lock with that content, and no other: somebody may have taken it over meanwhile. */
+/** Removes the lock only if it still has that content: another process may have taken it over. */
 async function takeAway(file: string, content: string, token: string): Promise<void> {
   const aside = `${file}.${token}.aside`;
   try {
@@ -148,12 +151,13 @@ async function read(file: string): Promise<string | undefined> {
   }
 }
 
-/** What a lock file says; undefined for one that this program did not write. */
+/** @returns the content of a lock file; undefined if this program did not write it. */
 function parse(text: string): Holder | undefined {
   try {
     const holder: unknown = JSON.parse(text);
     const known = typeof holder === 'object' && holder !== null && 'token' in holder && 'owner' in holder;
-    return known ? (holder as Holder) : undefined; // written whole by place() or record()
+    // place() and record() write it whole.
+    return known ? (holder as Holder) : undefined;
   } catch {
     return undefined;
   }
@@ -164,7 +168,8 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return codeOf(error) === 'EPERM'; // another user's
+    // A process of another user.
+    return codeOf(error) === 'EPERM';
   }
 }
 

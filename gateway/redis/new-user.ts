@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { urlOfUser } from '#shared/store/redis/redis-users.ts';
 import type { RedisUser } from '#shared/store/redis/redis-users.ts';
 
-/** A user with a random password, which is known here alone. */
+/** A user with a random password, which no other process knows. */
 export interface NewUser {
-  /** As Redis is told of it. */
+  /** As Redis is configured with it. */
   readonly user: RedisUser;
   readonly password: string;
-  /** @returns a Redis as this user opens it. */
+  /** @returns the URL with which this user opens a Redis. */
   urlOf(url: string): string;
 }
 

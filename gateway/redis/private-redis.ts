@@ -9,41 +9,46 @@ import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { passwordFileOf, redisPassword } from './redis-password.ts';
 
 export type PrivateRedis = {
-  /** With its password. */
+  /** Includes its password. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves when it has ended, whoever ended it; never rejects. */
+  /** Resolves when it has ended, for whatever reason; never rejects. */
   readonly exited: Promise<TetheredExit>;
-  /** SIGTERM, SIGKILL after 10 s; resolves when it has ended and its directory is free. Safe to repeat. */
+  /**
+   * Sends SIGTERM, and SIGKILL after 10 s. Resolves when it has ended and its directory is free. Safe to
+   * repeat.
+   */
   stop(): Promise<void>;
 };
 
 export type PrivateRedisOptions = {
-  /** Its own directory, made if need be, readable by this user only. Its password is in a file beside it. */
+  /**
+   * Its own directory, created if need be, and only readable by this user. Its password is in a file beside
+   * it.
+   */
   readonly directory: string;
   /** The path of redis-server or valkey-server. */
   readonly binary: string;
-  /** The first port to try; the next ones are tried while one is taken. */
+  /** The first port to try. If it is taken, the next ones are tried. */
   readonly portFrom?: number;
   readonly log: (line: string) => void;
-  /** Its users beside the one that it is opened with. */
+  /** Its users beside the one of `url`. */
   readonly users?: readonly RedisUser[];
-  /** The server's environment. It needs none. */
+  /** The server's environment; empty by default. */
   readonly env?: NodeJS.ProcessEnv;
 };
 
-const START_TIMEOUT_MS = 30_000;
-const STOP_GRACE_MS = 10_000;
-const PORTS_TO_TRY = 100;
+const startTimeoutMs = 30_000;
+const stopGraceMs = 10_000;
+const maxPorts = 100;
 
 /**
- * Starts a Redis of our own: bound to loopback, with a password, append-only file on, evicting nothing, dead
- * when this process is. What was stored in the directory before is there again.
- *
- * @returns once it has loaded and answers
- * @throws {RedisUnfitError} with one sentence when another ringpost runs its Redis in the directory, or when
- * it does not answer within 30 s (with the last lines of its log)
+ * Starts a private Redis: on loopback, with a password and an append-only file, without eviction. It ends
+ * with this process, and loads what was stored in the directory before.
+ * @returns once it has loaded and answers.
+ * @throws {RedisUnfitError} with one sentence if another ringpost runs its Redis in the directory, or if it
+ * does not answer within 30 s (with the last lines of its log).
  */
 export async function startPrivateRedis(options: PrivateRedisOptions): Promise<PrivateRedis> {
   const { binary, portFrom = 6390, log, env = {}, users = [] } = options;
@@ -53,11 +58,11 @@ export async function startPrivateRedis(options: PrivateRedisOptions): Promise<P
   const password = await redisPassword(passwordFileOf(directory));
   const lock = await lockDirectory(directory, log);
   try {
-    for (let port = portFrom; port < portFrom + PORTS_TO_TRY; port += 1) {
+    for (let port = portFrom; port < portFrom + maxPorts; port += 1) {
       const redis = await startOn(port, { directory, binary, env, lock, password, users });
       if (redis !== 'port taken') return redis;
     }
-    throw new RedisUnfitError(`no free port for Redis from ${portFrom} to ${portFrom + PORTS_TO_TRY - 1}`);
+    throw new RedisUnfitError(`no free port for Redis from ${portFrom} to ${portFrom + maxPorts - 1}`);
   } catch (error) {
     await lock.release();
     throw error;
@@ -79,16 +84,17 @@ async function startOn(port: number, start: Start): Promise<PrivateRedis | 'port
   const logFrom = (await stat(logFile).catch(() => undefined))?.size ?? 0;
   const child = spawnTethered(binary, redisArguments(port, directory, logFile), {
     env,
-    // Everybody can read a command line.
+    // Every user of the machine can read a command line.
     input: [`requirepass ${password}`, ...users.map(userLine), ''].join('\n'),
     stdout: 'ignore',
     stderr: 'ignore',
-    onParentDeath: 'SIGTERM', // so that it writes what it has
+    // Not SIGKILL, so that it writes its data.
+    onParentDeath: 'SIGTERM',
   });
   try {
     const problem = await becomeReady(child, port, lock, () => readFrom(logFile, logFrom));
     if (problem !== undefined) {
-      await child.stop({ graceMs: STOP_GRACE_MS });
+      await child.stop({ graceMs: stopGraceMs });
       const said = (await readFrom(logFile, logFrom)).replaceAll(password, '***');
       if (/address already in use/i.test(said)) return 'port taken';
       throw new RedisUnfitError(
@@ -96,18 +102,19 @@ async function startOn(port: number, start: Start): Promise<PrivateRedis | 'port
       );
     }
   } catch (error) {
-    await child.stop({ graceMs: STOP_GRACE_MS });
+    await child.stop({ graceMs: stopGraceMs });
     throw error;
   }
   const released = child.exited.then(() => lock.release());
-  released.catch(() => {}); // stop() reports it
+  // stop() reports a failure.
+  released.catch(() => undefined);
   return {
     url: `redis://:${password}@127.0.0.1:${port}`,
     port,
     pid: child.pid,
     exited: child.exited,
     async stop() {
-      await child.stop({ graceMs: STOP_GRACE_MS });
+      await child.stop({ graceMs: stopGraceMs });
       await released;
     },
   };
@@ -115,7 +122,7 @@ async function startOn(port: number, start: Start): Promise<PrivateRedis | 'port
 
 const redisArguments = (port: number, directory: string, logFile: string) =>
   [
-    // Further settings from its stdin.
+    // It reads further settings from stdin.
     ['-'],
     ['--bind', '127.0.0.1', '--port', String(port), '--daemonize', 'no'],
     ['--dir', directory, '--logfile', logFile, '--save', ''],
@@ -123,11 +130,10 @@ const redisArguments = (port: number, directory: string, logFile: string) =>
   ].flat();
 
 /**
- * Waits until the child serves. Its log says so: another program may answer on a port that the child did not
- * get, and must not be told the password.
- *
- * @param said what is in the child's log
- * @returns undefined, or what went wrong
+ * Waits until the child serves, as its log says. Asking the port would tell the password to another program
+ * that may have it.
+ * @param said reads the child's log.
+ * @returns undefined, or what went wrong.
  */
 async function becomeReady(
   child: TetheredProcess,
@@ -135,14 +141,14 @@ async function becomeReady(
   lock: DirectoryLock,
   said: () => Promise<string>,
 ) {
-  const deadline = performance.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + startTimeoutMs;
   const end: { exit?: TetheredExit } = {};
   void child.exited.then((exit) => (end.exit = exit));
   let recorded = false;
   while (performance.now() < deadline) {
     const log = await said();
     if (end.exit !== undefined) return `ended with ${end.exit.signal ?? end.exit.code} at the start`;
-    // It listens, and may still load.
+    // It listens, and may still be loading.
     if (!recorded && /Server initialized|Ready to accept connections/.test(log)) {
       await lock.record({ pid: child.pid, port });
       recorded = true;
@@ -150,10 +156,10 @@ async function becomeReady(
     if (log.includes('Ready to accept connections')) return undefined;
     await delay(10);
   }
-  return `did not answer within ${START_TIMEOUT_MS / 1000} s`;
+  return `did not answer within ${startTimeoutMs / 1000} s`;
 }
 
-/** What was written to a file past a position, at most its last 8 KB. */
+/** @returns what was written to a file after a position; at most its last 8 KiB. */
 async function readFrom(file: string, position: number): Promise<string> {
   const handle = await open(file).catch(() => undefined);
   if (handle === undefined) return '(there is no log)';

@@ -1,15 +1,15 @@
 import { connect } from 'node:net';
 
 /**
- * What is on a port. `free`: nothing listens. `silent`: something does and gave no answer in time. `locked`:
- * it asks for a password, as a private Redis does. `foreign`: something else. Else a Redis without a
- * password, as a release before has left it: the directory it works in.
+ * What is on a port. `free`: no program listens. `silent`: a program listens but did not answer in time.
+ * `locked`: it asks for a password, as a private Redis does. `foreign`: another program. Else a Redis without
+ * a password, from an earlier release: the directory in which it works.
  */
 export type Probe = 'free' | 'silent' | 'locked' | 'foreign' | { readonly directory: string };
 
 /**
- * Asks what is on a loopback port, and tells no password: another user's program may listen there. A Redis
- * that loads answers, too. Never rejects.
+ * Asks what is on a loopback port, without a password: another user's program may listen there. A Redis that
+ * is loading answers too. Never rejects.
  */
 export function probe(port: number, timeoutMs = 1000): Promise<Probe> {
   return new Promise((done) => {
@@ -27,7 +27,7 @@ export function probe(port: number, timeoutMs = 1000): Promise<Probe> {
       if (answer.length > 10_000) socket.destroy();
     });
     socket.on('error', (error) => {
-      // 'close' follows
+      // `close` follows.
       if ('code' in error && error.code === 'ECONNREFUSED') otherwise = 'free';
     });
     socket.on('close', () => {

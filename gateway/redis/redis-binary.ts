@@ -2,47 +2,47 @@ import { spawn } from 'node:child_process';
 import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
 import { findOnPath } from '#shared/process/tethered.ts';
 
-/** Runs a command to its end; `output` is what it said on stdout and stderr. Never rejects. */
+/** Runs a command to its end; `output` is what it wrote to stdout and stderr. Never rejects. */
 export type Run = (command: string, args: readonly string[]) => Promise<{ code: number; output: string }>;
 
 type Environment = {
   readonly env: NodeJS.ProcessEnv;
   readonly log: (line: string) => void;
-  /** Whether Redis may be installed with sudo or brew. Root installs it without being told to. */
+  /** Whether Redis may be installed with sudo or brew. Root installs it in any case. */
   readonly mayInstall: boolean;
-  /** Who asks: 0 is root. This process's user unless told otherwise. */
+  /** The user id, 0 for root; by default that of this process. */
   readonly uid?: number | undefined;
   readonly run?: Run;
 };
 
-const ADVICE =
+const advice =
   'Redis 7 or newer is needed: set REDIS_URL, install redis-server ' +
   '(Debian/Ubuntu: sudo apt-get install redis-server; macOS: brew install redis), ' +
   'or set INSTALL_REDIS=yes to have that done.';
 
-// The package wants to start its service on port 6379 at once. Neither of these lets it: systemctl does
-// not talk to PID 1 with SYSTEMD_OFFLINE=1 (systemd, ENVIRONMENT.md), invoke-rc.d denies a start that is
-// outside the runlevel. A policy-rc.d would do too, but stays behind when this process is killed.
-const QUIETLY = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'SYSTEMD_OFFLINE=1'];
-const APT_GET = [...QUIETLY, 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
+// Keep the package from starting its service on port 6379: with SYSTEMD_OFFLINE=1 systemctl does not talk to
+// PID 1 (systemd, ENVIRONMENT.md), and invoke-rc.d denies a start outside of the runlevel. A policy-rc.d
+// would do too, but would be left behind if this process is killed.
+const withoutStart = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'SYSTEMD_OFFLINE=1'];
+const aptGet = [...withoutStart, 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
 
 /**
  * Finds the server's binary.
  *
- * @param options.path a PATH to search
- * @returns the absolute path of `valkey-server`, else of `redis-server`, else undefined
+ * @param options.path a PATH to search.
+ * @returns the absolute path of `valkey-server`, else of `redis-server`, else undefined.
  */
 export async function findRedis({ path }: { path: string | undefined }): Promise<string | undefined> {
   return findOnPath('valkey-server', path) ?? findOnPath('redis-server', path);
 }
 
 /**
- * Installs Redis with the machine's package manager: apt-get as root; with a passwordless sudo, or else brew,
- * if it may. Says so through `log` before it does.
+ * Installs Redis with the machine's package manager: with apt-get as root; if it may, with apt-get and a
+ * passwordless sudo, or with brew. Tells `log` before it does.
  *
- * @returns the binary's absolute path
- * @throws {RedisUnfitError} with one sentence that says what to do, when it may not or it failed (`cause` has
- * why)
+ * @returns the binary's absolute path.
+ * @throws {RedisUnfitError} with one sentence that says what to do, if it may not or if it failed (`cause`
+ * says why).
  */
 export async function installRedis(options: Environment): Promise<string> {
   const { env, log, mayInstall, uid = process.getuid?.(), run = runner(env) } = options;
@@ -57,16 +57,17 @@ export async function installRedis(options: Environment): Promise<string> {
       const [command = 'env', ...before] = prefix;
       const asRoot = (...args: string[]) => run(command, [...before, ...args]);
       log('no Redis found: installing redis-server with apt-get (its system service is left disabled)');
-      await asRoot(...APT_GET, 'update'); // one broken source fails it, and the rest may do
+      // It fails if one source is broken; the others may be enough.
+      await asRoot(...aptGet, 'update');
       const { code, output } = await asRoot(
-        ...APT_GET,
+        ...aptGet,
         'install',
         '-y',
         '--no-install-recommends',
         'redis-server',
       );
-      // Nor at the next boot. Without systemd there is no systemctl to fail, and nothing depends on it.
-      if (code === 0) await asRoot(...QUIETLY, 'systemctl', 'disable', 'redis-server');
+      // Keep it from starting at the next boot too. Without systemd this fails, which does not matter.
+      if (code === 0) await asRoot(...withoutStart, 'systemctl', 'disable', 'redis-server');
       const binary = await findRedis({ path });
       if (code === 0 && binary !== undefined) return binary;
       cause = `apt-get ended with ${code}: ${lastLines(output)}`;
@@ -81,19 +82,20 @@ export async function installRedis(options: Environment): Promise<string> {
     cause = `brew ended with ${code}: ${lastLines(output)}`;
     log(cause);
   }
-  throw new RedisUnfitError(ADVICE, { cause });
+  throw new RedisUnfitError(advice, { cause });
 }
 
 /**
- * The server's binary, installed first where there is none and this process may.
- *
- * @throws as `installRedis`
+ * Finds the server's binary, or installs it if this process may.
+ * @throws as `installRedis` does.
  */
 export async function findOrInstallRedis(options: Environment): Promise<string> {
   return (await findRedis({ path: options.env.PATH })) ?? (await installRedis(options));
 }
 
-/** What to put before a command so that root runs it with variables set; undefined: not allowed to. */
+/**
+ * @returns what to put before a command to run it as root with variables; undefined if that is not allowed.
+ */
 async function sudoPrefix(path: string | undefined, run: Run): Promise<string[] | undefined> {
   if (findOnPath('sudo', path) === undefined) return undefined;
   const { code } = await run('sudo', ['-n', 'true']);
@@ -102,7 +104,7 @@ async function sudoPrefix(path: string | undefined, run: Run): Promise<string[] 
 
 const lastLines = (output: string) => output.trim().split('\n').slice(-3).join(' / ');
 
-/** Output is collected, not shown: stdout belongs to what the caller prints. */
+/** Output is collected and not shown, since stdout belongs to the caller. */
 const runner =
   (env: NodeJS.ProcessEnv): Run =>
   (command, args) =>

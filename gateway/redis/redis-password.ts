@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, link, open, readFile, rm } from 'node:fs/promises';
 import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
 
-/** It stands in a URL, in a configuration and on a command line as it is. */
+/** It needs no escaping in a URL, a configuration or a shell. */
 const password = /^[A-Za-z0-9_-]{22,256}$/;
 
 /** @returns the file with the password of the Redis that works in a directory. */
@@ -11,9 +11,9 @@ export function passwordFileOf(directory: string): string {
 }
 
 /**
- * The password of a private Redis. The first start makes it, at random; the others find it.
- * @param file readable by this user only.
- * @throws {RedisUnfitError} if the file holds something else, which may be deleted.
+ * Reads the password of a private Redis. The first start makes a random one.
+ * @param file only this user can read it.
+ * @throws {RedisUnfitError} if the file contains something else. It may be deleted then.
  */
 export async function redisPassword(file: string): Promise<string> {
   const found = (await read(file)) ?? (await make(file));
@@ -35,7 +35,7 @@ async function read(file: string): Promise<string | undefined> {
   }
 }
 
-/** Of several that start at once one makes it; it is there whole or not at all. */
+/** If several processes start at once, one makes it. The file appears whole. */
 async function make(file: string): Promise<string> {
   const fresh = randomBytes(32).toString('base64url');
   const draft = `${file}.${randomBytes(8).toString('hex')}`;

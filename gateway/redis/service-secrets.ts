@@ -20,7 +20,9 @@ export interface SecretFile {
 const redisGroup = 999;
 const nodeGroup = 1000;
 
-/** Where the password of a user stands. It is in one file alone, beside its digest in the file of users. */
+/**
+ * The file with the password of each user. No other file contains it; the file of users contains its digest.
+ */
 export const passwordFiles: Readonly<Record<keyof Passwords, SecretFile['path']>> = {
   admin: ['redis', 'admin-password'],
   gateway: ['gateway', 'redis-url'],
@@ -30,7 +32,7 @@ export const passwordFiles: Readonly<Record<keyof Passwords, SecretFile['path']>
 
 /**
  * @param url of Redis as the services reach it, without a user.
- * @returns what each service of a compose file reads: Redis its users, and the others their URLs.
+ * @returns the files that the services of a compose file read: Redis its users, the others their URLs.
  */
 export function secretFiles(passwords: Passwords, namespace: string, url: string): SecretFile[] {
   const user = (name: keyof Passwords, rules: readonly string[]): RedisUser => ({
@@ -48,7 +50,7 @@ export function secretFiles(passwords: Passwords, namespace: string, url: string
     user('gateway', aclRules(['gateway'], namespace)),
     user('controller', aclRules(['controller'], namespace)),
     user('worker', aclRules(['worker'], namespace)),
-    // A health check starts a process every few seconds: it needs no secret.
+    // A health check starts a process every few seconds, and needs no secret.
     { name: 'health', passwordSha256: undefined, rules: ['-@all', '+ping'] },
   ];
   return [

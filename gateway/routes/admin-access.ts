@@ -20,17 +20,17 @@ export interface AdminAccessParts {
   readonly registry: Registry;
 }
 
-/** What is known of who calls. */
+/** The credentials of a caller. */
 interface Bearer {
   readonly headers: Pick<IncomingHttpHeaders, 'authorization'>;
 }
 
-/** The door of the admin side: who may call it, and what is logged of its calls. */
+/** Guards the admin side: decides which calls are admitted, and logs changes. */
 export class AdminAccess {
   readonly #settings: AdminSettings;
   readonly #failed: FailedTokens;
   readonly #audit: Audit;
-  /** The names of those whose changes are under way. */
+  /** The names of the callers whose changes are under way. */
   readonly #changing = new WeakMap<FastifyRequest, string>();
 
   constructor({ settings, log, registry }: AdminAccessParts) {
@@ -39,7 +39,7 @@ export class AdminAccess {
     this.#audit = new Audit(log);
   }
 
-  /** Guards all routes that are registered from now on, but for those of clients and those that are open. */
+  /** Guards all routes of the admin side that are registered from now on. */
   protect(app: FastifyInstance): void {
     const guard = (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
       this.#guard(request, reply);
@@ -47,24 +47,24 @@ export class AdminAccess {
     app.addHook('onRoute', (route: RouteOptions) => {
       if (sideOf(route.url) !== 'admin') return;
       const onRequest = [route.onRequest ?? []].flat();
-      // A route for HEAD is made of the options of the one for GET.
+      // Fastify makes the route for HEAD from the options of the one for GET.
       if (onRequest.includes(guard)) return;
       route.onRequest = [guard, ...onRequest];
       route.onResponse = [...[route.onResponse ?? []].flat(), note];
     });
   }
 
-  /** @returns whether the caller presents an admin token. Without tokens in the settings nobody does. */
+  /** @returns whether the caller presents an admin token. If none is set, no caller does. */
   holdsToken({ headers }: Bearer): boolean {
     return findToken(this.#settings.tokens, presentedDigest(headers.authorization)) !== undefined;
   }
 
-  /** @returns whether the caller presents a view token: such a caller sees metadata only. */
+  /** @returns whether the caller presents a view token, and so may only see metadata. */
   onlyViews({ headers }: Bearer): boolean {
     return findToken(this.#settings.viewTokens, presentedDigest(headers.authorization)) !== undefined;
   }
 
-  /** Answers what waits since its token was wrong. */
+  /** Answers the calls that are delayed because of a wrong token. */
   stop(): void {
     this.#failed.stop();
   }
@@ -89,10 +89,11 @@ export class AdminAccess {
 
   async #note(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const by = this.#changing.get(request);
-    // With 405 there is no such change.
+    // A 405 is no change.
     if (by === undefined || reply.statusCode === 405) return;
     const { params, query, body } = request;
-    const asked = askedFor({ ...(query as object), ...(params as object) }, body); // as the router makes them
+    // The router makes objects of both.
+    const asked = askedFor({ ...(query as object), ...(params as object) }, body);
     this.#audit.changed(changeOf(request, by), asked, reply.statusCode);
   }
 }

@@ -11,45 +11,46 @@ export interface LastAnswersOptions {
   readonly connections: Connections;
   /** Time in ms in which all connections have to be closed. */
   readonly timeoutMs: number;
-  /** Called as the app begins to close: ends what would keep connections open. */
+  /** Called when the app starts to close: ends what would keep connections open. */
   readonly onClosing: () => void;
 }
 
 /**
- * Connections without a request are closed this long after the app began to close, in ms: long enough for
- * what a busy client had sent already, or sends before it hears that this answer is the last.
+ * Connections without a request are closed this long after the app started to close, in ms. Until then
+ * requests may arrive that a busy client had sent already, or sends before it reads that the answer is the
+ * last.
  */
 const lingerMs = 300;
-/** How often the open connections are looked at, in ms. */
-const lookEveryMs = 100;
-/** An upload that brings nothing for this time is refused, in ms. */
+/** The open connections are checked this often, in ms. */
+const pollIntervalMs = 100;
+/** An upload of which nothing arrives for this time is refused, in ms. */
 const uploadStallMs = 1000;
 /**
- * A client that takes nothing of its answer for this time is cut off, in ms. What the operating system has
- * taken from the gateway counts as taken.
+ * A client that reads nothing of its answer for this time is disconnected, in ms. What the operating system
+ * has taken from the gateway counts as read.
  */
 const readStallMs = 1000;
 /**
- * What is no request in flight is ended so long before the time is over, in ms, so that the stop is not a
- * failure.
+ * Everything but requests in flight is ended this long before the time is over, in ms, so that the stop
+ * succeeds.
  */
 const marginMs = 1000;
 
-/** Resolves when the event loop has taken in all connections and bytes that had arrived before. */
-async function allHeard(): Promise<void> {
-  // The first one may be before the loop has looked at the sockets, the second one is after it.
+/** Resolves when the event loop has accepted all connections, and read all bytes, that had arrived before. */
+async function allRead(): Promise<void> {
+  // The first one may come before the loop polls the sockets; the second one comes after it.
   await immediate();
   await immediate();
 }
 
-/** Closes connections one by one, as soon as nothing that counts is under way on them. */
+/** Closes each connection as soon as nothing is under way on it that has to be finished. */
 class LastConnections {
   readonly #connections: Connections;
-  readonly #began = performance.now();
+  readonly #startedAt = performance.now();
   readonly #timeoutMs: number;
-  /** Bytes that each upload had brought, and since when it has brought no more. */
+  /** The bytes of each upload that have arrived, and since when no more have. */
   readonly #uploads = new Map<Socket, { readonly bytes: number; readonly since: number }>();
-  /** Bytes that each client had taken of its answer, and since when it has taken no more. */
+  /** The bytes of its answer that each client has read, and since when it has read no more. */
   readonly #readers = new Map<Socket, { readonly bytes: number; readonly since: number }>();
 
   constructor(connections: Connections, timeoutMs: number) {
@@ -57,16 +58,16 @@ class LastConnections {
     this.#timeoutMs = Math.max(0, timeoutMs - marginMs);
   }
 
-  /** Looks at all connections once. */
-  look(): void {
+  /** Checks all connections once. */
+  check(): void {
     const now = performance.now();
-    const age = now - this.#began;
+    const age = now - this.#startedAt;
     const late = age > this.#timeoutMs;
     for (const [socket, connection] of this.#connections) {
       const pending = pendingOn(connection);
       switch (pending) {
         case 'request':
-          // It was sent behind one whose answer was not taken yet.
+          // The client sent it before it had read the answer to the request before.
           this.#readers.delete(socket);
           break;
         case 'nothing':
@@ -76,7 +77,7 @@ class LastConnections {
           if (late || this.#stalled(socket, now)) refuse(socket, connection);
           break;
         case 'answer':
-          if (late || this.#takesNothing(socket, now)) socket.destroy();
+          if (late || this.#readsNothing(socket, now)) socket.destroy();
           break;
         default:
           pending satisfies never;
@@ -92,7 +93,7 @@ class LastConnections {
     return false;
   }
 
-  #takesNothing(socket: Socket, now: number): boolean {
+  #readsNothing(socket: Socket, now: number): boolean {
     const bytes = socket.bytesWritten - socket.writableLength;
     const before = this.#readers.get(socket);
     if (before?.bytes === bytes) return now - before.since > readStallMs;
@@ -102,12 +103,12 @@ class LastConnections {
 }
 
 /**
- * Nothing was accepted of a request whose body is not whole. The client may send it again, to another
+ * A request whose body has not arrived whole was not accepted. The client may send it again, to another
  * gateway.
  */
 function refuse(socket: Socket, { last }: Connection): void {
-  // Written only if it leaves at once: no byte of the body is read between the answer and the end of the
-  // connection.
+  // Written only if it is sent at once: no byte of the body is read between the answer and the connection's
+  // end.
   const free = last?.socket === socket && !last.headersSent && socket.writableLength === 0;
   if (free) {
     const problem = new Problem('request_timeout', 'The gateway stops, and the body is not whole.');
@@ -120,12 +121,12 @@ function refuse(socket: Socket, { last }: Connection): void {
 }
 
 /**
- * Once the app closes, no connection is accepted, the last answer of each connection says so (`Connection:
- * close`), and connections on which no request is in flight are closed a moment later: idle and unused ones,
- * those that have brought half a head, uploads that have stalled, and clients that do not take their answer.
+ * Once the app closes, no connection is accepted, and the last answer on each connection says so
+ * (`Connection: close`). Connections without a request in flight are closed a moment later: those that are
+ * idle or unused, or have only part of a head, stalled uploads, and clients that do not read their answer.
  *
- * Node's own `close` cuts idle connections at once, and with them requests that are on their way; and it lets
- * those that never brought a byte, or half a request, hold the server open.
+ * Node's own `close` ends idle connections at once, and loses requests that are on their way. It also waits
+ * for connections on which nothing, or only half a request, has ever arrived.
  */
 export const lastAnswers = fp<LastAnswersOptions>(
   (app, { connections, timeoutMs, onClosing }, done) => {
@@ -133,16 +134,16 @@ export const lastAnswers = fp<LastAnswersOptions>(
       const closing = new LastConnections(connections, timeoutMs);
       connections.close();
       onClosing();
-      await allHeard();
+      await allRead();
       const { promise: ended, resolve } = Promise.withResolvers<boolean>();
-      // Stops listening, as the one of `node:http` does, and leaves the connections alone; done when all have
+      // Stops listening, as the one of `node:http` does, but leaves the connections alone. Done when all have
       // ended.
       Server.prototype.close.call(app.server, () => resolve(true));
       let over = false;
       while (!over) {
-        await allHeard();
-        closing.look();
-        over = await Promise.race([ended, delay(lookEveryMs, false)]);
+        await allRead();
+        closing.check();
+        over = await Promise.race([ended, delay(pollIntervalMs, false)]);
       }
     });
     done();

@@ -6,24 +6,24 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { operations } from '../openapi/operations.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 
-/** What is known of clients, read when it is asked for. */
+/** Figures of clients, read when the metrics are asked for. */
 export interface ClientFigures {
   readonly heldBytes: () => number;
   readonly slowClients: () => number;
   readonly refusedConnections: () => number;
 }
 
-/** What `/-/metrics` tells, in the Prometheus format. */
+/** The metrics of `/-/metrics`, in the Prometheus format. */
 export class Metrics implements EndCounter {
   readonly registry = new Registry();
   readonly #answers = new Counter({
     name: 'ringpost_requests_total',
     help: 'Requests to be dispatched that have ended, by problem code or status; 499: the client left',
-    // Not by replica: names come and go without end, and each would stay.
+    // Not by replica: there is no end of names, and each would stay.
     labelNames: ['result'] as const,
     registers: [this.registry],
   });
-  /** By result, of which there are few: to find one by its labels costs as much as to count. */
+  /** By result, of which there are few: finding one by its labels costs as much as counting. */
   readonly #answersBy = new Map<string, Counter.Internal>();
   readonly #calls = new Counter({
     name: 'ringpost_calls_total',
@@ -49,7 +49,7 @@ export class Metrics implements EndCounter {
     if (ms !== undefined) this.#seconds.observe(ms / 1000);
   }
 
-  /** Adds what is read at the time of asking. */
+  /** Adds the figures that are read when the metrics are asked for. */
   observe(
     dispatcher: Pick<Dispatcher, 'waitingCount' | 'unclaimedCount'>,
     watcher: {
@@ -70,7 +70,7 @@ export class Metrics implements EndCounter {
     gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
   }
 
-  /** Adds what is known of clients and their bodies at the time of asking. */
+  /** Adds the figures of clients and their bodies. */
   observeClients(now: ClientFigures): void {
     this.#gauge('ringpost_held_bytes', 'Bytes of bodies that the gateway holds', now.heldBytes);
     this.#gauge(

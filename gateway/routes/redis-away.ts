@@ -1,7 +1,8 @@
 import { Problem } from '#shared/contract/errors.ts';
 
 /**
- * @throws {Problem} what `ask` throws, or `redis_away` where that is no problem: nothing but Redis is asked.
+ * @throws {Problem} the problem that `ask` throws; `redis_away` for any other error, since it only asks
+ * Redis.
  */
 export async function redisAway<T>(ask: () => Promise<T>): Promise<T> {
   try {

@@ -28,10 +28,10 @@ const bodyLimitBytes = 64 * 1024;
 export const replicaRoutes = fp<ReplicaRouteOptions>(
   async (parent, options) => {
     const { store, watcher, addTimeoutMs, log } = options;
-    // A context of its own: these paths have their own shape of errors.
+    // A context of its own, since errors of these paths have a form of their own.
     await parent.register((app, _, done) => {
       app.setErrorHandler((error: AdminFailure, _request, reply) => sendFailure(error, reply));
-      // Fastify would take text too; the contract takes JSON alone.
+      // Fastify would accept text too; the contract only accepts JSON.
       app.removeContentTypeParser('text/plain');
 
       app.get('/rep', { schema: operations.listReplicas }, async () => success(await store.read()));
@@ -40,7 +40,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         const change = parseReplicaChange(request.body, 'newly added');
         let added: string[] = [];
         const changed = await store.changeDesired((state) => {
-          // A controller desires the first replicas; whoever came before it would take their place.
+          // A controller desires the first replicas. Replicas that are added before would take their places.
           if (state.version === -1) throw new AdminError('no controller has begun yet', 503);
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
@@ -49,7 +49,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         const ready = (state: RingState): boolean =>
           state.version >= changed.version && unready(state, added).length === 0;
         if (await watcher.until(ready, addTimeoutMs)) return success(watcher.state);
-        // This gateway may not even have heard of its own change yet.
+        // This gateway may not have read its own change yet.
         const newest = watcher.state.version >= changed.version ? watcher.state : changed;
         throw notReadyInTime(newest, added, addTimeoutMs);
       });
@@ -57,8 +57,8 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
       app.delete('/rm', { bodyLimit: bodyLimitBytes, schema: operations.removeReplicas }, async (request) => {
         const change = parseReplicaChange(request.body, 'removable');
         const state = await store.changeDesired((current) => planRemove(current, change, randomInt));
-        // This gateway's own next request shall go by the ring that the answer shows. The change is made, so
-        // the answer is success also where this fails; the watcher goes on asking.
+        // This gateway's next request is to use the ring that the answer shows. The change is made, so the
+        // answer is success even if this fails; the watcher keeps polling.
         await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));
         return success(state);
       });
@@ -92,7 +92,7 @@ function success({ desired, ring }: RingState): object {
   return { message: { N: replicas.length, replicas }, status: 'successful' };
 }
 
-/** @returns those of `names` that are still desired and not in the ring. */
+/** @returns the names that are still desired and not in the ring. */
 function unready({ desired, ring }: RingState, names: readonly string[]): string[] {
   return names.filter((name) => !ring.has(name) && desired.some((member) => member.name === name));
 }
@@ -107,7 +107,7 @@ function notReadyInTime(state: RingState, added: readonly string[], timeoutMs: n
   );
 }
 
-/** A {@link Problem} is the answer to a caller that is not admitted. */
+/** A {@link Problem} is thrown for a caller that is not admitted. */
 type AdminFailure = FastifyError | AdminError | Problem;
 
 async function sendFailure(error: AdminFailure, reply: FastifyReply): Promise<void> {
@@ -120,7 +120,7 @@ async function sendFailure(error: AdminFailure, reply: FastifyReply): Promise<vo
 interface Failure {
   readonly status: number;
   readonly message: string;
-  /** Whether the caller can learn all of it from the message. */
+  /** Whether the message tells the caller everything. */
   readonly expected: boolean;
 }
 
@@ -136,6 +136,6 @@ function failureOf(error: AdminFailure): Failure {
     return { status: 415, message: 'the body must be sent as Content-Type: application/json', expected };
   if (statusCode < 500)
     return { status: statusCode, message: `the body is not valid JSON: ${message}`, expected };
-  // Nothing but Redis is asked by these calls.
+  // These calls only ask Redis.
   return { status: 503, message: 'Redis is away', expected: false };
 }

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import type { BlockList } from 'node:net';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
-import { commonFaults, handlerStallMs, redisUrlFaults } from '#shared/settings/common.ts';
+import { handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
@@ -13,10 +12,12 @@ import { parseCallerKey } from '../caller/caller-key.ts';
 import type { CallerSource } from '../caller/caller-key.ts';
 import { fieldNames, HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
-import { gatewaySettings } from './settings.ts';
 import { parseSubnets } from '../edge/subnets.ts';
+import { faultsOf } from './config-faults.ts';
+import { gatewaySettings } from './settings.ts';
+import type { GatewayValues } from './settings.ts';
 
-/** What `REPLICA_DRIVER=docker` makes of settings. */
+/** Settings of the containers of `REPLICA_DRIVER=docker`. */
 export interface ContainerConfig {
   readonly image: string;
   readonly mounts: readonly string[];
@@ -30,17 +31,17 @@ export interface GatewayConfig {
   readonly host: string;
   readonly port: number;
   readonly role: 'all' | 'gateway' | 'controller';
-  /** Undefined: run a private Redis. */
+  /** Undefined: a private Redis is started. */
   readonly redisUrl: string | undefined;
   /** Whether a private Redis may be installed with sudo or brew. */
   readonly mayInstallRedis: boolean;
-  /** What workers get; undefined: the same. */
+  /** The URL of Redis for workers; undefined: the same. */
   readonly workerRedisUrl: string | undefined;
   readonly namespace: string;
   readonly replicas: number;
   readonly maxReplicas: number;
   readonly replicaDriver: 'process' | 'docker' | 'none';
-  /** Whether a replica that replaces a dead one has its name or a new one. */
+  /** Whether a replica that replaces a dead one has the same name or a new one. */
   readonly respawn: 'same' | 'new';
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
@@ -51,7 +52,7 @@ export interface GatewayConfig {
   readonly consumer: 'batched' | 'stock';
   readonly ring: RingParameters;
   readonly hashKey: readonly HashKeySource[];
-  /** Peers that may say whom a request comes from; undefined if there are none. */
+  /** Peers that are believed about where a request comes from; undefined if there are none. */
   readonly trustedProxies: BlockList | undefined;
   readonly bodyLimitBytes: number;
   /** Bytes that the head of a request may have. */
@@ -61,42 +62,42 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
-  /** Clients that may wait at once for the end of a request that was handed over. */
+  /** Clients that may wait at the same time for the end of an async request. */
   readonly watchLimit: number;
-  /** Time in ms for which a client may take nothing of its answer. */
+  /** Time in ms for which a client may read nothing of its answer. */
   readonly sendTimeoutMs: number;
-  /** Connections of clients at once. */
+  /** Open connections of clients. */
   readonly maxConnections: number;
   /** Bytes that the body of an answer may have. */
   readonly replyLimitBytes: number;
   /** Time in ms for which a handler may block its worker's event loop. */
   readonly handlerStallMs: number;
-  /** How often a request is run at most, where it does not say itself. */
+  /** How often a request may be run, if it does not say so itself. */
   readonly attempts: number | undefined;
   readonly asyncTimeoutMs: number;
   readonly resultTtlMs: number;
   readonly idempotencyTtlMs: number;
-  /** What tells callers apart. */
+  /** The sources that identify a caller. */
   readonly callerKey: readonly CallerSource[];
-  /** By which the digests of callers are made; undefined for one that the gateways share in Redis. */
+  /** The secret of the digests of callers; undefined: one that the gateways share in Redis. */
   readonly callerSecret: string | undefined;
-  /** Whether callers share idempotency keys, or each has keys of its own. */
+  /** Whether callers share idempotency keys, or each caller has keys of its own. */
   readonly idempotencyScope: 'shared' | 'caller';
-  /** Whether what all gateways have to agree on is replaced by the settings of this one. */
+  /** Whether this gateway replaces the settings that all gateways share. */
   readonly allowSettingsChange: boolean;
-  /** By which callbacks are signed; none where callbacks are refused. */
+  /** The secrets that sign callbacks; if there are none, callbacks are refused. */
   readonly callbackSecrets: readonly string[];
-  /** Private addresses that callbacks may go to. */
+  /** Private addresses to which callbacks may be sent. */
   readonly callbackAllow: BlockList;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
   /** Names of header fields and parameters whose values are kept secret, separated by commas. */
   readonly redactHeaders: string | undefined;
   /**
-   * Names of those that are not, although they are called like secrets; those of `HASH_KEY` are among them.
+   * Names that look like secrets, but whose values are not kept secret; those in `HASH_KEY` are among them.
    */
   readonly redactExcept: string;
-  /** What follows of the two. */
+  /** Made from the two. */
   readonly redaction: Redaction;
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
@@ -111,73 +112,15 @@ export interface GatewayConfig {
   readonly logLevel: string;
 }
 
-/** Characters of `CALLER_SECRET`. */
-const leastSecretLength = 16;
-
 /**
- * @param env environment variables; nothing else is read but whether the file named by `HANDLER` exists.
+ * @param env environment variables. Nothing else is read, except whether the file named by `HANDLER` exists.
  * @throws {SettingsError} that lists all faults at once.
  */
 export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
-  faults.push(...commonFaults(values));
-  faults.push(...redisUrlFaults('WORKER_REDIS_URL', values.WORKER_REDIS_URL));
-  if (values.WORKER_REDIS_URL !== undefined && values.REDIS_URL === undefined) {
-    faults.push('WORKER_REDIS_URL is set without REDIS_URL; the workers of a private Redis get its own URL');
-  }
-  // A container has files of its own.
-  if (values.REPLICA_DRIVER !== 'docker' && values.HANDLER !== undefined && !existsSync(values.HANDLER)) {
-    faults.push(`HANDLER is ${JSON.stringify(values.HANDLER)}; there is no such file`);
-  }
-  const badMount = values.WORKER_MOUNTS?.split(',').find(
-    (mount) => !/^\/[^:,]*:\/[^:,]*$/.test(mount.trim()),
-  );
-  if (badMount !== undefined) {
-    faults.push(
-      `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,
-    );
-  }
-  if (values.RING === 'murmur3' && values.RING_PROBING !== undefined) {
-    faults.push('RING_PROBING is set, but only RING=assignment probes for free slots');
-  }
-  if (values.REPLICA_DRIVER === 'none' && values.RESPAWN === 'new') {
-    faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');
-  }
-  if (values.REPLICAS > values.MAX_REPLICAS) {
-    faults.push(`REPLICAS is ${values.REPLICAS}, above MAX_REPLICAS ${values.MAX_REPLICAS}`);
-  }
-  const sourcesOf = <T>(
-    name: 'HASH_KEY' | 'CALLER_KEY',
-    parse: (text: string) => readonly T[],
-  ): readonly T[] => {
-    try {
-      return parse(values[name]);
-    } catch (error) {
-      if (!(error instanceof HashKeyError)) throw error;
-      faults.push(`${name} is ${JSON.stringify(values[name])}; ${error.message}`);
-      return [];
-    }
-  };
-  const hashKey = sourcesOf('HASH_KEY', parseHashKey);
-  const callerKey = sourcesOf('CALLER_KEY', parseCallerKey);
-  if (values.CALLER_SECRET !== undefined && values.CALLER_SECRET.length < leastSecretLength) {
-    faults.push(`CALLER_SECRET must have ${leastSecretLength} characters at least`);
-  }
-  const secrets = parseSecrets(values.CALLBACK_SECRET ?? '');
-  const allow = parseSubnets(values.CALLBACK_ALLOW ?? '');
-  const proxies = parseSubnets(values.TRUSTED_PROXIES ?? '');
-  faults.push(...proxies.faults.map((fault) => `TRUSTED_PROXIES ${fault}`));
-  faults.push(...secrets.faults.map((fault) => `CALLBACK_SECRET ${fault}`));
-  faults.push(...allow.faults.map((fault) => `CALLBACK_ALLOW ${fault}`));
-  const { admin, faults: adminFaults } = adminSettings(values);
-  faults.push(...adminFaults);
-  if ((values.ROLE === 'gateway' || values.ROLE === 'controller') && values.REDIS_URL === undefined) {
-    faults.push(`REDIS_URL is missing: a process with ROLE=${values.ROLE} shares a Redis with others`);
-  }
-  if (values.RING === 'assignment' && Number(values.RING_VIRTUAL_NODES) > 512) {
-    faults.push(`RING_VIRTUAL_NODES is ${values.RING_VIRTUAL_NODES}, but the assignment ring has 512 slots`);
-  }
-  // The ring can only be made of settings that are right by themselves.
+  faults.push(...faultsOf(values));
+  const parsed = parseValues(values, faults);
+  // The ring can only be made of settings that are valid by themselves.
   if (faults.length > 0) throw new SettingsError(faults);
   const ring = defaultParameters(values.RING, {
     virtualNodes: values.RING_VIRTUAL_NODES,
@@ -186,8 +129,58 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (values.REPLICAS > capacity(ring)) {
     throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
   }
-  const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(hashKey)].join(',');
+  return configOf(values, parsed, ring);
+}
+
+/** The settings whose values are a language of their own. */
+type Parsed = Pick<
+  GatewayConfig,
+  'admin' | 'hashKey' | 'callerKey' | 'trustedProxies' | 'callbackSecrets' | 'callbackAllow'
+>;
+
+/** @param faults are added for values that cannot be parsed. */
+function parseValues(values: GatewayValues, faults: string[]): Parsed {
+  const secrets = parseSecrets(values.CALLBACK_SECRET ?? '');
+  const allow = parseSubnets(values.CALLBACK_ALLOW ?? '');
+  const proxies = parseSubnets(values.TRUSTED_PROXIES ?? '');
+  const { admin, faults: adminFaults } = adminSettings(values);
+  const hashKey = sourcesOf(values, 'HASH_KEY', parseHashKey, faults);
+  const callerKey = sourcesOf(values, 'CALLER_KEY', parseCallerKey, faults);
+  faults.push(
+    ...proxies.faults.map((fault) => `TRUSTED_PROXIES ${fault}`),
+    ...secrets.faults.map((fault) => `CALLBACK_SECRET ${fault}`),
+    ...allow.faults.map((fault) => `CALLBACK_ALLOW ${fault}`),
+    ...adminFaults,
+  );
   return {
+    admin,
+    hashKey,
+    callerKey,
+    trustedProxies: values.TRUSTED_PROXIES === undefined ? undefined : proxies.subnets,
+    callbackSecrets: secrets.secrets,
+    callbackAllow: allow.subnets,
+  };
+}
+
+function sourcesOf<Source>(
+  values: GatewayValues,
+  name: 'HASH_KEY' | 'CALLER_KEY',
+  parse: (text: string) => readonly Source[],
+  faults: string[],
+): readonly Source[] {
+  try {
+    return parse(values[name]);
+  } catch (error) {
+    if (!(error instanceof HashKeyError)) throw error;
+    faults.push(`${name} is ${JSON.stringify(values[name])}; ${error.message}`);
+    return [];
+  }
+}
+
+function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): GatewayConfig {
+  const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(parsed.hashKey)].join(',');
+  return {
+    ...parsed,
     host: values.HOST,
     port: values.PORT,
     role: values.ROLE,
@@ -214,8 +207,6 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     concurrency: values.CONCURRENCY,
     consumer: values.CONSUMER,
     ring,
-    hashKey,
-    trustedProxies: values.TRUSTED_PROXIES === undefined ? undefined : proxies.subnets,
     bodyLimitBytes: values.BODY_LIMIT_BYTES,
     headLimitBytes: values.HEAD_LIMIT_BYTES,
     headLimitFields: values.HEAD_LIMIT_FIELDS,
@@ -231,12 +222,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     asyncTimeoutMs: values.ASYNC_TIMEOUT_MS,
     resultTtlMs: values.RESULT_TTL_S * 1000,
     idempotencyTtlMs: values.IDEMPOTENCY_TTL_S * 1000,
-    callerKey,
     callerSecret: values.CALLER_SECRET,
     idempotencyScope: values.IDEMPOTENCY_SCOPE,
     allowSettingsChange: values.ALLOW_SETTINGS_CHANGE === 'yes',
-    callbackSecrets: secrets.secrets,
-    callbackAllow: allow.subnets,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redactHeaders: values.REDACT_HEADERS,
     redactExcept,
@@ -248,7 +236,6 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
-    admin,
     logLevel: values.LOG_LEVEL,
   };
 }

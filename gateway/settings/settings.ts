@@ -1,3 +1,4 @@
+import type { SettingsOf } from '#shared/settings/load-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
@@ -264,3 +265,6 @@ export const gatewaySettings = {
   },
   required: [],
 } as const;
+
+/** The values of these settings, each allowed by itself. */
+export type GatewayValues = SettingsOf<typeof gatewaySettings>;

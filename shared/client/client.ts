@@ -2,34 +2,34 @@ import { finalStates } from '../contract/request-record.ts';
 import type { ProblemDetails } from '../contract/errors.ts';
 import type { DeadLetterPageView, DeadLetterView, ReplicasView, RequestView } from '../contract/views.ts';
 
-/** What a request may ask for beside its method, fields and body; the README has what each means. */
+/** What a request may ask for beside its method, fields and body. docs/requests.md explains the options. */
 export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>> | Headers;
   /** The key that selects the replica. */
   readonly key?: string;
   readonly idempotencyKey?: string;
-  /** Whether it may run again when its replica dies while running it. */
+  /** Whether it may run again if its replica dies while it runs. */
   readonly retry?: 'always' | 'never';
-  /** How often it is run at most. */
+  /** How often it may run at most. */
   readonly attempts?: number;
-  /** Not to be run before: seconds from now, or a time. */
+  /** The earliest time to run it: seconds from now, or a date. */
   readonly delay?: number | Date;
-  /** 0 is first, 9 is last. */
+  /** 0 runs first, 9 last. */
   readonly priority?: number;
-  /** Time in ms in which it has to be done. */
+  /** How long it may take, in ms. */
   readonly deadlineMs?: number;
-  /** One at a time with the others of its key. */
+  /** Whether requests of its key run one at a time. */
   readonly ordered?: boolean;
 }
 
 export interface SubmitOptions extends RequestOptions {
-  /** Where its end is told. */
+  /** The URL that gets a message when the request ends. */
   readonly callback?: string;
-  /** Where it is told instead that it was not done. */
+  /** The URL that gets this message instead if the request fails. */
   readonly failureCallback?: string;
 }
 
-/** Which dead letters are meant; times are RFC 3339. */
+/** Which dead letters to list. Times are RFC 3339. */
 export interface DeadLetterQuery {
   readonly replica?: string;
   readonly code?: string;
@@ -39,34 +39,34 @@ export interface DeadLetterQuery {
 
 /** What a dead letter did not keep of its request, beside header fields. */
 export interface RedriveOptions {
-  /** Values of query parameters; null leaves one out. */
+  /** Values of query parameters; null removes one. */
   readonly query?: Readonly<Record<string, string | null>>;
   readonly body?: string;
-  /** Of the body; `utf8` if it is not given. */
+  /** The encoding of the body; `utf8` by default. */
   readonly encoding?: 'utf8' | 'base64';
 }
 
-/** What is needed of `fetch`. */
+/** The part of `fetch` that the client uses. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
-/** Who asks. */
+/** The caller of the API. */
 export interface Asking {
-  /** Header fields that tell who the caller is, as the request had them: `Authorization`, or an API key. */
+  /** The header fields that identify the caller, as in the request: `Authorization`, or an API key. */
   readonly headers?: Readonly<Record<string, string>> | Headers;
 }
 
 export interface ClientOptions extends Asking {
-  /** `ADMIN_TOKEN` of the gateway, for what asks for it. */
+  /** The gateway's `ADMIN_TOKEN`, for the calls that need it. */
   readonly adminToken?: string;
-  /** Instead of the global one. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: Fetch;
 }
 
-/** The gateway has answered with a problem (RFC 9457), or refused an admin call. */
+/** The gateway answered with a problem (RFC 9457), or refused an admin call. */
 export class RingpostError extends Error {
   override readonly name = 'RingpostError';
   readonly status: number;
-  /** Stable; undefined where the answer was no problem. */
+  /** The problem's code, which is stable; undefined if the answer was not a problem. */
   readonly code: string | undefined;
 
   constructor(status: number, code: string | undefined, detail: string) {
@@ -76,10 +76,10 @@ export class RingpostError extends Error {
   }
 }
 
-/** Seconds for which one call waits for the end of a request. */
+/** How long one call waits for the end of a request, in seconds. */
 const pollS = 30;
 
-/** A thin client of a gateway, over `fetch` alone. */
+/** A thin client of a gateway. It uses only `fetch`. */
 export class RingpostClient {
   readonly #base: string;
   readonly #adminToken: string | undefined;
@@ -88,7 +88,7 @@ export class RingpostClient {
 
   /**
    * @param base the gateway's address, e.g. `http://127.0.0.1:5000`.
-   * @param options its headers go with each request, and with each call that asks about one.
+   * @param options its headers are sent with each request, and with each call about a request.
    */
   constructor(base: string, { adminToken, headers, fetch: own = fetch }: ClientOptions = {}) {
     this.#base = base.replace(/\/$/, '');
@@ -97,16 +97,16 @@ export class RingpostClient {
     this.#fetch = own;
   }
 
-  /** Sends a request and waits for the replica's answer, whatever its status is. */
+  /** Sends a request and waits for the replica's answer, whatever its status. */
   request(path: string, options: RequestOptions = {}): Promise<Response> {
     const { init, headers } = initOf(options, this.#headers);
     return this.#fetch(`${this.#base}${path}`, { ...init, headers });
   }
 
   /**
-   * Hands a request over.
-   * @returns what is known of it, once it is durable.
-   * @throws {RingpostError} where it is not taken.
+   * Sends an async request.
+   * @returns the request's state, once the request is durable.
+   * @throws {RingpostError} if the gateway does not accept it.
    */
   async submit(path: string, options: SubmitOptions = {}): Promise<RequestView> {
     const { init, headers } = initOf(options, this.#headers);
@@ -117,7 +117,7 @@ export class RingpostClient {
     const response = await this.#fetch(`${this.#base}${path}`, { ...init, headers });
     if (response.status === 202) return (await response.json()) as RequestView;
     if (!isProblem(response)) {
-      // The request was done before, under the same idempotency key.
+      // The request was already done under the same idempotency key.
       await response.body?.cancel();
       return this.status(response.headers.get('ringpost-request') ?? '', 0, options);
     }
@@ -125,15 +125,15 @@ export class RingpostClient {
   }
 
   /**
-   * @param waitS seconds to wait for its end, 60 at most.
-   * @param as its caller, where that is not who the client is.
-   * @throws {RingpostError} `not_found` where nothing is known of it, or not any more, or it is another caller's.
+   * @param waitS how long to wait for the request's end, in seconds; 60 at most.
+   * @param as its caller, if that is not the caller of this client.
+   * @throws {RingpostError} `not_found` if the request is not or no longer known, or is another caller's.
    */
   status(id: string, waitS = 0, as: Asking = {}): Promise<RequestView> {
     return this.#json(`/-/requests/${encodeURIComponent(id)}?wait=${waitS}`, { as });
   }
 
-  /** Waits until a request has come to its end. */
+  /** Waits until a request has ended. */
   async finished(id: string, signal?: AbortSignal, as: Asking = {}): Promise<RequestView> {
     for (;;) {
       signal?.throwIfAborted();
@@ -143,8 +143,8 @@ export class RingpostClient {
   }
 
   /**
-   * The replica's answer, exactly as it would have come; a problem of the gateway's own where there is none (409 while
-   * it is not there, 410 when it is gone).
+   * @returns the replica's answer, as it would have come to a waiting client. If there is none, a problem:
+   * 409 until the request has ended, 410 when the answer is no longer kept.
    */
   reply(id: string, as: Asking = {}): Promise<Response> {
     const headers = this.#headersOf(as);
@@ -156,24 +156,24 @@ export class RingpostClient {
     return this.#json(`/-/requests/${encodeURIComponent(id)}`, { method: 'DELETE', as });
   }
 
-  /** The names of the replicas that serve. */
+  /** @returns the names of the replicas in the ring. */
   async replicas(): Promise<readonly string[]> {
     return (await this.#json<ReplicasView>('/rep')).message.replicas;
   }
 
-  /** Adds so many replicas, named so or at random, and waits until they serve. @returns all that serve. */
+  /** Adds `n` replicas, with these names or random ones, and waits for them. @returns all names. */
   async addReplicas(n: number, hostnames: readonly string[] = []): Promise<readonly string[]> {
     return (await this.#json<ReplicasView>('/add', { method: 'POST', json: { n, hostnames } })).message
       .replicas;
   }
 
-  /** Removes so many replicas, these or random ones. @returns all that are left. */
+  /** Removes `n` replicas: these, and others at random. @returns the names of those that are left. */
   async removeReplicas(n: number, hostnames: readonly string[] = []): Promise<readonly string[]> {
     return (await this.#json<ReplicasView>('/rm', { method: 'DELETE', json: { n, hostnames } })).message
       .replicas;
   }
 
-  /** All dead letters that are meant, the latest first, page by page. */
+  /** @returns all dead letters that match, the latest first. They are fetched page by page. */
   async *deadLetters(query: DeadLetterQuery = {}): AsyncGenerator<DeadLetterPageView['letters'][number]> {
     for (let path: string | null = `/-/dead-letters${asQuery(query)}`; path !== null;) {
       const page: DeadLetterPageView = await this.#json(path);
@@ -187,11 +187,11 @@ export class RingpostClient {
   }
 
   /**
-   * Hands the request of a dead letter over again.
-   * @param headers fields that were not kept, or others; null leaves out one that was not kept.
-   * @param more what else was not kept.
+   * Dispatches the request of a dead letter again.
+   * @param headers header fields that were not kept, or others; null omits one that was not kept.
+   * @param more the other parts that were not kept.
    * @returns the new request's id.
-   * @throws {RingpostError} `request_malformed` or `answer_gone` that names what lacks.
+   * @throws {RingpostError} `request_malformed` or `answer_gone`, which name what is missing.
    */
   async redrive(
     id: string,
@@ -208,19 +208,19 @@ export class RingpostClient {
   }
 
   /**
-   * The keys by which a receiver of callbacks verifies its messages; asks for the admin token.
-   * @param origin of the receiver, e.g. `https://receiver.example`.
-   * @throws {RingpostError} `forbidden` where the gateway has no admin token.
+   * @param origin the origin of a receiver of callbacks, e.g. `https://receiver.example`.
+   * @returns the keys with which the receiver verifies its messages.
+   * @throws {RingpostError} `forbidden` if the gateway has no admin token.
    */
   async receiverSecrets(origin: string): Promise<readonly string[]> {
     const options = { method: 'POST', json: { origin } };
     return (await this.#json<{ secrets: string[] }>('/-/callbacks/secret', options)).secrets;
   }
 
-  /** @param as who asks about a request; left out in admin calls, which only the token opens. */
+  /** @param as the caller who asks about a request; undefined for admin calls, which only need the token. */
   #headersOf(as?: Asking): Headers {
     const headers = as === undefined ? new Headers() : merged(this.#headers, as.headers);
-    // An admin may ask about every request, but whoever is its caller asks as that.
+    // The admin token gives access to every request, but a caller's own credentials come first.
     if (this.#adminToken !== undefined && !headers.has('authorization'))
       headers.set('authorization', `Bearer ${this.#adminToken}`);
     return headers;
@@ -235,12 +235,12 @@ export class RingpostClient {
     const body = json === undefined ? {} : { body: JSON.stringify(json) };
     const response = await this.#fetch(`${this.#base}${path}`, { ...init, ...body, headers });
     if (!response.ok) throw await errorOf(response);
-    // The gateway's document says what each path answers; tests compare the two.
+    // Tests compare these types with the gateway's OpenAPI document.
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
 }
 
-/** @returns a copy with the fields of `more` in place of those of the same name. */
+/** @returns a copy in which the fields of `more` replace those of the same name. */
 function merged(headers: Headers, more: Asking['headers']): Headers {
   const all = new Headers(headers);
   for (const [name, value] of new Headers(more)) all.set(name, value);
@@ -291,7 +291,7 @@ function isProblem(response: Response): boolean {
 async function errorOf(response: Response): Promise<RingpostError> {
   const text = await response.text();
   try {
-    // A problem, or the failure of an admin call.
+    // This is a problem, or the failure of an admin call.
     const { code, detail, message } = JSON.parse(text) as Partial<ProblemDetails> & { message?: string };
     return new RingpostError(response.status, code, detail ?? message ?? text);
   } catch {

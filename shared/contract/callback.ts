@@ -47,7 +47,7 @@ export function isCallback(value: unknown): value is CallbackData {
   return typeof payload === 'string' && (messageMac === undefined || typeof messageMac === 'string');
 }
 
-/** How many receivers one call parks callbacks of. */
+/** How many receivers one call handles. */
 export const receiversPerCall = 16;
 
 /**

@@ -76,7 +76,7 @@ export function isReservedName(name: string): boolean {
  */
 export function nameFault(name: string, container: boolean): string | undefined {
   if (isReservedName(name)) return 'is reserved for ringpost itself';
-  if (isIP(name) !== 0) return 'is an address and no hostname';
+  if (isIP(name) !== 0) return 'is an IP address, not a hostname';
   // Docker: [a-zA-Z0-9][a-zA-Z0-9_.-]+
   return container && name.length < 2 ? 'is too short for a container, which has two characters' : undefined;
 }

@@ -5,8 +5,8 @@ import type { Ring, RingMember, RingParameters } from './ring.ts';
 export type AssignmentParameters = Extract<RingParameters, { strategy: 'assignment' }>;
 
 /**
- * The classic ring of numbered slots: each member occupies some slots, and a request belongs to the first occupied
- * slot at its own or after it. docs/ring.md has its formulas and the shares that it must give.
+ * The classic ring of numbered slots. Each member occupies some slots, and a request belongs to the first
+ * occupied slot at or after its own. docs/ring.md has the formulas.
  *
  * @param members checked, frozen, in order of joining; each with its slots
  */
@@ -21,7 +21,7 @@ export function assignmentRing(parameters: AssignmentParameters, members: readon
   });
 }
 
-/** @returns slot -> rank of the first occupied slot from it on, so that an owner is found in O(1) */
+/** @returns slot -> rank of the first occupied slot at or after it, so that an owner is found in O(1) */
 function ranksBySlot(slots: number, occupied: Uint32Array): Uint32Array {
   const ranks = new Uint32Array(slots); // the slots past the last occupied one wrap to rank 0
   let slot = 0;
@@ -33,15 +33,17 @@ function ranksBySlot(slots: number, occupied: Uint32Array): Uint32Array {
 }
 
 /**
- * The slot of a request: H(i) = i² + 2i + 17 mod slots.
- * `i` is the key itself if it is all decimal digits, however many, else the key's MurmurHash3.
+ * @returns the slot of a request: H(i) = i² + 2i + 17 mod slots. If the key has only decimal digits, `i` is
+ * that number, of any length; else `i` is the key's MurmurHash3.
  */
 function requestSlot(slots: number, key: string): number {
   const i = decimalRemainder(key, slots) ?? hashKey(key) % slots;
   return (i * i + 2 * i + 17) % slots;
 }
 
-/** @returns the decimal number `text` modulo `divisor`, or undefined if `text` is not one or more ASCII digits */
+/**
+ * @returns the decimal number `text` modulo `divisor`, or undefined if `text` is not one or more ASCII digits
+ */
 function decimalRemainder(text: string, divisor: number): number | undefined {
   if (text === '') return undefined;
   let remainder = 0;
@@ -54,10 +56,10 @@ function decimalRemainder(text: string, divisor: number): number | undefined {
 }
 
 /**
- * Takes the slots of a new member, for good: Φ(i,j) = i² + j² + 2j + 25 mod slots, with i the joining number and
- * j = 0 … virtualNodes * weight - 1. If a slot is occupied, the next one is probed, either linearly (+1) or
- * quadratically by triangular steps, t(t+1)/2, which visit every slot of a table whose size is a power of two
- * (Knuth, TAOCP vol. 3, section 6.4, exercise 20), where plain squares would miss free slots.
+ * Chooses the slots of a new member: Φ(i,j) = i² + j² + 2j + 25 mod slots. Here i is the joining number, and
+ * j = 0 … virtualNodes * weight - 1. An occupied slot is probed past linearly (+1) or quadratically by
+ * triangular steps, t(t+1)/2. Unlike plain squares, these visit every slot of a table whose size is a power
+ * of two (Knuth, TAOCP vol. 3, section 6.4, exercise 20).
  *
  * @returns one slot for each virtual node in order, or undefined if there is no room for all of them
  */
@@ -77,7 +79,7 @@ export function takeSlots(
   for (let j = 0; j < wanted; j++) {
     let slot = (i * i + j * j + 2 * j + 25) % slots;
     for (let t = 1; occupied.has(slot); t++) {
-      // Steps of 1, 2, 3 … add up to the triangular numbers. Ends: a slot is free, and both probings visit all.
+      // Steps of 1, 2, 3 … add up to the triangular numbers. It ends: a slot is free, and all are visited.
       slot = (slot + (probing === 'linear' ? 1 : t)) % slots;
     }
     occupied.add(slot);

@@ -3,28 +3,30 @@ import type { Explanation, Ring, RingMember, RingParameters } from './ring.ts';
 /** One point of a replica on the ring. */
 export type VirtualNode = Explanation['virtualNode'];
 
-/** How a strategy finds its way; the rest of a ring is the same for all of them. */
+/** How a strategy finds virtual nodes. The rest of a ring is the same for all strategies. */
 export interface Orientation {
   /** @returns the position of `key` on the ring */
   readonly positionOf: (key: string) => number;
-  /** @returns the rank of the first virtual node at `position` or after it, wrapping; any number on an empty ring */
+  /**
+   * @returns the rank of the first virtual node at or after `position`, wrapping; any number on an empty ring
+   */
   readonly firstFrom: (position: number) => number;
 }
 
 /**
- * All virtual nodes in clockwise order; a node's place in that order is its rank.
- * Parallel arrays, so that a lookup touches numbers that lie side by side.
+ * All virtual nodes in clockwise order. The index of a node in that order is its rank. These are parallel
+ * arrays, so that a lookup reads adjacent memory.
  */
 export interface Circle {
   /** Rank -> position; ascending. */
   readonly positions: Uint32Array;
   /** Rank -> name of the replica. */
   readonly names: readonly string[];
-  /** Rank -> which of the replica's virtual nodes. */
+  /** Rank -> index of the node among the replica's virtual nodes. */
   readonly indices: Uint32Array;
 }
 
-/** Puts virtual nodes into clockwise order. Ties go by name, then by index, so the order given never matters. */
+/** Sorts virtual nodes clockwise. Name and index break ties, so that the order given never matters. */
 export function circleOf(virtualNodes: readonly VirtualNode[]): Circle {
   const ranked = virtualNodes.toSorted(
     (a, b) => a.position - b.position || byCodeUnits(a.name, b.name) || a.index - b.index,
@@ -36,14 +38,14 @@ export function circleOf(virtualNodes: readonly VirtualNode[]): Circle {
   };
 }
 
-/** Compares as every process does alike; a locale's collation may differ between two machines. */
+/** Compares by code units, which is the same in every process; collation may differ between machines. */
 export function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /**
- * Makes the frozen ring from its virtual nodes and a strategy's way of finding them.
- * Every member must have at least one virtual node.
+ * Makes the frozen ring from its virtual nodes and the strategy's way to find them. Every member must have at
+ * least one virtual node.
  */
 export function clockwiseRing(
   parameters: RingParameters,
@@ -55,11 +57,11 @@ export function clockwiseRing(
 
   function* successors(key: string): Generator<string, void, undefined> {
     const first = firstFrom(positionOf(key));
-    const met = new Set<string>();
-    for (let step = 0; met.size < members.length; step++) {
+    const seen = new Set<string>();
+    for (let step = 0; seen.size < members.length; step++) {
       const name = names[(first + step) % names.length]!; // a rank below names.length
-      if (met.has(name)) continue;
-      met.add(name);
+      if (seen.has(name)) continue;
+      seen.add(name);
       yield name;
     }
   }
@@ -69,7 +71,7 @@ export function clockwiseRing(
     const rank = firstFrom(position);
     const name = names[rank];
     if (name === undefined) return undefined;
-    // Parallel arrays: what has a name has an index and a position.
+    // The arrays are parallel: a rank with a name has an index and a position.
     const virtualNode = { name, index: indices[rank]!, position: positions[rank]! };
     return { key, position, owner: name, virtualNode, successors: [...successors(key)] };
   }

@@ -3,8 +3,8 @@ import { checkMembers } from './validation.ts';
 
 /**
  * @param members in order of joining.
- * @returns those that can stand on one ring together, and the others: of two that hold one slot, the one that joined
- * first keeps it.
+ * @returns the members that can be on one ring together, and the names of the others. Of two members that
+ * hold the same slot, the one that joined first stays.
  */
 export function fitting(
   parameters: RingParameters,

@@ -4,8 +4,9 @@ import type { RingMember } from './ring.ts';
 import { checkMember } from './validation.ts';
 
 /**
- * @param name under which the text is kept.
- * @returns the member that the text is as JSON; undefined for any other text, also for the member of another name.
+ * @param name the field that holds the text.
+ * @returns the member that the text encodes as JSON; undefined for any other text, or a member of another
+ * name.
  */
 export function parseMember(name: string, text: string): RingMember | undefined {
   const member = parseObject(text);
@@ -17,7 +18,7 @@ export function parseMember(name: string, text: string): RingMember | undefined 
     name,
     joined,
     weight,
-    // For people alone: a place or a name that cannot be read is left out.
+    // These two are only shown, so a value that cannot be read is left out.
     ...(isCount(place) ? { place } : {}),
     ...(typeof replaces === 'string' && isReplicaName(replaces) ? { replaces } : {}),
     ...(slots === undefined ? {} : { slots }),
@@ -30,7 +31,7 @@ export function parseMember(name: string, text: string): RingMember | undefined 
   }
 }
 
-/** @returns a number by which replicas stand in `/rep`: a replacement has the place of the dead replica. */
+/** @returns the number that orders replicas in `/rep`. A replacement has the place of the dead replica. */
 export function placeOf({ joined, place }: RingMember): number {
   return place ?? joined;
 }

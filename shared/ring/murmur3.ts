@@ -5,9 +5,10 @@ import type { Ring, RingMember, RingParameters } from './ring.ts';
 type Murmur3Parameters = Extract<RingParameters, { strategy: 'murmur3' }>;
 
 /**
- * Consistent hashing over the 32-bit hash space: each member stands at `virtualNodes * weight` points, and a key
- * belongs to the first point at its own hash or after it. A member's points depend on its name alone, so removing
- * a replica moves no key of another. Source: Karger et al., "Consistent Hashing and Random Trees", STOC 1997.
+ * Consistent hashing over the 32-bit hash space. Each member has `virtualNodes * weight` points, and a key
+ * belongs to the first point at or after its hash. The points of a member depend only on its name, so
+ * removing a replica moves no key of another. Source: Karger et al., "Consistent Hashing and Random Trees",
+ * STOC 1997.
  *
  * @param members checked, frozen, in order of joining
  */
@@ -17,7 +18,7 @@ export function murmur3Ring(parameters: Murmur3Parameters, members: readonly Rin
       Array.from({ length: parameters.virtualNodes * weight }, (_, index) => ({
         name,
         index,
-        // Not ambiguous: a name cannot hold `#`, so no two (name, index) share a text.
+        // Unambiguous: a name cannot contain `#`, so no two pairs of name and index give the same text.
         position: hashKey(`${name}#${index}`),
       })),
     ),
@@ -28,7 +29,9 @@ export function murmur3Ring(parameters: Murmur3Parameters, members: readonly Rin
   });
 }
 
-/** @returns the index of the first of `positions` (ascending) that is at least `position`; 0 if all are below */
+/**
+ * @returns the index of the first of `positions` (ascending) that is at least `position`; 0 if all are below
+ */
 function lowerBound(positions: Uint32Array, position: number): number {
   let low = 0;
   let high = positions.length;

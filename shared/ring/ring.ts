@@ -1,9 +1,9 @@
 /**
- * The ring: an immutable value that maps every key to one replica.
- * Equal parameters and equal members give an equal ring in every process, whatever the order of the members.
+ * The ring: an immutable value that maps every key to one replica. Equal parameters and equal members give an
+ * equal ring in every process, whatever the order of the members.
  */
 
-/** What decides, beside the members, where keys go. Stored in Redis with the ring; all gateways must agree. */
+/** With the members, this decides where keys go. It is stored in Redis; all gateways must agree on it. */
 export type RingParameters =
   | { readonly strategy: 'murmur3'; readonly virtualNodes: number }
   | {
@@ -15,15 +15,15 @@ export type RingParameters =
 
 /** One replica's place on the ring. */
 export interface RingMember {
-  /** The replica's name; cannot hold `#`. */
+  /** The replica's name; it cannot contain `#`. */
   readonly name: string;
-  /** The joining number: 1 for the first replica that ever joined, never given twice. */
+  /** The joining number: 1 for the first replica that ever joined. No number is given twice. */
   readonly joined: number;
-  /** Share of keys relative to the others; a positive integer, 1 unless told otherwise. */
+  /** The share of keys relative to the other replicas: a positive integer, 1 by default. */
   readonly weight: number;
-  /** Its place in `/rep`, by the joining number of the replica that had it first; unset: its own. */
+  /** The joining number of the replica that first had its place in `/rep`; unset if that is itself. */
   readonly place?: number;
-  /** The dead replica that it was put in the place of; unset: it has replaced none. */
+  /** The dead replica that it has replaced, if any. */
   readonly replaces?: string;
   /** The slots this member took when it joined (`assignment` only), one for each virtual node in order. */
   readonly slots?: readonly number[];
@@ -35,9 +35,9 @@ export interface Explanation {
   /** The key's own position: a 32-bit hash (`murmur3`) or a slot (`assignment`). */
   readonly position: number;
   readonly owner: string;
-  /** The virtual node that owns the key. */
+  /** The owner's virtual node that the key belongs to. */
   readonly virtualNode: { readonly name: string; readonly index: number; readonly position: number };
-  /** All replicas in the order in which they would own the key if those before them left; the owner is first. */
+  /** The owner, then the replica that would own the key if the owner left, and so on. */
   readonly successors: readonly string[];
 }
 
@@ -45,9 +45,12 @@ export interface Ring {
   readonly parameters: RingParameters;
   /** In order of joining. */
   readonly members: readonly RingMember[];
-  /** The replica that owns `key`, or undefined on an empty ring. O(log virtual nodes), `assignment` O(1). */
+  /**
+   * @returns the replica that owns `key`; undefined on an empty ring. O(log virtual nodes); `assignment`:
+   * O(1).
+   */
   owner(key: string): string | undefined;
-  /** The owner and then each other replica once, clockwise from the key; empty on an empty ring. */
+  /** @returns the owner, then each other replica once, clockwise from the key. */
   successors(key: string): Iterable<string>;
   /** @returns why `key` belongs to its owner; undefined on an empty ring. */
   explain(key: string): Explanation | undefined;

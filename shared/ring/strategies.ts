@@ -5,7 +5,7 @@ import { murmur3Ring } from './murmur3.ts';
 import type { Ring, RingMember, RingParameters } from './ring.ts';
 import { checkMember, checkMembers, checkParameters } from './validation.ts';
 
-/** What may be set instead of a default; what the strategy does not know is left out. */
+/** Values in place of the defaults. Those that the strategy does not have are ignored. */
 export interface RingOverrides {
   readonly slots?: number | undefined;
   readonly virtualNodes?: number | undefined;
@@ -15,7 +15,7 @@ export interface RingOverrides {
 /** The ring has no room for a newcomer. */
 export class RingFullError extends Error {
   override readonly name = 'RingFullError';
-  /** How many replicas the ring holds. */
+  /** How many replicas the ring has. */
   readonly held: number;
 
   constructor(
@@ -46,10 +46,10 @@ export function defaultParameters(
 }
 
 /**
- * Makes the ring of `members`, whatever their order; all of it is frozen.
+ * Makes the ring of `members`, in any order. The ring is deeply frozen.
  *
- * @throws TypeError if parameters are out of range, two members share a name or a slot, or an `assignment` member
- * lacks the slots that {@link placeMember} gives
+ * @throws TypeError if parameters are out of range, two members share a name or a slot, or an `assignment`
+ * member has no slots, which {@link placeMember} gives it
  */
 export function createRing(parameters: RingParameters, members: readonly RingMember[]): Ring {
   checkParameters(parameters);
@@ -68,8 +68,8 @@ function frozenCopy(member: RingMember): RingMember {
 }
 
 /**
- * Gives a newcomer its place beside `members`, none of which moves. On an `assignment` ring it takes its slots here,
- * once: they travel with it from then on, so it depends on who was there, not on who leaves later.
+ * Gives a newcomer its place beside `members`, none of which moves. On an `assignment` ring it takes its
+ * slots here and keeps them. So they depend on the members at this time, and not on members that leave later.
  *
  * @throws RingFullError if there is no room; TypeError if its name is taken or a value is out of range
  */
@@ -94,9 +94,11 @@ export function capacity(parameters: RingParameters): number {
     : Math.floor(parameters.slots / parameters.virtualNodes);
 }
 
-/** @returns one phrase for each parameter that differs, such as `strategy: murmur3 here, assignment in Redis` */
+/**
+ * @returns one phrase for each parameter that differs, such as `strategy: murmur3 here, assignment in Redis`
+ */
 export function differingParameters(ours: RingParameters, theirs: RingParameters): string[] {
-  // Of two strategies, the numbers cannot be compared.
+  // The numbers of different strategies cannot be compared.
   if (ours.strategy !== theirs.strategy) return phrase('strategy', ours.strategy, theirs.strategy);
   const virtualNodes = phrase('virtualNodes', ours.virtualNodes, theirs.virtualNodes);
   if (ours.strategy !== 'assignment' || theirs.strategy !== 'assignment') return virtualNodes;

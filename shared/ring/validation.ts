@@ -1,7 +1,7 @@
 import type { RingMember, RingParameters } from './ring.ts';
 
-/** 2^16: squares of slots stay exact, and the table of slots small. */
-const MAX_SLOTS = 65_536;
+/** With at most 2^16 slots, the squares of slot numbers are exact and the table of slots is small. */
+const maxSlots = 65_536;
 
 /** @throws TypeError if no ring can be made with `parameters` */
 export function checkParameters(parameters: RingParameters): void {
@@ -9,14 +9,14 @@ export function checkParameters(parameters: RingParameters): void {
   if (parameters.strategy !== 'assignment') return;
   const { slots, virtualNodes, probing } = parameters;
   requirePositiveInteger('slots', slots);
-  if (slots > MAX_SLOTS) throw new TypeError(`slots must be at most ${MAX_SLOTS}, not ${slots}`);
+  if (slots > maxSlots) throw new TypeError(`slots must be at most ${maxSlots}, not ${slots}`);
   if (virtualNodes > slots) throw new TypeError(`${virtualNodes} virtual nodes do not fit in ${slots} slots`);
   if (probing === 'quadratic' && !Number.isInteger(Math.log2(slots))) {
     throw new TypeError(`quadratic probing visits every slot only of a power of two, not of ${slots}`);
   }
 }
 
-/** @throws TypeError if `members` cannot stand on one ring together: names, numbers, weights or slots at fault */
+/** @throws TypeError if `members` cannot be on one ring: because of names, numbers, weights or slots */
 export function checkMembers(parameters: RingParameters, members: readonly RingMember[]): void {
   const names = new Set<string>();
   const holders = new Map<number, string>();
@@ -36,7 +36,7 @@ export function checkMembers(parameters: RingParameters, members: readonly RingM
   }
 }
 
-/** @throws TypeError if the member's own name, joining number or weight is at fault */
+/** @throws TypeError if the name, the joining number or the weight of a member is not valid */
 export function checkMember({ name, joined, weight }: RingMember): void {
   if (name === '' || name.includes('#')) {
     throw new TypeError(`a replica's name is not empty and holds no '#': '${name}'`);

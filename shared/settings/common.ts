@@ -1,6 +1,6 @@
 import { shownUrl } from '../process/shown-url.ts';
 
-/** Settings that gateway and worker understand alike. */
+/** Settings that gateways and workers share. */
 export const commonSettings = {
   REDIS_URL: {
     type: 'string',
@@ -139,43 +139,45 @@ export function handlerStallMs(values: {
   return values.HANDLER_STALL_MS ?? Math.min(10_000, values.REPLY_TIMEOUT_MS - 1);
 }
 
-/** How long a gateway may route by a ring that it could not confirm, in ms; past it, it answers 503. */
+/** How long a gateway may route by a ring that it cannot confirm, in ms. After that it answers 503. */
 export const ringStaleMs = 2000;
 /** How often a gateway confirms its ring, in ms. */
 export const ringPollMs = 500;
-/** How long a retired replica's queue must have been empty before its worker goes, in ms. */
+/** How long a retired replica's queue must have been empty before its worker ends, in ms. */
 export const retiredIdleMs = ringStaleMs + 1000;
 
 /**
- * @param name of the setting.
- * @param url as it was given.
- * @returns what is wrong with it, without a part of it.
+ * @param name the name of the setting.
+ * @param url its value.
+ * @returns what is wrong with the value. No part of it is quoted, since it may have a password.
  */
 export function redisUrlFaults(name: string, url: string | undefined): string[] {
-  // What does not begin so is a fault of the schema's.
+  // The schema reports values that do not begin like this.
   if (url === undefined || !/^rediss?:/.test(url) || shownUrl(url) !== undefined) return [];
   return [
-    `${name} is no URL such as redis://user:password@127.0.0.1:6379; ` +
+    `${name} is not a URL such as redis://user:password@127.0.0.1:6379; ` +
       'in a password, @ is written %40, / %2F, ? %3F and # %23',
   ];
 }
 
-/** @returns what is wrong with the URL of an upstream, without a part of it: it may have a password. */
+/**
+ * @returns what is wrong with the URL of an upstream. No part of it is quoted, since it may have a password.
+ */
 function upstreamFaults(text: string | undefined): string[] {
   if (text === undefined) return [];
-  const example = 'it must be one such as http://127.0.0.1:3000';
+  const example = 'it must be a URL such as http://127.0.0.1:3000';
   const url = URL.parse(text);
-  if (url === null) return [`UPSTREAM is no URL; ${example}`];
+  if (url === null) return [`UPSTREAM is not a URL; ${example}`];
   const faults: string[] = [];
   if (url.username !== '' || url.password !== '') {
-    faults.push(`UPSTREAM has a user or a password; nothing sends them on, and ${example}`);
+    faults.push(`UPSTREAM has a user or a password, which are not sent to it; ${example}`);
   }
-  // An empty query or fragment leaves its mark in the text alone.
+  // An empty query or fragment shows only in the text.
   if (/[?#]/.test(text)) faults.push(`UPSTREAM has a query or a fragment; ${example}`);
   return faults;
 }
 
-/** @returns faults that a schema cannot tell: settings that exclude each other, and URLs that are none. */
+/** @returns faults that a schema cannot find: settings that exclude each other, and malformed URLs. */
 export function commonFaults(values: {
   REDIS_URL?: string | undefined;
   HANDLER?: string | undefined;

@@ -3,7 +3,7 @@ import type { ErrorObject } from 'ajv';
 import { shownUrl } from '../process/shown-url.ts';
 import { fileSetting, isSecret } from './secrets.ts';
 
-/** One setting: a JSON schema that also says what it is for. Units stand in the description. */
+/** One setting: a JSON schema that also says what it is for. The description has the units. */
 export interface SettingSchema {
   readonly type: 'string' | 'integer';
   readonly description: string;
@@ -27,7 +27,7 @@ type ValueOf<S extends SettingSchema> = S extends { readonly enum: readonly (inf
     ? number
     : string;
 
-/** The values that a schema leads to: a setting without a default that is not required can be undefined. */
+/** The values of a schema's settings. A setting that is not required and has no default can be undefined. */
 export type SettingsOf<S extends SettingsSchema> = {
   readonly [N in keyof S['properties']]: S['properties'][N] extends { readonly default: string | number }
     ? ValueOf<S['properties'][N]>
@@ -36,7 +36,7 @@ export type SettingsOf<S extends SettingsSchema> = {
       : ValueOf<S['properties'][N]> | undefined;
 };
 
-/** All that is wrong with a process's settings, one line a fault. */
+/** All faults in the settings of a process, one per line. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   readonly faults: readonly string[];
@@ -47,14 +47,14 @@ export class SettingsError extends Error {
   }
 }
 
-/** Ajv's own coercion would take a blank for 0, and read `0x10`, `1e3` and `Infinity`. */
+/** Ajv's own coercion would read a blank as 0, and accept `0x10`, `1e3` and `Infinity`. */
 const decimal = /^-?\d+$/;
 
 /**
- * Checks the environment against a schema. Pure: reads `env` alone.
- * @param schema the settings; a variable that is unset or empty takes its default.
+ * Checks the environment against a schema. Pure: it reads only `env`.
+ * @param schema the settings. A variable that is unset or empty gets its default.
  * @param env environment variables.
- * @returns the values and, one line each, all faults; the values are to be used only where there is no fault.
+ * @returns the values and all faults, one per line. Use the values only if there is no fault.
  */
 export function readSettings<const S extends SettingsSchema>(
   schema: S,
@@ -71,7 +71,7 @@ export function readSettings<const S extends SettingsSchema>(
   const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: true });
   const valid = ajv.compile(schema);
   const faults = valid(values) ? [] : (valid.errors ?? []).map((error) => faultOf(error, schema, given));
-  // Ajv has checked the values against the schema that the type comes from.
+  // Ajv has checked the values against the schema from which the type is derived.
   return { values: values as SettingsOf<S>, faults };
 }
 
@@ -83,7 +83,7 @@ function faultOf(error: ErrorObject, schema: SettingsSchema, given: Record<strin
   const name = error.instancePath.slice(1);
   const setting = schema.properties[name];
   const text = given[name] ?? '';
-  // An `@` is what a URL with a password has.
+  // A URL with a password has an `@`.
   const mayBeShown = isSecret(name) || text.includes('@') ? shownUrl(text) : text;
   if (mayBeShown === undefined) return `${name} cannot be used (${setting?.description ?? ''})`;
   const shown = JSON.stringify(mayBeShown);
@@ -105,9 +105,7 @@ function rangeOf({ minimum, maximum }: Pick<SettingSchema, 'minimum' | 'maximum'
   return minimum === undefined ? `at most ${maximum}` : `at least ${minimum}`;
 }
 
-/**
- * @returns a Markdown table of settings: name, default, what it is.
- */
+/** @returns a Markdown table of settings: name, default, description. */
 export function settingsTable(schema: SettingsSchema): string {
   const rows = Object.entries(schema.properties).map(([name, setting]) => {
     const value = setting.default === undefined ? '' : `\`${setting.default}\``;

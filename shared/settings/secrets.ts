@@ -1,6 +1,6 @@
 import { readFileSync, readSync } from 'node:fs';
 
-/** The settings that nobody may see. Each can also be given by a file, which `<NAME>_FILE` names. */
+/** The settings that are secret. Each may also be in a file, whose path is in `<NAME>_FILE`. */
 export const secretSettings = [
   'REDIS_URL',
   'WORKER_REDIS_URL',
@@ -12,29 +12,29 @@ export const secretSettings = [
 
 const names: ReadonlySet<string> = new Set(secretSettings);
 
-/** @returns whether the value of a setting is never shown. */
+/** @returns whether the value of a setting must never be shown. */
 export function isSecret(name: string): boolean {
   return names.has(name);
 }
 
-/** @returns the setting that names the file of a secret one. */
+/** @returns the name of the setting that holds the path of a secret's file. */
 export function fileSetting(name: string): string {
   return `${name}_FILE`;
 }
 
-/** The settings of a process once its secrets have left its environment. */
+/** The settings of a process after its secrets were removed from its environment. */
 export interface TakenSettings {
-  /** All variables; a secret that a file gave is there under its own name. */
+  /** All variables. A secret that was read from a file is here under its own name. */
   readonly env: NodeJS.ProcessEnv;
-  /** What is wrong with the files, a line each; it never says what is in one. */
+  /** What is wrong with the files, one fault per line. No fault quotes the content of a file. */
   readonly faults: readonly string[];
 }
 
 /**
- * Reads the secret settings, from files too, and deletes them from the environment, so that no process that is
- * started later has them.
- * @param env the environment of this process; it is changed.
- * @param read returns what is in a file.
+ * Reads the secret settings, also from files, and deletes them from the environment, so that processes that
+ * are started later do not inherit them.
+ * @param env the environment of this process. It is changed.
+ * @param read returns the content of a file.
  */
 export function takeSecrets(
   env: NodeJS.ProcessEnv,
@@ -44,7 +44,7 @@ export function takeSecrets(
   const faults: string[] = [];
   for (const name of secretSettings) {
     const file = env[fileSetting(name)] ?? '';
-    // `delete` is what removes a variable from the environment of the process itself.
+    // In `process.env`, only `delete` removes a variable.
     for (const each of [name, fileSetting(name)]) delete env[each];
     delete taken[fileSetting(name)];
     if (file === '') continue;
@@ -75,32 +75,32 @@ function secretIn(file: string, read: (file: string) => string): { secret: strin
   }
 }
 
-/** A descriptor is read as it is: a socket, which Node gives a child as a pipe, cannot be opened by a name. */
+/** Reads a descriptor directly: Node's pipes to a child are sockets, which cannot be opened by a path. */
 function readWhole(file: string): string {
   const descriptor = /^\/dev\/(?:fd\/(\d{1,9})|stdin)$/.exec(file);
   return descriptor === null ? readFileSync(file, 'utf8') : readToEnd(Number(descriptor[1] ?? 0));
 }
 
-/** For so long a descriptor may bring nothing, in ms. */
-const patienceMs = 30_000;
-const againMs = 5;
+/** How long a descriptor may give no data, in ms. */
+const timeoutMs = 30_000;
+const pollIntervalMs = 5;
 
-/** A descriptor may be non-blocking, as that of a container is: it is read again until its writer ends it. */
+/** A descriptor may be non-blocking, as in a container, so it is polled until its end. */
 function readToEnd(descriptor: number): string {
   const parts: Buffer[] = [];
   const buffer = Buffer.alloc(64 * 1024);
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  let until = performance.now() + patienceMs;
+  let until = performance.now() + timeoutMs;
   for (;;) {
     try {
       const bytes = readSync(descriptor, buffer);
       if (bytes === 0) return Buffer.concat(parts).toString('utf8');
       parts.push(Buffer.from(buffer.subarray(0, bytes)));
-      until = performance.now() + patienceMs;
+      until = performance.now() + timeoutMs;
     } catch (error) {
       const isEmpty = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
       if (!isEmpty || performance.now() > until) throw error;
-      Atomics.wait(pause, 0, 0, againMs);
+      Atomics.wait(pause, 0, 0, pollIntervalMs);
     }
   }
 }

@@ -6,9 +6,9 @@ import { ids } from './expected-shares.ts';
 export const bound = 1.25;
 
 /**
- * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018): the first replica clockwise from
- * the key that has room, where room ends at `bound` times the average with the new request counted, rounded up.
- * The gateway does not do this; it is simulated here over the gateway's ring.
+ * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018): the first replica
+ * clockwise from the key that has room, where room ends at `bound` times the average with the new request
+ * counted, rounded up. The gateway does not do this; it is simulated here over the gateway's ring.
  *
  * @param inFlight requests that each replica holds; none where it is not named.
  * @returns the replica that takes the request. @throws RangeError on an empty ring.
@@ -22,9 +22,9 @@ export function boundedOwner(ring: Ring, key: string, inFlight: ReadonlyMap<stri
 }
 
 /**
- * Counts requests on a ring with bounded loads, without a system: there are always `inFlight` requests under way; the
- * one that ends next is any of them with the same chance (equally fast replicas, exponential service times), and the
- * next one with a random id takes its place.
+ * Counts requests on a ring with bounded loads, without a system: there are always `inFlight` requests under
+ * way; the one that ends next is any of them with the same chance (equally fast replicas, exponential service
+ * times), and the next one with a random id takes its place.
  *
  * @returns the requests of each replica, in order of joining.
  */

@@ -30,9 +30,9 @@ export function seededIds(ring: Ring, random: Random): Choose {
 }
 
 /**
- * Draws ids, and bounds the loads by what it has in flight itself: where the owner of an id has no room, the request is
- * sent with another id, of the next replica clockwise that has. The client is alone, so that it knows all that is in
- * flight.
+ * Draws ids, and bounds the loads by what it has in flight itself: where the owner of an id has no room, the
+ * request is sent with another id, of the next replica clockwise that has. The client is alone, so that it
+ * knows all that is in flight.
  */
 export function boundedIds(ring: Ring, random: Random): Choose {
   const inFlight = new Map(ring.members.map(({ name }) => [name, 0]));

@@ -12,7 +12,10 @@ const expected = 'expected';
 
 const kinds = { domain: [measured, expected], range: [colours.blue, colours.grey] };
 
-/** A row for each replica and kind: requests as measured, and as expected with two standard deviations to both sides. */
+/**
+ * A row for each replica and kind: requests as measured, and as expected with two standard deviations to both
+ * sides.
+ */
 function countRows({ replicas, requests, counts, shares, exact }: ThroughputRun, of: object = {}): object[] {
   return replicas.flatMap((replica, at) => {
     const share = shares[at] ?? 0;

@@ -1,6 +1,7 @@
 /**
- * `npm run analysis`: the analysis that the load balancer assignment asks for (A-1 to A-4), against real systems, and
- * its document with tables and charts. `--quick` tries everything out with few requests and keeps nothing.
+ * `npm run analysis`: the analysis that the load balancer assignment asks for (A-1 to A-4), against real
+ * systems, and its document with tables and charts. `--quick` tries everything out with few requests and
+ * keeps nothing.
  */
 import { rmSync } from 'node:fs';
 import { loadavg } from 'node:os';

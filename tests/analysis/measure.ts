@@ -70,7 +70,9 @@ async function firstAndTour(
   });
 }
 
-/** One system that grows by `/add` while requests are counted, and shrinks by `/rm` while workers are killed. */
+/**
+ * One system that grows by `/add` while requests are counted, and shrinks by `/rm` while workers are killed.
+ */
 function measureSizes(
   workshop: Workshop,
   strategy: Strategy,

@@ -42,7 +42,9 @@ export interface RecoveryOptions {
 
 /** What is looked at before a kill and after it, in ms. */
 export const span = { before: 500, after: 1500 } as const;
-/** A worker that ends sooner after it was ready counts as one that crashes again and again, in ms; and a bit. */
+/**
+ * A worker that ends sooner after it was ready counts as one that crashes again and again, in ms; and a bit.
+ */
 const stableMs = 1000 + 200;
 
 /** Kills workers under a steady load, one after the other, each when the one before is replaced. */

@@ -6,7 +6,10 @@ export interface Spread {
   /** 1 where all are equal. */
   readonly mostToMean: number;
   readonly leastToMean: number;
-  /** Coefficient of variation: the standard deviation over all replicas, as a share of the mean; 0 where all are equal. */
+  /**
+   * Coefficient of variation: the standard deviation over all replicas, as a share of the mean; 0 where all
+   * are equal.
+   */
   readonly variation: number;
 }
 

@@ -16,7 +16,9 @@ const keys = createKeys('ringpost');
 /** Longer than anything here takes that goes well, in ms. */
 const patienceMs = 30_000;
 
-/** What `npm start` runs, with a Redis of its own: a gateway with its controller, and workers as processes. */
+/**
+ * What `npm start` runs, with a Redis of its own: a gateway with its controller, and workers as processes.
+ */
 export class System {
   readonly url: string;
   readonly #workshop: Workshop;
@@ -98,7 +100,7 @@ export class System {
   async #untilReady(replicas: number): Promise<void> {
     await until(`${replicas} replicas are ready`, async () => {
       const response = await fetch(`${this.url}/-/ready`);
-      const { replicas: names = [] } = (await response.json()) as { replicas?: string[] }; // as health.ts answers
+      const { replicas: names = [] } = (await response.json()) as { replicas?: string[] }; // of health.ts
       return names.length === replicas;
     });
   }

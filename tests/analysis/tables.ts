@@ -89,7 +89,9 @@ export function spreadCells({ counts, shares, requests, exact }: ThroughputRun):
 /** The columns of {@link speedCells}. */
 export const speedColumns = ['requests/s', 'p50 ms', 'p99 ms', 'errors', 'recovery ms'];
 
-/** How fast a run was, what failed, and how soon the keys of a killed worker were answered again (the median). */
+/**
+ * How fast a run was, what failed, and how soon the keys of a killed worker were answered again (the median).
+ */
 export function speedCells(
   { perSecond, p50Ms, p99Ms, failures: failed }: ThroughputRun,
   kills: readonly Kill[],

@@ -18,7 +18,10 @@ export interface ThroughputRun {
   readonly counts: readonly number[];
   /** The share of each replica that the ring makes expect. */
   readonly shares: readonly number[];
-  /** Whether the shares are exact, and the requests independent of each other; else they come from a simulation. */
+  /**
+   * Whether the shares are exact, and the requests independent of each other; else they come from a
+   * simulation.
+   */
   readonly exact: boolean;
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -73,7 +76,10 @@ export async function measureThroughput(system: System, options: ThroughputOptio
   }
 }
 
-/** @returns who chooses for the requests of a strategy. Without a seed a bounded one has a fixed one: it needs ids. */
+/**
+ * @returns who chooses for the requests of a strategy. Without a seed a bounded one has a fixed one: it needs
+ * ids.
+ */
 function chooser({ bounded }: Strategy, ring: Ring, seed: number | undefined): Choose {
   if (bounded) return boundedIds(ring, seededRandom(seed ?? 1));
   return seed === undefined ? gatewayChooses : seededIds(ring, seededRandom(seed));

@@ -54,7 +54,7 @@ async function answerOf(name: ServerName, argument: string): Promise<string> {
   return call(path, [argument]).then(
     ({ stdout, stderr }) => `${stdout}${stderr}`,
     (error: unknown) => {
-      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }; // as execFile rejects
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }; // of execFile
       return `${stdout}${stderr}`;
     },
   );

@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: ringpost beside its peers, as real servers in the same run, in turns. `--help` has the options.
+ * `npm run bench`: ringpost beside its peers, as real servers in the same run, in turns. `--help` has the
+ * options.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { help, parseCommandLine } from './command-line.ts';

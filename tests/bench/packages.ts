@@ -9,8 +9,8 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const finished = fileURLToPath(new URL('node_modules/.package-lock.json', import.meta.url));
 
 /**
- * Installs what benchmarks and analysis need beside the project's own packages, unless it is there and not older than
- * the lock file.
+ * Installs what benchmarks and analysis need beside the project's own packages, unless it is there and not
+ * older than the lock file.
  * @param say prints a line.
  * @throws Error where npm could not.
  */

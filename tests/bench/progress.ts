@@ -23,7 +23,10 @@ interface CliProgress {
 /** How often a line is printed where stdout is no terminal, in ms. */
 const everyMs = 10_000;
 
-/** Begins a bar on stdout. Only after `installBenchPackages`. @param total how many units there are in all. */
+/**
+ * Starts a progress bar on stdout. Call it after `installBenchPackages`.
+ * @param total the number of units.
+ */
 export function startProgress(total: number): Progress {
   const { SingleBar } = createRequire(import.meta.url)('cli-progress') as CliProgress; // as its README shows
   const bar = new SingleBar({

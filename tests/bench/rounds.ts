@@ -12,8 +12,8 @@ export interface Rounds {
 }
 
 /**
- * Lets all systems take turns, A B C A B C: what changes on the machine while it measures meets all of them. Only the
- * one whose turn it is runs. A turn that fails does not end the run.
+ * Lets all systems take turns, A B C A B C: what changes on the machine while it measures meets all of them.
+ * Only the one whose turn it is runs. A turn that fails does not end the run.
  */
 export async function playRounds(
   systems: readonly System[],

@@ -1,7 +1,10 @@
 /** How long and how often is measured. Times in seconds. */
 export interface RunPlan {
   readonly rounds: number;
-  /** Of wrk's load before a system's first measurement in a round, on as many connections as {@link warmUpConnections}. */
+  /**
+   * Of wrk's load before a system's first measurement in a round, on as many connections as
+   * {@link warmUpConnections}.
+   */
   readonly warmUpSeconds: number;
   /** Of load before each measurement, every answer matched with the request of its connection. */
   readonly matchSeconds: number;
@@ -13,8 +16,9 @@ export interface RunPlan {
 export const warmUpConnections = 64;
 
 /**
- * Its warm-up: how long what a request costs was seen to fall from a system's start on, as functions are compiled anew with
- * what was learnt of them; ringpost's fell for 8 to 10 s, that of bee-queue and Moleculer for about 16 s (ADR 0022).
+ * Its warm-up: how long what a request costs was seen to fall from a system's start on, as functions are
+ * compiled anew with what was learnt of them; ringpost's fell for 8 to 10 s, that of bee-queue and Moleculer
+ * for about 16 s (ADR 0022).
  */
 export const fullPlan: RunPlan = {
   rounds: 5,

@@ -29,7 +29,9 @@ export interface Costs {
   /** Processor time of all processes with a role, in µs for each request. */
   readonly cpu: Readonly<Partial<Record<Role | 'client', number>>>;
   readonly redis?: RedisCost;
-  /** Share of the processors' time that was used by what is not part of it, the hypervisor included: 0 to 1. */
+  /**
+   * Share of the processors' time that was used by what is not part of it, the hypervisor included: 0 to 1.
+   */
   readonly others: number;
 }
 

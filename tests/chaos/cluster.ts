@@ -113,7 +113,9 @@ export class Cluster {
     return this.gateways.map(({ url }) => url);
   }
 
-  /** Starts a gateway or controller again, on its old port; a further call joins the start that is under way. */
+  /**
+   * Starts a gateway or controller again, on its old port; a further call joins the start that is under way.
+   */
   restart(member: Member): Promise<void> {
     member.restarting ??= this.#startUntilReady(member).finally(() => {
       member.restarting = undefined;
@@ -176,7 +178,8 @@ export class Cluster {
     if (wanted === 0) return false;
     const leases = await Promise.all(names.map((name) => this.lease(name)));
     const ready = leases.flatMap((lease) => (lease?.state === 'ready' ? [lease.pid] : []));
-    // The lease of a worker outlives it, where its controller died with it, and says nothing of one that is frozen.
+    // The lease of a worker outlives it, where its controller died with it, and says nothing of one that is
+    // frozen.
     const alive = await Promise.all(ready.map(goesOn));
     if (alive.filter(Boolean).length !== wanted) return false;
     const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
@@ -191,7 +194,9 @@ export class Cluster {
     });
   }
 
-  /** @returns what is left in the queues, e.g. `S2 wait 3`, when it had as long to go as BullMQ locks a job. */
+  /**
+   * @returns what is left in the queues, e.g. `S2 wait 3`, when it had as long to go as BullMQ locks a job.
+   */
   async leftInQueues(): Promise<string[]> {
     const look = async (): Promise<string[]> => {
       const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(keys.retired))]);

@@ -1,6 +1,6 @@
 /**
- * The replicas' work behind plain HTTP, for proxies and as an UPSTREAM: `node ledger-server.ts`, with PORT, REPLICA,
- * LEDGER_DIRECTORY.
+ * The replicas' work behind plain HTTP, for proxies and as an UPSTREAM: `node ledger-server.ts`, with PORT,
+ * REPLICA, LEDGER_DIRECTORY.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';

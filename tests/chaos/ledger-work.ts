@@ -1,7 +1,7 @@
 /**
  * The replicas' work, as a HANDLER: writes down that it was done, once for each execution, works for `?ms=`
- * milliseconds, and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it do what no
- * replica should do.
+ * milliseconds, and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it do
+ * what no replica should do.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';

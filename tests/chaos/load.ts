@@ -33,8 +33,9 @@ const boundMs = 60_000;
 const longestPauseMs = 200;
 
 /**
- * A client that keeps its connections busy and behaves as HTTP asks of one: what was certainly not accepted (a refused
- * connection, 503) it sends again; what may have been accepted only where it is idempotent (RFC 9110 9.2.2).
+ * A client that keeps its connections busy and behaves as HTTP asks of one: what was certainly not accepted
+ * (a refused connection, 503) it sends again; what may have been accepted only where it is idempotent (RFC
+ * 9110 9.2.2).
  */
 export class Load {
   readonly #options: LoadOptions;
@@ -132,7 +133,10 @@ export class Load {
     }
   }
 
-  /** @returns how long to wait before the request is sent again, in ms; undefined where it must not be or need not. */
+  /**
+   * @returns how long to wait before the request is sent again, in ms; undefined where it must not be or need
+   * not.
+   */
   #pauseBeforeRetry(method: RequestRecord['method'], result: Result): number | undefined {
     const { heeds503 = true, random } = this.#options;
     switch (result.kind) {

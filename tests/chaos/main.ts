@@ -1,6 +1,6 @@
 /**
- * `npm run chaos`: does to a running system what kills systems, under load, and holds what the clients were told
- * against what the replicas did. `--list` names the scenarios and their families.
+ * `npm run chaos`: does to a running system what kills systems, under load, and holds what the clients were
+ * told against what the replicas did. `--list` names the scenarios and their families.
  */
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';

@@ -24,7 +24,10 @@ export async function gatewayMemoryMb({ gateways }: Cluster): Promise<number> {
   return each.reduce<number>((sum, mb) => sum + (mb ?? 0), 0);
 }
 
-/** Looks at the gateways' memory until it is told to end. @returns a function that ends it and has the most, in MiB. */
+/**
+ * Polls the memory of the gateways.
+ * @returns a function that ends this and returns the maximum in MiB.
+ */
 export function watchMemory(cluster: Cluster): () => Promise<{ mostMb: number; seconds: number }> {
   const began = now();
   let mostMb = 0;

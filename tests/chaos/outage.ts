@@ -19,8 +19,8 @@ const refuseWithinMs = 1000;
 const backWithinMs = 2000;
 
 /**
- * What a gateway owes its clients while Redis is away: 503 with `Retry-After` within a second, and work again within two
- * once it is back.
+ * What a gateway owes its clients while Redis is away: 503 with `Retry-After` within a second, and work again
+ * within two once it is back.
  * @returns how long after Redis' return the last gateway gave its first right answer, and what was not met.
  */
 export function judgeOutage(

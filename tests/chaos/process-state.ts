@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * @returns whether a process is there and goes on: neither dead, nor a zombie, nor stopped. Where there is no `/proc`
- *   (macOS) whether it is there.
+ * @returns whether a process exists and is neither a zombie nor stopped. Without `/proc` (macOS): whether it
+ * exists.
  */
 export async function goesOn(pid: number): Promise<boolean> {
   try {

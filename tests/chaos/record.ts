@@ -34,7 +34,9 @@ export interface Attempt {
   readonly result: Result;
 }
 
-/** One request of the client, with all its sendings; the last one's result is what the client was left with. */
+/**
+ * One request of the client, with all its sendings; the last one's result is what the client was left with.
+ */
 export interface RequestRecord {
   readonly id: string;
   readonly method: 'GET' | 'POST';

@@ -56,9 +56,9 @@ export interface StageOptions extends ClusterOptions {
 }
 
 /**
- * Starts a cluster, keeps it under load while `act` does things to it, lets everything come to its end, and judges.
- * What holds for every run is checked here: nothing lost, nothing unsafe done twice, every idempotent request
- * answered, the queues empty in the end.
+ * Starts a cluster, keeps it under load while `act` does things to it, lets everything come to its end, and
+ * judges. What holds for every run is checked here: nothing lost, nothing unsafe done twice, every idempotent
+ * request answered, the queues empty in the end.
  */
 export async function underLoad(
   { workshop, folder, seed }: ScenarioContext,

@@ -33,9 +33,9 @@ export interface Verdict {
 /**
  * Holds what the client was told against what was done.
  *
- * Lost is a request without a final answer; one whose 2xx no execution of its own stands behind; and an unsafe one
- * that the client was told was not done, while it was. What leaves the outcome open (502, 504, a broken connection)
- * contradicts nothing.
+ * Lost is a request without a final answer; one whose 2xx no execution of its own stands behind; and an
+ * unsafe one that the client was told was not done, while it was. What leaves the outcome open (502, 504, a
+ * broken connection) contradicts nothing.
  */
 export function judge(records: readonly RequestRecord[], ledger: readonly LedgerLine[]): Verdict {
   const executions = Map.groupBy(ledger, ({ id }) => id);
@@ -117,7 +117,10 @@ function leavesOpen(result: Result): boolean {
   }
 }
 
-/** @returns the longest time to the final answer of requests under way between two moments, in ms; 0 without any. */
+/**
+ * @returns the longest time to the final answer of requests under way between two moments, in ms; 0 without
+ * any.
+ */
 export function slowestBetween(records: readonly RequestRecord[], from: number, to: number): number {
   const times = records
     .filter((record) => sentAt(record) <= to && endedAt(record) >= from)
@@ -150,7 +153,9 @@ export function recoveryMs(
 /** Clocks are read in whole ms at one end. */
 const toleranceMs = 5;
 
-/** @returns executions that began after their client had been told 504: what is not started by then never is. */
+/**
+ * @returns executions that began after their client had been told 504: what is not started by then never is.
+ */
 export function ranTooLate(records: readonly RequestRecord[], ledger: readonly LedgerLine[]): Finding[] {
   const told = new Map(
     records.flatMap((record) => {

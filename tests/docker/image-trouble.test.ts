@@ -78,7 +78,7 @@ it.for(['does not exist', 'exits at once'])(
     const reason = what === 'exits at once' ? 'exited with code 3' : 'No such image: ringpost-test-nowhere:1';
     await expect
       .poll(async () => (await ringReport(url)).trouble, { timeout: withinMs, interval: 100 })
-      .toContain(`S1 could not be renewed: ${reason}`);
+      .toContain(`S1 could not be rolled out: ${reason}`);
     await expect
       .poll(async () => (await ringReport(url)).trouble, { timeout: withinMs, interval: 100 })
       .toContain('4 times');

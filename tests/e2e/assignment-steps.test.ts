@@ -15,5 +15,5 @@ it('all steps of the assignment pass, and a killed replica is replaced under a r
   expect(code, said).toBe(0);
   expect(said.match(/^ {2}N = \d/gm)).toEqual([2, 3, 4, 5, 6, 6].map((n) => `  N = ${n}`));
   expect(said).toMatch(/^killed S2: S\d{6} has its place/m);
-  expect(said).toContain('all as the assignment has it');
+  expect(said).toContain('all results are as in the assignment');
 });

@@ -62,7 +62,7 @@ describe('a gateway without a request in flight stops at once despite', () => {
     ['a body that is too large', post('/a', 'Content-Length: 999999999\r\n', '0123456789'), [413]],
   ])('%s', async (_, bytes, answers) => {
     const { startReady, untilNothingRuns } = await scratch();
-    const command = await startReady();
+    const command = await startReady({ REPLICAS: '1' });
     const connection = await speak(command.url, bytes);
     if (answers[0] === 400) await connection.until(/ 400 /);
     await delay(300);
@@ -75,7 +75,7 @@ describe('a gateway without a request in flight stops at once despite', () => {
 
   it('long polls, streams and waits, which get the current state', async () => {
     const { startReady } = await scratch();
-    const command = await startReady();
+    const command = await startReady({ REPLICAS: '1' });
     const { url } = command;
     const id = await sendDelayed(url);
     const states = [
@@ -106,7 +106,7 @@ describe('a gateway without a request in flight stops at once despite', () => {
 
   it('a client that does not read its answer', async () => {
     const { startReady } = await scratch();
-    const command = await startReady({ HANDLER: handlerFile('large') });
+    const command = await startReady({ REPLICAS: '1', HANDLER: handlerFile('large') });
     await deaf(command.url, get('/?bytes=16000000').repeat(3));
     await expect
       .poll(async () => (await ask(command.url, { target: '/-/metrics' })).body.toString(), {

@@ -6,7 +6,7 @@ import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
 
-/** A line without the attempt of a repeatable run: the dying worker may have been given the job too. */
+/** Leaves the attempt out if the job may run again: its worker may have taken it just before it died. */
 const run = (line: string): string => line.replace(/^(GET .*) \d+$/, '$1');
 
 const system = useSystem();
@@ -161,7 +161,7 @@ describe('an adopter that was frozen for longer than its leases', () => {
     const back = await workers.start(current, 'S2');
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 502]);
     commands[0]?.kill('SIGCONT');
-    // No worker took its own lease, so it continues with its own queue.
+    // No other worker has taken its own lease, so it continues to serve its own queue.
     await eventually(async () => (await leaseOf(current, 'S1'))?.state === 'ready');
     await untilInRing(running, 'S1', 'S2');
     expect((await ask(keyOf(running, 'S1'), 'GET', 'own')).status).toBe(200);

@@ -81,7 +81,7 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     expect((await Promise.all(busy)).map(({ status }) => status)).toEqual([502, 502]);
     await eventually(async () => (await leaseOf(current, 'S2'))?.state === 'adopted');
     await eventually(async () => (await workers.runs()).includes('/first S1'));
-    // S1 owns the keys of S2 by now, and computes while it holds both leases.
+    // S1 owns its keys now, and computes while it holds both leases.
     const computed = ask(`computes?ms=${computesMs}`, 'GET');
     await untilRun('computes');
     let checks = 0;

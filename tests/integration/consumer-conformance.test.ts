@@ -14,7 +14,7 @@ function make(kind: ConsumerKind, more: Partial<TestConsumerOptions> = {}): Test
   return testConsumer(kind, { redisUrl, namespace, keys, replica, ...more });
 }
 
-/** The number of jobs left in each list of the queue. */
+/** Counts the jobs of the queue by where their ids are. */
 async function left(): Promise<Record<string, number>> {
   const { redis, keys } = system();
   const { wait, active, prioritized, delayed } = keys.unfinished(replica);
@@ -29,7 +29,7 @@ const none = { wait: 0, active: 0, prioritized: 0, delayed: 0 };
 const settled = { timeout: 5000, interval: 10 };
 
 describe.each(consumerKinds)('the %s consumer', (kind) => {
-  it('runs each job once, in the order of adding, and leaves nothing behind', async () => {
+  it('runs each job once, in the order in which they were added, and leaves nothing of it', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => void run.answer('x');
     const ids = Array.from({ length: 200 }, (_, at) => `job-${at}`);
@@ -44,7 +44,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
   });
 
-  it('leaves nothing behind of a job with a log, nor of jobs that finish with it', async () => {
+  it('leaves nothing of a job for which a tool has written a log, nor of jobs that end with it', async () => {
     const made = make(kind);
     await made.consumer.start();
     for (const id of ['job-1', 'job-2']) await made.add(id);
@@ -57,7 +57,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
   });
 
-  it('runs CONCURRENCY jobs at once, and the next one when one is finished', async () => {
+  it('runs up to CONCURRENCY jobs at once, and the next one when one is finished', async () => {
     const made = make(kind, { concurrency: 3 });
     await made.consumer.start();
     for (let at = 0; at < 5; at += 1) await made.add(`job-${at}`);
@@ -79,7 +79,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     made.consumer.pause();
     const { redis, keys } = system();
     await expect.poll(() => redis.exists(keys.consumer(replica)), settled).toBe(0);
-    // The stock consumer may take one more job right after the pause.
+    // The stock consumer may take one more job that it was about to take.
     const running = kind === 'stock' ? 2 : 1;
     for (let at = 0; at < 5; at += 1) await made.add(`job-${at}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -92,7 +92,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await expect.poll(() => made.runs.length, settled).toBe(7);
   });
 
-  it('takes nothing if it is paused when it starts', async () => {
+  it('takes nothing if it is paused before it starts', async () => {
     const made = make(kind);
     made.consumer.pause();
     await made.consumer.start();
@@ -112,7 +112,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(made.runs).toEqual([]);
   });
 
-  it('takes jobs without a priority first, then lower numbers before higher ones', async () => {
+  it('takes jobs without a priority first, then those with the lower number', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => run.finish();
     await made.add('nine', { priority: 9 });
@@ -124,7 +124,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(made.finished).toEqual(['none', 'one', 'five', 'nine']);
   });
 
-  it('runs a delayed job when it is due, and jobs added meanwhile before it', async () => {
+  it('runs a delayed job when it is due, and others before it', async () => {
     const made = make(kind);
     const began = Date.now();
     const at: Record<string, number> = {};
@@ -149,7 +149,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     }
   });
 
-  it('puts a job back and takes it again when it is due, as the next attempt', async () => {
+  it('takes a job that was put back again when it is due, as the next attempt', async () => {
     const made = make(kind);
     const began = Date.now();
     made.onRun = (run) => {
@@ -164,7 +164,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await left()).toEqual(none);
   });
 
-  it('takes jobs that are put back without a delay again each time, and leaves no locks', async () => {
+  it('takes jobs that are put back without a delay again each time, and leaves none of their locks', async () => {
     const made = make(kind);
     made.onRun = (run) => (run.attempt <= 5 ? run.putBack({ notBefore: Date.now() }) : run.finish());
     await made.consumer.start();
@@ -177,11 +177,11 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     }
     expect(await left()).toEqual(none);
     expect(await system().redis.keys(`*${replica}*:lock`)).toEqual([]);
-    // Taking a job again adds no listeners.
+    // Nothing is opened for each of them.
     expect(made.redis.listenerCount('error') + made.redis.listenerCount('close')).toBeLessThan(20);
   });
 
-  it('drops a job whose run threw an error, and continues', async () => {
+  it('gives up a job whose run throws, and goes on', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => (run.id === 'bad' ? run.fail(new Error('broken')) : run.finish());
     await made.consumer.start();
@@ -192,14 +192,14 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await system().redis.exists(system().keys.job(replica, 'bad'))).toBe(0);
   });
 
-  it('counts how often a job was taken, across consumers', async () => {
+  it('counts how often a job was taken, by whatever consumer', async () => {
     const first = make(kind);
     await first.consumer.start();
     await first.add('held');
     await expect.poll(() => first.runs.length, settled).toBe(1);
     first.consumer.abandon();
     const { redis, keys } = system();
-    // As a worker that reclaims the job does.
+    // As a worker does that reclaims it.
     await redis.lrem(keys.unfinished(replica).active, 0, 'held');
     await redis.rpush(keys.unfinished(replica).wait, 'held');
     const second = make(kind);
@@ -218,7 +218,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await expect.poll(() => redis.exists(keys.jobLock(replica, 'held')), settled).toBe(0);
   });
 
-  it('stops: takes nothing new, and resolves when its held jobs are finished', async () => {
+  it('takes nothing new when it is stopped, and resolves when the jobs that it held are finished', async () => {
     const made = make(kind, { concurrency: 2 });
     await made.consumer.start();
     for (let at = 0; at < 4; at += 1) await made.add(`job-${at}`);
@@ -250,7 +250,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(made.runs).toHaveLength(1);
   });
 
-  it('abandons its jobs: finishes nothing, and takes nothing', async () => {
+  it('finishes nothing and takes nothing after it was abandoned', async () => {
     const made = make(kind);
     await made.consumer.start();
     await made.add('held');
@@ -276,7 +276,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.exists(keys.inbox(replica, 'g'))).toBe(0);
   });
 
-  it('recovers from cut connections without losing a job', async () => {
+  it('goes on by itself after its connections were cut, and loses no job', async () => {
     const made = make(kind, { concurrency: 4 });
     made.onRun = (run) => void setTimeout(() => run.finish(), 1);
     await made.consumer.start();
@@ -292,7 +292,8 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
       }
     }
     const ran = (): number => new Set(made.runs.map(({ id }) => id)).size;
-    // A job given out on a broken connection is active but not being run; the worker's sweep finds it.
+    // A job that was given out on a broken connection is active but not being run. The worker's sweep finds
+    // it.
     const orphans = async (): Promise<number> => (await left())['active'] ?? 0;
     await expect
       .poll(async () => ran() + (await orphans()), { timeout: 20_000 })

@@ -36,19 +36,19 @@ const steps = fc.array(
   { minLength: 5, maxLength: 40 },
 );
 
-/** The text without timestamps. */
+/** Replaces times, which differ between the consumers. */
 function clean(text: string): string {
   return text.replaceAll(/\b1[678]\d{11}\b/g, 'time');
 }
 
-/** Keys that ringpost adds to those of BullMQ. */
+/** Ringpost's own keys beside those of BullMQ. */
 const ours = /:(consumer|deliveries:\d+)$/;
 
-/** All keys of a queue with their values, without ids and times of the event stream's entries. */
+/** All keys of a queue with their values, without the ids and times of the stream of events. */
 async function snapshot(redis: Redis, namespace: string): Promise<Record<string, unknown>> {
   const keys = (await redis.keys(`${namespace}:*`)).filter((key) => !ours.test(key)).toSorted();
   const found: Record<string, unknown> = {};
-  // The marker of an empty queue is ignored: it would only wake a worker once in vain.
+  // The marker of an empty queue does not matter: it would wake a worker once, in vain.
   const waits = keys.some((key) => /:(wait|prioritized)$/.test(key));
   for (const key of keys) {
     const name = key.slice(namespace.length);
@@ -75,7 +75,8 @@ async function snapshot(redis: Redis, namespace: string): Promise<Record<string,
     }
     if (type === 'stream') {
       const entries = await redis.xrange(key, '-', '+');
-      // "drained" is emitted at another moment if finishing and taking are one step.
+      // The batched consumer finishes and takes jobs in one step, so it reports a drained queue at another
+      // moment.
       found[name] = entries
         .map(([, fields]) => fields.map((each) => clean(each)).join(' '))
         .filter((entry) => !entry.includes('drained'))

@@ -8,7 +8,7 @@ import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
-import { Reclaimer } from '../../worker/tenure/reclaimer.ts';
+import { Reclaimer } from '../../worker/session/reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';

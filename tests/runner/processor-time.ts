@@ -11,7 +11,8 @@ export function processorTimeMs(): number | undefined {
   } catch {
     return undefined;
   }
-  // See proc(5): the name before the last parenthesis may hold spaces; utime, stime, cutime, cstime are 14 to 17.
+  // See proc(5): the name before the last parenthesis may hold spaces; utime, stime, cutime, cstime are 14 to
+  // 17.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field) * tickMs, 0);
 }

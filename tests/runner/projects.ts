@@ -1,14 +1,14 @@
 /**
- * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`: side by side,
- * since they mostly wait. `engine`: one file after the other, since containers share the Docker engine, but beside the
- * `together` tests. `alone`: one file after the other with nothing beside it, since they assert times or memory.
+ * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`:
+ * side by side, since they mostly wait. `engine`: one file after the other, since containers share the Docker
+ * engine, but beside the `together` tests. `alone`: one file after the other with nothing beside it.
  */
 export type Lane = 'first' | 'together' | 'engine' | 'alone';
 
 /** What the machine must have to run a project. */
 export type Need = 'redis' | 'chromium' | 'docker';
 
-/** A vitest project: the test files that run in the same way. */
+/** A vitest project: test files that run in the same way. */
 export interface TestProject {
   readonly name: string;
   readonly lane: Lane;
@@ -19,54 +19,64 @@ export interface TestProject {
   readonly timeoutMs: number;
 }
 
-/** Tests of `tests/e2e` that assert times, rates, memory or counts which other tests on the machine would change. */
-const alone = [
-  'answer-memory',
-  'gateway-memory',
-  'load',
-  'memory',
-  'recovery',
-  'redis-away',
-  'redis-flushed',
-  'redis-frozen',
-  'rolling-restart',
-].map((name) => `tests/e2e/${name}.test.ts`);
+/** A folder of tests. */
+interface Suite {
+  readonly folder: string;
+  readonly lane: Lane;
+  readonly needs: readonly Need[];
+  readonly timeoutMs: number;
+  /** Files that assert times, rates or memory, which other tests on the machine would change. */
+  readonly alone: readonly string[];
+}
 
-const folder = (name: string): readonly string[] => [`tests/${name}/**/*.test.ts`];
-
-export const testProjects: readonly TestProject[] = [
-  { name: 'unit', lane: 'first', needs: [], include: folder('unit'), exclude: [], timeoutMs: 20_000 },
+const suites: readonly Suite[] = [
+  { folder: 'unit', lane: 'first', needs: [], timeoutMs: 20_000, alone: ['parsers-linear'] },
   {
-    name: 'integration',
+    folder: 'integration',
     lane: 'together',
     needs: ['redis'],
-    include: folder('integration'),
-    exclude: [],
     timeoutMs: 60_000,
+    alone: ['computing-handlers', 'dispatch', 'over-capacity', 'slow-start'],
   },
   {
-    name: 'e2e',
+    folder: 'e2e',
     lane: 'together',
     needs: ['redis'],
-    include: folder('e2e'),
-    exclude: alone,
     timeoutMs: 120_000,
+    alone: [
+      'answer-memory',
+      'gateway-memory',
+      'load',
+      'memory',
+      'recovery',
+      'redis-away',
+      'redis-flushed',
+      'redis-frozen',
+      'rolling-restart',
+    ],
   },
+  { folder: 'browser', lane: 'together', needs: ['redis', 'chromium'], timeoutMs: 60_000, alone: [] },
   {
-    name: 'browser',
-    lane: 'together',
-    needs: ['redis', 'chromium'],
-    include: folder('browser'),
-    exclude: [],
-    timeoutMs: 60_000,
-  },
-  {
-    name: 'docker',
+    folder: 'docker',
     lane: 'engine',
     needs: ['docker'],
-    include: folder('docker'),
-    exclude: [],
     timeoutMs: 180_000,
+    alone: ['controllers', 'recovery'],
   },
-  { name: 'alone', lane: 'alone', needs: ['redis'], include: alone, exclude: [], timeoutMs: 120_000 },
 ];
+
+/**
+ * Each folder of tests is a project, and its files that run alone are another one, named `<folder>-alone`.
+ */
+export const testProjects: readonly TestProject[] = suites.flatMap(
+  ({ folder, lane, needs, timeoutMs, alone }): TestProject[] => {
+    const exclude = alone.map((name) => `tests/${folder}/${name}.test.ts`);
+    const project = { needs, timeoutMs };
+    return [
+      { ...project, name: folder, lane, include: [`tests/${folder}/**/*.test.ts`], exclude },
+      ...(alone.length === 0
+        ? []
+        : [{ ...project, name: `${folder}-alone`, lane: 'alone' as const, include: exclude, exclude: [] }]),
+    ];
+  },
+);

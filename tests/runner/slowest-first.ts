@@ -3,8 +3,8 @@ import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
 /**
- * Files that take longer than 20 s, the slowest first. A slow file that starts last would run when the others have
- * ended, and leave the machine idle. `npm test` prints the times from which this list is made.
+ * Files that take longer than 20 s, the slowest first. A slow file that starts last would run when the others
+ * have ended, and leave the machine idle. `npm test` prints the times from which this list is made.
  */
 const slowFiles = [
   'callbacks-crash',
@@ -19,7 +19,6 @@ const slowFiles = [
   'dispatch-capacity',
   'respawn',
   'garbled-data',
-  'computing-handlers',
   'request-ttls',
   'one-run-per-key',
   'callbacks',

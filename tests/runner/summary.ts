@@ -24,7 +24,7 @@ export function slowestFiles(results: readonly FileResult[]): readonly string[] 
 /** @param cpuMs processor time of all processes of the run; undefined if the system does not say. */
 export function durationLine(fileCount: number, wallMs: number, cpuMs: number | undefined): string {
   const cpu = cpuMs === undefined ? '' : `, ${seconds(cpuMs)} of processor time`;
-  return `${fileCount} test files in ${seconds(wallMs)}${cpu}`;
+  return `${fileCount} test ${fileCount === 1 ? 'file' : 'files'} in ${seconds(wallMs)}${cpu}`;
 }
 
 /**

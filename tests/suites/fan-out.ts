@@ -10,7 +10,10 @@ export interface FanOut {
   stop(): Promise<void>;
 }
 
-/** Starts it on a free port of loopback. It works on bytes, so that all that a suite sees is the gateway's doing. */
+/**
+ * Starts it on a free port of loopback. It works on bytes, so that all that a suite sees is the gateway's
+ * doing.
+ */
 export async function startFanOut(): Promise<FanOut> {
   const relays = new Set<Relay>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

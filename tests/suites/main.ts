@@ -1,7 +1,7 @@
 /**
- * `npm run suites`: runs the test suites of other projects twice, directly and with their client connections sent
- * through a gateway, and writes `docs/compatibility.md`. `SUITES_DIR` has the projects' checkouts. Exits with 1 if a
- * difference has no reason in `reasons.json`, or a reason there has no difference.
+ * `npm run suites`: runs the test suites of other projects twice, directly and with their client connections
+ * sent through a gateway, and writes `docs/compatibility.md`. `SUITES_DIR` has the projects' checkouts. Exits
+ * with 1 if a difference has no reason in `reasons.json`, or a reason there has no difference.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * Runs the tests of the checkout in the working directory with its own Mocha (6 or later), and appends one line of
- * JSON for each test to the file that `SUITES_RESULTS` names. Mocha's command line is not used: that of older versions
- * does not start on newer Node.
+ * Runs the tests of the checkout in the working directory with its own Mocha (6 or later), and appends one
+ * line of JSON for each test to the file that `SUITES_RESULTS` names. Mocha's command line is not used: that
+ * of older versions does not start on newer Node.
  */
 import { appendFileSync, globSync } from 'node:fs';
 import { createRequire } from 'node:module';

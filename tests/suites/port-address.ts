@@ -4,7 +4,9 @@ export interface Target {
   readonly family: 4 | 6;
 }
 
-/** @returns the loopback address that stands for a target: 127.84 or 127.86, and the two bytes of the port. */
+/**
+ * @returns the loopback address that stands for a target: 127.84 or 127.86, and the two bytes of the port.
+ */
 export function addressOf({ port, family }: Target): string {
   return `127.8${family}.${port >> 8}.${port & 255}`;
 }

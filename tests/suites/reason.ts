@@ -1,6 +1,6 @@
 /**
- * The kinds of reasons why a test may have another outcome through a gateway, and what the document says of each.
- * Only these are accepted; anything else that differs is a fault.
+ * The kinds of reasons why a test may have another outcome through a gateway, and what the document says of
+ * each. Only these are accepted; anything else that differs is a fault.
  */
 export const reasonKinds = {
   stream: 'The test checks the parts of a body or the time of each; a queue carries whole messages.',

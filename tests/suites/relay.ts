@@ -7,15 +7,18 @@ const headEnd = Buffer.from('\r\n\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
 
 /**
- * One connection from a worker. Each request on it is sent, over a connection of its own, to the server of the suite
- * that the request's `Forwarded` names by its client's address. The bytes stay as they are, both ways, but for the
- * request's `Connection`: it becomes `close`, since the next request may be for another server.
+ * One connection from a worker. Each request on it is sent, over a connection of its own, to the server of
+ * the suite that the request's `Forwarded` names by its client's address. The bytes stay as they are, both
+ * ways, but for the request's `Connection`: it becomes `close`, since the next request may be for another
+ * server.
  */
 export class Relay {
   readonly #worker: Socket;
   #target: Socket | undefined;
   #head = Buffer.alloc(0);
-  /** Bytes of the present request's body that are still to come; `chunked` if they end with the last chunk. */
+  /**
+   * Bytes of the present request's body that are still to come; `chunked` if they end with the last chunk.
+   */
   #body: number | 'chunked' = 0;
 
   constructor(worker: Socket) {

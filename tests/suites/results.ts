@@ -31,7 +31,8 @@ interface VitestReport {
 }
 
 /**
- * Reads what a run has written. Tests of a file with the same title count as one, which has passed if all have.
+ * Reads what a run has written. Tests of a file with the same title count as one, which has passed if all
+ * have.
  * @throws Error if the run did not come to its end.
  */
 export async function readResults(runner: TestRunner, file: string, checkout: string): Promise<Results> {

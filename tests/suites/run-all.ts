@@ -19,7 +19,10 @@ export interface SuiteRuns {
   readonly comparison: Comparison;
 }
 
-/** The gateway's settings, but for `UPSTREAM`. Suites speak as proxies do, so their `X-Forwarded-*` is believed. */
+/**
+ * The gateway's settings, but for `UPSTREAM`. Suites speak as proxies do, so their `X-Forwarded-*` is
+ * believed.
+ */
 export const gatewaySettings: NodeJS.ProcessEnv = {
   TRUSTED_PROXIES: '127.0.0.0/8',
   // The servers see the X-Forwarded-* of the suites, and no others.

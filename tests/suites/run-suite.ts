@@ -53,7 +53,8 @@ function argumentsFor(runner: Suite['runner'], results: string): string[] {
     return ['node_modules/vitest/vitest.mjs', 'run', '--reporter=json', `--outputFile=${results}`];
   const reporter = `--test-reporter=${pathToFileURL(own('node-test-lines.ts')).href}`;
   const destination = `--test-reporter-destination=${results}`;
-  // A test that fails may leave its server open. A forced exit loses lines of other processes, so there are none.
+  // A test that fails may leave its server open. A forced exit loses lines of other processes, so there are
+  // none.
   const ends = ['--test-isolation=none', '--test-force-exit', '--test-timeout=10000'];
   return ['--test', ...ends, reporter, destination];
 }

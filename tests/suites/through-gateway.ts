@@ -1,8 +1,8 @@
 /**
- * A preload of the process that runs a suite (`node --import`). It sends the suite's client connections through a
- * gateway: a connection to a loopback port on which this process listens goes to the gateway's port instead. Its
- * source address names the port, so the fan-out behind the gateway finds the suite's own server whatever `Host` the
- * client sends. No byte of the connection is changed.
+ * A preload of the process that runs a suite (`node --import`). It sends the suite's client connections
+ * through a gateway: a connection to a loopback port on which this process listens goes to the gateway's port
+ * instead. Its source address names the port, so the fan-out behind the gateway finds the suite's own server
+ * whatever `Host` the client sends. No byte of the connection is changed.
  */
 import net from 'node:net';
 import type { LookupFunction, NetConnectOpts } from 'node:net';
@@ -78,7 +78,7 @@ net.Socket.prototype.connect = function (this: net.Socket, ...given: unknown[]) 
   if (typeof options === 'object' && options !== null && !(this instanceof tls.TLSSocket)) {
     args[0] = redirected(options as NetConnectOpts) ?? options; // an object that `connect` was called with
   }
-  const passed = (Array.isArray(first) ? [args] : args) as Parameters<Connect>; // as they came, but for the place
+  const passed = (Array.isArray(first) ? [args] : args) as Parameters<Connect>; // unchanged otherwise
   return connect.apply(this, passed);
 };
 

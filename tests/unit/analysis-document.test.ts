@@ -10,10 +10,23 @@ import { assignment, strategies } from '../analysis/strategy.ts';
 import type { Strategy } from '../analysis/strategy.ts';
 import type { ThroughputRun } from '../analysis/throughput.ts';
 
+const knownShares = new Map<string, readonly number[]>();
+
+/**
+ * @returns the expected shares, which are computed once for each ring: strategies differ in more than their
+ * ring.
+ */
+function sharesOf(parameters: Strategy['parameters'], count: number): readonly number[] {
+  const key = JSON.stringify([parameters, count]);
+  const shares = knownShares.get(key) ?? expectedShares(ringWith(parameters, count));
+  knownShares.set(key, shares);
+  return shares;
+}
+
 /** A run that came out as expected. */
 function run({ parameters, bounded }: Strategy, count: number): ThroughputRun {
   const ring = ringWith(parameters, count);
-  const shares = expectedShares(ring);
+  const shares = sharesOf(parameters, count);
   return {
     replicas: ring.members.map(({ name }) => name),
     requests: 10_000,

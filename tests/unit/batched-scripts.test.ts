@@ -3,7 +3,7 @@ import { includeInto, luaFunction, provenBullMq } from '#shared/store/scripts/co
 import { tickScript } from '#shared/store/queue/tick.ts';
 
 describe('tickScript', () => {
-  it('has the scripts of the BullMQ that is installed, which is the one that it was proven with', () => {
+  it('contains the scripts of the installed BullMQ, which is the proven version', () => {
     const script = tickScript();
     expect(script).toHaveProperty('lua');
     for (const name of ['moveToActive', 'moveToFinished']) {
@@ -11,9 +11,9 @@ describe('tickScript', () => {
     }
   });
 
-  it('is not made for another version, and says so', () => {
+  it('is not made for another version, and names the reason', () => {
     expect(tickScript(() => ({ version: '6.8.0' }))).toEqual({
-      fault: `BullMQ is 6.8.0, and proven is ${provenBullMq}`,
+      fault: `BullMQ is 6.8.0, but only ${provenBullMq} is proven`,
     });
   });
 });

@@ -11,8 +11,8 @@ function make(most = 100): { readonly sent: string[]; add(group: string, item: s
   return { sent, add: (group, item) => batches.add(group, item) };
 }
 
-describe('batches', () => {
-  it('send one that is alone with the end of its turn of the event loop', async () => {
+describe('Batches', () => {
+  it('sends a single item after its turn of the event loop', async () => {
     const { sent, add } = make();
     void add('a', 'one');
     expect(sent).toEqual([]);
@@ -20,7 +20,7 @@ describe('batches', () => {
     expect(sent).toEqual(['a: one']);
   });
 
-  it('send at once what has long come one by one, and no more once several have come together', async () => {
+  it('sends at once after items have come one by one for some time, until several come together', async () => {
     const { sent, add } = make();
     for (let at = 0; at < singlesBeforeImmediateSend; at += 1) {
       const one = add('a', 'one');
@@ -38,7 +38,7 @@ describe('batches', () => {
     expect(sent.at(-1)).toBe('a: four five');
   });
 
-  it('send what comes in turns that follow each other together, each group in one call', async () => {
+  it('sends the items of successive turns together, in one call per group', async () => {
     const { sent, add } = make();
     void add('a', 'one');
     void add('b', 'two');
@@ -50,7 +50,7 @@ describe('batches', () => {
     expect(sent).toEqual(['a: one three', 'b: two']);
   });
 
-  it('do not wait for ever', async () => {
+  it('does not wait for ever', async () => {
     const { sent, add } = make();
     for (let at = 0; at < 20; at += 1) {
       void add('a', 'one');
@@ -60,7 +60,7 @@ describe('batches', () => {
     expect(sent.length).toBeGreaterThanOrEqual(2);
   });
 
-  it('send nothing of a group before its last call is answered, and then all of it in one call', async () => {
+  it('waits for the last call of a group, then sends all its items in one call', async () => {
     const sent: string[] = [];
     const answers: (() => void)[] = [];
     const batches = new Batches<string>(100, (group, items) => {
@@ -83,20 +83,20 @@ describe('batches', () => {
     expect(sent).toEqual(['a: one', 'b: three', 'a: two four']);
   });
 
-  it('go on with a group whose call has failed', async () => {
+  it('goes on with a group after a call of it has failed', async () => {
     const { sent, add } = make();
     await expect(add('a', 'bad')).rejects.toThrow('refused');
     await add('a', 'good');
     expect(sent).toEqual(['a: bad', 'a: good']);
   });
 
-  it('send no more than so many in one call', async () => {
+  it('sends at most the given number of items in one call', async () => {
     const { sent, add } = make(2);
     await Promise.all(['one', 'two', 'three'].map((item) => add('a', item)));
     expect(sent).toEqual(['a: one two', 'a: three']);
   });
 
-  it('reject those, and only those, whose call has failed', async () => {
+  it('rejects the items of a failed call, and no others', async () => {
     const { add } = make();
     const outcomes = await Promise.allSettled([add('a', 'good'), add('b', 'bad'), add('b', 'other')]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);

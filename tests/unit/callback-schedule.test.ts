@@ -7,7 +7,9 @@ const began = Date.UTC(2026, 10, 25, 12);
 /** A receiver may take so long to fail, in ms. */
 const timeoutMs = 15_000;
 
-/** @returns the times at which a callback is sent whose receiver never takes it, in ms after the first one. */
+/**
+ * @returns the times at which a callback is sent whose receiver never takes it, in ms after the first one.
+ */
 function times(askedMs: (attempt: number) => number, random: () => number, takesMs = timeoutMs): number[] {
   const sent: number[] = [];
   for (let at: number | undefined = began; at !== undefined;) {

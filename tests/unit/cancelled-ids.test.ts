@@ -2,8 +2,8 @@ import { expect, describe, it } from 'vitest';
 import { decodeCancellations, encodeCancellations } from '#shared/contract/cancellation.ts';
 import { CancelledIds } from '../../worker/run/cancelled-ids.ts';
 
-describe('ids of cancelled requests', () => {
-  it('are remembered for five seconds', () => {
+describe('CancelledIds', () => {
+  it('remembers an id for five seconds', () => {
     const ids = new CancelledIds();
     expect(ids.empty).toBe(true);
     ids.add('a', 0);
@@ -12,27 +12,27 @@ describe('ids of cancelled requests', () => {
     expect([ids.has('a', 5001), ids.has('b', 5001)]).toEqual([false, true]);
   });
 
-  it('are remembered anew when they are cancelled again', () => {
+  it('remembers an id for longer if it is cancelled again', () => {
     const ids = new CancelledIds();
     ids.add('a', 0);
     ids.add('a', 4000);
     expect(ids.has('a', 8000)).toBe(true);
   });
 
-  it('leave nothing behind once the newest of them is old', () => {
+  it('is empty again when the newest id is old', () => {
     const ids = new CancelledIds();
     ids.add('a', 0);
     expect(ids.has('b', 6000)).toBe(false);
     expect(ids.empty).toBe(true);
   });
 
-  it('are 10,000 at most: the oldest is forgotten first', () => {
+  it('keeps at most 10,000 ids and forgets the oldest first', () => {
     const ids = new CancelledIds();
     for (let at = 0; at < 10_001; at += 1) ids.add(String(at), 0);
     expect([ids.has('0', 0), ids.has('1', 0), ids.has('10000', 0)]).toEqual([false, true, true]);
   });
 
-  it('travel in one message, and one alone as workers of releases before read it', () => {
+  it('travels in one message; a single id in the form that workers of earlier releases read', () => {
     expect(decodeCancellations(encodeCancellations(['a.S1', 'b.S2']))).toEqual(['a.S1', 'b.S2']);
     expect(encodeCancellations(['a.S1'])).toBe('a.S1');
   });

@@ -50,7 +50,7 @@ describe('a job', () => {
     expect(storedBody(job)).toBe(true);
     expect(JSON.stringify(job).length).toBeLessThan(200);
     expect(decodeJob(job, body).body).toBe(body);
-    expect(() => decodeJob(job)).toThrow('the body of the job is stored and was not given');
+    expect(() => decodeJob(job)).toThrow('the body of the job is stored elsewhere and was not passed');
   });
 });
 

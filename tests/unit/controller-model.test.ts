@@ -16,9 +16,9 @@ const moves: readonly (readonly [Happening, string, number])[] = happenings.flat
 });
 
 /**
- * Explores every world that two replicas can come into within that many happenings, each followed by a pass of the
- * real plan or by none before the next one. `World` fails where a plan starts a second worker of a replica, lets one
- * into the ring that takes no jobs, or forgets one that holds something.
+ * Explores every world that two replicas can come into within that many happenings, each followed by a pass
+ * of the real plan or by none before the next one. `World` fails where a plan starts a second worker of a
+ * replica, lets one into the ring that takes no jobs, or forgets one that holds something.
  */
 it.each(['same', 'new'] as const)(
   'does nothing wrong in any order of happenings, and comes to rest from every world: RESPAWN=%s',

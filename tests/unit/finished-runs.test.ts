@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { FinishedRuns } from '../../worker/run/finished-runs.ts';
 import { bytesPerId, RecentIds } from '../../worker/run/recent-ids.ts';
 
-describe('recent ids', () => {
-  it('are those of a plain list, whatever is added and forgotten', () => {
+describe('RecentIds', () => {
+  it('holds the same ids as a plain list, whatever is added and forgotten', () => {
     const step = fc.record({
       add: fc.integer({ min: 0, max: 900 }),
       forget: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -35,7 +35,7 @@ describe('recent ids', () => {
     );
   });
 
-  it('are told apart by each of their characters', () => {
+  it('tells ids apart by each of their characters', () => {
     const ids = new RecentIds();
     const id = `${randomUUID()}.S1`;
     ids.add(id, 0);
@@ -50,7 +50,7 @@ describe('recent ids', () => {
     ]);
   });
 
-  it('take 32 bytes each, and a worker with the most of them 32 MiB', () => {
+  it('takes 32 bytes per id, and 32 MiB for a million ids', () => {
     const ids = new RecentIds();
     for (let at = 0; at < 1_000_000; at += 1) ids.add(String(at), at);
     expect(ids.capacity * bytesPerId).toBe(32 * 1024 * 1024);
@@ -60,8 +60,8 @@ describe('recent ids', () => {
   });
 });
 
-describe('the memory of finished runs', () => {
-  it('keeps each from its end until the time is over, whatever its deadline', () => {
+describe('FinishedRuns', () => {
+  it('keeps an id for the given time from the end of its run', () => {
     const finished = new FinishedRuns(1000, 60_000);
     for (let at = 0; at < 300_000; at += 1) {
       finished.add(`id-${at}`, at * 10);
@@ -72,7 +72,7 @@ describe('the memory of finished runs', () => {
     expect(finished.has('id-293998')).toBe(false);
   });
 
-  it('has no room past its bound, forgets nothing for it, and has room again when the time is over', () => {
+  it('has no room at its limit, drops nothing early, and has room again after the given time', () => {
     const finished = new FinishedRuns(10, 1000);
     for (let at = 0; at < 12; at += 1) finished.add(`id-${at}`, at);
     expect(finished.hasRoom(1000)).toBe(false);
@@ -82,7 +82,7 @@ describe('the memory of finished runs', () => {
     expect(finished.size).toBe(9);
   });
 
-  it('is waited for until it has room, or until the deadline', async () => {
+  it('lets a request wait until there is room, or until the deadline', async () => {
     const finished = new FinishedRuns(1, 200);
     const began = performance.now();
     finished.add('one', began);

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 
-/** Files that read the clock of their own host, with the reason. Every other time is `clockOf(redis).now()`. */
+/**
+ * Files that read the clock of their own host, with the reason. Every other time is `clockOf(redis).now()`.
+ */
 const mayReadOwnClock: Readonly<Record<string, string>> = {
   'shared/store/redis/redis-clock.ts': 'compares it with that of Redis',
   'gateway/drivers/docker.ts': 'the engine has written the time, and runs on this host',

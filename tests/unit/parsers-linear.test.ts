@@ -7,7 +7,9 @@ import { directivesOf } from '../../gateway/request/directives.ts';
 import { idempotencyKeyOf } from '../../gateway/request/idempotency-key.ts';
 import { parsers } from '../fixtures/parsers.ts';
 
-/** Text is made of one of these over and over, after a beginning and before an end that a parser may look for. */
+/**
+ * Text is made of one of these over and over, after a beginning and before an end that a parser may look for.
+ */
 const units = [
   ' ',
   '\t',
@@ -76,11 +78,14 @@ function timeMs(parse: (text: string) => unknown, text: string): number {
   return least;
 }
 
-/** A text of the largest size, and one of a quarter of it. They are made once, since many parsers read them. */
+/**
+ * A text of the largest size, and one of a quarter of it. They are made once, since many parsers read them.
+ */
 const texts = frames.flatMap(([begin, end]) =>
   [...units, ...pairs].map((unit) => {
     const textOf = (length: number): string =>
-      // A string that was joined from parts is put together when it is first read, which would be measured too.
+      // A string that was joined from parts is put together when it is first read, which would be measured
+      // too.
       Buffer.from(begin + unit.repeat(length / unit.length) + end).toString();
     const name = JSON.stringify([begin, unit, end]);
     return { name, long: textOf(largest), short: textOf(largest / 4) };

@@ -220,7 +220,7 @@ describe('a name that is not allowed for a new replica', () => {
   it.each([
     ['ring', false, 'is reserved for ringpost itself'],
     ['REDIS', false, 'is reserved for ringpost itself'],
-    ['10.0.0.1', false, 'is an address and no hostname'],
+    ['10.0.0.1', false, 'is an IP address, not a hostname'],
     ['a', true, 'is too short for a container, which has two characters'],
   ])('is refused, and is removed if it is there: %s', (name, containers, fault) => {
     const change = { n: 2, hostnames: ['S9', name] };

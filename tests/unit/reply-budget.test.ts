@@ -6,7 +6,7 @@ import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 const MiB = 1024 * 1024;
 const limitBytes = 32 * MiB;
 
-/** An answer that is read in steps, as its budget lets it. */
+/** An answer that is read in steps, as the budget allows. */
 class Reader {
   readonly id: string;
   readonly #budget: ReplyBudget;
@@ -29,12 +29,12 @@ class Reader {
 }
 
 describe('the budget of answers', () => {
-  it('is twice the limit, and 64 MiB at least', () => {
+  it('is twice the limit, and at least 64 MiB', () => {
     expect(new ReplyBudget(1024).totalBytes).toBe(64 * MiB);
     expect(new ReplyBudget(64 * MiB).totalBytes).toBe(128 * MiB);
   });
 
-  it('lets an answer wait for bytes that others hold, and calls it when they are given back', () => {
+  it('lets an answer wait for bytes that others hold, and calls it when they are released', () => {
     const budget = new ReplyBudget(limitBytes);
     const [oldest, second, third] = ['a', 'b', 'c'].map((id) => new Reader(budget, id));
     oldest?.ask(MiB);
@@ -45,7 +45,7 @@ describe('the budget of answers', () => {
     expect([third?.waiting, budget.heldBytes]).toEqual([false, 21 * MiB]);
   });
 
-  it('always has bytes for all of the oldest answer, and for the next one after it', () => {
+  it('always has bytes for the whole oldest answer, and then for the next one', () => {
     const budget = new ReplyBudget(limitBytes);
     const readers = ['a', 'b', 'c'].map((id) => new Reader(budget, id));
     for (const reader of readers) reader.ask(16 * MiB);
@@ -57,7 +57,7 @@ describe('the budget of answers', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  it('counts an answer that is whole already, and lets the others wait for it', () => {
+  it('counts an answer that is whole already, and lets the others wait', () => {
     const budget = new ReplyBudget(limitBytes);
     for (const id of ['a', 'b', 'c']) budget.count(id, limitBytes);
     const reader = new Reader(budget, 'd');
@@ -69,7 +69,7 @@ describe('the budget of answers', () => {
     expect(reader.waiting).toBe(false);
   });
 
-  it('calls no answer that was given up, and takes it that one is given back twice', () => {
+  it('does not call a released answer, and allows it to be released twice', () => {
     const budget = new ReplyBudget(limitBytes);
     const readers = ['a', 'b', 'c'].map((id) => new Reader(budget, id));
     for (const reader of readers) reader.ask(limitBytes);
@@ -85,7 +85,7 @@ describe('the budget of answers', () => {
     fc.record({ id: ids, end: fc.constant(true) }),
   );
 
-  it('holds its bound, lets nothing wait that fits, and never lets the oldest answer wait', () => {
+  it('keeps its limit, lets no answer wait that fits, and never lets the oldest answer wait', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const budget = new ReplyBudget(limitBytes);
@@ -108,7 +108,7 @@ describe('the budget of answers', () => {
           }
           check();
         }
-        // Whoever is the oldest can always come to its end: no order of events blocks any of them.
+        // The oldest answer can always be finished, so no order of events blocks any of them.
         for (const [id, reader] of readers) {
           expect(reader.waiting).toBe(false);
           reader.ask(limitBytes);

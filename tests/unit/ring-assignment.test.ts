@@ -38,7 +38,8 @@ function requestSlot(i: bigint): number {
 }
 
 describe('the assignment ring', () => {
-  // The table in docs/ring.md. 28125 of 900000 ids are 312.5 of 10000 exactly: the table rounds halves to even.
+  // The table in docs/ring.md. 28125 of 900000 ids are 312.5 of 10000 exactly: the table rounds halves to
+  // even.
   const rounded = new Intl.NumberFormat('en', {
     maximumFractionDigits: 0,
     useGrouping: false,

@@ -160,24 +160,24 @@ describe('loadGatewayConfig', () => {
       'HANDLER is "./nowhere.ts"; there is no such file',
     ],
     [
-      'an UPSTREAM that is no URL',
+      'an UPSTREAM that is not a URL',
       { UPSTREAM: 'http://h:99999' },
-      'UPSTREAM is no URL; it must be one such as http://127.0.0.1:3000',
+      'UPSTREAM is not a URL; it must be a URL such as http://127.0.0.1:3000',
     ],
     [
       'an UPSTREAM with a password',
       { UPSTREAM: 'https://user:secret@h' },
-      'UPSTREAM has a user or a password; nothing sends them on, and it must be one such as http://127.0.0.1:3000',
+      'UPSTREAM has a user or a password, which are not sent to it; it must be a URL such as http://127.0.0.1:3000',
     ],
     [
       'an UPSTREAM with a query',
       { UPSTREAM: 'https://h/a?' },
-      'UPSTREAM has a query or a fragment; it must be one such as http://127.0.0.1:3000',
+      'UPSTREAM has a query or a fragment; it must be a URL such as http://127.0.0.1:3000',
     ],
     [
       'an UPSTREAM with a fragment',
       { UPSTREAM: 'https://h/a#b' },
-      'UPSTREAM has a query or a fragment; it must be one such as http://127.0.0.1:3000',
+      'UPSTREAM has a query or a fragment; it must be a URL such as http://127.0.0.1:3000',
     ],
     [
       'an unknown source of keys',
@@ -196,7 +196,7 @@ describe('loadGatewayConfig', () => {
     );
     expect(fault).toContain(description);
     // One sentence for the reader of a log: UPSTREAM is also no URL.
-    expect(others.every((other) => other.startsWith(`${name} is no URL`))).toBe(true);
+    expect(others.every((other) => other.startsWith(`${name} is not a URL`))).toBe(true);
   });
 
   it.each([
@@ -397,9 +397,9 @@ describe('settings that only together are wrong', () => {
       { RING: 'assignment', RING_VIRTUAL_NODES: '513' },
       'RING_VIRTUAL_NODES is 513, but the assignment ring has 512 slots',
     ],
-    [{ REDIS_URL: 'redis://[' }, 'REDIS_URL is no URL such as redis://user:password@127.0.0.1:6379'],
+    [{ REDIS_URL: 'redis://[' }, 'REDIS_URL is not a URL such as redis://user:password@127.0.0.1:6379'],
     [{ REDIS_URL: 'redis://app:p/w@host' }, 'in a password, @ is written %40, / %2F'],
-    [{ REDIS_URL: 'redis://h', WORKER_REDIS_URL: 'redis://:p/w@host' }, 'WORKER_REDIS_URL is no URL'],
+    [{ REDIS_URL: 'redis://h', WORKER_REDIS_URL: 'redis://:p/w@host' }, 'WORKER_REDIS_URL is not a URL'],
     [{ WORKER_REDIS_URL: 'redis://h' }, 'WORKER_REDIS_URL is set without REDIS_URL'],
   ])('%o are refused in words', (env, words) => {
     expect(() => loadGatewayConfig(env)).toThrow(SettingsError);

@@ -17,8 +17,9 @@ describe('npm test', () => {
     ['./tests/unit/plan.test.ts', ['unit']],
     ['tests/unit/plan.test.ts:12', ['unit']],
     [`${projectFolder}/tests/unit/plan.test.ts`, ['unit']],
-    ['unit/', ['unit']],
-    ['tests/e2e/memory.test.ts', ['alone']],
+    ['unit/', ['unit', 'unit-alone']],
+    ['tests/unit/parsers', ['unit-alone']],
+    ['tests/e2e/memory.test.ts', ['e2e-alone']],
     ['tests/e2e/shutdown', ['e2e']],
     ['admin-tokens', ['unit', 'integration']],
     ['no-such-file', []],
@@ -33,10 +34,10 @@ describe('npm test', () => {
       ['unit', 'docker'],
     ],
     [
-      ['!docker', '!alone'],
+      ['!docker', '!*-alone'],
       ['unit', 'integration', 'e2e', 'browser'],
     ],
-    [['*e2e*'], ['e2e']],
+    [['e2e*'], ['e2e', 'e2e-alone']],
   ])('runs only the projects that --project names: %j', (names, projects) => {
     expect(selected([], names)).toEqual(projects);
   });

@@ -12,7 +12,7 @@ import type { FinishedRuns } from './finished-runs.ts';
  * yet.
  */
 export function notStartedReply(): HandlerReply {
-  return problemReply('reply_timeout', 'It was not begun by its deadline.');
+  return problemReply('reply_timeout', 'It was not started by its deadline.');
 }
 
 /**

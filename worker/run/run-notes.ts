@@ -56,5 +56,5 @@ export function endedBeforeStartReply(noted: 'ended' | 'cancelled'): HandlerRepl
   return noted === 'cancelled'
     ? problemReply('cancelled', 'The request was cancelled before it was run.')
     : // Its first end stands.
-      problemReply('already_finished', 'The request has come to its end before.');
+      problemReply('already_finished', 'The request had ended before.');
 }

@@ -112,7 +112,7 @@ export class Runner {
 
   async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
     try {
-      const { replica, lease, slots, turns, finished, log } = this.#options;
+      const { replica, lease, slots, turns, finished } = this.#options;
       // A request that runs in turn has its own count of starts: when its job is taken, it may have to wait
       // on.
       const turn =
@@ -156,9 +156,7 @@ export class Runner {
         const noted = await this.#notes.queued(id, job);
         if (noted === 'noted') {
           // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
-          await retryUntil(() => turns.pass(id, job), running.until).catch((error: unknown) =>
-            log.debug({ request: id, err: error }, 'it keeps its place in line'),
-          );
+          await this.#passTurn(id, job, running);
           return { notBefore: retryTime };
         }
         reply = endedBeforeStartReply(noted);
@@ -170,6 +168,14 @@ export class Runner {
       this.#running.take(id);
       this.#options.budget.release(id);
     }
+  }
+
+  /** Lets the next request in line go first, if this one asks for that. Never rejects. */
+  async #passTurn(id: string, job: JobData, { until }: Running): Promise<void> {
+    const { turns, log } = this.#options;
+    await retryUntil(() => turns.pass(id, job), until).catch((error: unknown) =>
+      log.debug({ request: id, err: error }, 'it keeps its place in line'),
+    );
   }
 
   /** Waits until the end of a request that must not run again can be remembered. */

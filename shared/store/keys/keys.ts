@@ -1,128 +1,135 @@
 /**
- * Every Redis key and channel of ringpost is made here.
+ * All Redis keys and channels of ringpost are made here.
  *
- * All keys start with the namespace. Keys of one replica share its hash tag `{name}` with its queue, and what
- * belongs to the ring shares `{ring}`, so that each Lua script stays within one slot of a Redis Cluster.
+ * All keys start with the namespace. The keys of a replica share the hash tag `{name}` with its queue, and
+ * the keys of the ring share `{ring}`, so that each Lua script stays within one slot of a Redis Cluster.
  */
 export interface Keys {
   /** BullMQ's `prefix`. */
   readonly prefix: string;
-  /** String: the random key of the hash by which a controller knows containers of other settings. */
+  /** String: the random key of the hashes by which a controller recognizes containers with other settings. */
   readonly configKey: string;
   /** String: the ring's parameters as JSON. */
   readonly parameters: string;
-  /** Hash: name -> value of each setting that is the same for all gateways. */
+  /** Hash: name -> value of each setting that must be the same for all gateways. */
   readonly settings: string;
-  /** Integer: raised by each change of what is desired or in the ring. */
+  /** Integer: raised by each change of the desired replicas or of the ring. */
   readonly version: string;
-  /** Integer: the last joining number given. */
+  /** Integer: the last joining number that was given. */
   readonly joined: string;
-  /** Hash: name -> ring member as JSON; the replicas that there shall be. */
+  /** Hash: name -> ring member as JSON, for each desired replica. */
   readonly desired: string;
-  /** Hash: name -> generation; the replicas that own keys now. */
+  /** Hash: name -> generation, for each replica that owns keys now. */
   readonly ring: string;
-  /** Hash: name -> time of `/rm` in ms since the epoch; replicas that finish what they hold. */
+  /** Hash: name -> time of `/rm` in ms since the epoch, for each replica that is finishing what it holds. */
   readonly retired: string;
-  /** Hash: name of a retired replica -> name of the replica that has replaced it and alone adopts its queue. */
+  /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
   readonly offered: string;
-  /** Hash: name -> state as the controller sees it, as JSON. */
+  /** Hash: name -> what the controller knows about the replica, as JSON. */
   readonly status: string;
-  /** String with a TTL: who leads, `<controller>#<fencing token>`. */
+  /** String with a TTL: the leading controller, `<controller>#<fencing token>`. */
   readonly leader: string;
-  /** Integer: the last fencing token given. */
+  /** Integer: the last fencing token that was given to a controller. */
   readonly fence: string;
-  /** Channel: a word for each change; it only wakes, the state is read from the keys. */
+  /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
   readonly changes: string;
   /** The name of a replica's BullMQ queue. */
   queue(replica: string): string;
-  /** The prefix of a replica's own keys, BullMQ's included. */
+  /** The prefix of a replica's keys, BullMQ's keys included. */
   replica(replica: string): string;
-  /** What BullMQ keeps of a replica's jobs: lists and sorted sets of the ids of jobs that are not finished. */
+  /** BullMQ's lists and sorted sets of a replica's jobs that are not finished. */
   unfinished(replica: string): { wait: string; active: string; prioritized: string; delayed: string };
-  /** Hash: BullMQ's own of a job, while it is not finished. */
+  /** Hash: BullMQ's data of a job that is not finished. */
   job(replica: string, request: string): string;
-  /** String with a TTL: BullMQ's lock of a job, which says who runs it. */
+  /** String with a TTL: BullMQ's lock of a job, which says which worker runs it. */
   jobLock(replica: string, request: string): string;
-  /** Sorted set: what BullMQ's workers block on, and are woken up by. */
+  /** Sorted set: BullMQ's workers block on it and are woken through it. */
   marker(replica: string): string;
-  /** All keys that BullMQ may keep of a queue beside its jobs, by their last part. */
+  /** Any key that BullMQ has for a queue beside its jobs, by the last part of its name. */
   bullMq(queue: string, part: string): string;
-  /** What BullMQ keeps of a queue beside its jobs. */
+  /** The keys of a queue that BullMQ uses beside those of jobs. */
   queueState(replica: string): readonly [string, string, string, string];
   /** The keys that BullMQ's `addStandardJob` takes, in its order. */
   addStandardJob(replica: string): readonly string[];
-  /** The keys that BullMQ's `moveToFinished` takes for a completed job, in its order; the job's own is left out. */
+  /**
+   * The keys that BullMQ's `moveToFinished` takes for a completed job, in its order, without the job's own
+   * key.
+   */
   moveToFinished(replica: string): readonly string[];
   /** String with a TTL: the running worker of a replica, as JSON. */
   lease(replica: string): string;
-  /** String with a TTL: the generation whose worker has ended for certain, as the controller says that ran it. */
+  /** String with a TTL: the generation whose worker has certainly ended, as its controller says. */
   ended(replica: string): string;
-  /** String with a TTL: the generation of a worker that is started and waits for the lease to be free. */
+  /** String with a TTL: the generation of a worker that has started and waits for the lease. */
   standby(replica: string): string;
   /** Integer: the last generation of a replica that was given to a worker. */
   generation(replica: string): string;
-  /** Integer: the newest generation of a replica that has held its lease; an older one has to go. */
+  /**
+   * Integer: the newest generation of a replica that has held its lease. A worker of an older one must end.
+   */
   currentGeneration(replica: string): string;
-  /** Integer: raised each time the lease is taken; what a worker says that took it before is ignored. */
+  /** Integer: raised each time the lease is taken. Writes of workers with a lower fence are refused. */
   leaseFence(replica: string): string;
   /**
-   * String: the consumer of a replica's queue, into whose hands jobs go for which it has room: `<fence> <jobs at most>
-   * <TTL of the locks in ms> <token of the locks>`. What it was given and has not read yet is in the list
+   * String: the registration of the consumer of a replica's queue: `<fence> <maximum of held jobs> <TTL of
+   * the locks in ms> <token of the locks>`. If it has a free slot, jobs are delivered directly to the list
    * `deliveries:<fence>`.
    */
   consumer(replica: string): string;
-  /** List: jobs that are in a consumer's hands and that it has not read yet, each its id, a newline and its data. */
+  /** List: jobs that were delivered directly and not read yet, each as its id, a newline and its data. */
   deliveries(replica: string, fence: number): string;
   /**
-   * Set: ids of the requests that were running when a worker of the replica died, and that may run again. Only the
-   * replica's own worker runs them; while it does, they are in BullMQ's active list too.
+   * Set: ids of the requests that were running when a worker of the replica died, and that may run again.
+   * Only the replica's own worker runs them; while it does, they are in BullMQ's active list too.
    */
   suspects(replica: string): string;
-  /** String with a TTL: the generation that ringpost or a shutdown ended; what it was running did not kill it. */
+  /** String with a TTL: the generation that ringpost or a shutdown ended. Its requests did not kill it. */
   pardoned(replica: string): string;
-  /** Hash with a TTL: the last crash of a replica's worker, as `CrashNote` has it. */
+  /** Hash with a TTL: the last crash of a replica's worker, as a `CrashNote`. */
   crash(replica: string): string;
   /**
-   * Where garbled data goes that is moved out of a key, in the same slot of a Redis Cluster: `index` is a sorted set of the
-   * names of such keys by the time, `entry` makes the name of the next one. Each expires.
-   * @param unique a word that no other one has.
+   * Where garbled data is moved from a key, in the same slot of a Redis Cluster. `index` is a sorted set of
+   * the names of these keys by time; `entry` makes the name of the next one. All of them expire.
+   * @param unique a text that is used only once.
    */
   aside(key: string): { readonly index: string; entry(unique: string): string };
   /** List with a TTL: replies from a replica to a gateway. */
   inbox(replica: string, gateway: string): string;
   /** List with a TTL: wakes the reader of a gateway's inboxes. */
   wake(gateway: string): string;
-  /** String with a TTL: a request's body that is too large to travel in its job. */
+  /** String with a TTL: the body of a request, if it is too large for the job. */
   requestBody(replica: string, request: string): string;
-  /** Hash with a TTL: what is kept of a request whose answer can be asked for later. */
+  /** Hash with a TTL: the record of an async request. */
   request(replica: string, request: string): string;
-  /** String with a TTL: the frame of an answer that can be asked for later. */
+  /** String with a TTL: the frame of an async request's answer. */
   keptReply(replica: string, request: string): string;
-  /** String with a TTL: which request has an idempotency key, its fingerprint, and its caller. */
+  /** String with a TTL: the request that has an idempotency key, its fingerprint, and its caller. */
   idempotency(scope: string): string;
-  /** String: the secret by which the digests of callers are made, if `CALLER_SECRET` is not set. */
+  /** String: the secret for the digests of callers, if `CALLER_SECRET` is not set. */
   readonly callerSecret: string;
-  /** Channel: a gateway that starts finds no secret, and asks those that run for theirs. */
+  /** Channel: a gateway that starts and finds no secret asks the running gateways for theirs. */
   readonly callerSecretSought: string;
-  /** Sorted set with a TTL: the requests of one hash key that run one at a time, by the time of their acceptance. */
+  /**
+   * Sorted set with a TTL: the requests of one hash key that run one at a time, by the time of acceptance.
+   */
   line(order: string): string;
-  /** Channel: a word for each change of a request's record. */
+  /** Channel: a message for each change of a request's record. */
   requestChanges(request: string): string;
   /** Channel: ids of requests that are cancelled while they run. */
   readonly cancellations: string;
-  /** The name of the BullMQ queue of callbacks; no replica's name begins so. */
+  /** The name of the BullMQ queue of callbacks. No replica's name begins with its first character. */
   readonly callbacks: string;
-  /** Sorted set with a TTL: ids of the callbacks that are put off until their receiver has a free slot, by time. */
+  /** Sorted set with a TTL: ids of the callbacks that wait for a free slot of their receiver, by time. */
   parkedCallbacks(receiver: string): string;
-  /** Sorted set with a TTL: ids of the requests that are dead letters, by the time of their end. */
+  /** Sorted set with a TTL: ids of the requests that are dead letters, by the time they ended. */
   readonly deadLetters: string;
   /** Hash with a TTL: a dead letter. */
   deadLetter(request: string): string;
-  /** String with a TTL: a reply's body that is too large to travel in its frame. */
+  /** String with a TTL: the body of a reply, if it is too large for its frame. */
   replyBody(replica: string, request: string): string;
-  /** String with a TTL: a large answer while the worker that has this fence writes it, piece by piece. */
+  /** String with a TTL: a large answer while the worker with this fence writes it in pieces. */
   replyDraft(replica: string, request: string, fence: number): string;
 }
 
@@ -134,9 +141,7 @@ export function hashTagOf(key: string): string {
   return /\{[^}]+\}/.exec(key)?.[0] ?? '';
 }
 
-/**
- * @param namespace the prefix of all keys; several systems share a Redis under different ones.
- */
+/** @param namespace the prefix of all keys. Systems with different namespaces can share a Redis. */
 export function createKeys(namespace: string): Keys {
   const ring = `${namespace}:${ringTag}`;
   const own = (replica: string): string => `${namespace}:{${replica}}`;
@@ -245,9 +250,9 @@ const moveToFinished = [
 ] as const;
 
 /**
- * @param namespace has no character that means something in a pattern of Redis.
- * @returns patterns that all keys of replicas match, and those of callbacks, dead letters and lines, but none of
- * the ring's. Redis knows no pattern with an exception: each of the first five differs from `ring` at another letter.
+ * @param namespace must not have characters with a meaning in Redis patterns.
+ * @returns patterns that match all keys of replicas, callbacks, dead letters and lines, and no key of the
+ * ring. Redis patterns have no exceptions, so each of the first five differs from `ring` in another letter.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
   const keys = createKeys(namespace);

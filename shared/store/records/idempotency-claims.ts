@@ -75,7 +75,7 @@ export class IdempotencyClaims {
       return held;
     };
     const fits = (text: string): boolean => parseClaim(text) !== undefined;
-    return this.#repair.mending(act, () => [{ key, type: 'string', fits }]);
+    return this.#repair.withRepair(act, () => [{ key, type: 'string', fits }]);
   }
 
   /** @returns how much longer a key is claimed, in ms; at least 1. */

@@ -29,7 +29,7 @@ export class SharedCallerSecret {
       if (!isSecret(text)) throw new GarbledError('the secret of callers cannot be read');
       return text;
     };
-    return this.#repair.mending(read, () => [{ key, type: 'string', fits: isSecret }]);
+    return this.#repair.withRepair(read, () => [{ key, type: 'string', fits: isSecret }]);
   }
 
   /**

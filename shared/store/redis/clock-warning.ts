@@ -1,12 +1,13 @@
 import type { Logger } from '../../process/logger.ts';
 import type { RedisClock } from './redis-clock.ts';
 
-/** A clock that is off by more than this, in ms, is warned about. */
+/** A clock that is off by more than this is warned about, in ms. */
 const warnAboveMs = 1000;
 
 /**
- * Warns once if the clock of this host is more than a second off, and again only if it was right in between. Nothing
- * depends on it here, but times in logs do, and what handlers and clients make of times.
+ * Warns once if the clock of this host is more than a second off, and again only if it was right in between.
+ * Nothing in ringpost depends on that clock, but times in logs do, and the way handlers and clients use
+ * times.
  */
 export function warnOfSkew(clock: RedisClock, log: Logger): void {
   let off = false;
@@ -16,7 +17,7 @@ export function warnOfSkew(clock: RedisClock, log: Logger): void {
     if (isOff && !off) {
       log.warn(
         { clockAheadMs: aheadMs },
-        "the clock of this host differs from Redis's; deadlines and delays follow Redis's",
+        'the clock of this host differs from Redis time; deadlines and delays follow Redis time',
       );
     }
     off = isOff;

@@ -6,8 +6,8 @@ import { giveUp, openRedis, whenReady } from './open-redis.ts';
 import type { ConnectionUse } from './open-redis.ts';
 
 /**
- * A connection to Redis, and the namespace of the keys that ringpost keeps there. Code outside `shared/store` passes
- * it to the classes of `shared/store`, which send the commands; it sends none itself.
+ * A connection to Redis, and the namespace of ringpost's keys there. Code outside `shared/store` passes it to
+ * the classes of `shared/store`, which send the commands.
  */
 export class Connection {
   readonly #redis: Redis;
@@ -26,17 +26,17 @@ export class Connection {
     return this.#redis.status === 'ready';
   }
 
-  /** Resolves once commands reach Redis; rejects if the connection is closed before. */
+  /** Resolves once commands reach Redis; rejects if the connection is closed before that. */
   whenReady(): Promise<void> {
     return whenReady(this.#redis);
   }
 
-  /** Calls `listener` each time that the connection is made, the first time included. */
+  /** Calls `listener` each time the connection is made, including the first time. */
   onReady(listener: () => void): void {
     this.#redis.on('ready', listener);
   }
 
-  /** Closes the connection. Commands of a patient connection that are under way may be left without an answer. */
+  /** Closes the connection. Commands of a patient connection that are under way may never settle. */
   close(): void {
     this.#redis.disconnect();
   }
@@ -52,12 +52,12 @@ export interface ConnectionOptions {
   readonly url: string;
   /** The prefix of all keys. */
   readonly namespace: string;
-  /** Shown by `CLIENT LIST`, after the namespace. */
+  /** `CLIENT LIST` shows it, after the namespace. */
   readonly name: string;
   readonly use: ConnectionUse;
 }
 
-/** Opens a connection. If it breaks it is made again, after 50 ms at first and at most 1 s. */
+/** Opens a connection. If it breaks, it is opened again: after 50 ms at first, and at most 1 s. */
 export function openConnection({ url, namespace, name, use }: ConnectionOptions, log: Log): Connection {
   return new Connection(openRedis(url, `${namespace}:${name}`, use, log), namespace);
 }

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 
 /**
- * Lets a running Redis load its file of users again. Nothing waits long for a Redis that is away.
- * @param url as its administrator opens it.
- * @returns false if Redis does not answer, or does not let this user in.
+ * Makes a running Redis reload its ACL file. It does not wait long for a Redis that is away.
+ * @param url the URL of Redis for an administrator.
+ * @returns false if Redis does not answer, or refuses this user.
  */
 export async function loadUsers(url: string): Promise<boolean> {
   const redis = new Redis(url, {

@@ -6,48 +6,48 @@ import type { RedisRole } from './redis-users.ts';
 import { safeMessage } from '../../process/safe-error.ts';
 import { shownUrl } from '../../process/shown-url.ts';
 
-/** What a connection is used for, and so what it does while Redis is away. */
+/** What a connection is used for. It decides what the connection does while Redis is away. */
 export type ConnectionUse =
-  /** Commands of a request: they fail at once while Redis is away, and one that was under way is not sent again. */
+  /** For requests: commands fail at once while Redis is away, and none that was under way is sent again. */
   | 'failFast'
-  /** Blocking reads, subscriptions and workers: they wait and come back by themselves. */
+  /** For blocking reads, subscriptions and workers: commands wait for the next connection. */
   | 'patient';
 
 /**
- * Opens a connection. It comes back by itself, after 50 ms first and 1 s at most.
+ * Opens a connection. If it breaks, it is opened again: after 50 ms at first, and at most 1 s.
  * @param url `redis://…` or `rediss://…`.
- * @param name shown by `CLIENT LIST`.
+ * @param name `CLIENT LIST` shows it.
  */
 export function openRedis(url: string, name: string, use: ConnectionUse, log: Log): Redis {
   const patient = use === 'patient';
   const user = userOf(url);
-  const told = new Set<string>();
-  const tell = (error: unknown): void => {
+  const warned = new Set<string>();
+  const warnOnce = (error: unknown): void => {
     const refusal = refusalOf(error, user);
-    if (refusal === undefined || told.has(refusal)) return;
-    told.add(refusal);
+    if (refusal === undefined || warned.has(refusal)) return;
+    warned.add(refusal);
     log.warn({ connection: name }, refusal);
   };
   const redis = new Redis(url, {
     connectionName: name,
-    // A command that was under way when the connection broke fails with it. `null`, together with no resending, would
-    // leave it neither failed nor sent again, and whoever waits for it without end.
+    // A command that was under way when the connection broke must fail. With `null` and without resending,
+    // ioredis would never settle it.
     maxRetriesPerRequest: patient ? null : 0,
     enableOfflineQueue: patient,
     autoResendUnfulfilledCommands: patient,
     retryStrategy: (times: number) => Math.min(50 * times, 1000),
     connectTimeout: 2000,
-    // Redis 7.0 does not know the command that it takes, so a user's rights cannot name it.
+    // Redis 7.0 has no CLIENT SETINFO, so the rights of a user cannot name it.
     disableClientInfo: true,
-    // It is called with each error that Redis answers with.
+    // ioredis calls this with each error that Redis answers with.
     reconnectOnError: (error) => {
-      tell(error);
+      warnOnce(error);
       return false;
     },
   });
   let away = false;
   redis.on('error', (error: Error) => {
-    tell(error);
+    warnOnce(error);
     log.debug({ err: error, connection: name }, 'a connection to Redis failed');
   });
   redis.on('reconnecting', () => {
@@ -61,7 +61,7 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
   return redis;
 }
 
-/** What ioredis keeps to send it again on the next connection, beside what its types show. */
+/** Where ioredis keeps the commands that it will send again. Its types do not show it. */
 interface Unsent {
   readonly prevCommandQueue?: {
     toArray(): readonly { readonly command: { reject(error: Error): void } }[];
@@ -69,8 +69,8 @@ interface Unsent {
 }
 
 /**
- * Closes a patient connection that is not ready, and fails all that waits for it. `disconnect` alone leaves commands
- * waiting for ever: those of a connection that waits for its next try, and those that were under way on the last one.
+ * Closes a patient connection that is not ready, and fails all commands that wait for it. `disconnect` alone
+ * never settles commands that wait for the next connection, or that were under way on the last one.
  */
 export function giveUp(redis: Redis): void {
   const { prevCommandQueue } = redis as unknown as Unsent;
@@ -80,9 +80,9 @@ export function giveUp(redis: Redis): void {
     command.reject(new Error('the connection to Redis was closed'));
 }
 
-/** Sends all commands that are given while `act` runs in one write, which is one read for Redis. */
+/** Sends all commands that `act` gives in one write, so that Redis needs one read. */
 export function inOneWrite(redis: Redis, act: () => void): void {
-  // There is none before the first connection is made.
+  // There is no stream before the first connection is made.
   const stream = redis.stream as Redis['stream'] | undefined;
   stream?.cork();
   try {
@@ -92,7 +92,7 @@ export function inOneWrite(redis: Redis, act: () => void): void {
   }
 }
 
-/** @returns once the connection is ready; rejects when it ended before. */
+/** Resolves once the connection is ready; rejects if it is closed before that. */
 export function whenReady(redis: Redis): Promise<void> {
   if (redis.status === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
@@ -107,18 +107,19 @@ export function whenReady(redis: Redis): Promise<void> {
   });
 }
 
-/** Redis cannot be used as it is; the message says how to mend it. */
+/** ringpost cannot use this Redis. The message says how to change that. */
 export class RedisUnfitError extends Error {
   override readonly name = 'RedisUnfitError';
 }
 
-const leastVersion = [7, 0] as const;
+const minVersion = [7, 0] as const;
 
 /**
- * Checks what ringpost needs of Redis: version >= 7.0 (BLMPOP), no eviction, and the rights of the user.
- * @param url a Redis that is expected to answer.
- * @param roles of this process.
- * @throws {RedisUnfitError} with one sentence that says what is wrong and how to mend it.
+ * Checks that Redis is fit for ringpost: version 7.0 or newer (BLMPOP), no eviction, and the rights of the
+ * user.
+ * @param url the URL of a Redis that should answer.
+ * @param roles the roles of this process.
+ * @throws {RedisUnfitError} with one sentence that says what is wrong and how to correct it.
  */
 export async function checkRedis(
   url: string,
@@ -132,11 +133,11 @@ export async function checkRedis(
     retryStrategy: () => null,
     connectTimeout: 3000,
     disableClientInfo: true,
-    // Something that accepts connections and says nothing would be waited for without end.
+    // A server that accepts connections and never answers must not block the start for ever.
     commandTimeout: 3000,
     disconnectTimeout: 200,
   });
-  // The failed connect below carries the reason; without a listener ioredis prints it too.
+  // Without a listener ioredis would print the error, too.
   let reason: Error | undefined;
   redis.on('error', (error: Error) => {
     reason = error;
@@ -146,13 +147,13 @@ export async function checkRedis(
     const info = await redis.info();
     const version = /^(?:valkey_version|redis_version):(.+)$/m.exec(info)?.[1]?.trim() ?? 'unknown';
     const [major = 0, minor = 0] = version.split('.').map(Number);
-    if (major < leastVersion[0] || (major === leastVersion[0] && minor < leastVersion[1])) {
+    if (major < minVersion[0] || (major === minVersion[0] && minor < minVersion[1])) {
       throw new RedisUnfitError(`Redis at ${shown} is version ${version}; ringpost needs 7.0 or newer.`);
     }
     const policy = /^maxmemory_policy:(.+)$/m.exec(info)?.[1]?.trim() ?? 'unknown';
     if (policy !== 'noeviction') {
       throw new RedisUnfitError(
-        `Redis at ${shown} has maxmemory-policy ${policy}, which throws accepted requests away; ` +
+        `Redis at ${shown} has maxmemory-policy ${policy}, which would delete accepted requests; ` +
           'set it to noeviction (redis-cli config set maxmemory-policy noeviction).',
       );
     }

@@ -4,7 +4,7 @@ import type { Keys } from '../keys/keys.ts';
 import { redisRights } from './redis-users.ts';
 import type { RedisRole } from './redis-users.ts';
 
-/** What follows the key in the shortest form of a command; nothing for those that are not here. */
+/** The arguments after the key in the shortest form of a command; no arguments for commands not listed. */
 const afterKey: Readonly<Record<string, string>> = {
   append: 'x',
   bzpopmin: '1',
@@ -45,7 +45,7 @@ const afterKey: Readonly<Record<string, string>> = {
   zscore: 'x',
 };
 
-/** Commands whose key is not the first argument, or that have none. */
+/** Commands that have no key, or whose key is not the first argument. */
 const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
   blmpop: (key) => ['1', '1', key, 'LEFT'],
   eval: (key) => ['return 1', '1', key],
@@ -58,7 +58,7 @@ const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
   time: () => [],
 };
 
-/** Not to be asked for in a transaction: they are answered at once, or change what the connection is. */
+/** Commands that cannot be tried in a transaction: they run at once, or change the connection. */
 const untried = new Set([
   'client|setname',
   'discard',
@@ -71,14 +71,14 @@ const untried = new Set([
 ]);
 
 /**
- * Asks Redis what a role's processes may not do: all commands are put into a transaction, at which Redis
- * checks the rights, and then it is thrown away. Nothing is run.
- * @param redis a connection that nobody else uses meanwhile, and that sends nothing again when it breaks.
+ * Finds the rights that a role needs and the user lacks. All commands are queued in a transaction, for which
+ * Redis checks the rights, and the transaction is discarded. So no command runs.
+ * @param redis a connection that nothing else uses meanwhile, and that resends nothing after it breaks.
  * @returns what the user of the connection lacks, e.g. `BLMPOP`, `the key ringpost:{ring}:desired`.
  */
 export async function lackingRights(redis: Redis, role: RedisRole, namespace: string): Promise<string[]> {
   const calls = callsOf(role, createKeys(namespace), namespace);
-  // Outside of a transaction they would be run.
+  // Outside of a transaction the commands would run.
   const [multi = false] = await refused([redis.multi({ pipeline: false })]);
   if (multi) return ['MULTI'];
   const answers = [...calls.map(({ command, args }) => redis.call(command, ...args)), redis.discard()];
@@ -86,9 +86,7 @@ export async function lackingRights(redis: Redis, role: RedisRole, namespace: st
   return [...calls.map(({ what }) => what), 'DISCARD'].filter((_, at) => lacking[at]);
 }
 
-/**
- * @returns which of the answers say that the user may not do this. What Redis refuses otherwise is allowed.
- */
+/** @returns which answers say that the user lacks a right. Other errors of Redis do not count. */
 async function refused(answers: readonly Promise<unknown>[]): Promise<boolean[]> {
   const settled = await Promise.allSettled(answers);
   return settled.map((each) => each.status === 'rejected' && isRefusal(each.reason));
@@ -99,7 +97,7 @@ function isRefusal(reason: unknown): boolean {
 }
 
 interface Call {
-  /** What the user lacks if Redis refuses it. */
+  /** What the user lacks if Redis refuses the call. */
   readonly what: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -107,7 +105,7 @@ interface Call {
 
 function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
   const { commands, channels } = redisRights(role, namespace);
-  // If it ever came to that, nothing of ours would be changed.
+  // These keys are never used, so even a command that ran would change nothing.
   const of = (name: string): string => keys.job(name, 'dry-run');
   const own = of('S1');
   const tried = Object.values(commands)

@@ -1,6 +1,6 @@
 const advice = 'docs/security.md lists the rights that each role needs';
 
-/** How Redis 7.0 and later ones, and Valkey, tell that a user may not do something, directly and in a script. */
+/** The errors with which Redis 7.0 and later and Valkey refuse a command, directly and in a script. */
 const forms: readonly (readonly [pattern: RegExp, what: (command: string) => string])[] = [
   [/^(?:ERR|NOPERM) .*user executing the script can't run/, () => 'may not run a command of a script'],
   [/^(?:ERR|NOPERM) .*user executing the script can't publish/, () => 'may not use a channel of a script'],
@@ -12,9 +12,9 @@ const forms: readonly (readonly [pattern: RegExp, what: (command: string) => str
 ];
 
 /**
- * @param error as Redis has answered.
- * @param user of the connection.
- * @returns one sentence if Redis refuses this to the user, or refuses the user; undefined for other errors.
+ * @param error the error with which Redis answered.
+ * @param user the user of the connection.
+ * @returns one sentence if Redis refuses the command or the user; undefined for other errors.
  */
 export function refusalOf(error: unknown, user: string): string | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -31,13 +31,13 @@ export function refusalOf(error: unknown, user: string): string | undefined {
   return undefined;
 }
 
-/** @returns the user of a URL of Redis. */
+/** @returns the user in a Redis URL. */
 export function userOf(url: string): string {
   const { username } = URL.canParse(url) ? new URL(url) : { username: '' };
   return username === '' ? 'default' : decodeURIComponent(username);
 }
 
-/** @returns the name of the command that ioredis has put beside its error. */
+/** @returns the name of the command, which ioredis adds to the error. */
 function commandOf(error: Error): string | undefined {
   const { command } = error as { readonly command?: { readonly name?: unknown } };
   return typeof command?.name === 'string' ? command.name : undefined;

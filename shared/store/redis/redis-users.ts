@@ -1,23 +1,23 @@
 import { createKeys, keyPatternsBesideRing } from '../keys/keys.ts';
 
-/** Who uses Redis, each with a user of its own. */
+/** The roles that use Redis, each with its own user. */
 export const redisRoles = ['gateway', 'controller', 'worker'] as const;
 
 export type RedisRole = (typeof redisRoles)[number];
 
-/** What a user of Redis may do. */
+/** The rights of a Redis user. */
 export interface RedisRights {
-  /** Patterns of keys that it may read and write. */
+  /** Patterns of the keys that it may read and write. */
   readonly keys: readonly string[];
-  /** Keys that it may only read. */
+  /** The keys that it may only read. */
   readonly readOnly: readonly string[];
   /** Patterns of channels. */
   readonly channels: readonly string[];
-  /** Names of commands, by what they are for; a subcommand is `client|setname`. */
+  /** Names of commands, grouped by purpose. A subcommand is written `client|setname`. */
   readonly commands: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Each connection makes these. `info` tells a client that Redis has loaded its data. */
+/** Commands of every connection. With `info` a client checks that Redis has loaded its data. */
 const connections = [
   'client|setname',
   'discard',
@@ -30,7 +30,7 @@ const connections = [
   'select',
 ];
 
-/** By role, what is needed of each type. What scripts call counts as well, BullMQ's included. */
+/** The commands that each role needs, by type. They include those that scripts call, BullMQ's scripts too. */
 const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = {
   gateway: {
     keys: 'del exists pexpire pttl rename scan type unlink',
@@ -69,8 +69,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 
 /**
  * @param namespace the prefix of all keys of a system.
- * @returns what the processes of a role need. A worker serves the queue of any replica, since it may adopt
- * one. It writes nothing of the ring, and reads only what adopting takes.
+ * @returns the rights that the processes of a role need. A worker may use the queue of any replica, since it
+ * may adopt it. It writes no key of the ring, and reads only those for adoption.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -91,8 +91,8 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
 }
 
 /**
- * @param roles of one user: a process that is gateway and controller has the rights of both.
- * @returns the rules of that user for `ACL SETUSER` or a file of users, without its name and password.
+ * @param roles the roles of one user: a process that is gateway and controller needs the rights of both.
+ * @returns the rules of that user for `ACL SETUSER` or an ACL file, without its name and password.
  */
 export function aclRules(roles: readonly RedisRole[], namespace: string): readonly string[] {
   const rights = roles.map((role) => redisRights(role, namespace));
@@ -108,17 +108,17 @@ export function aclRules(roles: readonly RedisRole[], namespace: string): readon
   ];
 }
 
-/** A user of Redis. */
+/** A Redis user. */
 export interface RedisUser {
   readonly name: string;
-  /** SHA-256 of the password, in hexadecimal; undefined if any password will do. */
+  /** The SHA-256 of the password, in hexadecimal; undefined if any password is accepted. */
   readonly passwordSha256: string | undefined;
   readonly rules: readonly string[];
 }
 
 /**
- * @param url of a Redis.
- * @returns the same Redis, as another user opens it.
+ * @param url the URL of a Redis.
+ * @returns the URL of the same Redis for another user.
  */
 export function urlOfUser(url: string, name: string, password: string): string {
   const user = new URL(url);
@@ -127,16 +127,16 @@ export function urlOfUser(url: string, name: string, password: string): string {
   return user.href;
 }
 
-/** @returns the user as a line of Redis' configuration, or of a file of users. */
+/** @returns the user as a line of Redis's configuration or of an ACL file. */
 export function userLine({ name, passwordSha256, rules }: RedisUser): string {
   const password = passwordSha256 === undefined ? 'nopass' : `#${passwordSha256}`;
   return `user ${name} on ${[password, ...rules].join(' ')}`;
 }
 
 /**
- * @returns the text of a file for `aclfile`. The user `default` is off, so that nobody is let in without a
- * name. It keeps all rights: Redis 7.0 loads its append-only file with them, and would lose each transaction
- * in it.
+ * @returns the text of an ACL file. The user `default` is off, so that nobody gets in without a name. It
+ * keeps all rights, because Redis 7.0 loads its append-only file with them, and would lose every transaction
+ * in that file.
  */
 export function aclFile(users: readonly RedisUser[]): string {
   const first = 'user default off resetpass ~* &* +@all';

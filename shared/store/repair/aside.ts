@@ -6,10 +6,10 @@ import { clockOf } from '../redis/redis-clock.ts';
 import { scriptsOn } from '../scripts/load.ts';
 import { SparseWarning } from '../../process/sparse-warning.ts';
 
-/** What is moved aside is kept so long, in ms, for someone to look at it. */
+/** How long data that was moved aside is kept for people to examine, in ms. */
 export const asideTtlMs = 7 * 86_400_000;
-/** Of one replica, or of the ring, so much is kept at most; the oldest is deleted. */
-const mostKept = 100;
+/** The maximum number of keys that are kept for one replica, or for the ring. The oldest are deleted. */
+const maxKept = 100;
 
 let count = 0;
 
@@ -18,18 +18,18 @@ export function movedAside(): number {
   return count;
 }
 
-/** A key as it was seen. */
+/** A key as it was read. */
 export interface SeenKey {
   readonly key: string;
-  /** As Redis names it. */
+  /** The type by Redis's name. */
   readonly type: string;
-  /** If it is a string. */
+  /** The value, if the key is a string. */
   readonly text?: string | Buffer | undefined;
 }
 
 /**
- * Moves data that ringpost cannot have written, or cannot read, out of the way: under a name of its own, where it
- * expires. That is logged with the name of the key, and never with what was in it.
+ * Moves data that ringpost cannot have written, or cannot read, to a key of its own, where it expires. The
+ * log says the name of the key, but never its content.
  */
 export class Aside {
   readonly #redis: Redis;
@@ -43,8 +43,8 @@ export class Aside {
   }
 
   /**
-   * Moves a whole key, if it is still as it was seen.
-   * @param instead the string that the key is to have then.
+   * Moves a whole key, if it has not changed since it was read.
+   * @param instead the string that the key gets in its place.
    * @returns whether it was moved.
    */
   async key({ key, type, text }: SeenKey, instead = ''): Promise<boolean> {
@@ -56,7 +56,7 @@ export class Aside {
     return moved;
   }
 
-  /** Keeps what was taken out of a list already. */
+  /** Keeps an item that was already taken from a list. */
   async taken(key: string, value: Buffer): Promise<void> {
     const to = this.#nameFor(key);
     await this.#redis.set(to, value, 'PX', asideTtlMs);
@@ -70,32 +70,32 @@ export class Aside {
 
   /**
    * Moves a field of a hash, if it still has that value.
-   * @param instead the value that it is to have then; the field is gone where none is given.
+   * @param instead the value that the field gets in its place; without one, the field is removed.
    */
   field(key: string, field: string, value: string, instead?: string): Promise<boolean> {
     return this.#part(key, field, instead === undefined ? 'remove' : 'replace', value, instead);
   }
 
-  /** Copies a field of a hash, which somebody is about to write anew, if it still has that value. */
+  /** Copies a field of a hash that is about to be overwritten, if it still has that value. */
   copyOfField(key: string, field: string, value: string): Promise<boolean> {
     return this.#part(key, field, 'keep', value);
   }
 
   /**
    * Moves a job, and tells the gateways.
-   * @param fence by which the caller serves the queue of the replica.
-   * @returns whether there was one to be moved.
+   * @param fence the fence under which the caller serves the replica's queue.
+   * @returns whether there was such a job.
    */
   job(replica: string, id: string, fence: number): Promise<boolean> {
     const keys = this.#keys;
     const own = [keys.job(replica, id), keys.jobLock(replica, id), keys.unfinished(replica).active] as const;
-    return this.#job([...own, keys.leaseFence(replica)], id, fence, wordOfJob(id));
+    return this.#job([...own, keys.leaseFence(replica)], id, fence, jobChangeMessage(id));
   }
 
   /** Moves a callback job that cannot be read. */
   callback(id: string): Promise<boolean> {
     const own = (part: string): string => this.#keys.bullMq(this.#keys.callbacks, part);
-    // Nobody has a lease on this queue.
+    // There is no lease on this queue.
     return this.#job([own(id), own(`${id}:lock`), own('active'), own('fence')], id, 0, '');
   }
 
@@ -103,13 +103,13 @@ export class Aside {
     touched: readonly [job: string, lock: string, active: string, fence: string],
     id: string,
     fence: number,
-    word: string,
+    message: string,
   ): Promise<boolean> {
     const [key] = touched;
     const to = this.#nameFor(key);
     const run = scriptsOn(this.#redis);
     const { changes } = this.#keys;
-    const moved = await run('set-job-aside', ...touched, to, fence, id, asideTtlMs, changes, word);
+    const moved = await run('set-job-aside', ...touched, to, fence, id, asideTtlMs, changes, message);
     if (moved === 1) await this.#note(key, to);
     return moved === 1;
   }
@@ -132,7 +132,7 @@ export class Aside {
     return this.#keys.aside(key).entry(`${clockOf(this.#redis).now()}-${randomBytes(3).toString('hex')}`);
   }
 
-  /** It expires by itself if this fails. */
+  /** Counts, logs and indexes a key that was moved. If this fails, the key still expires. */
   async #note(key: string, to: string): Promise<void> {
     count += 1;
     this.#warning.warn({ key, aside: to });
@@ -141,21 +141,23 @@ export class Aside {
     if (type !== 'zset' && type !== 'none') await this.#redis.unlink(index);
     await this.#redis.zadd(index, clockOf(this.#redis).now(), to);
     await this.#redis.pexpire(index, asideTtlMs);
-    const surplus = (await this.#redis.zcard(index)) - mostKept;
+    const surplus = (await this.#redis.zcard(index)) - maxKept;
     const oldest = surplus > 0 ? await this.#redis.zpopmin(index, surplus) : [];
     const names = oldest.filter((_, at) => at % 2 === 0);
     if (names.length > 0) await this.#redis.unlink(...names);
   }
 }
 
-const jobWord = 'aside ';
+const jobPrefix = 'aside ';
 
-/** @returns what is said on the channel of changes when a job was moved aside. */
-function wordOfJob(id: string): string {
-  return `${jobWord}${id}`;
+/** @returns the message on the channel of changes that says that a job was moved aside. */
+function jobChangeMessage(id: string): string {
+  return `${jobPrefix}${id}`;
 }
 
-/** @returns the id of the request whose job was moved aside, if a message on the channel of changes says so. */
-export function jobInWord(message: string): string | undefined {
-  return message.startsWith(jobWord) ? message.slice(jobWord.length) : undefined;
+/**
+ * @returns the id of the request whose job was moved aside, if a message on the channel of changes says so.
+ */
+export function parseJobChange(message: string): string | undefined {
+  return message.startsWith(jobPrefix) ? message.slice(jobPrefix.length) : undefined;
 }

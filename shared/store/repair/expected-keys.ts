@@ -2,19 +2,20 @@ import { parseLease } from '../../contract/lease.ts';
 import type { Keys } from '../keys/keys.ts';
 import { parseObject } from '../../contract/json-object.ts';
 
-/** What a key of ringpost is, if it is there. */
+/** What a key of ringpost must look like, if it exists. */
 export interface ExpectedKey {
   readonly key: string;
-  /** As Redis names it. */
+  /** The type by Redis's name. */
   readonly type: 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream';
-  /** Whether a string can be what the key holds; any can where it is not said. */
+  /** Whether the key may have this value, if it is a string. By default any value is allowed. */
   readonly fits?: (text: string) => boolean;
   /**
-   * @returns the string that the key gets instead of a garbled one; left out where it may be missing.
-   * @param now the time in Redis, in ms since the epoch.
+   * Left out if the key may be missing.
+   * @param now Redis time, in ms since the epoch.
+   * @returns the string that replaces a garbled value.
    */
   readonly instead?: (now: number) => string;
-  /** The queue whose jobs it lists: they have to be listed anew once it is moved aside. */
+  /** The queue whose jobs the key lists. They must be listed again after the key was moved aside. */
   readonly lists?: string;
 }
 
@@ -22,7 +23,7 @@ const integer = /^\d{1,16}$/;
 const isInteger = (text: string): boolean => integer.test(text) && Number.isSafeInteger(Number(text));
 const consumer = /^\d{1,16} \d+ \d+ ./s;
 
-/** @returns the keys that BullMQ keeps of a queue beside its jobs. */
+/** @returns the keys that BullMQ has for a queue, except its jobs. */
 export function expectedOfQueue(keys: Keys, queue: string): ExpectedKey[] {
   const of = (type: ExpectedKey['type'], ...parts: readonly string[]): ExpectedKey[] =>
     parts.map((part) => ({ key: keys.bullMq(queue, part), type }));
@@ -41,7 +42,7 @@ export function expectedOfQueue(keys: Keys, queue: string): ExpectedKey[] {
   ];
 }
 
-/** @returns the keys through which a replica gets its jobs. */
+/** @returns the keys that bring jobs to a replica. */
 export function expectedOfJobs(keys: Keys, replica: string): ExpectedKey[] {
   const fits = (text: string): boolean => consumer.test(text);
   return [
@@ -51,8 +52,8 @@ export function expectedOfJobs(keys: Keys, replica: string): ExpectedKey[] {
 }
 
 /**
- * @returns the keys of a replica beside its requests. The lease is among them: who moves that aside has to renew it, or to
- * wait for its holder to do so.
+ * @returns the keys of a replica, except those of its requests. They include the lease: a caller that moves
+ * it aside has to renew it, or wait until its holder does so.
  */
 export function expectedOfReplica(keys: Keys, replica: string): ExpectedKey[] {
   return [
@@ -69,7 +70,7 @@ export function expectedOfReplica(keys: Keys, replica: string): ExpectedKey[] {
   ];
 }
 
-/** @returns the key by which a former holder of the lease is refused. */
+/** @returns the key by which Redis refuses former holders of the lease. */
 export function expectedOfFence(keys: Keys, replica: string): ExpectedKey {
   return number(keys.leaseFence(replica));
 }
@@ -79,9 +80,9 @@ function number(key: string): ExpectedKey {
 }
 
 /**
- * @param fence by which a worker serves the queue of the replica.
- * @param gateways to which it sends replies.
- * @returns the keys that its consumer uses.
+ * @param fence the fence under which a worker serves the replica's queue.
+ * @param gateways the gateways to which it sends replies.
+ * @returns the keys that the worker's consumer uses.
  */
 export function expectedOfConsumer(
   keys: Keys,
@@ -96,7 +97,7 @@ export function expectedOfConsumer(
   ];
 }
 
-/** @returns the keys of one request beside its job. */
+/** @returns the keys of one request, except its job. */
 export function expectedOfRequest(keys: Keys, replica: string, id: string): ExpectedKey[] {
   return [
     { key: keys.request(replica, id), type: 'hash' },
@@ -108,7 +109,7 @@ export function expectedOfRequest(keys: Keys, replica: string, id: string): Expe
   ];
 }
 
-/** @returns the lists through which replicas reach a gateway, and the one by which it wakes its reader. */
+/** @returns the inboxes of a gateway, and the list that wakes their reader. */
 export function expectedOfInboxes(keys: Keys, gateway: string, replicas: Iterable<string>): ExpectedKey[] {
   const inboxes = Array.from(replicas, (replica) => expectedOfInbox(keys, gateway, replica));
   return [...inboxes, { key: keys.wake(gateway), type: 'list' }];
@@ -118,7 +119,7 @@ function expectedOfInbox(keys: Keys, gateway: string, replica: string): Expected
   return { key: keys.inbox(replica, gateway), type: 'list' };
 }
 
-/** @returns the keys of the ring that workers read. */
+/** @returns the keys of the ring that a worker reads for adoption. */
 export function expectedOfAdoption(keys: Keys): ExpectedKey[] {
   return [
     { key: keys.offered, type: 'set' },
@@ -127,7 +128,9 @@ export function expectedOfAdoption(keys: Keys): ExpectedKey[] {
   ];
 }
 
-/** @returns the keys of the ring. A version only grows, so a new one is the time: no count has ever come so far. */
+/**
+ * @returns the keys of the ring. The version must only grow, so the time replaces it: no count reaches that.
+ */
 export function expectedOfRing(keys: Keys): ExpectedKey[] {
   const hash = (key: string): ExpectedKey => ({ key, type: 'hash' });
   return [
@@ -142,12 +145,12 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
   ];
 }
 
-/** @returns whether a text is the random key of a controller. */
+/** @returns whether a text is a valid `config-key`. */
 export function isConfigKey(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
-/** @returns whether a text can be the parameters of a ring, be it another ring. */
+/** @returns whether a text can be the parameters of a ring, also of another ring. */
 export function isParameters(text: string): boolean {
   return typeof parseObject(text)?.['strategy'] === 'string';
 }

@@ -11,13 +11,13 @@ import { refusalOf } from '../redis/redis-refusal.ts';
 import { relistJobs } from './relist.ts';
 import { isReplicaName } from '../../contract/replica-name.ts';
 
-/** What was read of Redis is not what ringpost has written. */
+/** Data that was read from Redis is not data that ringpost has written. */
 export class GarbledError extends Error {
   override readonly name = 'GarbledError';
 }
 
-/** @returns what is read of a key; null if it has another type than that of the read. */
-export async function orNull<T>(read: Promise<T>): Promise<T | null> {
+/** @returns the result of a read; null if the key has a type that the command cannot read. */
+export async function nullIfWrongType<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
   } catch (error) {
@@ -26,81 +26,80 @@ export async function orNull<T>(read: Promise<T>): Promise<T | null> {
   }
 }
 
-/** After a look that has found nothing, the next one comes no sooner than this, in ms. */
+/** After a check that found nothing, the next one is not made before this time has passed, in ms. */
 const pauseMs = 500;
-/** Tries after the first one. */
-const mostTries = 2;
+const maxRetries = 2;
 
 const request = /^mend \{(.+)\}$/;
 
 /**
- * @param word on the channel of changes.
- * @returns what a worker has failed at, and the replicas whose keys may be the cause; undefined if it asks for
- * nothing.
+ * @param message a message on the channel of changes.
+ * @returns the failure of a worker that asks for a repair, and the replicas whose keys may be the cause;
+ * undefined for any other message.
  */
-export function askedToMend(
-  word: string,
+export function parseRepairRequest(
+  message: string,
 ): { readonly error: GarbledError; readonly names: readonly string[] } | undefined {
-  const [, tag] = request.exec(word) ?? [];
+  const [, tag] = request.exec(message) ?? [];
   if (tag === undefined) return undefined;
-  return { error: new GarbledError('a worker failed at it'), names: isReplicaName(tag) ? [tag] : [] };
+  return { error: new GarbledError('a worker asked for it'), names: isReplicaName(tag) ? [tag] : [] };
 }
 
 /**
- * Finds the key that Redis has failed at, because it has another type than ours or is not to be read, and moves it
- * aside, so that the next try does not fail at it. It looks only after such an error.
+ * Moves the key aside that made a command fail, because of its type or its value, so that the next attempt
+ * succeeds. It checks keys only after such an error.
  *
- * A worker may not write the keys of the ring, nor look through all keys of Redis for the jobs of a list: it asks
- * a controller to move these aside.
+ * A worker may not write the keys of the ring, nor scan all keys of Redis for the jobs of a list. It asks a
+ * controller to move these keys aside.
  */
 export class KeyRepair {
   readonly aside: Aside;
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #who: 'server' | 'worker';
+  readonly #rights: 'server' | 'worker';
   #notBefore = Number.NEGATIVE_INFINITY;
 
-  /** @param who 'worker' asks a controller to move aside what a worker may not. */
-  static on(connection: Connection, log: Logger, who: 'server' | 'worker' = 'server'): KeyRepair {
-    return new KeyRepair(redisOf(connection), keysOf(connection), log, who);
+  /** @param rights with 'worker', a controller is asked to move the keys that a worker may not move. */
+  static on(connection: Connection, log: Logger, rights: 'server' | 'worker' = 'server'): KeyRepair {
+    return new KeyRepair(redisOf(connection), keysOf(connection), log, rights);
   }
 
-  constructor(redis: Redis, keys: Keys, log: Logger, who: 'server' | 'worker' = 'server') {
+  constructor(redis: Redis, keys: Keys, log: Logger, rights: 'server' | 'worker' = 'server') {
     this.#redis = redis;
     this.#keys = keys;
-    this.#who = who;
+    this.#rights = rights;
     this.aside = new Aside(redis, keys, log);
   }
 
   /**
-   * To be called after a failure. Never rejects.
+   * Call it after a failure. Never rejects.
    * @param expected the keys that may be the cause.
-   * @returns whether something was moved aside, so that it may go better now.
+   * @returns whether a key was moved aside, so that another attempt may succeed.
    */
   async after(error: unknown, expected: () => Iterable<ExpectedKey>): Promise<boolean> {
     if (!mayBeGarbled(error) || performance.now() < this.#notBefore) return false;
     try {
-      const moved = await this.#mend([...expected()]);
+      const moved = await this.#repair([...expected()]);
       if (!moved) this.#notBefore = performance.now() + pauseMs;
       return moved;
     } catch {
-      // Redis is away, or refuses this too: whoever tries again comes here again.
+      // Redis is away or refuses this too. A caller that tries again comes here again.
       return false;
     }
   }
 
-  /** Does something, and again after each failure whose cause could be moved aside. */
-  async mending<T>(act: () => Promise<T>, expected: () => Iterable<ExpectedKey>): Promise<T> {
+  /** Calls `act`, and again after each failure whose cause could be moved aside. */
+  async withRepair<T>(act: () => Promise<T>, expected: () => Iterable<ExpectedKey>): Promise<T> {
     for (let tries = 0; ; tries += 1) {
       try {
         return await act();
       } catch (error) {
-        if (tries === mostTries || !(await this.after(error, expected))) throw error;
+        if (tries === maxRetries || !(await this.after(error, expected))) throw error;
       }
     }
   }
 
-  async #mend(expected: readonly ExpectedKey[]): Promise<boolean> {
+  async #repair(expected: readonly ExpectedKey[]): Promise<boolean> {
     const found = await Promise.all(
       expected.map(async ({ key, type, fits }) => {
         const seen = await this.#redis.type(key);
@@ -116,7 +115,7 @@ export class KeyRepair {
       const { seen, text } = found[at] ?? { seen: 'none', text: null };
       if (seen === 'none' || (seen === type && (text === null || fits?.(text) !== false))) continue;
       const tag = hashTagOf(key);
-      if (this.#who === 'worker' && (tag === ringTag || lists !== undefined)) {
+      if (this.#rights === 'worker' && (tag === ringTag || lists !== undefined)) {
         asked.add(tag);
         continue;
       }
@@ -132,8 +131,8 @@ export class KeyRepair {
 }
 
 /**
- * @returns whether an error may come of garbled data: of a key of another type, of a value that is no number, of a script
- * that could not read something; not that Redis refuses writes, or refuses it to this user, or is away.
+ * @returns whether garbled data may be the cause of an error: a key of another type, a value that is not a
+ * number, a value that a script cannot read. An outage, missing rights and refused writes are other causes.
  */
 export function mayBeGarbled(error: unknown): boolean {
   if (error instanceof GarbledError) return true;

@@ -3,14 +3,14 @@ import { replicaOf } from '../../contract/request-id.ts';
 import type { Keys } from '../keys/keys.ts';
 import { scriptsOn } from '../scripts/load.ts';
 
-/** Keys that Redis looks at in one step. */
-const scanned = 1000;
+/** How many keys Redis checks in one step of the scan. */
+const keysPerScan = 1000;
 
 /**
- * Puts the jobs of a queue back into it that are in no list of it, since such a list was moved aside. It looks through all
- * keys of Redis, some at a time.
- * @param queue its name in BullMQ.
- * @returns how many there were.
+ * Puts jobs back into their queue that are in none of its lists, since a list was moved aside. It scans all
+ * keys of Redis in steps.
+ * @param queue the name of the queue in BullMQ.
+ * @returns how many jobs were put back.
  */
 export async function relistJobs(redis: Redis, keys: Keys, queue: string): Promise<number> {
   const prefix = keys.bullMq(queue, '');
@@ -18,7 +18,7 @@ export async function relistJobs(redis: Redis, keys: Keys, queue: string): Promi
   const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
   let count = 0;
   for (let cursor = '0'; ;) {
-    const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', scanned);
+    const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', keysPerScan);
     const ids = found.map((key) => key.slice(prefix.length)).filter((id) => replicaOf(id) !== undefined);
     for (const id of ids) {
       if ((await scriptsOn(redis)('relist-job', prefix + id, ...lists, id)) === 1) count += 1;

@@ -13,7 +13,7 @@ import {
 import type { ExpectedKey } from './expected-keys.ts';
 import { KeyRepair } from './key-repair.ts';
 
-/** What a worker was using when it failed: one of the keys behind it may be garbled. */
+/** The data that a worker was using when it failed. One of the keys behind it may be garbled. */
 export interface UsedData {
   /** What the ring says about adoption. */
   readonly adoption?: boolean;
@@ -27,7 +27,9 @@ export interface UsedData {
   readonly requests?: { readonly replica: string; readonly ids: Iterable<string> };
 }
 
-/** Moves garbled keys aside that make a worker fail, or asks a controller to do so if a worker may not. */
+/**
+ * Moves aside garbled keys that make a worker fail. It asks a controller to move those that a worker may not.
+ */
 export class WorkerRepair {
   readonly #keys: Keys;
   readonly #repair: KeyRepair;
@@ -38,11 +40,11 @@ export class WorkerRepair {
   }
 
   /**
-   * Does something, and does it again after each failure whose cause could be moved aside.
-   * @param used what `act` has used; it is only called after a failure.
+   * Calls `act`, and again after each failure whose cause could be moved aside.
+   * @param used says what `act` has used; it is only called after a failure.
    */
   withRepair<T>(act: () => Promise<T>, used: () => UsedData): Promise<T> {
-    return this.#repair.mending(act, () => expectedOf(this.#keys, used()));
+    return this.#repair.withRepair(act, () => expectedOf(this.#keys, used()));
   }
 }
 

@@ -62,6 +62,6 @@ export class HeirStore {
   }
 
   #repairing<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfRing(keysOf(this.#connection)));
+    return this.#repair.withRepair(act, () => expectedOfRing(keysOf(this.#connection)));
   }
 }

@@ -1,7 +1,7 @@
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
-import { jobInWord } from '../repair/aside.ts';
-import { askedToMend } from '../repair/key-repair.ts';
+import { parseJobChange } from '../repair/aside.ts';
+import { parseRepairRequest } from '../repair/key-repair.ts';
 
 /** What a message on the channel of changes says. */
 export type RingNotice =
@@ -11,14 +11,14 @@ export type RingNotice =
   | { readonly kind: 'repair'; readonly error: Error; readonly names: readonly string[] }
   /** The job of this request could not be read, and was moved aside. */
   | { readonly kind: 'jobSetAside'; readonly request: string }
-  /** Something changed. What it is stands in the keys. */
+  /** Something changed. Readers find it in the keys. */
   | { readonly kind: 'changed' };
 
 /** Listens to the channel on which every change of the ring is published. */
 export class RingChanges {
   readonly #connection: Connection;
 
-  /** @param connection a patient connection, for subscriptions alone; others may share it. */
+  /** @param connection a patient connection for subscriptions, which others may share. */
   constructor(connection: Connection) {
     this.#connection = connection;
   }
@@ -37,8 +37,8 @@ export class RingChanges {
 /** @param message on the channel of changes. */
 export function parseRingNotice(message: string): RingNotice {
   if (message === 'leader') return { kind: 'resigned' };
-  const request = jobInWord(message);
+  const request = parseJobChange(message);
   if (request !== undefined) return { kind: 'jobSetAside', request };
-  const repair = askedToMend(message);
+  const repair = parseRepairRequest(message);
   return repair === undefined ? { kind: 'changed' } : { kind: 'repair', ...repair };
 }

@@ -4,11 +4,11 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import type { RingStore } from './ring-store.ts';
 import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '../repair/expected-keys.ts';
-import { KeyRepair, mayBeGarbled, orNull } from '../repair/key-repair.ts';
+import { KeyRepair, mayBeGarbled, nullIfWrongType } from '../repair/key-repair.ts';
 
 /**
- * Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may touch all of
- * them.
+ * Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may write all of
+ * these.
  */
 export class SystemRepair {
   readonly #connection: Connection;
@@ -25,8 +25,8 @@ export class SystemRepair {
 
   /**
    * Call it after a failure. Never rejects.
-   * @param names of replicas whose keys may be the cause, beside those that Redis names.
-   * @returns whether something was moved aside, so that another try may succeed.
+   * @param names replicas whose keys may be the cause, beside those that are known from Redis.
+   * @returns whether a key was moved aside, so that another attempt may succeed.
    */
   async after(failure: unknown, names: readonly string[]): Promise<boolean> {
     if (!mayBeGarbled(failure)) return false;
@@ -42,7 +42,7 @@ export class SystemRepair {
   async #names(): Promise<readonly string[]> {
     const [{ desired, retired }, offered] = await Promise.all([
       this.#store.read(),
-      orNull(redisOf(this.#connection).smembers(this.#keys.offered)),
+      nullIfWrongType(redisOf(this.#connection).smembers(this.#keys.offered)),
     ]);
     const unreadable = this.#store.unreadable.keys();
     return [...desired.map(({ name }) => name), ...retired.keys(), ...unreadable, ...(offered ?? [])];

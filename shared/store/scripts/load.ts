@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from '../redis/access.ts';
 
-/** How many of a script's arguments are keys. The text is the Lua file of the same name beside this one. */
+/** How many of a script's arguments are keys. Its text is in the Lua file of the same name in this folder. */
 const scripts = {
   'claim-parameters': 1,
   'claim-settings': 1,
@@ -48,20 +48,20 @@ const scripts = {
 
 export type ScriptName = keyof typeof scripts;
 
-/** Runs one of the project's scripts by its SHA; sends the text only where Redis does not know it yet. */
+/** Runs one of the project's scripts by its SHA; sends its text only if Redis does not know it yet. */
 export type RunScript = (name: ScriptName, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 
-/** Those that scripts of BullMQ's are put into before they are run. */
+/** Scripts into which BullMQ's scripts are inserted before they run. */
 export type ScriptWithBullMq = 'tick' | 'add-jobs';
 
-/** Those that are put into others as functions. */
+/** Scripts that are inserted into others as functions. */
 export type ScriptPart = 'finish-jobs' | 'take-jobs';
 
 const texts = new Map<ScriptName, string>();
 
 /**
- * @returns the text of a Lua file beside this one. A line `-- USES name, name` becomes the text of these functions of
- * `functions.lua`.
+ * @returns the text of a Lua file in this folder. A line `-- USES name, name` is replaced by the text of
+ * these functions of `functions.lua`.
  */
 export function scriptText(name: ScriptName | ScriptWithBullMq | ScriptPart): string {
   return luaFile(name).replace(/^-- USES (.+)$/m, (_, names: string) =>
@@ -90,11 +90,11 @@ function luaFile(name: string): string {
 export type RunOne = (...args: (string | number | Buffer)[]) => Promise<unknown>;
 
 /**
- * Makes a script callable on a connection. The first call on each connection sends the text, so that all that follow it
- * find the script there, and none is overtaken by a later one.
+ * Makes a script callable on a connection. The first call on each connection sends the text, so that all
+ * later calls find the script, and none overtakes another.
  *
- * The client's own `defineCommand` does the same, but keeps every call alive that follows one that has grown old: measured,
- * a fifth of a gateway's garbage was copied twice for it.
+ * The client's own `defineCommand` does the same. But once one call is in V8's old generation, it keeps all
+ * later calls alive: as measured, a fifth of a gateway's garbage was copied twice because of it.
  */
 export function defineScript(redis: Redis, numberOfKeys: number, lua: string): RunOne {
   const sha = createHash('sha1').update(lua).digest('hex');

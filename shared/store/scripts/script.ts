@@ -20,7 +20,9 @@ export interface Script<Call, Result> {
   readonly decode: (reply: unknown) => Result;
 }
 
-/** Types a script's specification; use it as `export const lead = script<Lead, string | undefined>({ … })`. */
+/**
+ * Types a script's specification; use it as `export const lead = script<Lead, string | undefined>({ … })`.
+ */
 export function script<Call, Result>(specification: Script<Call, Result>): Script<Call, Result> {
   return specification;
 }

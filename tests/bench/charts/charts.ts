@@ -39,8 +39,8 @@ interface Resvg {
 }
 
 /**
- * Colours that people tell apart whose eyes do not see all of them (Okabe and Ito, "Color Universal Design", 2008),
- * without its yellow, which is faint on white.
+ * Colours that people tell apart whose eyes do not see all of them (Okabe and Ito, "Color Universal Design",
+ * 2008), without its yellow, which is faint on white.
  */
 export const colours = {
   blue: '#0072B2',
@@ -103,7 +103,9 @@ const look = {
   range: { category: [colours.blue, colours.orange, colours.green, colours.vermilion, colours.purple] },
 } as const;
 
-/** Draws a chart. Only after `installBenchPackages`. The same spec gives the same picture on every machine. */
+/**
+ * Draws a chart. Only after `installBenchPackages`. The same spec gives the same picture on every machine.
+ */
 export async function drawChart(spec: ChartSpec): Promise<Chart> {
   const [{ parse, View, textMetrics }, { compile }, { Resvg }] = await Promise.all([
     load<Vega>('vega'),

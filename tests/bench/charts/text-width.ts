@@ -6,8 +6,8 @@ const usual = 0.635;
 const boldness = 1.1;
 
 /**
- * Estimates how wide a line of text is drawn. Vega's own estimate, where it has no canvas, is a third too wide and
- * leaves charts with empty margins.
+ * Estimates how wide a line of text is drawn. Vega's own estimate, where it has no canvas, is a third too
+ * wide and leaves charts with empty margins.
  * @param size of the font, in px.
  * @returns px.
  */

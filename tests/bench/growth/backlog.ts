@@ -26,8 +26,9 @@ const system = ringpost({
 });
 
 /**
- * Hands requests over while the workers are held, until so many wait, and measures what the last ones cost, what they
- * take in Redis, and what it costs to execute them all. Requests for which clients wait cannot wait in such numbers.
+ * Hands requests over while the workers are held, until so many wait, and measures what the last ones cost,
+ * what they take in Redis, and what it costs to execute them all. Requests for which clients wait cannot wait
+ * in such numbers.
  */
 export function measureBacklog(options: BacklogOptions): Promise<BacklogPoint> {
   const { round, bodyBytes, backlog, count } = options;

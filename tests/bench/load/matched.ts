@@ -6,8 +6,9 @@ const patienceMs = 10_000;
 const headers = { 'content-type': 'application/octet-stream' };
 
 /**
- * Puts load on a system from here: each connection has one request under way, and each answer is held against the
- * request of its own connection. Slower than wrk, which does not tell its script the connection of an answer.
+ * Puts load on a system from here: each connection has one request under way, and each answer is held against
+ * the request of its own connection. Slower than wrk, which does not tell its script the connection of an
+ * answer.
  * @returns when all requests have been answered, so that none is under way any more.
  */
 export async function matched(options: LoadOptions): Promise<Load> {

@@ -4,8 +4,8 @@ import type { Peer } from './peer.ts';
 const name = 'work';
 
 /**
- * bee-queue, with the queue's events. Its guide shows the job's own event, which misses a job that is done before
- * `save()` has its id: at 64 connections most of them.
+ * bee-queue, with the queue's events. Its guide shows the job's own event, which misses a job that is done
+ * before `save()` has its id: at 64 connections most of them.
  */
 export const peer: Peer = {
   gateway: async (store) => {

@@ -27,8 +27,8 @@ async function take(redis: Redis, list: string, got: (value: string) => void): P
 }
 
 /**
- * The floor: a list of requests, a list of replies, all of one turn of the event loop in one command. There is no
- * state of a job: what a worker has taken is lost when it dies.
+ * The floor: a list of requests, a list of replies, all of one turn of the event loop in one command. There
+ * is no state of a job: what a worker has taken is lost when it dies.
  */
 export const peer: Peer = {
   gateway: async (store) => {

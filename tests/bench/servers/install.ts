@@ -4,12 +4,14 @@ import { findOnPath } from '../../../shared/process/tethered.ts';
 import { findServer, packages } from './servers.ts';
 import type { ServerName } from './servers.ts';
 
-// Packages want to start their services at once; neither of these lets them (see gateway/redis/redis-binary.ts).
+// Packages want to start their services at once; neither of these lets them (see
+// gateway/redis/redis-binary.ts).
 const quietly = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'SYSTEMD_OFFLINE=1'];
 const aptGet = [...quietly, 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
 
 /**
- * Installs, with apt-get as root or with a passwordless sudo, what is missing. Their services are left disabled.
+ * Installs, with apt-get as root or with a passwordless sudo, what is missing. Their services are left
+ * disabled.
  * @returns why each of those that are still missing is, by name.
  */
 export async function provide(

@@ -7,8 +7,8 @@ import { untilListening } from './running-server.ts';
 import type { RunningServer } from './running-server.ts';
 
 /**
- * Starts a RabbitMQ of our own: its node, port mapper, cookie and data have nothing to do with the machine's service,
- * and all that it listens on is on loopback.
+ * Starts a RabbitMQ of our own: its node, port mapper, cookie and data have nothing to do with the machine's
+ * service, and all that it listens on is on loopback.
  */
 export async function startRabbitMq(folder: string): Promise<RunningServer> {
   const home = join(folder, 'rabbitmq');
@@ -36,7 +36,8 @@ export async function startRabbitMq(folder: string): Promise<RunningServer> {
     ].join('\n'),
   );
   await writeFile(join(home, 'enabled_plugins'), '[].\n');
-  // Schedulers that wait busily take the processors from the processes beside them ("Thread busy waiting", runtime guide).
+  // Schedulers that wait busily take the processors from the processes beside them ("Thread busy waiting",
+  // runtime guide).
   const quietly = '+sbwt none +sbwtdcpu none +sbwtdio none';
   const broker = await startProgram({
     command: server('rabbitmq-server'),

@@ -8,7 +8,10 @@ import type { RunningServer } from './running-server.ts';
 /** When Redis writes its append-only file to the disk. */
 export type Aof = 'off' | 'everysec' | 'always';
 
-/** Starts a Redis as `npm start` does: append-only file written every second, unless told otherwise, nothing evicted. */
+/**
+ * Starts a Redis as `npm start` does: append-only file written every second, unless told otherwise, nothing
+ * evicted.
+ */
 export async function startRedis(folder: string, aof: Aof = 'everysec'): Promise<RunningServer> {
   const redis = await startPrivateRedis({
     directory: join(folder, 'redis'),

@@ -28,7 +28,10 @@ interface ProxyOptions {
   prepare(port: number, upstreams: readonly number[], folder: string): Promise<Command>;
 }
 
-/** @returns a proxy with plain HTTP servers behind it that do the work. Nothing is between them that keeps a request. */
+/**
+ * @returns a proxy with plain HTTP servers behind it that do the work. Nothing is between them that keeps a
+ * request.
+ */
 function proxied({ name, title, settings, needs, prepare }: ProxyOptions): System {
   return {
     name,

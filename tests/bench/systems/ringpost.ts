@@ -21,7 +21,10 @@ interface RingpostOptions {
   readonly aof?: Aof;
 }
 
-/** ringpost as `npm start` runs it: a gateway with its controller, its workers, and more gateways where wanted. */
+/**
+ * ringpost as `npm start` runs it: a gateway with its controller, its workers, and more gateways where
+ * wanted.
+ */
 export function ringpost(options: RingpostOptions): System {
   const { name, title, settings, env = {}, gateways = 1, aof = 'everysec' } = options;
   return {

@@ -1,6 +1,6 @@
 /**
- * The work that all systems do, in whatever process their worker is: it counts the request and answers with its id.
- * It tells the bench what it counted through the socket in `BENCH_EXECUTIONS`, when asked.
+ * The work that all systems do, in whatever process their worker is: it counts the request and answers with
+ * its id. It tells the bench what it counted through the socket in `BENCH_EXECUTIONS`, when asked.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';

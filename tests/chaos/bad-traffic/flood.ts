@@ -41,7 +41,9 @@ export async function flood(
   return { sent, slowestMs, wrong: sentences };
 }
 
-/** A field of ours that is too long is refused; any other is passed over, refused, or too large with the rest. */
+/**
+ * A field of ours that is too long is refused; any other is passed over, refused, or too large with the rest.
+ */
 function isAllowed(nasty: NastyRequest, status: number | undefined): boolean {
   if (status === 400) return true;
   if (breaksOwnLimit(nasty)) return false;

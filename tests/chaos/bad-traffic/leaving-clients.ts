@@ -21,7 +21,10 @@ export interface Ask {
   readonly reads?: boolean;
 }
 
-/** Opens so many connections, spread over the targets, and asks on each of them. @returns when all have asked. */
+/**
+ * Opens connections, spread over the targets, and sends a request on each of them.
+ * @returns once all requests are sent.
+ */
 export async function openClients(
   targets: readonly string[],
   count: number,

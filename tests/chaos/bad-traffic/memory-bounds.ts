@@ -1,7 +1,9 @@
 import type { Cluster } from '../cluster.ts';
 import { peakMb } from '../memory.ts';
 
-/** What the processes of a cluster may have in RAM at most, in MiB; `docs/limits.md` states that of a worker. */
+/**
+ * What the processes of a cluster may have in RAM at most, in MiB; `docs/limits.md` states that of a worker.
+ */
 export const memoryBounds = {
   /** Idle, and what answers may add with the default settings. */
   workerMb: 160 + 180,

@@ -13,8 +13,8 @@ export interface Poison {
 export const mostDeaths = 3;
 
 /**
- * Holds the harm of poison requests against what is allowed: each is run three times at most, by its own replica, and
- * takes with it what ran beside it the first time.
+ * Holds the harm of poison requests against what is allowed: each is run three times at most, by its own
+ * replica, and takes with it what ran beside it the first time.
  * @param records the requests of the load, all of them innocent.
  * @param owner which replica owns a key.
  * @returns sentences on what was not met.

@@ -19,7 +19,10 @@ const replicas = 3;
 const owner = ownerAmong(replicas);
 /** On replicas without a poison, in ms. */
 const mostElsewhereMs = 2000;
-/** Three deaths and starts with their back-off (0, 1 and 2 s), and the wait while the poison runs alone, in ms. */
+/**
+ * Three deaths and starts with their back-off (0, 1 and 2 s), and the wait while the poison runs alone, in
+ * ms.
+ */
 const mostBesideMs = 15_000;
 /** The heap of each process, so that one that eats memory ends soon, in MiB. */
 const heapMb = 192;

@@ -93,8 +93,8 @@ export const adoption: Scenario = {
 };
 
 /**
- * @returns the ids of the requests that the process held at that time: it had begun them; or they were delivered to it and
- *   not begun, and a later worker ran them as their second attempt.
+ * @returns the ids of the requests that the process held at that time. It had started them; or they were
+ * delivered to it but not started, and a later worker ran them as their second attempt.
  */
 function heldAt(time: number, pid: number, { records, ledger }: Run): ReadonlySet<string> {
   const ran = Map.groupBy(ledger, ({ id }) => id);

@@ -11,7 +11,10 @@ import type { Scenario } from '../scenario.ts';
 import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 
 const replicas = 3;
-/** The watchdog looks every third of the lease (1 s) and wakes the consumer up at the second look; and some, in ms. */
+/**
+ * The watchdog looks every third of the lease (1 s) and wakes the consumer up at the second look; and some,
+ * in ms.
+ */
 const mostMs = 3500;
 
 export const silentStop: Scenario = {

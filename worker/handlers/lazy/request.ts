@@ -122,7 +122,7 @@ standIn(LazyRequest, Native, LazyRequest.native);
 
 /** @returns a `Request` that makes a native one when it is asked for something that only that has. */
 export function lazyRequest(plain: PlainRequest): Request {
-  return new LazyRequest(plain) as unknown as Request;
+  return new LazyRequest(plain) as unknown as Request; // `standIn` has made it one
 }
 
 /**
@@ -134,12 +134,14 @@ export function acceptLazyRequests(): void {
   const LazyNative: typeof Request = new Proxy(Native, {
     construct(native, args: unknown[], newTarget) {
       const made = newTarget === LazyNative ? native : newTarget;
+      // It makes what the native class makes.
       return Reflect.construct(native, args.map(LazyRequest.unwrap), made) as Request;
     },
   });
   Object.defineProperty(Native.prototype, 'constructor', { value: LazyNative });
   globalThis.Request = LazyNative;
   globalThis.fetch = new Proxy(globalThis.fetch, {
+    // Only the requests among the arguments are replaced, by others.
     apply: (fetch, self, args: unknown[]) =>
       Reflect.apply(fetch, self, args.map(LazyRequest.unwrap) as Parameters<typeof fetch>),
   });

@@ -112,6 +112,7 @@ export function installLazyResponse(): void {
   if (globalThis.Response !== Native) return;
   const LazyNative: typeof Response = new Proxy(Native, {
     construct(native, args: unknown[], newTarget) {
+      // `Reflect.construct` makes what the native class makes.
       if (newTarget !== LazyNative) return Reflect.construct(native, args, newTarget) as Response;
       const [body, init] = args;
       return lazyResponse(body, init) ?? (Reflect.construct(native, args) as Response);

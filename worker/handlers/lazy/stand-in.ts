@@ -14,6 +14,7 @@ export function standIn<T extends object>(
   native: { readonly prototype: T },
   nativeOf: (lazy: unknown) => T,
 ): void {
+  // A native prototype has only accessors and methods.
   const members = Object.getOwnPropertyDescriptors(native.prototype) as Readonly<Record<string, Member>>;
   for (const [name, member] of Object.entries(members)) {
     if (name === 'constructor' || Object.hasOwn(lazy.prototype, name)) continue;

@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
+import type { GatewayValues } from './settings.ts';
+
+/** Characters that `CALLER_SECRET` must have. */
+const minSecretLength = 16;
+/** Slots of the assignment ring. */
+const assignmentSlots = 512;
+
+/** @returns what is wrong with the values of settings together, though each of them is allowed by itself. */
+export function faultsOf(values: GatewayValues): string[] {
+  return [
+    ...commonFaults(values),
+    ...redisUrlFaults('WORKER_REDIS_URL', values.WORKER_REDIS_URL),
+    ...redisFaults(values),
+    ...replicaFaults(values),
+    ...ringFaults(values),
+    ...secretFaults(values),
+  ];
+}
+
+function redisFaults({ REDIS_URL, WORKER_REDIS_URL, ROLE }: GatewayValues): string[] {
+  if (REDIS_URL !== undefined) return [];
+  const faults: string[] = [];
+  if (WORKER_REDIS_URL !== undefined)
+    faults.push('WORKER_REDIS_URL is set without REDIS_URL; the workers of a private Redis get its own URL');
+  if (ROLE === 'gateway' || ROLE === 'controller')
+    faults.push(`REDIS_URL is missing: a process with ROLE=${ROLE} shares a Redis with others`);
+  return faults;
+}
+
+function replicaFaults(values: GatewayValues): string[] {
+  const { REPLICA_DRIVER, HANDLER, RESPAWN, REPLICAS, MAX_REPLICAS, WORKER_MOUNTS } = values;
+  const faults: string[] = [];
+  // A container has files of its own.
+  if (REPLICA_DRIVER !== 'docker' && HANDLER !== undefined && !existsSync(HANDLER))
+    faults.push(`HANDLER is ${JSON.stringify(HANDLER)}; there is no such file`);
+  const badMount = WORKER_MOUNTS?.split(',').find((mount) => !/^\/[^:,]*:\/[^:,]*$/.test(mount.trim()));
+  if (badMount !== undefined)
+    faults.push(
+      `WORKER_MOUNTS has ${JSON.stringify(badMount)}; it must be /on/the/machine:/in/the/container`,
+    );
+  if (REPLICA_DRIVER === 'none' && RESPAWN === 'new')
+    faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');
+  if (REPLICAS > MAX_REPLICAS) faults.push(`REPLICAS is ${REPLICAS}, above MAX_REPLICAS ${MAX_REPLICAS}`);
+  return faults;
+}
+
+function ringFaults({ RING, RING_PROBING, RING_VIRTUAL_NODES }: GatewayValues): string[] {
+  const faults: string[] = [];
+  if (RING === 'murmur3' && RING_PROBING !== undefined)
+    faults.push('RING_PROBING is set, but only RING=assignment probes for free slots');
+  if (RING === 'assignment' && Number(RING_VIRTUAL_NODES) > assignmentSlots)
+    faults.push(
+      `RING_VIRTUAL_NODES is ${RING_VIRTUAL_NODES}, but the assignment ring has ${assignmentSlots} slots`,
+    );
+  return faults;
+}
+
+function secretFaults({ CALLER_SECRET }: GatewayValues): string[] {
+  return CALLER_SECRET !== undefined && CALLER_SECRET.length < minSecretLength
+    ? [`CALLER_SECRET must have ${minSecretLength} characters at least`]
+    : [];
+}
