@@ -161,7 +161,7 @@ describe('an adopter that was frozen for longer than its leases', () => {
     const back = await workers.start(current, 'S2');
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 502]);
     commands[0]?.kill('SIGCONT');
-    // No worker took its own lease, so it continues with its own queue.
+    // No other worker has taken its own lease, so it continues to serve its own queue.
     await eventually(async () => (await leaseOf(current, 'S1'))?.state === 'ready');
     await untilInRing(running, 'S1', 'S2');
     expect((await ask(keyOf(running, 'S1'), 'GET', 'own')).status).toBe(200);
