@@ -10,14 +10,14 @@ import { generationsOf, replacedBetween } from './generations.ts';
 const replicas = 3;
 const rejections = 30;
 /** No answer may take longer, in ms. */
-const mostMs = 3000;
+const maxMs = 3000;
 
 export const carelessHandlers: Scenario = {
   name: 'careless-handlers',
   description:
     `${rejections} handlers leave a promise behind that rejects: no worker ends and nothing fails. Then a ` +
     'handler of each replica in turn leaves a timer behind that throws: its worker takes nothing new, ' +
-    `finishes what it holds and is replaced. Every request ends in 2xx within ${mostMs} ms.`,
+    `finishes what it holds and is replaced. Every request ends in 2xx within ${maxMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);
@@ -55,7 +55,7 @@ export const carelessHandlers: Scenario = {
       },
     );
     const { verdict } = run;
-    if (verdict.slowestMs >= mostMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [{ what: 'promises left behind that reject, and exceptions that nobody catches', verdict }],
       unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, [])],

@@ -17,7 +17,7 @@ const owner = ownerAmong(replicas);
 const longMs = 4500;
 const stallMs = 6000;
 /** The stall, the next look of the controller, and the start of a worker under load, in ms. */
-const mostMs = stallMs + 500 + 5000;
+const maxMs = stallMs + 500 + 5000;
 
 export const computingHandlers: Scenario = {
   name: 'computing-handlers',
@@ -26,7 +26,7 @@ export const computingHandlers: Scenario = {
     'They are answered, nothing is lost and no worker is replaced. Then a POST blocks one for longer than ' +
     `\`HANDLER_STALL_MS=${stallMs}\`. It is answered 502 \`outcome_unknown\` and its worker is replaced. ` +
     'Only POSTs that were running beside it end in 502 `outcome_unknown`; every GET ends in 2xx, no answer ' +
-    `takes ${mostMs} ms.`,
+    `takes ${maxMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);
@@ -87,7 +87,7 @@ export const computingHandlers: Scenario = {
       return !beside || endedAt(record) < stalled;
     });
     unmet.push(...strayFailures(stray, 'did not run beside the handler that stalled'));
-    if (verdict.slowestMs >= mostMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [{ what: `handlers that block their worker for ${longMs} ms, and past the stall`, verdict }],
       unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])],

@@ -10,7 +10,7 @@ export interface FloodResult {
   readonly wrong: string[];
 }
 
-const mostSentences = 5;
+const maxSentences = 5;
 
 /** Sends all nasty requests in turn, several at once, again and again until the time is over. */
 export async function flood(
@@ -35,7 +35,7 @@ export async function flood(
     }
   };
   await Promise.all(Array.from({ length: options.connections }, keepSending));
-  const sentences = options.judge ? [...wrong].slice(0, mostSentences) : [];
+  const sentences = options.judge ? [...wrong].slice(0, maxSentences) : [];
   if (wrong.size > sentences.length && options.judge)
     sentences.push(`${wrong.size - sentences.length} more nasty requests were answered otherwise`);
   return { sent, slowestMs, wrong: sentences };

@@ -14,7 +14,7 @@ import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
 import { garbageJob, garblings, misplaced } from './garblings.ts';
 import { generationsOf, replacedBetween } from './generations.ts';
-import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
+import { sendAsync, fetchView, stateOf, untilFinal } from './handed-over.ts';
 
 const replicas = 3;
 /** A request whose job was moved aside ends this long after it was due, in ms. */
@@ -22,7 +22,7 @@ const endsWithinMs = 2000;
 /** The load goes on after each kind of garbage within this time, in ms. */
 const goesOnWithinMs = 5000;
 /** More than this in a second says that something is tried for ever, in bytes. */
-const mostLogged = 200_000;
+const maxLoggedBytes = 200_000;
 
 export const garbledRedis: Scenario = {
   name: 'garbled-redis',
@@ -43,7 +43,7 @@ export const garbledRedis: Scenario = {
         for (const { what, act } of garblings) {
           await fault(what, async () => {
             await act(cluster);
-            await goesOn(load, what);
+            await expectProgress(load, what);
           });
         }
         const headers = { 'ringpost-key': keysOf(['S3'], replicas, random)() };
@@ -74,7 +74,7 @@ export const garbledRedis: Scenario = {
 };
 
 /** @throws Error if the load does not go on: what comes after would say nothing more. */
-async function goesOn(load: Load, what: string): Promise<void> {
+async function expectProgress(load: Load, what: string): Promise<void> {
   const timeout = new AbortController();
   const late = delay(goesOnWithinMs, true, { signal: timeout.signal }).catch(() => false);
   const stopped = await Promise.race([load.answered(60).then(() => false), late]);
@@ -84,7 +84,7 @@ async function goesOn(load: Load, what: string): Promise<void> {
 
 const delayHeaders = { 'ringpost-delay': '1' };
 
-/** One that is waited for, and one that is handed over. */
+/** One that is waited for, and one that is accepted over. */
 async function garbleDelayed(
   cluster: Cluster,
   url: string,
@@ -98,7 +98,7 @@ async function garbleDelayed(
     headers: { ...key, ...delayHeaders },
     timeoutMs: 10_000,
   });
-  const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders }, 'POST');
+  const accepted = await sendAsync(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders }, 'POST');
   await delay(200);
   const { delayed } = keys.unfinished('S3');
   for (const id of await cluster.redis.zrange(delayed, '0', '-1'))
@@ -108,8 +108,8 @@ async function garbleDelayed(
     unmet.push(`a request whose job was garbled was answered ${ending(answer)}`);
   const late = now() - asked - 1000;
   if (late > endsWithinMs) unmet.push(`that answer came ${Math.round(late)} ms after it was due`);
-  const end = stateOf(await untilFinal(handed, endsWithinMs));
-  if (end !== 'failed outcome_unknown') unmet.push(`a handed-over request whose job was garbled is ${end}`);
+  const end = stateOf(await untilFinal(accepted, endsWithinMs));
+  if (end !== 'failed outcome_unknown') unmet.push(`a accepted-over request whose job was garbled is ${end}`);
   return unmet;
 }
 
@@ -119,14 +119,14 @@ async function garbleRecord(
   url: string,
   key: Readonly<Record<string, string>>,
 ): Promise<string[]> {
-  const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders });
-  const record = keys.request(replicaOf(handed.id) ?? '', handed.id);
+  const accepted = await sendAsync(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders });
+  const record = keys.request(replicaOf(accepted.id) ?? '', accepted.id);
   await redis.del(record);
   await redis.set(record, 'garbage');
-  const answer = await fetch(handed.self);
+  const answer = await fetch(accepted.self);
   await answer.body?.cancel();
   await delay(1500);
-  const later = stateOf(await look(handed));
+  const later = stateOf(await fetchView(accepted));
   return answer.status === 404 || answer.status === 200
     ? []
     : [`a request with a garbled record is answered ${answer.status}, then ${later}`];
@@ -160,7 +160,7 @@ async function settled(cluster: Cluster, folder: string, url: string): Promise<s
   const before = await logged(folder);
   await delay(1000);
   const more = (await logged(folder)) - before;
-  if (more > mostLogged) unmet.push(`${more} bytes were logged in a second`);
+  if (more > maxLoggedBytes) unmet.push(`${more} bytes were logged in a second`);
   return unmet;
 }
 

@@ -7,12 +7,12 @@ import { now } from '../clock.ts';
 import type { Scenario } from '../scenario.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
-import { handOver } from './handed-over.ts';
+import { sendAsync } from './handed-over.ts';
 import { openClients } from './leaving-clients.ts';
 
 const ofEach = 20;
 /** A stop may take this long while nobody sends a body, in ms. */
-const mostMs = 3000;
+const maxMs = 3000;
 /** A body that keeps coming is waited for, but not until a stop counts as failed, in ms. */
 const drainMs = 6000;
 /** How long the POST works that is running at the stop, in ms. */
@@ -23,7 +23,7 @@ export const halfSent: Scenario = {
   description:
     `SIGTERM of each of three gateways in turn while ${ofEach} connections have sent half a head, ` +
     `${ofEach} half a body, ${ofEach} poll and ${ofEach} listen to events. Each gateway ends within ` +
-    `${mostMs} ms with exit code 0; the last one, to which ${ofEach} more clients send a body byte by ` +
+    `${maxMs} ms with exit code 0; the last one, to which ${ofEach} more clients send a body byte by ` +
     `byte, within \`DRAIN_TIMEOUT_MS=${drainMs}\`. A POST that runs for ${workMs} ms more is answered 2xx, ` +
     'and no request fails if its client retries refused connections. If a connection closes just as a POST ' +
     'is sent on it, its client counts the POST as lost; no such POST ran.',
@@ -35,7 +35,7 @@ export const halfSent: Scenario = {
       { gateways: 3, controllers: 1, replicas: 3, settings: { DRAIN_TIMEOUT_MS: String(drainMs) } },
       async ({ cluster, load, fault }) => {
         const [first = ''] = cluster.targets;
-        const delayed = await handOver(first, '/delayed', { 'ringpost-delay': '100' });
+        const delayed = await sendAsync(first, '/delayed', { 'ringpost-delay': '100' });
         for (const member of cluster.gateways) {
           const path = new URL(delayed.self).pathname;
           await fault(`SIGTERM ${member.name}`, async () => {
@@ -88,15 +88,15 @@ async function stopUnderHalves(
   );
   const running = exchange(url, `/running-${randomUUID()}?ms=${workMs}`, { method: 'POST', body: 'x' });
   await delay(500);
-  const began = now();
+  const startedAt = now();
   program.kill('SIGTERM');
   const [{ code, signal }, answer] = await Promise.all([program.exited, running]);
-  const ms = now() - began;
+  const ms = now() - startedAt;
   clearInterval(dripping);
   listening.leave();
   for (const socket of [...halves, ...slow]) socket.destroy();
   const wrong: string[] = [];
-  if (ms >= (drips > 0 ? drainMs : mostMs)) wrong.push(`${name} took ${Math.round(ms)} ms to stop`);
+  if (ms >= (drips > 0 ? drainMs : maxMs)) wrong.push(`${name} took ${Math.round(ms)} ms to stop`);
   if (code !== 0) wrong.push(`${name} ended with ${signal ?? code}`);
   if (answer.status !== 200)
     wrong.push(`the POST that was running in ${name} was answered ${ending(answer)}`);

@@ -3,22 +3,22 @@ import type { RequestView } from '#shared/contract/views.ts';
 import { now } from '../clock.ts';
 
 const finals = ['done', 'failed', 'cancelled', 'expired'];
-const lookEveryMs = 100;
+const pollIntervalMs = 100;
 
 /** A request that was handed over. */
-export interface HandedOver {
+export interface AsyncRequest {
   readonly id: string;
   readonly replica: string;
   readonly self: string;
 }
 
 /** Hands a request over. @throws Error where it was not taken. */
-export async function handOver(
+export async function sendAsync(
   url: string,
   path: string,
   headers: Readonly<Record<string, string>> = {},
   method = 'GET',
-): Promise<HandedOver> {
+): Promise<AsyncRequest> {
   const response = await fetch(url + path, { method, headers: { ...headers, prefer: 'respond-async' } });
   const text = await response.text();
   if (response.status !== 202) throw new Error(`handed over, and answered ${response.status}: ${text}`);
@@ -27,7 +27,7 @@ export async function handOver(
 }
 
 /** @returns the request as it is now; undefined where the gateway does not say. */
-export async function look({ self }: HandedOver): Promise<RequestView | undefined> {
+export async function fetchView({ self }: AsyncRequest): Promise<RequestView | undefined> {
   const response = await fetch(self).catch(() => undefined);
   if (response?.status !== 200) {
     await response?.body?.cancel();
@@ -37,12 +37,12 @@ export async function look({ self }: HandedOver): Promise<RequestView | undefine
 }
 
 /** @returns the request when it has ended, or as it is after `timeoutMs`. */
-export async function untilFinal(request: HandedOver, timeoutMs: number): Promise<RequestView | undefined> {
-  const giveUp = now() + timeoutMs;
+export async function untilFinal(request: AsyncRequest, timeoutMs: number): Promise<RequestView | undefined> {
+  const giveUpAt = now() + timeoutMs;
   for (;;) {
-    const view = await look(request);
-    if ((view !== undefined && finals.includes(view.state)) || now() > giveUp) return view;
-    await delay(lookEveryMs);
+    const view = await fetchView(request);
+    if ((view !== undefined && finals.includes(view.state)) || now() > giveUpAt) return view;
+    await delay(pollIntervalMs);
   }
 }
 

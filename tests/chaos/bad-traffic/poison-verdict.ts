@@ -10,7 +10,7 @@ export interface Poison {
 }
 
 /** More deaths than this no request may cause. */
-export const mostDeaths = 3;
+export const maxDeaths = 3;
 
 /**
  * Holds the harm of poison requests against what is allowed: each is run three times at most, by its own
@@ -30,7 +30,7 @@ export function judgePoisons(
   for (const { id, replica } of poisons) {
     const own = runs.get(id) ?? [];
     if (own.length === 0) unmet.push(`the poison ${id} was never run`);
-    if (own.length > mostDeaths) unmet.push(`the poison ${id} was run ${own.length} times`);
+    if (own.length > maxDeaths) unmet.push(`the poison ${id} was run ${own.length} times`);
     const elsewhere = new Set(own.map((line) => line.replica).filter((name) => name !== replica));
     if (elsewhere.size > 0)
       unmet.push(`the poison ${id} of ${replica} was also run by ${[...elsewhere].join(', ')}`);

@@ -93,19 +93,19 @@ async function underProxiedLoad(
   proxy: Proxy,
   { what, connections, act }: Trial,
 ): Promise<{ readonly verdict: Verdict; readonly note: string }> {
-  const proxied = await Proxied.start(workshop, folder, proxy, { servers, revives: true });
+  const proxied = await Proxied.start(workshop, folder, proxy, { servers, restarts: true });
   const load = new Load({
     targets: [proxied.url],
     connections,
     random: seededRandom(seed + 1),
     workMs: 200,
   });
-  const began = now();
+  const startedAt = now();
   let note = '';
   try {
     load.start();
     await load.answered(200);
-    workshop.say(`    +${((now() - began) / 1000).toFixed(1)} s  ${what}`);
+    workshop.say(`    +${((now() - startedAt) / 1000).toFixed(1)} s  ${what}`);
     note = await act(proxied, load);
   } finally {
     await load.stop();

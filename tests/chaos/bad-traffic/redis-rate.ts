@@ -5,10 +5,10 @@ import { now } from '../clock.ts';
 /** @returns how many commands Redis runs in a second, those of scripts included, over the next `ms`. */
 export async function commandRate(redis: Redis, ms: number): Promise<number> {
   const before = await commands(redis);
-  const began = now();
+  const startedAt = now();
   await delay(ms);
   const after = await commands(redis);
-  return Math.round(((after - before) * 1000) / (now() - began));
+  return Math.round(((after - before) * 1000) / (now() - startedAt));
 }
 
 async function commands(redis: Redis): Promise<number> {

@@ -17,14 +17,14 @@ const closedWithinMs = sendTimeoutMs + 17_000;
 /** A refusal has fewer bytes than this, and what a client holds of an answer that it does not read more. */
 const refusalBytes = 4096;
 /** An answer of the others may take this long meanwhile, in ms. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 export const slowReaders: Scenario = {
   name: 'slow-readers',
   description:
     `${readers} clients ask for 12 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. ` +
     `The gateway closes all their connections within ${closedWithinMs} ms. A request that it refuses ` +
-    `meanwhile with 503 is answered when it is retried, within ${mostMs} ms in total. No worker is ` +
+    `meanwhile with 503 is answered when it is retried, within ${maxMs} ms in total. No worker is ` +
     `replaced, a gateway takes at most ${memoryBounds.gatewayMb} MiB of RAM and a worker ` +
     `${memoryBounds.workerMb}.`,
   run: async (context) => {
@@ -56,7 +56,7 @@ export const slowReaders: Scenario = {
       },
     );
     const { verdict } = run;
-    if (verdict.slowestMs >= mostMs) unmet.push(`another answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`another answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [{ what: 'clients that read nothing', verdict, note: notes.join('; ') }],
       unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, [])],
@@ -67,7 +67,7 @@ export const slowReaders: Scenario = {
 /** @returns how many connections are still open in the end, and when the last one was closed. */
 async function untilClosed(url: string): Promise<{ readonly open: number; readonly ms: number }> {
   const { host, hostname, port } = new URL(url);
-  const began = now();
+  const startedAt = now();
   const open = new Set<Socket>();
   for (let count = 0; count < readers; count += 1) {
     const path = badPath(`slow-${randomUUID()}`, 'giant', answerBytes);
@@ -78,7 +78,7 @@ async function untilClosed(url: string): Promise<{ readonly open: number; readon
     socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
   }
   // A client that reads nothing does not hear of a close, but of a reset, when it writes.
-  while (open.size > 0 && now() - began < closedWithinMs) {
+  while (open.size > 0 && now() - startedAt < closedWithinMs) {
     await delay(250);
     for (const socket of open) {
       // One that was refused has its whole answer, and may keep its connection.
@@ -86,7 +86,7 @@ async function untilClosed(url: string): Promise<{ readonly open: number; readon
       else socket.write('\r\n');
     }
   }
-  const ms = now() - began;
+  const ms = now() - startedAt;
   const left = open.size;
   for (const socket of open) socket.destroy();
   return { open: left, ms };

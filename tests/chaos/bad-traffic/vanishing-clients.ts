@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import { startUpstream } from '../upstream.ts';
 import { ending, exchange } from './exchange.ts';
-import { handOver } from './handed-over.ts';
+import { sendAsync } from './handed-over.ts';
 import { openClients } from './leaving-clients.ts';
 import type { Ask } from './leaving-clients.ts';
 import { commandRate } from './redis-rate.ts';
@@ -52,7 +52,7 @@ const staysMs = 700;
 const settlesMs = 2000;
 const measureMs = 1000;
 /** What the next GET may take, in ms. */
-const mostMs = 1000;
+const maxMs = 1000;
 
 export const vanishingClients: Scenario = {
   name: 'vanishing-clients',
@@ -60,7 +60,7 @@ export const vanishingClients: Scenario = {
     `${crowds.map(({ what, count }) => `${count} ${what}`).join(', ')}: each group opens its connections ` +
     `and closes them all after ${staysMs} ms. The replicas forward to one \`UPSTREAM\`. ` +
     `${settlesMs / 1000} s later Redis runs no more commands per second than before, and the next GET is ` +
-    `answered within ${mostMs} ms of their leaving.`,
+    `answered within ${maxMs} ms of their leaving.`,
   run: async (context) => {
     const upstream = await startUpstream(context.folder);
     const unmet: string[] = [];
@@ -79,7 +79,7 @@ export const vanishingClients: Scenario = {
         },
         async ({ cluster, fault }) => {
           const [url = ''] = cluster.targets;
-          const delayed = await handOver(url, '/delayed', { 'ringpost-delay': '100' });
+          const delayed = await sendAsync(url, '/delayed', { 'ringpost-delay': '100' });
           const idle = await commandRate(cluster.redis, measureMs);
           for (const crowd of crowds) {
             await fault(`${crowd.count} ${crowd.what}`, async () => {
@@ -120,15 +120,15 @@ async function comeAndGo(
   const slowest = Math.round(Math.max(...next.map(({ ms }) => ms)));
   const failed = next.find(({ status }) => status !== 200);
   if (failed !== undefined) wrong.push(`${what}: the next GET was answered ${ending(failed)}`);
-  if (slowest >= mostMs) wrong.push(`${what}: the next GET took ${slowest} ms`);
+  if (slowest >= maxMs) wrong.push(`${what}: the next GET took ${slowest} ms`);
   await delay(Math.max(0, settlesMs - slowest));
   const rate = await commandRate(cluster.redis, measureMs);
-  if (rate > mostRate(idle))
+  if (rate > allowedRate(idle))
     wrong.push(`${what}: ${rate} commands a second ${settlesMs} ms after they left, ${idle} before`);
   return { note: `${what}: next GET ${slowest} ms, ${rate} commands/s for ${idle} before`, wrong };
 }
 
 /** The trickle and the timers of all processes are no clockwork. */
-function mostRate(idle: number): number {
+function allowedRate(idle: number): number {
   return idle * 1.3 + 100;
 }

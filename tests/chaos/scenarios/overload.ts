@@ -22,7 +22,7 @@ export const overload: Scenario = {
         replicas: 2,
         mayRefuse: true,
         settings: { QUEUE_LIMIT: '20', REPLY_TIMEOUT_MS: '400', CONCURRENCY: '4' },
-        load: { connections: 200, heeds503: false, restMs: 50 },
+        load: { connections: 200, retries503: false, restMs: 50 },
       },
       async ({ fault }) => {
         await fault('overload', () => delay(6000));

@@ -15,13 +15,13 @@ const replicas = 3;
  * The watchdog looks every third of the lease (1 s) and wakes the consumer up at the second look; and some,
  * in ms.
  */
-const mostMs = 3500;
+const maxMs = 3500;
 
 export const silentStop: Scenario = {
   name: 'silent-stop',
   description:
     'A job is added to the queue of an idle replica without the marker that wakes its worker. The watchdog ' +
-    `finds it, and it runs within ${mostMs} ms. Nothing else notices it.`,
+    `finds it, and it runs within ${maxMs} ms. Nothing else notices it.`,
   run: async (context) => {
     const id = randomUUID();
     let found: number | undefined;
@@ -46,7 +46,7 @@ export const silentStop: Scenario = {
       },
     );
     const unmet = [...run.unmet, ...unexpectedCodes(run.verdict, [])];
-    if (found === undefined || found > mostMs)
+    if (found === undefined || found > maxMs)
       unmet.push(
         `the job without a wake-up was run after ${found === undefined ? 'never' : Math.round(found)} ms`,
       );
