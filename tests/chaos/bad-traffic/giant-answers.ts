@@ -12,10 +12,10 @@ import { judgeMemory, memoryBounds } from './memory-bounds.ts';
 const largeBytes = 16 * 1024 * 1024;
 const hugeBytes = 600 * 1024 * 1024;
 const parallel = 40;
-/** An answer of the others may take this long meanwhile, in ms. */
+/** Meanwhile every answer of the load must take less than this, in ms. */
 const maxMs = 10_000;
 
-/** The same answers from a handler, or from a server behind the replicas. */
+/** @returns the scenario with answers from a handler, or from a server behind the replicas. */
 function scenarioOf(name: string, source: string, behindUpstream: boolean): Scenario {
   return {
     name,
@@ -57,9 +57,9 @@ function scenarioOf(name: string, source: string, behindUpstream: boolean): Scen
               const whole = all.filter(({ status, bytes }) => status === 200 && bytes === largeBytes);
               const bad = all.find((each) => !whole.includes(each));
               if (bad !== undefined)
-                unmet.push(`${all.length - whole.length} answers of 16 MiB were not whole: ${ending(bad)}`);
+                unmet.push(`${all.length - whole.length} answers of 16 MiB were incomplete: ${ending(bad)}`);
             });
-            await fault('answers of 600 MiB and without an end', async () => {
+            await fault('an answer of 600 MiB and endless answers', async () => {
               const [huge, endless, dripping] = await Promise.all([
                 ask(0, 'giant', hugeBytes),
                 ask(1, 'endless'),

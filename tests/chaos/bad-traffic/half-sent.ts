@@ -11,11 +11,11 @@ import { sendAsync } from './handed-over.ts';
 import { openClients } from './leaving-clients.ts';
 
 const ofEach = 20;
-/** A stop may take this long while nobody sends a body, in ms. */
+/** A stop must take less than this if no client is sending a body, in ms. */
 const maxMs = 3000;
-/** A body that keeps coming is waited for, but not until a stop counts as failed, in ms. */
+/** A stop must take less than this even if a client keeps sending a body, in ms. */
 const drainMs = 6000;
-/** How long the POST works that is running at the stop, in ms. */
+/** How long the POST runs that was sent before the stop, in ms. */
 const workMs = 1500;
 
 export const halfSent: Scenario = {
@@ -53,12 +53,12 @@ export const halfSent: Scenario = {
     const { verdict } = run;
     if (verdict.broken.done.length > 0)
       unmet.push(
-        `${verdict.broken.done.length} POSTs were taken and never answered, e.g. ${verdict.broken.done[0]}`,
+        `${verdict.broken.done.length} POSTs ran and were never answered, e.g. ${verdict.broken.done[0]}`,
       );
     return {
       rows: [
         {
-          what: 'gateways stopped in turn while clients have sent half of a request',
+          what: 'gateways stopped in turn while clients have sent half a request',
           verdict,
           note: `stops took ${notes.join(', ')}`,
         },
@@ -68,6 +68,7 @@ export const halfSent: Scenario = {
   },
 };
 
+/** Stops a gateway while clients have sent half a request. @returns what was wrong, and how long it took. */
 async function stopUnderHalves(
   { name, url, program }: Member,
   delayed: string,
@@ -88,10 +89,10 @@ async function stopUnderHalves(
   );
   const running = exchange(url, `/running-${randomUUID()}?ms=${workMs}`, { method: 'POST', body: 'x' });
   await delay(500);
-  const startedAt = now();
+  const stoppedAt = now();
   program.kill('SIGTERM');
   const [{ code, signal }, answer] = await Promise.all([program.exited, running]);
-  const ms = now() - startedAt;
+  const ms = now() - stoppedAt;
   clearInterval(dripping);
   listening.leave();
   for (const socket of [...halves, ...slow]) socket.destroy();
@@ -103,6 +104,7 @@ async function stopUnderHalves(
   return { wrong, ms };
 }
 
+/** Opens connections and sends the given start of a request on each of them. */
 function openHalves(url: string, length: number, bytes: string): Socket[] {
   const { hostname, port } = new URL(url);
   return Array.from({ length }, () => {

@@ -17,14 +17,14 @@ import type { Poison } from './poison-verdict.ts';
 
 const replicas = 3;
 const owner = ownerAmong(replicas);
-/** On replicas without a poison, in ms. */
+/** Answers of replicas without a poison request must take less than this, in ms. */
 const maxElsewhereMs = 2000;
 /**
- * Three deaths and starts with their back-off (0, 1 and 2 s), and the wait while the poison runs alone, in
- * ms.
+ * Three deaths and restarts with their back-off (0, 1 and 2 s), and the wait while the poison request runs
+ * isolated, in ms.
  */
 const maxBesideMs = 15_000;
-/** The heap of each process, so that one that eats memory ends soon, in MiB. */
+/** The heap of each process, in MiB. It is small so that a handler fills it soon. */
 const heapMb = 192;
 
 interface Killer {
@@ -44,11 +44,11 @@ export const poison: Scenario = {
   name: 'poison',
   description:
     'A GET whose handler calls `process.exit(1)`, an async request whose handler sends SIGKILL to its own ' +
-    'process, and a GET whose handler fills the heap, each on another of three replicas, under 64 ' +
+    'process, and a GET whose handler fills the heap, one on each of three replicas, under 64 ' +
     'connections. Each causes at most three deaths, all of its own replica. It is answered 502 ' +
     '`worker_died`, or ends as `failed` with it, and never runs again. Every GET of the load ends in 2xx. ' +
     'Only POSTs that were running beside it at its first death end in 502 `outcome_unknown`; no answer of ' +
-    `another replica takes ${maxElsewhereMs} ms, and no answer at all ${maxBesideMs} ms.`,
+    `another replica takes ${maxElsewhereMs} ms, and no answer at all takes ${maxBesideMs} ms.`,
   run: async (context) => {
     const poisons: (Poison & { readonly from: number; readonly to: number })[] = [];
     const notes: string[] = [];
@@ -103,7 +103,7 @@ export const poison: Scenario = {
   },
 };
 
-/** The longest answer of those that were under way with a poison, in ms. */
+/** @returns the time of the slowest answer among requests that ran at the same time as a poison, in ms. */
 function longest(
   records: readonly RequestRecord[],
   poisons: readonly { readonly replica: string; readonly from: number; readonly to: number }[],
@@ -117,7 +117,7 @@ function longest(
   return Math.round(times.reduce((most, time) => Math.max(most, time), 0));
 }
 
-/** How soon after a `DELETE` the request has come to its end, in ms. */
+/** The request ends within this time after a `DELETE`, in ms. */
 const cancelledWithinMs = 10_000;
 
 export const poisonCancelled: Scenario = {
@@ -146,7 +146,7 @@ export const poisonCancelled: Scenario = {
           const end = stateOf(await untilFinal(accepted, cancelledWithinMs));
           const ms = Math.round(now() - deleted);
           await cluster.untilWhole();
-          // A run that is still to come comes with the next worker, which is there.
+          // If the request runs again, the next worker, which is ready, has started it by then.
           await delay(1000);
           const count = await runs();
           const last = stateOf(await fetchView(accepted));

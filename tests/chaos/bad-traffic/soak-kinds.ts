@@ -10,10 +10,10 @@ import { openClients } from './leaving-clients.ts';
 
 const mebibyte = 1024 * 1024;
 /** Longer than the lease (3 s) and shorter than the stall (10 s), in ms. */
-const computing = { least: 3500, most: 6000 };
+const computing = { minMs: 3500, maxMs: 6000 };
 const endsWithinMs = 30_000;
 
-/** Requests whose ids begin so end a worker; their runs are in the ledger. */
+/** Requests whose ids start with one of these end a worker. Their runs are in the ledger. */
 export const deadlyPrefixes = { poison: 'poison-', exception: 'exception-' } as const;
 
 const poison: Choose = async ({ cluster, random, disturbMeanwhile }) => {
@@ -22,7 +22,7 @@ const poison: Choose = async ({ cluster, random, disturbMeanwhile }) => {
   const isAsync = random.next() < 0.5;
   const act = async (): Promise<void> =>
     disturbMeanwhile(async () => {
-      // A gateway or Redis that is away just now may refuse it, or lose it; the ledger says how often it ran.
+      // It may be refused or lost if the gateway or Redis is down. The ledger shows how often it ran.
       if (isAsync)
         await sendAsync(url, path).then(
           (request) => untilFinal(request, endsWithinMs),
@@ -30,7 +30,7 @@ const poison: Choose = async ({ cluster, random, disturbMeanwhile }) => {
         );
       else await exchange(url, path, { timeoutMs: endsWithinMs });
     });
-  return { kind: 'poison', detail: isAsync ? 'handed over' : 'waited for', act };
+  return { kind: 'poison', detail: isAsync ? 'async' : 'plain', act };
 };
 
 const nastyFlood: Choose = async ({ cluster, random, meanwhile }) => {
@@ -64,7 +64,7 @@ const giant: Choose = async ({ cluster, random, meanwhile }) => {
 };
 
 const compute: Choose = async ({ cluster, random, disturbMeanwhile }) => {
-  const ms = random.between(computing.least, computing.most);
+  const ms = random.between(computing.minMs, computing.maxMs);
   const { url } = random.pick(cluster.gateways);
   const act = async (): Promise<void> =>
     disturbMeanwhile(async () => {
@@ -79,7 +79,7 @@ const careless: Choose = async ({ cluster, random, meanwhile }) => {
     meanwhile(async () => {
       await exchange(url, badPath(`careless-${randomUUID()}`, 'leaves-rejection'));
     });
-  return { kind: 'promise that rejects', detail: '', act };
+  return { kind: 'unhandled rejection', detail: '', act };
 };
 
 const exception: Choose = async ({ cluster, random, disturbMeanwhile }) => {
@@ -88,7 +88,7 @@ const exception: Choose = async ({ cluster, random, disturbMeanwhile }) => {
     disturbMeanwhile(async () => {
       await exchange(url, badPath(deadlyPrefixes.exception + randomUUID(), 'leaves-exception'));
     });
-  return { kind: 'exception that nobody catches', detail: '', act };
+  return { kind: 'uncaught exception', detail: '', act };
 };
 
 const garbled: Choose = async ({ cluster, random }) => {

@@ -14,9 +14,9 @@ import { recoveryMs, slowestBetween } from '../verdict.ts';
 const replicas = 3;
 const owner = ownerAmong(replicas);
 const failoverMs = 2000;
-/** The failover, the next look of the controller, and an adopter that is busy, in ms. */
+/** The failover, plus the controller's next check and the delay of a busy adopter, in ms. */
 const maxMs = failoverMs + 2000;
-/** What the worker held is run first when its worker is back, and works for 200 ms at most. */
+/** Once the worker is back, it first runs what the dead worker held, and each request takes at most 200 ms. */
 const maxBackMs = 2000;
 
 export const adoption: Scenario = {
@@ -58,7 +58,7 @@ export const adoption: Scenario = {
     const held = heldAt(killedAt, victimPid, run);
     const others = records.filter(({ id }) => !held.has(id));
     const slowest = slowestBetween(others, killedAt, startableAt);
-    if (slowest >= maxMs) unmet.push(`an answer took ${Math.round(slowest)} ms while S2 was away`);
+    if (slowest >= maxMs) unmet.push(`an answer took ${Math.round(slowest)} ms while S2 was down`);
     const suspects = records.filter(({ id, method }) => held.has(id) && method === 'GET');
     const late = Math.round(Math.max(0, ...suspects.map((record) => endedAt(record) - backAt)));
     if (late >= maxBackMs) unmet.push(`a GET that the worker held ended ${late} ms after S2 was back`);
@@ -73,11 +73,11 @@ export const adoption: Scenario = {
         sentAt(record) < killedAt + failoverMs,
     );
     if (waited.some((record) => endedAt(record) > startableAt))
-      unmet.push('requests of S2 waited until its worker was back: nobody adopted its queue');
+      unmet.push('requests of S2 waited until its worker was back: no replica adopted its queue');
     const later = new Set(records.filter((record) => sentAt(record) > backAt + 500).map(({ id }) => id));
     const elsewhere = ledger.filter(({ id, pid }) => own.has(id) && later.has(id) && pid !== newPid);
     if (elsewhere.length > 0)
-      unmet.push(`${elsewhere.length} requests of S2 ran elsewhere when its worker was back`);
+      unmet.push(`${elsewhere.length} requests of S2 ran elsewhere although its worker was back`);
     return {
       rows: [
         {
@@ -93,7 +93,7 @@ export const adoption: Scenario = {
 };
 
 /**
- * @returns the ids of the requests that the process held at that time. It had started them; or they were
+ * @returns the ids of the requests that the process held at that time. Either it had started them, or they were
  * delivered to it but not started, and a later worker ran them as their second attempt.
  */
 function heldAt(time: number, pid: number, { records, ledger }: Run): ReadonlySet<string> {

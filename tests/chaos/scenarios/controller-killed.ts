@@ -5,10 +5,7 @@ import { underLoad, unexpectedCodes } from '../stage.ts';
 import { recoveryMs } from '../verdict.ts';
 
 const replicas = 3;
-/**
- * The lease of the lead, the next look of the other controller, and the start of three workers at once, in
- * ms.
- */
+/** The leader's lease, the other controller's next check, and the start of three workers at once, in ms. */
 const maxMs = 3000 + 500 + 3500;
 
 export const controllerKilled: Scenario = {

@@ -10,7 +10,7 @@ import { judge, recoveryMs } from '../verdict.ts';
 
 const upstreams = 5;
 
-/** The load and the kills of `replica-killed`, with a proxy in our place. */
+/** The load and the kills of `replica-killed`, with a proxy in place of ringpost. */
 function scenarioOf(proxy: Proxy): Scenario {
   return {
     name: `${proxy.name}-replica-killed`,

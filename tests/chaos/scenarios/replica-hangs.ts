@@ -8,7 +8,7 @@ const replicas = 4;
 const owner = ownerAmong(replicas);
 /** How long each worker is frozen, in ms: well past its lease of 3 s, just past it, and just within it. */
 const freezes = [5000, 3100, 2900] as const;
-/** The lease, the next look of the controller, and the start of a worker under load, in ms. */
+/** The lease, the controller's next check, and the start of a worker under load, in ms. */
 const maxMs = 3000 + 500 + 2500;
 
 export const replicaHangs: Scenario = {
@@ -24,7 +24,7 @@ export const replicaHangs: Scenario = {
       async ({ cluster, load, fault }) => {
         for (const [at, ms] of freezes.entries()) {
           const replica = `S${at + 1}`;
-          await fault(`freeze for ${ms} ms worker ${replica}`, async () => {
+          await fault(`freeze worker ${replica} for ${ms} ms`, async () => {
             const { pid } = await workerOf(cluster, replica);
             process.kill(pid, 'SIGSTOP');
             await delay(ms);

@@ -11,7 +11,7 @@ import type { Run } from '../stage.ts';
 import { Wholeness } from '../wholeness.ts';
 import type { Calm } from '../wholeness.ts';
 
-/** Five losses convict; Redis may forget them once, with all that it holds. */
+/** A request runs at most five times before it is poison. A `FLUSHALL` may erase the count once. */
 const maxPoisonRuns = 10;
 
 export const soak: Scenario = {
@@ -25,8 +25,8 @@ export const soak: Scenario = {
     'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
     `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
     'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
-    'restarts. A GET of the load that was running at three deaths may be taken for the killer and end in ' +
-    '502 `worker_died`; the note counts them.',
+    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and end ' +
+    'in 502 `worker_died`; the note counts these.',
   run: async (context) => {
     const { seconds } = context;
     const done: DoneFault[] = [];
@@ -96,21 +96,19 @@ function judgeKills(
 ): { readonly note: string; readonly unmet: readonly string[] } {
   const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(records, kill)) }));
   for (const { detail, at, over, ms, maxMs } of timed) {
-    const well = Math.round(over - at);
+    const recovery = Math.round(over - at);
     say(
-      `    alone: kill -9 worker ${detail}, all well ${well} ms later, slowest answer ${ms} ms of ${maxMs}`,
+      `    alone: kill -9 worker ${detail}, healthy ${recovery} ms later, slowest answer ${ms} ms of ${maxMs}`,
     );
   }
   const count = (what: string, some: readonly { readonly ms: number }[]): string =>
-    `${some.length} ${what}${some.length === 0 ? '' : `, slowest answer ${Math.max(...some.map(({ ms }) => ms))} ms`}`;
+    some.length === 0
+      ? `0 ${what}`
+      : `${some.length} ${what}, slowest answer ${Math.max(...some.map(({ ms }) => ms))} ms`;
+  const alone = timed.filter(({ maxMs }) => maxMs === maxAloneMs);
+  const repeated = timed.filter(({ maxMs }) => maxMs !== maxAloneMs);
   return {
-    note: `${count(
-      'alone',
-      timed.filter(({ maxMs }) => maxMs === maxAloneMs),
-    )}; ${count(
-      'soon after another death',
-      timed.filter(({ maxMs }) => maxMs !== maxAloneMs),
-    )}`,
+    note: `${count('alone', alone)}; ${count('soon after another death', repeated)}`,
     unmet: timed
       .filter(({ ms, maxMs }) => ms >= maxMs)
       .map(
