@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 const given = new Set<number>();
 
 /**
- * @returns a port of loopback that is free now and lies below the ephemeral ports. So no other connection
- * takes it while the process behind it is down.
+ * @returns a free port of loopback below the ephemeral ports, so that no outgoing connection takes it while its
+ * process is down.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
