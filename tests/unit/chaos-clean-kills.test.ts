@@ -11,7 +11,7 @@ const wellExceptAfter = (...times: readonly number[]) => {
 
 describe('the bound for a worker that is killed', () => {
   it('is two seconds if its replica had no death shortly before', () =>
-    expect(cleanKills([kill(50_000)], wellBut(50_000), [])).toEqual([
+    expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), [])).toEqual([
       { calmSince: 0, at: 50_000, over: 51_000, detail: 'S1', maxMs: maxAloneMs },
     ]));
 
@@ -19,7 +19,7 @@ describe('the bound for a worker that is killed', () => {
     ['a kill', [kill(45_000)], []],
     ['a poison request', [], [{ replica: 'S1', at: 45_000 }]],
   ])('is longer by the time that suspects run alone soon after %s of its replica', (_, kills, deaths) => {
-    const found = cleanKills([...kills, kill(50_000)], wellBut(45_000, 50_000), deaths);
+    const found = cleanKills([...kills, kill(50_000)], wellExceptAfter(45_000, 50_000), deaths);
     expect(found.at(-1)).toMatchObject({ at: 50_000, maxMs: maxAloneMs + 5000 + 1000 });
   });
 
@@ -28,7 +28,9 @@ describe('the bound for a worker that is killed', () => {
       { replica: 'S2', at: 49_000 },
       { replica: 'S1', at: 1000 },
     ];
-    expect(cleanKills([kill(50_000)], wellBut(50_000), deaths)).toMatchObject([{ maxMs: maxAloneMs }]);
+    expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), deaths)).toMatchObject([
+      { maxMs: maxAloneMs },
+    ]);
   });
 });
 
