@@ -84,9 +84,10 @@ describe.each([skewMs, -skewMs])('a worker whose clock is %i ms ahead', (aheadMs
     const first = fetch(`${url}/hold?ms=1500`);
     await machineTimeOf('run', '/hold');
     // The test adds the job itself, so that no gateway takes it back.
-    const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
+    const connection = new Connection(redis, keys.prefix);
+    const queues = new JobQueues(connection, createLogger('test', 'silent'));
     const request = { method: 'POST', target: '/too-late', headers: [], body: Buffer.alloc(0) };
-    const clock = clockOf(redis);
+    const clock = clockOf(connection);
     await clock.measure();
     const job = { gateway: 'test', deadline: clock.now() + 500, redelivery: 'never' } as const;
     const id = requestId(randomUUID(), 'S1');
