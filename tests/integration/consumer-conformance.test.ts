@@ -14,7 +14,7 @@ function make(kind: ConsumerKind, more: Partial<TestConsumerOptions> = {}): Test
   return testConsumer(kind, { redisUrl, namespace, keys, replica, ...more });
 }
 
-/** Counts the jobs of the queue by where their ids are. */
+/** Counts the jobs in each list of the queue. */
 async function left(): Promise<Record<string, number>> {
   const { redis, keys } = system();
   const { wait, active, prioritized, delayed } = keys.unfinished(replica);
@@ -29,7 +29,7 @@ const none = { wait: 0, active: 0, prioritized: 0, delayed: 0 };
 const settled = { timeout: 5000, interval: 10 };
 
 describe.each(consumerKinds)('the %s consumer', (kind) => {
-  it('runs each job once, in the order in which they were added, and leaves nothing of it', async () => {
+  it('runs each job once, in the order of adding, and leaves nothing of it', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => void run.answer('x');
     const ids = Array.from({ length: 200 }, (_, at) => `job-${at}`);
@@ -44,7 +44,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
   });
 
-  it('leaves nothing of a job for which a tool has written a log, nor of jobs that end with it', async () => {
+  it('leaves nothing of a job that has a BullMQ log, nor of jobs that finish with it', async () => {
     const made = make(kind);
     await made.consumer.start();
     for (const id of ['job-1', 'job-2']) await made.add(id);
@@ -149,7 +149,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     }
   });
 
-  it('takes a job that was put back again when it is due, as the next attempt', async () => {
+  it('puts a job back and takes it again when it is due, as the next attempt', async () => {
     const made = make(kind);
     const began = Date.now();
     made.onRun = (run) => {
@@ -177,7 +177,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     }
     expect(await left()).toEqual(none);
     expect(await system().redis.keys(`*${replica}*:lock`)).toEqual([]);
-    // Nothing is opened for each of them.
+    // Taking a job again adds no listeners.
     expect(made.redis.listenerCount('error') + made.redis.listenerCount('close')).toBeLessThan(20);
   });
 
@@ -199,7 +199,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await expect.poll(() => first.runs.length, settled).toBe(1);
     first.consumer.abandon();
     const { redis, keys } = system();
-    // As a worker does that reclaims it.
+    // As a worker that reclaims the job does.
     await redis.lrem(keys.unfinished(replica).active, 0, 'held');
     await redis.rpush(keys.unfinished(replica).wait, 'held');
     const second = make(kind);

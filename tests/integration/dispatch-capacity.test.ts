@@ -5,7 +5,7 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 const HANDLER = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.meta.url));
 
-describe('QUEUE_LIMIT counts requests that nobody waits for', () => {
+describe('QUEUE_LIMIT counts async requests', () => {
   const burst = 600;
 
   /** Starts a gateway whose only worker is slow and may have ten requests waiting. */

@@ -25,7 +25,7 @@ it('more requests than QUEUE_LIMIT get 503 at once, and all others are answered'
     }),
   );
   const refused = answers.filter(({ status }) => status === 503);
-  // Five wait, and one may be on its way to the worker already.
+  // Five wait, and the worker may have taken one already.
   expect(refused.length).toBeGreaterThanOrEqual(14);
   expect(refused.length).toBeLessThanOrEqual(15);
   for (const { after, response } of refused) {
