@@ -149,7 +149,9 @@ function costChart(measured: Measured, count: number): PlacedChart {
   );
   return {
     section: 'costs',
-    shows: `Stacked bars: processor time of a request in gateway, workers and store with ${count} connections`,
+    shows:
+      'Stacked bars: processor time of a request in gateway, workers and store ' +
+      `with ${count} connections`,
     spec: {
       title: { text: 'Processor time of a request', subtitle: `${count} connections; all processes` },
       width,
