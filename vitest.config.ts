@@ -7,11 +7,11 @@ import { SlowestFirst } from './tests/runner/slowest-first.ts';
 
 const cores = availableParallelism();
 
-/** How the files of a lane run, see {@link Lane}. Lanes with a lower `groupOrder` run first. */
+/** How the files of a {@link Lane} run. Lanes with a lower `groupOrder` run first. */
 const lanes: Readonly<Record<Lane, object>> = {
-  // Pure functions: files share a process, which loads each module once.
+  // Pure functions: the files share processes, so each module is loaded once per process.
   first: { maxWorkers: cores, isolate: false, sequence: { groupOrder: 0 } },
-  // More files than cores, since most of the time each of them waits for a lease, a deadline or a process.
+  // More files than cores, since each file mostly waits for a lease, a deadline or a process.
   together: { maxWorkers: 2 * cores, sequence: { groupOrder: 1 } },
   engine: { fileParallelism: false, sequence: { groupOrder: 2 } },
   alone: { fileParallelism: false, sequence: { groupOrder: 3 } },
@@ -28,7 +28,7 @@ const configure = (project: TestProject): TestProjectInlineConfiguration => ({
     hookTimeout: project.timeoutMs,
     globalSetup: project.needs.flatMap((need) => (need === 'chromium' ? [] : [globalSetups[need]])),
     ...lanes[project.lane],
-    // The reaper is an image that cannot be had everywhere; the tests remove what they start themselves.
+    // The image of the reaper is not available everywhere. The tests remove what they start.
     ...(project.needs.includes('docker')
       ? { env: { TESTCONTAINERS_RYUK_DISABLED: 'true', TESTCONTAINERS_HOST_OVERRIDE: '127.0.0.1' } }
       : {}),
@@ -37,8 +37,7 @@ const configure = (project: TestProject): TestProjectInlineConfiguration => ({
 
 export default defineConfig({
   test: {
-    // Node.js loads the modules itself, as it does in production; vite would compile them once more for each
-    // file.
+    // Node loads the modules, as in production. Vite would compile them again for each file.
     experimental: { viteModuleRunner: false },
     sequence: { sequencer: SlowestFirst },
     projects: testProjects.map(configure),

@@ -39,7 +39,7 @@ function listed(words: readonly string[]): string {
   return words.map((word) => `\`${word}\``).join(' ');
 }
 
-/** @returns the document with the users of Redis as the module of their rights has them. */
+/** @returns the document with its section on Redis users generated from the module that defines their rights. */
 export function withRedisUsers(document: string): string {
   const from = document.indexOf(begin);
   const to = document.indexOf(end);
@@ -48,7 +48,7 @@ export function withRedisUsers(document: string): string {
   return `${document.slice(0, from)}${begin}\n${redisUsersText()}\n${document.slice(to)}`;
 }
 
-/** The document of the users. */
+/** The document that has the section. */
 export const redisUsersFile = new URL('security.md', import.meta.url);
 
 if (import.meta.main && existsSync(redisUsersFile))

@@ -6,7 +6,7 @@ import { workerSettings } from '../worker/config.ts';
 const begin = '<!-- settings: made by `npm run docs` -->';
 const end = '<!-- /settings -->';
 
-/** @returns the document with its table of settings as the schemas have it. */
+/** @returns the document with its table of settings generated from the schemas. */
 export function withSettings(document: string): string {
   const from = document.indexOf(begin);
   const to = document.indexOf(end);
@@ -18,7 +18,7 @@ export function withSettings(document: string): string {
   return `${document.slice(0, from)}${begin}\n${table}\n${document.slice(to)}`;
 }
 
-/** The document of the settings. */
+/** The document that has the table. */
 export const settingsFile = new URL('settings.md', import.meta.url);
 
 if (import.meta.main) writeFileSync(settingsFile, withSettings(readFileSync(settingsFile, 'utf8')));

@@ -1,13 +1,14 @@
 /**
- * Runs the usual steps of a client of the "customizable load balancer" assignment against ringpost in its
- * exact form:
+ * Runs the usual steps of a client of the "customizable load balancer" assignment against ringpost, with the
+ * settings that match the assignment:
  *
  *   RING=assignment RESPAWN=new REPLICAS=2 npm start
- *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000] [--kill 'docker kill {}']
+ *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000]
+ *     [--kill 'docker kill {}']
  *
- * It counts the answers of each replica for N = 2 … 6, then kills a replica and waits until another one, with
- * a random name, has replaced it. It exits with 1 at the first result that is not as in the assignment.
- * `--kill` is the command that kills a replica. Without it, the replica's process is found among those that
+ * It counts the answers of each replica for N = 2 … 6, then kills a replica and waits until another one with a
+ * random name has replaced it. It exits with 1 at the first result that differs from the assignment. `--kill`
+ * is the command that kills a replica. Without it, the script looks for the replica's process among those that
  * run in this folder (Linux only).
  */
 import assert from 'node:assert/strict';
@@ -24,7 +25,7 @@ const { values } = parseArgs({
   },
 });
 const requests = Number(values.requests);
-/** How many requests are under way at once. */
+/** How many requests run at once. */
 const concurrency = 100;
 
 interface Answer {
@@ -97,7 +98,7 @@ function isWorker(pid: string, name: string): boolean {
     const here = readlinkSync(`/proc/${pid}/cwd`) === process.cwd();
     return here && command.includes('worker/main.ts') && environment.includes(`REPLICA=${name}`);
   } catch {
-    // It has ended, or belongs to another user.
+    // The process has ended, or belongs to another user.
     return false;
   }
 }
@@ -109,7 +110,7 @@ async function untilStarted(): Promise<void> {
     const response = await fetch(`${values.url}/-/ring`);
     const { replicas } = (await response.json()) as { replicas: { inRing: boolean }[] };
     if (replicas.length > 0 && replicas.every(({ inRing }) => inRing)) return;
-    assert(performance.now() - started < 60_000, 'the replicas have not started within a minute');
+    assert(performance.now() - started < 60_000, 'the replicas did not start within a minute');
     await delay(100);
   }
 }

@@ -1,4 +1,4 @@
-// Counts requests per tenant, in memory. If all requests of a tenant have the same key, one replica counts them:
+// Counts requests per tenant, in memory. All requests of a tenant have the same key, so one replica gets them:
 //   HANDLER=./examples/hono.ts npm start
 //   curl -H 'Ringpost-Key: acme' http://127.0.0.1:5000/count/acme
 import { Hono } from 'hono';

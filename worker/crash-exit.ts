@@ -3,7 +3,7 @@ import { safeMessage } from '#shared/process/safe-error.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import type { ServedQueues } from './tenure/served-queues.ts';
+import type { ServedQueues } from './session/served-queues.ts';
 
 export interface CrashExitOptions {
   readonly connection: Connection;

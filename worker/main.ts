@@ -25,11 +25,11 @@ import { Intake } from './queue/intake.ts';
 import { Aftermath } from './reply/aftermath.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
 import { FinishedRuns } from './run/finished-runs.ts';
-import { Adoptions } from './tenure/adoptions.ts';
-import { Cancellations } from './tenure/cancellations.ts';
-import { reclaimEarly } from './tenure/early-reclaim.ts';
-import { QueueSession } from './tenure/queue-session.ts';
-import { ServedQueues } from './tenure/served-queues.ts';
+import { Adoptions } from './session/adoptions.ts';
+import { Cancellations } from './session/cancellations.ts';
+import { reclaimEarly } from './session/early-reclaim.ts';
+import { QueueSession } from './session/queue-session.ts';
+import { ServedQueues } from './session/served-queues.ts';
 import { UnhandledErrors } from './unhandled-errors.ts';
 import { WorkerProcess } from './worker-process.ts';
 

@@ -7,9 +7,9 @@ import type { CrashExit } from './crash-exit.ts';
 import type { Handler } from './handlers/handler.ts';
 import type { Heartbeat } from './lease/heartbeat.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
-import type { Adoptions } from './tenure/adoptions.ts';
-import type { Cancellations } from './tenure/cancellations.ts';
-import type { QueueSession } from './tenure/queue-session.ts';
+import type { Adoptions } from './session/adoptions.ts';
+import type { Cancellations } from './session/cancellations.ts';
+import type { QueueSession } from './session/queue-session.ts';
 
 export interface WorkerProcessParts {
   readonly connection: Connection;

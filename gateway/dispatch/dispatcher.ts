@@ -26,7 +26,7 @@ export interface DispatcherOptions {
   readonly bodies: ReplyBodies;
   readonly takeBacks: TakeBacks;
   readonly asyncRequests: AsyncRequests;
-  /** @returns the time in Redis, in ms since the epoch. */
+  /** @returns Redis time, in ms since the epoch. */
   readonly now: () => number;
   readonly replyTimeoutMs: number;
   /** How often a request runs at most, unless it says so itself. */

@@ -19,7 +19,7 @@ export class TakeBacks {
   readonly #log: Logger;
   readonly #failed = new Map<string, Unwanted>();
 
-  /** @param now the time in Redis, in ms since the epoch. */
+  /** @param now Redis time, in ms since the epoch. */
   constructor(queues: JobQueues, cancellations: Cancellations, now: () => number, log: Logger) {
     this.#queues = queues;
     this.#cancellations = cancellations;

@@ -2,7 +2,7 @@ import { finalStates } from '../contract/request-record.ts';
 import type { ProblemDetails } from '../contract/errors.ts';
 import type { DeadLetterPageView, DeadLetterView, ReplicasView, RequestView } from '../contract/views.ts';
 
-/** What a request may ask for beside its method, fields and body. docs/requests.md explains the options. */
+/** What a request may ask for besides its method, fields and body. docs/requests.md explains the options. */
 export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>> | Headers;
   /** The key that selects the replica. */
@@ -37,7 +37,7 @@ export interface DeadLetterQuery {
   readonly until?: string;
 }
 
-/** What a dead letter did not keep of its request, beside header fields. */
+/** What a dead letter did not keep of its request, besides header fields. */
 export interface RedriveOptions {
   /** Values of query parameters; null removes one. */
   readonly query?: Readonly<Record<string, string | null>>;
@@ -161,7 +161,7 @@ export class RingpostClient {
     return (await this.#json<ReplicasView>('/rep')).message.replicas;
   }
 
-  /** Adds `n` replicas, with these names or random ones, and waits for them. @returns all names in the ring. */
+  /** Adds `n` replicas, with these names or random ones, and waits for them. @returns all names. */
   async addReplicas(n: number, hostnames: readonly string[] = []): Promise<readonly string[]> {
     return (await this.#json<ReplicasView>('/add', { method: 'POST', json: { n, hostnames } })).message
       .replicas;

@@ -37,7 +37,9 @@ const payloads: readonly (readonly [from: string, to?: string])[] = [
 /** URLs in a text, without those of source files in a stack. */
 const urls = /\b(?!file:|node:)[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'<>`]+/gi;
 
-/** @returns a message without the arguments that a library quotes, and with its URLs without user and query. */
+/**
+ * @returns a message without the arguments that a library quotes, and with its URLs without user and query.
+ */
 export function safeText(message: string): string {
   if (jsonMessages.some((each) => message.includes(each))) return 'the text is not valid JSON';
   let text = message;
@@ -89,7 +91,9 @@ function ofError(error: Error, deep: number): SafeError {
   };
 }
 
-/** @returns the frames of a stack. The message at its beginning is skipped: its lines may look like frames. */
+/**
+ * @returns the frames of a stack. The message at its beginning is skipped: its lines may look like frames.
+ */
 function framesOf({ stack, message }: Error): string[] {
   const text = String(stack);
   const at = text.indexOf(message);
@@ -97,7 +101,10 @@ function framesOf({ stack, message }: Error): string[] {
   return frames.split('\n').filter((line) => /^ {4}at /.test(line));
 }
 
-/** A thrown string is a message. Any other thrown value may contain a whole request, so only its type is shown. */
+/**
+ * A thrown string is a message. Any other thrown value may contain a whole request, so only its type is
+ * shown.
+ */
 function ofOther(thrown: unknown): SafeError {
   if (typeof thrown === 'string') return { type: 'string', message: safeText(thrown), stack: '' };
   const type = typeof thrown === 'object' && thrown !== null ? thrown.constructor.name : typeof thrown;

@@ -8,8 +8,8 @@ export interface Termination {
   /** Time in ms to finish the requests in flight. */
   readonly timeoutMs: number;
   /**
-   * Stops accepting requests, finishes those in flight and closes; resolves when nothing runs any more. It is called once,
-   * with the first cause.
+   * Stops accepting requests, finishes those in flight and closes; resolves when nothing runs any more. It is
+   * called once, with the first cause.
    */
   readonly stop: (cause: StopCause) => Promise<void>;
   /** The ids of the requests in flight, which are named if they have to be abandoned. */
@@ -18,16 +18,20 @@ export interface Termination {
   readonly waitingFor?: () => Promise<string | undefined>;
 }
 
-/** Ctrl-C in a terminal arrives twice: from the terminal and from npm. Signals within this time in ms count as one. */
+/**
+ * Ctrl-C in a terminal arrives twice: from the terminal and from npm. Signals within this time in ms count as
+ * one.
+ */
 const sameSignalMs = 300;
 /** How often a stop says what it waits for, if that has changed, in ms. */
 const sayEveryMs = 1000;
 
 /**
- * Ends the process on SIGTERM or SIGINT, with exit code 0 once it has stopped. On a second signal, or if the time runs out,
- * it names the abandoned requests on stderr and exits with 1. Until then it says on stderr what it waits for.
- * @returns a function that ends the process in the same way because of a fault, with exit code 1. It does nothing if the
- * process is stopping already.
+ * Ends the process on SIGTERM or SIGINT, with exit code 0 once it has stopped. On a second signal, or if the
+ * time runs out, it names the abandoned requests on stderr and exits with 1. Until then it says on stderr
+ * what it waits for.
+ * @returns a function that ends the process in the same way because of a fault, with exit code 1. It does
+ * nothing if the process is stopping already.
  */
 export function onTermination({
   timeoutMs,

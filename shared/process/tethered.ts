@@ -12,7 +12,9 @@ export type TetherOptions = {
   /** Where its output goes; `inherit` by default. */
   readonly stdout?: 'inherit' | 'ignore' | 'pipe' | number;
   readonly stderr?: 'inherit' | 'ignore' | 'pipe' | number;
-  /** The signal that the child gets when this process is gone. SIGTERM is followed by SIGKILL after some 10 s. */
+  /**
+   * The signal that the child gets when this process is gone. SIGTERM is followed by SIGKILL after some 10 s.
+   */
   readonly onParentDeath: 'SIGTERM' | 'SIGKILL';
   /** What the child reads from its stdin; nothing by default. */
   readonly input?: string;
@@ -32,20 +34,20 @@ export type TetheredProcess = {
 };
 
 // A watcher process alone has the child's end of fd 3, and this process alone has the other end. So read() in
-// the watcher returns when this process is gone, for whatever reason. The watcher stays in the child's process
-// group, and no system reuses a pid while a group has that number (POSIX "process group lifetime"; Linux
-// free_pid), so it kills the child or nothing. It is forked twice, so that it is not a child of the command.
-// `$$` is the pid that the command gets from `exec`.
-const script = (lastWords: string) => `( (
+// the watcher returns when this process is gone, for whatever reason. The watcher stays in the child's
+// process group, and no system reuses a pid while a group has that number (POSIX "process group lifetime";
+// Linux free_pid), so it kills the child or nothing. It is forked twice, so that it is not a child of the
+// command. `$$` is the pid that the command gets from `exec`.
+const script = (beforeKill: string) => `( (
 trap "" HUP INT TERM
 read -r line <&3
-${lastWords}
+${beforeKill}
 kill -KILL -$$
 ) </dev/null >/dev/null 2>&1 & )
 exec "$0" "$@" 3<&-`;
 
 // An orphan that init has not reaped yet still answers `kill -0`, so its state is checked too.
-const SCRIPTS = {
+const scripts = {
   SIGKILL: script(''),
   SIGTERM: script(`kill -TERM $$; i=0
 while [ $i -lt 100 ] && kill -0 $$; do
@@ -73,7 +75,7 @@ export function spawnTethered(
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new Error(`cannot start ${command}: no directory ${cwd}`);
 
-  const child = spawn('/bin/sh', ['-c', SCRIPTS[options.onParentDeath], file, ...args], {
+  const child = spawn('/bin/sh', ['-c', scripts[options.onParentDeath], file, ...args], {
     cwd,
     env,
     detached: true,
@@ -137,7 +139,10 @@ function executable(file: string): string | undefined {
   }
 }
 
-/** Kills the watcher and the other processes of the child's group. Until now the watcher has kept the group's id taken. */
+/**
+ * Kills the watcher and the other processes of the child's group. Until now the watcher has kept the group's
+ * id taken.
+ */
 function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');

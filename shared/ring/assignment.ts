@@ -58,8 +58,8 @@ function decimalRemainder(text: string, divisor: number): number | undefined {
 /**
  * Chooses the slots of a new member: Φ(i,j) = i² + j² + 2j + 25 mod slots. Here i is the joining number, and
  * j = 0 … virtualNodes * weight - 1. An occupied slot is probed past linearly (+1) or quadratically by
- * triangular steps, t(t+1)/2. Unlike plain squares, these visit every slot of a table whose size is a power of
- * two (Knuth, TAOCP vol. 3, section 6.4, exercise 20).
+ * triangular steps, t(t+1)/2. Unlike plain squares, these visit every slot of a table whose size is a power
+ * of two (Knuth, TAOCP vol. 3, section 6.4, exercise 20).
  *
  * @returns one slot for each virtual node in order, or undefined if there is no room for all of them
  */

@@ -24,9 +24,9 @@ interface Internals {
 const perRequest: readonly string[] = ['evalsha', 'blmpop'];
 
 /**
- * Keeps ioredis's commands out of V8's old generation. ioredis writes `this.reject = (error) => …` for each command, and
- * V8 allocates a function that is written as the value of a property there. Here the function gets a name first. A version
- * of ioredis that no longer does so is left as it is. See docs/v8.md.
+ * Keeps ioredis's commands out of V8's old generation. ioredis writes `this.reject = (error) => …` for each
+ * command, and V8 allocates a function that is written as the value of a property there. Here the function
+ * gets a name first. A version of ioredis that no longer does so is left as it is. See docs/v8.md.
  */
 export function patchCommandPromises(): void {
   const prototype = Command.prototype as unknown as Internals; // the class hides these members

@@ -1,6 +1,7 @@
 /**
- * Stores values that come and go with requests, each under a number that is used again once it is free. It replaces a
- * `Map` or a `Set`, whose old tables would keep removed entries alive until a major collection. See docs/v8.md.
+ * Stores values that come and go with requests, each under a number that is used again once it is free. It
+ * replaces a `Map` or a `Set`, whose old tables would keep removed entries alive until a major collection.
+ * See docs/v8.md.
  */
 export class SlotArray<Value extends object> {
   readonly #values: (Value | undefined)[] = [];
@@ -37,8 +38,8 @@ interface Entry<Value> {
 }
 
 /**
- * Maps strings to values that come and go with requests. It contains no `Map`: V8 would internalize each string that a
- * `Map` is asked for, which costs more than all else that a lookup does.
+ * Maps strings to values that come and go with requests. It contains no `Map`: V8 would internalize each
+ * string that a `Map` is asked for, which costs more than all else that a lookup does.
  */
 export class SlotMap<Value extends object> {
   readonly #entries = new SlotArray<Entry<Value>>();

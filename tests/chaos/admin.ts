@@ -1,4 +1,4 @@
-/** What the gateway said to `/add` or `/rm`. */
+/** The gateway's answer to `/add` or `/rm`. */
 export interface AdminAnswer {
   readonly status: number;
   readonly text: string;
@@ -18,7 +18,7 @@ export async function changeReplicas(
   return { status: response.status, text: await response.text() };
 }
 
-/** The same, where it has to succeed. @throws Error with the answer. */
+/** Asks a gateway to add or remove replicas. @throws Error with the answer if it is not 200. */
 export async function mustChangeReplicas(
   url: string,
   call: 'add' | 'rm',

@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import type { Agent, IncomingMessage } from 'node:http';
 import type { Result } from './record.ts';
 
-/** One request as it goes out. */
+/** One request to send. */
 export interface Outgoing {
   readonly url: string;
   readonly method: string;
@@ -26,17 +26,17 @@ export function send({ url, method, headers, body, agent, timeoutMs }: Outgoing)
     clearTimeout(timer);
     resolve(result);
   };
-  const broke = (error: Error): void => {
+  const settleBroken = (error: Error): void => {
     const code = 'code' in error ? String(error.code) : error.message;
-    // A connection that was never made has carried nothing.
+    // If the connection was never established, nothing was sent.
     if (code === 'ECONNREFUSED' || request.socket?.connecting === true) settle({ kind: 'refused' });
     else settle({ kind: 'broken', code, reused: request.reusedSocket });
   };
-  request.on('error', broke);
+  request.on('error', settleBroken);
   request.on('response', (response) => {
     const chunks: Buffer[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('error', broke);
+    response.on('error', settleBroken);
     response.on('end', () => settle(readAnswer(response, Buffer.concat(chunks).toString())));
   });
   request.end(body);
@@ -46,19 +46,19 @@ export function send({ url, method, headers, body, agent, timeoutMs }: Outgoing)
 function readAnswer(response: IncomingMessage, text: string): Result {
   const { headers, statusCode: status = 0 } = response;
   const success = status >= 200 && status < 300;
-  const said = asObject(text);
-  const word = (name: string): string | undefined => {
-    const value = said[name];
+  const body = asObject(text);
+  const stringAt = (name: string): string | undefined => {
+    const value = body[name];
     return typeof value === 'string' ? value : undefined;
   };
   const retryAfter = headers['retry-after'];
   return {
     kind: 'answer',
     status,
-    code: success ? undefined : (word('code') ?? `http_${status}`),
-    id: word('id'),
-    nonce: word('nonce'),
-    replica: word('replica'),
+    code: success ? undefined : (stringAt('code') ?? `http_${status}`),
+    id: stringAt('id'),
+    nonce: stringAt('nonce'),
+    replica: stringAt('replica'),
     retryAfter: retryAfter === undefined ? undefined : Number(retryAfter),
   };
 }

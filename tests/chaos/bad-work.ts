@@ -1,24 +1,24 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 
-/** What a request asks a replica to do with `?bad=`, beside its ordinary work. */
+/** What `?bad=` makes a replica do in addition to its ordinary work. */
 export const badKinds = [
   /** Ends the process with exit code 1. */
   'exits',
   /** Sends SIGKILL to its own process. */
   'kills-itself',
-  /** Allocates until the heap is full; the process ends by itself at 1 GB. */
+  /** Allocates until the heap is full. At 1 GB the process exits. */
   'eats-memory',
   /** Blocks the event loop for `amount` ms, then answers. */
   'computes',
-  /** Answers, and leaves a promise behind that rejects. */
+  /** Answers; later a promise rejects that nobody handles. */
   'leaves-rejection',
-  /** Answers, and leaves a timer behind that throws. */
+  /** Answers; later a timer throws. */
   'leaves-exception',
   /** Answers with a body of `amount` bytes, in parts. */
   'giant',
-  /** Answers with a body that has no end, as fast as it is read. */
+  /** Answers with an endless body, as fast as it is read. */
   'endless',
-  /** Answers with a body that has no end, of which a small part comes ten times a second. */
+  /** Answers with an endless body, a small part ten times a second. */
   'drips',
   /** Answers after `amount` ms. */
   'hangs',
@@ -26,20 +26,20 @@ export const badKinds = [
 export type BadKind = (typeof badKinds)[number];
 
 const partBytes = 64 * 1024;
-/** The process of `eats-memory` ends at this size, if it has no smaller heap, in bytes. */
-const mostEatenBytes = 1e9;
+/** `eats-memory` exits after allocating this much, if the heap was not full before, in bytes. */
+const maxEatenBytes = 1e9;
 const dripEveryMs = 100;
-/** How long after its answer a careless handler fails, in ms. */
+/** The rejection or the exception comes this long after the handler has started, in ms. */
 const laterMs = 20;
 
-/** The path of a request that asks for it, with an id under which its runs are in the ledger. */
+/** @returns the path of a request for this bad work. The ledger has its runs under the id. */
 export function badPath(id: string, kind: BadKind, amount = 0): string {
   return `/${id}?bad=${kind}&amount=${amount}`;
 }
 
 /**
- * Does the bad thing.
- * @returns its answer; undefined where the ordinary one is to be given.
+ * Does the bad work that a request asks for.
+ * @returns the answer; undefined for the ordinary one.
  */
 export async function misbehave({ searchParams }: URL): Promise<Response | undefined> {
   const kind = badKinds.find((each) => each === searchParams.get('bad'));
@@ -51,14 +51,14 @@ export async function misbehave({ searchParams }: URL): Promise<Response | undef
       return process.exit(1);
     case 'kills-itself':
       process.kill(process.pid, 'SIGKILL');
-      // The signal may be delivered a moment later.
+      // The signal may arrive a moment later, and nothing else may run until then.
       return block(1000);
     case 'eats-memory':
       return eat();
     case 'computes':
       return block(amount);
     case 'leaves-rejection':
-      setTimeout(() => void Promise.reject(new Error('left behind')), laterMs);
+      setTimeout(() => void Promise.reject(new Error('a rejection that nobody handles')), laterMs);
       return undefined;
     case 'leaves-exception':
       setTimeout(() => {
@@ -86,12 +86,12 @@ function block(ms: number): undefined {
 
 function eat(): never {
   const eaten: number[][] = [];
-  // Doubles that are no small integers take 8 bytes each.
-  while (eaten.length * 800_000 < mostEatenBytes) eaten.push(Array(100_000).fill(eaten.length + 0.5));
+  // V8 stores each of these fractions in 8 bytes.
+  while (eaten.length * 800_000 < maxEatenBytes) eaten.push(Array(100_000).fill(eaten.length + 0.5));
   return process.exit(1);
 }
 
-/** A body whose parts are made only when they are read. */
+/** @returns a body whose parts are created only when they are read. */
 function parts(bytes: number, part: number, pause: () => Promise<unknown>): ReadableStream<Uint8Array> {
   let left = bytes;
   return new ReadableStream({

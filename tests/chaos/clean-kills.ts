@@ -4,38 +4,39 @@ import { endedAt, sentAt } from './record.ts';
 import type { SoakFault } from './soak-fault.ts';
 import type { Calm } from './wholeness.ts';
 
-/** A fault of the soak with the time at which it was done. */
+/** A fault of the soak and when it was injected. */
 export interface DoneFault extends Pick<SoakFault, 'kind' | 'detail' | 'replica'> {
   readonly at: number;
 }
 
-/** A death of a replica's worker that the soak knows of, beside its kills. */
+/** A death of a worker other than by a kill of the soak. */
 export interface Death {
   readonly replica: string;
   readonly at: number;
 }
 
-/** A worker killed while nothing else was amiss, until all was well again. */
+/** A worker killed while nothing else was wrong, and no further fault until the system was healthy again. */
 export interface CleanKill {
-  /** Since when all had been well. */
+  /** Since when the system had been healthy. */
   readonly calmSince: number;
   readonly at: number;
+  /** When the system was healthy again. */
   readonly over: number;
   readonly detail: string;
-  /** No answer may take as long, in ms. */
-  readonly mostMs: number;
+  /** Every answer must take less than this, in ms. */
+  readonly maxMs: number;
 }
 
-/** No answer may take longer while nothing is amiss but one worker that was killed, in ms. */
-export const mostAloneMs = 2000;
-/** New requests wait this long for a suspect that runs alone, in ms. */
+/** The bound on answers while nothing is wrong except one killed worker, in ms. */
+export const maxAloneMs = 2000;
+/** New requests wait at most this long while a suspect runs isolated, in ms. */
 const holdMs = 5000;
-/** A death within this time before another one of the same replica may have left a suspect, in ms. */
+/** If the same replica had a death this recently, there may be a suspect, in ms. */
 const repeatedMs = 30_000;
 
 export const killKind = 'kill -9 worker';
 
-/** @returns the kills that can be judged, with the bound that holds for each. */
+/** @returns the kills that can be judged, each with its bound. */
 export function cleanKills(
   done: readonly DoneFault[],
   calms: readonly Calm[],
@@ -58,12 +59,15 @@ export function cleanKills(
     const earlier = deaths.filter(
       (death) => death.replica === replica && death.at < at && at - death.at < repeatedMs,
     ).length;
-    const mostMs = mostAloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
-    return [{ calmSince: before.from, at, over: after.from, detail, mostMs }];
+    const maxMs = maxAloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
+    return [{ calmSince: before.from, at, over: after.from, detail, maxMs }];
   });
 }
 
-/** @returns the longest answer to what was under way at the kill, or sent until all was well again, in ms. */
+/**
+ * @returns the time of the slowest answer, in ms, among requests that were running at the kill or were sent
+ * before the system was healthy again.
+ */
 export function slowestDuring(records: readonly RequestRecord[], { calmSince, at, over }: CleanKill): number {
   const times = records
     .filter((record) => sentAt(record) > calmSince && sentAt(record) <= over && endedAt(record) >= at)

@@ -1,4 +1,4 @@
-/** @returns ms since the epoch, as exact as the machine has it and never going back. */
+/** @returns ms since the epoch, at full precision. It never goes back. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }

@@ -10,36 +10,36 @@ import { namespace, PrivateStore } from './private-store.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { now } from './clock.ts';
-import { goesOn } from './process-state.ts';
+import { isRunning } from './process-state.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface ClusterOptions {
   readonly gateways: number;
   readonly controllers: number;
   readonly replicas: number;
-  /** Settings of all processes, beside those that the cluster makes. */
+  /** Settings of all processes, in addition to those that the cluster sets. */
   readonly settings?: NodeJS.ProcessEnv;
 }
 
-/** A process with a fixed role, which can be started again as it was. */
+/** A gateway or controller. It can be restarted with the same role, name and port. */
 export interface Member {
   readonly name: string;
   /** `http://127.0.0.1:<port>`; the same after each start. */
   readonly url: string;
   program: Program;
-  /** A start that is under way. */
+  /** A restart in progress. */
   restarting?: Promise<void> | undefined;
 }
 
 const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
 const handler = fileURLToPath(new URL('ledger-work.ts', import.meta.url));
 export const keys = createKeys(namespace);
-/** How long BullMQ's lock of a job lasts by itself, in ms. */
+/** How long BullMQ's lock of a job lasts if it is not renewed, in ms. */
 const lockMs = 30_000;
-/** Longer than anything here takes that goes well, in ms. */
-const patienceMs = 40_000;
+/** Longer than anything here takes if it works, in ms. */
+const timeoutMs = 40_000;
 
-/** Redis, gateways, controllers and their workers as real processes, started as a user would start them. */
+/** Redis, gateways, controllers and their workers as real processes, started the way a user starts them. */
 export class Cluster {
   readonly #folder: string;
   readonly #settings: NodeJS.ProcessEnv;
@@ -65,8 +65,8 @@ export class Cluster {
   }
 
   /**
-   * @param folder where logs, ledger and Redis' files go.
-   * @returns when every gateway has all replicas in its ring.
+   * Resolves when every gateway has all replicas in its ring.
+   * @param folder where logs, the ledger and Redis's files go.
    */
   static async start(workshop: Workshop, folder: string, options: ClusterOptions): Promise<Cluster> {
     const ledgerDirectory = join(folder, 'ledger');
@@ -106,14 +106,14 @@ export class Cluster {
   }
 
   get redis(): Redis {
-    return this.store.eye;
+    return this.store.observer;
   }
 
   get targets(): string[] {
     return this.gateways.map(({ url }) => url);
   }
 
-  /** Starts a gateway or controller again, on its old port; a further call joins the start that is under way. */
+  /** Restarts a gateway or controller on its port. If a restart is in progress, returns that one. */
   restart(member: Member): Promise<void> {
     member.restarting ??= this.#startUntilReady(member).finally(() => {
       member.restarting = undefined;
@@ -121,25 +121,25 @@ export class Cluster {
     return member.restarting;
   }
 
-  /** As under a supervisor: one that ends at its start, as without Redis, is started again. */
+  /** Acts as a supervisor: if the process exits before it is ready, e.g. without Redis, starts it again. */
   async #startUntilReady(member: Member): Promise<void> {
     const role = this.gateways.includes(member) ? 'gateway' : 'controller';
-    const giveUp = now() + patienceMs;
+    const giveUpAt = now() + timeoutMs;
     while (!this.#stopped) {
       try {
         member.program = await this.#run(role, member.name, member.url);
         return;
       } catch (error) {
-        if (now() > giveUp) throw error;
+        if (now() > giveUpAt) throw error;
         await delay(200);
       }
     }
   }
 
-  /** @returns the running worker of a replica, as its lease says. */
+  /** @returns the lease of a replica, which names its worker; undefined if there is none. */
   async lease(replica: string): Promise<Lease | undefined> {
     const json = await this.redis.get(keys.lease(replica));
-    return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
+    return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write leases
   }
 
   /** @returns how many jobs wait in a replica's queue. */
@@ -147,17 +147,17 @@ export class Cluster {
     return this.redis.llen(keys.unfinished(replica).wait);
   }
 
-  /** @returns the replicas that there shall be. */
+  /** @returns the names of the desired replicas, sorted. */
   async desired(): Promise<string[]> {
     return (await this.redis.hkeys(keys.desired)).toSorted();
   }
 
-  /** Resolves when every gateway has that many replicas in its ring, and each has a ready worker. */
+  /** Resolves when every gateway has that many replicas in its ring and each of them has a ready worker. */
   async untilReady(replicas: number): Promise<void> {
     await this.#until(`${replicas} replicas are ready`, () => this.isWhole(replicas));
   }
 
-  /** Resolves when {@link isWhole}. */
+  /** Resolves when {@link isWhole} does with true. */
   async untilWhole(): Promise<void> {
     await this.#until('all gateways and replicas are ready', () => this.isWhole()).catch(
       async (error: unknown) => {
@@ -167,8 +167,8 @@ export class Cluster {
   }
 
   /**
-   * @param replicas how many there have to be; as many as are desired unless told otherwise.
-   * @returns whether every gateway has all replicas in its ring, and each has a ready worker that goes on.
+   * @param replicas how many replicas to expect; by default the number of desired ones.
+   * @returns whether every gateway has all replicas in its ring and each of them has a ready, running worker.
    */
   async isWhole(replicas?: number): Promise<boolean> {
     const names = await this.desired();
@@ -176,8 +176,8 @@ export class Cluster {
     if (wanted === 0) return false;
     const leases = await Promise.all(names.map((name) => this.lease(name)));
     const ready = leases.flatMap((lease) => (lease?.state === 'ready' ? [lease.pid] : []));
-    // The lease of a worker outlives it, where its controller died with it, and says nothing of one that is frozen.
-    const alive = await Promise.all(ready.map(goesOn));
+    // A lease outlives a worker that died with its controller, and it does not show that a worker is frozen.
+    const alive = await Promise.all(ready.map(isRunning));
     if (alive.filter(Boolean).length !== wanted) return false;
     const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
     return seen.every((each) => each === wanted);
@@ -191,9 +191,12 @@ export class Cluster {
     });
   }
 
-  /** @returns what is left in the queues, e.g. `S2 wait 3`, when it had as long to go as BullMQ locks a job. */
+  /**
+   * Waits until the queues are empty, but not much longer than BullMQ's lock of a job lasts.
+   * @returns what is left in them, e.g. `S2 wait 3`.
+   */
   async leftInQueues(): Promise<string[]> {
-    const look = async (): Promise<string[]> => {
+    const countJobs = async (): Promise<string[]> => {
       const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(keys.retired))]);
       const counts = await Promise.all(
         [...names].flatMap((name) =>
@@ -207,16 +210,16 @@ export class Cluster {
       );
       return counts.flat();
     };
-    const giveUp = now() + lockMs + 5000;
-    let left = await look();
-    while (left.length > 0 && now() < giveUp) {
+    const giveUpAt = now() + lockMs + 5000;
+    let left = await countJobs();
+    while (left.length > 0 && now() < giveUpAt) {
       await delay(50);
-      left = await look();
+      left = await countJobs();
     }
     return left;
   }
 
-  /** Resolves when nothing of it runs any more. Safe to call twice. */
+  /** Resolves when none of its processes runs any more. May be called twice. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -227,7 +230,7 @@ export class Cluster {
     await this.#workshop.untilNothingRuns();
   }
 
-  /** Resolves when a replica that was removed is all gone. */
+  /** Resolves when a retired replica is removed completely. */
   async untilForgotten(replica: string): Promise<void> {
     await this.#until(
       `${replica} is forgotten`,
@@ -235,11 +238,12 @@ export class Cluster {
     );
   }
 
-  /** @returns what each gateway and each replica says of itself. */
+  /** @returns the state of each gateway and each replica. */
   async #describe(): Promise<string> {
     const gateways = this.gateways.map(async ({ name, url }) => {
       const response = await fetch(`${url}/-/ready`).catch(() => undefined);
-      return `${name} ${response === undefined ? 'does not answer' : `${response.status} ${await response.text()}`}`;
+      if (response === undefined) return `${name} does not answer`;
+      return `${name} ${response.status} ${await response.text()}`;
     });
     const replicas = (await this.desired()).map(
       async (name) => `${name} ${(await this.lease(name))?.state ?? 'without a worker'}`,
@@ -248,13 +252,14 @@ export class Cluster {
   }
 
   /**
-   * Waits for what can only be seen from outside.
-   * @throws Error with `what` where it does not come.
+   * Polls until `holds` is true.
+   * @param what the condition, for the error message.
+   * @throws Error if it is not true in time.
    */
   async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const giveUp = now() + patienceMs;
+    const giveUpAt = now() + timeoutMs;
     while (!(await holds())) {
-      if (now() > giveUp) throw new Error(`waited ${patienceMs} ms in vain until ${what}`);
+      if (now() > giveUpAt) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
       await delay(20);
     }
   }

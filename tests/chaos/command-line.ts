@@ -1,22 +1,22 @@
 import { parseArgs } from 'node:util';
 
-/** What the suite was asked to do. */
+/** The arguments of `npm run chaos`. */
 export interface CommandLine {
-  /** Names of scenarios; with no family either: all. */
+  /** Names of scenarios. If there are neither scenarios nor families, all run. */
   readonly scenarios: readonly string[];
-  /** Names of families, whose scenarios are run beside those that are named. */
+  /** Names of families. Their scenarios run in addition to the named ones. */
   readonly families: readonly string[];
   readonly list: boolean;
   /** Length of a soak, in seconds. */
   readonly seconds: number;
-  /** Seed of the first soak; the next ones have the numbers after it. Undefined: random. */
+  /** Seed of the first soak; the following ones count up from it. Undefined: random. */
   readonly seed: number | undefined;
   readonly soaks: number;
-  /** The file that gets the report. */
+  /** The file to write the report to. */
   readonly report: string | undefined;
 }
 
-/** @throws Error with one sentence about an argument that is not understood. */
+/** @throws Error with one sentence about an invalid argument. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],

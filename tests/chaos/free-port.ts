@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 const given = new Set<number>();
 
 /**
- * @returns a port of loopback that is free now, and below those that systems hand out by themselves: while the
- *   process behind it is down, no connection of anyone takes it by chance.
+ * @returns a free port of loopback below the ephemeral ports, so that no outgoing connection takes it while its
+ * process is down.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * The replicas' work behind plain HTTP, for proxies and as an UPSTREAM: `node ledger-server.ts`, with PORT, REPLICA,
- * LEDGER_DIRECTORY.
+ * Serves the replicas' work over plain HTTP, for proxies and as an UPSTREAM: `node ledger-server.ts`, with
+ * PORT, REPLICA and LEDGER_DIRECTORY.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.end();
     return;
   }
-  // The work looks at the method and the target alone.
+  // The work depends only on the method and the target.
   await request.toArray();
   const { status, headers, body } = await work(new Request(`http://127.0.0.1${url}`, { method }), {
     replica,
@@ -24,7 +24,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   });
   response.writeHead(status, [...headers].flat());
   if (body === null) response.end();
-  // As fast as it is taken: the answers of bad work may be of any size.
+  // Sent only as fast as it is read, since the answers of bad work may have any size.
   else await pipeline(Readable.fromWeb(body), response);
 }
 

@@ -1,14 +1,13 @@
 /**
- * The replicas' work, as a HANDLER: writes down that it was done, once for each execution, works for `?ms=`
- * milliseconds, and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it do what no
- * replica should do.
+ * The replicas' work, as a HANDLER. Each execution appends a line to the ledger, takes `?ms=` milliseconds, and
+ * answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it misbehave.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
 import { misbehave } from './bad-work.ts';
-import { brokenFile, enter } from './ledger.ts';
+import { appendToLedger, brokenFile } from './ledger.ts';
 
 const directory = process.env['LEDGER_DIRECTORY'];
 if (directory === undefined) throw new Error('LEDGER_DIRECTORY is missing');
@@ -24,7 +23,8 @@ export default async (
   const { pathname, searchParams } = url;
   const id = pathname.slice(1);
   const nonce = randomUUID();
-  enter(directory, { id, method: request.method, replica, attempt, pid: process.pid, at: Date.now(), nonce });
+  const { method } = request;
+  appendToLedger(directory, { id, method, replica, attempt, pid: process.pid, at: Date.now(), nonce });
   await delay(Number(searchParams.get('ms') ?? 0));
   const bad = searchParams.has('bad') ? await misbehave(url) : undefined;
   return bad ?? Response.json({ id, nonce, replica });

@@ -8,33 +8,34 @@ import { finalResult, isSuccess } from './record.ts';
 import type { Attempt, RequestRecord, Result } from './record.ts';
 
 export interface LoadOptions {
-  /** Where requests go: `http://host:port` of each. */
+  /** Where requests go: `http://host:port`. */
   readonly targets: readonly string[];
-  /** Requests under way at once. */
+  /** How many connections are kept busy, each with one request at a time. */
   readonly connections: number;
   readonly random: Random;
-  /** The longest a replica is asked to work, in ms; the shortest is 0. */
+  /** Each request works for a random time from 0 to this, in ms. */
   readonly workMs: number;
-  /** Only these methods; half GET, half POST unless told otherwise. */
+  /** The methods to choose from; by default GET and POST. */
   readonly methods?: readonly RequestRecord['method'][];
-  /** Makes the hash key of a request; a random one of many unless told otherwise. */
+  /** Returns the hash key of a request; by default a random one. */
   readonly key?: () => string;
-  /** Beside its connections, sends one request more each so many ms, whatever becomes of those before. */
+  /** In addition to the connections, sends a request at this interval without waiting for earlier ones, in ms. */
   readonly alsoEveryMs?: number;
-  /** How long a connection rests between two requests, in ms. */
+  /** How long a connection pauses between two requests, in ms. */
   readonly restMs?: number;
-  /** Whether a 503 is sent again, as it asks for. True unless told otherwise. */
-  readonly heeds503?: boolean;
+  /** Whether a request that is answered 503 is sent again; true by default. */
+  readonly retries503?: boolean;
 }
 
-/** From the first sending to the last, in ms: longer than any answer of a gateway may take. */
+/** A request is given up after this time, in ms. No answer of a gateway may take as long. */
 const boundMs = 60_000;
-/** The longest wait that a `Retry-After` makes, in ms; the true ones are seconds. */
-const longestPauseMs = 200;
+/** `Retry-After` is obeyed only up to this wait, in ms, since its unit is seconds. */
+const maxPauseMs = 200;
 
 /**
- * A client that keeps its connections busy and behaves as HTTP asks of one: what was certainly not accepted (a refused
- * connection, 503) it sends again; what may have been accepted only where it is idempotent (RFC 9110 9.2.2).
+ * A client that keeps its connections busy and retries as HTTP allows. If a request was certainly not accepted
+ * (refused connection, 503), it sends it again. If a request may have been accepted, it sends it again only if
+ * the method is idempotent (RFC 9110 9.2.2).
  */
 export class Load {
   readonly #options: LoadOptions;
@@ -43,7 +44,7 @@ export class Load {
   readonly #listeners = new Set<() => void>();
   readonly #busy: Promise<void>[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #right = 0;
+  #succeeded = 0;
   #stopped = false;
 
   constructor(options: LoadOptions) {
@@ -63,26 +64,26 @@ export class Load {
     this.#timer = setInterval(() => this.#busy.push(this.#once((slot += 1))), alsoEveryMs);
   }
 
-  /** Resolves when that many more requests were answered with 2xx. */
+  /** Resolves when this many more requests have been answered with 2xx. */
   answered(count: number): Promise<void> {
-    const goal = this.#right + count;
-    return this.until(() => this.#right >= goal);
+    const goal = this.#succeeded + count;
+    return this.until(() => this.#succeeded >= goal);
   }
 
-  /** Resolves when it holds; looked at after each request. */
+  /** Resolves when the condition holds. It is checked after each request. */
   until(holds: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const look = (): void => {
+    const check = (): void => {
       if (!holds()) return;
-      this.#listeners.delete(look);
+      this.#listeners.delete(check);
       resolve();
     };
-    this.#listeners.add(look);
-    look();
+    this.#listeners.add(check);
+    check();
     return promise;
   }
 
-  /** Sends nothing new. @returns all requests, when the last one has ended. */
+  /** Stops sending. @returns all requests once the last one has ended. */
   async stop(): Promise<readonly RequestRecord[]> {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -102,7 +103,7 @@ export class Load {
   async #once(slot: number): Promise<void> {
     const record = await this.#request(slot);
     this.#records.push(record);
-    if (isSuccess(finalResult(record))) this.#right += 1;
+    if (isSuccess(finalResult(record))) this.#succeeded += 1;
     for (const listener of this.#listeners) listener();
   }
 
@@ -113,8 +114,8 @@ export class Load {
     const hashKey = key?.() ?? `key-${random.between(0, 999_999)}`;
     const path = `/${id}?ms=${random.between(0, workMs)}`;
     const attempts: Attempt[] = [];
-    const giveUp = now() + boundMs;
-    // Each connection has a gateway of its own, and turns to the next one only where that fails.
+    const giveUpAt = now() + boundMs;
+    // Each connection prefers one gateway, and tries the next one after a failure.
     for (let target = slot % targets.length; ; target = (target + 1) % targets.length) {
       const sent = now();
       const result = await send({
@@ -123,18 +124,20 @@ export class Load {
         headers: { 'ringpost-key': hashKey },
         body: method === 'POST' ? `order ${id}` : undefined,
         agent: this.#agent,
-        timeoutMs: Math.max(1, giveUp - sent),
+        timeoutMs: Math.max(1, giveUpAt - sent),
       });
       attempts.push({ target, sent, ended: now(), result });
       const pause = this.#pauseBeforeRetry(method, result);
-      if (pause === undefined || now() + pause > giveUp) return { id, method, key: hashKey, attempts };
+      if (pause === undefined || now() + pause > giveUpAt) return { id, method, key: hashKey, attempts };
       await delay(pause);
     }
   }
 
-  /** @returns how long to wait before the request is sent again, in ms; undefined where it must not be or need not. */
+  /**
+   * @returns how long to wait before the request is sent again, in ms; undefined if it is not to be sent again.
+   */
   #pauseBeforeRetry(method: RequestRecord['method'], result: Result): number | undefined {
-    const { heeds503 = true, random } = this.#options;
+    const { retries503 = true, random } = this.#options;
     switch (result.kind) {
       case 'refused':
         return random.between(20, 100);
@@ -143,8 +146,8 @@ export class Load {
       case 'silence':
         return undefined;
       case 'answer':
-        if (result.status !== 503 || !heeds503) return undefined;
-        return Math.min((result.retryAfter ?? 0) * 1000, longestPauseMs) + random.between(0, 50);
+        if (result.status !== 503 || !retries503) return undefined;
+        return Math.min((result.retryAfter ?? 0) * 1000, maxPauseMs) + random.between(0, 50);
       default:
         return result satisfies never;
     }

@@ -1,6 +1,6 @@
 /**
- * `npm run chaos`: does to a running system what kills systems, under load, and holds what the clients were told
- * against what the replicas did. `--list` names the scenarios and their families.
+ * `npm run chaos`: injects faults into a running system under load, then compares what the clients were told
+ * with what the replicas did. `--list` names the scenarios and their families.
  */
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -41,9 +41,8 @@ async function main(asked: CommandLine): Promise<number> {
   if (asked.report !== undefined) await writeFile(asked.report, report(results, asked.seconds));
   const skipped = results.filter(({ skipped: why }) => why !== undefined);
   for (const { scenario, skipped: why } of skipped) say(`not run: ${scenario.name}: ${why}`);
-  say(
-    `${results.length - failed.length - skipped.length} passed, ${failed.length} failed, ${skipped.length} skipped`,
-  );
+  const passed = results.length - failed.length - skipped.length;
+  say(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
   return failed.length === 0 ? 0 : 1;
 }
 
@@ -52,7 +51,7 @@ interface Chosen {
   readonly scenario: Scenario;
 }
 
-/** @throws Error that names what there is not. */
+/** @throws Error that names the unknown scenarios and families. */
 function choose(asked: CommandLine): Chosen[] {
   const all = families.flatMap(({ name: family, scenarios }) =>
     scenarios.map((scenario): Chosen => ({ family, scenario })),
@@ -77,7 +76,7 @@ async function play(
 ): Promise<Omit<Result, 'family'>> {
   const skipped = scenario.missing?.();
   if (skipped !== undefined) return { scenario, seed, rows: [], unmet: [], skipped };
-  // On a machine that is busy with other things, times say little.
+  // The load average is printed because measured times mean little on a busy machine.
   const [load = 0] = loadavg();
   say(`${scenario.name} (seed ${seed}, load average ${load.toFixed(1)})`);
   const folder = await workshop.folderFor(scenario.name);

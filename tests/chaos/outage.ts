@@ -2,10 +2,10 @@ import type { Attempt, RequestRecord } from './record.ts';
 import { isSuccess } from './record.ts';
 import { recoveryMs } from './verdict.ts';
 
-/** A time in which Redis did not do its work. */
+/** A time in which Redis did not work. */
 export interface Outage {
   readonly from: number;
-  /** When the suite had brought it back. */
+  /** When the suite had restored it. */
   readonly to: number;
   /** How long after `from` the gateways may need to notice, in ms. */
   readonly noticeMs: number;
@@ -13,15 +13,15 @@ export interface Outage {
   readonly gateways: number;
 }
 
-/** A 503 has to come this fast while Redis is away, in ms. */
+/** While Redis is down, a 503 has to come within this time, in ms. */
 const refuseWithinMs = 1000;
-/** All has to work again this long after Redis is back, in ms. */
+/** Everything has to work again this long after Redis is back, in ms. */
 const backWithinMs = 2000;
 
 /**
- * What a gateway owes its clients while Redis is away: 503 with `Retry-After` within a second, and work again within two
- * once it is back.
- * @returns how long after Redis' return the last gateway gave its first right answer, and what was not met.
+ * Judges whether the gateways answered 503 with `Retry-After` within a second while Redis was down, and worked
+ * again within two seconds after it was back.
+ * @returns how long after the outage the last gateway gave its first right answer, and what was not met.
  */
 export function judgeOutage(
   records: readonly RequestRecord[],
@@ -29,14 +29,14 @@ export function judgeOutage(
 ): { readonly recoveryMs: number; readonly unmet: string[] } {
   const attempts = records.flatMap((record) => record.attempts);
   const during = attempts.filter(({ sent }) => sent >= from + noticeMs && sent <= to);
-  // One that was sent just before the return may well be taken, and answered.
+  // A request that is sent just before Redis is back may be accepted and answered.
   const refused = during.filter(({ result }) => !isSuccess(result));
   const unmet: string[] = [];
   const say = (what: string, some: readonly Attempt[]): void => {
     if (some.length === 0) return;
     const [first] = some;
     const took = first === undefined ? '' : `, e.g. after ${Math.round(first.ended - first.sent)} ms`;
-    unmet.push(`${some.length} of ${during.length} sendings while Redis was away ${what}${took}`);
+    unmet.push(`${some.length} of ${during.length} sends while Redis was down ${what}${took}`);
   };
   say(
     'did not end with 503',
@@ -57,17 +57,19 @@ export function judgeOutage(
     recoveryMs(records, to, (_record, attempt) => attempt.target === target),
   );
   const recovery = Math.max(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY));
-  if (recovery > backWithinMs)
-    unmet.push(
-      `the last gateway worked again ${Math.round(recovery)} ms after Redis was back (${firsts.map((each) => (each === undefined ? 'never' : Math.round(each))).join(', ')})`,
-    );
+  if (recovery > backWithinMs) {
+    const each = firsts.map((first) => (first === undefined ? 'never' : Math.round(first))).join(', ');
+    unmet.push(`the last gateway worked again ${Math.round(recovery)} ms after Redis was back (${each})`);
+  }
   const late = attempts.filter(
     ({ ended, result }) => ended > to + backWithinMs && result.kind === 'answer' && result.status === 503,
   );
-  if (late.length > 0)
+  if (late.length > 0) {
+    const last = Math.round(Math.max(...late.map(({ ended }) => ended)) - to);
     unmet.push(
-      `${late.length} answers of 503 came later than ${backWithinMs} ms after Redis was back, the last after ` +
-        `${Math.round(Math.max(...late.map(({ ended }) => ended)) - to)} ms`,
+      `${late.length} answers of 503 came later than ${backWithinMs} ms after Redis was back, ` +
+        `the last after ${last} ms`,
     );
+  }
   return { recoveryMs: recovery, unmet };
 }

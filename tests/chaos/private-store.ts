@@ -11,49 +11,49 @@ interface StoreOptions {
   readonly port: number;
 }
 
-/** Of the systems under test. */
+/** The namespace of the systems under test. */
 export const namespace = 'ringpost';
 
-/** The Redis of a scenario: it can die, hang and come back with its data on the same port. */
+/** The Redis of a scenario. It can be killed, frozen, and restarted with its data on the same port. */
 export class PrivateStore {
   readonly #options: StoreOptions;
   #server: PrivateRedis;
-  /** A patient connection for the suite's own looks and faults. */
-  readonly eye: Redis;
+  /** The suite's own connection, to observe and to inject faults. It waits for Redis without limit. */
+  readonly observer: Redis;
 
   private constructor(options: StoreOptions, server: PrivateRedis) {
     this.#options = options;
     this.#server = server;
-    this.eye = new Redis(server.url, {
+    this.observer = new Redis(server.url, {
       connectionName: 'chaos',
       maxRetriesPerRequest: null,
       retryStrategy: () => 50,
     });
-    // It comes back by itself.
-    this.eye.on('error', () => undefined);
+    // The connection reconnects by itself.
+    this.observer.on('error', () => undefined);
   }
 
   static async start(options: StoreOptions): Promise<PrivateStore> {
     return new PrivateStore(options, await serve(options));
   }
 
-  /** @returns how a role's user opens it. */
+  /** @returns the URL with which the user of a role connects. */
   urlOf(role: TestRole): string {
     return roleUrl(this.#server.url, namespace, role);
   }
 
-  /** @returns what it has refused to the users of the roles since its last start. */
+  /** @returns what Redis has refused to the users of the roles since its last start. */
   refused(): Promise<string[]> {
-    return refusedTo(this.eye, namespace);
+    return refusedTo(this.observer, namespace);
   }
 
-  /** kill -9; resolves when it is gone. */
+  /** Sends SIGKILL; resolves when the process has ended. */
   async kill(): Promise<void> {
     process.kill(this.#server.pid, 'SIGKILL');
     await this.#server.stop();
   }
 
-  /** Starts it again after {@link kill}; resolves when it has loaded its append-only file and answers. */
+  /** Restarts it after {@link kill}; resolves when it has loaded its append-only file and answers. */
   async restart(): Promise<void> {
     this.#server = await serve(this.#options);
   }
@@ -67,7 +67,7 @@ export class PrivateStore {
   }
 
   async stop(): Promise<void> {
-    this.eye.disconnect();
+    this.observer.disconnect();
     await this.kill();
   }
 }
@@ -77,5 +77,5 @@ async function serve({ directory, binary, port }: StoreOptions): Promise<Private
   const server = await startPrivateRedis({ directory, binary, portFrom: port, users, log: () => undefined });
   if (server.port === port) return server;
   await server.stop();
-  throw new Error(`somebody has taken port ${port}, on which Redis was to come back`);
+  throw new Error(`Redis cannot start on port ${port}: another process uses it`);
 }

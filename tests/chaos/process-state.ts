@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * @returns whether a process is there and goes on: neither dead, nor a zombie, nor stopped. Where there is no `/proc`
- *   (macOS) whether it is there.
+ * @returns whether a process exists and is neither a zombie nor stopped. Without `/proc` (macOS) only whether it
+ * exists.
  */
-export async function goesOn(pid: number): Promise<boolean> {
+export async function isRunning(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch {
@@ -12,7 +12,7 @@ export async function goesOn(pid: number): Promise<boolean> {
   }
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (stat === undefined) return process.platform !== 'linux';
-  // The name before the state is in parentheses and may hold anything (proc(5)).
+  // The name before the state is in parentheses and may contain any character (proc(5)).
   const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
   return !['Z', 'X', 'T', 't'].includes(state);
 }

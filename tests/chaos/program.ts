@@ -7,25 +7,25 @@ export interface ProgramOptions {
   /** A path or a name on PATH. */
   readonly command: string;
   readonly args: readonly string[];
-  /** Beside PATH and HOME, which it inherits. */
+  /** Its environment, in addition to PATH and HOME, which it inherits. */
   readonly env: NodeJS.ProcessEnv;
   /** Its working directory. */
   readonly cwd: string;
-  /** Where its output is appended, that of its children included. */
+  /** The file to append its output to, and that of its children. */
   readonly logFile: string;
-  /** Resolves the start when a line of its stdout matches; without it the start is not waited for. */
+  /** The process is ready when a line of its stdout matches; undefined: at once. */
   readonly ready?: RegExp;
 }
 
-/** A real process of the suite, which ends when the suite ends. */
+/** A process that the suite has started. It ends with the suite. */
 export interface Program extends TetheredProcess {
-  /** Kills it at once; resolves when it has ended. */
+  /** Sends SIGKILL; resolves when the process has ended. */
   end(): Promise<void>;
 }
 
 /**
- * Starts a process as a user would.
- * @throws Error when it ended before it was ready.
+ * Starts a process the way a user does; resolves when it is ready.
+ * @throws Error if it ends before that.
  */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const { command, args, env, cwd, logFile, ready } = options;

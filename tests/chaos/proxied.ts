@@ -12,18 +12,18 @@ const serverMain = fileURLToPath(new URL('ledger-server.ts', import.meta.url));
 
 export interface ProxiedOptions {
   readonly servers: number;
-  /** Whether a server that ends is started again at once, as by a supervisor. */
-  readonly revives?: boolean;
+  /** Whether a server that exits is restarted at once, as by a supervisor; false by default. */
+  readonly restarts?: boolean;
 }
 
-/** A proxy with servers behind it that do the replicas' work. */
+/** A proxy in front of servers that do the replicas' work. */
 export class Proxied {
   readonly url: string;
   readonly ledgerDirectory: string;
   readonly upstreams: readonly Upstream[];
   readonly #workshop: Workshop;
   readonly #folder: string;
-  readonly #revives: boolean;
+  readonly #restarts: boolean;
   readonly #servers = new Map<string, Program>();
   readonly #deaths = new Map<string, number>();
   readonly #starting = new Set<Promise<void>>();
@@ -35,22 +35,22 @@ export class Proxied {
     folder: string,
     port: number,
     upstreams: readonly Upstream[],
-    revives: boolean,
+    restarts: boolean,
   ) {
     this.#workshop = workshop;
-    this.#revives = revives;
+    this.#restarts = restarts;
     this.#folder = folder;
     this.url = `http://127.0.0.1:${port}`;
     this.ledgerDirectory = join(folder, 'ledger');
     this.upstreams = upstreams;
   }
 
-  /** @returns when the proxy answers. */
+  /** Resolves when the servers listen and the proxy is started. */
   static async start(
     workshop: Workshop,
     folder: string,
     proxy: Proxy,
-    { servers, revives = false }: ProxiedOptions,
+    { servers, restarts = false }: ProxiedOptions,
   ): Promise<Proxied> {
     const binary = binaryOf(proxy);
     if (binary === undefined) throw new Error(`${proxy.name} is not installed`);
@@ -58,7 +58,7 @@ export class Proxied {
     const upstreams = await Promise.all(
       Array.from({ length: servers }, async (_, at) => ({ name: `S${at + 1}`, port: await freePort() })),
     );
-    const proxied = new Proxied(workshop, folder, port, upstreams, revives);
+    const proxied = new Proxied(workshop, folder, port, upstreams, restarts);
     await mkdir(proxied.ledgerDirectory, { recursive: true });
     try {
       await Promise.all(upstreams.map((upstream) => proxied.#serve(upstream)));
@@ -78,17 +78,17 @@ export class Proxied {
     }
   }
 
-  /** How often each server has ended by itself. */
+  /** How often each server has exited by itself. */
   get deaths(): ReadonlyMap<string, number> {
     return this.#deaths;
   }
 
-  /** The pid of the proxy that was started; it may have children. */
+  /** The pid of the proxy, which may have child processes. */
   get proxyPid(): number {
     return this.#proxy?.pid ?? 0;
   }
 
-  /** kill -9 of a server, which is started again at once; resolves when it listens. */
+  /** Sends SIGKILL to a server and restarts it at once; resolves when it listens. */
   async killAndReplace(upstream: Upstream): Promise<void> {
     await this.#servers.get(upstream.name)?.end();
     await this.#serve(upstream);
@@ -113,13 +113,13 @@ export class Proxied {
       ready: /^ledger server ready/,
     });
     this.#servers.set(name, server);
-    if (this.#revives) void server.exited.then(() => this.#revive(upstream));
+    if (this.#restarts) void server.exited.then(() => this.#restart(upstream));
   }
 
-  #revive(upstream: Upstream): void {
+  #restart(upstream: Upstream): void {
     if (this.#stopped) return;
     this.#deaths.set(upstream.name, (this.#deaths.get(upstream.name) ?? 0) + 1);
-    // One that ends at its start is missed by what is sent to it, which the load sees.
+    // If a server fails to start, its requests fail, and the load counts them.
     const start = this.#serve(upstream).catch(() => undefined);
     this.#starting.add(start);
     void start.then(() => this.#starting.delete(start));

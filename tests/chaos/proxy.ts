@@ -8,29 +8,29 @@ export interface Upstream {
   readonly port: number;
 }
 
-/** A proxy that can stand where our gateways stand. */
+/** A proxy that can take the place of ringpost's gateways. */
 export interface Proxy {
   readonly name: string;
-  /** How it was told to behave, in a few words. */
-  readonly told: string;
-  /** @returns its configuration, with all its files in the folder. */
+  /** Its relevant settings, in a few words. */
+  readonly settings: string;
+  /** @returns its configuration. All its files are in the folder. */
   configuration(port: number, upstreams: readonly Upstream[], folder: string): string;
-  /** @returns the arguments that make it run in the foreground with that file. */
+  /** @returns the arguments to run it in the foreground with this configuration file. */
   args(file: string, folder: string): string[];
 }
 
 const superUserPath = '/usr/local/sbin:/usr/sbin:/sbin';
 
-/** @returns the proxy's binary, or undefined where it is not installed. */
+/** @returns the path of the proxy's binary; undefined if it is not installed. */
 export function binaryOf({ name }: Proxy): string | undefined {
   return findOnPath(name, `${process.env['PATH'] ?? ''}:${superUserPath}`);
 }
 
 export const haproxy: Proxy = {
   name: 'haproxy',
-  told:
-    '`balance hdr(ringpost-key)`, `hash-type consistent`, health checks every 200 ms, `option redispatch 1`, ' +
-    '`retry-on conn-failure empty-response` with `disable-l7-retry` for POST',
+  settings:
+    '`balance hdr(ringpost-key)`, `hash-type consistent`, health checks every 200 ms, ' +
+    '`option redispatch 1`, `retry-on conn-failure empty-response` with `disable-l7-retry` for POST',
   configuration: (port, upstreams) => `global
   maxconn 2000
 defaults
@@ -58,7 +58,7 @@ ${upstreams.map((upstream) => `  server ${upstream.name} 127.0.0.1:${upstream.po
 
 export const nginx: Proxy = {
   name: 'nginx',
-  told:
+  settings:
     '`hash $http_ringpost_key consistent`, `keepalive`, `max_fails=1 fail_timeout=1s`, ' +
     '`proxy_next_upstream error timeout` (without `non_idempotent`)',
   configuration: (port, upstreams, folder) => `daemon off;

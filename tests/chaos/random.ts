@@ -1,16 +1,16 @@
-/** Numbers that look random and are the same for the same seed. */
+/** Pseudo-random numbers. The same seed gives the same numbers. */
 export interface Random {
   /** At least 0 and below 1. */
   next(): number;
-  /** An integer, both ends included. */
-  between(least: number, most: number): number;
-  /** One of a list that is not empty. */
+  /** An integer from `min` to `max`, both included. */
+  between(min: number, max: number): number;
+  /** One element. @throws RangeError if the list is empty. */
   pick<T>(list: readonly T[]): T;
 }
 
 /**
- * The generator mulberry32 (Tommy Ettinger, public domain): 32 bits of state, good enough to choose faults.
- * @param seed any integer; its lowest 32 bits count.
+ * The generator mulberry32 (Tommy Ettinger, public domain). Its 32 bits of state suffice to choose faults.
+ * @param seed any integer; only its lowest 32 bits are used.
  */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
@@ -21,13 +21,13 @@ export function seededRandom(seed: number): Random {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-  const between = (least: number, most: number): number => least + Math.floor(next() * (most - least + 1));
+  const between = (min: number, max: number): number => min + Math.floor(next() * (max - min + 1));
   return {
     next,
     between,
     pick: <T>(list: readonly T[]): T => {
       if (list.length === 0) throw new RangeError('there is nothing to pick from');
-      return list[between(0, list.length - 1)] as T; // within the list
+      return list[between(0, list.length - 1)] as T; // the index is within the list
     },
   };
 }

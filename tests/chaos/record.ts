@@ -1,32 +1,32 @@
-/** How one sending of a request ended, as the client sees it. */
+/** How one send of a request ended, as the client sees it. */
 export type Result =
   | {
       readonly kind: 'answer';
       readonly status: number;
-      /** The `code` of a problem, or `http_<status>` where there is none; undefined for 2xx. */
+      /** The `code` of a problem, or `http_<status>` without one; undefined for 2xx. */
       readonly code: string | undefined;
-      /** What the answer says that it answers, and by which execution. */
+      /** The id of the request and the nonce of the execution that the answer names. */
       readonly id: string | undefined;
       readonly nonce: string | undefined;
       readonly replica: string | undefined;
       /** Seconds. */
       readonly retryAfter: number | undefined;
     }
-  /** Nothing was sent: nobody took the connection. */
+  /** Nothing was sent: the connection was refused. */
   | { readonly kind: 'refused' }
-  /** The connection broke after the request was sent, so nobody can know whether it was done. */
+  /** The connection broke after the request was sent, so the client cannot know whether it ran. */
   | {
       readonly kind: 'broken';
       readonly code: string;
       /** Whether the connection had carried requests before. */
       readonly reused: boolean;
     }
-  /** No answer within the client's own bound. */
+  /** The client got no answer in time. */
   | { readonly kind: 'silence' };
 
-/** One sending of a request. */
+/** One send of a request. */
 export interface Attempt {
-  /** Which of the client's targets. */
+  /** The index of the target. */
   readonly target: number;
   /** Ms since the epoch. */
   readonly sent: number;
@@ -34,7 +34,7 @@ export interface Attempt {
   readonly result: Result;
 }
 
-/** One request of the client, with all its sendings; the last one's result is what the client was left with. */
+/** One request of the client with all its sends. The result of the last one is final. */
 export interface RequestRecord {
   readonly id: string;
   readonly method: 'GET' | 'POST';
@@ -42,7 +42,7 @@ export interface RequestRecord {
   readonly attempts: readonly Attempt[];
 }
 
-/** @returns when the request was sent first, in ms since the epoch. */
+/** @returns when the request was first sent, in ms since the epoch. */
 export function sentAt(record: RequestRecord): number {
   return record.attempts[0]?.sent ?? Number.NaN;
 }
@@ -52,17 +52,17 @@ export function endedAt(record: RequestRecord): number {
   return record.attempts.at(-1)?.ended ?? Number.NaN;
 }
 
-/** @returns the result that the client was left with. */
+/** @returns the result of the last send. */
 export function finalResult(record: RequestRecord): Result {
   return record.attempts.at(-1)?.result ?? { kind: 'silence' };
 }
 
-/** @returns whether that was an answer of 2xx. */
+/** @returns whether the result is a 2xx answer. */
 export function isSuccess(result: Result): boolean {
   return result.kind === 'answer' && result.status >= 200 && result.status < 300;
 }
 
-/** @returns the word under which a failure is counted. */
+/** @returns the code under which a failure is counted. */
 export function failureCode(result: Result): string {
   switch (result.kind) {
     case 'answer':

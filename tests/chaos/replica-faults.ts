@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.ts';
 
-/** @returns the pid and generation of the replica's running worker. @throws Error where it has none. */
+/** @returns the pid and generation of the replica's worker. @throws Error if it has none. */
 export async function workerOf(
   cluster: Cluster,
   replica: string,
@@ -10,18 +10,18 @@ export async function workerOf(
   return lease;
 }
 
-/** kill -9 of a replica's worker; resolves when its replacement is ready. */
+/** Sends SIGKILL to a replica's worker; resolves when the next worker is ready. */
 export async function killAndReplace(cluster: Cluster, replica: string): Promise<void> {
   const { pid, generation } = await workerOf(cluster, replica);
   process.kill(pid, 'SIGKILL');
   await cluster.untilReplaced(replica, generation);
 }
 
-/** Sends a signal to a process that may have ended meanwhile. */
+/** Sends a signal to a process, if it still exists. */
 export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // it is gone
+    // The process has ended.
   }
 }

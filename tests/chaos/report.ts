@@ -5,31 +5,32 @@ import type { Row, Scenario } from './scenario.ts';
 import type { FamilyName } from './scenarios/all.ts';
 import { cells, columns } from './table.ts';
 
-/** What came of one run of a scenario. */
+/** The result of one run of a scenario. */
 export interface Result {
   readonly family: FamilyName;
   readonly scenario: Scenario;
   readonly seed: number;
   readonly rows: readonly Row[];
   readonly unmet: readonly string[];
-  /** Why it was not run. */
+  /** Why the scenario was not run. */
   readonly skipped?: string;
 }
 
-/** What the proxies are compared with. */
-const compared = 'replica-killed';
+/** The scenario that the proxies are compared with. */
+const comparedScenario = 'replica-killed';
 
 /**
- * Writes the report of a run, in Markdown. All numbers in it come from these results.
+ * @returns the report of a run, in Markdown. All its numbers come from these results.
  * @param seconds how long each soak was.
  */
 export function report(results: readonly Result[], seconds: number): string {
   const of = (name: FamilyName): Result[] => results.filter(({ family }) => family === name);
   const [faults, badTraffic, soaks] = [of('faults'), of('bad-traffic'), of('soak')];
   const proxies = results.filter(
-    ({ family, scenario }) => family === 'proxies' || scenario.name === compared,
+    ({ family, scenario }) => family === 'proxies' || scenario.name === comparedScenario,
   );
   const skipped = results.filter((result) => result.skipped !== undefined);
+  const reasons = skipped.map(({ scenario, skipped: why }) => `- \`${scenario.name}\`: ${why}`);
   const parts = [
     `# Reliability
 
@@ -65,18 +66,16 @@ the client was told is compared with the ledger.
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
     descriptions([...faults, ...badTraffic]),
     notMet(results),
-    skipped.length === 0
-      ? ''
-      : `## Not run\n\n${skipped.map(({ scenario, skipped: why }) => `- \`${scenario.name}\`: ${why}`).join('\n')}`,
+    reasons.length === 0 ? '' : `## Not run\n\n${reasons.join('\n')}`,
   ];
   return `${wrappedProse(parts.filter((part) => part !== '').join('\n\n'))}\n`;
 }
 
 const badTrafficText = [
   'The effect of one request, handler, answer or client on the others, under the same load. `failed` counts',
-  'requests of the load, none of which did anything wrong; the note says what became of the bad ones. HAProxy',
-  'and nginx, with the settings above, stand in front of servers that do the same bad work and are restarted at',
-  'once. What they lose is counted, not judged.',
+  'requests of the load, none of which did anything wrong; the note says what became of the bad ones.',
+  'HAProxy and nginx, with the settings above, stand in front of servers that do the same bad work and are',
+  'restarted at once. What they lose is counted, not judged.',
 ].join('\n');
 
 function section(title: string, results: readonly Result[], text = ''): string {
@@ -89,17 +88,17 @@ function section(title: string, results: readonly Result[], text = ''): string {
 }
 
 function proxyText(results: readonly Result[]): string {
-  const told = [haproxy, nginx].filter(({ name }) =>
+  const compared = [haproxy, nginx].filter(({ name }) =>
     results.some(({ scenario, rows }) => scenario.name === `${name}-replica-killed` && rows.length > 0),
   );
-  if (told.length === 0) return '';
+  if (compared.length === 0) return '';
   return [
     'The same load, with kill -9 of each of five workers or servers in turn, which are restarted at once. The',
     'servers behind the proxies do the same work. If a dead server held a GET, a proxy sends it to another',
     'server, or breaks the connection so that the client does. ringpost keeps it for the replacement of the',
     'replica, which takes longer but keeps the key in its place.',
     '',
-    ...told.map(({ name, told: settings }) => `- ${name}: ${settings}`),
+    ...compared.map(({ name, settings }) => `- ${name}: ${settings}`),
   ].join('\n');
 }
 

@@ -1,13 +1,13 @@
 import type { Verdict } from './verdict.ts';
 import type { Workshop } from './workshop.ts';
 
-/** One line of the table: what a run under faults came to. */
+/** One row of the report's table: the result of a run under faults. */
 export interface Row {
   readonly what: string;
   readonly verdict: Verdict;
-  /** From the fault, or from its end where it lasts, to the first right answer of a later request; in ms. */
+  /** From the fault, or from its end if it lasts, to the first right answer of a later request, in ms. */
   readonly recoveryMs?: number | undefined;
-  /** Whatever else is worth knowing, in a few words. */
+  /** Anything else worth knowing, in a few words. */
   readonly note?: string;
 }
 
@@ -17,19 +17,19 @@ export interface Outcome {
   readonly unmet: readonly string[];
 }
 
-/** Something that is done to a system under load, and what may come of it. */
+/** Faults that are injected into a system under load, and what is expected of it. */
 export interface Scenario {
   readonly name: string;
-  /** What is done and what is expected, for people; a sentence or two. */
+  /** What is done and what is expected, for the report. */
   readonly description: string;
-  /** @returns why it cannot run on this machine, or undefined. */
+  /** @returns why the scenario cannot run on this machine; undefined if it can. */
   readonly missing?: () => string | undefined;
   run(context: ScenarioContext): Promise<Outcome>;
 }
 
 export interface ScenarioContext {
   readonly workshop: Workshop;
-  /** Where the run's logs go. */
+  /** The folder for the run's logs. */
   readonly folder: string;
   readonly seed: number;
   /** How long a soak lasts, in seconds. */

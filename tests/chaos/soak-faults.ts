@@ -6,8 +6,8 @@ import { signalIfThere } from './replica-faults.ts';
 import { badTrafficKinds } from './bad-traffic/soak-kinds.ts';
 import type { Choose, Playground, SoakFault } from './soak-fault.ts';
 
-/** Replicas that there are at most before one is removed, and at least. */
-const mostReplicas = 6;
+/** At this number a replica is removed, at one less either, and below that one is added. */
+const maxReplicas = 6;
 
 const onWorker =
   (kind: string, signal: NodeJS.Signals): Choose =>
@@ -43,7 +43,7 @@ const onMember =
       program.kill(signal);
       meanwhile(async () => {
         await program.exited;
-        // Another fault may have hit it since, and seen to its return.
+        // If another fault has hit the member since, that fault restarts it.
         if (member.program === program) await cluster.restart(member);
       });
     };
@@ -51,20 +51,20 @@ const onMember =
   };
 
 const onRedis =
-  (kind: string, longestMs: number, act: (cluster: Cluster, ms: number) => Promise<void>): Choose =>
+  (kind: string, maxMs: number, act: (cluster: Cluster, ms: number) => Promise<void>): Choose =>
   async ({ cluster, random }) => {
-    const ms = random.between(Math.min(1000, Math.floor(longestMs / 3)), longestMs);
-    return { kind, detail: longestMs === 0 ? '' : `for ${ms} ms`, act: () => act(cluster, ms) };
+    const ms = random.between(Math.min(1000, Math.floor(maxMs / 3)), maxMs);
+    return { kind, detail: maxMs === 0 ? '' : `for ${ms} ms`, act: () => act(cluster, ms) };
   };
 
 const addOrRemove: Choose = async ({ cluster, random, meanwhile }) => {
   const names = await cluster.desired();
-  const adds = names.length < mostReplicas - 1 || (names.length < mostReplicas && random.next() < 0.5);
+  const adds = names.length < maxReplicas - 1 || (names.length < maxReplicas && random.next() < 0.5);
   const { url } = random.pick(cluster.gateways);
   const victim = random.pick(names);
   const act = async (): Promise<void> =>
     meanwhile(async () => {
-      // A gateway that is away just now, or Redis, makes it fail; the soak does not depend on it.
+      // It may fail because the gateway or Redis is down. The soak does not depend on it.
       await (adds ? changeReplicas(url, 'add', []) : changeReplicas(url, 'rm', [victim])).catch(
         () => undefined,
       );
@@ -72,7 +72,7 @@ const addOrRemove: Choose = async ({ cluster, random, meanwhile }) => {
   return adds ? { kind: '/add', detail: '', act } : { kind: '/rm', detail: victim, act };
 };
 
-/** All kinds of faults; each entry is as likely as the others. */
+/** All kinds of faults. Each entry is equally likely. */
 const kinds: readonly Choose[] = [
   onWorker('kill -9 worker', 'SIGKILL'),
   onWorker('kill -9 worker', 'SIGKILL'),
@@ -113,7 +113,7 @@ const kinds: readonly Choose[] = [
   ...badTrafficKinds,
 ];
 
-/** @returns a fault chosen at random that can be done now. */
+/** @returns a random fault that is possible now. */
 export async function chooseFault(playground: Playground): Promise<SoakFault> {
   for (;;) {
     const names = await playground.cluster.desired();

@@ -16,27 +16,27 @@ import type { ScenarioContext } from './scenario.ts';
 import { judge } from './verdict.ts';
 import type { Finding, Verdict } from './verdict.ts';
 
-/** Something that was done to the system. */
+/** A fault that was injected. */
 export interface Fault {
   readonly what: string;
-  /** Ms since the epoch; `to` is when the suite had undone it, or when its effect was seen to be over. */
+  /** Ms since the epoch. `to` is when the suite had undone the fault, or had seen the system recover. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What a scenario acts on while the load goes on. */
+/** What a scenario can use while the load runs. */
 export interface Stage {
   readonly cluster: Cluster;
   readonly load: Load;
   readonly random: Random;
   /**
-   * Does something to the system and notes it.
-   * @param act resolves when it is over.
+   * Injects a fault and records it.
+   * @param act injects it; resolves when the fault is over.
    */
   fault(what: string, act: () => Promise<void>): Promise<Fault>;
 }
 
-/** All that was seen of a run. */
+/** Everything that was observed in a run. */
 export interface Run {
   readonly records: readonly RequestRecord[];
   readonly ledger: readonly LedgerLine[];
@@ -47,18 +47,18 @@ export interface Run {
 
 export interface StageOptions extends ClusterOptions {
   readonly load?: Partial<LoadOptions>;
-  /** Whether it is part of the scenario that idempotent requests are refused. */
+  /** Whether idempotent requests may be refused. */
   readonly mayRefuse?: boolean;
-  /** Whether workers die so often that an innocent request may be running at three deaths. */
-  readonly mayConvict?: boolean;
-  /** Requests that are answered before anything is done to the system; 200 unless told otherwise. */
+  /** Whether workers die so often that a request of the load may count as a poison request. */
+  readonly mayMistakeForPoison?: boolean;
+  /** How many requests are answered before `act` is called; 200 by default. */
   readonly warmUp?: number;
 }
 
 /**
- * Starts a cluster, keeps it under load while `act` does things to it, lets everything come to its end, and judges.
- * What holds for every run is checked here: nothing lost, nothing unsafe done twice, every idempotent request
- * answered, the queues empty in the end.
+ * Starts a cluster, keeps it under load while `act` injects faults, waits until all requests have ended, and
+ * judges the run. It checks what every run has to meet: nothing is lost, no unsafe request runs twice, every
+ * idempotent request is answered, and the queues are empty in the end.
  */
 export async function underLoad(
   { workshop, folder, seed }: ScenarioContext,
@@ -76,7 +76,7 @@ export async function underLoad(
     workMs: 200,
     ...options.load,
   });
-  const began = now();
+  const startedAt = now();
   try {
     load.start();
     await load.answered(options.warmUp ?? 200);
@@ -86,14 +86,14 @@ export async function underLoad(
       random,
       fault: async (what, does) => {
         const from = now();
-        workshop.say(`    +${((from - began) / 1000).toFixed(1)} s  ${what}`);
+        workshop.say(`    +${((from - startedAt) / 1000).toFixed(1)} s  ${what}`);
         await does();
         const fault = { what, from, to: now() };
         faults.push(fault);
         return fault;
       },
     }).catch((error: unknown) => {
-      // What came of the requests until then is worth knowing all the same.
+      // The requests up to this point are judged nevertheless.
       unmet.push(error instanceof Error ? error.message : String(error));
     });
     await load.stop();
@@ -116,15 +116,15 @@ export async function underLoad(
     ...alwaysUnmet({
       ...verdict,
       ...(options.mayRefuse ? { idempotentFailed: [] } : {}),
-      ...(options.mayConvict ? { convicted: [] } : {}),
+      ...(options.mayMistakeForPoison ? { mistakenForPoison: [] } : {}),
     }),
   );
   await writeFile(join(folder, 'evidence.json'), evidence({ records, ledger, faults, verdict, unmet }));
   return { records, ledger, faults, verdict, unmet };
 }
 
-/** @returns what no fault excuses. */
-export function alwaysUnmet({ lost, doubled, idempotentFailed, convicted }: Verdict): string[] {
+/** @returns sentences on what no fault excuses. */
+export function alwaysUnmet({ lost, doubled, idempotentFailed, mistakenForPoison }: Verdict): string[] {
   const say = (what: string, findings: readonly Finding[]): string[] =>
     findings.length === 0
       ? []
@@ -138,14 +138,14 @@ export function alwaysUnmet({ lost, doubled, idempotentFailed, convicted }: Verd
     ...say('lost', lost),
     ...say('unsafe done twice', doubled),
     ...say('idempotent not answered with 2xx', idempotentFailed),
-    ...say('innocent and convicted', convicted),
+    ...say('mistaken for a poison request', mistakenForPoison),
   ];
 }
 
-/** @returns what is needed to look into the findings: their requests, their executions, and the faults. */
+/** @returns what is needed to investigate the findings: their requests, their executions and the faults. */
 function evidence({ records, ledger, faults, verdict, unmet }: Run): string {
   const ids = new Set(
-    [verdict.lost, verdict.doubled, verdict.idempotentFailed, verdict.convicted]
+    [verdict.lost, verdict.doubled, verdict.idempotentFailed, verdict.mistakenForPoison]
       .flatMap((findings) => findings.map(({ id }) => id))
       .concat(verdict.broken.done, verdict.broken.notDone)
       .concat(slowest(records, 5))
@@ -178,7 +178,7 @@ function slowest(records: readonly RequestRecord[], count: number): string[] {
     .map(({ id }) => id);
 }
 
-/** @returns which of the replicas S1 to S<count> owns a key, by the ring that a new namespace has. */
+/** @returns a function that says which of S1 to S<count> owns a key on the ring of a new namespace. */
 export function ownerAmong(count: number): (key: string) => string | undefined {
   const ring = createRing(
     defaultParameters('murmur3', {}),
@@ -187,7 +187,7 @@ export function ownerAmong(count: number): (key: string) => string | undefined {
   return (key) => ring.owner(key);
 }
 
-/** @returns a function that makes keys of these replicas among S1 to S<count>. */
+/** @returns a function that makes keys which these replicas own, on a ring of S1 to S<count>. */
 export function keysOf(replicas: readonly string[], count: number, random: Random): () => string {
   const owner = ownerAmong(count);
   return () => {
@@ -198,7 +198,7 @@ export function keysOf(replicas: readonly string[], count: number, random: Rando
   };
 }
 
-/** @returns sentences on failures of codes that the scenario does not allow. */
+/** @returns sentences on failures with codes that the scenario does not allow. */
 export function unexpectedCodes({ failed }: Verdict, allowed: readonly string[]): string[] {
   return [...failed]
     .filter(([code]) => !allowed.includes(code))

@@ -31,7 +31,7 @@ export function cells({ what, verdict, recoveryMs, note }: Row): string[] {
   ];
 }
 
-/** @returns a row for people who watch. */
+/** @returns a row as a line for the terminal. */
 export function line(row: Row): string {
   const [what, ...rest] = cells(row);
   const named = rest.flatMap((cell, at) => (cell === '' ? [] : [`${columns[at + 1]} ${cell}`]));

@@ -8,16 +8,16 @@ import type { Program } from './program.ts';
 
 const serverMain = fileURLToPath(new URL('ledger-server.ts', import.meta.url));
 
-/** One server that does the replicas' work for all of them, as their UPSTREAM. */
+/** One server that does the work of all replicas, as their UPSTREAM. */
 export interface Upstream {
   readonly program: Program;
-  /** What makes a cluster use it. */
+  /** The settings with which a cluster uses it. */
   readonly settings: NodeJS.ProcessEnv;
 }
 
 /**
- * @param folder that of the cluster: its executions are in the cluster's ledger.
- * @returns when it listens.
+ * Resolves when the server listens.
+ * @param folder the cluster's folder; the server writes to the ledger there.
  */
 export async function startUpstream(folder: string): Promise<Upstream> {
   const ledgerDirectory = join(folder, 'ledger');
@@ -27,7 +27,7 @@ export async function startUpstream(folder: string): Promise<Upstream> {
     command: process.execPath,
     args: [serverMain],
     env: { PORT: String(port), REPLICA: 'upstream', LEDGER_DIRECTORY: ledgerDirectory },
-    // Not in the workshop, where a cluster that stops waits for every process to end.
+    // Outside the workshop: a cluster that stops waits until no process runs there.
     cwd: tmpdir(),
     logFile: join(folder, 'upstream.log'),
     ready: /^ledger server ready/,

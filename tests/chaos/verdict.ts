@@ -2,40 +2,40 @@ import type { LedgerLine } from './ledger.ts';
 import { endedAt, failureCode, finalResult, isSuccess, sentAt } from './record.ts';
 import type { Attempt, RequestRecord, Result } from './record.ts';
 
-/** A request of which something is wrong that no client could have known or mended. */
+/** A request with an outcome that the client cannot detect or repair. */
 export interface Finding {
   readonly id: string;
   readonly why: string;
 }
 
-/** What became of all requests of a run. */
+/** The outcome of all requests of a run. */
 export interface Verdict {
   readonly requests: number;
-  /** Answered 2xx by an execution of the request itself. */
+  /** How many got a 2xx answer from an execution of the request itself. */
   readonly right: number;
   /** Requests that did not end in 2xx, by the last code that the client got. */
   readonly failed: ReadonlyMap<string, number>;
-  /** Sendings beyond the first of each request. */
+  /** Sends after the first one of each request. */
   readonly retries: number;
   readonly lost: readonly Finding[];
-  /** Unsafe requests that were done more than once. */
+  /** Unsafe requests that ran more than once. */
   readonly doubled: readonly Finding[];
-  /** Idempotent requests that did not end in 2xx, but for those that were convicted. */
+  /** Idempotent requests that did not end in 2xx, without those in `mistakenForPoison`. */
   readonly idempotentFailed: readonly Finding[];
-  /** Requests that were told that they kill their workers; those of the load do not. */
-  readonly convicted: readonly Finding[];
-  /** Unsafe requests whose connection broke, by whether they had been done at all. */
+  /** Requests that ended with `worker_died`, although no request of the load ends its worker. */
+  readonly mistakenForPoison: readonly Finding[];
+  /** Unsafe requests whose connection broke, by whether they ran at all. */
   readonly broken: { readonly done: readonly string[]; readonly notDone: readonly string[] };
-  /** Longest time from the first sending to the final answer, in ms. */
+  /** The longest time from the first send to the final answer, in ms. */
   readonly slowestMs: number;
 }
 
 /**
- * Holds what the client was told against what was done.
+ * Compares what the client was told with what ran.
  *
- * Lost is a request without a final answer; one whose 2xx no execution of its own stands behind; and an unsafe one
- * that the client was told was not done, while it was. What leaves the outcome open (502, 504, a broken connection)
- * contradicts nothing.
+ * A request is lost if it has no final answer, if its 2xx does not come from an execution of it, or if it is
+ * unsafe and ran although its client was told that it did not. A result that leaves this open (502, 504, a
+ * broken connection) contradicts nothing.
  */
 export function judge(records: readonly RequestRecord[], ledger: readonly LedgerLine[]): Verdict {
   const executions = Map.groupBy(ledger, ({ id }) => id);
@@ -43,7 +43,7 @@ export function judge(records: readonly RequestRecord[], ledger: readonly Ledger
   const lost: Finding[] = [];
   const doubled: Finding[] = [];
   const idempotentFailed: Finding[] = [];
-  const convicted: Finding[] = [];
+  const mistakenForPoison: Finding[] = [];
   const broken: { done: string[]; notDone: string[] } = { done: [], notDone: [] };
   let right = 0;
   let retries = 0;
@@ -60,7 +60,7 @@ export function judge(records: readonly RequestRecord[], ledger: readonly Ledger
       const code = failureCode(final);
       failed.set(code, (failed.get(code) ?? 0) + 1);
       const finding = { id, why: `it ended with ${code}` };
-      if (code === 'worker_died') convicted.push(finding);
+      if (code === 'worker_died') mistakenForPoison.push(finding);
       else if (method === 'GET') idempotentFailed.push(finding);
     } else if (why === undefined) {
       right += 1;
@@ -80,13 +80,13 @@ export function judge(records: readonly RequestRecord[], ledger: readonly Ledger
     lost,
     doubled,
     idempotentFailed,
-    convicted,
+    mistakenForPoison,
     broken,
     slowestMs,
   };
 }
 
-/** @returns what is wrong between what the client was told and what was done; undefined where nothing is. */
+/** @returns how the answer contradicts the executions; undefined if it does not. */
 function contradiction(record: RequestRecord, lines: readonly LedgerLine[]): string | undefined {
   const final = finalResult(record);
   if (final.kind === 'silence') return 'it got no answer';
@@ -94,7 +94,7 @@ function contradiction(record: RequestRecord, lines: readonly LedgerLine[]): str
     if (final.id !== record.id) return `its answer belongs to ${final.id ?? 'no request'}`;
     return lines.some(({ nonce }) => nonce === final.nonce)
       ? undefined
-      : 'it was answered, but no execution stands behind the answer';
+      : 'it was answered, but the answer comes from no execution';
   }
   const maybeDone = record.attempts.some(({ result }) => leavesOpen(result));
   return record.method === 'POST' && lines.length > 0 && !maybeDone
@@ -102,7 +102,7 @@ function contradiction(record: RequestRecord, lines: readonly LedgerLine[]): str
     : undefined;
 }
 
-/** @returns whether a result says nothing about whether the request was done. 503 says that it was not. */
+/** @returns whether the result leaves open if the request ran. 503 says that it did not. */
 function leavesOpen(result: Result): boolean {
   switch (result.kind) {
     case 'refused':
@@ -117,7 +117,7 @@ function leavesOpen(result: Result): boolean {
   }
 }
 
-/** @returns the longest time to the final answer of requests under way between two moments, in ms; 0 without any. */
+/** @returns the longest time to a final answer among requests that ran between two moments, in ms; 0 if none. */
 export function slowestBetween(records: readonly RequestRecord[], from: number, to: number): number {
   const times = records
     .filter((record) => sentAt(record) <= to && endedAt(record) >= from)
@@ -126,10 +126,10 @@ export function slowestBetween(records: readonly RequestRecord[], from: number, 
 }
 
 /**
- * @param from when the fault happened, or was over.
- * @param concerns the sendings that the fault could hit.
- * @returns how long after `from` the first right answer came to such a sending that was made after it, in ms;
- *   undefined where none came.
+ * @param from when the fault happened, or ended.
+ * @param concerns selects the sends that the fault could hit; all by default.
+ * @returns the time from `from` to the first 2xx answer to such a send made after `from`, in ms; undefined if
+ *   there was none.
  */
 export function recoveryMs(
   records: readonly RequestRecord[],
@@ -147,10 +147,12 @@ export function recoveryMs(
   return least;
 }
 
-/** Clocks are read in whole ms at one end. */
+/** The ledger has whole ms, the client's times are exact. */
 const toleranceMs = 5;
 
-/** @returns executions that began after their client had been told 504: what is not started by then never is. */
+/**
+ * @returns executions that started after their client had got 504, which must not happen.
+ */
 export function ranTooLate(records: readonly RequestRecord[], ledger: readonly LedgerLine[]): Finding[] {
   const told = new Map(
     records.flatMap((record) => {
@@ -160,6 +162,6 @@ export function ranTooLate(records: readonly RequestRecord[], ledger: readonly L
   );
   return ledger.flatMap(({ id, at }) => {
     const late = at - (told.get(id) ?? Number.POSITIVE_INFINITY);
-    return late > toleranceMs ? [{ id, why: `it began ${Math.round(late)} ms after the answer 504` }] : [];
+    return late > toleranceMs ? [{ id, why: `it started ${Math.round(late)} ms after the answer 504` }] : [];
   });
 }

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { now } from './clock.ts';
 import type { Cluster } from './cluster.ts';
 
-/** A time in which nothing was amiss, in ms since the epoch. */
+/** A time in which the system was healthy, in ms since the epoch. */
 export interface Calm {
   readonly from: number;
   to: number;
 }
 
-const lookEveryMs = 100;
+const pollIntervalMs = 100;
 
-/** Watches from outside whether all gateways are ready and every desired replica has a ready worker. */
+/** Polls whether the system is whole: all gateways are ready and every desired replica has a ready worker. */
 export class Wholeness {
   readonly #cluster: Cluster;
   readonly #calms: Calm[] = [];
@@ -25,19 +25,19 @@ export class Wholeness {
     this.#loop = this.#watch();
   }
 
-  /** The times in which all was well, in order. */
+  /** The times in which the system was whole, in order. */
   get calms(): readonly Calm[] {
     return this.#calms;
   }
 
-  /** Something is being done: what was seen before does not hold any more. */
+  /** Ends the current calm time, because a fault is injected now. */
   disturb(): void {
     this.#disturbances += 1;
     if (this.#current !== undefined) this.#current.to = now();
     this.#current = undefined;
   }
 
-  /** Nothing is taken for whole until `trouble` has ended. */
+  /** Until `trouble` has ended, the system does not count as whole. */
   async during(trouble: Promise<void>): Promise<void> {
     this.#troubles += 1;
     this.disturb();
@@ -57,7 +57,7 @@ export class Wholeness {
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       const before = this.#disturbances;
-      // What cannot be seen is not whole.
+      // If the check fails, the system is not whole.
       const whole = this.#troubles === 0 && (await this.#cluster.isWhole().catch(() => false));
       if (whole && before === this.#disturbances) {
         if (this.#current === undefined) {
@@ -68,7 +68,7 @@ export class Wholeness {
         this.#current.to = now();
         this.#current = undefined;
       }
-      await delay(lookEveryMs);
+      await delay(pollIntervalMs);
     }
   }
 }

@@ -6,7 +6,7 @@ import { findOrInstallRedis } from '../../gateway/redis/redis-binary.ts';
 import { processesIn } from '../fixtures/command.ts';
 import { now } from './clock.ts';
 
-/** Where the suite's processes work and leave their logs. */
+/** The folder in which the suite's processes run and leave their logs. */
 export interface Workshop {
   /** Absolute, without symbolic links; the working directory of all processes. */
   readonly folder: string;
@@ -14,13 +14,13 @@ export interface Workshop {
   readonly redisBinary: string;
   /** Prints a line. */
   readonly say: (line: string) => void;
-  /** Makes a folder for one run. */
+  /** Creates a folder for one run. */
   folderFor(name: string): Promise<string>;
-  /** @throws Error where a process still works in the folder after some seconds. */
+  /** @throws Error if a process still runs in the folder after some seconds. */
   untilNothingRuns(): Promise<void>;
-  /** Removes the folder of a run that has nothing to show. */
+  /** Removes the folder of a run. */
   forget(folder: string): Promise<void>;
-  /** Removes the folder unless a run has left something there. */
+  /** Removes the folder, unless it is to be kept. */
   close(keep: boolean): Promise<void>;
 }
 
@@ -44,9 +44,9 @@ export async function openWorkshop(say: (line: string) => void, suite = 'chaos')
       return made;
     },
     untilNothingRuns: async () => {
-      const giveUp = now() + 10_000;
+      const giveUpAt = now() + 10_000;
       for (let pids = await processesIn(folder); pids.length > 0; pids = await processesIn(folder)) {
-        if (now() > giveUp) throw new Error(`processes are left over: ${pids.join(' ')}`);
+        if (now() > giveUpAt) throw new Error(`processes are left over: ${pids.join(' ')}`);
         await delay(20);
       }
     },

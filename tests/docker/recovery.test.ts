@@ -45,8 +45,9 @@ it('every request is answered 200 while replicas are killed', { timeout: 400_000
   const sorted = times.map(Math.round).toSorted((a, b) => a - b);
   console.log(
     `${kills} kills under ${perSecond} requests/s: kill to ready median ${sorted[kills / 2]} ms, worst ` +
-      `${sorted.at(-1)} ms (${sorted.join(' ')}); ${result.sent} requests, answers ${JSON.stringify(result.answers)}, ` +
-      `p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms, slowest ${result.slowestMs} ms`,
+      `${sorted.at(-1)} ms (${sorted.join(' ')}); ${result.sent} requests, ` +
+      `answers ${JSON.stringify(result.answers)}, p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms, ` +
+      `slowest ${result.slowestMs} ms`,
   );
   expect(result.answers).toEqual({ 200: result.sent });
   await untilRep(url, five, withinMs);

@@ -40,8 +40,8 @@ it('Redis holds as much after 100,000 finished requests as after 1,000', { timeo
     const few = await run(1000);
     const many = await run(99_000);
     console.log(
-      `Redis after 1,000 requests: ${few.dataset} bytes of data (${few.used} in all), ${few.keys.length} keys; ` +
-        `after 100,000: ${many.dataset} (${many.used}), ${many.keys.length} keys`,
+      `Redis after 1,000 requests: ${few.dataset} bytes of data (${few.used} in all), ` +
+        `${few.keys.length} keys; after 100,000: ${many.dataset} (${many.used}), ${many.keys.length} keys`,
     );
     expect(many.keys).toEqual(few.keys);
     expect(many.dataset - few.dataset).toBeLessThan(256 * 1024);
@@ -65,7 +65,8 @@ it(
     const { startReady } = await scratch();
     const { url, redisUrl } = await startReady({ REPLICAS: '1', RESULT_TTL_S: '10' });
     const redis = new Redis(redisUrl);
-    const { pid } = JSON.parse((await redis.get(createKeys('ringpost').lease('S1'))) ?? '') as Lease; // as its worker wrote it
+    // The worker wrote it.
+    const { pid } = JSON.parse((await redis.get(createKeys('ringpost').lease('S1'))) ?? '') as Lease;
     redis.disconnect();
     let count = 0;
     const kinds: (() => Record<string, string>)[] = [

@@ -40,7 +40,8 @@ async function redisWith({ run }: Scratch, ...options: string[]): Promise<number
  */
 async function fakeRedis(version: string): Promise<number> {
   const bulk = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
-  const info = `# Server\r\nredis_version:${version}\r\n# Memory\r\nmaxmemory_policy:noeviction\r\nloading:0\r\n`;
+  const memory = '# Memory\r\nmaxmemory_policy:noeviction\r\nloading:0\r\n';
+  const info = `# Server\r\nredis_version:${version}\r\n${memory}`;
   return listen(
     createServer((socket) => {
       socket.on('error', () => undefined);
@@ -72,15 +73,17 @@ describe('a start with a REDIS_URL that cannot be used', () => {
     const place = await scratch();
     const port = await redisWith(place, '--maxmemory-policy', 'allkeys-lru');
     expect(await refusal(place, `redis://127.0.0.1:${port}`)).toBe(
-      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, which would delete accepted ` +
-        'requests; set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
+      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, ` +
+        'which would delete accepted requests; ' +
+        'set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
     );
   });
 
   it('says that Redis does not listen', async () => {
     const port = await freePort();
     expect(await refusal(await scratch(), `redis://127.0.0.1:${port}`)).toBe(
-      `ringpost: Redis at redis://127.0.0.1:${port} cannot be used: connect ECONNREFUSED 127.0.0.1:${port}.\n`,
+      `ringpost: Redis at redis://127.0.0.1:${port} cannot be used: ` +
+        `connect ECONNREFUSED 127.0.0.1:${port}.\n`,
     );
   });
 
@@ -121,7 +124,10 @@ describe('a start with a REDIS_URL that cannot be used', () => {
     const rules = ['on', '>secret', '~*', '&*', '+@all', '-blmpop', '-evalsha'];
     const port = await redisWith(place, '--user', 'weak', ...rules, '--maxmemory-policy', 'noeviction');
     expect(await refusal(place, `redis://weak:secret@127.0.0.1:${port}`)).toMatch(
-      /^ringpost: Redis at \S+ does not let the user weak use EVALSHA, BLMPOP; give it the rights of gateway and [^\n]*\n$/,
+      new RegExp(
+        '^ringpost: Redis at \\S+ does not let the user weak use EVALSHA, BLMPOP; ' +
+          'give it the rights of gateway and [^\n]*\n$',
+      ),
     );
   });
 

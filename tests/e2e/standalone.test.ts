@@ -62,7 +62,8 @@ describe('a start without REDIS_URL', () => {
     const { startReady, folder } = await scratch();
     const command = await startReady();
     expect(command.stdout()).toBe(
-      `ringpost ready on ${command.url} (replicas S1 S2 S3; Redis redis://***@127.0.0.1:${new URL(command.redisUrl).port})\n`,
+      `ringpost ready on ${command.url} (replicas S1 S2 S3; ` +
+        `Redis redis://***@127.0.0.1:${new URL(command.redisUrl).port})\n`,
     );
     expect(command.stderr()).toBe('');
     expect((await stat(`${folder}/.ringpost`)).mode & 0o777).toBe(0o700);
@@ -127,7 +128,10 @@ describe('a start without REDIS_URL', () => {
     expect(await command.exited).toEqual({ code: 1, signal: null });
     expect(command.stdout()).toBe('');
     expect(command.stderr()).toMatch(
-      /^ringpost: Redis 7 or newer is needed: set REDIS_URL, install redis-server .*, or set INSTALL_REDIS=yes .*\n$/,
+      new RegExp(
+        '^ringpost: Redis 7 or newer is needed: set REDIS_URL, install redis-server .*, ' +
+          'or set INSTALL_REDIS=yes .*\n$',
+      ),
     );
     await untilNothingRuns(2000);
   });

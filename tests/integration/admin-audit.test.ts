@@ -10,7 +10,7 @@ const scratch = useScratch();
 const token = '0123456789-of-ops';
 const ops = { authorization: `Bearer ${token}` };
 
-/** Starts the command line with S1, S2 and S3; no worker runs. */
+/** Starts the command with S1, S2 and S3, but no worker. */
 async function start(settings: NodeJS.ProcessEnv = {}): Promise<ReadyCommand> {
   await leaseReplicas(system());
   const { startReady } = await scratch();
@@ -20,7 +20,7 @@ async function start(settings: NodeJS.ProcessEnv = {}): Promise<ReadyCommand> {
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** @returns the lines of the log that speak of changes, without what each line has. */
+/** @returns the log lines about changes, without the fields that every line has. */
 function linesOf({ stderr }: ReadyCommand): Line[] {
   return stderr()
     .split('\n')
@@ -34,7 +34,7 @@ function linesOf({ stderr }: ReadyCommand): Line[] {
 const change = { msg: 'a change by the admin side', address: '127.0.0.1' };
 
 describe('each change by the admin side', () => {
-  it('is one line in the log at the default level: who, from where, what, and with which status', async () => {
+  it('is logged in one line at the default level: who, from where, what, and the status', async () => {
     const command = await start({ ADMIN_TOKEN: `ops:${token}` });
     const { url } = command;
     await callJson('POST', `${url}/add`, { n: 2, hostnames: ['S4'], extra: 'a body of mine' }, ops);
@@ -83,7 +83,7 @@ describe('each change by the admin side', () => {
     for (const secret of [token, 'hunter2', 'a body of mine']) expect(command.stderr()).not.toContain(secret);
   });
 
-  it('is told without a token too, at every level but silent', async () => {
+  it('is logged without a token too, at every level but silent', async () => {
     const command = await start({ LOG_LEVEL: 'fatal' });
     await add(command.url, 1, ['S4']);
     await expect.poll(() => linesOf(command)).toHaveLength(1);
@@ -96,7 +96,7 @@ describe('each change by the admin side', () => {
     expect(silent.stderr()).toBe('');
   });
 
-  it('that is refused is logged once a second at most', async () => {
+  it('is logged at most once a second if it is refused', async () => {
     const command = await start();
     for (let times = 0; times < 20; times += 1) {
       const headers = { host: 'evil.test', 'content-type': 'application/json' };
@@ -114,7 +114,7 @@ describe('each change by the admin side', () => {
   });
 });
 
-it('the ready line names the listener of ADMIN_PORT', async () => {
+it('the ready line names the address of ADMIN_PORT', async () => {
   const command = await start({ ADMIN_PORT: '0' });
   const [, adminUrl = ''] =
     /\(admin (http:\/\/127\.0\.0\.1:\d+); replicas S1 S2 S3; /.exec(command.stdout()) ?? [];

@@ -16,13 +16,13 @@ const oddNumber = fc.oneof(
   fc.maxSafeInteger(),
   fc.constantFrom('1e400', '-0', '1E2', '00', '0x1', '9007199254740993', '1.0', '+1', '1e-400'),
 );
-/** Names that are close to one another and to the edges of what is valid. */
+/** Names that are similar to each other, or only just valid or invalid. */
 const anyName = fc.oneof(
   fc.constantFrom('S1', 'S2', 'S3', 's1', '__proto__', 'constructor', 'toString', 'ring', ''),
   fc.stringMatching(/^[a-zA-Z0-9_.#-]{0,3}$/),
   fc.string({ unit: 'binary', maxLength: 70 }),
 );
-/** JSON text that is nearly a change: odd numbers, keys that mean something to JavaScript, repeated and deep ones. */
+/** JSON text that is almost a change: odd numbers, repeated or nested keys, keys special to JavaScript. */
 const nearlyAChange = fc
   .record({
     n: oddNumber.map(String),
@@ -67,7 +67,7 @@ const anyType = fc.oneof(
   { weight: 1, arbitrary: fc.stringMatching(/^[\x21-\x7e\xa1-\xff]{1,20}$/) },
 );
 
-/** Proves what holds for every answer, whatever was asked. @returns whether the change was made. */
+/** Checks what holds for every answer. @returns whether the change was made. */
 async function judge(system: System, method: string, ask: () => Promise<Answer>): Promise<boolean> {
   const before = await ringOf(system);
   const { status, text } = await ask();
@@ -83,12 +83,12 @@ async function judge(system: System, method: string, ask: () => Promise<Answer>)
   assert([400, 413, 415].includes(status), `${status}: ${text}`);
   assert.equal(text, JSON.stringify({ message: body.message, status: 'failure' }));
   assert.match(String(body.message), /^<Error> ./);
-  // The controller forgets what has drained, whatever is asked meanwhile.
+  // The controller removes drained replicas at any time.
   assert.deepEqual(after, { ...before, retired: after.retired });
   return false;
 }
 
-it('answers no body and no content type with a 5xx, and never changes the ring with a refusal', async () => {
+it('never answers 5xx to any body or content type, and never changes the ring when it refuses', async () => {
   const { url } = await current().start(limits);
   const made = { true: 0, false: 0 };
   await fc.assert(
@@ -98,12 +98,12 @@ it('answers no body and no content type with a 5xx, and never changes the ring w
     }),
     { numRuns: 300, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: true },
   );
-  // What is drawn has to reach both outcomes, or nothing was proven.
+  // The generated calls must reach both outcomes, or the test proves nothing.
   expect(made.true).toBeGreaterThan(10);
   expect(made.false).toBeGreaterThan(100);
 });
 
-it('keeps the ring and the answers in step over any sequence of changes', async () => {
+it('keeps the ring and the answers consistent over any sequence of changes', async () => {
   const { url } = await current().start(limits);
   let longest = 0;
   const steps = fc.array(fc.tuple(endpoint, validChange), { minLength: 1, maxLength: 12 });

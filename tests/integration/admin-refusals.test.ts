@@ -12,14 +12,14 @@ const calls = [
   ['DELETE', '/rm'],
 ] as const;
 
-/** A gateway with S1, S2 and S3, all of them ready; no worker runs. */
+/** Starts a gateway with S1, S2 and S3, all ready, but no worker. */
 async function startLeased(env: NodeJS.ProcessEnv = {}): Promise<string> {
   await leaseReplicas(system());
   const { url } = await system().start({ REPLICA_DRIVER: 'none', ...env });
   return url;
 }
 
-/** Makes each call and proves that it fails in the contract's form and that the ring in Redis stays as it was. */
+/** Makes each call, and expects a failure in the contract's form and an unchanged ring. */
 async function refusals<T>(
   cases: readonly T[],
   status: number,
@@ -38,7 +38,7 @@ async function refusals<T>(
 }
 
 describe('a change that cannot be made answers 400 and changes nothing', () => {
-  it('where there are more hostnames than n, with exactly the bodies of the contract', async () => {
+  it('if there are more hostnames than n, with exactly the bodies of the contract', async () => {
     const url = await startLeased();
     await refusals([0], 400, () => add(url, 1, ['S4', 'S5']));
     expect((await add(url, 1, ['S4', 'S5'])).text).toBe(
@@ -50,7 +50,7 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
     );
   });
 
-  it.each(calls)('where n is missing or no integer of at least 1: %s %s', async (method, path) => {
+  it.each(calls)('if n is missing or no integer of at least 1: %s %s', async (method, path) => {
     const url = await startLeased();
     const bodies = ['{}', '{"hostnames":["S1"]}', '{"N":1}'].concat(
       [
@@ -73,19 +73,19 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
     for (const message of messages) expect(message).toMatch(/^n must be an integer of at least 1, not ./);
   });
 
-  it('where n is above MAX_REPLICAS in sum', async () => {
+  it('if n would make more than MAX_REPLICAS', async () => {
     const url = await startLeased({ MAX_REPLICAS: '5' });
     const messages = await refusals([3, 64, Number.MAX_SAFE_INTEGER], 400, (n) => add(url, n, ['S4']));
     expect(messages[0]).toBe('n is 3, but there are 3 replicas and may be 5 at most (MAX_REPLICAS)');
   });
 
-  it('where n is larger than the replicas that there are', async () => {
+  it('if n is larger than the number of replicas', async () => {
     const url = await startLeased();
     const messages = await refusals([4, Number.MAX_SAFE_INTEGER], 400, (n) => remove(url, n, ['S1']));
     expect(messages[0]).toBe('n is 4, but there are only 3 replicas');
   });
 
-  it.each(calls)('where the hostnames are no list of strings: %s %s', async (method, path) => {
+  it.each(calls)('if the hostnames are no list of strings: %s %s', async (method, path) => {
     const url = await startLeased();
     const lists = [null, 'S4', 4, true, {}, { length: 1 }, [1], ['S4', null], [['S4']], [{ name: 'S4' }]];
     const messages = await refusals(lists, 400, (hostnames) =>
@@ -94,7 +94,7 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
     for (const message of messages) expect(message).toMatch(/^hostnames must be a list of strings, not ./);
   });
 
-  it.each(calls)('where a hostname is none that a container can have: %s %s', async (method, path) => {
+  it.each(calls)('if a hostname is not valid for a container: %s %s', async (method, path) => {
     const url = await startLeased();
     const names = ['', '-a', '.a', '_a', 'a#1', 'a b', 'a\n', 'é', 'S１', '😀', 'a/b', 'a:b', 'a'.repeat(64)];
     const messages = await refusals([...names, '__proto__', '\u0000'], 400, (name) =>
@@ -103,7 +103,7 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
     for (const message of messages) expect(message).toContain('is no valid container hostname');
   });
 
-  it('where a hostname is listed twice, in use, or unknown, also beside others that are right', async () => {
+  it('if a hostname is listed twice, in use, or unknown, even among valid ones', async () => {
     const url = await startLeased();
     const inUse = await refusals([['S1'], ['S4', 'S3']], 400, (names) => add(url, 3, names));
     expect(inUse).toEqual(['hostname "S1" is already in use', 'hostname "S3" is already in use']);
@@ -119,7 +119,7 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
     expect(twice).toEqual(['hostname "S3" is listed twice', 'hostname "S3" is listed twice']);
   });
 
-  it('where the hostname is on its way and not ready yet', async () => {
+  it('if the hostname was added but is not ready yet', async () => {
     const { url } = await system().start({
       REPLICA_DRIVER: 'none',
       REPLICAS: '0',
@@ -129,7 +129,7 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
     expect(await refusals([0], 400, () => add(url, 1, ['S4']))).toEqual(['hostname "S4" is already in use']);
   });
 
-  it('where the assignment ring cannot hold them', async () => {
+  it('if the assignment ring has no room for them', async () => {
     const url = await startLeased({ RING: 'assignment' });
     expect(await refusals([54, 61], 400, (n) => add(url, n))).toEqual([
       'the ring has room for 53 more replicas, not for 54',
@@ -138,10 +138,10 @@ describe('a change that cannot be made answers 400 and changes nothing', () => {
   });
 });
 
-describe.each(calls)('a body that is not what %s %s takes', (method, path) => {
+describe.each(calls)('the body of %s %s', (method, path) => {
   const send = (url: string, options: CallOptions): Promise<Answer> => call(method, url + path, options);
 
-  it('answers 400 where it is not JSON, or no object', async () => {
+  it('is answered with 400 if it is not a JSON object', async () => {
     const url = await startLeased();
     const invalid = [
       '{',
@@ -166,7 +166,7 @@ describe.each(calls)('a body that is not what %s %s takes', (method, path) => {
     );
   });
 
-  it('answers 400 where there is none', async () => {
+  it('is answered with 400 if it is missing', async () => {
     const url = await startLeased();
     const none = [{}, { headers: json }, { headers: json, body: '' }, { body: '' }];
     expect(await refusals(none, 400, (options) => send(url, options))).toHaveLength(4);
@@ -186,7 +186,7 @@ describe.each(calls)('a body that is not what %s %s takes', (method, path) => {
     '',
   ];
 
-  it('answers 415 where a page sends it, and not as JSON', async () => {
+  it('is answered with 415 if a page sends it with another content type than JSON', async () => {
     const url = await startLeased();
     const ofPages = [{ origin: url }, { 'sec-fetch-site': 'same-origin' }];
     const body = '{"n":1}';
@@ -198,7 +198,7 @@ describe.each(calls)('a body that is not what %s %s takes', (method, path) => {
     expect(new Set(messages)).toEqual(new Set(['the body must be sent as Content-Type: application/json']));
   });
 
-  it('is read as JSON from anybody else, whatever it is said to be', async () => {
+  it('is read as JSON from any other client, whatever its content type', async () => {
     const url = await startLeased();
     const sent = [{}, ...types.map((type) => ({ 'content-type': type }))];
     const messages = await refusals(sent, 400, (headers) => send(url, { headers, body: '{"n":0}' }));
@@ -209,7 +209,7 @@ describe.each(calls)('a body that is not what %s %s takes', (method, path) => {
     expect(answer.status).toBe(200);
   });
 
-  it('answers 413 where it is over 64 KiB, with and without a Content-Length', async () => {
+  it('is answered with 413 if it is over 64 KiB, with and without a Content-Length', async () => {
     const url = await startLeased();
     const bodies = [64 * 1024 + 1, 1024 * 1024].map((size) => '{"n":1}'.padEnd(size));
     const messages = await refusals(bodies, 413, (body) => send(url, { headers: json, body }));
@@ -227,7 +227,7 @@ describe('a wrong method', () => {
     ['/rep', ['GET', 'HEAD']],
     ['/add', ['POST']],
     ['/rm', ['DELETE']],
-  ])('answers 405 with Allow on %s, whichever it is and whatever it carries', async (path, allowed) => {
+  ])('is answered with 405 and Allow on %s, whatever the method and the body', async (path, allowed) => {
     const url = await startLeased();
     const wrong = METHODS.filter((method) => method !== 'CONNECT' && !allowed.includes(method));
     expect(wrong.length).toBeGreaterThan(30);
@@ -246,7 +246,7 @@ describe('a wrong method', () => {
   });
 });
 
-describe('who may not call', () => {
+describe('a caller without rights', () => {
   const secret = 's3cret-of-the-test';
   const everyCall: [string, string, CallOptions][] = [
     ['GET', '/rep', {}],
@@ -269,7 +269,7 @@ describe('who may not call', () => {
     expect((await call('GET', `${url}/rep`, { headers })).text).toBe(successful(['S1', 'S2', 'S3']));
   });
 
-  it('gets 403 with the reason on an address that is not loopback without a token', async () => {
+  it('gets 403 with the reason if the address is not loopback and no token is set', async () => {
     const url = await startLeased({ HOST: '0.0.0.0' });
     const messages = await refusals(everyCall, 403, async ([method, path, options]) => {
       const answer = await call(method, url + path, options);

@@ -9,13 +9,13 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 const alone = { REPLICA_DRIVER: 'none', ROLE: 'gateway' };
 
-/** What a page sends whose name was rebound to this machine. */
+/** The headers of a page whose host name was rebound to this machine. */
 const foreign = { host: 'evil.test', origin: 'http://evil.test', 'content-type': 'application/json' };
 
-/** @returns each method and path that an app has a route for, but for the one that dispatches. */
+/** @returns the method and path of each route of an app, except the route that dispatches. */
 function routesOf(app: { printRoutes(options: { commonPrefix: boolean }): string }): [string, string][] {
   const routes: [string, string][] = [];
-  // A route below another one is shown by the rest of its path, four characters further in.
+  // A route below another one is shown with the rest of its path, indented by four characters.
   const parents: string[] = [];
   for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
     const [, indent = '', part = '', methods] =
@@ -29,7 +29,7 @@ function routesOf(app: { printRoutes(options: { commonPrefix: boolean }): string
   return routes;
 }
 
-/** @returns the paths of those calls that are, or are not, refused to a foreign page. */
+/** @returns the paths of the calls that a foreign page is refused, and of those it is not. */
 async function refusedOf(url: string, routes: readonly [string, string][]) {
   const refused = new Set<string>();
   const answered = new Set<string>();
@@ -56,7 +56,7 @@ const client = ['/-/live', '/-/ready', '/-/requests/:id', '/-/requests/:id/reply
 const docs = /^\/-\/(docs(\/.*)?|openapi\.json)$/;
 
 describe('each route', () => {
-  it('belongs to the admin side, or is on the list of those that do not', async () => {
+  it('belongs to the admin side, unless it is on the list of exceptions', async () => {
     const { gateway, url } = await system().start(alone);
     const routes = routesOf(gateway.app);
     const { refused, answered } = await refusedOf(url, routes);
@@ -66,19 +66,19 @@ describe('each route', () => {
   });
 
   it.each(['/rep', '/-/ring', '/-/dead-letters', '/-/metrics', '/%2D/ring', '/-/%72ing'])(
-    'of the admin side is refused however its path is written: %s',
+    'of the admin side is refused whatever the spelling of its path: %s',
     async (path) => {
       const { url } = await system().start({ ...alone, REPLY_TIMEOUT_MS: '200' });
       const { status, text } = await call('GET', url + path, { headers: foreign });
-      // What is not one of the own paths as it is written is dispatched.
+      // A path that is not literally one of the gateway's own is dispatched.
       expect([path, status]).toEqual([path, path.startsWith('/%') ? 503 : 403]);
       expect(text).not.toContain('parameters');
     },
   );
 });
 
-describe('people with curl', () => {
-  it('change and read the replicas, whatever content type curl sends', async () => {
+describe('a user with curl', () => {
+  it('can change and read the replicas, whatever content type curl sends', async () => {
     await leaseReplicas(system());
     const { url } = await system().start({ REPLICA_DRIVER: 'none' });
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -132,7 +132,7 @@ describe('ADMIN_PORT', () => {
     expect((await call('PUT', `${adminUrl}/rep`)).headers.allow).toBe('GET, HEAD');
   });
 
-  it('has each route on the side where it belongs', async () => {
+  it('has each route on the right side', async () => {
     const { gateway, url } = await system().start({ ...alone, ADMIN_PORT: '0', HOST: '0.0.0.0' });
     expect(await refusedOf(url, routesOf(gateway.app))).toEqual({ refused: [], answered: client });
     const { text } = await call('GET', `${gateway.adminUrl}/-/openapi.json`);
@@ -143,14 +143,14 @@ describe('ADMIN_PORT', () => {
     expect(status).toBe(403);
   });
 
-  it('asks for a token if ADMIN_HOST is not loopback, whatever HOST is', async () => {
+  it('requires a token if ADMIN_HOST is not loopback, whatever HOST is', async () => {
     const settings = { ...alone, ADMIN_PORT: '0', ADMIN_HOST: '0.0.0.0' };
     const { adminUrl } = await system().start(settings);
     const { status, text } = await call('GET', `${adminUrl}/rep`);
     expect([status, text]).toEqual([403, expect.stringContaining('ADMIN_HOST is 0.0.0.0, not loopback')]);
   });
 
-  it('is drained as the data port is: a call under way is finished, and is the last of its connection', async () => {
+  it('drains like the data port: a running call is finished, and its connection closes', async () => {
     await leaseReplicas(system(), (name) => name !== 'S4');
     const { adminUrl, gateway, stop } = await system().start({
       REPLICA_DRIVER: 'none',
@@ -168,7 +168,7 @@ describe('ADMIN_PORT', () => {
     await expect(call('GET', `${adminUrl}/rep`)).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('has MAX_CONNECTIONS of its own, so that a flood of the data port keeps nobody out', async () => {
+  it('has its own MAX_CONNECTIONS, so that a flood of the data port locks nobody out', async () => {
     const { url, adminUrl } = await system().start({ ...alone, ADMIN_PORT: '0', MAX_CONNECTIONS: '2' });
     const sockets: Socket[] = [];
     onTestFinished(() => {

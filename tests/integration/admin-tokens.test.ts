@@ -19,7 +19,7 @@ async function metric(url: string, name: string): Promise<number> {
 }
 
 describe('VIEW_TOKEN', () => {
-  it('reads the replicas and changes nothing', async () => {
+  it('allows reading the replicas and no changes', async () => {
     await leaseReplicas(system());
     const { url } = await system().start({ REPLICA_DRIVER: 'none', ...tokens });
     const before = await ringOf(system());
@@ -35,7 +35,7 @@ describe('VIEW_TOKEN', () => {
     expect(await ringOf(system())).toEqual(before);
   });
 
-  it('shows neither stderr nor the ids of requests', async () => {
+  it('hides stderr and the ids of requests', async () => {
     await leaseReplicas(system());
     const { url } = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '1', ...tokens });
     const crash = {
@@ -55,7 +55,7 @@ describe('VIEW_TOKEN', () => {
     expect(await shown(view)).toEqual({ generation: 3, at: 5 });
   });
 
-  it('lists dead letters without what leads to their answers', async () => {
+  it('lists dead letters without ids, queries and other ways to their answers', async () => {
     const { url } = await system().start({
       REPLICAS: '1',
       HANDLER: handlerFile('flaky'),
@@ -63,8 +63,8 @@ describe('VIEW_TOKEN', () => {
       ...tokens,
     });
     const target = '/x?fail=9&status=500&secret=hunter2';
-    const handedOver = await call('POST', url + target, { headers: { prefer: 'respond-async' }, body: 'b' });
-    const { id } = JSON.parse(handedOver.text) as { id: string };
+    const accepted = await call('POST', url + target, { headers: { prefer: 'respond-async' }, body: 'b' });
+    const { id } = JSON.parse(accepted.text) as { id: string };
     const list = (headers: Record<string, string>): Promise<Answer> =>
       call('GET', `${url}/-/dead-letters?limit=1`, { headers });
     await expect.poll(async () => (await list(ops)).text, { timeout: 10_000 }).toContain(id);
@@ -90,13 +90,13 @@ describe('VIEW_TOKEN', () => {
 describe('a wrong token', () => {
   const wrong = { authorization: 'Bearer wrong' };
 
-  it('is counted, and its answer comes later each time; a right one is never delayed', async () => {
+  it('is counted and answered later each time; a right token is never delayed', async () => {
     await leaseReplicas(system());
     const { url } = await system().start({ REPLICA_DRIVER: 'none', ...tokens });
     const began = performance.now();
     for (let times = 0; times < 3; times += 1)
       expect((await call('GET', `${url}/rep`, { headers: wrong })).status).toBe(401);
-    // 100, 200 and 400 ms; timers may be a little early.
+    // Delays of 100, 200 and 400 ms; timers may fire a little early.
     expect(performance.now() - began).toBeGreaterThan(690);
     const slow = Array.from({ length: 4 }, () => call('GET', `${url}/rep`, { headers: wrong }));
     const asked = performance.now();
@@ -109,7 +109,7 @@ describe('a wrong token', () => {
     ]);
   });
 
-  it('holds up no stop', async () => {
+  it('does not delay a stop', async () => {
     const { url, stop, gateway } = await system().start({
       REPLICA_DRIVER: 'none',
       ROLE: 'gateway',
@@ -124,7 +124,7 @@ describe('a wrong token', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
   });
 
-  it('is answered at once if too many answers wait already', async () => {
+  it('is answered at once if too many answers are delayed already', async () => {
     const { url, gateway } = await system().start({ REPLICA_DRIVER: 'none', ROLE: 'gateway', ...tokens });
     const all = Array.from({ length: 260 }, () => call('GET', `${url}/rep`, { headers: wrong }));
     await Promise.race(all.slice(210));

@@ -21,7 +21,7 @@ import type { System } from '../fixtures/system.ts';
 const system = useSystem();
 const first = ['S1', 'S2', 'S3'];
 
-/** A gateway whose replicas are ready the moment they are desired; no worker runs. */
+/** Starts a gateway whose replicas are ready as soon as they are desired, without a worker. */
 async function startLeased(env: NodeJS.ProcessEnv = {}): Promise<string> {
   await leaseReplicas(system());
   const { url } = await system().start({ REPLICA_DRIVER: 'none', ...env });
@@ -39,7 +39,7 @@ function startWorker({ redisUrl, namespace }: System, replica: string): void {
 }
 
 const workers: RunningCommand[] = [];
-// Hooks run last first: the workers are gone before the system is taken down.
+// Hooks run in reverse order: the workers end before the system is taken down.
 afterEach(async () => {
   for (const worker of workers.splice(0)) {
     worker.kill('SIGKILL');
@@ -70,14 +70,14 @@ describe('the contract with real workers', () => {
 });
 
 describe('GET /rep', () => {
-  it('answers with no replicas where there are none', async () => {
+  it('answers with an empty list if there are no replicas', async () => {
     const { url } = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '0' });
     expect((await call('GET', `${url}/rep`)).text).toBe(
       '{"message":{"N":0,"replicas":[]},"status":"successful"}',
     );
   });
 
-  it('answers with the replicas in order of joining, not of their names', async () => {
+  it('answers with the replicas in the order of joining, not of their names', async () => {
     const url = await startLeased({ REPLICAS: '1' });
     await add(url, 2, ['b', 'a']);
     await remove(url, 1, ['S1']);
@@ -92,7 +92,7 @@ describe('GET /rep', () => {
     expect(head.headers['content-length']).toBe(get.headers['content-length']);
   });
 
-  it('leaves a path that is only similar to the replicas', async () => {
+  it('leaves a path that is only similar to the handler', async () => {
     const { url } = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '0' });
     for (const path of ['/rep/', '/Rep', '/REP', '//rep', '/rep/x', '/%72ep', '/rep;x', '/reps']) {
       expect([path, (await call('GET', url + path)).status]).toEqual([path, 503]);
@@ -101,7 +101,7 @@ describe('GET /rep', () => {
 });
 
 describe('POST /add', () => {
-  it('answers when the new replicas are in the ring, the old ones first', async () => {
+  it('answers once the new replicas are in the ring, and lists the old ones first', async () => {
     const url = await startLeased({ REPLICAS: '1' });
     const replicas = replicasOf(await add(url, 2, ['S5']));
     expect(replicas.slice(0, 2)).toEqual(['S1', 'S5']);
@@ -112,7 +112,7 @@ describe('POST /add', () => {
     ['none', undefined],
     ['an empty list', []],
     ['fewer than n', ['own-1', 'own-2']],
-  ])('makes fresh valid names up to n where the hostnames are %s', async (_, hostnames) => {
+  ])('makes new valid names up to n if the hostnames are %s', async (_, hostnames) => {
     const url = await startLeased({ MAX_REPLICAS: '500' });
     const replicas = replicasOf(await add(url, 200, hostnames));
     const listed = hostnames ?? [];
@@ -121,7 +121,7 @@ describe('POST /add', () => {
     expect(replicas.filter((name) => !isReplicaName(name))).toEqual([]);
   });
 
-  it('takes every name that a container can have', async () => {
+  it('accepts every name that a container can have', async () => {
     const url = await startLeased();
     const names = ['a', 'a'.repeat(63), '0', 'a-b_c.d', 'z.', 'constructor', 'toString', 'ringer', 's1'];
     expect(replicasOf(await add(url, names.length, names))).toEqual([...first, ...names]);
@@ -133,21 +133,21 @@ describe('POST /add', () => {
     expect(failureOf(await add(url, 1), 400)).toContain('MAX_REPLICAS');
   });
 
-  it('takes a name again that was removed and still drains', async () => {
+  it('accepts a name that was removed and still drains', async () => {
     const url = await startLeased();
     await remove(url, 1, ['S2']);
     expect(replicasOf(await add(url, 1, ['S2']))).toEqual(['S1', 'S3', 'S2']);
     expect((await ringOf(system())).retired.size).toBe(0);
   });
 
-  it('passes over what else the body holds, and white space up to 64 KiB', async () => {
+  it('ignores other members of the body, and white space up to 64 KiB', async () => {
     const url = await startLeased();
     const body = '{"n":1,"hostnames":["S4"],"more":[{}]}'.padEnd(64 * 1024);
     const headers = { 'content-type': 'application/json; charset=utf-8' };
     expect(replicasOf(await call('POST', `${url}/add`, { headers, body }))).toEqual([...first, 'S4']);
   });
 
-  it('fills the assignment ring to 56, refuses the next and changes nothing then', async () => {
+  it('fills the assignment ring up to 56, then refuses and changes nothing', async () => {
     const url = await startLeased({ RING: 'assignment', ADD_TIMEOUT_MS: '5000' });
     expect(replicasOf(await add(url, 52))).toHaveLength(55);
     const before = await ringOf(system());
@@ -161,7 +161,7 @@ describe('POST /add', () => {
 });
 
 describe('POST /add past ADD_TIMEOUT_MS', () => {
-  it('answers 504 that names what is ready and what is not; /rep shows the rest when it is', async () => {
+  it('answers 504 with what is ready and what is not; /rep shows the rest once it is ready', async () => {
     await leaseReplicas(system(), (name) => name === 'S5');
     const { url, gateway } = await system().start({
       REPLICA_DRIVER: 'none',
@@ -169,7 +169,8 @@ describe('POST /add past ADD_TIMEOUT_MS', () => {
       ADD_TIMEOUT_MS: '300',
     });
     expect(failureOf(await add(url, 3, ['S4', 'S5', 'S6']), 504)).toBe(
-      'not ready within 300 ms: S4, S6; ready: S5; the rest is still on its way, GET /rep shows it when it is ready',
+      'not ready within 300 ms: S4, S6; ready: S5; ' +
+        'the rest is still on its way, GET /rep shows it when it is ready',
     );
     expect(await desiredOf(system())).toEqual(['S4', 'S5', 'S6']);
     expect((await call('GET', `${url}/rep`)).text).toBe(successful(['S5']));
@@ -181,7 +182,7 @@ describe('POST /add past ADD_TIMEOUT_MS', () => {
     expect((await call('GET', `${url}/home`, { headers })).text).toContain('Hello from Server: S4');
   });
 
-  it('names what is not ready also where the gateway has not yet heard of its own change', async () => {
+  it('names what is not ready even if the gateway has not yet read its own change', async () => {
     const { url, gateway } = await system().start({
       REPLICA_DRIVER: 'none',
       REPLICAS: '0',
@@ -191,7 +192,7 @@ describe('POST /add past ADD_TIMEOUT_MS', () => {
     expect(failureOf(await add(url, 1, ['S4']), 504)).toMatch(/^not ready within 20 ms: S4; ready: none;/);
   });
 
-  it('calls no replica ready that was removed meanwhile', async () => {
+  it('does not call a replica ready that was removed meanwhile', async () => {
     await leaseReplicas(system(), (name) => name === 'S5');
     const { url, gateway } = await system().start({
       REPLICA_DRIVER: 'none',
@@ -204,7 +205,7 @@ describe('POST /add past ADD_TIMEOUT_MS', () => {
     expect(failureOf(await adding, 504)).toMatch(/^not ready within 700 ms: S4; ready: S5;/);
   });
 
-  it('answers 200 where only those are left that are ready', async () => {
+  it('answers 200 if all that are left are ready', async () => {
     await leaseReplicas(system(), (name) => name === 'S5');
     const { url, gateway } = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '0' });
     const adding = add(url, 2, ['S4', 'S5']);
@@ -215,7 +216,7 @@ describe('POST /add past ADD_TIMEOUT_MS', () => {
 });
 
 describe('DELETE /rm', () => {
-  it('removes the listed ones and random victims up to n', async () => {
+  it('removes the listed replicas and random ones up to n', async () => {
     const url = await startLeased({ REPLICAS: '6' });
     const left = replicasOf(await remove(url, 3, ['S5', 'S4']));
     expect(left).toHaveLength(3);
@@ -223,16 +224,16 @@ describe('DELETE /rm', () => {
     expect([...(await ringOf(system())).retired.keys()]).toHaveLength(3);
   });
 
-  it('picks victims at random where none is listed', async () => {
+  it('picks random replicas if none is listed', async () => {
     const url = await startLeased({ REPLICAS: '30' });
     const names = Array.from({ length: 30 }, (_, at) => `S${at + 1}`);
     const left = replicasOf(await remove(url, 15));
     expect(left).toHaveLength(15);
-    // Of 155 million ways the first or the last fifteen are two.
+    // The first or the last fifteen are two of 155 million outcomes.
     expect([names.slice(15), names.slice(0, 15)]).not.toContainEqual(left);
   });
 
-  it('removes the last one, and one that is not ready yet', async () => {
+  it('removes the last replica, and one that is not ready yet', async () => {
     const { url } = await system().start({
       REPLICA_DRIVER: 'none',
       REPLICAS: '0',
@@ -243,21 +244,21 @@ describe('DELETE /rm', () => {
     expect(await desiredOf(system())).toEqual([]);
   });
 
-  it('has the victims out of the ring of its gateway when it answers', async () => {
+  it('answers once the removed replicas are out of the ring of its gateway', async () => {
     await leaseReplicas(system());
     const { url, gateway } = await system().start({ REPLICA_DRIVER: 'none' });
     await remove(url, 1, ['S2']);
     expect(gateway.watcher.ring.members.map(({ name }) => name)).toEqual(['S1', 'S3']);
   });
 
-  it('answers 200 to a change that was made where the gateway cannot read the ring again', async () => {
+  it('answers 200 to a change that was made even if the gateway cannot read the ring again', async () => {
     await leaseReplicas(system());
     const { url, gateway } = await system().start({ REPLICA_DRIVER: 'none' });
     vi.spyOn(gateway.watcher, 'refresh').mockRejectedValue(new Error('Redis went away'));
     expect((await remove(url, 1, ['S2'])).text).toBe(successful(['S1', 'S3']));
   });
 
-  it('takes its body also without a Content-Length', async () => {
+  it('accepts a body without a Content-Length', async () => {
     const url = await startLeased();
     const body = new Blob(['{"n":1,', '"hostnames":["S1"]}']).stream();
     const headers = { 'content-type': 'application/json' };
@@ -266,8 +267,8 @@ describe('DELETE /rm', () => {
   });
 });
 
-describe('a token', () => {
-  it('lets through who presents it, at all three calls', async () => {
+describe('a caller with a token', () => {
+  it('may make all three calls', async () => {
     const url = await startLeased({ ADMIN_TOKEN: 's3cret-of-the-test' });
     const headers = { authorization: 'Bearer s3cret-of-the-test' };
     expect((await call('GET', `${url}/rep`, { headers })).text).toBe(successful(first));
@@ -280,7 +281,7 @@ describe('a token', () => {
   it.each([
     ['a token', { ADMIN_TOKEN: 's3cret-of-the-test' }, { authorization: 'bearer s3cret-of-the-test' }],
     ['ADMIN_AUTH=none', { ADMIN_AUTH: 'none' }, {}],
-  ])('opens the calls on an address that is not loopback: %s', async (_, env, headers) => {
+  ])('may call an address that is not loopback: %s', async (_, env, headers) => {
     const url = await startLeased({ HOST: '0.0.0.0', ...env });
     expect((await call('GET', `${url}/rep`, { headers })).text).toBe(successful(first));
   });

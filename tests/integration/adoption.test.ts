@@ -17,7 +17,7 @@ const settings = {
   FAILOVER_MS: '300',
 };
 
-/** A key that the ring of now gives to the replica. */
+/** @returns a key that the current ring gives to the replica. */
 function keyOf({ gateway }: RunningGateway, replica: string): string {
   for (let at = 0; ; at += 1) if (gateway.watcher.ring.owner(`key-${at}`) === replica) return `key-${at}`;
 }
@@ -28,7 +28,7 @@ async function untilInRing({ gateway }: RunningGateway, ...names: string[]): Pro
   await gateway.watcher.until((state) => members(state) === names.join(), 20_000);
 }
 
-/** A gateway whose replicas are S1 … with a worker each, started by hand. */
+/** Starts a gateway with replicas S1 …, each with a worker started by hand. */
 async function startWith(current: System, count: number, more: NodeJS.ProcessEnv = {}) {
   const names = Array.from({ length: count }, (_, at) => `S${at + 1}`);
   const commands = await Promise.all(names.map((name) => workers.start(current, name, more)));
@@ -94,7 +94,7 @@ describe('a replica that does not come back', () => {
     await untilRun('held');
     expect(await leaseOf(current, 'S2')).toMatchObject({ state: 'adopted', generation: 0 });
     const back = workers.launch(current, 'S2');
-    // It waits for the adopter to finish, which takes nothing new meanwhile.
+    // The owner waits until the adopter finishes; the adopter takes no new jobs.
     await eventually(async () => (await current.redis.exists(current.keys.standby('S2'))) === 1);
     expect((await leaseOf(current, 'S2'))?.state).toBe('adopted');
     expect((await held).status).toBe(200);
@@ -210,7 +210,7 @@ describe('a replica that was removed and dies before its queue is empty', () => 
     } finally {
       await queue.close();
     }
-    // When nothing comes any more nothing is left of it.
+    // Once the queue stays empty, the replica is removed entirely.
     await eventually(async () => (await current.redis.hexists(current.keys.retired, 'S2')) === 0);
     expect(await leaseOf(current, 'S2')).toBeUndefined();
     expect(await workers.runs()).toEqual(['GET /first S2 1', 'POST /second S1 1', 'GET /late S1 1']);

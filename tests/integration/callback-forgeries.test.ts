@@ -12,12 +12,12 @@ const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const newer = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 const settings = { CALLBACK_SECRET: secret, CALLBACK_ALLOW: '127.0.0.0/8' };
 
-/** A gateway, the receiver that its requests name, and one that somebody else would like to reach. */
+/** Starts a gateway, the receiver that its requests name, and a victim that an attacker wants to reach. */
 async function start(more: NodeJS.ProcessEnv = {}) {
   const { url } = await system().start({ REPLICAS: '1', ...settings, ...more });
   const receiver = await callbackReceiver(secret);
   const victim = await recordingUpstream();
-  /** Hands over a request whose callback waits. @returns its id. */
+  /** Sends an async request with a callback. @returns its id. */
   const accept = async (callback = receiver.url, headers: Record<string, string> = {}): Promise<string> => {
     const response = await fetch(`${url}/home`, {
       headers: { prefer: 'respond-async', 'ringpost-callback': callback, ...headers },
@@ -31,7 +31,7 @@ async function start(more: NodeJS.ProcessEnv = {}) {
   const key = (id: string): string => keys.bullMq(keys.callbacks, id);
   const read = async (id: string): Promise<CallbackData> =>
     parseObject((await redis.hget(key(id), 'data')) ?? '') as unknown as CallbackData;
-  /** Writes another text into a callback job, as anybody could who may write to Redis. */
+  /** Replaces the data of a callback job, as anyone with write access to Redis could. */
   const write = async (id: string, data: object): Promise<void> => {
     await redis.hset(key(id), 'data', JSON.stringify(data));
   };
@@ -42,7 +42,7 @@ async function start(more: NodeJS.ProcessEnv = {}) {
     );
     return texts.filter((text) => text !== null && text.includes(id));
   };
-  /** Adds a job to the queue of callbacks that no gateway has added. */
+  /** Adds a job to the callback queue as an attacker would, without a gateway. */
   const add = async (id: string, data: object): Promise<void> => {
     const queue = new Queue(keys.callbacks, {
       connection: redis,
@@ -50,17 +50,17 @@ async function start(more: NodeJS.ProcessEnv = {}) {
       skipVersionCheck: true,
     });
     await queue.add('callback', data, { jobId: id });
-    // The connection is the test's.
+    // The test owns the connection.
     await queue.close();
   };
   return { url, receiver, victim, accept, state, read, write, aside, add };
 }
 
-/** A request that is not begun before somebody has changed its callback. */
+/** A delay that leaves time to change the callback before the request starts. */
 const later = { 'ringpost-delay': '1' };
 
-describe('a callback job that no gateway has written', () => {
-  it('is not sent, but moved aside, and its request says so: another address', async () => {
+describe('a callback job that no gateway wrote', () => {
+  it('is moved aside, not sent, and its request says so: a changed address', async () => {
     const { victim, accept, state, read, write, aside, receiver } = await start();
     const id = await accept(receiver.url, later);
     const url = `${victim.url}/${id}`;
@@ -74,7 +74,7 @@ describe('a callback job that no gateway has written', () => {
     expect(await system().redis.exists(system().keys.bullMq(system().keys.callbacks, id))).toBe(0);
   });
 
-  it('is not sent: a message of somebody else in a job of a gateway', async () => {
+  it('is not sent: a forged message in the job of a gateway', async () => {
     const { victim, accept, state, read, write, aside, receiver } = await start();
     const id = await accept(receiver.url, later);
     const message = { url: `${victim.url}/${id}`, payload: '{"type":"request.done","forged":true}' };
@@ -92,7 +92,7 @@ describe('a callback job that no gateway has written', () => {
     expect([...receiver.received, ...receiver.forged]).toEqual([]);
   });
 
-  it('is not sent: the job of one request under the id of another', async () => {
+  it('is not sent: the job data of another request', async () => {
     const { accept, state, read, write, receiver } = await start();
     const one = await accept(`${receiver.url}/one`, { 'ringpost-delay': '3' });
     const two = await accept(`${receiver.url}/two`, later);
@@ -105,7 +105,7 @@ describe('a callback job that no gateway has written', () => {
       .toEqual([[one, '/one']]);
   });
 
-  it('is not sent: one of the release before, which has no code; it is not lost', async () => {
+  it('is kept but not sent: a job without a code from the previous release', async () => {
     const { victim, add, aside, accept, receiver } = await start();
     const id = 'nobody.S1';
     const message = { url: victim.url, payload: `{"id":"${id}"}` };
@@ -115,13 +115,13 @@ describe('a callback job that no gateway has written', () => {
     await add('other.S1', { url: victim.url, deadline: 1, attempts: 1, message, mac: 'v1:AAAA' });
     await expect.poll(async () => (await aside(victim.url)).length, { timeout: 5000 }).toBe(2);
     expect(victim.got).toEqual([]);
-    // Those of gateways are sent as before.
+    // Callbacks of gateways are still sent.
     const own = await accept();
     await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 5000 }).toEqual([own]);
   });
 });
 
-describe('a callback job that a gateway has written', () => {
+describe('a callback job that a gateway wrote', () => {
   it('is sent again after a failure, with its message, by a gateway that shares a secret', async () => {
     const { receiver, accept, state, read } = await start({ CALLBACK_SECRET: `${newer},${secret}` });
     receiver.answer = (_, times) => ({ status: times === 1 ? 500 : 204 });
@@ -135,11 +135,11 @@ describe('a callback job that a gateway has written', () => {
       .toMatchObject({ state: 'delivered', attempts: 2 });
   });
 
-  it('is sent by one that has the former secret alone, and by one that has a further one', async () => {
+  it('is sent by a gateway with only the former secret, and by one with an additional secret', async () => {
     const first = await start({ CALLBACK_SECRET: `${newer},${secret}` });
     const waiting = await first.accept(first.receiver.url, { 'ringpost-delay': '2' });
     const running = await system().start({ ROLE: 'gateway', ...settings });
-    // Both gateways take callbacks; each job has a code that either knows.
+    // Both gateways take callbacks, and each job has a code that both can verify.
     const { url } = running;
     const response = await fetch(`${url}/home`, {
       headers: { prefer: 'respond-async', 'ringpost-callback': first.receiver.url },

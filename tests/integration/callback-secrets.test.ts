@@ -39,7 +39,7 @@ async function keysOf(url: string, origin: string): Promise<string[]> {
   return ((await response.json()) as { secrets: string[] }).secrets;
 }
 
-describe('a callback tells no secret', () => {
+describe('a callback shows no secret', () => {
   it('of the answer: no Set-Cookie, no token, and none of the query of its request', async () => {
     const upstream = await recordingUpstream();
     const headers = [
@@ -66,7 +66,7 @@ describe('a callback tells no secret', () => {
     expect(names).not.toContain('x-auth-token');
     expect(data.reply?.headers).toContainEqual(['X-A', 'b']);
     expect(data.reply?.body).toBe('done');
-    // Who knows the id gets all of it.
+    // A client that knows the id gets everything.
     const kept = await fetch(`${url}/-/requests/${id}/reply`);
     expect(kept.headers.get('set-cookie')).toBe('s=hidden');
     expect(((await (await fetch(`${url}/-/requests/${id}`)).json()) as RequestView).target).toContain(
@@ -76,7 +76,7 @@ describe('a callback tells no secret', () => {
 });
 
 describe('a callback that is refused', () => {
-  it('says nothing of the address that a name leads to; the log does at debug, without secrets', async () => {
+  it('does not show the address of a name; the debug log does, without secrets', async () => {
     const { startReady } = await scratch();
     const command = await startReady({ REPLICAS: '1', LOG_LEVEL: 'debug', CALLBACK_SECRET: secret });
     for (const name of ['Ringpost-Callback', 'Ringpost-Failure-Callback']) {
@@ -101,7 +101,7 @@ describe('a callback that is refused', () => {
     expect(command.stderr()).not.toContain('hidden');
   });
 
-  it('or sent, tried again and given up leaves no secret of its address in the log at debug', async () => {
+  it('or sent, retried or given up leaves no secret of its URL in the debug log', async () => {
     const { startReady } = await scratch();
     const receiver = await recordingUpstream();
     receiver.answer = { status: 500 };
@@ -121,7 +121,7 @@ describe('a callback that is refused', () => {
 });
 
 describe('each receiver of callbacks', () => {
-  it('has a key of its own, which verifies its messages and nobody else’s; one for each secret', async () => {
+  it('has its own key for each secret, which verifies only its own messages', async () => {
     const settings = { ...callbacks, CALLBACK_SECRET: `${older},${secret}`, ADMIN_TOKEN: token };
     const { url } = await system().start({ REPLICAS: '1', ...settings });
     const one = await recordingUpstream();
@@ -144,7 +144,7 @@ describe('each receiver of callbacks', () => {
     }
   });
 
-  it('is told it with the admin token alone, by an answer that no cache may keep', async () => {
+  it('gets its key only with the admin token, in an answer that no cache may store', async () => {
     const { url } = await system().start({ REPLICAS: '0', ...callbacks, ADMIN_TOKEN: token });
     const response = await ask(url, 'https://Receiver.Example:443');
     expect(response.status).toBe(200);
@@ -167,14 +167,14 @@ describe('each receiver of callbacks', () => {
     '',
     7,
     ['https://receiver.example'],
-  ])('is asked for by its origin and nothing else: not %j', async (origin) => {
+  ])('is identified by its origin and nothing else: not %j', async (origin) => {
     const { url } = await system().start({ REPLICAS: '0', ...callbacks, ADMIN_TOKEN: token });
     const response = await ask(url, origin);
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('{\\"origin\\":\\"https://receiver.example\\"}');
   });
 
-  it('is told nothing where no admin token is set, or no secret', async () => {
+  it('gets no key if no admin token or no secret is set', async () => {
     const open = await system().start({ REPLICAS: '0', ...callbacks });
     const response = await ask(open.url, 'https://receiver.example');
     expect(response.status).toBe(403);
@@ -184,7 +184,7 @@ describe('each receiver of callbacks', () => {
     expect((await ask(without.url, 'https://receiver.example')).status).toBe(404);
   });
 
-  it('is named in the log when its keys are given out, and they are not', async () => {
+  it('is named in the log when its keys are given out; the keys are not', async () => {
     const { startReady } = await scratch();
     const command = await startReady({ REPLICAS: '1', ...callbacks, ADMIN_TOKEN: token });
     const secrets = await keysOf(command.url, 'https://receiver.example');

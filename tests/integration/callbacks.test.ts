@@ -14,7 +14,7 @@ const handler = fileURLToPath(new URL('../fixtures/handlers/flaky.ts', import.me
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const older = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 
-/** Two gateways that may call back loopback addresses, and a receiver. */
+/** Starts two gateways that may call back loopback addresses, and a receiver. */
 async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   const shared = {
     HANDLER: handler,
@@ -27,24 +27,24 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   const two = await system().start({ ROLE: 'gateway', ...shared });
   await two.gateway.watcher.until(({ ring }) => ring.size === 2, 10_000);
   const receiver = await callbackReceiver(secret);
-  const hand = async (
+  const send = async (
     path: string,
     headers: Record<string, string>,
     init: RequestInit = {},
   ): Promise<Response> =>
     fetch(`${one.url}${path}`, { ...init, headers: { prefer: 'respond-async', ...headers } });
-  const accepted = async (...args: Parameters<typeof hand>): Promise<string> => {
-    const response = await hand(...args);
+  const accepted = async (...args: Parameters<typeof send>): Promise<string> => {
+    const response = await send(...args);
     expect(response.status).toBe(202);
     await response.arrayBuffer();
     return response.headers.get('ringpost-request') ?? '';
   };
   const view = async (id: string): Promise<RequestView> =>
     (await (await fetch(`${two.url}/-/requests/${id}`)).json()) as RequestView;
-  return { one, two, receiver, hand, accepted, view };
+  return { one, two, receiver, send, accepted, view };
 }
 
-/** fetch joins fields of the same name; this sends them as they are. */
+/** Sends fields of the same name separately, which fetch would join. */
 async function ask(url: string, headers: readonly string[]): Promise<{ status: number; text: string }> {
   const { statusCode, body } = await request(`${url}/x`, {
     method: 'POST',
@@ -54,7 +54,7 @@ async function ask(url: string, headers: readonly string[]): Promise<{ status: n
 }
 
 describe('a callback', () => {
-  it('tells the end of a request that was handed over, with its answer, signed', async () => {
+  it('reports the end of an async request, with its answer, signed', async () => {
     const { receiver, accepted, view } = await startTwo();
     const id = await accepted(
       '/x',
@@ -82,12 +82,12 @@ describe('a callback', () => {
         answer: '204',
       });
     expect(receiver.forged).toEqual([]);
-    // BullMQ removes the job after that is noted.
+    // BullMQ removes the job after the state is recorded.
     const job = system().keys.bullMq(system().keys.callbacks, id);
     await expect.poll(() => system().redis.exists(job)).toBe(0);
   });
 
-  it('tells failures to an address of their own where there is one, and else to the same', async () => {
+  it('reports failures to the failure address, or to the same address if there is none', async () => {
     const { receiver, accepted, view } = await startTwo();
     const both = {
       'ringpost-callback': `${receiver.url}/done`,
@@ -111,7 +111,7 @@ describe('a callback', () => {
     });
   });
 
-  it('tells of a cancelled request, and of one whose time is over, at its deadline', async () => {
+  it('reports a cancelled request, and at its deadline an expired one', async () => {
     const { receiver, accepted, two } = await startTwo({ CONCURRENCY: '1' });
     const callback = { 'ringpost-callback': receiver.url, 'ringpost-key': 'k' };
     await accepted('/long?ms=4000', { 'ringpost-key': 'k' });
@@ -124,7 +124,7 @@ describe('a callback', () => {
     expect([first?.id, first?.message.type]).toEqual([cancelled, 'request.cancelled']);
     expect([second?.id, second?.message.type]).toEqual([late, 'request.expired']);
     expect((second?.at ?? 0) - began).toBeLessThan(3500);
-    // It is not run when its turn would have come.
+    // The expired request does not run when its turn comes.
     await expect
       .poll(async () => (await workers.runs()).some((line) => line.startsWith('end GET /long')), {
         timeout: 6000,
@@ -136,7 +136,7 @@ describe('a callback', () => {
   });
 
   it(
-    'is sent again, under the same id, until it is taken; a longer Retry-After is honoured',
+    'is sent again under the same id until it is accepted; a longer Retry-After is honoured',
     { timeout: 30_000 },
     async () => {
       const { receiver, accepted, view } = await startTwo();
@@ -163,7 +163,7 @@ describe('a callback', () => {
     },
   );
 
-  it('is not sent again after 410, and a redirect is not followed', async () => {
+  it('is not sent again after 410, and does not follow a redirect', async () => {
     const { receiver, accepted, view } = await startTwo();
     const elsewhere = await recordingUpstream();
     receiver.answer = (path) =>
@@ -179,14 +179,14 @@ describe('a callback', () => {
     expect(elsewhere.got).toEqual([]);
   });
 
-  it('is signed by each secret while they are exchanged', async () => {
+  it('is signed with each secret during a rotation', async () => {
     const { receiver, accepted } = await startTwo({ CALLBACK_SECRET: `${older},${secret}` });
     await accepted('/x', { 'ringpost-callback': receiver.url });
     await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(1);
     expect(receiver.forged).toEqual([]);
   });
 
-  it('is sent by another gateway, though the one that took the request is gone', async () => {
+  it('is sent by another gateway if the one that accepted the request is gone', async () => {
     const { one, two, receiver, accepted } = await startTwo();
     expect(two.url).not.toBe(one.url);
     const id = await accepted('/x', { 'ringpost-callback': receiver.url, 'ringpost-delay': '1' });
@@ -194,12 +194,12 @@ describe('a callback', () => {
     await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 8000 }).toEqual([id]);
   });
 
-  it('is not lost where Redis refuses to note how it went', { timeout: 60_000 }, async () => {
+  it('is not lost if Redis refuses to record its result', { timeout: 60_000 }, async () => {
     const own = await ownRedis();
     const { receiver, accepted, view } = await startTwo({ REDIS_URL: own.url });
     let refusing: Promise<unknown> | undefined;
     receiver.answer = (_, times) => {
-      // Before the gateway can note anything of this answer.
+      // Before the gateway can record anything about this answer.
       if (times === 1) refusing = own.redis.config('SET', 'maxmemory', '1');
       return { status: times === 1 ? 500 : 204 };
     };
@@ -211,7 +211,7 @@ describe('a callback', () => {
     await expect
       .poll(async () => (await view(id)).callback, { timeout: 30_000 })
       .toMatchObject({ state: 'delivered' });
-    // It is sent again, once a second, until it can be noted that it was taken; and then no more.
+    // It is sent again once a second until its acceptance can be recorded, and then no more.
     const { length } = receiver.received;
     expect(length).toBeGreaterThan(1);
     await new Promise((resolve) => setTimeout(resolve, 2000));
@@ -220,10 +220,10 @@ describe('a callback', () => {
 });
 
 describe('a callback is refused before its request is accepted', () => {
-  it('where it may not be called, is no URL, or nobody waits not', async () => {
-    const { hand, receiver } = await startTwo({ CALLBACK_ALLOW: '' });
+  it('if its address is forbidden or not a URL, or the request is not async', async () => {
+    const { send, receiver } = await startTwo({ CALLBACK_ALLOW: '' });
     const refused = async (headers: Record<string, string>): Promise<string> => {
-      const response = await hand('/x', headers);
+      const response = await send('/x', headers);
       expect(response.status).toBe(400);
       const { code, detail } = (await response.json()) as { code: string; detail: string };
       expect(code).toBe('request_malformed');
@@ -237,8 +237,8 @@ describe('a callback is refused before its request is accepted', () => {
     expect(await to('http://93.184.216.34/')).toContain('must begin with https:');
     expect(await to('ftp://93.184.216.34/')).toContain('must begin with https:');
     expect(await to('https://user:password@93.184.216.34/')).toContain('no user');
-    expect(await to('nowhere')).toContain('no URL');
-    expect(await to('https://93.184.216.34/a, https://93.184.216.34/b')).toContain('no URL');
+    expect(await to('nowhere')).toContain('not a URL');
+    expect(await to('https://93.184.216.34/a, https://93.184.216.34/b')).toContain('not a URL');
     expect(await refused({ 'ringpost-failure-callback': 'https://10.0.0.1/' })).toContain(
       'Ringpost-Failure-Callback',
     );
@@ -247,7 +247,7 @@ describe('a callback is refused before its request is accepted', () => {
     expect(await workers.runs()).toEqual([]);
   });
 
-  it('where its field, or any other that says something once, is there twice', async () => {
+  it('if its field, or another field that may occur only once, occurs twice', async () => {
     const { one, receiver } = await startTwo();
     for (const name of ['Ringpost-Callback', 'Ringpost-Failure-Callback']) {
       const { status, text } = await ask(one.url, [name, `${receiver.url}/a`, name, `${receiver.url}/b`]);
@@ -262,9 +262,9 @@ describe('a callback is refused before its request is accepted', () => {
     expect(await workers.runs()).toEqual([]);
   });
 
-  it('where there is no secret to sign it', async () => {
-    const { hand, receiver } = await startTwo({ CALLBACK_SECRET: '' });
-    const response = await hand('/x', { 'ringpost-callback': receiver.url });
+  it('if there is no secret to sign it', async () => {
+    const { send, receiver } = await startTwo({ CALLBACK_SECRET: '' });
+    const response = await send('/x', { 'ringpost-callback': receiver.url });
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('CALLBACK_SECRET');
   });

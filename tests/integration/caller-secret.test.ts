@@ -34,9 +34,9 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   return [first, second] as const;
 }
 
-const standing = (): Promise<string | null> => system().redis.get(system().keys.callerSecret);
+const storedSecret = (): Promise<string | null> => system().redis.get(system().keys.callerSecret);
 
-/** @returns the status of the answer, and whether an earlier request has got the same one. */
+/** @returns the status of the answer, and whether it is a replay. */
 async function pay(
   url: string,
   key: string,
@@ -48,31 +48,31 @@ async function pay(
 }
 
 describe('without CALLER_SECRET', () => {
-  it('all gateways have the secret of the first one, which starts without a wait', async () => {
+  it('all gateways use the secret of the first one, which starts without waiting', async () => {
     const secret = new SharedSecret(connectToNamespace(), log);
     const began = performance.now();
     await secret.confirm();
     expect(performance.now() - began).toBeLessThan(1000);
-    const first = await standing();
+    const first = await storedSecret();
     expect(first).toMatch(/^[\w-]{43}$/);
     const others = Array.from({ length: 5 }, () => new SharedSecret(connectToNamespace(), log));
     await Promise.all(others.map((other) => other.confirm()));
     expect(others.map(({ key }) => key.equals(secret.key))).toEqual(Array(5).fill(true));
-    expect(await standing()).toBe(first);
+    expect(await storedSecret()).toBe(first);
   });
 
-  it('gateways that start at once agree on one', async () => {
+  it('gateways that start at the same time agree on one secret', async () => {
     const all = Array.from({ length: 10 }, () => new SharedSecret(connectToNamespace(), log));
     await Promise.all(all.map((each) => each.confirm()));
     expect(new Set(all.map(({ key }) => key.toString('hex'))).size).toBe(1);
   });
 
-  it('a Redis that has lost everything gets the same secret back, and what was claimed since is read by all', async () => {
+  it('the gateways restore the secret to an emptied Redis and read each other’s claims', async () => {
     const [first, second] = await startTwo();
-    const before = await standing();
+    const before = await storedSecret();
     const { redis, namespace } = system();
     await redis.unlink(...(await redis.keys(`${namespace}:*`)));
-    await expect.poll(standing).toBe(before);
+    await expect.poll(storedSecret).toBe(before);
     await expect.poll(async () => (await pay(first.url, 'a'))[0], { timeout: 10_000 }).toBe(200);
     await expect.poll(async () => (await pay(second.url, 'b'))[0], { timeout: 10_000 }).toBe(200);
     expect(await pay(second.url, 'a')).toEqual([200, true]);
@@ -80,13 +80,13 @@ describe('without CALLER_SECRET', () => {
     expect((await pay(first.url, 'a', {}))[0]).toBe(422);
   });
 
-  it('a gateway that starts just after the loss takes the secret of those that run', async () => {
+  it('a gateway that starts just after the loss takes the secret of the running gateways', async () => {
     const [first] = await startTwo();
-    const before = await standing();
+    const before = await storedSecret();
     for (let times = 0; times < 5; times += 1) {
       await system().redis.unlink(system().keys.callerSecret);
       await new SharedSecret(connectToNamespace(), log).confirm();
-      expect(await standing()).toBe(before);
+      expect(await storedSecret()).toBe(before);
     }
     await system().redis.unlink(system().keys.callerSecret);
     const [claimed, third] = await Promise.all([
@@ -96,26 +96,26 @@ describe('without CALLER_SECRET', () => {
     expect(claimed).toEqual([200, false]);
     await third.gateway.watcher.until(({ ring }) => ring.size === 1, 10_000);
     expect(await pay(third.url, 'a')).toEqual([200, true]);
-    expect(await standing()).toBe(before);
+    expect(await storedSecret()).toBe(before);
   });
 
-  it('a gateway that is asked and does not answer is waited for until its ring is stale', async () => {
+  it('a starting gateway waits for an unanswered query until any running ring would be stale', async () => {
     const { keys } = system();
     await connect().subscribe(keys.callerSecretSought);
     const began = performance.now();
     await new SharedSecret(connectToNamespace(), log).confirm();
     expect(performance.now() - began).toBeGreaterThanOrEqual(1900);
-    expect(await standing()).not.toBeNull();
+    expect(await storedSecret()).not.toBeNull();
   });
 
   it.each(['garbled', ''])(
-    'a secret that is %j is moved aside, and the right one is put back',
+    'a secret that is %j is moved aside, and the right one is restored',
     async (text) => {
       const [first, second] = await startTwo();
-      const before = await standing();
+      const before = await storedSecret();
       await pay(first.url, 'a');
       await system().redis.set(system().keys.callerSecret, text);
-      await expect.poll(standing).toBe(before);
+      await expect.poll(storedSecret).toBe(before);
       await system()
         .redis.multi()
         .del(system().keys.callerSecret)
@@ -123,12 +123,12 @@ describe('without CALLER_SECRET', () => {
         .exec();
       const type = (): Promise<string> => system().redis.type(system().keys.callerSecret);
       await expect.poll(type).toBe('string');
-      expect(await standing()).toBe(before);
+      expect(await storedSecret()).toBe(before);
       expect(await pay(second.url, 'a')).toEqual([200, true]);
     },
   );
 
-  it('a secret that was exchanged is taken by all, and what was claimed before is another caller’s', async () => {
+  it('all gateways adopt a replaced secret, and earlier claims count as another caller’s', async () => {
     const [first, second] = await startTwo();
     await pay(first.url, 'a');
     await system().redis.set(system().keys.callerSecret, 'x'.repeat(43));
@@ -139,13 +139,13 @@ describe('without CALLER_SECRET', () => {
   });
 });
 
-it('with CALLER_SECRET nothing is kept in Redis, and gateways agree by it, whatever Redis has lost', async () => {
+it('with CALLER_SECRET gateways agree without Redis, which stores no secret', async () => {
   const [first, second] = await startTwo({ CALLER_SECRET: 'a secret of some length' });
-  expect(await standing()).toBeNull();
+  expect(await storedSecret()).toBeNull();
   expect(await pay(first.url, 'a')).toEqual([200, false]);
   expect(await pay(second.url, 'a')).toEqual([200, true]);
   expect((await pay(second.url, 'a', {}))[0]).toBe(422);
-  expect(await standing()).toBeNull();
+  expect(await storedSecret()).toBeNull();
   const other = await system().start({
     ROLE: 'gateway',
     CALLER_SECRET: 'another secret of that length',

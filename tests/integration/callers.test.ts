@@ -8,7 +8,7 @@ const workers = useWorkers();
 const alice = { authorization: 'Bearer alice' };
 const mallory = { authorization: 'Bearer mallory' };
 
-/** Two gateways over the same replicas. */
+/** Starts two gateways over the same replicas. */
 async function startTwo(current: System, settings: NodeJS.ProcessEnv = {}) {
   const shared = { HANDLER: workers.handler, LEDGER: workers.ledger(), ...settings };
   const first = await current.start({ REPLICAS: '2', ...shared });
@@ -22,7 +22,7 @@ type Who = Readonly<Record<string, string>>;
 const pay = (url: string, who: Who, { body = 'x', path = '/pay' } = {}): Promise<Response> =>
   fetch(`${url}${path}`, { method: 'POST', body, headers: { 'idempotency-key': 'k', ...who } });
 
-/** The answer says that another caller has the key, and nothing else. */
+/** Expects that the answer says only that another caller has the key. */
 async function expectInUse(answer: Response): Promise<void> {
   expect(answer.status).toBe(422);
   const names = [...answer.headers.keys()].filter(
@@ -68,14 +68,14 @@ describe('an idempotency key', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('is of the same caller whatever its cookies are, if it has an Authorization', async () => {
+  it('belongs to the same caller whatever the cookies, if there is an Authorization', async () => {
     const urls = await startTwo(system());
     await pay(urls[0], { ...alice, cookie: 'seen=1' });
     const again = await pay(urls[1], { ...alice, cookie: 'seen=2' });
     expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
   });
 
-  it('is refused to others at once while the first request runs, and its caller waits for the end', async () => {
+  it('is refused to others at once while the first request runs; its caller waits for the end', async () => {
     const urls = await startTwo(system());
     const first = pay(urls[0], alice, { path: '/pay?ms=1500' });
     await eventually(async () => (await workers.runs()).length === 1);
@@ -90,7 +90,7 @@ describe('an idempotency key', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('stays with its caller if the first request was not done in time', async () => {
+  it('stays with its caller if the first request timed out', async () => {
     const urls = await startTwo(system(), { REPLY_TIMEOUT_MS: '600' });
     const late = await pay(urls[0], alice, { path: '/slow?ms=900' });
     expect(late.status).toBe(504);
@@ -101,7 +101,7 @@ describe('an idempotency key', () => {
     await expectInUse(await pay(urls[0], mallory, { path: '/slow?ms=900' }));
   });
 
-  it('whose claim names no caller, as one of an earlier release, counts as that of another caller', async () => {
+  it('counts as another caller’s if its claim names no caller, as earlier releases wrote it', async () => {
     const current = system();
     const urls = await startTwo(current);
     await pay(urls[0], alice);
@@ -128,7 +128,7 @@ describe('an idempotency key', () => {
     expect(await workers.runs()).toHaveLength(3);
   });
 
-  it('is bound to what CALLER_KEY names, one cookie for instance', async () => {
+  it('is bound to what CALLER_KEY names, such as one cookie', async () => {
     const urls = await startTwo(system(), { CALLER_KEY: 'cookie:session' });
     await pay(urls[0], { cookie: 'session=alice; seen=1', authorization: 'Bearer 1' });
     const again = await pay(urls[1], { cookie: 'seen=2; session=alice', authorization: 'Bearer 2' });
@@ -138,7 +138,7 @@ describe('an idempotency key', () => {
     await expectInUse(await pay(urls[1], { cookie: 'session=alice; session=mallory' }));
   });
 
-  it('and the credentials of its caller are nowhere in Redis once the request has ended', async () => {
+  it('leaves no credentials of its caller in Redis once the request has ended', async () => {
     const current = system();
     const urls = await startTwo(current);
     await pay(urls[0], { authorization: 'Bearer hidden-credential' });
@@ -153,7 +153,7 @@ describe('an idempotency key', () => {
       );
       return values.join('\n');
     };
-    // The job is gone a moment after its answer.
+    // The job is removed shortly after its answer.
     await expect.poll(stored).not.toContain('hidden-credential');
     expect(await stored()).toMatch(/"caller":"/);
   });

@@ -12,7 +12,7 @@ const system = useSystem();
 const byAddress = { HASH_KEY: 'ip', REPLICAS: '3' };
 const proxied = { ...byAddress, TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' };
 
-/** @returns an address whose requests go to another replica than those of the test itself. */
+/** @returns an address whose key another replica owns than the key of the test's own address. */
 function elsewhere({ watcher: { ring } }: Gateway, not = '127.0.0.1'): string {
   const addresses = Array.from({ length: 200 }, (_, at) => `198.51.100.${at}`);
   return addresses.find((each) => ring.owner(each) !== ring.owner(not)) ?? '';
@@ -24,8 +24,8 @@ async function servedBy(url: string, ...headers: string[]): Promise<string | und
   return headerValue(answer.headers, 'ringpost-replica');
 }
 
-describe('a client that is no trusted proxy', () => {
-  it('cannot say whom its request comes from, neither to the replica nor for its key', async () => {
+describe('a client that is not a trusted proxy', () => {
+  it('cannot claim another origin of its request, neither to the replica nor for its key', async () => {
     const upstream = await recordingUpstream();
     const { url, gateway } = await system().start({ ...byAddress, UPSTREAM: upstream.url });
     const claimed = elsewhere(gateway);
@@ -43,21 +43,21 @@ describe('a client that is no trusted proxy', () => {
 });
 
 describe('a trusted proxy', () => {
-  it('is believed, and is added to what it says', async () => {
+  it('is believed, and its own address is appended', async () => {
     const upstream = await recordingUpstream();
     const { url, gateway } = await system().start({ ...proxied, UPSTREAM: upstream.url });
     const client = elsewhere(gateway);
     const { ring } = gateway.watcher;
-    // What is before the client's address, the client itself has written.
-    const way = `127.0.0.1, ${client}, 10.0.0.9`;
+    // The client itself wrote what stands before its address.
+    const path = `127.0.0.1, ${client}, 10.0.0.9`;
     const kept = ['X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'shop.test'];
-    expect(await servedBy(url, 'X-Forwarded-For', way, ...kept)).toBe(ring.owner(client));
+    expect(await servedBy(url, 'X-Forwarded-For', path, ...kept)).toBe(ring.owner(client));
     expect(await servedBy(url, 'Forwarded', `for=10.0.0.1, for="${client}:80", for=10.0.0.9`)).toBe(
       ring.owner(client),
     );
     expect(await servedBy(url)).toBe(ring.owner('127.0.0.1'));
     const [first, second] = upstream.got.map(({ headers }) => headers);
-    expect(valuesOf(first ?? [], 'x-forwarded-for')).toEqual([`${way}, 127.0.0.1`]);
+    expect(valuesOf(first ?? [], 'x-forwarded-for')).toEqual([`${path}, 127.0.0.1`]);
     expect(valuesOf(first ?? [], 'x-forwarded-proto')).toEqual(['https']);
     expect(valuesOf(first ?? [], 'x-forwarded-host')).toEqual(['shop.test']);
     expect(valuesOf(second ?? [], 'forwarded')).toEqual([
@@ -72,7 +72,7 @@ describe('a trusted proxy', () => {
     ['an open quote', 'Forwarded', 'for="198.51.100.1'],
     ['a name', 'X-Forwarded-For', 'evil.test'],
     ['more than 8 KiB', 'X-Forwarded-For', `198.51.100.1${' '.repeat(9000)},10.0.0.1`],
-  ])('gets 400 for what nobody can read, and the request is not run: %s', async (_, ...headers) => {
+  ])('gets 400 for an unreadable claim, and the request does not run: %s', async (_, ...headers) => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ ...proxied, UPSTREAM: upstream.url });
     const answer = await ask(url, { method: 'POST', headers, body: Buffer.from('b') });
@@ -83,7 +83,7 @@ describe('a trusted proxy', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('is believed again when a dead letter is handed over again', async () => {
+  it('is still believed when a dead letter is redriven', async () => {
     const { url, gateway } = await system().start({ ...proxied, HANDLER: handlerFile('flaky') });
     const client = elsewhere(gateway);
     const headers = { prefer: 'respond-async', 'x-forwarded-for': client };

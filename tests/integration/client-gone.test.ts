@@ -37,7 +37,7 @@ it('330 clients that leave endless streams free all slots for the next request',
   const { url } = await start({ UPSTREAM: upstream.url });
   const clients = Array.from({ length: 330 }, () => get(`${url}/stream`, { agent: false }));
   for (const client of clients) client.on('error', () => undefined);
-  // 100 at once for each of three replicas; random keys do not spread quite evenly.
+  // Each of three replicas runs 100 at once; random keys do not spread quite evenly.
   await expect.poll(upstream.open, { timeout: 20_000 }).toBeGreaterThan(270);
   const subscriber = redis.duplicate();
   let messages = 0;
@@ -49,7 +49,7 @@ it('330 clients that leave endless streams free all slots for the next request',
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   expect(performance.now() - began).toBeLessThan(2000);
   await expect.poll(upstream.open, { timeout: 2000 }).toBe(0);
-  // Those that leave together are named together.
+  // Clients that leave together share one message.
   expect(messages).toBeLessThan(60);
   subscriber.disconnect();
 }, 60_000);
@@ -103,7 +103,7 @@ describe('a client that ends only its side of the connection counts as gone', ()
     ]);
   });
 
-  it('its answer ends where it is, and the gateway goes on', async () => {
+  it('its answer is cut off, and the gateway lives on', async () => {
     const upstream = await serve((request, response) => {
       response.end(request.url === '/large' ? Buffer.alloc(16 * 1024 * 1024) : 'quick');
     });
@@ -181,9 +181,9 @@ it.each(['batched', 'stock'])(
     expect((await ask(url, { target: '/y' })).status).toBe(200);
     expect(performance.now() - began).toBeLessThan(1000);
     const runs = await workers.runs();
-    const begun = runs.filter((line) => line.endsWith(' begun')).length;
-    expect(begun).toBeGreaterThan(1);
-    expect(runs.filter((line) => line.endsWith(' gone'))).toHaveLength(begun - 1);
+    const started = runs.filter((line) => line.endsWith(' begun')).length;
+    expect(started).toBeGreaterThan(1);
+    expect(runs.filter((line) => line.endsWith(' gone'))).toHaveLength(started - 1);
   },
   60_000,
 );

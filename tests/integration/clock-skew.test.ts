@@ -18,15 +18,15 @@ const workers = useWorkers();
 const startGateway = useSkewedGateways();
 const handler = fileURLToPath(new URL('../fixtures/handlers/clocked.ts', import.meta.url));
 
-/** Far more than the machine, however busy, delays anything here. */
+/** Far more than any delay on a busy machine. */
 const skewMs = 10_000;
-/** What comes by then has come in time, and not by a clock that is `skewMs` off. */
+/** What happens within this time cannot have followed a clock that is `skewMs` off. */
 const soonMs = 5000;
 
 const machineMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
-/** @returns when a request was first begun, or let go of, in the time of the machine. */
-function noted(what: 'run' | 'aborted', path: string): Promise<number> {
+/** @returns when a request first started or was aborted, by the clock of the machine. */
+function machineTimeOf(what: 'run' | 'aborted', path: string): Promise<number> {
   return eventually(async () => {
     const line = (await workers.runs()).find((each) => each.startsWith(`${what} ${path} `));
     return line === undefined ? undefined : Number(line.split(' ')[2]);
@@ -38,10 +38,10 @@ function startWorker(aheadMs: number, settings: NodeJS.ProcessEnv = {}): Promise
   return workers.start(system(), 'S1', { ...clockAhead(aheadMs), ...lease, ...settings });
 }
 
-const hand = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
+const sendAsync = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(url, { method: 'POST', body: 'x', headers: { prefer: 'respond-async', ...headers } });
 
-/** Requests through one gateway: none ends too early or too late, or runs before its time. */
+/** Expects that requests through a gateway end neither early nor late, and never start early. */
 async function expectTimesKept(url: string, name: string): Promise<void> {
   const answer = await fetch(`${url}/plain-${name}`, { method: 'POST', body: 'x' });
   expect(answer.status).toBe(200);
@@ -52,21 +52,21 @@ async function expectTimesKept(url: string, name: string): Promise<void> {
   const asked = machineMs();
   const late = await fetch(`${url}/never-${name}`, { headers: { 'ringpost-deadline': '700' } });
   expect([late.status, await late.json()]).toMatchObject([504, { code: 'reply_timeout' }]);
-  const letGo = (await noted('aborted', `/never-${name}`)) - asked;
-  expect(letGo).toBeGreaterThanOrEqual(690);
-  expect(letGo).toBeLessThan(700 + soonMs);
+  const abortedAfter = (await machineTimeOf('aborted', `/never-${name}`)) - asked;
+  expect(abortedAfter).toBeGreaterThanOrEqual(690);
+  expect(abortedAfter).toBeLessThan(700 + soonMs);
 
-  const handed = machineMs();
-  const accepted = await hand(`${url}/delayed-${name}`, { 'ringpost-delay': '1' });
+  const sent = machineMs();
+  const accepted = await sendAsync(`${url}/delayed-${name}`, { 'ringpost-delay': '1' });
   expect(accepted.status).toBe(202);
-  const waited = (await noted('run', `/delayed-${name}`)) - handed;
+  const waited = (await machineTimeOf('run', `/delayed-${name}`)) - sent;
   expect(waited).toBeGreaterThanOrEqual(990);
   expect(waited).toBeLessThan(1000 + soonMs);
 
   const ordered = { 'ringpost-attempts': '2', 'ringpost-order': 'key', 'ringpost-key': 'k' };
   const again = await fetch(`${url}/flaky-${name}`, { method: 'PUT', headers: ordered });
   expect(again.status).toBe(200);
-  expect(machineMs() - handed).toBeLessThan(1000 + 2 * soonMs);
+  expect(machineMs() - sent).toBeLessThan(1000 + 2 * soonMs);
 }
 
 describe.each([skewMs, -skewMs])('a worker whose clock is %i ms ahead', (aheadMs) => {
@@ -77,16 +77,17 @@ describe.each([skewMs, -skewMs])('a worker whose clock is %i ms ahead', (aheadMs
     expect((await workers.runs()).filter((line) => line.startsWith('run /flaky'))).toHaveLength(2);
   });
 
-  it('begins nothing after its deadline, and says so to the gateway', async () => {
+  it('starts no job after its deadline, and tells the gateway', async () => {
     await startWorker(aheadMs, { CONCURRENCY: '1' });
     const { url } = await system().start({ REPLICAS: '1', REPLICA_DRIVER: 'none' });
     const { redis, keys } = system();
     const first = fetch(`${url}/hold?ms=1500`);
-    await noted('run', '/hold');
-    // Put there by the test, so that no gateway takes it back.
-    const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
+    await machineTimeOf('run', '/hold');
+    // The test adds the job itself, so that no gateway takes it back.
+    const connection = new Connection(redis, keys.prefix);
+    const queues = new JobQueues(connection, createLogger('test', 'silent'));
     const request = { method: 'POST', target: '/too-late', headers: [], body: Buffer.alloc(0) };
-    const clock = clockOf(redis);
+    const clock = clockOf(connection);
     await clock.measure();
     const job = { gateway: 'test', deadline: clock.now() + 500, redelivery: 'never' } as const;
     const id = requestId(randomUUID(), 'S1');
@@ -100,40 +101,44 @@ describe.each([skewMs, -skewMs])('a worker whose clock is %i ms ahead', (aheadMs
 });
 
 describe('gateways whose clocks differ by 20 s', () => {
-  it('keep deadlines and delays alike, and know the same of each request', { timeout: 60_000 }, async () => {
-    await startWorker(0);
-    await system().start({ REPLICAS: '1', REPLICA_DRIVER: 'none' });
-    const ahead = await startGateway(system(), skewMs);
-    const behind = await startGateway(system(), -skewMs);
-    await expectTimesKept(ahead.url, 'ahead');
-    await expectTimesKept(behind.url, 'behind');
+  it(
+    'keep the same deadlines and delays, and agree on the state of each request',
+    { timeout: 60_000 },
+    async () => {
+      await startWorker(0);
+      await system().start({ REPLICAS: '1', REPLICA_DRIVER: 'none' });
+      const ahead = await startGateway(system(), skewMs);
+      const behind = await startGateway(system(), -skewMs);
+      await expectTimesKept(ahead.url, 'ahead');
+      await expectTimesKept(behind.url, 'behind');
 
-    const began = machineMs();
-    const { headers } = await hand(`${behind.url}/never`, { 'ringpost-deadline': '2000' });
-    const path = headers.get('location') ?? '';
-    const states = await Promise.all(
-      [ahead, behind].map(async ({ url }) => {
-        const now = (): Promise<{ state: string }> =>
-          fetch(`${url}${path}`).then((response) => response.json() as Promise<{ state: string }>);
-        const { state } = await now();
-        await eventually(async () => (await now()).state === 'expired');
-        return [state, machineMs() - began] as const;
-      }),
-    );
-    for (const [state, ms] of states) {
-      expect(['queued', 'running']).toContain(state);
-      expect(ms).toBeGreaterThanOrEqual(1990);
-      expect(ms).toBeLessThan(2000 + soonMs);
-    }
+      const began = machineMs();
+      const { headers } = await sendAsync(`${behind.url}/never`, { 'ringpost-deadline': '2000' });
+      const path = headers.get('location') ?? '';
+      const states = await Promise.all(
+        [ahead, behind].map(async ({ url }) => {
+          const now = (): Promise<{ state: string }> =>
+            fetch(`${url}${path}`).then((response) => response.json() as Promise<{ state: string }>);
+          const { state } = await now();
+          await eventually(async () => (await now()).state === 'expired');
+          return [state, machineMs() - began] as const;
+        }),
+      );
+      for (const [state, ms] of states) {
+        expect(['queued', 'running']).toContain(state);
+        expect(ms).toBeGreaterThanOrEqual(1990);
+        expect(ms).toBeLessThan(2000 + soonMs);
+      }
 
-    const send = (url: string): Promise<Response> =>
-      fetch(`${url}/once`, { method: 'POST', body: 'x', headers: { 'idempotency-key': 'a' } });
-    const texts = [await (await send(ahead.url)).text(), await (await send(behind.url)).text()];
-    expect(texts[1]).toBe(texts[0]);
-  });
+      const send = (url: string): Promise<Response> =>
+        fetch(`${url}/once`, { method: 'POST', body: 'x', headers: { 'idempotency-key': 'a' } });
+      const texts = [await (await send(ahead.url)).text(), await (await send(behind.url)).text()];
+      expect(texts[1]).toBe(texts[0]);
+    },
+  );
 
   it.each([skewMs, -skewMs])(
-    'call back at the deadline, whichever of them was given the request (one that is %i ms ahead)',
+    'call back at the deadline, whichever accepted the request (one that is %i ms ahead)',
     { timeout: 60_000 },
     async (aheadMs) => {
       const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -143,11 +148,11 @@ describe('gateways whose clocks differ by 20 s', () => {
       await system().start({ REPLICAS: '1', REPLICA_DRIVER: 'none', FAILOVER_MS: '60000' });
       const first = await startGateway(system(), aheadMs, settings);
       await startGateway(system(), -aheadMs, settings);
-      // Nobody ends the request but the gateway that calls back.
+      // Only the gateway that calls back can end the request.
       worker.kill('SIGKILL');
       await worker.exited;
       const began = machineMs();
-      const accepted = await hand(`${first.url}/never`, {
+      const accepted = await sendAsync(`${first.url}/never`, {
         'ringpost-deadline': '1000',
         'ringpost-callback': receiver.url,
       });
@@ -155,14 +160,14 @@ describe('gateways whose clocks differ by 20 s', () => {
       first.command.kill('SIGKILL');
       await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1);
       expect(machineMs() - began).toBeGreaterThanOrEqual(990);
-      // The one that was killed may have taken the mark of the queue with it: the other one looks again after 5 s.
+      // The killed gateway may have consumed the queue's marker; then the other one polls after 5 s.
       expect(machineMs() - began).toBeLessThan(2000 + 2 * soonMs);
     },
   );
 });
 
 describe('the skew', () => {
-  it('shows in /-/ring and is warned about once by each process', { timeout: 60_000 }, async () => {
+  it('shows in /-/ring and each process warns of it once', { timeout: 60_000 }, async () => {
     const { redis, keys } = system();
     const worker = workers.launch(system(), 'S1', { ...clockAhead(skewMs), LOG_LEVEL: 'warn' });
     await worker.line(/clockAheadMs/);
@@ -173,13 +178,13 @@ describe('the skew', () => {
       const shown = (await (await fetch(`${gateway.url}/-/ring`)).json()) as {
         clockAheadMs: number;
         replicas: { clockAheadMs: number | null }[];
-      }; // as its schema has it
+      }; // as its schema says
       return shown.replicas[0]?.clockAheadMs === null ? undefined : shown;
     });
     const off = (ms: number | null | undefined, from: number): number => Math.abs((ms ?? 0) - from);
     expect(off(ring.clockAheadMs, -skewMs)).toBeLessThan(1000);
     expect(off(ring.replicas[0]?.clockAheadMs, skewMs)).toBeLessThan(1000);
-    // Renewals go on, and so do measurements.
+    // Leases are still renewed, and the clock is still measured.
     const measured = async (): Promise<number> =>
       Number(/cmdstat_time:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
     const before = await measured();

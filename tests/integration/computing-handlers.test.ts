@@ -24,7 +24,7 @@ function untilRun(path: string): Promise<boolean> {
   return eventually(async () => (await workers.runs()).some((line) => line.startsWith(`/${path} `)));
 }
 
-/** A gateway and one worker that is started by hand. */
+/** Starts a gateway, and one worker by hand. */
 async function withWorker(current: System, settings: NodeJS.ProcessEnv = {}) {
   const worker = await workers.start(current, 'S1', { HANDLER, ...settings });
   const running = await current.start({ REPLICA_DRIVER: 'none', REPLICAS: '1', LEASE_MS });
@@ -72,7 +72,7 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     let at = 0;
     while (running.gateway.watcher.ring.owner(`k${at}`) !== 'S2') at += 1;
     const ask = asking(running, `k${at}`);
-    // What runs when its worker dies waits for its own replica; what waits is adopted.
+    // Requests that run when their worker dies wait for their own replica; waiting ones are adopted.
     const busy = ['busy-1', 'busy-2'].map((path) => ask(`${path}?ms=60000`));
     await Promise.all([untilRun('busy-1'), untilRun('busy-2')]);
     const waiting = ask('first?ms=5000', 'GET');
@@ -84,8 +84,8 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     // S1 owns its keys now, and computes while it holds both leases.
     const computed = ask(`computes?ms=${computesMs}`, 'GET');
     await untilRun('computes');
-    let looks = 0;
-    for (let over = false; !over; looks += 1) {
+    let checks = 0;
+    for (let over = false; !over; checks += 1) {
       expect((await leaseOf(current, 'S2'))?.state).toBe('adopted');
       expect((await leaseOf(current, 'S1'))?.state).toBe('ready');
       over = await Promise.race([
@@ -93,7 +93,7 @@ describe('a handler that computes for longer than LEASE_MS', () => {
         new Promise<false>((go) => setTimeout(go, 20, false)),
       ]);
     }
-    expect(looks).toBeGreaterThan(10);
+    expect(checks).toBeGreaterThan(10);
     expect((await computed).status).toBe(200);
     expect((await waiting).headers.get('ringpost-adopted-by')).toBe('S1');
   });
@@ -103,8 +103,7 @@ describe('a handler that computes for longer than LEASE_MS', () => {
     const { redis, keys } = current;
     const { ask } = await withWorker(current);
     await eventually(() => consumerIsThere(current));
-    // The answer is there already, so that nothing but the thread tells the consumer to say that it takes
-    // jobs.
+    // The answer is sent already, so only the lease thread makes the consumer register again.
     expect((await ask('computes-later?ms=1500', 'GET')).status).toBe(200);
     await eventually(async () => !(await consumerIsThere(current)));
     const asked = [ask('one', 'GET'), ask('two', 'GET')];
@@ -144,7 +143,7 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
   const HANDLER_STALL_MS = '700';
   const reason = 'its event loop stood still for 700 ms';
 
-  it('loses the requests of its worker, which is replaced; the reason is noted', async () => {
+  it('loses the requests of its worker, which is replaced; the reason is recorded', async () => {
     const current = system();
     const settings = { HANDLER, LEDGER: workers.ledger(), LEASE_MS, HANDLER_STALL_MS };
     const ask = asking(await current.start({ REPLICAS: '1', ...settings }));

@@ -8,7 +8,7 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 
 describe('Connection of a request', () => {
-  it('gets 400 if it names a field that security depends on, and the request is not run', async () => {
+  it('gets 400 if it names a field that security depends on, and the request does not run', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({
       REPLICAS: '1',
@@ -38,7 +38,7 @@ describe('Connection of a request', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('still removes what is of one hop', async () => {
+  it('still removes fields of one hop', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const headers = ['Connection', 'close, X-Hop', 'X-Hop', '1', 'X-Other', '2', 'Authorization', 'Bearer t'];
@@ -51,7 +51,7 @@ describe('Connection of a request', () => {
 });
 
 describe('Connection of an answer', () => {
-  it('removes what is of one hop, and no field that security depends on', async () => {
+  it('removes fields of one hop, but none that security depends on', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const kept = ['Set-Cookie', 'a=1; HttpOnly', 'Content-Security-Policy', "default-src 'self'"];

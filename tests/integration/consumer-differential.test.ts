@@ -93,13 +93,13 @@ function options(json: string): unknown {
   return { ...rest, ...(delay === undefined ? {} : { delay: 'ms' }) };
 }
 
-/** One consumer, driven step by step. */
+/** Drives one consumer step by step. */
 function drive(made: TestConsumer) {
   const open: Run[] = [];
   made.onRun = (run) => void open.push(run);
   let jobs = 0;
   let delays = 0;
-  /** Far off, and each later than the one before. */
+  /** A time far in the future, each later than the one before. */
   const later = (): number => farOff + (delays += 1) * 1000;
   return async (step: Step): Promise<void> => {
     if (step.do === 'add') {
@@ -122,7 +122,7 @@ function drive(made: TestConsumer) {
 }
 
 it(
-  'both consumers leave the same in Redis, key by key, after each step of any sequence',
+  'both consumers leave the same keys and values in Redis after each step of any sequence',
   { timeout: 180_000 },
   async () => {
     const { redis, redisUrl, namespace } = system();

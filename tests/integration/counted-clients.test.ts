@@ -28,7 +28,7 @@ async function leave({ socket }: RawConnection): Promise<void> {
 }
 
 describe('an answer of a replica', () => {
-  it('is counted by its status, whatever it is and however it was asked for', async () => {
+  it('is counted by its status, whatever the status and the kind of request', async () => {
     const { url } = await system().start(one);
     const counters = new Counters(url);
     const key = ['Idempotency-Key', '"k"'];
@@ -43,7 +43,7 @@ describe('an answer of a replica', () => {
     await counters.expect({ 200: 2, 202: 1, 400: 3, request_malformed: 1 });
   });
 
-  it('is counted once for each of many on one connection, in whatever order they are made', async () => {
+  it('is counted once for each request on a connection, whatever order they finish in', async () => {
     const gateway = await system().start({ ...one, HANDLER: handlerFile('slow') });
     const counters = new Counters(gateway.url);
     const requests = [get('/?ms=200'), get('/'), get('/-/live'), get('/?ms=50'), get('/-/none')];
@@ -53,13 +53,13 @@ describe('an answer of a replica', () => {
     await counters.expect({ 200: 4, 'client 200': 1, 'admin not_found': 1 });
   });
 
-  it('that is late is counted as reply_timeout', async () => {
+  it('is counted as reply_timeout if it is late', async () => {
     const { url } = await system().start({ ...one, HANDLER: handlerFile('slow'), REPLY_TIMEOUT_MS: '100' });
     expect((await ask(url, { target: '/?ms=2000' })).status).toBe(504);
     await new Counters(url).expect({ reply_timeout: 1 });
   });
 
-  it('is waited for in order before garbage behind its request is answered', async () => {
+  it('comes before the answer to garbage that follows its request', async () => {
     const gateway = await system().start({ ...one, HANDLER: handlerFile('slow') });
     const { ended } = await speak(gateway.url, `${get('/?ms=100')}${get('/?ms=200')}garbage\r\n\r\n`);
     const heard = await ended;
@@ -75,7 +75,7 @@ describe('an answer of a replica', () => {
 });
 
 describe('a client that leaves', () => {
-  it('before its answer is counted as 499, and so is each request that it has sent behind', async () => {
+  it('before its answer is counted as 499, once for each pipelined request', async () => {
     const gateway = await system().start({ ...one, HANDLER: handlerFile('slow') });
     const counters = new Counters(gateway.url);
     expect(await counters.read()).toEqual({});
@@ -116,7 +116,7 @@ describe('a client that leaves', () => {
     await expect.poll(held, { timeout: 10_000 }).toMatch(/^ringpost_requests_total\{result="499"\} 2$/m);
   });
 
-  it('that takes nothing of its answer and is disconnected is counted as 499', async () => {
+  it('is counted as 499 if it is disconnected because it does not read its answer', async () => {
     const { url } = await system().start({ ...one, HANDLER: handlerFile('large'), SEND_TIMEOUT_MS: '100' });
     const counters = new Counters(url);
     expect(await counters.read()).toEqual({});
@@ -124,16 +124,16 @@ describe('a client that leaves', () => {
     await counters.expect({ 499: 1 });
   });
 
-  it('before the end of a long poll or a stream of events is counted as 499; else by the status', async () => {
+  it('before the end of a long poll or an event stream is counted as 499', async () => {
     const gateway = await system().start(one);
     const { url } = gateway;
-    const handed = await ask(url, {
+    const accepted = await ask(url, {
       target: '/home',
       method: 'POST',
       headers: ['Prefer', 'respond-async', 'Ringpost-Delay', '60'],
     });
-    expect(handed.status).toBe(202);
-    const { id } = JSON.parse(handed.body.toString()) as { id: string }; // as the routes answer
+    expect(accepted.status).toBe(202);
+    const { id } = JSON.parse(accepted.body.toString()) as { id: string }; // as the route answers
     const stream = get(`/-/requests/${id}`, 'Accept: text/event-stream\r\n');
     const counters = new Counters(url);
     const poll = await speak(url, get(`/-/requests/${id}?wait=60`));
@@ -154,7 +154,7 @@ describe('a client that leaves', () => {
 });
 
 describe('a listener that stops', () => {
-  it('counts an upload that it refuses by the code, and what has begun by its status', async () => {
+  it('counts a refused upload by its code, and a running request by its status', async () => {
     const ends: string[] = [];
     const { app, connections } = createListener({
       counter: { record: (purpose, result) => void ends.push(`${purpose} ${result}`) },
@@ -166,12 +166,12 @@ describe('a listener that stops', () => {
       bodyLimitBytes: 1000,
       log: createLogger('test', 'silent'),
     });
-    const begun = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
     await app.register(lastAnswers, { connections, timeoutMs: 10_000, onClosing: () => undefined });
     app.post('/upload', () => 'whole');
     app.get('/slow', async () => {
-      begun.resolve();
+      started.resolve();
       await finish.promise;
       return 'slow';
     });
@@ -180,7 +180,7 @@ describe('a listener that stops', () => {
     const fields = 'Content-Type: application/json\r\nContent-Length: 100\r\n';
     const upload = await speak(url, post('/upload', fields, '{'));
     const slow = await speak(url, get('/slow'));
-    await begun.promise;
+    await started.promise;
     const stopped = app.close();
     expect(await upload.ended).toMatch(/^HTTP\/1\.1 408 /);
     finish.resolve();

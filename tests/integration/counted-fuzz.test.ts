@@ -11,7 +11,7 @@ const alone = { ROLE: 'gateway', REPLICAS: '0' };
 const head = (line: string, ...fields: readonly string[]): string =>
   [`${line} HTTP/1.1`, 'Host: localhost', ...fields, '', ''].join('\r\n');
 
-/** After these the connection goes on. */
+/** Requests after which the connection stays open. */
 const going = [
   head('GET /a'),
   head('HEAD /a'),
@@ -26,7 +26,7 @@ const going = [
   `${head('POST /add', 'Content-Type: application/json', 'Content-Length: 2')}{}`,
   head('GET /a', 'Ringpost-Attempts: many'),
 ];
-/** These are the last of their connection. */
+/** Messages after which the connection closes. */
 const ending = [
   head('GET /-/live', 'Connection: close'),
   head('GET /a', 'Connection: close'),
@@ -43,9 +43,9 @@ const ending = [
 interface Client {
   readonly requests: readonly string[];
   readonly last: string;
-  /** Where what is sent is cut into writes, as parts of its length. */
+  /** Where the bytes are cut into writes, as fractions of their length. */
   readonly cuts: readonly number[];
-  /** After how many of its writes it leaves; undefined if it reads all answers. */
+  /** The number of writes after which the client leaves; undefined if it reads all answers. */
   readonly leavesAfter: number | undefined;
 }
 
@@ -58,7 +58,7 @@ const client: fc.Arbitrary<Client> = fc.record({
 
 const answersIn = (heard: string): number => heard.match(/HTTP\/1\.1 [2-9]\d\d /g)?.length ?? 0;
 
-/** @returns between how many and how many answers are counted for a client. */
+/** @returns the lowest and highest number of answers that may be counted for a client. */
 async function run(url: string, { requests, last, cuts, leavesAfter }: Client): Promise<[number, number]> {
   const bytes = requests.join('') + last;
   const at = cuts.map((cut) => Math.floor(cut * bytes.length)).toSorted((a, b) => a - b);
@@ -78,7 +78,7 @@ async function run(url: string, { requests, last, cuts, leavesAfter }: Client): 
   return [answers, requests.length + 1];
 }
 
-it('each answer that a client hears is counted, and no request is counted twice', async () => {
+it('counts each answer that a client reads, and no request twice', async () => {
   const { url, gateway } = await system().start({ ...alone, BODY_LIMIT_BYTES: '1000' });
   const counters = new Counters(url);
   const { server } = gateway.app;
@@ -89,7 +89,7 @@ it('each answer that a client hears is counted, and no request is counted twice'
       const bounds = await Promise.all(clients.map((each) => run(url, each)));
       const least = bounds.reduce((sum, [low]) => sum + low, 0);
       const most = bounds.reduce((sum, [, high]) => sum + high, 0);
-      // Then nothing more of these clients can end.
+      // Once all connections are closed, nothing more is counted for these clients.
       await expect.poll(() => open(), { timeout: 10_000, interval: 5 }).toBe(0);
       const after = await counters.read();
       const sum = sumOf(counted(before, after));

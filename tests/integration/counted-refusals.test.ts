@@ -12,10 +12,10 @@ const get = (target: string, fields = ''): string =>
 const post = (target: string, fields: string, body = ''): string =>
   `POST ${target} HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n${body}`;
 
-/** What a client sends, how many answers it hears, and what is counted. */
+/** What a client sends, the statuses of its answers, and the counts. */
 const ways: readonly (readonly [what: string, bytes: string, statuses: readonly number[], Counts])[] = [
   ['no replica', get('/a'), [503], { no_replica: 1 }],
-  ['no replica, handed over', get('/a', 'Prefer: respond-async\r\n'), [503], { no_replica: 1 }],
+  ['no replica, async', get('/a', 'Prefer: respond-async\r\n'), [503], { no_replica: 1 }],
   [
     'no replica, with a key',
     post('/a', 'Idempotency-Key: k\r\nContent-Length: 0\r\n'),
@@ -37,23 +37,23 @@ const ways: readonly (readonly [what: string, bytes: string, statuses: readonly 
     [501],
     { transfer_coding_not_supported: 1 },
   ],
-  ['no HTTP', 'hello\r\n\r\n', [400], { request_malformed: 1 }],
-  ['no HTTP, said twice', 'hello\r\n\r\nhello\r\n\r\n', [400], { request_malformed: 1 }],
+  ['not HTTP', 'hello\r\n\r\n', [400], { request_malformed: 1 }],
+  ['not HTTP, twice', 'hello\r\n\r\nhello\r\n\r\n', [400], { request_malformed: 1 }],
   ['a head too large', get('/a', `X: ${'x'.repeat(70_000)}\r\n`), [431], { header_too_large: 1 }],
   [
-    'a chunk that is none',
+    'a broken chunk',
     post('/a', 'Transfer-Encoding: chunked\r\n', 'xyz\r\n'),
     [400],
     { request_malformed: 1 },
   ],
   [
-    'a chunk that is none, of a call',
+    'a broken chunk of an admin call',
     post('/add', 'Transfer-Encoding: chunked\r\n', 'xyz\r\n'),
     [400],
     { 'admin request_malformed': 1 },
   ],
   [
-    'an answer to the first, and then no HTTP',
+    'an answer, and then bytes that are not HTTP',
     `${get('/-/live')}hello\r\n\r\n`,
     [200, 400],
     { 'client 200': 1, request_malformed: 1 },
@@ -75,13 +75,13 @@ const ways: readonly (readonly [what: string, bytes: string, statuses: readonly 
   ['an unusual method', 'PROPFIND /a HTTP/1.1\r\nHost: h\r\n\r\n', [503], { no_replica: 1 }],
   ['live', get('/-/live?x'), [200], { 'client 200': 1 }],
   ['not ready', get('/-/ready'), [503], { 'client no_replica': 1 }],
-  ['a request that nobody knows', get('/-/requests/x'), [404], { 'client not_found': 1 }],
-  ['an own path that is none', get('/-/nothing'), [404], { 'admin not_found': 1 }],
-  ['an own path that cannot be decoded', get('/-/%zz'), [400], { 'admin request_malformed': 1 }],
+  ['an unknown request', get('/-/requests/x'), [404], { 'client not_found': 1 }],
+  ['a missing path of the gateway', get('/-/nothing'), [404], { 'admin not_found': 1 }],
+  ['a path of the gateway that cannot be decoded', get('/-/%zz'), [400], { 'admin request_malformed': 1 }],
   ['the document', get('/-/openapi.json'), [200], { 'open 200': 1 }],
   ['a wrong method of an admin path', get('/add'), [405], { 'admin 405': 1 }],
   [
-    'an admin call that is no JSON',
+    'an admin call that is not JSON',
     post('/add', 'Content-Type: application/json\r\nContent-Length: 1\r\n', '{'),
     [400],
     { 'admin 400': 1 },
@@ -92,7 +92,7 @@ const ways: readonly (readonly [what: string, bytes: string, statuses: readonly 
     [413],
     { 'admin 413': 1 },
   ],
-  ['an admin call of a web page', get('/rep', 'Origin: http://elsewhere\r\n'), [403], { 'admin 403': 1 }],
+  ['an admin call from a web page', get('/rep', 'Origin: http://elsewhere\r\n'), [403], { 'admin 403': 1 }],
 ];
 
 const statusesIn = (heard: string): number[] =>
@@ -108,14 +108,14 @@ describe('each answer is counted once, with its reason', () => {
     await counters.expect(counts);
     expect(statusesIn(heard())).toEqual(statuses);
     socket.destroy();
-    // Nothing more comes of the end of the connection.
+    // The end of the connection is not counted again.
     const other = await speak(url, get('/-/live'));
     await other.until(/live/);
     other.socket.destroy();
     await counters.expect({ ...counts, 'client 200': (counts['client 200'] ?? 0) + 1 });
   });
 
-  it('on a port of the admin side of its own', async () => {
+  it('on a separate admin port', async () => {
     const { url, adminUrl } = await system().start({
       ...alone,
       ADMIN_PORT: '0',

@@ -8,12 +8,12 @@ const system = useSystem();
 
 type Init = Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> };
 
-/** A gateway whose one replica sends everything on to an upstream that fails. */
+/** Starts a gateway whose only replica forwards to an upstream that fails. */
 async function start(settings: NodeJS.ProcessEnv = {}, told: Told = {}) {
   const upstream = await recordingUpstream();
   upstream.answer = { status: 500, ...told };
   const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url, ...settings });
-  /** Hands a request over and waits for its dead letter. @returns the letter, and all that Redis keeps of it. */
+  /** Sends an async request and waits for its dead letter. @returns the letter, and its data in Redis. */
   const fail = async (path: string, init: Init = {}) => {
     const headers = { prefer: 'respond-async', ...init.headers };
     const response = await fetch(`${url}${path}`, { ...init, headers });
@@ -58,7 +58,7 @@ const secretFields = [
   'ocp-apim-subscription-key',
 ];
 
-describe('a dead letter keeps no secret', () => {
+describe('a dead letter stores no secret', () => {
   it('of a header field of the request, and says which are missing', async () => {
     const { fail } = await start();
     const headers = Object.fromEntries(secretFields.map((name) => [name, `hidden-${name}`]));
@@ -84,7 +84,7 @@ describe('a dead letter keeps no secret', () => {
     expect(letter.reply?.body).toBe('why');
   });
 
-  it('of the query, in letter and listing', async () => {
+  it('of the query, in the letter and in the list', async () => {
     const { fail, letters } = await start();
     const { letter, stored } = await fail(
       '/x?a=1&access_token=hidden&apiKey=hidden&password=hidden&sig=hidden',
@@ -96,7 +96,7 @@ describe('a dead letter keeps no secret', () => {
     expect(letter.missingQuery).toEqual(['access_token', 'apiKey', 'password', 'sig']);
   });
 
-  it('of the address of a callback', async () => {
+  it('of the URL of a callback', async () => {
     const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
     const receiver = await recordingUpstream();
     const { fail } = await start({ CALLBACK_SECRET: secret, CALLBACK_ALLOW: '127.0.0.0/8' });
@@ -115,11 +115,11 @@ describe('a dead letter keeps no secret', () => {
       'ringpost-callback',
       'ringpost-failure-callback',
     ]);
-    // The address itself is called.
+    // The callback still goes to the full URL.
     await expect.poll(() => receiver.got.map((each) => each.url)).toEqual(['/failed?api_key=hidden']);
   });
 
-  it('that REDACT_HEADERS names, and keeps what HASH_KEY and REDACT_EXCEPT name', async () => {
+  it('that REDACT_HEADERS names, but keeps what HASH_KEY and REDACT_EXCEPT name', async () => {
     const { fail } = await start({
       REDACT_HEADERS: 'X-Mine,code',
       REDACT_EXCEPT: 'sort_key',
@@ -135,8 +135,8 @@ describe('a dead letter keeps no secret', () => {
   });
 });
 
-describe('a dead letter with secrets is handed over again', () => {
-  it('only if they are given; else nothing is changed, and the problem names what lacks', async () => {
+describe('a dead letter with secrets is redriven', () => {
+  it('only if they are given; otherwise nothing changes, and the problem names what is missing', async () => {
     const { fail, redrive, letters, upstream } = await start();
     const path = '/x?a=1&token=s%26cret&api_key=k';
     const { id } = await fail(path, { headers: { authorization: 'Bearer t', cookie: 'c=1' } });
@@ -178,7 +178,7 @@ describe('a dead letter with secrets is handed over again', () => {
     [{ body: '*', encoding: 'base64' }],
     [{ body: 'b', encoding: 'hex' }],
     ['text'],
-  ])('not with a call that cannot be understood: %j', async (given) => {
+  ])('not by a malformed call: %j', async (given) => {
     const { url } = await system().start({ REPLICAS: '0' });
     const response = await fetch(`${url}/-/dead-letters/x/redrive`, {
       method: 'POST',
@@ -193,7 +193,7 @@ describe('a dead letter with secrets is handed over again', () => {
 describe('with DEAD_LETTER_BODIES=none a dead letter', () => {
   it.each([
     ['in its job', 10],
-    ['in a key of its own', 200_000],
+    ['in a separate key', 200_000],
   ])('keeps the body of neither request nor answer: %s', async (_, size) => {
     const told = { body: Buffer.from('hidden answer'), headers: ['X-Why', 'shown'] };
     const { fail, redrive, upstream, letters } = await start({ DEAD_LETTER_BODIES: 'none' }, told);
@@ -219,7 +219,7 @@ describe('with DEAD_LETTER_BODIES=none a dead letter', () => {
     expect(lengths).toEqual([String(given.length)]);
   });
 
-  it('of a request without a body is handed over again as it is', async () => {
+  it('of a request without a body is redriven as it is', async () => {
     const { url, fail, redrive, upstream } = await start({ DEAD_LETTER_BODIES: 'none' });
     const { id, letter } = await fail('/x');
     expect(letter.request).toMatchObject({ encoding: 'utf8', body: '' });

@@ -8,7 +8,7 @@ const system = useSystem();
 const workers = useWorkers();
 const handler = fileURLToPath(new URL('../fixtures/handlers/flaky.ts', import.meta.url));
 
-/** Two gateways; requests are handed over to the first and letters are asked for at the second. */
+/** Starts two gateways: the first one accepts requests, the second one serves the letters. */
 async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   const shared = { HANDLER: handler, LEDGER: workers.ledger(), ...settings };
   const { url: one } = await system().start({ REPLICAS: '2', ...shared });
@@ -17,7 +17,7 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   const two = second.url;
   const ended = async (id: string, headers: Record<string, string> = {}): Promise<RequestView> =>
     (await (await fetch(`${two}/-/requests/${id}?wait=20`, { headers })).json()) as RequestView;
-  /** Hands one over and waits for its end. @returns its id. */
+  /** Sends an async request and waits for its end. @returns its id and record. */
   const run = async (
     path: string,
     { headers, ...init }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
@@ -32,7 +32,7 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
     const view = await ended(id, headers);
     const filed = async (): Promise<boolean> =>
       (await system().redis.exists(system().keys.deadLetter(id))) === 1;
-    // It is filed a moment after its end is known.
+    // The letter is filed shortly after the end is known.
     await expect.poll(filed).toBe(view.state === 'failed' || view.state === 'expired');
     return { id, view };
   };
@@ -52,7 +52,7 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
 }
 
 describe('a dead letter', () => {
-  it('keeps the request, the answer and the reason of work that has failed for good, without its secrets', async () => {
+  it('keeps the request, the answer and the reason of a failure, without secrets', async () => {
     const { run, list, read } = await startTwo({ REDACT_HEADERS: 'X-Api-Key' });
     const headers = {
       authorization: 'Bearer hidden',
@@ -86,7 +86,7 @@ describe('a dead letter', () => {
     expect(stored).not.toContain('hidden');
   });
 
-  it('is filed for a lost POST, for one whose time was over, and for a body of its own key', async () => {
+  it('is filed for a lost POST, an expired request, and a body in a separate key', async () => {
     const { run, ids, read } = await startTwo({ BODY_LIMIT_BYTES: '2000000' });
     const body = 'x'.repeat(200_000);
     const large = await run('/x?fail=9&status=500', { method: 'PUT', body });
@@ -125,14 +125,14 @@ describe('a dead letter', () => {
     expect(await ids(`?since=${middle}`)).toEqual(all.slice(0, 4));
     expect(await ids(`?until=${middle}`)).toEqual(all.slice(3));
     expect(await ids('?since=2026-01-31T12:00:00%2B02:00&until=2999-01-31')).toEqual(all);
-    // Without a zone it would mean another time at each gateway.
+    // Without a time zone, each gateway would read another time.
     const zoneless = ['?since=2026-01-31T12:00:00', '?until=2026-01-31%2012:00:00Z'];
     for (const query of [...zoneless, '?limit=0', '?since=yesterday', '?after=x', '?sort=up', '?code=']) {
       expect((await fetch(`${two}/-/dead-letters${query}`)).status, query).toBe(400);
     }
   });
 
-  it('is handed over again once, under a new id, with the secrets that are given', async () => {
+  it('is redriven once, under a new id, with the given secrets', async () => {
     const { run, ended, ids, read, post } = await startTwo({ HASH_KEY: 'header:tenant,random' });
     const { id } = await run('/x?fail=1&status=500', {
       method: 'POST',
@@ -154,12 +154,12 @@ describe('a dead letter', () => {
     expect(again).not.toBe(id);
     const caller = { authorization: 'Bearer t' };
     expect(await ended(again, caller)).toMatchObject({ replica: letter.replica, method: 'POST' });
-    // It has failed again, and is a letter again, of its own.
+    // The new request fails too, and gets its own letter.
     await expect.poll(() => ids()).toEqual([again]);
     expect((await workers.runs()).filter((line) => line.startsWith('begin POST'))).toHaveLength(2);
   });
 
-  it('of a repeated key: who repeats the request gets the answer of the new run', async () => {
+  it('of an idempotency key: after a redrive the key gives the answer of the new run', async () => {
     const { one, run, ids, ended, post } = await startTwo();
     const init = { method: 'POST', body: 'pay', headers: { 'idempotency-key': 'k1' } };
     const { id } = await run('/pay?fail=1&status=500', init);
@@ -172,15 +172,15 @@ describe('a dead letter', () => {
     await expect.poll(() => ids()).toEqual([request]);
   });
 
-  it('of a key that another request has by now is not handed over: its client has repeated it', async () => {
+  it('is not redriven if another request has its idempotency key by now', async () => {
     const { one, ended, ids, post } = await startTwo({ CONCURRENCY: '1', HASH_KEY: 'header:k' });
     const k = { k: '1' };
     const blocking = await fetch(`${one}/blocks?ms=2500`, { headers: { ...k, prefer: 'respond-async' } });
     await eventually(async () => (await workers.runs()).length === 1);
     const init = { method: 'POST', body: 'pay', headers: { ...k, 'idempotency-key': 'k1' } };
     const late = { ...init.headers, prefer: 'respond-async', 'ringpost-deadline': '200' };
-    const handed = await fetch(`${one}/pay`, { ...init, headers: late });
-    const id = handed.headers.get('ringpost-request') ?? '';
+    const accepted = await fetch(`${one}/pay`, { ...init, headers: late });
+    const id = accepted.headers.get('ringpost-request') ?? '';
     expect(await ended(id)).toMatchObject({ state: 'expired', attempts: 0 });
     const again = await fetch(`${one}/pay`, init);
     expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, null]);
@@ -193,20 +193,20 @@ describe('a dead letter', () => {
     await blocking.arrayBuffer();
   });
 
-  it('of a repeated key keeps the new answer for as long as the key, not only for RESULT_TTL_S', async () => {
+  it('of an idempotency key keeps the new answer as long as the key, beyond RESULT_TTL_S', async () => {
     const { one, run, ended, post } = await startTwo({ RESULT_TTL_S: '1', IDEMPOTENCY_TTL_S: '30' });
     const init = { method: 'POST', body: 'pay', headers: { 'idempotency-key': 'k1' } };
     const { id } = await run('/pay?fail=1&status=500', init);
     const { request } = (await (await post(`${id}/redrive`)).json()) as { request: string };
     await ended(request);
-    // The record of an answer that is kept for a second is gone after two.
+    // A record that is kept for one second is gone after two.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     const after = await fetch(`${one}/pay?fail=1&status=500`, init);
     expect(after.headers.get('ringpost-request')).toBe(request);
     expect((await workers.runs()).filter((line) => line.startsWith('begin POST'))).toHaveLength(2);
   });
 
-  it('is handed over again and deleted by filter, of which there has to be one', async () => {
+  it('can be redriven and deleted by filter, and a filter is required', async () => {
     const { run, ids, post, two, ended } = await startTwo();
     const bad = [await run('/x?fail=9&status=500'), await run('/x?fail=9&status=500')];
     const busy = await run('/y?fail=9&status=503');
@@ -234,7 +234,7 @@ describe('a dead letter', () => {
     expect(await ids()).toEqual([]);
   });
 
-  it('is kept for FAILED_TTL_S, and asks for the admin token', async () => {
+  it('is kept for FAILED_TTL_S, and requires the admin token', async () => {
     const { run, two } = await startTwo({ FAILED_TTL_S: '1', ADMIN_TOKEN: 'secret-of-the-test' });
     const ask = async (): Promise<Response> =>
       fetch(`${two}/-/dead-letters`, { headers: { authorization: 'Bearer secret-of-the-test' } });

@@ -8,7 +8,7 @@ import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
-import { Reclaimer } from '../../worker/tenure/reclaimer.ts';
+import { Reclaimer } from '../../worker/session/reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
@@ -38,7 +38,7 @@ async function freeze(redis: Redis): Promise<void> {
   for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
 }
 
-/** Counts the jobs of the queue by where their ids are. */
+/** Counts the jobs in each list of the queue. */
 async function where(): Promise<Record<string, number>> {
   const { redis, keys } = system();
   const { wait, active } = keys.unfinished(replica);
@@ -109,7 +109,7 @@ it("jobs wait if the lease has expired, or is another worker's", async () => {
   expect(await where()).toEqual({ wait: 2, active: 0, unread: 0 });
 });
 
-it('a job that a dead consumer did not read counts as not started for the worker that takes the lease', async () => {
+it('a job that a dead consumer did not read counts as not started for the next worker', async () => {
   const { connection, redis, keys } = system();
   await dieWith(['read', {}], ['unread', {}]);
   await redis.lpop(keys.deliveries(replica, fence));

@@ -10,7 +10,7 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 const mebibyte = 1024 * 1024;
 
-/** A system whose upstream answers with the body that it got. */
+/** Starts a system whose upstream answers with the body that it received. */
 async function echoing(
   settings: NodeJS.ProcessEnv = {},
 ): Promise<{ url: string; upstream: RecordingUpstream }> {
@@ -35,7 +35,7 @@ describe('a body', () => {
   it.each([
     ['with its length', undefined],
     ['in chunks', 10_000],
-  ])('comes and goes whole up to the limit, %s, and leaves no key in Redis', async (_, chunk) => {
+  ])('arrives and returns whole up to the limit, %s, and leaves no key in Redis', async (_, chunk) => {
     const { url } = await echoing();
     await ask(url, { method: 'PUT', body: bytes(3), chunk });
     const before = await keysAtRest(system());
@@ -47,7 +47,7 @@ describe('a body', () => {
     expect(await keysAtRest(system())).toEqual(before);
   });
 
-  it('of a text just at the inline limit is counted in bytes and not in characters', async () => {
+  it('of text near the inline limit is measured in bytes, not in characters', async () => {
     const { url } = await echoing();
     for (const text of ['é'.repeat(32_768), `${'é'.repeat(32_768)}x`, '☃'.repeat(21_845)]) {
       const got = await ask(url, { method: 'POST', body: Buffer.from(text) });
@@ -61,7 +61,7 @@ describe('a body', () => {
     ['eight times, with its length', 8 * mebibyte, undefined],
     ['eight times, in chunks', 8 * mebibyte, 64 * 1024],
   ])(
-    'above the limit %s is a 413 that the client can read, and is not dispatched',
+    'above the limit %s gets a 413 that the client can read, and is not dispatched',
     async (_, size, chunk) => {
       const { url, upstream } = await echoing();
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -87,23 +87,26 @@ describe('a body', () => {
   it.each([
     ['with its length', 'Content-Length: 9000000\r\n\r\n'],
     ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n'],
-  ])('above the limit, %s, is a 413 even to a client that sends all before it reads', async (_, head) => {
-    const { url } = await echoing();
-    for (let i = 0; i < 5; i += 1) {
-      const client = await speak(url, `POST / HTTP/1.1\r\nHost: a\r\n${head}`);
-      client.socket.pause();
-      const part = 'x'.repeat(100_000);
-      const frame = head.startsWith('T') ? `${part.length.toString(16)}\r\n${part}\r\n` : part;
-      for (let sent = 0; sent < 9_000_000 && !client.socket.destroyed; sent += part.length) {
-        await new Promise((resolve) => client.socket.write(frame, 'latin1', resolve));
+  ])(
+    'above the limit, %s, gets a 413 even if the client sends everything before it reads',
+    async (_, head) => {
+      const { url } = await echoing();
+      for (let i = 0; i < 5; i += 1) {
+        const client = await speak(url, `POST / HTTP/1.1\r\nHost: a\r\n${head}`);
+        client.socket.pause();
+        const part = 'x'.repeat(100_000);
+        const frame = head.startsWith('T') ? `${part.length.toString(16)}\r\n${part}\r\n` : part;
+        for (let sent = 0; sent < 9_000_000 && !client.socket.destroyed; sent += part.length) {
+          await new Promise((resolve) => client.socket.write(frame, 'latin1', resolve));
+        }
+        if (head.startsWith('T')) client.socket.write('0\r\n\r\n');
+        client.socket.resume();
+        expect(await client.ended).toMatch(/^HTTP\/1\.1 413 [^]*"body_too_large"}$/);
       }
-      if (head.startsWith('T')) client.socket.write('0\r\n\r\n');
-      client.socket.resume();
-      expect(await client.ended).toMatch(/^HTTP\/1\.1 413 [^]*"body_too_large"}$/);
-    }
-  });
+    },
+  );
 
-  it('announced above the limit is a 413 at once, and the connection ends though the rest never comes', async () => {
+  it('announced above the limit gets a 413 at once, and the connection ends without the rest', async () => {
     const { url, upstream } = await echoing();
     const { ended } = await speak(url, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\nabc');
     const heard = await ended;
@@ -112,7 +115,7 @@ describe('a body', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('that breaks off is not dispatched', async () => {
+  it('that breaks off does not dispatch its request', async () => {
     const { url, upstream } = await echoing();
     const head = 'POST / HTTP/1.1\r\nHost: a\r\n';
     for (const part of ['Content-Length: 10\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\na\r\nabc']) {
@@ -124,7 +127,7 @@ describe('a body', () => {
     expect(upstream.got).toHaveLength(1);
   });
 
-  it('may be forbidden altogether by a limit of 0', async () => {
+  it('can be forbidden entirely by a limit of 0', async () => {
     const { url } = await echoing({ BODY_LIMIT_BYTES: '0' });
     expect((await ask(url, { method: 'POST', body: bytes(1) })).status).toBe(413);
     expect((await ask(url, { method: 'POST', body: bytes(1), chunk: 1 })).status).toBe(413);
@@ -132,7 +135,7 @@ describe('a body', () => {
     expect((await ask(url)).status).toBe(200);
   });
 
-  it('comes after the 100 that the client waits for', async () => {
+  it('is read after the 100 Continue that the client waits for', async () => {
     const { url, upstream } = await echoing();
     const head = 'Host: a\r\nExpect: 100-continue\r\nConnection: close\r\n';
     const client = await speak(url, `POST / HTTP/1.1\r\n${head}Content-Length: 5\r\n\r\n`);

@@ -8,7 +8,7 @@ const HANDLER = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.m
 describe('QUEUE_LIMIT counts requests that nobody waits for', () => {
   const burst = 600;
 
-  /** A gateway whose only worker is busy for long with each request, and may have ten waiting. */
+  /** Starts a gateway whose only worker is slow and may have ten requests waiting. */
   async function startSlow(): Promise<(headers: Record<string, string>, at: number) => Promise<Response>> {
     const { url } = await system().start({ REPLICAS: '1', CONCURRENCY: '1', QUEUE_LIMIT: '10', HANDLER });
     return (headers, at) =>
@@ -40,19 +40,19 @@ describe('QUEUE_LIMIT counts requests that nobody waits for', () => {
   ])('%s', async (_, headersOf: (at: number) => Record<string, string>) => {
     const ask = await startSlow();
     const { 202: accepted = 0, 503: refused } = await send((at) => ask(headersOf(at), at));
-    // Ten wait and one runs; one or two more may take the place of the one that has left the queue.
+    // Ten wait and one runs; one or two more may get the place of the one that left the queue.
     expect(accepted).toBeGreaterThanOrEqual(10);
     expect(accepted).toBeLessThanOrEqual(13);
     expect(refused).toBe(burst - accepted);
     const { wait, delayed } = system().keys.unfinished('S1');
     const { redis, namespace } = system();
     expect((await redis.llen(wait)) + (await redis.zcard(delayed))).toBeLessThanOrEqual(12);
-    // Whoever is refused leaves no key behind.
+    // A refused request leaves no key behind.
     const claims = await redis.keys(`${namespace}:idempotency:*`);
     expect(claims.length).toBe('idempotency-key' in headersOf(0) ? accepted : 0);
   });
 
-  it('a request that is repeated under its idempotency key is not counted', async () => {
+  it('but not the repetition of a request with an idempotency key', async () => {
     const ask = await startSlow();
     const headers = { 'idempotency-key': 'one', 'ringpost-key': 'k' };
     const answers = await send(() => ask(headers, 0));
@@ -60,7 +60,7 @@ describe('QUEUE_LIMIT counts requests that nobody waits for', () => {
   });
 });
 
-it('places are free again after requests were abandoned, too late, refused or answered', async () => {
+it('places are free again after requests were abandoned, expired, refused or answered', async () => {
   const { url } = await system().start({ REPLICAS: '1', CONCURRENCY: '2', QUEUE_LIMIT: '20', HANDLER });
   const ask = async (at: number): Promise<number> => {
     const kind = at % 4;
@@ -78,13 +78,13 @@ it('places are free again after requests were abandoned, too late, refused or an
   await expect.poll(async () => (await redis.llen(wait)) + (await redis.llen(active))).toBe(0);
   const delayed = { prefer: 'respond-async', 'ringpost-delay': '3600' };
   const fill = async (): Promise<number> => (await fetch(url, { headers: delayed })).status;
-  // What was there at the last look is known to be gone after the next one.
+  // The gateway learns at its next check that the queue is empty.
   await expect.poll(fill).toBe(202);
   for (let at = 1; at < 20; at += 1) expect(await fill()).toBe(202);
   expect(await fill()).toBe(503);
 });
 
-it('a fast replica with a small QUEUE_LIMIT gets new requests for those that it has answered', async () => {
+it('a fast replica with a small QUEUE_LIMIT gets a new request for each one it answers', async () => {
   const { url } = await system().start({ REPLICAS: '1', QUEUE_LIMIT: '10', HANDLER });
   const statuses = new Map<number, number>();
   const client = async (name: number): Promise<void> => {

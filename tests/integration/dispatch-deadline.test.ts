@@ -22,7 +22,7 @@ interface Held {
   readonly get: (path: string) => Promise<RawAnswer>;
 }
 
-/** A system of one replica that runs one request at a time, each as long as the test wants. */
+/** Starts a system of one replica that runs one request at a time, as long as the test decides. */
 async function held(settings: NodeJS.ProcessEnv = {}): Promise<Held> {
   const reports = await reported();
   const { url, gateway } = await system().start({
@@ -36,8 +36,8 @@ async function held(settings: NodeJS.ProcessEnv = {}): Promise<Held> {
 
 const waiting = (): Promise<number> => system().redis.llen(`${system().keys.replica('S1')}:wait`);
 
-describe('a request that is not answered in time', () => {
-  it('gets a 504 problem at the deadline, its signal fires, and its slot is free again', async () => {
+describe('a request that is not answered by its deadline', () => {
+  it('gets a 504 problem, its signal fires, and its slot is free again', async () => {
     const { reports, get } = await held({ REPLY_TIMEOUT_MS: '600' });
     const asked = performance.now();
     const late = await get('/never');
@@ -102,7 +102,7 @@ describe('a request that is not answered in time', () => {
       const ids = (): string[] => gateway.dispatcher.waiting.slice(1);
       const jobs = async (): Promise<number> => redis.exists(...ids().map((id) => keys.job('S1', id)));
       await expect.poll(async () => ids().length === 2 && (await jobs()) === 2, { interval: 5 }).toBe(true);
-      // Its gateway would wait for much longer, as one does whose clock was measured badly.
+      // The gateway itself would wait much longer, as if it had measured its clock badly.
       for (const id of ids()) {
         const data = (await redis.hget(keys.job('S1', id), 'data')) ?? '';
         await redis.hset(
@@ -153,7 +153,7 @@ describe('a client that leaves', () => {
     const first = get('/first');
     await reports.untilStarted('/first');
     const [name, to] = reports.header;
-    const body = 'x'.repeat(100_000); // kept in a key of its own
+    const body = 'x'.repeat(100_000); // stored in a separate key
     const head = `Host: a\r\n${name}: ${to}\r\nContent-Length: ${body.length}\r\n\r\n`;
     const client = await speak(url, `POST /now/gone HTTP/1.1\r\n${head}${body}`);
     await expect.poll(waiting, { interval: 5 }).toBe(1);
@@ -177,7 +177,7 @@ describe('a client that leaves', () => {
     const next = get('/now/next');
     await expect.poll(waiting, { interval: 5 }).toBe(1);
     expect(reports.aborted).toEqual([]);
-    reports.release('/first', 'x'.repeat(100_000)); // kept in a key of its own
+    reports.release('/first', 'x'.repeat(100_000)); // stored in a separate key
     expect((await next).status).toBe(200);
     await expect.poll(() => gateway.dispatcher.unclaimedCount, { interval: 5 }).toBe(1);
     expect(reports.started).toEqual(['/first', '/now/next']);
@@ -186,7 +186,7 @@ describe('a client that leaves', () => {
 });
 
 describe('requests above the concurrency of a replica', () => {
-  it('wait, and run in the order in which they came', async () => {
+  it('wait, and run in the order of their arrival', async () => {
     const { reports, get } = await held();
     const first = get('/first');
     await reports.untilStarted('/first');

@@ -22,7 +22,7 @@ async function replicaOf(url: string, request: RawRequest): Promise<string | und
 
 describe('the same key', () => {
   it.each(['murmur3', 'assignment'])(
-    'goes always to the replica that the ring says, at every gateway (%s)',
+    'always goes to its owner on the ring, at every gateway (%s)',
     async (ring) => {
       const settings = { RING: ring };
       const first = await system().start(settings);
@@ -35,7 +35,7 @@ describe('the same key', () => {
       await Promise.all(
         [first, second].flatMap(({ url, gateway }) =>
           keys.map(async (key) => {
-            // Header values are bytes; the gateway has each as one character.
+            // Header values are bytes; the gateway represents each as one character.
             const text = Buffer.from(key).toString('latin1');
             const replica = await replicaOf(url, { agent, target: '/home', headers: ['Ringpost-Key', text] });
             expect(replica, `of ${key}`).toBe(gateway.watcher.ring.owner(key));
@@ -49,7 +49,7 @@ describe('the same key', () => {
 });
 
 describe('keys are bytes', () => {
-  it('so that one key selects one replica by header, cookie, query, path and as /-/ring tells', async () => {
+  it('so a key has one owner from header, cookie, query or path, and in /-/ring', async () => {
     const { url } = await system().start({
       REPLICAS: '7',
       HASH_KEY: 'header:x-user,cookie:session,query:user,path',
@@ -76,7 +76,7 @@ describe('keys are bytes', () => {
     expect(seen.size).toBeGreaterThan(2);
   });
 
-  it('so that requests of one key form one line, by whichever way the key comes', async () => {
+  it('so requests of one key form one line, wherever the key comes from', async () => {
     const { url } = await system().start({
       REPLICAS: '1',
       HASH_KEY: 'header:x-user,query:user',
@@ -97,7 +97,7 @@ describe('keys are bytes', () => {
 });
 
 describe('HASH_KEY', () => {
-  it('is tried in its order, and an empty value is as none', async () => {
+  it('is tried in order, and an empty value counts as none', async () => {
     const { url, gateway } = await system().start({
       HASH_KEY: 'header:Tenant,cookie:session,query:user,path',
     });
@@ -115,7 +115,7 @@ describe('HASH_KEY', () => {
     }
   });
 
-  it('without `random` makes a request that has no key a 400 problem, which names no replica', async () => {
+  it('without `random` answers a request without a key with 400, which names no replica', async () => {
     const { url } = await system().start({ REPLICAS: '1', HASH_KEY: 'header:tenant,query:user' });
     for (const target of ['/home', '/home?user=', '/home?User=a']) {
       const got = await ask(url, { target, headers: ['Ringpost-Key', 'a', 'Tenant', ''] });

@@ -5,7 +5,7 @@ import { ask } from '../fixtures/raw-http.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
 import { useSystem } from '../fixtures/system.ts';
 
-/** The part of autocannon that is used here; it brings no types of its own. */
+/** The part of autocannon used here; the package has no types. */
 type Autocannon = (options: {
   readonly url: string;
   readonly amount: number;
@@ -23,7 +23,7 @@ type Autocannon = (options: {
 const autocannon = createRequire(import.meta.url)('autocannon') as Autocannon; // see the type
 const system = useSystem();
 
-/** How many requests were answered, by status, as the gateway counts them. */
+/** @returns the number of answered requests by status, as the gateway counts them. */
 async function counted(url: string): Promise<Map<string, number>> {
   const { body } = await ask(url, { target: '/-/metrics' });
   const counts = new Map<string, number>();
@@ -36,7 +36,7 @@ async function counted(url: string): Promise<Map<string, number>> {
 }
 
 describe('3,000 requests at 64 connections over three replicas', () => {
-  it('are 3,000 answers of 200, counted so, and leave nothing in Redis', async () => {
+  it('get 3,000 answers with 200, are counted so, and leave nothing in Redis', async () => {
     const { url, gateway } = await system().start();
     const before = await keysAtRest(system());
     const result = await autocannon({ url: `${url}/home`, amount: 3000, connections: 64 });
@@ -44,10 +44,10 @@ describe('3,000 requests at 64 connections over three replicas', () => {
     expect(result.statusCodeStats).toEqual({ 200: { count: 3000 } });
     expect(await counted(url)).toEqual(new Map([['200', 3000]]));
     expect([gateway.dispatcher.waitingCount, gateway.dispatcher.unclaimedCount]).toEqual([0, 0]);
-    await growsNothing(before);
+    await expectNoGrowth(before);
   });
 
-  it('are each done once by the upstream, bodies kept apart among them', async () => {
+  it('reach the upstream once each, also with bodies in separate keys', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ UPSTREAM: upstream.url });
     const before = await keysAtRest(system());
@@ -68,21 +68,21 @@ describe('3,000 requests at 64 connections over three replicas', () => {
     expect(upstream.got.filter((got) => got.url === '/large' && got.body.length === length)).toHaveLength(
       500,
     );
-    await growsNothing(before);
+    await expectNoGrowth(before);
   });
 });
 
-/** All that a queue's first job brings about beside the job: of a fixed size, and without a TTL. */
+/** The keys that the first job of a queue creates: of a fixed size, and without a TTL. */
 const ofQueues = /:\{S[123]\}:(meta|events|id|marker)$/;
 
-async function growsNothing(before: readonly string[]): Promise<void> {
+async function expectNoGrowth(before: readonly string[]): Promise<void> {
   const after = await keysAtRest(system());
   const more = after.filter((key) => !before.includes(key) && !ofQueues.test(key));
   const { redis } = system();
   const ttls = await Promise.all(more.map(async (key) => [key, await redis.pttl(key)] as const));
   expect(ttls.filter(([, ttl]) => ttl === -1)).toEqual([]);
   for (const key of after.filter((each) => each.endsWith(':events'))) {
-    // BullMQ trims to about that many, in whole nodes of the stream.
+    // BullMQ trims the stream approximately, in whole nodes.
     expect(await redis.xlen(key), `in ${key}`).toBeLessThan(300);
   }
 }

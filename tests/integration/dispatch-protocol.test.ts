@@ -5,7 +5,7 @@ import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-/** The status and the problem of a whole raw answer. */
+/** @returns the status and problem of a raw answer, and whether it is complete. */
 function problem(heard: string): unknown {
   const [head = '', body = ''] = heard.split('\r\n\r\n');
   const [, status] = /^HTTP\/1\.1 (\d{3}) [\w -]+\r\n/.exec(head) ?? [];
@@ -29,8 +29,8 @@ const is = (status: number, code: string): unknown => ({
 const upgrade = (protocol: string, more = ''): string =>
   `GET /home HTTP/1.1\r\nHost: a\r\nConnection: Upgrade${more}\r\nUpgrade: ${protocol}\r\n`;
 
-describe('what is no plain HTTP/1.1 request', () => {
-  it('is answered with a problem and the end of the connection, and never dispatched', async () => {
+describe('a message that is not a plain HTTP/1.1 request', () => {
+  it('is answered with a problem, closes the connection, and is never dispatched', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
@@ -68,7 +68,7 @@ describe('what is no plain HTTP/1.1 request', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('does not end the gateway where the client resets its connection', async () => {
+  it('does not end the gateway if the client resets its connection', async () => {
     const { url } = await system().start({ REPLICAS: '1' });
     const said = [
       'CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n',
@@ -77,7 +77,7 @@ describe('what is no plain HTTP/1.1 request', () => {
       'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nabc',
       'GET /home HTTP/1.1\r\nHost: a\r\n\r\n',
     ];
-    // An error that nobody listens to would fail the whole run.
+    // An unhandled error would fail the whole run.
     for (const each of said) {
       for (const wait of [false, true]) {
         const client = await speak(url, each);
@@ -89,7 +89,7 @@ describe('what is no plain HTTP/1.1 request', () => {
     expect((await ask(url, { target: '/home' })).status).toBe(200);
   });
 
-  it('does not keep the gateway from stopping where the client does not close', async () => {
+  it('does not keep the gateway from stopping if the client does not close', async () => {
     const running = await system().start({ REPLICAS: '1' });
     const { socket, until } = await speak(running.url, `${upgrade('websocket')}\r\n`);
     socket.allowHalfOpen = true;

@@ -9,7 +9,7 @@ const system = useSystem();
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}(\.\w+)?$/;
 
 describe('an answer', () => {
-  it('names its replica and its request, each request by another id', async () => {
+  it('names its replica and its request, with a new id for each request', async () => {
     const { url } = await system().start();
     const ids = new Set<string>();
     for (let i = 0; i < 20; i += 1) {
@@ -45,7 +45,7 @@ describe('an answer', () => {
     }
   });
 
-  it('comes to every method but CONNECT', async () => {
+  it('is given to every method but CONNECT', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const methods = METHODS.filter((method) => method !== 'CONNECT');
@@ -56,7 +56,7 @@ describe('an answer', () => {
 });
 
 describe('the reserved prefix', () => {
-  it('/-/ is never dispatched: what is not there is a 404 problem', async () => {
+  it('/-/ is never dispatched: an unknown path gets a 404 problem', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     for (const target of ['/-/', '/-/x', '/-/live/x', '/-/x?a=%zz', '/-/LIVE', '/-//live']) {
@@ -77,7 +77,7 @@ describe('the reserved prefix', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('tells that the gateway lives, and with replicas that it is ready', async () => {
+  it('reports that the gateway lives, and with replicas that it is ready', async () => {
     const { url } = await system().start({ REPLICAS: '2' });
     const live = await ask(url, { target: '/-/live' });
     expect([live.status, json(live)]).toEqual([200, { status: 'live' }]);
@@ -88,7 +88,7 @@ describe('the reserved prefix', () => {
 });
 
 describe('without a replica', () => {
-  it('a request is a 503 within 200 ms that says when to come again, and /-/ready says no', async () => {
+  it('a request gets a 503 with Retry-After within 200 ms, and /-/ready is 503', async () => {
     const { url } = await system().start({ REPLICAS: '0' });
     expect((await ask(url, { target: '/-/live' })).status).toBe(200);
     const times: number[] = [];

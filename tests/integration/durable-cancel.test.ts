@@ -17,7 +17,7 @@ interface View {
 const start = (settings: NodeJS.ProcessEnv = {}): Promise<RunningGateway> =>
   system().start({ HANDLER: workers.handler, LEDGER: workers.ledger(), REPLICAS: '1', ...settings });
 
-async function handOver(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
+async function sendAsync(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
   const answer = await fetch(`${url}${path}`, { headers: { prefer: 'respond-async', ...headers } });
   expect(answer.status).toBe(202);
   return ((await answer.json()) as View).id;
@@ -38,28 +38,28 @@ async function signal(name: NodeJS.Signals): Promise<void> {
   process.kill((await leaseOf(system(), 'S1'))?.pid ?? 0, name);
 }
 
-describe('a request that is cancelled', () => {
-  it('while a worker that hangs holds it has ended at once, and is not run by the next worker', async () => {
+describe('a request cancelled', () => {
+  it('while a hanging worker holds it ends at once, and the next worker does not run it', async () => {
     const { url } = await start({ HANDLER: handlerFile('hanging') });
-    await handOver(url, '/hangs');
+    await sendAsync(url, '/hangs');
     await eventually(async () => (await runsOf('/hangs')) === 1);
     const { keys, redis } = system();
-    // The worker has read it, and does not get to it.
-    const mine = await handOver(url, '/mine');
+    // The worker has taken it and cannot start it.
+    const mine = await sendAsync(url, '/mine');
     const taken = async (): Promise<number> => redis.llen(keys.unfinished('S1').active);
     await expect.poll(taken).toBe(2);
     expect(await cancel(url, mine)).toMatchObject({ state: 'cancelled', attempts: 0 });
     await signal('SIGKILL');
-    const last = await handOver(url, '/last');
+    const last = await sendAsync(url, '/last');
     expect(await ended(url, last)).toMatchObject({ state: 'done' });
     expect(await ended(url, mine)).toMatchObject({ state: 'cancelled', attempts: 0 });
     await expect.poll(taken).toBe(0);
     expect(await runsOf('/mine')).toBe(0);
   });
 
-  it('while it runs is not begun again when its worker dies without having heard of it', async () => {
+  it('while it runs is not started again if its worker dies before it learns of it', async () => {
     const { url } = await start({ HANDLER: handlerFile('hanging') });
-    const id = await handOver(url, '/hangs');
+    const id = await sendAsync(url, '/hangs');
     await eventually(async () => (await runsOf('/hangs')) === 1);
     expect((await cancel(url, id)).state).toBe('running');
     await signal('SIGKILL');
@@ -67,7 +67,7 @@ describe('a request that is cancelled', () => {
     expect(await runsOf('/hangs')).toBe(1);
   });
 
-  it('and has no record is not begun again either', async () => {
+  it('without a record is not started again either', async () => {
     const { url } = await start({ HANDLER: handlerFile('hanging') });
     const waited = fetch(`${url}/hangs`);
     await eventually(async () => (await runsOf('/hangs')) === 1);
@@ -80,9 +80,9 @@ describe('a request that is cancelled', () => {
     expect(await runsOf('/hangs')).toBe(1);
   });
 
-  it('while it waits to be tried again is not tried again', async () => {
+  it('while it waits for a retry is not retried', async () => {
     const { url } = await start({ HANDLER: handlerFile('flaky') });
-    const id = await handOver(url, '/x?fail=9&retry-after=2', { 'ringpost-attempts': '9' });
+    const id = await sendAsync(url, '/x?fail=9&retry-after=2', { 'ringpost-attempts': '9' });
     await expect
       .poll(async () => (await (await fetch(`${url}/-/requests/${id}`)).json()) as View)
       .toMatchObject({ state: 'queued', attempts: 1 });
@@ -91,11 +91,11 @@ describe('a request that is cancelled', () => {
     expect(await redis.exists(keys.job('S1', id))).toBe(0);
   });
 
-  it('at any moment: DELETE says queued of none, and cancelled with no attempt only of what never runs', async () => {
+  it('at any time is never "queued", and "cancelled" with no attempt only if it never runs', async () => {
     const { url } = await start({ CONCURRENCY: '3' });
     const told = await Promise.all(
       Array.from({ length: 150 }, async (_, at) => {
-        const id = await handOver(url, `/at-${at}?ms=${(at % 5) * 10}`);
+        const id = await sendAsync(url, `/at-${at}?ms=${(at % 5) * 10}`);
         const { state, attempts } = await cancel(url, id);
         return { id, path: `/at-${at}`, state, attempts };
       }),
@@ -104,7 +104,7 @@ describe('a request that is cancelled', () => {
     for (const { id, path, attempts, state } of told) {
       const end = await ended(url, id);
       if (state === 'cancelled') expect([end.state, end.attempts]).toEqual([state, attempts]);
-      // The word may come between the note of a beginning and the beginning.
+      // The cancellation may arrive after the start is recorded and before the handler starts.
       expect(await runsOf(path), path).toBeLessThanOrEqual(end.attempts);
       if (end.state === 'done') expect(await runsOf(path), path).toBe(1);
     }

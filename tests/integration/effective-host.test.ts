@@ -6,13 +6,13 @@ import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-describe('the authority of a target in absolute form', () => {
+describe('the authority of an absolute target', () => {
   it.each([
     ['beside another Host', 'GET http://right.test:8080/a?b HTTP/1.1\r\nHost: wrong.test\r\n'],
     ['beside an empty Host', 'GET http://right.test:8080/a?b HTTP/1.1\r\nHost:\r\n'],
-    ['by HTTP/1.0, without a Host', 'GET http://right.test:8080/a?b HTTP/1.0\r\n'],
+    ['over HTTP/1.0, without a Host', 'GET http://right.test:8080/a?b HTTP/1.0\r\n'],
     ['with https', 'GET HTTPS://right.test:8080/a?b HTTP/1.1\r\nhost: wrong.test\r\n'],
-  ])('is the Host that a replica gets, and that of Forwarded: %s', async (_, said) => {
+  ])('becomes the Host for the replica, and the host of Forwarded: %s', async (_, said) => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const { ended } = await speak(url, `${said}Connection: close\r\n\r\n`);
@@ -26,7 +26,7 @@ describe('the authority of a target in absolute form', () => {
     expect(headerValue(got?.headers ?? [], 'forwarded')).toContain('host="right.test:8080"');
   });
 
-  it('is the Host by which admin calls are judged', async () => {
+  it('is the Host that admin calls are checked by', async () => {
     const { url } = await system().start({ REPLICAS: '0', ROLE: 'gateway' });
     const status = async (target: string, host: string): Promise<number> =>
       (await ask(url, { target, headers: ['Host', host] })).status;
@@ -46,18 +46,18 @@ describe('a request', () => {
     ['with a path in Host', 'GET {} HTTP/1.1\r\nHost: localhost/a\r\n'],
     ['with a user in Host', 'GET {} HTTP/1.1\r\nHost: me@localhost\r\n'],
     ['with a wrong port in Host', 'GET {} HTTP/1.1\r\nHost: localhost:x\r\n'],
-    ['with a wrong Host by HTTP/1.0', 'GET {} HTTP/1.0\r\nHost: local host\r\n'],
-    ['with a wrong Host beside an absolute form', 'GET http://localhost{} HTTP/1.1\r\nHost: a b\r\n'],
-    ['without Host beside an absolute form', 'GET http://localhost{} HTTP/1.1\r\n'],
+    ['with a wrong Host over HTTP/1.0', 'GET {} HTTP/1.0\r\nHost: local host\r\n'],
+    ['with a wrong Host and an absolute target', 'GET http://localhost{} HTTP/1.1\r\nHost: a b\r\n'],
+    ['without Host and with an absolute target', 'GET http://localhost{} HTTP/1.1\r\n'],
     ['with a fragment', 'GET {}#a HTTP/1.1\r\nHost: localhost\r\n'],
-    ['with a fragment behind a query', 'GET {}?a#b HTTP/1.1\r\nHost: localhost\r\n'],
+    ['with a fragment after a query', 'GET {}?a#b HTTP/1.1\r\nHost: localhost\r\n'],
     ['with user information', 'GET http://me@localhost{} HTTP/1.1\r\nHost: localhost\r\n'],
     ['with another scheme', 'GET ftp://localhost{} HTTP/1.1\r\nHost: localhost\r\n'],
-    ['with a host that is none', 'GET http://local$[host{} HTTP/1.1\r\nHost: localhost\r\n'],
-    ['with a body too', 'POST {}#a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc'],
+    ['with an invalid host', 'GET http://local$[host{} HTTP/1.1\r\nHost: localhost\r\n'],
+    ['with a fragment and a body', 'POST {}#a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc'],
   ];
 
-  it.each(refused)('%s is 400 `request_malformed`, and never dispatched', async (_, said) => {
+  it.each(refused)('%s gets 400 `request_malformed`, and is never dispatched', async (_, said) => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     for (const path of ['/home', '/-/live', '/-/nothing']) {
@@ -75,7 +75,7 @@ describe('a request', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('whose body is not sent and whose Host is invalid is refused without 100 Continue', async () => {
+  it('with an invalid Host is refused without 100 Continue', async () => {
     const { url } = await system().start({ REPLICAS: '0', ROLE: 'gateway' });
     const { until, socket } = await speak(
       url,
@@ -85,13 +85,13 @@ describe('a request', () => {
     socket.destroy();
   });
 
-  it('without Host by HTTP/1.0 is served', async () => {
+  it('without Host over HTTP/1.0 is served', async () => {
     const { url } = await system().start({ REPLICAS: '1' });
     const { ended } = await speak(url, 'GET /home HTTP/1.0\r\n\r\n');
     expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   });
 
-  it('of the admin contract that is malformed is answered in the form of the contract', async () => {
+  it('to the admin contract is answered in the form of the contract if it is malformed', async () => {
     const { url } = await system().start({ REPLICAS: '0', ROLE: 'gateway' });
     const answer = await ask(url, { target: '/rep', headers: ['Host', 'a b'] });
     expect(answer.status).toBe(400);

@@ -8,7 +8,7 @@ import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-/** What a line of the log says. */
+/** A line of the log. */
 interface Line {
   readonly level: number;
   readonly msg: string;
@@ -17,7 +17,7 @@ interface Line {
 
 const level = { debug: 20, warn: 40, error: 50 };
 
-it('an unexpected error of a route is logged once with its stack, and a call in one line for debugging', async () => {
+it('an unexpected error of a route is logged once with its stack, and each call at debug', async () => {
   const lines: Line[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Line); // as pino writes it
   const { app } = createListener({
@@ -67,7 +67,7 @@ it('an unexpected error of a route is logged once with its stack, and a call in 
   await app.close();
 });
 
-it('an unexpected error while a request is dispatched is answered, counted and logged', async () => {
+it('an unexpected error of dispatch is answered, counted and logged', async () => {
   const { url, gateway } = await system().start({ ROLE: 'gateway', REPLICAS: '0' });
   vi.spyOn(gateway.dispatcher, 'dispatch').mockImplementation(() => {
     throw new TypeError('a bug');

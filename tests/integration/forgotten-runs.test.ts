@@ -7,7 +7,7 @@ import { eventually, useWorkers } from '../fixtures/workers.ts';
 const system = useSystem();
 const workers = useWorkers();
 
-/** One replica that is started by the controller, and what runs there. */
+/** Starts a gateway and one replica with a controller. */
 async function startOne(current: System) {
   const { url } = await current.start({ REPLICAS: '1', HANDLER: workers.handler, LEDGER: workers.ledger() });
   const ask = (method: string, path: string, ms: number): Promise<Response> =>
@@ -17,7 +17,7 @@ async function startOne(current: System) {
   return { url, ask, untilRun };
 }
 
-/** What Redis is after a crash that has cost it the moment in which the job was given out. */
+/** Makes Redis forget, as a crash would, that it gave the job out. */
 async function forgetTaking({ redis, keys }: System): Promise<string> {
   const { active, wait } = keys.unfinished('S1');
   const [id = ''] = await redis.lrange(active, 0, 0);
@@ -32,15 +32,15 @@ async function forgetTaking({ redis, keys }: System): Promise<string> {
   return id;
 }
 
-describe('a request that Redis has forgotten to have given out', () => {
-  it.each(['GET', 'POST'])('is run once while its run is under way (%s)', async (method) => {
+describe('a request whose delivery Redis has forgotten', () => {
+  it.each(['GET', 'POST'])('is not started again while it runs (%s)', async (method) => {
     const current = system();
     const { ask, untilRun } = await startOne(current);
     const answer = ask(method, 'once', 1500);
     await untilRun('once');
     await forgetTaking(current);
     const { active, wait } = current.keys.unfinished('S1');
-    // It is taken a second time.
+    // The worker takes the job a second time.
     await eventually(
       async () => (await current.redis.llen(wait)) === 0 && (await current.redis.llen(active)) === 1,
     );
@@ -49,7 +49,7 @@ describe('a request that Redis has forgotten to have given out', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('is not run again where it is finished and is not safe to repeat: its client learns that the outcome is unknown', async () => {
+  it('ends as outcome_unknown if it is finished and not repeatable', async () => {
     const current = system();
     const { redis, keys } = current;
     const { ask, untilRun } = await startOne(current);
@@ -58,7 +58,7 @@ describe('a request that Redis has forgotten to have given out', () => {
     const [id = ''] = await redis.lrange(keys.unfinished('S1').active, 0, 0);
     const job = await redis.hgetall(keys.job('S1', id));
     expect((await answer).status).toBe(200);
-    // The crash has cost Redis the end of the job, and the reply with it.
+    // Redis lost the end of the job, and the reply with it.
     const again = {
       ...job,
       data: JSON.stringify({ ...(JSON.parse(job['data'] ?? '') as JobData), gateway: 'g' }),
@@ -72,7 +72,7 @@ describe('a request that Redis has forgotten to have given out', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('is not run by another worker either where it was taken before and is not safe to repeat', async () => {
+  it('ends as outcome_unknown at another worker if it was taken and is not repeatable', async () => {
     const current = system();
     const { redis, keys } = current;
     await startOne(current);
@@ -84,7 +84,7 @@ describe('a request that Redis has forgotten to have given out', () => {
       deadline: Date.now() + 20_000,
       redelivery: 'never',
     };
-    // As a tool of BullMQ leaves it that moves stalled jobs back.
+    // As a BullMQ tool leaves it that moves stalled jobs back.
     const job = {
       name: 'dispatch',
       data: JSON.stringify(data),

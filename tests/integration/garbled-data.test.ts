@@ -25,7 +25,7 @@ async function asideOf({ redis, keys }: System, key: string): Promise<string[]> 
   return redis.zrange(keys.aside(key).index, '0', '-1');
 }
 
-/** Occupies the only slot, so that what is added after it waits. */
+/** Occupies the only slot, so that later jobs wait. */
 async function occupy({ url }: RunningGateway, ms: number): Promise<() => Promise<number>> {
   const { redis, keys } = system();
   const asked = fetch(`${url}/first?ms=${ms}`);
@@ -44,10 +44,10 @@ const pidOf = async ({ redis, keys }: System, name = 'S1'): Promise<unknown> =>
   (JSON.parse((await redis.get(keys.lease(name))) ?? '{}') as { pid?: number }).pid;
 
 const spoilings: [string, (system: System, key: string) => Promise<unknown>][] = [
-  ['is no JSON', ({ redis }, key) => redis.hset(key, 'data', 'garbled')],
-  ['has data of another shape', ({ redis }, key) => redis.hset(key, { data: '{"method":1}' })],
-  ['is of another type', ({ redis }, key) => redis.multi().del(key).set(key, 'garbled').exec()],
-  ['has another body', ({ redis }, key) => spoilBody(redis, key)],
+  ['is not JSON', ({ redis }, key) => redis.hset(key, 'data', 'garbled')],
+  ['has data of the wrong shape', ({ redis }, key) => redis.hset(key, { data: '{"method":1}' })],
+  ['is of the wrong type', ({ redis }, key) => redis.multi().del(key).set(key, 'garbled').exec()],
+  ['has an invalid body', ({ redis }, key) => spoilBody(redis, key)],
 ];
 
 async function spoilBody(redis: System['redis'], key: string): Promise<unknown> {
@@ -101,13 +101,13 @@ describe.each(consumers)('a job that cannot be read, with the %s consumer,', (co
       target: '/later',
     });
     const letter = async (): Promise<unknown> => (await fetch(`${url}/-/dead-letters/${id}`)).json();
-    // It is filed after the request's end.
+    // The letter is filed after the request's end.
     await expect.poll(letter).toMatchObject({ code: 'outcome_unknown', target: '/later', request: null });
     const redrive = await fetch(`${url}/-/dead-letters/${id}/redrive`, { method: 'POST' });
     expect(redrive.status).toBe(410);
   });
 
-  it('and that a dead worker held keeps nobody from taking its place', async () => {
+  it('and that a dead worker held does not keep the next worker from starting', async () => {
     const running = await start({ CONSUMER: consumer, FAILOVER_MS: '20000' });
     const { redis, keys } = system();
     const held = fetch(`${running.url}/held?ms=60000`, { method: 'POST' });
@@ -123,7 +123,7 @@ describe.each(consumers)('a job that cannot be read, with the %s consumer,', (co
 });
 
 describe('a name in `desired`', () => {
-  it('that no replica can have is moved aside, and the ring stays as it is', async () => {
+  it('that is invalid is moved aside, and the ring stays as it is', async () => {
     const { url } = await start({ REPLICAS: '2' });
     const { redis, keys } = system();
     await redis.hset(keys.desired, '-bad name', '{"name":"-bad name","joined":9,"weight":1}');
@@ -140,7 +140,7 @@ describe('a name in `desired`', () => {
   });
 
   it.each(['garbled', '{}', '{"name":"S1","joined":1,"weight":1}', '{"name":"S2","joined":0,"weight":1}'])(
-    'whose place is %s keeps its place and its worker',
+    'whose entry is %s keeps its place and its worker',
     async (text) => {
       const { gateway } = await start({ REPLICAS: '2', RING: 'assignment' });
       const { redis, keys } = system();
@@ -157,10 +157,10 @@ describe('a name in `desired`', () => {
     },
   );
 
-  it('whose place another one has gets one of its own', async () => {
+  it('gets another place if its place is taken', async () => {
     const { gateway } = await start({ REPLICAS: '2', RING: 'assignment' });
     const { redis, keys } = system();
-    // As ring-store.ts writes it.
+    // ring-store.ts writes it so.
     const first = JSON.parse((await redis.hget(keys.desired, 'S1')) ?? '{}') as object;
     const second = JSON.parse((await redis.hget(keys.desired, 'S2')) ?? '{}') as object;
     const slots = { slots: (first as { slots?: unknown }).slots };
@@ -172,8 +172,8 @@ describe('a name in `desired`', () => {
   });
 });
 
-describe('what a gateway reads', () => {
-  it('of a request, its answer and its key is moved aside if it cannot be read', async () => {
+describe('data that a gateway reads', () => {
+  it('about a request, its answer or its key is moved aside if it cannot be read', async () => {
     const { url } = await start();
     const { redis, keys } = system();
     const post = (): Promise<Response> =>
@@ -199,7 +199,7 @@ describe('what a gateway reads', () => {
     expect(await asideOf(system(), keys.request('S1', id))).toHaveLength(3);
   });
 
-  it('of dead letters is moved aside if it cannot be read, and the others are shown', async () => {
+  it('about dead letters is moved aside if it cannot be read, and the others are shown', async () => {
     const { url } = await start();
     const { redis, keys } = system();
     const ids = Array.from({ length: 3 }, () => requestId(randomUUID(), 'S1'));
@@ -216,7 +216,7 @@ describe('what a gateway reads', () => {
     expect(await asideOf(system(), keys.deadLetters)).toHaveLength(4);
   });
 
-  it('of its inboxes is moved aside if it is no frame, or no list', async () => {
+  it('in its inboxes is moved aside if it is not a frame, or not a list', async () => {
     const running = await start();
     const { redis, keys } = system();
     expect((await fetch(`${running.url}/a`)).status).toBe(200);
@@ -231,11 +231,11 @@ describe('what a gateway reads', () => {
     }
   });
 
-  it('of the state of a replica is moved aside, and written anew by the controller', async () => {
+  it('about the state of a replica is moved aside, and the controller writes it again', async () => {
     const { url } = await start();
     const { redis, keys } = system();
     const state = (): Promise<string | null> => redis.hget(keys.status, 'S1');
-    // A replica is in the ring a moment before its state says that it is ready.
+    // A replica is in the ring shortly before its state says that it is ready.
     await expect.poll(state).toContain('"ready"');
     const before = await state();
     await redis.hset(keys.status, 'S1', 'garbled');
@@ -244,7 +244,7 @@ describe('what a gateway reads', () => {
   });
 });
 
-it('parameters of the ring that are none are moved aside at the start', async () => {
+it('garbled parameters of the ring are moved aside at the start', async () => {
   const { redis, keys } = system();
   await redis.set(keys.parameters, 'garbled');
   const { url, stop } = await start();

@@ -9,14 +9,14 @@ import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 
 const system = useSystem();
-/** By a fence above its own a worker knows that another one has taken the lease, and goes. */
+/** A worker that sees a higher fence than its own concludes that it is superseded, and ends. */
 const taken = '{S1}:fence that is "1e400"';
-/** For which a garbled key is in the way at most, in ms. */
-const mendedWithinMs = 5000;
+/** The longest time for which a garbled key may cause trouble, in ms. */
+const repairedWithinMs = 5000;
 
 describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
   it.each(['ring', 'S1'])(
-    'garbled keys of %s are moved aside, while requests come in, and no worker ends',
+    'garbled keys of %s are moved aside under load, and no worker ends',
     async (part) => {
       const running = await system().start({
         REPLICAS: '2',
@@ -27,9 +27,9 @@ describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
       const { keys, redis } = system();
       let pids = await pidsOf(system());
       const load = underLoad(running);
-      // The stock consumer leaves no word of what it has room for.
+      // The stock consumer does not register for direct delivery.
       const unused = consumer === 'stock' ? [keys.consumer('S1')] : [];
-      // Controllers read it if replicas are containers.
+      // Only controllers of containers read it.
       unused.push(keys.configKey);
       const all = keysInUse(keys, 'S1').filter(
         ({ key }) => key.includes(`{${part}}`) && !unused.includes(key),
@@ -37,10 +37,10 @@ describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
       const faults: string[] = [];
       for (const garbage of all.flatMap(garbageOf)) {
         await garbage.spoil(redis);
-        const mended = await within(mendedWithinMs, () => isMended(system(), garbage));
-        if (!mended) faults.push(`${garbage.what}: still there`);
+        const repaired = await within(repairedWithinMs, () => isRepaired(system(), garbage));
+        if (!repaired) faults.push(`${garbage.what}: still there`);
         const statuses: number[][] = [];
-        const served = await within(mendedWithinMs, async () => {
+        const served = await within(repairedWithinMs, async () => {
           const now = await answers(running);
           statuses.push(now);
           return now.every((status) => status === 200);
@@ -60,7 +60,7 @@ describe.each(['batched', 'stock'])('with the %s consumer', (consumer) => {
   );
 });
 
-async function isMended({ redis }: System, { expected }: Garbage): Promise<boolean> {
+async function isRepaired({ redis }: System, { expected }: Garbage): Promise<boolean> {
   const { key, type, fits } = expected;
   const now = await redis.type(key);
   if (now === 'none') return true;
@@ -68,11 +68,11 @@ async function isMended({ redis }: System, { expected }: Garbage): Promise<boole
   return fits === undefined || fits((await redis.get(key).catch(() => null)) ?? '');
 }
 
-/** @returns whether something holds in time. */
-async function within(ms: number, look: () => Promise<boolean>): Promise<boolean> {
+/** @returns whether `check` holds within `ms`. */
+async function within(ms: number, check: () => Promise<boolean>): Promise<boolean> {
   const until = performance.now() + ms;
   for (;;) {
-    if (await look()) return true;
+    if (await check()) return true;
     if (performance.now() > until) return false;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -81,7 +81,7 @@ async function within(ms: number, look: () => Promise<boolean>): Promise<boolean
 /** @returns the processes that serve the replicas, once both have one. */
 async function pidsOf({ redis, keys }: System): Promise<number[]> {
   const pids: number[] = [];
-  await within(mendedWithinMs, async () => {
+  await within(repairedWithinMs, async () => {
     const leases = await Promise.all(
       ['S1', 'S2'].map((name) => redis.get(keys.lease(name)).catch(() => null)),
     );
@@ -100,7 +100,7 @@ async function answers({ url, gateway }: RunningGateway): Promise<number[]> {
   return Promise.all(['S1', 'S2'].flatMap((owner) => [ask('GET', owner), ask('POST', owner)]));
 }
 
-/** A few requests at a time, one after the other. */
+/** Starts four clients that each send one request after another. */
 function underLoad({ url }: RunningGateway): { end(): Promise<number[]> } {
   const statuses: number[] = [];
   const ended = new AbortController();

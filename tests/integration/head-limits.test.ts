@@ -8,10 +8,10 @@ const system = useSystem();
 const fields = (count: number): string[] => Array.from({ length: count }, (_, at) => [`X-${at}`, '1']).flat();
 
 describe('the head of a request', () => {
-  it('has HEAD_LIMIT_FIELDS fields at most, and all of them arrive; one more is 431, in words', async () => {
+  it('may have HEAD_LIMIT_FIELDS fields, which all arrive; one more is an explained 431', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url, HEAD_LIMIT_FIELDS: '100' });
-    // `Host` and `Connection` are among them.
+    // The limit includes `Host` and `Connection`.
     const most = await ask(url, { target: '/a', headers: fields(98) });
     expect(most.status).toBe(200);
     const names = upstream.got[0]?.headers.filter((name, at) => at % 2 === 0 && /^X-\d+$/.test(name));
@@ -27,7 +27,7 @@ describe('the head of a request', () => {
     expect(upstream.got).toHaveLength(1);
   });
 
-  it('with a Host behind too many fields is refused for their number', async () => {
+  it('with a Host after too many fields is refused for their number', async () => {
     const { url } = await system().start({ REPLICAS: '0', ROLE: 'gateway', HEAD_LIMIT_FIELDS: '10' });
     const many = 'X: 1\r\n'.repeat(5000);
     const { ended } = await speak(url, `POST / HTTP/1.1\r\n${many}Host: a\r\nContent-Length: 3\r\n\r\nabc`);
@@ -36,7 +36,7 @@ describe('the head of a request', () => {
     expect(heard).toContain('more than 10 header fields (HEAD_LIMIT_FIELDS)');
   });
 
-  it('has HEAD_LIMIT_BYTES bytes at most; more is 431, in words', async () => {
+  it('may have HEAD_LIMIT_BYTES bytes; more is an explained 431', async () => {
     const { url } = await system().start({ REPLICAS: '1', HEAD_LIMIT_BYTES: '2000' });
     expect((await ask(url, { target: '/home', headers: ['X', 'x'.repeat(1800)] })).status).toBe(200);
     const { ended } = await speak(url, `GET /home HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(2000)}\r\n\r\n`);
@@ -47,7 +47,7 @@ describe('the head of a request', () => {
 });
 
 describe('Expect', () => {
-  it('with anything but 100-continue is 417, a problem document', async () => {
+  it('other than 100-continue gets a 417 problem', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     for (const target of ['/a', '/-/live']) {
@@ -67,7 +67,7 @@ describe('Expect', () => {
     expect(upstream.got).toEqual([]);
   });
 
-  it('is ignored of HTTP/1.0', async () => {
+  it('is ignored over HTTP/1.0', async () => {
     const { url } = await system().start({ REPLICAS: '1' });
     const { ended } = await speak(url, 'GET /home HTTP/1.0\r\nExpect: 200-ok\r\n\r\n');
     expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n/);

@@ -22,7 +22,7 @@ async function startWith(count: number) {
   return { redis, keys, store, heirs: new HeirStore(connection, store, log), names };
 }
 
-it('puts a new replica in the place of a dead one, with slots and a joining number of its own', async () => {
+it('puts a new replica in the place of a dead one, with its own slots and joining number', async () => {
   const { store, heirs, names } = await startWith(56);
   await store.changeRing(token, [{ name: 'S2', generation: 1 }], []);
   expect(await heirs.replace(token, (state) => planReplacement(state, 'S2', 'S7x', parameters))).toBe(true);
@@ -34,7 +34,7 @@ it('puts a new replica in the place of a dead one, with slots and a joining numb
   expect(await heirs.read()).toEqual(new Map([['S2', 'S7x']]));
 });
 
-it('makes the next replacement the heir of all before it', async () => {
+it('makes the latest replacement the heir of all before it', async () => {
   const { heirs, names } = await startWith(2);
   for (const [dead, by] of [
     ['S2', 'A1'],
@@ -52,7 +52,7 @@ it('makes the next replacement the heir of all before it', async () => {
   );
 });
 
-it('changes nothing for a controller that does not lead any more', async () => {
+it('changes nothing for a controller that no longer leads', async () => {
   const { redis, keys, store, heirs } = await startWith(3);
   const before = await store.read();
   const changed = heirs.replace(token, (state) => planReplacement(state, 'S2', 'A1', parameters));
@@ -64,7 +64,7 @@ it('changes nothing for a controller that does not lead any more', async () => {
   expect(await store.read()).toEqual(second);
 });
 
-it('is decided again if another change comes first, and made by one of two controllers only', async () => {
+it('decides again if another change comes first; only one of two controllers replaces', async () => {
   const { store, heirs, names } = await startWith(3);
   let asked = 0;
   const replaced = heirs.replace(token, (state) => {

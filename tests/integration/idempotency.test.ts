@@ -6,7 +6,7 @@ import { eventually, leaseOf, useWorkers } from '../fixtures/workers.ts';
 const system = useSystem();
 const workers = useWorkers();
 
-/** Two gateways over the same replicas. */
+/** Starts two gateways over the same replicas. */
 async function startTwo(current: System, settings: NodeJS.ProcessEnv = {}) {
   const shared = { HANDLER: workers.handler, LEDGER: workers.ledger(), ...settings };
   const first = await current.start({ REPLICAS: '2', ...shared });
@@ -30,7 +30,7 @@ const send = (url: string, { key, body = 'x', method = 'POST', headers = {} }: S
   });
 
 describe('Idempotency-Key', () => {
-  it('gives the first answer again, byte for byte, from any gateway', async () => {
+  it('repeats the first answer byte for byte, from any gateway', async () => {
     const { urls } = await startTwo(system());
     const first = await send(`${urls[0]}/pay`, { key: 'a' });
     expect([first.status, first.headers.get('idempotent-replayed')]).toEqual([200, null]);
@@ -47,7 +47,7 @@ describe('Idempotency-Key', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('is unique for each method and target, and for each hash key where that names a tenant', async () => {
+  it('is separate for each method and target, and for each tenant in HASH_KEY', async () => {
     const { urls } = await startTwo(system(), { HASH_KEY: 'header:tenant,random' });
     const sent: [string, Sent][] = [
       ['/pay', { key: 'a' }],
@@ -68,7 +68,7 @@ describe('Idempotency-Key', () => {
     expect(await workers.runs()).toHaveLength(sent.length);
   });
 
-  it('is 422 for another request under the same key', async () => {
+  it('gives 422 to another request under the same key', async () => {
     const { urls } = await startTwo(system());
     await send(`${urls[0]}/pay`, { key: 'a', body: '10' });
     const other = await send(`${urls[1]}/pay`, { key: 'a', body: '20' });
@@ -77,12 +77,12 @@ describe('Idempotency-Key', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it.each(['', ' ', 'x'.repeat(256)])('refuses %j, which is no key', async (key) => {
+  it.each(['', ' ', 'x'.repeat(256)])('refuses %j, which is not a key', async (key) => {
     const { url } = await system().start({ REPLICAS: '1' });
     expect((await send(`${url}/home`, { key })).status).toBe(400);
   });
 
-  it('is done once for 500 repeats at once over two gateways: 500 equal answers', async () => {
+  it('runs 500 simultaneous repeats over two gateways once, with 500 equal answers', async () => {
     const { urls } = await startTwo(system());
     const answers = await Promise.all(
       Array.from({ length: 500 }, async (_, at) => {
@@ -95,19 +95,19 @@ describe('Idempotency-Key', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('waits for the first where that is still run, also when its gateway has died', async () => {
+  it('waits for the first request while it runs, even if its gateway has died', async () => {
     const { first, urls } = await startTwo(system());
-    const begun = send(`${urls[0]}/pay?ms=1500`, { key: 'a' }).catch(() => 'gone');
+    const running = send(`${urls[0]}/pay?ms=1500`, { key: 'a' }).catch(() => 'gone');
     await eventually(async () => (await workers.runs()).length === 1);
-    // Its connections are cut; the controller beside it goes on.
+    // The gateway loses its connections; the controller beside it continues.
     first.gateway.app.server.closeAllConnections();
-    expect(await begun).toBe('gone');
+    expect(await running).toBe('gone');
     const again = await send(`${urls[1]}/pay?ms=1500`, { key: 'a' });
     expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('is answered by the replacement of a worker that died while it ran it', async () => {
+  it('is answered by the replacement if the worker died while it ran the request', async () => {
     const current = system();
     const { urls } = await startTwo(current);
     const asked = send(`${urls[0]}/pay?ms=700`, { key: 'a' });
@@ -118,7 +118,7 @@ describe('Idempotency-Key', () => {
     expect(await again.json()).toMatchObject({ attempt: 2 });
   });
 
-  it('that was claimed by a gateway which died before it handed the request over is free again', async () => {
+  it('is free again if the gateway that claimed it died before it added the job', async () => {
     const current = system();
     const { urls } = await startTwo(current);
     await send(`${urls[0]}/pay`, { key: 'a' });
@@ -131,11 +131,11 @@ describe('Idempotency-Key', () => {
     expect(await workers.runs()).toHaveLength(2);
   });
 
-  it('with Prefer: respond-async names the first request to all who repeat it', async () => {
+  it('with Prefer: respond-async names the first request to all repeats', async () => {
     const { urls } = await startTwo(system());
-    const handed = { key: 'a', headers: { prefer: 'respond-async' } };
-    const first = await send(`${urls[0]}/pay?ms=300`, handed);
-    const again = await send(`${urls[1]}/pay?ms=300`, handed);
+    const asyncRequest = { key: 'a', headers: { prefer: 'respond-async' } };
+    const first = await send(`${urls[0]}/pay?ms=300`, asyncRequest);
+    const again = await send(`${urls[1]}/pay?ms=300`, asyncRequest);
     expect([first.status, again.status]).toEqual([202, 202]);
     expect(again.headers.get('location')).toBe(first.headers.get('location'));
     expect(again.headers.get('idempotent-replayed')).toBe('true');
@@ -144,7 +144,7 @@ describe('Idempotency-Key', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('says nothing for GET, and leaves nothing behind when its time is over', async () => {
+  it('has no effect on GET, and leaves nothing behind after its TTL', async () => {
     const current = system();
     const { urls } = await startTwo(current, { IDEMPOTENCY_TTL_S: '1' });
     for (let times = 0; times < 2; times += 1) {

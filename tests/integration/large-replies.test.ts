@@ -9,15 +9,16 @@ const system = useSystem();
 const workers = useWorkers();
 const HANDLER = handlerFile('bodies');
 const MiB = 1024 * 1024;
-const handedOver = { headers: { prefer: 'respond-async' } };
+const respondAsync = { headers: { prefer: 'respond-async' } };
 
-async function made(redis: Redis): Promise<number> {
+/** @returns the number of connections that Redis has accepted so far. */
+async function connectionsMade(redis: Redis): Promise<number> {
   return Number(/total_connections_received:(\d+)/.exec(await redis.info('stats'))?.[1]);
 }
 
-/** A request that was handed over, when it has come to its end. */
+/** Sends an async request and waits for its end. @returns its record, and the URL of it. */
 async function ended(url: string, path: string): Promise<{ state: string; code?: string; self: string }> {
-  const accepted = await fetch(url + path, handedOver);
+  const accepted = await fetch(url + path, respondAsync);
   const self = url + (accepted.headers.get('location') ?? '');
   await accepted.body?.cancel();
   const view = (await (await fetch(`${self}?wait=20`)).json()) as { state: string; code?: string };
@@ -25,7 +26,7 @@ async function ended(url: string, path: string): Promise<{ state: string; code?:
 }
 
 describe.each(['batched', 'stock'])('with the %s consumer', (CONSUMER) => {
-  it('a large answer is the same, waited for and handed over', async () => {
+  it('a large answer is the same for a plain and an async request', async () => {
     const { redis, keys, start } = system();
     const { url } = await start({ REPLICAS: '1', HANDLER, CONSUMER, LEDGER: workers.ledger() });
     const clients = async (): Promise<string> => String(await redis.client('LIST'));
@@ -42,7 +43,7 @@ describe.each(['batched', 'stock'])('with the %s consumer', (CONSUMER) => {
     expect(await redis.keys(`${keys.replica('S1')}:reply-draft:*`)).toEqual([]);
   });
 
-  it('an answer that is longer than Redis takes is 502 reply_too_large, and nobody else is disturbed', async () => {
+  it('an answer too long for Redis is 502 reply_too_large and disturbs no other request', async () => {
     const own = await ownRedis();
     const { url, stop } = await system().start({
       REDIS_URL: own.url,
@@ -53,24 +54,24 @@ describe.each(['batched', 'stock'])('with the %s consumer', (CONSUMER) => {
     });
     await own.redis.config('SET', 'proto-max-bulk-len', '1mb');
     await (await fetch(`${url}/stream?bytes=100000`)).bytes();
-    const before = await made(own.redis);
+    const before = await connectionsMade(own.redis);
     const large = '/stream?bytes=3000000';
     const small = async (): Promise<number> => (await fetch(`${url}/stream?bytes=10`)).status;
-    const [waited, handed, ...others] = await Promise.all([
+    const [plain, asyncEnd, ...others] = await Promise.all([
       fetch(url + large),
       ended(url, large),
       ...Array.from({ length: 20 }, small),
     ]);
-    expect(waited.status).toBe(502);
-    expect(await waited.json()).toMatchObject({ code: 'reply_too_large' });
-    expect(handed).toMatchObject({ state: 'failed', code: 'reply_too_large' });
+    expect(plain.status).toBe(502);
+    expect(await plain.json()).toMatchObject({ code: 'reply_too_large' });
+    expect(asyncEnd).toMatchObject({ state: 'failed', code: 'reply_too_large' });
     expect(new Set(others)).toEqual(new Set([200]));
-    expect((await made(own.redis)) - before).toBeLessThan(5);
+    expect((await connectionsMade(own.redis)) - before).toBeLessThan(5);
     await stop();
   });
 });
 
-it('an answer past the limit is 502 reply_too_large at once, and is not tried again', async () => {
+it('an answer over the limit is 502 reply_too_large at once, and is not retried', async () => {
   const settings = { REPLICAS: '1', HANDLER, LEDGER: workers.ledger(), REPLY_LIMIT_BYTES: String(MiB) };
   const { url } = await system().start(settings);
   for (const path of ['/endless', `/whole?bytes=${MiB + 1}`]) {
@@ -87,7 +88,7 @@ it('an answer past the limit is 502 reply_too_large at once, and is not tried ag
   expect(await ended(url, '/endless')).toMatchObject({ state: 'failed', code: 'reply_too_large' });
 });
 
-it('an answer without an end is cancelled at its deadline and by DELETE', async () => {
+it('an endless answer is cancelled at its deadline and by DELETE', async () => {
   const settings = { REPLICAS: '1', HANDLER: handlerFile('trickle'), LEDGER: workers.ledger() };
   const { url } = await system().start({ ...settings, REPLY_TIMEOUT_MS: '500' });
   expect((await fetch(url)).status).toBe(504);
@@ -101,17 +102,18 @@ it('an answer without an end is cancelled at its deadline and by DELETE', async 
   await expect.poll(() => workers.runs()).toEqual(['cancelled TimeoutError', 'cancelled AbortError']);
 });
 
-it('a dead letter is kept of an answer that is too large for it, without the answer', async () => {
+it('a dead letter omits an answer that is too large for it', async () => {
   const settings = { REPLICAS: '1', HANDLER, LEDGER: workers.ledger(), ADMIN_AUTH: 'none' };
   const { url } = await system().start(settings);
   const letterOf = async (path: string): Promise<unknown> => {
     const { self, state } = await ended(url, path);
     expect(state).toBe('failed');
     const id = self.slice(self.lastIndexOf('/') + 1);
-    // It is filed after the request's end.
+    // The letter is filed after the request's end.
     let letter: Response | undefined;
-    const look = async (): Promise<number> => (letter = await fetch(`${url}/-/dead-letters/${id}`)).status;
-    await expect.poll(look).toBe(200);
+    const statusOf = async (): Promise<number> =>
+      (letter = await fetch(`${url}/-/dead-letters/${id}`)).status;
+    await expect.poll(statusOf).toBe(200);
     return letter?.json();
   };
   expect(await letterOf('/stream?status=500&bytes=5')).toMatchObject({

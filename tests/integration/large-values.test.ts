@@ -12,7 +12,7 @@ const system = useSystem();
 const log = createLogger('test', 'silent');
 const MiB = 1024 * 1024;
 
-/** Bytes of which each differs from the one before. */
+/** Bytes each of which differs from the one before. */
 const bytes = (length: number, from = 0): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => i + from));
 
@@ -22,7 +22,7 @@ afterEach(() => inUse.splice(0).forEach((each) => each.close()));
 const lease = { replica: 'S1', fence: 1 };
 const draftOf = (id: string): string => system().keys.replyDraft('S1', id, 1);
 
-/** On a connection that is opened on first use, and is closed after the test. */
+/** Makes large values whose connection opens on first use and closes after the test. */
 function useLargeValues(url = system().redisUrl) {
   let opened: Connection | undefined;
   const { namespace } = system();
@@ -45,7 +45,7 @@ it('opens its connection for the first value, and closes it', async () => {
 });
 
 it.each([10, 512 * 1024, 512 * 1024 + 1, 5 * MiB + 7])(
-  'writes all of %d bytes, in parts, with a TTL',
+  'writes a value of %d bytes whole, in parts, with a TTL',
   async (length) => {
     const { redis, keys } = system();
     const { large } = useLargeValues();
@@ -65,7 +65,7 @@ it.each([10, 512 * 1024, 512 * 1024 + 1, 5 * MiB + 7])(
   },
 );
 
-it('writes many at once, each whole', async () => {
+it('writes many values at once, each whole', async () => {
   const { redis } = system();
   const { large } = useLargeValues();
   const values = Array.from({ length: 20 }, (_, at) => bytes(MiB + at, at));
@@ -75,7 +75,7 @@ it('writes many at once, each whole', async () => {
   }
 });
 
-it('writes a value anew if pieces of it were lost or doubled while the connection broke', async () => {
+it('writes a value again if parts of it were lost or doubled when the connection broke', async () => {
   const { redis } = system();
   const { large, name } = useLargeValues();
   const key = draftOf('r');
@@ -125,7 +125,7 @@ it('rejects if Redis is full, and leaves no key', async () => {
   expect(await own.redis.exists(draftOf('r'))).toBe(0);
 });
 
-it('a draft becomes the kept answer, unless another worker has the lease or the request has ended', async () => {
+it('a draft becomes the kept answer, unless the lease is lost or the request has ended', async () => {
   const { connection, redis, keys } = system();
   const [record, kept, fence] = [keys.request('S1', 'r'), keys.keptReply('S1', 'r'), keys.leaseFence('S1')];
   const end = { state: 'done', fields: [], keepMs: 5000, frame: undefined } as const;

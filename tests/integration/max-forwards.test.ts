@@ -7,7 +7,7 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 
 describe('Max-Forwards', () => {
-  it('of OPTIONS and TRACE is counted down, and of other methods left as it is', async () => {
+  it('is decremented for OPTIONS and TRACE, and unchanged for other methods', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     for (const [method, value] of [
@@ -31,7 +31,7 @@ describe('Max-Forwards', () => {
     ]);
   });
 
-  it('of 0 ends OPTIONS and TRACE at the gateway', async () => {
+  it('0 makes the gateway answer OPTIONS and TRACE itself', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     for (const target of ['/a', '*']) {
@@ -57,11 +57,11 @@ describe('Max-Forwards', () => {
   });
 
   it.each([
-    ['that is no number', 'Max-Forwards: x\r\n'],
+    ['that is not a number', 'Max-Forwards: x\r\n'],
     ['that is negative', 'Max-Forwards: -1\r\n'],
     ['that is empty', 'Max-Forwards:\r\n'],
-    ['that is there twice', 'Max-Forwards: 1\r\nMax-Forwards: 1\r\n'],
-  ])('%s is 400', async (_, field) => {
+    ['that occurs twice', 'Max-Forwards: 1\r\nMax-Forwards: 1\r\n'],
+  ])('%s gets 400', async (_, field) => {
     const { url } = await system().start({ REPLICAS: '0', ROLE: 'gateway' });
     const { ended } = await speak(url, `OPTIONS / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${field}\r\n`);
     const heard = await ended;
@@ -71,7 +71,7 @@ describe('Max-Forwards', () => {
 });
 
 describe('OPTIONS *', () => {
-  it('reaches the replica as it is, in absolute form without a path too', async () => {
+  it('reaches the replica as it is, also in absolute form without a path', async () => {
     const { url } = await system().start({ REPLICAS: '1' });
     for (const target of ['*', 'http://a.test']) {
       const answer = await ask(url, { method: 'OPTIONS', target });
@@ -82,7 +82,7 @@ describe('OPTIONS *', () => {
     }
   });
 
-  it('is the only request with the target *', async () => {
+  it('is the only method for the target *', async () => {
     const { url } = await system().start({ REPLICAS: '0', ROLE: 'gateway' });
     const answer = await ask(url, { method: 'GET', target: '*' });
     expect([answer.status, json(answer)]).toEqual([

@@ -15,7 +15,7 @@ const start = (settings: NodeJS.ProcessEnv = {}): Promise<RunningGateway> =>
 const pay = (url: string, path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${url}${path}`, { method: 'POST', body: 'x', headers: { 'idempotency-key': 'k', ...headers } });
 
-const handedOver = { prefer: 'respond-async' };
+const respondAsync = { prefer: 'respond-async' };
 const replayed = (response: Response): string | null => response.headers.get('idempotent-replayed');
 const idOf = (response: Response): string => response.headers.get('ringpost-request') ?? '';
 const codeOf = async (response: Response): Promise<unknown> =>
@@ -26,7 +26,7 @@ const runsOf = async (path: string): Promise<string[]> =>
 const cancel = (url: string, id: string): Promise<Response> =>
   fetch(`${url}/-/requests/${id}`, { method: 'DELETE' });
 
-it('is named by the bytes of its key: one that ends in A0 is another than the one without', async () => {
+it('a key is compared by its bytes: one that ends in A0 differs from one without', async () => {
   const { url } = await start();
   const keyed = (key: string): Promise<Response> => pay(url, '/', { 'idempotency-key': key });
   const ids = [await keyed('c\xc3\xa0'), await keyed('c\xc3'), await keyed('c\xc3\xa0')].map(idOf);
@@ -34,9 +34,9 @@ it('is named by the bytes of its key: one that ends in A0 is another than the on
   expect(ids[1]).not.toBe(ids[0]);
 });
 
-describe('a first request that has begun', () => {
+describe('a first request that has started', () => {
   it.each([{}, { 'ringpost-retry': 'never' }])(
-    'and was not done in time is not run again: its 504 is told again (%j)',
+    'and timed out is not run again: its 504 is repeated (%j)',
     async (more) => {
       const { url } = await start({ REPLY_TIMEOUT_MS: '600' });
       const first = await pay(url, '/slow?ms=1500', more);
@@ -51,9 +51,9 @@ describe('a first request that has begun', () => {
     },
   );
 
-  it('and was cancelled is not run again: its end is told again', async () => {
+  it('and was cancelled is not run again: its end is repeated', async () => {
     const { url } = await start();
-    const first = await pay(url, '/long?ms=20000', handedOver);
+    const first = await pay(url, '/long?ms=20000', respondAsync);
     await eventually(async () => (await workers.runs()).length === 1);
     expect(await (await cancel(url, idOf(first))).json()).toMatchObject({ state: 'cancelled' });
     const again = await pay(url, '/long?ms=20000');
@@ -62,7 +62,7 @@ describe('a first request that has begun', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('and was lost with its worker is not run again where that is not safe: its 502 is told again', async () => {
+  it('and was lost with its worker gives its 502 again if it is not repeatable', async () => {
     const { url } = await start();
     const never = { 'ringpost-retry': 'never' };
     const first = pay(url, '/lost?ms=20000', never);
@@ -75,24 +75,24 @@ describe('a first request that has begun', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('and waits to be tried again when its time is over is not run anew', async () => {
+  it('and waits for a retry at its deadline is not run again', async () => {
     const { url } = await start({ HANDLER: handlerFile('flaky'), REPLY_TIMEOUT_MS: '1500' });
-    // The second attempt is due past the deadline, or is not done by it.
+    // The second attempt is due after the deadline, or does not end before it.
     const first = await pay(url, '/x?fail=9&ms=1000', { 'ringpost-attempts': '9' });
     const again = await pay(url, '/x?fail=9&ms=1000', { 'ringpost-attempts': '9' });
     expect([again.status, replayed(again), idOf(again)]).toEqual([first.status, 'true', idOf(first)]);
   });
 });
 
-describe('a first request that certainly has not begun', () => {
-  it.each(['was cancelled', 'was not begun by its deadline'])(
+describe('a first request that certainly has not started', () => {
+  it.each(['was cancelled', 'did not start by its deadline'])(
     'and %s makes way for a new one',
     async (how) => {
       const { url } = await start({ CONCURRENCY: '1' });
-      const blocking = await fetch(`${url}/blocks?ms=1500`, { headers: handedOver });
+      const blocking = await fetch(`${url}/blocks?ms=1500`, { headers: respondAsync });
       await eventually(async () => (await runsOf('/blocks')).length === 1);
       const deadline = { 'ringpost-deadline': how === 'was cancelled' ? '60000' : '300' };
-      const first = await pay(url, '/pay', { ...handedOver, ...deadline });
+      const first = await pay(url, '/pay', { ...respondAsync, ...deadline });
       if (how === 'was cancelled') {
         expect(await (await cancel(url, idOf(first))).json()).toMatchObject({ state: 'cancelled' });
       } else {
@@ -106,11 +106,11 @@ describe('a first request that certainly has not begun', () => {
     },
   );
 
-  it('and is handed over by a gateway that was frozen meanwhile is not run any more', async () => {
+  it('and is accepted late by a gateway that was frozen does not run', async () => {
     const current = system();
     const { url, gateway } = await start();
     const first = await pay(url, '/pay');
-    // As if that gateway had claimed the key and stood still before it handed the request over.
+    // As if the gateway had claimed the key and was frozen before it added the job.
     const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
     const held = JSON.parse((await current.redis.get(claim)) ?? '') as object;
     const late = requestId('3f333df6-90a4-4fda-8dd3-9485d27cee36', 'S1');
@@ -130,7 +130,7 @@ describe('a first request that certainly has not begun', () => {
     expect(await runsOf('/pay')).toHaveLength(2);
   });
 
-  it('since there was no room lets its key go at once', async () => {
+  it('because it was refused with 503 releases its key at once', async () => {
     const current = system();
     const { url } = await start({ QUEUE_LIMIT: '5', CONCURRENCY: '1' });
     const asked = Array.from({ length: 40 }, async (_, at) => {
@@ -151,27 +151,27 @@ describe('a first request that certainly has not begun', () => {
 });
 
 describe('a claim', () => {
-  it('of a delayed request lasts until that has ended', async () => {
+  it('of a delayed request lasts until its request has ended', async () => {
     const current = system();
     const { url } = await start({ IDEMPOTENCY_TTL_S: '1' });
-    await pay(url, '/later', { ...handedOver, 'ringpost-delay': '3600' });
+    await pay(url, '/later', { ...respondAsync, 'ringpost-delay': '3600' });
     const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
     expect(await current.redis.pttl(claim)).toBeGreaterThan(3_600_000);
   });
 
-  it('is over IDEMPOTENCY_TTL_S after the end, even if that came long before the deadline', async () => {
+  it('expires IDEMPOTENCY_TTL_S after the end, even if the deadline is much later', async () => {
     const { url } = await start({ IDEMPOTENCY_TTL_S: '1' });
-    const first = await pay(url, '/pay', handedOver);
+    const first = await pay(url, '/pay', respondAsync);
     await fetch(`${url}/-/requests/${idOf(first)}?wait=20`);
     expect(replayed(await pay(url, '/pay'))).toBe('true');
     await expect.poll(async () => replayed(await pay(url, '/pay')), { timeout: 10_000 }).toBeNull();
     expect(await runsOf('/pay')).toHaveLength(2);
   });
 
-  it('outlives no record: an end by DELETE is known as long as the key', async () => {
+  it('never outlives its record: an end by DELETE is known as long as the key', async () => {
     const current = system();
     const { url } = await start({ IDEMPOTENCY_TTL_S: '3600', RESULT_TTL_S: '1' });
-    const first = await pay(url, '/long?ms=20000', handedOver);
+    const first = await pay(url, '/long?ms=20000', respondAsync);
     await eventually(async () => (await workers.runs()).length === 1);
     await cancel(url, idOf(first));
     const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
@@ -182,7 +182,7 @@ describe('a claim', () => {
 });
 
 describe('429 and 503 of a handler', () => {
-  it.each(['429', '503'])('are kept and told again (%s)', async (status) => {
+  it.each(['429', '503'])('are kept and repeated (%s)', async (status) => {
     const { url } = await start({ HANDLER: handlerFile('flaky') });
     const path = `/x?fail=1&status=${status}&retry-after=1`;
     expect((await pay(url, path)).status).toBe(Number(status));
@@ -191,7 +191,7 @@ describe('429 and 503 of a handler', () => {
     expect((await workers.runs()).filter((line) => line.startsWith('begin'))).toHaveLength(1);
   });
 
-  it.each(['429', '503'])('with Ringpost-Release-Key let the key go (%s)', async (status) => {
+  it.each(['429', '503'])('with Ringpost-Release-Key release the key (%s)', async (status) => {
     const { url } = await start({ HANDLER: handlerFile('flaky') });
     const path = `/x?fail=1&status=${status}&ringpost-release-key=1`;
     for (let times = 1; times <= 2; times += 1) {
@@ -201,7 +201,7 @@ describe('429 and 503 of a handler', () => {
     }
   });
 
-  it('any other answer with Ringpost-Release-Key is kept', async () => {
+  it('are the only ones: any other answer with Ringpost-Release-Key is kept', async () => {
     const { url } = await start({ HANDLER: handlerFile('flaky') });
     const path = '/x?fail=1&status=500&ringpost-release-key=1';
     await pay(url, path);
@@ -210,7 +210,7 @@ describe('429 and 503 of a handler', () => {
 });
 
 describe('the spelling of a key', () => {
-  it('bare and quoted is one key', async () => {
+  it('may be bare or quoted: both are one key', async () => {
     const { url } = await start();
     const sent = ['8e03', '"8e03"', ' "8e03" ', '"8e03";a=1'];
     const answers = await Promise.all(sent.map((key) => pay(url, '/pay', { 'idempotency-key': key })));
@@ -219,7 +219,7 @@ describe('the spelling of a key', () => {
     expect((await pay(url, '/pay', { 'idempotency-key': '""' })).status).toBe(400);
   });
 
-  it('twice in one request is refused: nobody knows which one counts', async () => {
+  it('two keys in one request are refused, since it is unclear which one counts', async () => {
     const { url } = await start();
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const asked = request(`${url}/pay`, { method: 'POST', headers: { 'idempotency-key': ['a', 'b'] } });

@@ -37,7 +37,7 @@ async function start(settings: NodeJS.ProcessEnv = {}) {
   return { url, document };
 }
 
-/** Checks what a gateway answers against what its document says. */
+/** Checks the answers of a gateway against its own document. */
 function checking(document: Document) {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   const called = new Set<string>();
@@ -77,7 +77,7 @@ function matches(template: string, path: string): boolean {
 }
 
 describe('/-/openapi.json', () => {
-  it('speaks of every route of the gateway, and of what is dispatched, in OpenAPI 3.1', async () => {
+  it('describes every route of the gateway, and dispatched requests, in OpenAPI 3.1', async () => {
     const { document } = await start();
     expect(document.openapi).toBe('3.1.0');
     const all = Object.entries(document.paths).flatMap(([path, operations]) =>
@@ -112,7 +112,7 @@ describe('/-/openapi.json', () => {
     }
   });
 
-  it('is what the gateway answers, as its own client asks', async () => {
+  it('matches the answers that the gateway gives to its own client', async () => {
     const { url, document } = await start();
     const { check, called } = checking(document);
     const client = new RingpostClient(url, { fetch: check });
@@ -136,7 +136,7 @@ describe('/-/openapi.json', () => {
 
     const failed = await client.submit('/x?fail=1&status=500');
     await client.finished(failed.id);
-    // It is filed after its record says that it has failed, and before its job is gone.
+    // The letter is filed after the record says "failed", and before the job is removed.
     const letters = async (): Promise<string[]> =>
       (await listed(client, { code: 'http_500' })).map((letter) => letter.id);
     await expect.poll(letters).toEqual([failed.id]);
@@ -165,7 +165,7 @@ describe('/-/openapi.json', () => {
     expect(own.filter((operation) => !called.has(operation))).toEqual([]);
   });
 
-  it('is read at /-/docs, with nothing from elsewhere', async () => {
+  it('is shown at /-/docs, which loads nothing from elsewhere', async () => {
     const { url } = await start();
     const page = await fetch(`${url}/-/docs`);
     expect(page.status).toBe(200);

@@ -8,13 +8,13 @@ const alone = { ROLE: 'gateway', REPLICAS: '0' };
 const codeOf = (body: Buffer | string): unknown => (JSON.parse(body.toString()) as { code?: unknown }).code;
 
 describe("the gateway's own paths", () => {
-  it('are its own in the absolute form of a target too', async () => {
+  it('are its own in absolute targets too', async () => {
     const { url } = await system().start(alone);
     expect((await ask(url, { target: 'http://elsewhere/-/live' })).status).toBe(200);
     expect((await ask(url, { target: 'http://localhost/rep' })).status).toBe(200);
   });
 
-  it('answer a problem where there is nothing, and where the target cannot be decoded', async () => {
+  it('answer with a problem if there is nothing, or if the target cannot be decoded', async () => {
     const { url } = await system().start(alone);
     const nothing = await ask(url, { target: '/-/nothing' });
     expect([nothing.status, codeOf(nothing.body)]).toEqual([404, 'not_found']);
@@ -27,7 +27,7 @@ describe("the gateway's own paths", () => {
   });
 });
 
-describe('a request that is not quite HTTP', () => {
+describe('a request that is not quite valid HTTP', () => {
   it.each([
     ['without a Host', 'GET /x HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'request_malformed'],
     [
@@ -50,7 +50,7 @@ describe('a request that is not quite HTTP', () => {
     expect(codeOf(heard.slice(heard.indexOf('\r\n\r\n') + 4))).toBe(code);
   });
 
-  it('that asks before it sends a body too large is told so without sending it', async () => {
+  it('with Expect and a body too large is refused before it sends the body', async () => {
     const { url } = await system().start({ ...alone, BODY_LIMIT_BYTES: '10' });
     const head = 'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n';
     const { until, socket } = await speak(url, head);
@@ -61,7 +61,7 @@ describe('a request that is not quite HTTP', () => {
 });
 
 describe('without a controller', () => {
-  it('/add is refused until one has desired the first replicas', async () => {
+  it('/add is refused until a controller has set the first replicas', async () => {
     const { url } = await system().start(alone);
     const response = await fetch(`${url}/add`, {
       method: 'POST',
@@ -71,13 +71,13 @@ describe('without a controller', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toEqual({
-      message: '<Error> no controller has begun yet',
+      message: '<Error> no controller has started yet',
       status: 'failure',
     });
   });
 });
 
-it('/-/ring tells of a replica whose name every object has', async () => {
+it('/-/ring shows a replica named like a property of every object', async () => {
   const { url } = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '0', ADD_TIMEOUT_MS: '1' });
   await fetch(`${url}/add`, {
     method: 'POST',

@@ -56,10 +56,11 @@ async function ask<T>({ url }: { readonly url: string }, question: (redis: Redis
   }
 }
 
-/** Another ringpost process that runs its Redis in the directory. */
+/** Starts another ringpost process that runs its Redis in the directory. */
 async function otherProcess() {
+  const module = new URL('../../gateway/redis/private-redis.ts', import.meta.url).href;
   const script = `
-    import { startPrivateRedis } from ${JSON.stringify(new URL('../../gateway/redis/private-redis.ts', import.meta.url).href)};
+    import { startPrivateRedis } from ${JSON.stringify(module)};
     const redis = await startPrivateRedis({ ...${JSON.stringify(options())}, log: console.error });
     console.log(redis.pid, redis.port, redis.url);`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
@@ -70,8 +71,8 @@ async function otherProcess() {
   return { parent, pid: Number(pid), port: Number(port), url };
 }
 
-/** Resolves when a process has said a text. */
-async function saying(from: Readable, text: string): Promise<void> {
+/** Resolves when a stream contains a text. */
+async function untilSaid(from: Readable, text: string): Promise<void> {
   let said = '';
   for await (const chunk of from.iterator({ destroyOnReturn: false })) {
     said += String(chunk);
@@ -89,7 +90,7 @@ async function portIsFree(port: number, withinMs: number): Promise<boolean> {
   return false;
 }
 
-test('serves from its own directory, on loopback, durable, evicting nothing', async () => {
+test('serves from its own directory on loopback, durably, and never evicts', async () => {
   const redis = await start();
   expect(redis.url).toMatch(new RegExp(`^redis://:[\\w-]{43}@127\\.0\\.0\\.1:${redis.port}$`));
   for (const [name, value] of [
@@ -104,7 +105,7 @@ test('serves from its own directory, on loopback, durable, evicting nothing', as
   expect((await stat(directory)).mode & 0o777).toBe(0o700);
 });
 
-test('what was stored is there again after a stop and a start', async () => {
+test('stored data survives a stop and a start', async () => {
   const first = await start();
   await ask(first, (client) => client.set('kept', 'yes'));
   await Promise.all([first.stop(), first.stop()]);
@@ -115,7 +116,7 @@ test('what was stored is there again after a stop and a start', async () => {
   expect(lines).toEqual([]);
 });
 
-test('a second one in the same directory is refused, and told how to join', async () => {
+test('a second Redis in the same directory is refused, and the error says how to join', async () => {
   const redis = await start();
   const sentence =
     `another ringpost already runs its Redis in ${directory} (pid ${redis.pid}); ` +
@@ -126,7 +127,7 @@ test('a second one in the same directory is refused, and told how to join', asyn
   expect(await ask(redis, (client) => client.ping())).toBe('PONG');
 });
 
-test('one of two that start at once in the same directory is refused', async () => {
+test('only one of several starts at once in the same directory succeeds', async () => {
   const outcomes = await Promise.allSettled([start(), start(), start()]);
   expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
 });
@@ -155,9 +156,12 @@ test('a killed Redis frees its directory for the same process', async () => {
 });
 
 test.each([
-  ['a lock of the same pid before a restart', () => ({ token: 'x', owner: process.pid })],
-  ['a lock whose pids are others now', (port: number) => ({ token: 'x', owner: 1, redis: { pid: 1, port } })],
-  ['a lock of which nothing can be read', () => 'rubbish'],
+  ['a lock with the same pid from before a restart', () => ({ token: 'x', owner: process.pid })],
+  [
+    'a lock whose pids belong to other processes now',
+    (port: number) => ({ token: 'x', owner: 1, redis: { pid: 1, port } }),
+  ],
+  ['an unreadable lock', () => 'rubbish'],
 ])('%s is stale', async (_, lock) => {
   await (await startPrivateRedis(options())).stop();
   await writeFile(join(directory, 'ringpost.lock'), JSON.stringify(lock(portFrom)));
@@ -165,7 +169,7 @@ test.each([
   expect(lines).toEqual([]);
 });
 
-test('the next port is taken when one is in use, be it by another Redis', async () => {
+test('the next port is used if one is taken, even by another Redis', async () => {
   const first = await start();
   directory = join(root, 'second');
   const second = await start();
@@ -173,7 +177,7 @@ test('the next port is taken when one is in use, be it by another Redis', async 
   expect(await ask(second, (client) => client.config('GET', 'dir'))).toEqual(['dir', directory]);
 });
 
-test('a Redis that cannot start is told with the end of its log', async () => {
+test('the error of a Redis that cannot start includes the end of its log', async () => {
   await (await startPrivateRedis(options())).stop();
   await rm(join(directory, 'appendonlydir'), { recursive: true });
   await writeFile(join(directory, 'appendonlydir'), 'in the way');
@@ -184,7 +188,7 @@ test('a Redis that cannot start is told with the end of its log', async () => {
   await start();
 });
 
-test('its password is random, kept in a file of this user, and on no command line', async () => {
+test('its password is random, stored in a file of this user, and on no command line', async () => {
   const first = await start();
   const password = await readFile(`${directory}-password`, 'utf8');
   expect(password).toMatch(/^[\w-]{43}\n$/);
@@ -200,14 +204,14 @@ test('its password is random, kept in a file of this user, and on no command lin
   expect(others.toSorted()).toEqual(['redis', 'redis-password']);
 });
 
-test('several that start at once make one password', async () => {
+test('several starts at once make one password', async () => {
   await mkdir(join(root, 'state'));
   const file = `${directory}-password`;
   const made = new Set(await Promise.all(Array.from({ length: 20 }, () => redisPassword(file))));
   expect([...made]).toEqual([(await readFile(file, 'utf8')).trim()]);
 });
 
-test('a file that has no password is named, and it is not shown', async () => {
+test('a file without a valid password is named, and its content is not shown', async () => {
   await mkdir(join(root, 'state'));
   await writeFile(`${directory}-password`, 'short');
   await expect(start()).rejects.toThrow(
@@ -215,11 +219,11 @@ test('a file that has no password is named, and it is not shown', async () => {
   );
 });
 
-test('a Redis without a password, which the release before has left, is waited for', async () => {
+test('a start waits for a Redis without a password that an earlier release left', async () => {
   await mkdir(directory, { recursive: true });
   const args = ['--port', String(portFrom), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];
   const old = spawn(binary, [...args, '--appendonly', 'yes'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  await saying(old.stdout, 'Ready to accept connections');
+  await untilSaid(old.stdout, 'Ready to accept connections');
   const url = `redis://127.0.0.1:${portFrom}`;
   await ask({ url }, (client) => client.set('kept', 'yes'));
   const lock = { token: 'x', owner: 2 ** 22 + 1, redis: { pid: old.pid, port: portFrom } };
@@ -235,7 +239,7 @@ test('a Redis without a password, which the release before has left, is waited f
   ).rejects.toThrow('NOAUTH');
 });
 
-test("another user's program on its port is not told the password", async () => {
+test("another user's program on its port never gets the password", async () => {
   let heard = '';
   const listener = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -249,7 +253,7 @@ test("another user's program on its port is not told the password", async () => 
     const first = await start();
     expect(first.port).toBeGreaterThan(portFrom);
     await first.stop();
-    // A lock that is left over names the port on which the other one listens now.
+    // A leftover lock names the port on which the other program listens now.
     const lock = { token: 'x', owner: 2 ** 22 + 1, redis: { pid: process.pid, port: portFrom } };
     await writeFile(join(directory, 'ringpost.lock'), JSON.stringify(lock));
     await start();

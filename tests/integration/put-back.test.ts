@@ -32,7 +32,7 @@ afterEach(() => void vi.restoreAllMocks());
 const request = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
 const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' } as const;
 
-/** A runner in this process, and a handler that counts its calls. */
+/** Makes a runner in this process, with a handler that counts its calls. */
 function startRunner(finished = new FinishedRuns()) {
   const { connection } = system();
   const turns = new Turns(connection, log);
@@ -91,14 +91,14 @@ it('a job that Redis refuses to put back stays active, so that the sweep finds i
   own.disconnect();
 });
 
-it('a request in order whose job is gone is not run, and holds no other one up', async () => {
+it('an ordered request whose job is gone does not run, and delays no other', async () => {
   const { runner, handle } = startRunner();
   const id = requestId(randomUUID(), 'S1');
   expect(await runner.run(id, encodeJob(request, { ...terms, order: 'o' }), 1)).toBeUndefined();
   expect([runner.size, handle.mock.calls.length]).toEqual([0, 0]);
 });
 
-it('a request in order waits for a Redis that refuses to say whose turn it is', async () => {
+it('an ordered request waits while Redis refuses to say which one is next', async () => {
   const { runner, turns, handle } = startRunner();
   const refused = Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' });
   vi.spyOn(turns, 'take').mockRejectedValueOnce(refused).mockResolvedValueOnce({ attempt: 1 });
@@ -107,7 +107,7 @@ it('a request in order waits for a Redis that refuses to say whose turn it is', 
   expect(handle).toHaveBeenCalledTimes(1);
 });
 
-it('a request that must not run again waits until there is room to remember its end, and no other one does', async () => {
+it('a request that must not run twice waits for room to remember its end; others do not', async () => {
   const finished = new FinishedRuns(1, 500);
   const { runner, handle } = startRunner(finished);
   const run = (redelivery: 'safe' | 'never', others = {}): Promise<unknown> =>
@@ -123,18 +123,18 @@ it('a request that must not run again waits until there is room to remember its 
   expect(handle).toHaveBeenCalledTimes(3);
 });
 
-it('a request is tried again though Redis refuses to note that it waits', async () => {
+it('a request is retried even if Redis refuses to record that it waits', async () => {
   const { runner, handle } = startRunner();
   handle.mockResolvedValueOnce({ status: 503, headers: [], body: Buffer.alloc(0) });
   const { redis, keys } = system();
   const id = requestId(randomUUID(), 'S1');
-  // No record can be written where something else is.
+  // A key of another type makes it impossible to write the record.
   await redis.set(keys.request('S1', id), 'in the way');
   const again = await runner.run(id, encodeJob(request, { ...terms, attempts: 2, keepMs: 1000 }), 1);
   expect(again?.notBefore).toBeGreaterThan(0);
 });
 
-it('a request that has come to its end before is neither run nor tried again', async () => {
+it('a request that has already ended is neither run nor retried', async () => {
   const { runner, handle } = startRunner();
   const { redis, keys } = system();
   const id = requestId(randomUUID(), 'S1');

@@ -62,16 +62,16 @@ describe('a worker that was frozen for longer than its lease', () => {
     first.kill('SIGCONT');
     expect((await first.exited).code).toBe(1);
     expect((await lines()).toSorted()).toEqual(['GET /get S1 1', 'GET /get S1 2', 'POST /post S1 1']);
-    // The newer one serves on.
+    // The newer worker continues to serve.
     expect((await fetch(`${url}/next`)).status).toBe(200);
   });
 });
 
 describe('a job that is active but not being run by any worker', () => {
   it.each([
-    // A worker was frozen, took a job when it woke up, and had to leave.
+    // A frozen worker took a job when it woke up, and then had to end.
     ['locked by a worker that is gone', async () => 'another-worker:7'],
-    // Redis has given the job out, and the reply was lost with its connection.
+    // Redis gave the job out, and the reply was lost with the connection.
     [
       'locked by the worker that holds the lease, which never got the reply',
       async ({ redis, keys }: System, url: string): Promise<string> => {
@@ -124,7 +124,7 @@ describe('a job whose wake-up was lost', () => {
     const current = system();
     const { redis, keys } = current;
     await startWorker(current);
-    // As BullMQ adds a job, but for the marker that wakes the worker up.
+    // As BullMQ adds a job, but without the marker that wakes the worker up.
     const data: JobData = {
       method: 'GET',
       target: '/unheard',

@@ -30,8 +30,8 @@ afterEach(async () => {
 const runs = async (): Promise<string[]> =>
   (await readFile(ledger, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
 
-describe('a reply that was on the inbox connection when that broke', () => {
-  it('is no reason to let a GET wait for its timeout, and leaves no POST without a word', async () => {
+describe('a reply that was lost with the inbox connection', () => {
+  it('does not make a GET time out, and leaves no POST without an answer', async () => {
     const { redis, namespace, start } = system();
     const { url } = await start({ REPLICAS: '2', HANDLER: handler, LEDGER: ledger });
     const asked = Array.from({ length: 400 }, async (_, at) => {
@@ -64,8 +64,8 @@ describe('a reply that was on the inbox connection when that broke', () => {
   });
 });
 
-describe('a Redis that loses all it held', () => {
-  it('leaves no request without an answer, and the ring is there again', async () => {
+describe('a Redis that loses all its data', () => {
+  it('leaves no request unanswered, and the ring is restored', async () => {
     const own = await startPrivateRedis({
       directory: join(directory, 'redis'),
       binary: inject('redisBinary'),
@@ -98,7 +98,7 @@ describe('a Redis that loses all it held', () => {
 });
 
 describe('a Redis that is killed and comes back', () => {
-  it('is 503 with Retry-After at once while it is away, and all is served again within 2 s of its return', async () => {
+  it('means 503 with Retry-After at once, and service within 2 s of its return', async () => {
     const port = randomInt(12_000, 30_000);
     const startOwn = async (): Promise<PrivateRedis> => {
       const own = await startPrivateRedis({
@@ -136,7 +136,7 @@ describe('a Redis that is killed and comes back', () => {
 });
 
 describe('a Redis that is full for longer than a lease', () => {
-  it('is 503, writes nothing by halves, costs no worker its life, and all is served again when it has room', async () => {
+  it('means 503, kills no worker, and serves again as soon as it has room', async () => {
     const own = await startPrivateRedis({
       directory: join(directory, 'redis'),
       binary: inject('redisBinary'),

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Redis } from 'ioredis';
 import { createLogger } from '#shared/process/logger.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { KeyRepair } from '#shared/store/repair/key-repair.ts';
 import { lackingRights } from '#shared/store/redis/redis-dry-run.ts';
 import { redisRights, redisRoles } from '#shared/store/redis/redis-users.ts';
@@ -17,12 +18,13 @@ const opened: Redis[] = [];
 beforeEach(() => system().expectRefusals());
 afterEach(() => opened.splice(0).forEach((redis) => redis.disconnect()));
 
-function ended<T extends Redis>(redis: T): T {
+/** Disconnects a connection after the test. */
+function closeLater<T extends Redis>(redis: T): T {
   opened.push(redis);
   return redis;
 }
 
-/** Changes the rules of a role's user. */
+/** Changes the ACL rules of a role's user. */
 async function change(role: string, ...rules: readonly string[]): Promise<void> {
   const { redis, namespace } = system();
   await redis.call('ACL', 'SETUSER', `${namespace}-${role}`, ...rules);
@@ -31,20 +33,20 @@ async function change(role: string, ...rules: readonly string[]): Promise<void> 
 describe.each(redisRoles)('the rights of a %s', (role) => {
   const lacking = async (): Promise<string[]> => {
     const { redisUrl, namespace } = system();
-    return lackingRights(ended(new Redis(roleUrl(redisUrl, namespace, role))), role, namespace);
+    return lackingRights(closeLater(new Redis(roleUrl(redisUrl, namespace, role))), role, namespace);
   };
 
-  it('lack nothing as they are, and asking changes nothing', async () => {
+  it('are complete by default, and checking them changes nothing', async () => {
     const { redis, namespace } = system();
     expect(await lacking()).toEqual([]);
     expect(await redis.keys(`${namespace}:*`)).toEqual([]);
   });
 
-  it('are all asked for: each that is missing is named', async () => {
+  it('are all checked, and each missing one is named', async () => {
     const { commands, channels } = redisRights(role, system().namespace);
     await change(role, 'resetkeys', 'resetchannels', '-@all', '+multi', '+discard');
     const found = await lacking();
-    const untold = new Set([
+    const unchecked = new Set([
       'CLIENT|SETNAME',
       'DISCARD',
       'EXEC',
@@ -55,14 +57,14 @@ describe.each(redisRoles)('the rights of a %s', (role) => {
       'UNSUBSCRIBE',
     ]);
     const names = Object.values(commands).flatMap((each) => each.map((name) => name.toUpperCase()));
-    expect(names.filter((name) => !untold.has(name) && !found.includes(name))).toEqual([]);
+    expect(names.filter((name) => !unchecked.has(name) && !found.includes(name))).toEqual([]);
     expect(found.filter((what) => what.startsWith('the channel'))).toHaveLength(channels.length);
     expect(found.filter((what) => what.startsWith('the key')).length).toBeGreaterThan(3);
   });
 });
 
 describe('a start with a user that lacks a right', () => {
-  it('is refused with one sentence that names the user, and all that it lacks', async () => {
+  it('is refused with one sentence that names the user and all missing rights', async () => {
     const { redisUrl, namespace } = system();
     await change('gateway', '-blmpop', '-scan', 'resetchannels');
     await expect(checkRedis(roleUrl(redisUrl, namespace, 'gateway'), ['gateway'], namespace)).rejects.toThrow(
@@ -73,7 +75,7 @@ describe('a start with a user that lacks a right', () => {
     );
   });
 
-  it('says which user may not run INFO, and whose password is wrong', async () => {
+  it('names the user that may not run INFO, and the user whose password is wrong', async () => {
     const { redisUrl, namespace } = system();
     const url = roleUrl(redisUrl, namespace, 'controller');
     await change('controller', '-info');
@@ -85,7 +87,7 @@ describe('a start with a user that lacks a right', () => {
   });
 });
 
-it('a right that is taken away later is told in one line of the log, once for each command', async () => {
+it('a right that is removed later is logged in one line, once for each command', async () => {
   const { redisUrl, namespace, keys } = system();
   const lines: { msg: string }[] = [];
   const stream = new Writable({
@@ -94,7 +96,7 @@ it('a right that is taken away later is told in one line of the log, once for ea
       done();
     },
   });
-  const redis = ended(
+  const redis = closeLater(
     openRedis(roleUrl(redisUrl, namespace, 'worker'), `${namespace}:told`, 'patient', pino(stream)),
   );
   await whenReady(redis);
@@ -105,13 +107,15 @@ it('a right that is taken away later is told in one line of the log, once for ea
   await expect(redis.eval("return redis.call('GET', 'x')", 0)).rejects.toThrow("can't access");
   expect(lines.map(({ msg }) => msg.replace(`${namespace}-`, ''))).toEqual([
     'The Redis user worker may not run HGET; docs/security.md lists the rights that each role needs',
-    'The Redis user worker may not use a key that GET names; docs/security.md lists the rights that each role needs',
-    'The Redis user worker may not use a key of a script; docs/security.md lists the rights that each role needs',
+    'The Redis user worker may not use a key that GET names; ' +
+      'docs/security.md lists the rights that each role needs',
+    'The Redis user worker may not use a key of a script; ' +
+      'docs/security.md lists the rights that each role needs',
   ]);
 });
 
-describe('a Redis that comes back and knows the users no more', () => {
-  it('is answered 503 at once, and keeps neither gateway nor controller from stopping', async () => {
+describe('a Redis that comes back without its users', () => {
+  it('means 503 at once, and keeps neither gateway nor controller from stopping', async () => {
     const own = await ownRedis();
     const { url, gateway, controller } = await system().start({ REDIS_URL: own.url, REPLICAS: '1' });
     await own.kill();
@@ -134,12 +138,12 @@ describe('garbled data that a worker may not move aside', () => {
   it.each([
     ['the list of a queue', ({ keys }: ReturnType<typeof system>) => keys.unfinished('S1').wait],
     ['a key of the ring', ({ keys }: ReturnType<typeof system>) => keys.offered],
-  ])('is moved aside by the controller that it asks: %s', async (_, keyOf) => {
+  ])('is moved aside by the controller at its request: %s', async (_, keyOf) => {
     const { start, redis, redisUrl, namespace, keys } = system();
     await start({ REPLICAS: '1' });
     const key = keyOf(system());
-    const own = ended(new Redis(roleUrl(redisUrl, namespace, 'worker')));
-    const repair = new KeyRepair(own, keys, createLogger('test', 'silent'), 'worker');
+    const own = closeLater(new Redis(roleUrl(redisUrl, namespace, 'worker')));
+    const repair = new KeyRepair(new Connection(own, namespace), createLogger('test', 'silent'), 'worker');
     await redis.del(key);
     await redis.set(key, 'garbage');
     const failure = await own.llen(key).catch((error: unknown) => error);

@@ -19,8 +19,8 @@ function open(role: RedisRole): Redis {
   return redis;
 }
 
-/** @returns `allowed`, or how Redis refuses it. */
-async function told(redis: Redis, ...[command = '', ...args]: readonly string[]): Promise<string> {
+/** @returns `allowed`, or the error of Redis. */
+async function outcomeOf(redis: Redis, ...[command = '', ...args]: readonly string[]): Promise<string> {
   try {
     await redis.call(command, ...args);
     return 'allowed';
@@ -53,10 +53,12 @@ const administration = [
 ].map((line) => line.split(' '));
 
 describe.each(redisRoles)('the user of a %s', (role) => {
-  it('has no command of an administrator', async () => {
+  it('may not run any command of an administrator', async () => {
     const redis = open(role);
     for (const line of administration)
-      expect(await told(redis, ...line), line.join(' ')).toMatch(/^NOPERM |^ERR DEBUG command not allowed/);
+      expect(await outcomeOf(redis, ...line), line.join(' ')).toMatch(
+        /^NOPERM |^ERR DEBUG command not allowed/,
+      );
   });
 
   it('neither reads nor writes keys and channels of another namespace', async () => {
@@ -73,15 +75,15 @@ describe.each(redisRoles)('the user of a %s', (role) => {
       ['PUBLISH', other.changes, 'desired'],
       ['SUBSCRIBE', other.changes],
     ];
-    for (const line of asked) expect(await told(redis, ...line), line.join(' ')).toMatch(/^NOPERM /);
-    const script = await told(redis, 'EVAL', `return redis.call('GET', '${other.lease('S1')}')`, '0');
+    for (const line of asked) expect(await outcomeOf(redis, ...line), line.join(' ')).toMatch(/^NOPERM /);
+    const script = await outcomeOf(redis, 'EVAL', `return redis.call('GET', '${other.lease('S1')}')`, '0');
     expect(script).toContain("can't access at least one of the keys");
     await admin.del(other.lease('S1'));
   });
 });
 
 describe('the user of a worker', () => {
-  it('changes nothing of the ring, and reads only what adopting takes', async () => {
+  it('cannot change the ring, and reads only what adoption needs', async () => {
     const { keys } = system();
     const redis = open('worker');
     const all = [keys.desired, keys.ring, keys.retired, keys.status];
@@ -101,14 +103,14 @@ describe('the user of a worker', () => {
       ['SCAN', '0'],
       ['EVAL', 'return 1', '1', keys.desired],
     ];
-    for (const line of lines) expect(await told(redis, ...line), line.join(' ')).toMatch(/^NOPERM /);
+    for (const line of lines) expect(await outcomeOf(redis, ...line), line.join(' ')).toMatch(/^NOPERM /);
     const script = `return redis.call('HSET', '${keys.desired}', 'S9', '{}')`;
-    expect(await told(redis, 'EVAL', script, '0')).toContain("can't access at least one of the keys");
-    expect(await told(redis, 'SMEMBERS', keys.offered)).toBe('allowed');
-    expect(await told(redis, 'HEXISTS', keys.retired, 'S1')).toBe('allowed');
+    expect(await outcomeOf(redis, 'EVAL', script, '0')).toContain("can't access at least one of the keys");
+    expect(await outcomeOf(redis, 'SMEMBERS', keys.offered)).toBe('allowed');
+    expect(await outcomeOf(redis, 'HEXISTS', keys.retired, 'S1')).toBe('allowed');
   });
 
-  it('serves a replica of any name but `ring`', async () => {
+  it('can serve a replica of any name but `ring`', async () => {
     const { keys } = system();
     const redis = open('worker');
     const names = [
@@ -131,7 +133,7 @@ describe('the user of a worker', () => {
     for (const name of [...names, ...letters, ...letters.map((letter) => `rin${letter}`)].filter(
       (each) => each !== 'ring',
     ))
-      expect(await told(redis, 'SET', keys.lease(name), '{}'), name).toBe('allowed');
-    expect(await told(redis, 'SET', keys.lease('ring'), '{}')).toMatch(/^NOPERM /);
+      expect(await outcomeOf(redis, 'SET', keys.lease(name), '{}'), name).toBe('allowed');
+    expect(await outcomeOf(redis, 'SET', keys.lease('ring'), '{}')).toMatch(/^NOPERM /);
   });
 });

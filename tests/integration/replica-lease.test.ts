@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
+import { rawScripts } from '../fixtures/raw-scripts.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -15,7 +15,7 @@ const adopting = (adopter: string): ReplicaLease => {
 };
 
 describe('the lease of a replica', () => {
-  it('is held by one generation until it ends the lease, and by no older generation after that', async () => {
+  it('is held by one generation until it ends it, and by no older one afterwards', async () => {
     const [first, second, third] = [own(1), own(2), own(3)];
     expect(await second.take('starting')).toBe('taken');
     expect([await first.take('starting'), await third.take('starting')]).toEqual(['superseded', 'held']);
@@ -30,7 +30,7 @@ describe('the lease of a replica', () => {
     expect(third.fence).toBeGreaterThan(second.fence);
   });
 
-  it('can be adopted while it is free, and goes back to its owner when the adopter releases it', async () => {
+  it('can be adopted while free, and returns to its owner when the adopter releases it', async () => {
     const { redis, keys } = system();
     const [owner, adopter, other] = [own(7), adopting('S2#1'), adopting('S3#1')];
     expect(await owner.take('starting')).toBe('taken');
@@ -49,7 +49,7 @@ describe('the lease of a replica', () => {
     expect(await adopter.renew('adopted')).toBe(false);
   });
 
-  it('is certainly ours from when it was asked for until its TTL has passed', async () => {
+  it('is certain from its request until its TTL has passed', async () => {
     const lease = own(1, 300);
     expect(lease.certain).toBe(false);
     await lease.take('starting');
@@ -61,7 +61,7 @@ describe('the lease of a replica', () => {
     expect(lease.certain).toBe(false);
   });
 
-  it('is fenced even if Redis has lost all keys: the next holder has a higher fence', async () => {
+  it('is fenced even if Redis lost all keys: the next holder has a higher fence', async () => {
     const { redis, keys } = system();
     const [before, after] = [own(4), own(1)];
     await before.take('ready');
@@ -76,7 +76,7 @@ describe('the lease of a replica', () => {
     expect(await before.renew('ready')).toBe(false);
   });
 
-  it('restores the generations that Redis has lost, so that the next worker has a newer one', async () => {
+  it('restores the generations that Redis lost, so that the next worker has a newer one', async () => {
     const { redis, keys } = system();
     const lease = own(4);
     await lease.take('ready');
@@ -88,7 +88,7 @@ describe('the lease of a replica', () => {
 
   it('refuses the replies of a former holder', async () => {
     const { redis, keys } = system();
-    const run = scriptsOn(redis);
+    const run = rawScripts(redis);
     const [first, second] = [own(1), adopting('S2#1')];
     await first.take('ready');
     const push = (lease: ReplicaLease): Promise<unknown> =>

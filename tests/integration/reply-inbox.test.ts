@@ -44,17 +44,17 @@ async function make(): Promise<Made> {
   return { inbox, given, push };
 }
 
-it('reads the replies of a replica at once that was just added', async () => {
+it('reads the replies of a newly added replica at once', async () => {
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);
   await inbox.start();
   await inbox.caughtUp();
   for (let at = 2; at <= 20; at += 1) {
     inbox.listenTo(Array.from({ length: at }, (_, before) => `S${before + 1}`));
-    const begun = performance.now();
+    const began = performance.now();
     await push(`S${at}`, 'r');
     await expect.poll(() => given.length, settled).toBe(at - 1);
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(1000);
   }
   await inbox.stop();
 });
@@ -96,7 +96,7 @@ it('reads nothing after it has stopped', async () => {
   expect(await redis.llen(keys.inbox('S2', gateway))).toBe(1);
 });
 
-it('goes on after its connection was cut, and after the barrier that it waits for was lost', async () => {
+it('continues after its connection was cut, and after its barrier was lost', async () => {
   const { redis, namespace, keys } = system();
   const { inbox, given, push } = await make();
   inbox.listenTo(['S1']);

@@ -23,8 +23,8 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}) {
   return [one, second.url] as const;
 }
 
-/** Hands a request over. @returns its id. */
-async function handOver(url: string, path: string, who: Who): Promise<string> {
+/** Sends an async request. @returns its id. */
+async function sendAsync(url: string, path: string, who: Who): Promise<string> {
   const headers = { prefer: 'respond-async', ...who };
   const response = await fetch(`${url}${path}`, { method: 'POST', body: 'x', headers });
   expect(response.status).toBe(202);
@@ -33,7 +33,7 @@ async function handOver(url: string, path: string, who: Who): Promise<string> {
 
 const unknownId = '3f333df6-90a4-4fda-8dd3-9485d27cee36.S1';
 
-/** All ways to ask about a request. */
+/** All calls about a request. */
 const calls: readonly [string, (url: string, id: string, who: Who) => Promise<Response>][] = [
   ['its status', (url, id, headers) => fetch(`${url}/-/requests/${id}`, { headers })],
   ['a long poll', (url, id, headers) => fetch(`${url}/-/requests/${id}?wait=20`, { headers })],
@@ -50,13 +50,13 @@ const calls: readonly [string, (url: string, id: string, who: Who) => Promise<Re
   ['DELETE', (url, id, headers) => fetch(`${url}/-/requests/${id}`, { method: 'DELETE', headers })],
 ];
 
-/** What an answer shows, with the id that was asked for taken out. */
+/** An answer without its date, and with a placeholder for the id. */
 async function shown(response: Response, id: string): Promise<object> {
   const headers = [...response.headers].filter(([name]) => name !== 'date');
   return { status: response.status, headers, body: (await response.text()).replaceAll(id, '<id>') };
 }
 
-/** Every call is answered as if the request were not known, and as fast. */
+/** Expects that every call is answered as if the request were unknown, and as fast. */
 async function expectHidden(url: string, id: string, who: Who): Promise<void> {
   for (const [what, call] of calls) {
     const began = performance.now();
@@ -74,12 +74,12 @@ describe('a request whose caller has an Authorization or an API key', () => {
     ['Authorization', alice, mallory],
     ['API key', { 'x-api-key': 'alice' }, { 'x-api-key': 'mallory' }],
   ])(
-    'is known to that %s and to admins, and to nobody else, whether it waits, runs or has ended',
+    'is visible only to that %s and to admins, whether it waits, runs or has ended',
     async (_, own, other) => {
       const [one, two] = await startTwo({ CONCURRENCY: '1' });
-      const running = await handOver(one, '/run?ms=1200', { ...own, 'ringpost-key': 'k' });
+      const running = await sendAsync(one, '/run?ms=1200', { ...own, 'ringpost-key': 'k' });
       await eventually(async () => (await workers.runs()).length === 1);
-      const queued = await handOver(one, '/queued', { ...own, 'ringpost-key': 'k' });
+      const queued = await sendAsync(one, '/queued', { ...own, 'ringpost-key': 'k' });
       for (const id of [running, queued]) {
         await expectHidden(two, id, other);
         await expectHidden(one, id, {});
@@ -104,9 +104,9 @@ describe('a request whose caller has an Authorization or an API key', () => {
     },
   );
 
-  it('is not cancelled by others, and is by its caller', async () => {
+  it('can be cancelled by its caller, and not by others', async () => {
     const [one, two] = await startTwo();
-    const id = await handOver(one, '/run?ms=20000', alice);
+    const id = await sendAsync(one, '/run?ms=20000', alice);
     await eventually(async () => (await workers.runs()).length === 1);
     const cancel = (headers: Who): Promise<Response> =>
       fetch(`${two}/-/requests/${id}`, { method: 'DELETE', headers });
@@ -117,7 +117,7 @@ describe('a request whose caller has an Authorization or an API key', () => {
     await expectHidden(one, id, mallory);
   });
 
-  it('is hidden while a client simply waits for it, after its 504, and after its caller has cancelled it', async () => {
+  it('is hidden while its client waits, after a 504, and after its cancellation', async () => {
     const [one, two] = await startTwo({ CONCURRENCY: '1', REPLY_TIMEOUT_MS: '1500' });
     const { redis, keys } = system();
     const own = { ...alice, 'ringpost-key': 'k' };
@@ -144,7 +144,7 @@ describe('a request whose caller has an Authorization or an API key', () => {
 
   it('stays hidden if Redis loses its record while it runs', async () => {
     const [one, two] = await startTwo();
-    const id = await handOver(one, '/run?ms=800', alice);
+    const id = await sendAsync(one, '/run?ms=800', alice);
     await eventually(async () => (await workers.runs()).length === 1);
     const { redis, keys } = system();
     await redis.unlink(keys.request(id.slice(-2), id));
@@ -160,21 +160,21 @@ describe('a request of any other caller', () => {
   it.each<[string, Who]>([
     ['none of the sources', {}],
     ['cookies alone', { cookie: 'session=alice' }],
-  ])('with %s is known to whoever knows its id', async (_, who) => {
+  ])('with %s is visible to anyone who knows its id', async (_, who) => {
     const [one, two] = await startTwo();
-    const id = await handOver(one, '/run', who);
+    const id = await sendAsync(one, '/run', who);
     const view = await fetch(`${two}/-/requests/${id}?wait=20`, { headers: mallory });
     expect(await view.json()).toMatchObject({ state: 'done' });
     expect((await fetch(`${two}/-/requests/${id}/reply`)).status).toBe(200);
   });
 });
 
-describe('a dead letter that is handed over again', () => {
-  it('keeps the caller of its request, and the key of that caller', async () => {
+describe('a dead letter that is redriven', () => {
+  it('keeps the caller of its request, and that caller’s idempotency key', async () => {
     const [one, two] = await startTwo({ HANDLER: flaky });
     const sent = { ...alice, 'idempotency-key': 'k' };
     const path = '/x?fail=1&status=500';
-    const id = await handOver(one, path, sent);
+    const id = await sendAsync(one, path, sent);
     const { redis, keys } = system();
     await expect.poll(() => redis.exists(keys.deadLetter(id))).toBe(1);
     await expectHidden(two, id, mallory);
@@ -202,7 +202,7 @@ describe('a dead letter that is handed over again', () => {
 });
 
 describe('the client', () => {
-  it('says who it is when it asks about its requests, as when it sent them', async () => {
+  it('identifies itself when it asks about its requests, as when it sent them', async () => {
     const [one] = await startTwo();
     const client = new RingpostClient(one, { headers: alice });
     const { id } = await client.submit('/run?ms=200', { method: 'POST', idempotencyKey: 'k' });
@@ -223,7 +223,7 @@ describe('the client', () => {
     expect(await both.replicas()).toEqual(['S1', 'S2']);
   });
 
-  it('takes the caller of one request where it has several', async () => {
+  it('can name another caller for each request', async () => {
     const [one] = await startTwo();
     const client = new RingpostClient(one);
     const sent = { method: 'POST', idempotencyKey: 'k', headers: alice };

@@ -19,7 +19,7 @@ afterEach(() => {
 const start = (settings: NodeJS.ProcessEnv = {}): Promise<RunningGateway> =>
   system().start({ HANDLER: workers.handler, LEDGER: workers.ledger(), REPLICAS: '1', ...settings });
 
-async function handOver(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
+async function sendAsync(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
   const answer = await fetch(`${url}${path}`, { headers: { prefer: 'respond-async', ...headers } });
   return answer.headers.get('ringpost-request') ?? '';
 }
@@ -33,7 +33,7 @@ async function read(url: string, id: string, last?: string): Promise<{ status: n
   return { status: response.status, events: events.map(([, change, event]) => `${change} ${event}`) };
 }
 
-/** Opens an `EventSource` and collects what it hears until it gives up for good. */
+/** Opens an `EventSource` and collects its events until it closes for good. */
 function listen(url: string, id: string): { heard: string[]; closed: Promise<void>; opened: () => number } {
   const source = new EventSource(`${url}/-/requests/${id}`);
   sources.push(source);
@@ -54,9 +54,9 @@ function listen(url: string, id: string): { heard: string[]; closed: Promise<voi
 }
 
 describe('the end of a request', () => {
-  it('is told by each stream that does not know it, and a client that knows it gets 204', async () => {
+  it('is sent to each client that has not seen it, and a client that has seen it gets 204', async () => {
     const { url } = await start();
-    const id = await handOver(url, '/x');
+    const id = await sendAsync(url, '/x');
     await fetch(`${url}/-/requests/${id}?wait=20`);
     for (const last of [undefined, '0', '2', 'x']) {
       expect(await read(url, id, last)).toEqual({ status: 200, events: ['3 done'] });
@@ -64,10 +64,10 @@ describe('the end of a request', () => {
     for (const last of ['3', '4']) expect(await read(url, id, last)).toEqual({ status: 204, events: [] });
   });
 
-  it('is told if nobody has noted that the deadline has passed, and 204 after that', async () => {
+  it('is sent if the deadline has passed and is not recorded yet, and then 204', async () => {
     const { url } = await start();
-    // It is not due before its deadline has passed, and no worker sees it.
-    const id = await handOver(url, '/x', { 'ringpost-delay': '3600' });
+    // The request is delayed past its deadline, so no worker sees it.
+    const id = await sendAsync(url, '/x', { 'ringpost-delay': '3600' });
     const { redis, keys } = system();
     const listening = listen(url, id);
     await eventually(async () => listening.heard.length === 1);
@@ -78,14 +78,14 @@ describe('the end of a request', () => {
     expect(await read(url, id, '2')).toEqual({ status: 204, events: [] });
   });
 
-  it('is told to a client that claims to know changes which are yet to come', async () => {
+  it('is sent to a client that claims to have seen future changes', async () => {
     const { url } = await start();
-    const id = await handOver(url, '/x?ms=300');
+    const id = await sendAsync(url, '/x?ms=300');
     const { events, status } = await read(url, id, '1000');
     expect([status, events.at(-1)]).toEqual([200, '3 done']);
   });
 
-  it('by DELETE of a request without a record is told', async () => {
+  it('by DELETE of a request without a record is sent', async () => {
     const { url } = await start();
     const waited = fetch(`${url}/x?ms=20000`);
     await eventually(async () => (await workers.runs()).length === 1);
@@ -94,15 +94,15 @@ describe('the end of a request', () => {
     const listening = listen(url, id);
     await eventually(async () => listening.heard.length === 1);
     const terms = { keepMs: 60_000, deadline: Date.now() + 60_000 };
-    // The gateway checks for the job when it is gone and its end is not noted yet.
-    let looks = 0;
+    // The gateway checks the job after its removal and before its end is recorded.
+    let checks = 0;
     await monitored(redisUrl, ([command, key]) => {
-      if (command?.toLowerCase() === 'hmget' && key === keys.job('S1', id)) looks += 1;
+      if (command?.toLowerCase() === 'hmget' && key === keys.job('S1', id)) checks += 1;
     });
     await redis.rename(keys.job('S1', id), keys.job('S1', `${id}-hidden`));
-    const before = looks;
+    const before = checks;
     await redis.publish(keys.requestChanges(id), '');
-    await eventually(async () => looks > before);
+    await eventually(async () => checks > before);
     const notes = new RequestNotes(connection, createLogger('test', 'silent'));
     await notes.note('S1', id, terms, 'cancelled', ['finished', Date.now()]);
     await redis.rename(keys.job('S1', `${id}-hidden`), keys.job('S1', id));
@@ -114,9 +114,9 @@ describe('the end of a request', () => {
   });
 });
 
-it('an EventSource hears each change once, comes back after the end, and stops', async () => {
+it('an EventSource gets each change once, reconnects after the end, and stops', async () => {
   const { url } = await start();
-  const id = await handOver(url, '/x?ms=700');
+  const id = await sendAsync(url, '/x?ms=700');
   const { heard, closed, opened } = listen(url, id);
   await closed;
   expect(heard.at(-1)).toBe('3 done');
@@ -124,12 +124,12 @@ it('an EventSource hears each change once, comes back after the end, and stops',
   expect(opened()).toBe(1);
 });
 
-it('an EventSource whose gateway stops goes on at the next one, with nothing told twice', async () => {
+it('an EventSource whose gateway stops continues at the next one without repeats', async () => {
   const { url } = await start();
   const other = await system().start({ ROLE: 'gateway' });
   await other.gateway.watcher.until(({ ring }) => ring.size > 0, 10_000);
   const port = new URL(other.url).port;
-  const id = await handOver(url, '/x?ms=2500');
+  const id = await sendAsync(url, '/x?ms=2500');
   await eventually(async () => (await workers.runs()).length === 1);
   const { heard, closed } = listen(other.url, id);
   await eventually(async () => heard.length > 0);

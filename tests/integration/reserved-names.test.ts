@@ -12,7 +12,7 @@ import { useSystem } from '../fixtures/system.ts';
 const system = useSystem();
 const scratch = useScratch();
 
-/** Desires a replica as a version did that reserved no names. */
+/** Adds a desired replica as an older version did that reserved no names. */
 async function desire(name: string): Promise<void> {
   const { redis, namespace } = system();
   const store = new RingStore(new Connection(redis, namespace), createLogger('test', 'silent'));
@@ -23,7 +23,7 @@ async function desire(name: string): Promise<void> {
 }
 
 describe('/add', () => {
-  it('refuses reserved names and what no container can be called, and changes nothing', async () => {
+  it('refuses reserved names and names invalid for containers, and changes nothing', async () => {
     const { url } = await system().start({ REPLICAS: '1' });
     const { redis, keys } = system();
     const version = await redis.get(keys.version);
@@ -49,7 +49,7 @@ describe('/add', () => {
 });
 
 describe('a gateway whose replicas are containers', () => {
-  it('refuses a name that is too short for one', async () => {
+  it('refuses a name that is too short for a container', async () => {
     await system().start({ REPLICAS: '1' });
     const { url } = await system().start({ ROLE: 'gateway', REPLICA_DRIVER: 'docker' });
     const { status, text } = await add(url, 1, ['x']);
@@ -57,15 +57,15 @@ describe('a gateway whose replicas are containers', () => {
   });
 });
 
-describe('a replica with a reserved name that is there already', () => {
-  it('goes on working, is not moved aside, and can be removed', async () => {
-    // The keys of this replica are among those of the ring, which no worker's own user may write.
+describe('an existing replica with a reserved name', () => {
+  it('continues to work, is not moved aside, and can be removed', async () => {
+    // This replica's keys look like keys of the ring, which the worker's own user may not write.
     const settings = { REPLICAS: '1', LEASE_MS: '900', WORKER_REDIS_URL: system().redisUrl };
     const first = await system().start(settings);
     const { redis, keys } = system();
     await desire('ring');
     await first.gateway.watcher.until(({ ring }) => ring.has('ring'), 20_000);
-    // The next leader counts on from the number that the worker of that replica has left under the same key.
+    // The next leader continues from the number that the replica's worker left under the same key.
     await first.stop();
     const second = await system().start(settings);
     const { url, gateway } = second;
@@ -80,7 +80,7 @@ describe('a replica with a reserved name that is there already', () => {
     expect(await served()).toBe('S1');
   });
 
-  it('is warned about once', async () => {
+  it('is logged in one warning', async () => {
     const { redisUrl, namespace } = system();
     const first = await system().start({ REPLICAS: '1' });
     await desire('gateway-1');

@@ -28,7 +28,7 @@ async function rep(url: string): Promise<string[]> {
   return message.replicas;
 }
 
-/** Waits until as many replicas are there again, and this one is not. @returns them all. */
+/** Waits until `count` replicas serve without `dead`. @returns their names. */
 function untilReplaced(url: string, dead: string, count = 3): Promise<string[]> {
   return eventually(async () => {
     const names = await rep(url);
@@ -49,7 +49,7 @@ function change(url: string, method: string, path: string, hostname: string): Pr
   return fetch(`${url}${path}`, { method, headers, body: JSON.stringify({ n: 1, hostnames: [hostname] }) });
 }
 
-/** @returns the most replicas that there were at any time since, and that there were to be. */
+/** Watches the ring. @returns the largest numbers of real and of desired replicas since then. */
 function watchRep({ gateway: { watcher } }: RunningGateway): () => { most: number; desired: number } {
   let [most, desired] = [0, 0];
   watcher.onChange(() => {
@@ -60,15 +60,15 @@ function watchRep({ gateway: { watcher } }: RunningGateway): () => { most: numbe
 }
 
 describe('a replica that dies, with RESPAWN=new', () => {
-  it('is replaced by one with a random name in its place, which alone serves its queue', async () => {
+  it('is replaced in its place under a random name, and only the replacement serves its queue', async () => {
     const current = system();
     const { redis, keys } = current;
     const running = await current.start(settings({ CONCURRENCY: '2' }));
     const { url } = running;
     const most = watchRep(running);
     const headers = { 'ringpost-key': keyOf(running, 'S2') };
-    const begun = ['GET', 'POST'].map((method) => fetch(`${url}/begun?ms=1500`, { method, headers }));
-    await eventually(async () => (await runsOf('/begun')).length === 2);
+    const inFlight = ['GET', 'POST'].map((method) => fetch(`${url}/running?ms=1500`, { method, headers }));
+    await eventually(async () => (await runsOf('/running')).length === 2);
     const waiting = ['GET', 'POST', 'PUT'].map((method) => fetch(`${url}/${method}`, { method, headers }));
     await eventually(async () => (await redis.llen(keys.unfinished('S2').wait)) === 3);
     process.kill(await pidOf('S2'), 'SIGKILL');
@@ -76,27 +76,27 @@ describe('a replica that dies, with RESPAWN=new', () => {
     const [first, replacement = '', last] = names;
     expect([first, last]).toEqual(['S1', 'S3']);
     expect(replacement).toMatch(/^S\d{6}$/);
-    const answers = await Promise.all([...begun, ...waiting]);
+    const answers = await Promise.all([...inFlight, ...waiting]);
     expect(answers.map(({ status }) => status)).toEqual([200, 502, 200, 200, 200]);
     expect(await answers[1]?.json()).toMatchObject({ code: 'outcome_unknown' });
     for (const answer of answers.filter(({ status }) => status === 200)) {
       expect(answer.headers.get('ringpost-replica')).toBe('S2');
       expect(answer.headers.get('ringpost-adopted-by')).toBe(replacement);
     }
-    expect(await runsOf('/begun')).toHaveLength(3);
-    expect(await runsOf('/begun')).toContain(`GET /begun ${replacement} 2`);
+    expect(await runsOf('/running')).toHaveLength(3);
+    expect(await runsOf('/running')).toContain(`GET /running ${replacement} 2`);
     for (const method of ['GET', 'POST', 'PUT']) expect(await runsOf(`/${method}`)).toHaveLength(1);
     const own = await fetch(`${url}/own`, { headers: { 'ringpost-key': keyOf(running, replacement) } });
     expect(await own.json()).toMatchObject({ replica: replacement });
     const ring = (await (await fetch(`${url}/-/ring`)).json()) as { replicas: object[] };
     expect(ring.replicas[1]).toMatchObject({ name: replacement, replaces: 'S2', joined: 4, failures: 1 });
-    // Its queue is empty, and it is forgotten.
+    // Once its queue is empty, the dead replica is forgotten.
     await eventually(async () => (await redis.hlen(keys.retired)) + (await redis.hlen(keys.heirs)) === 0);
     expect(await rep(url)).toEqual(names);
     expect(most()).toEqual({ most: 3, desired: 3 });
   });
 
-  it('is the third and last to be killed by one request, and others lose nothing after the first death', async () => {
+  it('is the third and last one killed by a request; others lose nothing after the first', async () => {
     const running = await system().start(settings());
     const { url } = running;
     const headers = { 'ringpost-key': keyOf(running, 'S2') };
@@ -118,14 +118,14 @@ describe('a replica that dies, with RESPAWN=new', () => {
     expect(await untilReplaced(url, 'S2')).toHaveLength(3);
   });
 
-  it('has a new name also if it hung and was killed for that', async () => {
+  it('gets a new name even if it was killed because it hung', async () => {
     const current = system();
     const { url } = await current.start(settings({ LEASE_MS: '1000' }));
     process.kill(await pidOf('S3'), 'SIGSTOP');
     expect((await untilReplaced(url, 'S3')).slice(0, 2)).toEqual(['S1', 'S2']);
   });
 
-  it('may be replaced again while its heir holds what it left', async () => {
+  it('may be replaced again while its heir still serves its queue', async () => {
     const current = system();
     const running = await current.start(settings());
     const { url } = running;
@@ -142,7 +142,7 @@ describe('a replica that dies, with RESPAWN=new', () => {
     expect(await answer.json()).toEqual({ replica: second, attempt: 3 });
   });
 
-  it('leaves its queue to others if its replacement is removed before that is done', async () => {
+  it('leaves its queue to other replicas if its replacement is removed too early', async () => {
     const current = system();
     const running = await current.start(settings());
     const { url } = running;
@@ -158,7 +158,7 @@ describe('a replica that dies, with RESPAWN=new', () => {
     expect(await rep(url)).toEqual(['S1', 'S3']);
   });
 
-  it('gives its queue back if it is added again', async () => {
+  it('gets its queue back if it is added again', async () => {
     const current = system();
     const running = await current.start(settings({ MAX_REPLICAS: '4', CONCURRENCY: '1' }));
     const { url } = running;
@@ -175,7 +175,7 @@ describe('a replica that dies, with RESPAWN=new', () => {
 });
 
 describe('a system with RESPAWN=new that is stopped and started again', () => {
-  it('has the replicas that it had', async () => {
+  it('has the same replicas as before', async () => {
     const current = system();
     const first = await current.start(settings());
     process.kill(await pidOf('S1'), 'SIGKILL');

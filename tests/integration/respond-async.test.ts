@@ -17,29 +17,29 @@ interface View {
   readonly links: Readonly<Record<string, string>>;
 }
 
-/** Two gateways over the same replicas, and what is asked of them. */
+/** Starts two gateways over the same replicas, and functions that call them. */
 async function startTwo(current: System, settings: NodeJS.ProcessEnv = {}) {
   const shared = { HANDLER: workers.handler, LEDGER: workers.ledger(), ...settings };
   const first = await current.start({ REPLICAS: '2', ...shared });
   const second = await current.start({ ROLE: 'gateway', ...shared });
   await second.gateway.watcher.until(({ ring }) => ring.size === 2, 10_000);
   const [one, two] = [first.url, second.url];
-  const hand = async (
+  const send = async (
     path: string,
     prefer: string,
     { headers, ...init }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
   ): Promise<Response> => fetch(`${one}${path}`, { ...init, headers: { prefer, ...headers } });
   const view = async (location: string, query = ''): Promise<View> =>
     (await (await fetch(`${two}${location}${query}`)).json()) as View;
-  return { first, one, two, hand, view };
+  return { first, one, two, send, view };
 }
 
 const location = (response: Response): string => response.headers.get('location') ?? '';
 
 describe('Prefer: respond-async', () => {
-  it('is 202 at once; what becomes of it, and the answer as it would have come, is had from any gateway', async () => {
-    const { hand, view, two } = await startTwo(system());
-    const accepted = await hand('/work?ms=400', 'respond-async', { method: 'POST', body: 'x' });
+  it('gives 202 at once; any gateway then serves the record and the unchanged answer', async () => {
+    const { send, view, two } = await startTwo(system());
+    const accepted = await send('/work?ms=400', 'respond-async', { method: 'POST', body: 'x' });
     expect(accepted.status).toBe(202);
     expect(accepted.headers.get('preference-applied')).toBe('respond-async');
     expect(accepted.headers.get('retry-after')).toBe('1');
@@ -66,32 +66,32 @@ describe('Prefer: respond-async', () => {
     expect(await workers.runs()).toHaveLength(1);
   });
 
-  it('with wait is the answer where that comes in time, and 202 where it does not', async () => {
-    const { hand, view } = await startTwo(system());
-    const inTime = await hand('/quick?ms=50', 'respond-async, wait=5');
+  it('with wait gives the answer if it comes in time, and 202 otherwise', async () => {
+    const { send, view } = await startTwo(system());
+    const inTime = await send('/quick?ms=50', 'respond-async, wait=5');
     expect(inTime.status).toBe(200);
     expect(inTime.headers.get('preference-applied')).toBe('respond-async, wait=5');
     expect(await inTime.json()).toMatchObject({ attempt: 1 });
-    const late = await hand('/slow?ms=1500', 'respond-async, wait=1');
+    const late = await send('/slow?ms=1500', 'respond-async, wait=1');
     expect(late.status).toBe(202);
     expect(await late.json()).toMatchObject({ state: 'running' });
     expect((await view(location(late), '?wait=5')).state).toBe('done');
   });
 
-  it('is refused before it is accepted where it cannot be dispatched', async () => {
-    const { hand } = await startTwo(system(), { HASH_KEY: 'header:tenant' });
-    const refused = await hand('/x', 'respond-async');
+  it('is refused at once if the request cannot be dispatched', async () => {
+    const { send } = await startTwo(system(), { HASH_KEY: 'header:tenant' });
+    const refused = await send('/x', 'respond-async');
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ code: 'hash_key_missing' });
-    const odd = await hand('/x', 'respond-async', { headers: { tenant: 't', 'ringpost-retry': 'perhaps' } });
+    const odd = await send('/x', 'respond-async', { headers: { tenant: 't', 'ringpost-retry': 'perhaps' } });
     expect(odd.status).toBe(400);
   });
 
-  it('is done on the replacement when its worker dies, or fails where it must not be repeated', async () => {
+  it('is done by the replacement if its worker dies, or fails if it is not repeatable', async () => {
     const current = system();
-    const { hand, view } = await startTwo(current);
-    const get = await hand('/get?ms=800', 'respond-async');
-    const post = await hand('/post?ms=800', 'respond-async', { method: 'POST' });
+    const { send, view } = await startTwo(current);
+    const get = await send('/get?ms=800', 'respond-async');
+    const post = await send('/post?ms=800', 'respond-async', { method: 'POST' });
     await eventually(async () => (await workers.runs()).length === 2);
     for (const name of ['S1', 'S2']) {
       const { pid } = JSON.parse((await current.redis.get(current.keys.lease(name))) ?? '') as {
@@ -108,9 +108,9 @@ describe('Prefer: respond-async', () => {
     expect((await workers.runs()).filter((line) => line.startsWith('POST'))).toHaveLength(1);
   });
 
-  it('keeps the answer for RESULT_TTL_S: then it is gone, and after that nothing is known of it', async () => {
-    const { hand, view, two } = await startTwo(system(), { RESULT_TTL_S: '1' });
-    const accepted = await hand('/x', 'respond-async');
+  it('keeps the answer for RESULT_TTL_S: then it is 410, and later the record is 404', async () => {
+    const { send, view, two } = await startTwo(system(), { RESULT_TTL_S: '1' });
+    const accepted = await send('/x', 'respond-async');
     await view(location(accepted), '?wait=5');
     const status = async (path: string): Promise<number> =>
       (await fetch(`${two}${location(accepted)}${path}`)).status;
@@ -123,10 +123,10 @@ describe('Prefer: respond-async', () => {
 });
 
 describe('Prefer: wait', () => {
-  it('is how long the client waits: 504 then, whose problem names where to ask about the request', async () => {
-    const { hand, view } = await startTwo(system());
+  it('limits how long the client waits; then 504 names the URL of the request', async () => {
+    const { send, view } = await startTwo(system());
     const began = performance.now();
-    const late = await hand('/slow?ms=3000', 'wait=1');
+    const late = await send('/slow?ms=3000', 'wait=1');
     expect(late.status).toBe(504);
     expect(performance.now() - began).toBeLessThan(2500);
     const { code, instance } = (await late.json()) as { code: string; instance: string };
@@ -139,11 +139,11 @@ describe('Prefer: wait', () => {
 });
 
 describe('DELETE /-/requests/<id>', () => {
-  it('takes a queued request back, from any gateway: it never runs', async () => {
-    const { hand, view, two } = await startTwo(system(), { CONCURRENCY: '1', HASH_KEY: 'header:k' });
+  it('takes back a queued request, from any gateway, so that it never runs', async () => {
+    const { send, view, two } = await startTwo(system(), { CONCURRENCY: '1', HASH_KEY: 'header:k' });
     const k = { headers: { k: '1' } };
-    const first = await hand('/first?ms=700', 'respond-async', k);
-    const second = await hand('/second', 'respond-async', k);
+    const first = await send('/first?ms=700', 'respond-async', k);
+    const second = await send('/second', 'respond-async', k);
     const cancelled = await fetch(`${two}${location(second)}`, { method: 'DELETE' });
     expect([cancelled.status, ((await cancelled.json()) as View).state]).toEqual([200, 'cancelled']);
     expect((await view(location(first), '?wait=5')).state).toBe('done');
@@ -154,16 +154,16 @@ describe('DELETE /-/requests/<id>', () => {
     expect([again.status, ((await again.json()) as View).code]).toEqual([409, 'already_finished']);
   });
 
-  it('ends a running one: its signal fires, and a client that waits learns of it', async () => {
+  it('ends a running request: its signal fires, and its waiting client is told', async () => {
     const current = system();
-    const { one, two, hand, view } = await startTwo(current);
-    const handed = await hand('/handed?ms=20000', 'respond-async');
+    const { one, two, send, view } = await startTwo(current);
+    const accepted = await send('/async?ms=20000', 'respond-async');
     const waited = fetch(`${one}/waited?ms=20000`);
     await eventually(async () => (await workers.runs()).length === 2);
-    const cancelled = await fetch(`${two}${location(handed)}`, { method: 'DELETE' });
+    const cancelled = await fetch(`${two}${location(accepted)}`, { method: 'DELETE' });
     expect(await cancelled.json()).toMatchObject({ state: 'cancelled', attempts: 1 });
-    expect((await view(location(handed))).state).toBe('cancelled');
-    // The one that a client waits for is known by its job alone.
+    expect((await view(location(accepted))).state).toBe('cancelled');
+    // The plain request has no record; only its job is known.
     const ids = await Promise.all(
       ['S1', 'S2'].map((name) => current.redis.lrange(current.keys.unfinished(name).active, 0, -1)),
     );
@@ -176,9 +176,9 @@ describe('DELETE /-/requests/<id>', () => {
 });
 
 describe('Accept: text/event-stream', () => {
-  it('tells each change once, and a client that comes back only what it has missed', async () => {
-    const { hand, two } = await startTwo(system());
-    const accepted = await hand('/work?ms=500', 'respond-async');
+  it('sends each change once, and after a reconnect only what was missed', async () => {
+    const { send, two } = await startTwo(system());
+    const accepted = await send('/work?ms=500', 'respond-async');
     const stream = async (headers: Record<string, string> = {}): Promise<string[]> => {
       const response = await fetch(`${two}${location(accepted)}`, {
         headers: { accept: 'text/event-stream', ...headers },
@@ -195,7 +195,7 @@ describe('Accept: text/event-stream', () => {
   });
 });
 
-describe('a request that nobody knows', () => {
+describe('an unknown request is 404', () => {
   it.each(['x', '3f333df6-90a4-4fda-8dd3-9485d27cee36.S1', '3f333df6-90a4-4fda-8dd3-9485d27cee36'])(
     '%s',
     async (id) => {

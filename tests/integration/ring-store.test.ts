@@ -5,9 +5,9 @@ import { RingMismatchError, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
-import type { RunScript } from '#shared/store/scripts/load.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
+import { rawScripts } from '../fixtures/raw-scripts.ts';
+import type { RunRaw } from '../fixtures/raw-scripts.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -15,8 +15,8 @@ const system = useSystem();
 interface Parts {
   readonly store: RingStore;
   readonly keys: Keys;
-  readonly run: RunScript;
-  /** All that Redis holds of the ring. */
+  readonly run: RunRaw;
+  /** Reads all ring data in Redis. */
   readonly everything: () => Promise<unknown>;
 }
 
@@ -25,7 +25,7 @@ function parts(): Parts {
   return {
     store: new RingStore(new Connection(redis, namespace), createLogger('test', 'silent')),
     keys,
-    run: scriptsOn(redis),
+    run: rawScripts(redis),
     everything: () =>
       Promise.all([
         redis.mget(keys.version, keys.joined, keys.leader, keys.fence, keys.parameters),
@@ -37,7 +37,7 @@ function parts(): Parts {
 const member = (name: string, joined: number): RingMember => ({ name, joined, weight: 1 });
 const namesOf = ({ desired }: RingState): string[] => desired.map(({ name }) => name);
 
-/** Desires these replicas in a new namespace. */
+/** Adds the first desired replicas to a new namespace. */
 function seed(store: RingStore, ...names: string[]): Promise<RingState> {
   const add = names.map((name, at) => member(name, at + 1));
   return store.changeDesired(() => ({ add, remove: [] }), 1000);
@@ -49,10 +49,11 @@ function removeAt(store: RingStore, now: number, ...remove: string[]): Promise<R
 
 /** @returns the token of this controller, or null while another one leads. */
 async function lead({ run, keys }: Parts, controller = 'c1', ttlMs = 60_000): Promise<string | null> {
-  return (await run('lead', keys.leader, keys.fence, controller, ttlMs)) as string | null; // lead.lua returns these
+  // As lead.lua returns.
+  return (await run('lead', keys.leader, keys.fence, controller, ttlMs)) as string | null;
 }
 
-/** @returns the words that are said of changes from now on. */
+/** Subscribes to changes. @returns the messages, a growing list. */
 async function hearChanges(): Promise<readonly string[]> {
   const { redis, keys } = system();
   const subscriber = redis.duplicate();
@@ -64,7 +65,7 @@ async function hearChanges(): Promise<readonly string[]> {
 }
 
 describe('read', () => {
-  it('shows a namespace in which nothing was ever desired as version -1', async () => {
+  it('shows a namespace that never had desired replicas as version -1', async () => {
     const { store } = parts();
     expect(await store.read()).toEqual({
       version: -1,
@@ -77,13 +78,13 @@ describe('read', () => {
     expect((await store.read()).version).toBe(-1);
   });
 
-  it('gives the desired replicas in order of joining and of ten beyond nine', async () => {
+  it('gives the desired replicas in numeric order of joining, 10 after 9', async () => {
     const { store } = parts();
     const names = Array.from({ length: 12 }, (_, at) => `r${12 - at}`);
     expect(namesOf(await seed(store, ...names))).toEqual(names);
   });
 
-  it('keeps a member as it was placed, with its slots', async () => {
+  it('returns a member as it was placed, with its slots', async () => {
     const { store } = parts();
     const placed = { ...member('S1', 1), slots: [25, 29, 35] };
     const state = await store.changeDesired(() => ({ add: [placed], remove: [] }), 1000);
@@ -92,7 +93,7 @@ describe('read', () => {
 });
 
 describe('changeDesired', () => {
-  it('adds, raises the version by one and keeps the last joining number', async () => {
+  it('raises the version by one for each change and keeps the last joining number', async () => {
     const { store } = parts();
     const first = await seed(store, 'S1', 'S2', 'S3');
     expect(first).toMatchObject({ version: 1, joined: 3 });
@@ -100,7 +101,7 @@ describe('changeDesired', () => {
     expect(second).toMatchObject({ version: 2, joined: 3, desired: [member('S1', 1)] });
   });
 
-  it('takes a removed replica out of the ring and retires it, both in the same step', async () => {
+  it('takes a removed replica out of the ring and retires it in the same step', async () => {
     const all = parts();
     await seed(all.store, 'S1', 'S2');
     const token = String(await lead(all));
@@ -111,7 +112,7 @@ describe('changeDesired', () => {
     expect(state.retired).toEqual(new Map([['S1', 2000]]));
   });
 
-  it('ends the retirement of a replica that is desired again, which is not in the ring for it', async () => {
+  it('ends the retirement of a replica that is added again, without putting it into the ring', async () => {
     const { store } = parts();
     await seed(store, 'S1', 'S2');
     await removeAt(store, 2000, 'S1', 'S2');
@@ -120,7 +121,7 @@ describe('changeDesired', () => {
     expect(state.retired).toEqual(new Map([['S2', 2000]]));
   });
 
-  it('changes nothing where the decision is to change nothing, or throws', async () => {
+  it('changes nothing if the callback decides so, or throws', async () => {
     const { store, everything } = parts();
     await seed(store, 'S1');
     const before = await everything();
@@ -133,7 +134,7 @@ describe('changeDesired', () => {
     expect(await everything()).toEqual(before);
   });
 
-  it('asks again with the newer state where another change came first, and makes both', async () => {
+  it('decides again on the newer state if another change came first, so that both are made', async () => {
     const { store, keys } = parts();
     const { redis } = system();
     await seed(store, 'S1');
@@ -141,7 +142,7 @@ describe('changeDesired', () => {
     let interfered: Promise<unknown> | undefined;
     const state = await store.changeDesired((current) => {
       seen.push(namesOf(current));
-      // In one turn, so ahead of the script of the change that is decided here.
+      // Sent in the same turn of the event loop, so it reaches Redis before the script of this change.
       interfered ??= redis
         .pipeline()
         .hset(keys.desired, 'X', JSON.stringify(member('X', 2)))
@@ -155,7 +156,7 @@ describe('changeDesired', () => {
     expect(state.version).toBe(3);
   });
 
-  it('changes nothing where the ring is not at the expected version', async () => {
+  it('changes nothing if the ring is not at the expected version', async () => {
     const { store, run, keys, everything } = parts();
     await seed(store, 'S1');
     const before = await everything();
@@ -185,7 +186,7 @@ describe('changeDesired', () => {
     await vi.waitFor(() => expect(heard).toEqual(['desired']), { interval: 5 });
   });
 
-  it('serialises many changes that come at once: each is made once, on what was before', async () => {
+  it('serialises concurrent changes: each is made once, on top of the one before', async () => {
     const { store } = parts();
     const changes = Array.from({ length: 40 }, (_, at) =>
       store.changeDesired(
@@ -202,7 +203,7 @@ describe('changeDesired', () => {
     }
   });
 
-  it('takes hundreds of replicas in one change', async () => {
+  it('accepts thousands of replicas in one change', async () => {
     const { store } = parts();
     const names = Array.from({ length: 2000 }, (_, at) => `r${at}`);
     expect(namesOf(await seed(store, ...names))).toEqual(names);
@@ -212,9 +213,9 @@ describe('changeDesired', () => {
 
 describe('changeRing', () => {
   it.each([
-    ['nobody leads', undefined],
+    ['no controller leads', undefined],
     ['another controller leads', 'c2'],
-  ])('changes nothing and says so where %s', async (_, leader) => {
+  ])('changes nothing and returns false if %s', async (_, leader) => {
     const all = parts();
     const { store, everything } = all;
     await seed(store, 'S1', 'S2');
@@ -228,7 +229,7 @@ describe('changeRing', () => {
     expect(await everything()).toEqual(before);
   });
 
-  it('lets in and takes out in one step that raises the version once', async () => {
+  it('admits and removes in one step that raises the version once', async () => {
     const all = parts();
     await seed(all.store, 'S1', 'S2', 'S3');
     const token = String(await lead(all));
@@ -242,7 +243,7 @@ describe('changeRing', () => {
     await vi.waitFor(() => expect(heard).toEqual(['ring', 'ring']), { interval: 5 });
   });
 
-  it('never lets in a replica that is not desired: unknown, or removed a moment ago', async () => {
+  it('never admits a replica that is not desired: unknown, or just removed', async () => {
     const all = parts();
     await seed(all.store, 'S1', 'S2');
     await removeAt(all.store, 2000, 'S2');
@@ -252,7 +253,7 @@ describe('changeRing', () => {
     expect(Object.fromEntries((await all.store.read()).ring)).toEqual({ S1: 1 });
   });
 
-  it('leaves the version where nothing changes: none let in, those there already, a stranger taken out', async () => {
+  it('keeps the version if nothing changes: already admitted, unknown, or none', async () => {
     const all = parts();
     await seed(all.store, 'S1');
     const token = String(await lead(all));
@@ -267,7 +268,7 @@ describe('changeRing', () => {
     await vi.waitFor(() => expect(heard).toEqual(['ring']), { interval: 5 });
   });
 
-  it('notes the newer generation of a replica that is in the ring, which moves no key', async () => {
+  it('records a newer generation of a replica that is in the ring', async () => {
     const all = parts();
     await seed(all.store, 'S1');
     const token = String(await lead(all));
@@ -279,13 +280,13 @@ describe('changeRing', () => {
 describe('claimParameters', () => {
   const linear = defaultParameters('assignment');
 
-  it('sets those of a new namespace and takes the same again', async () => {
+  it('sets the parameters of a new namespace, and accepts the same again', async () => {
     const { store } = parts();
     await store.claimParameters(linear);
     await expect(store.claimParameters({ ...linear })).resolves.toBeUndefined();
   });
 
-  it('lets one of several that claim different ones at once win, and no other', async () => {
+  it('lets exactly one of several different concurrent claims win', async () => {
     const { store } = parts();
     const claims = [1, 2, 3, 4, 5].map((virtualNodes) =>
       store.claimParameters(defaultParameters('murmur3', { virtualNodes })),
@@ -294,7 +295,7 @@ describe('claimParameters', () => {
     expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  it('refuses others, saying in what they differ and how to mend it, and leaves the first', async () => {
+  it('refuses different parameters with the difference and a fix, and keeps the first', async () => {
     const { store, keys, everything } = parts();
     await store.claimParameters(linear);
     const before = await everything();
@@ -303,8 +304,9 @@ describe('claimParameters', () => {
     );
     await expect(claim).rejects.toThrow(RingMismatchError);
     await expect(claim).rejects.toThrow(
-      "This gateway's ring is not the one in Redis (slots: 64 here, 512 in Redis; virtualNodes: 3 here, 9 in " +
-        'Redis; probing: quadratic here, linear in Redis). Use the same settings, another NAMESPACE, or, with ' +
+      "This gateway's ring is not the one in Redis (slots: 64 here, 512 in Redis; " +
+        'virtualNodes: 3 here, 9 in Redis; probing: quadratic here, linear in Redis). ' +
+        'Use the same settings, another NAMESPACE, or, with ' +
         `every gateway stopped, delete the keys ${keys.parameters} and ${keys.desired}.`,
     );
     expect(await everything()).toEqual(before);
@@ -312,12 +314,12 @@ describe('claimParameters', () => {
 });
 
 describe('the leadership', () => {
-  it('is one controller’s until it resigns or its lease runs out; the next token is a newer one', async () => {
+  it('belongs to one controller until it resigns or its lease expires; tokens increase', async () => {
     const all = parts();
     const { redis, keys } = system();
     expect(await lead(all, 'c1')).toBe('c1#1');
     expect(await lead(all, 'c1')).toBe('c1#1');
-    // Names of which one begins with the other are not confused.
+    // A name that is a prefix of another one is not confused with it.
     for (const other of ['c', 'c10', 'c1#1', 'c2']) expect(await lead(all, other)).toBeNull();
     expect(await all.run('resign', keys.leader, 'c2#1', keys.changes)).toBe(0);
     expect(await all.run('resign', keys.leader, 'c1#1', keys.changes)).toBe(1);
@@ -329,7 +331,7 @@ describe('the leadership', () => {
 });
 
 describe('forget', () => {
-  it('ends a retirement and nothing else', async () => {
+  it('ends a retirement and changes nothing else', async () => {
     const { store } = parts();
     await seed(store, 'S1', 'S2');
     await removeAt(store, 2000, 'S1');

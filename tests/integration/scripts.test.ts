@@ -21,10 +21,10 @@ async function open(url = system().redisUrl): Promise<Redis> {
   return redis;
 }
 
-/** A script that no other test has. */
+/** A script that no other test uses. */
 const text = (name: string): string => `return {'${name}', KEYS[1], ARGV[1]}`;
 
-it('a script is sent once for each connection, and called by its SHA after that', async () => {
+it('a script is sent once for each connection, and then called by its SHA', async () => {
   const { redisUrl, namespace: key } = system();
   const redis = await open();
   const seen: string[] = [];
@@ -50,14 +50,14 @@ it('a script that Redis has forgotten is sent again', async () => {
   ]);
 });
 
-it('what a script says against its call is told as it is', async () => {
+it('an error of a script reaches the caller unchanged', async () => {
   const redis = await open();
   const run = defineScript(redis, 0, `return redis.error_reply('ERR no such thing')`);
   await run().catch(() => undefined);
   await expect(run()).rejects.toThrow('ERR no such thing');
 });
 
-it('calls that are made in one write are answered each, texts and bytes, in their order', async () => {
+it('calls in one write are each answered, with texts and bytes, in order', async () => {
   const redis = await open();
   const answers: Promise<unknown>[] = [];
   inOneWrite(redis, () => {
@@ -69,7 +69,7 @@ it('calls that are made in one write are answered each, texts and bytes, in thei
   expect(await redis.echo('after')).toBe('after');
 });
 
-it('one write ends where what is called in it throws', async () => {
+it('one write ends if its callback throws', async () => {
   const redis = await open();
   const answers: Promise<unknown>[] = [];
   expect(() =>

@@ -28,7 +28,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs what the service `redis-users` runs. @returns what it says. */
+/** Runs the script of the service `redis-users`. @returns its output. */
 async function writeSecrets(): Promise<string> {
   const script = join(projectFolder, 'gateway', 'redis', 'write-service-secrets.ts');
   const command = runCommand(process.execPath, [script, folder, url], {});
@@ -46,7 +46,7 @@ function open(as: string): Redis {
   return redis;
 }
 
-/** Starts Redis as the compose file does. @returns its administrator's connection, once it answers. */
+/** Starts Redis as the compose file does. @returns a connection of the administrator, once it answers. */
 async function startRedis(): Promise<Redis> {
   const settings = ['--port', String(port), '--dir', folder, '--save', '', '--appendonly', 'yes'];
   const users = ['--aclfile', join(folder, 'redis', 'users.acl'), '--maxmemory-policy', 'noeviction'];
@@ -61,7 +61,7 @@ async function startRedis(): Promise<Redis> {
   return admin;
 }
 
-it('each role gets in by its own file, and nobody without one', async () => {
+it('each role logs in with its own file, and nobody without one', async () => {
   await writeSecrets();
   await startRedis();
   await checkRedis(await textOf('gateway', 'redis-url'), ['gateway'], 'ringpost');
@@ -88,7 +88,7 @@ it('only root, and the group of the service, can read the files', async () => {
   ]);
 });
 
-it('what was written in transactions and scripts is there after a restart', async () => {
+it('writes of transactions and scripts survive a restart', async () => {
   await writeSecrets();
   await startRedis();
   const gateway = open(await textOf('gateway', 'redis-url'));
@@ -106,7 +106,7 @@ it('what was written in transactions and scripts is there after a restart', asyn
   ]);
 });
 
-it('passwords stay; one that is lost is made anew, and a Redis that runs is told', async () => {
+it('passwords stay; a lost one is made again, and a running Redis loads it', async () => {
   await writeSecrets();
   await startRedis();
   const before = [await textOf('gateway', 'redis-url'), await textOf('redis', 'users.acl')];

@@ -10,7 +10,7 @@ import type { RunningGateway } from '../fixtures/system.ts';
 const system = useSystem();
 const alone = { ROLE: 'gateway' };
 
-/** A system whose one replica is ready, and a gateway beside it. */
+/** Starts a system whose only replica is ready, and a second gateway. */
 async function startTwo(env: NodeJS.ProcessEnv = {}): Promise<[RunningGateway, RunningGateway]> {
   await leaseReplicas(system());
   const first = await system().start({
@@ -44,7 +44,8 @@ describe('a gateway that starts', () => {
     await expect(start).rejects.toThrow(SettingsDifferError);
     await expect(start).rejects.toThrow(
       'HASH_KEY is "path" here, "header:x-key,path" in Redis; CALLER_KEY is "header:x-api-key" here, ' +
-        '"header:authorization,header:x-api-key,header:cookie" in Redis). Use the same settings or another NAMESPACE. ' +
+        '"header:authorization,header:x-api-key,header:cookie" in Redis). ' +
+        'Use the same settings or another NAMESPACE. ' +
         'To change them, start one gateway with ALLOW_SETTINGS_CHANGE=yes',
     );
     expect(await system().redis.hgetall(system().keys.settings)).toEqual(before);
@@ -121,7 +122,7 @@ describe('ALLOW_SETTINGS_CHANGE=yes', () => {
       expect(await codeOf(url, '/a')).toEqual(refused);
       expect(await codeOf(url, '/a', ['Prefer', 'respond-async'])).toEqual(refused);
       expect(await codeOf(url, '/a', ['Idempotency-Key', 'k'])).toEqual(refused);
-      // It is alive, and shows what it knows.
+      // The gateway is alive, and shows what it knows.
       expect((await ask(url, { target: '/-/live' })).status).toBe(200);
       expect((await ask(url, { target: '/rep' })).status).toBe(200);
     }

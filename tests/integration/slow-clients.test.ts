@@ -9,7 +9,7 @@ import type { RunningGateway } from '../fixtures/system.ts';
 const system = useSystem();
 const mebibyte = 1024 * 1024;
 
-/** A system whose upstream answers `/<n>` with n MiB. */
+/** Starts a system whose upstream answers `/<n>` with n MiB. */
 async function large(settings: NodeJS.ProcessEnv): Promise<RunningGateway> {
   const upstream = await recordingUpstream();
   upstream.answer = ({ url: target }, response) =>
@@ -17,7 +17,7 @@ async function large(settings: NodeJS.ProcessEnv): Promise<RunningGateway> {
   return system().start({ REPLICAS: '1', UPSTREAM: upstream.url, ...settings });
 }
 
-/** Asks, and reads nothing until it is resumed. */
+/** Sends a GET and reads nothing until the socket is resumed. */
 function unread(url: string, target: string): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -33,8 +33,8 @@ async function metric(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
 }
 
-describe('a client that takes nothing of its answer', () => {
-  it('has its bytes counted, and is disconnected after SEND_TIMEOUT_MS', async () => {
+describe('a client that does not read its answer', () => {
+  it('counts as held bytes, and is disconnected after SEND_TIMEOUT_MS', async () => {
     const { url } = await large({ SEND_TIMEOUT_MS: '1500' });
     const socket = unread(url, '/16');
     await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 10_000 }).toBe(16 * mebibyte);
@@ -45,7 +45,7 @@ describe('a client that takes nothing of its answer', () => {
     expect(socket.bytesRead).toBeLessThan(16 * mebibyte);
   });
 
-  it('is left alone as long as it takes something, however long the whole takes', async () => {
+  it('is not disconnected while it reads anything, however long the whole answer takes', async () => {
     const { url } = await large({ SEND_TIMEOUT_MS: '600' });
     const socket = unread(url, '/6');
     let read = 0;
@@ -60,8 +60,8 @@ describe('a client that takes nothing of its answer', () => {
   });
 });
 
-describe('past BYTES_IN_FLIGHT of answers that were not taken', () => {
-  it('requests get 503, large answers wait in Redis, and come when a client has taken its own', async () => {
+describe('if unread answers exceed BYTES_IN_FLIGHT', () => {
+  it('requests get 503, and large answers wait in Redis until another client has read its own', async () => {
     const { url } = await large({ BYTES_IN_FLIGHT: String(20 * mebibyte) });
     const first = unread(url, '/16');
     await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 10_000 }).toBe(16 * mebibyte);
@@ -70,7 +70,7 @@ describe('past BYTES_IN_FLIGHT of answers that were not taken', () => {
     expect((await ask(url, { method: 'POST', target: '/0', body: Buffer.alloc(5 * mebibyte) })).status).toBe(
       503,
     );
-    // A small one is served all the same.
+    // Small requests are still served.
     expect((await fetch(`${url}/0`)).status).toBe(200);
     first.resume();
     expect((await (await second).arrayBuffer()).byteLength).toBe(15 * mebibyte);
@@ -79,7 +79,7 @@ describe('past BYTES_IN_FLIGHT of answers that were not taken', () => {
 });
 
 describe('a body that a client is sending', () => {
-  it('is counted as it comes, and refused when the gateway holds too much', async () => {
+  it('is counted as it arrives, and refused if the gateway holds too much', async () => {
     const { url } = await large({ BYTES_IN_FLIGHT: String(3 * mebibyte) });
     const head = `POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: ${8 * mebibyte}\r\n\r\n`;
     const client = await speak(url, head);
@@ -91,7 +91,7 @@ describe('a body that a client is sending', () => {
   });
 });
 
-it('connections beyond MAX_CONNECTIONS are closed at once, and counted; the others go on', async () => {
+it('connections beyond MAX_CONNECTIONS are closed at once and counted; the others stay', async () => {
   const { url } = await large({ MAX_CONNECTIONS: '3' });
   const idle = [unread(url, '/0'), unread(url, '/0')];
   await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));

@@ -18,7 +18,8 @@ interface Ready {
 
 async function ready(url: string): Promise<Ready> {
   const { status, body } = await ask(url, { target: '/-/ready' });
-  const { code, detail, replicas } = JSON.parse(body.toString()) as Omit<Ready, 'status'>; // as the route answers
+  // As the route answers.
+  const { code, detail, replicas } = JSON.parse(body.toString()) as Omit<Ready, 'status'>;
   return {
     status,
     ...(code === undefined ? {} : { code, detail: detail ?? '' }),
@@ -26,7 +27,7 @@ async function ready(url: string): Promise<Ready> {
   };
 }
 
-/** Desires replicas where no controller is. */
+/** Adds desired replicas without a controller. */
 async function desire(...names: readonly string[]): Promise<void> {
   const { redis, namespace } = system();
   const store = new RingStore(new Connection(redis, namespace), createLogger('test', 'silent'));
@@ -55,12 +56,12 @@ describe('/-/ready of a gateway that has just started', () => {
     await gateway.watcher.until(({ ring }) => ring.size === 1, 5000);
     expect(await ready(url)).toMatchObject({ status: 503, code: 'starting' });
     expect((await ready(url)).detail).toMatch(/the first start of S2, S3, for (?:60|59|5\d) s at most/);
-    // Only readiness waits: whoever asks is answered by the ring as it is.
+    // Only readiness waits; requests are served with the ring as it is.
     expect((await ask(url, { target: '/-/ring' })).status).toBe(200);
     await change({ in: ['S2', 'S3'] });
     await gateway.watcher.until(({ ring }) => ring.size === 3, 5000);
     expect(await ready(url)).toEqual({ status: 200, replicas: ['S1', 'S2', 'S3'] });
-    // It was whole once: that a replica is lost later is no start.
+    // The ring was whole once, so a later loss does not count as a start.
     await change({ out: ['S1', 'S2'] });
     await gateway.watcher.until(({ ring }) => ring.size === 1, 5000);
     expect(await ready(url)).toEqual({ status: 200, replicas: ['S3'] });

@@ -13,7 +13,7 @@ function settings(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { HANDLER: handler, LEDGER: ledger(), ...more };
 }
 
-/** A key that the ring of now gives to the replica. */
+/** @returns a key that the current ring gives to the replica. */
 function keyOf({ gateway }: RunningGateway, replica: string): string {
   for (let at = 0; ; at += 1) if (gateway.watcher.ring.owner(`key-${at}`) === replica) return `key-${at}`;
 }
@@ -26,7 +26,7 @@ async function stateOf(url: string, id: string): Promise<{ state: string; code?:
   return (await (await fetch(`${url}/-/requests/${id}`)).json()) as { state: string; code?: string };
 }
 
-async function handOver(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
+async function sendAsync(url: string, path: string, headers: Record<string, string> = {}): Promise<string> {
   const answer = await fetch(`${url}${path}`, { headers: { ...headers, prefer: 'respond-async' } });
   expect(answer.status).toBe(202);
   return ((await answer.json()) as { id: string }).id;
@@ -61,7 +61,7 @@ describe('a request that kills its worker', () => {
     'fails with a dead letter, however many attempts it asks for (%s)',
     async (consumer) => {
       const { url } = await system().start(settings({ REPLICAS: '2', CONSUMER: consumer }));
-      const id = await handOver(url, '/kill', { 'ringpost-attempts': '100' });
+      const id = await sendAsync(url, '/kill', { 'ringpost-attempts': '100' });
       await expect
         .poll(() => stateOf(url, id), { timeout: 20_000 })
         .toMatchObject({
@@ -78,7 +78,7 @@ describe('a request that kills its worker', () => {
 
   it('can be ended by DELETE between its crashes', async () => {
     const { url } = await system().start(settings({ REPLICAS: '1' }));
-    const id = await handOver(url, '/kill-later?ms=600');
+    const id = await sendAsync(url, '/kill-later?ms=600');
     await eventually(async () => (await runsOf('/kill-later')).length === 2);
     const deleted = await fetch(`${url}/-/requests/${id}`, { method: 'DELETE' });
     expect(deleted.status).toBe(200);

@@ -8,7 +8,7 @@ import type { RunningGateway } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-/** A gateway with the controller and one without; replicas are ready the moment they are desired. */
+/** Starts a gateway with a controller and one without. Replicas are ready as soon as they are desired. */
 async function startTwoLeased(env: NodeJS.ProcessEnv = {}): Promise<[RunningGateway, RunningGateway]> {
   await leaseReplicas(system());
   const one = await system().start({ REPLICA_DRIVER: 'none', ...env });
@@ -28,7 +28,7 @@ async function answerer({ url }: RunningGateway, key: string): Promise<string | 
 }
 
 describe('two gateways on one Redis', () => {
-  it('route every key to the same replica, also those that one of them has just added', async () => {
+  it('route every key to the same replica, also right after one of them added a replica', async () => {
     const one = await system().start({ REPLICAS: '2' });
     const two = await system().start({ ROLE: 'gateway' });
     const added = replicasOf(await add(one.url, 1, ['S9']));
@@ -45,7 +45,7 @@ describe('two gateways on one Redis', () => {
     expect(await rep(two)).toBe(await rep(one));
   });
 
-  it('route by a removal at one of them within a second at the other', async () => {
+  it('both apply a removal at one of them within a second', async () => {
     const [one, two] = await startTwoLeased();
     const left = replicasOf(await remove(two.url, 1, ['S2']));
     expect(inRing(two)).toEqual(left);
@@ -54,7 +54,7 @@ describe('two gateways on one Redis', () => {
     expect(await rep(one)).toBe(await rep(two));
   });
 
-  it('find a change within a second also where its notification is lost', async () => {
+  it('find a change within a second even if its notification is lost', async () => {
     const [one, two] = await startTwoLeased();
     const { redis, keys } = system();
     await redis.multi().hdel(keys.desired, 'S2').hdel(keys.ring, 'S2').incr(keys.version).exec();
@@ -65,14 +65,14 @@ describe('two gateways on one Redis', () => {
 });
 
 describe('concurrent changes at two gateways', () => {
-  /** Collects all states that the gateways come to see. */
+  /** Collects all states that the gateways see. */
   function watchAll(gateways: readonly RunningGateway[]): RingState[] {
     const states: RingState[] = [];
     for (const { gateway } of gateways) gateway.watcher.onChange(() => states.push(gateway.watcher.state));
     return states;
   }
 
-  it('are serialised: each is made whole, the sum is exact, no name is there twice', async () => {
+  it('are serialised: each is made entirely, the sum is exact, no name occurs twice', async () => {
     const both = await startTwoLeased({ REPLICAS: '0' });
     const states = watchAll(both);
     const batches = Array.from({ length: 16 }, (_, at) => [0, 1, 2].map((each) => `b${at}-${each}`));
@@ -102,7 +102,7 @@ describe('concurrent changes at two gateways', () => {
     expect(new Set(desired.map(({ joined }) => joined)).size).toBe(desired.length);
   });
 
-  it('take as many random victims as were asked for in sum, and refuse what goes beyond', async () => {
+  it('remove as many random replicas as requested in total, and refuse more', async () => {
     const both = await startTwoLeased({ REPLICAS: '21' });
     const answers = await Promise.all([0, 1, 0, 1, 0, 1].map((at) => remove(both[at === 0 ? 0 : 1].url, 4)));
     expect(answers.map(({ status }) => status).toSorted(ascending)).toEqual([200, 200, 200, 200, 200, 400]);
@@ -110,7 +110,7 @@ describe('concurrent changes at two gateways', () => {
     expect([desired.length, retired.size]).toEqual([1, 20]);
   });
 
-  it('give a name that both ask for to one of them alone', async () => {
+  it('give a name that both request to only one of them', async () => {
     const both = await startTwoLeased();
     const answers = await Promise.all(
       [0, 1, 2, 3].map((at) => add(both[at % 2 === 0 ? 0 : 1].url, 2, ['S9'])),
@@ -119,7 +119,7 @@ describe('concurrent changes at two gateways', () => {
     expect(JSON.parse(await rep(both[0]))).toMatchObject({ message: { N: 5 } });
   });
 
-  it('stop at MAX_REPLICAS, however many ask at once', async () => {
+  it('stop at MAX_REPLICAS, however many calls run at once', async () => {
     const both = await startTwoLeased({ MAX_REPLICAS: '10' });
     const answers = await Promise.all(
       Array.from({ length: 6 }, (_, at) => add(both[at % 2 === 0 ? 0 : 1].url, 2)),
@@ -143,7 +143,7 @@ describe('a gateway with another ring', () => {
       { ...assignment, RING_VIRTUAL_NODES: '3', RING_PROBING: 'quadratic' },
       'virtualNodes: 3 here, 9 in Redis; probing: quadratic here, linear in Redis',
     ],
-  ])('refuses to start and says in what it differs: %s', async (_, first, second, difference) => {
+  ])('refuses to start and names the difference: %s', async (_, first, second, difference) => {
     const { gateway } = await system().start({ ROLE: 'gateway', ...first });
     const starting = system().start({ ROLE: 'gateway', ...second });
     await expect(starting).rejects.toThrow(RingMismatchError);
@@ -153,7 +153,7 @@ describe('a gateway with another ring', () => {
 });
 
 describe('two controllers', () => {
-  it('run the replicas by turns: when the leading one stops, the other starts them again and changes them', async () => {
+  it('take turns: when the leader stops, the other one starts the replicas again', async () => {
     const { redis, keys } = system();
     const one = await system().start({ REPLICAS: '2' });
     const leader = await redis.get(keys.leader);
@@ -180,7 +180,7 @@ describe('two controllers', () => {
     expect(replicasOf(await add(two.url, 1, ['S3']))).toEqual(['S1', 'S2', 'S3']);
   });
 
-  it('let a change at any gateway be carried out by the one that has taken over', async () => {
+  it('carry out a change made at any gateway after a takeover', async () => {
     await leaseReplicas(system());
     const one = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '1' });
     const two = await system().start({ REPLICA_DRIVER: 'none', REPLICAS: '5' });

@@ -8,7 +8,7 @@ import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/work
 const system = useSystem();
 const workers = useWorkers();
 
-/** A gateway and one worker that is started by hand, whose handler causes unhandled errors. */
+/** Starts a gateway and, by hand, a worker whose handler causes unhandled errors. */
 async function withWorker(current: System, settings: NodeJS.ProcessEnv = {}) {
   const worker = await startWorker(current, settings);
   const { url, gateway } = await current.start({
@@ -30,7 +30,7 @@ function untilRun(path: string): Promise<boolean> {
   return eventually(async () => (await workers.runs()).some((line) => line.startsWith(`/${path} `)));
 }
 
-/** The lines that a worker has logged with this message. */
+/** @returns the lines that a worker logged with this message. */
 function logged(worker: RunningCommand, msg: string): { err: { stack: string; message: string } }[] {
   const lines = worker.stderr().split('\n');
   return lines.filter((line) => line.includes(`"msg":"${msg}"`)).map((line) => JSON.parse(line) as never);

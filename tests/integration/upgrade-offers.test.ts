@@ -53,7 +53,7 @@ describe('an offer to upgrade', () => {
     }
   });
 
-  it('of WebSocket by HTTP/1.0 is ignored, as RFC 9110 7.8 says', async () => {
+  it('of WebSocket over HTTP/1.0 is ignored, as RFC 9110 7.8 says', async () => {
     const { url } = await start();
     const { ended } = await speak(
       url,
@@ -64,9 +64,10 @@ describe('an offer to upgrade', () => {
 
   it('of WebSocket with a body is refused without dispatching it', async () => {
     const { url, upstream } = await start();
+    const upgrade = 'Connection: upgrade\r\nUpgrade: websocket\r\n';
     const { ended } = await speak(
       url,
-      'POST /1 HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello',
+      `POST /1 HTTP/1.1\r\nHost: a\r\n${upgrade}Content-Length: 5\r\n\r\nhello`,
     );
     const heard = await ended;
     expect(heard).toMatch(/^HTTP\/1\.1 501 /);

@@ -6,7 +6,7 @@ const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const text = ({ body }: HttpReply): string => Buffer.from(body).toString('latin1');
 const detailOf = (reply: HttpReply): unknown => JSON.parse(text(reply)).detail;
 
-/** One answer of an upstream that writes these bytes. */
+/** @returns the handler's reply to an upstream that writes these bytes. */
 async function answered(bytes: string, method = 'GET'): Promise<HttpReply> {
   const { url } = await speakingUpstream(({ socket }) => void socket.write(bytes, 'latin1'));
   return send(handlerOf(url), { method });
@@ -17,8 +17,8 @@ describe('informational answers', () => {
     ['an unasked 100', 'HTTP/1.1 100 Continue\r\n\r\n'],
     ['two unasked 100', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Go on\r\n\r\n'],
     ['102, 103 and 100', 'HTTP/1.1 102 x\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 100 \r\n\r\n'],
-    ['one that nobody knows', 'HTTP/1.1 142 Soon\r\nX-A: 1\r\n\r\n'],
-  ])('are passed over: %s', async (_, before) => {
+    ['an unknown status', 'HTTP/1.1 142 Soon\r\nX-A: 1\r\n\r\n'],
+  ])('are skipped: %s', async (_, before) => {
     for (const method of ['GET', 'POST', 'HEAD']) {
       const bytes = method === 'HEAD' ? ok.slice(0, -2) : ok;
       const reply = await answered(before + bytes, method);
@@ -27,7 +27,7 @@ describe('informational answers', () => {
     }
   });
 
-  it('leave the connection in use', async () => {
+  it('keep the connection usable', async () => {
     const connections = new Set<unknown>();
     const { url, heads } = await speakingUpstream(({ socket }) => {
       connections.add(socket);
@@ -39,7 +39,7 @@ describe('informational answers', () => {
   });
 });
 
-describe('an answer that nobody can pass on', () => {
+describe('an answer that cannot be passed on', () => {
   it.each([
     ['its status is 000', 'HTTP/1.1 000 Zero\r\nContent-Length: 2\r\n\r\nok'],
     ['its status is 099', 'HTTP/1.1 099 Low\r\nContent-Length: 2\r\n\r\nok'],
@@ -59,7 +59,7 @@ describe('an answer that nobody can pass on', () => {
     ['it has gzip alone', 'HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: gzip\r\n\r\nok'],
     ['its head is too large', `HTTP/1.1 200 OK\r\nX-A: ${'x'.repeat(70_000)}\r\n\r\n`],
     ['it is another protocol', 'SSH-2.0-OpenSSH_9.9 secret\r\n'],
-  ])('is 502, and its text has no internals: %s', async (_, bytes) => {
+  ])('becomes 502 without internals in its text: %s', async (_, bytes) => {
     for (const method of ['GET', 'POST']) {
       const reply = await answered(bytes, method);
       expect(reply).toMatchObject({ status: 502, problem: 'outcome_unknown' });
@@ -68,7 +68,7 @@ describe('an answer that nobody can pass on', () => {
     }
   });
 
-  it('drops its connection, and the next request is served by another one', async () => {
+  it('closes its connection, and the next request uses another one', async () => {
     const { url } = await speakingUpstream(({ socket, count }) => {
       socket.write(count === 1 ? 'HTTP/1.1 101 Switching Protocols\r\n\r\n' : ok);
     });
@@ -81,12 +81,12 @@ describe('an answer that nobody can pass on', () => {
 describe('an answer that ends with its connection', () => {
   const head = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf';
 
-  it('is whole after an end of the stream', async () => {
+  it('is complete if the stream ends', async () => {
     const { url } = await speakingUpstream(({ socket }) => void socket.end(head));
     expect(text(await send(handlerOf(url)))).toBe('half');
   });
 
-  it.each(['GET', 'POST'])('is 502 after a reset: %s', async (method) => {
+  it.each(['GET', 'POST'])('becomes 502 after a reset: %s', async (method) => {
     const { url } = await speakingUpstream(({ socket }) => {
       socket.write(head, () => socket.resetAndDestroy());
     });
@@ -96,11 +96,11 @@ describe('an answer that ends with its connection', () => {
 });
 
 describe('an answer', () => {
-  it('that comes before the request is whole ends the connection', async () => {
+  it('that arrives before the request is complete ends the connection', async () => {
     const closed = Promise.withResolvers<unknown>();
     let readOn = (): void => undefined;
     const { url } = await speakingUpstream(({ socket }) => {
-      // Nothing more is read of the request for now.
+      // Stop reading the request for now.
       socket.pause();
       readOn = () => void socket.resume();
       socket.once('close', closed.resolve);
@@ -127,7 +127,7 @@ describe('a connection', () => {
     ['Keep-Alive: max=5', 1],
     ['Connection: close', 2],
     ['X-A: 1', 1],
-  ])('is kept unless the upstream announces that it closes it: %s', async (field, connections) => {
+  ])('is kept unless the upstream announces its end: %s', async (field, connections) => {
     const sockets = new Set<unknown>();
     const { url } = await speakingUpstream(({ socket }) => {
       sockets.add(socket);
@@ -147,7 +147,7 @@ describe('the reason phrase', () => {
     ['HTTP/1.1 404 Gr\u00fc\u00df dich,\tTurtle', 'Gr\u00fc\u00df dich,\tTurtle'],
     ['HTTP/1.1 299 Own', 'Own'],
     ['HTTP/1.0 200 OK then', 'OK then'],
-  ])('is brought if it is not the usual one: %s', async (line, reason) => {
+  ])('is passed on if it is not the usual one: %s', async (line, reason) => {
     const reply = await answered(`${line}\r\nContent-Length: 0\r\n\r\n`);
     expect(reply.reason).toBe(reason);
   });

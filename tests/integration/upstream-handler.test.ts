@@ -40,7 +40,7 @@ async function listen(server: Server): Promise<URL> {
     for (const socket of sockets) socket.destroy();
     await closed;
   });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const { port } = server.address() as AddressInfo; // a listening TCP server has one
   return new URL(`http://127.0.0.1:${port}`);
 }
 
@@ -62,12 +62,12 @@ const send = (handler: Handler, request: Partial<HttpRequest>, signal = new Abor
     { replica: 'S1', requestId: 'r-1', attempt: 1, deadline: Date.now() + 60_000, signal },
   );
 
-/** One request to a server that runs `listener`. */
+/** Sends one request to a server that runs `listener`. */
 async function ask(listener: RequestListener, request: Partial<HttpRequest> = {}): Promise<HttpReply> {
   return send(await handlerFor(await listen(createServer(listener))), request);
 }
 
-/** One request to a server that answers each connection's first bytes with `answer`, raw, and ends it. */
+/** Sends one request to a server that answers with raw bytes and closes the connection. */
 async function askRaw(answer: string, request: Partial<HttpRequest> = {}): Promise<HttpReply> {
   const server = createTcpServer((socket) => {
     socket.once('data', () => socket.end(answer, 'latin1'));
@@ -80,8 +80,8 @@ const json = (reply: HttpReply): unknown => JSON.parse(text(reply));
 const without = (raw: readonly string[], ...names: string[]) =>
   raw.filter((_, i) => !names.includes((raw[i - (i % 2)] ?? '').toLowerCase()));
 
-/** What only ringpost tells an upstream. */
-const told = ['ringpost-request', 'ringpost-replica', 'ringpost-attempt'];
+/** Fields that ringpost adds. */
+const ringpostFields = ['ringpost-request', 'ringpost-replica', 'ringpost-attempt'];
 
 interface Seen {
   readonly method: string;
@@ -90,7 +90,7 @@ interface Seen {
   readonly body: string;
 }
 
-/** What the server saw of the request. */
+/** @returns the request as the server received it. */
 async function seen(request: Partial<HttpRequest>, path = '/'): Promise<Seen> {
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
@@ -103,11 +103,11 @@ async function seen(request: Partial<HttpRequest>, path = '/'): Promise<Seen> {
     });
   });
   const reply = await send(await handlerFor(new URL(path, await listen(server))), request);
-  return json(reply) as Seen; // made a few lines above
+  return json(reply) as Seen; // the server above wrote it
 }
 
-describe('the request that the upstream gets', () => {
-  it('has the headers in order, repeated ones repeated, latin1 and long values whole, Host kept', async () => {
+describe('the request to the upstream', () => {
+  it('keeps headers in order and repeated, latin1 and long values whole, and Host', async () => {
     const long = 'x'.repeat(8192);
     const own = [
       'X-A',
@@ -124,7 +124,7 @@ describe('the request that the upstream gets', () => {
       long,
     ];
     const { raw } = await seen({ headers: ['Host', 'shop.test:8080', ...own] });
-    expect(without(raw, 'host', 'connection', ...told)).toEqual(own);
+    expect(without(raw, 'host', 'connection', ...ringpostFields)).toEqual(own);
     expect(headerValue(raw, 'host')).toBe('shop.test:8080');
   });
 
@@ -151,11 +151,11 @@ describe('the request that the upstream gets', () => {
     ];
     const { raw } = await seen({ method: 'POST', headers: ['Host', 'x', ...hop, ...more], body: ALL_BYTES });
     const sent = ['Host', 'x', 'Connection', 'keep-alive', 'Content-Length', '256'];
-    expect(without(raw, ...told)).toEqual(sent);
+    expect(without(raw, ...ringpostFields)).toEqual(sent);
   });
 
   it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'])(
-    'has all bytes and one length: %s',
+    'has all bytes and one Content-Length: %s',
     async (method) => {
       const headers = ['Host', 'x', 'Content-Length', '7', 'content-length', '256'];
       const got = await seen({ method, headers, body: ALL_BYTES });
@@ -167,7 +167,7 @@ describe('the request that the upstream gets', () => {
   );
 
   it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])(
-    'has the framing of an empty %s, and none for no body',
+    'keeps the framing of an empty %s, and has none without a body',
     async (method) => {
       const empty = await seen({ method, headers: ['Host', 'x', 'Content-Length', '0'] });
       expect(headerValue(empty.raw, 'content-length')).toBe('0');
@@ -182,11 +182,11 @@ describe('the request that the upstream gets', () => {
     ['/', '/a/../b//c?x=%2F&y', '/a/../b//c?x=%2F&y'],
     ['/api/', '/a', '/api/a'],
     ['/api', '//a?', '/api//a?'],
-  ])('has with the prefix %s for %s the target %s', async (prefix, target, url) => {
+  ])('has, with the prefix %s, for %s the target %s', async (prefix, target, url) => {
     expect((await seen({ target }, prefix)).url).toBe(url);
   });
 
-  it('may be OPTIONS *, which is for the whole server', async () => {
+  it('may be OPTIONS *, for the whole server', async () => {
     expect(await seen({ method: 'OPTIONS', target: '*' }, '/api')).toMatchObject({ url: '*' });
   });
 
@@ -194,7 +194,7 @@ describe('the request that the upstream gets', () => {
     ['GET', '*'],
     ['CONNECT', 'a.test:443'],
     ['BAD METHOD', '/'],
-  ])('is none for %s %s: 501', async (method, target) => {
+  ])('is not sent for %s %s: 501', async (method, target) => {
     const reply = await ask((_, response) => response.end(), { method, target });
     expect(reply.status).toBe(501);
     expect(json(reply)).toMatchObject({ code: 'method_not_supported', status: 501 });
@@ -202,7 +202,7 @@ describe('the request that the upstream gets', () => {
 });
 
 describe('the answer of the upstream', () => {
-  it('comes back byte for byte, headers in order and repeated', async () => {
+  it('returns byte for byte, with headers in order and repeated', async () => {
     const own = [
       'Set-Cookie',
       'a=1',
@@ -233,7 +233,7 @@ describe('the answer of the upstream', () => {
     expect(reply.body.byteLength).toBe(0);
   });
 
-  it('may be 204, or 304 with its Content-Length', async () => {
+  it('may be 204, or 304 with a Content-Length', async () => {
     const none = await ask((_, response) => response.writeHead(204, ['ETag', '"a"']).end());
     expect([none.status, none.body.byteLength, headerValue(none.headers, 'etag')]).toEqual([204, 0, '"a"']);
     const unchanged = await ask((_, response) => response.writeHead(304, { 'content-length': '99' }).end());
@@ -241,7 +241,7 @@ describe('the answer of the upstream', () => {
     expect(headerValue(unchanged.headers, 'content-length')).toBe('99');
   });
 
-  it('is gathered from chunks, without Transfer-Encoding', async () => {
+  it('is assembled from chunks, without Transfer-Encoding', async () => {
     const reply = await ask((_, response) => {
       response.write(ALL_BYTES);
       setImmediate(() => response.end(ALL_BYTES));
@@ -250,7 +250,7 @@ describe('the answer of the upstream', () => {
     expect(headerValue(reply.headers, 'transfer-encoding')).toBeUndefined();
   });
 
-  it('is not decompressed, nor is a redirect followed', async () => {
+  it('is not decompressed, and a redirect is not followed', async () => {
     const packed = gzipSync('hello');
     const reply = await ask((_, response) => {
       response.writeHead(302, { 'content-encoding': 'gzip', location: '/elsewhere' }).end(packed);
@@ -259,7 +259,7 @@ describe('the answer of the upstream', () => {
     expect(Buffer.from(reply.body)).toEqual(packed);
   });
 
-  it('is the final one, after informational ones', async () => {
+  it('is the final answer, without informational ones', async () => {
     const reply = await ask((_, response) => {
       response.writeEarlyHints({ link: '</a.css>; rel=preload' });
       response.writeProcessing();
@@ -268,11 +268,11 @@ describe('the answer of the upstream', () => {
     expect([reply.status, text(reply), headerValue(reply.headers, 'link')]).toEqual([200, 'done', undefined]);
   });
 
-  it('may end with the connection, where it has no length', async () => {
+  it('may end with the connection if it has no length', async () => {
     expect(text(await askRaw('HTTP/1.0 200 OK\r\n\r\nuntil the end'))).toBe('until the end');
   });
 
-  it('comes over a connection that is kept', async () => {
+  it('uses a connection that is kept', async () => {
     const server = createServer((_, response) => response.end());
     let connections = 0;
     server.on('connection', () => {
@@ -295,7 +295,7 @@ describe('an upstream that fails', () => {
     expect(text(reply)).toContain('ECONNREFUSED');
   });
 
-  it('and has no such name: 502 upstream_unreachable', async () => {
+  it('and whose name does not exist: 502 upstream_unreachable', async () => {
     const reply = await send(await handlerFor(new URL('http://no-such-host.invalid:1')), {});
     expect(json(reply)).toMatchObject({ code: 'upstream_unreachable' });
   });
@@ -304,13 +304,16 @@ describe('an upstream that fails', () => {
     ['before the answer', ''],
     ['within the head', 'HTTP/1.1 200 OK\r\nContent-Le'],
     ['within a body of known length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345'],
-    ['the same, said to close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\n12345'],
+    [
+      'within a body of known length, with Connection: close',
+      'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\n12345',
+    ],
     ['within a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345'],
     [
       'before the last chunk',
       'HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n1\r\n',
     ],
-    ['having spoken something else', 'SSH-2.0-OpenSSH_9.9\r\n'],
+    ['after bytes of another protocol', 'SSH-2.0-OpenSSH_9.9\r\n'],
   ])('and ends the connection %s: 502 outcome_unknown', async (_, answer) => {
     const reply = await askRaw(answer, { method: 'POST', body: ALL_BYTES });
     expect(reply.status).toBe(502);
@@ -336,7 +339,7 @@ describe('an upstream that fails', () => {
     const arrived = once(server, 'request');
     const reply = send(handler, { method: 'POST', body: ALL_BYTES }, controller.signal);
     const failed = reply.catch((error: unknown) => error);
-    const [incoming] = (await arrived) as [IncomingMessage]; // what a server emits with 'request'
+    const [incoming] = (await arrived) as [IncomingMessage]; // as Node documents 'request'
     const dropped = once(incoming.socket, 'close');
     controller.abort(DEADLINE);
     expect(await failed).toBe(DEADLINE);
@@ -377,12 +380,12 @@ describe('an upstream that fails', () => {
     expect(urls).toEqual(['/held', '/third']);
   });
 
-  it('is not asked at all for a signal that fired before', async () => {
+  it('is not asked if the signal has already fired', async () => {
     const handler = await handlerFor(new URL('http://127.0.0.1:1'));
     await expect(send(handler, {}, AbortSignal.abort(new Error('late')))).rejects.toThrow('late');
   });
 
-  it('is let go of twice', async () => {
+  it('can be closed twice', async () => {
     const handler = await handlerFor(await listen(createServer((_, response) => response.end())));
     await send(handler, {});
     await Promise.all([handler.close(), handler.close()]);

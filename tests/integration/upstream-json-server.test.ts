@@ -13,7 +13,7 @@ import { createUpstreamHandler } from '../../worker/handlers/upstream.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { handled } from '../fixtures/handled.ts';
 
-/** The part of json-server 0.17 that is used here: an Express app, which brings no types of its own. */
+/** The part of json-server 0.17 used here: an Express app. The package has no types. */
 interface JsonServer {
   create(): RequestListener & { use(handlers: unknown): void };
   defaults(options: { logger: boolean }): unknown;
@@ -33,7 +33,7 @@ describe('json-server as the upstream', () => {
   beforeAll(async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+    const { port } = server.address() as AddressInfo; // a listening TCP server has one
     handler = createUpstreamHandler(new URL(`http://127.0.0.1:${port}`), {
       connections: 2,
       budget: new ReplyBudget(1024 * 1024),
@@ -72,7 +72,7 @@ describe('json-server as the upstream', () => {
     expect((await ask('GET', '/posts/2')).status).toBe(404);
   });
 
-  it('filters by the query, answers HEAD and 304, and keeps a compressed answer compressed', async () => {
+  it('filters by the query, answers HEAD and 304, and keeps answers compressed', async () => {
     expect(JSON.parse((await ask('GET', '/posts?title=first&_limit=1')).text)).toHaveLength(1);
     const got = await ask('GET', '/posts/1');
     const head = await ask('HEAD', '/posts/1');

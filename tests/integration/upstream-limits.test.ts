@@ -14,14 +14,14 @@ const limitBytes = 1024 * 1024;
 const chunk = Buffer.alloc(65_536, 'x');
 const problem = { status: 502, problem: 'reply_too_large' };
 
-/** A handler of an upstream that answers so, and its connections. */
+/** Starts an upstream with this listener. @returns its handler and its connections. */
 async function upstream(listener: RequestListener, budget = new ReplyBudget(limitBytes)) {
   const server = createServer(listener);
   const sockets: Socket[] = [];
   server.on('connection', (socket: Socket) => void sockets.push(socket));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const { port } = server.address() as AddressInfo; // a listening TCP server has one
   const url = new URL(`http://127.0.0.1:${port}`);
   const handler = await createHandler({ replica: 'S1', upstream: url, connections: 4, budget });
   onTestFinished(async () => {
@@ -43,7 +43,7 @@ const send = (
     { replica: 'S1', requestId, attempt: 1, deadline: Date.now() + 60_000, signal },
   );
 
-/** Writes as fast as it is read, without end. @returns how many bytes were written. */
+/** Writes endlessly, as fast as the reader reads. @returns how many bytes were written. */
 function flood(response: ServerResponse): () => number {
   let bytes = 0;
   const more = (): void => {
@@ -55,7 +55,7 @@ function flood(response: ServerResponse): () => number {
   return () => bytes;
 }
 
-it('an answer without an end is dropped past the limit, and the next one is had', async () => {
+it('an endless answer is dropped at the limit, and the next answer arrives', async () => {
   let written = (): number => 0;
   const { handler, sockets } = await upstream((request, response) => {
     if (request.url === '/endless') written = flood(response);
@@ -63,12 +63,12 @@ it('an answer without an end is dropped past the limit, and the next one is had'
   });
   expect(await send(handler, { target: '/endless' })).toMatchObject(problem);
   await expect.poll(() => sockets[0]?.destroyed).toBe(true);
-  // Beside the limit, what the sockets of both sides hold.
+  // The limit, and the buffers of both sockets.
   expect(written()).toBeLessThan(limitBytes + 8 * 1024 * 1024);
   expect(String((await send(handler)).body)).toBe('next');
 });
 
-it('an answer whose Content-Length passes the limit is dropped before its body comes', async () => {
+it('an answer whose Content-Length exceeds the limit is dropped before its body arrives', async () => {
   const { handler, sockets } = await upstream((_, response) => {
     response.writeHead(200, { 'content-length': limitBytes + 1 });
     response.flushHeaders();
@@ -77,7 +77,7 @@ it('an answer whose Content-Length passes the limit is dropped before its body c
   await expect.poll(() => sockets[0]?.destroyed).toBe(true);
 });
 
-it('an answer may have exactly as many bytes as the limit says', async () => {
+it('an answer may have exactly as many bytes as the limit', async () => {
   const body = Buffer.alloc(limitBytes, 'y');
   const { handler } = await upstream((request, response) => {
     if (request.url === '/chunked') response.write(body.subarray(0, 10));
@@ -88,7 +88,7 @@ it('an answer may have exactly as many bytes as the limit says', async () => {
   }
 });
 
-it('HEAD, 304 and 204 have no body, and are not limited by what their heads say', async () => {
+it('HEAD, 304 and 204 have no body, so their Content-Length is not limited', async () => {
   const { handler } = await upstream((request, response) => {
     const status = Number(request.url?.slice(1));
     response.writeHead(status, status === 204 ? {} : { 'content-length': 99_999_999 }).end();
@@ -99,7 +99,7 @@ it('HEAD, 304 and 204 have no body, and are not limited by what their heads say'
   expect((await send(handler, { target: '/204' })).status).toBe(204);
 });
 
-it.each(['/known', '/chunked'])('an answer %s waits for bytes that others hold', async (target) => {
+it.each(['/known', '/chunked'])('an answer at %s waits for bytes that others hold', async (target) => {
   const budget = new ReplyBudget(limitBytes);
   const size = 900_000;
   let written = 0;
@@ -131,7 +131,7 @@ it.each(['/known', '/chunked'])('an answer %s waits for bytes that others hold',
   expect(budget.heldBytes).toBe(0);
 });
 
-it('many answers share the budget, and each comes to its end', async () => {
+it('many answers share the budget, and each is completed', async () => {
   const budget = new ReplyBudget(32 * limitBytes);
   const body = Buffer.alloc(16 * 1024 * 1024, 'z');
   const { handler } = await upstream((request, response) => {
@@ -143,7 +143,7 @@ it('many answers share the budget, and each comes to its end', async () => {
     const target = id % 2 === 0 ? '/known' : '/chunked';
     const reply = await send(handler, { target }, { requestId: String(id) });
     most = Math.max(most, budget.heldBytes);
-    // As the runner does when Redis has it.
+    // As the runner does once Redis has the answer.
     await new Promise((resolve) => setTimeout(resolve, 10));
     budget.release(String(id));
     return reply.body.length;
@@ -154,7 +154,7 @@ it('many answers share the budget, and each comes to its end', async () => {
   expect(budget.heldBytes).toBe(0);
 });
 
-it('an answer that waits is dropped where its request ends', async () => {
+it('a waiting answer is dropped if its request ends', async () => {
   const budget = new ReplyBudget(limitBytes);
   const { handler, sockets } = await upstream((_, response) => void flood(response), budget);
   budget.count('oldest', limitBytes);

@@ -8,14 +8,14 @@ const answer = ({ head, socket }: Spoken): void =>
   void socket.write(head.startsWith('HEAD') ? ok : `${ok}ok`);
 const text = ({ body }: HttpReply): string => Buffer.from(body).toString('latin1');
 
-/** What an upstream does with a request that comes over a connection that has served one before. */
+/** What an upstream does to a request on a connection that has already served one. */
 const drops: [string, (spoken: Spoken) => void][] = [
   ['ends', ({ socket }) => void socket.end()],
   ['resets', ({ socket }) => void socket.resetAndDestroy()],
 ];
 
 for (const [how, drop] of drops) {
-  it.each(['GET', 'HEAD', 'OPTIONS'])(`%s is sent once more if a kept connection ${how}`, async (method) => {
+  it.each(['GET', 'HEAD', 'OPTIONS'])(`%s is sent again if a kept connection ${how}`, async (method) => {
     const { url, heads } = await speakingUpstream((spoken) => {
       if (spoken.onConnection > 1) drop(spoken);
       else answer(spoken);
@@ -26,11 +26,11 @@ for (const [how, drop] of drops) {
     expect([reply.status, text(reply)]).toEqual([200, method === 'HEAD' ? '' : 'ok']);
     expect(heads.map((head) => head.split(' ')[0])).toEqual(['GET', method, method]);
     expect(heads[2]?.replace('Connection: close', 'Connection: keep-alive')).toBe(heads[1]);
-    // The next one is served as ever.
+    // The next request is served as usual.
     expect((await send(handler)).status).toBe(200);
   });
 
-  it.each(['POST', 'PUT', 'DELETE', 'PATCH'])(`%s is not sent again if a kept one ${how}`, async (method) => {
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH'])(`%s is not sent again if it ${how}`, async (method) => {
     const { url, heads } = await speakingUpstream((spoken) => {
       if (spoken.onConnection > 1) drop(spoken);
       else answer(spoken);
@@ -48,7 +48,7 @@ for (const [how, drop] of drops) {
     expect(heads).toHaveLength(1);
   });
 
-  it(`GET is sent twice at most if each connection ${how}`, async () => {
+  it(`GET is sent at most twice if each connection ${how}`, async () => {
     const { url, heads } = await speakingUpstream((spoken) => {
       if (spoken.count > 1) drop(spoken);
       else answer(spoken);
@@ -60,7 +60,7 @@ for (const [how, drop] of drops) {
   });
 }
 
-it('GET is not sent again if a byte of the answer has come', async () => {
+it('GET is not sent again if a byte of the answer has arrived', async () => {
   const { url, heads } = await speakingUpstream((spoken) => {
     if (spoken.onConnection > 1) spoken.socket.end('H');
     else answer(spoken);
@@ -71,7 +71,7 @@ it('GET is not sent again if a byte of the answer has come', async () => {
   expect(heads).toHaveLength(2);
 });
 
-it('many that lose their connections at once are each sent once more', async () => {
+it('many requests that lose their connections at once are each sent again once', async () => {
   const { url, heads } = await speakingUpstream((spoken) => {
     if (spoken.onConnection > 1) spoken.socket.destroy();
     else answer(spoken);
@@ -83,7 +83,7 @@ it('many that lose their connections at once are each sent once more', async () 
   expect(heads).toHaveLength(24);
 });
 
-it('bytes that come while a connection is idle end it, and are no answer to the next request', async () => {
+it('bytes on an idle connection close it, and do not answer the next request', async () => {
   const idle = Promise.withResolvers<unknown>();
   const { url } = await speakingUpstream((spoken) => {
     answer(spoken);

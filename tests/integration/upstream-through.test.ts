@@ -8,7 +8,7 @@ import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-/** The status line of the answer to a request that is written like this. */
+/** @returns the status line of the answer to a request with these lines. */
 async function statusLine(url: string, ...lines: string[]): Promise<string> {
   const bytes = `${[...lines, 'Host: shop.test', 'Connection: close'].join('\r\n')}\r\n\r\n`;
   const { ended } = await speak(url, bytes);
@@ -16,7 +16,7 @@ async function statusLine(url: string, ...lines: string[]): Promise<string> {
 }
 
 describe('the reason phrase of an answer', () => {
-  it('comes from the upstream to the client, for what is kept too', async () => {
+  it('reaches the client from the upstream, also in kept answers', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const phrases: [number, string, string][] = [
@@ -52,8 +52,8 @@ describe('the reason phrase of an answer', () => {
   });
 });
 
-describe('what an upstream gets', () => {
-  it('is OPTIONS * for a request about the whole server, in either form', async () => {
+describe('the request of an upstream', () => {
+  it('is OPTIONS * for the whole server, in either form', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     expect(await statusLine(url, 'OPTIONS * HTTP/1.1')).toBe('HTTP/1.1 200 OK');
@@ -64,7 +64,7 @@ describe('what an upstream gets', () => {
     ]);
   });
 
-  it('tells an empty body from none', async () => {
+  it('distinguishes an empty body from none', async () => {
     const upstream = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const framings = [['Content-Length: 0'], ['Transfer-Encoding: chunked'], []];
@@ -83,7 +83,7 @@ describe('what an upstream gets', () => {
     }
   });
 
-  it('names the request, its replica and its attempt, whatever the client says', async () => {
+  it('names the request, its replica and its attempt, whatever the client claims', async () => {
     const upstream = await recordingUpstream();
     upstream.answer = ({ headers }, response) =>
       void response.writeHead(headerValue(headers, 'ringpost-attempt') === '1' ? 503 : 200).end();
@@ -102,7 +102,7 @@ describe('what an upstream gets', () => {
     ]);
   });
 
-  it('a handler does not get what a client forges', async () => {
+  it('has no fields that a client forged, in a handler', async () => {
     const HANDLER = handlerFile('echo');
     const { url } = await system().start({ REPLICAS: '1', HANDLER });
     const { body } = await ask(url, { headers: ['Ringpost-Request', 'x', 'Ringpost-Replica', 'S9'] });
@@ -112,7 +112,7 @@ describe('what an upstream gets', () => {
   it.each([
     ['standard', ['forwarded']],
     ['none', []],
-  ])('says whom a request comes from as FORWARDED=%s has it', async (FORWARDED, names) => {
+  ])('names the origin of the request as FORWARDED=%s says', async (FORWARDED, names) => {
     const upstream = await recordingUpstream();
     const settings = { REPLICAS: '1', UPSTREAM: upstream.url, UPSTREAM_HOST: 'upstream', FORWARDED };
     const { url } = await system().start(settings);
@@ -132,10 +132,11 @@ describe('behind a trusted proxy', () => {
       '198.51.100.1, 127.0.0.1',
     ],
     [
-      'not as a client of the proxy pretends',
+      'not as a client of the proxy claims',
       [
         'Forwarded',
-        'for=203.0.113.1;proto=ws;host=evil.test, for="198.51.100.1:80";proto=https;host=shop.test, for=10.0.0.9',
+        'for=203.0.113.1;proto=ws;host=evil.test, ' +
+          'for="198.51.100.1:80";proto=https;host=shop.test, for=10.0.0.9',
       ],
       '203.0.113.1, 198.51.100.1, 10.0.0.9, 127.0.0.1',
     ],
@@ -144,13 +145,13 @@ describe('behind a trusted proxy', () => {
       ['X-Forwarded-For', '198.51.100.1', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'shop.test'],
       '198.51.100.1, 127.0.0.1',
     ],
-  ])('X-Forwarded-* are %s', async (_, sent, way) => {
+  ])('X-Forwarded-* are %s', async (_, sent, addresses) => {
     const upstream = await recordingUpstream();
     const TRUSTED_PROXIES = '127.0.0.1,10.0.0.0/8';
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url, TRUSTED_PROXIES });
     expect((await ask(url, { headers: ['Host', 'inner.test', ...sent] })).status).toBe(200);
     const { headers = [] } = upstream.got[0] ?? {};
     const got = ['for', 'proto', 'host'].flatMap((name) => valuesOf(headers, `x-forwarded-${name}`));
-    expect(got).toEqual([way, 'https', 'shop.test']);
+    expect(got).toEqual([addresses, 'https', 'shop.test']);
   });
 });

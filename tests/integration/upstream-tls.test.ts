@@ -12,13 +12,13 @@ const usual = getCACertificates('default');
 beforeAll(() => setDefaultCACertificates([...usual, localhostCertificate.cert, otherCertificate.cert]));
 afterAll(() => setDefaultCACertificates(usual));
 
-/** An upstream that answers with the server name of TLS and the `Host` that it got. */
+/** An upstream that answers with the TLS server name and the `Host` that it received. */
 async function tlsUpstream(
   certificate: TestCertificate,
 ): Promise<{ port: number; connections: () => number }> {
   let connections = 0;
   const server = createServer(certificate, (request: IncomingMessage, response) => {
-    const { servername } = request.socket as TLSSocket; // a server of HTTPS has such sockets
+    const { servername } = request.socket as TLSSocket; // an HTTPS server has such sockets
     response.end(JSON.stringify([servername, request.headers.host]));
   });
   server.on('secureConnection', () => (connections += 1));
@@ -30,19 +30,22 @@ const json = ({ body }: HttpReply): unknown => JSON.parse(Buffer.from(body).toSt
 it.each([
   ['localhost', 'localhost'],
   ['127.0.0.1', false],
-])('TLS is for the own name of %s, and one connection serves every Host', async (name, servername) => {
-  const { port, connections } = await tlsUpstream(localhostCertificate);
-  const handler = handlerOf(new URL(`https://${name}:${port}`), { connections: 1 });
-  for (const host of ['localhost', 'shop.example', '127.0.0.1:5000', 'my-gateway:5000', 'b\u00fccher']) {
-    for (const method of ['GET', 'POST']) {
-      const reply = await send(handler, { method, headers: ['Host', host] });
-      expect([reply.status, json(reply)]).toEqual([200, [servername, host]]);
+])(
+  'TLS checks the name %s of the upstream, and one connection serves every Host',
+  async (name, servername) => {
+    const { port, connections } = await tlsUpstream(localhostCertificate);
+    const handler = handlerOf(new URL(`https://${name}:${port}`), { connections: 1 });
+    for (const host of ['localhost', 'shop.example', '127.0.0.1:5000', 'my-gateway:5000', 'b\u00fccher']) {
+      for (const method of ['GET', 'POST']) {
+        const reply = await send(handler, { method, headers: ['Host', host] });
+        expect([reply.status, json(reply)]).toEqual([200, [servername, host]]);
+      }
     }
-  }
-  expect(connections()).toBe(1);
-});
+    expect(connections()).toBe(1);
+  },
+);
 
-it('UPSTREAM_HOST=upstream sends the own name of the upstream', async () => {
+it('UPSTREAM_HOST=upstream sends the own name of the upstream as Host', async () => {
   const { port } = await tlsUpstream(localhostCertificate);
   const handler = handlerOf(new URL(`https://localhost:${port}`), { host: 'upstream' });
   expect(json(await send(handler, { headers: ['Host', 'shop.example'] }))).toEqual([
@@ -61,7 +64,7 @@ it('a certificate for another name is refused, whatever Host says, and nothing i
   }
 });
 
-it('a kept TLS connection that was dropped costs a GET nothing', async () => {
+it('a GET is answered even if its kept TLS connection was dropped', async () => {
   let requests = 0;
   const server = createServer(localhostCertificate, (request, response) => {
     requests += 1;

@@ -9,11 +9,11 @@ import type { System } from '../fixtures/system.ts';
 
 const system = useSystem();
 
-/** The gateway looks once a second, and once more for what came up meanwhile. */
+/** The gateway polls once a second, and once more for changes in between. */
 const secondMs = 1000;
 
-/** A request that is not begun for a minute. @returns its id. */
-async function handOver(url: string): Promise<string> {
+/** Sends an async request that starts after a minute. @returns its id. */
+async function sendDelayed(url: string): Promise<string> {
   const headers = ['Prefer', 'respond-async', 'Ringpost-Delay', '60'];
   const answer = await ask(url, { method: 'POST', target: '/x', headers });
   expect(answer.status).toBe(202);
@@ -39,7 +39,7 @@ async function listeners({ redis, keys }: System, id: string): Promise<number> {
   return count;
 }
 
-/** Resolves when somebody at the gateway watches the request, by whatever means. */
+/** Resolves when a client watches the request at the gateway, in whatever way. */
 async function untilWatched(parts: System, id: string): Promise<void> {
   await expect.poll(() => listeners(parts, id), { timeout: 10_000, interval: 10 }).toBe(1);
 }
@@ -50,7 +50,7 @@ async function untilUnwatched(parts: System, id: string): Promise<void> {
 
 const idempotent = 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nRingpost-Delay: 20\r\n';
 
-describe('a client that goes away', () => {
+describe('a client that leaves', () => {
   it.each([
     ['a long poll', (id: string) => head(`/-/requests/${id}?wait=60`)],
     ['a long poll for the reply', (id: string) => head(`/-/requests/${id}/reply?wait=60`)],
@@ -60,10 +60,10 @@ describe('a client that goes away', () => {
       'a long poll behind a request that is not answered',
       (id: string) => head('/y', 'Ringpost-Delay: 20\r\n') + head(`/-/requests/${id}?wait=60`),
     ],
-  ])('ends %s at once: nothing is read or listened to after it', async (_, bytes) => {
+  ])('ends %s at once: the gateway reads and listens no more', async (_, bytes) => {
     const parts = system();
     const { url } = await parts.start({ REPLICAS: '1' });
-    const id = await handOver(url);
+    const id = await sendDelayed(url);
     const reads = await countReads(parts, id);
     const connection = await speak(url, bytes(id));
     await untilWatched(parts, id);
@@ -91,10 +91,10 @@ describe('a client that goes away', () => {
 });
 
 describe('clients that watch the same request', () => {
-  it('share one look, and all hear of its end at once', async () => {
+  it('share one poll, and all get its end at once', async () => {
     const parts = system();
     const { url } = await parts.start({ REPLICAS: '1' });
-    const id = await handOver(url);
+    const id = await sendDelayed(url);
     const reads = await countReads(parts, id);
     const connections: RawConnection[] = [];
     for (let at = 0; at < 60; at += 1) {
@@ -103,7 +103,7 @@ describe('clients that watch the same request', () => {
       connections.push(await speak(url, at % 2 === 0 ? poll : stream));
     }
     await Promise.all(connections.filter((_, at) => at % 2 === 1).map((each) => each.until(/event: queued/)));
-    // While they came each may have asked for a look of its own, but for those that came during one.
+    // Each client may have caused a read on arrival, unless it arrived during one.
     expect(reads()).toBeLessThanOrEqual(70);
     const before = reads();
     await delay(3 * secondMs);
@@ -115,17 +115,17 @@ describe('clients that watch the same request', () => {
     const heard = await Promise.all(connections.map(({ ended }) => ended));
     expect(performance.now() - began).toBeLessThan(secondMs);
     expect(heard.filter((each) => /"state":"cancelled"/.test(each))).toHaveLength(60);
-    // DELETE reads for itself.
+    // DELETE reads the record itself.
     expect(reads() - settled).toBeLessThanOrEqual(6);
     await untilUnwatched(parts, id);
   });
 });
 
 describe('past WATCH_LIMIT', () => {
-  it('a client that wants to wait gets 503, and its place is free again when another one goes', async () => {
+  it('a client that wants to wait gets 503, until another one leaves', async () => {
     const parts = system();
     const { url } = await parts.start({ REPLICAS: '1', WATCH_LIMIT: '1' });
-    const id = await handOver(url);
+    const id = await sendDelayed(url);
     const connection = await speak(url, head(`/-/requests/${id}?wait=60`));
     await untilWatched(parts, id);
     for (const [target, headers] of [
@@ -138,7 +138,7 @@ describe('past WATCH_LIMIT', () => {
       expect(refused.headers.map((each) => each.toLowerCase())).toContain('retry-after');
       expect(json(refused)).toMatchObject({ code: 'over_capacity' });
     }
-    // Without a wait nobody watches.
+    // Without a wait there is no watch.
     expect((await ask(url, { target: `/-/requests/${id}` })).status).toBe(200);
     connection.socket.destroy();
     await once(connection.socket, 'close');
@@ -147,10 +147,10 @@ describe('past WATCH_LIMIT', () => {
       .toBe(200);
   });
 
-  it('no request is accepted whose client would have to wait, and one that takes 202 has it at once', async () => {
+  it('a request whose client must wait is refused, and one with respond-async gets 202 at once', async () => {
     const parts = system();
     const { url } = await parts.start({ REPLICAS: '1', WATCH_LIMIT: '1' });
-    const id = await handOver(url);
+    const id = await sendDelayed(url);
     await speak(url, head(`/-/requests/${id}?wait=60`));
     await untilWatched(parts, id);
     const key = ['Idempotency-Key', '1'];

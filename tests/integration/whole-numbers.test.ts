@@ -1,17 +1,15 @@
 import { expect, it } from 'vitest';
 import type { Redis } from 'ioredis';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
+import { rawScripts } from '../fixtures/raw-scripts.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
-/**
- * As large as the time in µs is, and with zeros at its end: Lua writes it as 1.79e+15 unless it is told how.
- */
+/** As large as a time in µs, and with trailing zeros: by default Lua writes it as 1.79e+15. */
 const large = '1790000000000000';
 const inExponents = /\d(?:\.\d+)?e\+\d+/;
 
-/** @returns all that a key holds, as text. */
+/** @returns the whole value of a key, as text. */
 async function contentOf(redis: Redis, key: string): Promise<string> {
   switch (await redis.type(key)) {
     case 'string':
@@ -31,7 +29,7 @@ async function contentOf(redis: Redis, key: string): Promise<string> {
   }
 }
 
-/** @returns the keys of this test that hold a number with an exponent, and what they hold. */
+/** @returns the keys of this test with an exponent in their value, and those values. */
 async function keysWithExponents(): Promise<string[]> {
   const { redis, namespace } = system();
   const keys = await redis.keys(`${namespace}:*`);
@@ -40,7 +38,7 @@ async function keysWithExponents(): Promise<string[]> {
   return texts.filter((text) => inExponents.test(text));
 }
 
-it('every number at rest is whole, however large counters and fences are', async () => {
+it('no number in Redis has an exponent, however large counters and fences are', async () => {
   const { redis, keys } = system();
   await redis.mset(
     ...[keys.fence, keys.leaseFence('S1'), keys.generation('S1'), keys.currentGeneration('S1')].flatMap(
@@ -49,7 +47,7 @@ it('every number at rest is whole, however large counters and fences are', async
   );
   const settings = { REPLICAS: '1', LEASE_MS: '900', HANDLER: handlerFile('ledger') };
   const first = await system().start(settings);
-  // A controller that leads after another one.
+  // The next start has a controller that follows another one.
   await first.stop();
   const { url } = await system().start(settings);
   expect(await redis.get(keys.leader)).toMatch(/#179000000000000\d$/);
@@ -70,9 +68,9 @@ it('every number at rest is whole, however large counters and fences are', async
   expect(await keysWithExponents()).toEqual([]);
 });
 
-it('a script that counts or raises a number writes it whole', async () => {
+it('a script that raises a number writes it without an exponent', async () => {
   const { redis, keys } = system();
-  const run = scriptsOn(redis);
+  const run = rawScripts(redis);
   const numbers = [keys.fence, keys.leaseFence('S1'), keys.generation('S1'), keys.currentGeneration('S1')];
   for (const before of [large, '100000000', '9000000000000000']) {
     await redis.mset(...numbers.flatMap((key) => [key, before]));

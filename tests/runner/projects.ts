@@ -1,7 +1,7 @@
 /**
- * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`: side by
- * side, since they mostly wait. `engine`: one file after the other, since containers share the Docker engine, but
- * beside the `together` tests. `alone`: one file after the other with nothing beside it.
+ * When the tests of a project run. `first`: before all others, since they take a few seconds. `together`:
+ * side by side, since they mostly wait. `engine`: one file after the other, since containers share the Docker
+ * engine, but beside the `together` tests. `alone`: one file after the other with nothing beside it.
  */
 export type Lane = 'first' | 'together' | 'engine' | 'alone';
 
@@ -65,7 +65,9 @@ const suites: readonly Suite[] = [
   },
 ];
 
-/** Each folder of tests is a project, and its files that run alone are another one, named `<folder>-alone`. */
+/**
+ * Each folder of tests is a project, and its files that run alone are another one, named `<folder>-alone`.
+ */
 export const testProjects: readonly TestProject[] = suites.flatMap(
   ({ folder, lane, needs, timeoutMs, alone }): TestProject[] => {
     const exclude = alone.map((name) => `tests/${folder}/${name}.test.ts`);

@@ -6,7 +6,7 @@ import type { Suite } from './suite.ts';
 
 const run = promisify(execFile);
 
-/** @returns the commands that make a checkout of a suite, to be run in `SUITES_DIR`. */
+/** @returns the commands that check out a suite, to run in `SUITES_DIR`. */
 export function setupOf({ name, repository, commit, build }: Suite): string {
   const steps = [
     `git clone https://github.com/${repository} ${name}`,
@@ -20,12 +20,12 @@ export function setupOf({ name, repository, commit, build }: Suite): string {
 
 /**
  * @param directory the value of `SUITES_DIR`.
- * @returns what is missing and how to get it, a line each; empty if all is there.
+ * @returns lines on what is missing and how to get it; empty if nothing is missing.
  */
 export function missing(directory: string | undefined, suites: readonly Suite[]): string[] {
   if (directory === undefined || directory === '') {
     return [
-      'SUITES_DIR is not set. It is a folder with checkouts of these projects; to make one:',
+      'SUITES_DIR is not set. It is a folder with checkouts of the suites. To create it:',
       '  mkdir suites && cd suites && export SUITES_DIR=$PWD',
       ...suites.map((suite) => `  ${setupOf(suite)}`),
     ];
@@ -34,11 +34,11 @@ export function missing(directory: string | undefined, suites: readonly Suite[])
     const { name, build, built } = suite;
     const checkout = join(directory, name);
     if (!existsSync(join(checkout, 'package.json')))
-      return [`${checkout} is no checkout. In ${directory}:`, `  ${setupOf(suite)}`];
+      return [`${checkout} is not a checkout. In ${directory}, run:`, `  ${setupOf(suite)}`];
     if (!existsSync(join(checkout, 'node_modules')))
-      return [`${checkout} has no node_modules. In ${checkout}:`, '  npm install --ignore-scripts'];
+      return [`${checkout} has no node_modules. In ${checkout}, run:`, '  npm install --ignore-scripts'];
     if (build !== undefined && built !== undefined && !existsSync(join(checkout, built)))
-      return [`${checkout} is not built (${built}). In ${checkout}:`, `  ${build}`];
+      return [`${checkout} is not built (no ${built}). In ${checkout}, run:`, `  ${build}`];
     return [];
   });
 }

@@ -2,16 +2,16 @@ import { parseArgs } from 'node:util';
 import type { Suite } from './suite.ts';
 import { suites } from './suites.ts';
 
-/** What `npm run suites` was asked to do. */
+/** The arguments of `npm run suites`. */
 export interface CommandLine {
   readonly suites: readonly Suite[];
-  /** How often each suite is run on each way; what changes from run to run is printed. */
+  /** How often each suite runs directly and through the gateway. Results that vary are printed. */
   readonly times: number;
-  /** The file that gets the document; undefined: nowhere. */
+  /** The file to write the document to; undefined: none. */
   readonly report: string | undefined;
 }
 
-/** @throws Error with one sentence about an argument that is not understood. */
+/** @throws Error with one sentence about an invalid argument. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -25,7 +25,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
   if (unknown.length > 0) {
     const known = suites.map(({ name }) => name).join(', ');
-    throw new Error(`--only ${unknown.join(',')}: there is no such suite; there are ${known}`);
+    throw new Error(`--only ${unknown.join(',')}: there is no such suite; the suites are ${known}`);
   }
   const times = Number(values.times);
   if (!Number.isSafeInteger(times) || times < 1)
@@ -33,7 +33,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   return {
     suites: names.length === 0 ? suites : suites.filter(({ name }) => names.includes(name)),
     times,
-    // A part of the suites makes no whole document.
+    // The document needs the results of all suites.
     report: values.report ?? (names.length === 0 ? 'docs/compatibility.md' : undefined),
   };
 }

@@ -2,7 +2,7 @@ import { testsOf } from './reason.ts';
 import type { Reason } from './reason.ts';
 import type { Outcome, Results } from './results.ts';
 
-/** A test that passes on one of the two ways alone. */
+/** A test that passes either only directly or only through the gateway. */
 export interface Difference {
   readonly test: string;
   readonly direct: Outcome | undefined;
@@ -14,11 +14,11 @@ export interface Comparison {
   /** Differences by their reason, in the order of the reasons. */
   readonly explained: ReadonlyMap<Reason, readonly Difference[]>;
   readonly unexplained: readonly Difference[];
-  /** Tests that have a reason but do not differ, or are not there. */
+  /** Tests that have a reason but do not differ or do not exist. */
   readonly stale: readonly string[];
 }
 
-/** Compares what a suite says without a gateway and through one. */
+/** Compares the results of a suite without a gateway and through one. */
 export function compare(direct: Results, through: Results, reasons: readonly Reason[]): Comparison {
   const reasonOf = new Map(
     reasons.flatMap((reason) => testsOf(reason).map((test) => [test, reason] as const)),
@@ -34,7 +34,7 @@ export function compare(direct: Results, through: Results, reasons: readonly Rea
     if (reason === undefined) unexplained.push(difference);
     else explained.get(reason)?.push(difference);
   }
-  // A test that depends on time may be equal in a run.
+  // A test that depends on timing may not differ in this run.
   const stale = [...reasonOf].filter(
     ([test, { kind }]) => !(kind === 'timing' ? direct.has(test) : differing.has(test)),
   );

@@ -5,7 +5,7 @@ import { passed } from './results.ts';
 import { gatewaySettings } from './run-all.ts';
 import type { SuiteRuns } from './run-all.ts';
 
-/** @returns the document, in Markdown. All numbers in it come from these runs. */
+/** @returns the document, in Markdown. All its numbers come from these runs. */
 export function document(runs: readonly SuiteRuns[]): string {
   const first = (results: SuiteRuns['direct']): number => passed(results[0] ?? new Map());
   const rows = runs.map(({ suite, direct, through, comparison }) =>
@@ -56,8 +56,8 @@ npm run suites -- --times 3                    # three times each; prints what d
   direct.
 - The gateway has three replicas, \`UPSTREAM\` and these settings: ${settings.join(', ')}.
   The suites act as proxies, so the gateway must trust their \`X-Forwarded-*\`.
-- The upstream is a small relay. It reads the port from \`Forwarded\` and passes the bytes on to the suite's own server. It only changes
-\`Connection\` to \`close\`.
+- The upstream is a small relay. It reads the port from \`Forwarded\` and passes the bytes on to the suite's
+  own server. It only changes \`Connection\` to \`close\`.
 - The reasons are in \`tests/suites/reasons.json\`, by suite and test.
 
 ## Differences
@@ -73,11 +73,11 @@ ${runs.map(differencesOf).join('\n\n')}
 function differencesOf({ suite, comparison }: SuiteRuns): string {
   const parts = [...comparison.explained].flatMap(([reason, differences]) => {
     const { kind, why } = reason;
-    const alone = new Set(
+    const throughOnly = new Set(
       differences.flatMap(({ test, direct }) => (direct?.state === 'passed' ? [] : [test])),
     );
     const lines = testsOf(reason).map((test) => {
-      const note = kind !== 'timing' && alone.has(test) ? ' (passes through the gateway alone)' : '';
+      const note = kind !== 'timing' && throughOnly.has(test) ? ' (passes only through the gateway)' : '';
       return `- ${codeOf(test)}${note}`;
     });
     return [`**${kind}**: ${why}`, lines.join('\n')];
@@ -85,7 +85,7 @@ function differencesOf({ suite, comparison }: SuiteRuns): string {
   return [`### ${suite.name}`, ...(parts.length === 0 ? ['None.'] : parts)].join('\n\n');
 }
 
-/** @returns a text as code in Markdown, whatever backticks it has. */
+/** @returns the text as inline code in Markdown. It may contain single backticks. */
 export function codeOf(text: string): string {
   return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
 }

@@ -3,14 +3,17 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Relay } from './relay.ts';
 
-/** The server behind the gateway, which hands each request to the server of the suite that it was sent to. */
+/** The server behind the gateway. It forwards each request to the suite's server that the client addressed. */
 export interface FanOut {
-  /** For `UPSTREAM`. */
+  /** The value for `UPSTREAM`. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts it on a free port of loopback. It works on bytes, so that all that a suite sees is the gateway's doing. */
+/**
+ * Starts the server on a free port of loopback. It forwards bytes unchanged, so that every difference that a
+ * suite sees comes from the gateway.
+ */
 export async function startFanOut(): Promise<FanOut> {
   const relays = new Set<Relay>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -19,7 +22,7 @@ export async function startFanOut(): Promise<FanOut> {
     socket.once('close', () => relays.delete(relay));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo; // of a TCP server that listens
+  const { port } = server.address() as AddressInfo; // a listening TCP server has one
   return {
     url: `http://127.0.0.1:${port}`,
     stop: async () => {

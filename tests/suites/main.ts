@@ -1,7 +1,7 @@
 /**
- * `npm run suites`: runs the test suites of other projects twice, directly and with their client connections sent
- * through a gateway, and writes `docs/compatibility.md`. `SUITES_DIR` has the projects' checkouts. Exits with 1 if a
- * difference has no reason in `reasons.json`, or a reason there has no difference.
+ * `npm run suites`: runs the test suites of other projects twice, directly and with their client connections
+ * redirected through a gateway, and writes `docs/compatibility.md`. `SUITES_DIR` has the checkouts. It exits
+ * with 1 if a difference has no reason in `reasons.json`, or a reason has no difference.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,14 +15,14 @@ import { say, tellSuite } from './tell.ts';
 
 async function main({ suites, times, report }: CommandLine): Promise<number> {
   const directory = process.env['SUITES_DIR'];
-  const lacking = missing(directory, suites);
-  if (directory === undefined || lacking.length > 0) {
-    process.stderr.write(`${lacking.join('\n')}\n`);
+  const problems = missing(directory, suites);
+  if (directory === undefined || problems.length > 0) {
+    process.stderr.write(`${problems.join('\n')}\n`);
     return 1;
   }
   for (const { name, commit } of suites) {
     const found = await commitOf(join(directory, name));
-    if (found !== commit) say(`${name}: the checkout is ${found}; the reasons were proven with ${commit}`);
+    if (found !== commit) say(`${name}: the checkout is at ${found}; the reasons are for ${commit}`);
   }
   const workshop = await openWorkshop(say, 'suites');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -31,20 +31,20 @@ async function main({ suites, times, report }: CommandLine): Promise<number> {
       process.exit(1);
     });
   }
-  let good = false;
+  let succeeded = false;
   try {
     const runs = await runAll(workshop, directory, suites, times);
     for (const run of runs) tellSuite(run);
-    good = runs.every(({ comparison }) => comparison.unexplained.length + comparison.stale.length === 0);
-    if (report !== undefined && good) {
+    succeeded = runs.every(({ comparison }) => comparison.unexplained.length + comparison.stale.length === 0);
+    if (report !== undefined && succeeded) {
       writeFileSync(report, document(runs));
-      say(report);
+      say(`wrote ${report}`);
     }
   } finally {
-    if (!good) say(`results and logs: ${workshop.folder}`);
-    await workshop.close(!good);
+    if (!succeeded) say(`results and logs: ${workshop.folder}`);
+    await workshop.close(!succeeded);
   }
-  return good ? 0 : 1;
+  return succeeded ? 0 : 1;
 }
 
 try {

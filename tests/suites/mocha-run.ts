@@ -1,7 +1,7 @@
 /**
- * Runs the tests of the checkout in the working directory with its own Mocha (6 or later), and appends one line of
- * JSON for each test to the file that `SUITES_RESULTS` names. Mocha's command line is not used: that of older versions
- * does not start on newer Node.
+ * Runs the tests of the checkout in the working directory with the checkout's Mocha (6 or later), and appends
+ * one line of JSON for each test to the file that `SUITES_RESULTS` names. It does not use Mocha's command line,
+ * since that of older versions does not start on newer Node.
  */
 import { appendFileSync, globSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,21 +10,21 @@ import { argv, cwd, env, exit } from 'node:process';
 import { inspect } from 'node:util';
 import type { MochaOptions } from './suite.ts';
 
-/** As far as it is used here. */
+/** The part of Mocha's test that is used here. */
 interface MochaTest {
   readonly file?: string;
   fullTitle(): string;
 }
 
 interface Runner {
-  on(event: 'pass' | 'pending', heard: (test: MochaTest) => void): Runner;
-  on(event: 'fail', heard: (test: MochaTest, error: unknown) => void): Runner;
+  on(event: 'pass' | 'pending', listener: (test: MochaTest) => void): Runner;
+  on(event: 'fail', listener: (test: MochaTest, error: unknown) => void): Runner;
 }
 
 interface Mocha {
   addFile(file: string): void;
   checkLeaks(): void;
-  /** Since Mocha 7.1; it takes ES modules. */
+  /** Since Mocha 7.1. It supports ES modules. */
   loadFilesAsync?(): Promise<void>;
   run(done: () => void): Runner;
 }
@@ -35,11 +35,11 @@ interface MochaClass {
   readonly reporters: { readonly Base: unknown };
 }
 
-// A test may go elsewhere.
+// Read now, since a test may change the working directory.
 const root = cwd();
 const results = env['SUITES_RESULTS'] ?? '';
 
-function note(test: MochaTest, state: string, error: unknown = ''): void {
+function record(test: MochaTest, state: string, error: unknown = ''): void {
   const file = relative(root, test.file ?? '');
   const message = error instanceof Error ? error.message : error === '' ? '' : inspect(error);
   appendFileSync(results, `${JSON.stringify({ file, title: test.fullTitle(), state, message })}\n`);
@@ -61,9 +61,9 @@ await mocha.loadFilesAsync?.();
 mocha
   .run(() => {
     appendFileSync(results, `${JSON.stringify({ end: true })}\n`);
-    // Some suites leave servers open; their own command line ends so too.
+    // Some suites leave servers open, and their own command lines force the exit too.
     exit();
   })
-  .on('pass', (test) => note(test, 'passed'))
-  .on('fail', (test, error) => note(test, 'failed', error))
-  .on('pending', (test) => note(test, 'skipped'));
+  .on('pass', (test) => record(test, 'passed'))
+  .on('fail', (test, error) => record(test, 'failed', error))
+  .on('pending', (test) => record(test, 'skipped'));

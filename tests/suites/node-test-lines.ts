@@ -1,10 +1,10 @@
-/** A reporter of `node --test`: one line of JSON for each test, to its destination. */
+/** A reporter for `node --test`: it writes one line of JSON for each test. */
 import { relative } from 'node:path';
 import { cwd } from 'node:process';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 
-/** @returns the lines. Titles of groups are put before those of their tests. */
+/** @returns the lines. The title of a test starts with the titles of its groups. */
 export default async function* lines(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const open: string[] = [];
   const root = cwd();

@@ -4,12 +4,14 @@ export interface Target {
   readonly family: 4 | 6;
 }
 
-/** @returns the loopback address that stands for a target: 127.84 or 127.86, and the two bytes of the port. */
+/**
+ * @returns the loopback address that encodes a target: 127.84 (IPv4) or 127.86 (IPv6), and the port's two bytes.
+ */
 export function addressOf({ port, family }: Target): string {
   return `127.8${family}.${port >> 8}.${port & 255}`;
 }
 
-/** @returns the target that the last such address in a text stands for; undefined if there is none. */
+/** @returns the target that the last such address in a text encodes; undefined if there is none. */
 export function targetNamedIn(text: string): Target | undefined {
   const matches = [...text.matchAll(/\b127\.8([46])\.(\d{1,3})\.(\d{1,3})\b/g)];
   const [, family, high, low] = matches.at(-1) ?? [];

@@ -1,21 +1,21 @@
 /**
- * The kinds of reasons why a test may have another outcome through a gateway, and what the document says of each.
- * Only these are accepted; anything else that differs is a fault.
+ * The kinds of reasons why a test may have another outcome through a gateway, with their text in the document.
+ * Any other difference is a bug of ringpost.
  */
 export const reasonKinds = {
-  stream: 'The test checks the parts of a body or the time of each; a queue carries whole messages.',
-  abort: 'One side leaves in the middle of a message, or sends a broken one.',
-  trailer: 'Trailer fields are dropped, both ways.',
-  upgrade: 'It is about `CONNECT`, `Upgrade` or an informational answer.',
-  connection: 'It checks something that belongs to one connection; a gateway has one on each side.',
-  proxy: 'It is about fields that each proxy adds or removes.',
-  refused: 'The message is invalid, and the gateway refuses it as the RFCs say.',
-  timing: 'Its outcome changes from run to run; three runs have shown it.',
+  stream: 'The test checks the parts of a body or their times; a queue carries whole messages.',
+  abort: 'One side disconnects in the middle of a message, or sends a broken one.',
+  trailer: 'Trailer fields are dropped, in both directions.',
+  upgrade: 'The test uses `CONNECT`, `Upgrade` or an informational answer.',
+  connection: 'The test checks a property of one connection; a gateway has one on each side.',
+  proxy: 'The test checks fields that every proxy adds or removes.',
+  refused: 'The message is invalid, and the gateway refuses it as the RFCs require.',
+  timing: 'The outcome of the test varies from run to run, as three runs have shown.',
 } as const;
 
 export type ReasonKind = keyof typeof reasonKinds;
 
-/** A reason for differences, and the tests that have it. */
+/** A reason for differences, and its tests. */
 export interface Reason {
   readonly kind: ReasonKind;
   /** One or two sentences. */
@@ -24,12 +24,12 @@ export interface Reason {
   readonly tests: Readonly<Record<string, readonly string[]>>;
 }
 
-/** @returns the tests of a reason as results name them. */
+/** @returns the names of a reason's tests, as in the results. */
 export function testsOf({ tests }: Reason): string[] {
   return Object.entries(tests).flatMap(([file, titles]) => titles.map((title) => testName(file, title)));
 }
 
-/** @returns how results name a test: `test/res.js: res .send() should set body`. */
+/** @returns the name of a test in the results, e.g. `test/res.js: res .send() should set body`. */
 export function testName(file: string, title: string): string {
   return `${file}: ${title}`;
 }

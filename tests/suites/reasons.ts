@@ -8,13 +8,13 @@ function isKind(kind: string): kind is ReasonKind {
 
 /**
  * The reasons of all differences, by the suite's name.
- * @throws Error if one has a kind that there is not.
+ * @throws Error if a reason has an unknown kind.
  */
 export const reasons: ReadonlyMap<string, readonly Reason[]> = new Map(
   Object.entries(table).map(([suite, given]) => [
     suite,
     given.map(({ kind, why, tests }) => {
-      if (!isKind(kind)) throw new Error(`reasons.json: ${suite}: there is no kind ${kind}`);
+      if (!isKind(kind)) throw new Error(`reasons.json: ${suite}: the kind ${kind} is unknown`);
       return { kind, why, tests };
     }),
   ]),

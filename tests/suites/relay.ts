@@ -7,22 +7,22 @@ const headEnd = Buffer.from('\r\n\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
 
 /**
- * One connection from a worker. Each request on it is sent, over a connection of its own, to the server of the suite
- * that the request's `Forwarded` names by its client's address. The bytes stay as they are, both ways, but for the
- * request's `Connection`: it becomes `close`, since the next request may be for another server.
+ * One connection from a worker. It forwards each request, over a new connection, to the suite's server that the
+ * client's address in `Forwarded` encodes. The bytes are unchanged in both directions, except that the
+ * request's `Connection` becomes `close`, since the next request may be for another server.
  */
 export class Relay {
   readonly #worker: Socket;
   #target: Socket | undefined;
   #head = Buffer.alloc(0);
-  /** Bytes of the present request's body that are still to come; `chunked` if they end with the last chunk. */
+  /** How many bytes of the present request's body are missing; `chunked` if it ends with the last chunk. */
   #body: number | 'chunked' = 0;
 
   constructor(worker: Socket) {
     this.#worker = worker;
     worker.on('data', (chunk: Buffer) => this.#receive(chunk));
     worker.on('end', () => this.#target?.end());
-    // Its close follows.
+    // A 'close' event follows.
     worker.on('error', () => undefined);
     worker.on('close', () => this.#target?.destroy());
   }
@@ -47,7 +47,7 @@ export class Relay {
     this.#head = Buffer.alloc(0);
     const [line = '', ...fields] = bytes.toString('latin1', 0, end).split('\r\n');
     const target = targetNamedIn(fields.filter((field) => /^forwarded:/i.test(field)).join('\r\n'));
-    if (target === undefined) throw new Error(`a request names no port of a suite: ${line}`);
+    if (target === undefined) throw new Error(`the Forwarded of a request encodes no port: ${line}`);
     const length = fields.find((field) => /^content-length:/i.test(field));
     if (fields.some((field) => /^transfer-encoding:/i.test(field))) this.#body = 'chunked';
     else this.#body = length === undefined ? 0 : Number(length.slice('content-length:'.length));
@@ -63,13 +63,13 @@ export class Relay {
     const body = typeof this.#body === 'number' ? chunk.subarray(0, this.#body) : chunk;
     this.#target?.write(body);
     if (typeof this.#body === 'number') this.#body -= body.length;
-    // A worker sends a chunked body only if it is empty: then it is this chunk and nothing else.
+    // A worker sends a chunked body only if it is empty: then it consists of the last chunk.
     else if (body.subarray(-lastChunk.length).equals(lastChunk)) this.#body = 0;
     return chunk.subarray(body.length);
   }
 
   #open({ port, family }: Target): void {
-    // The server before has answered without closing its connection.
+    // The previous server may have answered without closing its connection.
     this.#target
       ?.removeAllListeners()
       .on('error', () => undefined)

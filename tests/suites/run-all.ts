@@ -9,24 +9,24 @@ import type { Results } from './results.ts';
 import { runSuite } from './run-suite.ts';
 import type { Suite } from './suite.ts';
 
-/** Both runs of a suite. */
+/** The runs of a suite. */
 export interface SuiteRuns {
   readonly suite: Suite;
-  /** One for each time. */
+  /** The results of each run. */
   readonly direct: readonly Results[];
   readonly through: readonly Results[];
-  /** Of the first ones. */
+  /** Compares the first runs. */
   readonly comparison: Comparison;
 }
 
-/** The gateway's settings, but for `UPSTREAM`. Suites speak as proxies do, so their `X-Forwarded-*` is believed. */
+/** The gateway's settings except `UPSTREAM`. Suites act as proxies, so their `X-Forwarded-*` must be trusted. */
 export const gatewaySettings: NodeJS.ProcessEnv = {
   TRUSTED_PROXIES: '127.0.0.0/8',
-  // The servers see the X-Forwarded-* of the suites, and no others.
+  // The gateway adds no X-Forwarded-*, so the servers see only those of the suites.
   FORWARDED: 'standard',
   // A test of axios sends 42 MB.
   BODY_LIMIT_BYTES: String(64 * 1024 * 1024),
-  // So that no path but /-/ is the gateway's own.
+  // So that /-/ is the only path that the gateway answers itself.
   ADMIN_PORT: '0',
 };
 

@@ -1,15 +1,15 @@
-/** What Mocha is told, as the suite's own script tells it. */
+/** Options for Mocha, as in the suite's own script. */
 export interface MochaOptions {
   /** Globs of the files. */
   readonly files: readonly string[];
-  /** Modules that are loaded before. */
+  /** Modules to load before the tests. */
   readonly requires?: readonly string[];
   readonly checkLeaks?: boolean;
-  /** Milliseconds that a test may take. */
+  /** The timeout of a test, in ms. */
   readonly timeoutMs?: number;
 }
 
-/** What runs a suite. */
+/** How a suite is run. */
 export type TestRunner =
   | { readonly kind: 'mocha'; readonly options: MochaOptions }
   | { readonly kind: 'node' }
@@ -17,16 +17,16 @@ export type TestRunner =
 
 /** The test suite of another project. */
 export interface Suite {
-  /** The folder in `SUITES_DIR` that has its checkout. */
+  /** The folder of its checkout in `SUITES_DIR`. */
   readonly name: string;
   /** `owner/name` on GitHub. */
   readonly repository: string;
-  /** The version that the reasons were proven with. */
+  /** The version that the reasons apply to. */
   readonly version: string;
   readonly commit: string;
-  /** What makes the checkout ready, after `npm install`. */
+  /** The command that builds the checkout after `npm install`. */
   readonly build?: string;
-  /** A file that `build` makes. */
+  /** A file that `build` creates. */
   readonly built?: string;
   readonly runner: TestRunner;
 }

@@ -1,6 +1,6 @@
 import type { Suite } from './suite.ts';
 
-/** The suites that are run, with the commits that they were proven with. */
+/** The suites, with the commits that the reasons apply to. */
 export const suites: readonly Suite[] = [
   {
     name: 'express',

@@ -6,12 +6,12 @@ import type { SuiteRuns } from './run-all.ts';
 /** Prints a line. */
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Prints how a suite went, and what has to be looked at. */
+/** Prints the result of a suite, and what needs attention. */
 export function tellSuite({ suite, direct, through, comparison }: SuiteRuns): void {
   const counts = (runs: readonly Results[]): string => runs.map((run) => passed(run)).join(', ');
   say(`${suite.name}: passed ${counts(direct)} directly, ${counts(through)} through the gateway`);
   for (const difference of comparison.unexplained) tellDifference(difference);
-  for (const test of comparison.stale) say(`  has a reason, but does not differ: ${test}`);
+  for (const test of comparison.stale) say(`  has a reason but does not differ: ${test}`);
   tellVarying('directly', direct);
   tellVarying('through', through);
 }

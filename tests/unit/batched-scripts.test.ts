@@ -13,7 +13,7 @@ describe('tickScript', () => {
 
   it('is not made for another version, and gives the reason', () => {
     expect(tickScript(() => ({ version: '6.8.0' }))).toEqual({
-      fault: `BullMQ is 6.8.0, and proven is ${provenBullMq}`,
+      fault: `BullMQ is 6.8.0, but only ${provenBullMq} is proven`,
     });
   });
 });

@@ -70,8 +70,8 @@ describe('CallbackTargets', () => {
     ['https://localhost/', 'not a public address'],
     ['file:///etc/passwd', 'must begin with https:'],
     ['https://user@93.184.216.34/', 'no user and password'],
-    ['/relative', 'no URL'],
-    ['', 'no URL'],
+    ['/relative', 'not a URL'],
+    ['', 'not a URL'],
   ])('finds this fault in %s: %s', async (url, fault) => {
     const found = await targets.fault(url);
     if (fault === undefined) expect(found).toBeUndefined();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanKills, killKind, mostAloneMs, slowestDuring } from '../chaos/clean-kills.ts';
+import { cleanKills, killKind, maxAloneMs, slowestDuring } from '../chaos/clean-kills.ts';
 import type { RequestRecord } from '../chaos/record.ts';
 
 const kill = (at: number, replica = 'S1') => ({ kind: killKind, detail: replica, replica, at });
@@ -9,18 +9,18 @@ const wellExceptAfter = (...times: readonly number[]) => {
   return ends.map((to, at) => ({ from: at === 0 ? 0 : (ends[at - 1] ?? 0) + 1000, to }));
 };
 
-describe('the time limit for a killed worker', () => {
-  it('is two seconds if no worker of its replica died shortly before', () =>
+describe('the bound for a worker that is killed', () => {
+  it('is two seconds if its replica had no death shortly before', () =>
     expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), [])).toEqual([
-      { calmSince: 0, at: 50_000, over: 51_000, detail: 'S1', mostMs: mostAloneMs },
+      { calmSince: 0, at: 50_000, over: 51_000, detail: 'S1', maxMs: maxAloneMs },
     ]));
 
   it.each([
     ['a kill', [kill(45_000)], []],
     ['a poison request', [], [{ replica: 'S1', at: 45_000 }]],
-  ])('is longer, by the time that suspects run alone, soon after %s of its replica', (_, kills, deaths) => {
+  ])('is longer by the time that suspects run alone soon after %s of its replica', (_, kills, deaths) => {
     const found = cleanKills([...kills, kill(50_000)], wellExceptAfter(45_000, 50_000), deaths);
-    expect(found.at(-1)).toMatchObject({ at: 50_000, mostMs: mostAloneMs + 5000 + 1000 });
+    expect(found.at(-1)).toMatchObject({ at: 50_000, maxMs: maxAloneMs + 5000 + 1000 });
   });
 
   it('is not longer because of deaths of other replicas or long ago', () => {
@@ -29,7 +29,7 @@ describe('the time limit for a killed worker', () => {
       { replica: 'S1', at: 1000 },
     ];
     expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), deaths)).toMatchObject([
-      { mostMs: mostAloneMs },
+      { maxMs: maxAloneMs },
     ]);
   });
 });

@@ -167,12 +167,12 @@ describe('an idempotent request', () => {
   });
 });
 
-describe('a request that failed as poison', () => {
+describe('a request that was mistaken for a poison request', () => {
   const died = problem(502, 'worker_died');
 
   it('is counted separately from idempotent requests that failed', () => {
     const verdict = judge([request('a', 'GET', [died]), request('b', 'GET', [broken])], []);
-    expect(verdict.convicted).toMatchObject([{ id: 'a' }]);
+    expect(verdict.mistakenForPoison).toMatchObject([{ id: 'a' }]);
     expect(verdict.idempotentFailed).toMatchObject([{ id: 'b' }]);
     expect([...verdict.failed]).toEqual([
       ['worker_died', 1],
@@ -182,8 +182,8 @@ describe('a request that failed as poison', () => {
 
   it('breaks the promise unless the scenario allows it', () => {
     const verdict = judge([request('a', 'GET', [died])], []);
-    expect(alwaysUnmet(verdict)).toEqual(['1 innocent and convicted: a (it ended with worker_died)']);
-    expect(alwaysUnmet({ ...verdict, convicted: [] })).toEqual([]);
+    expect(alwaysUnmet(verdict)).toEqual(['1 mistaken for a poison request: a (it ended with worker_died)']);
+    expect(alwaysUnmet({ ...verdict, mistakenForPoison: [] })).toEqual([]);
   });
 
   it('is doubled if it may not run twice and was executed twice', () => {
@@ -220,7 +220,7 @@ describe('a request whose client was told 504', () => {
 
   it('must not start after that answer', () => {
     expect(ranTooLate(records, [execution('a', { at: 1100 })])).toEqual([
-      { id: 'a', why: 'it began 90 ms after the answer 504' },
+      { id: 'a', why: 'it started 90 ms after the answer 504' },
     ]);
   });
 

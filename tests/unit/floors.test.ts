@@ -24,7 +24,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
   ],
   [
     ['worker'],
-    ['worker/tenure'],
+    ['worker/session'],
     ['worker/queue'],
     ['worker/run'],
     ['worker/lease', 'worker/reply'],

@@ -34,7 +34,7 @@ export class TakenCallback {
     this.#clock = clock;
   }
 
-  /** Writes the data of the job anew. */
+  /** Overwrites the data of the job. */
   async update(data: CallbackData): Promise<void> {
     await this.#job.updateData(data);
   }

@@ -22,7 +22,7 @@ export class CallbackParking {
   constructor(connection: Connection, log: Logger) {
     this.#keys = keysOf(connection);
     this.#run = createRun(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
@@ -31,7 +31,7 @@ export class CallbackParking {
    * @returns the ids of those that were next in the queue.
    */
   park(call: ParkCall): Promise<readonly string[]> {
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.#run(parkCallbacks, call),
       () => this.#expected(call.receivers),
     );
@@ -42,7 +42,7 @@ export class CallbackParking {
    * @returns how many are still parked.
    */
   bringBack(receiver: string, max: number): Promise<number> {
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.#run(unparkCallbacks, { receiver, max }),
       () => this.#expected([receiver]),
     );

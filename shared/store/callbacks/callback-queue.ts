@@ -31,12 +31,12 @@ export class CallbackQueue {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#log = log;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
    * Adds a callback. It is due at `due`, unless its request ends and it is promoted before.
-   * @param name of its job, by which parking finds the callbacks of one receiver.
+   * @param name the name of its job. Parking finds the callbacks of a receiver by it.
    * @param due in ms since the epoch.
    * @returns once it is durable.
    */
@@ -63,7 +63,7 @@ export class CallbackQueue {
   }
 
   #repaired<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfQueue(this.#keys, this.#keys.callbacks));
+    return this.#repair.withRepair(act, () => expectedOfQueue(this.#keys, this.#keys.callbacks));
   }
 
   /** Opened on first use: the queue writes its settings to Redis, which has to be there. */

@@ -8,7 +8,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { expectedOfQueue } from '../repair/expected-keys.ts';
-import { KeyRepair, mayBeGarbled, orNull } from '../repair/key-repair.ts';
+import { KeyRepair, mayBeGarbled, nullIfWrongType } from '../repair/key-repair.ts';
 
 /**
  * Why a callback is not sent. `garbled`: it cannot be read. `unsigned`: it has no code of a gateway, as those
@@ -36,7 +36,7 @@ export class GarbledCallbacks {
     this.#keys = keysOf(connection);
     this.#log = log;
     this.#notes = new CallbackNotes(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#forged = new SparseWarning(log, 'a callback that no gateway has written was moved aside, not sent');
   }
 
@@ -62,7 +62,7 @@ export class GarbledCallbacks {
   }
 
   async #check(id: string): Promise<void> {
-    const text = await orNull(this.#redis.hget(this.#keys.bullMq(this.#keys.callbacks, id), 'data'));
+    const text = await nullIfWrongType(this.#redis.hget(this.#keys.bullMq(this.#keys.callbacks, id), 'data'));
     if (text !== null && isCallback(parseObject(text))) return;
     await this.#repair.aside.callback(id);
     await this.#noteFailed(id, 'garbled');

@@ -4,7 +4,7 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
-import { GarbledError, orNull } from '../repair/key-repair.ts';
+import { GarbledError, nullIfWrongType } from '../repair/key-repair.ts';
 
 /** Reads the leases of the replicas' workers. */
 export class LeaseReader {
@@ -23,7 +23,7 @@ export class LeaseReader {
 
   /** @returns the lease; undefined if there is none, or it cannot be read: the worker writes it again. */
   async read(replica: string): Promise<Lease | undefined> {
-    const json = await orNull(this.#redis.get(this.#keys.lease(replica)));
+    const json = await nullIfWrongType(this.#redis.get(this.#keys.lease(replica)));
     return json === null ? undefined : parseLease(json);
   }
 

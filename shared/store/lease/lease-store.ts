@@ -20,8 +20,8 @@ export class LeaseStore {
   }
 
   /**
-   * Takes a lease that is free, or that this holder has already.
-   * @param lease what others read of its holder.
+   * Takes a lease that is free or that this holder already has.
+   * @param lease what other processes read about its holder.
    * @param leaseMs the lease's TTL.
    * @returns 'held' if another worker has it, or if an adopter asks while the replica's own worker is on
    * standby; 'superseded' if a newer generation has held it.
@@ -32,7 +32,7 @@ export class LeaseStore {
 
   /**
    * Renews a lease, and writes again what Redis may have lost of it.
-   * @param fence what the taking gave.
+   * @param fence the fence that {@link take} returned.
    * @returns false if another worker has taken it since.
    */
   renew(holder: LeaseHolder, fence: number, lease: Lease, leaseMs: number): Promise<boolean> {

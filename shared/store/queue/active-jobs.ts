@@ -22,7 +22,7 @@ export class ActiveJobs {
     this.#replica = replica;
   }
 
-  /** @returns their ids, the one that was taken last first. */
+  /** @returns their ids, the most recently taken first. */
   ids(): Promise<string[]> {
     return this.#redis.lrange(this.#keys.unfinished(this.#replica).active, 0, -1);
   }
@@ -31,7 +31,7 @@ export class ActiveJobs {
     return this.#redis.llen(this.#keys.unfinished(this.#replica).active);
   }
 
-  /** Takes the id of a job that is gone off the list. */
+  /** Removes the id of a job that no longer exists from the list. */
   async discard(id: string): Promise<void> {
     await this.#redis.lrem(this.#keys.unfinished(this.#replica).active, 0, id);
   }

@@ -2,7 +2,7 @@ import { encodeCancellations } from '../../contract/cancellation.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 
-/** Tells all workers of requests that nobody waits for any more, on the channel of cancellations. */
+/** Tells all workers which requests are cancelled while they run, on the channel of cancellations. */
 export class CancellationChannel {
   readonly #announce: (message: string) => Promise<number>;
 

@@ -11,7 +11,7 @@ import type { Delivery } from '../../contract/delivery.ts';
 export interface DeliveryReaderOptions {
   /** A second connection like this one is opened. */
   readonly connection: Connection;
-  /** By which the worker serves the queue. */
+  /** The lease under which the worker serves the queue. */
   readonly lease: Fenced;
   /** Called after each read, with an empty list if it brought nothing. */
   readonly onRead: (deliveries: readonly Delivery[]) => void;
@@ -32,7 +32,7 @@ export class DeliveryReader {
     const keys = keysOf(connection);
     // The fence is known only once the lease is taken.
     const key = (): string => keys.deliveries(lease.replica, lease.fence);
-    const repair = KeyRepair.on(connection, log, 'worker');
+    const repair = new KeyRepair(connection, log, 'worker');
     this.#connection = redisOf(connection).duplicate({ lazyConnect: true });
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({
@@ -54,7 +54,7 @@ export class DeliveryReader {
     this.#reads.fill();
   }
 
-  /** Reads nothing any more. */
+  /** Stops reading. */
   stop(): void {
     this.#reads.stop();
     this.#connection.disconnect();

@@ -6,7 +6,7 @@ import type { Connection } from '../redis/connection.ts';
 import { expectedOfJobs } from '../repair/expected-keys.ts';
 import { KeyRepair } from '../repair/key-repair.ts';
 
-/** What must be known of a job that is being added. */
+/** What {@link HalfAdded} needs to know about a job. */
 export interface HalfAddedJob {
   readonly id: string;
   /** Whether it may run twice. */
@@ -28,7 +28,7 @@ export class HalfAdded {
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**

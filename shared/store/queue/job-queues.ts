@@ -48,7 +48,7 @@ export class JobQueues {
     this.#clock = clockOf(connection);
     this.#log = log;
     this.#run = createRun(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#bodies = new JobBodies(connection, log);
     this.#lines = new Lines(connection, log);
     this.#halfAdded = new HalfAdded(connection, log);
@@ -59,7 +59,7 @@ export class JobQueues {
    * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that
    * travels in a key of its own is stored before its job is added, and deleted again if the job is refused.
    * @param stored the body, if it travels in a key of its own.
-   * @param wanted asked after the body is stored and before the job is added.
+   * @param wanted is called after the body is stored and before the job is added.
    * @returns once the job is durable, or not wanted any more; rejects if Redis is away or refuses the job.
    */
   add(
@@ -106,7 +106,7 @@ export class JobQueues {
    * @returns whether the job was removed before it started, so that it certainly did not run.
    */
   takeBack(replica: string, id: string): Promise<boolean> {
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.#run(takeBack, { replica, id }),
       () => expectedOfJobs(this.#keys, replica),
     );
@@ -158,7 +158,7 @@ export class JobQueues {
   }
 
   #joinLine(order: string, id: string, deadline: number): Promise<void> {
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.#lines.join(order, id, deadline),
       () => [{ key: this.#keys.line(order), type: 'zset' }],
     );

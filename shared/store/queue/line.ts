@@ -15,7 +15,7 @@ const graceMs = 60_000;
 
 /**
  * The lines of requests that have the same hash key and run one at a time, in the order in which they were
- * accepted. A line is known by its `order`, a digest of the key.
+ * accepted. A line is identified by its `order`, a digest of the key.
  */
 export class Lines {
   readonly #run: Run;
@@ -27,11 +27,11 @@ export class Lines {
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
   }
 
   /**
-   * Puts a request at the end of a line. One that is in it keeps its place.
+   * Puts a request at the end of a line. A request that is already in it keeps its place.
    * @param deadline of its job, in ms since the epoch, in Redis time.
    */
   join(order: string, id: string, deadline: number): Promise<void> {
@@ -40,7 +40,7 @@ export class Lines {
 
   /** @returns where a request stands in a line; undefined if it is not in it. */
   place(order: string, id: string): Promise<Place | undefined> {
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.#run(takeTurn, { order, id }),
       () => [{ key: this.#keys.line(order), type: 'zset' }],
     );

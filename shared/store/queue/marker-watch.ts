@@ -6,7 +6,7 @@ import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 
-/** The watch asks again after this time in ms at most, in case a marker is lost. */
+/** The longest wait for a marker, in ms, in case one is lost. */
 const maxWaitMs = 5000;
 
 export interface MarkerWatchOptions {
@@ -51,12 +51,12 @@ export class MarkerWatch {
     });
   }
 
-  /** Waits for the next marker, unless it does already. */
+  /** Waits for the next marker, unless it is waiting already. */
   wait(): void {
     this.#reads.fill();
   }
 
-  /** Reports nothing any more. */
+  /** Stops reporting. */
   stop(): void {
     this.#reads.stop();
     this.#connection.disconnect();

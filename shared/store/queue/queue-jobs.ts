@@ -24,7 +24,7 @@ export class QueuedJob {
   readonly #job: Job<JobData>;
   readonly #clock: RedisClock;
 
-  /** @param clock the time in Redis. */
+  /** @param clock gives Redis time. */
   constructor(job: Job<JobData>, clock: RedisClock) {
     this.#job = job;
     this.#clock = clock;

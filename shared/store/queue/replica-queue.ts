@@ -12,7 +12,7 @@ export async function countReady(connection: Connection, replica: string): Promi
   const counts = await Promise.all([
     redis.llen(wait),
     redis.zcard(prioritized),
-    redis.zcount(delayed, 0, clockOf(redis).now() * scorePerMs),
+    redis.zcount(delayed, 0, clockOf(connection).now() * scorePerMs),
   ]);
   return counts.reduce((sum, count) => sum + count, 0);
 }
@@ -30,7 +30,7 @@ export async function countUnfinished(connection: Connection, replica: string): 
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Wakes a consumer that rests, as BullMQ wakes its own workers. */
+/** Wakes an idle consumer, as BullMQ wakes its own workers. */
 export async function wakeConsumer(connection: Connection, replica: string): Promise<void> {
   await redisOf(connection).zadd(keysOf(connection).marker(replica), 0, '0');
 }

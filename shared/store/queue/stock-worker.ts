@@ -18,14 +18,13 @@ export interface StockWorkerOptions {
   /** A patient connection. BullMQ opens a second one for its blocking reads, and leaves this one open. */
   readonly connection: Connection;
   readonly replica: string;
-  /** How many jobs are run at once. */
+  /** How many jobs run at once. */
   readonly concurrency: number;
   /**
    * Runs a job. Its data is JSON that was not checked. Data that is not JSON does not come here: that job
    * stays active.
    * @param timesTaken 1 for the first time.
-   * @returns undefined once the job is to be finished, or the time in Redis before which it is not to be
-   * taken again.
+   * @returns undefined to finish the job, or the Redis time before which it must not be taken again.
    */
   readonly process: (id: string, data: unknown, timesTaken: number) => Promise<number | undefined>;
   /** Called after a job is gone from the queue. */
@@ -54,7 +53,7 @@ export class StockWorker {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
     this.#life = startStop(
       () => this.#start(),
       async () => {
@@ -68,12 +67,12 @@ export class StockWorker {
     return this.#life.start();
   }
 
-  /** Takes nothing new; resolves when what it held is finished. */
+  /** Takes no more jobs; resolves once those that it holds are finished. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
 
-  /** Takes nothing new; what it holds goes on. */
+  /** Takes no more jobs; those that it holds go on. */
   pause(): void {
     this.#paused = true;
     this.#worker
@@ -86,7 +85,7 @@ export class StockWorker {
     this.#worker?.resume().catch((error: unknown) => this.#options.log.debug({ err: error }, 'not resumed'));
   }
 
-  /** Takes nothing new and finishes nothing. */
+  /** Takes no more jobs, and finishes none. */
   abandon(): void {
     this.#worker
       ?.close(true)

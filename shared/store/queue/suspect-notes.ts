@@ -6,7 +6,7 @@ import { createRun } from '../scripts/script.ts';
 import { recordCrash as recordCrashScript, startSuspect as startSuspectScript } from '../scripts/suspects.ts';
 import type { CrashesOfJob, StartedSuspect } from '../scripts/suspects.ts';
 
-/** The field of a job, beside BullMQ's own, that holds its crashes. */
+/** The field of a job, besides BullMQ's own, that holds its crashes. */
 const crashesField = 'ringpost:losses';
 /** The field of a job that says that a suspect is running. */
 const runningField = 'ringpost:running';
@@ -14,7 +14,7 @@ const runningField = 'ringpost:running';
 /** What is known of a suspect after its worker died. If it ran alone, nothing else can be the cause. */
 export interface RecordedCrash extends CrashesOfJob {
   readonly id: string;
-  /** Whether it is never run again. */
+  /** Whether it must never run again. */
   readonly poison: boolean;
 }
 
@@ -69,7 +69,7 @@ export async function recordCrash(
 /**
  * Makes a suspect an active job, and notes how it runs: if the worker dies, that helps to find the cause.
  * @param startOrder the higher, the later it starts; `poison` if it is not run but fails.
- * @returns undefined if it is no suspect any more.
+ * @returns undefined if it is no longer a suspect.
  */
 export function startSuspect(
   connection: Connection,

@@ -36,7 +36,7 @@ export function tickScript(
 export interface TickOptions {
   readonly connection: Connection;
   readonly script: TickScript;
-  /** By which the worker serves the queue. */
+  /** The lease under which the worker serves the queue. */
   readonly lease: Fenced;
   /** The token of the locks on the jobs that are taken. */
   readonly token: string;
@@ -46,7 +46,7 @@ export interface TickOptions {
 }
 
 /**
- * The one call by which a batched consumer works on its queue: it pushes replies, finishes jobs, and takes
+ * The one call with which a batched consumer works on its queue: it pushes replies, finishes jobs, and takes
  * new ones.
  */
 export class Tick {
@@ -63,7 +63,7 @@ export class Tick {
     this.#touched = tick.keys(this.#keys, this.#terms);
     this.#run = defineScript(redisOf(connection), this.#touched.length, script.lua);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
   }
 
   /**

@@ -8,12 +8,12 @@ import type { JobData } from '../../contract/job.ts';
 import { decodeReply } from '../../contract/reply.ts';
 import type { Reply } from '../../contract/reply.ts';
 
-/** A dead letter with all that is kept of it. */
+/** A dead letter with everything that is kept of its request and answer. */
 export interface DeadLetter {
   readonly summary: DeadLetterSummary;
   /** Undefined if the request could not be read any more. */
   readonly request: LetterRequest | undefined;
-  /** Whose request it was; undefined in a letter of a release that did not note it. */
+  /** The caller; undefined in a letter of an earlier release, which did not note it. */
   readonly caller: Caller | undefined;
   /** Without a body if bodies were not kept. */
   readonly reply: Reply | undefined;

@@ -12,7 +12,7 @@ import { claimDeadLetter } from '../scripts/dead-letters.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
-/** Selects letters. What is left out does not matter. */
+/** Selects letters. A missing field selects all of them. */
 export interface DeadLetterFilter {
   readonly replica?: string;
   readonly code?: string;
@@ -21,7 +21,7 @@ export interface DeadLetterFilter {
   readonly until?: number;
 }
 
-/** The end of a page. The next page begins behind it. */
+/** The end of a page. The next page begins after it. */
 export interface PageEnd {
   readonly ended: number;
   readonly id: string;
@@ -49,7 +49,7 @@ export class DeadLetters {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#run = createRun(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
@@ -75,7 +75,7 @@ export class DeadLetters {
   /** @returns undefined if there is no such letter, or not any more, or if it cannot be read. */
   async read(id: string): Promise<DeadLetter | undefined> {
     const key = this.#keys.deadLetter(id);
-    const [summary, job, body, reply, bodies] = await this.#repair.mending(
+    const [summary, job, body, reply, bodies] = await this.#repair.withRepair(
       () => this.#redis.hmgetBuffer(key, 'summary', 'job', 'body', 'reply', 'bodies'),
       () => [{ key, type: 'hash' }],
     );
@@ -87,7 +87,7 @@ export class DeadLetters {
 
   /**
    * Gives a letter the id under which its request is redriven, unless it has one.
-   * @returns the id that it has then; undefined if there is no such letter.
+   * @returns the id that the letter has afterwards; undefined if there is no such letter.
    */
   claim(id: string, requestId: string): Promise<string | undefined> {
     return this.#run(claimDeadLetter, { letter: id, requestId });
@@ -110,7 +110,7 @@ export class DeadLetters {
     const from = Math.min(until ?? Number.MAX_SAFE_INTEGER, after?.ended ?? Number.MAX_SAFE_INTEGER);
     const entries: PageEnd[] = [];
     for (let offset = 0; ; offset += chunk) {
-      const found = await this.#repair.mending(
+      const found = await this.#repair.withRepair(
         () => this.#redis.zrevrangebyscore(key, from, since, 'WITHSCORES', 'LIMIT', offset, chunk),
         () => [{ key, type: 'zset' }],
       );
@@ -125,7 +125,7 @@ export class DeadLetters {
 
   async #summaries(entries: readonly PageEnd[]): Promise<(DeadLetterSummary | undefined)[]> {
     const letters = entries.map(({ id }) => this.#keys.deadLetter(id));
-    const found = await this.#repair.mending(
+    const found = await this.#repair.withRepair(
       () => Promise.all(letters.map((key) => this.#redis.hget(key, 'summary'))),
       () => letters.map((key) => ({ key, type: 'hash' })),
     );

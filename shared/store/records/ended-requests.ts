@@ -7,10 +7,10 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
-import { orNull } from '../repair/key-repair.ts';
+import { nullIfWrongType } from '../repair/key-repair.ts';
 
 /**
- * @returns a request's record, and how long it still lives, in ms; undefined if there is none that can be
+ * @returns a request's record, and its remaining TTL in ms; undefined if there is none that can be
  * read.
  */
 export async function readLivingRecord(
@@ -20,14 +20,14 @@ export async function readLivingRecord(
 ): Promise<{ readonly record: RequestRecord; readonly ttlMs: number } | undefined> {
   const redis = redisOf(connection);
   const key = keysOf(connection).request(replica, id);
-  const [hash, ttlMs] = await Promise.all([orNull(redis.hgetall(key)), redis.pttl(key)]);
+  const [hash, ttlMs] = await Promise.all([nullIfWrongType(redis.hgetall(key)), redis.pttl(key)]);
   const record = readRecord(hash ?? {}, clockOf(connection).now());
   return record === undefined ? undefined : { record, ttlMs };
 }
 
 /** What Redis has of a request that has ended. */
 export interface EndedRequest {
-  /** Undefined if there is none that can be read. */
+  /** Undefined if there is no readable record. */
   readonly record: RequestRecord | undefined;
   /**
    * The frame of the kept reply, empty if there is none. It has one byte more than asked for if it is longer.
@@ -39,8 +39,8 @@ export interface EndedRequest {
 
 /**
  * Reads what Redis has of a request that has ended.
- * @param connection one for large values if the body is read.
- * @param clock of the time in Redis; a connection for large values has none that is measured.
+ * @param connection a connection for large values, if the body is read.
+ * @param clock gives Redis time. A connection for large values has no measured clock.
  */
 export async function readEndedRequest(
   connection: Connection,
@@ -72,7 +72,7 @@ export interface WrittenLetter {
 /**
  * Files a dead letter, and removes the letters that have expired from the list of all.
  * @param ttlMs how long letters are kept, in ms.
- * @param now the time in Redis, in ms since the epoch.
+ * @param now Redis time, in ms since the epoch.
  */
 export async function fileDeadLetter(
   connection: Connection,

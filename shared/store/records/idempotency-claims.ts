@@ -45,7 +45,7 @@ export class IdempotencyClaims {
     this.#redis = redisOf(connection);
     this.#run = createRun(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /** @param finished when a request ended, in ms since the epoch. @returns whether its key is free by now. */
@@ -75,7 +75,7 @@ export class IdempotencyClaims {
       return held;
     };
     const fits = (text: string): boolean => parseClaim(text) !== undefined;
-    return this.#repair.mending(act, () => [{ key, type: 'string', fits }]);
+    return this.#repair.withRepair(act, () => [{ key, type: 'string', fits }]);
   }
 
   /** @returns how much longer a key is claimed, in ms; at least 1. */

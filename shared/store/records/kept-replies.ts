@@ -6,7 +6,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { expectedOfRequest } from '../repair/expected-keys.ts';
-import { KeyRepair, orNull } from '../repair/key-repair.ts';
+import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 import type { KnownRequest } from './request-records.ts';
 
 /** A frame of fewer bytes is read whole by the first command. */
@@ -21,12 +21,12 @@ export class KeptReplies {
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
    * Reads an answer. A large one, of 64 KiB or more, is read only if its reader agrees.
-   * @param mayReadLarge asked with the size of a large answer in bytes.
+   * @param mayReadLarge is called with the size of a large answer in bytes.
    * @returns `declined` if it does not agree; undefined if the answer is not kept, or cannot be read.
    */
   async read(
@@ -34,7 +34,7 @@ export class KeptReplies {
     mayReadLarge: (bytes: number) => Promise<boolean>,
   ): Promise<Reply | undefined | 'declined'> {
     const key = this.#keys.keptReply(replica, id);
-    const beginning = await this.#repair.mending(
+    const beginning = await this.#repair.withRepair(
       () => this.#redis.getrangeBuffer(key, 0, smallBytes - 1),
       () => expectedOfRequest(this.#keys, replica, id),
     );
@@ -48,7 +48,7 @@ export class KeptReplies {
   /** Reads an answer of any size. @returns undefined if it is not kept, or cannot be read. */
   async readWhole({ id, replica }: KnownRequest): Promise<Reply | undefined> {
     const key = this.#keys.keptReply(replica, id);
-    const frame = await this.#repair.mending(
+    const frame = await this.#repair.withRepair(
       () => this.#redis.getBuffer(key),
       () => expectedOfRequest(this.#keys, replica, id),
     );
@@ -57,7 +57,7 @@ export class KeptReplies {
 
   /** @returns the bytes of an answer; 0 if it is not kept, or cannot be read. */
   async sizeOf({ id, replica }: KnownRequest): Promise<number> {
-    return (await orNull(this.#redis.strlen(this.#keys.keptReply(replica, id)))) ?? 0;
+    return (await nullIfWrongType(this.#redis.strlen(this.#keys.keptReply(replica, id)))) ?? 0;
   }
 
   /** @returns undefined if the bytes are not a frame; then they are moved aside. */

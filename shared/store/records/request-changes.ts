@@ -3,7 +3,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 
-/** Tells of changes of requests. Redis sends nothing for requests that nobody listens to. */
+/** Reports changes of requests. Redis sends nothing for requests without a listener. */
 export class RequestChanges {
   readonly #subscriber: Redis;
   readonly #keys: Keys;
@@ -20,7 +20,7 @@ export class RequestChanges {
 
   /**
    * @param listener called after each change of the request.
-   * @returns once Redis sends the changes, a function that ends it.
+   * @returns a function that ends the subscription; resolves once Redis sends the changes.
    */
   async listen(id: string, listener: () => void): Promise<() => void> {
     const channel = this.#keys.requestChanges(id);

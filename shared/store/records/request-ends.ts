@@ -11,7 +11,7 @@ import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 import { expectedOfRequest } from '../repair/expected-keys.ts';
-import { KeyRepair, orNull } from '../repair/key-repair.ts';
+import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 import { inboxTtlMs } from '../replies/reply-inboxes.ts';
 import { RequestNotes } from './request-notes.ts';
 import type { KnownRequest } from './request-records.ts';
@@ -39,17 +39,17 @@ export class RequestEnds {
     this.#clock = clockOf(connection);
     this.#run = createRun(connection);
     this.#notes = new RequestNotes(connection, log);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /** Cancels a request in its record; if it has none, its job is marked, so that no worker runs it. */
   async cancel({ id, replica }: KnownRequest): Promise<CancelOutcome> {
-    const outcome = await this.#repair.mending(
+    const outcome = await this.#repair.withRepair(
       () => this.#run(cancelRequest, { id, replica, now: this.#clock.now() }),
       () => expectedOfRequest(this.#keys, replica, id),
     );
     // A job of another type is moved aside by its worker, and not run.
-    if (outcome === 'unrecorded') await orNull(this.#run(markCancelled, { id, replica }));
+    if (outcome === 'unrecorded') await nullIfWrongType(this.#run(markCancelled, { id, replica }));
     return outcome;
   }
 
@@ -92,7 +92,7 @@ export class RequestEnds {
     // An id of another form was never accepted.
     if (replica === undefined) return true;
     const call = { id, replica, now: this.#clock.now(), ttlMs, caller: encodeCaller(caller) };
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.#run(endUnstarted, call),
       () => expectedOfRequest(this.#keys, replica, id),
     );

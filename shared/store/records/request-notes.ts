@@ -16,26 +16,26 @@ import type { Run } from '../scripts/script.ts';
 
 export type { Noted } from '../scripts/request-notes.ts';
 
-/** What decides how long a record lives, and whose it is. */
+/** The fields of a job that decide how long a record is kept, and who may see it. */
 export type RecordTerms = Pick<JobData, 'keepMs' | 'deadline' | 'caller'>;
 
-/** What becomes of requests that have a record, before their end. */
+/** Notes the changes of async requests before their end, in their records. */
 export class RequestNotes {
   readonly #run: Run;
   readonly #keys: Keys;
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
 
-  /** @param who as in {@link KeyRepair}. */
-  constructor(connection: Connection, log: Logger, who: 'server' | 'worker' = 'server') {
+  /** @param rights as in {@link KeyRepair}. */
+  constructor(connection: Connection, log: Logger, rights: 'server' | 'worker' = 'server') {
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, who);
+    this.#repair = new KeyRepair(connection, log, rights);
   }
 
   /**
-   * Notes in a request's record what became of it, and tells its watchers. Does nothing if the request has no
+   * Notes a change of a request in its record, and tells its watchers. Does nothing if the request has no
    * record, or has ended before.
    * @param state a request that is to be cancelled becomes neither `queued` nor `running` any more.
    * @param fields names and values in turn.
@@ -65,7 +65,7 @@ export class RequestNotes {
     state: RequestState,
     fields: readonly (string | number)[] = [],
   ): Promise<Noted> {
-    return this.#repair.mending(
+    return this.#repair.withRepair(
       () => this.note(replica, id, terms, state, fields),
       () => expectedOfRequest(this.#keys, replica, id),
     );
@@ -73,7 +73,8 @@ export class RequestNotes {
 }
 
 /**
- * Each note names the caller: a record that Redis has lost is made anew, and is still for its caller alone.
+ * Each note names the caller. If Redis lost the record, it is created again, and still only its caller may
+ * see it.
  */
 function withCaller(
   fields: readonly (string | number)[],

@@ -14,7 +14,7 @@ import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 import { expectedOfRequest } from '../repair/expected-keys.ts';
-import { KeyRepair, orNull } from '../repair/key-repair.ts';
+import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 
 /** A request that is found by its id, at any gateway. */
 export interface KnownRequest {
@@ -42,7 +42,7 @@ export class RequestRecords {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#callerOf = callerOf;
   }
 
@@ -56,12 +56,14 @@ export class RequestRecords {
     if (replica === undefined) return undefined;
     const key = this.#keys.request(replica, id);
     const [hash, job] = await Promise.all([
-      this.#repair.mending(
+      this.#repair.withRepair(
         () => this.#redis.hgetall(key),
         () => expectedOfRequest(this.#keys, replica, id),
       ),
       // A job of another type counts as unknown. Its worker moves it aside.
-      orNull(this.#redis.hmget(this.#keys.job(replica, id), 'data', 'timestamp', 'processedOn', 'ats')),
+      nullIfWrongType(
+        this.#redis.hmget(this.#keys.job(replica, id), 'data', 'timestamp', 'processedOn', 'ats'),
+      ),
     ]);
     const record = readRecord(hash, this.#clock.now());
     if (record !== undefined) return { id, replica, record, gateway: '' };

@@ -32,11 +32,11 @@ export class RequestSettler {
   readonly #repair: KeyRepair;
   readonly #lease: Fenced;
 
-  /** @param lease by which the worker answers for the replica. */
+  /** @param lease the lease under which the worker answers for the replica. */
   constructor(connection: Connection, lease: Fenced, log: Logger) {
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
     this.#lease = lease;
   }
 
@@ -50,15 +50,15 @@ export class RequestSettler {
       recordTtlMs: recordTtlMs(keepMs),
       frame,
       state,
-      // A record that Redis has lost is made anew, and is still for its caller alone.
+      // If Redis lost the record, it is created again, and still only its caller may see it.
       fields: caller === undefined ? fields : [...fields, 'caller', caller],
     });
   }
 
-  /** Does something that ends a request; moves garbled keys aside that make it fail, and does it again. */
+  /** Calls `act`, which ends a request, and again after garbled keys that made it fail were moved aside. */
   withRepair<T>(id: string, act: () => Promise<T>): Promise<T> {
     const { replica } = this.#lease;
-    return this.#repair.mending(act, () => [
+    return this.#repair.withRepair(act, () => [
       ...expectedOfRequest(this.#keys, replica, id),
       expectedOfFence(this.#keys, replica),
       ...expectedOfQueue(this.#keys, this.#keys.callbacks),

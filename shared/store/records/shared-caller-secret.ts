@@ -17,7 +17,7 @@ export class SharedCallerSecret {
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /** @returns the secret; undefined if there is none. A secret that cannot be read is moved aside. */
@@ -29,7 +29,7 @@ export class SharedCallerSecret {
       if (!isSecret(text)) throw new GarbledError('the secret of callers cannot be read');
       return text;
     };
-    return this.#repair.mending(read, () => [{ key, type: 'string', fits: isSecret }]);
+    return this.#repair.withRepair(read, () => [{ key, type: 'string', fits: isSecret }]);
   }
 
   /**

@@ -1,21 +1,26 @@
 import type { Redis } from 'ioredis';
 import type { Keys } from '../keys/keys.ts';
-import type { Connection } from './connection.ts';
 
 /** The type of the client, for the files of `shared/store`. */
 export type { Redis } from 'ioredis';
+
+/** The part of a `Connection` by which the functions of this file know it. */
+export interface Handle {
+  readonly ready: boolean;
+  whenReady(): Promise<void>;
+}
 
 interface Access {
   readonly redis: Redis;
   readonly keys: Keys;
 }
 
-const granted = new WeakMap<Connection, Access>();
+const granted = new WeakMap<Handle, Access>();
 
 /**
  * Lets files of `shared/store` get the client of a connection. Only the connection's constructor calls it.
  */
-export function grantAccess(connection: Connection, access: Access): void {
+export function grantAccess(connection: Handle, access: Access): void {
   granted.set(connection, access);
 }
 
@@ -23,16 +28,16 @@ export function grantAccess(connection: Connection, access: Access): void {
  * @returns the client of a connection. Only files in `shared/store` may import this, which the linter checks.
  * A class calls it once, in its constructor.
  */
-export function redisOf(connection: Connection): Redis {
+export function redisOf(connection: Handle): Redis {
   return accessOf(connection).redis;
 }
 
 /** @returns the keys of a connection's namespace. Only files in `shared/store` may import this. */
-export function keysOf(connection: Connection): Keys {
+export function keysOf(connection: Handle): Keys {
   return accessOf(connection).keys;
 }
 
-function accessOf(connection: Connection): Access {
+function accessOf(connection: Handle): Access {
   const access = granted.get(connection);
   if (access === undefined) throw new TypeError('not a connection to Redis');
   return access;

@@ -19,7 +19,7 @@ const timeArgument: Readonly<Record<string, number>> = {
 const dueReply = 3;
 
 /**
- * Makes a BullMQ client use the time in Redis. BullMQ reads the clock of its host, so each time is translated
+ * Makes a BullMQ client use Redis time. BullMQ reads the clock of its host, so each time is translated
  * on its way to Redis and back. To the process, times stay in its own clock: pass {@link RedisClock.toOwn} to
  * `moveToDelayed`, and `timestamp` as well as `delay` to `Queue.add`.
  * @param client a client that does not run yet.

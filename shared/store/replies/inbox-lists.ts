@@ -17,7 +17,7 @@ export interface InboxListsOptions {
   readonly log: Logger;
 }
 
-/** What one read has brought. */
+/** The result of one read. */
 export type InboxRead =
   /** Nothing arrived in time. */
   | { readonly kind: 'nothing' }
@@ -26,7 +26,7 @@ export type InboxRead =
   /** All lists of replies were empty before these. */
   | { readonly kind: 'barriers'; readonly barriers: readonly string[] };
 
-/** Replies that one call reads. */
+/** How many replies one call reads at most. */
 const maxReplies = 500;
 /** A read that brings nothing ends after this time, in seconds. */
 const blockSeconds = 5;
@@ -50,7 +50,7 @@ export class InboxLists {
     this.#keys = keysOf(waker);
     this.#gateway = gateway;
     this.#log = log;
-    this.#repair = KeyRepair.on(waker, log);
+    this.#repair = new KeyRepair(waker, log);
     this.#barrierList = this.#keys.wake(gateway);
   }
 
@@ -67,7 +67,7 @@ export class InboxLists {
   }
 
   /**
-   * Reads what is there, or waits some seconds for it. Redis serves the first list that has something: so the
+   * Reads entries, or waits some seconds for one. Redis serves the first list that has an entry. So the
    * replicas' lists take turns in being the first, and barriers come last.
    */
   async read(): Promise<InboxRead> {
@@ -104,7 +104,7 @@ export class InboxLists {
   }
 
   /**
-   * Calls `listener` each time that the connection of the reads breaks.
+   * Calls `listener` each time the connection of the reads breaks.
    * @returns a function that ends the calls.
    */
   onBroken(listener: () => void): () => void {
@@ -130,7 +130,7 @@ export class InboxLists {
     return replies;
   }
 
-  /** Keeps a frame that cannot be read. It was taken out of its list already. */
+  /** Keeps a frame that cannot be read. It is no longer in its list. */
   #setAside(inbox: string, frame: Buffer): void {
     this.#repair.aside.taken(inbox, frame).catch((error: unknown) => {
       this.#log.warn({ err: error, inbox }, 'a reply that cannot be read was dropped');

@@ -4,24 +4,23 @@ import type { Fenced } from '../../contract/fenced.ts';
 import { Slots } from '../../process/slots.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
-import { orNull } from '../repair/key-repair.ts';
+import { nullIfWrongType } from '../repair/key-repair.ts';
 import { inboxTtlMs } from './reply-inboxes.ts';
 
-/** Redis takes no value of this length: `proto-max-bulk-len` is 512 MB unless its operator has changed it. */
+/** Redis refuses a value of this length: `proto-max-bulk-len` is 512 MB unless its operator changed it. */
 export class ValueTooLongError extends Error {
   override readonly name = 'ValueTooLongError';
 }
 
 /**
- * Redis has lost pieces of a value while it was written, or got one twice. The value has to be written anew.
+ * Redis lost pieces of a value while it was written, or got one twice. The value must be written again.
  */
 export class ValueLostError extends Error {
   override readonly name = 'ValueLostError';
 }
 
 /**
- * A draft whose worker has died expires after this time in ms, which is longer than any value takes to be
- * written.
+ * The draft of a dead worker expires after this time in ms. Writing a value never takes that long.
  */
 const draftTtlMs = 10 * 60_000;
 
@@ -32,13 +31,13 @@ const draftTtlMs = 10 * 60_000;
 const pieceBytes = 512 * 1024;
 /** How many pieces are sent at once. The socket keeps a copy of each. */
 const maxPieces = 4;
-/** What Redis says of a value that would be too long. */
+/** The error of Redis for a value that would be too long. */
 const tooLong = /maximum allowed size/;
 
 /**
  * Writes large replies to Redis, and reads large requests, on a connection of their own, so that nothing
- * waits behind them. The connection is opened for the first one. What is written takes turns piece by piece:
- * it needs memory for a few pieces beside its own bytes.
+ * waits behind them. The connection is opened for the first one. Values are written in pieces, and take
+ * turns: this needs memory for a few pieces besides the values themselves.
  */
 export class LargeValues {
   readonly #open: () => Connection;
@@ -59,9 +58,9 @@ export class LargeValues {
    * Writes the frame of a reply as this worker's draft. `RequestSettler.settle` makes it the kept reply.
    * @param parts the frame's bytes, in turn.
    * @returns once Redis has all of it.
-   * @throws {ValueTooLongError} if Redis takes no value of this length.
-   * @throws {ValueLostError} if Redis has lost a part of it; and what Redis says if it refuses it for now. No
-   * key is left then.
+   * @throws {ValueTooLongError} if Redis refuses a value of this length.
+   * @throws {ValueLostError} if Redis has lost a part of it; Redis's error if it refuses the value for now.
+   * No key is left behind.
    */
   writeDraft({ replica, fence }: Fenced, id: string, parts: readonly Uint8Array[]): Promise<void> {
     return this.#write(keysOf(this.connection).replyDraft(replica, id, fence), parts);
@@ -84,10 +83,10 @@ export class LargeValues {
     await Promise.all([redis.rename(draft, key), redis.pexpire(key, inboxTtlMs)]);
   }
 
-  /** @returns a request's body that did not travel in its job; undefined if it is gone, or is no string. */
+  /** @returns a request's body that is not in its job; undefined if it is gone or not a string. */
   async readRequestBody(replica: string, id: string): Promise<Buffer | undefined> {
     const key = keysOf(this.connection).requestBody(replica, id);
-    return (await orNull(redisOf(this.connection).getBuffer(key))) ?? undefined;
+    return (await nullIfWrongType(redisOf(this.connection).getBuffer(key))) ?? undefined;
   }
 
   /** Closes the connection if it was opened. */

@@ -5,7 +5,7 @@ import { pushReplies } from '../scripts/replies.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
-/** An inbox expires after this time in ms if its gateway does not read it any more. */
+/** An inbox expires after this time in ms if its gateway no longer reads it. */
 export const inboxTtlMs = 60_000;
 
 /** The inboxes of the gateways, as the worker of one replica fills them. */
@@ -13,7 +13,7 @@ export class ReplyInboxes {
   readonly #run: Run;
   readonly #lease: Fenced;
 
-  /** @param lease by which the worker answers for the replica. */
+  /** @param lease the lease under which the worker answers for the replica. */
   constructor(connection: Connection, lease: Fenced) {
     this.#run = createRun(connection);
     this.#lease = lease;

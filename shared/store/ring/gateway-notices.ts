@@ -8,10 +8,10 @@ import type { RingNotice } from './ring-changes.ts';
 /** What a message tells the gateways. */
 export type GatewayNotice =
   | RingNotice
-  /** A gateway that starts found no secret of callers in Redis: the others have to confirm theirs. */
+  /** A starting gateway found no secret of callers in Redis and asks the others to confirm theirs. */
   | { readonly kind: 'callerSecretSought' };
 
-/** The messages that all gateways get. A message may be lost, so a poll has to stand behind it. */
+/** The messages that all gateways get. A message may be lost, so readers also have to poll. */
 export class GatewayNotices {
   readonly #subscriber: Redis;
   readonly #keys: Keys;

@@ -26,7 +26,7 @@ export class HeirStore {
   constructor(connection: Connection, store: RingStore, log: Logger) {
     this.#connection = connection;
     this.#store = store;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#run = createRun(connection);
   }
 
@@ -62,6 +62,6 @@ export class HeirStore {
   }
 
   #repairing<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfRing(keysOf(this.#connection)));
+    return this.#repair.withRepair(act, () => expectedOfRing(keysOf(this.#connection)));
   }
 }

@@ -15,7 +15,7 @@ export class LeaderLease {
 
   constructor(connection: Connection, log: Logger) {
     this.#connection = connection;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#run = createRun(connection);
   }
 
@@ -28,7 +28,7 @@ export class LeaderLease {
     return this.#repairing(() => this.#run(lead, { controller, leaseMs }));
   }
 
-  /** Gives the lease up. @returns whether `token` still had it. */
+  /** Releases the lease. @returns whether `token` still had it. */
   resign(token: string): Promise<boolean> {
     return this.#repairing(() => this.#run(resign, { token }));
   }
@@ -40,6 +40,6 @@ export class LeaderLease {
   }
 
   #repairing<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfRing(keysOf(this.#connection)));
+    return this.#repair.withRepair(act, () => expectedOfRing(keysOf(this.#connection)));
   }
 }

@@ -21,12 +21,12 @@ export class PublishedStatus {
 
   constructor(connection: Connection, log: Logger) {
     this.#connection = connection;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   async read(): Promise<Published> {
     const keys = keysOf(this.#connection);
-    const fields = await this.#repair.mending(
+    const fields = await this.#repair.withRepair(
       () => redisOf(this.#connection).hgetall(keys.status),
       () => expectedOfRing(keys),
     );
@@ -45,7 +45,7 @@ export class PublishedStatus {
 
   #statusOf(replica: string, text: string | undefined): ReplicaStatus | undefined {
     const status = text === undefined ? undefined : parseStatus(text);
-    // The controller publishes the status anew.
+    // The controller publishes the status again.
     if (text !== undefined && status === undefined)
       this.#repair.aside.field(keysOf(this.#connection).status, replica, text).catch(() => undefined);
     return status;

@@ -29,7 +29,7 @@ export interface ObservedReplicas {
   readonly offered: ReadonlySet<string>;
 }
 
-/** Reads what a controller plans by. */
+/** Reads the state from which a controller plans. */
 export class ReplicaObserver {
   readonly #connection: Connection;
   readonly #keys: Keys;
@@ -45,8 +45,8 @@ export class ReplicaObserver {
 
   /**
    * Reads all of it in one round trip, whatever the number of replicas.
-   * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is
-   * not without a worker.
+   * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read may
+   * still have a worker.
    */
   async observe({ desired, ring, retired }: RingState): Promise<ObservedReplicas> {
     const redis = redisOf(this.#connection);

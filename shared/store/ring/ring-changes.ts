@@ -11,14 +11,14 @@ export type RingNotice =
   | { readonly kind: 'repair'; readonly error: Error; readonly names: readonly string[] }
   /** The job of this request could not be read, and was moved aside. */
   | { readonly kind: 'jobSetAside'; readonly request: string }
-  /** Something changed. What it is stands in the keys. */
+  /** Something changed. Readers find it in the keys. */
   | { readonly kind: 'changed' };
 
 /** Listens to the channel on which every change of the ring is published. */
 export class RingChanges {
   readonly #connection: Connection;
 
-  /** @param connection a patient connection, for subscriptions alone; others may share it. */
+  /** @param connection a patient connection for subscriptions, which others may share. */
   constructor(connection: Connection) {
     this.#connection = connection;
   }

@@ -10,7 +10,7 @@ const integer = /^\d{1,16}$/;
 /**
  * Parses the hashes of the ring. Names that no replica can have, and values that cannot be read, are moved
  * aside. If only the place of a desired replica cannot be read, the replica stays desired: it keeps the place
- * that was last read for it, and the controller writes the place anew.
+ * that was last read for it, and the controller writes the place again.
  */
 export class RingReading {
   readonly #keys: Keys;
@@ -20,7 +20,7 @@ export class RingReading {
   #unreadable: ReadonlyMap<string, string> = new Map();
   #version = -1;
 
-  /** @param now the time in Redis, in ms since the epoch. */
+  /** @param now Redis time, in ms since the epoch. */
   constructor(keys: Keys, aside: Aside, now: () => number) {
     this.#keys = keys;
     this.#aside = aside;
@@ -97,7 +97,7 @@ export class RingReading {
   }
 }
 
-/** The next read finds again what could not be moved. */
+/** If the move fails, the next read finds the field again. */
 function forget(moving: Promise<unknown>): void {
   moving.catch(() => undefined);
 }

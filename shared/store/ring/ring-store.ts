@@ -27,9 +27,9 @@ import type { Run } from '../scripts/script.ts';
 export interface RingState {
   /** Raised by each change; -1 if nothing was ever desired. */
   readonly version: number;
-  /** The last joining number given. */
+  /** The last joining number that was given. */
   readonly joined: number;
-  /** The replicas that there shall be, in the order of `/rep`. */
+  /** The desired replicas, in the order of `/rep`. */
   readonly desired: readonly RingMember[];
   /** The replicas that own keys, with the generation that was admitted. */
   readonly ring: ReadonlyMap<string, number>;
@@ -51,8 +51,8 @@ export class RingMismatchError extends Error {
 }
 
 /**
- * The ring's members, parameters and version in Redis. Each change is one script: it is made whole or not at
- * all.
+ * The ring's members, parameters and version in Redis. Each change is one script: it is made as a whole or
+ * not at all.
  */
 export class RingStore {
   readonly #connection: Connection;
@@ -66,7 +66,7 @@ export class RingStore {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#reading = new RingReading(this.#keys, this.#repair.aside, () => this.#clock.now());
     this.#run = createRun(connection);
   }
@@ -80,18 +80,18 @@ export class RingStore {
   }
 
   /**
-   * Sets the parameters of the ring, or checks that they are these.
-   * @throws {RingMismatchError} that says which ones differ.
+   * Sets the parameters of the ring if there are none, and compares them if there are.
+   * @throws {RingMismatchError} that names the parameters that differ.
    */
   async claimParameters(parameters: RingParameters): Promise<void> {
-    const standing = await this.#repairing(async () => {
+    const stored = await this.#repairing(async () => {
       const json = await this.#run(claimParameters, { parameters });
       if (json === undefined || !isParameters(json))
         throw new GarbledError('the parameters of the ring cannot be read');
       // They are only compared. Any text that does not differ is of this type.
       return JSON.parse(json) as RingParameters;
     });
-    const differing = differingParameters(parameters, standing);
+    const differing = differingParameters(parameters, stored);
     if (differing.length === 0) return;
     throw new RingMismatchError(
       `This gateway's ring is not the one in Redis (${differing.join('; ')}). Use the same settings, ` +
@@ -113,7 +113,7 @@ export class RingStore {
   }
 
   /**
-   * @returns the random key of the hash that identifies the settings of a container, the same for all
+   * @returns the random key of the hashes that identify the settings of containers. It is the same for all
    * controllers.
    */
   configKey(): Promise<string> {
@@ -142,7 +142,7 @@ export class RingStore {
     };
   }
 
-  /** Copies the places of desired replicas that cannot be read aside, before the caller overwrites them. */
+  /** Copies aside the places of desired replicas that cannot be read, before the caller overwrites them. */
   async keepUnreadable(): Promise<void> {
     const { aside } = this.#repair;
     for (const [name, text] of this.unreadable) await aside.copyOfField(this.#keys.desired, name, text);
@@ -201,7 +201,7 @@ export class RingStore {
    * @returns false if its queue still holds something.
    */
   async forget(replica: string): Promise<boolean> {
-    const forgotten = await this.#repair.mending(
+    const forgotten = await this.#repair.withRepair(
       () => this.#run(forget, { replica, generationTtlMs }),
       () => expectedOfReplica(this.#keys, replica),
     );
@@ -210,6 +210,6 @@ export class RingStore {
   }
 
   #repairing<T>(act: () => Promise<T>): Promise<T> {
-    return this.#repair.mending(act, () => expectedOfRing(this.#keys));
+    return this.#repair.withRepair(act, () => expectedOfRing(this.#keys));
   }
 }

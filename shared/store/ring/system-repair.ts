@@ -4,7 +4,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import type { RingStore } from './ring-store.ts';
 import { expectedOfQueue, expectedOfReplica, expectedOfRing } from '../repair/expected-keys.ts';
-import { KeyRepair, mayBeGarbled, orNull } from '../repair/key-repair.ts';
+import { KeyRepair, mayBeGarbled, nullIfWrongType } from '../repair/key-repair.ts';
 
 /**
  * Moves garbled keys of the ring, the replicas and the callbacks aside. Only a controller may write all of
@@ -20,12 +20,12 @@ export class SystemRepair {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#store = store;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
    * Call it after a failure. Never rejects.
-   * @param names replicas whose keys may be the cause, beside those that are known from Redis.
+   * @param names replicas whose keys may be the cause, besides those that are known from Redis.
    * @returns whether a key was moved aside, so that another attempt may succeed.
    */
   async after(failure: unknown, names: readonly string[]): Promise<boolean> {
@@ -42,7 +42,7 @@ export class SystemRepair {
   async #names(): Promise<readonly string[]> {
     const [{ desired, retired }, offered] = await Promise.all([
       this.#store.read(),
-      orNull(redisOf(this.#connection).smembers(this.#keys.offered)),
+      nullIfWrongType(redisOf(this.#connection).smembers(this.#keys.offered)),
     ]);
     const unreadable = this.#store.unreadable.keys();
     return [...desired.map(({ name }) => name), ...retired.keys(), ...unreadable, ...(offered ?? [])];

@@ -1,20 +1,30 @@
 import { scriptText } from './load.ts';
-import type { ScriptPart, ScriptWithBullMq } from './load.ts';
 
-/** The version of BullMQ whose scripts are known to work inside of ours; with any other, BullMQ's own client runs them. */
+/** Scripts into which BullMQ's scripts are inserted before they run. */
+export type ScriptWithBullMq = 'tick' | 'add-jobs';
+
+/** Scripts that are inserted into others as functions. */
+export type ScriptPart = 'finish-jobs' | 'take-jobs';
+
+/**
+ * The only version of BullMQ whose scripts are proven to work inside ours. With others, its own client runs
+ * them.
+ */
 export const provenBullMq = '6.7.0';
 
-/** A script of BullMQ's: its name, and how many keys it takes, by which its file is called. */
+/** A script of BullMQ: the name and the number of keys, which together name its file. */
 type BullMqScript = readonly [name: string, keys: number];
 
-/** Marks the place in a script where the text of functions is put. */
+/** Marks the line of a script at which functions are inserted. */
 const place = '-- INCLUDE';
 
 /**
- * Puts scripts of BullMQ's into one of ours, which calls them by their names as functions of their keys and arguments.
- * @param parts scripts of ours that are put into it as well, behind those, which they may call.
- * @param load a `require` that finds BullMQ; its scripts are files that only its own client reads, so the version counts.
- * @returns the text; or why it cannot be made.
+ * Inserts scripts of BullMQ into one of ours, which calls them by name, as functions of their keys and
+ * arguments.
+ * @param parts scripts of ours that are inserted after those, and may call them.
+ * @param load a `require` that finds BullMQ. Its script files are internal, so only the proven version is
+ * used.
+ * @returns the text, or why it cannot be made.
  */
 export function withBullMq(
   name: ScriptWithBullMq,
@@ -23,7 +33,7 @@ export function withBullMq(
   load: (module: string) => unknown,
 ): { readonly lua: string } | { readonly fault: string } {
   const { version } = load('bullmq/package.json') as { version: string };
-  if (version !== provenBullMq) return { fault: `BullMQ is ${version}, and proven is ${provenBullMq}` };
+  if (version !== provenBullMq) return { fault: `BullMQ is ${version}, but only ${provenBullMq} is proven` };
   const functions = scripts.map(([script, keys]) => {
     const found = load(`bullmq/dist/cjs/scripts/${script}-${keys}`) as Record<string, { content: string }>;
     return luaFunction(script, found[script]?.content ?? '');
@@ -38,9 +48,9 @@ function camelCase(name: string): string {
 }
 
 /**
- * Makes a script's text a function, so that another script can run it several times. What it calls `KEYS` and `ARGV` are
- * the function's arguments then.
- * @param name of the function in Lua.
+ * Makes a script's text a function, so that another script can run it several times. `KEYS` and `ARGV` become
+ * the function's arguments.
+ * @param name the name of the function in Lua.
  * @param lua a script that ends with a `return`.
  */
 export function luaFunction(name: string, lua: string): string {
@@ -50,7 +60,7 @@ export function luaFunction(name: string, lua: string): string {
 /**
  * @param lua a script with one line `-- INCLUDE`.
  * @param functions texts of Lua functions that it calls.
- * @throws {TypeError} where there is no such line.
+ * @throws {TypeError} if there is no such line.
  */
 export function includeInto(lua: string, functions: readonly string[]): string {
   if (!lua.includes(place)) throw new TypeError(`the script has no line ${place}`);

@@ -9,15 +9,16 @@ import { generationsOf, replacedBetween } from './generations.ts';
 
 const replicas = 3;
 const rejections = 30;
-/** No answer may take longer, in ms. */
-const mostMs = 3000;
+/** Every answer must take less than this, in ms. */
+const maxMs = 3000;
 
 export const carelessHandlers: Scenario = {
   name: 'careless-handlers',
   description:
-    `${rejections} handlers leave a promise behind that rejects: no worker ends and nothing fails. Then a ` +
-    'handler of each replica in turn leaves a timer behind that throws: its worker takes nothing new, ' +
-    `finishes what it holds and is replaced. Every request ends in 2xx within ${mostMs} ms.`,
+    `${rejections} handlers cause an unhandled rejection after they have answered: no worker ends and ` +
+    'nothing fails. Then a handler of each replica in turn causes an uncaught exception after it has ' +
+    'answered: its worker takes nothing new, finishes what it holds and is replaced. Every request ends in ' +
+    `2xx within ${maxMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);
@@ -27,7 +28,7 @@ export const carelessHandlers: Scenario = {
       async ({ cluster, load, fault }) => {
         const [url = ''] = cluster.targets;
         const before = await generationsOf(cluster);
-        await fault(`${rejections} promises that reject`, async () => {
+        await fault(`${rejections} unhandled rejections`, async () => {
           const answers = await Promise.all(
             Array.from({ length: rejections }, () =>
               exchange(url, badPath(`careless-${randomUUID()}`, 'leaves-rejection'), { method: 'POST' }),
@@ -42,7 +43,7 @@ export const carelessHandlers: Scenario = {
           unmet.push(`workers of ${replaced.join(', ')} were replaced after a rejection`);
         for (const replica of await cluster.desired()) {
           const { generation } = await workerOf(cluster, replica);
-          await fault(`an exception that nobody catches on ${replica}`, async () => {
+          await fault(`an uncaught exception on ${replica}`, async () => {
             const answer = await exchange(url, badPath(`careless-${randomUUID()}`, 'leaves-exception'), {
               method: 'POST',
               headers: { 'ringpost-key': keysOf([replica], replicas, random)() },
@@ -55,9 +56,9 @@ export const carelessHandlers: Scenario = {
       },
     );
     const { verdict } = run;
-    if (verdict.slowestMs >= mostMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
-      rows: [{ what: 'promises left behind that reject, and exceptions that nobody catches', verdict }],
+      rows: [{ what: 'unhandled rejections and uncaught exceptions of handlers', verdict }],
       unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, [])],
     };
   },

@@ -16,24 +16,24 @@ const owner = ownerAmong(replicas);
 /** Between the lease (3 s) and the stall, in ms. */
 const longMs = 4500;
 const stallMs = 6000;
-/** The stall, the next look of the controller, and the start of a worker under load, in ms. */
-const mostMs = stallMs + 500 + 5000;
+/** The stall, the controller's next check, and the start of a worker under load, in ms. */
+const maxMs = stallMs + 500 + 5000;
 
 export const computingHandlers: Scenario = {
   name: 'computing-handlers',
   description:
     `A GET and a POST block the event loops of two replicas for ${longMs} ms, longer than the lease (3 s). ` +
-    'They are answered, nothing is lost and no worker is replaced. Then a POST blocks one for longer than ' +
+    'They are answered, nothing is lost and no worker is replaced. Then a POST blocks a third for longer than ' +
     `\`HANDLER_STALL_MS=${stallMs}\`. It is answered 502 \`outcome_unknown\` and its worker is replaced. ` +
-    'Only POSTs that were running beside it end in 502 `outcome_unknown`; every GET ends in 2xx, no answer ' +
-    `takes ${mostMs} ms.`,
+    'Only POSTs that were running beside it end in 502 `outcome_unknown`; every GET ends in 2xx, and no ' +
+    `answer takes ${maxMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);
     const key = (replica: string): Record<string, string> => ({
       'ringpost-key': keysOf([replica], replicas, random)(),
     });
-    let stalled = 0;
+    let stalledAt = 0;
     let stalledPid = 0;
     const run = await underLoad(
       context,
@@ -61,7 +61,7 @@ export const computingHandlers: Scenario = {
         if (replaced.length > 0) unmet.push(`workers of ${replaced.join(', ')} were replaced`);
         ({ pid: stalledPid } = await workerOf(cluster, 'S3'));
         await fault('a handler of S3 computes for a minute', async () => {
-          stalled = now();
+          stalledAt = now();
           const answer = await exchange(url, compute(60_000), {
             method: 'POST',
             body: 'x',
@@ -84,10 +84,10 @@ export const computingHandlers: Scenario = {
       if (isSuccess(finalResult(record))) return false;
       const ran = ledger.filter(({ id }) => id === record.id);
       const beside = owner(record.key) === 'S3' && ran.every(({ pid }) => pid === stalledPid);
-      return !beside || endedAt(record) < stalled;
+      return !beside || endedAt(record) < stalledAt;
     });
     unmet.push(...strayFailures(stray, 'did not run beside the handler that stalled'));
-    if (verdict.slowestMs >= mostMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [{ what: `handlers that block their worker for ${longMs} ms, and past the stall`, verdict }],
       unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])],

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { now } from '../clock.ts';
 
-/** One request that is sent once, on a connection of its own. */
+/** A request to send once, on a new connection. */
 export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -10,9 +10,9 @@ export interface Asked {
   readonly timeoutMs?: number;
 }
 
-/** How it ended. The body of its answer is counted and not kept, but for the first KiB. */
+/** How a request ended. Only the first KiB of the answer's body is kept; the rest is counted. */
 export interface Exchange {
-  /** Undefined where the connection broke, or nothing came in time. */
+  /** Undefined if the connection broke or no answer came in time. */
   readonly status: number | undefined;
   /** The `code` of a problem. */
   readonly code: string | undefined;
@@ -23,11 +23,11 @@ export interface Exchange {
 }
 
 const keptBytes = 1024;
-const usualTimeoutMs = 40_000;
+const defaultTimeoutMs = 40_000;
 
-/** Sends a request and takes all of its answer; never rejects. */
+/** Sends a request and reads the whole answer; never rejects. */
 export function exchange(url: string, path: string, asked: Asked = {}): Promise<Exchange> {
-  const { method = 'GET', headers = {}, body, timeoutMs = usualTimeoutMs } = asked;
+  const { method = 'GET', headers = {}, body, timeoutMs = defaultTimeoutMs } = asked;
   const { promise, resolve } = Promise.withResolvers<Exchange>();
   const sent = now();
   let bytes = 0;
@@ -60,7 +60,7 @@ function codeOf(start: string): string | undefined {
   return /"code":"([a-z_]+)"/.exec(start)?.[1];
 }
 
-/** @returns how it ended, in a few words. */
+/** @returns how the request ended, in a few words, e.g. `502 worker_died`. */
 export function ending({ status, code }: Exchange): string {
   return status === undefined ? 'no answer' : code === undefined ? String(status) : `${status} ${code}`;
 }

@@ -10,7 +10,7 @@ import { proxiedBadTraffic } from './proxied.ts';
 import { slowReaders } from './slow-readers.ts';
 import { vanishingClients } from './vanishing-clients.ts';
 
-/** What ordinary bad traffic does to the requests beside it; what proxies do where they can is at the end. */
+/** What bad traffic does to other requests. The same bad traffic against proxies comes last. */
 export const badTraffic: readonly Scenario[] = [
   poison,
   poisonCancelled,

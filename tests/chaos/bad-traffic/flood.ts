@@ -6,13 +6,13 @@ import type { NastyRequest } from './nasty-requests.ts';
 export interface FloodResult {
   readonly sent: number;
   readonly slowestMs: number;
-  /** Sentences on answers that are neither 400 nor what an ordinary request gets. */
+  /** Sentences on answers that are not allowed. */
   readonly wrong: string[];
 }
 
-const mostSentences = 5;
+const maxSentences = 5;
 
-/** Sends all nasty requests in turn, several at once, again and again until the time is over. */
+/** Sends all nasty requests in turn over several connections, again and again until the time is over. */
 export async function flood(
   targets: readonly string[],
   options: { readonly connections: number; readonly ms: number; readonly judge: boolean },
@@ -35,13 +35,16 @@ export async function flood(
     }
   };
   await Promise.all(Array.from({ length: options.connections }, keepSending));
-  const sentences = options.judge ? [...wrong].slice(0, mostSentences) : [];
+  const sentences = options.judge ? [...wrong].slice(0, maxSentences) : [];
   if (wrong.size > sentences.length && options.judge)
-    sentences.push(`${wrong.size - sentences.length} more nasty requests were answered otherwise`);
+    sentences.push(`${wrong.size - sentences.length} more kinds of nasty requests got a wrong answer`);
   return { sent, slowestMs, wrong: sentences };
 }
 
-/** A field of ours that is too long is refused; any other is passed over, refused, or too large with the rest. */
+/**
+ * A field of ringpost's own that is too long must be refused with 400. Any other field may be ignored (2xx),
+ * refused with 400, or exceed the limit of the whole head (431).
+ */
 function isAllowed(nasty: NastyRequest, status: number | undefined): boolean {
   if (status === 400) return true;
   if (breaksOwnLimit(nasty)) return false;

@@ -14,22 +14,22 @@ import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
 import { garbageJob, garblings, misplaced } from './garblings.ts';
 import { generationsOf, replacedBetween } from './generations.ts';
-import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
+import { sendAsync, fetchView, stateOf, untilFinal } from './handed-over.ts';
 
 const replicas = 3;
-/** A request whose job was moved aside ends this long after it was due, in ms. */
+/** A request whose job was moved aside ends at most this long after it was due, in ms. */
 const endsWithinMs = 2000;
-/** The load goes on after each kind of garbage within this time, in ms. */
-const goesOnWithinMs = 5000;
-/** More than this in a second says that something is tried for ever, in bytes. */
-const mostLogged = 200_000;
+/** After each kind of garbage, requests of the load are answered within this time, in ms. */
+const progressWithinMs = 5000;
+/** If more than this is logged in a second, a process retries something forever, in bytes. */
+const maxLoggedBytes = 200_000;
 
 export const garbledRedis: Scenario = {
   name: 'garbled-redis',
   description:
-    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record of another shape; jobs ` +
-    'that are garbled while they are delayed; and garbage among the jobs that a worker held when it was ' +
-    'killed. It is moved aside: no process ends because of it or retries it forever, and the load goes on. ' +
+    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record that is not a hash; delayed ` +
+    'jobs that are garbled; and garbage among the jobs that a worker held when it was killed. It is moved ' +
+    'aside: no process ends because of it or retries it forever, and the load continues. ' +
     `A request whose job was garbled ends with \`outcome_unknown\` within ${endsWithinMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
@@ -43,25 +43,25 @@ export const garbledRedis: Scenario = {
         for (const { what, act } of garblings) {
           await fault(what, async () => {
             await act(cluster);
-            await goesOn(load, what);
+            await expectProgress(load, what);
           });
         }
         const headers = { 'ringpost-key': keysOf(['S3'], replicas, random)() };
-        await fault('jobs that are garbled while they are delayed', async () => {
+        await fault('delayed jobs that are garbled', async () => {
           unmet.push(...(await garbleDelayed(cluster, url, headers)));
         });
-        await fault('a record of another shape', async () => {
+        await fault('a record that is not a hash', async () => {
           unmet.push(...(await garbleRecord(cluster, url, headers)));
         });
         const replaced = replacedBetween(before, await generationsOf(cluster));
         if (replaced.length > 0) unmet.push(`workers of ${replaced.join(', ')} were replaced`);
-        await fault('garbage among what S2 holds, and kill -9 of its worker', async () => {
+        await fault('garbage among the jobs that S2 holds, and kill -9 of its worker', async () => {
           const { id, act } = heldGarbage();
           await act(cluster);
           await killAndReplace(cluster, 'S2');
           await load.answered(200);
           if ((await cluster.redis.lpos(keys.unfinished('S2').active, id)) !== null)
-            unmet.push('the garbage that S2 held is still among what it holds');
+            unmet.push('S2 still holds the garbage');
         });
         unmet.push(...(await settled(cluster, context.folder, url)));
       },
@@ -73,66 +73,66 @@ export const garbledRedis: Scenario = {
   },
 };
 
-/** @throws Error if the load does not go on: what comes after would say nothing more. */
-async function goesOn(load: Load, what: string): Promise<void> {
+/** @throws Error if no request of the load is answered any more, since further faults would then show nothing. */
+async function expectProgress(load: Load, what: string): Promise<void> {
   const timeout = new AbortController();
-  const late = delay(goesOnWithinMs, true, { signal: timeout.signal }).catch(() => false);
+  const late = delay(progressWithinMs, true, { signal: timeout.signal }).catch(() => false);
   const stopped = await Promise.race([load.answered(60).then(() => false), late]);
   timeout.abort();
-  if (stopped) throw new Error(`${what}: the load did not go on within ${goesOnWithinMs} ms`);
+  if (stopped) throw new Error(`${what}: no progress within ${progressWithinMs} ms`);
 }
 
 const delayHeaders = { 'ringpost-delay': '1' };
 
-/** One that is waited for, and one that is handed over. */
+/** Garbles the delayed jobs of a plain and of an async request. @returns what was not met. */
 async function garbleDelayed(
   cluster: Cluster,
   url: string,
   key: Readonly<Record<string, string>>,
 ): Promise<string[]> {
   const unmet: string[] = [];
-  const asked = now();
-  const waited = exchange(url, `/garbled-${randomUUID()}`, {
+  const sentAt = now();
+  const answered = exchange(url, `/garbled-${randomUUID()}`, {
     method: 'POST',
     body: 'x',
     headers: { ...key, ...delayHeaders },
     timeoutMs: 10_000,
   });
-  const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders }, 'POST');
+  const accepted = await sendAsync(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders }, 'POST');
   await delay(200);
   const { delayed } = keys.unfinished('S3');
   for (const id of await cluster.redis.zrange(delayed, '0', '-1'))
     await cluster.redis.hset(keys.job('S3', id), 'data', '{"method":');
-  const answer = await waited;
+  const answer = await answered;
   if (ending(answer) !== '502 outcome_unknown')
     unmet.push(`a request whose job was garbled was answered ${ending(answer)}`);
-  const late = now() - asked - 1000;
+  const late = now() - sentAt - 1000;
   if (late > endsWithinMs) unmet.push(`that answer came ${Math.round(late)} ms after it was due`);
-  const end = stateOf(await untilFinal(handed, endsWithinMs));
-  if (end !== 'failed outcome_unknown') unmet.push(`a handed-over request whose job was garbled is ${end}`);
+  const end = stateOf(await untilFinal(accepted, endsWithinMs));
+  if (end !== 'failed outcome_unknown') unmet.push(`an async request whose job was garbled is ${end}`);
   return unmet;
 }
 
-/** A record is no hash any more while its request is queued. */
+/** Replaces the record of a queued request by a string. @returns what was not met. */
 async function garbleRecord(
   { redis }: Cluster,
   url: string,
   key: Readonly<Record<string, string>>,
 ): Promise<string[]> {
-  const handed = await handOver(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders });
-  const record = keys.request(replicaOf(handed.id) ?? '', handed.id);
+  const accepted = await sendAsync(url, `/garbled-${randomUUID()}`, { ...key, ...delayHeaders });
+  const record = keys.request(replicaOf(accepted.id) ?? '', accepted.id);
   await redis.del(record);
   await redis.set(record, 'garbage');
-  const answer = await fetch(handed.self);
+  const answer = await fetch(accepted.self);
   await answer.body?.cancel();
   await delay(1500);
-  const later = stateOf(await look(handed));
+  const later = stateOf(await fetchView(accepted));
   return answer.status === 404 || answer.status === 200
     ? []
     : [`a request with a garbled record is answered ${answer.status}, then ${later}`];
 }
 
-/** A job that is garbage, in the list of what S2 runs. */
+/** @returns a garbage job that can be put among the jobs that S2 holds. */
 function heldGarbage(): { readonly id: string; act(cluster: Cluster): Promise<void> } {
   const id = `${randomUUID()}.S2`;
   return {
@@ -144,10 +144,10 @@ function heldGarbage(): { readonly id: string; act(cluster: Cluster): Promise<vo
   };
 }
 
-/** @returns what is left of the garbage that somebody sees, or is busy with. */
+/** @returns sentences on effects of the garbage that are still visible. */
 async function settled(cluster: Cluster, folder: string, url: string): Promise<string[]> {
   const unmet: string[] = [];
-  // A further garbage job is nothing special by now.
+  // One more garbage job must not matter.
   await garbageJob('S1', 0).act(cluster);
   await cluster.untilReady(replicas);
   const named = await fetch(`${url}/rep`).then((answer) => answer.text());
@@ -160,7 +160,7 @@ async function settled(cluster: Cluster, folder: string, url: string): Promise<s
   const before = await logged(folder);
   await delay(1000);
   const more = (await logged(folder)) - before;
-  if (more > mostLogged) unmet.push(`${more} bytes were logged in a second`);
+  if (more > maxLoggedBytes) unmet.push(`${more} bytes were logged in a second`);
   return unmet;
 }
 

@@ -4,19 +4,19 @@ import { requestId } from '#shared/contract/request-id.ts';
 import { keys } from '../cluster.ts';
 import type { Cluster } from '../cluster.ts';
 
-/** Something in Redis that none of ringpost's processes has written, or that has lost its shape. */
+/** A way to write garbled data into Redis. */
 export interface Garbling {
   readonly what: string;
   act(cluster: Cluster): Promise<void>;
 }
 
-/** Data of jobs that are none. */
+/** Data of garbage jobs. */
 const garbage: Readonly<Record<string, string>> = {
   'half a job': '{"method":"GET","target":"/gar',
   null: 'null',
   'a list': '[1,2]',
   'a job of another shape': '{"method":7,"target":{},"headers":"none","deadline":"soon"}',
-  'a body that is no base64':
+  'a body that is not base64':
     '{"method":"POST","target":"/x","headers":[],"body":{"base64":7},"gateway":"g"}',
 };
 
@@ -39,21 +39,21 @@ async function enqueue(redis: Cluster['redis'], replica: string, id: string): Pr
   await redis.zadd(keys.marker(replica), 0, '0');
 }
 
-/** A garbage job of some kind for a replica. */
+/** @returns a garbage job for a replica; `at` chooses the kind. */
 export function garbageJob(replica: string, at: number): Garbling {
   const kinds = Object.entries(garbage);
   const [what, data] = kinds[at % kinds.length] ?? ['nothing', ''];
   return { what: `${what} for ${replica}`, act: (cluster) => addJob(cluster, replica, data) };
 }
 
-/** All garblings, which leave the load alone. */
+/** All garblings. None of them touches data of the load's requests. */
 export const garblings: readonly Garbling[] = [
   ...Object.keys(garbage).map((_, at) => garbageJob('S1', at)),
   {
     what: 'an id without a job',
     act: ({ redis }) => enqueue(redis, 'S2', requestId(randomUUID(), 'S2')),
   },
-  { what: 'an id that is none', act: ({ redis }) => enqueue(redis, 'S2', 'no id at all') },
+  { what: 'an invalid id', act: ({ redis }) => enqueue(redis, 'S2', 'no id at all') },
   {
     what: 'a job that is a string',
     act: async ({ redis }) => {
@@ -74,7 +74,7 @@ export const garblings: readonly Garbling[] = [
     },
   },
   {
-    what: 'a state of a replica that is no JSON',
+    what: 'a state of a replica that is not JSON',
     act: async ({ redis }) => void (await redis.hset(keys.status, 'S1', '{"state":')),
   },
   {
@@ -85,14 +85,14 @@ export const garblings: readonly Garbling[] = [
     },
   },
   {
-    what: 'a desired replica with a name that none may have',
+    what: 'a desired replica with an invalid name',
     act: async ({ redis }) => {
       await redis.hset(keys.desired, badName, JSON.stringify({ name: badName, joined: 99, weight: 1 }));
       await redis.incr(keys.version);
     },
   },
   {
-    what: 'a place of a desired replica that is no JSON',
+    what: 'a place of a desired replica that is not JSON',
     act: async ({ redis }) => {
       await redis.hset(keys.desired, misplaced, '{"joined":');
       await redis.incr(keys.version);
@@ -100,7 +100,7 @@ export const garblings: readonly Garbling[] = [
   },
 ];
 
-/** What `/add` would refuse. */
+/** A name that `/add` refuses. */
 const badName = 'no name!';
-/** A replica that stays desired although its place on the ring cannot be read. */
+/** The replica whose place on the ring is garbled. It stays desired. */
 export const misplaced = 'S3';

@@ -7,15 +7,15 @@ import { now } from '../clock.ts';
 import type { Scenario } from '../scenario.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
-import { handOver } from './handed-over.ts';
+import { sendAsync } from './handed-over.ts';
 import { openClients } from './leaving-clients.ts';
 
 const ofEach = 20;
-/** A stop may take this long while nobody sends a body, in ms. */
-const mostMs = 3000;
-/** A body that keeps coming is waited for, but not until a stop counts as failed, in ms. */
+/** A stop must take less than this if no client is sending a body, in ms. */
+const maxMs = 3000;
+/** A stop must take less than this even if a client keeps sending a body, in ms. */
 const drainMs = 6000;
-/** How long the POST works that is running at the stop, in ms. */
+/** How long the POST runs that was sent before the stop, in ms. */
 const workMs = 1500;
 
 export const halfSent: Scenario = {
@@ -23,7 +23,7 @@ export const halfSent: Scenario = {
   description:
     `SIGTERM of each of three gateways in turn while ${ofEach} connections have sent half a head, ` +
     `${ofEach} half a body, ${ofEach} poll and ${ofEach} listen to events. Each gateway ends within ` +
-    `${mostMs} ms with exit code 0; the last one, to which ${ofEach} more clients send a body byte by ` +
+    `${maxMs} ms with exit code 0; the last one, to which ${ofEach} more clients send a body byte by ` +
     `byte, within \`DRAIN_TIMEOUT_MS=${drainMs}\`. A POST that runs for ${workMs} ms more is answered 2xx, ` +
     'and no request fails if its client retries refused connections. If a connection closes just as a POST ' +
     'is sent on it, its client counts the POST as lost; no such POST ran.',
@@ -35,7 +35,7 @@ export const halfSent: Scenario = {
       { gateways: 3, controllers: 1, replicas: 3, settings: { DRAIN_TIMEOUT_MS: String(drainMs) } },
       async ({ cluster, load, fault }) => {
         const [first = ''] = cluster.targets;
-        const delayed = await handOver(first, '/delayed', { 'ringpost-delay': '100' });
+        const delayed = await sendAsync(first, '/delayed', { 'ringpost-delay': '100' });
         for (const member of cluster.gateways) {
           const path = new URL(delayed.self).pathname;
           await fault(`SIGTERM ${member.name}`, async () => {
@@ -53,12 +53,12 @@ export const halfSent: Scenario = {
     const { verdict } = run;
     if (verdict.broken.done.length > 0)
       unmet.push(
-        `${verdict.broken.done.length} POSTs were taken and never answered, e.g. ${verdict.broken.done[0]}`,
+        `${verdict.broken.done.length} POSTs ran and were never answered, e.g. ${verdict.broken.done[0]}`,
       );
     return {
       rows: [
         {
-          what: 'gateways stopped in turn while clients have sent half of a request',
+          what: 'gateways stopped in turn while clients have sent half a request',
           verdict,
           note: `stops took ${notes.join(', ')}`,
         },
@@ -68,6 +68,7 @@ export const halfSent: Scenario = {
   },
 };
 
+/** Stops a gateway while clients have sent half a request. @returns what was wrong, and how long it took. */
 async function stopUnderHalves(
   { name, url, program }: Member,
   delayed: string,
@@ -88,21 +89,22 @@ async function stopUnderHalves(
   );
   const running = exchange(url, `/running-${randomUUID()}?ms=${workMs}`, { method: 'POST', body: 'x' });
   await delay(500);
-  const began = now();
+  const stoppedAt = now();
   program.kill('SIGTERM');
   const [{ code, signal }, answer] = await Promise.all([program.exited, running]);
-  const ms = now() - began;
+  const ms = now() - stoppedAt;
   clearInterval(dripping);
   listening.leave();
   for (const socket of [...halves, ...slow]) socket.destroy();
   const wrong: string[] = [];
-  if (ms >= (drips > 0 ? drainMs : mostMs)) wrong.push(`${name} took ${Math.round(ms)} ms to stop`);
+  if (ms >= (drips > 0 ? drainMs : maxMs)) wrong.push(`${name} took ${Math.round(ms)} ms to stop`);
   if (code !== 0) wrong.push(`${name} ended with ${signal ?? code}`);
   if (answer.status !== 200)
     wrong.push(`the POST that was running in ${name} was answered ${ending(answer)}`);
   return { wrong, ms };
 }
 
+/** Opens connections and sends the given start of a request on each of them. */
 function openHalves(url: string, length: number, bytes: string): Socket[] {
   const { hostname, port } = new URL(url);
   return Array.from({ length }, () => {

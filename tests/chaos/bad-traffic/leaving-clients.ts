@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 
-/** Clients that have asked for something that takes long. */
+/** Clients with requests that take long. */
 export interface LeavingClients {
   readonly count: number;
-  /** How many have heard anything. */
+  /** How many have received anything. */
   readonly answered: () => number;
   /** Closes all connections at once. */
   leave(): void;
@@ -15,19 +15,22 @@ export interface Ask {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** How many requests each client sends at once on its connection. */
+  /** How many requests each client pipelines on its connection. */
   readonly pipelined?: number;
-  /** Whether they read what comes; true unless told otherwise. */
+  /** Whether the clients read their answers; true by default. */
   readonly reads?: boolean;
 }
 
-/** Opens so many connections, spread over the targets, and asks on each of them. @returns when all have asked. */
+/**
+ * Opens connections, spread over the targets, and sends a request on each of them.
+ * @returns once all requests are sent.
+ */
 export async function openClients(
   targets: readonly string[],
   count: number,
   askOf: (at: number) => Ask,
 ): Promise<LeavingClients> {
-  const heard = new Set<Socket>();
+  const answered = new Set<Socket>();
   const sockets = Array.from({ length: count }, (_, at) => {
     const { host, hostname, port } = new URL(targets[at % targets.length] ?? '');
     const { path, method = 'GET', headers = {}, pipelined = 1, reads = true } = askOf(at);
@@ -35,7 +38,7 @@ export async function openClients(
     const socket = connect(Number(port), hostname);
     socket.on('error', () => socket.destroy());
     // A socket without a listener for its data reads nothing.
-    if (reads) socket.on('data', () => void heard.add(socket));
+    if (reads) socket.on('data', () => void answered.add(socket));
     socket.write(`${method} ${path} HTTP/1.1\r\n${fields.join('')}\r\n`.repeat(pipelined), 'latin1');
     return socket;
   });
@@ -46,7 +49,7 @@ export async function openClients(
   );
   return {
     count,
-    answered: () => heard.size,
+    answered: () => answered.size,
     leave: () => {
       for (const socket of sockets) socket.destroy();
     },

@@ -1,11 +1,11 @@
 import type { Cluster } from '../cluster.ts';
 import { peakMb } from '../memory.ts';
 
-/** What the processes of a cluster may have in RAM at most, in MiB; `docs/limits.md` states that of a worker. */
+/** The most RAM that processes of a cluster may take, in MiB. `docs/limits.md` states the worker's bound. */
 export const memoryBounds = {
-  /** Idle, and what answers may add with the default settings. */
+  /** An idle worker, plus what answers may add with the default settings. */
   workerMb: 160 + 180,
-  /** The gateway itself, and `BYTES_IN_FLIGHT`. */
+  /** An idle gateway, plus `BYTES_IN_FLIGHT`. */
   gatewayMb: 300 + 256,
 } as const;
 
@@ -15,7 +15,7 @@ export async function workerPids(cluster: Cluster): Promise<number[]> {
   return leases.flatMap((lease) => (lease === undefined ? [] : [lease.pid]));
 }
 
-/** @returns the most memory that one gateway and one worker have had, and what of it is past its bound. */
+/** @returns the peak memory of a gateway and of a worker, and sentences on exceeded bounds. */
 export async function judgeMemory(
   cluster: Cluster,
 ): Promise<{ readonly note: string; readonly unmet: readonly string[] }> {

@@ -1,21 +1,21 @@
-/** What a stranger may send to make a parser slow: long runs of what a grammar leaves open. */
+/** Requests that may make a parser slow: long runs of characters that a grammar allows to repeat. */
 
-/** A request with one field, or target, of a nasty shape. */
+/** A request with one field, or a target, of a nasty shape. */
 export interface NastyRequest {
   readonly what: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Below the 64 KiB that a head may have. */
+/** Less than the limit of 64 KiB for a head. */
 const lengthBytes = 60_000;
-/** Of our own fields no more than this is read, in bytes. */
+/** The limit for the value of a field of ringpost's own, in bytes. */
 export const ownFieldLimitBytes = 8192;
 
 const repeat = (text: string, bytes = lengthBytes): string =>
   text.repeat(Math.ceil(bytes / text.length)).slice(0, bytes);
 
-/** No value begins or ends with a space: HTTP takes these off before any parser sees them. */
+/** No value starts or ends with a space, since the HTTP parser strips these before any other parser runs. */
 const shapes: Readonly<Record<string, string>> = {
   spaces: `a${repeat(' ')}b`,
   tabs: `a=${repeat('\t')}b`,
@@ -57,7 +57,7 @@ const targets: Readonly<Record<string, string>> = {
   'dot segments': `/${repeat('../')}`,
 };
 
-/** All nasty requests, each of one field or target. */
+/** All nasty requests. */
 export const nastyRequests: readonly NastyRequest[] = [
   ...[...ownFields, ...otherFields].flatMap((field) =>
     Object.entries(shapes).map(([shape, value]) => ({
@@ -69,7 +69,7 @@ export const nastyRequests: readonly NastyRequest[] = [
   ...Object.entries(targets).map(([shape, path]) => ({ what: `a target of ${shape}`, path, headers: {} })),
 ];
 
-/** @returns whether the request carries one of our own fields, and is to be answered 400. */
+/** @returns whether a field of ringpost's own exceeds its limit, so that 400 is the only right answer. */
 export function breaksOwnLimit({ headers }: NastyRequest): boolean {
   return ownFields.some((field) => (headers[field]?.length ?? 0) > ownFieldLimitBytes);
 }

@@ -9,14 +9,14 @@ export interface Poison {
   readonly replica: string;
 }
 
-/** More deaths than this no request may cause. */
-export const mostDeaths = 3;
+/** The most deaths that one request may cause. */
+export const maxDeaths = 3;
 
 /**
- * Holds the harm of poison requests against what is allowed: each is run three times at most, by its own replica, and
- * takes with it what ran beside it the first time.
- * @param records the requests of the load, all of them innocent.
- * @param owner which replica owns a key.
+ * Judges the harm of poison requests. Each may run three times at most, only on its own replica. A request of
+ * the load may fail only if the worker held it at the first death.
+ * @param records the requests of the load, none of which is poison.
+ * @param owner returns the replica that owns a key.
  * @returns sentences on what was not met.
  */
 export function judgePoisons(
@@ -30,7 +30,7 @@ export function judgePoisons(
   for (const { id, replica } of poisons) {
     const own = runs.get(id) ?? [];
     if (own.length === 0) unmet.push(`the poison ${id} was never run`);
-    if (own.length > mostDeaths) unmet.push(`the poison ${id} was run ${own.length} times`);
+    if (own.length > maxDeaths) unmet.push(`the poison ${id} was run ${own.length} times`);
     const elsewhere = new Set(own.map((line) => line.replica).filter((name) => name !== replica));
     if (elsewhere.size > 0)
       unmet.push(`the poison ${id} of ${replica} was also run by ${[...elsewhere].join(', ')}`);
@@ -44,19 +44,19 @@ export function judgePoisons(
   return unmet;
 }
 
-/** @returns whether a request was in the hands of the worker that ran the poison first, when that died. */
+/** @returns whether the worker that ran the poison first held the request when it died. */
 function ranBeside(
   record: RequestRecord,
   lines: readonly LedgerLine[],
   [first, second]: readonly LedgerLine[],
 ): boolean {
   if (first === undefined) return false;
-  // What was taken and not begun has no line.
+  // A request that was held but not started has no line in the ledger.
   if (lines.length === 0) return endedAt(record) < (second?.at ?? Number.POSITIVE_INFINITY);
   return lines.every(({ pid }) => pid === first.pid);
 }
 
-/** @returns one sentence on requests that failed and should not have; none without any. */
+/** @returns one sentence on requests that failed although they should not have; none if there are none. */
 export function strayFailures(records: readonly RequestRecord[], why: string): string[] {
   const [first] = records;
   if (first === undefined) return [];

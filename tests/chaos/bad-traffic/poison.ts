@@ -11,41 +11,44 @@ import type { Scenario } from '../scenario.ts';
 import { keysOf, ownerAmong, underLoad, unexpectedCodes } from '../stage.ts';
 import { ending, exchange } from './exchange.ts';
 import { generationsOf, replacedBetween, startsOf } from './generations.ts';
-import { handOver, look, stateOf, untilFinal } from './handed-over.ts';
-import { judgePoisons, mostDeaths } from './poison-verdict.ts';
+import { sendAsync, fetchView, stateOf, untilFinal } from './handed-over.ts';
+import { judgePoisons, maxDeaths } from './poison-verdict.ts';
 import type { Poison } from './poison-verdict.ts';
 
 const replicas = 3;
 const owner = ownerAmong(replicas);
-/** On replicas without a poison, in ms. */
-const mostElsewhereMs = 2000;
-/** Three deaths and starts with their back-off (0, 1 and 2 s), and the wait while the poison runs alone, in ms. */
-const mostBesideMs = 15_000;
-/** The heap of each process, so that one that eats memory ends soon, in MiB. */
+/** Answers of replicas without a poison request must take less than this, in ms. */
+const maxElsewhereMs = 2000;
+/**
+ * Three deaths and restarts with their back-off (0, 1 and 2 s), and the wait while the poison request runs
+ * isolated, in ms.
+ */
+const maxBesideMs = 15_000;
+/** The heap of each process, in MiB. It is small so that a handler fills it soon. */
 const heapMb = 192;
 
 interface Killer {
   readonly kind: BadKind;
   readonly replica: string;
-  readonly handedOver: boolean;
+  readonly isAsync: boolean;
   readonly what: string;
 }
 
 const killers: readonly Killer[] = [
-  { kind: 'exits', replica: 'S1', handedOver: false, what: 'process.exit' },
-  { kind: 'kills-itself', replica: 'S2', handedOver: true, what: 'SIGKILL, async' },
-  { kind: 'eats-memory', replica: 'S3', handedOver: false, what: 'heap full' },
+  { kind: 'exits', replica: 'S1', isAsync: false, what: 'process.exit' },
+  { kind: 'kills-itself', replica: 'S2', isAsync: true, what: 'SIGKILL, async' },
+  { kind: 'eats-memory', replica: 'S3', isAsync: false, what: 'heap full' },
 ];
 
 export const poison: Scenario = {
   name: 'poison',
   description:
     'A GET whose handler calls `process.exit(1)`, an async request whose handler sends SIGKILL to its own ' +
-    'process, and a GET whose handler fills the heap, each on another of three replicas, under 64 ' +
+    'process, and a GET whose handler fills the heap, one on each of three replicas, under 64 ' +
     'connections. Each causes at most three deaths, all of its own replica. It is answered 502 ' +
     '`worker_died`, or ends as `failed` with it, and never runs again. Every GET of the load ends in 2xx. ' +
     'Only POSTs that were running beside it at its first death end in 502 `outcome_unknown`; no answer of ' +
-    `another replica takes ${mostElsewhereMs} ms, and no answer at all ${mostBesideMs} ms.`,
+    `another replica takes ${maxElsewhereMs} ms, and no answer at all takes ${maxBesideMs} ms.`,
   run: async (context) => {
     const poisons: (Poison & { readonly from: number; readonly to: number })[] = [];
     const notes: string[] = [];
@@ -61,15 +64,15 @@ export const poison: Scenario = {
       },
       async ({ cluster, load, fault }) => {
         const [url = ''] = cluster.targets;
-        for (const { kind, replica, handedOver, what } of killers) {
+        for (const { kind, replica, isAsync, what } of killers) {
           const id = `poison-${randomUUID()}`;
           const headers = { 'ringpost-key': keysOf([replica], replicas, random)() };
           const before = await generationsOf(cluster);
           let end = '';
           const { from, to } = await fault(`${what} on ${replica}`, async () => {
             const path = badPath(id, kind);
-            end = handedOver
-              ? stateOf(await untilFinal(await handOver(url, path, headers), 30_000))
+            end = isAsync
+              ? stateOf(await untilFinal(await sendAsync(url, path, headers), 30_000))
               : ending(await exchange(url, path, { headers }));
             await cluster.untilWhole();
           });
@@ -77,9 +80,9 @@ export const poison: Scenario = {
           const after = await generationsOf(cluster);
           const deaths = startsOf(replica, before, after);
           const others = replacedBetween(before, after, [replica]);
-          if (end !== (handedOver ? 'failed worker_died' : '502 worker_died'))
+          if (end !== (isAsync ? 'failed worker_died' : '502 worker_died'))
             unmet.push(`${what}: it ended with ${end}`);
-          if (deaths > mostDeaths) unmet.push(`${what}: ${replica} had ${deaths} new workers`);
+          if (deaths > maxDeaths) unmet.push(`${what}: ${replica} had ${deaths} new workers`);
           if (others.length > 0) unmet.push(`${what}: workers of ${others.join(', ')} were replaced`);
           notes.push(`${what}: ${deaths} deaths in ${Math.round(to - from)} ms, ${end}`);
           await load.answered(200);
@@ -90,8 +93,8 @@ export const poison: Scenario = {
     unmet.push(...judgePoisons(poisons, records, ledger, owner));
     const elsewhere = longest(records, poisons, (key, replica) => owner(key) !== replica);
     const beside = longest(records, poisons, (key, replica) => owner(key) === replica);
-    if (elsewhere >= mostElsewhereMs) unmet.push(`an answer of another replica took ${elsewhere} ms`);
-    if (beside >= mostBesideMs) unmet.push(`an answer of the poison's replica took ${beside} ms`);
+    if (elsewhere >= maxElsewhereMs) unmet.push(`an answer of another replica took ${elsewhere} ms`);
+    if (beside >= maxBesideMs) unmet.push(`an answer of the poison's replica took ${beside} ms`);
     notes.push(`slowest answer elsewhere ${elsewhere} ms`);
     return {
       rows: [{ what: `${killers.length} poison GETs, one after the other`, verdict, note: notes.join('; ') }],
@@ -100,7 +103,7 @@ export const poison: Scenario = {
   },
 };
 
-/** The longest answer of those that were under way with a poison, in ms. */
+/** @returns the time of the slowest answer among requests that ran at the same time as a poison, in ms. */
 function longest(
   records: readonly RequestRecord[],
   poisons: readonly { readonly replica: string; readonly from: number; readonly to: number }[],
@@ -114,7 +117,7 @@ function longest(
   return Math.round(times.reduce((most, time) => Math.max(most, time), 0));
 }
 
-/** How soon after a `DELETE` the request has come to its end, in ms. */
+/** The request ends within this time after a `DELETE`, in ms. */
 const cancelledWithinMs = 10_000;
 
 export const poisonCancelled: Scenario = {
@@ -136,17 +139,17 @@ export const poisonCancelled: Scenario = {
         await fault('a poison on S2, and DELETE', async () => {
           const [url = ''] = cluster.targets;
           const asked = now();
-          const handed = await handOver(url, badPath(id, 'exits'), { 'ringpost-key': key });
+          const accepted = await sendAsync(url, badPath(id, 'exits'), { 'ringpost-key': key });
           while ((await runs()) === 0 && now() - asked < 5000) await delay(10);
           const deleted = now();
-          await fetch(handed.self, { method: 'DELETE' }).then((answer) => answer.body?.cancel());
-          const end = stateOf(await untilFinal(handed, cancelledWithinMs));
+          await fetch(accepted.self, { method: 'DELETE' }).then((answer) => answer.body?.cancel());
+          const end = stateOf(await untilFinal(accepted, cancelledWithinMs));
           const ms = Math.round(now() - deleted);
           await cluster.untilWhole();
-          // A run that is still to come comes with the next worker, which is there.
+          // If the request runs again, the next worker, which is ready, has started it by then.
           await delay(1000);
           const count = await runs();
-          const last = stateOf(await look(handed));
+          const last = stateOf(await fetchView(accepted));
           if (end !== 'cancelled' || last !== 'cancelled') unmet.push(`it ended as ${end}, now ${last}`);
           if (count > 2) unmet.push(`it was run ${count} times`);
           note = `${end} after ${ms} ms and ${count} runs`;

@@ -22,11 +22,11 @@ const largeBytes = 16 * 1024 * 1024;
 const parallel = 40;
 const leaving = 330;
 
-/** What is done to a proxy in our place, and what is to be said of it. */
+/** A kind of bad traffic against a proxy. */
 interface Trial {
   readonly name: string;
   readonly what: string;
-  /** What of the scenarios of ringpost it repeats. */
+  /** What it repeats of the scenarios of ringpost; the subject of the description's first sentence. */
   readonly repeats: string;
   readonly connections: number;
   /** @returns a note. */
@@ -37,7 +37,7 @@ const trials: readonly Trial[] = [
   {
     name: 'poison',
     what: 'a poison GET',
-    repeats: 'A GET whose server ends, as in `poison`,',
+    repeats: 'A GET that ends its server, as in `poison`,',
     connections: 64,
     act: async (proxied, load) => {
       const answer = await exchange(proxied.url, badPath(`poison-${randomUUID()}`, 'exits'), {
@@ -69,7 +69,10 @@ const trials: readonly Trial[] = [
       readers.leave();
       await load.answered(200);
       const peak = await peakMb(await processesOf(proxied.proxyPid));
-      return `next GET after ${leaving} left ${Math.round(next.ms)} ms; at most ${peak} MiB in a process of the proxy`;
+      return (
+        `next GET after ${leaving} left ${Math.round(next.ms)} ms; ` +
+        `at most ${peak} MiB in a process of the proxy`
+      );
     },
   },
 ];
@@ -93,19 +96,19 @@ async function underProxiedLoad(
   proxy: Proxy,
   { what, connections, act }: Trial,
 ): Promise<{ readonly verdict: Verdict; readonly note: string }> {
-  const proxied = await Proxied.start(workshop, folder, proxy, { servers, revives: true });
+  const proxied = await Proxied.start(workshop, folder, proxy, { servers, restarts: true });
   const load = new Load({
     targets: [proxied.url],
     connections,
     random: seededRandom(seed + 1),
     workMs: 200,
   });
-  const began = now();
+  const startedAt = now();
   let note = '';
   try {
     load.start();
     await load.answered(200);
-    workshop.say(`    +${((now() - began) / 1000).toFixed(1)} s  ${what}`);
+    workshop.say(`    +${((now() - startedAt) / 1000).toFixed(1)} s  ${what}`);
     note = await act(proxied, load);
   } finally {
     await load.stop();
@@ -114,7 +117,7 @@ async function underProxiedLoad(
   return { verdict: judge(load.records, await readLedger(proxied.ledgerDirectory)), note };
 }
 
-/** @returns a process and its children. */
+/** @returns the pids of a process and its children. */
 async function processesOf(pid: number): Promise<number[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=']);
   const pairs = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));

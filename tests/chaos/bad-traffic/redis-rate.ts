@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { now } from '../clock.ts';
 
-/** @returns how many commands Redis runs in a second, those of scripts included, over the next `ms`. */
+/** @returns how many commands per second Redis runs over the next `ms`, including those of scripts. */
 export async function commandRate(redis: Redis, ms: number): Promise<number> {
   const before = await commands(redis);
-  const began = now();
+  const startedAt = now();
   await delay(ms);
   const after = await commands(redis);
-  return Math.round(((after - before) * 1000) / (now() - began));
+  return Math.round(((after - before) * 1000) / (now() - startedAt));
 }
 
 async function commands(redis: Redis): Promise<number> {

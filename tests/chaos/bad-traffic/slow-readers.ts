@@ -12,19 +12,19 @@ import { judgeMemory, memoryBounds } from './memory-bounds.ts';
 const readers = 24;
 const answerBytes = 12 * 1024 * 1024;
 const sendTimeoutMs = 3000;
-/** Past the time in which the answers are made and `SEND_TIMEOUT_MS`, in ms. */
+/** `SEND_TIMEOUT_MS`, plus the time that the handlers take for the answers, in ms. */
 const closedWithinMs = sendTimeoutMs + 17_000;
-/** A refusal has fewer bytes than this, and what a client holds of an answer that it does not read more. */
+/** A refusal has fewer bytes than this; the start of an answer that reaches an unread socket has more. */
 const refusalBytes = 4096;
-/** An answer of the others may take this long meanwhile, in ms. */
-const mostMs = 10_000;
+/** Meanwhile every answer of the load must take less than this, in ms. */
+const maxMs = 10_000;
 
 export const slowReaders: Scenario = {
   name: 'slow-readers',
   description:
     `${readers} clients ask for 12 MiB each and read nothing, with \`SEND_TIMEOUT_MS=${sendTimeoutMs}\`. ` +
     `The gateway closes all their connections within ${closedWithinMs} ms. A request that it refuses ` +
-    `meanwhile with 503 is answered when it is retried, within ${mostMs} ms in total. No worker is ` +
+    `meanwhile with 503 is answered when it is retried, within ${maxMs} ms in total. No worker is ` +
     `replaced, a gateway takes at most ${memoryBounds.gatewayMb} MiB of RAM and a worker ` +
     `${memoryBounds.workerMb}.`,
   run: async (context) => {
@@ -56,7 +56,7 @@ export const slowReaders: Scenario = {
       },
     );
     const { verdict } = run;
-    if (verdict.slowestMs >= mostMs) unmet.push(`another answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`another answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [{ what: 'clients that read nothing', verdict, note: notes.join('; ') }],
       unmet: [...run.unmet, ...unmet, ...unexpectedCodes(verdict, [])],
@@ -64,10 +64,10 @@ export const slowReaders: Scenario = {
   },
 };
 
-/** @returns how many connections are still open in the end, and when the last one was closed. */
+/** @returns how many connections are still open in the end, and how long it took until then. */
 async function untilClosed(url: string): Promise<{ readonly open: number; readonly ms: number }> {
   const { host, hostname, port } = new URL(url);
-  const began = now();
+  const startedAt = now();
   const open = new Set<Socket>();
   for (let count = 0; count < readers; count += 1) {
     const path = badPath(`slow-${randomUUID()}`, 'giant', answerBytes);
@@ -77,16 +77,16 @@ async function untilClosed(url: string): Promise<{ readonly open: number; readon
     socket.once('close', () => open.delete(socket));
     socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
   }
-  // A client that reads nothing does not hear of a close, but of a reset, when it writes.
-  while (open.size > 0 && now() - began < closedWithinMs) {
+  // A client that reads nothing does not notice that the gateway closed the connection until it writes.
+  while (open.size > 0 && now() - startedAt < closedWithinMs) {
     await delay(250);
     for (const socket of open) {
-      // One that was refused has its whole answer, and may keep its connection.
+      // A refused request has its whole answer, so the gateway may keep the connection open.
       if (socket.bytesRead > 0 && socket.bytesRead < refusalBytes) socket.destroy();
       else socket.write('\r\n');
     }
   }
-  const ms = now() - began;
+  const ms = now() - startedAt;
   const left = open.size;
   for (const socket of open) socket.destroy();
   return { open: left, ms };

@@ -5,32 +5,32 @@ import type { Choose } from '../soak-fault.ts';
 import { exchange } from './exchange.ts';
 import { flood } from './flood.ts';
 import { garbageJob } from './garblings.ts';
-import { handOver, untilFinal } from './handed-over.ts';
+import { sendAsync, untilFinal } from './handed-over.ts';
 import { openClients } from './leaving-clients.ts';
 
 const mebibyte = 1024 * 1024;
 /** Longer than the lease (3 s) and shorter than the stall (10 s), in ms. */
-const computing = { least: 3500, most: 6000 };
+const computing = { minMs: 3500, maxMs: 6000 };
 const endsWithinMs = 30_000;
 
-/** Requests whose ids begin so end a worker; their runs are in the ledger. */
+/** Requests whose ids start with one of these end a worker. Their runs are in the ledger. */
 export const deadlyPrefixes = { poison: 'poison-', exception: 'exception-' } as const;
 
-const poison: Choose = async ({ cluster, random, amiss }) => {
+const poison: Choose = async ({ cluster, random, disturbMeanwhile }) => {
   const { url } = random.pick(cluster.gateways);
   const path = badPath(deadlyPrefixes.poison + randomUUID(), random.pick(['exits', 'kills-itself'] as const));
-  const handedOver = random.next() < 0.5;
+  const isAsync = random.next() < 0.5;
   const act = async (): Promise<void> =>
-    amiss(async () => {
-      // A gateway or Redis that is away just now may refuse it, or lose it; the ledger says how often it ran.
-      if (handedOver)
-        await handOver(url, path).then(
+    disturbMeanwhile(async () => {
+      // It may be refused or lost if the gateway or Redis is down. The ledger shows how often it ran.
+      if (isAsync)
+        await sendAsync(url, path).then(
           (request) => untilFinal(request, endsWithinMs),
           () => undefined,
         );
       else await exchange(url, path, { timeoutMs: endsWithinMs });
     });
-  return { kind: 'poison', detail: handedOver ? 'handed over' : 'waited for', act };
+  return { kind: 'poison', detail: isAsync ? 'async' : 'plain', act };
 };
 
 const nastyFlood: Choose = async ({ cluster, random, meanwhile }) => {
@@ -63,11 +63,11 @@ const giant: Choose = async ({ cluster, random, meanwhile }) => {
   return { kind: 'giant answer', detail: `${size} MiB`, act };
 };
 
-const compute: Choose = async ({ cluster, random, amiss }) => {
-  const ms = random.between(computing.least, computing.most);
+const compute: Choose = async ({ cluster, random, disturbMeanwhile }) => {
+  const ms = random.between(computing.minMs, computing.maxMs);
   const { url } = random.pick(cluster.gateways);
   const act = async (): Promise<void> =>
-    amiss(async () => {
+    disturbMeanwhile(async () => {
       await exchange(url, badPath(`computing-${randomUUID()}`, 'computes', ms));
     });
   return { kind: 'computing handler', detail: `for ${ms} ms`, act };
@@ -79,16 +79,16 @@ const careless: Choose = async ({ cluster, random, meanwhile }) => {
     meanwhile(async () => {
       await exchange(url, badPath(`careless-${randomUUID()}`, 'leaves-rejection'));
     });
-  return { kind: 'promise that rejects', detail: '', act };
+  return { kind: 'unhandled rejection', detail: '', act };
 };
 
-const exception: Choose = async ({ cluster, random, amiss }) => {
+const exception: Choose = async ({ cluster, random, disturbMeanwhile }) => {
   const { url } = random.pick(cluster.gateways);
   const act = async (): Promise<void> =>
-    amiss(async () => {
+    disturbMeanwhile(async () => {
       await exchange(url, badPath(deadlyPrefixes.exception + randomUUID(), 'leaves-exception'));
     });
-  return { kind: 'exception that nobody catches', detail: '', act };
+  return { kind: 'uncaught exception', detail: '', act };
 };
 
 const garbled: Choose = async ({ cluster, random }) => {

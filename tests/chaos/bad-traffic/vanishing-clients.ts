@@ -6,16 +6,16 @@ import type { Scenario } from '../scenario.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import { startUpstream } from '../upstream.ts';
 import { ending, exchange } from './exchange.ts';
-import { handOver } from './handed-over.ts';
+import { sendAsync } from './handed-over.ts';
 import { openClients } from './leaving-clients.ts';
 import type { Ask } from './leaving-clients.ts';
 import { commandRate } from './redis-rate.ts';
 
-/** Clients that ask for one kind of thing, and leave. */
+/** Clients that send the same kind of request and leave. */
 interface Crowd {
   readonly what: string;
   readonly count: number;
-  /** @param delayed the path of a request that does not end meanwhile. */
+  /** @param delayed the path of an async request that does not end meanwhile. */
   ask(delayed: string, at: number): Ask;
 }
 
@@ -48,11 +48,11 @@ const crowds: readonly Crowd[] = [
 
 /** How long a crowd stays, in ms. */
 const staysMs = 700;
-/** All is to be as before this long after it has left, in ms. */
+/** Everything has to be as before this long after the crowd has left, in ms. */
 const settlesMs = 2000;
 const measureMs = 1000;
-/** What the next GET may take, in ms. */
-const mostMs = 1000;
+/** The next GET must take less than this, in ms. */
+const maxMs = 1000;
 
 export const vanishingClients: Scenario = {
   name: 'vanishing-clients',
@@ -60,7 +60,7 @@ export const vanishingClients: Scenario = {
     `${crowds.map(({ what, count }) => `${count} ${what}`).join(', ')}: each group opens its connections ` +
     `and closes them all after ${staysMs} ms. The replicas forward to one \`UPSTREAM\`. ` +
     `${settlesMs / 1000} s later Redis runs no more commands per second than before, and the next GET is ` +
-    `answered within ${mostMs} ms of their leaving.`,
+    `answered within ${maxMs} ms after they have left.`,
   run: async (context) => {
     const upstream = await startUpstream(context.folder);
     const unmet: string[] = [];
@@ -73,13 +73,13 @@ export const vanishingClients: Scenario = {
           controllers: 1,
           replicas: 3,
           settings: upstream.settings,
-          // A steady trickle, so that what is left behind shows in the rate of commands.
+          // A small steady load, so that leftovers show in the rate of commands.
           load: { connections: 4, restMs: 150, workMs: 20 },
           warmUp: 30,
         },
         async ({ cluster, fault }) => {
           const [url = ''] = cluster.targets;
-          const delayed = await handOver(url, '/delayed', { 'ringpost-delay': '100' });
+          const delayed = await sendAsync(url, '/delayed', { 'ringpost-delay': '100' });
           const idle = await commandRate(cluster.redis, measureMs);
           for (const crowd of crowds) {
             await fault(`${crowd.count} ${crowd.what}`, async () => {
@@ -111,7 +111,7 @@ async function comeAndGo(
   await delay(staysMs);
   clients.leave();
   const wrong: string[] = [];
-  // One for each gateway and some replicas: a slot that is not free shows.
+  // Several, so that they reach all gateways and replicas and a slot that was not released shows.
   const next = await Promise.all(
     Array.from({ length: 12 }, (_, at) =>
       exchange(cluster.targets[at % cluster.targets.length] ?? '', `/${randomUUID()}`),
@@ -120,15 +120,15 @@ async function comeAndGo(
   const slowest = Math.round(Math.max(...next.map(({ ms }) => ms)));
   const failed = next.find(({ status }) => status !== 200);
   if (failed !== undefined) wrong.push(`${what}: the next GET was answered ${ending(failed)}`);
-  if (slowest >= mostMs) wrong.push(`${what}: the next GET took ${slowest} ms`);
+  if (slowest >= maxMs) wrong.push(`${what}: the next GET took ${slowest} ms`);
   await delay(Math.max(0, settlesMs - slowest));
   const rate = await commandRate(cluster.redis, measureMs);
-  if (rate > mostRate(idle))
+  if (rate > allowedRate(idle))
     wrong.push(`${what}: ${rate} commands a second ${settlesMs} ms after they left, ${idle} before`);
   return { note: `${what}: next GET ${slowest} ms, ${rate} commands/s for ${idle} before`, wrong };
 }
 
-/** The trickle and the timers of all processes are no clockwork. */
-function mostRate(idle: number): number {
+/** @returns the highest rate that counts as idle. It leaves room because the load and timers vary. */
+function allowedRate(idle: number): number {
   return idle * 1.3 + 100;
 }

@@ -12,7 +12,7 @@ import { silentStop } from './silent-stop.ts';
 import { soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
-/** Scenarios that have something in common, and a section of the report. */
+/** A group of scenarios with a section of its own in the report. */
 export type FamilyName = 'faults' | 'proxies' | 'bad-traffic' | 'soak';
 
 export interface Family {
@@ -20,7 +20,7 @@ export interface Family {
   readonly scenarios: readonly Scenario[];
 }
 
-/** All scenarios, in the order in which they run; the soak last. */
+/** All scenarios, in the order in which they run. The soak is last. */
 export const families: readonly Family[] = [
   {
     name: 'faults',

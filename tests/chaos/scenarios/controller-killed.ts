@@ -5,14 +5,14 @@ import { underLoad, unexpectedCodes } from '../stage.ts';
 import { recoveryMs } from '../verdict.ts';
 
 const replicas = 3;
-/** The lease of the lead, the next look of the other controller, and the start of three workers at once, in ms. */
-const mostMs = 3000 + 500 + 3500;
+/** The leader's lease, the other controller's next check, and the start of three workers at once, in ms. */
+const maxMs = 3000 + 500 + 3500;
 
 export const controllerKilled: Scenario = {
   name: 'controller-killed',
   description:
     'kill -9 of the leader of two controllers, which ends its workers with it, and then of a worker of the ' +
-    `other one. The other controller replaces them all: no answer takes ${mostMs} ms; every GET ends in ` +
+    `other one. The other controller replaces them all: no answer takes ${maxMs} ms; every GET ends in ` +
     '2xx, a POST in 2xx or 502 `outcome_unknown`.',
   run: async (context) => {
     const run = await underLoad(
@@ -33,7 +33,7 @@ export const controllerKilled: Scenario = {
     );
     const { verdict, records, faults } = run;
     const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])];
-    if (verdict.slowestMs >= mostMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
+    if (verdict.slowestMs >= maxMs) unmet.push(`an answer took ${Math.round(verdict.slowestMs)} ms`);
     return {
       rows: [
         {

@@ -3,7 +3,7 @@ import { underLoad, unexpectedCodes } from '../stage.ts';
 import type { Run } from '../stage.ts';
 import { recoveryMs } from '../verdict.ts';
 
-/** @returns a sentence where a connection to another gateway than the first broke. */
+/** @returns a sentence if a connection to a gateway other than the first one broke. */
 function otherConnectionsBroke({ records }: Run): string[] {
   const broke = records.filter(({ attempts }) =>
     attempts.some(({ result, target }) => result.kind === 'broken' && target !== 0),
@@ -88,7 +88,7 @@ export const rollingRestart: Scenario = {
     const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['connection_lost'])];
     if (verdict.broken.done.length > 0)
       unmet.push(
-        `${verdict.broken.done.length} POSTs were taken and never answered, e.g. ${verdict.broken.done[0]}`,
+        `${verdict.broken.done.length} POSTs ran and were never answered, e.g. ${verdict.broken.done[0]}`,
       );
     if (codes.some((code) => code !== 0)) unmet.push(`gateways ended with ${codes.join(', ')}`);
     return {
@@ -96,7 +96,7 @@ export const rollingRestart: Scenario = {
         {
           what: 'all gateways and all workers restarted in turn',
           verdict,
-          note: `${verdict.broken.notDone.length} POSTs on connections that closed, none of them done`,
+          note: `${verdict.broken.notDone.length} POSTs on connections that closed, none of which ran`,
         },
       ],
       unmet,

@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import { ranTooLate } from '../verdict.ts';
 
-/** A refusal has to come this fast, in ms, on a machine that is busy with all of this. */
+/** A refusal has to come within this time on a machine that runs the whole cluster, in ms. */
 const refuseWithinMs = 500;
 
 export const overload: Scenario = {
@@ -22,7 +22,7 @@ export const overload: Scenario = {
         replicas: 2,
         mayRefuse: true,
         settings: { QUEUE_LIMIT: '20', REPLY_TIMEOUT_MS: '400', CONCURRENCY: '4' },
-        load: { connections: 200, heeds503: false, restMs: 50 },
+        load: { connections: 200, retries503: false, restMs: 50 },
       },
       async ({ fault }) => {
         await fault('overload', () => delay(6000));
@@ -43,7 +43,7 @@ export const overload: Scenario = {
     if (refusals.some(({ retryAfter }) => retryAfter === undefined))
       unmet.push('a refusal had no Retry-After');
     if (slowest > refuseWithinMs) unmet.push(`a refusal took ${slowest} ms`);
-    if (!verdict.failed.has('reply_timeout')) unmet.push('no deadline passed, so nothing was proven of them');
+    if (!verdict.failed.has('reply_timeout')) unmet.push('no deadline passed, so deadlines were not tested');
     if (late.length > 0)
       unmet.push(`${late.length} ran after their deadline: ${late[0]?.id} (${late[0]?.why})`);
     return {

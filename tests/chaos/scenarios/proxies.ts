@@ -10,13 +10,13 @@ import { judge, recoveryMs } from '../verdict.ts';
 
 const upstreams = 5;
 
-/** The load and the kills of `replica-killed`, with a proxy in our place. */
+/** The load and the kills of `replica-killed`, with a proxy in place of ringpost. */
 function scenarioOf(proxy: Proxy): Scenario {
   return {
     name: `${proxy.name}-replica-killed`,
     description:
       `The load and the kills of \`replica-killed\` against ${proxy.name} in front of five HTTP servers ` +
-      `that do the same work and are restarted at once; ${proxy.told}. What it loses is counted, not ` +
+      `that do the same work and are restarted at once; ${proxy.settings}. What it loses is counted, not ` +
       'judged.',
     missing: () => (binaryOf(proxy) === undefined ? `${proxy.name} is not installed` : undefined),
     run: async ({ workshop, folder, seed }) => {
@@ -28,12 +28,12 @@ function scenarioOf(proxy: Proxy): Scenario {
         workMs: 200,
       });
       const kills: number[] = [];
-      const began = now();
+      const startedAt = now();
       try {
         load.start();
         await load.answered(500);
         for (const upstream of proxied.upstreams) {
-          workshop.say(`    +${((now() - began) / 1000).toFixed(1)} s  kill -9 server ${upstream.name}`);
+          workshop.say(`    +${((now() - startedAt) / 1000).toFixed(1)} s  kill -9 server ${upstream.name}`);
           kills.push(now());
           await proxied.killAndReplace(upstream);
           await load.answered(600);

@@ -7,22 +7,22 @@ import { judgeOutage } from '../outage.ts';
 import type { Scenario } from '../scenario.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 
-/** Something that happens to Redis and is over again. */
+/** A temporary fault of Redis. */
 interface RedisFault {
   readonly name: string;
   readonly description: string;
-  /** How long the gateways may take to notice, in ms; undefined: no sending has to be refused at all. */
+  /** How long the gateways may take to notice, in ms; undefined: they need not refuse anything. */
   readonly noticeMs: number | undefined;
-  /** What is made ready before. */
+  /** Runs before the fault. */
   prepare?(cluster: Cluster): Promise<void>;
-  /** Resolves when Redis does its work again. */
+  /** Injects the fault; resolves when Redis works again. */
   act(cluster: Cluster): Promise<void>;
 }
 
 const gateways = 2;
 const replicas = 3;
-/** What the gateways' memory may grow by while Redis is away, in MiB. */
-const mostGrowthMb = 100;
+/** The gateways' memory may grow by this much while Redis is down, in MiB. */
+const maxGrowthMb = 100;
 
 const faults: readonly RedisFault[] = [
   {
@@ -58,7 +58,7 @@ const faults: readonly RedisFault[] = [
   {
     name: 'redis-read-only',
     description:
-      'Redis made the replica of a master that is not there, so that it refuses writes, for 1.5 s.',
+      'Redis made a replica of a master that does not exist, so that it refuses writes, for 1.5 s.',
     noticeMs: 200,
     act: async ({ redis }) => {
       await redis.replicaof('127.0.0.1', await freePort());
@@ -88,8 +88,7 @@ const faults: readonly RedisFault[] = [
   },
   {
     name: 'redis-flushed-added',
-    description:
-      '`FLUSHALL` when a replica was added. Nothing of it is known afterwards, so its worker is ended.',
+    description: '`FLUSHALL` after a replica was added. Its data is gone, so its worker is stopped.',
     noticeMs: undefined,
     prepare: async ({ targets: [url = ''] }) => {
       await mustChangeReplicas(url, 'add', ['S9']);
@@ -124,13 +123,13 @@ function scenarioOf({ name, description, noticeMs, prepare, act }: RedisFault): 
           const watched = watchMemory(cluster);
           await fault(name, () => act(cluster));
           await Promise.all([load.answered(1500), delay(3000)]);
-          const { mostMb } = await watched();
-          memory = `gateways' memory ${Math.round(before)} MiB before, ${Math.round(mostMb)} at most`;
-          if (mostMb - before > mostGrowthMb) unmet.push(memory);
+          const { maxMb } = await watched();
+          memory = `gateways' memory ${Math.round(before)} MiB before, ${Math.round(maxMb)} at most`;
+          if (maxMb - before > maxGrowthMb) unmet.push(memory);
         },
       );
       const [outage] = run.faults;
-      if (outage === undefined) throw new Error('nothing happened');
+      if (outage === undefined) throw new Error('the fault was not injected');
       const judged = judgeOutage(run.records, {
         ...outage,
         noticeMs: noticeMs ?? outage.to - outage.from,

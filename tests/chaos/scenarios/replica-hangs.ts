@@ -8,14 +8,14 @@ const replicas = 4;
 const owner = ownerAmong(replicas);
 /** How long each worker is frozen, in ms: well past its lease of 3 s, just past it, and just within it. */
 const freezes = [5000, 3100, 2900] as const;
-/** The lease, the next look of the controller, and the start of a worker under load, in ms. */
-const mostMs = 3000 + 500 + 2500;
+/** The lease, the controller's next check, and the start of a worker under load, in ms. */
+const maxMs = 3000 + 500 + 2500;
 
 export const replicaHangs: Scenario = {
   name: 'replica-hangs',
   description:
     'SIGSTOP of a worker for 5 s, of another for 3.1 s and of a third for 2.9 s (the lease is 3 s), then ' +
-    `SIGCONT. A worker is replaced once its lease has expired: no answer takes ${mostMs} ms; every GET ` +
+    `SIGCONT. A worker is replaced once its lease has expired: no answer takes ${maxMs} ms; every GET ` +
     'ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
   run: async (context) => {
     const run = await underLoad(
@@ -24,7 +24,7 @@ export const replicaHangs: Scenario = {
       async ({ cluster, load, fault }) => {
         for (const [at, ms] of freezes.entries()) {
           const replica = `S${at + 1}`;
-          await fault(`freeze for ${ms} ms worker ${replica}`, async () => {
+          await fault(`freeze worker ${replica} for ${ms} ms`, async () => {
             const { pid } = await workerOf(cluster, replica);
             process.kill(pid, 'SIGSTOP');
             await delay(ms);
@@ -39,7 +39,7 @@ export const replicaHangs: Scenario = {
     const slowest = Math.max(...faults.map(({ from, to }) => slowestBetween(records, from, to)));
     const first = faults[0];
     const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])];
-    if (slowest >= mostMs) unmet.push(`an answer took ${Math.round(slowest)} ms while a worker hung`);
+    if (slowest >= maxMs) unmet.push(`an answer took ${Math.round(slowest)} ms while a worker hung`);
     return {
       rows: [
         {

@@ -11,14 +11,14 @@ import type { Scenario } from '../scenario.ts';
 import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 
 const replicas = 3;
-/** The watchdog looks every third of the lease (1 s) and wakes the consumer up at the second look; and some, in ms. */
-const mostMs = 3500;
+/** In ms: the watchdog checks every third of the lease (1 s) and wakes the consumer at its second check. */
+const maxMs = 3500;
 
 export const silentStop: Scenario = {
   name: 'silent-stop',
   description:
     'A job is added to the queue of an idle replica without the marker that wakes its worker. The watchdog ' +
-    `finds it, and it runs within ${mostMs} ms. Nothing else notices it.`,
+    `finds it, and it runs within ${maxMs} ms. Nothing else would find it.`,
   run: async (context) => {
     const id = randomUUID();
     let found: number | undefined;
@@ -43,9 +43,9 @@ export const silentStop: Scenario = {
       },
     );
     const unmet = [...run.unmet, ...unexpectedCodes(run.verdict, [])];
-    if (found === undefined || found > mostMs)
+    if (found === undefined || found > maxMs)
       unmet.push(
-        `the job without a wake-up was run after ${found === undefined ? 'never' : Math.round(found)} ms`,
+        `the job without a wake-up ${found === undefined ? 'never ran' : `ran after ${Math.round(found)} ms`}`,
       );
     return {
       rows: [{ what: 'a job whose wake-up was lost', verdict: run.verdict, recoveryMs: found }],
@@ -54,7 +54,7 @@ export const silentStop: Scenario = {
   },
 };
 
-/** Adds a job as BullMQ does, but for the marker. */
+/** Adds a job as BullMQ does, but without the marker. */
 async function addSilently({ redis }: Cluster, id: string): Promise<void> {
   const data: JobData = {
     method: 'GET',

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deadlyPrefixes } from '../bad-traffic/soak-kinds.ts';
-import { cleanKills, mostAloneMs, slowestDuring } from '../clean-kills.ts';
+import { cleanKills, maxAloneMs, slowestDuring } from '../clean-kills.ts';
 import type { CleanKill, Death, DoneFault } from '../clean-kills.ts';
 import { now } from '../clock.ts';
 import type { LedgerLine } from '../ledger.ts';
@@ -11,8 +11,8 @@ import type { Run } from '../stage.ts';
 import { Wholeness } from '../wholeness.ts';
 import type { Calm } from '../wholeness.ts';
 
-/** Five losses convict; Redis may forget them once, with all that it holds. */
-const mostPoisonRuns = 10;
+/** A request runs at most five times before it is poison. A `FLUSHALL` may erase the count once. */
+const maxPoisonRuns = 10;
 
 export const soak: Scenario = {
   name: 'soak',
@@ -23,17 +23,17 @@ export const soak: Scenario = {
     'their workers, floods of hostile heads, clients that leave, giant answers, handlers that compute for ' +
     'seconds or fail after they have answered, garbled jobs. Nothing is lost, no POST runs twice, every ' +
     'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
-    `${mostAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
+    `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
     'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
-    'restarts. A GET of the load that was running at three deaths may be taken for the killer and end in ' +
-    '502 `worker_died`; the note counts them.',
+    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and end ' +
+    'in 502 `worker_died`; the note counts these.',
   run: async (context) => {
     const { seconds } = context;
     const done: DoneFault[] = [];
     let calms: readonly Calm[] = [];
     const run = await underLoad(
       context,
-      { gateways: 3, controllers: 2, replicas: 5, mayConvict: true },
+      { gateways: 3, controllers: 2, replicas: 5, mayMistakeForPoison: true },
       async ({ cluster, random, fault }) => {
         const wholeness = new Wholeness(cluster);
         const background: Promise<void>[] = [];
@@ -41,12 +41,13 @@ export const soak: Scenario = {
         const meanwhile = (work: () => Promise<void>): void => {
           background.push(work().catch((error: unknown) => void failures.push(error)));
         };
-        const amiss = (work: () => Promise<void>): void => meanwhile(() => wholeness.during(work()));
+        const disturbMeanwhile = (work: () => Promise<void>): void =>
+          meanwhile(() => wholeness.during(work()));
         const end = now() + seconds * 1000;
         for (;;) {
           await delay(random.between(1000, 4000));
           if (now() > end) break;
-          const chosen = await chooseFault({ cluster, random, meanwhile, amiss });
+          const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile });
           wholeness.disturb();
           done.push({ ...chosen, at: now() });
           await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
@@ -68,18 +69,18 @@ export const soak: Scenario = {
       ledger.filter(({ id }) => id.startsWith(deadlyPrefixes.poison)),
       ({ id }) => id,
     );
-    const mostRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
+    const maxRuns = Math.max(0, ...[...poisons.values()].map(({ length }) => length));
     const unmet = [
       ...run.unmet,
       ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
       ...kills.unmet,
-      ...(mostRuns > mostPoisonRuns ? [`a poison request was run ${mostRuns} times`] : []),
+      ...(maxRuns > maxPoisonRuns ? [`a poison request was run ${maxRuns} times`] : []),
     ];
     const notes = [
       `${done.length} faults`,
       `worker kills: ${kills.note}`,
-      `${poisons.size} poison requests, run ${mostRuns} times at most`,
-      `${verdict.convicted.length} innocent requests convicted`,
+      `${poisons.size} poison requests, run ${maxRuns} times at most`,
+      `${verdict.mistakenForPoison.length} requests of the load taken for poison requests`,
     ];
     return {
       rows: [{ what: `${seconds} s, seed ${context.seed}`, verdict, note: notes.join('; ') }],
@@ -94,27 +95,25 @@ function judgeKills(
   say: (line: string) => void,
 ): { readonly note: string; readonly unmet: readonly string[] } {
   const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(records, kill)) }));
-  for (const { detail, at, over, ms, mostMs } of timed) {
-    const well = Math.round(over - at);
+  for (const { detail, at, over, ms, maxMs } of timed) {
+    const recovery = Math.round(over - at);
     say(
-      `    alone: kill -9 worker ${detail}, all well ${well} ms later, slowest answer ${ms} ms of ${mostMs}`,
+      `    alone: kill -9 worker ${detail}, healthy ${recovery} ms later, slowest answer ${ms} ms of ${maxMs}`,
     );
   }
   const count = (what: string, some: readonly { readonly ms: number }[]): string =>
-    `${some.length} ${what}${some.length === 0 ? '' : `, slowest answer ${Math.max(...some.map(({ ms }) => ms))} ms`}`;
+    some.length === 0
+      ? `0 ${what}`
+      : `${some.length} ${what}, slowest answer ${Math.max(...some.map(({ ms }) => ms))} ms`;
+  const alone = timed.filter(({ maxMs }) => maxMs === maxAloneMs);
+  const repeated = timed.filter(({ maxMs }) => maxMs !== maxAloneMs);
   return {
-    note: `${count(
-      'alone',
-      timed.filter(({ mostMs }) => mostMs === mostAloneMs),
-    )}; ${count(
-      'soon after another death',
-      timed.filter(({ mostMs }) => mostMs !== mostAloneMs),
-    )}`,
+    note: `${count('alone', alone)}; ${count('soon after another death', repeated)}`,
     unmet: timed
-      .filter(({ ms, mostMs }) => ms >= mostMs)
+      .filter(({ ms, maxMs }) => ms >= maxMs)
       .map(
-        ({ ms, mostMs, detail }) =>
-          `an answer took ${ms} ms of ${mostMs} while only a worker was killed (${detail})`,
+        ({ ms, maxMs, detail }) =>
+          `an answer took ${ms} ms of ${maxMs} while only a worker was killed (${detail})`,
       ),
   };
 }

@@ -12,10 +12,10 @@ export const zombie: Scenario = {
   name: 'zombie',
   description:
     'The leading controller and one of its workers are frozen. The other controller starts another worker ' +
-    'for that replica. Then both are resumed, so that two workers of one replica run. The old one answers ' +
-    'nothing and runs nothing: every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
+    'for that replica. Then the frozen ones are resumed, so that two workers of one replica run. The old ' +
+    'worker runs and answers nothing: every GET ends in 2xx, a POST in 2xx or 502 `outcome_unknown`.',
   run: async (context) => {
-    let woken = 0;
+    let resumedAt = 0;
     let pid = 0;
     const run = await underLoad(
       context,
@@ -29,7 +29,7 @@ export const zombie: Scenario = {
           process.kill(pid, 'SIGSTOP');
           await cluster.untilReplaced('S1', worker.generation);
           signalIfThere(pid, 'SIGCONT');
-          woken = Date.now();
+          resumedAt = Date.now();
           await delay(500);
           leader.program.kill('SIGCONT');
         });
@@ -39,10 +39,12 @@ export const zombie: Scenario = {
     );
     const { verdict, records, faults, ledger } = run;
     const [fault] = faults;
-    const ran = ledger.filter((line) => line.pid === pid && line.at > woken);
+    const ran = ledger.filter((line) => line.pid === pid && line.at > resumedAt);
     const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])];
     if (ran.length > 0)
-      unmet.push(`the zombie (pid ${pid}) ran ${ran.length} requests after it woke up, e.g. ${ran[0]?.id}`);
+      unmet.push(
+        `the old worker (pid ${pid}) started ${ran.length} requests after it resumed, e.g. ${ran[0]?.id}`,
+      );
     return {
       rows: [
         {
