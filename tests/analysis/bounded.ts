@@ -2,31 +2,31 @@ import type { Ring } from '#shared/ring/ring.ts';
 import type { Random } from '../chaos/random.ts';
 import { ids } from './expected-shares.ts';
 
-/** No replica holds more than so many times the average of the requests in flight. */
+/** No replica may hold more than this many times the average of the requests in flight. */
 export const bound = 1.25;
 
 /**
- * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018): the first replica
- * clockwise from the key that has room, where room ends at `bound` times the average with the new request
- * counted, rounded up. The gateway does not do this; it is simulated here over the gateway's ring.
+ * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018): clockwise from the key,
+ * the first replica with room takes the request. A replica has room for `bound` times the average, counting
+ * the new request, rounded up. The gateway does not do this; the analysis simulates it on the gateway's ring.
  *
- * @param inFlight requests that each replica holds; none where it is not named.
+ * @param inFlight how many requests each replica holds; 0 for a replica that is not listed.
  * @returns the replica that takes the request. @throws RangeError on an empty ring.
  */
 export function boundedOwner(ring: Ring, key: string, inFlight: ReadonlyMap<string, number>): string {
   const held = ring.members.reduce((sum, { name }) => sum + (inFlight.get(name) ?? 0), 0);
   const room = Math.ceil((bound * (held + 1)) / ring.members.length);
-  // Not all of them can be full: together they have room for more than there is.
+  // The replicas cannot all be full, since together they have room for more than is held.
   for (const name of ring.successors(key)) if ((inFlight.get(name) ?? 0) < room) return name;
   throw new RangeError('an empty ring owns nothing');
 }
 
 /**
- * Counts requests on a ring with bounded loads, without a system: there are always `inFlight` requests under
- * way; the one that ends next is any of them with the same chance (equally fast replicas, exponential service
- * times), and the next one with a random id takes its place.
+ * Counts requests on a ring with bounded loads in a simulation. `inFlight` requests are always under way.
+ * Each is equally likely to end next (equally fast replicas, exponential service times), and a new request
+ * with a random id takes its place.
  *
- * @returns the requests of each replica, in order of joining.
+ * @returns the number of requests of each replica, in order of joining.
  */
 export function simulateBounded(
   ring: Ring,

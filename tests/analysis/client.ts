@@ -4,18 +4,18 @@ import type { Choice, Choose } from './choose.ts';
 
 /** How one request ended. */
 export interface Outcome {
-  /** Ms since the epoch. */
+  /** In ms since the epoch, as `ended`. */
   readonly sent: number;
   readonly ended: number;
-  /** The owner of its id, where the client knows it. */
+  /** The owner of its id, if the client knows it. */
   readonly owner: string | undefined;
-  /** The replica that has answered. */
+  /** The replica that answered. */
   readonly replica: string | undefined;
   /** The code of a problem, `http_<status>`, or the error of the connection; undefined for 2xx. */
   readonly failure: string | undefined;
 }
 
-/** Longer than any answer of a gateway takes, in ms. */
+/** Longer than any answer of a gateway can take, in ms. */
 const timeoutMs = 60_000;
 
 /** Sends `GET /home` to a gateway. */
@@ -23,7 +23,7 @@ export class Client {
   readonly #pool: Pool;
   readonly #choose: Choose;
 
-  /** @param connections how many at most; undefined: as many as there are requests at once. */
+  /** @param connections the maximum. If undefined, each request under way has its own. */
   constructor(url: string, choose: Choose, connections?: number) {
     this.#choose = choose;
     this.#pool = new Pool(url, {
@@ -70,7 +70,7 @@ export class Client {
 /** @returns the `code` of a problem. */
 function codeOf(text: string): string | undefined {
   try {
-    const { code } = JSON.parse(text) as { code?: unknown }; // read with care below
+    const { code } = JSON.parse(text) as { code?: unknown }; // its type is checked below
     return typeof code === 'string' ? code : undefined;
   } catch {
     return undefined;
@@ -78,9 +78,9 @@ function codeOf(text: string): string | undefined {
 }
 
 /**
- * Sends a number of requests, each as soon as one before has ended.
- * @param inFlight requests under way at once.
- * @param onEnded called after each.
+ * Sends a number of requests. Each starts as soon as an earlier one has ended.
+ * @param inFlight how many requests are under way at a time.
+ * @param onEnded is called after each request.
  */
 export async function sendAll(
   client: Client,
@@ -101,23 +101,23 @@ export async function sendAll(
   return outcomes;
 }
 
-/** Requests that are sent at a steady rate, whatever becomes of those before. */
+/** Requests that are sent at a steady rate, even if earlier ones are unanswered. */
 export interface SteadyLoad {
-  /** Those that have ended so far. */
+  /** The requests that have ended so far. */
   readonly outcomes: readonly Outcome[];
-  /** Sends nothing new; resolves when all have ended. */
+  /** Sends no more requests, and resolves when all have ended. */
   stop(): Promise<void>;
 }
 
-/** @param perSecond requests in a second; they leave in one bunch each 10 ms. */
+/** @param perSecond requests per second; they are sent in batches every 10 ms. */
 export function sendSteadily(client: Client, perSecond: number): SteadyLoad {
   const outcomes: Outcome[] = [];
   const underWay = new Set<Promise<void>>();
-  const began = now();
+  const started = now();
   let sent = 0;
   const timer = setInterval(() => {
-    // What a late timer has missed is sent now: the rate is kept.
-    for (const due = ((now() - began) / 1000) * perSecond; sent < due; sent += 1) {
+    // A late timer also sends what it missed, so that the rate is kept.
+    for (const due = ((now() - started) / 1000) * perSecond; sent < due; sent += 1) {
       const sending: Promise<void> = client.send().then((outcome) => {
         outcomes.push(outcome);
         underWay.delete(sending);

@@ -1,25 +1,25 @@
 import { parseArgs } from 'node:util';
 
-/** What the analysis was asked to do. */
+/** The parsed arguments of `npm run analysis`. */
 export interface CommandLine {
-  /** Requests of each run that counts them. */
+  /** Requests per counted run. */
   readonly requests: number;
-  /** Requests under way at once. */
+  /** Requests under way at a time. */
   readonly connections: number;
-  /** Kills of a worker for each strategy with N = 3; half as many with another N. */
+  /** Kills of workers per strategy with N = 3. With another N there are half as many. */
   readonly kills: number;
-  /** Requests in a second while workers are killed. */
+  /** Requests per second while workers are killed. */
   readonly rate: number;
-  /** Draws the request ids in the client, the same in each run; undefined: the gateway draws them. */
+  /** The client draws the ids from this seed, the same in each run. If undefined, the gateway draws them. */
   readonly seed: number | undefined;
-  /** The file that gets the document; charts go into `charts/` beside it. Undefined: nowhere. */
+  /** The file of the document; charts go to `charts/` beside it. If undefined, nothing is kept. */
   readonly report: string | undefined;
   readonly quick: boolean;
-  /** As it was given, for the document. */
+  /** The command as the user gave it, for the document. */
   readonly command: string;
 }
 
-/** @throws Error with one sentence about an argument that is not understood. */
+/** @throws Error with one sentence about an invalid argument. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -40,16 +40,16 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     kills: count('--kills', values.kills ?? (quick ? '1' : '6')),
     rate: count('--rate', values.rate),
     seed: values.seed === undefined ? undefined : count('--seed', values.seed, 0),
-    // The numbers of a quick run are none to keep.
+    // The numbers of a quick run are not worth keeping.
     report: values.report ?? (quick ? undefined : 'docs/analysis.md'),
     quick,
     command: ['npm run analysis', ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
   };
 }
 
-function count(name: string, text: string, least = 1): number {
+function count(name: string, text: string, min = 1): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new Error(`${name} is ${text}; it must be a whole number of at least ${least}`);
+  if (!Number.isSafeInteger(value) || value < min)
+    throw new Error(`${name} is ${text}; it must be a whole number of at least ${min}`);
   return value;
 }

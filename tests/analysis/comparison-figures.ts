@@ -3,10 +3,10 @@ import type { ChartSpec } from '../bench/charts/charts.ts';
 import type { StrategyResult } from './results.ts';
 import type { ThroughputRun } from './throughput.ts';
 
-/** one number of each run, by N, a line for each strategy. */
+/** one value of each run by N, with a line per strategy. */
 function byStrategy(
   results: readonly StrategyResult[],
-  number: (run: ThroughputRun) => number,
+  valueOf: (run: ThroughputRun) => number,
   y: { readonly title: string; readonly format: string; readonly from: number },
 ): ChartSpec {
   const order = results.map(({ strategy }) => strategy.title);
@@ -16,7 +16,7 @@ function byStrategy(
   };
   const shapes = { domain: order, range: ['circle', 'square', 'triangle-up', 'diamond', 'cross'] };
   const values = results.flatMap(({ strategy, sizes }) =>
-    sizes.map(({ run }) => ({ strategy: strategy.title, n: run.replicas.length, number: number(run) })),
+    sizes.map(({ run }) => ({ strategy: strategy.title, n: run.replicas.length, number: valueOf(run) })),
   );
   return {
     data: { values },
@@ -38,7 +38,7 @@ function byStrategy(
   };
 }
 
-/** how far the most loaded replica is above the average. */
+/** the load of the most loaded replica, divided by the average. */
 export function spreadFigure(
   results: readonly StrategyResult[],
   ratio: (run: ThroughputRun) => number,
@@ -57,7 +57,7 @@ export function spreadFigure(
   };
 }
 
-/** throughput and the slow end of the answers. */
+/** throughput and the 99th percentile of latency. */
 export function speedFigure(results: readonly StrategyResult[]): ChartSpec {
   return {
     title: {

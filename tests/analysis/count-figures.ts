@@ -12,10 +12,7 @@ const expected = 'expected';
 
 const kinds = { domain: [measured, expected], range: [colours.blue, colours.grey] };
 
-/**
- * A row for each replica and kind: requests as measured, and as expected with two standard deviations to both
- * sides.
- */
+/** Two rows per replica: the measured count, and the expected one plus and minus two deviations. */
 function countRows({ replicas, requests, counts, shares, exact }: ThroughputRun, of: object = {}): object[] {
   return replicas.flatMap((replica, at) => {
     const share = shares[at] ?? 0;
@@ -30,8 +27,8 @@ function countRows({ replicas, requests, counts, shares, exact }: ThroughputRun,
 }
 
 /**
- * Bars side by side for each replica, as measured and as expected.
- * @param labelled which bars have their number above them.
+ * Two bars side by side per replica: measured and expected.
+ * @param labelled the kinds of bars with a number above them.
  */
 function countLayers(labelled: readonly string[], labelSize: number): object[] {
   const x = { field: 'replica', type: 'nominal', title: null, axis: { ticks: false, labelPadding: 8 } };
@@ -66,7 +63,7 @@ function countLayers(labelled: readonly string[], labelSize: number): object[] {
   ];
 }
 
-/** the requests of each replica, measured beside expected. */
+/** the measured and the expected requests of each replica. */
 export function firstFigure(run: ThroughputRun): ChartSpec {
   return {
     title: {

@@ -17,7 +17,7 @@ import {
   whole,
 } from './tables.ts';
 
-/** What the columns of the tables mean. */
+/** The meaning of the tables' columns. */
 export const kinds = `| column | is |
 | --- | --- |
 | expected | what the ring gives each replica, in the order S1, S2 …: exact, or simulated for bounded strategies |
@@ -71,7 +71,7 @@ covers POSTs and many other faults.`;
 }
 
 function callCells({ request, status, ms, answer }: Call): string[] {
-  // A pipe would end the cell, also within code.
+  // A pipe would end the cell, even within code.
   const code = (text: string): string => (text === '' ? '(empty)' : `\`${text.replaceAll('|', '\\|')}\``);
   return [code(request), String(status), milliseconds(ms), code(answer)];
 }
@@ -143,16 +143,16 @@ requests. So some of its keys are answered almost at once, and only those few wa
 of the ring.`;
 }
 
-/** What probing did to the spread, as the measured runs have it. */
+/** The effect of probing on the spread, with the measured values. */
 function probingText(strategies: readonly StrategyResult[]): string {
   const most = (id: string): string => {
     const result = strategies.find(({ strategy }) => strategy.id === id);
     return result === undefined ? '' : spreadOf(atFirstSize(result).run.counts).mostToMean.toFixed(2);
   };
-  return `Probing matters only for a virtual node whose slot is taken, which is rare. With N = 2 and 3, both ways give
-every replica the same share. From N = 4 on some replicas swap shares, but never S1, which keeps the long
-arc (${most('linear')} and ${most('quadratic')} times the average here). The bound removes the excess of S1
-(${most('linear-bounded')}), but the excess goes to the replicas behind it on the ring, unevenly. murmur3 is
-nearly even by itself (${most('murmur3')}); the rest is that 160 points per replica do not divide a circle
-into equal parts. With the bound it reaches ${most('murmur3-bounded')}.`;
+  return `Probing matters only for a virtual node whose slot is taken, which is rare. With N = 2 and 3, both
+ways give every replica the same share. From N = 4 on some replicas swap shares, but never S1, which keeps
+the long arc (${most('linear')} and ${most('quadratic')} times the average here).
+The bound removes the excess of S1 (${most('linear-bounded')}), but the excess goes to the replicas behind
+it on the ring, unevenly. murmur3 is nearly even by itself (${most('murmur3')}); the rest is that 160 points
+per replica do not divide a circle into equal parts. With the bound it reaches ${most('murmur3-bounded')}.`;
 }

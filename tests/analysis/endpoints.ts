@@ -1,17 +1,17 @@
 import { now } from '../chaos/clock.ts';
 
-/** One call of the tour and what came back. */
+/** One call of the tour and its answer. */
 export interface Call {
   readonly request: string;
   readonly status: number;
-  /** The body, as it was on the wire. */
+  /** The body as it was received. */
   readonly answer: string;
   readonly ms: number;
 }
 
 type Step = readonly [method: string, path: string, body?: string];
 
-/** The assignment's own examples, and what has to fail. S1, S2 and S3 are there before. */
+/** The assignment's examples, and calls that must fail. S1, S2 and S3 exist before. */
 const steps: readonly Step[] = [
   ['GET', '/rep'],
   ['GET', '/home'],
@@ -36,7 +36,7 @@ const steps: readonly Step[] = [
 export async function tourEndpoints(url: string, onCalled: () => void): Promise<Call[]> {
   const calls: Call[] = [];
   for (const [method, path, body] of steps) {
-    const began = now();
+    const started = now();
     const response = await fetch(`${url}${path}`, {
       method,
       ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
@@ -46,12 +46,12 @@ export async function tourEndpoints(url: string, onCalled: () => void): Promise<
       request: [method, path, body].filter((part) => part !== undefined).join(' '),
       status: response.status,
       answer,
-      ms: now() - began,
+      ms: now() - started,
     });
     onCalled();
   }
   return calls;
 }
 
-/** How many calls the tour makes. */
+/** The number of calls in the tour. */
 export const tourLength = steps.length;

@@ -13,10 +13,7 @@ export function ringWith(parameters: RingParameters, count: number): Ring {
   return createRing(parameters, members);
 }
 
-/**
- * @returns the share of all request ids that each replica owns, in order of joining; exact, by looking at
- * each id.
- */
+/** @returns the exact share of all request ids that each replica owns, in order of joining. */
 export function expectedShares(ring: Ring): number[] {
   const owned = new Map(ring.members.map(({ name }) => [name, 0]));
   for (let id = ids.first; id <= ids.last; id += 1) {

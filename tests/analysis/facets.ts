@@ -1,6 +1,6 @@
 import type { StrategyResult } from './results.ts';
 
-/** @returns a picture for each strategy, in their order. */
+/** @returns a facet with one chart per strategy, in their order. */
 export function facetOf(results: readonly StrategyResult[]): object {
   return {
     field: 'strategy',

@@ -3,7 +3,7 @@ import type { ChartSpec } from '../bench/charts/charts.ts';
 import { facetOf } from './facets.ts';
 import type { SizeResult, StrategyResult } from './results.ts';
 
-/** the average load of the replicas, and from the least loaded to the most loaded one. */
+/** the average load, and the band from the least to the most loaded replica. */
 export function loadFigure({ sizes }: StrategyResult): ChartSpec {
   const requests = sizes[0]?.run.requests ?? 0;
   return {

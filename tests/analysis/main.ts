@@ -1,7 +1,6 @@
 /**
- * `npm run analysis`: the analysis that the load balancer assignment asks for (A-1 to A-4), against real
- * systems, and its document with tables and charts. `--quick` tries everything out with few requests and
- * keeps nothing.
+ * `npm run analysis` measures real systems for the load balancer assignment (A-1 to A-4) and writes a
+ * document with tables and charts. `--quick` runs everything with few requests and keeps nothing.
  */
 import { rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -15,12 +14,12 @@ import { writeReport } from './report.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-async function main(asked: CommandLine): Promise<void> {
+async function main(options: CommandLine): Promise<void> {
   await installBenchPackages(say);
   const [load = 0] = loadavg();
   const workshop = await openWorkshop(say, 'analysis');
-  const progress = startProgress(workOf(asked));
-  // All processes end with this one; what they leave is files.
+  const progress = startProgress(workOf(options));
+  // All other processes end with this one, so only files are left to remove.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       progress.stop();
@@ -30,9 +29,9 @@ async function main(asked: CommandLine): Promise<void> {
   }
   let complete = false;
   try {
-    const results = await measureAll(workshop, asked, progress);
+    const results = await measureAll(workshop, options, progress);
     progress.stop();
-    for (const file of await writeReport(results, asked, load, workshop.folder)) say(file);
+    for (const file of await writeReport(results, options, load, workshop.folder)) say(file);
     complete = true;
   } finally {
     progress.stop();

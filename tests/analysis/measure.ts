@@ -15,20 +15,20 @@ import { System } from './system.ts';
 import { measureThroughput } from './throughput.ts';
 import type { ThroughputRun } from './throughput.ts';
 
-/** Requests that a kill, or a call of the tour, weighs on the bar: about as long. */
+/** How many requests take about as long as a kill, or as a call of the tour. */
 const killWeight = 3500;
 const callWeight = 50;
 
-/** @returns how far the bar goes. */
-export function workOf(asked: CommandLine): number {
+/** @returns the units of the progress bar. */
+export function workOf(options: CommandLine): number {
   const strategy = sweepSizes.reduce(
-    (sum, replicas) => sum + asked.requests + killsOf(replicas, asked) * killWeight,
+    (sum, replicas) => sum + options.requests + killsOf(replicas, options) * killWeight,
     0,
   );
-  return asked.requests + tourLength * callWeight + strategies.length * strategy;
+  return options.requests + tourLength * callWeight + strategies.length * strategy;
 }
 
-/** @returns how many workers are killed: most where A-3 looks. */
+/** @returns how many workers are killed. A-3 reports on the first size, so that gets the most kills. */
 function killsOf(replicas: number, { kills }: CommandLine): number {
   return replicas === firstSize ? kills : Math.ceil(kills / 2);
 }
@@ -36,15 +36,15 @@ function killsOf(replicas: number, { kills }: CommandLine): number {
 /** Runs everything against real systems, one at a time. */
 export async function measureAll(
   workshop: Workshop,
-  asked: CommandLine,
+  options: CommandLine,
   progress: Progress,
 ): Promise<Results> {
-  const { first, calls } = await firstAndTour(workshop, asked, progress);
+  const { first, calls } = await firstAndTour(workshop, options, progress);
   const results: StrategyResult[] = [];
   for (const strategy of strategies) {
     results.push({
       strategy,
-      sizes: await measureSizes(workshop, strategy, asked, progress),
+      sizes: await measureSizes(workshop, strategy, options, progress),
     });
   }
   return {
@@ -55,28 +55,26 @@ export async function measureAll(
   };
 }
 
-/** A-1, and the endpoints of A-3. */
+/** Measures A-1, and calls the endpoints for A-3. */
 async function firstAndTour(
   workshop: Workshop,
-  asked: CommandLine,
+  options: CommandLine,
   progress: Progress,
 ): Promise<Pick<Results, 'first' | 'calls'>> {
   return withSystem(workshop, assignment, firstSize, async (system) => {
     progress.begin('A-1: N = 3');
-    const first = await count(system, assignment, firstSize, asked, asked.seed, progress);
+    const first = await count(system, assignment, firstSize, options, options.seed, progress);
     progress.begin('A-3: endpoints');
     const calls = await tourEndpoints(system.url, () => progress.advance(callWeight));
     return { first, calls };
   });
 }
 
-/**
- * One system that grows by `/add` while requests are counted, and shrinks by `/rm` while workers are killed.
- */
+/** Grows a system by `/add` and counts requests at each size, then shrinks it by `/rm` and kills workers. */
 function measureSizes(
   workshop: Workshop,
   strategy: Strategy,
-  asked: CommandLine,
+  options: CommandLine,
   progress: Progress,
 ): Promise<SizeResult[]> {
   return withSystem(workshop, strategy, sweepSizes[0], async (system) => {
@@ -84,15 +82,15 @@ function measureSizes(
     for (const replicas of sweepSizes) {
       progress.begin(`${strategy.title}: N = ${replicas}`);
       if (replicas > sweepSizes[0]) await mustChangeReplicas(system.url, 'add', [`S${replicas}`]);
-      // Other ids for each N, and the same for each strategy, so that strategies differ in nothing else.
-      const seed = asked.seed === undefined ? undefined : asked.seed + replicas;
-      runs.push(await count(system, strategy, replicas, asked, seed, progress));
+      // The ids differ between sizes. They are the same for all strategies, so that these can be compared.
+      const seed = options.seed === undefined ? undefined : options.seed + replicas;
+      runs.push(await count(system, strategy, replicas, options, seed, progress));
     }
     const results: SizeResult[] = [];
     for (const run of runs.toReversed()) {
       const replicas = run.replicas.length;
       progress.begin(`${strategy.title}: kill -9, N = ${replicas}`);
-      results.unshift({ run, kills: await kill(system, strategy, replicas, asked, progress) });
+      results.unshift({ run, kills: await kill(system, strategy, replicas, options, progress) });
       if (replicas > sweepSizes[0]) await mustChangeReplicas(system.url, 'rm', [`S${replicas}`]);
     }
     return results;
@@ -103,15 +101,15 @@ function kill(
   system: System,
   strategy: Strategy,
   replicas: number,
-  asked: CommandLine,
+  options: CommandLine,
   progress: Progress,
 ): Promise<Kill[]> {
   return measureRecovery(system, {
     strategy,
     replicas,
-    kills: killsOf(replicas, asked),
-    perSecond: asked.rate,
-    seed: asked.seed,
+    kills: killsOf(replicas, options),
+    perSecond: options.rate,
+    seed: options.seed,
     onKilled: () => progress.advance(killWeight),
   });
 }

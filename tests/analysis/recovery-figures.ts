@@ -21,8 +21,10 @@ export function killFigure({ victim, timeline, keysMs }: Kill, perSecond: number
     title: {
       text: `A-3: answers around the kill of the worker of ${victim}`,
       subtitle: [
-        `${perSecond} requests in a second at a steady rate; assignment ring, linear probing, N = 3. The requests of`,
-        `${victim} wait in its queue until its next worker answers them; nothing stops for the other replicas.`,
+        `${perSecond} requests in a second at a steady rate; ` +
+          'assignment ring, linear probing, N = 3. The requests of',
+        `${victim} wait in its queue until its next worker answers them; ` +
+          'nothing stops for the other replicas.',
       ],
     },
     width: 640,
@@ -74,7 +76,7 @@ export function killFigure({ victim, timeline, keysMs }: Kill, perSecond: number
   };
 }
 
-/** A-4: how long the keys of a killed worker waited, each kill. */
+/** A-4: how long the keys of a killed worker waited, for each kill. */
 export function recoveryFigure(results: readonly StrategyResult[]): ChartSpec {
   const order = results.map(({ strategy }) => strategy.title);
   const y = {

@@ -15,29 +15,29 @@ import { spreadOf } from './spread.ts';
 
 /**
  * Draws the charts and writes the document.
- * @param load the load average before the analysis began.
- * @param nowhere the folder that takes them where no report was asked for.
+ * @param load the load average before the run.
+ * @param scratch the folder for the files if none are to be kept.
  * @returns the files that are kept.
  */
 export async function writeReport(
   results: Results,
-  asked: CommandLine,
+  options: CommandLine,
   load: number,
-  nowhere: string,
+  scratch: string,
 ): Promise<string[]> {
-  const file = asked.report ?? join(nowhere, 'analysis.md');
+  const file = options.report ?? join(scratch, 'analysis.md');
   const charts = join(dirname(file), 'charts');
   await mkdir(charts, { recursive: true });
-  const figures = Object.entries(figuresOf(results, asked));
+  const figures = Object.entries(figuresOf(results, options));
   for (const [name, spec] of figures) await saveChart(charts, name, spec);
   const machine = { processors: availableParallelism(), load, node: process.version, day: new Date() };
-  await writeFile(file, document(results, asked, machine));
-  return asked.report === undefined
+  await writeFile(file, document(results, options, machine));
+  return options.report === undefined
     ? []
     : [file, ...figures.flatMap(([name]) => [join(charts, `${name}.svg`), join(charts, `${name}.png`)])];
 }
 
-/** @returns the charts by the names that the document gives them. */
+/** @returns the charts by their names in the document. */
 function figuresOf({ first, strategies }: Results, { rate }: CommandLine): Record<string, ChartSpec> {
   const [own] = strategies;
   const kill = own === undefined ? undefined : atFirstSize(own).kills[0];

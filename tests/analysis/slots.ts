@@ -1,22 +1,23 @@
 import type { Ring } from '#shared/ring/ring.ts';
 import { ids } from './expected-shares.ts';
 
-/** Where the virtual nodes and the requests of an assignment ring are: why it spreads as it does. */
+/** The positions of virtual nodes and requests on an assignment ring, which explain its spread. */
 export interface SlotUse {
   readonly slots: number;
-  /** The first and the last slot that holds a virtual node. */
+  /** The first slot with a virtual node. */
   readonly first: number;
+  /** The last slot with a virtual node. */
   readonly last: number;
-  /** How many slots lie behind the last virtual node and up to the first: one replica owns them all. */
+  /** The number of slots after the last virtual node up to the first one. One replica owns them all. */
   readonly longestArc: number;
   readonly ownerOfArc: string;
-  /** How many different slots all request ids fall into. */
+  /** The number of different slots of all request ids. */
   readonly requested: number;
-  /** The share of the ids that fall into the long arc. */
+  /** The share of ids in the longest arc. */
   readonly shareOfArc: number;
 }
 
-/** @throws TypeError unless it is an assignment ring with replicas. */
+/** @throws TypeError if the ring is not an assignment ring with replicas. */
 export function slotUse(ring: Ring): SlotUse {
   const { parameters } = ring;
   if (parameters.strategy !== 'assignment') throw new TypeError('only the assignment ring has slots');

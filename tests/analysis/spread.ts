@@ -1,19 +1,16 @@
-/** How evenly requests lie on replicas. */
+/** How evenly requests are distributed among replicas. */
 export interface Spread {
   readonly mean: number;
   readonly most: number;
   readonly least: number;
-  /** 1 where all are equal. */
+  /** 1 if all are equal. */
   readonly mostToMean: number;
   readonly leastToMean: number;
-  /**
-   * Coefficient of variation: the standard deviation over all replicas, as a share of the mean; 0 where all
-   * are equal.
-   */
+  /** Coefficient of variation: the standard deviation divided by the mean; 0 if all are equal. */
   readonly variation: number;
 }
 
-/** @param counts requests of each replica; at least one replica. */
+/** @param counts the requests of each replica, of which there is at least one. */
 export function spreadOf(counts: readonly number[]): Spread {
   const mean = sum(counts) / counts.length;
   const most = Math.max(...counts);
@@ -29,21 +26,21 @@ export function spreadOf(counts: readonly number[]): Spread {
   };
 }
 
-/** How well counts agree with the shares that were expected. */
+/** How well counts agree with expected shares. */
 export interface Fit {
   /** Pearson's statistic. */
   readonly chiSquare: number;
   readonly degrees: number;
-  /** The value that chance alone exceeds once in a hundred runs. */
+  /** By chance, one run in a hundred exceeds this value. */
   readonly limit: number;
 }
 
-/** The 99 % quantiles of the chi-square distribution with 1, 2 … degrees of freedom (any table of it). */
+/** The 99 % quantiles of the chi-square distribution with 1, 2 … degrees of freedom, from any table. */
 const quantiles = [6.635, 9.21, 11.345, 13.277, 15.086, 16.812, 18.475, 20.09] as const;
 
 /**
  * Pearson's chi-square test of counts against shares.
- * @param shares of the same replicas; they add up to 1. One of 0 expects nothing at all.
+ * @param shares the shares of the same replicas; they add up to 1. With a share of 0, nothing is expected.
  * @throws RangeError for more replicas than there are quantiles.
  */
 export function fitOf(counts: readonly number[], shares: readonly number[]): Fit {
@@ -60,21 +57,21 @@ export function fitOf(counts: readonly number[], shares: readonly number[]): Fit
   return { chiSquare: sum(terms), degrees, limit };
 }
 
-/** @returns the standard deviation of how many of `requests` a replica with that share gets (binomial). */
+/** @returns the standard deviation of the binomial number of requests of a replica with this share. */
 export function deviationOf(requests: number, share: number): number {
   return Math.sqrt(requests * share * (1 - share));
 }
 
 /**
  * @param percent above 0, at most 100.
- * @returns the least value that so many percent do not exceed (nearest rank); NaN of nothing.
+ * @returns the smallest value that this percentage does not exceed (nearest rank); NaN without values.
  */
 export function percentile(values: readonly number[], percent: number): number {
   const ascending = values.toSorted((a, b) => a - b);
   return ascending[Math.ceil((percent / 100) * ascending.length) - 1] ?? Number.NaN;
 }
 
-/** @returns the middle of the values, of an even number the mean of the two in the middle; NaN of nothing. */
+/** @returns the middle value, or the mean of the two middle values; NaN without values. */
 export function median(values: readonly number[]): number {
   const ascending = values.toSorted((a, b) => a - b);
   const upper = ascending[Math.floor(ascending.length / 2)] ?? Number.NaN;

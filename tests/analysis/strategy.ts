@@ -3,13 +3,13 @@ import { defaultParameters } from '#shared/ring/strategies.ts';
 
 /** A way to choose the replica of a request. */
 export interface Strategy {
-  /** Part of the names of files. */
+  /** A part of file names. */
   readonly id: string;
   readonly title: string;
   readonly parameters: RingParameters;
-  /** What tells a gateway so. */
+  /** The settings of a gateway with this strategy. */
   readonly settings: NodeJS.ProcessEnv;
-  /** Whether the analysis' client bounds the loads, which no gateway does. */
+  /** Whether the analysis client bounds the loads. No gateway does. */
   readonly bounded: boolean;
 }
 
@@ -28,10 +28,10 @@ const murmur3: Strategy = {
   bounded: false,
 };
 
-/** The assignment's own, which A-1 to A-3 are about. */
+/** The assignment's own strategy, for A-1 to A-3. */
 export const assignment = linear;
 
-/** All that A-4 compares. */
+/** The strategies that A-4 compares. */
 export const strategies: readonly Strategy[] = [
   linear,
   {

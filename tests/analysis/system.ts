@@ -13,12 +13,10 @@ import type { Strategy } from './strategy.ts';
 
 const gatewayMain = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url));
 const keys = createKeys('ringpost');
-/** Longer than anything here takes that goes well, in ms. */
-const patienceMs = 30_000;
+/** Longer than any successful step takes, in ms. */
+const maxWaitMs = 30_000;
 
-/**
- * What `npm start` runs, with a Redis of its own: a gateway with its controller, and workers as processes.
- */
+/** What `npm start` runs, with its own Redis: a gateway with its controller, and workers as processes. */
 export class System {
   readonly url: string;
   readonly #workshop: Workshop;
@@ -34,8 +32,8 @@ export class System {
   }
 
   /**
-   * @param replicas how many; S1, S2 …
-   * @returns when all of them are ready.
+   * @param replicas the number of replicas S1, S2 …
+   * @returns the system, once all replicas are ready.
    */
   static async start(
     workshop: Workshop,
@@ -73,7 +71,7 @@ export class System {
     }
   }
 
-  /** @returns the running worker of a replica, as its lease says. @throws Error where it has none. */
+  /** @returns the lease of a replica's running worker. @throws Error if it has none. */
   async worker(replica: string): Promise<Lease> {
     const lease = await this.#lease(replica);
     if (lease === undefined) throw new Error(`${replica} has no worker`);
@@ -88,7 +86,7 @@ export class System {
     });
   }
 
-  /** Resolves when nothing of it runs any more. Safe to call twice. */
+  /** Resolves when all its processes have ended. May be called twice. */
   stop(): Promise<void> {
     return (this.#stopping ??= (async () => {
       await this.#program.stop({ graceMs: 15_000 });
@@ -100,25 +98,26 @@ export class System {
   async #untilReady(replicas: number): Promise<void> {
     await until(`${replicas} replicas are ready`, async () => {
       const response = await fetch(`${this.url}/-/ready`);
-      const { replicas: names = [] } = (await response.json()) as { replicas?: string[] }; // of health.ts
+      // health.ts answers this.
+      const { replicas: names = [] } = (await response.json()) as { replicas?: string[] };
       return names.length === replicas;
     });
   }
 
   async #lease(replica: string): Promise<Lease | undefined> {
-    const json = await this.#store.observer.get(keys.lease(replica));
-    return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write it
+    const json = await this.#store.eye.get(keys.lease(replica));
+    return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write leases
   }
 }
 
 /**
- * Waits for what can only be seen from outside.
- * @throws Error with `what` where it does not come.
+ * Polls until a condition holds.
+ * @throws Error with `what` if the condition does not hold in time.
  */
 export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const giveUp = now() + patienceMs;
+  const deadline = now() + maxWaitMs;
   while (!(await holds())) {
-    if (now() > giveUp) throw new Error(`waited ${patienceMs} ms in vain until ${what}`);
+    if (now() > deadline) throw new Error(`timed out after ${maxWaitMs} ms waiting until ${what}`);
     await delay(5);
   }
 }

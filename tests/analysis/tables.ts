@@ -3,7 +3,7 @@ import { deviationOf, fitOf, median, spreadOf } from './spread.ts';
 import type { ThroughputRun } from './throughput.ts';
 
 /**
- * @param texts columns of text, beside the first; the others are numbers.
+ * @param texts the columns of text besides the first one; the others contain numbers.
  * @returns a table in Markdown.
  */
 export function table(
@@ -38,7 +38,7 @@ export function failures(...all: readonly ReadonlyMap<string, number>[]): string
   return [...sums].map(([code, count]) => `${count} ${code}`).join(', ') || '0';
 }
 
-/** Each replica of a run: measured beside expected. */
+/** A table with the measured and the expected requests of each replica of a run. */
 export function replicaTable({ replicas, requests, counts, shares }: ThroughputRun): string {
   return table(
     ['replica', 'requests', 'expected', 'standard deviation', 'apart, in deviations', 'expected share'],
@@ -70,7 +70,7 @@ export const spreadColumns = [
   'χ² (limit)',
 ];
 
-/** How a run spread its requests, and whether as expected. */
+/** The cells for the spread of a run and its agreement with the expectation. */
 export function spreadCells({ counts, shares, requests, exact }: ThroughputRun): string[] {
   const spread = spreadOf(counts);
   const { chiSquare, limit } = fitOf(counts, shares);
@@ -81,7 +81,7 @@ export function spreadCells({ counts, shares, requests, exact }: ThroughputRun):
     spread.mostToMean.toFixed(2),
     spread.leastToMean.toFixed(2),
     spread.variation.toFixed(2),
-    // Where one request goes by those before it, their numbers have another distribution.
+    // With a bound, requests depend on earlier ones, so the chi-square test does not apply.
     exact ? `${chiSquare.toFixed(1)} (${limit.toFixed(1)})` : 'no test',
   ];
 }
@@ -89,9 +89,7 @@ export function spreadCells({ counts, shares, requests, exact }: ThroughputRun):
 /** The columns of {@link speedCells}. */
 export const speedColumns = ['requests/s', 'p50 ms', 'p99 ms', 'errors', 'recovery ms'];
 
-/**
- * How fast a run was, what failed, and how soon the keys of a killed worker were answered again (the median).
- */
+/** The cells for the speed and the failures of a run, and the median recovery of a killed worker's keys. */
 export function speedCells(
   { perSecond, p50Ms, p99Ms, failures: failed }: ThroughputRun,
   kills: readonly Kill[],
@@ -115,7 +113,7 @@ export const killColumns = [
   'errors',
 ];
 
-/** What one kill came to. */
+/** The cells for one kill. */
 export function killCells(kill: Kill): string[] {
   return [
     milliseconds(kill.workersMs),
@@ -127,7 +125,7 @@ export function killCells(kill: Kill): string[] {
   ];
 }
 
-/** The medians of some kills; requests and errors are sums. */
+/** The cells for the medians of several kills. Requests and errors are sums. */
 export function medianCells(kills: readonly Kill[]): string[] {
   const middle = (of: (kill: Kill) => number): string => milliseconds(median(kills.map(of)));
   return [

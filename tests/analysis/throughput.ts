@@ -10,18 +10,15 @@ import { percentile } from './spread.ts';
 import type { Strategy } from './strategy.ts';
 import type { System } from './system.ts';
 
-/** What came of a number of requests to N replicas. */
+/** The result of sending requests to N replicas. */
 export interface ThroughputRun {
   readonly replicas: readonly string[];
   readonly requests: number;
-  /** Answers of each replica, by its own word (`Ringpost-Replica`). */
+  /** The number of answers whose `Ringpost-Replica` names the replica. */
   readonly counts: readonly number[];
-  /** The share of each replica that the ring makes expect. */
+  /** The expected share of each replica, by the ring. */
   readonly shares: readonly number[];
-  /**
-   * Whether the shares are exact, and the requests independent of each other; else they come from a
-   * simulation.
-   */
+  /** Whether the shares are exact and the requests independent; otherwise the shares are simulated. */
   readonly exact: boolean;
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -32,32 +29,32 @@ export interface ThroughputRun {
 
 export interface ThroughputOptions {
   readonly strategy: Strategy;
-  /** How many replicas the system has now: S1, S2 …, in order of joining. */
+  /** The current number of replicas: S1, S2 …, in order of joining. */
   readonly replicas: number;
   readonly requests: number;
-  /** Requests under way at once. */
+  /** Requests under way at a time. */
   readonly connections: number;
-  /** Makes the ids the same in each run; undefined: the gateway draws them. */
+  /** Makes the ids the same in each run. If undefined, the gateway draws them. */
   readonly seed: number | undefined;
-  /** Called after each request. */
+  /** Is called after each request. */
   readonly onEnded: () => void;
 }
 
-/** Requests before those that count, as a share of them: connections are made, code gets hot. */
+/** Requests of the warm-up, as a share of the counted ones. They open connections and get code compiled. */
 const warmUp = 0.2;
-/** Of the simulation, whose result is to be an expectation: many more than are sent. */
+/** Requests of the simulation: many more than are sent, so that its result is close to the expectation. */
 const simulated = 200_000;
 
-/** Sends the requests and counts who answers. */
+/** Sends the requests and counts the answers of each replica. */
 export async function measureThroughput(system: System, options: ThroughputOptions): Promise<ThroughputRun> {
   const { strategy, replicas, requests, connections, seed, onEnded } = options;
   const ring = ringWith(strategy.parameters, replicas);
   const client = new Client(system.url, chooser(strategy, ring, seed), connections);
   try {
     await sendAll(client, Math.ceil(warmUp * requests), connections, () => undefined);
-    const began = performance.now();
+    const started = performance.now();
     const outcomes = await sendAll(client, requests, connections, onEnded);
-    const seconds = (performance.now() - began) / 1000;
+    const seconds = (performance.now() - started) / 1000;
     const names = ring.members.map(({ name }) => name);
     const times = outcomes.map(({ sent, ended }) => ended - sent);
     return {
@@ -76,16 +73,13 @@ export async function measureThroughput(system: System, options: ThroughputOptio
   }
 }
 
-/**
- * @returns who chooses for the requests of a strategy. Without a seed a bounded one has a fixed one: it needs
- * ids.
- */
+/** @returns how ids are chosen. For a bounded strategy the client always draws them, by default with seed 1. */
 function chooser({ bounded }: Strategy, ring: Ring, seed: number | undefined): Choose {
   if (bounded) return boundedIds(ring, seededRandom(seed ?? 1));
   return seed === undefined ? gatewayChooses : seededIds(ring, seededRandom(seed));
 }
 
-/** @returns the shares that are expected: exact, or of a bounded strategy those of the simulation. */
+/** @returns the expected shares: exact, or simulated for a bounded strategy. */
 function sharesOf({ bounded }: Strategy, ring: Ring, connections: number): number[] {
   if (!bounded) return expectedShares(ring);
   const counts = simulateBounded(ring, {
@@ -96,7 +90,7 @@ function sharesOf({ bounded }: Strategy, ring: Ring, connections: number): numbe
   return counts.map((count) => count / simulated);
 }
 
-/** @returns how many requests ended with each code of failure. */
+/** @returns the number of failed requests by code. */
 export function failuresOf(outcomes: readonly Outcome[]): ReadonlyMap<string, number> {
   const failures = new Map<string, number>();
   for (const { failure } of outcomes)

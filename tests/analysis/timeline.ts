@@ -2,17 +2,17 @@ import type { Outcome } from './client.ts';
 
 /** The answers of one replica in a tenth of a second. */
 export interface Tick {
-  /** Its beginning, in ms from the kill; negative before it. */
+  /** Its start, in ms from the kill; negative before the kill. */
   readonly fromMs: number;
   readonly replica: string;
   readonly answers: number;
 }
 
-/** Ms of a tick. */
+/** The length of a tick, in ms. */
 export const tickMs = 100;
 
 /**
- * Counts answers of 2xx around a moment by the replica that gave them, also where it gave none.
+ * Counts the 2xx answers of each replica in each tick around a moment, including ticks without any.
  * @param moment ms since the epoch.
  */
 export function timelineOf(

@@ -2,36 +2,36 @@ import { parseArgs } from 'node:util';
 import { fullPlan, growthPlan, quickGrowthPlan, quickPlan } from './run-plan.ts';
 import type { RunPlan } from './run-plan.ts';
 
-/** What the suite was asked to do. */
+/** The parsed arguments of `npm run bench`. */
 export interface CommandLine {
   readonly list: boolean;
   readonly growth: boolean;
   readonly plan: RunPlan;
-  /** Whether the short plan was asked for. */
+  /** Whether to use the short plan. */
   readonly quick: boolean;
-  /** Names of systems, or of curves with {@link growth}; empty: all. */
+  /** Names of systems, or with {@link growth} of curves. Empty means all. */
   readonly only: readonly string[];
   /** The file that gets the results. */
   readonly json: string | undefined;
   /** The file that gets the report. */
   readonly report: string | undefined;
-  /** Files of results from which the report is written, without a run; empty: a run. */
+  /** Files of results to write the report from, without a run. Empty means a run. */
   readonly from: readonly string[];
 }
 
 /** What `--help` prints. */
 export const help = `npm run bench -- [options]
-  --quick              short: for CI, under ten minutes
+  --quick              a short run for CI, under ten minutes
   --growth             curves of cost against gateways, replicas, backlog, body size, handler time and AOF
-  --only a,b           these systems, or curves; --list names them
+  --only a,b           only these systems or curves; --list names them
   --connections 1,64   instead of 1, 16, 64 and 256
   --rounds n           instead of 5 (3 with --quick)
-  --seconds n          of each measurement, instead of 4 (1 with --quick)
-  --json FILE          all results, and ours divided by theirs
-  --report FILE        the report, in Markdown
-  --from FILE,FILE     writes the report from such results, without a run`;
+  --seconds n          per measurement, instead of 4 (1 with --quick)
+  --json FILE          writes all results and the ratios of ringpost to its peers
+  --report FILE        writes the report in Markdown
+  --from FILE,FILE     reads results from --json files instead of measuring`;
 
-/** @throws Error with one sentence about an argument that is not understood. */
+/** @throws Error with one sentence about an invalid argument. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],

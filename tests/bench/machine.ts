@@ -10,8 +10,8 @@ const call = promisify(execFile);
 const root = new URL('../../', import.meta.url);
 const bench = new URL('./', import.meta.url);
 
-/** What each server answers when it is asked for its version, and what of it is the version. */
-const questions: readonly (readonly [name: ServerName, argument: string, version: RegExp])[] = [
+/** How to ask each program for its version, and how to find it in the output. */
+const versionCommands: readonly (readonly [name: ServerName, argument: string, version: RegExp])[] = [
   ['redis-server', '--version', /v=(\S+)/],
   ['nats-server', '--version', / v(\S+)/],
   ['haproxy', '-v', /version (\S+?)-/],
@@ -19,12 +19,12 @@ const questions: readonly (readonly [name: ServerName, argument: string, version
   ['wrk', '-v', /wrk (?:debian\/)?([^\s-]+)/],
 ];
 
-/** @returns what the machine is, and what runs on it. */
+/** @returns the hardware, the operating system and the versions of the software. */
 export async function describeMachine(): Promise<Machine> {
   const [load = 0] = loadavg();
   const versions: Record<string, string> = { node: process.versions.node };
-  for (const [name, argument, version] of questions) {
-    const found = version.exec(await answerOf(name, argument))?.[1];
+  for (const [name, argument, version] of versionCommands) {
+    const found = version.exec(await outputOf(name, argument))?.[1];
     if (found !== undefined) versions[name] = found;
   }
   const rabbit = await rabbitVersion();
@@ -47,23 +47,26 @@ export async function describeMachine(): Promise<Machine> {
   };
 }
 
-/** @returns what a server says; nothing where it is not there. Some say it on stderr, some end with 1. */
-async function answerOf(name: ServerName, argument: string): Promise<string> {
+/** @returns the output of a program on stdout and stderr, whatever its exit code; empty if it is missing. */
+async function outputOf(name: ServerName, argument: string): Promise<string> {
   const path = findServer(name);
   if (path === undefined) return '';
   return call(path, [argument]).then(
     ({ stdout, stderr }) => `${stdout}${stderr}`,
     (error: unknown) => {
-      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }; // of execFile
+      // execFile rejects with an error that has both.
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
       return `${stdout}${stderr}`;
     },
   );
 }
 
-/** It has no command that says it without a running node. */
+/** RabbitMQ can report its version only while a node runs, so dpkg is asked. */
 async function rabbitVersion(): Promise<string | undefined> {
-  const said = await call('dpkg-query', ['-W', '-f', '${Version}', 'rabbitmq-server']).catch(() => undefined);
-  return said?.stdout.split('-')[0];
+  const output = await call('dpkg-query', ['-W', '-f', '${Version}', 'rabbitmq-server']).catch(
+    () => undefined,
+  );
+  return output?.stdout.split('-')[0];
 }
 
 async function packageVersion(folder: URL, name: string): Promise<string> {

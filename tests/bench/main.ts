@@ -1,6 +1,5 @@
 /**
- * `npm run bench`: ringpost beside its peers, as real servers in the same run, in turns. `--help` has the
- * options.
+ * `npm run bench` measures ringpost and its peers as real servers, in turns. `--help` lists the options.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { help, parseCommandLine } from './command-line.ts';
@@ -15,20 +14,20 @@ import { ours, systems } from './systems/all.ts';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-async function main(asked: CommandLine): Promise<number> {
-  if (asked.list) {
+async function main(options: CommandLine): Promise<number> {
+  if (options.list) {
     for (const { name, title } of systems) say(`${name}: ${title}`);
     say(`with --growth: ${curveNames.join(', ')}`);
     return 0;
   }
-  const results = await resultsOf(asked);
-  if (asked.json !== undefined) {
+  const results = await resultsOf(options);
+  if (options.json !== undefined) {
     const ratios = ratiosJson(results.samples, ours.name);
-    await writeFile(asked.json, `${JSON.stringify({ ratios, ...results })}\n`);
+    await writeFile(options.json, `${JSON.stringify({ ratios, ...results })}\n`);
   }
-  if (asked.report !== undefined) {
+  if (options.report !== undefined) {
     await installBenchPackages(say);
-    await writeReport(asked.report, results, ours.name);
+    await writeReport(options.report, results, ours.name);
   }
   for (const { system, round, why } of results.missing) {
     say(`left out: ${system}${round === undefined ? '' : ` in round ${round}`}: ${why}`);
@@ -41,19 +40,19 @@ async function main(asked: CommandLine): Promise<number> {
   for (const [name, own] of Map.groupBy(faulty, ({ system }) => system)) {
     say(`wrong answers: ${name} in ${own.length} measurements`);
   }
-  // A peer's faults are in the report; only our own are ours.
+  // A peer's faults are only reported. Ringpost's own make the run fail.
   const peers = new Set(systems.map(({ name }) => name).filter((name) => !name.startsWith(ours.name)));
   return [...faulty, ...results.missing].some(({ system }) => !peers.has(system)) ? 1 : 0;
 }
 
-/** Measures what was asked for, or reads what was measured. */
-async function resultsOf(asked: CommandLine): Promise<Results> {
-  const [first, ...more] = asked.from;
-  if (first === undefined) return asked.growth ? grow(asked, say) : compare(asked, say);
+/** Measures, or reads earlier results. */
+async function resultsOf(options: CommandLine): Promise<Results> {
+  const [first, ...more] = options.from;
+  if (first === undefined) return options.growth ? grow(options, say) : compare(options, say);
   let results = await read(first);
   for (const file of more) {
     const { growth, samples, ...rest } = await read(file);
-    // The rest describes the comparison, where there is one.
+    // If a file has a comparison, its other fields describe that.
     results = {
       ...(samples.length > 0 ? rest : results),
       samples: [...results.samples, ...samples],
@@ -65,7 +64,7 @@ async function resultsOf(asked: CommandLine): Promise<Results> {
 }
 
 async function read(file: string): Promise<Results> {
-  return JSON.parse(await readFile(file, 'utf8')) as Results; // as --json writes it
+  return JSON.parse(await readFile(file, 'utf8')) as Results; // --json wrote it
 }
 
 if (process.argv.includes('--help')) say(help);

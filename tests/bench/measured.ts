@@ -2,7 +2,7 @@ import { summarise } from './numbers.ts';
 import type { Summary } from './numbers.ts';
 import type { Sample } from './sample.ts';
 
-/** Looks at the samples of one run by system and number of connections. */
+/** Looks up the samples of one run by system and number of connections. */
 export class Measured {
   readonly #samples: readonly Sample[];
 
@@ -20,7 +20,7 @@ export class Measured {
     return [...new Set(this.#samples.map(({ connections }) => connections))].toSorted((a, b) => a - b);
   }
 
-  /** @returns what the rounds gave; those without a value do not count. */
+  /** @returns the summary over the rounds; rounds without a value are ignored. */
   of(
     system: string,
     connections: number,

@@ -1,16 +1,16 @@
 import { createRequire } from 'node:module';
 
-/** How far a long run has come, as a bar; as a line now and then where nobody watches. */
+/** The progress of a long run: a bar on a terminal, otherwise a line now and then. */
 export interface Progress {
-  /** Says what is done now. */
+  /** Names the current step. */
   begin(what: string): void;
-  /** Goes on by so many units of the whole. */
+  /** Adds finished units. */
   advance(units: number): void;
-  /** Ends the bar as it is. Safe to call twice. */
+  /** Ends the bar. May be called twice. */
   stop(): void;
 }
 
-/** What is used of cli-progress, which has no types of its own. */
+/** The part of cli-progress that is used; the package has no types. */
 interface CliProgress {
   readonly SingleBar: new (options: object) => {
     start(total: number, value: number, payload: object): void;
@@ -20,15 +20,13 @@ interface CliProgress {
   };
 }
 
-/** How often a line is printed where stdout is no terminal, in ms. */
-const everyMs = 10_000;
+/** The interval of lines if stdout is not a terminal, in ms. */
+const lineIntervalMs = 10_000;
 
-/**
- * Starts a progress bar on stdout. Call it after `installBenchPackages`.
- * @param total the number of units.
- */
+/** Starts a bar on stdout. Call `installBenchPackages` before. @param total the number of all units. */
 export function startProgress(total: number): Progress {
-  const { SingleBar } = createRequire(import.meta.url)('cli-progress') as CliProgress; // as its README shows
+  const require = createRequire(import.meta.url);
+  const { SingleBar } = require('cli-progress') as CliProgress; // its README shows this
   const bar = new SingleBar({
     format: '{bar} {percentage} %  {duration_formatted} of about {whole}  {what}',
     barCompleteChar: '█',
@@ -37,17 +35,17 @@ export function startProgress(total: number): Progress {
     hideCursor: true,
     stream: process.stdout,
     noTTYOutput: true,
-    notTTYSchedule: everyMs,
+    notTTYSchedule: lineIntervalMs,
   });
-  const began = performance.now();
+  const started = performance.now();
   let what = 'starting';
   let done = 0;
   const shown = (): object => ({ what, whole: minutes(done === 0 ? undefined : total / done) });
-  /** @param times the whole run in terms of what has passed. */
+  /** @param times the whole duration divided by the time that has passed. */
   const minutes = (times: number | undefined): string =>
     times === undefined
       ? '?'
-      : `${Math.max(1, Math.round((times * (performance.now() - began)) / 60_000))} min`;
+      : `${Math.max(1, Math.round((times * (performance.now() - started)) / 60_000))} min`;
   bar.start(total, 0, shown());
   return {
     begin: (next) => {

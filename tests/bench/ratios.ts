@@ -2,17 +2,17 @@ import { summarise } from './numbers.ts';
 import type { Summary } from './numbers.ts';
 import type { Sample } from './sample.ts';
 
-/** Ours divided by theirs: in each round, then the median of the rounds. */
+/** Ringpost's values divided by a peer's: computed in each round, then summarised. */
 export interface Ratios {
-  /** Of the rates, by number of connections. */
+  /** Ratios of the rates, by number of connections. */
   readonly rate: ReadonlyMap<number, Summary>;
-  /** Of the 99th percentile of the latency, by number of connections. Less is better. */
+  /** Ratios of the 99th percentile of latency, by number of connections. Less is better. */
   readonly p99: ReadonlyMap<number, Summary>;
 }
 
 /**
- * @param ours name of the system that is compared
- * @returns by the name of each other system.
+ * @param ours name of the system whose values are divided by the others'
+ * @returns the ratios by the name of the other system.
  */
 export function ratiosOf(samples: readonly Sample[], ours: string): Map<string, Ratios> {
   const names = new Set(samples.map(({ system }) => system).filter((name) => name !== ours));
@@ -44,7 +44,7 @@ export function ratiosOf(samples: readonly Sample[], ours: string): Map<string, 
   );
 }
 
-/** @returns for `--json`: `{"<peer>": {"c1": n, "c16": n, "c64": n, "c256": n, "p99_c64": n}}`. */
+/** @returns the ratios for `--json`: `{"<peer>": {"c1": n, "c16": n, "c64": n, "c256": n, "p99_c64": n}}`. */
 export function ratiosJson(samples: readonly Sample[], ours: string): Record<string, Record<string, number>> {
   const short = (value: number): number => Number(value.toPrecision(4));
   return Object.fromEntries(

@@ -2,7 +2,7 @@ import type { Growth } from './growth/growth.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { Sample } from './sample.ts';
 
-/** What the machine was. */
+/** The machine of a run. */
 export interface Machine {
   readonly processors: number;
   readonly model: string;
@@ -10,7 +10,7 @@ export interface Machine {
   readonly system: string;
   /** Versions of Node, of the servers and of the packages, by name. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Load average of a minute before the run. */
+  /** Load average over one minute before the run. */
   readonly loadBefore: number;
 }
 
@@ -21,7 +21,7 @@ export interface Missing {
   readonly why: string;
 }
 
-/** What a system is, as far as the report says it. */
+/** What the report says about a system. */
 export interface SystemNote {
   readonly name: string;
   readonly title: string;
@@ -29,9 +29,9 @@ export interface SystemNote {
   readonly settings: string;
 }
 
-/** All that came of a run of the suite. */
+/** All results of a run. */
 export interface Results {
-  /** When it began, in ISO 8601. */
+  /** When the run started, in ISO 8601. */
   readonly date: string;
   readonly quick: boolean;
   readonly plan: RunPlan;

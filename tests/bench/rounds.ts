@@ -5,15 +5,15 @@ import type { Sample } from './sample.ts';
 import type { System } from './systems/system.ts';
 import { sampleLine } from './report/sample-line.ts';
 
-/** What came of all rounds. */
+/** The results of all rounds. */
 export interface Rounds {
   readonly samples: readonly Sample[];
   readonly missing: readonly Missing[];
 }
 
 /**
- * Lets all systems take turns, A B C A B C: what changes on the machine while it measures meets all of them.
- * Only the one whose turn it is runs. A turn that fails does not end the run.
+ * Measures the systems in turns, A B C A B C, so that changes of the machine affect all of them.
+ * Only one system runs at a time. If a turn fails, the run goes on.
  */
 export async function playRounds(
   systems: readonly System[],
@@ -30,7 +30,7 @@ export async function playRounds(
           round,
           plan,
           folder,
-          sampled: (sample) => {
+          onSample: (sample) => {
             samples.push(sample);
             say(`${round}/${plan.rounds} ${sampleLine(sample)}`);
             for (const fault of sample.faults) say(`  FAULT: ${fault}`);

@@ -1,24 +1,20 @@
-/** How long and how often is measured. Times in seconds. */
+/** How long and how often to measure. Times are in seconds. */
 export interface RunPlan {
   readonly rounds: number;
-  /**
-   * Of wrk's load before a system's first measurement in a round, on as many connections as
-   * {@link warmUpConnections}.
-   */
+  /** Load by wrk on {@link warmUpConnections} before the first measurement of a system in a round. */
   readonly warmUpSeconds: number;
-  /** Of load before each measurement, every answer matched with the request of its connection. */
+  /** Load before each measurement in which each answer is compared with its connection's request. */
   readonly matchSeconds: number;
   readonly seconds: number;
   readonly connections: readonly number[];
 }
 
-/** Enough of them that code is compiled and pools are full. */
+/** With this many connections code gets compiled and pools fill up. */
 export const warmUpConnections = 64;
 
 /**
- * Its warm-up: how long what a request costs was seen to fall from a system's start on, as functions are
- * compiled anew with what was learnt of them; ringpost's fell for 8 to 10 s, that of bee-queue and Moleculer
- * for about 16 s (ADR 0022).
+ * After the start of a system, the cost of a request falls while V8 optimises its functions: for 8 to 10 s
+ * with ringpost, for about 16 s with bee-queue and Moleculer (ADR 0022). The warm-up takes that long.
  */
 export const fullPlan: RunPlan = {
   rounds: 5,
@@ -28,10 +24,10 @@ export const fullPlan: RunPlan = {
   connections: [1, 16, 64, 256],
 };
 
-/** For CI: ten minutes at most, with two processors and all systems. */
+/** For CI: at most ten minutes for all systems on two processors. */
 export const quickPlan: RunPlan = { ...fullPlan, rounds: 3, warmUpSeconds: 1, matchSeconds: 0.5, seconds: 1 };
 
-/** For the curves, which have one number of connections each. */
+/** For the curves. Each has its own number of connections. */
 export const growthPlan: RunPlan = { ...fullPlan, rounds: 3, connections: [64] };
 
 export const quickGrowthPlan: RunPlan = { ...quickPlan, rounds: 1, connections: [64] };

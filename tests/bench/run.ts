@@ -13,7 +13,7 @@ import { systems } from './systems/all.ts';
 
 type Say = (line: string) => void;
 
-/** Measures the systems that were asked for. */
+/** Measures the systems of the command line. */
 export async function compare({ only, plan, quick }: CommandLine, say: Say): Promise<Results> {
   refuseUnknown(
     only,
@@ -40,7 +40,7 @@ export async function compare({ only, plan, quick }: CommandLine, say: Say): Pro
   };
 }
 
-/** Measures what a request costs when the system grows. */
+/** Measures the cost of a request as the system grows. */
 export async function grow({ only, plan, quick }: CommandLine, say: Say): Promise<Results> {
   refuseUnknown(only, curveNames);
   const [why] = (await prepare(['redis-server'], say)).values();
@@ -59,9 +59,9 @@ function refuseUnknown(names: readonly string[], known: readonly string[]): void
 }
 
 /**
- * Installs what is missing, where it may.
- * @returns why each of the servers that are still missing is.
- * @throws Error where there is no load generator.
+ * Installs missing programs if that is allowed.
+ * @returns for each program that is still missing the reason.
+ * @throws Error if the load generator is missing.
  */
 async function prepare(needs: readonly ServerName[], say: Say): Promise<Map<ServerName, string>> {
   const absent = await provide(['wrk', ...needs], say);
@@ -70,7 +70,7 @@ async function prepare(needs: readonly ServerName[], say: Say): Promise<Map<Serv
   return absent;
 }
 
-/** @returns what `use` does; the logs of what failed are left. */
+/** Calls `use` with a temporary folder, and keeps the folder if something failed. */
 async function inFolder<T extends { readonly missing: readonly Missing[] }>(
   say: Say,
   use: (folder: string) => Promise<T>,
@@ -78,6 +78,6 @@ async function inFolder<T extends { readonly missing: readonly Missing[] }>(
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'ringpost-bench-')));
   const result = await use(folder);
   if (result.missing.length === 0) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  else say(`logs of what failed: ${folder}`);
+  else say(`logs of the failures: ${folder}`);
   return result;
 }

@@ -8,12 +8,12 @@ export interface Sample extends Costs {
   readonly round: number;
   readonly connections: number;
   readonly load: Load;
-  /** Before it, on as many connections, each answer matched with the request of its connection. */
+  /** The load just before, on the same connections, in which each answer was compared with its request. */
   readonly matched: Load;
   readonly executed: Executed;
   readonly matchedExecuted: Executed;
-  /** Requests answered in a second. */
+  /** Answered requests per second. */
   readonly rate: number;
-  /** What is wrong with the answers, in sentences; empty where nothing is. */
+  /** What is wrong with the answers, in sentences. */
   readonly faults: readonly string[];
 }

@@ -10,36 +10,34 @@ import type { Running, System } from './systems/system.ts';
 import { Executions } from './workload/executions.ts';
 
 export interface StageOptions {
-  /** Where the system gets a folder of its own. */
+  /** The parent of the folder that the system gets. */
   readonly folder: string;
   readonly workers?: number;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** A system that runs, and what looks at it. */
+/** A running system and the means to observe it. */
 export interface Stage {
   readonly running: Running;
   readonly executions: Executions;
-  /** A connection to its Redis, where it has one. */
+  /** A connection to its Redis, if it has one. */
   readonly redis: Redis | undefined;
 }
 
-/** What requests cost. */
+/** The cost of requests. */
 export interface Costs {
-  /** Processor time of all processes with a role, in µs for each request. */
+  /** Processor time of all processes with a role, in µs per request. */
   readonly cpu: Readonly<Partial<Record<Role | 'client', number>>>;
   readonly redis?: RedisCost;
-  /**
-   * Share of the processors' time that was used by what is not part of it, the hypervisor included: 0 to 1.
-   */
+  /** Share of processor time used by anything else, including the hypervisor, from 0 to 1. */
   readonly others: number;
 }
 
-const patienceMs = 20_000;
+const maxWaitMs = 20_000;
 
 /**
- * Starts a system, lets it be used, and stops it. One that failed leaves its logs.
- * @throws Error where it cannot be started or does not answer; what `use` throws.
+ * Starts a system, calls `use`, and stops the system. If it failed, its logs are kept.
+ * @throws Error if the system cannot be started or does not answer, or what `use` throws.
  */
 export async function onStage<T>(
   system: System,
@@ -56,7 +54,7 @@ export async function onStage<T>(
     const redis = running.redisUrl === undefined ? undefined : new Redis(running.redisUrl);
     closing.defer(() => redis?.disconnect());
     for (const url of running.urls) await untilAnswers(url);
-    // Awaited here: all is closed when this function returns.
+    // Awaited here, since everything is closed when this function returns.
     return await use({ running, executions, redis });
   })();
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -64,8 +62,8 @@ export async function onStage<T>(
 }
 
 /**
- * Measures what is used while something is done.
- * @param requests how many requests that was
+ * Measures the cost of requests while `act` runs.
+ * @param requests returns how many requests `act` made
  */
 export async function measureCosts<T>(
   { running: { parts }, executions, redis }: Stage,
@@ -96,10 +94,10 @@ export async function measureCosts<T>(
   };
 }
 
-/** @throws Error where there is no answer of 200 within twenty seconds. */
+/** @throws Error if no request is answered with 200 within twenty seconds. */
 async function untilAnswers(url: string): Promise<void> {
   let last = '';
-  for (let waited = 0; waited < patienceMs; waited += 50) {
+  for (let waited = 0; waited < maxWaitMs; waited += 50) {
     const answer = await fetch(`${url}/w/0-${waited}`, { signal: AbortSignal.timeout(5000) }).catch(
       (error: unknown) => void (last = String(error)),
     );

@@ -12,20 +12,20 @@ import { faultsOf } from './verdict.ts';
 export interface TurnOptions extends StageOptions {
   readonly round: number;
   readonly plan: RunPlan;
-  /** Where it is another number than usual. */
+  /** If it differs from the default. */
   readonly warmUpConnections?: number | undefined;
-  /** Bytes of each request's body, and of its answer's. */
+  /** The size of the body of each request and each answer. */
   readonly bodyBytes?: number;
-  /** Is told each sample when it is there. */
-  readonly sampled?: (sample: Sample) => void;
+  /** Is called with each sample when it is complete. */
+  readonly onSample?: (sample: Sample) => void;
 }
 
 /**
  * Starts a system, warms it up, measures it with each number of connections, and stops it.
- * @throws Error where it cannot be started or does not answer.
+ * @throws Error if it cannot be started or does not answer.
  */
 export function turn(system: System, options: TurnOptions): Promise<Sample[]> {
-  const { round, plan, bodyBytes = 0, sampled = () => undefined } = options;
+  const { round, plan, bodyBytes = 0, onSample = () => undefined } = options;
   const warmUpConnections = options.warmUpConnections ?? Math.min(usual, Math.max(...plan.connections));
   return onStage(system, options, async (stage) => {
     const { running, executions } = stage;
@@ -63,7 +63,7 @@ export function turn(system: System, options: TurnOptions): Promise<Sample[]> {
         faults: [...faultsOf(matching, matchedExecuted, 0), ...faultsOf(load, executed, connections)],
       };
       samples.push(sample);
-      sampled(sample);
+      onSample(sample);
     }
     return samples;
   });

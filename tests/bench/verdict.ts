@@ -1,17 +1,17 @@
 import type { Load } from './load/load.ts';
 import type { Executed } from './workload/marks.ts';
 
-/** In a shorter run a request that had no answer for half of it, in seconds, may be no more than slow. */
-const tellingSeconds = 3.5;
+/** In a shorter run, a request without an answer for half of it may just be slow. In seconds. */
+const minSeconds = 3.5;
 
 /**
- * Holds what the clients got against what the workers did.
+ * Compares the answers that clients got with the executions by workers.
  * @param connections how many requests may have been under way when the load ended
- * @returns what is wrong, in sentences; empty where nothing is.
+ * @returns what is wrong, in sentences.
  */
 export function faultsOf(load: Load, executed: Executed, connections: number): string[] {
   const { seconds, sent, answered, foreign, refused, broken } = load;
-  const overdue = seconds < tellingSeconds ? 0 : load.overdue;
+  const overdue = seconds < minSeconds ? 0 : load.overdue;
   const { executions, distinct } = executed;
   const underWay = sent - answered - foreign - refused;
   const found: [number, string][] = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Load } from '../bench/load/load.ts';
 import { faultsOf } from '../bench/verdict.ts';
-import { Marks, together } from '../bench/workload/marks.ts';
+import { Marks, mergeMarks } from '../bench/workload/marks.ts';
 
 const load = (change: Partial<Load>): Load => ({
   seconds: 4,
@@ -65,16 +65,16 @@ describe('marks', () => {
   };
 
   it('show a request that one worker executed twice', () =>
-    expect(together([marked(0, 7, 8, 8).toJSON()])).toEqual({ executions: 4, distinct: 3 }));
+    expect(mergeMarks([marked(0, 7, 8, 8).toJSON()])).toEqual({ executions: 4, distinct: 3 }));
 
   it('show a request that two workers executed', () =>
-    expect(together([marked(1, 100_000).toJSON(), marked(100_000).toJSON()])).toEqual({
+    expect(mergeMarks([marked(1, 100_000).toJSON(), marked(100_000).toJSON()])).toEqual({
       executions: 3,
       distinct: 2,
     }));
 
   it('count nothing if there is no worker', () =>
-    expect(together([])).toEqual({ executions: 0, distinct: 0 }));
+    expect(mergeMarks([])).toEqual({ executions: 0, distinct: 0 }));
 
   it.each([-1, 1.5, Number.NaN, 2 ** 31])('refuse %d', (number) =>
     expect(() => new Marks().add(number)).toThrow(RangeError),

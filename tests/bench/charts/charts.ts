@@ -3,23 +3,23 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { textWidth } from './text-width.ts';
 
-/** A chart in Vega-Lite's own terms; `$schema` and the look are added. */
+/** A chart as a Vega-Lite specification, without `$schema` and the style. */
 export type ChartSpec = Readonly<Record<string, unknown>>;
 
-/** A chart as it is drawn. */
+/** A drawn chart. */
 export interface Chart {
   readonly svg: string;
   readonly png: Uint8Array;
 }
 
-/** What is used of vega. */
+/** The part of vega that is used. */
 interface Vega {
   parse(spec: object): object;
   readonly View: new (
     runtime: object,
     options: { renderer: 'none' },
   ) => { toSVG(): Promise<string>; finalize(): void };
-  /** Its way to measure text, which may be replaced. */
+  /** How vega measures text; it may be replaced. */
   readonly textMetrics: {
     width: (
       item: { readonly fontSize?: number; readonly fontWeight?: unknown },
@@ -28,19 +28,19 @@ interface Vega {
   };
 }
 
-/** What is used of vega-lite. */
+/** The part of vega-lite that is used. */
 interface VegaLite {
   compile(spec: object): { readonly spec: object };
 }
 
-/** What is used of resvg. */
+/** The part of resvg that is used. */
 interface Resvg {
   readonly Resvg: new (svg: string, options: object) => { render(): { asPng(): Uint8Array } };
 }
 
 /**
- * Colours that people tell apart whose eyes do not see all of them (Okabe and Ito, "Color Universal Design",
- * 2008), without its yellow, which is faint on white.
+ * Colours that colour-blind people can distinguish (Okabe and Ito, "Color Universal Design", 2008), without
+ * the yellow, which is faint on white.
  */
 export const colours = {
   blue: '#0072B2',
@@ -50,18 +50,18 @@ export const colours = {
   purple: '#CC79A7',
   sky: '#56B4E9',
   grey: '#9A9A9A',
-  /** Of areas behind other marks. */
+  /** For areas behind other marks. */
   pale: '#D6EAF6',
   ink: '#222222',
 } as const;
 
 const font = 'DejaVu Sans';
-const quiet = '#5C5C5C';
+const muted = '#5C5C5C';
 
-const look = {
+const style = {
   background: '#FFFFFF',
   padding: 16,
-  // Where the font is not there, another one of the same kind will do.
+  // If the font is missing, a similar one is used.
   font: `${font}, Verdana, Helvetica, Arial, sans-serif`,
   title: {
     anchor: 'start',
@@ -69,7 +69,7 @@ const look = {
     fontWeight: 600,
     color: colours.ink,
     subtitleFontSize: 12.5,
-    subtitleColor: quiet,
+    subtitleColor: muted,
     subtitlePadding: 6,
     subtitleLineHeight: 17,
     offset: 16,
@@ -80,7 +80,7 @@ const look = {
     titleFontWeight: 400,
     labelColor: colours.ink,
     labelLimit: 320,
-    titleColor: quiet,
+    titleColor: muted,
     titlePadding: 10,
     gridColor: '#E6E6E6',
     domainColor: '#9A9A9A',
@@ -93,7 +93,7 @@ const look = {
     labelFontSize: 12.5,
     titleFontSize: 12.5,
     titleFontWeight: 400,
-    titleColor: quiet,
+    titleColor: muted,
     labelLimit: 320,
     symbolSize: 120,
     symbolStrokeWidth: 2.5,
@@ -103,9 +103,7 @@ const look = {
   range: { category: [colours.blue, colours.orange, colours.green, colours.vermilion, colours.purple] },
 } as const;
 
-/**
- * Draws a chart. Only after `installBenchPackages`. The same spec gives the same picture on every machine.
- */
+/** Draws a chart, the same on every machine. Call `installBenchPackages` before. */
 export async function drawChart(spec: ChartSpec): Promise<Chart> {
   const [{ parse, View, textMetrics }, { compile }, { Resvg }] = await Promise.all([
     load<Vega>('vega'),
@@ -116,7 +114,7 @@ export async function drawChart(spec: ChartSpec): Promise<Chart> {
     textWidth(`${line ?? ''}`.trim(), fontSize, fontWeight === 'bold' || Number(fontWeight) >= 600);
   const { spec: compiled } = compile({
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    config: look,
+    config: style,
     ...spec,
   });
   const view = new View(parse(compiled), { renderer: 'none' });
@@ -124,7 +122,7 @@ export async function drawChart(spec: ChartSpec): Promise<Chart> {
   view.finalize();
   const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf');
   const drawing = new Resvg(svg, {
-    // Twice as many pixels, for screens that have them.
+    // Twice as many pixels, for high-resolution screens.
     fitTo: { mode: 'zoom', value: 2 },
     font: {
       loadSystemFonts: false,
@@ -135,7 +133,7 @@ export async function drawChart(spec: ChartSpec): Promise<Chart> {
   return { svg, png: drawing.render().asPng() };
 }
 
-/** Draws a chart into `<folder>/<name>.svg` and `.png`. */
+/** Draws a chart to `<folder>/<name>.svg` and `.png`. */
 export async function saveChart(folder: string, name: string, spec: ChartSpec): Promise<void> {
   const { svg, png } = await drawChart(spec);
   await mkdir(folder, { recursive: true });
@@ -143,7 +141,7 @@ export async function saveChart(folder: string, name: string, spec: ChartSpec): 
   await writeFile(join(folder, `${name}.png`), png);
 }
 
-/** Loads a package of tests/bench, which need not be installed for the types to be checked. */
+/** Loads a package of tests/bench. The type check must not depend on its types. */
 async function load<Module>(name: string): Promise<Module> {
-  return (await import(name)) as Module; // narrowed to what is used, as its documentation has it
+  return (await import(name)) as Module; // the part that is used, as documented
 }

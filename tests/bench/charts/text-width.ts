@@ -1,15 +1,15 @@
-/** Widths of DejaVu Sans, in parts of the font's size; rough, and on the safe side. */
+/** Rough upper limits of letter widths in DejaVu Sans, as a share of the font size. */
 const narrow = 0.36;
 const wide = 0.95;
 const usual = 0.635;
-/** How much wider its bold is. */
+/** How much wider the bold font is. */
 const boldness = 1.1;
 
 /**
- * Estimates how wide a line of text is drawn. Vega's own estimate, where it has no canvas, is a third too
- * wide and leaves charts with empty margins.
- * @param size of the font, in px.
- * @returns px.
+ * Estimates the width of a line of text. Without a canvas, Vega's own estimate is a third too wide and leaves
+ * empty margins in charts.
+ * @param size the font size, in px.
+ * @returns the width in px.
  */
 export function textWidth(line: string, size: number, bold: boolean): number {
   let width = 0;

@@ -10,14 +10,14 @@ import type { BacklogPoint } from './growth.ts';
 export interface BacklogOptions extends StageOptions {
   readonly round: number;
   readonly bodyBytes: number;
-  /** How many requests shall wait; 0: they are executed as they come. */
+  /** How many requests wait. With 0 they are executed as they arrive. */
   readonly backlog: number;
-  /** How many are measured. */
+  /** How many requests are measured. */
   readonly count: number;
 }
 
 const connections = 64;
-const patienceMs = 300_000;
+const maxWaitMs = 300_000;
 const system = ringpost({
   name: 'ringpost',
   title: '',
@@ -26,27 +26,27 @@ const system = ringpost({
 });
 
 /**
- * Hands requests over while the workers are held, until so many wait, and measures what the last ones cost,
- * what they take in Redis, and what it costs to execute them all. Requests for which clients wait cannot wait
- * in such numbers.
+ * Holds the workers and sends async requests until the backlog is reached. Measures the cost of the last
+ * requests, the memory that they take in Redis, and the cost of executing all of them. Plain requests cannot
+ * wait in such numbers, since each needs a client.
  */
 export function measureBacklog(options: BacklogOptions): Promise<BacklogPoint> {
   const { round, bodyBytes, backlog, count } = options;
   return onStage(system, options, async (stage) => {
     const { executions, redis, running } = stage;
     const [url = ''] = running.urls;
-    const hand = (run: number, from: number, to: number): Promise<number> =>
-      handOver({ url, run, from, to, bodyBytes });
-    // Code is compiled and connections are open before anything is measured.
-    await hand(1, 0, 2000);
+    const send = (run: number, from: number, to: number): Promise<number> =>
+      sendAsync({ url, run, from, to, bodyBytes });
+    // A warm-up: code gets compiled and connections opened before the measurement.
+    await send(1, 0, 2000);
     await untilExecuted(stage, 1, 2000);
     let refused = 0;
-    const tally = async (handing: Promise<number>): Promise<number> => (refused += await handing);
+    const tally = async (sending: Promise<number>): Promise<number> => (refused += await sending);
     if (backlog === 0) {
       const { costs } = await measureCosts(
         stage,
         async () => {
-          await tally(hand(2, 0, count));
+          await tally(send(2, 0, count));
           await untilExecuted(stage, 2, count);
         },
         () => count,
@@ -55,21 +55,21 @@ export function measureBacklog(options: BacklogOptions): Promise<BacklogPoint> {
     }
     executions.hold();
     const before = await memoryOf(redis);
-    await tally(hand(2, 0, backlog - count));
+    await tally(send(2, 0, backlog - count));
     const { costs: accepting } = await measureCosts(
       stage,
-      () => tally(hand(2, backlog - count, backlog)),
+      () => tally(send(2, backlog - count, backlog)),
       () => count,
     );
     const memory = ((await memoryOf(redis)) - before) / backlog;
     executions.release();
-    const began = performance.now();
+    const started = performance.now();
     const { costs: executing } = await measureCosts(
       stage,
       () => untilExecuted(stage, 2, backlog),
       () => backlog,
     );
-    const drainRate = backlog / ((performance.now() - began) / 1000);
+    const drainRate = backlog / ((performance.now() - started) / 1000);
     return {
       round,
       bodyBytes,
@@ -86,25 +86,25 @@ export function measureBacklog(options: BacklogOptions): Promise<BacklogPoint> {
 async function faults({ executions }: Stage, count: number, refused: number): Promise<string[]> {
   const { executions: all, distinct } = await executions.of(2);
   const found: [number, string][] = [
-    [refused, 'requests were not taken'],
+    [refused, 'requests were not accepted'],
     [count - refused - distinct, 'requests were not executed'],
     [all - distinct, 'executions were doubled'],
   ];
   return found.filter(([number]) => number !== 0).map(([number, what]) => `${number} ${what}`);
 }
 
-interface HandOver {
+interface AsyncLoad {
   readonly url: string;
   readonly run: number;
   /** The number of the first request. */
   readonly from: number;
-  /** The number past the last. */
+  /** The number after the last request. */
   readonly to: number;
   readonly bodyBytes: number;
 }
 
-/** Hands requests over on many connections. @returns how many were not answered with 202. */
-async function handOver({ url, run, from, to, bodyBytes }: HandOver): Promise<number> {
+/** Sends async requests on many connections. @returns how many were not answered with 202. */
+async function sendAsync({ url, run, from, to, bodyBytes }: AsyncLoad): Promise<number> {
   const body = 'x'.repeat(bodyBytes);
   let next = from;
   let refused = 0;
@@ -127,12 +127,12 @@ async function handOver({ url, run, from, to, bodyBytes }: HandOver): Promise<nu
 
 async function untilExecuted({ executions }: Stage, run: number, count: number): Promise<void> {
   for (let waited = 0; (await executions.now(run)).distinct < count; waited += 20) {
-    if (waited > patienceMs) throw new Error('the backlog is not executed');
+    if (waited > maxWaitMs) throw new Error('the backlog is not executed');
     await delay(20);
   }
 }
 
-/** Held work counts as executed when it begins: what is left is in Redis. */
+/** @returns the bytes that Redis uses. */
 async function memoryOf(redis: Redis | undefined): Promise<number> {
   const info = (await redis?.info('memory')) ?? '';
   return Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);

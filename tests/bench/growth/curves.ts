@@ -3,7 +3,7 @@ import type { RunPlan } from '../run-plan.ts';
 import type { Aof } from '../servers/redis.ts';
 import type { System } from '../systems/system.ts';
 
-/** One point of a curve: all is as `npm start` has it but one thing. */
+/** One point of a curve: the defaults of `npm start` with one thing changed. */
 export interface Variation {
   readonly curve: string;
   readonly value: string;
@@ -12,14 +12,14 @@ export interface Variation {
   readonly env: NodeJS.ProcessEnv;
   readonly bodyBytes: number;
   readonly connections: number;
-  /** How many times as long as usual is warmed up. */
+  /** The length of the warm-up, as a multiple of the plan's. */
   readonly warmUps: number;
-  /** Where it is warmed up on another number of them than usual. */
+  /** If the number of connections for the warm-up differs from the default. */
   readonly warmUpConnections?: number;
 }
 
 const connections = 64;
-/** Bodies of a megabyte fill pipes and processors with few of them. */
+/** Bodies of a megabyte fill pipes and processors even with few connections. */
 const connectionsWithBodies = 16;
 const usual = ringpost({ name: 'ringpost', title: 'ringpost', settings: '' });
 const usualWorkers = 3;
@@ -32,7 +32,7 @@ const base = {
   warmUps: 1,
 };
 const replicas = [usualWorkers, 10, 50];
-/** Connections for each replica, as many as three have with 64. */
+/** Connections per replica, about as many as each of three replicas has with 64. */
 const connectionsEach = 21;
 
 const bodies: readonly (readonly [name: string, bytes: number])[] = [
@@ -43,7 +43,7 @@ const bodies: readonly (readonly [name: string, bytes: number])[] = [
 ];
 const policies: readonly Aof[] = ['off', 'everysec', 'always'];
 
-/** All curves, each from what is least. */
+/** The points of all curves. Each curve starts with its smallest value. */
 export const variations: readonly Variation[] = [
   ...(['gateways', 'gateways and load'] as const).flatMap((curve) =>
     [1, 2, 4].map((gateways) => ({
@@ -61,11 +61,11 @@ export const variations: readonly Variation[] = [
       curve,
       value: String(workers),
       workers,
-      // Each of many has a small part of the load, and code is compiled after so many calls (ADR 0023).
+      // Each of many workers gets a small part of the load, so its code is compiled later (ADR 0023).
       warmUps: workers / usualWorkers,
       warmUpConnections: workers * connectionsEach,
       connections: curve === 'replicas' ? connections : workers * connectionsEach,
-      // So many processes start at once that each of them takes its time.
+      // Many processes start at once, so each of them starts slowly.
       env: { START_TIMEOUT_MS: '120000' },
     })),
   ),
@@ -90,7 +90,7 @@ export const variations: readonly Variation[] = [
   })),
 ];
 
-/** @returns how a point of a curve is measured; warmed up for whole seconds, since wrk knows no others. */
+/** @returns the plan for one point of a curve. The warm-up takes whole seconds, since wrk needs that. */
 export function planOf({ connections: each, warmUps }: Variation, plan: RunPlan): RunPlan {
   return { ...plan, connections: [each], warmUpSeconds: Math.round(plan.warmUpSeconds * warmUps) };
 }

@@ -1,7 +1,7 @@
 import type { Sample } from '../sample.ts';
 import type { Costs } from '../stage.ts';
 
-/** A measurement on a curve. */
+/** One measurement of a curve. */
 export interface CurvePoint {
   /** What is changed, e.g. `gateways`. */
   readonly curve: string;
@@ -10,25 +10,25 @@ export interface CurvePoint {
   readonly sample: Sample;
 }
 
-/** What requests cost that are handed over, with so many before them. */
+/** The cost of async requests behind a backlog. */
 export interface BacklogPoint {
   readonly round: number;
   /** Bytes of each request's body. */
   readonly bodyBytes: number;
-  /** How many requests waited when these were handed over, and began to be executed. */
+  /** How many requests waited when the measured ones were sent and the execution started. */
   readonly backlog: number;
-  /** Of handing over one: until the 202. */
+  /** The cost of accepting one request, up to the 202. */
   readonly accepting: Costs;
-  /** Of executing one that waits; where nothing waits, it is part of `accepting`. */
+  /** The cost of executing one request. Without a backlog it is part of `accepting`. */
   readonly executing?: Costs;
-  /** Executed in a second. */
+  /** Executed requests per second. */
   readonly drainRate?: number;
-  /** Memory of Redis for each request that waits, in bytes. */
+  /** Redis memory per waiting request, in bytes. */
   readonly memory?: number;
   readonly faults: readonly string[];
 }
 
-/** What a request costs when the system grows. */
+/** The cost of a request as the system grows. */
 export interface Growth {
   readonly rounds: number;
   readonly points: readonly CurvePoint[];

@@ -9,7 +9,7 @@ import type { BacklogPoint, CurvePoint, Growth } from './growth.ts';
 
 export interface GrowthOptions {
   readonly plan: RunPlan;
-  /** Names of curves; empty: all. */
+  /** Names of curves. Empty means all. */
   readonly only: readonly string[];
   /** How many requests wait in a backlog. */
   readonly depth: number;
@@ -17,7 +17,7 @@ export interface GrowthOptions {
   readonly say: (line: string) => void;
 }
 
-/** The points of the backlog's curve; a tenth of its requests is measured. */
+/** The points of the backlog curve. A tenth of the requests is measured. */
 const backlogs = (depth: number): Pick<BacklogOptions, 'backlog' | 'bodyBytes' | 'count'>[] => [
   { backlog: 0, bodyBytes: 0, count: depth / 10 },
   { backlog: depth, bodyBytes: 0, count: depth / 10 },
@@ -27,7 +27,7 @@ const backlogs = (depth: number): Pick<BacklogOptions, 'backlog' | 'bodyBytes' |
 /** The names of all curves. */
 export const curveNames: readonly string[] = [...new Set(variations.map(({ curve }) => curve)), 'backlog'];
 
-/** Measures all curves, point after point, in rounds. */
+/** Measures all points of all curves in each round. */
 export async function measureGrowth(options: GrowthOptions): Promise<Growth & { missing: Missing[] }> {
   const { plan, only, depth, folder, say } = options;
   const wanted = (curve: string): boolean => only.length === 0 || only.includes(curve);

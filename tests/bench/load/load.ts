@@ -1,4 +1,4 @@
-/** What came back of a run of load. Times in ms. */
+/** The result of a run of load. Times are in ms. */
 export interface Load {
   readonly seconds: number;
   readonly p50: number;
@@ -6,26 +6,26 @@ export interface Load {
   readonly p99: number;
   readonly max: number;
   readonly sent: number;
-  /** Answers of 200 that name a request that was asked and not answered before. */
+  /** 200 answers with the id of a request that was sent and not yet answered. */
   readonly answered: number;
-  /** Answers of 200 that name none, or another one's. */
+  /** 200 answers with any other content. */
   readonly foreign: number;
-  /** Answers that are not 200. */
+  /** Answers with another status than 200. */
   readonly refused: number;
-  /** Requests of the first half of the run that had no answer at its end. */
+  /** Requests of the first half of the run without an answer at its end. */
   readonly overdue: number;
   /** Connections that failed. */
   readonly broken: number;
 }
 
-/** What is asked for. */
+/** What load to make. */
 export interface LoadOptions {
-  /** `http://127.0.0.1:<port>`; the connections are spread over them. */
+  /** `http://127.0.0.1:<port>`, among which the connections are distributed. */
   readonly urls: readonly string[];
   readonly connections: number;
   readonly seconds: number;
-  /** The number of the run, with which all its ids begin. */
+  /** The number of the run, with which each id begins. */
   readonly run: number;
-  /** A request has a body of so many bytes, and its answer as many. 0: GET, without one. */
+  /** The size of the body of each request and answer. With 0 the requests are GET without a body. */
   readonly bodyBytes: number;
 }

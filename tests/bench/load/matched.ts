@@ -2,27 +2,26 @@ import { performance } from 'node:perf_hooks';
 import { Client } from 'undici';
 import type { Load, LoadOptions } from './load.ts';
 
-const patienceMs = 10_000;
+const maxWaitMs = 10_000;
 const headers = { 'content-type': 'application/octet-stream' };
 
 /**
- * Puts load on a system from here: each connection has one request under way, and each answer is held against
- * the request of its own connection. Slower than wrk, which does not tell its script the connection of an
- * answer.
- * @returns when all requests have been answered, so that none is under way any more.
+ * Puts load on a system from this process: each connection has one request under way, and each answer is
+ * compared with that request. wrk is faster, but its script does not learn the connection of an answer.
+ * @returns after all requests have been answered.
  */
 export async function matched(options: LoadOptions): Promise<Load> {
   const { urls, connections, seconds, run, bodyBytes } = options;
   const body = 'x'.repeat(bodyBytes);
   const latencies: number[] = [];
-  const began = performance.now();
-  const end = began + seconds * 1000;
+  const started = performance.now();
+  const end = started + seconds * 1000;
   let [sent, answered, foreign, refused, broken] = [0, 0, 0, 0, 0];
   const keepBusy = async (_: unknown, at: number): Promise<void> => {
     const client = new Client(urls[at % urls.length] ?? '', {
       pipelining: 1,
-      headersTimeout: patienceMs,
-      bodyTimeout: patienceMs,
+      headersTimeout: maxWaitMs,
+      bodyTimeout: maxWaitMs,
     });
     try {
       while (performance.now() < end) {
@@ -49,7 +48,7 @@ export async function matched(options: LoadOptions): Promise<Load> {
   latencies.sort((a, b) => a - b);
   const percentile = (share: number): number => latencies[Math.ceil(latencies.length * share) - 1] ?? 0;
   return {
-    seconds: (performance.now() - began) / 1000,
+    seconds: (performance.now() - started) / 1000,
     p50: percentile(0.5),
     p90: percentile(0.9),
     p99: percentile(0.99),

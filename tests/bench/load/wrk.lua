@@ -1,6 +1,6 @@
--- Each request has a number of its own, each answer has to name one that this thread has asked for and that has not
--- been answered yet. Arguments: the number of the run, the number of threads, the bytes of a body. Threads take turns
--- with the ports in BENCH_PORTS.
+-- Gives each request its own number. Each answer must name a number that this thread sent and that was not
+-- answered yet. Arguments: the number of the run, the number of threads, the size of a body. The threads are
+-- distributed among the ports in BENCH_PORTS.
 
 local made = 0
 local threads = {}
@@ -35,7 +35,7 @@ function init(args)
 end
 
 function request()
-  -- The first thread is asked for one request that is not sent.
+  -- wrk asks the first thread for one request that it does not send.
   if not tried then
     tried = true
     return head .. '0' .. tail
@@ -52,7 +52,7 @@ function response(status, headers, body)
     refused = refused + 1
     return
   end
-  -- The id, and behind it the body that was sent.
+  -- The id, followed by the body of the request.
   local idBytes = #body - bodyBytes
   local number = body:sub(1, #prefix) == prefix and tonumber(body:sub(#prefix + 1, idBytes))
   if number and pending[number] then
@@ -69,7 +69,7 @@ function done(summary, latency, requests)
     for name in pairs(sums) do
       sums[name] = sums[name] + (thread:get(name) or 0)
     end
-    -- What was asked for in the first half of the run, and has no answer at its end.
+    -- Requests of the first half of the run without an answer at its end.
     local middle = thread:get('nextNumber') / 2
     for number in pairs(thread:get('pending')) do
       if number < middle then sums.overdue = sums.overdue + 1 end
@@ -77,8 +77,8 @@ function done(summary, latency, requests)
   end
   local errors = summary.errors
   print(string.format(
-    'BENCH {"seconds":%f,"p50":%f,"p90":%f,"p99":%f,"max":%f,"sent":%d,"answered":%d,"foreign":%d,"refused":%d,' ..
-    '"overdue":%d,"broken":%d}',
+    'BENCH {"seconds":%f,"p50":%f,"p90":%f,"p99":%f,"max":%f,"sent":%d,"answered":%d,"foreign":%d,' ..
+    '"refused":%d,"overdue":%d,"broken":%d}',
     summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(90) / 1e3,
     latency:percentile(99) / 1e3, latency.max / 1e3, sums.sent, sums.answered, sums.foreign, sums.refused,
     sums.overdue, errors.connect + errors.read + errors.write))

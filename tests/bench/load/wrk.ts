@@ -4,15 +4,15 @@ import { fileURLToPath } from 'node:url';
 import type { Load, LoadOptions } from './load.ts';
 
 const script = fileURLToPath(new URL('wrk.lua', import.meta.url));
-/** Each has its own share of the numbers: an answer that went to a request of another thread is seen. */
-const mostThreads = 4;
+/** Each thread has its own share of the numbers, so an answer to a request of another thread is detected. */
+const maxThreads = 4;
 
 /**
- * Puts load on a system with wrk, and checks each answer.
- * @throws Error where wrk fails.
+ * Puts load on a system with wrk and checks each answer.
+ * @throws Error if wrk fails.
  */
 export async function wrk({ urls, connections, seconds, run, bodyBytes }: LoadOptions): Promise<Load> {
-  const threads = Math.min(connections, mostThreads);
+  const threads = Math.min(connections, maxThreads);
   const [url = ''] = urls;
   const args = ['-t', threads, '-c', connections, '-d', `${seconds}s`, '--timeout', '10s', '-s', script, url];
   const child = spawn('wrk', [...args.map(String), '--', ...[run, threads, bodyBytes].map(String)], {
@@ -25,5 +25,5 @@ export async function wrk({ urls, connections, seconds, run, bodyBytes }: LoadOp
   const [code] = (await once(child, 'close')) as [number | null];
   const line = /^BENCH (.*)$/m.exec(output)?.[1];
   if (line === undefined) throw new Error(`wrk ended with ${code}: ${output.slice(-1000)}`);
-  return JSON.parse(line) as Load; // as wrk.lua writes it
+  return JSON.parse(line) as Load; // wrk.lua wrote it
 }

@@ -1,18 +1,18 @@
 import { readFile, readdir } from 'node:fs/promises';
 
-/** Linux has 100 ticks a second on all machines that Node runs on (USER_HZ, proc(5)). */
+/** Linux has 100 ticks per second on all machines that Node.js supports (USER_HZ, proc(5)). */
 const microsecondsPerTick = 10_000;
 
-/** @returns the processor time that a process has used, in µs; 0 where there is none, or no /proc. */
+/** @returns the processor time that a process has used, in µs; 0 without the process or without /proc. */
 export async function processorTime(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name before the state is in parentheses and may hold anything.
+  // The name before the state is in parentheses and may contain anything.
   const [, utime = '0', stime = '0'] =
     /^ \w(?: \S+){10} (\d+) (\d+)/.exec(stat.slice(stat.lastIndexOf(')') + 1)) ?? [];
   return (Number(utime) + Number(stime)) * microsecondsPerTick;
 }
 
-/** @returns the pids of a process and of all that descend from it. */
+/** @returns the pids of a process and all its descendants. */
 export async function withDescendants(pid: number): Promise<number[]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const children = await Promise.all(
@@ -25,7 +25,7 @@ export async function withDescendants(pid: number): Promise<number[]> {
   return [pid, ...below.flat()];
 }
 
-/** Who takes part in carrying a request. */
+/** What a process does for a request. */
 export type Role = 'gateway' | 'worker' | 'store' | 'proxy';
 
 /** A process of a system, or several with the same role. */
@@ -35,8 +35,8 @@ export interface Part {
 }
 
 /**
- * @param parts the roots; what descends from one has its role, unless it is a worker.
- * @param workers pids of the workers, wherever they descend from
+ * @param parts the root processes; their descendants have the same role unless they are workers.
+ * @param workers pids of the workers, whatever their parent
  * @returns the processor time of each role, in µs.
  */
 export async function processorTimes(
@@ -54,15 +54,15 @@ export async function processorTimes(
   return sums;
 }
 
-/** @returns the processor time of all children of this process that have ended and were waited for, in µs. */
+/** @returns the processor time of all ended and reaped children of this process, in µs. */
 export async function reapedTime(): Promise<number> {
   const stat = await readFile('/proc/self/stat', 'utf8').catch(() => '');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // cutime and cstime, the 16th and 17th field of proc(5); the first one here is the 3rd.
+  // cutime and cstime are fields 16 and 17 in proc(5); `fields` starts with field 3.
   return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * microsecondsPerTick;
 }
 
-/** @returns the time that all processors of the machine were busy, and all their time, in µs. */
+/** @returns the busy time and the whole time of all processors, in µs. */
 export async function machineTime(): Promise<{ readonly busy: number; readonly all: number }> {
   const stat = await readFile('/proc/stat', 'utf8').catch(() => '');
   const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softIrq = 0, steal = 0] =

@@ -1,29 +1,29 @@
 import type { Redis } from 'ioredis';
 
-/** What Redis has counted since its start. */
+/** Counters of Redis since its start. */
 export interface RedisCounters {
-  /** Calls of each command, those in scripts included. */
+  /** Calls of each command, including those in scripts. */
   readonly calls: Readonly<Record<string, number>>;
-  /** Times that it has read from a connection. */
+  /** How often Redis has read from a connection. */
   readonly reads: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
 
-/** What one request costs Redis. */
+/** The cost of one request in Redis. */
 export interface RedisCost {
-  /** Commands, those that scripts call included. */
+  /** Commands, including those in scripts. */
   readonly commands: number;
-  /** Scripts. */
+  /** Calls of scripts. */
   readonly scripts: number;
-  /** Times that Redis read from a connection: less than the commands where they travel together. */
+  /** How often Redis read from a connection. One read may bring several commands. */
   readonly reads: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly byName: Readonly<Record<string, number>>;
 }
 
-/** Commands of the bench itself. */
+/** Commands of the bench itself, which are not counted. */
 const own = new Set(['info', 'client|setname', 'client|setinfo', 'hello']);
 const scripts = new Set(['eval', 'evalsha', 'fcall']);
 
@@ -46,7 +46,7 @@ export function parseInfo(info: string): RedisCounters {
   };
 }
 
-/** @returns what each of so many requests cost between the two looks. */
+/** @returns the cost per request between two readings of the counters. */
 export function redisCost(before: RedisCounters, after: RedisCounters, requests: number): RedisCost {
   const byName: Record<string, number> = {};
   for (const [name, count] of Object.entries(after.calls)) {

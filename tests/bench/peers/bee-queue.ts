@@ -4,8 +4,8 @@ import type { Peer } from './peer.ts';
 const name = 'work';
 
 /**
- * bee-queue, with the queue's events. Its guide shows the job's own event, which misses a job that is done
- * before `save()` has its id: at 64 connections most of them.
+ * bee-queue with the events of the queue. Its guide uses the event of the job, which misses jobs that finish
+ * before `save()` has their id; with 64 connections these are most of them.
  */
 export const peer: Peer = {
   gateway: async (store) => {
@@ -42,7 +42,7 @@ export const peer: Peer = {
       removeOnFailure: true,
     });
     await queue.ready();
-    // What a worker held that died runs again; its guide has one process look after that.
+    // Runs the jobs of dead workers again. The guide lets one process do that.
     if (worker === 'worker-1') await queue.checkStalledJobs(5000);
     queue.process(100, async ({ data: { id } }) => work(id));
   },

@@ -1,4 +1,4 @@
-/** A plain proxy: Fastify in front, a pool of undici's for each upstream, in turn. */
+/** A plain proxy: Fastify in front, and one undici pool per upstream, used in turn. */
 import { fastify } from 'fastify';
 import { Pool } from 'undici';
 

@@ -1,4 +1,4 @@
-/** The gateway of every peer that has none of its own: Fastify, as ringpost has it. */
+/** The gateway of every peer without one of its own. It uses Fastify, as ringpost does. */
 import { fastify } from 'fastify';
 import { loadPeer } from './load-peer.ts';
 

@@ -7,8 +7,8 @@ const subject = 'work.request';
 const durable = 'workers';
 
 /**
- * A JetStream work queue: the request is stored and acknowledged, a worker pulls it, replies to the gateway's
- * own inbox, and acknowledges it. Ids have no space in them.
+ * A JetStream work queue: the request is stored and acknowledged. A worker pulls it, replies to the inbox of
+ * the gateway and acknowledges it. Ids contain no space.
  */
 export const peer: Peer = {
   gateway: async (store) => {

@@ -3,7 +3,7 @@ import type { Peer } from './peer.ts';
 
 type Payload = { readonly id: string };
 
-/** Answers are fetched at once; an hour of them, which is the default, would only fill the memory. */
+/** Answers are fetched at once. Keeping them for an hour, the default, would only fill the memory. */
 const resultTTL = 10_000;
 
 /** @platformatic/job-queue, `enqueueAndWait`. */
@@ -18,7 +18,7 @@ export const peer: Peer = {
     const queue = new Queue<Payload, string>({ storage, workerId, concurrency: 100, resultTTL });
     queue.execute(async ({ payload: { id } }) => work(id));
     await queue.start();
-    // What a worker held that died runs again; one of the workers looks after that.
+    // Runs the jobs of dead workers again. One of the workers does that.
     await new Reaper({
       storage,
       visibilityTimeout: 30_000,

@@ -3,12 +3,12 @@ import type { Peer } from './peer.ts';
 
 const options = {
   logger: false,
-  // The fastest one in the benchmark of its documentation.
+  // The fastest one according to Moleculer's documentation.
   serializer: 'CBOR',
   registry: { strategy: 'RoundRobin' },
 };
 
-/** Moleculer's remote calls over its Redis transporter. Nothing is kept: a call is a message of pub/sub. */
+/** Moleculer's remote calls over its Redis transporter. A call is a pub/sub message, so nothing is stored. */
 export const peer: Peer = {
   gateway: async (store) => {
     const broker = new ServiceBroker({ ...options, nodeID: 'gateway', transporter: store });

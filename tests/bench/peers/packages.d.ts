@@ -1,6 +1,6 @@
 /**
- * What the peers' packages offer, as far as it is used here: their own declarations are only there where the
- * bench has been installed, and the project's type check must not depend on that.
+ * The used parts of the peers' packages. Their own declarations exist only if the bench is installed, and the
+ * type check of the project must not depend on that.
  */
 declare module 'bee-queue' {
   interface Job<T> {

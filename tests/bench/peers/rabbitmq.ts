@@ -2,11 +2,11 @@ import { connect } from 'amqplib';
 import type { Peer } from './peer.ts';
 
 const queue = 'work';
-/** Without it Nagle's algorithm holds small frames back for up to 40 ms. */
+/** Otherwise Nagle's algorithm delays small frames by up to 40 ms. */
 const socket = { noDelay: true };
 const durable = { durable: true };
 
-/** A durable queue with persistent messages, answers by direct reply-to. */
+/** A durable queue with persistent messages, and answers by direct reply-to. */
 export const peer: Peer = {
   gateway: async (store) => {
     const channel = await (await connect(store, socket)).createChannel();

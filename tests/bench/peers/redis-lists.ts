@@ -2,8 +2,8 @@ import { Redis } from 'ioredis';
 import type { Peer } from './peer.ts';
 
 const requests = 'requests';
-const mostAtOnce = '100';
-const patient = { maxRetriesPerRequest: null };
+const maxPopped = '100';
+const noRetryLimit = { maxRetriesPerRequest: null };
 
 /** Collects values until the end of a turn of the event loop. */
 function perTurn<T>(send: (values: T[]) => void): (value: T) => void {
@@ -18,24 +18,24 @@ function perTurn<T>(send: (values: T[]) => void): (value: T) => void {
   };
 }
 
-/** Takes what comes, forever. */
+/** Pops values from a list, forever. */
 async function take(redis: Redis, list: string, got: (value: string) => void): Promise<never> {
   for (;;) {
-    const popped = await redis.blmpop(0, 1, list, 'LEFT', 'COUNT', mostAtOnce);
+    const popped = await redis.blmpop(0, 1, list, 'LEFT', 'COUNT', maxPopped);
     for (const value of popped?.[1] ?? []) got(value);
   }
 }
 
 /**
- * The floor: a list of requests, a list of replies, all of one turn of the event loop in one command. There
- * is no state of a job: what a worker has taken is lost when it dies.
+ * The lower bound: a list of requests and a list of replies, with one command per turn of the event loop.
+ * Jobs have no state: what a worker has taken is lost if it dies.
  */
 export const peer: Peer = {
   gateway: async (store) => {
     const waiting = new Map<string, (answer: string) => void>();
     const inbox = `replies:${process.pid}`;
-    const redis = new Redis(store, patient);
-    void take(new Redis(store, patient), inbox, (reply) => {
+    const redis = new Redis(store, noRetryLimit);
+    void take(new Redis(store, noRetryLimit), inbox, (reply) => {
       const [id = '', answer = ''] = reply.split(' ');
       waiting.get(id)?.(answer);
       waiting.delete(id);
@@ -51,12 +51,12 @@ export const peer: Peer = {
     };
   },
   worker: async (store, work) => {
-    const redis = new Redis(store, patient);
+    const redis = new Redis(store, noRetryLimit);
     const push = perTurn<readonly [inbox: string, reply: string]>((values) => {
       const byInbox = Map.groupBy(values, ([inbox]) => inbox);
       for (const [inbox, replies] of byInbox) void redis.rpush(inbox, ...replies.map(([, reply]) => reply));
     });
-    void take(new Redis(store, patient), requests, (request) => {
+    void take(new Redis(store, noRetryLimit), requests, (request) => {
       const [id = '', inbox = ''] = request.split(' ');
       const answer = work(id);
       if (typeof answer === 'string') push([inbox, `${id} ${answer}`]);

@@ -2,7 +2,7 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import type { Peer } from './peer.ts';
 
 const name = 'work';
-/** `removeOnComplete: true` makes `waitUntilFinished` miss jobs that are gone before it looks. */
+/** With `removeOnComplete: true`, `waitUntilFinished` misses jobs that are removed before it checks. */
 const defaultJobOptions = { removeOnComplete: { count: 1000 }, removeOnFail: { count: 1000 } };
 const ttlMs = 30_000;
 
@@ -25,7 +25,7 @@ export const peer: Peer = {
     });
     const events = new QueueEvents(name, { connection: connectionTo(store) });
     await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
-    // One listener for each request that waits.
+    // There is one listener per waiting request.
     events.setMaxListeners(0);
     return {
       ask: async (id) => {

@@ -1,4 +1,4 @@
-/** A plain HTTP server that does the work: what the proxies have behind them. */
+/** A plain HTTP server that does the work behind a proxy. */
 import { createServer } from 'node:http';
 import { idOf, work } from '../workload/work.ts';
 
@@ -11,6 +11,6 @@ const server = createServer((request, response) => {
   if (typeof answer === 'string') send(answer);
   else void answer.then(send);
 });
-// Proxies keep their connections for as long as the bench runs.
+// Proxies keep their connections during the whole run.
 server.keepAliveTimeout = 600_000;
 server.listen(Number(process.env['PORT']), '127.0.0.1', () => process.stdout.write('ready\n'));

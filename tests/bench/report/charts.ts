@@ -10,10 +10,10 @@ import type { Sample } from '../sample.ts';
 import { typical } from './comparison.ts';
 import type { Section } from './report.ts';
 
-/** A chart and where it belongs. */
+/** A chart and its section in the report. */
 export interface PlacedChart {
   readonly section: Section;
-  /** What it shows, for who cannot see it. */
+  /** The alternative text. */
   readonly shows: string;
   readonly spec: ChartSpec;
 }
@@ -35,10 +35,10 @@ const partColours = {
 };
 
 const place = (part: string): number => partColours.domain.indexOf(part);
-/** Parts lie in one order in all bars. */
+/** All bars have their parts in the same order. */
 const stacked = { field: 'place', type: 'quantitative' };
 
-/** @returns the charts of a report; none of what was not measured. */
+/** @returns the charts of a report, for what was measured. */
 export function chartsOf(results: Results, ours: string): PlacedChart[] {
   const measured = new Measured(results.samples);
   const count = typical(measured);
@@ -149,7 +149,9 @@ function costChart(measured: Measured, count: number): PlacedChart {
   );
   return {
     section: 'costs',
-    shows: `Stacked bars: processor time of a request in gateway, workers and store with ${count} connections`,
+    shows:
+      'Stacked bars: processor time of a request in gateway, workers and store ' +
+      `with ${count} connections`,
     spec: {
       title: { text: 'Processor time of a request', subtitle: `${count} connections; all processes` },
       width,

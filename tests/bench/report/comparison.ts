@@ -4,18 +4,18 @@ import { ratiosOf } from '../ratios.ts';
 import type { Sample } from '../sample.ts';
 import { table, withSpread } from './table.ts';
 
-/** The number of connections that tables show which have room for one. */
+/** The number of connections for tables that show only one. */
 export const typical = (measured: Measured): number => {
   const counts = measured.connections;
   return counts.includes(64) ? 64 : (counts.at(-1) ?? 1);
 };
 
-const headed = (measured: Measured): string[] => measured.connections.map((count) => `c=${count}`);
+const connectionHeads = (measured: Measured): string[] => measured.connections.map((count) => `c=${count}`);
 
-/** Requests in a second. */
+/** A table of requests per second. */
 export function rates(measured: Measured): string {
   return table(
-    ['requests/s', ...headed(measured)],
+    ['requests/s', ...connectionHeads(measured)],
     measured.systems.map((name) => [
       name,
       ...measured.connections.map((count) => withSpread(measured.of(name, count, ({ rate }) => rate))),
@@ -23,11 +23,11 @@ export function rates(measured: Measured): string {
   );
 }
 
-/** Ours divided by theirs. */
+/** A table of ringpost's values divided by each peer's. */
 export function ratioTable(samples: readonly Sample[], ours: string, measured: Measured): string {
   const count = typical(measured);
   return table(
-    [`${ours} ÷`, ...headed(measured), `p99 at c=${count} (less is better)`],
+    [`${ours} ÷`, ...connectionHeads(measured), `p99 at c=${count} (less is better)`],
     [...ratiosOf(samples, ours)]
       .filter(([, { rate }]) => rate.size > 0)
       .map(([name, { rate, p99 }]) => [
@@ -38,10 +38,10 @@ export function ratioTable(samples: readonly Sample[], ours: string, measured: M
   );
 }
 
-/** Median of the 50th and the 99th percentile. */
+/** A table of the medians of the 50th and the 99th percentile. */
 export function latencies(measured: Measured): string {
   return table(
-    ['p50 / p99 in ms', ...headed(measured)],
+    ['p50 / p99 in ms', ...connectionHeads(measured)],
     measured.systems.map((name) => [
       name,
       ...measured.connections.map((count) => {
@@ -53,7 +53,7 @@ export function latencies(measured: Measured): string {
   );
 }
 
-/** Processor time of each kind of process. */
+/** A table of the processor time of each kind of process. */
 export function processorCosts(measured: Measured, connections: number): string {
   const roles = ['gateway', 'proxy', 'worker', 'store'] as const;
   const cost = (sample: Sample): number => roles.reduce((sum, role) => sum + (sample.cpu[role] ?? 0), 0);
@@ -81,7 +81,7 @@ export function processorCosts(measured: Measured, connections: number): string 
   );
 }
 
-/** What a request costs Redis. */
+/** A table of the cost of a request in Redis. */
 export function redisCosts(measured: Measured, connections: number): string {
   const rows = measured.systems.flatMap((name) => {
     const of = (value: (cost: NonNullable<Sample['redis']>) => number): string | undefined => {

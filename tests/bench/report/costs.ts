@@ -9,7 +9,7 @@ const parts = [
   ['store', 'Redis'],
 ] as const;
 
-/** Where the time of a request goes, in one system of ours. */
+/** The section on where the time of a request goes in one system. */
 export function whereTheTimeGoes(measured: Measured, ours: string): string {
   const rows = measured.connections.flatMap((count) => {
     const of = (value: (sample: Sample) => number | undefined): number =>
@@ -24,21 +24,21 @@ export function whereTheTimeGoes(measured: Measured, ours: string): string {
   });
   if (rows.length === 0) return '';
   return paragraphs(
-    `Processor time of ${ours} in µs per request, and its share of one processor at the measured rate. The rest
-of the median latency is waiting: for a processor, for the other requests of a batch, and for two round
+    `Processor time of ${ours} in µs per request, and its share of one processor at the measured rate. The
+rest of the median latency is waiting: for a processor, for the other requests of a batch, and for two round
 trips to Redis.`,
     table(['connections', 'median latency in µs', ...parts.map(([, title]) => title)], rows),
     commands(measured, ours),
   );
 }
 
-/** The commands that Redis executes most often for a request. */
+/** A table of the commands that Redis executes most often for a request. */
 function commands(measured: Measured, ours: string): string {
   const counts = measured.connections;
   const names = new Set<string>();
   const byName = (count: number, name: string): number | undefined =>
     measured.of(ours, count, ({ redis }) => redis && (redis.byName[name] ?? 0))?.median;
-  // Which ones there are, is in the samples only.
+  // Only the samples know the names of the commands.
   for (const count of counts) {
     measured.of(ours, count, ({ redis }) => {
       for (const name of Object.keys(redis?.byName ?? {})) names.add(name);

@@ -1,7 +1,7 @@
 import type { Results } from '../results.ts';
 import { paragraphs } from './table.ts';
 
-/** What was wrong with the answers, and what was left out. */
+/** The section on faulty answers and on what was left out. */
 export function faults({ samples: compared, missing, growth }: Results): string {
   const samples = [...compared, ...(growth?.points ?? []).map(({ sample }) => sample)];
   const found = new Map<string, number>();

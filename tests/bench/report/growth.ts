@@ -16,17 +16,17 @@ const titles: Readonly<Record<string, string>> = {
 const middle = (values: readonly (number | undefined)[]): string =>
   short(summarise(values.filter((value) => value !== undefined))?.median ?? Number.NaN);
 
-/** Curves as tables; medians of the rounds. */
+/** The curves as tables with the medians of the rounds. */
 export function growthSections({ points, backlog, rounds }: Growth): string {
   const curves = [...Map.groupBy(points, ({ curve }) => curve)].map(([curve, own]) =>
     paragraphs(`### ${titles[curve] ?? curve}`, curveTable(curve, own)),
   );
   if (curves.length === 0 && backlog.length === 0) return '';
   return paragraphs(
-    `What a request costs when one quantity grows and the rest stays at its default: one gateway, three replicas,
-no body, a handler that answers at once, AOF every second, 64 connections. Processor time is in µs per
-request, for all processes of a kind together; medians of ${rounds} rounds. Everything shares the processors
-of one machine, so costs carry over to another machine better than rates do.`,
+    `What a request costs when one quantity grows and the rest stays at its default: one gateway, three
+replicas, no body, a handler that answers at once, AOF every second, 64 connections. Processor time is in
+µs per request, for all processes of a kind together; medians of ${rounds} rounds. Everything shares the
+processors of one machine, so costs carry over to another machine better than rates do.`,
     ...curves,
     backlogSection(backlog),
   );
@@ -72,8 +72,8 @@ function backlogSection(points: readonly BacklogPoint[]): string {
   };
   return paragraphs(
     '### Backlog and memory of waiting requests',
-    `Async requests (\`Prefer: respond-async\`) with their records and kept answers. For a backlog: the cost of
-accepting its last tenth + the cost of executing all of it, and the rate at which it drains.`,
+    `Async requests (\`Prefer: respond-async\`) with their records and kept answers. For a backlog: the cost
+of accepting its last tenth + the cost of executing all of it, and the rate at which it drains.`,
     table(
       [
         'backlog',

@@ -4,7 +4,7 @@ import { paragraphs, table } from './table.ts';
 
 const microseconds = 1_000_000;
 
-/** What the limits are, by what the processes cost under the highest load, and what to do at each. */
+/** The section on limits, computed from the costs under the highest load, and what to do at each. */
 export function limits(measured: Measured, ours: string): string {
   const count = measured.connections.at(-1);
   if (count === undefined) return '';
@@ -18,20 +18,22 @@ export function limits(measured: Measured, ours: string): string {
     remedy,
   ];
   return paragraphs(
-    `A gateway, a worker and Redis each use at most one processor. With one processor each, an empty handler and
-the costs of ${ours} at c=${count}, these are the limits:`,
+    `A gateway, a worker and Redis each use at most one processor. With one processor each, an empty handler
+and the costs of ${ours} at c=${count}, these are the limits:`,
     table(
       ['bottleneck', 'µs per request', 'max requests/s', 'what to do'],
       [
         row(
           'a gateway',
           cost('gateway'),
-          'more gateways: `ROLE=gateway`, `docker compose up --scale gateway=3`, any TCP balancer in front',
+          'more gateways: `ROLE=gateway`, `docker compose up --scale gateway=3`, ' +
+            'any TCP balancer in front',
         ),
         row(
           'a worker',
           cost('worker'),
-          'more replicas: `/add`; each owns its share of the keys. The time that a handler computes comes on top',
+          'more replicas: `/add`; each owns its share of the keys. ' +
+            'The time that a handler computes comes on top',
         ),
         row(
           'Redis',
@@ -40,8 +42,8 @@ the costs of ${ours} at c=${count}, these are the limits:`,
         ),
       ],
     ),
-    `A handler that waits reaches \`CONCURRENCY\` (100 requests per replica) first: with a handler of 200 ms, a
-replica finishes 500 requests/s. Further requests wait, up to \`QUEUE_LIMIT\` (10000 per replica, then 503)
+    `A handler that waits reaches \`CONCURRENCY\` (100 requests per replica) first: with a handler of 200 ms,
+a replica finishes 500 requests/s. Further requests wait, up to \`QUEUE_LIMIT\` (10000 per replica, then 503)
 and the memory of Redis, which evicts nothing. A single key cannot be spread: its limit is that of one
 replica.`,
   );

@@ -9,10 +9,10 @@ import { limits } from './limits.ts';
 import { method, repeat } from './method.ts';
 import { paragraphs, table } from './table.ts';
 
-/** The sections that may have a picture. */
+/** The sections that may have a chart. */
 export type Section = 'rates' | 'ratios' | 'latency' | 'costs' | 'growth';
 
-/** Pictures as Markdown. */
+/** Charts as Markdown. */
 export type Pictures = Readonly<Partial<Record<Section, string>>>;
 
 const aboutRatios =
@@ -25,7 +25,7 @@ const aboutRatios =
 export function report(results: Results, ours: string, pictures: Pictures = {}): string {
   const measured = new Measured(results.samples);
   const count = typical(measured);
-  const least = measured.connections[0] ?? count;
+  const fewest = measured.connections[0] ?? count;
   const ratios = ratioTable(results.samples, ours, measured);
   const section = (title: string, ...parts: readonly string[]): string => {
     const body = paragraphs(...parts);
@@ -43,7 +43,7 @@ export function report(results: Results, ours: string, pictures: Pictures = {}):
     section(
       'What a request costs',
       processorCosts(measured, count),
-      least === count ? '' : processorCosts(measured, least),
+      fewest === count ? '' : processorCosts(measured, fewest),
       pictures.costs ?? '',
       redisCosts(measured, count),
     ),

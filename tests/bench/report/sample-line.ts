@@ -3,7 +3,7 @@ import { short } from '../numbers.ts';
 import type { Sample } from '../sample.ts';
 import type { Costs } from '../stage.ts';
 
-/** @returns a sample for people who watch. */
+/** @returns a sample as a line of output. */
 export function sampleLine({ system, connections, rate, load, cpu, redis, others }: Sample): string {
   return [
     `${system} c=${connections}: ${short(rate)}/s`,
@@ -14,13 +14,13 @@ export function sampleLine({ system, connections, rate, load, cpu, redis, others
   ].join(' · ');
 }
 
-/** @returns a measurement with a backlog for people who watch. */
+/** @returns a measurement with a backlog as a line of output. */
 export function backlogLine({ backlog, bodyBytes, accepting, executing, memory }: BacklogPoint): string {
   return [
     `backlog ${backlog} with ${bodyBytes} bytes each`,
     `accepting: CPU µs ${costLine(accepting.cpu)}`,
     ...(executing ? [`executing: CPU µs ${costLine(executing.cpu)}`] : []),
-    ...(memory === undefined ? [] : [`${Math.round(memory)} bytes of Redis for each`]),
+    ...(memory === undefined ? [] : [`${Math.round(memory)} bytes of Redis memory each`]),
   ].join(' · ');
 }
 

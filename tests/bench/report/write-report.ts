@@ -7,7 +7,7 @@ import { report } from './report.ts';
 import type { Section } from './report.ts';
 
 /**
- * Writes the report, and its charts into the folder `charts` beside it. Only after `installBenchPackages`.
+ * Writes the report and, to the folder `charts` beside it, its charts. Call `installBenchPackages` before.
  * @param ours name of the system that the others are compared with
  */
 export async function writeReport(file: string, results: Results, ours: string): Promise<void> {

@@ -4,15 +4,13 @@ import { findOnPath } from '../../../shared/process/tethered.ts';
 import { findServer, packages } from './servers.ts';
 import type { ServerName } from './servers.ts';
 
-// Packages want to start their services at once; neither of these lets them (see
-// gateway/redis/redis-binary.ts).
-const quietly = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'SYSTEMD_OFFLINE=1'];
-const aptGet = [...quietly, 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
+// These keep packages from starting their services (see gateway/redis/redis-binary.ts).
+const withoutServices = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'SYSTEMD_OFFLINE=1'];
+const aptGet = [...withoutServices, 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
 
 /**
- * Installs, with apt-get as root or with a passwordless sudo, what is missing. Their services are left
- * disabled.
- * @returns why each of those that are still missing is, by name.
+ * Installs missing programs with apt-get, as root or with a passwordless sudo. Their services are disabled.
+ * @returns for each program that is still missing the reason.
  */
 export async function provide(
   names: readonly ServerName[],
@@ -28,11 +26,12 @@ export async function provide(
 async function install(names: readonly ServerName[], say: (line: string) => void): Promise<string> {
   if (findOnPath('apt-get', process.env['PATH']) === undefined) return 'there is no apt-get';
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  if (sudo.length > 0 && (await run([...sudo, 'true'])).code !== 0) return 'that takes root';
+  if (sudo.length > 0 && (await run([...sudo, 'true'])).code !== 0) return 'it needs root';
   const wanted = [...new Set(names.map((name) => packages[name]))];
   say(`installing ${wanted.join(', ')} with apt-get (their services are left disabled)`);
-  await run([...sudo, 'env', ...aptGet, 'update']); // one broken source fails it, and the rest may do
-  // One that cannot be had must not keep the others away.
+  // An update fails if one source is broken, but the others may suffice.
+  await run([...sudo, 'env', ...aptGet, 'update']);
+  // Each package is installed separately, so that a missing one does not block the others.
   const failures: string[] = [];
   for (const each of wanted) {
     const { code, output } = await run([
@@ -45,10 +44,10 @@ async function install(names: readonly ServerName[], say: (line: string) => void
       each,
     ]);
     if (code !== 0) failures.push(`apt-get install ${each}: ${output.trim().split('\n').at(-1) ?? ''}`);
-    // Nor at the next boot. Where there is no systemd, nothing starts it.
-    else await run([...sudo, 'env', ...quietly, 'systemctl', 'disable', each]);
+    // The service must not start at the next boot either. Without systemd nothing would start it.
+    else await run([...sudo, 'env', ...withoutServices, 'systemctl', 'disable', each]);
   }
-  return failures.length === 0 ? 'the package does not have it' : failures.join('; ');
+  return failures.length === 0 ? 'the package does not contain it' : failures.join('; ');
 }
 
 /** Never rejects. */

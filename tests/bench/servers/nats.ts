@@ -6,7 +6,7 @@ import { server } from './servers.ts';
 import { untilListening } from './running-server.ts';
 import type { RunningServer } from './running-server.ts';
 
-/** Starts a NATS server with JetStream in files of the folder. */
+/** Starts a NATS server whose JetStream stores its files in the folder. */
 export async function startNats(folder: string): Promise<RunningServer> {
   const port = await freePort();
   const file = join(folder, 'nats.conf');

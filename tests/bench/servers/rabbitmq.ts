@@ -7,8 +7,8 @@ import { untilListening } from './running-server.ts';
 import type { RunningServer } from './running-server.ts';
 
 /**
- * Starts a RabbitMQ of our own: its node, port mapper, cookie and data have nothing to do with the machine's
- * service, and all that it listens on is on loopback.
+ * Starts a private RabbitMQ: its node, port mapper, cookie and data are separate from a RabbitMQ service on
+ * the machine, and it listens only on loopback.
  */
 export async function startRabbitMq(folder: string): Promise<RunningServer> {
   const home = join(folder, 'rabbitmq');
@@ -30,15 +30,15 @@ export async function startRabbitMq(folder: string): Promise<RunningServer> {
     [
       `listeners.tcp.1 = 127.0.0.1:${port}`,
       'tcp_listen_options.nodelay = true',
-      // What the machine has left is the bench's business.
+      // Little disk space must not stop the broker.
       'disk_free_limit.absolute = 50MB',
       '',
     ].join('\n'),
   );
   await writeFile(join(home, 'enabled_plugins'), '[].\n');
-  // Schedulers that wait busily take the processors from the processes beside them ("Thread busy waiting",
+  // Busy-waiting schedulers take processor time from the other processes ("Thread busy waiting" in the
   // runtime guide).
-  const quietly = '+sbwt none +sbwtdcpu none +sbwtdio none';
+  const noBusyWaiting = '+sbwt none +sbwtdcpu none +sbwtdio none';
   const broker = await startProgram({
     command: server('rabbitmq-server'),
     args: [],
@@ -56,7 +56,7 @@ export async function startRabbitMq(folder: string): Promise<RunningServer> {
       RABBITMQ_CONF_ENV_FILE: join(home, 'none.conf'),
       RABBITMQ_ADVANCED_CONFIG_FILE: join(home, 'none.config'),
       RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${quietly} -kernel inet_dist_use_interface {127,0,0,1}`,
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${noBusyWaiting} -kernel inet_dist_use_interface {127,0,0,1}`,
     },
     cwd: home,
     logFile,

@@ -5,13 +5,10 @@ import { freePort } from '../../chaos/free-port.ts';
 import { server } from './servers.ts';
 import type { RunningServer } from './running-server.ts';
 
-/** When Redis writes its append-only file to the disk. */
+/** When Redis syncs its append-only file. */
 export type Aof = 'off' | 'everysec' | 'always';
 
-/**
- * Starts a Redis as `npm start` does: append-only file written every second, unless told otherwise, nothing
- * evicted.
- */
+/** Starts a Redis as `npm start` does. By default its append-only file is synced every second. */
 export async function startRedis(folder: string, aof: Aof = 'everysec'): Promise<RunningServer> {
   const redis = await startPrivateRedis({
     directory: join(folder, 'redis'),

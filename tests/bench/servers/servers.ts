@@ -1,6 +1,6 @@
 import { findOnPath } from '../../../shared/process/tethered.ts';
 
-/** A program that no npm package brings. */
+/** A program that no npm package contains. */
 export type ServerName =
   | 'redis-server'
   | 'nats-server'
@@ -11,10 +11,10 @@ export type ServerName =
   | 'epmd';
 
 const sbin = '/usr/local/sbin:/usr/sbin:/sbin';
-/** RabbitMQ's own scripts; those on PATH want to become its service's user. */
-const elsewhere: Partial<Record<ServerName, string>> = { 'rabbitmq-server': '/usr/lib/rabbitmq/bin' };
+/** RabbitMQ's own scripts. Those on PATH switch to the user of the service. */
+const otherFolders: Partial<Record<ServerName, string>> = { 'rabbitmq-server': '/usr/lib/rabbitmq/bin' };
 
-/** The packages of Debian that have them. */
+/** The Debian packages that contain the programs. */
 export const packages: Readonly<Record<ServerName, string>> = {
   'redis-server': 'redis-server',
   'nats-server': 'nats-server',
@@ -25,12 +25,12 @@ export const packages: Readonly<Record<ServerName, string>> = {
   epmd: 'erlang-base',
 };
 
-/** @returns the path of a program, or undefined where it is not installed. */
+/** @returns the path of a program; undefined if it is not installed. */
 export function findServer(name: ServerName): string | undefined {
-  return findOnPath(name, elsewhere[name] ?? `${process.env['PATH'] ?? ''}:${sbin}`);
+  return findOnPath(name, otherFolders[name] ?? `${process.env['PATH'] ?? ''}:${sbin}`);
 }
 
-/** @throws Error where it is not installed. */
+/** @throws Error if the program is not installed. */
 export function server(name: ServerName): string {
   const path = findServer(name);
   if (path === undefined) throw new Error(`${name} is not installed`);

@@ -3,7 +3,7 @@ import { startRabbitMq } from './rabbitmq.ts';
 import { startRedis } from './redis.ts';
 import type { RunningServer } from './running-server.ts';
 
-/** What may stand between a peer's gateway and its workers. */
+/** The kinds of server between a peer's gateway and its workers. */
 export type Store = 'redis' | 'nats' | 'rabbitmq';
 
 const starts: Readonly<Record<Store, (folder: string) => Promise<RunningServer>>> = {
@@ -12,7 +12,7 @@ const starts: Readonly<Record<Store, (folder: string) => Promise<RunningServer>>
   rabbitmq: startRabbitMq,
 };
 
-/** @returns a new and empty one, when it answers. */
+/** @returns a new, empty server, once it answers. */
 export function startStore(store: Store, folder: string): Promise<RunningServer> {
   return starts[store](folder);
 }

@@ -3,7 +3,7 @@ import { fastifyProxy, haproxy, nginx } from './proxied.ts';
 import { ringpostDefault, ringpostStock } from './ringpost.ts';
 import type { System } from './system.ts';
 
-/** The one that the others are compared with. */
+/** The system that the others are compared with. */
 export const ours = ringpostDefault;
 
 /** All systems, in the order in which they take turns. */
@@ -17,7 +17,8 @@ export const systems: readonly System[] = [
     store: 'redis',
     file: 'textbook.ts',
     settings:
-      'One queue, three `Worker`s with `concurrency: 50`, one `QueueEvents`, `removeOnComplete: { count: 1000 }` ' +
+      'One queue, three `Worker`s with `concurrency: 50`, one `QueueEvents`, ' +
+      '`removeOnComplete: { count: 1000 }` ' +
       '(with `true`, `waitUntilFinished` misses jobs that are removed before it checks).',
   }),
   nodePeer({
@@ -28,8 +29,9 @@ export const systems: readonly System[] = [
     file: 'jetstream.ts',
     settings:
       'Stream in files with retention `workqueue`, one durable pull consumer (`ack_policy: explicit`, ' +
-      '`max_ack_pending: 10000`), each worker with `max_messages: 100` and a callback, `noAsyncTraces`; each publish is ' +
-      'acknowledged, answers go to an inbox of the gateway. It syncs its files every two minutes; ' +
+      '`max_ack_pending: 10000`), each worker with `max_messages: 100` and a callback, `noAsyncTraces`; ' +
+      'each publish is acknowledged, answers go to an inbox of the gateway. ' +
+      'It syncs its files every two minutes; ' +
       'this version has no setting for that.',
   }),
   nodePeer({
@@ -39,9 +41,10 @@ export const systems: readonly System[] = [
     store: 'rabbitmq',
     file: 'rabbitmq.ts',
     settings:
-      'Classic durable queue, persistent messages, `prefetch(100)`, manual acknowledgement, direct reply-to, ' +
-      '`noDelay` in the client and `nodelay` in the broker, no busy waiting (`+sbwt none`, as its documentation recommends ' +
-      'for shared processors), no publisher confirms, no plugins.',
+      'Classic durable queue, persistent messages, `prefetch(100)`, manual acknowledgement, ' +
+      'direct reply-to, `noDelay` in the client and `nodelay` in the broker, no busy waiting ' +
+      '(`+sbwt none`, as its documentation recommends for shared processors), ' +
+      'no publisher confirms, no plugins.',
   }),
   nodePeer({
     name: 'bee-queue',
@@ -50,8 +53,9 @@ export const systems: readonly System[] = [
     store: 'redis',
     file: 'bee-queue.ts',
     settings:
-      'Producer with `isWorker: false`, `sendEvents: false`, `storeJobs: false`; workers with concurrency 100, ' +
-      '`getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`, `checkStalledJobs(5000)` in one of them; ' +
+      'Producer with `isWorker: false`, `sendEvents: false`, `storeJobs: false`; ' +
+      'workers with concurrency 100, `getEvents: false`, `storeJobs: false`, `removeOnSuccess: true`, ' +
+      '`checkStalledJobs(5000)` in one of them; ' +
       'the answer is the queue event `job succeeded` ' +
       "(the job's own event misses jobs that finish before `save()` returns).",
   }),
@@ -70,7 +74,8 @@ export const systems: readonly System[] = [
     store: 'redis',
     file: 'job-queue.ts',
     settings:
-      '`RedisStorage`, `concurrency: 100`, `resultTTL: 10000`, JSON, a `Reaper` with `leaderElection` in each worker.',
+      '`RedisStorage`, `concurrency: 100`, `resultTTL: 10000`, JSON, ' +
+      'a `Reaper` with `leaderElection` in each worker.',
   }),
   fastifyProxy,
   haproxy,
@@ -82,7 +87,7 @@ export const systems: readonly System[] = [
     store: 'redis',
     file: 'redis-lists.ts',
     settings:
-      'A list of requests and a list of replies, `BLMPOP … COUNT 100`, one `RPUSH` per turn of the event loop; ' +
-      'no job state: what a worker has taken is lost if it dies.',
+      'A list of requests and a list of replies, `BLMPOP … COUNT 100`, ' +
+      'one `RPUSH` per turn of the event loop; no job state: what a worker has taken is lost if it dies.',
   }),
 ];

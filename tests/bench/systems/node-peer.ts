@@ -23,11 +23,11 @@ export interface NodePeer {
   readonly durable: boolean;
   readonly settings: string;
   readonly store: Store;
-  /** Its file among the peers. */
+  /** The name of its file in `peers/`. */
   readonly file: string;
 }
 
-/** @returns a peer with Fastify in front, and processes of Node behind the server that it uses. */
+/** @returns a peer with a Fastify gateway, its server and Node.js workers. */
 export function nodePeer({ name, title, durable, settings, store: kind, file }: NodePeer): System {
   return {
     name,
@@ -47,7 +47,7 @@ export function nodePeer({ name, title, durable, settings, store: kind, file }: 
           ...site.env,
         };
         const port = await freePort();
-        // First: it makes the queue, where somebody has to.
+        // The gateway starts first, since some peers create their queue there.
         const gateway = await startProgram({
           command: process.execPath,
           args: [gatewayMain],
@@ -58,7 +58,7 @@ export function nodePeer({ name, title, durable, settings, store: kind, file }: 
         });
         closing.defer(() => gateway.end());
         closing.defer(await startWorkers(site, workerMain, () => env));
-        await executions.untilThere(workers);
+        await executions.untilConnected(workers);
         return {
           urls: [`http://127.0.0.1:${port}`],
           parts: [

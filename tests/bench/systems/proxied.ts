@@ -12,7 +12,7 @@ import type { System } from './system.ts';
 const upstreamMain = fileURLToPath(new URL('../peers/upstream.ts', import.meta.url));
 const fastifyMain = fileURLToPath(new URL('../peers/fastify-proxy.ts', import.meta.url));
 
-/** How a proxy is started. */
+/** The command that starts a proxy. */
 interface Command {
   readonly command: string;
   readonly args: readonly string[];
@@ -24,14 +24,11 @@ interface ProxyOptions {
   readonly title: string;
   readonly settings: string;
   readonly needs: readonly ServerName[];
-  /** Writes its configuration into the folder. */
+  /** Writes the configuration to the folder. */
   prepare(port: number, upstreams: readonly number[], folder: string): Promise<Command>;
 }
 
-/**
- * @returns a proxy with plain HTTP servers behind it that do the work. Nothing is between them that keeps a
- * request.
- */
+/** @returns a proxy with plain HTTP servers behind it that do the work. Nothing stores the requests. */
 function proxied({ name, title, settings, needs, prepare }: ProxyOptions): System {
   return {
     name,
@@ -48,7 +45,7 @@ function proxied({ name, title, settings, needs, prepare }: ProxyOptions): Syste
         closing.defer(
           await startWorkers(site, upstreamMain, (at) => ({ PORT: String(upstreams[at]), ...env })),
         );
-        await executions.untilThere(workers);
+        await executions.untilConnected(workers);
         const { command, args, env: own = {} } = await prepare(port, upstreams, folder);
         const proxy = await startProgram({
           command,
@@ -121,7 +118,8 @@ export const nginx = proxied({
   name: 'nginx',
   title: 'nginx',
   settings:
-    '`worker_processes auto`, `keepalive 128` to the upstreams, HTTP/1.1 with an empty `Connection`, no access log.',
+    '`worker_processes auto`, `keepalive 128` to the upstreams, HTTP/1.1 with an empty `Connection`, ' +
+    'no access log.',
   needs: ['nginx'],
   prepare: async (port, upstreams, folder) => {
     const file = join(folder, 'nginx.conf');

@@ -21,10 +21,7 @@ interface RingpostOptions {
   readonly aof?: Aof;
 }
 
-/**
- * ringpost as `npm start` runs it: a gateway with its controller, its workers, and more gateways where
- * wanted.
- */
+/** Ringpost as `npm start` runs it: a gateway with its controller and workers, and possibly more gateways. */
 export function ringpost(options: RingpostOptions): System {
   const { name, title, settings, env = {}, gateways = 1, aof = 'everysec' } = options;
   return {
@@ -64,7 +61,7 @@ export function ringpost(options: RingpostOptions): System {
           urls.push(`http://127.0.0.1:${port}`);
           parts.push({ role: 'gateway', pid: gateway.pid });
         }
-        await executions.untilThere(workers);
+        await executions.untilConnected(workers);
         for (const url of urls) await untilInRing(url, workers);
         return { urls, parts, redisUrl: redis.url, stop: () => closing.disposeAsync() };
       } catch (error) {
@@ -75,11 +72,12 @@ export function ringpost(options: RingpostOptions): System {
   };
 }
 
-/** @throws Error where a gateway has not that many replicas in its ring within a minute. */
+/** @throws Error if a gateway does not have that many replicas in its ring within a minute. */
 async function untilInRing(url: string, replicas: number): Promise<void> {
   for (let waited = 0; waited < 60_000; waited += 50) {
     const answer = await fetch(`${url}/-/ready`);
-    const { replicas: ready = [] } = (await answer.json()) as { replicas?: string[] }; // as health.ts answers
+    // health.ts answers this.
+    const { replicas: ready = [] } = (await answer.json()) as { replicas?: string[] };
     if (ready.length === replicas) return;
     await delay(50);
   }

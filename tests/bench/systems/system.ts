@@ -2,40 +2,40 @@ import type { Part } from '../measure/cpu.ts';
 import type { ServerName } from '../servers/servers.ts';
 import type { Executions } from '../workload/executions.ts';
 
-/** Where a system is started, and with what. */
+/** What a system is started with. */
 export interface Site {
   /** For its data and logs; the working directory of its processes. */
   readonly folder: string;
   readonly executions: Executions;
-  /** How many workers. */
+  /** The number of workers. */
   readonly workers: number;
-  /** Settings of all its processes, beside those that the system makes. */
+  /** Settings for all its processes, in addition to its own. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** A system that answers. */
+/** A running system that answers. */
 export interface Running {
   /** `http://127.0.0.1:<port>` of each gateway. */
   readonly urls: readonly string[];
-  /** The processes that it consists of; workers need not be among them, they tell of themselves. */
+  /** Its processes. Workers may be left out, since they report their own pids. */
   readonly parts: readonly Part[];
-  /** Its Redis, where it has one. */
+  /** Its Redis, if it has one. */
   readonly redisUrl?: string;
-  /** Resolves when nothing of it runs. */
+  /** Resolves when all its processes have ended. */
   stop(): Promise<void>;
 }
 
-/** What is compared: HTTP in front, workers behind, something between. */
+/** A system to compare: it takes HTTP requests, and workers answer them. */
 export interface System {
   readonly name: string;
-  /** What it is, in a few words. */
+  /** A description in a few words. */
   readonly title: string;
-  /** What survives the death of all its processes: whether an accepted request does. */
+  /** Whether an accepted request survives the death of all its processes. */
   readonly durable: boolean;
-  /** How it is set, for who wants to judge whether that is fair. */
+  /** How it is configured, so that readers can judge whether that is fair. */
   readonly settings: string;
-  /** What it needs of the machine, beside Node. */
+  /** The programs that it needs besides Node.js. */
   readonly needs: readonly ServerName[];
-  /** @returns when it answers and has all its workers. */
+  /** Resolves when the system answers and has all its workers. */
   start(site: Site): Promise<Running>;
 }

@@ -4,9 +4,9 @@ import type { Site } from './system.ts';
 
 /**
  * Starts the workers of a peer.
- * @param file what each runs; it prints `ready`
- * @param env of the nth, from 0
- * @returns what ends them, when all are ready.
+ * @param file the program of each worker; it prints `ready`
+ * @param env returns the environment of the nth worker, from 0
+ * @returns once all are ready, a function that ends them.
  */
 export async function startWorkers(
   { folder, executions, workers }: Site,

@@ -1,6 +1,6 @@
 import { idOf, work } from './work.ts';
 
-/** The work as ringpost's HANDLER. A request with a body gets it back behind its id. */
+/** The work as ringpost's HANDLER. The answer to a request with a body is its id and then that body. */
 export default function fetch(request: Request): Response | Promise<Response> {
   const answer = work(idOf(request.url));
   if (request.method === 'POST') return withBody(request, answer);

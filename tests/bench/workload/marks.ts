@@ -1,6 +1,6 @@
-const mostNumber = 2 ** 31;
+const maxNumber = 2 ** 31;
 
-/** Which numbers of a run were executed, one bit for each, and how often one was in all. */
+/** The numbers of a run that were executed, one bit each, and the count of all executions. */
 export class Marks {
   #bits = Buffer.alloc(4096);
   #end = 0;
@@ -10,9 +10,9 @@ export class Marks {
     return this.#executions;
   }
 
-  /** @throws RangeError where the number is none of a run. */
+  /** @throws RangeError if the number cannot be that of a request. */
   add(number: number): void {
-    if (!Number.isInteger(number) || number < 0 || number >= mostNumber) {
+    if (!Number.isInteger(number) || number < 0 || number >= maxNumber) {
       throw new RangeError(`${number} is not the number of a request`);
     }
     const at = number >> 3;
@@ -31,22 +31,22 @@ export class Marks {
   }
 }
 
-/** What a worker says of a run. */
+/** What a worker reports about a run. */
 export interface MarksJson {
   readonly executions: number;
-  /** Bit n is set where request n was executed. */
+  /** Bit n is set if request n was executed. */
   readonly bits: string;
 }
 
-/** What all workers say together. */
+/** The reports of all workers together. */
 export interface Executed {
   readonly executions: number;
-  /** How many different requests that were. */
+  /** The number of different requests. */
   readonly distinct: number;
 }
 
-/** Puts together what the workers say; a request that two of them executed counts once in `distinct`. */
-export function together(all: readonly MarksJson[]): Executed {
+/** Merges the reports of the workers. A request that two of them executed counts once in `distinct`. */
+export function mergeMarks(all: readonly MarksJson[]): Executed {
   const bits = all.map((each) => Buffer.from(each.bits, 'base64'));
   const length = Math.max(0, ...bits.map((each) => each.length));
   let distinct = 0;

@@ -1,6 +1,6 @@
 /**
- * The work that all systems do, in whatever process their worker is: it counts the request and answers with
- * its id. It tells the bench what it counted through the socket in `BENCH_EXECUTIONS`, when asked.
+ * The work that the workers of all systems do: it counts the request and answers with its id. On request it
+ * reports its counts to the bench over the socket in `BENCH_EXECUTIONS`.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -11,13 +11,13 @@ const tallies = new Map<number, Marks>();
 /** How long the work takes, in ms. */
 const workMs = Number(process.env['BENCH_WORK_MS'] ?? 0);
 
-/** Where the work waits for while it is held. */
+/** What the work waits for while it is held. */
 let held: PromiseWithResolvers<void> | undefined;
 
 /**
  * Executes a request.
  * @param id `<number of the run>-<number of the request in it>`
- * @returns the answer: the id
+ * @returns the id, which is the answer
  */
 export function work(id: string): string | Promise<string> {
   const dash = id.indexOf('-');
@@ -39,7 +39,7 @@ const path = process.env['BENCH_EXECUTIONS'];
 if (path !== undefined) {
   const socket = connect(path);
   socket.write(`${JSON.stringify({ pid: process.pid })}\n`);
-  // It keeps no process from its end, and survives none of the bench.
+  // The socket must not keep the process alive, and its end must not fail the worker.
   socket.unref().on('error', () => undefined);
   createInterface(socket).on('line', (line) => {
     if (line === 'hold') {
