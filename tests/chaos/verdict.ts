@@ -117,7 +117,9 @@ function leavesOpen(result: Result): boolean {
   }
 }
 
-/** @returns the longest time to a final answer among requests that ran between two moments, in ms; 0 if none. */
+/**
+ * @returns the longest time to a final answer among requests that ran between two moments, in ms; 0 if none.
+ */
 export function slowestBetween(records: readonly RequestRecord[], from: number, to: number): number {
   const times = records
     .filter((record) => sentAt(record) <= to && endedAt(record) >= from)

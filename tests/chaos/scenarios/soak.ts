@@ -25,8 +25,8 @@ export const soak: Scenario = {
     'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
     `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
     'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
-    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and end ' +
-    'in 502 `worker_died`; the note counts these.',
+    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and ' +
+    'end in 502 `worker_died`; the note counts these.',
   run: async (context) => {
     const { seconds } = context;
     const done: DoneFault[] = [];
@@ -98,7 +98,8 @@ function judgeKills(
   for (const { detail, at, over, ms, maxMs } of timed) {
     const recovery = Math.round(over - at);
     say(
-      `    alone: kill -9 worker ${detail}, healthy ${recovery} ms later, slowest answer ${ms} ms of ${maxMs}`,
+      `    alone: kill -9 worker ${detail}, healthy ${recovery} ms later, slowest answer ${ms} ms, ` +
+        `bound ${maxMs} ms`,
     );
   }
   const count = (what: string, some: readonly { readonly ms: number }[]): string =>
@@ -113,7 +114,7 @@ function judgeKills(
       .filter(({ ms, maxMs }) => ms >= maxMs)
       .map(
         ({ ms, maxMs, detail }) =>
-          `an answer took ${ms} ms of ${maxMs} while only a worker was killed (${detail})`,
+          `an answer took ${ms} ms (bound: ${maxMs}) while only a worker was killed (${detail})`,
       ),
   };
 }
