@@ -102,7 +102,7 @@ function contradiction(record: RequestRecord, lines: readonly LedgerLine[]): str
     : undefined;
 }
 
-/** @returns whether the result leaves open if the request ran. 503 says that it did not. */
+/** @returns whether the result leaves open whether the request ran. 503 says that it did not. */
 function leavesOpen(result: Result): boolean {
   switch (result.kind) {
     case 'refused':

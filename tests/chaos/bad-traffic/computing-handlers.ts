@@ -69,7 +69,7 @@ export const computingHandlers: Scenario = {
           });
           if (ending(answer) !== '502 outcome_unknown')
             unmet.push(`the request that stalled was answered ${ending(answer)}`);
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         });
         await Promise.all([load.answered(300), delay(500)]);
         const after = await generationsOf(cluster);

@@ -48,7 +48,7 @@ export const adoption: Scenario = {
           await Promise.all([load.answered(1500), delay(2 * failoverMs)]);
           startableAt = now();
           await rm(broken);
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         });
         backAt = now();
         ({ pid: newPid } = await workerOf(cluster, 'S2'));

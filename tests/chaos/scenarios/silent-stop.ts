@@ -11,7 +11,7 @@ import type { Scenario } from '../scenario.ts';
 import { keysOf, underLoad, unexpectedCodes } from '../stage.ts';
 
 const replicas = 3;
-/** In ms: the watchdog checks every third of the lease (1 s) and wakes the consumer at its second check. */
+/** The watchdog checks every second and wakes the consumer at the second check; plus a margin, in ms. */
 const maxMs = 3500;
 
 export const silentStop: Scenario = {

@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.ts';
 import { chooseFault } from '../soak-faults.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import type { Run } from '../stage.ts';
-import { Wholeness } from '../wholeness.ts';
+import { HealthWatch } from '../wholeness.ts';
 import type { Calm } from '../wholeness.ts';
 
 /** A request runs at most five times before it is poison. A `FLUSHALL` may erase the count once. */
@@ -35,31 +35,31 @@ export const soak: Scenario = {
       context,
       { gateways: 3, controllers: 2, replicas: 5, mayMistakeForPoison: true },
       async ({ cluster, random, fault }) => {
-        const wholeness = new Wholeness(cluster);
+        const healthWatch = new HealthWatch(cluster);
         const background: Promise<void>[] = [];
         const failures: unknown[] = [];
         const meanwhile = (work: () => Promise<void>): void => {
           background.push(work().catch((error: unknown) => void failures.push(error)));
         };
         const disturbMeanwhile = (work: () => Promise<void>): void =>
-          meanwhile(() => wholeness.during(work()));
+          meanwhile(() => healthWatch.during(work()));
         const end = now() + seconds * 1000;
         for (;;) {
           await delay(random.between(1000, 4000));
           if (now() > end) break;
           const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile });
-          wholeness.disturb();
+          healthWatch.disturb();
           done.push({ ...chosen, at: now() });
           await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
-          wholeness.disturb();
+          healthWatch.disturb();
         }
         await Promise.all(background);
         try {
           if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         } finally {
-          await wholeness.stop();
-          ({ calms } = wholeness);
+          await healthWatch.stop();
+          ({ calms } = healthWatch);
         }
       },
     );
