@@ -22,7 +22,7 @@ import type { RingWatcher } from './ring/ring-watcher.ts';
 import { UnsentAnswers } from './routes/unsent-answers.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
-/** What a gateway has beside its HTTP side. */
+/** What a gateway has besides its HTTP side. */
 export interface AppParts {
   readonly config: GatewayConfig;
   readonly store: RingStore;

@@ -34,7 +34,7 @@ export async function readyLine(parts: ReadyLineParts): Promise<string> {
     watcher,
     connection,
     // In a private Redis an older lease is that of a dead worker.
-    since: isPrivateRedis ? clock.began : 0,
+    since: isPrivateRedis ? clock.started : 0,
     timeoutMs: config.startTimeoutMs,
     signal,
   }).finally(() => connection.close());

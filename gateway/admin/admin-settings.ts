@@ -16,7 +16,7 @@ export interface AdminSettings {
   readonly closed: string | undefined;
   /** The network is trusted (`ADMIN_AUTH=none`). */
   readonly trusted: boolean;
-  /** Lower-case names that `Host` may contain, beside `localhost` and IP addresses. */
+  /** Lower-case names that `Host` may contain, besides `localhost` and IP addresses. */
   readonly hosts: ReadonlySet<string>;
 }
 

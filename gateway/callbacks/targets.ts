@@ -53,7 +53,7 @@ export class CallbackTargets {
   async fault(text: string): Promise<TargetFault | undefined> {
     // A URL has no spaces (RFC 3986). Two URLs that a proxy has joined have one, and would parse as one URL.
     const url = /\s/.test(text) ? null : URL.parse(text);
-    if (url === null) return { detail: 'it is no URL' };
+    if (url === null) return { detail: 'it is not a URL' };
     if (!isScheme(url.protocol)) return { detail: 'it must begin with https:' };
     if (url.username !== '' || url.password !== '')
       return { detail: 'it must have no user and password in it' };

@@ -46,7 +46,7 @@ export class Execution {
   /**
    * Begins all steps of a plan, except those that are under way. A step that fails is reported, and the
    * others go on.
-   * @returns when the ring is changed and the other steps have begun.
+   * @returns when the ring is changed and the other steps have started.
    */
   async begin(steps: readonly Step[]): Promise<void> {
     const { log } = this.#executor;

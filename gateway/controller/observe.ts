@@ -2,7 +2,7 @@ import type { ObservedReplicas, ReplicaObserver } from '#shared/store/ring/repli
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Driver, Instance } from '../drivers/driver.ts';
 
-/** What is, as opposed to what shall be: a plan is made from this and from the controller's memory. */
+/** The observed state, as opposed to the desired one. A plan is made from it and the controller's memory. */
 export interface Observed extends RingState, ObservedReplicas {
   /** The workers that this controller's driver runs. */
   readonly instances: readonly Instance[];

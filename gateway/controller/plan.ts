@@ -35,8 +35,8 @@ export interface Plan {
 }
 
 /**
- * Compares what is with what shall be. Pure: the same values give the same plan. If a plan is executed in
- * part, the next plan does the rest.
+ * Compares the observed state with the desired one. Pure: the same values give the same plan. If a plan is
+ * executed in part, the next plan does the rest.
  * @param now ms since the epoch, in Redis time.
  */
 export function plan(

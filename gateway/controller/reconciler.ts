@@ -55,7 +55,7 @@ export interface ReconcilerOptions {
 const passIntervalMs = 500;
 
 /**
- * Makes the replicas that run those that there shall be, over and over: observe, plan, execute. Events only
+ * Makes the running replicas the desired ones, over and over: observe, plan, execute. Events only
  * wake it; what it does follows from what it observes.
  */
 export class Reconciler {

@@ -48,7 +48,7 @@ export class AsyncRequests {
   }
 
   /**
-   * @param urls who is told when the request has ended.
+   * @param urls the URLs that get a message when the request has ended.
    * @returns undefined once record and job are durable, or why the request was not accepted.
    */
   async accept(request: AsyncRequest, urls?: CallbackUrls): Promise<Problem | undefined> {

@@ -10,7 +10,7 @@ const label = (name: string): string => `com.docker.compose.${name}`;
 /** The label that names a container's project. */
 export const projectLabel = label('project');
 
-/** What the containers of one project have in common, beside the project's name. */
+/** What the containers of one project have in common, besides the project's name. */
 const shared = ['project.config_files', 'project.working_dir', 'version'].map(label);
 
 /**

@@ -24,7 +24,7 @@ const lingerMs = 2000;
  * Answers with a problem (RFC 9457). If the body of the request was not read to its end, the connection
  * closes once the client has sent the rest, or its time for that is over. Closing with unread bytes would
  * reset the connection, and the client could lose the answer (RFC 9112 9.6).
- * @param headers names and values in turn, beside those of the problem.
+ * @param headers names and values in turn, besides those of the problem.
  */
 export function writeProblem(
   response: ServerResponse,

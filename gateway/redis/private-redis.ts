@@ -33,7 +33,7 @@ export type PrivateRedisOptions = {
   /** The first port to try. If it is taken, the next ones are tried. */
   readonly portFrom?: number;
   readonly log: (line: string) => void;
-  /** Its users beside the one of `url`. */
+  /** Its users besides the one of `url`. */
   readonly users?: readonly RedisUser[];
   /** The server's environment; empty by default. */
   readonly env?: NodeJS.ProcessEnv;

@@ -7,7 +7,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import { bytesOfKey } from '#shared/ring/key-text.ts';
 import { checkFieldSize } from './own-fields.ts';
 
-/** What a request asks for by `Ringpost-*` header fields, beside its hash key. */
+/** What a request asks for by `Ringpost-*` header fields, besides its hash key. */
 export interface Directives {
   /** `Ringpost-Attempts`: how often it may run. */
   readonly maxAttempts?: number;

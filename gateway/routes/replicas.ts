@@ -41,7 +41,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         let added: string[] = [];
         const changed = await store.changeDesired((state) => {
           // A controller desires the first replicas. Replicas that are added before would take their places.
-          if (state.version === -1) throw new AdminError('no controller has begun yet', 503);
+          if (state.version === -1) throw new AdminError('no controller has started yet', 503);
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
           return plan;

@@ -72,7 +72,7 @@ export const ringRoutes = fp<RingRouteOptions>(
   { name: 'ring-routes' },
 );
 
-/** What is known of the replicas beside the ring itself. */
+/** What is known of the replicas besides the ring itself. */
 interface Details {
   readonly status: Published;
   readonly skewOf: (name: string) => number | null;

@@ -2,7 +2,7 @@ import { finalStates } from '../contract/request-record.ts';
 import type { ProblemDetails } from '../contract/errors.ts';
 import type { DeadLetterPageView, DeadLetterView, ReplicasView, RequestView } from '../contract/views.ts';
 
-/** What a request may ask for beside its method, fields and body. docs/requests.md explains the options. */
+/** What a request may ask for besides its method, fields and body. docs/requests.md explains the options. */
 export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>> | Headers;
   /** The key that selects the replica. */
@@ -37,7 +37,7 @@ export interface DeadLetterQuery {
   readonly until?: string;
 }
 
-/** What a dead letter did not keep of its request, beside header fields. */
+/** What a dead letter did not keep of its request, besides header fields. */
 export interface RedriveOptions {
   /** Values of query parameters; null removes one. */
   readonly query?: Readonly<Record<string, string | null>>;

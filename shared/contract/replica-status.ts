@@ -5,7 +5,7 @@ export type ReplicaState = (typeof replicaStates)[number];
 const replicaStates = ['starting', 'ready', 'lost', 'draining'] as const;
 
 /**
- * The field beside the replicas' states that says why the driver cannot act. No replica can have this name.
+ * The field among the replicas' states that says why the driver cannot act. No replica can have this name.
  */
 export const driverTrouble = '#driver';
 

@@ -68,7 +68,7 @@ function frozenCopy(member: RingMember): RingMember {
 }
 
 /**
- * Gives a newcomer its place beside `members`, none of which moves. On an `assignment` ring it takes its
+ * Gives a newcomer its place among `members`, none of which moves. On an `assignment` ring it takes its
  * slots here and keeps them. So they depend on the members at this time, and not on members that leave later.
  *
  * @throws RingFullError if there is no room; TypeError if its name is taken or a value is out of range

@@ -10,8 +10,8 @@ const workers = useWorkers();
 it("a browser's EventSource gets the end of a request once, and stops at 204", async () => {
   const settings = { HANDLER: workers.handler, LEDGER: workers.ledger(), REPLICAS: '1' };
   const { url } = await system().start(settings);
-  const handed = await fetch(`${url}/x?ms=700`, { headers: { prefer: 'respond-async' } });
-  const path = handed.headers.get('location') ?? '';
+  const accepted = await fetch(`${url}/x?ms=700`, { headers: { prefer: 'respond-async' } });
+  const path = accepted.headers.get('location') ?? '';
   const page = await openPage();
   await page.goto(`${url}/-/live`);
   const answers = answersTo(page);

@@ -73,8 +73,9 @@ describe('a start with a REDIS_URL that cannot be used', () => {
     const place = await scratch();
     const port = await redisWith(place, '--maxmemory-policy', 'allkeys-lru');
     expect(await refusal(place, `redis://127.0.0.1:${port}`)).toBe(
-      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, which would delete accepted ` +
-        'requests; set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
+      `ringpost: Redis at redis://127.0.0.1:${port} has maxmemory-policy allkeys-lru, ` +
+        'which would delete accepted requests; ' +
+        'set it to noeviction (redis-cli config set maxmemory-policy noeviction).\n',
     );
   });
 

@@ -94,7 +94,7 @@ describe('a replica that does not come back', () => {
     await untilRun('held');
     expect(await leaseOf(current, 'S2')).toMatchObject({ state: 'adopted', generation: 0 });
     const back = workers.launch(current, 'S2');
-    // It waits for the adopter to finish, which takes nothing new meanwhile.
+    // The owner waits until the adopter finishes; the adopter takes no new jobs.
     await eventually(async () => (await current.redis.exists(current.keys.standby('S2'))) === 1);
     expect((await leaseOf(current, 'S2'))?.state).toBe('adopted');
     expect((await held).status).toBe(200);

@@ -220,7 +220,7 @@ describe('a callback', () => {
 });
 
 describe('a callback is refused before its request is accepted', () => {
-  it('if its address is forbidden or no URL, or the request is not async', async () => {
+  it('if its address is forbidden or not a URL, or the request is not async', async () => {
     const { send, receiver } = await startTwo({ CALLBACK_ALLOW: '' });
     const refused = async (headers: Record<string, string>): Promise<string> => {
       const response = await send('/x', headers);
@@ -237,8 +237,8 @@ describe('a callback is refused before its request is accepted', () => {
     expect(await to('http://93.184.216.34/')).toContain('must begin with https:');
     expect(await to('ftp://93.184.216.34/')).toContain('must begin with https:');
     expect(await to('https://user:password@93.184.216.34/')).toContain('no user');
-    expect(await to('nowhere')).toContain('no URL');
-    expect(await to('https://93.184.216.34/a, https://93.184.216.34/b')).toContain('no URL');
+    expect(await to('nowhere')).toContain('not a URL');
+    expect(await to('https://93.184.216.34/a, https://93.184.216.34/b')).toContain('not a URL');
     expect(await refused({ 'ringpost-failure-callback': 'https://10.0.0.1/' })).toContain(
       'Ringpost-Failure-Callback',
     );

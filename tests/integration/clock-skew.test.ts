@@ -26,7 +26,7 @@ const soonMs = 5000;
 const machineMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
 /** @returns when a request first started or was aborted, by the clock of the machine. */
-function noted(what: 'run' | 'aborted', path: string): Promise<number> {
+function machineTimeOf(what: 'run' | 'aborted', path: string): Promise<number> {
   return eventually(async () => {
     const line = (await workers.runs()).find((each) => each.startsWith(`${what} ${path} `));
     return line === undefined ? undefined : Number(line.split(' ')[2]);
@@ -52,14 +52,14 @@ async function expectTimesKept(url: string, name: string): Promise<void> {
   const asked = machineMs();
   const late = await fetch(`${url}/never-${name}`, { headers: { 'ringpost-deadline': '700' } });
   expect([late.status, await late.json()]).toMatchObject([504, { code: 'reply_timeout' }]);
-  const abortedAfter = (await noted('aborted', `/never-${name}`)) - asked;
+  const abortedAfter = (await machineTimeOf('aborted', `/never-${name}`)) - asked;
   expect(abortedAfter).toBeGreaterThanOrEqual(690);
   expect(abortedAfter).toBeLessThan(700 + soonMs);
 
   const sent = machineMs();
   const accepted = await sendAsync(`${url}/delayed-${name}`, { 'ringpost-delay': '1' });
   expect(accepted.status).toBe(202);
-  const waited = (await noted('run', `/delayed-${name}`)) - sent;
+  const waited = (await machineTimeOf('run', `/delayed-${name}`)) - sent;
   expect(waited).toBeGreaterThanOrEqual(990);
   expect(waited).toBeLessThan(1000 + soonMs);
 
@@ -82,11 +82,12 @@ describe.each([skewMs, -skewMs])('a worker whose clock is %i ms ahead', (aheadMs
     const { url } = await system().start({ REPLICAS: '1', REPLICA_DRIVER: 'none' });
     const { redis, keys } = system();
     const first = fetch(`${url}/hold?ms=1500`);
-    await noted('run', '/hold');
+    await machineTimeOf('run', '/hold');
     // The test adds the job itself, so that no gateway takes it back.
-    const queues = new JobQueues(new Connection(redis, keys.prefix), createLogger('test', 'silent'));
+    const connection = new Connection(redis, keys.prefix);
+    const queues = new JobQueues(connection, createLogger('test', 'silent'));
     const request = { method: 'POST', target: '/too-late', headers: [], body: Buffer.alloc(0) };
-    const clock = clockOf(redis);
+    const clock = clockOf(connection);
     await clock.measure();
     const job = { gateway: 'test', deadline: clock.now() + 500, redelivery: 'never' } as const;
     const id = requestId(randomUUID(), 'S1');

@@ -143,7 +143,7 @@ describe('a handler that computes for longer than HANDLER_STALL_MS', () => {
   const HANDLER_STALL_MS = '700';
   const reason = 'its event loop stood still for 700 ms';
 
-  it('loses the requests of its worker, which is replaced; the reason is noted', async () => {
+  it('loses the requests of its worker, which is replaced; the reason is recorded', async () => {
     const current = system();
     const settings = { HANDLER, LEDGER: workers.ledger(), LEASE_MS, HANDLER_STALL_MS };
     const ask = asking(await current.start({ REPLICAS: '1', ...settings }));

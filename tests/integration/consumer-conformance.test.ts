@@ -164,7 +164,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await left()).toEqual(none);
   });
 
-  it('takes jobs that are put back without a delay again each time, and leaves none of their locks', async () => {
+  it('takes jobs again that were put back without a delay, and leaves none of their locks', async () => {
     const made = make(kind);
     made.onRun = (run) => (run.attempt <= 5 ? run.putBack({ notBefore: Date.now() }) : run.finish());
     await made.consumer.start();
@@ -181,7 +181,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(made.redis.listenerCount('error') + made.redis.listenerCount('close')).toBeLessThan(20);
   });
 
-  it('gives up a job whose run throws, and goes on', async () => {
+  it('gives up a job whose run throws, and continues', async () => {
     const made = make(kind, { concurrency: 1 });
     made.onRun = (run) => (run.id === 'bad' ? run.fail(new Error('broken')) : run.finish());
     await made.consumer.start();
@@ -192,7 +192,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await system().redis.exists(system().keys.job(replica, 'bad'))).toBe(0);
   });
 
-  it('counts how often a job was taken, by whatever consumer', async () => {
+  it('counts how often a job was taken, across consumers', async () => {
     const first = make(kind);
     await first.consumer.start();
     await first.add('held');
@@ -218,7 +218,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await expect.poll(() => redis.exists(keys.jobLock(replica, 'held')), settled).toBe(0);
   });
 
-  it('takes nothing new when it is stopped, and resolves when the jobs that it held are finished', async () => {
+  it('takes nothing new when stopped, and resolves when its held jobs are finished', async () => {
     const made = make(kind, { concurrency: 2 });
     await made.consumer.start();
     for (let at = 0; at < 4; at += 1) await made.add(`job-${at}`);
@@ -276,7 +276,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.exists(keys.inbox(replica, 'g'))).toBe(0);
   });
 
-  it('goes on by itself after its connections were cut, and loses no job', async () => {
+  it('recovers by itself after its connections were cut, and loses no job', async () => {
     const made = make(kind, { concurrency: 4 });
     made.onRun = (run) => void setTimeout(() => run.finish(), 1);
     await made.consumer.start();

@@ -127,13 +127,13 @@ describe('a client that leaves', () => {
   it('before the end of a long poll or an event stream is counted as 499', async () => {
     const gateway = await system().start(one);
     const { url } = gateway;
-    const handed = await ask(url, {
+    const accepted = await ask(url, {
       target: '/home',
       method: 'POST',
       headers: ['Prefer', 'respond-async', 'Ringpost-Delay', '60'],
     });
-    expect(handed.status).toBe(202);
-    const { id } = JSON.parse(handed.body.toString()) as { id: string }; // as the route answers
+    expect(accepted.status).toBe(202);
+    const { id } = JSON.parse(accepted.body.toString()) as { id: string }; // as the route answers
     const stream = get(`/-/requests/${id}`, 'Accept: text/event-stream\r\n');
     const counters = new Counters(url);
     const poll = await speak(url, get(`/-/requests/${id}?wait=60`));
@@ -166,12 +166,12 @@ describe('a listener that stops', () => {
       bodyLimitBytes: 1000,
       log: createLogger('test', 'silent'),
     });
-    const begun = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
     await app.register(lastAnswers, { connections, timeoutMs: 10_000, onClosing: () => undefined });
     app.post('/upload', () => 'whole');
     app.get('/slow', async () => {
-      begun.resolve();
+      started.resolve();
       await finish.promise;
       return 'slow';
     });
@@ -180,7 +180,7 @@ describe('a listener that stops', () => {
     const fields = 'Content-Type: application/json\r\nContent-Length: 100\r\n';
     const upload = await speak(url, post('/upload', fields, '{'));
     const slow = await speak(url, get('/slow'));
-    await begun.promise;
+    await started.promise;
     const stopped = app.close();
     expect(await upload.ended).toMatch(/^HTTP\/1\.1 408 /);
     finish.resolve();

@@ -193,7 +193,7 @@ describe('a dead letter with secrets is redriven', () => {
 describe('with DEAD_LETTER_BODIES=none a dead letter', () => {
   it.each([
     ['in its job', 10],
-    ['in a key of its own', 200_000],
+    ['in a separate key', 200_000],
   ])('keeps the body of neither request nor answer: %s', async (_, size) => {
     const told = { body: Buffer.from('hidden answer'), headers: ['X-Why', 'shown'] };
     const { fail, redrive, upstream, letters } = await start({ DEAD_LETTER_BODIES: 'none' }, told);

@@ -179,8 +179,8 @@ describe('a dead letter', () => {
     await eventually(async () => (await workers.runs()).length === 1);
     const init = { method: 'POST', body: 'pay', headers: { ...k, 'idempotency-key': 'k1' } };
     const late = { ...init.headers, prefer: 'respond-async', 'ringpost-deadline': '200' };
-    const handed = await fetch(`${one}/pay`, { ...init, headers: late });
-    const id = handed.headers.get('ringpost-request') ?? '';
+    const accepted = await fetch(`${one}/pay`, { ...init, headers: late });
+    const id = accepted.headers.get('ringpost-request') ?? '';
     expect(await ended(id)).toMatchObject({ state: 'expired', attempts: 0 });
     const again = await fetch(`${one}/pay`, init);
     expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, null]);

@@ -38,7 +38,7 @@ async function freeze(redis: Redis): Promise<void> {
   for (const line of blocked) await redis.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '');
 }
 
-/** Counts the jobs of the queue by where their ids are. */
+/** Counts the jobs in each list of the queue. */
 async function where(): Promise<Record<string, number>> {
   const { redis, keys } = system();
   const { wait, active } = keys.unfinished(replica);

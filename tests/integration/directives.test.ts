@@ -132,8 +132,8 @@ describe('Ringpost-Delay', () => {
     const late = { method: 'POST', headers: { 'ringpost-delay': '3', 'idempotency-key': 'k' } };
     const status = async (init: RequestInit): Promise<number> => (await fetch(`${one}/x`, init)).status;
     expect(await status({ headers: { 'ringpost-delay': '3' } })).toBe(400);
-    const handed = { prefer: 'respond-async', 'ringpost-delay': '3', 'ringpost-deadline': '1000' };
-    expect(await status({ ...late, headers: { ...late.headers, ...handed } })).toBe(400);
+    const asyncHeaders = { prefer: 'respond-async', 'ringpost-delay': '3', 'ringpost-deadline': '1000' };
+    expect(await status({ ...late, headers: { ...late.headers, ...asyncHeaders } })).toBe(400);
     expect(await system().redis.keys(`${system().namespace}:idempotency:*`)).toEqual([]);
   });
 

@@ -23,7 +23,7 @@ const withCommands = pages.filter(({ commands }) => commands.length > 0);
 
 const isStart = ({ text }: DocumentedCommand): boolean => /\bnpm start$/.test(text);
 
-/** Runs the commands of one page, as a reader would who copies one after the other. */
+/** Runs the commands of one page in order, as a reader would. */
 class Reader {
   #system: ReadyCommand | undefined;
   #id = '';

@@ -97,11 +97,11 @@ describe('Idempotency-Key', () => {
 
   it('waits for the first request while it runs, even if its gateway has died', async () => {
     const { first, urls } = await startTwo(system());
-    const begun = send(`${urls[0]}/pay?ms=1500`, { key: 'a' }).catch(() => 'gone');
+    const running = send(`${urls[0]}/pay?ms=1500`, { key: 'a' }).catch(() => 'gone');
     await eventually(async () => (await workers.runs()).length === 1);
     // The gateway loses its connections; the controller beside it continues.
     first.gateway.app.server.closeAllConnections();
-    expect(await begun).toBe('gone');
+    expect(await running).toBe('gone');
     const again = await send(`${urls[1]}/pay?ms=1500`, { key: 'a' });
     expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
     expect(await workers.runs()).toHaveLength(1);
@@ -133,9 +133,9 @@ describe('Idempotency-Key', () => {
 
   it('with Prefer: respond-async names the first request to all repeats', async () => {
     const { urls } = await startTwo(system());
-    const async = { key: 'a', headers: { prefer: 'respond-async' } };
-    const first = await send(`${urls[0]}/pay?ms=300`, async);
-    const again = await send(`${urls[1]}/pay?ms=300`, async);
+    const asyncRequest = { key: 'a', headers: { prefer: 'respond-async' } };
+    const first = await send(`${urls[0]}/pay?ms=300`, asyncRequest);
+    const again = await send(`${urls[1]}/pay?ms=300`, asyncRequest);
     expect([first.status, again.status]).toEqual([202, 202]);
     expect(again.headers.get('location')).toBe(first.headers.get('location'));
     expect(again.headers.get('idempotent-replayed')).toBe('true');

@@ -57,14 +57,14 @@ describe.each(['batched', 'stock'])('with the %s consumer', (CONSUMER) => {
     const before = await connectionsMade(own.redis);
     const large = '/stream?bytes=3000000';
     const small = async (): Promise<number> => (await fetch(`${url}/stream?bytes=10`)).status;
-    const [waited, handed, ...others] = await Promise.all([
+    const [plain, asyncEnd, ...others] = await Promise.all([
       fetch(url + large),
       ended(url, large),
       ...Array.from({ length: 20 }, small),
     ]);
-    expect(waited.status).toBe(502);
-    expect(await waited.json()).toMatchObject({ code: 'reply_too_large' });
-    expect(handed).toMatchObject({ state: 'failed', code: 'reply_too_large' });
+    expect(plain.status).toBe(502);
+    expect(await plain.json()).toMatchObject({ code: 'reply_too_large' });
+    expect(asyncEnd).toMatchObject({ state: 'failed', code: 'reply_too_large' });
     expect(new Set(others)).toEqual(new Set([200]));
     expect((await connectionsMade(own.redis)) - before).toBeLessThan(5);
     await stop();

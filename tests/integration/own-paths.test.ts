@@ -71,7 +71,7 @@ describe('without a controller', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toEqual({
-      message: '<Error> no controller has begun yet',
+      message: '<Error> no controller has started yet',
       status: 'failure',
     });
   });

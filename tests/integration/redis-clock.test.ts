@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
-import { openRedis } from '#shared/store/redis/open-redis.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { redisRoles } from '#shared/store/redis/redis-users.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
@@ -11,7 +11,8 @@ const system = useSystem();
 it.each(redisRoles)('the clock of a %s is measured again after a reconnect', async (role) => {
   const { redisUrl, namespace, redis } = system();
   const log = createLogger('test', 'silent');
-  const own = openRedis(roleUrl(redisUrl, namespace, role), `${namespace}:clock`, 'failFast', log);
+  const url = roleUrl(redisUrl, namespace, role);
+  const own = openConnection({ url, namespace, name: 'clock', use: 'failFast' }, log);
   try {
     const clock = clockOf(own);
     expect(clockOf(own)).toBe(clock);
@@ -32,6 +33,6 @@ it.each(redisRoles)('the clock of a %s is measured again after a reconnect', asy
     await redis.client('KILL', 'ID', id ?? '');
     await again;
   } finally {
-    own.disconnect();
+    own.close();
   }
 });

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Redis } from 'ioredis';
 import { createLogger } from '#shared/process/logger.ts';
+import { Connection } from '#shared/store/redis/connection.ts';
 import { KeyRepair } from '#shared/store/repair/key-repair.ts';
 import { lackingRights } from '#shared/store/redis/redis-dry-run.ts';
 import { redisRights, redisRoles } from '#shared/store/redis/redis-users.ts';
@@ -142,7 +143,7 @@ describe('garbled data that a worker may not move aside', () => {
     await start({ REPLICAS: '1' });
     const key = keyOf(system());
     const own = closeLater(new Redis(roleUrl(redisUrl, namespace, 'worker')));
-    const repair = new KeyRepair(own, keys, createLogger('test', 'silent'), 'worker');
+    const repair = new KeyRepair(new Connection(own, namespace), createLogger('test', 'silent'), 'worker');
     await redis.del(key);
     await redis.set(key, 'garbage');
     const failure = await own.llen(key).catch((error: unknown) => error);

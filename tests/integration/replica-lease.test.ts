@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
+import { rawScripts } from '../fixtures/raw-scripts.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -88,7 +88,7 @@ describe('the lease of a replica', () => {
 
   it('refuses the replies of a former holder', async () => {
     const { redis, keys } = system();
-    const run = scriptsOn(redis);
+    const run = rawScripts(redis);
     const [first, second] = [own(1), adopting('S2#1')];
     await first.take('ready');
     const push = (lease: ReplicaLease): Promise<unknown> =>

@@ -51,10 +51,10 @@ it('reads the replies of a newly added replica at once', async () => {
   await inbox.caughtUp();
   for (let at = 2; at <= 20; at += 1) {
     inbox.listenTo(Array.from({ length: at }, (_, before) => `S${before + 1}`));
-    const begun = performance.now();
+    const began = performance.now();
     await push(`S${at}`, 'r');
     await expect.poll(() => given.length, settled).toBe(at - 1);
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(1000);
   }
   await inbox.stop();
 });

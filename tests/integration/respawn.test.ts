@@ -67,8 +67,8 @@ describe('a replica that dies, with RESPAWN=new', () => {
     const { url } = running;
     const most = watchRep(running);
     const headers = { 'ringpost-key': keyOf(running, 'S2') };
-    const begun = ['GET', 'POST'].map((method) => fetch(`${url}/begun?ms=1500`, { method, headers }));
-    await eventually(async () => (await runsOf('/begun')).length === 2);
+    const inFlight = ['GET', 'POST'].map((method) => fetch(`${url}/running?ms=1500`, { method, headers }));
+    await eventually(async () => (await runsOf('/running')).length === 2);
     const waiting = ['GET', 'POST', 'PUT'].map((method) => fetch(`${url}/${method}`, { method, headers }));
     await eventually(async () => (await redis.llen(keys.unfinished('S2').wait)) === 3);
     process.kill(await pidOf('S2'), 'SIGKILL');
@@ -76,15 +76,15 @@ describe('a replica that dies, with RESPAWN=new', () => {
     const [first, replacement = '', last] = names;
     expect([first, last]).toEqual(['S1', 'S3']);
     expect(replacement).toMatch(/^S\d{6}$/);
-    const answers = await Promise.all([...begun, ...waiting]);
+    const answers = await Promise.all([...inFlight, ...waiting]);
     expect(answers.map(({ status }) => status)).toEqual([200, 502, 200, 200, 200]);
     expect(await answers[1]?.json()).toMatchObject({ code: 'outcome_unknown' });
     for (const answer of answers.filter(({ status }) => status === 200)) {
       expect(answer.headers.get('ringpost-replica')).toBe('S2');
       expect(answer.headers.get('ringpost-adopted-by')).toBe(replacement);
     }
-    expect(await runsOf('/begun')).toHaveLength(3);
-    expect(await runsOf('/begun')).toContain(`GET /begun ${replacement} 2`);
+    expect(await runsOf('/running')).toHaveLength(3);
+    expect(await runsOf('/running')).toContain(`GET /running ${replacement} 2`);
     for (const method of ['GET', 'POST', 'PUT']) expect(await runsOf(`/${method}`)).toHaveLength(1);
     const own = await fetch(`${url}/own`, { headers: { 'ringpost-key': keyOf(running, replacement) } });
     expect(await own.json()).toMatchObject({ replica: replacement });

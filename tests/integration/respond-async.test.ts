@@ -157,12 +157,12 @@ describe('DELETE /-/requests/<id>', () => {
   it('ends a running request: its signal fires, and its waiting client is told', async () => {
     const current = system();
     const { one, two, send, view } = await startTwo(current);
-    const handed = await send('/handed?ms=20000', 'respond-async');
+    const accepted = await send('/async?ms=20000', 'respond-async');
     const waited = fetch(`${one}/waited?ms=20000`);
     await eventually(async () => (await workers.runs()).length === 2);
-    const cancelled = await fetch(`${two}${location(handed)}`, { method: 'DELETE' });
+    const cancelled = await fetch(`${two}${location(accepted)}`, { method: 'DELETE' });
     expect(await cancelled.json()).toMatchObject({ state: 'cancelled', attempts: 1 });
-    expect((await view(location(handed))).state).toBe('cancelled');
+    expect((await view(location(accepted))).state).toBe('cancelled');
     // The plain request has no record; only its job is known.
     const ids = await Promise.all(
       ['S1', 'S2'].map((name) => current.redis.lrange(current.keys.unfinished(name).active, 0, -1)),

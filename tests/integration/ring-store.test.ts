@@ -5,9 +5,9 @@ import { RingMismatchError, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
-import type { RunScript } from '#shared/store/scripts/load.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
+import { rawScripts } from '../fixtures/raw-scripts.ts';
+import type { RunRaw } from '../fixtures/raw-scripts.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -15,7 +15,7 @@ const system = useSystem();
 interface Parts {
   readonly store: RingStore;
   readonly keys: Keys;
-  readonly run: RunScript;
+  readonly run: RunRaw;
   /** Reads all ring data in Redis. */
   readonly everything: () => Promise<unknown>;
 }
@@ -25,7 +25,7 @@ function parts(): Parts {
   return {
     store: new RingStore(new Connection(redis, namespace), createLogger('test', 'silent')),
     keys,
-    run: scriptsOn(redis),
+    run: rawScripts(redis),
     everything: () =>
       Promise.all([
         redis.mget(keys.version, keys.joined, keys.leader, keys.fence, keys.parameters),

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Redis } from 'ioredis';
-import { scriptsOn } from '#shared/store/scripts/load.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
+import { rawScripts } from '../fixtures/raw-scripts.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -70,7 +70,7 @@ it('no number in Redis has an exponent, however large counters and fences are', 
 
 it('a script that raises a number writes it without an exponent', async () => {
   const { redis, keys } = system();
-  const run = scriptsOn(redis);
+  const run = rawScripts(redis);
   const numbers = [keys.fence, keys.leaseFence('S1'), keys.generation('S1'), keys.currentGeneration('S1')];
   for (const before of [large, '100000000', '9000000000000000']) {
     await redis.mset(...numbers.flatMap((key) => [key, before]));

@@ -26,7 +26,7 @@ function forbidden(headers: IncomingHttpHeaders, env: NodeJS.ProcessEnv = {}): s
   return result.detail;
 }
 
-describe('without a token a call is answered', () => {
+describe('a call without a token is answered', () => {
   it.each(['localhost', 'LOCALHOST:5000', '127.0.0.1', '10.1.2.3:80', '[::1]:5000', '[2001:db8::1]'])(
     'if its Host is %s',
     (name) => {
@@ -46,17 +46,17 @@ describe('without a token a call is answered', () => {
     { 'sec-fetch-site': 'same-origin' },
     { origin: `http://${host}` },
     { authorization: 'Bearer anything' },
-  ])('if a page of its own makes it, or nothing asks for a token: %j', (headers) => {
+  ])('if no page or one of the same origin sent it, or it has a token that is not needed: %j', (headers) => {
     expect(forbidden({ host, ...headers })).toBeUndefined();
   });
 
-  it('if its Origin says the port that its Host leaves out', () => {
+  it('if its Origin and its Host differ only in the default port', () => {
     expect(forbidden({ host: 'localhost', origin: 'http://localhost:80' })).toBeUndefined();
     expect(forbidden({ host: 'localhost:80', origin: 'http://localhost' })).toBeUndefined();
   });
 });
 
-describe('without a token a call is refused, and told what to set', () => {
+describe('a call without a token is refused, and the answer says which setting helps', () => {
   it.each([
     'evil.test',
     'evil.test:5000',
@@ -109,12 +109,12 @@ describe('without a token a call is refused, and told what to set', () => {
     { origin: `http://${host}.evil.test` },
     { origin: `http://${host}@evil.test` },
     { origin: `http://${host}`, 'sec-fetch-site': 'cross-site' },
-  ])('if a page of another origin makes it, in a trusted network too: %j', (headers) => {
+  ])('if it comes from a page of another origin, even in a trusted network: %j', (headers) => {
     for (const env of [{}, { ADMIN_AUTH: 'none' }])
       expect(forbidden({ host, ...headers }, env)).toContain('set ADMIN_TOKEN');
   });
 
-  it('if the listener is not loopback and nothing is set', () => {
+  it('if the listener is not on loopback and nothing is set', () => {
     const reason =
       'HOST is ::, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted';
     expect(forbidden({ host }, { HOST: '::' })).toBe(reason);
@@ -122,23 +122,23 @@ describe('without a token a call is refused, and told what to set', () => {
 });
 
 describe('with a token', () => {
-  const strange = { host: 'evil.test', origin: 'null', 'sec-fetch-site': 'cross-site', via: '1.1 x' };
+  const foreign = { host: 'evil.test', origin: 'null', 'sec-fetch-site': 'cross-site', via: '1.1 x' };
   const refused = { kind: 'refused', code: 'unauthorized' };
 
-  it('a call is answered wherever it comes from', () => {
-    const headers = { ...strange, authorization: admin };
+  it('a call is answered, wherever it comes from', () => {
+    const headers = { ...foreign, authorization: admin };
     expect(admission(headers, both)).toEqual({ kind: 'admitted', name: 'admin' });
   });
 
-  it('a call without it, or with a wrong one, is refused wherever it comes from', () => {
+  it('a call without the token, or with a wrong one, is refused, wherever it comes from', () => {
     expect(admission({ host }, both)).toMatchObject({ ...refused, wrongToken: false });
     for (const authorization of ['Bearer wrong', 'Basic x', ''])
       expect(admission({ host, authorization }, both)).toMatchObject({ ...refused, wrongToken: true });
   });
 
-  it('for viewing, only metadata is read', () => {
+  it('for viewing, a call can only read, and only metadata', () => {
     const by = (method: string, route: string): string => {
-      const headers = { ...strange, authorization: view };
+      const headers = { ...foreign, authorization: view };
       const result = admit({ method, route, headers }, loadGatewayConfig(both).admin);
       return result.kind === 'admitted' ? result.name : result.code;
     };
@@ -150,7 +150,7 @@ describe('with a token', () => {
     expect(by('GET', '/-/something-new')).toBe('forbidden');
   });
 
-  it('for viewing alone, calls without it go by the rule for calls without a token', () => {
+  it('for viewing and no other, calls without it follow the rules for calls without a token', () => {
     const { VIEW_TOKEN } = both;
     expect(admission({ host }, { VIEW_TOKEN }).kind).toBe('admitted');
     expect(admission({ host }, { VIEW_TOKEN, HOST: '0.0.0.0' })).toMatchObject({ code: 'forbidden' });
@@ -172,7 +172,7 @@ describe('a change', () => {
     ['POST', { 'sec-fetch-site': 'same-origin', 'content-type': 'Application/JSON' }],
     ['DELETE', { origin }],
     ['DELETE', { origin, 'content-length': '0' }],
-  ])('may be sent so: %s %j', (method, headers) => {
+  ])('is accepted as %s with %j', (method, headers) => {
     expect(bodyFault(method, headers)).toBeUndefined();
   });
 
@@ -182,7 +182,7 @@ describe('a change', () => {
     ['POST', { 'sec-fetch-site': 'none', ...text, 'content-length': '7' }],
     ['DELETE', { origin, 'transfer-encoding': 'chunked' }],
     ['PUT', { origin, 'content-type': 'application/jsonx', 'content-length': '7' }],
-  ])('of a page may not be sent so: %s %j', (method, headers) => {
+  ])('from a page is refused as %s with %j', (method, headers) => {
     expect(bodyFault(method, headers)).toContain('application/json');
   });
 });

@@ -15,7 +15,7 @@ describe('a token', () => {
     'Bearer a s3cret token of mine',
     'bearer a s3cret token of mine',
     'BEARER   a s3cret token of mine',
-  ])('is known in any case of the scheme: %j', (authorization) => {
+  ])('is recognised whatever the case of the scheme: %j', (authorization) => {
     expect(nameOf(list, authorization)).toBe('admin');
   });
 
@@ -35,29 +35,29 @@ describe('a token', () => {
     'Basic Bearer a s3cret token of mine',
     'xBearer a s3cret token of mine',
     `Bearer ${'x'.repeat(10_000)}`,
-  ])('is not known if it is missing, wrong, or not a bearer token: %j', (authorization) => {
+  ])('is not recognised if it is missing, wrong, or not a bearer token: %j', (authorization) => {
     expect(nameOf(list, authorization)).toBeUndefined();
   });
 
-  it('beyond ASCII is known as Node hands over its UTF-8 bytes', () => {
-    const beyond = 'ein-pässword-von-mir-€';
-    const asNodeReadsIt = Buffer.from(`Bearer ${beyond}`, 'utf8').toString('latin1');
-    expect(nameOf(beyond, asNodeReadsIt)).toBe('admin');
-    expect(nameOf(beyond, 'Bearer ein-passwort-von-mir')).toBeUndefined();
+  it('with characters beyond ASCII is recognised, although Node reads its UTF-8 bytes as latin1', () => {
+    const nonAscii = 'ein-pässword-von-mir-€';
+    const asNodeReadsIt = Buffer.from(`Bearer ${nonAscii}`, 'utf8').toString('latin1');
+    expect(nameOf(nonAscii, asNodeReadsIt)).toBe('admin');
+    expect(nameOf(nonAscii, 'Bearer ein-passwort-von-mir')).toBeUndefined();
   });
 });
 
 describe('a list of tokens', () => {
   const list = 'ops:0123456789abcdef, ci:fedcba9876543210,0000000000000000';
 
-  it('knows each by its name, and not by another', () => {
+  it('gives each token its own name', () => {
     expect(nameOf(list, 'Bearer 0123456789abcdef')).toBe('ops');
     expect(nameOf(list, 'Bearer fedcba9876543210')).toBe('ci');
     expect(nameOf(list, 'Bearer 0000000000000000')).toBe('admin');
     expect(nameOf(list, 'Bearer ops:0123456789abcdef')).toBeUndefined();
   });
 
-  it('says which is too short, without showing it', () => {
+  it('says which token is too short, without showing it', () => {
     const { tokens, faults } = parseTokens('ops:0123456789abcde,,0123456789abcdef', 'admin');
     expect(tokens.map(({ name }) => name)).toEqual(['admin']);
     expect(faults).toEqual([

@@ -6,17 +6,17 @@ import { timelineOf } from '../analysis/timeline.ts';
 const killed = 10_000;
 const names = ['S1', 'S2'];
 
-/** A request that was sent so many ms after the kill. */
+/** A request that was sent `after` ms after the kill. */
 function outcome(after: number, ms: number, replica: string, rest: Partial<Outcome> = {}): Outcome {
   const sent = killed + after;
   return { sent, ended: sent + ms, owner: replica, replica, failure: undefined, ...rest };
 }
 
-it('counts recovery from the kill to the first answer to a request that was sent after it', () => {
+it('measures recovery from the kill to the first answer to a request sent after it', () => {
   const kill = judge(
     [
       outcome(-300, 5, 'S1'),
-      outcome(-2, 420, 'S1'), // in its queue when it died: answered, but sent before
+      outcome(-2, 420, 'S1'), // sent before the kill, and in the queue when the worker died
       outcome(10, 3, 'S2'),
       outcome(20, 430, 'S1'),
       outcome(40, 409, 'S1'),
@@ -34,7 +34,7 @@ it('counts recovery from the kill to the first answer to a request that was sent
   });
 });
 
-it('counts a key of the killed replica as answered also where another one answers, or an error not at all', () => {
+it('takes an answer by any replica for recovery of a key, but not an error', () => {
   const kill = judge(
     [
       outcome(5, 10, 'S1', { replica: undefined, failure: 'outcome_unknown' }),
@@ -48,12 +48,12 @@ it('counts a key of the killed replica as answered also where another one answer
   expect(kill.failures).toEqual(new Map([['outcome_unknown', 1]]));
 });
 
-it('says so where it never recovered', () => {
+it('gives infinity if a key never recovered', () => {
   const { keysMs } = judge([outcome(10, 3, 'S2')], { victim: 'S1', killed, workersMs: 1, names });
   expect(keysMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-it('counts the answers of each tenth of a second, also where there were none', () => {
+it('counts the answers in each tenth of a second, including those without any', () => {
   const outcomes = [outcome(-90, 10, 'S1'), outcome(-50, 55, 'S1'), outcome(10, 20, 'S2')];
   expect(timelineOf(outcomes, killed, { before: 100, after: 200 })).toEqual([
     { fromMs: -100, replica: 'S1', answers: 1 },

@@ -17,7 +17,7 @@ const quadratic = named('quadratic').parameters;
 const murmur3 = named('murmur3').parameters;
 
 describe('the expected shares', () => {
-  // Of the assignment ring, by the project's contract, in parts of 10000; halves round to even there.
+  // Shares of 10000 that docs/ring.md promises; they are rounded, halves to even.
   it.each([
     [2, [9531, 469]],
     [3, [8437, 469, 1094]],
@@ -35,7 +35,7 @@ describe('the expected shares', () => {
     expect(sum).toBeCloseTo(1, 12);
   });
 
-  it('of S1 are the same however an occupied slot is probed past, as the document says', () => {
+  it('of S1 do not depend on the probing, as the document says', () => {
     const swapped = [2, 3, 4, 5, 6].filter((count) => {
       const [first, ...others] = expectedShares(ringWith(linear, count));
       const [same, ...swaps] = expectedShares(ringWith(quadratic, count));
@@ -46,9 +46,9 @@ describe('the expected shares', () => {
   });
 });
 
-it('finds the long arc of the assignment ring', () => {
+it('finds the longest arc of the assignment ring', () => {
   const use = slotUse(ringWith(linear, 3));
-  // Φ(1,0) = 26 is the first slot, Φ(3,8) = 114 the last.
+  // Φ(1,0) = 26 is the first slot, Φ(3,8) = 114 is the last.
   expect(use).toMatchObject({ slots: 512, first: 26, last: 114, longestArc: 424, ownerOfArc: 'S1' });
   expect(use.requested).toBe(new Set(Array.from({ length: 512 }, (_, i) => (i * i) % 512)).size);
   expect(use.shareOfArc).toBeCloseTo(0.789, 3);
@@ -57,13 +57,13 @@ it('finds the long arc of the assignment ring', () => {
 describe('bounded loads', () => {
   const ring = ringWith(linear, 3);
 
-  it('leave a key with its owner while that has room', () => {
+  it('leave a key with its owner while the owner has room', () => {
     expect(boundedOwner(ring, '123456', new Map())).toBe(ring.owner('123456'));
   });
 
   it('walk clockwise past replicas that are full', () => {
     const [owner = '', next = '', last = ''] = ring.successors('123456');
-    // With ten more the 61st: room for ceil(1.25 * 61 / 3) = 26.
+    // 60 requests are held, so the 61st may go to a replica with fewer than ceil(1.25 * 61 / 3) = 26.
     expect(
       boundedOwner(
         ring,
@@ -88,7 +88,7 @@ describe('bounded loads', () => {
     ).toBe(last);
   });
 
-  it('are held by the client that sends with an id of another replica', () => {
+  it('are kept by a client that chooses an id of another replica', () => {
     const choose = boundedIds(ring, seededRandom(7));
     const held = new Map<string, number>();
     for (let at = 1; at <= 300; at += 1) {
@@ -100,7 +100,7 @@ describe('bounded loads', () => {
     expect(held.size).toBe(3);
   });
 
-  it('are free again when requests have ended', () => {
+  it('count only requests that have not ended', () => {
     const choose = boundedIds(ring, seededRandom(7));
     for (let at = 0; at < 300; at += 1) {
       const { key = '', owner, ended } = choose();
@@ -109,17 +109,17 @@ describe('bounded loads', () => {
     }
   });
 
-  it('are simulated within the bound, and alike for the same seed', () => {
+  it('are simulated within the bound, with the same result for the same seed', () => {
     const options = { requests: 20_000, inFlight: 64 };
     const counts = simulateBounded(ring, { ...options, random: seededRandom(1) });
     expect(counts).toEqual(simulateBounded(ring, { ...options, random: seededRandom(1) }));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20_000);
-    // Rounded up to whole requests, and by chance, a little above.
+    // Rounding up to whole requests, and chance, allow a little more.
     expect((Math.max(...counts) * 3) / 20_000).toBeLessThan(bound * 1.05);
   });
 });
 
-it('draws the same ids for the same seed, and leaves them to the gateway without one', () => {
+it('draws the same ids for the same seed, and lets the gateway choose if there is no seed', () => {
   const ring = ringWith(murmur3, 3);
   const draw = (seed: number): string[] => {
     const choose = seededIds(ring, seededRandom(seed));

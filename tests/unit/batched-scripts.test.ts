@@ -3,7 +3,7 @@ import { includeInto, luaFunction, provenBullMq } from '#shared/store/scripts/co
 import { tickScript } from '#shared/store/queue/tick.ts';
 
 describe('tickScript', () => {
-  it('contains the scripts of the installed BullMQ, which is the proven version', () => {
+  it('contains the scripts of the installed BullMQ, which is the tested version', () => {
     const script = tickScript();
     expect(script).toHaveProperty('lua');
     for (const name of ['moveToActive', 'moveToFinished']) {
@@ -11,7 +11,7 @@ describe('tickScript', () => {
     }
   });
 
-  it('is not made for another version, and names the reason', () => {
+  it('is not made for another version, and gives the reason', () => {
     expect(tickScript(() => ({ version: '6.8.0' }))).toEqual({
       fault: `BullMQ is 6.8.0, but only ${provenBullMq} is proven`,
     });
@@ -19,12 +19,12 @@ describe('tickScript', () => {
 });
 
 describe('includeInto', () => {
-  it('puts functions where the script says, whatever is in them', () => {
+  it('puts functions at the line that the script marks, whatever they contain', () => {
     const lua = includeInto('-- INCLUDE\nreturn one(KEYS, ARGV)', [luaFunction('one', "return '$&'")]);
     expect(lua).toBe("local function one(KEYS, ARGV)\nreturn '$&'\nend\n\nreturn one(KEYS, ARGV)");
   });
 
-  it('refuses a script that has no place for them', () => {
+  it('refuses a script without such a line', () => {
     expect(() => includeInto('return 1', [])).toThrow('no line -- INCLUDE');
   });
 });

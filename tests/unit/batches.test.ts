@@ -2,9 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Batches, singlesBeforeImmediateSend } from '#shared/store/redis/batches.ts';
 
-function make(most = 100): { readonly sent: string[]; add(group: string, item: string): Promise<void> } {
+function make(maxItems = 100): { readonly sent: string[]; add(group: string, item: string): Promise<void> } {
   const sent: string[] = [];
-  const batches = new Batches<string>(most, (group, items) => {
+  const batches = new Batches<string>(maxItems, (group, items) => {
     sent.push(`${group}: ${items.join(' ')}`);
     return items.includes('bad') ? Promise.reject(new Error('refused')) : Promise.resolve();
   });
@@ -12,7 +12,7 @@ function make(most = 100): { readonly sent: string[]; add(group: string, item: s
 }
 
 describe('Batches', () => {
-  it('sends a single item after its turn of the event loop', async () => {
+  it('sends a single item when its turn of the event loop has ended', async () => {
     const { sent, add } = make();
     void add('a', 'one');
     expect(sent).toEqual([]);
@@ -20,7 +20,7 @@ describe('Batches', () => {
     expect(sent).toEqual(['a: one']);
   });
 
-  it('sends at once after items have come one by one for some time, until several come together', async () => {
+  it('sends at once after many single-item batches in a row, until a batch has several items', async () => {
     const { sent, add } = make();
     for (let at = 0; at < singlesBeforeImmediateSend; at += 1) {
       const one = add('a', 'one');
@@ -50,7 +50,7 @@ describe('Batches', () => {
     expect(sent).toEqual(['a: one three', 'b: two']);
   });
 
-  it('does not wait for ever', async () => {
+  it('sends even if new items never stop arriving', async () => {
     const { sent, add } = make();
     for (let at = 0; at < 20; at += 1) {
       void add('a', 'one');
@@ -60,7 +60,7 @@ describe('Batches', () => {
     expect(sent.length).toBeGreaterThanOrEqual(2);
   });
 
-  it('waits for the last call of a group, then sends all its items in one call', async () => {
+  it('waits until the previous call of a group has ended, then sends its items in one call', async () => {
     const sent: string[] = [];
     const answers: (() => void)[] = [];
     const batches = new Batches<string>(100, (group, items) => {
@@ -83,7 +83,7 @@ describe('Batches', () => {
     expect(sent).toEqual(['a: one', 'b: three', 'a: two four']);
   });
 
-  it('goes on with a group after a call of it has failed', async () => {
+  it('goes on with a group after one of its calls has failed', async () => {
     const { sent, add } = make();
     await expect(add('a', 'bad')).rejects.toThrow('refused');
     await add('a', 'good');
@@ -96,7 +96,7 @@ describe('Batches', () => {
     expect(sent).toEqual(['a: one two', 'a: three']);
   });
 
-  it('rejects the items of a failed call, and no others', async () => {
+  it('rejects the items of a failed call and no others', async () => {
     const { add } = make();
     const outcomes = await Promise.allSettled([add('a', 'good'), add('b', 'bad'), add('b', 'other')]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);

@@ -3,10 +3,10 @@ import { parseCommandLine } from '../bench/command-line.ts';
 import { fullPlan, quickPlan } from '../bench/run-plan.ts';
 
 describe('the command line of the bench', () => {
-  it('is a full run of everything by default', () =>
+  it('means a full run of all systems by default', () =>
     expect(parseCommandLine([])).toMatchObject({ plan: fullPlan, only: [], quick: false, growth: false }));
 
-  it('takes --quick, and parts of a plan beside it', () =>
+  it('takes --quick together with parts of a plan', () =>
     expect(
       parseCommandLine(['--quick', '--connections', '1,64', '--only', 'ringpost,nginx', '--rounds', '1']),
     ).toMatchObject({

@@ -13,7 +13,7 @@ const info = (evals: number, gets: number, reads: number): string =>
     'cmdstat_info:calls=7,usec=9,usec_per_call=1.00,rejected_calls=0,failed_calls=0',
   ].join('\r\n');
 
-it("takes what each request cost from Redis' own counters, without the bench's own commands", () =>
+it("computes the cost of a request from Redis's counters, without the bench's own commands", () =>
   expect(redisCost(parseInfo(info(10, 0, 20)), parseInfo(info(30, 60, 60)), 10)).toEqual({
     commands: 8,
     scripts: 2,

@@ -39,7 +39,7 @@ function sample(system: string, round: number, connections: number, rate: number
 const samples = [
   sample('ringpost', 1, 64, 9000, 10),
   sample('peer', 1, 64, 3000, 20),
-  // A slow moment of the machine, which meets both.
+  // The machine is slow for a while, which affects both.
   sample('ringpost', 2, 64, 900, 100),
   sample('peer', 2, 64, 450, 200),
   sample('ringpost', 3, 64, 9000, 10),
@@ -67,15 +67,15 @@ const results: Results = {
 };
 
 describe('ratios', () => {
-  it('are taken within each round, ours divided by theirs', () =>
+  it('are computed within each round, as ours divided by theirs', () =>
     expect(ratiosJson(samples, 'ringpost')).toEqual({ peer: { c64: 2, p99_c64: 0.5 } }));
 
-  it('leave out a round in which one of the two is missing', () =>
+  it('ignore a round in which one of the two is missing', () =>
     expect(ratiosJson(samples.slice(1), 'ringpost')).toEqual({ peer: { c64: 2, p99_c64: 0.375 } }));
 });
 
 describe('the report', () => {
-  it('shows medians with their spread, ratios and settings', () => {
+  it('shows medians with their range, ratios and settings', () => {
     const text = report(results, 'ringpost');
     expect(text).toContain('| ringpost | 9000 (900–9000) |');
     expect(text).toContain('| peer | 2 (2–3) | 0.5 (0.25–0.5) |');
@@ -84,7 +84,7 @@ describe('the report', () => {
     expect(text).toContain('| a gateway | 40 | 25000 |');
   });
 
-  it('names what was wrong and what was left out, and why', () => {
+  it('names what was wrong, what was left out, and why', () => {
     const [first, ...rest] = samples;
     const text = report(
       {
@@ -99,7 +99,7 @@ describe('the report', () => {
     expect(text).not.toContain('None was wrong');
   });
 
-  it('has no section without a number', () => {
+  it('leaves out each section that has no numbers', () => {
     const text = report({ ...results, samples: [], systems: [] }, 'ringpost');
     expect(text).not.toContain('NaN');
     expect(text.match(/^## .*$/gm)).toEqual(['## How it is measured']);

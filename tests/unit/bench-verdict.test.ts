@@ -20,10 +20,10 @@ const load = (change: Partial<Load>): Load => ({
 const executed = { executions: 100, distinct: 100 };
 
 describe('the verdict on a measurement', () => {
-  it('finds nothing where each request was executed once and answered', () =>
+  it('finds no fault if each request was executed once and answered', () =>
     expect(faultsOf(load({}), executed, 16)).toEqual([]));
 
-  it('lets as many requests be without an answer as were under way at the end', () => {
+  it('allows as many requests without an answer as there are connections', () => {
     const some = load({ answered: 84 });
     expect(faultsOf(some, executed, 16)).toEqual([]);
     expect(faultsOf(some, executed, 15)).toEqual([
@@ -38,10 +38,10 @@ describe('the verdict on a measurement', () => {
     [{ answered: 99, overdue: 1 }, '1 requests are lost: no answer for half of the run'],
   ])('names %o', (change, fault) => expect(faultsOf(load(change), executed, 16)).toEqual([fault]));
 
-  it('takes no request for lost in a run that is too short to say so', () =>
+  it('does not call a request lost if the run is too short to know', () =>
     expect(faultsOf(load({ seconds: 1, answered: 99, overdue: 1 }), executed, 16)).toEqual([]));
 
-  it('names executions that were doubled, that nobody asked for, or that are missing', () => {
+  it('names executions that are doubled, have no request, or are missing', () => {
     expect(faultsOf(load({}), { executions: 101, distinct: 100 }, 16)).toEqual(['1 executions were doubled']);
     expect(faultsOf(load({}), { executions: 102, distinct: 102 }, 16)).toEqual([
       '2 executions have no request before them',
@@ -51,7 +51,7 @@ describe('the verdict on a measurement', () => {
     ]);
   });
 
-  it('does not take silence for success', () =>
+  it('does not take a run without answers for a success', () =>
     expect(faultsOf(load({ sent: 0, answered: 0 }), { executions: 0, distinct: 0 }, 16)).toEqual([
       'there is no right answer',
     ]));
@@ -64,16 +64,16 @@ describe('marks', () => {
     return marks;
   };
 
-  it('see a request that one worker executed twice', () =>
+  it('show a request that one worker executed twice', () =>
     expect(together([marked(0, 7, 8, 8).toJSON()])).toEqual({ executions: 4, distinct: 3 }));
 
-  it('see a request that two workers executed', () =>
+  it('show a request that two workers executed', () =>
     expect(together([marked(1, 100_000).toJSON(), marked(100_000).toJSON()])).toEqual({
       executions: 3,
       distinct: 2,
     }));
 
-  it('are nothing where there is no worker', () =>
+  it('count nothing if there is no worker', () =>
     expect(together([])).toEqual({ executions: 0, distinct: 0 }));
 
   it.each([-1, 1.5, Number.NaN, 2 ** 31])('refuse %d', (number) =>

@@ -15,7 +15,7 @@ describe('isPublic', () => {
     '2a00:1450:4001::1',
     '::ffff:93.184.216.34',
     '::ffff:5db8:d822',
-  ])('%s is', (address) => expect(isPublic(address)).toBe(true));
+  ])('is true for %s', (address) => expect(isPublic(address)).toBe(true));
 
   it.each([
     '0.0.0.0',
@@ -47,7 +47,7 @@ describe('isPublic', () => {
     '2001::1',
     '2001:db8::1',
     '2002:7f00:1::1',
-  ])('%s is not', (address) => expect(isPublic(address)).toBe(false));
+  ])('is false for %s', (address) => expect(isPublic(address)).toBe(false));
 });
 
 describe('CallbackTargets', () => {
@@ -62,7 +62,7 @@ describe('CallbackTargets', () => {
     ['https://[::ffff:10.2.0.1]/', 'not a public address'],
     ['http://93.184.216.34/', 'must begin with https:'],
     ['https://10.2.0.1/', 'not a public address'],
-    // As browsers and curl read them.
+    // Browsers and curl read these as addresses.
     ['https://0x7f.1/', 'not a public address'],
     ['https://2130706433/', 'not a public address'],
     ['https://0177.0.0.1/', 'not a public address'],
@@ -70,13 +70,13 @@ describe('CallbackTargets', () => {
     ['https://localhost/', 'not a public address'],
     ['file:///etc/passwd', 'must begin with https:'],
     ['https://user@93.184.216.34/', 'no user and password'],
-    ['/relative', 'no URL'],
-    ['', 'no URL'],
-  ])('%s: %s', async (url, fault) => {
+    ['/relative', 'not a URL'],
+    ['', 'not a URL'],
+  ])('finds this fault in %s: %s', async (url, fault) => {
     const found = await targets.fault(url);
     if (fault === undefined) expect(found).toBeUndefined();
     else expect(found?.detail).toContain(fault);
-    // It is told to a client.
+    // A client reads this text.
     expect(found?.detail ?? '').not.toMatch(/\d+\.\d+\.\d+|::/);
   });
 });

@@ -8,9 +8,9 @@ import { parseSecrets, signed } from '../../gateway/callbacks/signature.ts';
 const secret = (fill: number): string => `whsec_${Buffer.alloc(32, fill).toString('base64')}`;
 
 describe('the keys of a receiver', () => {
-  it('are HKDF-SHA-256 of the secret for its origin, as RFC 5869 has it', () => {
+  it('are HKDF-SHA-256 of the secret and the origin, as RFC 5869 defines it', () => {
     const [key = ''] = receiverSecrets([secret(1)], 'https://receiver.example');
-    // Extract without a salt, and the first block of expand.
+    // Extract without a salt, then the first block of expand.
     const pseudoRandom = createHmac('sha256', Buffer.alloc(32)).update(Buffer.alloc(32, 1)).digest();
     const info = 'ringpost callback signature v1 https://receiver.example';
     const block = createHmac('sha256', pseudoRandom)
@@ -21,7 +21,7 @@ describe('the keys of a receiver', () => {
     expect(parseSecrets(key).faults).toEqual([]);
   });
 
-  it('are one for each secret; each verifies, and the keys of other receivers do not', () => {
+  it('are one per secret; each verifies a signature, and the keys of other receivers do not', () => {
     const keys = receiverSecrets([secret(1), secret(2)], 'https://one.example');
     const others = receiverSecrets([secret(1), secret(2)], 'https://two.example');
     const headers = signed(keys, 'id.S1', new Date(), '{}');
@@ -44,7 +44,7 @@ describe('the keys of a receiver', () => {
     ['ftp://receiver.example', undefined],
     ['data:,x', undefined],
     ['', undefined],
-  ])('are for an origin and nothing else: %s', (text, origin) => {
+  ])('exist for an origin only: %s', (text, origin) => {
     expect(parseOrigin(text)).toBe(origin);
   });
 });
@@ -56,7 +56,7 @@ describe('the code of a callback job', () => {
   const text = { url: job.url, payload: '{}' };
   const message = { ...text, mac: macs.ofMessage('id', text) };
 
-  it('holds whatever is counted and told meanwhile', () => {
+  it('stays valid when attempts are counted and a message is added', () => {
     expect(macs.verify('id', written)).toBe(true);
     expect(macs.verify('id', { ...written, attempts: 3, message })).toBe(true);
   });
@@ -64,26 +64,26 @@ describe('the code of a callback job', () => {
   it.each([
     ['another address', { ...written, url: 'https://c.example/' }],
     ['another address for failures', { ...written, failureUrl: 'https://c.example/' }],
-    ['addresses that are exchanged', { ...written, url: job.failureUrl, failureUrl: job.url }],
+    ['swapped addresses', { ...written, url: job.failureUrl, failureUrl: job.url }],
     ['another deadline', { ...written, deadline: 6 }],
-    ['none', job],
-    ['an empty one', { ...written, mac: '' }],
-    ['that of a message', { ...written, mac: message.mac }],
-    ['another text of the message', { ...written, message: { ...message, payload: '{"a":1}' } }],
-    ['another address of the message', { ...written, message: { ...message, url: 'https://c.example/' } }],
-    ['a message without one', { ...written, message: text }],
-  ])('does not hold for %s', (_, data) => {
+    ['no code', job],
+    ['an empty code', { ...written, mac: '' }],
+    ['the code of a message', { ...written, mac: message.mac }],
+    ['another text in the message', { ...written, message: { ...message, payload: '{"a":1}' } }],
+    ['another address in the message', { ...written, message: { ...message, url: 'https://c.example/' } }],
+    ['a message without a code', { ...written, message: text }],
+  ])('is not valid for a job with %s', (_, data) => {
     expect(macs.verify('id', data)).toBe(false);
   });
 
-  it('does not hold for a missing address, another request, or another namespace', () => {
+  it('is not valid for a missing address, another request or another namespace', () => {
     const { failureUrl: _, ...without } = written;
     expect(macs.verify('id', without)).toBe(false);
     expect(macs.verify('other', written)).toBe(false);
     expect(new CallbackMacs([secret(1)], 'two').verify('id', written)).toBe(false);
   });
 
-  it('holds for gateways that share a secret, and for no others', () => {
+  it('is valid for gateways that share a secret and for no others', () => {
     const both = new CallbackMacs([secret(2), secret(1)], 'one');
     expect(both.verify('id', written)).toBe(true);
     expect(macs.verify('id', { ...job, mac: both.ofJob('id', job) })).toBe(true);

@@ -5,7 +5,7 @@ import { parseSecrets, signed } from '../../gateway/callbacks/signature.ts';
 const secret = (fill: number, bytes = 32): string => `whsec_${Buffer.alloc(bytes, fill).toString('base64')}`;
 
 describe('parseSecrets', () => {
-  it('takes one, or several separated by commas', () => {
+  it('reads one secret, or several separated by commas', () => {
     expect(parseSecrets('')).toEqual({ secrets: [], faults: [] });
     expect(parseSecrets(`${secret(1)}, ${secret(2)},`)).toEqual({
       secrets: [secret(1), secret(2)],
@@ -26,7 +26,7 @@ describe('parseSecrets', () => {
 });
 
 describe('signed', () => {
-  it('is verified by each of the secrets, and by no other', () => {
+  it('makes a signature that each of the secrets verifies, and no other', () => {
     const payload = JSON.stringify({ type: 'request.done', text: 'grüße' });
     const headers = signed([secret(1), secret(2)], 'id.S1', new Date(), payload);
     for (const fill of [1, 2])

@@ -25,7 +25,7 @@ describe('CALLER_KEY', () => {
   it.each([
     ['path', '"path" does not tell callers apart: any caller can send the same path'],
     ['header:authorization,random', '"random" does not tell callers apart: it is different for each request'],
-  ])('%s is refused, and the error says why and what would be right', (setting, why) => {
+  ])('%s is refused, and the error says why and which sources are allowed', (setting, why) => {
     const right = 'sources are header:<name>, cookie:<name>, query:<name>, ip';
     expect(() => parseCallerKey(setting)).toThrow(`${why}; ${right}`);
     expect(() => parseCallerKey(setting)).toThrow(HashKeyError);
@@ -33,7 +33,7 @@ describe('CALLER_KEY', () => {
 });
 
 describe('the identity of a caller', () => {
-  it('is made of all header fields that are there, and of the cookies only if there is no other', () => {
+  it('consists of all its header fields, and of the Cookie field only if there is no other', () => {
     const all = ['Authorization', 'a', 'X-Api-Key', 'k', 'Cookie', 'c=1'];
     expect(identity(usual, all)).toEqual({
       parts: [
@@ -70,11 +70,11 @@ describe('the identity of a caller', () => {
       ],
     ],
     ['query:user', [], [['query', 'user', 'ann']]],
-  ])('%s with %j', (setting, headers, parts) => {
+  ])('with CALLER_KEY %s and the headers %j has the right parts', (setting, headers, parts) => {
     expect(identity(setting, headers, '/?user=ann').parts).toEqual(parts);
   });
 
-  it('has all values of a source, since the application may read another one than the first', () => {
+  it('has all values of a source, since the application may read another than the first', () => {
     expect(identity(usual, ['Authorization', 'a', 'authorization', 'b']).parts).toEqual([
       ['header', 'authorization', 'a', 'b'],
     ]);
@@ -104,7 +104,7 @@ describe('the digest of a caller', () => {
     maxLength: 4,
   });
 
-  it('is the same for the same identity alone, and tells nothing without the key', () => {
+  it('is the same only for the same identity, and depends on the secret key', () => {
     fc.assert(
       fc.property(fields, fields, (one, other) => {
         const [first, second] = [one.flat(), other.flat()];
@@ -115,20 +115,20 @@ describe('the digest of a caller', () => {
     );
   });
 
-  it('is one for all anonymous callers, whose requests are not for them alone', () => {
+  it('is the same for all anonymous callers, who cannot claim a request for themselves', () => {
     expect(of([])).toEqual(of(['X-Other', 'o']));
     expect(of([]).alone).toBe(false);
     expect(of(['Cookie', 'c']).alone).toBe(false);
     expect(of(['X-Api-Key', 'k']).alone).toBe(true);
   });
 
-  it('of a request without an idempotency key is not asked for', () => {
+  it('is not computed for a request without an idempotency key', () => {
     const request = { method: 'POST', target: '/', headers: ['Authorization', 'a'], body: Buffer.alloc(0) };
     const owner = () => {
-      throw new Error('asked for');
+      throw new Error('computed');
     };
     expect(idempotencyKeyOf(request, owner)).toBeUndefined();
     const keyed = { ...request, headers: [...request.headers, 'Idempotency-Key', 'k'] };
-    expect(() => idempotencyKeyOf(keyed, owner)).toThrow('asked for');
+    expect(() => idempotencyKeyOf(keyed, owner)).toThrow('computed');
   });
 });

@@ -19,7 +19,7 @@ describe('CancelledIds', () => {
     expect(ids.has('a', 8000)).toBe(true);
   });
 
-  it('is empty again when the newest id is old', () => {
+  it('is empty again once the newest id has expired', () => {
     const ids = new CancelledIds();
     ids.add('a', 0);
     expect(ids.has('b', 6000)).toBe(false);
@@ -32,7 +32,7 @@ describe('CancelledIds', () => {
     expect([ids.has('0', 0), ids.has('1', 0), ids.has('10000', 0)]).toEqual([false, true, true]);
   });
 
-  it('travels in one message; a single id in the form that workers of earlier releases read', () => {
+  it('fits in one message; a single id has the form that workers of earlier releases read', () => {
     expect(decodeCancellations(encodeCancellations(['a.S1', 'b.S2']))).toEqual(['a.S1', 'b.S2']);
     expect(encodeCancellations(['a.S1'])).toBe('a.S1');
   });

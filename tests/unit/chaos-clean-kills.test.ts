@@ -3,15 +3,15 @@ import { cleanKills, killKind, maxAloneMs, slowestDuring } from '../chaos/clean-
 import type { RequestRecord } from '../chaos/record.ts';
 
 const kill = (at: number, replica = 'S1') => ({ kind: killKind, detail: replica, replica, at });
-/** All is well but for a second after each time. */
-const wellBut = (...times: readonly number[]) => {
+/** The spans in which all is well: always, except for the second after each of these times. */
+const wellExceptAfter = (...times: readonly number[]) => {
   const ends = [...times, Number.POSITIVE_INFINITY];
   return ends.map((to, at) => ({ from: at === 0 ? 0 : (ends[at - 1] ?? 0) + 1000, to }));
 };
 
 describe('the bound for a worker that is killed', () => {
   it('is two seconds if its replica had no death shortly before', () =>
-    expect(cleanKills([kill(50_000)], wellBut(50_000), [])).toEqual([
+    expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), [])).toEqual([
       { calmSince: 0, at: 50_000, over: 51_000, detail: 'S1', maxMs: maxAloneMs },
     ]));
 
@@ -19,34 +19,36 @@ describe('the bound for a worker that is killed', () => {
     ['a kill', [kill(45_000)], []],
     ['a poison request', [], [{ replica: 'S1', at: 45_000 }]],
   ])('is longer by the time that suspects run alone soon after %s of its replica', (_, kills, deaths) => {
-    const found = cleanKills([...kills, kill(50_000)], wellBut(45_000, 50_000), deaths);
+    const found = cleanKills([...kills, kill(50_000)], wellExceptAfter(45_000, 50_000), deaths);
     expect(found.at(-1)).toMatchObject({ at: 50_000, maxMs: maxAloneMs + 5000 + 1000 });
   });
 
-  it('is not longer for deaths of other replicas, or long ago', () => {
+  it('is not longer because of deaths of other replicas or long ago', () => {
     const deaths = [
       { replica: 'S2', at: 49_000 },
       { replica: 'S1', at: 1000 },
     ];
-    expect(cleanKills([kill(50_000)], wellBut(50_000), deaths)).toMatchObject([{ maxMs: maxAloneMs }]);
+    expect(cleanKills([kill(50_000)], wellExceptAfter(50_000), deaths)).toMatchObject([
+      { maxMs: maxAloneMs },
+    ]);
   });
 });
 
 describe('a kill', () => {
-  it('is not judged while something else was amiss', () =>
+  it('is not judged if something else was wrong at the time', () =>
     expect(cleanKills([kill(50_000)], [{ from: 0, to: 40_000 }], [])).toEqual([]));
 
-  it('is not judged if the next fault came before all was well again', () =>
-    expect(cleanKills([kill(50_000), kill(50_500, 'S2')], wellBut(50_000), [])).toEqual([]));
+  it('is not judged if the next fault came before the system had recovered', () =>
+    expect(cleanKills([kill(50_000), kill(50_500, 'S2')], wellExceptAfter(50_000), [])).toEqual([]));
 
-  it('is judged by the slowest answer to what was under way or was sent before all was well', () => {
+  it('is judged by the slowest request that was under way, or sent before recovery', () => {
     const request = (sent: number, ended: number): RequestRecord => ({
       id: `from ${sent}`,
       method: 'GET',
       key: 'k',
       attempts: [{ target: 0, sent, ended, result: { kind: 'silence' } }],
     });
-    const [found] = cleanKills([kill(50_000)], wellBut(50_000), []);
+    const [found] = cleanKills([kill(50_000)], wellExceptAfter(50_000), []);
     if (found === undefined) throw new Error('the kill was not judged');
     const records = [
       request(49_000, 49_900),

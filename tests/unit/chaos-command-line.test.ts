@@ -3,10 +3,10 @@ import { parseCommandLine } from '../chaos/command-line.ts';
 import { families } from '../chaos/scenarios/all.ts';
 
 describe('the command line of the chaos suite', () => {
-  it('is all scenarios and one soak by default', () =>
+  it('means all scenarios and one soak by default', () =>
     expect(parseCommandLine([])).toMatchObject({ scenarios: [], families: [], soaks: 1, seconds: 180 }));
 
-  it('takes scenarios and families by name', () =>
+  it('selects scenarios and families by name', () =>
     expect(parseCommandLine(['--scenario', 'poison,soak', '--family', 'bad-traffic'])).toMatchObject({
       scenarios: ['poison', 'soak'],
       families: ['bad-traffic'],

@@ -4,10 +4,10 @@ import type { LedgerLine } from '../chaos/ledger.ts';
 import type { RequestRecord } from '../chaos/record.ts';
 
 const poison = { id: 'poison', replica: 'S1' };
-/** Keys are named after the replica that owns them. */
+/** Here a key is the name of the replica that owns it. */
 const owner = (key: string): string => key;
 
-/** A run of a replica by its nth worker, at `at`. */
+/** A run of a request by the nth worker of a replica. */
 const run = (id: string, replica: string, worker: number, at: number): LedgerLine => ({
   id,
   method: 'GET',
@@ -31,10 +31,10 @@ function post(id: string, key: string, ended: number, status = 502): RequestReco
 }
 
 describe('a poison request', () => {
-  it('may have three runs by its own replica', () =>
+  it('may be run three times by its own replica', () =>
     expect(judgePoisons([poison], [], threeDeaths, owner)).toEqual([]));
 
-  it('must not have a fourth', () =>
+  it('must not be run a fourth time', () =>
     expect(judgePoisons([poison], [], [...threeDeaths, run('poison', 'S1', 4, 4000)], owner)).toEqual([
       'the poison poison was run 4 times',
     ]));
@@ -44,32 +44,32 @@ describe('a poison request', () => {
       judgePoisons([poison], [], [run('poison', 'S1', 1, 1000), run('poison', 'S2', 1, 2000)], owner),
     ).toEqual(['the poison poison of S1 was also run by S2']));
 
-  it('has to have been run at all', () =>
+  it('must have been run at all', () =>
     expect(judgePoisons([poison], [], [], owner)).toEqual(['the poison poison was never run']));
 });
 
-describe('a request that failed beside it', () => {
-  it('may have been running at the first death', () =>
+describe('a request that failed beside a poison request', () => {
+  it('is excused if it was running at the first death', () =>
     expect(
       judgePoisons([poison], [post('a', 'S1', 1400)], [...threeDeaths, run('a', 'S1', 1, 950)], owner),
     ).toEqual([]));
 
-  it('may have been taken by then and not begun', () =>
+  it('is excused if it was taken and not started at the first death', () =>
     expect(judgePoisons([poison], [post('a', 'S1', 1400)], threeDeaths, owner)).toEqual([]));
 
-  it('must not have been running at a later death', () =>
+  it('is not excused if it was running at a later death', () =>
     expect(
       judgePoisons([poison], [post('a', 'S1', 2400)], [...threeDeaths, run('a', 'S1', 2, 1950)], owner),
     ).toMatchObject([expect.stringContaining('POST a, outcome_unknown')]));
 
-  it('must not have been taken for a later worker', () =>
+  it('is not excused if a later worker had taken it', () =>
     expect(judgePoisons([poison], [post('a', 'S1', 2400)], threeDeaths, owner)).toHaveLength(1));
 
-  it('must not be of another replica', () =>
+  it('is not excused if it is of another replica', () =>
     expect(
       judgePoisons([poison], [post('a', 'S2', 1400)], [...threeDeaths, run('a', 'S2', 1, 950)], owner),
     ).toHaveLength(1));
 
-  it('is none if it was answered', () =>
+  it('needs no excuse if it was answered', () =>
     expect(judgePoisons([poison], [post('a', 'S2', 1400, 200)], threeDeaths, owner)).toEqual([]));
 });

@@ -20,7 +20,7 @@ const broken: Result = { kind: 'broken', code: 'ECONNRESET', reused: true };
 const refused: Result = { kind: 'refused' };
 const silence: Result = { kind: 'silence' };
 
-/** A request whose sendings each take 10 ms and follow each other, from 1000 on unless told otherwise. */
+/** A request that is sent once per result, 10 ms each, one after the other, the first at `from`. */
 function request(
   id: string,
   method: RequestRecord['method'],
@@ -47,8 +47,8 @@ const execution = (id: string, rest: Partial<LedgerLine> = {}): LedgerLine => ({
   ...rest,
 });
 
-describe('an answer of 2xx', () => {
-  it('is right where an execution of the request stands behind it', () => {
+describe('a 2xx answer', () => {
+  it('is right if the request was executed', () => {
     const verdict = judge([request('a', 'POST', [right('a')])], [execution('a')]);
     expect(verdict).toMatchObject({
       requests: 1,
@@ -61,23 +61,23 @@ describe('an answer of 2xx', () => {
     expect(verdict.failed.size).toBe(0);
   });
 
-  it('is right by any of several executions of an idempotent request', () => {
+  it('is right if it comes from any of several executions of an idempotent request', () => {
     const ledger = [execution('a', { nonce: 'first' }), execution('a', { nonce: 'second', attempt: 2 })];
     const verdict = judge([request('a', 'GET', [right('a', 'second')])], ledger);
     expect(verdict).toMatchObject({ right: 1, lost: [], doubled: [] });
   });
 
-  it('is a loss where nothing was done', () => {
+  it('counts as a loss if nothing was executed', () => {
     const verdict = judge([request('a', 'GET', [right('a')])], [execution('b')]);
     expect(verdict).toMatchObject({ right: 0, lost: [{ id: 'a' }] });
   });
 
-  it('is a loss where the execution that it names is another', () => {
+  it('counts as a loss if it names an execution that did not happen', () => {
     const verdict = judge([request('a', 'GET', [right('a', 'made up')])], [execution('a')]);
     expect(verdict).toMatchObject({ right: 0, lost: [{ id: 'a' }] });
   });
 
-  it('is a loss where it answers another request', () => {
+  it('counts as a loss if it answers another request', () => {
     const ledger = [execution('a'), execution('b')];
     const verdict = judge([request('a', 'GET', [right('b')])], ledger);
     expect(verdict.lost).toEqual([{ id: 'a', why: 'its answer belongs to b' }]);
@@ -85,16 +85,16 @@ describe('an answer of 2xx', () => {
   });
 });
 
-describe('no answer', () => {
-  it.each(['GET', 'POST'] as const)('is a loss of a %s', (method) => {
+describe('a missing answer', () => {
+  it.each(['GET', 'POST'] as const)('counts as a loss of a %s', (method) => {
     const verdict = judge([request('a', method, [silence])], []);
     expect(verdict.lost).toEqual([{ id: 'a', why: 'it got no answer' }]);
     expect([...verdict.failed]).toEqual([['no_answer', 1]]);
   });
 });
 
-describe('an unsafe request', () => {
-  it('is doubled where it was done twice, whatever the client was told', () => {
+describe('a request that may not run twice', () => {
+  it('is doubled if it was executed twice, whatever the answer', () => {
     const ledger = [execution('a'), execution('a', { attempt: 2, pid: 2 })];
     for (const result of [right('a'), problem(502, 'outcome_unknown'), broken])
       expect(judge([request('a', 'POST', [result])], ledger).doubled).toEqual([
@@ -106,7 +106,7 @@ describe('an unsafe request', () => {
     ['502', problem(502, 'outcome_unknown')],
     ['504', problem(504, 'reply_timeout')],
     ['a broken connection', broken],
-  ])('may or may not be done where it ended with %s', (_, result) => {
+  ])('may or may not have been executed if it ended with %s', (_, result) => {
     expect(judge([request('a', 'POST', [result])], [execution('a')]).lost).toEqual([]);
     expect(judge([request('a', 'POST', [result])], []).lost).toEqual([]);
   });
@@ -115,24 +115,24 @@ describe('an unsafe request', () => {
     ['503', problem(503, 'redis_away')],
     ['a refused connection', refused],
     ['400', problem(400, 'request_malformed')],
-  ])('that was done after all is lost where it ended with %s', (_, result) => {
+  ])('is lost if it was executed although it ended with %s', (_, result) => {
     expect(judge([request('a', 'POST', [result])], [execution('a')]).lost).toMatchObject([{ id: 'a' }]);
     expect(judge([request('a', 'POST', [result])], []).lost).toEqual([]);
   });
 
-  it('that was refused, sent again and answered is right where it was done once', () => {
+  it('is right if it was refused, sent again, answered and executed once', () => {
     const results = [problem(503, 'redis_away'), refused, right('a')];
     const verdict = judge([request('a', 'POST', results)], [execution('a')]);
     expect(verdict).toMatchObject({ right: 1, lost: [], doubled: [], retries: 2, slowestMs: 30 });
   });
 
-  it('that was done although refused, and done again, is doubled', () => {
+  it('is doubled if it was executed although refused, and then executed again', () => {
     const results = [problem(503, 'redis_away'), right('a')];
     const ledger = [execution('a', { nonce: 'refused' }), execution('a')];
     expect(judge([request('a', 'POST', results)], ledger).doubled).toMatchObject([{ id: 'a' }]);
   });
 
-  it('whose connection broke is told apart by whether it was done', () => {
+  it('is listed by whether it was executed if its connection broke', () => {
     const records = [request('a', 'POST', [broken]), request('b', 'POST', [broken])];
     const verdict = judge(records, [execution('a')]);
     expect(verdict.broken).toEqual({ done: ['a'], notDone: ['b'] });
@@ -141,7 +141,7 @@ describe('an unsafe request', () => {
 });
 
 describe('an idempotent request', () => {
-  it('may be done any number of times', () => {
+  it('may be executed any number of times', () => {
     const ledger = [execution('a'), execution('a', { nonce: 'again' })];
     expect(judge([request('a', 'GET', [broken, right('a')])], ledger)).toMatchObject({
       right: 1,
@@ -151,7 +151,7 @@ describe('an idempotent request', () => {
     });
   });
 
-  it('may be done although its client was told that it was not', () => {
+  it('may be executed although its client was told that it was not', () => {
     expect(judge([request('a', 'GET', [problem(503, 'redis_away')])], [execution('a')]).lost).toEqual([]);
   });
 
@@ -160,7 +160,7 @@ describe('an idempotent request', () => {
     [answer(500), 'http_500'],
     [refused, 'refused'],
     [broken, 'connection_lost'],
-  ])('has failed where it did not end in 2xx', (result, code) => {
+  ])('has failed if it did not end with 2xx', (result, code) => {
     const verdict = judge([request('a', 'GET', [result])], []);
     expect(verdict.idempotentFailed).toEqual([{ id: 'a', why: `it ended with ${code}` }]);
     expect([...verdict.failed]).toEqual([[code, 1]]);
@@ -170,7 +170,7 @@ describe('an idempotent request', () => {
 describe('a request that was mistaken for a poison request', () => {
   const died = problem(502, 'worker_died');
 
-  it('is counted apart from idempotent requests that failed', () => {
+  it('is counted separately from idempotent requests that failed', () => {
     const verdict = judge([request('a', 'GET', [died]), request('b', 'GET', [broken])], []);
     expect(verdict.mistakenForPoison).toMatchObject([{ id: 'a' }]);
     expect(verdict.idempotentFailed).toMatchObject([{ id: 'b' }]);
@@ -180,33 +180,33 @@ describe('a request that was mistaken for a poison request', () => {
     ]);
   });
 
-  it('is not met, unless the scenario allows it', () => {
+  it('breaks the promise unless the scenario allows it', () => {
     const verdict = judge([request('a', 'GET', [died])], []);
     expect(alwaysUnmet(verdict)).toEqual(['1 mistaken for a poison request: a (it ended with worker_died)']);
     expect(alwaysUnmet({ ...verdict, mistakenForPoison: [] })).toEqual([]);
   });
 
-  it('is doubled if it is unsafe and was done twice', () => {
+  it('is doubled if it may not run twice and was executed twice', () => {
     const ledger = [execution('a'), execution('a', { attempt: 2, pid: 2 })];
     expect(judge([request('a', 'POST', [died])], ledger).doubled).toMatchObject([{ id: 'a' }]);
   });
 });
 
-describe('the time of answers', () => {
+describe('the time that answers take', () => {
   const records = [
     request('a', 'GET', [right('a')], 1000),
     request('b', 'GET', [refused, right('b')], 1100),
     request('c', 'GET', [problem(503, 'redis_away'), refused, right('c')], 1200),
   ];
 
-  it('is the longest of the requests that were under way in between', () => {
+  it('is that of the slowest request that was under way in the span', () => {
     expect(slowestBetween(records, 1000, 1050)).toBe(10);
     expect(slowestBetween(records, 1005, 1101)).toBe(20);
     expect(slowestBetween(records, 0, 2000)).toBe(30);
     expect(slowestBetween(records, 1020, 1090)).toBe(0);
   });
 
-  it('of recovery is that of the first right answer to a sending after the fault', () => {
+  it('gives recovery as the time to the first right answer to a request sent after the fault', () => {
     expect(recoveryMs(records, 999)).toBe(11);
     expect(recoveryMs(records, 1105)).toBe(15);
     expect(recoveryMs(records, 1110)).toBe(120);
@@ -218,13 +218,13 @@ describe('the time of answers', () => {
 describe('a request whose client was told 504', () => {
   const records = [request('a', 'GET', [problem(504, 'reply_timeout')]), request('b', 'GET', [right('b')])];
 
-  it('must not begin afterwards', () => {
+  it('must not start after that answer', () => {
     expect(ranTooLate(records, [execution('a', { at: 1100 })])).toEqual([
       { id: 'a', why: 'it started 90 ms after the answer 504' },
     ]);
   });
 
-  it('may have begun before; one with another answer may begin at any time', () => {
+  it('may have started before; a request with another answer may start at any time', () => {
     expect(ranTooLate(records, [execution('a', { at: 1009 }), execution('b', { at: 1100 })])).toEqual([]);
   });
 });

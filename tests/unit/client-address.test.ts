@@ -10,25 +10,25 @@ const peer = '10.0.0.1';
 const ipOf = (...raw: string[]): string => headOf(['Host', 'a', ...raw], { peer, trusted }).ip;
 
 describe('the address of the client', () => {
-  it.each(['192.0.2.7', '::1', ''])('is the peer, if nobody is trusted: %j', (address) => {
+  it.each(['192.0.2.7', '::1', ''])('is the peer if no proxy is trusted: %j', (address) => {
     const raw = ['Host', 'a,for=10.0.0.1', 'Forwarded', 'for=198.51.100.1'];
     const { headers, ip } = headOf(raw, { peer: address });
     expect(ip).toBe(address);
     expect(clientOf(headers, undefined)).toBe(address);
   });
 
-  it('is the peer, if a trusted proxy says nothing', () => expect(ipOf()).toBe(peer));
+  it('is the peer if a trusted proxy adds no field', () => expect(ipOf()).toBe(peer));
 
   it.each([
-    // The last one that is no trusted proxy; what is before it is what that one has said.
+    // The last address that is not a trusted proxy. That client could have sent the ones before it.
     ['198.51.100.1', '198.51.100.1'],
     ['203.0.113.9, 198.51.100.1', '198.51.100.1'],
     ['203.0.113.9, 198.51.100.1, 10.0.0.9,fd00::9', '198.51.100.1'],
     ['10.0.0.1, 198.51.100.1, 10.0.0.9', '198.51.100.1'],
     ['!!, for=", 198.51.100.1', '198.51.100.1'],
-    // All are trusted: the first.
+    // All are trusted: the first address.
     ['10.0.0.3, 10.0.0.2', '10.0.0.3'],
-    // As proxies write addresses.
+    // Forms in which proxies write addresses.
     ['198.51.100.1:8080', '198.51.100.1'],
     ['[2001:DB8::1]:8080', '2001:db8::1'],
     ['2001:db8:0::1', '2001:db8::1'],
@@ -36,10 +36,10 @@ describe('the address of the client', () => {
     ['::ffff:c633:6401', '198.51.100.1'],
     ['198.51.100.1, ::ffff:10.0.0.9', '198.51.100.1'],
     [' , 198.51.100.1 ,\t', '198.51.100.1'],
-    // Who does not say more.
+    // A hidden client: the proxy that reported it.
     ['198.51.100.1, unknown', '10.0.0.1'],
     ['198.51.100.1, _hidden, 10.0.0.9', '10.0.0.9'],
-  ])('by X-Forwarded-For: %s is from %s', (value, address) => {
+  ])('with X-Forwarded-For: %s is %s', (value, address) => {
     expect(ipOf('X-Forwarded-For', value)).toBe(address);
   });
 
@@ -55,11 +55,11 @@ describe('the address of the client', () => {
     ['for=198.51.100.1, proto=https', '10.0.0.1'],
     [', ,for=198.51.100.1,', '198.51.100.1'],
     ['', '10.0.0.1'],
-  ])('by Forwarded: %s is from %s', (value, address) => {
+  ])('with Forwarded: %s is %s', (value, address) => {
     expect(ipOf('Forwarded', value)).toBe(address);
   });
 
-  it('is read from several fields as from one', () => {
+  it('is the same whether the list is in one field or in several', () => {
     const fields = (name: string): string[] => [name, 'for=198.51.100.1', name, 'for=10.0.0.9'];
     expect(ipOf(...fields('Forwarded'))).toBe('198.51.100.1');
     expect(ipOf('X-Forwarded-For', '198.51.100.1', 'x-forwarded-for', '10.0.0.9')).toBe('198.51.100.1');
@@ -81,18 +81,18 @@ describe('the address of the client', () => {
     ['X-Forwarded-For', '198.51.100.1:80:80'],
     ['X-Forwarded-For', '[198.51.100.1'],
     ['X-Forwarded-For', ':80'],
-  ])('is refused, if a trusted proxy says it in a way that cannot be read: %s: %s', (name, value) => {
+  ])('is refused if a trusted proxy sends a field that cannot be parsed: %s: %s', (name, value) => {
     expect(() => ipOf(name, value)).toThrow(expect.objectContaining({ code: 'request_malformed' }));
     expect(() => ipOf(name, value)).toThrow(`${name} cannot be read`);
   });
 
-  it.each(['Forwarded', 'X-Forwarded-For'])('is refused, if the field has more than 8 KiB: %s', (name) => {
+  it.each(['Forwarded', 'X-Forwarded-For'])('is refused if the field has more than 8 KiB: %s', (name) => {
     const long = `${' '.repeat(8192)},`;
     expect(() => ipOf(name, long)).toThrow(new RegExp(`${name} has \\d+ bytes; it may have 8192 at most`));
     expect(headOf([name, long], { trusted }).ip).toBe('192.0.2.7');
   });
 
-  it('is what Forwarded and X-Forwarded-For say alike, and is refused if they differ', () => {
+  it('is taken from Forwarded and X-Forwarded-For if they agree, and refused if they differ', () => {
     const both = (forwarded: string, others: string): string =>
       ipOf('Forwarded', forwarded, 'X-Forwarded-For', others);
     expect(both('for=198.51.100.1', '203.0.113.9, 198.51.100.1, 10.0.0.9')).toBe('198.51.100.1');
@@ -106,7 +106,7 @@ describe('the address of the client', () => {
 describe('clientOf', () => {
   const { subnets } = parseSubnets(trusted);
 
-  it('reads the same of the head as it went to the replica', () => {
+  it('finds the same address in the headers that the replica gets', () => {
     for (const raw of [
       ['X-Forwarded-For', '198.51.100.1, 10.0.0.9'],
       ['Forwarded', 'for=198.51.100.1', 'X-Forwarded-For', '198.51.100.1'],
@@ -118,9 +118,9 @@ describe('clientOf', () => {
     }
   });
 
-  it('is nobody where no gateway has noted it', () => expect(clientOf(['Host', 'a'], subnets)).toBe(''));
+  it('is empty if no gateway has noted an address', () => expect(clientOf(['Host', 'a'], subnets)).toBe(''));
 
-  it('believes nobody that was there when nobody was believed', () => {
+  it('ignores fields of a time when no proxy was trusted', () => {
     const old = [
       'Forwarded',
       'for=198.51.100.1',
@@ -132,7 +132,7 @@ describe('clientOf', () => {
     expect(clientOf(old, subnets)).toBe('192.0.2.7');
   });
 
-  it('reads what a gateway has noted, however long its host is', () => {
+  it('reads what a gateway has noted, however long the host is', () => {
     const { headers } = headOf(['Host', '"'.repeat(60_000)], { peer, trusted });
     expect(clientOf(headers, subnets)).toBe(peer);
   });
@@ -151,7 +151,7 @@ describe('Forwarded', () => {
   );
   const element = fc.uniqueArray(pair, { minLength: 1, selector: ([name]) => name });
 
-  it('is read as it was written: names, values, quotes and escapes', () => {
+  it('is parsed with its names, values, quotes and escapes', () => {
     fc.assert(
       fc.property(fc.array(element), (elements) => {
         const field = elements
@@ -163,7 +163,7 @@ describe('Forwarded', () => {
     );
   });
 
-  it('is read to its end, whatever it holds', () => {
+  it('is parsed to its end, whatever it contains', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[ -~\t]*$/), (field) => {
         const found = new ForwardedParser(field).parse();

@@ -7,13 +7,13 @@ import { patchCommandPromises } from '#shared/v8/command-promises.ts';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void;
 
-/** Bytes that are old. */
+/** @returns the bytes in the old generation. */
 function oldBytes(): number {
   const old = getHeapSpaceStatistics().filter(({ space_name: name }) => name.startsWith('old'));
   return old.reduce((sum, { space_used_size: size }) => sum + size, 0);
 }
 
-/** Settles commands, one after the other, each of which has something of a KiB or two with it. */
+/** Settles commands one after the other; each keeps about two KiB of other objects alive. */
 async function settle(count: number): Promise<void> {
   for (let at = 0; at < count; at += 1) {
     const kept = Array.from({ length: 20 }, (_, i) => ({ i }));
@@ -23,8 +23,8 @@ async function settle(count: number): Promise<void> {
   }
 }
 
-/** @returns bytes for each command that are old once it is done. */
-async function keptOfEach(count: number): Promise<number> {
+/** @returns the bytes per settled command that were promoted to the old generation. */
+async function promotedPerCommand(count: number): Promise<number> {
   await settle(count);
   collect();
   const before = oldBytes();
@@ -33,12 +33,12 @@ async function keptOfEach(count: number): Promise<number> {
   return (oldBytes() - before) / count;
 }
 
-test('a command that is done is not kept', async () => {
+test('a settled command is not kept in memory', async () => {
   patchCommandPromises();
-  expect(await keptOfEach(2000)).toBeLessThan(200);
+  expect(await promotedPerCommand(2000)).toBeLessThan(200);
 });
 
-test('a command is settled as ioredis does it', async () => {
+test('a command is settled as ioredis would settle it', async () => {
   patchCommandPromises();
   const good = new Command('evalsha', ['sha', 1, Buffer.from([1])], { replyEncoding: 'utf8' });
   expect(good.args).toEqual(['sha', '1', Buffer.from([1])]);

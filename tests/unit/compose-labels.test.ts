@@ -5,7 +5,7 @@ const id = 'c70e9c6cc61e7a586066b89e1c7cee040e9771706411bd05db167f36e410ffeb';
 const mount = (root: string, point: string): string =>
   `171 153 254:0 ${root} ${point} rw,relatime - ext4 /dev/vda rw`;
 
-it('finds the container that it runs in', () => {
+it('finds the id of the container that the process runs in', () => {
   const lines = [
     mount('/', '/'),
     mount(`/var/lib/docker/containers/${id}/resolv.conf`, '/etc/resolv.conf'),
@@ -14,12 +14,12 @@ it('finds the container that it runs in', () => {
   expect(containerIdIn(lines.join('\n'))).toBe(id);
 });
 
-it('takes a machine that runs containers for none', () => {
+it('finds no id on a machine that only runs containers', () => {
   expect(containerIdIn(mount('/', `/var/lib/docker/containers/${id}/mounts/shm`))).toBeUndefined();
   expect(containerIdIn('')).toBeUndefined();
 });
 
-it('gives replicas what both versions of compose look for, and nothing of a service of its file', () => {
+it('gives replicas the labels that both versions of compose need, and none of a service in the file', () => {
   const own = {
     'com.docker.compose.project': 'p',
     'com.docker.compose.project.working_dir': '/w',

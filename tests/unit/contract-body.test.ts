@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeBody, encodeBody, inlineBodyLimit } from '#shared/contract/body.ts';
 import type { EncodedBody } from '#shared/contract/body.ts';
 
-/** As it comes out of Redis. */
+/** @returns the body as it is read from Redis. */
 function overTheWire(body: EncodedBody | undefined): EncodedBody | undefined {
   return body === undefined ? undefined : (JSON.parse(JSON.stringify(body)) as EncodedBody); // just made
 }
@@ -11,7 +11,7 @@ function overTheWire(body: EncodedBody | undefined): EncodedBody | undefined {
 const allBytes = Uint8Array.from({ length: 256 }, (_, i) => i);
 
 describe('a body inside JSON', () => {
-  it('comes back with the very bytes', () => {
+  it('keeps its exact bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
         expect(decodeBody(overTheWire(encodeBody(bytes)))).toEqual(Buffer.from(bytes));
@@ -19,7 +19,7 @@ describe('a body inside JSON', () => {
     );
   });
 
-  it('comes back with the very bytes of a text, and travels as that text if nothing in it has a long escape', () => {
+  it('keeps the exact bytes of a text, and is sent as text if no character needs a long escape', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
         const encoded = encodeBody(Buffer.from(text, 'utf8'));
@@ -29,16 +29,16 @@ describe('a body inside JSON', () => {
     );
   });
 
-  it('comes back with the very bytes of any mix of escapes, and is never longer than its base64 if one is long', () => {
+  it('keeps the exact bytes with any escapes, and is no longer than base64 if it has a long escape', () => {
     const unit = fc.constantFrom('a', 'é', '"', '\\', '\n', '\0', '\x1f', '\x7f', '\u2028');
     fc.assert(
       fc.property(fc.string({ unit, minLength: 1, maxLength: 200 }), (text) => {
         const bytes = Buffer.from(text, 'utf8');
         const wire = JSON.stringify(encodeBody(bytes));
         const frame = '{"base64":""}'.length;
-        const most =
+        const maxBytes =
           text.includes('\0') || text.includes('\x1f') ? Math.ceil(bytes.length / 3) * 4 : bytes.length * 2;
-        expect(Buffer.byteLength(wire)).toBeLessThanOrEqual(frame + most);
+        expect(Buffer.byteLength(wire)).toBeLessThanOrEqual(frame + maxBytes);
         expect(decodeBody(overTheWire(encodeBody(bytes)))).toEqual(bytes);
       }),
     );
@@ -53,7 +53,7 @@ describe('a body inside JSON', () => {
       Buffer.from(JSON.stringify({ name: 'a "b"', list: ['one', 'two', 'three'] })),
       'text',
     ],
-  ])('travels in the shorter form: %s', (_, bytes, form) => {
+  ])('is sent in the shorter form: %s', (_, bytes, form) => {
     const encoded = encodeBody(bytes);
     expect(Object.keys(encoded ?? {})).toEqual([form]);
     expect(JSON.stringify(encoded).length).toBeLessThan(bytes.length * 1.6);
@@ -64,32 +64,35 @@ describe('a body inside JSON', () => {
     ['a byte order mark', Buffer.from([0xef, 0xbb, 0xbf, 0x41])],
     ['the other byte order mark', Buffer.from([0xff, 0xfe, 0x41, 0])],
     ['a zero byte', Buffer.from([0])],
-    ['a lone surrogate, which is no UTF-8', Buffer.from([0xed, 0xa0, 0x80])],
+    ['a lone surrogate, which is not UTF-8', Buffer.from([0xed, 0xa0, 0x80])],
     ['an overlong form', Buffer.from([0xc0, 0x80])],
     ['a character cut off', Buffer.from('é').subarray(0, 1)],
     ['line separators', Buffer.from('\u2028\u2029\r\n')],
-  ])('comes back: %s', (_, bytes) => {
+  ])('is unchanged after a round trip: %s', (_, bytes) => {
     expect(decodeBody(overTheWire(encodeBody(bytes)))).toEqual(Buffer.from(bytes));
   });
 
-  it('is only the part of the memory that it views', () => {
+  it('contains only the part of the buffer that it views', () => {
     const view = Buffer.from('abcdef').subarray(2, 4);
     expect(encodeBody(view)).toEqual({ text: 'cd' });
     expect(encodeBody(new Uint8Array(allBytes.buffer, 200, 2))).toEqual({ base64: 'yMk=' });
   });
 
-  it('is nothing where it is empty', () => {
+  it('is left out if it is empty', () => {
     expect(encodeBody(new Uint8Array(0))).toBeUndefined();
     expect(decodeBody(undefined)).toEqual(Buffer.alloc(0));
   });
 
-  it.each([0x61, 0xff])('is inside up to the limit and only announced above it (byte %i)', (byte) => {
-    for (const size of [inlineBodyLimit - 1, inlineBodyLimit]) {
-      const bytes = Buffer.alloc(size, byte);
-      expect(decodeBody(overTheWire(encodeBody(bytes)))?.equals(bytes)).toBe(true);
-    }
-    const above = encodeBody(Buffer.alloc(inlineBodyLimit + 1, byte));
-    expect(above).toEqual({ stored: inlineBodyLimit + 1 });
-    expect(decodeBody(above)).toBeUndefined();
-  });
+  it.each([0x61, 0xff])(
+    'is inline up to the limit, and above it only its size is given (byte %i)',
+    (byte) => {
+      for (const size of [inlineBodyLimit - 1, inlineBodyLimit]) {
+        const bytes = Buffer.alloc(size, byte);
+        expect(decodeBody(overTheWire(encodeBody(bytes)))?.equals(bytes)).toBe(true);
+      }
+      const above = encodeBody(Buffer.alloc(inlineBodyLimit + 1, byte));
+      expect(above).toEqual({ stored: inlineBodyLimit + 1 });
+      expect(decodeBody(above)).toBeUndefined();
+    },
+  );
 });

@@ -9,7 +9,7 @@ import type { JobData } from '#shared/contract/job.ts';
 const rest = { gateway: 'g', deadline: 1, redelivery: 'safe' } as const;
 const overTheWire = (job: JobData): JobData => JSON.parse(JSON.stringify(job)) as JobData; // just made
 
-/** Any string of the characters that node:http gives: one for each byte. */
+/** Any string as node:http makes it: one character for each byte. */
 const latin1 = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
 
 const request = fc.record({
@@ -20,7 +20,7 @@ const request = fc.record({
 });
 
 describe('a job', () => {
-  it('brings the request as it was, whatever is in it', () => {
+  it('carries the request unchanged, whatever it contains', () => {
     fc.assert(
       fc.property(request, (given) => {
         const job = overTheWire(encodeJob(given, rest));
@@ -31,20 +31,20 @@ describe('a job', () => {
     );
   });
 
-  it('has no body where the request has none', () => {
+  it('has no body if the request has none', () => {
     const job = encodeJob({ method: 'GET', target: '/', headers: [], body: new Uint8Array(0) }, rest);
     expect(job).not.toHaveProperty('body');
     expect(decodeJob(job).body).toHaveLength(0);
   });
 
-  it('tells an empty body that came in chunks from none', () => {
+  it('distinguishes an empty chunked body from no body', () => {
     const given = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
     const chunked = { ...given, emptyChunked: true } as const;
     expect(decodeJob(overTheWire(encodeJob(chunked, rest)))).toEqual(chunked);
     expect(decodeJob(overTheWire(encodeJob(given, rest)))).toEqual(given);
   });
 
-  it('only announces a body above the inline limit, and is told its bytes when it is run', () => {
+  it('carries only the size of a body above the inline limit; the worker passes its bytes in', () => {
     const body = Buffer.alloc(inlineBodyLimit + 1, 0xfe);
     const job = overTheWire(encodeJob({ method: 'PUT', target: '/', headers: [], body }, rest));
     expect(storedBody(job)).toBe(true);
@@ -55,16 +55,19 @@ describe('a job', () => {
 });
 
 describe('whether a request may run again', () => {
-  it.each(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])('yes: %s', (method) => {
+  it.each(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])('is yes for %s', (method) => {
     expect(redeliveryOf(method, [])).toBe('safe');
   });
 
-  it.each(['POST', 'PATCH', 'LOCK', 'get', ''])('no: %s, but with an Idempotency-Key', (method) => {
-    expect(redeliveryOf(method, [])).toBe('never');
-    expect(redeliveryOf(method, ['Idempotency-Key', 'k'])).toBe('safe');
-  });
+  it.each(['POST', 'PATCH', 'LOCK', 'get', ''])(
+    'is no for %s, unless it has an Idempotency-Key',
+    (method) => {
+      expect(redeliveryOf(method, [])).toBe('never');
+      expect(redeliveryOf(method, ['Idempotency-Key', 'k'])).toBe('safe');
+    },
+  );
 
-  it('as Ringpost-Retry says, before all else', () => {
+  it('is decided by Ringpost-Retry before anything else', () => {
     expect(redeliveryOf('POST', ['Ringpost-Retry', 'always'])).toBe('safe');
     expect(redeliveryOf('GET', ['ringpost-retry', ' Never '])).toBe('never');
     expect(redeliveryOf('PUT', ['Idempotency-Key', 'k', 'Ringpost-Retry', 'never'])).toBe('never');

@@ -19,13 +19,13 @@ const reply = fc.record(
   { requiredKeys: ['status', 'headers', 'body'] },
 );
 
-/** As Redis brings it. */
+/** Decodes a frame as it is read from Redis. */
 function decode(frame: ReplyFrame): Reply {
   return decodeReply(Buffer.from(frame));
 }
 
 describe('a reply', () => {
-  it('brings the answer as it was, whatever is in it', () => {
+  it('carries the answer unchanged, whatever it contains', () => {
     fc.assert(
       fc.property(fc.uuid(), reply, (id, given) => {
         expect(decode(encodeReply(id, given))).toEqual({ id, ...given });
@@ -35,14 +35,14 @@ describe('a reply', () => {
 
   it.each([
     ['nothing', ''],
-    ['line feeds alone', '\n\n\n'],
+    ['only line feeds', '\n\n\n'],
     ['another frame', '{"id":"x","status":200,"headers":[]}\nbody'],
-  ])('has a body of %s', (_, text) => {
+  ])('keeps a body of %s', (_, text) => {
     const given = { status: 200, headers: ['x', '\n'], body: Buffer.from(text) };
     expect(decode(encodeReply('i', given)).body).toEqual(given.body);
   });
 
-  it('leaves a stored body out', () => {
+  it('leaves out a stored body', () => {
     const given = { status: 200, headers: ['content-length', '3'], body: Buffer.from('abc') };
     const frame = encodeReply('i', given, true);
     expect(frame.toString()).not.toContain('abc');
@@ -51,14 +51,14 @@ describe('a reply', () => {
     expect(decode(before)).toEqual({ ...given, id: 'i', body: undefined });
   });
 
-  it('has the bytes that its body viewed, of any memory', () => {
+  it('has only the bytes that its body views of a larger buffer', () => {
     const memory = Uint8Array.from({ length: 256 }, (_, i) => i);
     const given = { status: 200, headers: [], body: memory.subarray(250, 253) };
     expect([...(decode(encodeReply('i', given)).body ?? [])]).toEqual([250, 251, 252]);
   });
 
   it.each(['', 'x', '{"id":"i"', 'x\n', '{"id":"i","status":200,"reason":1,"headers":[]}\n'])(
-    'is no frame: %j',
+    'is refused if the frame is %j',
     (bytes) => {
       expect(() => decodeReply(Buffer.from(bytes))).toThrow(SyntaxError);
     },

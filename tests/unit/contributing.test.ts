@@ -15,7 +15,7 @@ it('CONTRIBUTING.md names only files and folders that exist', () => {
   expect(paths.filter((path) => !existsSync(join(projectFolder, path)))).toEqual([]);
 });
 
-it('CONTRIBUTING.md shows the example test as it is', () => {
+it('CONTRIBUTING.md shows the example test unchanged', () => {
   expect(page).toContain(`\`\`\`ts\n${textOf('tests/integration/example.test.ts')}\`\`\``);
 });
 
@@ -24,7 +24,7 @@ it('CONTRIBUTING.md names the version of Node.js that npm ci installs', () => {
   expect(page).toContain(`development dependency \`node\`, version ${devDependencies.node}`);
 });
 
-it('CONTRIBUTING.md names npm scripts that there are', () => {
+it('CONTRIBUTING.md names only npm scripts that exist', () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
   const named = Array.from(page.matchAll(/npm run ([a-z]+)/g), ([, name = '']) => name);
   expect(named.filter((name) => !(name in scripts))).toEqual([]);

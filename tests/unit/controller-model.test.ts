@@ -3,25 +3,25 @@ import { happenings, World } from '../fixtures/plan-world.ts';
 import type { Happening } from '../fixtures/plan-world.ts';
 
 const names = ['S1', 'S2'];
-/** Between two happenings: at once, past FAILOVER_MS, or past the longest time that anything waits for. */
+/** The time between two events, in ms: none, more than FAILOVER_MS, or more than any other timeout. */
 const pauses = [0, 2500, 40_000];
-/** Happenings in a row; fewer if names change, since there are more worlds then. */
+/** The number of events in a row. It is lower if names change, since there are more worlds then. */
 const depths = { same: 5, new: 4 };
 
 const moves: readonly (readonly [Happening, string, number])[] = happenings.flatMap((what) => {
   const where = ['live', 'pass', 'restart'].includes(what) ? names.slice(0, 1) : names;
-  // Time passes in a pass; what happens else happens at once.
+  // Time passes only during a pass.
   const when = what === 'pass' ? pauses : pauses.slice(0, 1);
   return where.flatMap((name) => when.map((ms) => [what, name, ms] as const));
 });
 
 /**
- * Explores every world that two replicas can come into within that many happenings, each followed by a pass
- * of the real plan or by none before the next one. `World` fails where a plan starts a second worker of a
- * replica, lets one into the ring that takes no jobs, or forgets one that holds something.
+ * Explores every world that two replicas can reach within that many events. After each event the controller
+ * may or may not run a pass with the real plan. `World` fails if a plan starts a second worker of a replica,
+ * admits a worker to the ring that takes no jobs, or forgets a replica that holds something.
  */
 it.each(['same', 'new'] as const)(
-  'does nothing wrong in any order of happenings, and comes to rest from every world: RESPAWN=%s',
+  'makes no mistake in any order of events, and comes to rest from every world: RESPAWN=%s',
   { timeout: 120_000 },
   (respawn) => {
     const start = new World(names, respawn);

@@ -9,7 +9,7 @@ interface Reached {
   readonly by: string;
 }
 
-/** @returns every state that can be reached, whatever the order of steps and faults. */
+/** @returns every state that some order of steps and faults leads to. */
 function explore(start: Model, redelivery: Redelivery, forgetful: boolean): Map<string, Reached> {
   const seen = new Map<string, Reached>();
   const open: Reached[] = [{ model: start, from: undefined, by: 'start' }];
@@ -25,14 +25,14 @@ function explore(start: Model, redelivery: Redelivery, forgetful: boolean): Map<
   return seen;
 }
 
-/** @returns how a state was reached, for whoever has to mend what is wrong with it. */
+/** @returns the steps that led to a state, for the message of a failure. */
 function pathOf(reached: Reached | undefined): string {
   const steps: string[] = [];
   for (let each = reached; each !== undefined; each = each.from) steps.unshift(each.by);
   return steps.join(' > ');
 }
 
-/** The states from which a state that `holds` can be reached without another fault. */
+/** @returns the states from which a state where `holds` is true can be reached without another fault. */
 function canReach(
   all: ReadonlyMap<string, Reached>,
   redelivery: Redelivery,
@@ -60,27 +60,24 @@ function canReach(
 
 describe.each([
   { title: 'two workers and four faults', workers: 2, faults: 4, forgetful: false },
-  { title: 'one worker that lives and a Redis that forgets', workers: 1, faults: 3, forgetful: true },
+  { title: 'one worker that survives and a Redis that loses data', workers: 1, faults: 3, forgetful: true },
 ])('every interleaving of $title', ({ workers, faults, forgetful }) => {
   const start = initial(workers, faults);
   const relevant = (name: string): boolean => !forgetful || !name.includes('kill');
 
-  it.each(['never', 'safe'] as const)(
-    'keeps what is promised to a request that is %s to repeat',
-    (redelivery) => {
-      const all = explore(start, redelivery, forgetful);
-      console.log(`${all.size} states`);
-      expect(all.size).toBeGreaterThan(100);
-      const answered = canReach(all, redelivery, ({ client }) => client !== 'waits');
-      for (const [key, reached] of all) {
-        const { model } = reached;
-        const path = pathOf(reached);
-        if (!path.split(' > ').every(relevant)) continue;
-        if (redelivery === 'never') expect(model.executions, path).toBeLessThanOrEqual(1);
-        else expect(model.client, path).not.toBe('sorry');
-        if (model.client === 'answer') expect(model.executions, path).toBeGreaterThanOrEqual(1);
-        expect(answered.has(key), `nobody answers after ${path}`).toBe(true);
-      }
-    },
-  );
+  it.each(['never', 'safe'] as const)('keeps the promises to a request with redelivery %s', (redelivery) => {
+    const all = explore(start, redelivery, forgetful);
+    console.log(`${all.size} states`);
+    expect(all.size).toBeGreaterThan(100);
+    const answered = canReach(all, redelivery, ({ client }) => client !== 'waits');
+    for (const [key, reached] of all) {
+      const { model } = reached;
+      const path = pathOf(reached);
+      if (!path.split(' > ').every(relevant)) continue;
+      if (redelivery === 'never') expect(model.executions, path).toBeLessThanOrEqual(1);
+      else expect(model.client, path).not.toBe('sorry');
+      if (model.client === 'answer') expect(model.executions, path).toBeGreaterThanOrEqual(1);
+      expect(answered.has(key), `no answer is possible after ${path}`).toBe(true);
+    }
+  });
 });

@@ -3,7 +3,7 @@ import { delayFault, directivesOf } from '../../gateway/request/directives.ts';
 
 const now = Date.parse('Wed, 25 Nov 2026 12:00:00 GMT');
 
-describe('what a request asks for by its fields', () => {
+describe('the directives of a request', () => {
   it.each([
     [{}, {}],
     [{ 'ringpost-key': 'k' }, {}],
@@ -21,12 +21,12 @@ describe('what a request asks for by its fields', () => {
     [{ 'Ringpost-Order': 'Key' }, { ordered: true }],
     [{ 'Ringpost-Order': 'key; on-retry=pass' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Order': ' KEY ;On-Retry=PASS ' }, { ordered: true, orderOnRetry: 'pass' }],
-  ])('%j', (headers, directives) => {
+  ])('are read from %j', (headers, directives) => {
     expect(directivesOf(Object.entries(headers).flat(), now)).toEqual(directives);
   });
 });
 
-describe('what cannot be understood is refused, and the problem says what would be right', () => {
+describe('a field that cannot be parsed is refused, and the problem says what is allowed', () => {
   it.each([
     ['Ringpost-Attempts', '0'],
     ['Ringpost-Attempts', 'three'],
@@ -51,12 +51,12 @@ describe('what cannot be understood is refused, and the problem says what would 
     ['Ringpost-Order', 'key, key'],
     ['Ringpost-Order', 'key on-retry=pass'],
   ])('%s: %s', (name, value) => {
-    const ask = (): unknown => directivesOf([name, value], now);
-    expect(ask).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
+    const read = (): unknown => directivesOf([name, value], now);
+    expect(read).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
   });
 });
 
-describe('a field that says something once', () => {
+describe('a field that may occur once', () => {
   it.each([
     'Ringpost-Key',
     'Ringpost-Retry',
@@ -67,12 +67,12 @@ describe('a field that says something once', () => {
     'Ringpost-Order',
     'Ringpost-Callback',
     'Ringpost-Failure-Callback',
-  ])('is refused if it is there twice, though both say the same: %s', (name) => {
-    const ask = (): unknown => directivesOf([name, '1', 'x-other', '1', name.toLowerCase(), '1'], now);
-    expect(ask).toThrow('there may be one');
+  ])('is refused if it occurs twice, even with the same value: %s', (name) => {
+    const read = (): unknown => directivesOf([name, '1', 'x-other', '1', name.toLowerCase(), '1'], now);
+    expect(read).toThrow('there may be one');
   });
 
-  it('may stand beside any other one', () => {
+  it('may occur beside any other field', () => {
     const headers = ['ringpost-callback', 'https://a.test/', 'ringpost-failure-callback', 'https://b.test/'];
     expect(directivesOf(headers, now)).toEqual({
       callbacks: { url: 'https://a.test/', failureUrl: 'https://b.test/' },
@@ -81,7 +81,7 @@ describe('a field that says something once', () => {
 });
 
 describe('a delay', () => {
-  it('must end before the request has to be done', () => {
+  it('must end before the deadline of the request', () => {
     expect(delayFault({ notBefore: now + 999 }, now + 1000)).toBeUndefined();
     expect(delayFault({}, now + 1)).toBeUndefined();
     const fault = delayFault({ notBefore: now + 1000 }, now + 1000);

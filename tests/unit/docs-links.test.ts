@@ -12,7 +12,7 @@ const pages = [
 
 const textOf = (page: string): string => readFileSync(join(projectFolder, page), 'utf8');
 
-/** @returns the anchors that a Markdown page has, as GitHub makes them of its headings. */
+/** @returns the anchors of a Markdown page, as GitHub makes them from its headings. */
 function anchorsOf(page: string): Set<string> {
   const headings = textOf(page).matchAll(/^#+ (.*)$/gm);
   return new Set(
@@ -37,7 +37,7 @@ it.each(pages)('%s links to pages and headings that exist', (page) => {
   expect(broken).toEqual([]);
 });
 
-// A decision (docs/adr) names files as they were then.
+// A decision record names files as they were when it was written.
 it.each(pages.filter((page) => !page.startsWith('docs/adr') && page !== 'CHANGELOG.md'))(
   '%s names files of the project that exist',
   (page) => {

@@ -22,7 +22,7 @@ const sources = globSync(
 const maxColumns = 110;
 const maxLinesOfRecord = 45;
 
-/** @returns the lines of prose of a Markdown file: no table, code, picture, or line that ends in a link. */
+/** @returns the lines of a Markdown file without tables, code, pictures and lines that end in a link. */
 function proseOf(file: string): string[] {
   let inCode = false;
   return readFileSync(file, 'utf8')
@@ -34,7 +34,7 @@ function proseOf(file: string): string[] {
 }
 
 describe('the decision records', () => {
-  it('are found by the numbers that code and documents cite', () => {
+  it('exist for each number that code and documents cite', () => {
     const missing = [...sources, ...documents].flatMap((file) =>
       [...readFileSync(file, 'utf8').matchAll(/\bADRs? ((?:\d{4}(?:, | and | to |-)?)+)/g)].flatMap(
         ([, numbers = '']) =>
@@ -47,7 +47,7 @@ describe('the decision records', () => {
     expect(missing).toEqual([]);
   });
 
-  it('have their number in their title, a page at most, and a line in the list', () => {
+  it('have their number in the title, at most a page, and a line in the list', () => {
     const list = readFileSync('docs/adr/README.md', 'utf8');
     for (const [number, file] of records) {
       const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -59,7 +59,7 @@ describe('the decision records', () => {
 });
 
 describe('the documents', () => {
-  it('have no line of prose over 110 columns', () => {
+  it('have no line of prose longer than 110 columns', () => {
     const long = documents.flatMap((file) =>
       proseOf(file)
         .filter((line) => line.length > maxColumns)

@@ -5,7 +5,7 @@ import type { ProblemCode } from '#shared/contract/errors.ts';
 
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
 
-/** The cells of each row that begins with a code. */
+/** The cells of each table row that begins with a code. */
 const rows = page
   .split('\n')
   .map((line) => line.split('|').map((cell) => cell.trim()))
@@ -27,20 +27,20 @@ describe('docs/errors.md', () => {
     });
   });
 
-  it('says of each code when it happens and what to do', () => {
+  it('says for each code when it happens and what to do', () => {
     expect(rows.filter(({ when, what }) => when.length < 10 || what.length < 10)).toEqual([]);
   });
 });
 
 describe('the catalogue', () => {
-  it.each(codes)('has a status of an error and a title for %s', (code) => {
+  it.each(codes)('has an error status and a title for %s', (code) => {
     const { status, title } = catalogue[code];
     expect(status).toBeGreaterThanOrEqual(400);
     expect(status).toBeLessThan(600);
     expect(title).toMatch(/^[A-Z]/);
   });
 
-  it('makes problem details as in RFC 9457, with the code', () => {
+  it('makes problem details of RFC 9457 that include the code', () => {
     expect(problemDetails('no_replica', 'No replica is ready.')).toEqual({
       type: 'about:blank',
       title: 'No Replica',

@@ -35,7 +35,7 @@ describe('RecentIds', () => {
     );
   });
 
-  it('tells ids apart by each of their characters', () => {
+  it('distinguishes ids that differ in any one character', () => {
     const ids = new RecentIds();
     const id = `${randomUUID()}.S1`;
     ids.add(id, 0);
@@ -72,7 +72,7 @@ describe('FinishedRuns', () => {
     expect(finished.has('id-293998')).toBe(false);
   });
 
-  it('has no room at its limit, drops nothing early, and has room again after the given time', () => {
+  it('has no room at its limit, drops no id early, and has room again after the given time', () => {
     const finished = new FinishedRuns(10, 1000);
     for (let at = 0; at < 12; at += 1) finished.add(`id-${at}`, at);
     expect(finished.hasRoom(1000)).toBe(false);
@@ -82,14 +82,14 @@ describe('FinishedRuns', () => {
     expect(finished.size).toBe(9);
   });
 
-  it('lets a request wait until there is room, or until the deadline', async () => {
+  it('makes a request wait until there is room or until the deadline', async () => {
     const finished = new FinishedRuns(1, 200);
-    const began = performance.now();
-    finished.add('one', began);
+    const started = performance.now();
+    finished.add('one', started);
     await finished.waitForRoom(performance.now() + 50);
     expect(finished.has('one')).toBe(true);
     await finished.waitForRoom(performance.now() + 10_000);
-    expect(performance.now() - began).toBeGreaterThanOrEqual(200);
+    expect(performance.now() - started).toBeGreaterThanOrEqual(200);
     expect(finished.size).toBe(0);
   });
 });

@@ -43,8 +43,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
 ];
 
 /**
- * Modules that only one folder may import, and the other files that do so all the same. The lists may only
- * shrink.
+ * Modules that only one folder may import, and the exceptions outside that folder. No exception may be added.
  */
 const doors: Readonly<Record<string, { readonly within: string; readonly others: readonly string[] }>> = {
   ioredis: { within: 'shared/store/', others: ['shared/v8/command-promises.ts'] },
@@ -86,11 +85,11 @@ function roomOf(file: string): string {
 
 const describe = ({ from, to }: Import): string => `${from} -> ${to}`;
 
-it('gives each room a floor, and names no room that does not exist', () => {
+it('gives each room a floor and names no room that does not exist', () => {
   expect(houses.flat(2).toSorted()).toEqual([...new Set(files.map(roomOf))].toSorted());
 });
 
-it('lets each room import only what stands on the floors below', () => {
+it('lets each room import only from the floors below', () => {
   const floorOf = new Map<string, number>();
   for (const house of houses)
     for (const [floor, rooms] of house.entries()) for (const room of rooms) floorOf.set(room, floor);

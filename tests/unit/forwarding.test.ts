@@ -10,17 +10,17 @@ describe('the headers of a reply to the client', () => {
   const lengths = (headers: string[]): string[] =>
     headers.filter((_, at) => headers[at - (at % 2)]?.toLowerCase() === 'content-length' && at % 2 === 1);
 
-  it('keep order, case and repetition where the length is true', () => {
+  it('keep order, case and repetition if the length is correct', () => {
     const raw = ['Set-Cookie', 'a=1', 'content-length', '3', 'x', '', 'set-cookie', 'a=1'];
     expect(replyHeaders('GET', reply(raw, 'abc'))).toEqual(raw);
   });
 
-  it('lack those of the hop, and those that Connection names', () => {
+  it('exclude hop-by-hop fields and those that Connection names', () => {
     const raw = ['Connection', 'X-Hop', 'X-Hop', '1', 'Transfer-Encoding', 'chunked', 'Keep-Alive', 'a'];
     expect(replyHeaders('GET', reply([...raw, 'X', '1'], 'a'))).toEqual(['X', '1', 'Content-Length', '1']);
   });
 
-  it('keep a field that security depends on, whatever Connection names', () => {
+  it('keep a field that security depends on, even if Connection names it', () => {
     const kept = [
       'Set-Cookie',
       'a=1',
@@ -38,38 +38,38 @@ describe('the headers of a reply to the client', () => {
 
   it.each([
     ['none', []],
-    ['a false one', ['Content-Length', '7']],
-    ['two, the first false', ['content-length', '7', 'X', '1', 'Content-Length', '3']],
-    ['two, the first true', ['content-length', '3', 'X', '1', 'Content-Length', '7']],
-    ['one that is no number', ['Content-Length', 'x']],
-  ])('have one true Content-Length where the replica gave %s', (_, raw) => {
+    ['a wrong one', ['Content-Length', '7']],
+    ['two, the first one wrong', ['content-length', '7', 'X', '1', 'Content-Length', '3']],
+    ['two, the first one correct', ['content-length', '3', 'X', '1', 'Content-Length', '7']],
+    ['one that is not a number', ['Content-Length', 'x']],
+  ])('have one correct Content-Length if the replica sent %s', (_, raw) => {
     expect(lengths(replyHeaders('GET', reply(raw, 'abc')))).toEqual(['3']);
     expect(lengths(replyHeaders('POST', reply(raw)))).toEqual(['0']);
   });
 
-  it('keep a true Content-Length with leading zeros as it is', () => {
+  it('keep leading zeros of a correct Content-Length', () => {
     expect(lengths(replyHeaders('GET', reply(['Content-Length', '0003'], 'abc')))).toEqual(['0003']);
   });
 
   it.each([
     ['HEAD', 200],
     ['GET', 304],
-  ])('keep for %s %i the length of the body that is not there', (method, status) => {
+  ])('keep the Content-Length of a %s %i, which has no body', (method, status) => {
     expect(lengths(replyHeaders(method, reply(['Content-Length', '1234'], '', status)))).toEqual(['1234']);
     expect(replyHeaders(method, reply(['ETag', '"a"'], '', status))).toEqual(['ETag', '"a"']);
   });
 
-  it('have the length of the body that a replica gives for HEAD', () => {
+  it('have the length of the body if a replica sends one for HEAD', () => {
     expect(lengths(replyHeaders('HEAD', reply(['Content-Length', '7'], 'abc')))).toEqual(['3']);
   });
 
-  it('have no length for 204', () => {
+  it('have no Content-Length for 204', () => {
     expect(replyHeaders('GET', reply(['Content-Length', '0', 'X', '1'], '', 204))).toEqual(['X', '1']);
     expect(replyHeaders('HEAD', reply(['Content-Length', '0', 'X', '1'], '', 204))).toEqual(['X', '1']);
     expect(replyHeaders('DELETE', reply(['X', '1'], '', 204))).toEqual(['X', '1']);
   });
 
-  it('have the length 0 for 205, whose end would be unknown without it', () => {
+  it('have Content-Length 0 for 205, since the client could not find its end otherwise', () => {
     expect(replyHeaders('POST', reply(['Content-Length', '0'], '', 205))).toEqual(['Content-Length', '0']);
     expect(replyHeaders('POST', reply([], '', 205))).toEqual(['Content-Length', '0']);
   });

@@ -8,20 +8,20 @@ import { GatheredBody, tooLargeReply } from '../../worker/handlers/gathered-body
 import { ReplyBudget, uncountedBytes } from '../../worker/handlers/reply-budget.ts';
 
 const never = (): void => {
-  throw new Error('it was not to wait');
+  throw new Error('it must not wait');
 };
 
-it('a body has all bytes in their order, whatever the chunks, and whether its length was told or not', () => {
+it('a body has all bytes in order, whatever the chunks, with or without an announced length', () => {
   const sizes = fc.array(fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 70_000 })), {
     maxLength: 60,
   });
   fc.assert(
-    fc.property(sizes, fc.integer({ min: -10, max: 10 }), fc.boolean(), (lengths, off, told) => {
+    fc.property(sizes, fc.integer({ min: -10, max: 10 }), fc.boolean(), (lengths, off, announced) => {
       const chunks = lengths.map((length, at) => Buffer.alloc(length, at + 1));
       const all = Buffer.concat(chunks);
       const budget = new ReplyBudget(8 * 1024 * 1024);
       const gathered = new GatheredBody(budget, 'r-1');
-      if (told) expect(gathered.expect(Math.max(0, all.length + off), never)).toBe(true);
+      if (announced) expect(gathered.expect(Math.max(0, all.length + off), never)).toBe(true);
       for (const chunk of chunks) {
         expect(gathered.add(chunk)).toBe(true);
         expect(gathered.mayGrow(never)).toBe(true);
@@ -31,7 +31,7 @@ it('a body has all bytes in their order, whatever the chunks, and whether its le
   );
 });
 
-it('a body is refused with the first byte past the limit', () => {
+it('a body is refused at the first byte over the limit', () => {
   const budget = new ReplyBudget(100_000);
   const gathered = new GatheredBody(budget, 'r-1');
   expect(gathered.add(new Uint8Array(100_000))).toBe(true);
@@ -40,7 +40,7 @@ it('a body is refused with the first byte past the limit', () => {
   expect(String(tooLargeReply(100_000).body)).toContain('100000 bytes (REPLY_LIMIT_BYTES)');
 });
 
-it('a small body holds nothing of the budget', () => {
+it('a small body uses none of the budget', () => {
   const budget = new ReplyBudget(100_000);
   const gathered = new GatheredBody(budget, 'r-1');
   gathered.add(new Uint8Array(uncountedBytes - 1));
@@ -51,7 +51,7 @@ it('a small body holds nothing of the budget', () => {
   expect(budget.heldBytes).toBe(100_000);
 });
 
-it('a body of many chunks of one byte takes little more than its bytes', () => {
+it('a body of many one-byte chunks takes little more memory than its bytes', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void; // what the flag adds
   const gathered = new GatheredBody(new ReplyBudget(8 * 1024 * 1024), 'r-1');
@@ -62,6 +62,6 @@ it('a body of many chunks of one byte takes little more than its bytes', () => {
   const after = process.memoryUsage();
   const body = gathered.whole();
   expect([body.length, body[299_999]]).toEqual([300_000, 299_999 & 0xff]);
-  // One object for each chunk would be 30 MB.
+  // One object per chunk would take 30 MB.
   expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(5_000_000);
 });

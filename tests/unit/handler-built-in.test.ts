@@ -37,13 +37,13 @@ describe('the built-in service', () => {
     expect(headerValue(reply.headers, 'content-length')).toBe(String(reply.body.byteLength));
   });
 
-  it('answers /heartbeat with 200 and nothing', async () => {
+  it('answers /heartbeat with 200 and no body', async () => {
     const reply = await ask('GET', '/heartbeat');
     expect(reply.status).toBe(200);
     expect(reply.body.byteLength).toBe(0);
   });
 
-  it('names the unknown path, without its query', async () => {
+  it('names an unknown path without its query', async () => {
     const reply = await ask('GET', '/other?a=1');
     expect(reply.status).toBe(400);
     expect(text(reply)).toBe(
@@ -65,13 +65,13 @@ describe('the built-in service', () => {
     ['GET', '/HOME'],
     ['GET', '/'],
     ['OPTIONS', '*'],
-  ])('has no %s %s', async (method, target) => {
+  ])('does not know %s %s', async (method, target) => {
     const reply = await ask(method, target);
     expect(reply.status).toBe(400);
     expect(text(reply)).toContain(`'${target}' endpoint does not exist`);
   });
 
-  it.each(['GET', 'POST', 'DELETE'])('reports to %s /report', async (method) => {
+  it.each(['GET', 'POST', 'DELETE'])('answers %s /report with a report', async (method) => {
     const reply = await ask(method, '/report?of=today');
     expect(reply.status).toBe(200);
     expect(text(reply)).toBe('{"message":"Report of S2","status":"successful"}');
@@ -84,7 +84,7 @@ describe('the built-in service', () => {
     expect(JSON.parse(text(await ask('GET', target)))).toEqual({ message, status: 'successful' });
   });
 
-  it('stops waiting on /slow if nobody wants the answer any more', async () => {
+  it('stops waiting on /slow if its signal is aborted', async () => {
     const aborted = { ...context, signal: AbortSignal.abort() };
     const request = { method: 'GET', target: '/slow?ms=60000', headers: [], body: new Uint8Array(0) };
     expect((await handled(createBuiltInHandler('S2'), request, aborted)).status).toBe(503);
@@ -99,7 +99,7 @@ describe('the built-in service', () => {
     expect((await ask('POST', target)).status).toBe(status);
   });
 
-  it('tells on /echo what it received, without header fields', async () => {
+  it('answers /echo with what it received, without header fields', async () => {
     const request = {
       method: 'POST',
       target: '/echo?a=1',
@@ -125,13 +125,13 @@ describe('the built-in service', () => {
     },
   );
 
-  it('quotes what stands in the path as valid JSON', async () => {
+  it('quotes the path as valid JSON', async () => {
     expect(JSON.parse(text(await ask('GET', '/a"b')))).toMatchObject({
       message: `<Error> '/a"b' endpoint does not exist in server replicas`,
     });
   });
 
-  it('closes twice', async () => {
+  it('may be closed twice', async () => {
     const handler = createBuiltInHandler('S1');
     await handler.close();
     await expect(handler.close()).resolves.toBeUndefined();
@@ -139,7 +139,7 @@ describe('the built-in service', () => {
 });
 
 describe('the choice of the handler', () => {
-  it('is the built-in service where nothing is chosen', async () => {
+  it('is the built-in service if nothing is set', async () => {
     const handler = await createHandler({ replica: 'S9', connections: 1, budget });
     const reply = await handled(
       handler,
@@ -149,7 +149,7 @@ describe('the choice of the handler', () => {
     expect(text(reply)).toContain('Server: S9');
   });
 
-  it('is the module where a file is named', async () => {
+  it('is the module if a file is named', async () => {
     const handler = await createHandler({
       replica: 'S9',
       budget,
@@ -164,7 +164,7 @@ describe('the choice of the handler', () => {
     expect(JSON.parse(text(reply))).toMatchObject({ asked: 'GET /home', replica: 'S9', attempt: 1 });
   });
 
-  it('refuses a module and an upstream at once', async () => {
+  it('refuses a module together with an upstream', async () => {
     const both = { handlerPath: './examples/plain.ts', upstream: new URL('http://127.0.0.1:1') };
     await expect(createHandler({ replica: 'S1', connections: 1, budget, ...both })).rejects.toThrow(
       'HANDLER and UPSTREAM exclude each other',

@@ -4,7 +4,7 @@ import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 
 describe('stripHopByHop', () => {
-  it('removes every hop-by-hop header, in any case', () => {
+  it('removes every hop-by-hop header, whatever its case', () => {
     const hop = 'Connection keep-alive PROXY-Connection transfer-encoding Te Trailer upgrade Expect'.split(
       ' ',
     );
@@ -12,7 +12,7 @@ describe('stripHopByHop', () => {
     expect(stripHopByHop(raw)).toEqual(['Host', 'a', 'Via', 'b']);
   });
 
-  it('removes what any Connection header names', () => {
+  it('removes the fields that any Connection header names', () => {
     const raw = [
       'X-One',
       '1',
@@ -47,17 +47,17 @@ describe('stripHopByHop', () => {
 });
 
 describe('headerValue', () => {
-  it('finds the first of that name in any case', () => {
+  it('finds the first field of that name, whatever its case', () => {
     expect(headerValue(['A', '1', 'HoSt', 'x', 'host', 'y'], 'host')).toBe('x');
   });
 
-  it('takes no value for a name', () => {
+  it('does not mistake a value for a name', () => {
     expect(headerValue(['a', 'host', 'b', '2'], 'host')).toBeUndefined();
   });
 });
 
 describe('problemReply', () => {
-  it('is an RFC 9457 problem with a code', () => {
+  it('makes a problem of RFC 9457 with a code', () => {
     const reply = problemReply('outcome_unknown', 'it broke');
     expect(reply.status).toBe(502);
     expect(headerValue(reply.headers, 'content-type')).toBe('application/problem+json');

@@ -35,16 +35,16 @@ afterAll(() => {
   Object.assign(globalThis, { Response: NativeResponse, Request: NativeRequest, fetch: nativeFetch });
 });
 
-/** What a call gives, or throws. */
-function outcome<T>(call: () => T): { readonly gave: T } | { readonly threw: unknown } {
+/** @returns what a call returns or throws. */
+function outcome<T>(call: () => T): { readonly returned: T } | { readonly threw: unknown } {
   try {
-    return { gave: call() };
+    return { returned: call() };
   } catch (error) {
     return { threw: [(error as Error).name, (error as Error).message] };
   }
 }
 
-/** All that can be read of a native object, but for what is another one each time. */
+/** @returns the members of a native object, except those that are another object each time. */
 function membersOf(value: object, prototype: object): Record<string, unknown> {
   const names = Object.entries(Object.getOwnPropertyDescriptors(prototype))
     .filter(([name, { get }]) => get !== undefined && !['body', 'headers', 'signal'].includes(name))
@@ -128,37 +128,37 @@ const pairs = bodies.flatMap((body) =>
 );
 
 describe('a lazy Response', () => {
-  it.each(pairs)('made of %j and %j is what a native one is', async (body, init) => {
+  it.each(pairs)('made from %j and %j equals a native one', async (body, init) => {
     const native = outcome(() => new NativeResponse(body, init));
     const ours = outcome(() => new Response(body, init));
-    if (!('gave' in native) || !('gave' in ours)) {
+    if (!('returned' in native) || !('returned' in ours)) {
       expect(ours).toEqual(native);
       return;
     }
-    expect(ours.gave).toBeInstanceOf(Response);
-    expect(ours.gave).toBeInstanceOf(NativeResponse);
-    expect(native.gave).toBeInstanceOf(Response);
-    expect(ours.gave.constructor).toBe(Response);
+    expect(ours.returned).toBeInstanceOf(Response);
+    expect(ours.returned).toBeInstanceOf(NativeResponse);
+    expect(native.returned).toBeInstanceOf(Response);
+    expect(ours.returned.constructor).toBe(Response);
     const reply = await toHttpReply(new Response(body, init), 'GET', context, budget);
     const nativeReply = await toHttpReply(new NativeResponse(body, init), 'GET', context, budget);
     expect({ ...reply, body: Buffer.from(reply.body) }).toEqual({
       ...nativeReply,
       body: Buffer.from(nativeReply.body),
     });
-    expect(await everythingOf(ours.gave)).toEqual(await everythingOf(native.gave));
+    expect(await everythingOf(ours.returned)).toEqual(await everythingOf(native.returned));
   });
 
-  it.each(inits as ResponseInit[])('of JSON and %j is what a native one is', async (init) => {
+  it.each(inits as ResponseInit[])('made from JSON and %j equals a native one', async (init) => {
     for (const data of [{ a: [1, 'two'] }, 'text', null, undefined, 1n]) {
       const native = outcome(() => nativeJson(data, init));
       const ours = outcome(() => Response.json(data, init));
-      if ('gave' in native && 'gave' in ours)
-        expect(await everythingOf(ours.gave)).toEqual(await everythingOf(native.gave));
+      if ('returned' in native && 'returned' in ours)
+        expect(await everythingOf(ours.returned)).toEqual(await everythingOf(native.returned));
       else expect(ours).toEqual(native);
     }
   });
 
-  it('stays lazy until it is asked for more than its status', () => {
+  it('stays lazy until more than its status is read', () => {
     const response = new Response('text', { headers: { a: '1' } });
     expect([response.status, response.ok]).toEqual([200, true]);
     expect(plainResponse(response)?.body).toBe('text');
@@ -168,7 +168,7 @@ describe('a lazy Response', () => {
     expect(plainResponse(new NativeResponse('text'))).toBeUndefined();
   });
 
-  it('has the bytes that it was made of, whatever becomes of them', async () => {
+  it('keeps the bytes that it was made from, even if they are overwritten', async () => {
     const bytes = Uint8Array.of(1, 2);
     const [one, other] = [new Response(bytes), new Response(bytes.buffer)];
     expect(plainResponse(one)?.body).toEqual(bytes);
@@ -181,14 +181,14 @@ describe('a lazy Response', () => {
     expect(await other.bytes()).toEqual(Uint8Array.of(1, 2));
   });
 
-  it('answers with what was changed in it', async () => {
+  it('answers with its changed header fields', async () => {
     const response = new Response('text');
     response.headers.set('a', '2');
     const { headers } = await toHttpReply(response, 'GET', context, budget);
     expect(headers).toEqual(['a', '2', 'content-type', 'text/plain;charset=UTF-8']);
   });
 
-  it('may be made of another one, and be inherited from', async () => {
+  it('can be copied and subclassed', async () => {
     const other = new Response('text', { status: 201, headers: { a: '1' } });
     const copy = new Response(other.body, other);
     expect([copy.status, copy.headers.get('a'), await copy.text()]).toEqual([201, '1', 'text']);
@@ -204,7 +204,7 @@ describe('a lazy Response', () => {
     ]);
   });
 
-  it('has the name, the arity and the other functions of the native one', () => {
+  it('has the name, the arity and the static functions of the native one', () => {
     expect([Response.name, Response.length, Response.json.name, Response.json.length]).toEqual([
       NativeResponse.name,
       NativeResponse.length,
@@ -233,7 +233,7 @@ const rawOf = (
 
 describe('a lazy Request', () => {
   it.each(['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PROPFIND'])(
-    '%s is what a native one is',
+    'for %s equals a native one',
     async (method) => {
       const raw = rawOf(method, '/a?b=1', '{"c":1}');
       const hasBody = method !== 'GET' && method !== 'HEAD';
@@ -265,7 +265,7 @@ describe('a lazy Request', () => {
     },
   );
 
-  it('is, in whatever order it is asked, what a native one is', async () => {
+  it('equals a native one in whatever order its members are used', async () => {
     const acts: Record<string, (request: Request) => unknown> = {
       text: (request) => request.text(),
       json: (request) => request.json(),
@@ -319,7 +319,7 @@ describe('a lazy Request', () => {
     );
   });
 
-  it('has the URL that the URL Standard makes of its target', () => {
+  it('has the URL that the URL Standard makes from its target', () => {
     const target = fc.oneof(
       fc.webPath(),
       fc.tuple(fc.webPath(), fc.webQueryParameters()).map(([path, query]) => `${path}?${query}`),
@@ -345,12 +345,12 @@ describe('a lazy Request', () => {
     '[::0:1]:5000',
     'xn--bcher-kva.test',
     'a%2eb',
-  ])('has for Host %s the origin that the URL Standard makes of it', (host) => {
+  ])('has for Host %s the origin that the URL Standard makes from it', (host) => {
     const { url } = toFetchRequest(rawOf('GET', '/a', '', ['host', host]), signal);
     expect(url).toBe(new NativeRequest(`http://${host}/a`).url);
   });
 
-  it('may be sent on, and others be made of it', async () => {
+  it('can be sent on and copied', async () => {
     const url = await serve((request, response) => {
       response.setHeader('x-method', request.method ?? '').setHeader('x-a', request.headers['a'] ?? '');
       request.pipe(response);
@@ -382,7 +382,7 @@ describe('a lazy Request', () => {
     ]);
   });
 
-  it('leaves what is wrong with other requests to the native ones', async () => {
+  it('leaves errors of other requests to the native constructor', async () => {
     expect(outcome(() => Reflect.construct(Request, []))).toEqual(
       outcome(() => Reflect.construct(NativeRequest, [])),
     );

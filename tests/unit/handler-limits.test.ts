@@ -19,14 +19,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-/** What the handler of the tests answers next. */
-const told: { answer: () => unknown } = { answer: () => undefined };
+/** Makes the next answer of the test's handler. */
+const next: { answer: () => unknown } = { answer: () => undefined };
 
-/** A handler that answers what the test has told it. */
+/** A handler that answers with `next.answer()`. */
 async function load(budget = new ReplyBudget(limitBytes)): Promise<Handler> {
-  Object.assign(globalThis, { told });
+  Object.assign(globalThis, { next });
   const file = join(directory, 'handler.mjs');
-  await writeFile(file, 'export default () => globalThis.told.answer();');
+  await writeFile(file, 'export default () => globalThis.next.answer();');
   return loadModuleHandler(file, 'S1', budget);
 }
 
@@ -35,12 +35,12 @@ const ask = async (
   answer: () => unknown,
   { method = 'GET', signal = new AbortController().signal, requestId = 'r-1' } = {},
 ): Promise<HandlerReply> => {
-  told.answer = answer;
+  next.answer = answer;
   const context: HandlerContext = { replica: 'S1', requestId, attempt: 1, deadline: 0, signal };
   return handler.handle({ method, target: '/', headers: [], body: new Uint8Array(0) }, context);
 };
 
-/** A stream without an end, and what has become of it. */
+/** A stream without an end that counts its pulls and tells why it was cancelled. */
 function endless(chunk = new Uint8Array(10_000)) {
   const cancelled = Promise.withResolvers<unknown>();
   const source = { pulls: 0, cancelled: cancelled.promise, stream: new ReadableStream<Uint8Array>() };
@@ -56,7 +56,7 @@ function endless(chunk = new Uint8Array(10_000)) {
   return source;
 }
 
-/** A stream that says nothing. */
+/** A stream that never yields a chunk. */
 function silent() {
   const cancelled = Promise.withResolvers<unknown>();
   const stream = new ReadableStream({ cancel: (reason) => cancelled.resolve(reason) });
@@ -65,8 +65,8 @@ function silent() {
 
 const problem = { status: 502, problem: 'reply_too_large' };
 
-describe('an answer past the limit', () => {
-  it('is not read on: its stream is cancelled, and it is 502 reply_too_large', async () => {
+describe('an answer over the limit', () => {
+  it('becomes 502 reply_too_large, and its stream is cancelled', async () => {
     const source = endless();
     const handler = await load();
     expect(await ask(handler, () => new Response(source.stream))).toMatchObject(problem);
@@ -75,7 +75,7 @@ describe('an answer past the limit', () => {
     expect(source.pulls).toBeLessThanOrEqual(Math.ceil(limitBytes / 10_000) + 2);
   });
 
-  it('is not read at all if its Content-Length says so', async () => {
+  it('is not read at all if its Content-Length is over the limit', async () => {
     const source = endless();
     const headers = { 'content-length': String(limitBytes + 1) };
     expect(await ask(await load(), () => new Response(source.stream, { headers }))).toMatchObject(problem);
@@ -88,20 +88,20 @@ describe('an answer past the limit', () => {
     ['bytes', () => new Response(new Uint8Array(limitBytes + 1))],
     ['JSON', () => Response.json('x'.repeat(limitBytes))],
     ['a promise of text', () => Promise.resolve(new Response('x'.repeat(limitBytes + 1)))],
-    ['text that is native', () => Object.assign(new Response('x'.repeat(limitBytes + 1)).clone(), {})],
+    ['text in a native response', () => Object.assign(new Response('x'.repeat(limitBytes + 1)).clone(), {})],
     ['a blob', () => new Response(new Blob([new Uint8Array(limitBytes + 1)]))],
-  ])('is 502 reply_too_large if it is %s', async (_, answer) => {
+  ])('becomes 502 reply_too_large if it is %s', async (_, answer) => {
     expect(await ask(await load(), answer)).toMatchObject(problem);
   });
 
-  it('may have exactly as many bytes as the limit says', async () => {
+  it('is not one of exactly the limit, which is accepted', async () => {
     const handler = await load();
     const stream = () => new Blob([new Uint8Array(limitBytes)]).stream();
     expect((await ask(handler, () => new Response(stream()))).body.length).toBe(limitBytes);
     expect((await ask(handler, () => new Response('x'.repeat(limitBytes)))).body.length).toBe(limitBytes);
   });
 
-  it('is none for HEAD: what has a length is not read, and what has none is read up to the limit', async () => {
+  it('is allowed for HEAD: it is not read if its length is given, else up to the limit', async () => {
     const handler = await load();
     const source = endless();
     const headers = { 'content-length': '999999999' };
@@ -117,7 +117,7 @@ describe('an answer past the limit', () => {
     expect(headerValue(text.headers, 'content-length')).toBe(String(limitBytes + 1));
   });
 
-  it('is cancelled too where its body is a stream of Node, as that of another library', async () => {
+  it('is also cancelled if its body is a Node.js stream, as other libraries return it', async () => {
     const body = new Readable({ read: () => void body.push(new Uint8Array(10_000)) });
     const response = Object.defineProperty(new Response(new ReadableStream()), 'body', { value: body });
     expect(await ask(await load(), () => response)).toMatchObject(problem);
@@ -127,9 +127,9 @@ describe('an answer past the limit', () => {
 
 describe('an answer whose request has ended', () => {
   it.each([
-    ['without an end', () => endless(new Uint8Array(10))],
-    ['that says nothing', silent],
-  ])('%s is cancelled with the reason, and not read on', async (_, make) => {
+    ['never ends', () => endless(new Uint8Array(10))],
+    ['yields nothing', silent],
+  ])('is cancelled with the reason if its stream %s', async (_, make) => {
     const source = make();
     const controller = new AbortController();
     const reply = ask(await load(), () => new Response(source.stream), { signal: controller.signal });
@@ -139,7 +139,7 @@ describe('an answer whose request has ended', () => {
     expect(await source.cancelled).toBe(ended);
   });
 
-  it('is cancelled where its handler answers only then', async () => {
+  it('is cancelled if its handler answers only afterwards', async () => {
     const source = endless();
     const controller = new AbortController();
     const late = Promise.withResolvers<Response>();
@@ -151,7 +151,7 @@ describe('an answer whose request has ended', () => {
     expect(source.pulls).toBeLessThanOrEqual(1);
   });
 
-  it('fails as it did where somebody else has read it, or where it is no stream of bytes', async () => {
+  it('fails if it was already read, or is not a stream of bytes', async () => {
     const handler = await load();
     const read = new Response(endless().stream);
     const reader = read.body?.getReader();
@@ -163,8 +163,8 @@ describe('an answer whose request has ended', () => {
   });
 });
 
-describe('answers that are read at once', () => {
-  it('wait for bytes that others hold, and are read on when these are given back', async () => {
+describe('answers that are read at the same time', () => {
+  it('wait for bytes that others hold, and are read on when those are released', async () => {
     const budget = new ReplyBudget(limitBytes);
     const handler = await load(budget);
     budget.count('oldest', limitBytes);
@@ -180,7 +180,7 @@ describe('answers that are read at once', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  it('are cancelled while they wait, where their request ends', async () => {
+  it('are cancelled while they wait if their request ends', async () => {
     const budget = new ReplyBudget(limitBytes);
     const handler = await load(budget);
     budget.count('oldest', limitBytes);
@@ -194,7 +194,7 @@ describe('answers that are read at once', () => {
     expect(await source.cancelled).toBe(ended);
   });
 
-  it('hold nothing while they are small', async () => {
+  it('hold none of the budget if they are small', async () => {
     const budget = new ReplyBudget(limitBytes);
     const handler = await load(budget);
     await ask(handler, () => new Response('x'.repeat(60_000)));

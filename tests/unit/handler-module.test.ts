@@ -69,13 +69,13 @@ describe('the request that a module sees', () => {
     ['x:99999', '/a', 'http://localhost/a'],
     ['x', '*', 'http://x/*'],
     ['x', '//evil.test/a', 'http://x//evil.test/a'],
-  ])('has for Host %s and target %s the URL %s', async (host, target, url) => {
+  ])('with Host %s and target %s has the URL %s', async (host, target, url) => {
     const reply = await ask(ECHO_URL, { target, headers: host === undefined ? [] : ['host', host] });
     expect(text(reply)).toBe(url);
   });
 
   it('has its repeated and latin1 headers', async () => {
-    const source = `export default (request) => Response.json([request.headers.get('a'), request.headers.get('b')]);`;
+    const source = `export default ({ headers }) => Response.json([headers.get('a'), headers.get('b')]);`;
     const reply = await ask(source, { headers: ['A', '1', 'b', 'gr\u00fc\u00df', 'a', '2'] });
     expect(json(reply)).toEqual(['1, 2', 'gr\u00fc\u00df']);
   });
@@ -91,9 +91,10 @@ describe('the request that a module sees', () => {
     },
   );
 
-  it('comes with the context, and has its signal', async () => {
+  it('comes with a context whose signal it shares', async () => {
     const source = `export default (request, { signal, ...rest }) => {
-      const both = new Promise((done) => request.signal.addEventListener('abort', () => done(signal.aborted)));
+      const both = new Promise((done) =>
+        request.signal.addEventListener('abort', () => done(signal.aborted)));
       return both.then((aborted) => Response.json({ aborted, ...rest })); };`;
     const handler = await load(source);
     const controller = new AbortController();
@@ -109,7 +110,7 @@ describe('the request that a module sees', () => {
     });
   });
 
-  it.each(['TRACE', 'CONNECT', 'TRACK'])('cannot be a %s: 501', async (method) => {
+  it.each(['TRACE', 'CONNECT', 'TRACK'])('cannot be a %s, which is answered with 501', async (method) => {
     const reply = await ask(ECHO_URL, { method });
     expect(reply.status).toBe(501);
     expect(json(reply)).toMatchObject({
@@ -121,7 +122,7 @@ describe('the request that a module sees', () => {
 });
 
 describe('the reply that a module makes', () => {
-  it('keeps each Set-Cookie on its own, the status and all bytes', async () => {
+  it('keeps the status, all bytes and each Set-Cookie field separately', async () => {
     const reply = await ask(`export default () => {
       const response = new Response(Uint8Array.from({ length: 256 }, (_, i) => i), { status: 418 });
       response.headers.append('set-cookie', 'a=1; Path=/'); response.headers.append('set-cookie', 'b=2');
@@ -131,19 +132,20 @@ describe('the reply that a module makes', () => {
     expect(Buffer.from(reply.body)).toEqual(Buffer.from(ALL_BYTES));
   });
 
-  it('has no body for HEAD, but its length', async () => {
+  it('has no body for HEAD, but the length of the body', async () => {
     const reply = await ask(`export default () => new Response('12345')`, { method: 'HEAD' });
     expect(reply.body.byteLength).toBe(0);
     expect(headerValue(reply.headers, 'content-length')).toBe('5');
   });
 
-  it('drops a Content-Length that is wrong, and hop-by-hop headers', async () => {
-    const headers = `{ 'content-length': '9', connection: 'close, x', x: '1', y: '2', 'content-type': 'a/b' }`;
+  it('has no wrong Content-Length and no hop-by-hop headers', async () => {
+    const headers = `{ 'content-length': '9', connection: 'close, x', x: '1', y: '2',
+      'content-type': 'a/b' }`;
     const reply = await ask(`export default () => new Response('1', { headers: ${headers} })`);
     expect(reply.headers).toEqual(['content-type', 'a/b', 'y', '2']);
   });
 
-  it('is 204 with nothing', async () => {
+  it('is empty for 204', async () => {
     const reply = await ask('export default () => new Response(null, { status: 204 })');
     expect([reply.status, reply.headers, reply.body.byteLength]).toEqual([204, [], 0]);
   });
@@ -155,7 +157,7 @@ describe('the reply that a module makes', () => {
     ['return', TypeError, 'but gave undefined'],
     ['return { status: 200 }', TypeError, 'but gave an object of type Object'],
     ['return Response.error()', Error, 'network error'],
-  ])('is not there for `%s`: it throws', async (body, type, message) => {
+  ])('is replaced by an error for `%s`', async (body, type, message) => {
     const failed = ask(`export default () => { ${body}; }`);
     await expect(failed).rejects.toThrow(type);
     await expect(failed).rejects.toThrow(message);
@@ -163,13 +165,15 @@ describe('the reply that a module makes', () => {
 });
 
 describe('the export of a module', () => {
-  it('may be an object, whose fetch is called on it', async () => {
-    const source = `class App { name = 'mine'; fetch() { return new Response(this.name); } } export default new App();`;
+  it('may be an object whose fetch is called as a method', async () => {
+    const source = `class App { name = 'mine'; fetch() { return new Response(this.name); } }
+      export default new App();`;
     expect(text(await ask(source))).toBe('mine');
   });
 
-  it('may be a router that answers every property, as itty-router is', async () => {
-    const source = `const router = { __proto__: new Proxy({}, { get: (_, name) => () => { throw new Error(name); } }),
+  it('may be a router that answers to every property, such as itty-router', async () => {
+    const source = `const router = {
+      __proto__: new Proxy({}, { get: (_, name) => () => { throw new Error(name); } }),
       async fetch(request) { return new Response('routed'); } }; export default router;`;
     const handler = await load(source);
     const request = { method: 'GET', target: '/', headers: [], body: new Uint8Array(0) };
@@ -191,14 +195,14 @@ describe('the export of a module', () => {
     ['export default 7', 'but is a number'],
     ['export default { fetch: 1 }', 'but is an object of type Object'],
     ['export default null', 'but is null'],
-  ])('is refused, with the file named: %s', async (source, message) => {
+  ])('is refused by an error that names the file: %s', async (source, message) => {
     const file = await moduleFile(source);
     const loaded = loadModuleHandler(file, 'S1', budget);
     await expect(loaded).rejects.toThrow(`HANDLER ${file}: the default export must be a function`);
     await expect(loaded).rejects.toThrow(message);
   });
 
-  it('is missed by name where there is no such file', async () => {
+  it('is refused by an error that names the file if there is no such file', async () => {
     const loaded = loadModuleHandler('./no/such.ts', 'S1', budget);
     await expect(loaded).rejects.toThrow(
       `HANDLER ./no/such.ts: there is no file ${process.cwd()}/no/such.ts`,
@@ -206,7 +210,7 @@ describe('the export of a module', () => {
     await expect(loadModuleHandler(directory, 'S1', budget)).rejects.toThrow('there is no file');
   });
 
-  it('tells what went wrong while it was imported', async () => {
+  it('is refused by an error that says what went wrong during the import', async () => {
     const file = await moduleFile('throw new Error("no database")');
     await expect(loadModuleHandler(file, 'S1', budget)).rejects.toThrow(
       `HANDLER ${file}: cannot be imported: no database`,

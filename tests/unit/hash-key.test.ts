@@ -5,7 +5,7 @@ import type { KeyedRequest } from '../../gateway/request/hash-key.ts';
 
 const random = (): string => '123456';
 
-/** The key that the setting selects. */
+/** @returns the key that the setting selects. */
 function select(setting: string, request: Partial<KeyedRequest> = {}): string | undefined {
   const whole = { target: '/a?b=c', headers: [], ip: '192.0.2.7', ...request };
   return selectHashKey(parseHashKey(setting), whole, random);
@@ -45,16 +45,17 @@ describe('HASH_KEY', () => {
     ['path:x', 'path:x'],
     ['Random', 'Random'],
     ['path,body,ip', 'body'],
-  ])('%j is refused, and the error names the part %j and all that there is', (setting, part) => {
+  ])('%j is refused, and the error names the part %j and all sources', (setting, part) => {
     expect(() => parseHashKey(setting)).toThrow(HashKeyError);
     expect(() => parseHashKey(setting)).toThrow(
-      `"${part}" is no source of a key; sources are header:<name>, cookie:<name>, query:<name>, path, ip, random`,
+      `"${part}" is no source of a key; ` +
+        'sources are header:<name>, cookie:<name>, query:<name>, path, ip, random',
     );
   });
 });
 
 describe('the key of a request', () => {
-  it('comes from the first source that is there', () => {
+  it('comes from the first source that the request has', () => {
     const setting = 'header:k,cookie:k,query:k,path';
     const all = { target: '/p?k=query', headers: ['K', 'header', 'Cookie', 'k=cookie'] };
     expect(select(setting, all)).toBe('header');
@@ -64,13 +65,13 @@ describe('the key of a request', () => {
     expect(select('path,header:k', all)).toBe('/p');
   });
 
-  it('is never empty: a source with an empty value is passed over', () => {
+  it('is never empty: a source with an empty value is skipped', () => {
     const empty = { target: '/?k=', headers: ['K', '', 'Cookie', 'k='], ip: '' };
     expect(select('header:k,cookie:k,query:k,ip,random', empty)).toBe('123456');
     expect(select('header:k,cookie:k,query:k,ip', empty)).toBeUndefined();
   });
 
-  it('is missing where no source is there', () => {
+  it('is missing if the request has none of the sources', () => {
     expect(select('header:k,cookie:k,query:k', { target: '/k', headers: ['x', 'k'] })).toBeUndefined();
   });
 
@@ -78,7 +79,7 @@ describe('the key of a request', () => {
     expect(select('header:Ringpost-KEY', { headers: [name, 'Alice'] })).toBe('Alice');
   });
 
-  it('comes from the first of repeated headers, whole', () => {
+  it('is the whole value of the first of repeated headers', () => {
     expect(select('header:k', { headers: ['k', 'a, b; c', 'K', 'd'] })).toBe('a, b; c');
   });
 
@@ -97,11 +98,11 @@ describe('the key of a request', () => {
     ['Session=abc', undefined],
     ['session', undefined],
     ['', undefined],
-  ])('comes from the cookies %j: %j', (header, key) => {
+  ])('from the cookies %j is %j', (header, key) => {
     expect(select('cookie:session', cookie(header))).toBe(key);
   });
 
-  it('comes from a cookie in the second of two Cookie headers', () => {
+  it('may come from a cookie in the second of two Cookie headers', () => {
     expect(select('cookie:session', cookie('a=1', 'session=abc; b=2'))).toBe('abc');
   });
 
@@ -124,7 +125,7 @@ describe('the key of a request', () => {
     ['/user=alice', undefined],
     ['/?', undefined],
     ['*', undefined],
-  ])('comes from the query of %s, decoded: %j', (target, key) => {
+  ])('from the query of %s is, decoded, %j', (target, key) => {
     expect(select('query:user', { target })).toBe(key);
   });
 
@@ -140,12 +141,12 @@ describe('the key of a request', () => {
     ['//a', '//a'],
     ['/a?b?c', '/a'],
     ['*', '*'],
-  ])('comes from the path of %s, decoded and without the query: %s', (target, key) => {
+  ])('from the path of %s is, decoded and without the query, %s', (target, key) => {
     expect(select('path', { target })).toBe(key);
   });
 
   it.each(['plain', 'ü', 'à', 'ñandú', '漢', 'a b', '100%', '\xfc'])(
-    'of the bytes of %j is the same wherever it stands',
+    'for the bytes of %j is the same from every source',
     (key) => {
       // `\xfc` is a byte that is not UTF-8.
       const latin1 = key === '\xfc' ? key : Buffer.from(key, 'utf8').toString('latin1');
@@ -165,7 +166,7 @@ describe('the key of a request', () => {
     expect(select('ip', { ip: '::1' })).toBe('::1');
   });
 
-  it('comes from a random number, made anew for each request', () => {
+  it('may be a random number, made for each request', () => {
     let made = 0;
     const next = (): string => String((made += 1));
     const sources = parseHashKey('header:k,random');
@@ -187,7 +188,7 @@ describe('a random key', () => {
     );
   });
 
-  it('is another one each time', () => {
+  it('is different each time', () => {
     expect(new Set(Array.from({ length: 1000 }, () => randomKey())).size).toBeGreaterThan(900);
   });
 });

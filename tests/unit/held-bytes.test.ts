@@ -4,8 +4,8 @@ import { HeldBytes } from '../../gateway/request/held-bytes.ts';
 
 const wanted = (): boolean => true;
 
-describe('bytes that a gateway holds', () => {
-  it('are refused to requests that do not fit, and counted for what has come', () => {
+describe('the bytes that a gateway holds', () => {
+  it('count requests and answers, and tell whether another request fits', () => {
     const held = new HeldBytes(100);
     held.takeRequest(60);
     expect([held.fits(40), held.fits(41)]).toEqual([true, false]);
@@ -16,25 +16,25 @@ describe('bytes that a gateway holds', () => {
     expect([held.size, held.fits(100)]).toEqual([0, true]);
   });
 
-  it('let one answer in whatever its size, and the next ones as room comes, the oldest first', async () => {
+  it('admit one answer whatever its size, and the next ones when there is room, oldest first', async () => {
     const held = new HeldBytes(100);
     held.takeRequest(90);
-    const let_in: number[] = [];
+    const admitted: number[] = [];
     const ask = async (at: number, bytes: number): Promise<void> => {
-      if (await held.roomForAnswer(bytes, wanted)) let_in.push(at);
+      if (await held.roomForAnswer(bytes, wanted)) admitted.push(at);
     };
     const asked = [ask(0, 500), ask(1, 80), ask(2, 5)];
     await Promise.resolve();
-    expect(let_in).toEqual([0]);
+    expect(admitted).toEqual([0]);
     held.giveRequest(90);
     await Promise.resolve();
-    expect(let_in).toEqual([0]);
+    expect(admitted).toEqual([0]);
     held.giveAnswer(500);
     await Promise.all(asked);
-    expect(let_in).toEqual([0, 1, 2]);
+    expect(admitted).toEqual([0, 1, 2]);
   });
 
-  it('do not wait for an answer that nobody wants any more', async () => {
+  it('skip an answer whose client has left', async () => {
     const held = new HeldBytes(10);
     held.takeAnswer(10);
     let gone = false;
@@ -46,7 +46,7 @@ describe('bytes that a gateway holds', () => {
     expect(held.size).toBe(1);
   });
 
-  it('stay within the limit by answers, but for the one that is always let in, and never come to a stop', async () => {
+  it('stay within the limit unless one answer exceeds it, and admit every answer in the end', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 150 }), { maxLength: 30 }),

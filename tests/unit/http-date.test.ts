@@ -15,7 +15,7 @@ describe('an HTTP-date', () => {
     ['a leap second', 'Sat, 31 Dec 2016 23:59:60 GMT', Date.UTC(2017, 0, 1)],
     ['the 29th of February', 'Thu, 29 Feb 2024 00:00:00 GMT', Date.UTC(2024, 1, 29)],
     ['a year below 100', 'Sun, 06 Nov 0094 08:49:37 GMT', Date.parse('0094-11-06T08:49:37Z')],
-  ])('is GMT: %s', (_, text, expected) => {
+  ])('is parsed as GMT: %s', (_, text, expected) => {
     expect(parseHttpDate(text, now)).toBe(expected);
   });
 
@@ -26,11 +26,11 @@ describe('an HTTP-date', () => {
     ['76', 2076],
     ['77', 1977],
     ['99', 1999],
-  ])('with the year %s is in the year %i: at most 50 years from now', (digits, year) => {
+  ])('with the year %s means %i, which is at most 50 years from now', (digits, year) => {
     expect(parseHttpDate(`Monday, 02-Nov-${digits} 00:00:00 GMT`, now)).toBe(Date.UTC(year, 10, 2));
   });
 
-  it('with a year of two digits counts the 50 years to the second, and into the next century', () => {
+  it('with a two-digit year counts the 50 years to the second, and into the next century', () => {
     const half = (text: string): number | undefined => parseHttpDate(`Wednesday, 25-Nov-76 ${text} GMT`, now);
     expect(half('12:00:00')).toBe(Date.UTC(2076, 10, 25, 12));
     expect(half('12:00:01')).toBe(Date.UTC(1976, 10, 25, 12, 0, 1));
@@ -56,11 +56,11 @@ describe('an HTTP-date', () => {
     '1994-11-06T08:49:37Z',
     'tomorrow',
     '',
-  ])('is none of: %j', (text) => {
+  ])('is not %j', (text) => {
     expect(parseHttpDate(text, now)).toBeUndefined();
   });
 
-  it.each(['America/New_York', 'Pacific/Kiritimati'])('is the same time in a process in %s', (zone) => {
+  it.each(['America/New_York', 'Pacific/Kiritimati'])('means the same time in the time zone %s', (zone) => {
     const texts = [
       'Sun, 06 Nov 1994 08:49:37 GMT',
       'Sunday, 06-Nov-94 08:49:37 GMT',
@@ -70,7 +70,8 @@ describe('an HTTP-date', () => {
     const source = `
       const { parseHttpDate } = await import(${JSON.stringify(module)});
       const offset = new Date(0).getTimezoneOffset();
-      console.log(JSON.stringify({ offset, times: ${JSON.stringify(texts)}.map((each) => parseHttpDate(each, ${now})) }));`;
+      const times = ${JSON.stringify(texts)}.map((each) => parseHttpDate(each, ${now}));
+      console.log(JSON.stringify({ offset, times }));`;
     const output = execFileSync(process.execPath, ['--input-type=module', '--eval', source], {
       env: { ...process.env, TZ: zone },
       encoding: 'utf8',

@@ -15,17 +15,17 @@ describe('canonicalAddress', () => {
     ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
     ['fe80::1%eth0', 'fe80::1'],
     ['fe80::1%12', 'fe80::1'],
-    // Not mapped, but of another kind.
+    // Other forms than IPv4-mapped addresses.
     ['::192.0.2.7', '::192.0.2.7'],
     ['64:ff9b::c000:207', '64:ff9b::c000:207'],
   ])('of %s is %s', (text, address) => expect(canonicalAddress(text)).toBe(address));
 
   it.each(['', 'localhost', '1.2.3', '010.0.0.1', '256.0.0.1', '[::1]', '::1:', '1.2.3.4:80', '0x7f000001'])(
-    'is none of what is no address: %j',
+    'is undefined for %j, which is not an address',
     (text) => expect(canonicalAddress(text)).toBeUndefined(),
   );
 
-  it('is the IPv4 address of every IPv4-mapped one, and is its own one form', () => {
+  it('is the IPv4 address of every IPv4-mapped one, and does not change when applied twice', () => {
     fc.assert(fc.property(fc.ipV4(), (address) => canonicalAddress(`::ffff:${address}`) === address));
     fc.assert(
       fc.property(fc.ipV6(), (text) => {

@@ -7,7 +7,7 @@ const bytes = fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from(each));
 const latin1 = (each: Buffer): string => each.toString('latin1');
 
 describe('a hash key', () => {
-  it('stands for the same bytes again, whatever they are', () => {
+  it('is converted back to the same bytes, whatever they are', () => {
     fc.assert(
       fc.property(bytes, (each) => {
         expect(bytesOfKey(keyOfBytes(latin1(each))).equals(each)).toBe(true);
@@ -15,7 +15,7 @@ describe('a hash key', () => {
     );
   });
 
-  it('is the text that its bytes encode, if they are UTF-8', () => {
+  it('is the text that its bytes encode if they are UTF-8', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(keyOfBytes(latin1(Buffer.from(text, 'utf8')))).toBe(text);
@@ -23,7 +23,7 @@ describe('a hash key', () => {
     );
   });
 
-  it('is another one for other bytes, also if neither are UTF-8', () => {
+  it('differs for different bytes, even if none of them are UTF-8', () => {
     const keys = ['\xfc', '\xfd', '\xfc\xfd', '\xc3', '\xc3\xbc', '\xed\xb3\xbc', '\xef\xbf\xbd'].map(
       keyOfBytes,
     );
@@ -31,18 +31,18 @@ describe('a hash key', () => {
     expect(new Set(keys.map(hashKey)).size).toBe(keys.length);
   });
 
-  it('is shown as text without lone surrogates', () => {
+  it('is displayed as text without lone surrogates', () => {
     expect(shownKey(keyOfBytes('\xc3\xbc'))).toBe('ü');
     expect(shownKey(keyOfBytes('a\xfcb'))).toBe('a\ufffdb');
     fc.assert(fc.property(bytes, (each) => shownKey(keyOfBytes(latin1(each))).isWellFormed()));
   });
 
-  it('hashes as the MurmurHash3 of its bytes', () => {
+  it('is hashed with MurmurHash3 over its bytes', () => {
     // Computed by a second implementation, in Python, over the bytes.
     expect([keyOfBytes('\xfc'), keyOfBytes('a\xff\x80')].map(hashKey)).toEqual([0xc04c9176, 0xc87697fe]);
   });
 
-  it('of text that is the key of no bytes has bytes too', () => {
+  it('has bytes even if no bytes are converted to it', () => {
     expect(bytesOfKey('\ud800')).toEqual(Buffer.from('\ufffd', 'utf8'));
     expect(bytesOfKey('ü\udcfc')).toEqual(Buffer.from('ü\ufffd', 'utf8'));
   });

@@ -18,14 +18,14 @@ describe('the last lines of a stream', () => {
     expect(linesAfter(...text.split(''))).toEqual(expected);
   });
 
-  it('are whole, and 4 KiB at most', () => {
+  it('are whole lines of at most 4 KiB together', () => {
     const lines = linesAfter(...Array.from({ length: 30 }, (_, at) => `${at} ${'x'.repeat(500)}\n`));
     expect(Buffer.byteLength(lines.join('\n'))).toBeLessThanOrEqual(4096);
     expect(lines.map((line) => line.length)).toEqual(lines.map(() => 503));
     expect(lines.at(-1)?.slice(0, 3)).toBe('29 ');
   });
 
-  it('are the end of the one line that is longer than 4 KiB, with or without a line break', () => {
+  it('are the end of a line that is longer than 4 KiB, with or without a line break', () => {
     expect(linesAfter('a'.repeat(10_000), 'end')).toEqual([`${'a'.repeat(4093)}end`]);
     expect(linesAfter('a'.repeat(10_000), 'end\n')).toEqual([`${'a'.repeat(4092)}end`]);
   });
@@ -35,15 +35,15 @@ describe('the last lines of a stream', () => {
   });
 });
 
-it('what a worker writes to stderr is passed on unchanged, as fast as it is taken, and its end is kept', async () => {
+it('stderr of a worker is passed on unchanged, no faster than it is read, and its end is kept', async () => {
   const from = new PassThrough();
   const written: Buffer[] = [];
-  let most = 0;
+  let maxBuffered = 0;
   const to = new Writable({
     highWaterMark: 1000,
     write: (chunk: Buffer, _, done) => {
       written.push(chunk);
-      most = Math.max(most, to.writableLength);
+      maxBuffered = Math.max(maxBuffered, to.writableLength);
       setImmediate(done);
     },
   });
@@ -55,7 +55,7 @@ it('what a worker writes to stderr is passed on unchanged, as fast as it is take
   to.end();
   await new Promise((resolve) => to.once('finish', resolve));
   expect(Buffer.concat(written).toString()).toBe(text);
-  expect(most).toBeLessThan(4000);
+  expect(maxBuffered).toBeLessThan(4000);
 });
 
 it("the frames of a container's log are read as lines", () => {

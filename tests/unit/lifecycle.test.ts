@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { startStop } from '#shared/process/lifecycle.ts';
 import { periodically } from '#shared/process/periodically.ts';
 
-/** Something that notes what is done to it, each in its own time. */
-function noted(): { readonly log: string[]; readonly life: ReturnType<typeof startStop> } {
+/** A life whose start and stop take 5 ms each and are logged. */
+function logged(): { readonly log: string[]; readonly life: ReturnType<typeof startStop> } {
   const log: string[] = [];
   const slow = async (what: string): Promise<void> => {
-    log.push(`${what} begins`);
+    log.push(`${what} starts`);
     await new Promise((resolve) => setTimeout(resolve, 5));
     log.push(`${what} ends`);
   };
@@ -20,30 +20,30 @@ function noted(): { readonly log: string[]; readonly life: ReturnType<typeof sta
 }
 
 describe('startStop', () => {
-  it('starts and stops once, however often and at once it is told to', async () => {
-    const { log, life } = noted();
+  it('starts and stops once, however many calls are made at the same time', async () => {
+    const { log, life } = logged();
     await Promise.all([life.start(), life.start()]);
     await Promise.all([life.stop(), life.stop(), life.stop()]);
     await life.stop();
-    expect(log).toEqual(['start begins', 'start ends', 'stop begins', 'stop ends']);
+    expect(log).toEqual(['start starts', 'start ends', 'stop starts', 'stop ends']);
   });
 
-  it('stops only when a start that is under way has ended', async () => {
-    const { log, life } = noted();
+  it('stops only after a running start has ended', async () => {
+    const { log, life } = logged();
     const starting = life.start();
     await life.stop();
     await starting;
-    expect(log).toEqual(['start begins', 'start ends', 'stop begins', 'stop ends']);
+    expect(log).toEqual(['start starts', 'start ends', 'stop starts', 'stop ends']);
   });
 
-  it('has nothing to stop where nothing was started, and starts no more then', async () => {
-    const { log, life } = noted();
+  it('can be stopped without a start, and cannot be started afterwards', async () => {
+    const { log, life } = logged();
     await life.stop();
     await expect(life.start()).rejects.toThrow('cannot be started again');
     expect(log).toEqual([]);
   });
 
-  it('is stopped also where its start failed', async () => {
+  it('is stopped even if its start failed', async () => {
     const log: string[] = [];
     const life = startStop(
       () => Promise.reject(new Error('no')),
@@ -54,39 +54,39 @@ describe('startStop', () => {
     expect(log).toEqual(['stopped']);
   });
 
-  it('survives any order of calls: 500 at random', async () => {
+  it('survives 500 calls in random order', async () => {
     for (let round = 0; round < 50; round += 1) {
-      const { log, life } = noted();
+      const { log, life } = logged();
       const calls = Array.from({ length: 10 }, () => (Math.random() < 0.5 ? life.start() : life.stop()));
       await Promise.allSettled([...calls, life.stop()]);
-      expect([[], ['start begins', 'start ends', 'stop begins', 'stop ends']]).toContainEqual(log);
+      expect([[], ['start starts', 'start ends', 'stop starts', 'stop ends']]).toContainEqual(log);
     }
   });
 });
 
 describe('periodically', () => {
-  it('passes over the times that come while one goes on, and stops when that has ended', async () => {
-    let under = 0;
-    let most = 0;
-    let times = 0;
+  it('skips a run while another is under way, and stops after that has ended', async () => {
+    let running = 0;
+    let maxRunning = 0;
+    let runs = 0;
     const life = periodically(
       1,
       async () => {
-        under += 1;
-        most = Math.max(most, under);
+        running += 1;
+        maxRunning = Math.max(maxRunning, running);
         await new Promise((resolve) => setTimeout(resolve, 10));
-        under -= 1;
-        times += 1;
+        running -= 1;
+        runs += 1;
       },
       () => undefined,
     );
     await life.start();
-    await expect.poll(() => times).toBeGreaterThan(3);
+    await expect.poll(() => runs).toBeGreaterThan(3);
     await life.stop();
-    expect([most, under]).toEqual([1, 0]);
+    expect([maxRunning, running]).toEqual([1, 0]);
   });
 
-  it('goes on after a time that failed, and tells of it', async () => {
+  it('goes on after a run that failed, and reports its error', async () => {
     const errors: unknown[] = [];
     const life = periodically(
       1,

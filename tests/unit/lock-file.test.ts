@@ -13,7 +13,7 @@ describe.each(['package-lock.json', 'tests/bench/package-lock.json'])('%s', (fil
     packages: Readonly<Record<string, LockedPackage>>;
   };
 
-  it('locks the packages of every platform, so that npm ci works on machines unlike the one that wrote it', () => {
+  it('locks the packages of every platform, so that npm ci works on all of them', () => {
     const names = new Set(
       Object.keys(packages).map((path) => path.slice(path.lastIndexOf('node_modules/') + 13)),
     );
@@ -23,7 +23,7 @@ describe.each(['package-lock.json', 'tests/bench/package-lock.json'])('%s', (fil
     expect(missing).toEqual([]);
   });
 
-  it('has the SHA-512 of each package, so that npm ci installs no other bytes', () => {
+  it('has the SHA-512 hash of each package, so that npm ci installs no other bytes', () => {
     const without = Object.entries(packages).filter(
       // The entry without a path is this project.
       ([path, { integrity = '' }]) => path !== '' && !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity),

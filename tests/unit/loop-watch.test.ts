@@ -3,7 +3,7 @@ import { LoopWatch } from '../../worker/lease/loop-watch.ts';
 import { SharedTime } from '../../worker/lease/shared-time.ts';
 
 describe('the watch over an event loop', () => {
-  it('tells for how long the loop has not turned', () => {
+  it('measures for how long the loop has not turned', () => {
     const watch = new LoopWatch(50);
     const checks = [
       [1, 0],
@@ -16,14 +16,14 @@ describe('the watch over an event loop', () => {
     expect(checks.map(([turns, at]) => watch.check(turns, 1000 + at))).toEqual([0, 50, 100, 0, 60, 130]);
   });
 
-  it('counts little of a time in which the whole process was frozen', () => {
+  it('counts little of the time in which the whole process was frozen', () => {
     const watch = new LoopWatch(50);
     watch.check(1, 0);
     expect(watch.check(1, 60_000)).toBe(100);
     expect(watch.check(2, 60_050)).toBe(0);
   });
 
-  it('goes on when the count begins anew', () => {
+  it('goes on when the counter wraps around', () => {
     const watch = new LoopWatch(50);
     watch.check(2 ** 31 - 1, 0);
     expect(watch.check(-(2 ** 31), 50)).toBe(0);
@@ -31,14 +31,14 @@ describe('the watch over an event loop', () => {
 });
 
 describe('a time that threads share', () => {
-  it('is centuries ago until it is set, and again when it is cleared', () => {
+  it('is centuries ago until it is set, and again after it is cleared', () => {
     const time = new SharedTime();
-    const elsewhere = new SharedTime(time.buffer);
-    expect(elsewhere.ageMs).toBeGreaterThan(1e12);
+    const otherThread = new SharedTime(time.buffer);
+    expect(otherThread.ageMs).toBeGreaterThan(1e12);
     time.set(process.hrtime.bigint() - 5_000_000_000n);
-    expect(elsewhere.ageMs).toBeGreaterThanOrEqual(5000);
-    expect(elsewhere.ageMs).toBeLessThan(6000);
-    elsewhere.clear();
+    expect(otherThread.ageMs).toBeGreaterThanOrEqual(5000);
+    expect(otherThread.ageMs).toBeLessThan(6000);
+    otherThread.clear();
     expect(time.ageMs).toBeGreaterThan(1e12);
   });
 });

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import { scriptText } from '#shared/store/scripts/load.ts';
-import type { ScriptName } from '#shared/store/scripts/load.ts';
 import type { Script } from '#shared/store/scripts/script.ts';
 
 const folder = new URL('../../shared/store/scripts/', import.meta.url);
@@ -19,7 +18,7 @@ function partsOf(file: string): { header: string[]; body: string } {
   return { header: lines.slice(0, end), body: lines.slice(end).join('\n') };
 }
 
-/** @returns the highest index that a header documents, and whether its last line is for all that follow. */
+/** @returns the highest index that a header documents, and whether its last line covers all that follow. */
 function documented(header: readonly string[], of: 'KEYS' | 'ARGV'): { last: number; open: boolean } {
   const entries = header.flatMap((line) => {
     const [, first, dots, last] = new RegExp(`^-- ${of}\\[(\\d+)(\\.\\.)?(\\d+)?\\] `).exec(line) ?? [];
@@ -35,7 +34,7 @@ function documented(header: readonly string[], of: 'KEYS' | 'ARGV'): { last: num
   });
   let next = 1;
   for (const { first, last } of entries) {
-    expect(first, `${of} of the header follow each other`).toBe(next);
+    expect(first, `${of} of the header are consecutive`).toBe(next);
     next = last + 1;
   }
   return { last: next - 1, open: entries.at(-1)?.open ?? false };
@@ -60,21 +59,21 @@ describe.each(files)('%s.lua', (file) => {
     expect(header.join('\n')).toContain('-- Returns ');
   });
 
-  it('names the shared functions that it calls, and no others', () => {
+  it('names the shared functions that it calls and no others', () => {
     const [, names] = /^-- USES (.+)$/m.exec(header.join('\n')) ?? [];
     const named = names?.split(', ') ?? [];
-    const text = scriptText(file as ScriptName); // each Lua file has a name of this type
+    const text = scriptText(file);
     const called = functionNames.filter((name) => new RegExp(`(?<!function )\\b${name}\\(`).test(text));
     expect(named.toSorted()).toEqual(called.toSorted());
     expect(named).toEqual(functionNames.filter((name) => named.includes(name)));
   });
 });
 
-it('a line that is not known is refused', () => {
-  expect(() => scriptText('no-such-script' as ScriptName)).toThrow('ENOENT');
+it('an unknown script is refused', () => {
+  expect(() => scriptText('no-such-script')).toThrow('ENOENT');
 });
 
-it('the key of direct deliveries is the one that keys.ts makes', () => {
+it('the Lua function makes the same key for direct deliveries as keys.ts', () => {
   const keys = createKeys('test');
   const prefix = `${keys.replica('S1')}:`;
   expect(
@@ -82,7 +81,7 @@ it('the key of direct deliveries is the one that keys.ts makes', () => {
   ).toBe(keys.deliveries('S1', 7).slice(prefix.length, -1));
 });
 
-describe('specifications', async () => {
+describe('the script specifications', async () => {
   const modules = await Promise.all(
     readdirSync(folder)
       .filter((file) => file.endsWith('.ts'))
@@ -94,15 +93,16 @@ describe('specifications', async () => {
         typeof value === 'object' && value !== null && 'file' in value && 'decode' in value,
     ),
   );
-  /** Stands for any call: each of its fields is one and the same text. */
+  /** Stands for any call; each of its fields is the same text. */
   const anyCall: unknown = new Proxy({}, { get: () => 'x' });
 
-  it('name each Lua file at most once', () => {
+  it('name each Lua file once, except those that are composed with BullMQ', () => {
+    const composed = ['add-jobs', 'finish-jobs', 'take-jobs', 'tick'];
     const names = specifications.map(({ file }) => file);
-    expect(names).toEqual([...new Set(names)]);
+    expect([...names, ...composed].toSorted()).toEqual(files.toSorted());
   });
 
-  it.each(specifications)('$file gives as many keys as its header says', ({ file, keys }) => {
+  it.each(specifications)('give as many keys as the header of $file documents', ({ file, keys }) => {
     const { last } = documented(partsOf(file).header, 'KEYS');
     expect(keys(createKeys('test'), anyCall)).toHaveLength(last);
   });

@@ -6,18 +6,18 @@ import { NameLookups } from '../../gateway/callbacks/name-lookups.ts';
 function slowResolver() {
   const asked: string[] = [];
   const answers: PromiseWithResolvers<LookupAddress[]>[] = [];
-  const look = (name: string): Promise<LookupAddress[]> => {
+  const lookUp = (name: string): Promise<LookupAddress[]> => {
     asked.push(name);
     const answer = Promise.withResolvers<LookupAddress[]>();
     answers.push(answer);
     return answer.promise;
   };
-  return { asked, answers, look };
+  return { asked, answers, lookUp };
 }
 
-it('looks a name up once at a time, whoever asks, and again after the answer', async () => {
-  const { asked, answers, look } = slowResolver();
-  const lookups = new NameLookups(look);
+it('looks a name up once for all callers that wait, and again after the answer', async () => {
+  const { asked, answers, lookUp } = slowResolver();
+  const lookups = new NameLookups(lookUp);
   const both = Promise.all([lookups.of('a.test'), lookups.of('a.test')]);
   const other = lookups.of('b.test');
   expect(asked).toEqual(['a.test', 'b.test']);

@@ -3,17 +3,15 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 
-/**
- * Files that read the clock of their own host, with the reason. Every other time is `clockOf(redis).now()`.
- */
+/** Files that may read their host's clock, with the reason. Every other time is `clockOf(redis).now()`. */
 const mayReadOwnClock: Readonly<Record<string, string>> = {
-  'shared/store/redis/redis-clock.ts': 'compares it with that of Redis',
-  'gateway/drivers/docker.ts': 'the engine has written the time, and runs on this host',
-  'gateway/http/problem-response.ts': 'the `Date` field of an answer is by the clock of its host',
-  'worker/handlers/upstream-head.ts': '`context.deadline` is by the own clock',
-  'worker/lease/stalled-exit.ts': 'its thread has no clock of Redis, and subtracts the skew',
-  'worker/lease/line-log.ts': 'a line of the log has the time of its host, as those of pino',
-  'worker/run/runner.ts': 'a date in `Retry-After` is by the clock of the handler',
+  'shared/store/redis/redis-clock.ts': 'compares it with Redis time',
+  'gateway/drivers/docker.ts': 'Docker, which runs on this host, wrote the time',
+  'gateway/http/problem-response.ts': 'the `Date` field of an answer is in the time of its host',
+  'worker/handlers/upstream-head.ts': '`context.deadline` is in the time of its host',
+  'worker/lease/stalled-exit.ts': 'its thread has no connection to Redis and subtracts the skew',
+  'worker/lease/line-log.ts': 'a log line has the time of its host, as in pino',
+  'worker/run/runner.ts': 'a date in `Retry-After` is in the time of the handler',
 };
 
 const reads = /\bDate\.now\(\)|\bnew Date\(\)/;

@@ -7,9 +7,7 @@ import { directivesOf } from '../../gateway/request/directives.ts';
 import { idempotencyKeyOf } from '../../gateway/request/idempotency-key.ts';
 import { parsers } from '../fixtures/parsers.ts';
 
-/**
- * Text is made of one of these over and over, after a beginning and before an end that a parser may look for.
- */
+/** A text repeats one of these units between a beginning and an end from `frames`. */
 const units = [
   ' ',
   '\t',
@@ -57,52 +55,49 @@ const frames = [
   ['[', 'x'],
 ] as const;
 
-/** The largest text; the head of a request has 64 KiB at most. */
+/** The size of the largest text. The head of a request has at most 64 KiB. */
 const largest = 64 * 1024;
-/** A time below this is too short to be compared, in ms. */
+/** Times below this are too short to compare, in ms. */
 const floorMs = 3;
 
 function timeMs(parse: (text: string) => unknown, text: string): number {
-  let least = Number.POSITIVE_INFINITY;
+  let shortest = Number.POSITIVE_INFINITY;
   for (let repeat = 0; repeat < 5; repeat += 1) {
-    const began = process.cpuUsage();
+    const before = process.cpuUsage();
     try {
       parse(text);
     } catch {
-      // To refuse a text is an answer.
+      // Refusing a text counts as parsing it.
     }
-    const { user, system } = process.cpuUsage(began);
-    least = Math.min(least, (user + system) / 1000);
-    if (least < floorMs) break;
+    const { user, system } = process.cpuUsage(before);
+    shortest = Math.min(shortest, (user + system) / 1000);
+    if (shortest < floorMs) break;
   }
-  return least;
+  return shortest;
 }
 
-/**
- * A text of the largest size, and one of a quarter of it. They are made once, since many parsers read them.
- */
+/** Each text in the largest size and in a quarter of it. They are made once for all parsers. */
 const texts = frames.flatMap(([begin, end]) =>
   [...units, ...pairs].map((unit) => {
     const textOf = (length: number): string =>
-      // A string that was joined from parts is put together when it is first read, which would be measured
-      // too.
+      // V8 joins a concatenated string when it is first read. Buffer does that before the measurement.
       Buffer.from(begin + unit.repeat(length / unit.length) + end).toString();
     const name = JSON.stringify([begin, unit, end]);
     return { name, long: textOf(largest), short: textOf(largest / 4) };
   }),
 );
 
-/** Measures again before it finds fault: code that is not compiled yet is slow at first. */
+/** Measures up to four times before it reports a fault, since code is slow before V8 compiles it. */
 function growth(parse: (text: string) => unknown, long: string, short: string): string | undefined {
   let fault: string | undefined;
-  for (let look = 0; look < 4; look += 1) {
+  for (let repeat = 0; repeat < 4; repeat += 1) {
     fault = growthOnce(parse, long, short);
     if (fault === undefined) break;
   }
   return fault;
 }
 
-/** @returns what is wrong with the time that the parser takes, if anything. */
+/** @returns a text if the time grows faster than the size. */
 function growthOnce(
   parse: (text: string) => unknown,
   longText: string,
@@ -112,13 +107,13 @@ function growthOnce(
   const long = timeMs(parse, longText);
   if (long < floorMs) return undefined;
   const short = timeMs(parse, shortText);
-  // Below the floor the clock says more of itself than of the parser.
+  // Below the floor the time says more about the clock than about the parser.
   return long <= 6 * Math.max(short, floorMs / 4) ? undefined : `${short} ms grow to ${long} ms`;
 }
 
-describe('a parser of ours', () => {
+describe("each of ringpost's parsers", () => {
   it.each(Object.entries(parsers))(
-    'takes at most six times as long for four times as much: %s',
+    'takes at most six times as long for a text four times as long: %s',
     (_, parse) => {
       const faults: string[] = [];
       for (const { name, long, short } of texts) {
@@ -175,7 +170,7 @@ describe('Prefer', () => {
     around: space,
   });
 
-  it('is read as it was written: names, values, quotes, escapes and parameters', () => {
+  it('is parsed with its names, values, quotes, escapes and parameters', () => {
     fc.assert(
       fc.property(fc.array(preference), (preferences) => {
         const field = preferences
@@ -191,7 +186,7 @@ describe('Prefer', () => {
     );
   });
 
-  it('is read to its end, whatever it holds', () => {
+  it('is parsed to its end, whatever it contains', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[ -~\t]*$/), (field) => {
         for (const [name] of new PreferParser(field).parse()) expect(name).toMatch(/^[^\s,;="]+$/);

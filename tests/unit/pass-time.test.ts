@@ -10,7 +10,7 @@ const lost = (since: number): ReplicaStatus => ({
   failures: 2,
 });
 
-it('moves what is remembered with a clock that is set, and leaves it where time only goes on', () => {
+it('shifts remembered times if the clock of Redis was set, and leaves them otherwise', () => {
   let redis = 1_000_000;
   let local = 50;
   const time = new PassTime({ now: () => redis }, () => local);

@@ -16,6 +16,6 @@ it.each([
   [{ ...nothing, requests: ['1', '2', '3', '4', '5', '6'] }, [], '6 requests (1 2 3 4 5 …)'],
   [{ ...nothing, requests: ['a'] }, ['a', 'b'], '1 request (a), workers that run 1 request (b)'],
   [undefined, ['b'], 'workers that run 1 request (b)'],
-])('what a stop waits for is told in words: %j, workers %j', (work, running, words) => {
+])('describes what a stop waits for: %j, workers %j', (work, running, words) => {
   expect(describePendingWork(work, running)).toBe(words);
 });

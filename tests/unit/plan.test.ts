@@ -15,18 +15,18 @@ const remember = (status: Partial<ReplicaStatus>): Memory =>
   new Map([['S1', { state: 'ready', since: 0, generation: 1, failures: 0, ...status }]]);
 
 describe('plan', () => {
-  it('starts a desired replica that nobody has seen', () => {
+  it('starts a worker of a desired replica that is new', () => {
     const result = plan(observed({ desired: desired('S1') }), new Map(), new Map(), settings, 1000);
     expect(lines(result)).toEqual(['start S1: no worker runs']);
     expect(result.memory.get('S1')).toMatchObject({ state: 'starting', since: 1000 });
   });
 
-  it('lets a replica into the ring when its worker takes jobs', () => {
+  it('admits a replica to the ring when its worker takes jobs', () => {
     const world = observed({ desired: desired('S1'), leases: new Map([['S1', lease(3)]]) });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual(['admit S1#3: it is ready']);
   });
 
-  it('starts no more than MAX_REPLICAS, those that joined first, and says so of the others', () => {
+  it('starts at most MAX_REPLICAS replicas, the oldest ones, and gives the others this reason', () => {
     const members = desired('S1', 'S2', 'S3').toReversed();
     const limited = { ...settings, maxReplicas: 2 };
     const result = plan(observed({ desired: members }), new Map(), new Map(), limited, 1000);
@@ -37,7 +37,7 @@ describe('plan', () => {
     });
   });
 
-  it('lets a worker go on beyond MAX_REPLICAS, and does not replace it', () => {
+  it('keeps a running worker beyond MAX_REPLICAS, but does not replace it', () => {
     const members = desired('S1', 'S2');
     const limited = { ...settings, maxReplicas: 1 };
     const leases = new Map([
@@ -57,7 +57,7 @@ describe('plan', () => {
     expect(lines(after)).toEqual([]);
   });
 
-  it('does nothing where all is as it shall be', () => {
+  it('does nothing if all is as desired', () => {
     const world = observed({
       desired: desired('S1'),
       leases: new Map([['S1', lease(3)]]),
@@ -72,7 +72,7 @@ describe('plan', () => {
     expect(lines(plan(world, remember({}), deaths, settings, 100))).toEqual(['start S1: killed by SIGKILL']);
   });
 
-  it('takes a replica out of the ring that was lost for longer than FAILOVER_MS', () => {
+  it('takes a replica out of the ring if it was lost for longer than FAILOVER_MS', () => {
     const world = observed({
       desired: desired('S1'),
       ring: new Map([['S1', 1]]),
@@ -85,7 +85,7 @@ describe('plan', () => {
     ]);
   });
 
-  it('kills a worker whose lease ran out before it starts another', () => {
+  it('kills a worker whose lease ran out before it starts another one', () => {
     const world = observed({
       desired: desired('S1'),
       instances: [{ name: 'S1', generation: 1, id: '7', outdated: false }],
@@ -96,7 +96,7 @@ describe('plan', () => {
     expect(lines(gone)).toEqual(['start S1: its lease ran out']);
   });
 
-  it('kills no worker for a missing lease while Redis was away', () => {
+  it('kills no worker because of a missing lease if Redis was away', () => {
     const world = observed({
       desired: desired('S1'),
       instances: [{ name: 'S1', generation: 1, id: '7', outdated: false }],
@@ -117,20 +117,20 @@ describe('plan', () => {
     expect(result.memory.get('S1')).toMatchObject({ state: 'lost', reason: 'it leaves' });
   });
 
-  it('waits for a worker that is being started and cannot be seen yet', () => {
+  it('waits for a worker that is being started and is not listed yet', () => {
     const world = observed({ desired: desired('S1'), starting: new Set(['S1']) });
     const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
     expect(lines(plan(world, memory, new Map(), settings, 500))).toEqual([]);
   });
 
-  it('replaces a starting worker that is gone without a word', () => {
+  it('replaces a starting worker that is gone without a report', () => {
     const memory = remember({ state: 'starting', since: 0, lostAt: 0 });
     expect(lines(plan(observed({ desired: desired('S1') }), memory, new Map(), settings, 500))).toEqual([
       'start S1: its worker is gone',
     ]);
   });
 
-  it('does not wait for a worker that leaves, when it leads anew', () => {
+  it('replaces a leaving worker that it knows only from the lease', () => {
     const world = observed({ desired: desired('S1'), leases: new Map([['S1', lease(1, 'leaving')]]) });
     const first = plan(world, new Map(), new Map(), settings, 0);
     expect(lines(first)).toEqual([]);
@@ -159,7 +159,7 @@ describe('plan', () => {
     expect(lines(plan(world, memory, new Map(), settings, 2000))).toEqual(['start S1: exited with code 1']);
   });
 
-  it('starts a worker again for the suspects of a retired replica, which no other worker may run', () => {
+  it('starts a worker of a retired replica for its suspects, which no other worker may run', () => {
     const world = observed({
       desired: desired('S2'),
       leases: new Map([['S2', lease(1)]]),
@@ -176,7 +176,7 @@ describe('plan', () => {
     expect(lines(plan(without, memory, new Map([['S1', 'x']]), settings, 100)).join()).not.toContain('start');
   });
 
-  it('forgets a retired replica that holds nothing, and not before gateways have heard of it', () => {
+  it('forgets an empty retired replica, but not before all gateways know of its removal', () => {
     const world = observed({ retired: new Map([['S1', 0]]), backlog: new Map([['S1', 0]]) });
     expect(lines(plan(world, remember({}), new Map(), settings, 2999))).toEqual([]);
     expect(lines(plan(world, remember({}), new Map(), settings, 3000))).toEqual([
@@ -184,14 +184,14 @@ describe('plan', () => {
     ]);
   });
 
-  it('starts a worker again for what a retired replica still holds', () => {
+  it('starts a worker of a retired replica for the jobs that it still holds', () => {
     const world = observed({ retired: new Map([['S1', 0]]), backlog: new Map([['S1', 2]]) });
     const deaths = new Map([['S1', 'killed by SIGKILL']]);
     const memory = remember({ state: 'draining' });
     expect(lines(plan(world, memory, deaths, settings, 5000))).toEqual(['start S1: killed by SIGKILL']);
   });
 
-  it('puts the queue of a replica that is out of the ring up for adoption while it holds what nobody serves', () => {
+  it('offers the queue of a replica out of the ring while it holds jobs and no worker serves it', () => {
     const world = observed({
       desired: desired('S1', 'S2'),
       ring: new Map([['S2', 1]]),
@@ -203,7 +203,7 @@ describe('plan', () => {
       ['S1', { state: 'starting', since: 0, lostAt: 0, generation: 1, failures: 3 }],
       ['S2', { state: 'ready', since: 0, generation: 1, failures: 0 }],
     ]);
-    const see = (parts: Partial<Observed>): string[] =>
+    const stepsFor = (parts: Partial<Observed>): string[] =>
       lines(plan({ ...world, ...parts }, memory, new Map(), settings, 3000));
     const both = new Map([
       ['S1', 1],
@@ -212,21 +212,23 @@ describe('plan', () => {
     const offered = new Set(['S1']);
     const adopted = { ...lease(0, 'adopted'), adopter: 'S2#1' };
     const leases = (own: Lease): Map<string, Lease> => new Map([...world.leases, ['S1', own]]);
-    expect(see({})).toEqual(['offer S1: nobody serves the 5 jobs it holds']);
-    // While it is in the ring its replacement may soon be there.
-    expect(see({ ring: both, backlog: new Map() })).toEqual(['evict S1: not ready for more than 2000 ms']);
-    expect(see({ backlog: new Map([['S1', 0]]) })).toEqual([]);
-    // There is nobody who could adopt it.
-    expect(see({ leases: new Map() })).toEqual(['start S2: its lease ran out']);
-    expect(see({ offered })).toEqual([]);
-    expect(see({ offered, leases: leases(adopted), backlog: new Map([['S1', 0]]) })).toEqual([]);
-    expect(see({ offered, leases: leases(lease(2)) })).toEqual([
+    expect(stepsFor({})).toEqual(['offer S1: nobody serves the 5 jobs it holds']);
+    // While S1 is in the ring, its next worker may be ready soon.
+    expect(stepsFor({ ring: both, backlog: new Map() })).toEqual([
+      'evict S1: not ready for more than 2000 ms',
+    ]);
+    expect(stepsFor({ backlog: new Map([['S1', 0]]) })).toEqual([]);
+    // No worker is there to adopt it.
+    expect(stepsFor({ leases: new Map() })).toEqual(['start S2: its lease ran out']);
+    expect(stepsFor({ offered })).toEqual([]);
+    expect(stepsFor({ offered, leases: leases(adopted), backlog: new Map([['S1', 0]]) })).toEqual([]);
+    expect(stepsFor({ offered, leases: leases(lease(2)) })).toEqual([
       'admit S1#2: it is ready',
       'withdraw S1: it is served, or holds nothing',
     ]);
   });
 
-  it('takes an adopter for no worker of the replica: it goes on starting one, which may wait for the adopter', () => {
+  it('starts a worker although an adopter serves the queue, and lets it wait for the adopter', () => {
     const adopted = { ...lease(0, 'adopted'), adopter: 'S2#1' };
     const world = observed({
       desired: desired('S1'),
@@ -247,7 +249,7 @@ describe('plan', () => {
     expect(lines(later).filter((line) => line.startsWith('kill'))).toEqual([]);
   });
 
-  it('leaves the queue of a retired replica whose worker died to adopters, and forgets it when they are done', () => {
+  it('offers the queue of a retired replica whose worker died, and forgets it when it is empty', () => {
     const world = observed({
       desired: desired('S2'),
       ring: new Map([['S2', 1]]),
@@ -273,23 +275,23 @@ describe('plan', () => {
     ]);
   });
 
-  it('takes a missing lease for no death after Redis was away, unless the controller that ran the worker says so', () => {
+  it('infers no death from a missing lease after Redis was away, unless a controller reported it', () => {
     const world = observed({ desired: desired('S1'), ring: new Map([['S1', 1]]), blind: true });
     expect(lines(plan(world, remember({}), new Map(), settings, 2000))).toEqual([]);
-    const told = { ...world, ended: new Map([['S1', 1]]) };
-    const result = plan(told, remember({}), new Map(), settings, 2000);
+    const reported = { ...world, ended: new Map([['S1', 1]]) };
+    const result = plan(reported, remember({}), new Map(), settings, 2000);
     expect(lines(result)).toEqual(['start S1: its worker ended']);
-    // The word stays for a while, and says nothing of the worker that is started.
-    expect(lines(plan(told, result.memory, new Map(), settings, 2100))).toEqual([]);
+    // The report stays for a while. It is not about the worker that was started since.
+    expect(lines(plan(reported, result.memory, new Map(), settings, 2100))).toEqual([]);
     const instances = [{ name: 'S1', generation: 2, id: '7', outdated: false }];
-    expect(lines(plan({ ...told, instances }, result.memory, new Map(), settings, 2100))).toEqual([]);
-    const renewed = { ...told, leases: new Map([['S1', lease(2)]]) };
+    expect(lines(plan({ ...reported, instances }, result.memory, new Map(), settings, 2100))).toEqual([]);
+    const renewed = { ...reported, leases: new Map([['S1', lease(2)]]) };
     expect(lines(plan(renewed, result.memory, new Map(), settings, 2200))).toEqual([
       'admit S1#2: it is ready',
     ]);
   });
 
-  it('puts a replica with a new name in the place of a dead one, and keeps its back-off', () => {
+  it('replaces a dead replica by one with a new name, and keeps the back-off', () => {
     const renaming = { ...settings, newName: vi.fn<() => string>().mockReturnValue('S7') };
     const world = observed({ desired: desired('S1'), ring: new Map([['S1', 1]]) });
     const deaths = new Map([['S1', 'killed by SIGKILL']]);
@@ -306,7 +308,7 @@ describe('plan', () => {
       suspects: new Map([['S1', 1]]),
     });
     const second = plan(replaced, first.memory, new Map(), renaming, 200);
-    // Nobody else may adopt the queue, and no worker of the dead one is started for its suspects.
+    // Only the heir may adopt the queue, and no worker of S1 is started for its suspects.
     expect(lines(second)).toEqual(['offer S1: nobody serves the 2 jobs it holds']);
     expect(second.memory.get('S7')).toMatchObject({
       state: 'lost',
@@ -320,22 +322,22 @@ describe('plan', () => {
     ]);
   });
 
-  it('keeps the name of a replica whose lease ran out, that leaves, or that was never ready', () => {
+  it('keeps the name of a replica whose lease ran out, whose worker leaves, or that was never ready', () => {
     const renaming = { ...settings, newName: () => 'S7' };
-    const see = (
+    const stepsFor = (
       parts: Partial<Observed>,
       memory: Memory,
       deaths: readonly [string, string][] = [],
     ): string[] =>
       lines(plan(observed({ desired: desired('S1'), ...parts }), memory, new Map(deaths), renaming, 100));
-    expect(see({ ring: new Map([['S1', 1]]) }, remember({}))).toEqual(['start S1: its lease ran out']);
-    expect(see({ leases: new Map([['S1', lease(1, 'leaving')]]) }, remember({}))).toEqual([]);
+    expect(stepsFor({ ring: new Map([['S1', 1]]) }, remember({}))).toEqual(['start S1: its lease ran out']);
+    expect(stepsFor({ leases: new Map([['S1', lease(1, 'leaving')]]) }, remember({}))).toEqual([]);
     const starting = remember({ state: 'starting', generation: 0, lostAt: 0 });
-    expect(see({}, starting, [['S1', 'exited with code 1']])).toEqual(['start S1: exited with code 1']);
-    expect(see({}, new Map())).toEqual(['start S1: no worker runs']);
+    expect(stepsFor({}, starting, [['S1', 'exited with code 1']])).toEqual(['start S1: exited with code 1']);
+    expect(stepsFor({}, new Map())).toEqual(['start S1: no worker runs']);
   });
 
-  it('gives a new name to a replica that hung, once its worker is killed', () => {
+  it('gives a new name to a replica whose worker hung, once that is killed', () => {
     const renaming = { ...settings, newName: () => 'S7' };
     const instances = [{ name: 'S1', generation: 1, id: '7', outdated: false }];
     const hangs = observed({ desired: desired('S1'), instances });
@@ -343,7 +345,7 @@ describe('plan', () => {
     expect(lines(first)).toEqual(['kill S1#1: its lease ran out']);
     const killed = new Map([['S1', 'removed']]);
     const gone = observed({ desired: desired('S1') });
-    // Another one of its workers was to take over, and may still do so.
+    // A standby of the replica may still take over.
     const awaited = { ...gone, standbys: new Map([['S1', 2]]) };
     expect(lines(plan(awaited, first.memory, killed, renaming, 10))).toEqual([]);
     expect(lines(plan(gone, first.memory, killed, renaming, 10))).toEqual([
@@ -351,18 +353,18 @@ describe('plan', () => {
     ]);
   });
 
-  it('replaces a replica of whose end it knows only by the word of another controller', () => {
+  it('replaces a replica if another controller reported that its worker ended', () => {
     const renaming = { ...settings, newName: () => 'S7' };
     const ended = new Map([['S1', 4]]);
     const world = observed({ desired: desired('S1'), ended });
-    const see = (ring: ReadonlyMap<string, number>): string[] =>
+    const stepsFor = (ring: ReadonlyMap<string, number>): string[] =>
       lines(plan({ ...world, ring }, new Map(), new Map(), renaming, 0));
-    expect(see(new Map([['S1', 4]]))).toEqual(['replace S1 by S7: its worker ended']);
-    // It was removed and added again since.
-    expect(see(new Map())).toEqual(['start S1: no worker runs']);
+    expect(stepsFor(new Map([['S1', 4]]))).toEqual(['replace S1 by S7: its worker ended']);
+    // Since then, the replica was removed and added again.
+    expect(stepsFor(new Map())).toEqual(['start S1: no worker runs']);
   });
 
-  it('takes no name for a replacement that is in use', () => {
+  it('gives a replacement no name that is in use', () => {
     const newName = vi
       .fn<() => string>()
       .mockReturnValueOnce('S2')
@@ -384,7 +386,7 @@ describe('plan', () => {
     expect(result.steps.flatMap((step) => (step.do === 'replace' ? [step.by] : []))).toEqual(['S4', 'S5']);
   });
 
-  it('ends an inheritance whose heir was removed, and one of a replica that was added again', () => {
+  it('ends an inheritance if the heir was removed or the replica was added again', () => {
     const leases = new Map([['S2', lease(1)]]);
     const world = observed({ desired: desired('S2'), leases, ring: new Map([['S2', 1]]) });
     const heirs = new Map([['S1', 'S7']]);
@@ -395,7 +397,7 @@ describe('plan', () => {
     expect(lines(plan(kept, new Map(), new Map(), settings, 0))).toEqual([]);
   });
 
-  it('ends workers of a replica that does not exist', () => {
+  it('kills workers of a replica that does not exist', () => {
     const world = observed({ instances: [{ name: 'S9', generation: 1, id: '7', outdated: false }] });
     expect(lines(plan(world, new Map(), new Map(), settings, 0))).toEqual([
       'kill S9#1: there is no such replica',
@@ -411,7 +413,7 @@ describe('the controller', () => {
   });
 
   it.each(['same', 'new'] as const)(
-    'never runs two workers of one replica, and comes to rest with all as desired, whatever happens before: RESPAWN=%s',
+    'never runs two workers of one replica and always reaches the desired state: RESPAWN=%s',
     (respawn) => {
       fc.assert(
         fc.property(fc.array(event, { maxLength: 40 }), (events) => {

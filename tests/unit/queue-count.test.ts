@@ -4,20 +4,10 @@ import { Place, QueueCount } from '../../gateway/dispatch/queue-count.ts';
 import type { PollNumber } from '../../gateway/dispatch/queue-count.ts';
 import { QueueCounts } from '../../gateway/dispatch/queue-counts.ts';
 
-const steps = [
-  'waited',
-  'handed over',
-  'redis',
-  'redis',
-  'reply',
-  'reply',
-  'finish',
-  'answer',
-  'look',
-] as const;
+const steps = ['plain', 'async', 'redis', 'redis', 'reply', 'reply', 'finish', 'answer', 'poll'] as const;
 
 interface Request {
-  readonly waited: boolean;
+  readonly plain: boolean;
   added: PollNumber | undefined;
   answered: boolean;
 }
@@ -27,14 +17,14 @@ class World {
   readonly count = new QueueCount();
   readonly #limit: number;
   readonly #slots: number;
-  /** What is on its way to Redis, and the replies on their way back: both keep their order. */
-  readonly #calls: (Request | 'look')[] = [];
+  /** Calls on their way to Redis, and replies on their way back. Both keep their order. */
+  readonly #calls: (Request | 'poll')[] = [];
   readonly #replies: (Request | { readonly ready: number; readonly unknown: number })[] = [];
   readonly #ready: Request[] = [];
   readonly #running: Request[] = [];
   readonly #answers: Request[] = [];
   /**
-   * Answers that were on their way when the last look was made: the jobs that followed them are counted as
+   * Answers that were on their way during the last poll. The jobs that were taken after them are counted as
    * gone twice.
    */
   slack = 0;
@@ -46,19 +36,19 @@ class World {
 
   /** Requests that no worker has taken. */
   get waiting(): number {
-    return this.#ready.length + this.#calls.filter((call) => call !== 'look').length;
+    return this.#ready.length + this.#calls.filter((call) => call !== 'poll').length;
   }
 
   step(step: (typeof steps)[number]): void {
     switch (step) {
-      case 'waited':
-      case 'handed over':
+      case 'plain':
+      case 'async':
         if (this.count.size >= this.#limit) return;
         this.count.send();
-        this.#calls.push({ waited: step === 'waited', added: undefined, answered: false });
+        this.#calls.push({ plain: step === 'plain', added: undefined, answered: false });
         return;
-      case 'look':
-        this.#calls.push('look');
+      case 'poll':
+        this.#calls.push('poll');
         return;
       case 'redis':
         this.#execute();
@@ -68,7 +58,7 @@ class World {
         return;
       case 'finish': {
         const [done] = this.#running.splice(0, 1);
-        if (done?.waited) this.#answers.push(done);
+        if (done?.plain) this.#answers.push(done);
         this.#take();
         return;
       }
@@ -85,7 +75,7 @@ class World {
   #execute(): void {
     const call = this.#calls.shift();
     if (call === undefined) return;
-    if (call === 'look') {
+    if (call === 'poll') {
       this.#replies.push({ ready: this.#ready.length, unknown: this.#answers.length });
       return;
     }
@@ -113,7 +103,7 @@ class World {
 }
 
 describe('the count of a queue', () => {
-  it('is never below what waits, in any order of events, so that the limit holds', () => {
+  it('is never below the number of waiting requests, in any order of events', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 8 }),
@@ -138,15 +128,15 @@ describe('the count of a queue', () => {
       fc.property(fc.array(fc.constantFrom(...steps), { maxLength: 300 }), (taken) => {
         const world = new World(8, 2);
         for (const step of taken) world.step(step);
-        for (const step of ['redis', 'reply', 'finish', 'answer', 'look', 'redis', 'reply'] as const) {
-          for (let again = 0; again < (step === 'look' ? 1 : 600); again += 1) world.step(step);
+        for (const step of ['redis', 'reply', 'finish', 'answer', 'poll', 'redis', 'reply'] as const) {
+          for (let again = 0; again < (step === 'poll' ? 1 : 600); again += 1) world.step(step);
         }
         expect(world.count.size).toBe(0);
       }),
     );
   });
 
-  it('contains all async requests until the next poll', () => {
+  it('includes all async requests until the next poll', () => {
     const count = new QueueCount();
     for (let at = 0; at < 10; at += 1) {
       count.send();
@@ -157,7 +147,7 @@ describe('the count of a queue', () => {
     expect(count.size).toBe(5);
   });
 
-  it('does not grow by requests that are answered between two polls', () => {
+  it('does not grow with requests that are answered between two polls', () => {
     const count = new QueueCount();
     for (let at = 0; at < 1000; at += 1) {
       count.send();
@@ -168,7 +158,7 @@ describe('the count of a queue', () => {
     expect(count.size).toBe(0);
   });
 
-  it('decreases if a request that waited at the last poll is answered, but not by delayed ones', () => {
+  it('decreases if a request of the last poll is answered, but never below the delayed jobs', () => {
     const count = new QueueCount();
     count.send();
     const added = count.arrive();
@@ -180,7 +170,7 @@ describe('the count of a queue', () => {
 });
 
 describe('the place of an async request', () => {
-  it('is counted while the job is added, and then until the request is known to have ended', async () => {
+  it('is counted from when its job is sent until the request is known to have ended', async () => {
     const count = new QueueCount();
     const place = await Place.hold(count, (held) => {
       expect(count.size).toBe(1);
@@ -193,7 +183,7 @@ describe('the place of an async request', () => {
     expect(count.size).toBe(0);
   });
 
-  it('is free if the request was known already, or was not accepted', async () => {
+  it('is free if the request was already known or was not accepted', async () => {
     const count = new QueueCount();
     await Place.hold(count, () => Promise.resolve());
     await expect(Place.hold(count, () => Promise.reject(new Error('Redis is away')))).rejects.toThrow('away');
@@ -201,7 +191,7 @@ describe('the place of an async request', () => {
   });
 });
 
-it('empty counts of replicas that nobody waits for are deleted', () => {
+it('deletes empty counts of replicas for which no request waits', () => {
   const counts = new QueueCounts();
   counts.of('S1').send();
   counts.of('S2').drop();

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ReceiverSlots } from '../../gateway/callbacks/receiver-slots.ts';
 
-/** Takes as many as there are, of receivers that never give one back, in turns. */
+/** Takes all slots, one at a time for each receiver in turn. None is released. */
 function fill(slots: ReceiverSlots, receivers: readonly string[]): Map<string, number> {
   const taken = new Map<string, number>();
   for (let more = true; more;) {
@@ -23,27 +23,27 @@ describe('the slots of receivers', () => {
     [1, 28],
     [16, 11],
     [64, 4],
-  ])('that hang: each of %i has %i or one less, and another receiver still gets some', (count, most) => {
+  ])('of %i hanging receivers are %i each or one less, and another receiver still gets one', (count, max) => {
     const slots = new ReceiverSlots();
     const taken = [...fill(slots, names(count)).values()];
-    expect(Math.max(...taken)).toBe(most);
-    expect(Math.min(...taken)).toBeGreaterThanOrEqual(most - 1);
+    expect(Math.max(...taken)).toBe(max);
+    expect(Math.min(...taken)).toBeGreaterThanOrEqual(max - 1);
     expect(slots.take('another')).toBe(1);
   });
 
-  it('last for 240 receivers that hang, and one that comes after them', () => {
+  it('are enough for 240 hanging receivers and another one', () => {
     const slots = new ReceiverSlots();
     const taken = fill(slots, names(240));
     expect(taken.size).toBe(240);
     expect(slots.take('another')).toBe(1);
   });
 
-  it('may be more for a large message, and all of them for one that is larger than all', () => {
+  it('are more for a large message, and all slots for one that is larger than all', () => {
     const slots = new ReceiverSlots(100);
     expect(slots.take('a', 40)).toBe(40);
     expect(slots.take('a', 1)).toBe(0);
     expect(slots.take('b', 61)).toBe(0);
-    // First one, for what is not known to be large.
+    // The size of the next message is unknown, so it takes one slot first.
     expect(slots.take('b', 1)).toBe(1);
     expect(slots.take('b', 60, 1)).toBe(0);
     expect(slots.take('b', 59, 1)).toBe(59);
@@ -59,7 +59,7 @@ describe('the slots of receivers', () => {
     expect(slots.room('a')).toBe(new ReceiverSlots(100).room('a'));
   });
 
-  it('are as many as room says, never more than there are, and nothing is kept of a receiver without one', () => {
+  it('are given as `room` says, never exceed the total, and leave no trace of a receiver without one', () => {
     const step = fc.record({
       receiver: fc.constantFrom('a', 'b', 'c', 'd'),
       slots: fc.integer({ min: 1, max: 40 }),
@@ -70,11 +70,11 @@ describe('the slots of receivers', () => {
         const slots = new ReceiverSlots(30);
         const held: { receiver: string; slots: number }[] = [];
         for (const { receiver, slots: asked, release } of steps) {
-          const mine = held.findIndex((each) => each.receiver === receiver);
-          const own = held[mine];
+          const index = held.findIndex((each) => each.receiver === receiver);
+          const own = held[index];
           if (release && own !== undefined) {
             slots.release(receiver, own.slots);
-            held.splice(mine, 1);
+            held.splice(index, 1);
           } else {
             const room = slots.room(receiver);
             const taken = slots.take(receiver, asked);

@@ -32,7 +32,7 @@ describe('the value of a header field', () => {
     'aUTHORIZATION',
     'X-Password',
     'token',
-  ])('is secret by its name: %s', (name) => {
+  ])('is secret because of its name: %s', (name) => {
     expect(redact(['Host', 'h', name, 'hidden'], usual)).toEqual(['Host', 'h', name, '[redacted]']);
     expect(withoutSecretFields(['Host', 'h', name, 'hidden', 'A', 'b'], usual)).toEqual([
       'Host',
@@ -58,7 +58,7 @@ describe('the value of a header field', () => {
     expect(withoutSecretFields([name, 'shown'], usual)).toEqual([name, 'shown']);
   });
 
-  it('is secret or kept as the settings say, but what is secret by what it is is never kept', () => {
+  it('is secret or kept as the settings say, but credentials are never kept', () => {
     const redaction = redactionOf(' x-Mine ,key', 'tenant-key, sort_key,authorization,X-API-KEY');
     const names = ['X-Mine', 'key', 'Authorization', 'x-api-key', 'Tenant-Key', 'sort_key', 'other-key'];
     const shown = redact(
@@ -68,7 +68,7 @@ describe('the value of a header field', () => {
     expect(shown).toEqual(['[redacted]', '[redacted]', '[redacted]', '[redacted]', 'v', 'v', '[redacted]']);
   });
 
-  it('that is a URL is kept without its user and its secrets', () => {
+  it('is kept without its user and its secrets if it is a URL', () => {
     const url = 'https://user:hidden@example.com/done?a=1&token=hidden';
     for (const name of ['Ringpost-Callback', 'ringpost-failure-callback', 'Referer', 'Location']) {
       const [, value = ''] = redact([name, url], usual);
@@ -78,7 +78,7 @@ describe('the value of a header field', () => {
     expect(redact(['Ringpost-Callback', 'https://example.com/done?a=1'], usual)[1]).toBe(
       'https://example.com/done?a=1',
     );
-    // A value that is called like a field is none.
+    // A value that equals the name of a secret field is not a secret.
     expect(redact(['x', 'cookie'], usual)).toEqual(['x', 'cookie']);
     expect(isRedacted('x', 'was [redacted]')).toBe(false);
   });
@@ -114,7 +114,7 @@ describe('a target', () => {
     expect(redactTarget(target, usual)).toBe(kept);
   });
 
-  it('keeps no value of a parameter that is called like a secret, whatever else it holds', () => {
+  it('keeps no value of a parameter with the name of a secret, whatever else it contains', () => {
     const text = fc.stringMatching(/^[a-z0-9=;?#%+./[\]]{0,12}$/);
     const name = fc.constantFrom('token', 'my_secret', 'x-api-key', 'userPassword', 'to%6Ben', 'sig');
     fc.assert(
@@ -125,7 +125,7 @@ describe('a target', () => {
     );
   });
 
-  it('is completed with what is given, and without what is left out', () => {
+  it('gets the values that are given, and loses the parameters that are null', () => {
     const kept = '/x?token=[redacted]&a=1&user%5Bpassword%5D=[redacted]&b=[redacted]x';
     expect(missingParameters(kept)).toEqual(['token', 'user[password]']);
     expect(completeTarget(kept, {})).toBe(kept);
@@ -139,7 +139,7 @@ describe('a target', () => {
     expect(completeTarget('/x?__proto__=[redacted]', {})).toBe('/x?__proto__=[redacted]');
   });
 
-  it('that was redacted and completed is what it was', () => {
+  it('is the original again after it was redacted and completed', () => {
     const pair = fc.tuple(
       fc.constantFrom('a', 'token', 'api_key', 'b'),
       fc.stringMatching(/^[a-z0-9]{1,5}$/),
@@ -163,6 +163,6 @@ it.each([
   ['https://user:hidden@exa mple/x?token=hidden', 'https://[redacted]@exa mple/x?token=[redacted]'],
   ['https://example.com/#id_token=hidden', 'https://example.com/#id_token=[redacted]'],
   ['/x?secret=hidden', '/x?secret=[redacted]'],
-])('a URL is shown without its secrets: %s', (url, shown) => {
+])('shows a URL without its secrets: %s', (url, shown) => {
   expect(redactUrl(url, usual)).toBe(shown);
 });

@@ -12,7 +12,7 @@ import { passwordIn, secretFiles } from '../../gateway/redis/service-secrets.ts'
 const namespace = 'ringpost';
 const keys = createKeys(namespace);
 
-/** A pattern of Redis as a regular expression: ours have classes and stars, and nothing else of the kind. */
+/** @returns a Redis pattern as a regular expression. Of its wildcards, ours use only classes and stars. */
 function matcher(pattern: string): RegExp {
   const source = pattern
     .split(/(\[[^\]]+\]|\*)/)
@@ -28,7 +28,7 @@ const patterns = keyPatternsBesideRing(namespace).map(matcher);
 const isWorkers = (key: string): boolean => patterns.some((pattern) => pattern.test(key));
 
 describe('the keys of a worker', () => {
-  it('are those of every replica, whatever its name, and none of the ring', () => {
+  it('are the keys of every replica, whatever its name, and none of the ring', () => {
     fc.assert(
       fc.property(fc.stringMatching(replicaNamePattern), fc.string(), (name, rest) => {
         fc.pre(name !== 'ring');
@@ -48,7 +48,7 @@ describe('the keys of a worker', () => {
 });
 
 describe('the commands of the roles', () => {
-  it('hold all that our Lua scripts call', () => {
+  it("include all that ringpost's Lua scripts call", () => {
     const folder = new URL('../../shared/store/scripts/', import.meta.url);
     const called = readdirSync(folder)
       .filter((file) => file.endsWith('.lua'))
@@ -65,7 +65,7 @@ describe('the commands of the roles', () => {
     expect([...new Set(called)].filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it('hold none of an administrator', () => {
+  it('include none for administrators', () => {
     const forbidden =
       /\+(@|acl|config|debug|flush|function|keys$|migrate|module|monitor|replica|save|script|shutdown|swap)/;
     for (const role of redisRoles)
@@ -95,7 +95,7 @@ describe('the files of a compose project', () => {
   const files = secretFiles(passwords, namespace, 'redis://redis:6379');
   const textOf = (path: string): string => files.find((file) => file.path.join('/') === path)?.text ?? '';
 
-  it('give each service its own URL, and Redis digests alone', () => {
+  it('give each service its own URL, and give Redis only digests', () => {
     expect(textOf('gateway/redis-url')).toBe(`redis://gateway:${passwords.gateway}@redis:6379\n`);
     expect(textOf('controller/redis-url')).toBe(`redis://controller:${passwords.controller}@redis:6379\n`);
     expect(textOf('controller/worker-redis-url')).toBe(`redis://worker:${passwords.worker}@redis:6379\n`);
@@ -108,7 +108,7 @@ describe('the files of a compose project', () => {
     expect(users).toMatch(/^user health on nopass -@all \+ping$/m);
   });
 
-  it('give their passwords back, and none that somebody has written there instead', () => {
+  it('are read back for their passwords, but not if their content was replaced', () => {
     expect(passwordIn(textOf('gateway/redis-url'))).toBe(passwords.gateway);
     expect(passwordIn(textOf('redis/admin-password'))).toBe(passwords.admin);
     expect(['', 'secret', 'redis://redis:6379', `redis://gateway:short@redis`].map(passwordIn)).toEqual(
@@ -117,15 +117,15 @@ describe('the files of a compose project', () => {
   });
 });
 
-it('a user without a password is one for whom any will do', () => {
+it('a user without a password accepts any password', () => {
   expect(aclFile([{ name: 'u', passwordSha256: undefined, rules: ['+ping'] }])).toMatch(
     /^user u on nopass \+ping$/m,
   );
 });
 
-describe('what Redis refuses', () => {
+describe('a refusal by Redis', () => {
   const advice = 'docs/security.md lists the rights that each role needs';
-  const refused = (message: string, name?: string): string | undefined =>
+  const textFor = (message: string, name?: string): string | undefined =>
     refusalOf(
       Object.assign(new Error(message), name === undefined ? {} : { command: { name, args: ['secret'] } }),
       'w',
@@ -155,20 +155,20 @@ describe('what Redis refuses', () => {
       'eval',
       'may not use a key of a script',
     ],
-  ])('is told with the user and the command: %s', (message, command, told) => {
-    expect(refused(message, command)).toBe(`The Redis user w ${told}; ${advice}`);
+  ])('is explained with the user and the command: %s', (message, command, text) => {
+    expect(textFor(message, command)).toBe(`The Redis user w ${text}; ${advice}`);
   });
 
-  it('is told of a user too; of other errors nothing is said', () => {
-    expect(refused('WRONGPASS invalid username-password pair or user is disabled.')).toContain(
+  it('of a user is explained too, and other errors are not', () => {
+    expect(textFor('WRONGPASS invalid username-password pair or user is disabled.')).toContain(
       'knows no user w',
     );
-    expect(refused('NOAUTH Authentication required.')).toContain('asks for a user and a password');
-    expect(refused('WRONGTYPE Operation against a key')).toBeUndefined();
+    expect(textFor('NOAUTH Authentication required.')).toContain('asks for a user and a password');
+    expect(textFor('WRONGTYPE Operation against a key')).toBeUndefined();
     expect(refusalOf('no error', 'w')).toBeUndefined();
   });
 
-  it('knows the user of a URL', () => {
+  it('is about the user in the URL', () => {
     expect(userOf('redis://127.0.0.1:6379')).toBe('default');
     expect(userOf('redis://:password@127.0.0.1')).toBe('default');
     expect(userOf(urlOfUser('redis://:old@127.0.0.1/2', 'a b', 'p@/?#'))).toBe('a b');

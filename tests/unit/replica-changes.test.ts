@@ -34,13 +34,13 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
 
 const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `S${at + 1}`);
 const namesOf = (members: readonly RingMember[]): string[] => members.map(({ name }) => name);
-const never = (): never => expect.unreachable('nothing is drawn');
+const never = (): never => expect.unreachable('no name may be drawn');
 
-/** Draws these one after the other. */
+/** @returns a function that returns these values one after the other. */
 function drawing<T>(...values: T[]): () => T {
   return () => {
     const value = values.shift();
-    assert(value !== undefined, 'too much is drawn');
+    assert(value !== undefined, 'too many values are drawn');
     return value;
   };
 }
@@ -55,7 +55,7 @@ function messageOf(run: () => unknown): string {
   return expect.unreachable('nothing was thrown');
 }
 
-const parsed = (body: unknown): string => messageOf(() => parseReplicaChange(body, 'newly added'));
+const parseError = (body: unknown): string => messageOf(() => parseReplicaChange(body, 'newly added'));
 
 describe('parseReplicaChange', () => {
   it.each([
@@ -64,7 +64,7 @@ describe('parseReplicaChange', () => {
     [{ n: 1, hostnames: [] }, []],
     [{ n: 2 }, []],
     [{ n: 2, hostnames: undefined, more: true }, []],
-  ])('takes %j', (body, hostnames) => {
+  ])('accepts %j', (body, hostnames) => {
     expect(parseReplicaChange(body, 'newly added')).toEqual({ n: body.n, hostnames });
   });
 
@@ -75,7 +75,7 @@ describe('parseReplicaChange', () => {
   });
 
   it.each([undefined, null, 1, 'text', true, [], [{ n: 1 }]])('refuses the body %j', (body) => {
-    expect(parsed(body)).toBe('The body must be a JSON object such as {"n":2,"hostnames":["S5"]}');
+    expect(parseError(body)).toBe('The body must be a JSON object such as {"n":2,"hostnames":["S5"]}');
   });
 
   it.each([
@@ -91,14 +91,14 @@ describe('parseReplicaChange', () => {
     [{ n: [1] }, '[1]'],
     [{ n: true }, 'true'],
     [{ N: 1 }, 'nothing'],
-  ])('refuses the n of %j', (body, shown) => {
-    expect(parsed(body)).toBe(`n must be an integer of at least 1, not ${shown}`);
+  ])('refuses n in %j', (body, shown) => {
+    expect(parseError(body)).toBe(`n must be an integer of at least 1, not ${shown}`);
   });
 
   it.each([null, 'S4', {}, { length: 1, 0: 'S4' }, [4], ['S4', null], [['S4']], 0, false])(
     'refuses the hostnames %j',
     (hostnames) => {
-      expect(parsed({ n: 2, hostnames })).toBe(
+      expect(parseError({ n: 2, hostnames })).toBe(
         `hostnames must be a list of strings, not ${JSON.stringify(hostnames)}`,
       );
     },
@@ -130,22 +130,22 @@ describe('parseReplicaChange', () => {
     '__proto__',
     '😀',
   ])('refuses the name %j', (name) => {
-    expect(parsed({ n: 1, hostnames: [name] })).toBe(
+    expect(parseError({ n: 1, hostnames: [name] })).toBe(
       `${JSON.stringify(name)} is no valid container hostname: 1 to 63 letters, digits, '_', '.' or '-', ` +
         'the first a letter or digit',
     );
   });
 
-  it('refuses a hostname that is listed twice, not one that differs in case', () => {
-    expect(parsed({ n: 3, hostnames: ['S4', 'S5', 'S4'] })).toBe('hostname "S4" is listed twice');
+  it('refuses a hostname that is listed twice, but not one that differs in case', () => {
+    expect(parseError({ n: 3, hostnames: ['S4', 'S5', 'S4'] })).toBe('hostname "S4" is listed twice');
     expect(parseReplicaChange({ n: 2, hostnames: ['S4', 's4'] }, 'removable').n).toBe(2);
   });
 
   it('repeats at most 100 characters of a wrong value', () => {
-    expect(parsed({ n: 'x'.repeat(60_000) }).length).toBeLessThan(200);
+    expect(parseError({ n: 'x'.repeat(60_000) }).length).toBeLessThan(200);
   });
 
-  it('turns any JSON value into a valid change or an error with status 400', () => {
+  it('makes a valid change or an error with status 400 from any JSON value', () => {
     expect.hasAssertions();
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.anything(), (body, anything) => {
@@ -165,7 +165,7 @@ describe('parseReplicaChange', () => {
 });
 
 describe('planAdd', () => {
-  it('adds the listed names in their order, each with the next joining number', () => {
+  it('adds the listed names in order, each with the next joining number', () => {
     const state = { ...stateOf(['S1']), joined: 7 };
     expect(planAdd(state, { n: 2, hostnames: ['S9', 'S4'] }, murmur3, never)).toEqual({
       add: [
@@ -176,7 +176,7 @@ describe('planAdd', () => {
     });
   });
 
-  it('adds random names that are not in use, listed, drawn before or draining', () => {
+  it('adds random names that are not in use, listed, already drawn or draining', () => {
     const random = drawing('S1', 'S4', 'gone', 'S100000', 'S100000', 'S100001');
     const plan = planAdd(stateOf(['S1'], murmur3, ['gone']), { n: 3, hostnames: ['S4'] }, murmur3, random);
     expect(namesOf(plan.add)).toEqual(['S4', 'S100000', 'S100001']);
@@ -193,7 +193,7 @@ describe('planAdd', () => {
     expect(messageOf(refused)).toBe('hostname "S1" is already in use');
   });
 
-  it('adds up to MAX_REPLICAS in total and not one more', () => {
+  it('adds up to MAX_REPLICAS replicas in total and not one more', () => {
     const limits = { ...murmur3, maxReplicas: 3 };
     expect(planAdd(stateOf(['S1']), { n: 2, hostnames: ['a', 'b'] }, limits, never).add).toHaveLength(2);
     expect(messageOf(() => planAdd(stateOf(['S1']), { n: 3, hostnames: [] }, limits, never))).toBe(
@@ -203,7 +203,7 @@ describe('planAdd', () => {
     expect(messageOf(() => planAdd(stateOf([]), largest, limits, never))).toMatch(/MAX_REPLICAS/);
   });
 
-  it('fills the assignment ring to 56, and then says how much room is left', () => {
+  it('fills the assignment ring with 56 replicas, and says how much room is left', () => {
     const full = stateOf(named(56), assignment);
     expect(createRing(assignment.parameters, full.desired).members).toHaveLength(56);
     expect(messageOf(() => planAdd(full, { n: 1, hostnames: ['S57'] }, assignment, never))).toBe(
@@ -222,7 +222,7 @@ describe('a name that is not allowed for a new replica', () => {
     ['REDIS', false, 'is reserved for ringpost itself'],
     ['10.0.0.1', false, 'is an IP address, not a hostname'],
     ['a', true, 'is too short for a container, which has two characters'],
-  ])('is refused, and is removed if it is there: %s', (name, containers, fault) => {
+  ])('is refused, but can be removed if it exists: %s', (name, containers, fault) => {
     const change = { n: 2, hostnames: ['S9', name] };
     expect(messageOf(() => planAdd(stateOf([]), change, { ...murmur3, containers }, never))).toBe(
       `hostname "${name}" ${fault}; choose another one`,
@@ -236,14 +236,14 @@ describe('a name that is not allowed for a new replica', () => {
 describe('planRemove', () => {
   it('removes the listed names and random ones up to n, none of them twice', () => {
     const state = stateOf(named(5));
-    // What is left of the list is S1, S3, S5, then S1, S5.
+    // The names left to draw from are S1, S3, S5, then S1, S5.
     expect(planRemove(state, { n: 4, hostnames: ['S4', 'S2'] }, drawing(1, 1))).toEqual({
       add: [],
       remove: ['S4', 'S2', 'S3', 'S5'],
     });
   });
 
-  it('can remove all', () => {
+  it('can remove all replicas', () => {
     expect(planRemove(stateOf(named(2)), { n: 2, hostnames: [] }, drawing(1, 0)).remove).toEqual([
       'S2',
       'S1',
@@ -257,7 +257,7 @@ describe('planRemove', () => {
   });
 
   it.each([[['S9']], [['S1', 'S9']], [['gone']], [['s1']]])(
-    'refuses %j: there is no such replica',
+    'refuses %j because there is no such replica',
     (hostnames) => {
       const state = stateOf(named(2), murmur3, ['gone']);
       expect(messageOf(() => planRemove(state, { n: 2, hostnames }, never))).toBe(

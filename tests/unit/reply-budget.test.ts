@@ -34,7 +34,7 @@ describe('the budget of answers', () => {
     expect(new ReplyBudget(64 * MiB).totalBytes).toBe(128 * MiB);
   });
 
-  it('lets an answer wait for bytes that others hold, and calls it when they are released', () => {
+  it('makes an answer wait for bytes that others hold, and calls it when they are released', () => {
     const budget = new ReplyBudget(limitBytes);
     const [oldest, second, third] = ['a', 'b', 'c'].map((id) => new Reader(budget, id));
     oldest?.ask(MiB);
@@ -45,7 +45,7 @@ describe('the budget of answers', () => {
     expect([third?.waiting, budget.heldBytes]).toEqual([false, 21 * MiB]);
   });
 
-  it('always has bytes for the whole oldest answer, and then for the next one', () => {
+  it('always has enough bytes for the whole oldest answer, and then for the next one', () => {
     const budget = new ReplyBudget(limitBytes);
     const readers = ['a', 'b', 'c'].map((id) => new Reader(budget, id));
     for (const reader of readers) reader.ask(16 * MiB);
@@ -57,7 +57,7 @@ describe('the budget of answers', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  it('counts an answer that is whole already, and lets the others wait', () => {
+  it('counts an answer that is already complete, and makes the others wait', () => {
     const budget = new ReplyBudget(limitBytes);
     for (const id of ['a', 'b', 'c']) budget.count(id, limitBytes);
     const reader = new Reader(budget, 'd');
@@ -73,10 +73,10 @@ describe('the budget of answers', () => {
     const budget = new ReplyBudget(limitBytes);
     const readers = ['a', 'b', 'c'].map((id) => new Reader(budget, id));
     for (const reader of readers) reader.ask(limitBytes);
-    const given = readers[2];
-    expect(given?.waiting).toBe(true);
+    const released = readers[2];
+    expect(released?.waiting).toBe(true);
     for (const id of ['c', 'c', 'unknown', 'a', 'b']) budget.release(id);
-    expect([given?.waiting, budget.heldBytes]).toEqual([true, 0]);
+    expect([released?.waiting, budget.heldBytes]).toEqual([true, 0]);
   });
 
   const ids = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g');
@@ -85,7 +85,7 @@ describe('the budget of answers', () => {
     fc.record({ id: ids, end: fc.constant(true) }),
   );
 
-  it('keeps its limit, lets no answer wait that fits, and never lets the oldest answer wait', () => {
+  it('keeps its limit, makes no answer wait that fits, and never makes the oldest answer wait', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const budget = new ReplyBudget(limitBytes);

@@ -17,7 +17,7 @@ const anyCrash: fc.Arbitrary<Crash> = fc.record({
 const crash = (death: number, startOrder = 1): Crash => ({ death: String(death), startOrder });
 
 describe('the crashes that a job carries', () => {
-  it('are read as they were written', () => {
+  it('are parsed as they were formatted', () => {
     fc.assert(
       fc.property(fc.array(anyCrash), (crashes) => {
         expect(parseCrashes(formatCrashes(crashes))).toEqual(crashes);
@@ -57,7 +57,7 @@ describe('a suspect', () => {
     expect(suspects.toSorted(byLastStart).map((crashes) => crashes.at(-1)?.startOrder)).toEqual([3, 2, 1]);
   });
 
-  it('keeps the crashes that a poison request did not cause, and one at least', () => {
+  it('keeps the crashes that a poison request did not cause, and at least one', () => {
     const poison = [crash(1), crash(2), crash(3)];
     expect(withoutCrashesOf([crash(1), crash(2)], poison)).toEqual([crash(2)]);
     expect(withoutCrashesOf([crash(7), crash(1), crash(8)], poison)).toEqual([crash(7), crash(8)]);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { headOf, valuesOf } from '../fixtures/request-heads.ts';
 
-/** What ringpost adds: `Via` and `Forwarded`. */
-const own = -4;
+/** Excludes the fields that ringpost adds at the end: `Via` and `Forwarded`. */
+const beforeOwn = -4;
 
 describe('the headers of a request to a replica', () => {
   it('keep order, case, repetition, empty and latin1 values, and Host', () => {
@@ -10,20 +10,20 @@ describe('the headers of a request to a replica', () => {
     expect(headOf(raw).headers.slice(0, raw.length)).toEqual(raw);
   });
 
-  it('lack those of the hop, and those that Connection names', () => {
+  it('exclude hop-by-hop fields and those that Connection names', () => {
     const hop = ['Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'TE', 'Trailer', 'Upgrade', 'Expect'];
     const raw = ['Host', 'a', 'Connection', 'close, x-one', 'connection', 'X-TWO', 'X-One', '1'].concat(
       ['x-two', '2', 'X-Three', '3'],
       hop.flatMap((name) => [name, 'x']),
     );
-    expect(headOf(raw).headers.slice(0, own)).toEqual(['Host', 'a', 'X-Three', '3']);
+    expect(headOf(raw).headers.slice(0, beforeOwn)).toEqual(['Host', 'a', 'X-Three', '3']);
   });
 
-  it.each(['1.0', '1.1'])('have Via with the version that was received: %s', (version) => {
+  it.each(['1.0', '1.1'])('have a Via with the version of the request: %s', (version) => {
     expect(headOf(['Host', 'a'], { version }).headers).toContain(`${version} ringpost`);
   });
 
-  it('keep the Via of earlier hops before their own', () => {
+  it("keep the Via of earlier hops before ringpost's own", () => {
     expect(valuesOf(headOf(['Via', '1.0 fred', 'Host', 'a']).headers, 'via')).toEqual([
       '1.0 fred',
       '1.1 ringpost',
@@ -35,11 +35,11 @@ describe('the headers of a request to a replica', () => {
     ['::1', 'a', 'for="[::1]";host="a";proto=http'],
     ['', 'a', 'for=unknown;host="a";proto=http'],
     ['192.0.2.7', 'a"b\\c', 'for=192.0.2.7;host="a\\"b\\\\c";proto=http'],
-  ])('have Forwarded for %s at %s: %s', (peer, host, value) => {
+  ])('have for the peer %s and the host %s the Forwarded field %s', (peer, host, value) => {
     expect(valuesOf(headOf(['Host', host], { peer }).headers, 'forwarded')).toEqual([value]);
   });
 
-  it('have Forwarded without a host where the client named none', () => {
+  it('have a Forwarded field without a host if the client named none', () => {
     expect(valuesOf(headOf([]).headers, 'forwarded')).toEqual(['for=192.0.2.7;proto=http']);
   });
 });
@@ -70,7 +70,7 @@ describe('Connection', () => {
     'X-CSRF-Token',
     'X-Auth-Request-User',
     'X-Tenant',
-  ])('cannot remove what security or a key depends on: %s', (name) => {
+  ])('cannot remove a field that security or a key depends on: %s', (name) => {
     for (const value of [name, name.toLowerCase(), `close, ${name.toUpperCase()}`, `\t${name} ,x-hop`]) {
       const head = (): unknown =>
         headOf(['Host', 'a', 'Connection', 'close', 'connection', value], { keyFields: ['x-tenant'] });
@@ -79,24 +79,24 @@ describe('Connection', () => {
     }
   });
 
-  it('can name an end-to-end field in no way through a proxy either', () => {
+  it('cannot remove an end-to-end field through a trusted proxy either', () => {
     expect(() => headOf(['Connection', 'forwarded'], { trusted: '192.0.2.7' })).toThrow('Connection names');
   });
 
-  it('is told apart in part only if what it names is long', () => {
+  it('is quoted only in part in the error if a name is long', () => {
     const name = `content-${'x'.repeat(1000)}`;
     expect(() => headOf(['Connection', name])).toThrow(JSON.stringify(name.slice(0, 100)));
   });
 
   it.each(['close', 'keep-alive', 'Upgrade, HTTP2-Settings', 'TE', 'x-hop', 'contents', 'x-forwarded', ''])(
-    'may name what is of one hop: %j',
+    'may name hop-by-hop fields: %j',
     (value) => {
-      expect(headOf(['Host', 'a', 'Connection', value]).headers.slice(0, own)).toEqual(['Host', 'a']);
+      expect(headOf(['Host', 'a', 'Connection', value]).headers.slice(0, beforeOwn)).toEqual(['Host', 'a']);
     },
   );
 });
 
-const claims = [
+const originFields = [
   ['Forwarded', 'for=198.51.100.1;proto=https'],
   ['X-Forwarded-For', '198.51.100.1'],
   ['x-forwarded-host', 'shop.test'],
@@ -105,35 +105,35 @@ const claims = [
   ['X-Real-IP', '198.51.100.1'],
 ].flat();
 
-describe('what a request says of whom it comes from', () => {
-  it.each([undefined, '', '10.0.0.0/8'])('is removed if its peer is no trusted proxy: %j', (trusted) => {
-    const { headers, ip } = headOf(['Host', 'a', ...claims, 'X-Forwarded', '1'], { trusted });
-    expect(headers.slice(0, own)).toEqual(['Host', 'a', 'X-Forwarded', '1']);
+describe('the fields that say where a request comes from', () => {
+  it.each([undefined, '', '10.0.0.0/8'])('are removed if the peer is not a trusted proxy: %j', (trusted) => {
+    const { headers, ip } = headOf(['Host', 'a', ...originFields, 'X-Forwarded', '1'], { trusted });
+    expect(headers.slice(0, beforeOwn)).toEqual(['Host', 'a', 'X-Forwarded', '1']);
     expect(valuesOf(headers, 'forwarded')).toEqual(['for=192.0.2.7;host="a";proto=http']);
     expect(ip).toBe('192.0.2.7');
   });
 
   it.each(['192.0.2.7', '192.0.2.0/24', '::ffff:192.0.2.0/120'])(
-    'is extended if its peer is one: %s',
+    'are extended if the peer is a trusted proxy: %s',
     (trusted) => {
-      const { headers, ip } = headOf(['Host', 'a', ...claims], { trusted });
-      const kept = claims.with(3, '198.51.100.1, 192.0.2.7');
-      expect(headers.slice(0, own)).toEqual(['Host', 'a', ...kept]);
+      const { headers, ip } = headOf(['Host', 'a', ...originFields], { trusted });
+      const kept = originFields.with(3, '198.51.100.1, 192.0.2.7');
+      expect(headers.slice(0, beforeOwn)).toEqual(['Host', 'a', ...kept]);
       expect(headers.slice(-2)).toEqual(['Forwarded', 'for=192.0.2.7;host="a";proto=http']);
       expect(ip).toBe('198.51.100.1');
     },
   );
 
-  it('is removed in the spelling of CGI, even by a trusted proxy that does not know it', () => {
+  it('are removed if spelled with underscores, as CGI does, even from a trusted proxy', () => {
     const raw = ['X_Forwarded_For', '198.51.100.1', 'x-forwarded_for', '198.51.100.1', 'X_Real_IP', '1'];
     for (const trusted of [undefined, '192.0.2.7']) {
       const { headers, ip } = headOf(raw, { trusted });
-      expect(headers.slice(0, own)).toEqual([]);
+      expect(headers.slice(0, beforeOwn)).toEqual([]);
       expect(ip).toBe('192.0.2.7');
     }
   });
 
-  it('has the X-Forwarded-For that the Forwarded of a proxy stands for, unless nobody gets it', () => {
+  it('include an X-Forwarded-For made from the Forwarded of a proxy, unless it is switched off', () => {
     const trusted = '192.0.2.7';
     const sent = ['Forwarded', 'for="[2001:DB8::1]:80";proto=https, for=_hidden, for=192.0.2.7'];
     const { headers } = headOf(sent, { trusted });
@@ -141,12 +141,12 @@ describe('what a request says of whom it comes from', () => {
     expect(valuesOf(headers, 'x-forwarded-proto')).toEqual(['http']);
     const without = headOf(sent, { trusted, xForwarded: false });
     expect(valuesOf(without.headers, 'x-forwarded-for')).toEqual([]);
-    // Of no proxy the worker makes them, so that they do not travel.
+    // Without a proxy the worker makes this field, so the job does not carry it.
     expect(valuesOf(headOf(['Host', 'a'], { trusted }).headers, 'x-forwarded-for')).toEqual([]);
   });
 
-  it('has no field that only ringpost sends', () => {
-    const told = [
+  it('do not include fields that only ringpost may send', () => {
+    const forged = [
       'Ringpost-Request',
       '1',
       'ringpost-replica',
@@ -156,11 +156,11 @@ describe('what a request says of whom it comes from', () => {
       'Ringpost-Key',
       'k',
     ];
-    expect(headOf(told).headers.slice(0, -4)).toEqual(['Ringpost-Key', 'k']);
-    expect(headOf(told, { trusted: '192.0.2.7' }).headers.slice(0, -4)).toEqual(['Ringpost-Key', 'k']);
+    expect(headOf(forged).headers.slice(0, -4)).toEqual(['Ringpost-Key', 'k']);
+    expect(headOf(forged, { trusted: '192.0.2.7' }).headers.slice(0, -4)).toEqual(['Ringpost-Key', 'k']);
   });
 
-  it('has the peer behind the last X-Forwarded-For, or in place of one that is empty', () => {
+  it('have the peer after the last X-Forwarded-For, or instead of an empty one', () => {
     const values = (...raw: string[]): string[] =>
       valuesOf(
         headOf(

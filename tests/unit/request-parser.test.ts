@@ -9,16 +9,16 @@ const now = 1_700_000_000_000;
 const ip = '192.0.2.7';
 
 function parserWith(hashKey = 'header:ringpost-key,path', idempotencyScope: 'shared' | 'caller' = 'shared') {
-  const asked: KeyedRequest[] = [];
+  const computed: KeyedRequest[] = [];
   const parser = new RequestParser({
     hashKey: parseHashKey(hashKey),
     idempotencyScope,
     callerOf: (request) => {
-      asked.push(request);
+      computed.push(request);
       return { digest: `of ${request.ip} ${request.headers.length}`, alone: true };
     },
   });
-  return { parser, asked };
+  return { parser, computed };
 }
 
 function post(...headers: readonly string[]): HttpRequest {
@@ -26,8 +26,8 @@ function post(...headers: readonly string[]): HttpRequest {
 }
 
 describe('a request whose client waits', () => {
-  it('has its hash key, redelivery, preference and directives, and nobody asks for its caller', () => {
-    const { parser, asked } = parserWith();
+  it('has its hash key, redelivery, preference and directives, and its caller is not computed', () => {
+    const { parser, computed } = parserWith();
     const request = post('Ringpost-Key', 'k', 'Prefer', 'wait=3', 'Ringpost-Attempts', '2');
     const parsed = parser.parse(request, ip, now);
     expect(parsed).toMatchObject({ ip, key: 'k', redelivery: 'never', async: undefined });
@@ -35,10 +35,10 @@ describe('a request whose client waits', () => {
     expect(parsed.preference).toEqual({ respondAsync: false, waitMs: 3000 });
     expect(parsed.directives).toEqual({ maxAttempts: 2 });
     expect(isAsync(parsed)).toBe(false);
-    expect(asked).toEqual([]);
+    expect(computed).toEqual([]);
   });
 
-  it('has no redelivery if its Ringpost-Retry is not valid, and no key if it has none of the sources', () => {
+  it('has no redelivery if its Ringpost-Retry is invalid, and no key if it has none of the sources', () => {
     const { parser } = parserWith('header:ringpost-key');
     expect(parser.parse(post('Ringpost-Retry', 'maybe'), ip, now)).toMatchObject({
       redelivery: undefined,
@@ -46,7 +46,7 @@ describe('a request whose client waits', () => {
     });
   });
 
-  it('has a random key by the source random, unless it is ordered', () => {
+  it('has a random key if the source is random, unless it is ordered', () => {
     const { parser } = parserWith('random');
     expect(parser.parse(post(), ip, now).key).toMatch(/^\d{6}$/);
     expect(parser.parse(post('Ringpost-Order', 'key'), ip, now).key).toBeUndefined();
@@ -60,18 +60,18 @@ describe('a request whose client waits', () => {
 });
 
 describe('an async request', () => {
-  it('by Prefer: respond-async has a caller', () => {
-    const { parser, asked } = parserWith();
+  it('with Prefer: respond-async has a caller', () => {
+    const { parser, computed } = parserWith();
     const parsed = parser.parse(post('Prefer', 'respond-async'), ip, now);
     expect(isAsync(parsed)).toBe(true);
     expect(parsed.async).toEqual({
       caller: { digest: `of ${ip} 2`, alone: true },
       idempotencyKey: undefined,
     });
-    expect(asked).toHaveLength(1);
+    expect(computed).toHaveLength(1);
   });
 
-  it('by an Idempotency-Key has that key, whose scope has the caller in it if the setting says so', () => {
+  it('with an Idempotency-Key has that key, whose scope includes the caller if the setting says so', () => {
     const headers = ['Idempotency-Key', 'i'];
     const scopeOf = (scope: 'shared' | 'caller', address: string): string | undefined =>
       parserWith('path', scope).parser.parse(post(...headers), address, now).async?.idempotencyKey?.scope;
@@ -80,7 +80,7 @@ describe('an async request', () => {
     expect(scopeOf('caller', ip)).not.toBe(scopeOf('shared', ip));
   });
 
-  it('has another scope under another hash key, but not under another random one', () => {
+  it('has another scope with another hash key, but not with another random key', () => {
     const scopeOf = (hashKey: string, key: string): string | undefined =>
       parserWith(hashKey).parser.parse(post('Idempotency-Key', 'i', 'Ringpost-Key', key), ip, now).async
         ?.idempotencyKey?.scope;
@@ -88,18 +88,18 @@ describe('an async request', () => {
     expect(scopeOf('random', 'a')).toBe(scopeOf('random', 'b'));
   });
 
-  it('is repeatable by its key, and asks once for its caller', () => {
-    const { parser, asked } = parserWith();
+  it('is repeatable because of its key, and its caller is computed once', () => {
+    const { parser, computed } = parserWith();
     const parsed = parser.parse(post('Idempotency-Key', 'i', 'Prefer', 'respond-async'), ip, now);
     expect(parsed.redelivery).toBe('safe');
     expect(parsed.async?.caller).toBe(parsed.async?.idempotencyKey?.caller);
-    expect(asked).toHaveLength(1);
+    expect(computed).toHaveLength(1);
   });
 });
 
 describe('the request of a dead letter', () => {
-  it('is async whatever it prefers, keeps its caller and its callbacks, and its delay is over', () => {
-    const { parser, asked } = parserWith();
+  it('is always async, keeps its caller and its callbacks, and has no delay', () => {
+    const { parser, computed } = parserWith();
     const caller = { digest: 'first', alone: true };
     const headers = [
       'Ringpost-Delay',
@@ -113,10 +113,10 @@ describe('the request of a dead letter', () => {
     expect(parsed.directives).toEqual({ callbacks: { url: 'https://a.example/' } });
     expect(parsed.async.caller).toBe(caller);
     expect(parsed.async.idempotencyKey?.caller).toBe(caller);
-    expect(asked).toEqual([]);
+    expect(computed).toEqual([]);
   });
 
-  it('has the caller that its fields tell if the letter does not know the first one', () => {
+  it('gets its caller from its fields if the dead letter has none', () => {
     const { parser } = parserWith();
     const { async } = parser.parseAgain(post(), ip, now, undefined);
     expect(async).toEqual({ caller: { digest: `of ${ip} 0`, alone: true }, idempotencyKey: undefined });

@@ -6,7 +6,7 @@ import { replicaOf, requestId } from '#shared/contract/request-id.ts';
 import { endOf, readRecord } from '#shared/contract/request-record.ts';
 
 describe('the id of a request', () => {
-  it('says in whose queue it is, whatever the replica is called', () => {
+  it('contains the name of its replica, whatever that name is', () => {
     const name = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/);
     fc.assert(
       fc.property(name, (replica) => {
@@ -16,7 +16,7 @@ describe('the id of a request', () => {
   });
 
   it.each(['', 'S1', randomUUID(), `${randomUUID()}.`, `${randomUUID()}.a b`, `x${randomUUID()}.S1`, '.S1'])(
-    '%j is none',
+    'is not %j',
     (text) => {
       expect(replicaOf(text)).toBeUndefined();
     },
@@ -34,7 +34,7 @@ describe('the record of a request', () => {
     attempts: '1',
   };
 
-  it('is read as it was noted', () => {
+  it('is read as it was written', () => {
     expect(readRecord({ ...hash, started: '7' }, 50)).toEqual({
       state: 'running',
       change: 2,
@@ -48,17 +48,17 @@ describe('the record of a request', () => {
     expect(readRecord({}, 50)).toBeUndefined();
   });
 
-  it('is expired past its deadline, unless it has come to its end before', () => {
+  it('is expired after its deadline unless it ended before', () => {
     expect(readRecord(hash, 101)?.state).toBe('expired');
     expect(readRecord({ ...hash, state: 'done' }, 101)?.state).toBe('done');
   });
 
-  it('counts the passing of its deadline as a change that nobody has noted', () => {
+  it('counts the passing of its deadline as a change, although nothing wrote it', () => {
     expect(readRecord(hash, 101)?.change).toBe(3);
     expect(readRecord({ ...hash, state: 'done' }, 101)?.change).toBe(2);
   });
 
-  it('says that its key is released if an answer of 429 or 503 says so, and ringpost has not given it', () => {
+  it('says that its key is released if the answer of a handler does, with status 429 or 503', () => {
     const released = { headers: ['Ringpost-Release-Key', ''], body: Buffer.alloc(0) };
     expect(endOf({ ...released, status: 503 }, 9).fields).toContain('released');
     expect(endOf({ ...released, status: 429 }, 9).fields).toContain('released');
@@ -69,7 +69,7 @@ describe('the record of a request', () => {
     expect(readRecord({ ...hash, state: 'failed', released: '1' }, 50)?.released).toBe(true);
   });
 
-  it('ends as the answer says', () => {
+  it('gets its final state from the answer', () => {
     const answer = { status: 500, headers: [], body: Buffer.alloc(0) };
     expect(endOf(answer, 9)).toEqual({
       state: 'failed',

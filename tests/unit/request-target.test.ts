@@ -38,7 +38,7 @@ describe('a target', () => {
     ['http://a:x/', 'invalid host'],
     ['http://a b/', 'invalid host'],
     ['', 'a path'],
-  ])('%s of GET is refused, with the reason: %s', (target, reason) => {
+  ])('%s is refused for GET, with the reason: %s', (target, reason) => {
     expect(targetFault('GET', target)).toContain(reason);
   });
 });
@@ -59,7 +59,7 @@ describe('a host', () => {
     '[2001:DB8::1]:',
     '[::ffff:192.0.2.1]',
     '[v1.a:b]',
-  ])('can be %s', (text) => {
+  ])('may be %s', (text) => {
     expect(isHost(text)).toBe(true);
   });
 
@@ -97,7 +97,7 @@ describe('a host', () => {
     'a[::1]',
     'a, b',
     'a\t',
-  ])('cannot be %j', (text) => {
+  ])('may not be %j', (text) => {
     expect(isHost(text)).toBe(false);
   });
 });

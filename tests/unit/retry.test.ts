@@ -5,9 +5,9 @@ import { retryAfterMs, retryAt } from '#shared/contract/retry.ts';
 const job = { redelivery: 'safe', attempts: 3, deadline: 100_000 } as const;
 const answer = (status: number, ...headers: string[]) => ({ status, headers, body: Buffer.alloc(0) });
 
-describe('an answer that may be another one the next time', () => {
+describe('an answer that may change the next time', () => {
   it.each([429, 502, 503, 504])(
-    '%i is tried again, after a wait with full jitter that may double',
+    'with status %i is retried after a delay with full jitter whose maximum doubles each time',
     (status) => {
       expect(retryAt(answer(status), job, 1, 0, 0)).toBe(0);
       expect(retryAt(answer(status), job, 1, 0, 0.999)).toBe(500);
@@ -17,20 +17,20 @@ describe('an answer that may be another one the next time', () => {
     },
   );
 
-  it('waits for as long as Retry-After says, if that is longer', () => {
+  it('is retried after the time in Retry-After if that is longer', () => {
     expect(retryAt(answer(503, 'Retry-After', '7'), job, 1, 0, 0.5)).toBe(7000);
     expect(retryAt(answer(503, 'Retry-After', '0'), job, 1, 0, 0.5)).toBe(250);
   });
 
   it.each([
     ['no attempts are left', answer(503), job, 3],
-    ['none were asked for', answer(503), { ...job, attempts: undefined }, 1],
-    ['it may not be repeated', answer(503), { ...job, redelivery: 'never' }, 1],
-    ['it would come too late', answer(503, 'retry-after', '101'), job, 1],
+    ['no attempts were asked for', answer(503), { ...job, attempts: undefined }, 1],
+    ['the request may not be repeated', answer(503), { ...job, redelivery: 'never' }, 1],
+    ['the retry would come after the deadline', answer(503, 'retry-after', '101'), job, 1],
     ['the answer says so', answer(503, 'Ringpost-No-Retry', '1'), job, 1],
-    ['it is another answer', answer(500), job, 1],
-    ['its time was over', problemReply('reply_timeout', ''), job, 1],
-  ] as const)('stands where %s', (_, reply, { attempts, ...rest }, attempt) => {
+    ['the status is 500', answer(500), job, 1],
+    ['the deadline has passed', problemReply('reply_timeout', ''), job, 1],
+  ] as const)('is final if %s', (_, reply, { attempts, ...rest }, attempt) => {
     const given = attempts === undefined ? rest : { ...rest, attempts };
     expect(retryAt(reply, given, attempt, 0, 0)).toBeUndefined();
   });
@@ -50,7 +50,7 @@ describe('Retry-After', () => {
     ['Wed Nov 25 12:00:05 2026', 5000],
     ['Wed, 25 Nov 2026 11:00:05 GMT', 0],
     ['Sunday, 06-Nov-94 08:49:37 GMT', 0],
-  ])('%j is a time in ms: %i', (value, ms) => {
+  ])('%j means %i ms', (value, ms) => {
     expect(retryAfterMs(value, now)).toBe(ms);
   });
 
@@ -62,7 +62,7 @@ describe('Retry-After', () => {
     ['9'.repeat(400)],
     ['Fri, 25 Dec 2026 12:00:00 GMT'],
     ['Fri, 31 Dec 9999 23:59:59 GMT'],
-  ])('%s is longer than a day, and means a day', (value) => {
+  ])('%s means a day, since it is longer', (value) => {
     expect(retryAfterMs(value, now)).toBe(day);
   });
 
@@ -84,7 +84,7 @@ describe('Retry-After', () => {
     expect(retryAfterMs(value, now)).toBeUndefined();
   });
 
-  it('of a handler moves its next attempt by a day at most, and never past the deadline', () => {
+  it('of a handler delays the next attempt by at most a day, and never past the deadline', () => {
     const long = { ...job, deadline: now + 2 * day };
     const huge = answer(503, 'retry-after', '9'.repeat(30));
     expect(retryAt(huge, long, 1, now, 0)).toBe(now + day);

@@ -20,8 +20,8 @@ function joined(parameters: RingParameters, count: number): RingMember[] {
   return members;
 }
 
-/** The slots of S1, Φ(1,0) = 26 mod 16 = 10, where 10, 11 and 13 of 16 are occupied. */
-function crowded(probing: 'linear' | 'quadratic'): readonly number[] | undefined {
+/** @returns the slot of S1, whose Φ(1,0) = 26 mod 16 = 10, if slots 10, 11 and 13 of 16 are taken. */
+function slotsIfCrowded(probing: 'linear' | 'quadratic'): readonly number[] | undefined {
   const parameters = defaultParameters('assignment', { slots: 16, virtualNodes: 1, probing });
   const held = [10, 11, 13].map((slot, i) => ({
     name: `S${i + 2}`,
@@ -32,14 +32,13 @@ function crowded(probing: 'linear' | 'quadratic'): readonly number[] | undefined
   return placeMember(parameters, held, { name: 'S1', joined: 1, weight: 1 }).slots;
 }
 
-/** H(i) by arbitrary precision. */
+/** @returns H(i), computed with arbitrary precision. */
 function requestSlot(i: bigint): number {
   return Number((i * i + 2n * i + 17n) % 512n);
 }
 
 describe('the assignment ring', () => {
-  // The table in docs/ring.md. 28125 of 900000 ids are 312.5 of 10000 exactly: the table rounds halves to
-  // even.
+  // The table in docs/ring.md rounds halves to even: 28125 of 900000 ids are exactly 312.5 of 10000.
   const rounded = new Intl.NumberFormat('en', {
     maximumFractionDigits: 0,
     useGrouping: false,
@@ -61,7 +60,7 @@ describe('the assignment ring', () => {
     expect([...held.values()].map((ids) => rounded.format(ids / 90)).join(' / ')).toBe(shares);
   });
 
-  it('shares all request ids exactly, to the id', () => {
+  it('shares all request ids exactly as computed', () => {
     const ring = createRing(linear, joined(linear, 6));
     const held = new Map<string, number>();
     for (let id = 100_000; id <= 999_999; id++) {
@@ -78,13 +77,13 @@ describe('the assignment ring', () => {
     });
   });
 
-  it('takes the slots of the formula where they are free', () => {
+  it('gives a replica the slots of the formula if they are free', () => {
     expect(joined(linear, 1)[0]?.slots).toEqual([26, 29, 34, 41, 50, 61, 74, 89, 106]);
   });
 
-  it('probes past occupied slots by one, or by triangular steps', () => {
-    expect(crowded('linear')).toEqual([12]);
-    expect(crowded('quadratic')).toEqual([0]); // 10, 11, 13, 16 mod 16
+  it('probes past occupied slots one by one, or by triangular steps', () => {
+    expect(slotsIfCrowded('linear')).toEqual([12]);
+    expect(slotsIfCrowded('quadratic')).toEqual([0]); // 10, 11, 13, 16 mod 16
   });
 
   it.each([linear, quadratic])('holds 56 replicas and refuses the 57th ($probing)', (parameters) => {
@@ -97,7 +96,7 @@ describe('the assignment ring', () => {
     expect(join).toThrow('it holds 56 replicas, and S57 needs 9 slots where 8 of 512 are free');
   });
 
-  it('has room again once a replica has left a full ring', () => {
+  it('has room again after a replica has left a full ring', () => {
     const members = joined(quadratic, 56).filter(({ name }) => name !== 'S17');
     const newcomer = placeMember(quadratic, members, { name: 'S57', joined: 57, weight: 1 });
     expect(createRing(quadratic, [...members, newcomer]).members).toHaveLength(56);
@@ -121,14 +120,14 @@ describe('a key on the assignment ring', () => {
   const ring = createRing(linear, joined(linear, 6));
 
   it.each(['0', '7', '100000', '999999', '000123', '18446744073709551617', '9'.repeat(400)])(
-    'that is the number %s stands at its slot',
+    'is at the slot of its number if it is %s',
     (key) => {
       expect(ring.explain(key)?.position).toBe(requestSlot(BigInt(key)));
     },
   );
 
   it.each(['', 'alice', '-1', '1.5', '1e3', ' 7', '٣', '日本語'])(
-    '%j, no decimal number, is hashed first',
+    'is hashed first if it is %j, which is not a decimal number',
     (key) => {
       expect(ring.explain(key)?.position).toBe(requestSlot(BigInt(hashKey(key))));
     },
@@ -162,7 +161,7 @@ describe('createRing', () => {
     expect(() => placeMember(parameters, [first], first)).toThrow('two replicas are named S1');
   });
 
-  it('rejects parameters no ring can have', () => {
+  it('rejects parameters that no ring can have', () => {
     expect(() => defaultParameters('murmur3', { virtualNodes: 0 })).toThrow(TypeError);
     expect(() => defaultParameters('assignment', { slots: 8 })).toThrow(TypeError);
     expect(() => defaultParameters('assignment', { slots: 500, probing: 'quadratic' })).toThrow(

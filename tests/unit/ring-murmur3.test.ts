@@ -29,7 +29,7 @@ describe('hashKey', () => {
     ['19 Jan 2038 at 3:14:07 AM', 0xe31e8a70],
     ['The quick brown fox jumps over the lazy dog', 0x2e4ff723],
     ['\0\0\0\0', 0x2362f9de],
-  ])('hashes %j as the reference does', (text, hash) => {
+  ])('hashes %j as the reference implementation does', (text, hash) => {
     expect(hashKey(text)).toBe(hash);
   });
 
@@ -63,7 +63,7 @@ describe('the murmur3 ring', () => {
     expect(hashKey(`${name}#${index}`)).toBe(position);
   });
 
-  it('agrees with a search by hand through all virtual nodes', () => {
+  it('agrees with a linear search through all virtual nodes', () => {
     const points = replicas(3)
       .flatMap(({ name }) => Array.from({ length: 160 }, (_, i) => ({ name, hash: hashKey(`${name}#${i}`) })))
       .toSorted((a, b) => a.hash - b.hash);
@@ -73,13 +73,13 @@ describe('the murmur3 ring', () => {
     }
   });
 
-  it('gives a key that stands exactly on a virtual node to that node', () => {
+  it('gives a key exactly at the position of a virtual node to that node', () => {
     const texts = ring.members.flatMap(({ name }) => Array.from({ length: 160 }, (_, i) => `${name}#${i}`));
     const owners = texts.map((text) => ring.explain(text)?.virtualNode);
     expect(owners.map((node) => `${node?.name}#${node?.index}`)).toEqual(texts);
   });
 
-  it('breaks ties of position by name in code units, then by index', () => {
+  it('orders virtual nodes at the same position by name in code units, then by index', () => {
     const nodes = ['a', 'S10', 'S2', 'é'].flatMap((name) =>
       [1, 0].map((index) => ({ name, index, position: 7 })),
     );
@@ -89,7 +89,7 @@ describe('the murmur3 ring', () => {
     expect(circleOf(nodes.toReversed())).toEqual(circleOf(nodes));
   });
 
-  it('wraps past the last virtual node to the first', () => {
+  it('wraps around from the last virtual node to the first', () => {
     const lone = createRing(defaultParameters('murmur3', { virtualNodes: 1 }), replicas(1));
     const position = hashKey('S1#0');
     const keys = Array.from({ length: 100 }, (_, i) => `key-${i}`);
@@ -120,7 +120,7 @@ describe('the murmur3 ring', () => {
     expect(held).toBeLessThan(35_000);
   });
 
-  it('places a newcomer as it is, without limit', () => {
+  it('places a newcomer unchanged and without limit', () => {
     const newcomer = { name: 'S4', joined: 4, weight: 2 };
     expect(placeMember(parameters, replicas(3), newcomer)).toEqual(newcomer);
     expect(capacity(parameters)).toBe(Number.POSITIVE_INFINITY);
@@ -131,12 +131,12 @@ describe('differingParameters', () => {
   const murmur3 = defaultParameters('murmur3');
   const assignment = defaultParameters('assignment');
 
-  it('names nothing when all agree', () => {
+  it('names nothing if all parameters agree', () => {
     expect(differingParameters(murmur3, defaultParameters('murmur3'))).toEqual([]);
     expect(differingParameters(assignment, defaultParameters('assignment'))).toEqual([]);
   });
 
-  it('names the strategy alone when it differs', () => {
+  it('names only the strategy if it differs', () => {
     expect(differingParameters(murmur3, assignment)).toEqual(['strategy: murmur3 here, assignment in Redis']);
   });
 

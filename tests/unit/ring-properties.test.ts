@@ -14,13 +14,13 @@ const strategies = [
   },
 ];
 
-/** Keys of all kinds: each test's rings are asked for these and for arbitrary ones. */
+/** Keys of all kinds. Each test uses these and arbitrary ones. */
 const fixedKeys = Array.from({ length: 300 }, (_, i) => (i % 2 ? `user:${i}` : String(100_000 + i * 2_999)));
 const anyKeys = fc
   .array(fc.string({ unit: 'grapheme' }), { maxLength: 10 })
   .map((keys) => [...fixedKeys, ...keys]);
 
-/** Names that are close to one another, so that orders and virtual nodes could be confused. */
+/** Similar names, so that an error in their order or their virtual nodes shows. */
 const anyName = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,5}$/);
 const anyHistory = fc.array(
   fc.oneof(
@@ -31,7 +31,7 @@ const anyHistory = fc.array(
 );
 
 describe.each(strategies)('any ring ($title)', ({ parameters }) => {
-  /** @returns `members` with the newcomer placed among them, or as they were if the ring is full */
+  /** @returns `members` with the newcomer placed among them, or unchanged if the ring is full. */
   function joinedBy(members: readonly RingMember[], newcomer: RingMember): readonly RingMember[] {
     try {
       return [...members, placeMember(parameters, members, newcomer)];
@@ -41,7 +41,7 @@ describe.each(strategies)('any ring ($title)', ({ parameters }) => {
     }
   }
 
-  /** Members as they arise: placed one by one beside those there at the time, some leaving in between. */
+  /** Members placed one after the other on the ring of that moment; some leave in between. */
   const anyMembers = anyHistory.map((history) => {
     let members: readonly RingMember[] = [];
     for (const [step, event] of history.entries()) {
@@ -69,7 +69,7 @@ describe.each(strategies)('any ring ($title)', ({ parameters }) => {
     );
   });
 
-  it('moves keys to nobody but the newcomer when one joins', () => {
+  it('moves keys only to the newcomer when one joins', () => {
     expect.hasAssertions();
     fc.assert(
       fc.property(anyMembers, fc.integer({ min: 1, max: 3 }), anyKeys, (members, weight, keys) => {
@@ -92,7 +92,7 @@ describe.each(strategies)('any ring ($title)', ({ parameters }) => {
     );
   });
 
-  it('is the same whatever the order of its members', () => {
+  it('does not depend on the order of its members', () => {
     expect.hasAssertions();
     const shuffled = someMembers.chain((members) =>
       fc.tuple(fc.constant(members), fc.shuffledSubarray([...members], { minLength: members.length })),
@@ -106,7 +106,7 @@ describe.each(strategies)('any ring ($title)', ({ parameters }) => {
     );
   });
 
-  it('names each replica once as a successor, the owner first', () => {
+  it('lists each replica once as a successor, the owner first', () => {
     expect.hasAssertions();
     fc.assert(
       fc.property(anyMembers, anyKeys, (members, keys) => {
@@ -119,7 +119,7 @@ describe.each(strategies)('any ring ($title)', ({ parameters }) => {
     );
   });
 
-  it('hands a key to its next successor, and so on, as its owners leave', () => {
+  it('gives a key to its next successor each time its owner leaves', () => {
     expect.hasAssertions();
     fc.assert(
       fc.property(someMembers, fc.constantFrom(...fixedKeys), (members, key) => {
@@ -133,7 +133,7 @@ describe.each(strategies)('any ring ($title)', ({ parameters }) => {
     );
   });
 
-  it('explains the owner it names', () => {
+  it('explains the owner that it names', () => {
     expect.hasAssertions();
     fc.assert(
       fc.property(someMembers, anyKeys, (members, keys) => {

@@ -28,7 +28,7 @@ describe('safeError', () => {
     expect(JSON.stringify(safe)).not.toContain(secret);
   });
 
-  it('treats causes, and the errors of an AggregateError, alike', () => {
+  it('treats causes and the errors of an AggregateError the same way', () => {
     const inner = Object.assign(new Error('inner'), { args: secret });
     const safe = safeError(new AggregateError([inner], 'outer', { cause: inner }));
     expect(safe).toMatchObject({
@@ -39,15 +39,15 @@ describe('safeError', () => {
     expect(JSON.stringify(safe)).not.toContain(secret);
   });
 
-  it('ends where causes go in a circle, or cannot be read', () => {
-    const round = new Error('round');
-    round.cause = round;
-    expect(safeError(round).message).toBe('round');
+  it('ends if causes form a cycle or cannot be read', () => {
+    const cyclic = new Error('cyclic');
+    cyclic.cause = cyclic;
+    expect(safeError(cyclic).message).toBe('cyclic');
     const odd = new Error('odd');
     for (const name of ['message', 'stack', 'cause', 'code']) {
       Object.defineProperty(odd, name, {
         get: () => {
-          throw new Error('not to be read');
+          throw new Error('reading is not allowed');
         },
       });
     }
@@ -65,22 +65,22 @@ describe('safeError', () => {
       'an error that cannot be read',
     ],
     ['a text', 'not today', 'not today'],
-  ])('says of %s only what it is', (_, thrown, message) => {
+  ])('shows of %s only its type, or the text', (_, thrown, message) => {
     const safe = safeError(thrown);
     expect(safe.message).toBe(message);
     expect(JSON.stringify(safe)).not.toContain(secret);
   });
 
-  it('takes no line of a message for a frame of the stack', () => {
+  it('does not mistake a line of the message for a stack frame', () => {
     const error = new Error(`no word in JSON at position 3\n    at ${secret}\n    at ${secret}`);
     expect(JSON.stringify(safeError(error))).not.toContain(secret);
   });
 });
 
-describe('a message that a library has made of what it was given', () => {
+describe('a message that a library made from its input', () => {
   it.each<[string, () => unknown]>([
-    ['text that is no JSON', () => JSON.parse(secret)],
-    ['long text that is no JSON', () => JSON.parse(`{"password": "${secret}" ${'x'.repeat(200)}`)],
+    ['text that is not JSON', () => JSON.parse(secret)],
+    ['long text that is not JSON', () => JSON.parse(`{"password": "${secret}" ${'x'.repeat(200)}`)],
     ['a header field', () => new Headers({ authorization: `${secret}\n${secret.repeat(500)}` })],
     ['the name of a header field', () => new Headers({ [`${secret} x`]: 'y' })],
     ['a URL', () => new Request(`http://[?q=${secret}`)],
@@ -111,11 +111,11 @@ describe('a message that a library has made of what it was given', () => {
     "Cannot read properties of undefined (reading 'length')",
     "Cannot find module '/app/handler.ts' imported from file:///app/worker/handlers/module.ts",
     'HANDLER ./x.ts: there is no file /app/x.ts',
-  ])('leaves %j as it is', (message) => {
+  ])('is unchanged: %j', (message) => {
     expect(safeMessage(new Error(message))).toBe(message);
   });
 
-  it('shows where a URL leads, without user and query', () => {
+  it('shows the origin of a URL without user and query', () => {
     expect(safeText('POST https://app:pw@host:8080/hooks?x=1 failed')).toBe(
       'POST https://***@host:8080 failed',
     );

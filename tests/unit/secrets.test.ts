@@ -19,13 +19,13 @@ function file(content: string): string {
   return path;
 }
 
-it('treats every setting that is named like a secret as one', () => {
+it('treats every setting with the name of a secret as a secret', () => {
   const all = Object.keys({ ...gatewaySettings.properties, ...workerSettings.properties });
   const secret = all.filter((name) => /TOKEN|SECRET|PASSWORD|REDIS_URL/.test(name));
   expect(secretSettings).toEqual(expect.arrayContaining(secret));
 });
 
-it.each(secretSettings)('deletes %s and its file from the environment, and keeps the rest', (name) => {
+it.each(secretSettings)('removes %s and its file from the environment and keeps the rest', (name) => {
   const env = { PATH: '/bin', PORT: '1', [name]: 'value' };
   expect(takeSecrets(env)).toEqual({ env: { PATH: '/bin', PORT: '1', [name]: 'value' }, faults: [] });
   expect(env).toEqual({ PATH: '/bin', PORT: '1' });
@@ -36,7 +36,7 @@ it.each(secretSettings)('deletes %s and its file from the environment, and keeps
   expect(withoutSecrets({ PORT: '1', [name]: 'value', [fileSetting(name)]: 'file' })).toEqual({ PORT: '1' });
 });
 
-it('reads a non-blocking pipe until its writer ends it, however late that is', async () => {
+it('reads a non-blocking pipe until its writer closes it, however late that is', async () => {
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
   const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -44,7 +44,7 @@ it('reads a non-blocking pipe until its writer ends it, however late that is', a
   const script = 'exec 3>"$0"; sleep 0.3; printf sec >&3; sleep 0.3; printf ret >&3';
   const writer = spawn('sh', ['-c', script, pipe], { stdio: 'ignore' });
   onTestFinished(() => void writer.kill());
-  // Without a writer a pipe is at its end; with one that has written nothing there is nothing to be read yet.
+  // A pipe without a writer is at its end. With a writer that has written nothing, reading gives EAGAIN.
   await expect
     .poll(() => {
       try {
@@ -64,28 +64,28 @@ it.each([
   ['value', 'value'],
   ['value\n\n', 'value\n'],
   [' value ', ' value '],
-])('takes from a file %j the secret %j', (content, secret) => {
+])('reads from a file with %j the secret %j', (content, secret) => {
   expect(takeSecrets({ ADMIN_TOKEN_FILE: file(content) }).env['ADMIN_TOKEN']).toBe(secret);
 });
 
 it.each([
-  ['that is not there', () => join(folder, 'none'), 'it cannot be read (ENOENT)'],
+  ['that does not exist', () => join(folder, 'none'), 'it cannot be read (ENOENT)'],
   ['that is a folder', () => folder, 'it cannot be read (EISDIR)'],
   ['that is empty', () => file(''), 'it is empty'],
-  ['that has a newline alone', () => file('\n'), 'it is empty'],
-])('names a file %s', (_, make, fault) => {
+  ['that has only a newline', () => file('\n'), 'it is empty'],
+])('reports a file %s', (_, make, fault) => {
   const path = make();
   const { env, faults } = takeSecrets({ REDIS_URL_FILE: path });
   expect(faults).toEqual([`REDIS_URL_FILE is ${JSON.stringify(path)}; ${fault}`]);
   expect(env).toEqual({});
 });
 
-it('refuses a secret that is given twice, and says neither', () => {
+it('refuses a secret that is given twice, and shows neither', () => {
   const { faults } = takeSecrets({ ADMIN_TOKEN: 'hunter22', ADMIN_TOKEN_FILE: file('hunter33') });
   expect(faults).toEqual(['ADMIN_TOKEN and ADMIN_TOKEN_FILE are both set; set one of them']);
 });
 
-it('takes an empty variable for one that is unset', () => {
+it('treats an empty variable as unset', () => {
   const path = file('value');
   expect(takeSecrets({ ADMIN_TOKEN: '', ADMIN_TOKEN_FILE: path })).toEqual({
     env: { ADMIN_TOKEN: 'value' },

@@ -8,7 +8,7 @@ import { isIn } from '../../gateway/edge/subnets.ts';
 import type { GatewayConfig } from '../../gateway/settings/config.ts';
 import { loadWorkerConfig, workerSettings } from '../../worker/config.ts';
 
-/** @returns the faults of these settings; none where they can be used. */
+/** @returns the faults of these settings; none if they can be used. */
 function faultsOf(load: (env: NodeJS.ProcessEnv) => unknown, env: NodeJS.ProcessEnv): readonly string[] {
   try {
     load(env);
@@ -56,16 +56,16 @@ const defaults = {
 } satisfies Partial<GatewayConfig>;
 
 describe('loadGatewayConfig', () => {
-  it('gives the defaults of the contract where nothing is set', () => {
+  it('gives the defaults of the contract if nothing is set', () => {
     expect(loadGatewayConfig({})).toMatchObject(defaults);
   });
 
-  it('takes an empty variable for one that is unset', () => {
+  it('treats an empty variable as unset', () => {
     const empty = Object.fromEntries(Object.keys(gatewaySettings.properties).map((name) => [name, '']));
     expect(loadGatewayConfig(empty)).toEqual(loadGatewayConfig({}));
   });
 
-  it('takes secrets and subnets of callbacks, and says what is wrong with others without repeating a secret', () => {
+  it('reads secrets and subnets of callbacks, and reports faulty ones without showing a secret', () => {
     const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
     expect(loadGatewayConfig({ CALLBACK_SECRET: secret }).callbackSecrets).toEqual([secret]);
     const faults = gatewayFaults({ CALLBACK_SECRET: `${secret},hunter22`, CALLBACK_ALLOW: '10.0.0.0/8,ten' });
@@ -76,7 +76,7 @@ describe('loadGatewayConfig', () => {
     expect(gatewayFaults({ REDACT_HEADERS: 'x-key:1' })).toHaveLength(1);
   });
 
-  it('trusts the proxies that TRUSTED_PROXIES names, and nobody else', () => {
+  it('trusts the proxies in TRUSTED_PROXIES and no others', () => {
     expect(loadGatewayConfig({}).trustedProxies).toBeUndefined();
     const { trustedProxies = new BlockList() } = loadGatewayConfig({ TRUSTED_PROXIES: '10.1.0.0/16, ::1' });
     const trusted = ['10.1.2.3', '::1', '10.2.0.1'].map((each) => isIn(trustedProxies, each));
@@ -86,17 +86,17 @@ describe('loadGatewayConfig', () => {
     ]);
   });
 
-  it('passes over variables that are not its own', () => {
+  it('ignores variables that are not settings', () => {
     expect(loadGatewayConfig({ PATH: '/bin', port: '1', PORTS: 'x' })).toEqual(loadGatewayConfig({}));
   });
 
-  it('leaves the environment as it was', () => {
+  it('leaves the environment unchanged', () => {
     const env = { PORT: '7', HOST: '' };
     loadGatewayConfig(env);
     expect(env).toEqual({ PORT: '7', HOST: '' });
   });
 
-  it('lists all faults at once, each on a line of the message', () => {
+  it('lists all faults at once, each on its own line of the message', () => {
     const env = {
       PORT: 'http',
       ROLE: 'boss',
@@ -117,17 +117,17 @@ describe('loadGatewayConfig', () => {
   });
 
   it.each<[string, NodeJS.ProcessEnv, string]>([
-    ['no integer', { PORT: 'http' }, 'PORT is "http"; it must be an integer'],
+    ['a text for an integer', { PORT: 'http' }, 'PORT is "http"; it must be an integer'],
     ['a fraction', { REPLICAS: '1.5' }, 'REPLICAS is "1.5"; it must be an integer'],
-    ['below the least', { CONCURRENCY: '0' }, 'CONCURRENCY is "0"; it must be from 1 to 10000'],
-    ['above the most', { PORT: '65536' }, 'PORT is "65536"; it must be from 0 to 65535'],
+    ['below the minimum', { CONCURRENCY: '0' }, 'CONCURRENCY is "0"; it must be from 1 to 10000'],
+    ['above the maximum', { PORT: '65536' }, 'PORT is "65536"; it must be from 0 to 65535'],
     [
       'not one of the values',
       { LOG_LEVEL: 'loud' },
       'LOG_LEVEL is "loud"; it can be fatal, error, warn, info, debug, trace, silent',
     ],
     ['ADMIN_AUTH=yes', { ADMIN_AUTH: 'yes' }, 'ADMIN_AUTH is "yes"; it can be none'],
-    ['another case', { RING: 'MURMUR3' }, 'RING is "MURMUR3"; it can be murmur3, assignment'],
+    ['a value in another case', { RING: 'MURMUR3' }, 'RING is "MURMUR3"; it can be murmur3, assignment'],
     ['REPLICAS above MAX_REPLICAS', { REPLICAS: '65' }, 'REPLICAS is 65, above MAX_REPLICAS 64'],
     [
       'REPLICAS above what the assignment ring holds',
@@ -150,12 +150,12 @@ describe('loadGatewayConfig', () => {
       'REDIS_URL is missing: a process with ROLE=gateway shares a Redis with others',
     ],
     [
-      'HANDLER and UPSTREAM',
+      'HANDLER together with UPSTREAM',
       { HANDLER: 'package.json', UPSTREAM: 'http://h' },
       'HANDLER and UPSTREAM are both set; a replica runs one of them',
     ],
     [
-      'a HANDLER that is not there',
+      'a HANDLER that does not exist',
       { HANDLER: './nowhere.ts' },
       'HANDLER is "./nowhere.ts"; there is no such file',
     ],
@@ -167,7 +167,8 @@ describe('loadGatewayConfig', () => {
     [
       'an UPSTREAM with a password',
       { UPSTREAM: 'https://user:secret@h' },
-      'UPSTREAM has a user or a password, which are not sent to it; it must be a URL such as http://127.0.0.1:3000',
+      'UPSTREAM has a user or a password, which are not sent to it; ' +
+        'it must be a URL such as http://127.0.0.1:3000',
     ],
     [
       'an UPSTREAM with a query',
@@ -182,20 +183,21 @@ describe('loadGatewayConfig', () => {
     [
       'an unknown source of keys',
       { HASH_KEY: 'path,user' },
-      'HASH_KEY is "path,user"; "user" is no source of a key; sources are header:<name>, cookie:<name>, query:<name>, path, ip, random',
+      'HASH_KEY is "path,user"; "user" is no source of a key; ' +
+        'sources are header:<name>, cookie:<name>, query:<name>, path, ip, random',
     ],
-  ])('says in one sentence what is wrong and what would be right: %s', (_, env, sentence) => {
+  ])('says in one sentence what is wrong and what is allowed: %s', (_, env, sentence) => {
     expect(gatewayFaults(env)).toEqual([sentence]);
   });
 
-  it.each(['REDIS_URL', 'UPSTREAM', 'NAMESPACE'])('says what %s is for where it cannot be used', (name) => {
+  it.each(['REDIS_URL', 'UPSTREAM', 'NAMESPACE'])('says what %s is for if it cannot be used', (name) => {
     const [fault = '', ...others] = gatewayFaults({ [name]: 'a b' });
     const { description } = gatewaySettings.properties[name as 'REDIS_URL'];
     expect(fault).toMatch(
       name === 'REDIS_URL' ? /^REDIS_URL cannot be used / : new RegExp(`^${name} is "a b"; `),
     );
     expect(fault).toContain(description);
-    // One sentence for the reader of a log: UPSTREAM is also no URL.
+    // UPSTREAM has a second fault, since it is not a URL.
     expect(others.every((other) => other.startsWith(`${name} is not a URL`))).toBe(true);
   });
 
@@ -213,14 +215,14 @@ describe('loadGatewayConfig', () => {
     '1_000',
     'true',
     '５',
-  ])('takes only decimal digits for an integer, not %j', (text) => {
+  ])('accepts only decimal digits for an integer, not %j', (text) => {
     expect(gatewayFaults({ PORT: text })).toEqual([`PORT is ${JSON.stringify(text)}; it must be an integer`]);
     expect(workerFaults({ GENERATION: text })).toEqual([
       `GENERATION is ${JSON.stringify(text)}; it must be an integer`,
     ]);
   });
 
-  it('takes an integer with leading zeros, and the least and the most of a range', () => {
+  it('accepts an integer with leading zeros, and the minimum and the maximum of a range', () => {
     expect(loadGatewayConfig({ PORT: '0080' }).port).toBe(80);
     expect(loadGatewayConfig({ PORT: '0' }).port).toBe(0);
     expect(loadGatewayConfig({ PORT: '65535' }).port).toBe(65_535);
@@ -238,14 +240,14 @@ describe('loadGatewayConfig', () => {
     expect(faults).not.toContain('secret');
   });
 
-  it('lets the assignment ring be filled to the last place', () => {
+  it('allows as many replicas as the assignment ring holds', () => {
     expect(loadGatewayConfig({ RING: 'assignment', REPLICAS: '56' })).toMatchObject({
       replicas: 56,
       ring: { strategy: 'assignment', slots: 512, virtualNodes: 9, probing: 'linear' },
     });
   });
 
-  it('gives the ring its own settings', () => {
+  it('reads the parameters of the ring', () => {
     const { ring } = loadGatewayConfig({
       RING: 'assignment',
       RING_VIRTUAL_NODES: '3',
@@ -271,7 +273,7 @@ describe('the admin calls', () => {
     'localhost.example.com',
     'x127.0.0.1',
     '127.0.0.1.example.com',
-  ])('are closed on %s, with what would open them', (HOST) => {
+  ])('are closed on %s, and the reason says what would open them', (HOST) => {
     expect(loadGatewayConfig({ HOST }).admin.closed).toBe(
       `HOST is ${HOST}, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted`,
     );
@@ -286,7 +288,7 @@ describe('the admin calls', () => {
     expect(closed({ VIEW_TOKEN: 't'.repeat(16) })).toBeDefined();
   });
 
-  it('are judged by ADMIN_HOST if they have a listener of their own', () => {
+  it('depend on ADMIN_HOST if they have their own listener', () => {
     const alone = { HOST: '0.0.0.0', ADMIN_PORT: '5001' };
     expect(loadGatewayConfig(alone).admin).toMatchObject({
       port: 5001,
@@ -294,14 +296,15 @@ describe('the admin calls', () => {
       closed: undefined,
     });
     expect(loadGatewayConfig({ ...alone, ADMIN_HOST: '10.0.0.1' }).admin.closed).toBe(
-      'ADMIN_HOST is 10.0.0.1, not loopback: set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted',
+      'ADMIN_HOST is 10.0.0.1, not loopback: ' +
+        'set ADMIN_TOKEN, or ADMIN_AUTH=none where the network is trusted',
     );
     expect(gatewayFaults({ PORT: '5001', ADMIN_PORT: '5001' })).toEqual([
       'ADMIN_PORT is 5001, which PORT is too',
     ]);
   });
 
-  it('take names for Host without a port, in any case', () => {
+  it('accept host names without a port, in any case', () => {
     const { hosts } = loadGatewayConfig({ ADMIN_HOSTS: 'gateway, Ring.Example' }).admin;
     expect([...hosts]).toEqual(['gateway', 'ring.example']);
     expect(gatewayFaults({ ADMIN_HOSTS: 'gateway:5000' })).toEqual([
@@ -309,7 +312,7 @@ describe('the admin calls', () => {
     ]);
   });
 
-  it('refuse tokens that are too short or of both kinds, and repeat none', () => {
+  it('refuse tokens that are too short or of both kinds, and show none', () => {
     const long = 'long-enough-token';
     expect(gatewayFaults({ ADMIN_TOKEN: `ops:${long},ci:hunter2`, VIEW_TOKEN: 'hunter3' })).toEqual([
       'ADMIN_TOKEN has a token of fewer than 16 characters at place 2',
@@ -329,7 +332,7 @@ describe('loadWorkerConfig', () => {
     ]);
   });
 
-  it('takes only a name that a container can have', () => {
+  it('accepts only a name that a container can have', () => {
     expect(workerFaults({ REPLICA: 'S1#2' })).toEqual([
       'REPLICA is "S1#2"; it must be a valid container hostname',
     ]);
@@ -350,7 +353,7 @@ describe('loadWorkerConfig', () => {
 });
 
 describe('readSettings', () => {
-  it('takes every default for a value that the schema allows', () => {
+  it('accepts every default of the schema', () => {
     for (const schema of [gatewaySettings, workerSettings]) {
       const withDefaults = Object.entries<SettingSchema>(schema.properties).flatMap(
         ([name, { default: value }]) => (value === undefined ? [] : [[name, String(value)]]),
@@ -390,7 +393,7 @@ describe('settingsTable', () => {
   );
 });
 
-describe('settings that only together are wrong', () => {
+describe('settings that are wrong only together', () => {
   it.each([
     [{ RING_VIRTUAL_NODES: '0' }, 'RING_VIRTUAL_NODES'],
     [
@@ -401,7 +404,7 @@ describe('settings that only together are wrong', () => {
     [{ REDIS_URL: 'redis://app:p/w@host' }, 'in a password, @ is written %40, / %2F'],
     [{ REDIS_URL: 'redis://h', WORKER_REDIS_URL: 'redis://:p/w@host' }, 'WORKER_REDIS_URL is not a URL'],
     [{ WORKER_REDIS_URL: 'redis://h' }, 'WORKER_REDIS_URL is set without REDIS_URL'],
-  ])('%o are refused in words', (env, words) => {
+  ])('%o are refused with a reason', (env, words) => {
     expect(() => loadGatewayConfig(env)).toThrow(SettingsError);
     expect(() => loadGatewayConfig(env)).toThrow(words);
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SlotArray, SlotMap } from '#shared/v8/slot-array.ts';
 
 describe('a slot array', () => {
-  it('has each value under its number while it is there, and gives free numbers again', () => {
+  it('keeps each value under its number until it is removed, and reuses free numbers', () => {
     const values = new SlotArray<{ name: string }>();
     const [one, two] = [{ name: 'one' }, { name: 'two' }];
     const first = values.add(one);
@@ -17,8 +17,8 @@ describe('a slot array', () => {
 });
 
 describe('a slot map', () => {
-  it('is a map, whatever comes and goes', () => {
-    // Some of one hash, others of any, and more than there are buckets at first.
+  it('behaves as a Map, whatever is added and removed', () => {
+    // Some keys have the same hash, and there are more keys than buckets at first.
     const step = fc.record({
       key: fc.oneof(fc.constantFrom('Aa', 'BB', 'AaAa', 'AaBB', 'BBAa', 'BBBB'), fc.string({ maxLength: 2 })),
       add: fc.boolean(),

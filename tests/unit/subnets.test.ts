@@ -21,7 +21,7 @@ describe('parseSubnets', () => {
     'fe80::1%eth0',
     '::ffff:10.0.0.0/95',
     '::ffff:10.0.0.0/129',
-  ])('says that an entry is none: %s', (entry) => {
+  ])('reports an entry that is neither: %s', (entry) => {
     const { faults } = parseSubnets(`10.0.0.1,${entry}`);
     expect(faults).toEqual([
       `has ${JSON.stringify(entry)}; it must be an address or a subnet such as 10.1.0.0/16`,
@@ -29,7 +29,7 @@ describe('parseSubnets', () => {
   });
 
   it.each(['10.1.0.0/16', '::ffff:10.1.0.0/112', '::ffff:a01:0/112'])(
-    'takes an IPv4-mapped address for the IPv4 address, in the list and out of it: %s',
+    'treats an IPv4-mapped address as the IPv4 address, both in the list and as the argument: %s',
     (entry) => {
       const { subnets } = parseSubnets(entry);
       for (const inside of ['10.1.2.3', '::ffff:10.1.2.3', '::FFFF:A01:203', '0:0:0:0:0:ffff:a01:203'])
@@ -39,7 +39,7 @@ describe('parseSubnets', () => {
     },
   );
 
-  it('does not look at the zone of an address', () => {
+  it('ignores the zone of an address', () => {
     const { subnets } = parseSubnets('fe80::/10');
     expect(isIn(subnets, 'fe80::1%eth0')).toBe(true);
   });

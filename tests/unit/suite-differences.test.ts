@@ -8,16 +8,16 @@ function results(states: Readonly<Record<string, Outcome['state']>>): Results {
 }
 
 const aborts: Reason = { kind: 'abort', why: 'It aborts.', tests: { 'a.js': ['aborts'] } };
-const varies: Reason = { kind: 'timing', why: 'It races.', tests: { 'a.js': ['races'] } };
+const races: Reason = { kind: 'timing', why: 'It races.', tests: { 'a.js': ['races'] } };
 
-test('tests that pass on both ways, or on none, do not differ', () => {
+test('tests that pass both ways, or neither way, do not differ', () => {
   const direct = results({ 'a.js: one': 'passed', 'a.js: two': 'failed', 'a.js: three': 'failed' });
   const through = results({ 'a.js: one': 'passed', 'a.js: two': 'failed', 'a.js: three': 'skipped' });
 
   expect(compare(direct, through, [])).toEqual({ explained: new Map(), unexplained: [], stale: [] });
 });
 
-test('a test that passes on one way alone differs, in either direction', () => {
+test('a test that passes only one way differs, in either direction', () => {
   const direct = results({ 'a.js: one': 'passed', 'a.js: two': 'failed', 'a.js: three': 'passed' });
   const through = results({ 'a.js: one': 'failed', 'a.js: two': 'passed' });
 
@@ -36,16 +36,16 @@ test('a difference with a reason is explained by it', () => {
   expect([unexplained, stale]).toEqual([[], []]);
 });
 
-test('a reason is stale if its test does not differ, or is not there', () => {
+test('a reason is stale if its test does not differ or does not exist', () => {
   const equal = results({ 'a.js: aborts': 'passed' });
 
   expect(compare(equal, equal, [aborts]).stale).toEqual(['a.js: aborts']);
   expect(compare(results({}), results({}), [aborts]).stale).toEqual(['a.js: aborts']);
 });
 
-test('the reason of a test that depends on time is stale only if the test is not there', () => {
+test('the reason of a test that depends on time is stale only if the test does not exist', () => {
   const equal = results({ 'a.js: races': 'passed' });
 
-  expect(compare(equal, equal, [varies]).stale).toEqual([]);
-  expect(compare(results({}), results({}), [varies]).stale).toEqual(['a.js: races']);
+  expect(compare(equal, equal, [races]).stale).toEqual([]);
+  expect(compare(results({}), results({}), [races]).stale).toEqual(['a.js: races']);
 });

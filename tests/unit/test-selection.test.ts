@@ -8,7 +8,7 @@ const selected = (filters: readonly string[], projects: readonly string[] = []):
   selectProjects(testProjects, { filters, projects }, projectFolder).map(({ name }) => name);
 
 describe('npm test', () => {
-  it('runs all projects if nothing is named', () => {
+  it('runs all projects by default', () => {
     expect(selected([])).toEqual(testProjects.map(({ name }) => name));
   });
 
@@ -42,7 +42,7 @@ describe('npm test', () => {
     expect(selected([], names)).toEqual(projects);
   });
 
-  it('asks the machine for nothing if it runs unit tests', () => {
+  it('needs neither Redis nor Docker for unit tests', () => {
     const [unit] = selectProjects(
       testProjects,
       { filters: ['tests/unit/plan'], projects: [] },

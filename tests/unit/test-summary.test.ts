@@ -24,12 +24,12 @@ describe('the last lines of npm test', () => {
     );
   });
 
-  it('count an error outside of any test as a failure', () => {
+  it('count an error outside all tests as a failure', () => {
     expect(countLine([result({})], false)).toBe('1 passed, 1 failed, 0 skipped');
     expect(countLine([], true)).toBe('0 passed, 0 failed, 0 skipped');
   });
 
-  it('name the ten slowest files that took a second or more, the slowest first', () => {
+  it('name the ten slowest files that took at least a second, the slowest first', () => {
     const results = Array.from({ length: 20 }, (_, at) => result({ file: `${at}.ts`, tookMs: at * 500 }));
     const lines = slowestFiles(results);
     expect(lines).toHaveLength(10);

@@ -10,6 +10,7 @@ import { spawnTethered, type TetheredProcess } from '#shared/process/tethered.ts
 
 const env = { PATH: process.env['PATH'] };
 const IGNORES_TERM = 'trap "" TERM; echo up; while :; do sleep 0.05; done';
+const tetheredModule = new URL('../../shared/process/tethered.ts', import.meta.url).href;
 const started: TetheredProcess[] = [];
 
 function start(command: string, args: string[], onParentDeath: 'SIGTERM' | 'SIGKILL' = 'SIGKILL') {
@@ -18,8 +19,8 @@ function start(command: string, args: string[], onParentDeath: 'SIGTERM' | 'SIGK
   return child;
 }
 
-/** The pids that live in a process group, zombies apart. */
-function group(pgid: number): number[] {
+/** @returns the pids in a process group, without zombies. */
+function pidsOf(pgid: number): number[] {
   return execFileSync('ps', ['-A', '-o', 'pid=,pgid=,stat='], { encoding: 'utf8' })
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
@@ -27,13 +28,13 @@ function group(pgid: number): number[] {
     .map(([pid]) => Number(pid));
 }
 
-/** Who is left of a process group when it has ended or the time is up. */
+/** @returns the pids that are left in a process group when it has ended or the time is up. */
 async function leftOver(pgid: number, withinMs = 1000): Promise<number[]> {
   const deadline = performance.now() + withinMs;
-  let left = group(pgid);
+  let left = pidsOf(pgid);
   while (left.length > 0 && performance.now() < deadline) {
     await delay(10);
-    left = group(pgid);
+    left = pidsOf(pgid);
   }
   return left;
 }
@@ -42,7 +43,7 @@ async function leftOver(pgid: number, withinMs = 1000): Promise<number[]> {
 async function parentOf(command: string, args: string[], onParentDeath: string, then = '') {
   const script = `
     import { spawn } from 'node:child_process';
-    import { spawnTethered } from ${JSON.stringify(new URL('../../shared/process/tethered.ts', import.meta.url).href)};
+    import { spawnTethered } from ${JSON.stringify(tetheredModule)};
     const child = spawnTethered(${JSON.stringify(command)}, ${JSON.stringify(args)},
       { env: process.env, onParentDeath: ${JSON.stringify(onParentDeath)}, stdout: 'pipe' });
     console.log(child.pid);
@@ -74,7 +75,7 @@ test.each([
   ['sleeps', 'SIGTERM', 'echo up; exec sleep 1000'],
 ])('a child that %s ends by %s with its SIGKILLed parent', async (_, onParentDeath, script) => {
   const { parent, pid } = await parentOf('sh', ['-c', script], onParentDeath);
-  expect(group(pid)).toContain(pid);
+  expect(pidsOf(pid)).toContain(pid);
   parent.kill('SIGKILL');
   await once(parent, 'exit');
   expect(await leftOver(pid)).toEqual([]);
@@ -101,7 +102,7 @@ test('a child ends with a parent that exits without stopping it', async () => {
   expect(await leftOver(pid)).toEqual([]);
 });
 
-test('with SIGTERM a child may still tidy up after its parent', async () => {
+test('a child can clean up after the death of its parent if the signal is SIGTERM', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'ringpost-tethered-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const script = 'trap "sleep 0.2; echo tidy >$0; exit 0" TERM; echo up; while :; do sleep 0.05; done';
@@ -111,7 +112,7 @@ test('with SIGTERM a child may still tidy up after its parent', async () => {
   expect(readFileSync(join(directory, 'said'), 'utf8')).toBe('tidy\n');
 });
 
-test('another child of the same parent does not hold the tether', async () => {
+test('another child of the same parent does not keep the tether open', async () => {
   const then = "console.log('other', spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).pid)";
   const { parent, pid, other } = await parentOf('sh', ['-c', 'echo up; exec sleep 1000'], 'SIGKILL', then);
   parent.kill('SIGKILL');
@@ -119,7 +120,7 @@ test('another child of the same parent does not hold the tether', async () => {
   expect(process.kill(other, 'SIGKILL')).toBe(true);
 });
 
-test('a child leads its own process group and has no child it did not make', async () => {
+test('a child leads its own process group and gets no child process', async () => {
   const child = start('sh', ['-c', 'echo up; exec sleep 1000']);
   if (child.stdout !== null) await once(child.stdout, 'data');
   const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,pgid='], { encoding: 'utf8' })
@@ -129,13 +130,13 @@ test('a child leads its own process group and has no child it did not make', asy
   expect(rows.filter(([, parent]) => parent === child.pid)).toEqual([]);
 });
 
-test('no watcher is left after the child has ended by itself', async () => {
+test('no watcher is left after the child has ended on its own', async () => {
   const child = start('true', []);
   expect(await child.exited).toEqual({ code: 0, signal: null });
   expect(await leftOver(child.pid)).toEqual([]);
 });
 
-test('stop ends a child that ignores SIGTERM after the grace, and a second stop joins the first', async () => {
+test('stop kills a child that ignores SIGTERM after the grace period; a second stop joins it', async () => {
   const child = start('sh', ['-c', IGNORES_TERM]);
   if (child.stdout !== null) await once(child.stdout, 'data');
   const before = performance.now();
@@ -152,11 +153,11 @@ test('stop ends a child that ignores SIGTERM after the grace, and a second stop 
 test.each([
   ['exit 7', { code: 7, signal: null }],
   ['kill -USR1 $$', { code: null, signal: 'SIGUSR1' }],
-])('the end of `%s` is seen as it was', async (script, end) => {
+])('the exit code or signal of `%s` is reported', async (script, end) => {
   expect(await start('sh', ['-c', script]).exited).toEqual(end);
 });
 
-test('arguments and environment arrive untouched', async () => {
+test('arguments and environment arrive unchanged', async () => {
   const child = spawnTethered('/bin/sh', ['-c', 'printf "%s|" "$@" "$FOO"', 'x', '', 'a b', '$HOME', '*'], {
     env: { FOO: 'b"a\nr' },
     onParentDeath: 'SIGKILL',
@@ -167,7 +168,7 @@ test('arguments and environment arrive untouched', async () => {
   expect(chunks.join('')).toBe('|a b|$HOME|*|b"a\nr|');
 });
 
-test('a command or directory that is not there is named', () => {
+test('the error names a command or a directory that does not exist', () => {
   const options = { env, onParentDeath: 'SIGKILL' } as const;
   expect(() => spawnTethered('no-such-command', [], options)).toThrow(
     'cannot start no-such-command: no such executable file',

@@ -22,21 +22,21 @@ function head(
   return upstreamHead(whole, context, { ...usual, ...rules }, 'keep-alive');
 }
 
-const told = ['Ringpost-Request', 'r-1', 'Ringpost-Replica', 'S2', 'Ringpost-Attempt', '3'];
+const ringpostFields = ['Ringpost-Request', 'r-1', 'Ringpost-Replica', 'S2', 'Ringpost-Attempt', '3'];
 const forwarded = 'for=192.0.2.7;host="shop.test:80";proto=http';
 const client = ['Host', 'shop.test:80', 'X-A', '1', 'Via', '1.1 ringpost', 'Forwarded', forwarded];
 
-describe('what an upstream gets', () => {
-  it('is what the client has sent, and which request of which replica it is', () => {
+describe('the head that an upstream gets', () => {
+  it('has the fields of the client, and those that name the request and the replica', () => {
     const derived = ['X-Forwarded-For', '192.0.2.7', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Host'];
-    const all = [...client, 'Connection', 'keep-alive', ...told, ...derived, 'shop.test:80'];
+    const all = [...client, 'Connection', 'keep-alive', ...ringpostFields, ...derived, 'shop.test:80'];
     expect(head(client)).toEqual(all);
-    const standard = [...client, 'Connection', 'keep-alive', ...told];
+    const standard = [...client, 'Connection', 'keep-alive', ...ringpostFields];
     expect(head(client, { forwarded: 'standard' })).toEqual(standard);
     expect(head(client, { forwarded: 'none' })).toEqual([...client.slice(0, 6), ...standard.slice(8)]);
   });
 
-  it('has the Host of the upstream if there is none, or if that was set', () => {
+  it('has the Host of the upstream if the client sent none, or if the setting says so', () => {
     expect(head(['X-A', '1']).slice(0, 4)).toEqual(['Host', 'up.test:8080', 'X-A', '1']);
     const own = head(client, { host: 'upstream' });
     expect(own.slice(0, 4)).toEqual(['Host', 'up.test:8080', 'X-A', '1']);
@@ -50,7 +50,7 @@ describe('what an upstream gets', () => {
     'Ringpost-Attempt',
     'ringpost_replica',
     'RINGPOST_attempt',
-  ])('has no %s but its own', (name) => {
+  ])("has no %s except ringpost's own", (name) => {
     expect(head([...client, name, 'forged'])).toEqual(head(client));
   });
 
@@ -60,7 +60,7 @@ describe('what an upstream gets', () => {
     [{}, [], []],
     [{}, ['Content-Length', '0'], ['Content-Length', '0']],
     [{ emptyChunked: true as const }, [], ['Transfer-Encoding', 'chunked']],
-  ])('has the framing of the body %#', (request, sent, framing) => {
+  ])('has the right framing for the body: case %#', (request, sent, framing) => {
     for (const method of ['GET', 'POST', 'DELETE']) {
       const fields = head(['Host', 'a', ...sent], {}, { method, ...request });
       expect(fields.slice(2, 4 + framing.length)).toEqual(['Connection', 'keep-alive', ...framing]);
@@ -74,14 +74,14 @@ describe('what an upstream gets', () => {
     ['for="[2001:db8::1]";host="a\\"b\\\\c";proto=https', '2001:db8::1', 'https', 'a"b\\c'],
     ['for=unknown;proto=http', 'unknown', 'http', undefined],
     ['for=192.0.2.7;host="a;proto=https";proto=http', '192.0.2.7', 'http', 'a;proto=https'],
-  ])('has X-Forwarded-* as the Forwarded of the gateway says: %s', (field, address, proto, host) => {
+  ])("has X-Forwarded-* fields made from the gateway's Forwarded: %s", (field, address, proto, host) => {
     const fields = head(['Forwarded', 'for=of-a-proxy', 'Forwarded', field]);
     expect(valuesOf(fields, 'x-forwarded-for')).toEqual([address]);
     expect(valuesOf(fields, 'x-forwarded-proto')).toEqual([proto]);
     expect(valuesOf(fields, 'x-forwarded-host')).toEqual(host === undefined ? [] : [host]);
   });
 
-  it('keeps what a trusted proxy has sent, or nothing of it', () => {
+  it('keeps the fields of a trusted proxy, or none of them if the setting is none', () => {
     const proxied = [
       'X-Forwarded-For',
       '198.51.100.1, 10.0.0.1',

@@ -48,7 +48,7 @@ const allowed: Readonly<Record<WaiterState, readonly WaiterState[]>> = {
   done: [],
 };
 
-it.each(states)('a waiter that is %s makes only the transitions of the table', (from) => {
+it.each(states)('a waiter in state %s can only make the transitions in the table', (from) => {
   const { add } = make();
   for (const next of states) {
     const waiter = add(`${from}-${next}`);
@@ -63,7 +63,7 @@ it.each(states)('a waiter that is %s makes only the transitions of the table', (
   }
 });
 
-it('a reply whose body is being read stays so when the acknowledgement of the job comes after it', () => {
+it('a waiter stays in state fetching if its job is acknowledged after the reply', () => {
   const { waiters, counts, add } = make();
   const waiter = add();
   waiter.become('fetching');
@@ -78,19 +78,19 @@ it.each([
   ['waiting', 'done', true],
   ['fetching', 'done', false],
 ] as const)(
-  'a client that leaves while %s makes the waiter %s, its job to be taken back: %s',
-  (from, to, back) => {
+  'if the client leaves in state %s, the state becomes %s, and whether its job is withdrawn is %s',
+  (from, to, withdraws) => {
     const { waiters, add } = make();
     const waiter = add();
     if (from !== 'adding') waiter.become(from);
-    expect(waiters.leave(waiter)).toBe(back);
+    expect(waiters.leave(waiter)).toBe(withdraws);
     expect(waiter.state).toBe(to);
     expect(waiter.isWaitedFor).toBe(false);
     expect(waiters.get('r')).toBeUndefined();
   },
 );
 
-it('counts a request in its queue and its bytes until it ends, whether its job has arrived or not', () => {
+it('counts a request and its bytes until it ends, even if its job is not acknowledged yet', () => {
   const { waiters, counts, held, add } = make();
   const [first, second] = [add('1'), add('2')];
   waiters.arrive(first);
@@ -102,14 +102,14 @@ it('counts a request in its queue and its bytes until it ends, whether its job h
   expect([...waiters.replicas]).toEqual([]);
 });
 
-it('tells of a timeout once, and not if the request has ended before', async () => {
+it('reports a timeout once, and not if the request has already ended', async () => {
   const { waiters, add } = make();
   const late = Promise.withResolvers<Waiter>();
-  const told: string[] = [];
-  const ended = add('1', 1, ({ request }) => void told.push(request.id));
+  const timedOut: string[] = [];
+  const ended = add('1', 1, ({ request }) => void timedOut.push(request.id));
   const waiting = add('2', 2, (waiter) => late.resolve(waiter));
   waiters.end(ended);
   expect(await late.promise).toBe(waiting);
-  expect(told).toEqual([]);
+  expect(timedOut).toEqual([]);
   expect(waiting.state).toBe('adding');
 });

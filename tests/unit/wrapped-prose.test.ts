@@ -4,17 +4,17 @@ import { wrappedProse } from '../fixtures/wrapped-prose.ts';
 const long = 'word '.repeat(60).trim();
 
 describe('wrapped prose', () => {
-  it('has no line over 110 columns and keeps all words', () => {
+  it('has no line longer than 110 columns and keeps all words', () => {
     const lines = wrappedProse(long).split('\n');
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(110);
     expect(lines.join(' ')).toBe(long);
   });
 
-  it('joins short lines of a paragraph, and no two paragraphs', () => {
+  it('joins the short lines of a paragraph, but does not join paragraphs', () => {
     expect(wrappedProse('one\ntwo\n\nthree')).toBe('one two\n\nthree');
   });
 
-  it('indents the lines of a list item under its text, and joins no two items', () => {
+  it('indents the lines of a list item under its text, but does not join items', () => {
     const [first = '', second = '', ...others] = wrappedProse(`- ${long}\n- end`).split('\n');
     expect(first).toMatch(/^- word/);
     expect(second).toMatch(/^ {2}word/);
@@ -22,7 +22,7 @@ describe('wrapped prose', () => {
     expect(wrappedProse('1. one\n   two\n10. three')).toBe('1. one two\n10. three');
   });
 
-  it('leaves tables, headings, pictures, code and items of code as they are', () => {
+  it('leaves tables, headings, pictures, code and list items of code unchanged', () => {
     const kept = [
       `| ${long} |`,
       `# ${long}`,

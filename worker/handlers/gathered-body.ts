@@ -8,7 +8,7 @@ import type { ReplyBudget } from './reply-budget.ts';
 const aheadBytes = 256 * 1024;
 /** How many of the first chunks of an answer are kept as they arrive, whatever their size. */
 const keptChunks = 16;
-/** Later chunks that are smaller than this are copied together: each chunk costs memory beside its bytes. */
+/** Later chunks that are smaller than this are copied together: each chunk costs memory besides its bytes. */
 const smallChunkBytes = 32 * 1024;
 const blockBytes = 64 * 1024;
 

@@ -3,7 +3,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 /** The answer of a handler. */
 export type HandlerReply = HttpReply<Uint8Array | string>;
 
-/** What a handler learns about a request beside the request itself. */
+/** What a handler learns about a request besides the request itself. */
 export interface HandlerContext {
   /** The replica's name, e.g. `S1`. */
   readonly replica: string;

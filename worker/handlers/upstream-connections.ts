@@ -15,7 +15,7 @@ const connectTimeoutMs = 10_000;
  */
 const idleTimeoutMs = 4000;
 
-/** How many bytes of an answer are read ahead while its reader pauses, beside the last read. */
+/** How many bytes of an answer are read ahead while its reader pauses, besides the last read. */
 const aheadBytes = 16 * 1024;
 
 /** The head of a request, as it is sent. */

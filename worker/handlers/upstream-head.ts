@@ -3,7 +3,7 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { isToldField } from '#shared/contract/told-fields.ts';
 import type { HandlerContext } from './handler.ts';
 
-/** What an upstream learns beside what the client has sent. */
+/** What an upstream learns besides what the client has sent. */
 export interface UpstreamHeadRules {
   /** Name and port of the upstream, as in `Host`. */
   readonly authority: string;

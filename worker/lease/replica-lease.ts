@@ -108,7 +108,7 @@ export class ReplicaLease {
 
   /** @returns whether the lease is ours now, another worker holds it, or a newer generation has held it. */
   async take(state: LeaseState): Promise<'taken' | 'held' | 'superseded'> {
-    this.#started = clockOf(this.#connection).began;
+    this.#started = clockOf(this.#connection).started;
     const asked = process.hrtime.bigint();
     const taken = await this.#store.take(this.#holder, this.#lease(state), this.#leaseMs);
     if (typeof taken === 'string') return taken;

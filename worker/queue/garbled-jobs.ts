@@ -23,7 +23,7 @@ const minKeepMs = 60_000;
 /**
  * Ends jobs that cannot be read: moves the job aside, and ends its request. A client that waits gets 502
  * `outcome_unknown` from its gateway, which hears of the move. A record says the same, with a dead letter
- * beside it.
+ * in addition.
  */
 export class GarbledJobs {
   readonly #options: GarbledJobsOptions;
@@ -31,7 +31,7 @@ export class GarbledJobs {
 
   constructor(options: GarbledJobsOptions) {
     this.#options = options;
-    this.#repair = KeyRepair.on(options.connection, options.log, 'worker');
+    this.#repair = new KeyRepair(options.connection, options.log, 'worker');
   }
 
   /** Never rejects: the next sweep finds a job that is still there. */

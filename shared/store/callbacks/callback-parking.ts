@@ -22,7 +22,7 @@ export class CallbackParking {
   constructor(connection: Connection, log: Logger) {
     this.#keys = keysOf(connection);
     this.#run = createRun(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**

@@ -31,7 +31,7 @@ export class CallbackQueue {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#log = log;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**

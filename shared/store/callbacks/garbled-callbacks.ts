@@ -36,7 +36,7 @@ export class GarbledCallbacks {
     this.#keys = keysOf(connection);
     this.#log = log;
     this.#notes = new CallbackNotes(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#forged = new SparseWarning(log, 'a callback that no gateway has written was moved aside, not sent');
   }
 

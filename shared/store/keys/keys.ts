@@ -47,9 +47,9 @@ export interface Keys {
   jobLock(replica: string, request: string): string;
   /** Sorted set: BullMQ's workers block on it and are woken through it. */
   marker(replica: string): string;
-  /** Any key that BullMQ has for a queue beside its jobs, by the last part of its name. */
+  /** Any key that BullMQ has for a queue besides its jobs, by the last part of its name. */
   bullMq(queue: string, part: string): string;
-  /** The keys of a queue that BullMQ uses beside those of jobs. */
+  /** The keys of a queue that BullMQ uses besides those of jobs. */
   queueState(replica: string): readonly [string, string, string, string];
   /** The keys that BullMQ's `addStandardJob` takes, in its order. */
   addStandardJob(replica: string): readonly string[];

@@ -32,7 +32,7 @@ export class DeliveryReader {
     const keys = keysOf(connection);
     // The fence is known only once the lease is taken.
     const key = (): string => keys.deliveries(lease.replica, lease.fence);
-    const repair = KeyRepair.on(connection, log, 'worker');
+    const repair = new KeyRepair(connection, log, 'worker');
     this.#connection = redisOf(connection).duplicate({ lazyConnect: true });
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({

@@ -48,7 +48,7 @@ export class JobQueues {
     this.#clock = clockOf(connection);
     this.#log = log;
     this.#run = createRun(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#bodies = new JobBodies(connection, log);
     this.#lines = new Lines(connection, log);
     this.#halfAdded = new HalfAdded(connection, log);

@@ -27,7 +27,7 @@ export class Lines {
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
   }
 
   /**

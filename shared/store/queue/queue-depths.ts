@@ -23,7 +23,7 @@ export class QueueDepths {
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   async read(replica: string): Promise<QueueDepth> {

@@ -12,7 +12,7 @@ export async function countReady(connection: Connection, replica: string): Promi
   const counts = await Promise.all([
     redis.llen(wait),
     redis.zcard(prioritized),
-    redis.zcount(delayed, 0, clockOf(redis).now() * scorePerMs),
+    redis.zcount(delayed, 0, clockOf(connection).now() * scorePerMs),
   ]);
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -53,7 +53,7 @@ export class StockWorker {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
     this.#life = startStop(
       () => this.#start(),
       async () => {

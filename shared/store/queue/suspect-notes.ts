@@ -6,7 +6,7 @@ import { createRun } from '../scripts/script.ts';
 import { recordCrash as recordCrashScript, startSuspect as startSuspectScript } from '../scripts/suspects.ts';
 import type { CrashesOfJob, StartedSuspect } from '../scripts/suspects.ts';
 
-/** The field of a job, beside BullMQ's own, that holds its crashes. */
+/** The field of a job, besides BullMQ's own, that holds its crashes. */
 const crashesField = 'ringpost:losses';
 /** The field of a job that says that a suspect is running. */
 const runningField = 'ringpost:running';

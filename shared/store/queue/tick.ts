@@ -63,7 +63,7 @@ export class Tick {
     this.#touched = tick.keys(this.#keys, this.#terms);
     this.#run = defineScript(redisOf(connection), this.#touched.length, script.lua);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
   }
 
   /**

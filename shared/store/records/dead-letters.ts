@@ -49,7 +49,7 @@ export class DeadLetters {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#run = createRun(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**

@@ -45,7 +45,7 @@ export class IdempotencyClaims {
     this.#redis = redisOf(connection);
     this.#run = createRun(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /** @param finished when a request ended, in ms since the epoch. @returns whether its key is free by now. */

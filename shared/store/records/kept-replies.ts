@@ -21,7 +21,7 @@ export class KeptReplies {
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**

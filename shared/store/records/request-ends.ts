@@ -39,7 +39,7 @@ export class RequestEnds {
     this.#clock = clockOf(connection);
     this.#run = createRun(connection);
     this.#notes = new RequestNotes(connection, log);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /** Cancels a request in its record; if it has none, its job is marked, so that no worker runs it. */

@@ -31,7 +31,7 @@ export class RequestNotes {
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log, rights);
+    this.#repair = new KeyRepair(connection, log, rights);
   }
 
   /**

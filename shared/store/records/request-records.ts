@@ -42,7 +42,7 @@ export class RequestRecords {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#callerOf = callerOf;
   }
 

@@ -36,7 +36,7 @@ export class RequestSettler {
   constructor(connection: Connection, lease: Fenced, log: Logger) {
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
     this.#lease = lease;
   }
 

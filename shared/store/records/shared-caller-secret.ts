@@ -17,7 +17,7 @@ export class SharedCallerSecret {
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /** @returns the secret; undefined if there is none. A secret that cannot be read is moved aside. */

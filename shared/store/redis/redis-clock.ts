@@ -1,6 +1,6 @@
 import type { Redis } from './access.ts';
 import { redisOf } from './access.ts';
-import { Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 /** The time between two measurements, in ms. */
 const intervalMs = 5000;
@@ -45,7 +45,7 @@ export class RedisClock {
   }
 
   /** When this process or thread started, in Redis time. */
-  get began(): number {
+  get started(): number {
     return Math.floor(this.#offset);
   }
 
@@ -102,11 +102,11 @@ export class RedisClock {
 const clocks = new WeakMap<Redis, RedisClock>();
 
 /**
- * @param source a connection on which nothing blocks. Its clock is measured for as long as it is open.
+ * @param connection a connection on which nothing blocks. Its clock is measured for as long as it is open.
  * @returns the clock of the connection's Redis; the same object each time.
  */
-export function clockOf(source: Redis | Connection): RedisClock {
-  const redis = source instanceof Connection ? redisOf(source) : source;
+export function clockOf(connection: Connection): RedisClock {
+  const redis = redisOf(connection);
   let clock = clocks.get(redis);
   if (clock === undefined) clocks.set(redis, (clock = measured(redis)));
   return clock;

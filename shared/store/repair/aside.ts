@@ -1,13 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Redis } from '../redis/access.ts';
-import type { Keys } from '../keys/keys.ts';
 import type { Logger } from '../../process/logger.ts';
-import { clockOf } from '../redis/redis-clock.ts';
-import { scriptsOn } from '../scripts/load.ts';
 import { SparseWarning } from '../../process/sparse-warning.ts';
+import type { Keys } from '../keys/keys.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { clockOf } from '../redis/redis-clock.ts';
+import type { RedisClock } from '../redis/redis-clock.ts';
+import { asideTtlMs, setJobAside, setKeyAside, setMemberAside } from '../scripts/aside.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
 
-/** How long data that was moved aside is kept for people to examine, in ms. */
-export const asideTtlMs = 7 * 86_400_000;
 /** The maximum number of keys that are kept for one replica, or for the ring. The oldest are deleted. */
 const maxKept = 100;
 
@@ -34,11 +37,15 @@ export interface SeenKey {
 export class Aside {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #clock: RedisClock;
+  readonly #run: Run;
   readonly #warning: SparseWarning;
 
-  constructor(redis: Redis, keys: Keys, log: Logger) {
-    this.#redis = redis;
-    this.#keys = keys;
+  constructor(connection: Connection, log: Logger) {
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#clock = clockOf(connection);
+    this.#run = createRun(connection);
     this.#warning = new SparseWarning(log, 'garbled data in Redis was moved aside');
   }
 
@@ -50,8 +57,7 @@ export class Aside {
   async key({ key, type, text }: SeenKey, instead = ''): Promise<boolean> {
     const to = this.#nameFor(key);
     const digest = text === undefined ? '' : createHash('sha1').update(text).digest('hex');
-    const run = scriptsOn(this.#redis);
-    const moved = (await run('set-key-aside', key, to, type, digest, asideTtlMs, instead)) === 1;
+    const moved = await this.#run(setKeyAside, { key, to, type, digest, instead });
     if (moved) await this.#note(key, to);
     return moved;
   }
@@ -87,31 +93,21 @@ export class Aside {
    * @returns whether there was such a job.
    */
   job(replica: string, id: string, fence: number): Promise<boolean> {
-    const keys = this.#keys;
-    const own = [keys.job(replica, id), keys.jobLock(replica, id), keys.unfinished(replica).active] as const;
-    return this.#job([...own, keys.leaseFence(replica)], id, fence, jobChangeMessage(id));
+    return this.#job(this.#keys.queue(replica), id, fence, jobChangeMessage(id));
   }
 
   /** Moves a callback job that cannot be read. */
   callback(id: string): Promise<boolean> {
-    const own = (part: string): string => this.#keys.bullMq(this.#keys.callbacks, part);
     // There is no lease on this queue.
-    return this.#job([own(id), own(`${id}:lock`), own('active'), own('fence')], id, 0, '');
+    return this.#job(this.#keys.callbacks, id, 0, '');
   }
 
-  async #job(
-    touched: readonly [job: string, lock: string, active: string, fence: string],
-    id: string,
-    fence: number,
-    message: string,
-  ): Promise<boolean> {
-    const [key] = touched;
+  async #job(queue: string, id: string, fence: number, message: string): Promise<boolean> {
+    const key = this.#keys.bullMq(queue, id);
     const to = this.#nameFor(key);
-    const run = scriptsOn(this.#redis);
-    const { changes } = this.#keys;
-    const moved = await run('set-job-aside', ...touched, to, fence, id, asideTtlMs, changes, message);
-    if (moved === 1) await this.#note(key, to);
-    return moved === 1;
+    const moved = await this.#run(setJobAside, { queue, id, to, fence, message });
+    if (moved) await this.#note(key, to);
+    return moved;
   }
 
   async #part(
@@ -122,14 +118,13 @@ export class Aside {
     instead = '',
   ): Promise<boolean> {
     const to = this.#nameFor(key);
-    const run = scriptsOn(this.#redis);
-    const moved = (await run('set-member-aside', key, to, member, asideTtlMs, how, value, instead)) === 1;
+    const moved = await this.#run(setMemberAside, { key, to, member, how, value, instead });
     if (moved) await this.#note(key, to);
     return moved;
   }
 
   #nameFor(key: string): string {
-    return this.#keys.aside(key).entry(`${clockOf(this.#redis).now()}-${randomBytes(3).toString('hex')}`);
+    return this.#keys.aside(key).entry(`${this.#clock.now()}-${randomBytes(3).toString('hex')}`);
   }
 
   /** Counts, logs and indexes a key that was moved. If this fails, the key still expires. */
@@ -139,7 +134,7 @@ export class Aside {
     const { index } = this.#keys.aside(key);
     const type = await this.#redis.type(index);
     if (type !== 'zset' && type !== 'none') await this.#redis.unlink(index);
-    await this.#redis.zadd(index, clockOf(this.#redis).now(), to);
+    await this.#redis.zadd(index, this.#clock.now(), to);
     await this.#redis.pexpire(index, asideTtlMs);
     const surplus = (await this.#redis.zcard(index)) - maxKept;
     const oldest = surplus > 0 ? await this.#redis.zpopmin(index, surplus) : [];

@@ -7,6 +7,7 @@ import type { Logger } from '../../process/logger.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
+import type { RedisClock } from '../redis/redis-clock.ts';
 import { refusalOf } from '../redis/redis-refusal.ts';
 import { relistJobs } from './relist.ts';
 import { isReplicaName } from '../../contract/replica-name.ts';
@@ -54,21 +55,21 @@ export function parseRepairRequest(
  */
 export class KeyRepair {
   readonly aside: Aside;
+  readonly #connection: Connection;
   readonly #redis: Redis;
   readonly #keys: Keys;
+  readonly #clock: RedisClock;
   readonly #rights: 'server' | 'worker';
   #notBefore = Number.NEGATIVE_INFINITY;
 
   /** @param rights with 'worker', a controller is asked to move the keys that a worker may not move. */
-  static on(connection: Connection, log: Logger, rights: 'server' | 'worker' = 'server'): KeyRepair {
-    return new KeyRepair(redisOf(connection), keysOf(connection), log, rights);
-  }
-
-  constructor(redis: Redis, keys: Keys, log: Logger, rights: 'server' | 'worker' = 'server') {
-    this.#redis = redis;
-    this.#keys = keys;
+  constructor(connection: Connection, log: Logger, rights: 'server' | 'worker' = 'server') {
+    this.#connection = connection;
+    this.#redis = redisOf(connection);
+    this.#keys = keysOf(connection);
+    this.#clock = clockOf(connection);
     this.#rights = rights;
-    this.aside = new Aside(redis, keys, log);
+    this.aside = new Aside(connection, log);
   }
 
   /**
@@ -119,12 +120,12 @@ export class KeyRepair {
         asked.add(tag);
         continue;
       }
-      const now = clockOf(this.#redis).now();
+      const now = this.#clock.now();
       if (!(await this.aside.key({ key, type: seen, text: text ?? undefined }, instead?.(now)))) continue;
       moved = true;
       if (lists !== undefined) queues.add(lists);
     }
-    for (const queue of queues) await relistJobs(this.#redis, this.#keys, queue);
+    for (const queue of queues) await relistJobs(this.#connection, queue);
     for (const tag of asked) await this.#redis.publish(this.#keys.changes, `mend ${tag}`);
     return moved;
   }

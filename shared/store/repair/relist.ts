@@ -1,7 +1,8 @@
-import type { Redis } from '../redis/access.ts';
 import { replicaOf } from '../../contract/request-id.ts';
-import type { Keys } from '../keys/keys.ts';
-import { scriptsOn } from '../scripts/load.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+import { relistJob } from '../scripts/aside.ts';
+import { createRun } from '../scripts/script.ts';
 
 /** How many keys Redis checks in one step of the scan. */
 const keysPerScan = 1000;
@@ -12,17 +13,16 @@ const keysPerScan = 1000;
  * @param queue the name of the queue in BullMQ.
  * @returns how many jobs were put back.
  */
-export async function relistJobs(redis: Redis, keys: Keys, queue: string): Promise<number> {
-  const prefix = keys.bullMq(queue, '');
-  const lists = ['wait', 'active', 'prioritized', 'delayed', 'marker'].map((part) => prefix + part);
+export async function relistJobs(connection: Connection, queue: string): Promise<number> {
+  const redis = redisOf(connection);
+  const run = createRun(connection);
+  const prefix = keysOf(connection).bullMq(queue, '');
   const pattern = `${prefix.replaceAll(/[\\*?[\]]/g, String.raw`\$&`)}*`;
   let count = 0;
   for (let cursor = '0'; ;) {
     const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', keysPerScan);
     const ids = found.map((key) => key.slice(prefix.length)).filter((id) => replicaOf(id) !== undefined);
-    for (const id of ids) {
-      if ((await scriptsOn(redis)('relist-job', prefix + id, ...lists, id)) === 1) count += 1;
-    }
+    for (const id of ids) if (await run(relistJob, { queue, id })) count += 1;
     cursor = next;
     if (cursor === '0') return count;
   }

@@ -23,7 +23,7 @@ export interface UsedData {
   readonly queue?: string;
   /** The queue that a worker serves under this lease, and what was delivered to its consumer. */
   readonly consumer?: Fenced;
-  /** Requests of a replica, beside their jobs. */
+  /** Requests of a replica, besides their jobs. */
   readonly requests?: { readonly replica: string; readonly ids: Iterable<string> };
 }
 
@@ -36,7 +36,7 @@ export class WorkerRepair {
 
   constructor(connection: Connection, log: Logger) {
     this.#keys = keysOf(connection);
-    this.#repair = KeyRepair.on(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, 'worker');
   }
 
   /**

@@ -50,7 +50,7 @@ export class InboxLists {
     this.#keys = keysOf(waker);
     this.#gateway = gateway;
     this.#log = log;
-    this.#repair = KeyRepair.on(waker, log);
+    this.#repair = new KeyRepair(waker, log);
     this.#barrierList = this.#keys.wake(gateway);
   }
 

@@ -37,7 +37,7 @@ const tooLong = /maximum allowed size/;
 /**
  * Writes large replies to Redis, and reads large requests, on a connection of their own, so that nothing
  * waits behind them. The connection is opened for the first one. Values are written in pieces, and take
- * turns: this needs memory for a few pieces beside the values themselves.
+ * turns: this needs memory for a few pieces besides the values themselves.
  */
 export class LargeValues {
   readonly #open: () => Connection;

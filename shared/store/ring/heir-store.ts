@@ -26,7 +26,7 @@ export class HeirStore {
   constructor(connection: Connection, store: RingStore, log: Logger) {
     this.#connection = connection;
     this.#store = store;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#run = createRun(connection);
   }
 

@@ -15,7 +15,7 @@ export class LeaderLease {
 
   constructor(connection: Connection, log: Logger) {
     this.#connection = connection;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#run = createRun(connection);
   }
 

@@ -21,7 +21,7 @@ export class PublishedStatus {
 
   constructor(connection: Connection, log: Logger) {
     this.#connection = connection;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   async read(): Promise<Published> {

@@ -66,7 +66,7 @@ export class RingStore {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
     this.#reading = new RingReading(this.#keys, this.#repair.aside, () => this.#clock.now());
     this.#run = createRun(connection);
   }

@@ -20,12 +20,12 @@ export class SystemRepair {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#store = store;
-    this.#repair = KeyRepair.on(connection, log);
+    this.#repair = new KeyRepair(connection, log);
   }
 
   /**
    * Call it after a failure. Never rejects.
-   * @param names replicas whose keys may be the cause, beside those that are known from Redis.
+   * @param names replicas whose keys may be the cause, besides those that are known from Redis.
    * @returns whether a key was moved aside, so that another attempt may succeed.
    */
   async after(failure: unknown, names: readonly string[]): Promise<boolean> {

@@ -46,8 +46,8 @@ for at, job in ipairs(jobs) do
     waiting[#waiting + 1] = id
   end
   local options = ARGV[4] .. ',"jobId":"' .. id .. '"}'
-  call('HSET', job, 'name', name, 'data', data, 'opts', options, 'timestamp', now, 'delay', '0', 'priority', '0',
-    unpack(fields))
+  call('HSET', job, 'name', name, 'data', data, 'opts', options, 'timestamp', now, 'delay', '0',
+    'priority', '0', unpack(fields))
 end
 if #active > 0 then
   call('LPUSH', KEYS[7], unpack(active))

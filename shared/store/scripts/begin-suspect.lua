@@ -3,10 +3,10 @@
 -- KEYS[2] suspects
 -- KEYS[3] active
 -- ARGV[1] id of the job
--- ARGV[2] start order: the later it starts, the higher; 0 if it is convicted and only its end is to be
---   reported
+-- ARGV[2] start order: the later it starts, the higher; 0 if it is a poison request and
+--   only its end is reported
 -- ARGV[3] 1 if it runs alone, else 0
--- Returns {data, how often it was started, this time included}; nil if it is not a suspect any more.
+-- Returns {data, how often it was started, this time included}; nil if it is no longer a suspect.
 local call, id = redis.call, ARGV[1]
 if call('SISMEMBER', KEYS[2], id) == 0 then
   return false

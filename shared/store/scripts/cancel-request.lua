@@ -3,8 +3,7 @@
 -- KEYS[1] record
 -- ARGV[1] now, in ms since the epoch
 -- ARGV[2] channel of the request's changes
--- Returns 1 if this ended it, 2 if it is running, 0 if it had come to its end before, -1 if there is no
--- record.
+-- Returns 1 if this ended it, 2 if it is running, 0 if it had already ended, -1 if there is no record.
 -- USES publishChange
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then

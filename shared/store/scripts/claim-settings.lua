@@ -5,17 +5,17 @@
 -- ARGV[3..] names and values in turn
 -- Returns the settings that were there before, a flat list of names and values. Nothing is set if one of them
 -- differs and may not be replaced.
-local standing = redis.call('HGETALL', KEYS[1])
+local stored = redis.call('HGETALL', KEYS[1])
 local before = {}
-for at = 1, #standing, 2 do
-  before[standing[at]] = standing[at + 1]
+for at = 1, #stored, 2 do
+  before[stored[at]] = stored[at + 1]
 end
 local changes = {}
 for at = 3, #ARGV, 2 do
   local name, value = ARGV[at], ARGV[at + 1]
   if before[name] ~= value then
     if before[name] and ARGV[2] ~= '1' then
-      return standing
+      return stored
     end
     table.insert(changes, name)
     table.insert(changes, value)
@@ -25,4 +25,4 @@ if #changes > 0 then
   redis.call('HSET', KEYS[1], unpack(changes))
   redis.call('PUBLISH', ARGV[1], 'settings')
 end
-return standing
+return stored

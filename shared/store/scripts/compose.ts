@@ -1,5 +1,10 @@
 import { scriptText } from './load.ts';
-import type { ScriptPart, ScriptWithBullMq } from './load.ts';
+
+/** Scripts into which BullMQ's scripts are inserted before they run. */
+export type ScriptWithBullMq = 'tick' | 'add-jobs';
+
+/** Scripts that are inserted into others as functions. */
+export type ScriptPart = 'finish-jobs' | 'take-jobs';
 
 /**
  * The only version of BullMQ whose scripts are proven to work inside ours. With others, its own client runs

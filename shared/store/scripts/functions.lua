@@ -6,8 +6,7 @@ local function isSuperseded(newest, fence)
 end
 
 -- Reads a consumer's registration for direct delivery. Returns its fence, its job limit, the TTL of its locks
--- in ms and
--- the token of its locks, all as strings; nil if there is no registration or it cannot be read.
+-- in ms and the token of its locks, all as strings; nil if there is no registration or it cannot be read.
 local function parseRegistration(registration)
   return string.match(registration or '', '^(%d+) (%d+) (%d+) (.+)$')
 end
@@ -49,7 +48,7 @@ local function nowMs()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Keeps a record, and its reply if that is given, until the callback is told, but for `holdMs` at most. The
+-- Keeps a record, and its reply if that is given, until the callback is sent, but for `holdMs` at most. The
 -- field
 -- `expires` remembers when they would have expired; `leftMs` is the time until then.
 local function holdForCallback(record, reply, leftMs, holdMs)

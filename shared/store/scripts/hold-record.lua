@@ -1,4 +1,4 @@
--- Keeps a request's record and reply until its delayed callback is told.
+-- Keeps a request's record and reply until its delayed callback is sent.
 -- KEYS[1] record
 -- KEYS[2] kept reply
 -- ARGV[1] time in ms for which they are kept at least

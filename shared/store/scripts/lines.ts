@@ -1,6 +1,8 @@
 import { script } from './script.ts';
 
-/** The field of a job, beside BullMQ's own, that counts how often a request that runs in turn was started. */
+/**
+ * The field of a job, besides BullMQ's own, that counts how often a request that runs in turn was started.
+ */
 export const startCountField = 'ringpost:begun';
 
 interface InLine {

@@ -6,7 +6,7 @@
 -- ARGV[2] TTL in ms
 -- ARGV[3] channel of the request's changes
 -- ARGV[4..] fields and values
--- Returns 1; 0 if the request had come to its end before; -1 if it is to be cancelled and nothing was noted.
+-- Returns 1; 0 if the request had already ended; -1 if it is to be cancelled and nothing was noted.
 -- USES isFinal, publishChange, nowMs, holdForCallback
 local state, cancel = unpack(redis.call('HMGET', KEYS[1], 'state', 'cancelAsked'))
 if isFinal(state) then

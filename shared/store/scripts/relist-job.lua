@@ -1,5 +1,5 @@
 -- Puts a job that is in no list of its queue back into one. A job that was started goes to the list of active
--- jobs, where the jobs of a dead worker are, so that it runs again only if that is safe.
+-- jobs, where the jobs of a dead worker are, so that it runs again only if it is repeatable.
 -- KEYS[1] job
 -- KEYS[2] wait
 -- KEYS[3] active
@@ -16,8 +16,8 @@ end
 if call('ZSCORE', KEYS[4], id) or call('ZSCORE', KEYS[5], id) then
   return 0
 end
-local begun, at, delay = unpack(call('HMGET', KEYS[1], 'processedOn', 'timestamp', 'delay'))
-if begun then
+local started, at, delay = unpack(call('HMGET', KEYS[1], 'processedOn', 'timestamp', 'delay'))
+if started then
   call('LPUSH', KEYS[3], id)
 elseif (tonumber(delay) or 0) > 0 and tonumber(at) then
   call('ZADD', KEYS[5], delayedScore(tonumber(at) + tonumber(delay)), id)

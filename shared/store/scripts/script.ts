@@ -3,7 +3,7 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { defineScript, scriptText } from './load.ts';
-import type { RunOne, ScriptName } from './load.ts';
+import type { RunOne } from './load.ts';
 
 /** What Redis takes as an argument of a script. */
 export type ScriptArgument = string | number | Buffer;
@@ -11,7 +11,7 @@ export type ScriptArgument = string | number | Buffer;
 /** The one place that says how a Lua file is called: its keys, its arguments, and what its reply means. */
 export interface Script<Call, Result> {
   /** The name of the Lua file in this folder, without its ending. */
-  readonly file: ScriptName;
+  readonly file: string;
   /** KEYS, in the order of the file's header. Always the same number of them. */
   readonly keys: (keys: Keys, call: Call) => readonly string[];
   /** ARGV, in the order of the file's header. */
@@ -46,4 +46,4 @@ export function createRun(connection: Connection): Run {
   };
 }
 
-const definedOn = new WeakMap<Redis, Map<ScriptName, RunOne>>();
+const definedOn = new WeakMap<Redis, Map<string, RunOne>>();

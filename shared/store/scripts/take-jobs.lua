@@ -17,9 +17,9 @@ for _, id in ipairs(ids) do
   local job = prefix .. id
   call('SET', job .. ':lock', ARGV[3], 'PX', ARGV[4])
   -- A garbled job must not hold up the others: it is returned without data.
-  local begun = redis.pcall('HSET', job, 'processedOn', ARGV[2])
+  local written = redis.pcall('HSET', job, 'processedOn', ARGV[2])
   local times = redis.pcall('HINCRBY', job, 'ats', '1')
-  local sound = type(begun) == 'number' and type(times) == 'number'
+  local sound = type(written) == 'number' and type(times) == 'number'
   local data = sound and call('HGET', job, 'data')
   taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, data, sound and times or 1
 end
