@@ -39,7 +39,9 @@ function listed(words: readonly string[]): string {
   return words.map((word) => `\`${word}\``).join(' ');
 }
 
-/** @returns the document with its section on Redis users generated from the module that defines their rights. */
+/**
+ * @returns the document with its section on Redis users generated from the module that defines their rights.
+ */
 export function withRedisUsers(document: string): string {
   const from = document.indexOf(begin);
   const to = document.indexOf(end);

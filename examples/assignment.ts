@@ -6,10 +6,10 @@
  *   npx node examples/assignment.ts [--url http://127.0.0.1:5000] [--requests 10000]
  *     [--kill 'docker kill {}']
  *
- * It counts the answers of each replica for N = 2 … 6, then kills a replica and waits until another one with a
- * random name has replaced it. It exits with 1 at the first result that differs from the assignment. `--kill`
- * is the command that kills a replica. Without it, the script looks for the replica's process among those that
- * run in this folder (Linux only).
+ * It counts the answers of each replica for N = 2 … 6, then kills a replica and waits until another one with
+ * a random name has replaced it. It exits with 1 at the first result that differs from the assignment.
+ * `--kill` is the command that kills a replica. Without it, the script looks for the replica's process among
+ * those that run in this folder (Linux only).
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-// Counts requests per tenant, in memory. All requests of a tenant have the same key, so one replica gets them:
+// Counts requests per tenant, in memory. Requests with the same key go to one replica, so it counts them all:
 //   HANDLER=./examples/hono.ts npm start
 //   curl -H 'Ringpost-Key: acme' http://127.0.0.1:5000/count/acme
 import { Hono } from 'hono';

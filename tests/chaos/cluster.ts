@@ -154,12 +154,12 @@ export class Cluster {
 
   /** Resolves when every gateway has that many replicas in its ring and each of them has a ready worker. */
   async untilReady(replicas: number): Promise<void> {
-    await this.#until(`${replicas} replicas are ready`, () => this.isWhole(replicas));
+    await this.#until(`${replicas} replicas are ready`, () => this.isHealthy(replicas));
   }
 
-  /** Resolves when {@link isWhole} does with true. */
-  async untilWhole(): Promise<void> {
-    await this.#until('all gateways and replicas are ready', () => this.isWhole()).catch(
+  /** Resolves when {@link isHealthy} does with true. */
+  async untilHealthy(): Promise<void> {
+    await this.#until('all gateways and replicas are ready', () => this.isHealthy()).catch(
       async (error: unknown) => {
         throw new Error(`${String(error)}; now ${await this.#describe()}`);
       },
@@ -170,7 +170,7 @@ export class Cluster {
    * @param replicas how many replicas to expect; by default the number of desired ones.
    * @returns whether every gateway has all replicas in its ring and each of them has a ready, running worker.
    */
-  async isWhole(replicas?: number): Promise<boolean> {
+  async isHealthy(replicas?: number): Promise<boolean> {
     const names = await this.desired();
     const wanted = replicas ?? names.length;
     if (wanted === 0) return false;

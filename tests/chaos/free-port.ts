@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 const given = new Set<number>();
 
 /**
- * @returns a free port of loopback below the ephemeral ports, so that no outgoing connection takes it while its
- * process is down.
+ * @returns a free port of loopback below the ephemeral ports, so that no outgoing connection takes it while
+ * its process is down.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * The replicas' work, as a HANDLER. Each execution appends a line to the ledger, takes `?ms=` milliseconds, and
- * answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it misbehave.
+ * The replicas' work, as a HANDLER. Each execution appends a line to the ledger, takes `?ms=` milliseconds,
+ * and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it misbehave.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -19,7 +19,9 @@ export interface LoadOptions {
   readonly methods?: readonly RequestRecord['method'][];
   /** Returns the hash key of a request; by default a random one. */
   readonly key?: () => string;
-  /** In addition to the connections, sends a request at this interval without waiting for earlier ones, in ms. */
+  /**
+   * In addition to the connections, sends a request at this interval without waiting for earlier ones, in ms.
+   */
   readonly alsoEveryMs?: number;
   /** How long a connection pauses between two requests, in ms. */
   readonly restMs?: number;
@@ -33,9 +35,9 @@ const boundMs = 60_000;
 const maxPauseMs = 200;
 
 /**
- * A client that keeps its connections busy and retries as HTTP allows. If a request was certainly not accepted
- * (refused connection, 503), it sends it again. If a request may have been accepted, it sends it again only if
- * the method is idempotent (RFC 9110 9.2.2).
+ * A client that keeps its connections busy and retries as HTTP allows. If a request was certainly not
+ * accepted (refused connection, 503), it sends it again. If a request may have been accepted, it sends it
+ * again only if the method is idempotent (RFC 9110 9.2.2).
  */
 export class Load {
   readonly #options: LoadOptions;
@@ -134,7 +136,7 @@ export class Load {
   }
 
   /**
-   * @returns how long to wait before the request is sent again, in ms; undefined if it is not to be sent again.
+   * @returns how long to wait before the request is sent again, in ms; undefined if it must not be.
    */
   #pauseBeforeRetry(method: RequestRecord['method'], result: Result): number | undefined {
     const { retries503 = true, random } = this.#options;

@@ -19,8 +19,8 @@ const refuseWithinMs = 1000;
 const backWithinMs = 2000;
 
 /**
- * Judges whether the gateways answered 503 with `Retry-After` within a second while Redis was down, and worked
- * again within two seconds after it was back.
+ * Judges whether the gateways answered 503 with `Retry-After` within a second while Redis was down, and
+ * worked again within two seconds after it was back.
  * @returns how long after the outage the last gateway gave its first right answer, and what was not met.
  */
 export function judgeOutage(

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * @returns whether a process exists and is neither a zombie nor stopped. Without `/proc` (macOS) only whether it
- * exists.
+ * @returns whether a process exists and is neither a zombie nor stopped. Without `/proc` (macOS) only whether
+ * it exists.
  */
 export async function isRunning(pid: number): Promise<boolean> {
   try {

@@ -75,7 +75,7 @@ http {
   scgi_temp_path ${join(folder, 'scgi')};
   upstream ledger {
     hash $http_ringpost_key consistent;
-${upstreams.map((upstream) => `    server 127.0.0.1:${upstream.port} max_fails=1 fail_timeout=1s;`).join('\n')}
+${upstreams.map(({ port: at }) => `    server 127.0.0.1:${at} max_fails=1 fail_timeout=1s;`).join('\n')}
     keepalive 64;
   }
   server {

@@ -93,10 +93,10 @@ function proxyText(results: readonly Result[]): string {
   );
   if (compared.length === 0) return '';
   return [
-    'The same load, with kill -9 of each of five workers or servers in turn, which are restarted at once. The',
-    'servers behind the proxies do the same work. If a dead server held a GET, a proxy sends it to another',
-    'server, or breaks the connection so that the client does. ringpost keeps it for the replacement of the',
-    'replica, which takes longer but keeps the key in its place.',
+    'The same load, with kill -9 of each of five workers or servers in turn, which are restarted at once.',
+    'The servers behind the proxies do the same work. If a dead server held a GET, a proxy sends it to',
+    'another server, or breaks the connection so that the client does. ringpost keeps it for the',
+    "replica's next worker, which takes longer but keeps the key in its place.",
     '',
     ...compared.map(({ name, settings }) => `- ${name}: ${settings}`),
   ].join('\n');

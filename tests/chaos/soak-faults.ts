@@ -6,7 +6,9 @@ import { signalIfThere } from './replica-faults.ts';
 import { badTrafficKinds } from './bad-traffic/soak-kinds.ts';
 import type { Choose, Playground, SoakFault } from './soak-fault.ts';
 
-/** At this number a replica is removed, at one less either, and below that one is added. */
+/**
+ * At this number of replicas one is removed; at one less, one is added or removed; below that, one is added.
+ */
 const maxReplicas = 6;
 
 const onWorker =

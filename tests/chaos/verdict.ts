@@ -102,7 +102,7 @@ function contradiction(record: RequestRecord, lines: readonly LedgerLine[]): str
     : undefined;
 }
 
-/** @returns whether the result leaves open if the request ran. 503 says that it did not. */
+/** @returns whether the result leaves open whether the request ran. 503 says that it did not. */
 function leavesOpen(result: Result): boolean {
   switch (result.kind) {
     case 'refused':
@@ -117,7 +117,9 @@ function leavesOpen(result: Result): boolean {
   }
 }
 
-/** @returns the longest time to a final answer among requests that ran between two moments, in ms; 0 if none. */
+/**
+ * @returns the longest time to a final answer among requests that ran between two moments, in ms; 0 if none.
+ */
 export function slowestBetween(records: readonly RequestRecord[], from: number, to: number): number {
   const times = records
     .filter((record) => sentAt(record) <= to && endedAt(record) >= from)

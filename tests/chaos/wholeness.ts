@@ -10,8 +10,10 @@ export interface Calm {
 
 const pollIntervalMs = 100;
 
-/** Polls whether the system is whole: all gateways are ready and every desired replica has a ready worker. */
-export class Wholeness {
+/**
+ * Polls whether the system is healthy: all gateways are ready and every desired replica has a ready worker.
+ */
+export class HealthWatch {
   readonly #cluster: Cluster;
   readonly #calms: Calm[] = [];
   readonly #loop: Promise<void>;
@@ -25,7 +27,7 @@ export class Wholeness {
     this.#loop = this.#watch();
   }
 
-  /** The times in which the system was whole, in order. */
+  /** The times in which the system was healthy, in order. */
   get calms(): readonly Calm[] {
     return this.#calms;
   }
@@ -37,7 +39,7 @@ export class Wholeness {
     this.#current = undefined;
   }
 
-  /** Until `trouble` has ended, the system does not count as whole. */
+  /** Until `trouble` has ended, the system does not count as healthy. */
   async during(trouble: Promise<void>): Promise<void> {
     this.#troubles += 1;
     this.disturb();
@@ -57,14 +59,14 @@ export class Wholeness {
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       const before = this.#disturbances;
-      // If the check fails, the system is not whole.
-      const whole = this.#troubles === 0 && (await this.#cluster.isWhole().catch(() => false));
-      if (whole && before === this.#disturbances) {
+      // If the check fails, the system is not healthy.
+      const healthy = this.#troubles === 0 && (await this.#cluster.isHealthy().catch(() => false));
+      if (healthy && before === this.#disturbances) {
         if (this.#current === undefined) {
           this.#current = { from: now(), to: Number.POSITIVE_INFINITY };
           this.#calms.push(this.#current);
         }
-      } else if (!whole && this.#current !== undefined) {
+      } else if (!healthy && this.#current !== undefined) {
         this.#current.to = now();
         this.#current = undefined;
       }

@@ -3,7 +3,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Relay } from './relay.ts';
 
-/** The server behind the gateway. It forwards each request to the suite's server that the client addressed. */
+/**
+ * The server behind the gateway. It forwards each request to the suite's server that the client addressed.
+ */
 export interface FanOut {
   /** The value for `UPSTREAM`. */
   readonly url: string;

@@ -1,7 +1,7 @@
 /**
  * Runs the tests of the checkout in the working directory with the checkout's Mocha (6 or later), and appends
- * one line of JSON for each test to the file that `SUITES_RESULTS` names. It does not use Mocha's command line,
- * since that of older versions does not start on newer Node.
+ * one line of JSON for each test to the file that `SUITES_RESULTS` names. It does not use Mocha's command
+ * line, since that of older versions does not start on newer Node.
  */
 import { appendFileSync, globSync } from 'node:fs';
 import { createRequire } from 'node:module';

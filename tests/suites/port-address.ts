@@ -5,7 +5,7 @@ export interface Target {
 }
 
 /**
- * @returns the loopback address that encodes a target: 127.84 (IPv4) or 127.86 (IPv6), and the port's two bytes.
+ * @returns the loopback address that encodes a target: 127.84 or 127.86 by family, then the port's two bytes.
  */
 export function addressOf({ port, family }: Target): string {
   return `127.8${family}.${port >> 8}.${port & 255}`;

@@ -1,6 +1,6 @@
 /**
- * The kinds of reasons why a test may have another outcome through a gateway, with their text in the document.
- * Any other difference is a bug of ringpost.
+ * The kinds of reasons why a test may have another outcome through a gateway, with their text in the
+ * document. Any other difference is a bug of ringpost.
  */
 export const reasonKinds = {
   stream: 'The test checks the parts of a body or their times; a queue carries whole messages.',

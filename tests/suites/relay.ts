@@ -7,8 +7,8 @@ const headEnd = Buffer.from('\r\n\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
 
 /**
- * One connection from a worker. It forwards each request, over a new connection, to the suite's server that the
- * client's address in `Forwarded` encodes. The bytes are unchanged in both directions, except that the
+ * One connection from a worker. It forwards each request, over a new connection, to the suite's server that
+ * the client's address in `Forwarded` encodes. The bytes are unchanged in both directions, except that the
  * request's `Connection` becomes `close`, since the next request may be for another server.
  */
 export class Relay {

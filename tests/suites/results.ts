@@ -31,8 +31,8 @@ interface VitestReport {
 }
 
 /**
- * Reads the results of a run. Tests of a file with the same title count as one, which has failed if one of them
- * has.
+ * Reads the results of a run. Tests of a file with the same title count as one, which has failed if one of
+ * them has.
  * @throws Error if the run did not finish.
  */
 export async function readResults(runner: TestRunner, file: string, checkout: string): Promise<Results> {

@@ -19,7 +19,9 @@ export interface SuiteRuns {
   readonly comparison: Comparison;
 }
 
-/** The gateway's settings except `UPSTREAM`. Suites act as proxies, so their `X-Forwarded-*` must be trusted. */
+/**
+ * The gateway's settings except `UPSTREAM`. Suites act as proxies, so their `X-Forwarded-*` must be trusted.
+ */
 export const gatewaySettings: NodeJS.ProcessEnv = {
   TRUSTED_PROXIES: '127.0.0.0/8',
   // The gateway adds no X-Forwarded-*, so the servers see only those of the suites.

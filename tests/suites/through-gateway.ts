@@ -1,8 +1,8 @@
 /**
- * A preload (`node --import`) for the process that runs a suite. It redirects client connections to the gateway
- * if they go to a loopback port on which this process listens. The source address of a connection encodes that
- * port, so the fan-out behind the gateway finds the suite's own server whatever `Host` the client sends. No
- * byte of the connection is changed.
+ * A preload (`node --import`) for the process that runs a suite. It redirects client connections to the
+ * gateway if they go to a loopback port on which this process listens. The source address of a connection
+ * encodes that port, so the fan-out behind the gateway finds the suite's own server whatever `Host` the
+ * client sends. No byte of the connection is changed.
  */
 import net from 'node:net';
 import type { LookupFunction, NetConnectOpts } from 'node:net';

@@ -23,10 +23,10 @@ export const computingHandlers: Scenario = {
   name: 'computing-handlers',
   description:
     `A GET and a POST block the event loops of two replicas for ${longMs} ms, longer than the lease (3 s). ` +
-    'They are answered, nothing is lost and no worker is replaced. Then a POST blocks a third for longer than ' +
-    `\`HANDLER_STALL_MS=${stallMs}\`. It is answered 502 \`outcome_unknown\` and its worker is replaced. ` +
-    'Only POSTs that were running beside it end in 502 `outcome_unknown`; every GET ends in 2xx, and no ' +
-    `answer takes ${maxMs} ms.`,
+    'They are answered, nothing is lost and no worker is replaced. Then a POST blocks a third for longer ' +
+    `than \`HANDLER_STALL_MS=${stallMs}\`. It is answered 502 \`outcome_unknown\` and its worker is ` +
+    'replaced. Only POSTs that were running beside it end in 502 `outcome_unknown`; every GET ends in 2xx, ' +
+    `and no answer takes ${maxMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
     const random = seededRandom(context.seed + 2);
@@ -69,7 +69,7 @@ export const computingHandlers: Scenario = {
           });
           if (ending(answer) !== '502 outcome_unknown')
             unmet.push(`the request that stalled was answered ${ending(answer)}`);
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         });
         await Promise.all([load.answered(300), delay(500)]);
         const after = await generationsOf(cluster);

@@ -27,9 +27,9 @@ const maxLoggedBytes = 200_000;
 export const garbledRedis: Scenario = {
   name: 'garbled-redis',
   description:
-    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record that is not a hash; delayed ` +
-    'jobs that are garbled; and garbage among the jobs that a worker held when it was killed. It is moved ' +
-    'aside: no process ends because of it or retries it forever, and the load continues. ' +
+    `Garbage in Redis: ${garblings.map(({ what }) => what).join(', ')}; a record that is not a hash; ` +
+    'delayed jobs that are garbled; and garbage among the jobs that a worker held when it was killed. It ' +
+    'is moved aside: no process ends because of it or retries it forever, and the load continues. ' +
     `A request whose job was garbled ends with \`outcome_unknown\` within ${endsWithinMs} ms.`,
   run: async (context) => {
     const unmet: string[] = [];
@@ -73,7 +73,9 @@ export const garbledRedis: Scenario = {
   },
 };
 
-/** @throws Error if no request of the load is answered any more, since further faults would then show nothing. */
+/**
+ * @throws Error if no request of the load is answered any more, since further faults would then show nothing.
+ */
 async function expectProgress(load: Load, what: string): Promise<void> {
   const timeout = new AbortController();
   const late = delay(progressWithinMs, true, { signal: timeout.signal }).catch(() => false);

@@ -59,7 +59,7 @@ export const parserFloods: Scenario = {
   },
 };
 
-/** @returns the 99th percentile and maximum of the times of requests sent between `from` and `to`, in whole ms. */
+/** @returns the 99th percentile and the maximum time, in ms, of requests sent between `from` and `to`. */
 function times(
   records: readonly RequestRecord[],
   from: number,

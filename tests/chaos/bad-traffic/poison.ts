@@ -74,7 +74,7 @@ export const poison: Scenario = {
             end = isAsync
               ? stateOf(await untilFinal(await sendAsync(url, path, headers), 30_000))
               : ending(await exchange(url, path, { headers }));
-            await cluster.untilWhole();
+            await cluster.untilHealthy();
           });
           poisons.push({ id, replica, from, to });
           const after = await generationsOf(cluster);
@@ -145,7 +145,7 @@ export const poisonCancelled: Scenario = {
           await fetch(accepted.self, { method: 'DELETE' }).then((answer) => answer.body?.cancel());
           const end = stateOf(await untilFinal(accepted, cancelledWithinMs));
           const ms = Math.round(now() - deleted);
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
           // If the request runs again, the next worker, which is ready, has started it by then.
           await delay(1000);
           const count = await runs();

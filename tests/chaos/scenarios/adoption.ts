@@ -16,7 +16,9 @@ const owner = ownerAmong(replicas);
 const failoverMs = 2000;
 /** The failover, plus the controller's next check and the delay of a busy adopter, in ms. */
 const maxMs = failoverMs + 2000;
-/** Once the worker is back, it first runs what the dead worker held, and each request takes at most 200 ms. */
+/**
+ * Once the worker is back, it first runs what the dead worker held, and each request takes at most 200 ms.
+ */
 const maxBackMs = 2000;
 
 export const adoption: Scenario = {
@@ -46,7 +48,7 @@ export const adoption: Scenario = {
           await Promise.all([load.answered(1500), delay(2 * failoverMs)]);
           startableAt = now();
           await rm(broken);
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         });
         backAt = now();
         ({ pid: newPid } = await workerOf(cluster, 'S2'));
@@ -93,8 +95,8 @@ export const adoption: Scenario = {
 };
 
 /**
- * @returns the ids of the requests that the process held at that time. Either it had started them, or they were
- * delivered to it but not started, and a later worker ran them as their second attempt.
+ * @returns the ids of the requests that the process held at that time. Either it had started them, or they
+ * were delivered to it but not started, and a later worker ran them as their second attempt.
  */
 function heldAt(time: number, pid: number, { records, ledger }: Run): ReadonlySet<string> {
   const ran = Map.groupBy(ledger, ({ id }) => id);

@@ -23,7 +23,7 @@ export const controllerKilled: Scenario = {
         const leader = await leaderOf(cluster.controllers, pid);
         await fault(`kill -9 ${leader.name} and with it all workers`, async () => {
           await leader.program.end();
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         });
         await load.answered(300);
         await fault('kill -9 worker S2', () => killAndReplace(cluster, 'S2'));

@@ -9,8 +9,8 @@ const owner = ownerAmong(replicas);
 export const replicaKilled: Scenario = {
   name: 'replica-killed',
   description:
-    'kill -9 of the worker of each of five replicas in turn, under 64 connections. Every GET ends in 2xx, a ' +
-    'POST in 2xx or 502 `outcome_unknown`; no answer takes 2 s.',
+    'kill -9 of the worker of each of five replicas in turn, under 64 connections. Every GET ends in 2xx, ' +
+    'a POST in 2xx or 502 `outcome_unknown`; no answer takes 2 s.',
   run: async (context) => {
     const run = await underLoad(
       context,

@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.ts';
 import { chooseFault } from '../soak-faults.ts';
 import { underLoad, unexpectedCodes } from '../stage.ts';
 import type { Run } from '../stage.ts';
-import { Wholeness } from '../wholeness.ts';
+import { HealthWatch } from '../wholeness.ts';
 import type { Calm } from '../wholeness.ts';
 
 /** A request runs at most five times before it is poison. A `FLUSHALL` may erase the count once. */
@@ -25,8 +25,8 @@ export const soak: Scenario = {
     'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +
     `${maxAloneMs / 1000} s. If a worker of the same replica died in the half minute before, there may be ` +
     'suspects, which run first: the bound is then longer by 5 s and by the delay after which a crash loop ' +
-    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and end ' +
-    'in 502 `worker_died`; the note counts these.',
+    'restarts. A GET of the load that was running at three deaths may be taken for a poison request and ' +
+    'end in 502 `worker_died`; the note counts these.',
   run: async (context) => {
     const { seconds } = context;
     const done: DoneFault[] = [];
@@ -35,31 +35,31 @@ export const soak: Scenario = {
       context,
       { gateways: 3, controllers: 2, replicas: 5, mayMistakeForPoison: true },
       async ({ cluster, random, fault }) => {
-        const wholeness = new Wholeness(cluster);
+        const healthWatch = new HealthWatch(cluster);
         const background: Promise<void>[] = [];
         const failures: unknown[] = [];
         const meanwhile = (work: () => Promise<void>): void => {
           background.push(work().catch((error: unknown) => void failures.push(error)));
         };
         const disturbMeanwhile = (work: () => Promise<void>): void =>
-          meanwhile(() => wholeness.during(work()));
+          meanwhile(() => healthWatch.during(work()));
         const end = now() + seconds * 1000;
         for (;;) {
           await delay(random.between(1000, 4000));
           if (now() > end) break;
           const chosen = await chooseFault({ cluster, random, meanwhile, disturbMeanwhile });
-          wholeness.disturb();
+          healthWatch.disturb();
           done.push({ ...chosen, at: now() });
           await fault(`${chosen.kind} ${chosen.detail}`, () => chosen.act());
-          wholeness.disturb();
+          healthWatch.disturb();
         }
         await Promise.all(background);
         try {
           if (failures.length > 0) throw new AggregateError(failures, String(failures[0]));
-          await cluster.untilWhole();
+          await cluster.untilHealthy();
         } finally {
-          await wholeness.stop();
-          ({ calms } = wholeness);
+          await healthWatch.stop();
+          ({ calms } = healthWatch);
         }
       },
     );
@@ -98,7 +98,8 @@ function judgeKills(
   for (const { detail, at, over, ms, maxMs } of timed) {
     const recovery = Math.round(over - at);
     say(
-      `    alone: kill -9 worker ${detail}, healthy ${recovery} ms later, slowest answer ${ms} ms of ${maxMs}`,
+      `    alone: kill -9 worker ${detail}, healthy ${recovery} ms later, slowest answer ${ms} ms, ` +
+        `bound ${maxMs} ms`,
     );
   }
   const count = (what: string, some: readonly { readonly ms: number }[]): string =>
@@ -113,7 +114,7 @@ function judgeKills(
       .filter(({ ms, maxMs }) => ms >= maxMs)
       .map(
         ({ ms, maxMs, detail }) =>
-          `an answer took ${ms} ms of ${maxMs} while only a worker was killed (${detail})`,
+          `an answer took ${ms} ms (bound: ${maxMs}) while only a worker was killed (${detail})`,
       ),
   };
 }
