@@ -1,9 +1,12 @@
 import { headerValue } from './headers.ts';
 
-/** Whether a request may run again if its replica dies while it runs (RFC 9110 9.2.2). */
+/**
+ * Whether a request may run again if its replica dies while it runs (RFC 9110 9.2.2), as it is stored in the
+ * job. `safe` stands for every repeatable request, not only for those with a safe method.
+ */
 export type Redelivery = 'safe' | 'never';
 
-/** @returns whether a job may run more than once. In the job this is stored as `safe`. */
+/** @returns whether a job may run more than once. */
 export function isRepeatable({ redelivery }: { readonly redelivery: Redelivery }): boolean {
   return redelivery === 'safe';
 }
@@ -14,7 +17,7 @@ const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DE
 /**
  * Decides whether a request may run again. `Ringpost-Retry` decides first; without it, the method or an
  * `Idempotency-Key` makes a request repeatable.
- * @param headers names and values in turn.
+ * @param headers alternating names and values.
  * @returns undefined for a `Ringpost-Retry` that is neither `always` nor `never`.
  */
 export function redeliveryOf(method: string, headers: readonly string[]): Redelivery | undefined {
@@ -32,30 +35,31 @@ export function redeliveryOf(method: string, headers: readonly string[]): Redeli
 export interface TakenJob {
   readonly redelivery: Redelivery;
   /** 1 if no worker has taken it before. */
-  readonly attempt: number;
+  readonly timesTaken: number;
   /** In ms, by any clock. */
   readonly deadline: number;
-  /** This worker has already finished it, and Redis has lost that. */
+  /** Whether this worker has already finished it, and Redis has forgotten it. */
   readonly finished: boolean;
 }
 
 /**
  * Decides what to do with a job that was taken from the queue. Pure.
- * @param now by the same clock as the deadline.
+ * @param now on the same clock as the deadline.
  * @returns `run` it, `drop` it because its deadline has passed, or answer that its outcome is `unknown`.
  */
 export function decideOnTaken(
-  { redelivery, attempt, deadline, finished }: TakenJob,
+  { redelivery, timesTaken, deadline, finished }: TakenJob,
   now: number,
 ): 'run' | 'drop' | 'unknown' {
-  if (redelivery === 'never' && (finished || attempt > 1)) return 'unknown';
+  if (redelivery === 'never' && (finished || timesTaken > 1)) return 'unknown';
   return now >= deadline ? 'drop' : 'run';
 }
 
 /**
  * Decides what to do with a job that a worker held when it died. Pure. `request-crashes.ts` decides how many
  * crashes a job may see.
- * @param startCount how often the job was started; 0 if it was taken and certainly not started.
+ * @param startCount how often the job was taken, since a job that was taken may have started. It is 0 only if
+ *   the job certainly did not start: an unread delivery, or an ordered job whose turn had not come.
  * @returns `again` if it may run again, `unknown` if the client must learn that the outcome is unknown.
  */
 export function decideOnHeld(job: Pick<TakenJob, 'redelivery'>, startCount: number): 'again' | 'unknown' {

@@ -18,6 +18,7 @@ import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
 import { Runner } from '../../worker/run/runner.ts';
+import type { RunnerOptions } from '../../worker/run/runner.ts';
 import { Slots } from '../../shared/process/slots.ts';
 import { createStockConsumer } from '../../worker/queue/stock-consumer.ts';
 import { Turns } from '../../worker/run/turns.ts';
@@ -33,7 +34,10 @@ const request = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0)
 const terms = { gateway: '', deadline: Date.now() + 60_000, redelivery: 'safe' } as const;
 
 /** Makes a runner in this process, with a handler that counts its calls. */
-function startRunner(finished = new FinishedRuns()) {
+function startRunner(
+  finished = new FinishedRuns(),
+  held: RunnerOptions['lease'] = { certain: true, makeCertain: () => Promise.resolve(true) },
+) {
   const { connection } = system();
   const turns = new Turns(connection, log);
   const answer = { status: 200, headers: [], body: Buffer.alloc(0) };
@@ -58,7 +62,7 @@ function startRunner(finished = new FinishedRuns()) {
     worker: 'S1',
     finished,
     cancelled: new CancelledIds(),
-    lease: { certain: true, makeCertain: () => Promise.resolve(true) },
+    lease: held,
     log,
   });
   return { runner, turns, handle };
@@ -89,6 +93,18 @@ it('a job that Redis refuses to put back stays active, so that the sweep finds i
   expect(await redis.exists(keys.job('S1', id))).toBe(1);
   await queues.close();
   own.disconnect();
+});
+
+it('a job that a worker took before it was frozen does not run once the lease is lost', async () => {
+  const makeCertain = vi.fn<() => Promise<boolean>>().mockResolvedValueOnce(false).mockResolvedValue(true);
+  const { runner, handle } = startRunner(undefined, { certain: false, makeCertain });
+  const [lost, ours] = [requestId(randomUUID(), 'S1'), requestId(randomUUID(), 'S1')];
+  const job = encodeJob(request, { ...terms, redelivery: 'never' });
+  void runner.run(lost, job, 1);
+  await runner.run(ours, job, 1);
+  // The worker has one slot, so the second job ran after the decision about the first one.
+  expect(handle.mock.calls.map(([, { requestId: id }]) => id)).toEqual([ours]);
+  expect(runner.running).toEqual([lost]);
 });
 
 it('an ordered request whose job is gone does not run, and delays no other', async () => {

@@ -8,9 +8,9 @@ export interface PutBack {
 /**
  * Runs one job: makes its reply and puts the reply into the gateway's inbox. When the promise resolves, the
  * job is to be finished, or put back.
- * @param attempt how often the job was taken: 1 for the first time.
+ * @param timesTaken how often the job was taken, this time included.
  */
-export type RunJob = (id: string, job: JobData, attempt: number) => Promise<PutBack | undefined>;
+export type RunJob = (id: string, job: JobData, timesTaken: number) => Promise<PutBack | undefined>;
 
 /** Called after a job is gone from the queue. */
 export type OnFinished = (id: string, job: JobData) => void;

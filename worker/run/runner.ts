@@ -38,7 +38,7 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
 
-/** Never settles: the job is another worker's by now, and not this worker's to finish. */
+/** Never settles: another worker has the job by now, so this one must not finish it. Its slot is free already. */
 const leftToAnother = new Promise<never>(() => undefined);
 
 /** How long after its deadline the end of a request that has a record is still noted, in ms. */
@@ -89,19 +89,19 @@ export class Runner {
   /**
    * Runs one job and sends its reply. A job past its deadline is not started, and its reply says so. If the
    * handler has not answered by the deadline, there is no reply: the gateway has answered 504 by itself.
-   * @param attempt how often the job was taken: 1 for the first time.
+   * @param timesTaken how often the job was taken, this time included.
    * @returns when the job is finished, or to be put back; never, if another worker has taken the lease.
    */
-  run(id: string, job: JobData, attempt: number): Promise<PutBack | undefined> {
-    // Redis has forgotten that it gave the job out. The run that is under way serves both.
-    const underWay = this.#running.get(id)?.finished;
-    if (underWay !== undefined) return underWay;
+  run(id: string, job: JobData, timesTaken: number): Promise<PutBack | undefined> {
+    // Redis has forgotten that this worker took the job, and gave it out again. One run serves both.
+    const current = this.#running.get(id)?.finished;
+    if (current !== undefined) return current;
     const running = new Running(job.deadline, this.#clock);
     this.#running.add(id, running);
     this.#counts.runs += 1;
     const { cancelled } = this.#options;
     if (!cancelled.empty && cancelled.has(id, performance.now())) this.cancel(id);
-    running.finished = this.#run(id, job, attempt, running);
+    running.finished = this.#run(id, job, timesTaken, running);
     return running.finished;
   }
 
@@ -113,14 +113,14 @@ export class Runner {
   async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
     try {
       const { replica, lease, slots, turns, finished } = this.#options;
-      // A request that runs in turn has its own count of starts: when its job is taken, it may have to wait
-      // on.
+      // An ordered request has its own count of starts, since its job may be taken before its turn has come.
+      // Handlers see this count as the attempt.
       const turn =
         job.order === undefined
           ? { attempt: timesTaken }
           : await retryUntil(() => turns.take(replica, id, job), running.until);
       if (turn === undefined) {
-        // Its job is gone, or Redis refused until its deadline to say whose turn it is.
+        // Its job is gone, or Redis did not say by its deadline whose turn it is.
         if (performance.now() >= running.until) await this.#send(id, job, running, notStartedReply());
         return undefined;
       }
@@ -222,7 +222,7 @@ export class Runner {
     const { redelivery } = job;
     if (job.cancelled === true) return endedBeforeStartReply('cancelled');
     const done = redelivery === 'never' && finished.has(id);
-    const taken = { redelivery, deadline: running.until, attempt, finished: done };
+    const taken = { redelivery, deadline: running.until, timesTaken: attempt, finished: done };
     const decision = decideOnTaken(taken, performance.now());
     switch (decision) {
       case 'drop':
@@ -239,7 +239,7 @@ export class Runner {
     }
   }
 
-  /** Answers a request that has a record, or whose body is in a key of its own. */
+  /** Answers a request that has a record, or whose body is in its own key. */
   async #answerPrepared(
     id: string,
     job: JobData,

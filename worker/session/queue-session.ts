@@ -91,7 +91,7 @@ export class QueueSession {
     const garbled = new GarbledJobs({ connection, lease, outbox: directOutbox, log });
     const serving: Omit<StockConsumerOptions, 'replica'> = {
       ...options,
-      run: (id, job, attempt) => runner.run(id, job, attempt),
+      run: (id, job, timesTaken) => runner.run(id, job, timesTaken),
       onGarbled: (id) => garbled.end(id),
       onFinished: (id, job) => turns.leave(id, job),
     };
