@@ -105,7 +105,7 @@ export class System {
   }
 
   async #lease(replica: string): Promise<Lease | undefined> {
-    const json = await this.#store.eye.get(keys.lease(replica));
+    const json = await this.#store.observer.get(keys.lease(replica));
     return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write leases
   }
 }
