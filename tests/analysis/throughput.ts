@@ -73,7 +73,7 @@ export async function measureThroughput(system: System, options: ThroughputOptio
   }
 }
 
-/** @returns how ids are chosen. For a bounded strategy the client always draws them, by default with seed 1. */
+/** @returns how ids are chosen. With a bound the client always draws them, by default with seed 1. */
 function chooser({ bounded }: Strategy, ring: Ring, seed: number | undefined): Choose {
   if (bounded) return boundedIds(ring, seededRandom(seed ?? 1));
   return seed === undefined ? gatewayChooses : seededIds(ring, seededRandom(seed));
