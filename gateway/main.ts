@@ -29,7 +29,7 @@ async function main(config: GatewayConfig): Promise<void> {
     waitingFor: () => system.pending(),
     stop: async () => {
       ending.abort();
-      // A part whose start is under way is known, and can be stopped, only when it has started.
+      // A part whose start is in progress is known, and can be stopped, only when it has started.
       await starting.catch(() => undefined);
       await system.stop();
     },

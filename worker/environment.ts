@@ -2,4 +2,4 @@
 import { takeSecrets } from '#shared/settings/secrets.ts';
 
 /** The settings of this process, secrets included. */
-export const given = takeSecrets(process.env);
+export const environment = takeSecrets(process.env);

@@ -1,4 +1,4 @@
-import { given } from './environment.ts';
+import { environment } from './environment.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { onTermination } from '#shared/process/signals.ts';
 import { Slots } from '#shared/process/slots.ts';
@@ -45,12 +45,12 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   warnOfSkew(clock, log);
   await clock.measure();
   const generation = config.generation ?? (await ownGeneration(connection, replica, log));
-  const own = { connection, replica, generation, leaseMs, drainTimeoutMs, log };
+  const common = { connection, replica, generation, leaseMs, drainTimeoutMs, log };
   const served = new ServedQueues();
-  const crashExit = new CrashExit({ ...own, served });
+  const crashExit = new CrashExit({ ...common, served });
   new UnhandledErrors({ onUncaught: (thrown) => crashExit.onUncaught(thrown), log }).listen();
   const exit = (reason: string, fields: object = {}): void => {
-    log.error(fields, `${reason}; leaving at once`);
+    log.error(fields, `${reason}; exiting now`);
     process.exit(1);
   };
   const onSuperseded = (): void => exit('a newer generation runs');
@@ -64,17 +64,17 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     env,
     clock,
     onWithdrawn: () => served.wake(),
-    onEnded: (err) => exit('nothing renews the lease any more', { err }),
+    onEnded: (err) => exit('the lease is no longer being renewed', { err }),
   });
   const large = new LargeValues(() => open(':large-values'));
-  const aftermath = new Aftermath({ ...config, ...own, large });
-  const lease = new ReplicaLease(own);
-  await reclaimEarly({ ...own, lease, aftermath, large, onSuperseded });
+  const aftermath = new Aftermath({ ...config, ...common, large });
+  const lease = new ReplicaLease(common);
+  await reclaimEarly({ ...common, lease, aftermath, large, onSuperseded });
 
   const budget = new ReplyBudget(config.replyLimitBytes);
   const handler = await createHandler({ ...config, connections: concurrency, budget });
   const cancelled = new CancelledIds();
-  const parts = {
+  const sessionParts = {
     connection,
     leaseMs,
     worker: replica,
@@ -90,7 +90,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     tick: chooseTick(config.consumer, log),
   };
   const heartbeat = new Heartbeat({
-    ...own,
+    ...common,
     lease,
     keeper,
     endsLease,
@@ -100,12 +100,12 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   });
   const makeCertain = (): Promise<boolean> => heartbeat.makeCertain();
   const onStuck = (): void => process.exit(1);
-  const session = new QueueSession({ ...parts, lease, makeCertain, onSuperseded, onStuck, log });
+  const session = new QueueSession({ ...sessionParts, lease, makeCertain, onSuperseded, onStuck, log });
   served.add(session);
-  const adoptions = new Adoptions({ ...own, keeper, parts, served });
+  const adoptions = new Adoptions({ ...common, keeper, parts: sessionParts, served });
   const cancellations = new Cancellations({ connection: open(':cancellations'), cancelled, served, log });
-  const ended = { handler, keeper, heartbeat, session, adoptions, cancellations, large };
-  const worker = new WorkerProcess({ ...own, ...ended, crashExit });
+  const toStop = { handler, keeper, heartbeat, session, adoptions, cancellations, large };
+  const worker = new WorkerProcess({ ...common, ...toStop, crashExit });
   const leave = onTermination({
     timeoutMs: drainTimeoutMs,
     inFlight: () => served.running,
@@ -116,12 +116,12 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
 }
 
 try {
-  if (given.faults.length > 0) throw new SettingsError(given.faults);
-  await main(loadWorkerConfig(given.env), process.env);
+  if (environment.faults.length > 0) throw new SettingsError(environment.faults);
+  await main(loadWorkerConfig(environment.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
-  // A start without settings only fills the cache of compiled code, for the image.
+  // The image build starts a worker without settings, to fill the compile cache.
   if (known) await fillCompileCache();
   process.exit(1);
 }

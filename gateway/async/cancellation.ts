@@ -19,7 +19,7 @@ export interface CancellationOptions {
   readonly log: Logger;
 }
 
-/** The worker is told again after this time, in ms: the message may have come before the job. */
+/** The worker is told again after this time, in ms: the message may have arrived before the job. */
 const retryDelayMs = 100;
 /** A worker that has not aborted the request by then, in ms, is dead or will not. */
 const maxWaitMs = 2000;

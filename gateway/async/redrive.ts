@@ -59,7 +59,7 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
   const claimed = await letters.claim(id, selected.id);
   const replica = claimed === undefined ? undefined : replicaOf(claimed);
   if (claimed === undefined || replica === undefined) {
-    throw new Problem('not_found', `There is no dead letter ${id} any more.`);
+    throw new Problem('not_found', `There is no longer a dead letter ${id}.`);
   }
   const deadline = accepted + (directives.deadlineMs ?? asyncTimeoutMs);
   // From now on, a client that repeats the first request by its key gets the answer of the new one.

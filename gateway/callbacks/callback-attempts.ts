@@ -33,7 +33,7 @@ export class CallbackAttempts {
   readonly #notes: CallbackNotes;
   readonly #clock: RedisClock;
 
-  /** @param signal aborts the attempts that are under way. Their callbacks are sent again. */
+  /** @param signal aborts the attempts in progress. Their callbacks are sent again. */
   constructor(options: CallbackAttemptsOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;

@@ -78,7 +78,7 @@ export class CallbackSource {
     return { url, bytes: await this.#replies.sizeOf(found), payload };
   }
 
-  /** Ends the request if its deadline has passed; the worker that runs it then cannot end it any more. */
+  /** Ends the request if its deadline has passed; the worker that runs it can then no longer end it. */
   async #findEnded(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
     const found = await this.#records.find(id);
     if (found === undefined) return undefined;

@@ -48,8 +48,8 @@ export class ParkedCallbacks {
   /** Requests whose records must be kept until their callbacks are sent. */
   readonly #toHold: string[] = [];
   /**
-   * Receivers that may have parked callbacks, and until when by `performance.now()`; the next one to handle
-   * is first.
+   * Receivers that may have parked callbacks, and until when on the `performance.now()` clock. The next one
+   * to handle is first.
    */
   readonly #receivers = new Map<string, number>();
   readonly #calls = new Set<Promise<unknown>>();
@@ -106,7 +106,7 @@ export class ParkedCallbacks {
   #startParking(): Promise<void> {
     this.#underWay ??= this.#parkNext().finally(() => {
       this.#underWay = undefined;
-      // These were delayed while the last call was under way.
+      // These were delayed while the last call was in progress.
       if (this.#delayed.length > 0) void this.#startParking();
     });
     return this.#underWay;

@@ -36,7 +36,7 @@ interface Work {
  */
 export class Execution {
   readonly #executor: Executor;
-  /** The work that is under way, by what it does: {@link describeStep}. */
+  /** The work in progress, by what it does: {@link describeStep}. */
   readonly #underWay = new Map<string, Work>();
 
   constructor(executor: Executor) {
@@ -44,7 +44,7 @@ export class Execution {
   }
 
   /**
-   * Begins all steps of a plan, except those that are under way. A step that fails is reported, and the
+   * Begins all steps of a plan, except those in progress. A step that fails is reported, and the
    * others go on.
    * @returns when the ring is changed and the other steps have started.
    */
@@ -64,7 +64,7 @@ export class Execution {
     return new Set(ofKind(steps, 'start').map(({ name }) => name));
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when nothing is in progress. */
   async idle(): Promise<void> {
     await Promise.all(Array.from(this.#underWay.values(), ({ done }) => done));
   }

@@ -113,7 +113,7 @@ export class Reconciler {
     return this.#life.stop();
   }
 
-  /** Makes a pass soon; calls while one is under way lead to one more. */
+  /** Makes a pass soon; calls while one is in progress lead to one more. */
   wake(): void {
     this.#woken = true;
     if (this.#pass !== undefined || this.#stopped) return;

@@ -9,7 +9,7 @@ export class Rollout {
   #notBefore = 0;
   #trouble: string | undefined;
 
-  /** When the next attempt may be made, by `performance.now()`. */
+  /** When the next attempt may be made, on the `performance.now()` clock. */
   get notBefore(): number {
     return this.#notBefore;
   }
@@ -19,7 +19,10 @@ export class Rollout {
     return this.#trouble;
   }
 
-  /** A new worker could not be started, or ended before it took over. @param now by `performance.now()`. */
+  /**
+   * A new worker could not be started, or ended before it took over.
+   * @param now on the `performance.now()` clock.
+   */
   failed(replica: string, reason: string, now: number): void {
     this.#failures += 1;
     this.#notBefore = now + backoffMs(this.#failures + 1);

@@ -26,7 +26,7 @@ export interface AsyncRequestsOptions {
   readonly log: Logger;
 }
 
-/** A body in a key of its own outlives its job's deadline by this time, in ms: the job is gone by then. */
+/** A body in its own key outlives its job's deadline by this time, in ms: the job is gone by then. */
 const bodyGraceMs = 60_000;
 
 interface AsyncRequest extends AcceptedRequest {

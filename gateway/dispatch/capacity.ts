@@ -34,7 +34,7 @@ const minPollIntervalMs = 25;
 export class Capacity {
   readonly #options: CapacityOptions;
   readonly #depths: QueueDepths;
-  /** When queues that are half full were polled for a request, by `performance.now()`. */
+  /** When queues that are half full were polled for a request, on the `performance.now()` clock. */
   readonly #polledAt = new Map<string, number>();
   readonly #life: StartStop;
 

@@ -43,7 +43,7 @@ export interface Outcome {
 
 /** The terms on which an async request is accepted. */
 export interface Terms {
-  /** When it came, in ms since the epoch, in Redis time. */
+  /** When it arrived, in ms since the epoch, in Redis time. */
   readonly accepted: number;
   /** When it has to be done, in ms since the epoch, in Redis time. */
   readonly deadline: number;
@@ -79,7 +79,7 @@ export class Dispatcher {
     return this.#waiters.size;
   }
 
-  /** Replies that came when nobody waited any more. */
+  /** Replies that arrived when nobody waited for them. */
   get unclaimedCount(): number {
     return this.#unclaimed;
   }
@@ -189,7 +189,7 @@ export class Dispatcher {
   }
 
   /**
-   * Handles a request that has neither a job nor a reply any more. It is dispatched again if it may be
+   * Handles a request that no longer has a job or a reply. It is dispatched again if it may be
    * repeated; otherwise its client learns that the outcome is unknown.
    */
   handleLost(waiter: Waiter): void {
@@ -197,11 +197,11 @@ export class Dispatcher {
       this.redispatch(waiter);
       return;
     }
-    const detail = 'Redis has lost the request, or its answer, while it was under way.';
+    const detail = 'Redis has lost the request, or its answer, while it was in progress.';
     this.#end(waiter, new Problem('outcome_unknown', detail));
   }
 
-  /** Dispatches a request that certainly no worker runs to the replica that owns its key now. */
+  /** Dispatches a request again, to the current owner of its key. Certainly no worker is running it. */
   redispatch(waiter: Waiter): void {
     const { watcher, selection } = this.#options;
     const { request } = waiter;
@@ -216,7 +216,7 @@ export class Dispatcher {
   }
 
   #enqueue(request: WaitingRequest): void {
-    // The waiter is there before the job is added, so a reply never comes too early.
+    // The waiter is there before the job is added, so a reply never arrives too early.
     const waiter = this.#waiters.add(request, request.job.deadline - this.now, this.#onTimeout);
     this.#options.enqueuer.enqueue(waiter, this.#onRefused);
   }

@@ -21,7 +21,7 @@ export interface EnqueuerOptions {
   readonly log: Logger;
 }
 
-/** A body in a key of its own outlives the wait for the answer by this time, in ms. */
+/** A body in its own key outlives the wait for the answer by this time, in ms. */
 const bodyGraceMs = 60_000;
 
 /** Adds the jobs of waiters to the queues of their replicas, also after a short outage of Redis. */
@@ -40,7 +40,7 @@ export class Enqueuer {
    */
   enqueue(waiter: Waiter, onRefused: (waiter: Waiter, problem: Problem) => void): void {
     this.#add(waiter).then(
-      () => this.#onArrived(waiter),
+      () => this.#onMaybeAdded(waiter),
       (error: unknown) => void this.#onFailed(waiter, error, onRefused),
     );
   }
@@ -58,7 +58,7 @@ export class Enqueuer {
   }
 
   /** The job is in Redis, or may be. */
-  #onArrived(waiter: Waiter): void {
+  #onMaybeAdded(waiter: Waiter): void {
     const { waiters, takeBacks } = this.#options;
     if (waiter.state === 'leaving') {
       waiter.become('done');
@@ -76,7 +76,7 @@ export class Enqueuer {
     const fate = commandFate(error);
     if (fate === 'unknown') {
       // Redis may have added the job before the connection broke. `LostRequests` finds out.
-      this.#onArrived(waiter);
+      this.#onMaybeAdded(waiter);
       return;
     }
     const mayRetry =

@@ -3,7 +3,7 @@ import type { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Waiters } from './waiters.ts';
 
-const detail = 'The job of the request could not be read any more; it is not known whether it was done.';
+const detail = 'The job of the request could no longer be read; it is not known whether it was done.';
 
 /** Answers clients whose jobs could not be read and were moved aside: nothing else would answer them. */
 export function answerGarbledJobs(

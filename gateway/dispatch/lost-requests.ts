@@ -34,11 +34,12 @@ const maxNamed = 20;
 
 /**
  * Finds waiting requests that would never be answered: Redis may have lost jobs, a connection may have broken
- * under a reply, or a job may have come late into the queue of a replica that is gone. It checks
+ * under a reply, or a job may have arrived late in the queue of a replica that is gone. It checks
  * periodically, and at once after an outage and after each change of the ring.
  *
- * A job leaves Redis only when its reply is in the inbox. So a request is lost if its job is gone, or held by
- * a dead worker that nobody replaces, and all replies that were in the inboxes after that are read.
+ * While a client waits, its job leaves Redis only together with its reply. So a request is lost if its job is
+ * gone, or held by a dead worker that nobody replaces, and all replies that were in the inboxes after that
+ * are read.
  */
 export class LostRequests {
   readonly #options: LostRequestsOptions;
@@ -56,7 +57,7 @@ export class LostRequests {
     this.#life = periodically(
       checkIntervalMs,
       async () => {
-        // If the check that is under way fails, the next periodic check makes up for it.
+        // If the check in progress fails, the next periodic check makes up for it.
         await (this.#checking ?? this.#check(checkIntervalMs));
       },
       (error) => log.debug({ err: error }, 'waiting requests could not be checked'),
@@ -71,7 +72,7 @@ export class LostRequests {
     return this.#life.stop();
   }
 
-  /** Checks all requests that wait now. Calls while a check is under way lead to one more check. */
+  /** Checks all requests that wait now. Calls while a check is in progress lead to one more check. */
   check(): void {
     this.#again = true;
     this.#checking ??= this.#checkUntilDone()
@@ -94,11 +95,11 @@ export class LostRequests {
     await takeBacks.retry();
     const waiting = waiters.longerThan(minWaitMs).filter(isWaiting);
     if (waiting.length === 0) return;
-    const stuck = await this.#takeStranded(
+    const stranded = await this.#takeStranded(
       waiting.filter(({ request }) => !watcher.isServed(request.replica)),
     );
     const missing = await this.#missing(waiting.filter(isWaiting));
-    const suspected = new Set([...stuck, ...missing]);
+    const suspected = new Set([...stranded, ...missing]);
     if (suspected.size === 0) return;
     await inbox.caughtUp();
     const lost = [...suspected].filter(isWaiting);
@@ -110,17 +111,17 @@ export class LostRequests {
    * Takes jobs from queues that nobody serves: they never started, so they can be dispatched again.
    * @returns the waiters whose jobs could not be taken, because a worker held them that is dead by now.
    */
-  async #takeStranded(stranded: readonly Waiter[]): Promise<readonly Waiter[]> {
+  async #takeStranded(waiting: readonly Waiter[]): Promise<readonly Waiter[]> {
     const { queues, dispatcher } = this.#options;
-    const stuck = await Promise.all(
-      stranded.map(async (waiter) => {
+    const held = await Promise.all(
+      waiting.map(async (waiter) => {
         const { id, replica } = waiter.request;
         const taken = await queues.takeBack(replica, id);
         if (taken && isWaiting(waiter)) dispatcher.redispatch(waiter);
         return taken || (await this.#leases.exists(replica)) ? [] : [waiter];
       }),
     );
-    return stuck.flat();
+    return held.flat();
   }
 
   /** @returns the waiters whose jobs Redis does not have. */

@@ -27,7 +27,7 @@ export class QueueCount {
     this.#underWay += 1;
   }
 
-  /** A job that was on its way was not added, or its request has ended before the acknowledgement came. */
+  /** A job that was on its way was not added, or its request has ended before the acknowledgement arrived. */
   drop(): void {
     this.#underWay -= 1;
   }

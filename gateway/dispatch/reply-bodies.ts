@@ -29,7 +29,7 @@ export class ReplyBodies {
    * Reads a body once there is room for it. Never rejects.
    * @param bytes its length.
    * @param wanted asked before each read.
-   * @param deliver gets the body; or undefined if it is gone, or not wanted any more.
+   * @param deliver gets the body; or undefined if it is gone, or no longer wanted.
    */
   async fetch(
     replica: string,
@@ -48,7 +48,7 @@ export class ReplyBodies {
 
   /**
    * Reads a body and then deletes it: if the connection breaks in between, the body is not lost.
-   * @returns undefined if it is gone, or not wanted any more. Never rejects.
+   * @returns undefined if it is gone, or no longer wanted. Never rejects.
    */
   async #read(replica: string, id: string, wanted: () => boolean): Promise<Buffer | undefined> {
     while (wanted()) {
@@ -76,7 +76,7 @@ export class ReplyBodies {
     }
   }
 
-  /** Deletes a body that nobody wants any more. If that fails, the body expires. */
+  /** Deletes a body that nobody wants. If that fails, the body expires. */
   remove(replica: string, id: string): void {
     this.#store
       .remove(replica, id)

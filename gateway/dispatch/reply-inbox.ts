@@ -30,7 +30,7 @@ interface Read {
 
 /**
  * Reads this gateway's replies, which arrive in a list for each replica. One connection reads all lists, with
- * several reads under way. If the lists change, or the inbox stops, barriers end the outdated reads.
+ * several reads in progress. If the lists change, or the inbox stops, barriers end the outdated reads.
  */
 export class ReplyInbox {
   readonly #options: ReplyInboxOptions;
@@ -44,7 +44,7 @@ export class ReplyInbox {
   readonly #reads: BlockingReads<Read>;
   readonly #ended = Promise.withResolvers<void>();
   #lastBarrier = 0;
-  /** Raised each time that the reads under way become outdated. */
+  /** Raised each time that the reads in progress become outdated. */
   #version = 0;
   #ignoreBroken: (() => void) | undefined;
 
@@ -65,7 +65,7 @@ export class ReplyInbox {
     return this.#life.start();
   }
 
-  /** Resolves when the reads have ended. Replies that come later stay in Redis until they expire. */
+  /** Resolves when the reads have ended. Replies that arrive later stay in Redis until they expire. */
   stop(): Promise<void> {
     return this.#life.stop();
   }
@@ -113,7 +113,7 @@ export class ReplyInbox {
     this.#loseBarriers('the inbox was closed');
   }
 
-  /** Ends the reads that are under way. */
+  /** Ends the reads in progress. */
   #outdate(): void {
     this.#version += 1;
     this.#resend(wakeUp);

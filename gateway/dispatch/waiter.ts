@@ -9,10 +9,10 @@ import type { PollNumber } from './queue-count.ts';
  *
  * - `adding`: its job is on its way to Redis;
  * - `waiting`: its job is in Redis, or may be;
- * - `fetching`: its reply has come, and the reply's body is being read from a key of its own;
+ * - `fetching`: its reply has arrived, and the reply's body is being read from its own key;
  * - `leaving`: its client has left, or its deadline has passed, while the job was on its way: the job is to
  *   be withdrawn once it has arrived;
- * - `done`: nobody waits any more.
+ * - `done`: nobody waits for the answer.
  *
  * The transitions:
  *
@@ -21,14 +21,14 @@ import type { PollNumber } from './queue-count.ts';
  * - `adding` -> `fetching`: the reply overtakes the acknowledgement of the job
  * - `adding` -> `leaving`: the client leaves, or the deadline passes
  * - `adding` -> `done`: the reply overtakes the acknowledgement, or the job is not added
- * - `waiting` -> `fetching`: the reply comes, with its body in a key of its own
- * - `waiting` -> `done`: the reply comes, the client leaves, the deadline passes, or the request is
+ * - `waiting` -> `fetching`: the reply arrives, with its body in its own key
+ * - `waiting` -> `done`: the reply arrives, the client leaves, the deadline passes, or the request is
  *   dispatched again (which makes a new waiter)
  * - `fetching` -> `waiting`: the body is gone
  * - `fetching` -> `done`: the body is here, the client leaves, or the deadline passes
  * - `leaving` -> `done`: the job has arrived and is withdrawn, or it did not arrive
  *
- * Only a `waiting` request may be found lost: in any other state a step is under way that ends by itself.
+ * Only a `waiting` request may be found lost: in any other state a step is in progress that ends by itself.
  */
 export type WaiterState = 'adding' | 'waiting' | 'fetching' | 'leaving' | 'done';
 
@@ -55,7 +55,7 @@ export interface WaitingRequest {
   /** The hash key, which selected the replica. */
   readonly key: string;
   readonly replica: string;
-  /** When it came, in ms since the epoch, in Redis time. */
+  /** When it arrived, in ms since the epoch, in Redis time. */
   readonly accepted: number;
   readonly job: JobData;
   /** The request's body; if it is large it travels apart from the job. */
@@ -67,11 +67,11 @@ export interface WaitingRequest {
 export class Waiter {
   readonly request: WaitingRequest;
   readonly timer: NodeJS.Timeout;
-  /** Since when it waits, by `performance.now()`. */
+  /** Since when it waits, on the `performance.now()` clock. */
   readonly since = performance.now();
   #state: WaiterState = 'adding';
-  /** What the count of its queue returned when the job was added; undefined while the job is on its way. */
-  added: PollNumber | undefined = undefined;
+  /** The poll of its queue after which the job was added; undefined while the job is on its way. */
+  addedAfterPoll: PollNumber | undefined = undefined;
 
   /** @param onTimeout called after `timeoutMs`. */
   constructor(request: WaitingRequest, timeoutMs: number, onTimeout: (waiter: Waiter) => void) {

@@ -65,12 +65,12 @@ export class Waiters {
     return waiter;
   }
 
-  /** The job of a waiter is in Redis, or may be. Does nothing if nobody waits any more. */
+  /** The job of a waiter is in Redis, or may be. Does nothing if nobody waits for it. */
   arrive(waiter: Waiter): void {
     if (!waiter.isWaitedFor) return;
     // The reply may have overtaken the acknowledgement, and its body is being read.
     if (waiter.state === 'adding') waiter.become('waiting');
-    waiter.added ??= this.#counts.of(waiter.request.replica).arrive();
+    waiter.addedAfterPoll ??= this.#counts.of(waiter.request.replica).arrive();
   }
 
   /** Stops waiting because the request has ended or is dispatched again. */
@@ -81,8 +81,8 @@ export class Waiters {
 
   /**
    * Stops waiting because the client has left, or the deadline has passed.
-   * @returns whether the job is in Redis now, or may be, and no reply has come. A job that is on its way is
-   * to be withdrawn when it has arrived: then the state is `leaving`.
+   * @returns whether the job is in Redis now, or may be, and no reply has arrived. A job that is on its way
+   * is to be withdrawn when it has arrived: then the state is `leaving`.
    */
   leave(waiter: Waiter): boolean {
     const { state } = waiter;
@@ -91,12 +91,12 @@ export class Waiters {
     return state === 'waiting';
   }
 
-  #remove({ request: { id, replica, body }, timer, added }: Waiter): void {
+  #remove({ request: { id, replica, body }, timer, addedAfterPoll }: Waiter): void {
     this.#waiters.take(id);
     clearTimeout(timer);
     const count = this.#counts.of(replica);
-    if (added === undefined) count.drop();
-    else count.end(added);
+    if (addedAfterPoll === undefined) count.drop();
+    else count.end(addedAfterPoll);
     if (body.length > 0) this.#held.giveRequest(body.length);
     const left = this.countOf(replica) - 1;
     if (left === 0) this.#countOf.delete(replica);

@@ -17,7 +17,7 @@ export class LastLines {
     this.#kept = Buffer.from(all.subarray(-maxBytes));
   }
 
-  /** The last lines, in order. Of a line longer than 4 KiB the end is kept. */
+  /** The last lines, in order. If a line is longer than 4 KiB, only its end is kept. */
   get lines(): readonly string[] {
     const whole = this.#cut ? this.#kept.indexOf(newline) + 1 : 0;
     const from = whole < this.#kept.length ? whole : 0;

@@ -12,8 +12,8 @@ export const allowedMethods = METHODS.filter((method) => method !== 'CONNECT').j
 
 /**
  * Counts down `Max-Forwards` (RFC 9110 7.6.2), which only OPTIONS and TRACE have.
- * @param headers names and values in turn; the new value is written there.
- * @returns whether the request ends here, since it may not be passed on any more.
+ * @param headers alternating names and values; the new value is written there.
+ * @returns whether the request ends here, since it may no longer be passed on.
  * @throws {Problem} `request_malformed` if the field occurs twice, or is not a number.
  */
 export function endsHere(method: string, headers: string[]): boolean {

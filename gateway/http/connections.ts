@@ -12,7 +12,7 @@ export interface Connection {
   refused: boolean;
 }
 
-/** What is under way on a connection. */
+/** What is in progress on a connection. */
 export type Pending =
   /** A request is being answered. */
   | 'request'
@@ -23,7 +23,7 @@ export type Pending =
   /** It is idle or unused, or only part of a request's head has arrived. */
   | 'nothing';
 
-/** @returns what is under way on a connection. */
+/** @returns what is in progress on a connection. */
 export function pendingOn({ last, waits }: Connection): Pending {
   if (waits.size > 0) return 'request';
   if (last === undefined || last.closed || last.writableFinished) return 'nothing';

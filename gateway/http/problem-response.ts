@@ -17,14 +17,14 @@ export function isUnread({ complete, headers }: IncomingMessage): boolean {
   return !complete && (coding !== undefined || length !== '0');
 }
 
-/** Time in ms in which a client may send what is not read any more. */
+/** How long to discard what the client still sends, in ms. */
 const lingerMs = 2000;
 
 /**
  * Answers with a problem (RFC 9457). If the body of the request was not read to its end, the connection
  * closes once the client has sent the rest, or its time for that is over. Closing with unread bytes would
  * reset the connection, and the client could lose the answer (RFC 9112 9.6).
- * @param headers names and values in turn, besides those of the problem.
+ * @param headers alternating names and values, besides those of the problem.
  */
 export function writeProblem(
   response: ServerResponse,

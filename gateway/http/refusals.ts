@@ -4,7 +4,7 @@ import type { Connections } from './connections.ts';
 import { problemMessage, writeProblem } from './problem-response.ts';
 import type { RequestEnds } from './request-ends.ts';
 
-/** Time in ms in which a client may send what is not read any more. */
+/** How long to discard what the client still sends, in ms. */
 const lingerMs = 2000;
 
 /**
@@ -23,7 +23,7 @@ export class Refusals {
     this.#headLimitBytes = headLimitBytes;
   }
 
-  /** @param error of Node's parser, which fails again at everything that follows on the connection. */
+  /** @param error of Node's parser. After it, everything that follows on the connection fails too. */
   malformed(error: NodeJS.ErrnoException, socket: Socket): void {
     // A client that left, or ended its stream within a request, gets no answer.
     if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE') socket.destroy();
@@ -38,7 +38,7 @@ export class Refusals {
       return;
     }
     connection.refused = true;
-    // Nobody else listens any more, and a reset by the client must not end the process.
+    // Node no longer listens for errors here, and a reset by the client must not end the process.
     socket.on('error', () => socket.destroy());
     socket.once('end', () => socket.destroySoon());
     const { last } = connection;
@@ -46,7 +46,7 @@ export class Refusals {
     else if (last.req.complete) last.once('close', () => this.#write(socket, problem));
     // The fault is in the body of the last request. If that is answered, the connection ends with its answer.
     else if (!last.headersSent) writeProblem(last, problem);
-    // After CONNECT nobody reads, so the end of the connection would go unnoticed.
+    // After CONNECT nothing reads the socket, so its end would go unnoticed.
     socket.resume();
   }
 
@@ -68,7 +68,7 @@ export class Refusals {
         return new Problem('header_too_large', detail);
       }
       case 'ERR_HTTP_REQUEST_TIMEOUT':
-        return new Problem('request_timeout', 'The request did not come in time.');
+        return new Problem('request_timeout', 'The request did not arrive in time.');
       default:
         return new Problem('request_malformed', `The request is not valid HTTP: ${message}`);
     }

@@ -23,8 +23,8 @@ export function summaryView(
 }
 
 /**
- * Shows a letter to a view token: without its id, since the id gives access to the kept answer, and without
- * the query, which may contain secrets. Such a client gets further pages by `until`.
+ * Shows a letter to a client with a view token. The id is left out because it gives access to the kept
+ * answer, and the query because it may contain secrets. Such a client gets further pages by `until`.
  */
 export function metadataView(letter: DeadLetterSummary): object {
   const { replica, state, code, status, method, target, attempts, accepted, ended } = letter;
@@ -50,7 +50,7 @@ export function letterView(letter: DeadLetter, redaction: Redaction): DeadLetter
 }
 
 /**
- * @param headers names and values in turn, as a letter has them.
+ * @param headers of a letter: alternating names and values.
  * @returns the names, in lower case, of the fields whose values were not kept.
  */
 export function missingFields(headers: readonly string[]): string[] {

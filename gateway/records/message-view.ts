@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { asBuffer } from '#shared/contract/body.ts';
 import type { MessageView } from '#shared/contract/views.ts';
 
-/** Shows a message as JSON. @param headers names and values in turn. */
+/** Shows a message as JSON. @param headers alternating names and values. */
 export function messageView(headers: readonly string[], body: Uint8Array): MessageView {
   const bytes = asBuffer(body);
   const pairs: [string, string][] = [];

@@ -11,7 +11,7 @@ import type { RequestChanges } from '#shared/store/records/request-changes.ts';
 
 /** Is told what a poll finds. */
 export interface Watcher {
-  /** @param found the request as it is now; undefined if nothing is known of it, or not any more. */
+  /** @param found the request as it is now; undefined if nothing is known of it, or no longer. */
   onUpdate(found: KnownRequest | undefined): void;
   /** Redis did not answer. The next poll follows as usual. */
   onFailure(error: unknown): void;

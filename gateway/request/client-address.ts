@@ -16,7 +16,7 @@ const hidden = /^(?:(?:unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?)?$/i;
  * the peer. If the peer is a trusted proxy, the client is the last address before it that is not a trusted
  * proxy, or the first address if all are. If a proxy hides an address, the one after it counts as the
  * client's.
- * @param headers names and values in turn, as they go to the replica.
+ * @param headers alternating names and values, as they go to the replica.
  * @param trusted proxies; undefined if there are none.
  * @returns the address in canonical form; empty if none is known.
  * @throws {Problem} `request_malformed` if a trusted proxy's field cannot be read, or if `Forwarded` and

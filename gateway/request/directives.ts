@@ -33,7 +33,7 @@ const maxDelayS = 2_592_000;
 const maxDeadlineMs = 2_147_483_647;
 
 /**
- * @param headers names and values in turn.
+ * @param headers alternating names and values.
  * @param now ms since the epoch.
  * @throws {Problem} `request_malformed` that says what is wrong with which field.
  */

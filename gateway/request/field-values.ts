@@ -1,5 +1,5 @@
 /**
- * @param headers names and values in turn.
+ * @param headers alternating names and values.
  * @param name in lower case.
  * @returns the values of all header fields of that name, in their order.
  */

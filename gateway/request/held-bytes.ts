@@ -56,7 +56,7 @@ export class HeldBytes {
   /**
    * Waits until there is room for an answer, and counts its bytes.
    * @param wanted asked when there is room.
-   * @returns false if the answer is not wanted any more; then nothing is counted.
+   * @returns false if the answer is no longer wanted; then nothing is counted.
    */
   roomForAnswer(bytes: number, wanted: () => boolean): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();

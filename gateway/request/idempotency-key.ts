@@ -25,7 +25,7 @@ export interface KeyOwner {
   /** The hash key of the request, unless that is random. */
   readonly tenant: string | undefined;
   readonly caller: Caller;
-  /** Whether each caller has keys of its own. */
+  /** Whether each caller has its own keys. */
   readonly ownKeys: boolean;
 }
 

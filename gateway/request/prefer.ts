@@ -15,7 +15,7 @@ const none: Preference = { respondAsync: false, waitMs: undefined };
 /**
  * Reads all `Prefer` fields. Unknown preferences are ignored, as the RFC requires, and so is a `wait` that is
  * not a number of seconds. If a preference is repeated, the first one counts.
- * @param headers names and values in turn.
+ * @param headers alternating names and values.
  * @throws {Problem} `request_malformed` if the fields are too long.
  */
 export function preferenceOf(headers: readonly string[]): Preference {

@@ -13,12 +13,12 @@ export interface Upload {
    * @throws {Problem} `over_capacity` if the gateway holds too many.
    */
   received(bytes: number): void;
-  /** The body is complete, or not wanted any more. Its bytes are not counted here any more. */
+  /** The body is complete, or no longer wanted. Its bytes are no longer counted here. */
   end(): void;
 }
 
 interface Open {
-  /** When bytes last arrived, by `performance.now()`. */
+  /** When bytes last arrived, on the `performance.now()` clock. */
   receivedAt: number;
   readonly onFault: (problem: Problem) => void;
 }

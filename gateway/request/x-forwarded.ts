@@ -10,7 +10,7 @@ import { maxFieldBytes } from './own-fields.ts';
  * Adds the `X-Forwarded-For`, `-Proto` and `-Host` that a trusted proxy has not sent, from the `Forwarded`
  * that it has sent. For any other request the worker makes these fields, so that they need not travel.
  * Protocol and host are those of the client's own connection, as the outermost trusted proxy names them.
- * @param headers names and values in turn, with the gateway's own `Forwarded` as the last one.
+ * @param headers alternating names and values, with the gateway's own `Forwarded` as the last one.
  * @param trusted proxies that may say who the client is.
  */
 export function addXForwarded(headers: string[], trusted: BlockList): void {

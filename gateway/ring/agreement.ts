@@ -37,7 +37,7 @@ export function agreedSettings(
   ]);
 }
 
-/** The digests of callers have a key of their own, about which this value reveals nothing (RFC 5869 3.2). */
+/** The digests of callers have their own key, about which this value reveals nothing (RFC 5869 3.2). */
 function checkValue(text: string, namespace: string): string {
   const key = Buffer.from(hkdfSync('sha256', text, namespace, 'ringpost settings check 1', 32));
   return createHmac('sha256', key).update('check').digest('base64url');
@@ -100,10 +100,10 @@ export class Agreement {
   get refusal(): Problem | undefined {
     const names = this.#differing;
     if (names.length === 0) return undefined;
-    const verb = names.length === 1 ? 'is not that' : 'are not those';
+    const verb = names.length === 1 ? 'is no longer that' : 'are no longer those';
     return new Problem(
       'settings_differ',
-      `${names.join(' and ')} of this gateway ${verb} of the others any more. Ask another gateway.`,
+      `${names.join(' and ')} of this gateway ${verb} of the others. Ask another gateway.`,
     );
   }
 
@@ -122,10 +122,7 @@ export class Agreement {
     this.#differing = names;
     if (names.length > 0 && names.length !== before) {
       const differ = names.map((name) => phrase(name, ours, settings));
-      log.error(
-        { differ },
-        'this gateway takes no requests: its settings are not those of the others any more',
-      );
+      log.error({ differ }, 'this gateway takes no requests: its settings are no longer those of the others');
     }
     if (names.length === 0 && before > 0) log.warn({}, 'this gateway takes requests again');
   }

@@ -74,7 +74,7 @@ export class RingWatcher {
     return this.#state;
   }
 
-  /** Whether the ring was last confirmed so long ago that it must not be used any more. */
+  /** Whether the ring was last confirmed so long ago that it must no longer be used. */
   get stale(): boolean {
     return performance.now() - this.#confirmed > ringStaleMs;
   }
@@ -99,7 +99,7 @@ export class RingWatcher {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads the ring now. Calls while a read is under way share one more read. */
+  /** Reads the ring now. Calls while a read is in progress share one more read. */
   refresh(): Promise<void> {
     if (this.#refreshing) {
       this.#again = true;
@@ -188,7 +188,7 @@ export class RingWatcher {
     const { store, parameters, log } = this.#options;
     store
       .claimParameters(parameters)
-      .catch((error: unknown) => log.error({ err: error }, 'the ring is not ours any more'));
+      .catch((error: unknown) => log.error({ err: error }, 'the ring is no longer ours'));
   }
 
   /** `/add` refuses such a name today; an older version may have accepted it. */

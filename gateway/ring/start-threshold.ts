@@ -10,7 +10,7 @@ export class StartThreshold {
   readonly #watcher: RingWatcher;
   readonly #afterMs: number;
   #passed = false;
-  /** When the ring first had a replica, by `performance.now()`. Without one there are no keys to move. */
+  /** When the ring first had a replica, on the `performance.now()` clock. Before, no key can move. */
   #since: number | undefined;
 
   /** @param afterMs the limit in ms, counted from when the ring first has a replica. */

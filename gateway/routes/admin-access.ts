@@ -30,7 +30,7 @@ export class AdminAccess {
   readonly #settings: AdminSettings;
   readonly #failed: FailedTokens;
   readonly #audit: Audit;
-  /** The names of the callers whose changes are under way. */
+  /** The names of the callers whose changes are in progress. */
   readonly #changing = new WeakMap<FastifyRequest, string>();
 
   constructor({ settings, log, registry }: AdminAccessParts) {

@@ -43,7 +43,7 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
     const known = async (id: string): Promise<DeadLetter> => {
       const letter = await redisAway(() => letters.read(id));
       if (letter !== undefined) return letter;
-      throw new Problem('not_found', `There is no dead letter ${id}, or not any more.`);
+      throw new Problem('not_found', `There is no dead letter ${id}, or no longer.`);
     };
 
     app.get<Call>(deadLettersPath, { onRequest, schema: operations.listDeadLetters }, async (request) => {

@@ -38,12 +38,12 @@ const marginMs = 1000;
 
 /** Resolves when the event loop has accepted all connections, and read all bytes, that had arrived before. */
 async function allRead(): Promise<void> {
-  // The first one may come before the loop polls the sockets; the second one comes after it.
+  // The first one may run before the loop polls the sockets; the second one runs after it.
   await immediate();
   await immediate();
 }
 
-/** Closes each connection as soon as nothing is under way on it that has to be finished. */
+/** Closes each connection as soon as nothing on it has to be finished. */
 class LastConnections {
   readonly #connections: Connections;
   readonly #startedAt = performance.now();

@@ -62,7 +62,7 @@ export class Metrics implements EndCounter {
     gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);
     gauge(
       'ringpost_unclaimed_replies',
-      'Replies that nobody waited for any more',
+      'Replies that no client was still waiting for',
       () => dispatcher.unclaimedCount,
     );
     gauge('ringpost_moved_aside', 'Garbled data in Redis that this process has moved aside', movedAside);

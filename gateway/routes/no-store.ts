@@ -11,7 +11,7 @@ export async function noStore(_request: FastifyRequest, reply: FastifyReply): Pr
 const caching = /^(?:cache-control|expires|pragma|surrogate-control|.+-cache-control)$/;
 
 /**
- * @param headers names and values in turn.
+ * @param headers alternating names and values.
  * @returns them with a `Cache-Control` that forbids caching, and without other fields about caching.
  */
 export function neverStored(headers: readonly string[]): string[] {

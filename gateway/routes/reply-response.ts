@@ -13,7 +13,7 @@ const textLimit = 4096;
 /**
  * Writes the answer of a replica, byte for byte.
  * @param method of the request: the answer to HEAD has a length and no body.
- * @param own header fields of the gateway, names and values in turn.
+ * @param own header fields of the gateway, alternating names and values.
  * @param unsent watches an answer that is not sent at once.
  */
 export function writeReply(

@@ -33,7 +33,7 @@ export interface RequestRouteOptions {
   readonly isAdmin: (request: FastifyRequest) => boolean;
   /**
    * Cancels a request, if it can.
-   * @returns the request as it is then; undefined if nothing is known of it any more.
+   * @returns the request as it is then; undefined if nothing is known of it by then.
    */
   readonly cancel: (request: KnownRequest) => Promise<KnownRequest | undefined>;
 }
@@ -138,7 +138,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
 
 /** @throws {Problem} `not_found`. */
 function unknown(id: string): never {
-  throw new Problem('not_found', `Nothing is known of a request ${id}, or not any more.`);
+  throw new Problem('not_found', `Nothing is known of a request ${id}, or no longer.`);
 }
 
 /** The client has left: there is nobody to answer. */

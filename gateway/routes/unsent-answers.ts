@@ -13,7 +13,7 @@ export interface UnsentAnswersOptions {
 
 interface Unsent {
   readonly response: ServerResponse;
-  /** When the client last read something, by `performance.now()`. */
+  /** When the client last read something, on the `performance.now()` clock. */
   progressAt: number;
 }
 

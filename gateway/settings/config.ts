@@ -81,7 +81,7 @@ export interface GatewayConfig {
   readonly callerKey: readonly CallerSource[];
   /** The secret of the digests of callers; undefined: one that the gateways share in Redis. */
   readonly callerSecret: string | undefined;
-  /** Whether callers share idempotency keys, or each caller has keys of its own. */
+  /** Whether callers share idempotency keys, or each caller has its own keys. */
   readonly idempotencyScope: 'shared' | 'caller';
   /** Whether this gateway replaces the settings that all gateways share. */
   readonly allowSettingsChange: boolean;

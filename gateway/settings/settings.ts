@@ -187,7 +187,7 @@ export const gatewaySettings = {
       enum: ['shared', 'caller'],
       description:
         '`shared`: an `Idempotency-Key` that one caller uses is refused to others. `caller`: each caller ' +
-        'has keys of its own.',
+        'has its own keys.',
     },
     CALLBACK_SECRET: {
       type: 'string',

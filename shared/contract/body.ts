@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 
-/** A body of more bytes than this is stored in a key of its own, as raw bytes. */
+/** A body of more bytes than this is stored in its own key, as raw bytes. */
 export const inlineBodyLimit = 64 * 1024;
 
 /**
- * A body inside JSON: UTF-8 as `text`, other bytes as `base64`; a `stored` body is in a key of its own.
+ * A body inside JSON: UTF-8 as `text`, other bytes as `base64`; a `stored` body is in its own key.
  * Text is sent as base64 too if JSON's escapes would make it longer than base64 does.
  */
 export type EncodedBody =
@@ -58,7 +58,7 @@ function swells(text: string, bytes: Uint8Array): boolean {
 
 const empty = Buffer.alloc(0);
 
-/** @returns the bytes that were encoded; undefined if they are stored in a key of their own. */
+/** @returns the bytes that were encoded; undefined if they are stored in their own key. */
 export function decodeBody(body: EncodedBody | undefined): Buffer | undefined {
   if (body === undefined) return empty;
   if ('text' in body) return Buffer.from(body.text, 'utf8');

@@ -16,7 +16,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 const usual = /^(?:keep-alive|close)$/i;
 
 /**
- * @param raw names and values in turn.
+ * @param raw alternating names and values.
  * @returns the names that `Connection` fields list, in lower case.
  */
 export function namedInConnection(raw: readonly string[]): string[] {
@@ -42,7 +42,7 @@ export function isHopByHop(name: string): boolean {
  * Removes the fields that must not be forwarded: those of one connection, and those that `Connection` names,
  * unless they are end-to-end fields. The order and repeated fields are kept. Content-Length is kept too: code
  * that changes the length of the body must correct it.
- * @param raw names and values in turn.
+ * @param raw alternating names and values.
  * @returns a new array of the same shape.
  * @see RFC 9110 section 7.6.1
  */
@@ -61,7 +61,7 @@ export function stripHopByHop(raw: readonly string[]): string[] {
 }
 
 /**
- * @param raw names and values in turn.
+ * @param raw alternating names and values.
  * @param lowerCaseName the name to find, in lower case.
  * @returns the value of the first field of that name; undefined if there is none.
  */

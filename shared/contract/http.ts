@@ -5,7 +5,7 @@ export interface HttpRequest {
   readonly method: string;
   /** The request target in origin form, undecoded: `/path?query`, or `*`. */
   readonly target: string;
-  /** Names and values in turn, as on the wire. Repeated fields are kept; values are latin1 strings. */
+  /** Alternating names and values, as on the wire. Repeated fields are kept; values are latin1 strings. */
   readonly headers: readonly string[];
   readonly body: Uint8Array;
   /** Whether the client sent an empty chunked body, which differs from no body. */
@@ -21,7 +21,7 @@ export interface HttpReply<Body extends Uint8Array | string = Uint8Array> {
   readonly status: number;
   /** The reason phrase in latin1, unless it is the usual one of the status. */
   readonly reason?: string;
-  /** Names and values in turn, as in {@link HttpRequest}. */
+  /** Alternating names and values, as in {@link HttpRequest}. */
   readonly headers: readonly string[];
   readonly body: Body;
 }

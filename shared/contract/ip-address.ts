@@ -20,7 +20,7 @@ export function canonicalAddress(text: string): string | undefined {
   return address.startsWith(mapped) && address.includes('.') ? address.slice(mapped.length) : address;
 }
 
-/** @returns the address of a connection's peer in its canonical form; empty if it is not known any more. */
+/** @returns the address of a connection's peer in its canonical form; empty if it is no longer known. */
 export function peerAddress({ remoteAddress = '' }: { readonly remoteAddress?: string | undefined }): string {
   // Most addresses are IPv4 and already in that form.
   return remoteAddress.includes(':') ? (canonicalAddress(remoteAddress) ?? '') : remoteAddress;

@@ -99,7 +99,7 @@ export function encodeJob(request: HttpRequest, rest: Omit<JobData, keyof HttpRe
   };
 }
 
-/** @returns whether the body is stored in a key of its own. */
+/** @returns whether the body is stored in its own key. */
 export function storedBody(job: JobData): boolean {
   return job.body !== undefined && 'stored' in job.body;
 }

@@ -81,7 +81,7 @@ function isSecretParameter(name: string, redaction: Redaction): boolean {
 }
 
 /**
- * @param headers names and values in turn.
+ * @param headers alternating names and values.
  * @returns a copy without the values of secret fields and without the secrets in URLs.
  */
 export function redact(headers: readonly string[], redaction: Redaction): string[] {
@@ -93,7 +93,7 @@ export function redact(headers: readonly string[], redaction: Redaction): string
   });
 }
 
-/** @returns the header fields that are not secret, names and values in turn, without the secrets in URLs. */
+/** @returns alternating names and values of the fields that are not secret, without the secrets in URLs. */
 export function withoutSecretFields(headers: readonly string[], redaction: Redaction): string[] {
   const kept = headers.filter((_, at) => !isSecretField(headers[at - (at % 2)] ?? '', redaction));
   return redact(kept, redaction);

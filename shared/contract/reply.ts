@@ -13,9 +13,9 @@ export interface Reply {
   /** As in {@link HttpReply}. */
   readonly reason?: string;
   readonly headers: readonly string[];
-  /** The bytes; undefined if they are stored in a key of their own. */
+  /** The bytes; undefined if they are stored in their own key. */
   readonly body: Uint8Array | undefined;
-  /** How many bytes are stored in a key of their own. Workers of the previous release do not say. */
+  /** How many bytes are stored in their own key. Workers of the previous release do not say. */
   readonly storedBytes?: number;
 }
 
@@ -24,7 +24,7 @@ interface Head {
   readonly status: number;
   readonly reason?: string;
   readonly headers: readonly string[];
-  /** How many bytes are stored in a key of their own; `true` from a worker of the previous release. */
+  /** How many bytes are stored in their own key; `true` from a worker of the previous release. */
   readonly stored?: number | true;
 }
 
@@ -45,7 +45,7 @@ export type ReplyFrame = Buffer | string;
 
 /**
  * Encodes a reply as a frame: its head as one line of JSON, then the raw bytes of its body.
- * @param stored the body is stored in a key of its own, and the frame ends after the head.
+ * @param stored the body is stored in its own key, and the frame ends after the head.
  */
 export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, stored = false): ReplyFrame {
   const { body } = reply;

@@ -2,12 +2,12 @@
 export interface StartStop {
   /** Starts once; further calls get the same promise. Rejects after a stop. */
   start(): Promise<void>;
-  /** Stops once and resolves when nothing runs any more. May be called without a start, or during one. */
+  /** Stops once and resolves when nothing runs. May be called without a start, or during one. */
   stop(): Promise<void>;
 }
 
 /**
- * Makes a pair of functions safe to call twice, at once, and in any order.
+ * Makes a pair of functions safe to call repeatedly, concurrently and in any order.
  * @param onStart runs at most once.
  * @param onStop runs at most once, after `onStart` has settled, and only if something was started.
  */
@@ -16,7 +16,7 @@ export function startStop(onStart: () => Promise<void>, onStop: () => Promise<vo
   let stopping: Promise<void> | undefined;
   return {
     start() {
-      if (stopping) return Promise.reject(new Error('it was stopped and cannot be started again'));
+      if (stopping) return Promise.reject(new Error('what was stopped cannot be started again'));
       starting ??= onStart();
       return starting;
     },

@@ -8,7 +8,7 @@ export interface Termination {
   /** Time in ms to finish the requests in flight. */
   readonly timeoutMs: number;
   /**
-   * Stops accepting requests, finishes those in flight and closes; resolves when nothing runs any more. It is
+   * Stops accepting requests, finishes those in flight and closes; resolves when nothing runs. It is
    * called once, with the first cause.
    */
   readonly stop: (cause: StopCause) => Promise<void>;

@@ -167,7 +167,7 @@ function methodText(
 - A system is what \`npm start\` runs: a gateway with its controller, workers as local processes and a
   private Redis, over real HTTP on loopback. Each answer counts for the replica that its
   \`Ringpost-Replica\` names.
-- A-1, A-2 and A-4: \`GET /home\`, ${connections} requests under way at all times, ${whole(requests)}
+- A-1, A-2 and A-4: \`GET /home\`, ${connections} requests in progress at all times, ${whole(requests)}
   counted after a warm-up.
   ${
     seed === undefined
@@ -182,7 +182,7 @@ function methodText(
 - *Bounded* is **not a feature of ringpost**. The analysis client is the only client, so it knows all
   requests in flight. It walks the ring clockwise past replicas that hold at least ${bound} times the
   average, and uses an id of the replica that it reaches. The expected values come from a simulation without
-  a system: ${connections} requests are always under way, and each is equally likely to end next. In the
+  a system: ${connections} requests are always running, and each is equally likely to end next. In the
   real system many requests of a replica end in one batch, so the measured distribution is usually more
   even. The bound is rounded up to whole requests, so the most loaded replica may end slightly above
   ${bound}.

@@ -41,7 +41,7 @@ function unknownEndpoint(path: string): HttpReply {
   });
 }
 
-/** Waits before it answers; stops waiting if nobody wants the answer any more. */
+/** Waits before it answers; stops waiting once nobody wants the answer. */
 async function slow({ target }: HttpRequest, { replica, signal }: HandlerContext): Promise<HttpReply> {
   const ms = numberIn(target, 'ms', 0, maxSlowMs) ?? slowMs;
   try {

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { setImmediate as afterPoll } from 'node:timers/promises';
+import { setImmediate as waitForPoll } from 'node:timers/promises';
 import { asBuffer } from '#shared/contract/body.ts';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
@@ -15,13 +15,13 @@ import { failureReply, refusedReply, unreadableReply } from './upstream-failures
 export interface Outgoing {
   readonly method: string;
   readonly path: string;
-  /** @returns names and values in turn, as they are sent. */
+  /** @returns alternating names and values, as they are sent. */
   readonly headersFor: (connection: 'keep-alive' | 'close') => readonly string[];
   readonly body: Uint8Array;
 }
 
-/** Methods that are sent again if a kept connection was dropped (RFC 9110 9.2.1). */
-const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Sent again if a reused connection was closed: the safe ones of RFC 9110 9.2.1, except TRACE. */
+const resentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** A body of up to this many bytes is sent in one string with the head: one write instead of two. */
 const textLimit = 4096;
 
@@ -46,8 +46,8 @@ function headFault({ statusCode = 0, rawHeaders }: IncomingMessage): string | un
 
 /**
  * Sends one request and gathers its answer. If the answer is larger than the limit, its connection is
- * dropped, and the reply is 502 `reply_too_large`. A GET, HEAD or OPTIONS is sent again, on a connection of
- * its own, if a kept connection was dropped before any byte of the answer.
+ * dropped, and the reply is 502 `reply_too_large`. A GET, HEAD or OPTIONS is sent again, on its own
+ * connection, if a reused keep-alive connection was closed before any byte of the answer.
  * @param context of the request; if its signal fires, the connection is dropped.
  * @param budget limits the bytes of this answer, and of all answers of the worker: reading pauses when they
  * are used up.
@@ -60,7 +60,7 @@ export async function exchange(
   budget: ReplyBudget,
 ): Promise<HttpReply> {
   // Lets idle connections process what they have received, such as their end, before one of them is chosen.
-  await afterPoll();
+  await waitForPoll();
   context.signal.throwIfAborted();
   const first = await attempt(connections, 'pooled', outgoing, context, budget);
   if (first !== 'dropped') return first;
@@ -68,7 +68,7 @@ export async function exchange(
   return second === 'dropped' ? unreadableReply('its connection was dropped') : second;
 }
 
-/** @returns the reply; or `dropped` if a kept connection was dropped and the request can be sent again. */
+/** @returns the reply; or `dropped` if a reused connection was closed and the request can be sent again. */
 function attempt(
   connections: UpstreamConnections,
   kind: 'pooled' | 'single',
@@ -89,8 +89,8 @@ function attempt(
     let answer: IncomingMessage | undefined;
     let done = false;
     let connection: Connection | undefined;
-    /** @returns whether a kept connection was dropped before any byte of the answer. */
-    let wasDropped = (): boolean => false;
+    /** @returns whether a reused connection has brought no byte of the answer yet. */
+    let droppedBeforeAnswer = (): boolean => false;
 
     const abort = (): void => {
       done = true;
@@ -111,7 +111,7 @@ function attempt(
     const fail = (error: Error): void => {
       // A failure after the whole answer does not matter.
       if (done || answer?.complete === true) return;
-      const maySendAgain = safeMethods.has(method) && isDrop(error) && wasDropped();
+      const maySendAgain = resentMethods.has(method) && isDrop(error) && droppedBeforeAnswer();
       settle(maySendAgain ? 'dropped' : failureReply(error, connection?.open === true));
     };
 
@@ -119,7 +119,7 @@ function attempt(
       const state = connections.stateOf(socket);
       const { bytesRead } = socket;
       const reused = state.requests > 0;
-      wasDropped = () => reused && answer === undefined && socket.bytesRead === bytesRead;
+      droppedBeforeAnswer = () => reused && answer === undefined && socket.bytesRead === bytesRead;
       state.requests += 1;
       connection = state;
     });
@@ -138,7 +138,8 @@ function attempt(
         return;
       }
       const { statusCode: status = 0, statusMessage, rawHeaders } = response;
-      if (kind === 'pooled') connections.noteHint(response.socket, headerValue(rawHeaders, 'keep-alive'));
+      if (kind === 'pooled')
+        connections.noteKeepAlive(response.socket, headerValue(rawHeaders, 'keep-alive'));
       const headers = stripHopByHop(rawHeaders);
       const length = statedLength(method, status, headers);
       if (length > budget.limitBytes) {

@@ -87,9 +87,9 @@ export class KeptConnections {
     return connection;
   }
 
-  /** @param hint the value of an answer's `Keep-Alive`, if it has one. */
-  noteHint(socket: Socket, hint: string | undefined): void {
-    const seconds = /(?:^|[\s,;])timeout\s*=\s*"?(\d{1,9})/i.exec(hint ?? '')?.[1];
+  /** @param keepAlive the value of an answer's `Keep-Alive`, if it has one. */
+  noteKeepAlive(socket: Socket, keepAlive: string | undefined): void {
+    const seconds = /(?:^|[\s,;])timeout\s*=\s*"?(\d{1,9})/i.exec(keepAlive ?? '')?.[1];
     const announcedMs = seconds === undefined ? this.#idleMs : Number(seconds) * 1000 - marginMs;
     this.stateOf(socket).keepMs = Math.min(this.#idleMs, announcedMs);
   }

@@ -22,7 +22,7 @@ const aheadBytes = 16 * 1024;
 export interface OutgoingHead {
   readonly method: string;
   readonly path: string;
-  /** Names and values in turn; nothing is added to them. */
+  /** Alternating names and values; nothing is added to them. */
   readonly headers: readonly string[];
 }
 
@@ -88,9 +88,9 @@ export class UpstreamConnections {
     return this.#kept.stateOf(socket);
   }
 
-  /** @param hint the value of an answer's `Keep-Alive`, if it has one. */
-  noteHint(socket: Socket, hint: string | undefined): void {
-    this.#kept.noteHint(socket, hint);
+  /** @param keepAlive the value of an answer's `Keep-Alive`, if it has one. */
+  noteKeepAlive(socket: Socket, keepAlive: string | undefined): void {
+    this.#kept.noteKeepAlive(socket, keepAlive);
   }
 
   /** Closes all connections, even those in use. */

@@ -51,7 +51,7 @@ export function createUpstreamHandler(origin: URL, options: UpstreamOptions): Ha
         upstreamHead(request, context, rules, connection);
       return exchange(connections, { method, path, headersFor, body }, context, budget);
     },
-    // Requests that are still under way are dropped. The worker has drained before.
+    // Requests still in progress are dropped. The worker has drained before.
     close() {
       closed = true;
       connections.close();

@@ -5,7 +5,7 @@ import type { ReplicaLease } from './replica-lease.ts';
 export interface KeptLeasesOptions {
   /** Called when the replica's own lease was renewed. */
   readonly onOwnRenewed: () => void;
-  /** Called when another worker has taken this lease, which is not renewed any more. */
+  /** Called when another worker has taken this lease, which is no longer renewed. */
   readonly onSuperseded: (lease: ReplicaLease) => void;
   readonly log: Log;
 }
@@ -59,7 +59,7 @@ export class KeptLeases {
     return this.#renew(kept);
   }
 
-  /** Stops renewing a lease. @returns once no renewal of it is under way. */
+  /** Stops renewing a lease. @returns once no renewal of it is in progress. */
   async release(replica: string): Promise<void> {
     const kept = this.#kept.get(replica);
     this.#kept.delete(replica);

@@ -13,7 +13,7 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
   readonly env: NodeJS.ProcessEnv;
   /** Called when the consumers were withdrawn: until their next tick, no jobs are delivered directly. */
   readonly onWithdrawn: () => void;
-  /** Called when the thread has ended by itself: no lease is renewed any more. */
+  /** Called when the thread has ended by itself: leases are no longer renewed. */
   readonly onEnded: (error: Error) => void;
 }
 
@@ -72,7 +72,7 @@ export class LeaseKeeper {
 
   /**
    * Has a lease renewed from now on that was just taken.
-   * @param onSuperseded called when another worker has taken it. It is not renewed any more then.
+   * @param onSuperseded called when another worker has taken it. It is then no longer renewed.
    */
   keep(lease: ReplicaLease, state: LeaseState, onSuperseded: () => void): void {
     this.#onSuperseded.set(lease.replica, onSuperseded);
@@ -95,7 +95,7 @@ export class LeaseKeeper {
     return ours;
   }
 
-  /** Stops renewing a lease. @returns once no renewal of it is under way. */
+  /** Stops renewing a lease. @returns once no renewal of it is in progress. */
   async release({ replica }: ReplicaLease): Promise<void> {
     this.#onSuperseded.delete(replica);
     await this.#call((call) => ({ do: 'release', call, replica }));

@@ -28,7 +28,7 @@ export type ToLeaseThread =
   | { readonly do: 'keep'; readonly lease: SharedLease; readonly state: LeaseState }
   /** Renew it now, and with this state from now on; answered by `renewed` or `refused`. */
   | { readonly do: 'renew'; readonly call: number; readonly replica: string; readonly state: LeaseState }
-  /** Do not renew it any more; answered by `released` once no renewal of it is under way. */
+  /** Stop renewing it; answered by `released` once no renewal of it is in progress. */
   | { readonly do: 'release'; readonly call: number; readonly replica: string }
   /** Close the connection; the thread ends. */
   | { readonly do: 'stop' };
@@ -39,7 +39,7 @@ export type FromLeaseThread =
   | { readonly is: 'renewed'; readonly call: number; readonly ours: boolean }
   | { readonly is: 'refused'; readonly call: number; readonly name: string; readonly message: string }
   | { readonly is: 'released'; readonly call: number }
-  /** Another worker has taken this lease; it is not renewed any more. */
+  /** Another worker has taken this lease; it is no longer renewed. */
   | { readonly is: 'superseded'; readonly replica: string }
   /** The event loop was stalled, and the registrations of the consumers were withdrawn. */
   | { readonly is: 'withdrawn' };

@@ -49,7 +49,7 @@ export class ReplicaLease {
   #started: number;
   /** When the last renewal that succeeded was asked for. Any thread may set it. */
   readonly #renewed: SharedTime;
-  /** What this thread last knew, by `performance.now()`. */
+  /** What this thread last knew, on the `performance.now()` clock. */
   #certainUntil = Number.NEGATIVE_INFINITY;
   #fence: number;
 
@@ -126,7 +126,7 @@ export class ReplicaLease {
     return ours;
   }
 
-  /** Ends the lease if it is still ours. No renewal may be under way. */
+  /** Ends the lease if it is still ours. No renewal may be in progress. */
   async end(): Promise<void> {
     this.#renewed.clear();
     this.#certainUntil = Number.NEGATIVE_INFINITY;

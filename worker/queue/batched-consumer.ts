@@ -6,7 +6,7 @@
  *   resting, ticking --it has left and holds no job--> stopped
  *   resting, ticking, stopped --abandon, or another worker has taken the lease--> abandoned
  *
- * What it takes is its mode, which `ConsumerMode` holds. One tick is under way at a time; what arrives
+ * What it takes is its mode, which `ConsumerMode` holds. One tick is in progress at a time; what arrives
  * meanwhile travels with the next one. If it rests with a free slot, it blocks on the queue's marker, as
  * BullMQ's own workers do. If it has a free slot and the queue is empty, jobs are delivered directly (ADR
  * 0017).
@@ -64,7 +64,7 @@ interface Ending extends Ended {
 
 /** The TTL of a job's lock in ms, as BullMQ's own workers have it. */
 const lockMs = 30_000;
-/** How many jobs one call finishes at most, so that Redis is not kept from others for long. */
+/** How many jobs one call finishes at most, so that it does not block Redis for long. */
 const maxEnded = 256;
 /** After a tick that Redis has refused. */
 const retryDelayMs = 100;
@@ -81,9 +81,9 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #stopped = Promise.withResolvers<void>();
   #state: State = 'resting';
   #endings: Ending[] = [];
-  /** Whether jobs may wait that were not taken. */
+  /** Whether more jobs may wait in the queue. */
   #mayHaveMore = true;
-  /** How many times in a row the only job that was held was finished. */
+  /** How many ticks in a row finished one job while the consumer held no other. */
   #singlesInARow = 0;
   #lockTimer: NodeJS.Timeout | undefined;
 
@@ -174,15 +174,15 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   /**
-   * Ticks after this turn of the event loop, so that all that arrives in it travels together. If one job
-   * after the other was the only one, it ticks at once.
+   * Ticks after this turn of the event loop, so that everything that arrives in it goes into one call. If the
+   * last ticks each finished the only job, it ticks at once.
    */
   #tickSoon(): void {
     const state = this.#state;
     switch (state) {
       case 'resting': {
         this.#enter('ticking');
-        const isSingle = this.#held.running === 1 && this.#endings.length === 1;
+        const isSingle = this.#held.count === 1 && this.#endings.length === 1;
         if (isSingle && this.#singlesInARow >= singlesBeforeImmediateSend) void this.#tickOn();
         else setImmediate(() => void this.#tickOn());
         return;
@@ -201,7 +201,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   get #hasFreeSlot(): boolean {
-    return this.#mode.takesJobs && this.#held.size < this.#options.concurrency;
+    return this.#mode.takesJobs && this.#held.takenSlots < this.#options.concurrency;
   }
 
   get #hasReason(): boolean {
@@ -218,7 +218,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   async #finishLeaving(): Promise<void> {
     await this.#deliveries.drain();
-    if (this.#held.size > 0 || !this.#isServing) return;
+    if (this.#held.takenSlots > 0 || !this.#isServing) return;
     this.#enter('stopped');
     this.#stopped.resolve();
   }
@@ -227,7 +227,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   async #tickOnce(): Promise<void> {
     const endings = this.#endings.splice(0, maxEnded);
     if (endings.length > 0) {
-      const isSingle = endings.length === 1 && this.#held.running === 1;
+      const isSingle = endings.length === 1 && this.#held.count === 1;
       this.#singlesInARow = isSingle ? this.#singlesInARow + 1 : 0;
     }
     // Jobs that arrive from here on are for the next tick.
@@ -268,7 +268,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   #ended({ id, done }: Ending, code: number): void {
-    if (code < 0) this.#options.log.warn({ request: id, code }, 'a job was not there to be finished');
+    if (code < 0) this.#options.log.warn({ request: id, code }, 'a job to be finished was not there');
     this.#held.remove(id);
     done();
   }

@@ -30,13 +30,13 @@ export class Deliveries {
     this.#reader.start();
   }
 
-  /** Reads nothing any more. */
+  /** Stops reading. */
   stop(): void {
     this.#reader.stop();
   }
 
   /**
-   * Call this once nothing is delivered to the consumer any more, and the end marker is in its list.
+   * Call this once nothing more is delivered to the consumer, and the end marker is in its list.
    * @returns once everything before the end marker was read.
    */
   drain(): Promise<void> {

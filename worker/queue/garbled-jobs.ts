@@ -41,7 +41,7 @@ export class GarbledJobs {
     try {
       const job = await this.#substitute(id);
       if (job !== undefined) {
-        const detail = `The request's job in the queue of replica ${replica} could not be read any more.`;
+        const detail = `The request's job in the queue of replica ${replica} could no longer be read.`;
         await outbox.push(id, job, problemReply('outcome_unknown', detail));
       }
       await this.#repair.aside.job(replica, id, fence);
@@ -63,7 +63,7 @@ export class GarbledJobs {
       method,
       target,
       headers: [],
-      // The body is not known any more. This says that there was one, so that the request is not redriven
+      // The body is no longer known. This says that there was one, so that the request is not redriven
       // without it.
       body: { stored: 0 },
       gateway: '',

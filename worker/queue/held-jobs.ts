@@ -14,7 +14,7 @@ export interface HeldJobsOptions {
   readonly finish: (id: string) => Promise<void>;
   readonly onFinished: OnFinished;
   readonly onGarbled: OnGarbled;
-  /** Called when a job is held no more, and was not finished by a tick. */
+  /** Called when a job is no longer held, and no tick has finished it. */
   readonly onFreed: () => void;
   readonly log: Logger;
 }
@@ -23,20 +23,20 @@ export interface HeldJobsOptions {
 export class HeldJobs {
   readonly #options: HeldJobsOptions;
   readonly #jobs = new SlotMap<JobData>();
-  /** How many jobs are on their way back. */
+  /** How many jobs are being put back, or ended because they are garbled. */
   #returning = 0;
 
   constructor(options: HeldJobsOptions) {
     this.#options = options;
   }
 
-  /** How many jobs are run, or have just been run. */
-  get running(): number {
+  /** How many jobs are held, those that are being put back excluded. */
+  get count(): number {
     return this.#jobs.size;
   }
 
-  /** How many slots they take. */
-  get size(): number {
+  /** How many slots are taken, also by jobs that are being put back. */
+  get takenSlots(): number {
     return this.#jobs.size + this.#returning;
   }
 
@@ -44,7 +44,7 @@ export class HeldJobs {
     return this.#jobs.keys();
   }
 
-  /** Runs a job, unless it is held already: then Redis has forgotten that it gave it out. */
+  /** Runs a job. If it is held already, Redis has forgotten that this worker took it, and nothing happens. */
   start({ id, data, timesTaken }: HeldJob): void {
     if (this.#jobs.has(id)) return;
     const job = data === null ? undefined : parseJob(data);
@@ -80,7 +80,7 @@ export class HeldJobs {
         await this.#options.finish(id);
       } catch (error) {
         if (error instanceof SupersededError) return;
-        // Redis has refused it, and is asked until it does not.
+        // Redis has refused. Ask again until it accepts.
       }
     }
   }
@@ -91,9 +91,9 @@ export class HeldJobs {
     await this.#returned(this.#options.handling.putBack(id, notBefore));
   }
 
-  async #returned(underWay: Promise<void>): Promise<void> {
+  async #returned(returning: Promise<void>): Promise<void> {
     this.#returning += 1;
-    await underWay;
+    await returning;
     this.#returning -= 1;
     this.#options.onFreed();
   }

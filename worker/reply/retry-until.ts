@@ -5,7 +5,7 @@ const retryDelayMs = 100;
 
 /**
  * Retries while Redis answers and refuses, or has lost a part of what it was sent.
- * @param until the deadline by `performance.now()`.
+ * @param until the deadline on the `performance.now()` clock.
  * @returns undefined if the deadline has passed first.
  * @throws any other failure.
  */

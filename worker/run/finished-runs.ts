@@ -18,7 +18,7 @@ const pollIntervalMs = 50;
  * Remembers the requests that must not run twice and that this worker has run. A Redis that is killed forgets
  * its newest writes, and may give such a request out again; the worker that ran it does not forget. An id is
  * kept from the end of its run until Redis can no longer forget that end. None is dropped earlier: if there
- * is no room, no such request is started. Times are in ms by `performance.now()`.
+ * is no room, no such request is started. Times are in ms on the `performance.now()` clock.
  */
 export class FinishedRuns {
   readonly #ids = new RecentIds();
@@ -52,7 +52,7 @@ export class FinishedRuns {
     return this.#ids.size < this.#maxIds;
   }
 
-  /** @returns once there is room, or once it is `until` by `performance.now()`. */
+  /** @returns once there is room, or once it is `until` on the `performance.now()` clock. */
   async waitForRoom(until: number): Promise<void> {
     while (!this.hasRoom(performance.now()) && performance.now() < until) await delay(pollIntervalMs);
   }

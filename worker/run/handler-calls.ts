@@ -23,7 +23,7 @@ function expiredReply({ keepMs }: JobData): HandlerReply | undefined {
   return keepMs === undefined ? undefined : problemReply('reply_timeout', 'It was not done by its deadline.');
 }
 
-/** The reply to a request whose handler is not waited for any more. */
+/** The reply to a request whose handler is no longer waited for. */
 function abortedReply({ reason }: AbortSignal, job: JobData): HandlerReply | undefined {
   const isCancelled = reason instanceof DOMException && reason.name === 'AbortError';
   return isCancelled
@@ -36,7 +36,7 @@ function abortedReply({ reason }: AbortSignal, job: JobData): HandlerReply | und
  * makes it later.
  */
 export class Running {
-  /** Its deadline by `performance.now()`. */
+  /** Its deadline on the `performance.now()` clock. */
   readonly until: number;
   /** Its deadline in the clock of this host, in ms since the epoch. */
   readonly deadline: number;

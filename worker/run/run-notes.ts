@@ -30,9 +30,9 @@ export class RunNotes {
   }
 
   /**
-   * Notes that a request is started. This comes before the start, because another request may get its
+   * Notes that a request is started. This is done before the start, because another request may get its
    * idempotency key until then.
-   * @param until the deadline by `performance.now()`.
+   * @param until the deadline on the `performance.now()` clock.
    * @returns undefined if the deadline passed before Redis took the note.
    */
   started(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {

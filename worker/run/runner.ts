@@ -38,7 +38,7 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
 
-/** Never settles: another worker has the job by now, so this one must not finish it. Its slot is free already. */
+/** Never settles: another worker has the job now, so this one must not finish it. The slot is free. */
 const leftToAnother = new Promise<never>(() => undefined);
 
 /** How long after its deadline the end of a request that has a record is still noted, in ms. */

@@ -9,7 +9,7 @@ import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { PutBack } from './consumer.ts';
 
 /**
- * A request that is in line without a job is passed over after this time in ms: its job may be under way. A
+ * A request that is in line without a job is passed over after this time in ms: its job may be on its way. A
  * request whose deadline passed this long ago is passed over too.
  */
 const graceMs = 2000;

@@ -26,7 +26,7 @@ export interface AdoptionOptions {
   readonly parts: QueueSessionParts;
   /** Whether this worker's replica has replaced the queue's. If so, this worker runs its suspects too. */
   readonly inherited: boolean;
-  /** Called when this worker does not serve the queue any more. */
+  /** Called when this worker no longer serves the queue. */
   readonly onReleased: () => void;
   readonly log: Logger;
 }

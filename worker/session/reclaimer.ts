@@ -51,11 +51,11 @@ export interface Reclaimed {
   readonly ran: string[];
 }
 
-/** A job that nobody runs, among those that are reclaimed. */
+/** One of the jobs to reclaim. No worker runs it. */
 interface Held {
   readonly id: string;
   readonly job: QueuedJob;
-  /** The higher, the later it was taken. */
+  /** A job that was taken later has a higher one. */
   readonly startOrder: number;
   readonly suspect: boolean;
 }
@@ -101,7 +101,7 @@ export class Reclaimer {
 
   /**
    * Reclaims some jobs.
-   * @param held their ids, newest first as BullMQ lists them, so that the oldest job comes to the very head.
+   * @param held their ids, newest first as BullMQ lists them, so that the oldest job ends up at the head.
    * @param death of the worker that held them; undefined if no worker died.
    */
   async reclaim(held: readonly string[], death?: Death): Promise<Reclaimed> {
@@ -132,7 +132,7 @@ export class Reclaimer {
       const requests = ran.slice(0, maxNamed);
       await this.#crashes.note(replica, { generation: death.generation, requests });
     }
-    log.warn({ ...counts, poison: poison.length }, 'reclaimed the jobs of a dead generation');
+    log.warn({ ...counts, poison: poison.length }, 'reclaimed jobs that no worker runs');
     return reclaimed;
   }
 
@@ -181,10 +181,10 @@ export class Reclaimer {
       return;
     }
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
-    const isSuspect = suspect || crash !== undefined;
-    if (!isSuspect) await job.requeue();
+    const becomesSuspect = suspect || crash !== undefined;
+    if (!becomesSuspect) await job.requeue();
     await this.#notes.note(replica, id, job.data, 'queued');
-    if (isSuspect) reclaimed.suspects += 1;
+    if (becomesSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
   }
 

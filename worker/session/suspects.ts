@@ -131,7 +131,7 @@ export class Suspects {
   }
 
   /**
-   * Waits until nothing runs in this worker any more.
+   * Waits until nothing runs in this worker.
    * @returns false if something still does after some time.
    */
   async #isIdle(): Promise<boolean> {
@@ -150,7 +150,7 @@ export class Suspects {
     await run?.ended;
   }
 
-  /** @returns once it has started, its run, which never rejects; undefined if it is no suspect any more. */
+  /** @returns once it has started, its run, which never rejects; undefined if it is no longer a suspect. */
   async #start(id: string, alone: boolean): Promise<{ readonly ended: Promise<void> } | undefined> {
     const { connection, replica, garbled, log } = this.#options;
     if (this.#stopping.signal.aborted) return undefined;

@@ -7,7 +7,7 @@
 export interface Keys {
   /** BullMQ's `prefix`. */
   readonly prefix: string;
-  /** String: the random key of the hashes by which a controller recognizes containers with other settings. */
+  /** String: a random key. Hashes made with it let a controller recognize containers with other settings. */
   readonly configKey: string;
   /** String: the ring's parameters as JSON. */
   readonly parameters: string;
@@ -143,68 +143,68 @@ export function hashTagOf(key: string): string {
 
 /** @param namespace the prefix of all keys. Systems with different namespaces can share a Redis. */
 export function createKeys(namespace: string): Keys {
-  const ring = `${namespace}:${ringTag}`;
-  const own = (replica: string): string => `${namespace}:{${replica}}`;
+  const ringPrefix = `${namespace}:${ringTag}`;
+  const replicaPrefix = (replica: string): string => `${namespace}:{${replica}}`;
   const queueKeys = (replica: string, names: readonly string[]): string[] =>
-    names.map((name) => `${own(replica)}:${name}`);
+    names.map((name) => `${replicaPrefix(replica)}:${name}`);
   return {
     prefix: namespace,
-    configKey: `${ring}:config-key`,
-    parameters: `${ring}:parameters`,
-    settings: `${ring}:settings`,
-    version: `${ring}:version`,
-    joined: `${ring}:joined`,
-    desired: `${ring}:desired`,
-    ring: `${ring}:ring`,
-    retired: `${ring}:retired`,
-    heirs: `${ring}:heirs`,
-    offered: `${ring}:offered`,
-    status: `${ring}:status`,
-    leader: `${ring}:leader`,
-    fence: `${ring}:fence`,
-    changes: `${ring}:changes`,
+    configKey: `${ringPrefix}:config-key`,
+    parameters: `${ringPrefix}:parameters`,
+    settings: `${ringPrefix}:settings`,
+    version: `${ringPrefix}:version`,
+    joined: `${ringPrefix}:joined`,
+    desired: `${ringPrefix}:desired`,
+    ring: `${ringPrefix}:ring`,
+    retired: `${ringPrefix}:retired`,
+    heirs: `${ringPrefix}:heirs`,
+    offered: `${ringPrefix}:offered`,
+    status: `${ringPrefix}:status`,
+    leader: `${ringPrefix}:leader`,
+    fence: `${ringPrefix}:fence`,
+    changes: `${ringPrefix}:changes`,
     queue: (replica) => `{${replica}}`,
-    replica: own,
+    replica: replicaPrefix,
     unfinished: (replica) => ({
-      wait: `${own(replica)}:wait`,
-      active: `${own(replica)}:active`,
-      prioritized: `${own(replica)}:prioritized`,
-      delayed: `${own(replica)}:delayed`,
+      wait: `${replicaPrefix(replica)}:wait`,
+      active: `${replicaPrefix(replica)}:active`,
+      prioritized: `${replicaPrefix(replica)}:prioritized`,
+      delayed: `${replicaPrefix(replica)}:delayed`,
     }),
-    job: (replica, request) => `${own(replica)}:${request}`,
-    jobLock: (replica, request) => `${own(replica)}:${request}:lock`,
-    marker: (replica) => `${own(replica)}:marker`,
+    job: (replica, request) => `${replicaPrefix(replica)}:${request}`,
+    jobLock: (replica, request) => `${replicaPrefix(replica)}:${request}:lock`,
+    marker: (replica) => `${replicaPrefix(replica)}:marker`,
     bullMq: (queue, part) => `${namespace}:${queue}:${part}`,
     queueState: (replica) => [
-      `${own(replica)}:meta`,
-      `${own(replica)}:events`,
-      `${own(replica)}:id`,
-      `${own(replica)}:marker`,
+      `${replicaPrefix(replica)}:meta`,
+      `${replicaPrefix(replica)}:events`,
+      `${replicaPrefix(replica)}:id`,
+      `${replicaPrefix(replica)}:marker`,
     ],
     addStandardJob: (replica) => queueKeys(replica, addStandardJob),
     moveToFinished: (replica) => queueKeys(replica, moveToFinished),
-    lease: (replica) => `${own(replica)}:lease`,
-    ended: (replica) => `${own(replica)}:ended`,
-    standby: (replica) => `${own(replica)}:standby`,
-    generation: (replica) => `${own(replica)}:generation`,
-    currentGeneration: (replica) => `${own(replica)}:current-generation`,
-    leaseFence: (replica) => `${own(replica)}:fence`,
-    consumer: (replica) => `${own(replica)}:consumer`,
-    deliveries: (replica, fence) => `${own(replica)}:deliveries:${fence}`,
-    suspects: (replica) => `${own(replica)}:suspects`,
-    pardoned: (replica) => `${own(replica)}:pardoned`,
-    crash: (replica) => `${own(replica)}:crash`,
+    lease: (replica) => `${replicaPrefix(replica)}:lease`,
+    ended: (replica) => `${replicaPrefix(replica)}:ended`,
+    standby: (replica) => `${replicaPrefix(replica)}:standby`,
+    generation: (replica) => `${replicaPrefix(replica)}:generation`,
+    currentGeneration: (replica) => `${replicaPrefix(replica)}:current-generation`,
+    leaseFence: (replica) => `${replicaPrefix(replica)}:fence`,
+    consumer: (replica) => `${replicaPrefix(replica)}:consumer`,
+    deliveries: (replica, fence) => `${replicaPrefix(replica)}:deliveries:${fence}`,
+    suspects: (replica) => `${replicaPrefix(replica)}:suspects`,
+    pardoned: (replica) => `${replicaPrefix(replica)}:pardoned`,
+    crash: (replica) => `${replicaPrefix(replica)}:crash`,
     aside: (key) => {
       const [prefix = '', tag = key] = /^[^{]*\{([^}]+)\}:?/.exec(key) ?? [];
       const index = `${namespace}:{${tag}}:aside`;
       const rest = prefix === '' ? '' : `${key.slice(prefix.length)}:`;
       return { index, entry: (unique) => `${index}:${rest}${unique}` };
     },
-    inbox: (replica, gateway) => `${own(replica)}:inbox:${gateway}`,
+    inbox: (replica, gateway) => `${replicaPrefix(replica)}:inbox:${gateway}`,
     wake: (gateway) => `${namespace}:wake:${gateway}`,
-    requestBody: (replica, request) => `${own(replica)}:request-body:${request}`,
-    request: (replica, request) => `${own(replica)}:request:${request}`,
-    keptReply: (replica, request) => `${own(replica)}:kept-reply:${request}`,
+    requestBody: (replica, request) => `${replicaPrefix(replica)}:request-body:${request}`,
+    request: (replica, request) => `${replicaPrefix(replica)}:request:${request}`,
+    keptReply: (replica, request) => `${replicaPrefix(replica)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
     callerSecret: `${namespace}:caller-secret`,
     callerSecretSought: `${namespace}:caller-secret-sought`,
@@ -215,8 +215,8 @@ export function createKeys(namespace: string): Keys {
     parkedCallbacks: (receiver) => `${namespace}:{+callbacks}:parked:${receiver}`,
     deadLetters: `${namespace}:{+dead-letters}:index`,
     deadLetter: (request) => `${namespace}:{+dead-letters}:letter:${request}`,
-    replyBody: (replica, request) => `${own(replica)}:reply-body:${request}`,
-    replyDraft: (replica, request, fence) => `${own(replica)}:reply-draft:${request}:${fence}`,
+    replyBody: (replica, request) => `${replicaPrefix(replica)}:reply-body:${request}`,
+    replyDraft: (replica, request, fence) => `${replicaPrefix(replica)}:reply-draft:${request}:${fence}`,
   };
 }
 
@@ -252,7 +252,7 @@ const moveToFinished = [
 /**
  * @param namespace must not have characters with a meaning in Redis patterns.
  * @returns patterns that match all keys of replicas, callbacks, dead letters and lines, and no key of the
- * ring. Redis patterns have no exceptions, so each of the first five differs from `ring` in another letter.
+ * ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
   const keys = createKeys(namespace);

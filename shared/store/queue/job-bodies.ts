@@ -13,7 +13,7 @@ export interface StoredBody {
   readonly ttlMs: number;
 }
 
-/** Stores the bodies of requests that are too large to travel in their jobs, each in a key of its own. */
+/** Stores the bodies of requests that are too large to travel in their jobs, each in its own key. */
 export class JobBodies {
   readonly #redis: Redis;
   readonly #keys: Keys;

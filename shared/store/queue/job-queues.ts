@@ -57,10 +57,10 @@ export class JobQueues {
 
   /**
    * Adds a job. Jobs that are added to a replica at about the same time travel in one call. A body that
-   * travels in a key of its own is stored before its job is added, and deleted again if the job is refused.
-   * @param stored the body, if it travels in a key of its own.
+   * travels in its own key is stored before its job is added, and deleted again if the job is refused.
+   * @param stored the body, if it travels in its own key.
    * @param wanted is called after the body is stored and before the job is added.
-   * @returns once the job is durable, or not wanted any more; rejects if Redis is away or refuses the job.
+   * @returns once the job is durable, or no longer wanted; rejects if Redis is away or refuses the job.
    */
   add(
     replica: string,

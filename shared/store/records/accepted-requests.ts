@@ -4,7 +4,7 @@ import type { Connection } from '../redis/connection.ts';
 import { RequestNotes } from './request-notes.ts';
 import type { Noted } from './request-notes.ts';
 
-/** A request that a gateway has accepted. */
+/** An async request that a gateway has accepted. */
 export interface AcceptedRequest {
   readonly id: string;
   readonly replica: string;

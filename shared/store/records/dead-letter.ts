@@ -11,7 +11,7 @@ import type { Reply } from '../../contract/reply.ts';
 /** A dead letter with everything that is kept of its request and answer. */
 export interface DeadLetter {
   readonly summary: DeadLetterSummary;
-  /** Undefined if the request could not be read any more. */
+  /** Undefined if the request could no longer be read. */
   readonly request: LetterRequest | undefined;
   /** The caller; undefined in a letter of an earlier release, which did not note it. */
   readonly caller: Caller | undefined;
@@ -49,10 +49,10 @@ export function parseLetter({ bodiesKept, ...hash }: LetterHash): DeadLetter | u
   }
 }
 
-/** @param body given if it did not travel in the job. */
+/** @param body the request's body, if it did not travel in the job. */
 function requestOf(job: JobData, body: Buffer | undefined, bodiesKept: boolean): LetterRequest | undefined {
   if (!storedBody(job) || body !== undefined) return decodeJob(job, body);
   const { method, target, headers } = job;
-  // The substitute of a job that could not be read has no header fields; every request has some.
+  // A job that could not be read is replaced by one without header fields. Every real request has some.
   return bodiesKept || headers.length === 0 ? undefined : { method, target, headers, body: undefined };
 }

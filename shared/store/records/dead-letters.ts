@@ -72,7 +72,7 @@ export class DeadLetters {
     }
   }
 
-  /** @returns undefined if there is no such letter, or not any more, or if it cannot be read. */
+  /** @returns undefined if there is no such letter, or no longer, or if it cannot be read. */
   async read(id: string): Promise<DeadLetter | undefined> {
     const key = this.#keys.deadLetter(id);
     const [summary, job, body, reply, bodies] = await this.#repair.withRepair(

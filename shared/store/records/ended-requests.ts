@@ -33,7 +33,7 @@ export interface EndedRequest {
    * The frame of the kept reply, empty if there is none. It has one byte more than asked for if it is longer.
    */
   readonly frame: Buffer;
-  /** The request's body, if it was asked for and has a key of its own. */
+  /** The request's body, if it was asked for and has its own key. */
   readonly body: Buffer | null;
 }
 

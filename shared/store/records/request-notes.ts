@@ -37,8 +37,8 @@ export class RequestNotes {
   /**
    * Notes a change of a request in its record, and tells its watchers. Does nothing if the request has no
    * record, or has ended before.
-   * @param state a request that is to be cancelled becomes neither `queued` nor `running` any more.
-   * @param fields names and values in turn.
+   * @param state a request that is to be cancelled no longer becomes `queued` or `running`.
+   * @param fields alternating names and values.
    */
   note(
     replica: string,

@@ -49,7 +49,7 @@ export class RequestRecords {
   /**
    * Finds a request in one round trip. A request without a record, whose client waits for it, is known while
    * its job is there.
-   * @returns undefined if nothing is known of it, or not any more.
+   * @returns undefined if nothing is known of it, or no longer.
    */
   async find(id: string): Promise<KnownRequest | undefined> {
     const replica = replicaOf(id);

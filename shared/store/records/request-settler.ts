@@ -17,7 +17,7 @@ import type { Run } from '../scripts/script.ts';
 /** How a request ends. */
 export interface RequestEnd {
   readonly state: RequestState;
-  /** Names and values of the record's fields in turn. */
+  /** Alternating names and values of the record's fields. */
   readonly fields: readonly (string | number)[];
   /** How long the reply is kept, in ms. */
   readonly keepMs: number;

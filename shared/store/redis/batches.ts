@@ -31,7 +31,7 @@ export class Batches<Item> {
   /** The value of {@link #added} when batches were sent last. */
   #flushed = 0;
   #callsUnderWay = 0;
-  /** How many times in a row a single item was sent while no call was under way. */
+  /** How many times in a row a single item was sent while no call was in progress. */
   #singlesInARow = 0;
   #flushing = false;
 

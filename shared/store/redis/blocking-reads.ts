@@ -12,7 +12,7 @@ export interface BlockingReadsOptions<Found> {
   /** Called after each read, in the order of their starts; with undefined if Redis did not answer. */
   readonly onRead: (found: Found | undefined) => void;
   readonly onError: (error: unknown) => void;
-  /** How many reads are under way at once; 1 by default. */
+  /** How many reads are in progress at once; 1 by default. */
   readonly readsAhead?: number;
 }
 
@@ -22,8 +22,8 @@ export const readsAhead = 16;
 const retryDelayMs = 250;
 
 /**
- * Reads with a blocking command. With several reads under way Redis answers one after the other: what arrives
- * is sent at once, and no round trip lies between two reads.
+ * Reads with a blocking command. With several reads in progress Redis answers one after the other: what
+ * arrives is sent at once, and no round trip lies between two reads.
  */
 export class BlockingReads<Found> {
   readonly #options: BlockingReadsOptions<Found>;

@@ -4,7 +4,7 @@ export type CommandFate =
   | 'refused'
   /** The connection was down, and the command never left this process. */
   | 'unsent'
-  /** The connection broke before the reply came: Redis may have carried it out. */
+  /** The connection broke before the reply arrived: Redis may have carried it out. */
   | 'unknown';
 
 /** A command was not sent because a command that had to come before it failed. */

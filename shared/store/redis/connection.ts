@@ -36,7 +36,7 @@ export class Connection {
     this.#redis.on('ready', listener);
   }
 
-  /** Closes the connection. Commands of a patient connection that are under way may never settle. */
+  /** Closes the connection. Commands in progress on a patient connection may never settle. */
   close(): void {
     this.#redis.disconnect();
   }

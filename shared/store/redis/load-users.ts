@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 
 /**
- * Makes a running Redis reload its ACL file. It does not wait long for a Redis that is away.
+ * Makes a running Redis reload its ACL file. It does not wait long for an unreachable Redis.
  * @param url the URL of Redis for an administrator.
  * @returns false if Redis does not answer, or refuses this user.
  */

@@ -8,7 +8,7 @@ import { shownUrl } from '../../process/shown-url.ts';
 
 /** What a connection is used for. It decides what the connection does while Redis is away. */
 export type ConnectionUse =
-  /** For requests: commands fail at once while Redis is away, and none that was under way is sent again. */
+  /** For requests: commands fail at once while Redis is away, and none in progress is sent again. */
   | 'failFast'
   /** For blocking reads, subscriptions and workers: commands wait for the next connection. */
   | 'patient';
@@ -30,7 +30,7 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
   };
   const redis = new Redis(url, {
     connectionName: name,
-    // A command that was under way when the connection broke must fail. With `null` and without resending,
+    // A command that was in progress when the connection broke must fail. With `null` and without resending,
     // ioredis would never settle it.
     maxRetriesPerRequest: patient ? null : 0,
     enableOfflineQueue: patient,
@@ -70,7 +70,7 @@ interface Unsent {
 
 /**
  * Closes a patient connection that is not ready, and fails all commands that wait for it. `disconnect` alone
- * never settles commands that wait for the next connection, or that were under way on the last one.
+ * never settles commands that wait for the next connection, or that were in progress on the last one.
  */
 export function giveUp(redis: Redis): void {
   const { prevCommandQueue } = redis as unknown as Unsent;

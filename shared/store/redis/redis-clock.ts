@@ -53,7 +53,7 @@ export class RedisClock {
    * Translates a time once and for all: a caller that keeps the result has a deadline that later measurements
    * do not move.
    * @param time in Redis time, in ms since the epoch.
-   * @returns the same time by `performance.now()`.
+   * @returns the same time on the `performance.now()` clock.
    */
   at(time: number): number {
     return time - this.#offset;

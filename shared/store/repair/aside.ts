@@ -31,7 +31,7 @@ export interface SeenKey {
 }
 
 /**
- * Moves data that ringpost cannot have written, or cannot read, to a key of its own, where it expires. The
+ * Moves data that ringpost cannot have written, or cannot read, to its own key, where it expires. The
  * log says the name of the key, but never its content.
  */
 export class Aside {

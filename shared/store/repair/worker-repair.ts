@@ -40,7 +40,7 @@ export class WorkerRepair {
   }
 
   /**
-   * Calls `act`, and again after each failure whose cause could be moved aside.
+   * Calls `act`. Calls it again after each failure whose cause was moved aside.
    * @param used says what `act` has used; it is only called after a failure.
    */
   withRepair<T>(act: () => Promise<T>, used: () => UsedData): Promise<T> {

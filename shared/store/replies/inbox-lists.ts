@@ -56,7 +56,7 @@ export class InboxLists {
 
   /**
    * Selects the replicas whose replies the next reads bring.
-   * @returns whether one of them is new, so that the reads under way have to end.
+   * @returns whether one of them is new, so that the reads in progress have to end.
    */
   listenTo(replicas: Iterable<string>): boolean {
     const wanted = new Map([...replicas].map((name) => [this.#keys.inbox(name, this.#gateway), name]));
@@ -85,7 +85,7 @@ export class InboxLists {
     const inbox = list.toString();
     if (inbox === this.#barrierList) return { kind: 'barriers', barriers: entries.map(String) };
     const replica = this.#replicaOf.get(inbox);
-    // Nobody waits for a replica that is not listened to any more.
+    // Nobody waits for a replica that is no longer listened to.
     if (replica === undefined) return { kind: 'replies', replica: '', replies: [] };
     return { kind: 'replies', replica, replies: this.#decodeAll(inbox, entries) };
   }

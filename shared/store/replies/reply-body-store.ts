@@ -3,7 +3,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 
-/** The bodies of replies that are too large for their frames, each in a key of its own that expires. */
+/** The bodies of replies that are too large for their frames, each in its own key that expires. */
 export class ReplyBodyStore {
   readonly #redis: Redis;
   readonly #keys: Keys;

@@ -36,7 +36,7 @@ export class HeirStore {
     return new Map(Object.entries(await this.#repairing(() => redisOf(this.#connection).hgetall(heirs))));
   }
 
-  /** Records that the queue of a retired replica has no heir any more. */
+  /** Records that the queue of a retired replica no longer has an heir. */
   async end(replica: string): Promise<void> {
     const { heirs } = keysOf(this.#connection);
     await this.#repairing(() => redisOf(this.#connection).hdel(heirs, replica));

@@ -19,6 +19,7 @@ local jobs = {}
 for at = 6, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
 end
+-- How many of the jobs exist already; the wait list, if it exists, counts as one more.
 local known = call('EXISTS', KEYS[1], unpack(jobs))
 local empty = known == 0 or call('EXISTS', KEYS[1]) == 0
 local paused, concurrency, max, kept =
@@ -31,7 +32,8 @@ if paused or concurrency or max or not kept or known > (empty and 0 or 1) then
   return 0
 end
 local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
-local free, registered, limit, lockMs, token = 0, parseRegistration(consumer)
+local free = 0
+local registered, limit, lockMs, token = parseRegistration(consumer)
 if empty and lease and registered == fence then
   free = math.min(ARGV[5], limit - call('LLEN', KEYS[7]))
 end
@@ -40,6 +42,7 @@ call('INCRBY', KEYS[4], #jobs)
 for at, job in ipairs(jobs) do
   local id, data, fields = ARGV[4 + 2 * at], ARGV[5 + 2 * at], {}
   if at <= free then
+    -- 'ats' is BullMQ's count of attempts that were started.
     call('SET', job .. ':lock', token, 'PX', lockMs)
     active[at], deliveries[at], fields = id, formatDelivery(id, data), { 'processedOn', now, 'ats', '1' }
   else

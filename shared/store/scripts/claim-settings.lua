@@ -2,7 +2,7 @@
 -- KEYS[1] settings
 -- ARGV[1] channel of changes
 -- ARGV[2] 1 to replace what is there, else 0
--- ARGV[3..] names and values in turn
+-- ARGV[3..] alternating names and values
 -- Returns the settings that were there before, a flat list of names and values. Nothing is set if one of them
 -- differs and may not be replaced.
 local stored = redis.call('HGETALL', KEYS[1])

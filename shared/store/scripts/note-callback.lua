@@ -4,7 +4,7 @@
 -- KEYS[2] kept reply
 -- ARGV[1] channel of the request's changes
 -- ARGV[2..] fields and values
--- Returns 1, or 0 if there is no record any more.
+-- Returns 1, or 0 if there is no record.
 -- USES publishChange, nowMs
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return 0

@@ -13,7 +13,7 @@ export interface NoteRequest {
   readonly state: RequestState;
   /** How long the record lives at least, in ms. */
   readonly ttlMs: number;
-  /** Names and values of the record's fields in turn. */
+  /** Alternating names and values of the record's fields. */
   readonly fields: readonly ScriptArgument[];
 }
 
@@ -39,7 +39,7 @@ export interface SettleRequest {
   /** The frame of the reply; empty if it is in the draft. */
   readonly frame: ReplyFrame;
   readonly state: RequestState;
-  /** Names and values of the record's fields in turn. */
+  /** Alternating names and values of the record's fields. */
   readonly fields: readonly ScriptArgument[];
 }
 

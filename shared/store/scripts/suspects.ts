@@ -52,7 +52,7 @@ export interface StartedSuspect {
   readonly attempt: number;
 }
 
-/** Makes a suspect an active job. The result is undefined if it is no suspect any more, e.g. if cancelled. */
+/** Makes a suspect an active job. The result is undefined if it is no longer a suspect, e.g. if cancelled. */
 export const startSuspect = script<StartSuspect, StartedSuspect | undefined>({
   file: 'begin-suspect',
   keys: (keys, { replica, id }) => [

@@ -1,4 +1,4 @@
--- Takes back a job that no worker has started, and the body that it has in a key of its own. A delivered job
+-- Takes back a job that no worker has started, and the body that it has in its own key. A delivered job
 -- that the consumer has not read was not started; nor was a suspect that waits, or one whose worker is dead.
 -- KEYS[1] wait
 -- KEYS[2] prioritized

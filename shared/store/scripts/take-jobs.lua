@@ -6,8 +6,8 @@
 -- ARGV[3] token of the locks
 -- ARGV[4] TTL of the locks in ms
 -- ARGV[5] how many jobs to take at most
--- Returns the jobs as id, data and times taken in turn; and when the next delayed job is due, in ms since the
--- epoch or 0, which is false if there may be more to take.
+-- Returns the jobs as alternating id, data and times taken; and when the next delayed job is due, in ms
+-- since the epoch or 0, which is false if there may be more to take.
 local call, prefix, taken, limit = redis.call, ARGV[1], {}, ARGV[5]
 local paused, concurrency, max, kept =
   unpack(call('HMGET', KEYS[9], 'paused', 'concurrency', 'max', 'opts.maxLenEvents'))

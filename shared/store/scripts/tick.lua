@@ -15,7 +15,7 @@
 -- ARGV[10..] key, number of frames and frames of each inbox; then the ids of the jobs to finish
 -- Returns {-1} if another worker has taken the lease, and does nothing then; else {when the next delayed job
 -- is due in ms since the epoch, or 0, or nil if there may be more to take; codes of moveToFinished; jobs as
--- id, data and times taken in turn; deliveries that were not read before}.
+-- alternating id, data and times taken; deliveries that were not read before}.
 -- USES isSuperseded, formatRegistration, deliveriesKey
 -- INCLUDE
 local call, prefix, at = redis.call, ARGV[2], 10

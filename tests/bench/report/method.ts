@@ -28,7 +28,7 @@ server in front (Fastify). Only one system runs at a time, with a new and empty 
   request of its connection.
 - **Every execution is checked.** Workers record each id that they execute. There must be as many different
   ids as executions (none duplicated), at least as many as answers (none invented), and at most as many as
-  requests. No more may be unanswered than were under way when wrk disconnected (none lost).
+  requests. No more may be unanswered than were in progress when wrk disconnected (none lost).
 - **Processor time** is utime and stime of each process and its children in \`/proc\`, per answer. **Redis
   commands** are the difference of \`INFO commandstats\`, including those of scripts and polling.
 - **Durable** follows the documentation of each system. Files reach the disk once a second where that can be

@@ -8,7 +8,7 @@ export interface PlainRequest {
   readonly method: string;
   /** As the URL Standard writes it. */
   readonly url: string;
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   readonly headers: readonly string[];
   /** Empty if there is none, or if a `Request` cannot have one. */
   readonly body: Uint8Array;
