@@ -27,6 +27,7 @@ const configure = (project: TestProject): TestProjectInlineConfiguration => ({
     testTimeout: project.timeoutMs,
     hookTimeout: project.timeoutMs,
     globalSetup: project.needs.flatMap((need) => (need === 'chromium' ? [] : [globalSetups[need]])),
+    ...(project.needs.includes('redis') ? { setupFiles: ['tests/fixtures/file-redis.ts'] } : {}),
     ...lanes[project.lane],
     // The image of the reaper is not available everywhere. The tests remove what they start.
     ...(project.needs.includes('docker')

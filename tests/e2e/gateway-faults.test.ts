@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
@@ -10,6 +10,7 @@ import { call, remove } from '../fixtures/admin-calls.ts';
 import { doubledPosts, mixedLoad, tally } from '../fixtures/mixed-load.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';
+import { fileRedisUrl } from '../fixtures/file-redis.ts';
 
 const scratch = useScratch();
 
@@ -28,7 +29,7 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
   const namespace = `faults-${randomBytes(4).toString('hex')}`;
   const ledger = `${folder}/ledger`;
   const env = {
-    REDIS_URL: inject('redisUrl'),
+    REDIS_URL: fileRedisUrl,
     NAMESPACE: namespace,
     REPLICAS: '2',
     HANDLER: handlerFile('ledger'),

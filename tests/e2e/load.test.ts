@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectAllAnswered, startLoad } from '../fixtures/load.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { Scratch } from '../fixtures/scratch.ts';
+import { fileRedisUrl } from '../fixtures/file-redis.ts';
 
 const scratch = useScratch();
 const amount = 10_000;
@@ -89,7 +90,7 @@ describe('10,000 requests over 64 connections', () => {
   it('reach the same replica for the same key through either of two gateways', async () => {
     const place = await scratch();
     const { settings, read } = await recording(place);
-    const shared = { REDIS_URL: inject('redisUrl'), NAMESPACE: `load-${randomBytes(6).toString('hex')}` };
+    const shared = { REDIS_URL: fileRedisUrl, NAMESPACE: `load-${randomBytes(6).toString('hex')}` };
     const first = await place.startReady({ ...settings, ...shared });
     const second = await place.startReady({ ...shared, ROLE: 'gateway' });
     const replicasOf = new Map<string, Set<string>>();

@@ -4,12 +4,13 @@ import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { expect, inject, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import { doubledPosts } from '../fixtures/mixed-load.ts';
 import { withUsers } from '../fixtures/redis-users.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
+import { fileRedisUrl } from '../fixtures/file-redis.ts';
 
 const scratch = useScratch();
 
@@ -49,7 +50,7 @@ it('a rolling restart of all gateways and all replicas under load fails no reque
   const ledger = `${folder}/ledger`;
   const keys = createKeys(`rolling-${randomBytes(4).toString('hex')}`);
   const env = {
-    REDIS_URL: inject('redisUrl'),
+    REDIS_URL: fileRedisUrl,
     NAMESPACE: keys.prefix,
     REPLICAS: '3',
     HANDLER: handlerFile('ledger'),

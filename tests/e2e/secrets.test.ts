@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, inject, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { secretSettings } from '#shared/settings/secrets.ts';
 import { processesIn } from '../fixtures/command.ts';
 import { handlerFile, useScratch, whenReady } from '../fixtures/scratch.ts';
+import { fileRedisUrl } from '../fixtures/file-redis.ts';
 
 const scratch = useScratch();
 const marker = 'topsecret';
@@ -26,7 +27,7 @@ it.each(['environment', 'files'])(
   'a handler and its child processes see no secret given by %s',
   async (how) => {
     const { folder, startReady } = await scratch();
-    const redisUrl = inject('redisUrl');
+    const redisUrl = fileRedisUrl;
     const given: Record<string, string> = { ...secrets, REDIS_URL: redisUrl, WORKER_REDIS_URL: redisUrl };
     const settings: Record<string, string> = {};
     for (const [name, secret] of Object.entries(given)) {
@@ -62,7 +63,7 @@ it.each(['environment', 'files'])(
 
 it('a worker started by hand accepts REDIS_URL, and its handler does not see it', async () => {
   const { run, start } = await scratch();
-  const settings = { NAMESPACE: 'secrets-by-hand', LOG_LEVEL: 'info', REDIS_URL: inject('redisUrl') };
+  const settings = { NAMESPACE: 'secrets-by-hand', LOG_LEVEL: 'info', REDIS_URL: fileRedisUrl };
   const command = start({ ...settings, REPLICAS: '1', REPLICA_DRIVER: 'none' });
   const worker = run(process.execPath, [join(import.meta.dirname, '../../worker/main.ts')], {
     ...settings,
