@@ -197,7 +197,7 @@ export class ParkedCallbacks {
   readonly #failed = (error: unknown): void => {
     this.#log.debug(
       { err: error },
-      'callbacks were not brought back; they come by themselves within a minute',
+      'callbacks were not brought back; they return by themselves within a minute',
     );
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Reads cookies. A client sends one `Cookie` field, but a request that came over HTTP/2 may have several (RFC
- * 9113 8.2.3).
+ * Reads cookies. A client sends one `Cookie` field, but a request that arrived over HTTP/2 may have several
+ * (RFC 9113 8.2.3).
  * @param headers alternating names and values.
  * @param max the number of values to read.
  * @returns the values of the cookies of that name, without the whitespace around them.

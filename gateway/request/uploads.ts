@@ -74,7 +74,7 @@ export class Uploads {
     const before = performance.now() - this.#idleMs;
     for (const { receivedAt, onFault } of this.#open) {
       if (receivedAt > before) continue;
-      onFault(new Problem('request_timeout', `Nothing of the body came for ${this.#idleMs} ms.`));
+      onFault(new Problem('request_timeout', `No part of the body arrived for ${this.#idleMs} ms.`));
     }
   }
 }

@@ -3,7 +3,7 @@ import type { RingWatcher } from './ring-watcher.ts';
 
 /**
  * Keeps a gateway unready until it has once seen all desired replicas in the ring at the same time, or for a
- * limited time. The replicas of a new system come one by one, and the first one would get every key. A
+ * limited time. The replicas of a new system join one by one, and the first one would get every key. A
  * gateway that joins a system whose ring is whole is ready at once.
  */
 export class StartThreshold {

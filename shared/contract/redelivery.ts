@@ -34,7 +34,7 @@ export function redeliveryOf(method: string, headers: readonly string[]): Redeli
 /** What a worker knows about a job that it has taken. */
 export interface TakenJob {
   readonly redelivery: Redelivery;
-  /** 1 if no worker has taken it before. */
+  /** 1 if no worker has taken it before. For an ordered job, how often its turn has come. */
   readonly timesTaken: number;
   /** In ms, by any clock. */
   readonly deadline: number;

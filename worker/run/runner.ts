@@ -228,7 +228,7 @@ export class Runner {
       case 'drop':
         return notStartedReply();
       case 'unknown':
-        return problemReply('outcome_unknown', 'The request was run before; Redis has lost what came of it.');
+        return problemReply('outcome_unknown', 'The request was run before; Redis has lost its outcome.');
       case 'run':
         // Most requests need nothing else.
         return job.keepMs === undefined && !hasStoredBody
@@ -286,7 +286,7 @@ export class Runner {
       if (error instanceof SupersededError) return false;
       throw error;
     } finally {
-      // If the job is another worker's, `#run` never comes to its own release.
+      // If the job is another worker's, `#run` never reaches its own release.
       this.#options.budget.release(id);
     }
   }

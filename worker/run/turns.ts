@@ -60,7 +60,7 @@ export class Turns {
       }
       const { before, first, firstAgeMs } = place;
       if (before === 0) break;
-      // Ringpost writes neither a name that is no id nor a time that is yet to come.
+      // Ringpost writes neither a name that is no id nor a time in the future.
       const isFresh = firstAgeMs < graceMs && firstAgeMs > -graceMs && replicaOf(first) !== undefined;
       if (isFresh || (await this.#holdsItsPlace(first))) {
         return { notBefore: this.#clock.now() + Math.min(before * askDelayMs, maxAskDelayMs) };
