@@ -11,8 +11,8 @@ const cores = availableParallelism();
 const lanes: Readonly<Record<Lane, object>> = {
   // Pure functions: the files share processes, so each module is loaded once per process.
   first: { maxWorkers: cores, isolate: false, sequence: { groupOrder: 0 } },
-  // More files than cores, since each file mostly waits for a lease, a deadline or a process.
-  together: { maxWorkers: 2 * cores, sequence: { groupOrder: 1 } },
+  // One more file than cores, since a file often waits for a lease, a deadline or a process.
+  together: { maxWorkers: cores + 1, sequence: { groupOrder: 1 } },
   engine: { fileParallelism: false, sequence: { groupOrder: 2 } },
   alone: { fileParallelism: false, sequence: { groupOrder: 3 } },
 };

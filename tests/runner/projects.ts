@@ -36,7 +36,7 @@ const suites: readonly Suite[] = [
     lane: 'together',
     needs: ['redis'],
     timeoutMs: 60_000,
-    alone: ['computing-handlers', 'dispatch', 'over-capacity', 'slow-start'],
+    alone: ['client-gone', 'computing-handlers', 'dispatch', 'over-capacity', 'slow-start'],
   },
   {
     folder: 'e2e',
@@ -52,6 +52,7 @@ const suites: readonly Suite[] = [
       'redis-away',
       'redis-flushed',
       'redis-frozen',
+      'redis-unfit',
       'rolling-restart',
     ],
   },
