@@ -15,7 +15,7 @@ const chunk = Buffer.alloc(64 * 1024, 'x');
  * What docs/limits.md allows a worker beyond its idle memory: the budget, one copy of the largest answer,
  * the chunks in transit of 100 requests, and what V8 has not released yet.
  */
-const boundBytes = (64 + 32 + 20 + 64) * MiB;
+const boundBytes = (64 + 32 + 20 + 96) * MiB;
 
 /** An upstream that answers as the handler `bodies` does. Every other finite answer has a Content-Length. */
 async function bodiesUpstream(): Promise<string> {
