@@ -1,4 +1,4 @@
-import { given } from './settings/environment.ts';
+import { environment } from './settings/environment.ts';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createLogger } from '#shared/process/logger.ts';
@@ -56,8 +56,8 @@ if (process.argv.includes('--help')) {
 } else {
   endOnUncaught('ringpost');
   try {
-    if (given.faults.length > 0) throw new SettingsError(given.faults);
-    await main(loadGatewayConfig(given.env));
+    if (environment.faults.length > 0) throw new SettingsError(environment.faults);
+    await main(loadGatewayConfig(environment.env));
   } catch (error) {
     say(explainFault(error));
     process.exit(1);

@@ -4,4 +4,4 @@
 import { takeSecrets } from '#shared/settings/secrets.ts';
 
 /** The settings that this process was started with, secrets included. */
-export const given = takeSecrets(process.env);
+export const environment = takeSecrets(process.env);

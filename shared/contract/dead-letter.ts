@@ -16,18 +16,6 @@ export interface DeadLetterSummary {
   readonly ended: number;
 }
 
-/** The fields of a dead letter's hash in Redis. */
-export interface DeadLetterFields {
-  /** {@link DeadLetterSummary} as JSON. */
-  readonly summary: string;
-  /** The job's data as JSON, without secrets. */
-  readonly job: string;
-  /** The body of the request, if it is not in the job. */
-  readonly body?: Buffer;
-  /** The frame of the answer, without secrets; undefined if there was no answer. */
-  readonly reply?: Buffer;
-}
-
 /** @returns the summary that `text` encodes as JSON; undefined for any other text. */
 export function parseSummary(text: string): DeadLetterSummary | undefined {
   const summary = parseObject(text);

@@ -40,7 +40,7 @@ export class HalfAdded {
   async adding<Job extends HalfAddedJob>(
     replica: string,
     jobs: readonly Job[],
-    add: (jobs: readonly Job[]) => Promise<void>,
+    add: (jobs: readonly Job[]) => Promise<unknown>,
   ): Promise<void> {
     try {
       await add(jobs);

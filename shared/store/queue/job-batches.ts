@@ -39,11 +39,8 @@ export function createJobBatches(
     return undefined;
   }
   const clock = clockOf(connection);
-  const add = async (replica: string, jobs: readonly BatchedJob[]): Promise<void> => {
-    await addJobs.run({ replica, jobs, now: clock.now() });
-  };
   const batches = new Batches<BatchedJob>(maxJobsPerCall, (replica, jobs) =>
-    halfAdded.adding(replica, jobs, (some) => add(replica, some)),
+    halfAdded.adding(replica, jobs, (some) => addJobs.run({ replica, jobs: some, now: clock.now() })),
   );
   return (replica, id, job) => {
     const data = JSON.stringify(job);
