@@ -1,4 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
+import { withoutSecrets } from '#shared/settings/secrets.ts';
 import { checkRedis } from '#shared/store/redis/open-redis.ts';
 import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 import { createController } from './controller/controller.ts';
@@ -12,6 +13,8 @@ import type { GatewayConfig } from './settings/config.ts';
 
 export interface SystemOptions {
   readonly config: GatewayConfig;
+  /** All variables. Processes that are started inherit them without the secrets. */
+  readonly env: NodeJS.ProcessEnv;
   /** The name of the gateway and the controller of this process. */
   readonly name: string;
   readonly log: Logger;
@@ -48,7 +51,7 @@ export class System {
    * @returns the URL of the Redis in use; undefined if `ending` came first, and not all was started.
    */
   async start(ending: AbortSignal): Promise<string | undefined> {
-    const { config, name, log } = this.#options;
+    const { config, env, name, log } = this.#options;
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
     if (ending.aborted) return undefined;
     await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
@@ -60,7 +63,7 @@ export class System {
     if (ending.aborted) return undefined;
     if (config.role !== 'gateway') {
       const own = { ...config, workerRedisUrl };
-      this.#controller = await createController(own, redisUrl, name, process.env, log);
+      this.#controller = await createController(own, redisUrl, name, withoutSecrets(env), log);
       await this.#controller.start();
     }
     return redisUrl;
@@ -85,13 +88,13 @@ export class System {
   }
 
   async #redisUrls(): Promise<{ redisUrl: string; workerRedisUrl: string }> {
-    const { config, log, say } = this.#options;
+    const { config, env, log, say } = this.#options;
     const { redisUrl, workerRedisUrl = redisUrl, namespace, mayInstallRedis: mayInstall } = config;
     if (redisUrl !== undefined && workerRedisUrl !== undefined) return { redisUrl, workerRedisUrl };
     const own = await startOwnRedis({
       namespace,
       mayInstall,
-      env: process.env,
+      env: withoutSecrets(env),
       say,
       onEnd: (how) => log.fatal(how, 'the private Redis ended'),
     });
