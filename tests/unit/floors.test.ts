@@ -10,6 +10,7 @@ import { projectFolder } from '../fixtures/command.ts';
  */
 const houses: readonly (readonly (readonly string[])[])[] = [
   [
+    ['gateway/cli'],
     ['gateway'],
     ['gateway/routes'],
     ['gateway/async'],
