@@ -4,6 +4,7 @@ import { checkRedis } from '#shared/store/redis/open-redis.ts';
 import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
+import type { HandlerVersions } from './drivers/handler-versions.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { describePendingWork } from './http/pending-work.ts';
@@ -17,6 +18,8 @@ export interface SystemOptions {
   readonly env: NodeJS.ProcessEnv;
   /** The name of the gateway and the controller of this process. */
   readonly name: string;
+  /** The handler of process workers, if it may be replaced while they run. */
+  readonly handler?: HandlerVersions | undefined;
   readonly log: Logger;
   readonly say: (line: string) => void;
 }
@@ -51,7 +54,7 @@ export class System {
    * @returns the URL of the Redis in use; undefined if `ending` came first, and not all was started.
    */
   async start(ending: AbortSignal): Promise<string | undefined> {
-    const { config, env, name, log } = this.#options;
+    const { config, env, name, handler, log } = this.#options;
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
     if (ending.aborted) return undefined;
     await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
@@ -63,7 +66,7 @@ export class System {
     if (ending.aborted) return undefined;
     if (config.role !== 'gateway') {
       const own = { ...config, workerRedisUrl };
-      this.#controller = await createController(own, redisUrl, name, withoutSecrets(env), log);
+      this.#controller = await createController(own, redisUrl, name, withoutSecrets(env), log, handler);
       await this.#controller.start();
     }
     return redisUrl;

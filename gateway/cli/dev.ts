@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { loadGatewayConfig } from '../settings/config.ts';
+import { joinSettings } from '../settings/setting-sources.ts';
 import type { Context } from './context.ts';
 import { effectiveSettings } from './effective-settings.ts';
-import { Failure } from './failure.ts';
+import { usage } from './failure.ts';
 import { withSettingFlags } from './setting-flags.ts';
 import type { FlagValues } from './setting-flags.ts';
 
@@ -19,9 +22,12 @@ export function define(command: Command, context: Context): void {
     .action(async (given: string | undefined, options: FlagValues) => {
       const settings = await effectiveSettings(options, context);
       const file = given ?? settings['HANDLER'] ?? 'handler.ts';
-      const { runDev } = await import('../dev/dev.ts');
-      await runDev(file, { settings }).catch((error: unknown) => {
-        throw error instanceof Error ? new Failure('dev', error.message) : error;
-      });
+      if (!existsSync(file))
+        throw usage(`there is no file ${JSON.stringify(file)}; name the handler: ringpost dev handler.ts`);
+      // The handler replaces an upstream or a command of the environment.
+      const env = joinSettings(settings, { HANDLER: file });
+      loadGatewayConfig(env);
+      const { runDev } = await import('../dev/run-dev.ts');
+      await runDev(file, { settings: { env, faults: [] } });
     });
 }

@@ -24,7 +24,13 @@ export function define(command: Command, context: Context): void {
       const { runSystem } = await import('../run-system.ts');
       await runSystem(
         { env, faults: [] },
-        { onReady: (message) => context.output.show({ message }, () => [message]) },
+        {
+          onReady: (message, gateway) => {
+            const url = gateway?.app.listeningOrigin ?? null;
+            const document = { message, url, adminUrl: gateway?.adminUrl ?? null };
+            context.output.show(document, () => [message]);
+          },
+        },
       );
     });
 }
