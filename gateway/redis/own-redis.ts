@@ -6,7 +6,7 @@ import { findOrInstallRedis } from './redis-binary.ts';
 
 /** Where `npm start` keeps its private Redis and its password, below the working directory. */
 const stateDirectory = '.ringpost';
-const redisDirectory = `${stateDirectory}/redis`;
+export const redisDirectory = `${stateDirectory}/redis`;
 
 export interface OwnRedisOptions {
   readonly namespace: string;

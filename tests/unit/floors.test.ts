@@ -10,6 +10,7 @@ import { projectFolder } from '../fixtures/command.ts';
  */
 const houses: readonly (readonly (readonly string[])[])[] = [
   [
+    ['gateway/cli'],
     ['gateway/dev'],
     ['gateway'],
     ['gateway/routes'],
