@@ -19,6 +19,10 @@ export interface SystemOptions {
   readonly name: string;
   readonly log: Logger;
   readonly say: (line: string) => void;
+  /** Where a private Redis is kept from one start to the next; by default below the working directory. */
+  readonly stateFolder?: string | undefined;
+  /** Called with one sentence if the private Redis ends although nobody stopped it: nothing works then. */
+  readonly onRedisEnd: (reason: string) => void;
 }
 
 /**
@@ -88,15 +92,19 @@ export class System {
   }
 
   async #redisUrls(): Promise<{ redisUrl: string; workerRedisUrl: string }> {
-    const { config, env, log, say } = this.#options;
+    const { config, env, log, say, stateFolder = '.ringpost', onRedisEnd } = this.#options;
     const { redisUrl, workerRedisUrl = redisUrl, namespace, mayInstallRedis: mayInstall } = config;
     if (redisUrl !== undefined && workerRedisUrl !== undefined) return { redisUrl, workerRedisUrl };
     const own = await startOwnRedis({
       namespace,
+      stateFolder,
       mayInstall,
       env: withoutSecrets(env),
       say,
-      onEnd: (how) => log.fatal(how, 'the private Redis ended'),
+      onEnd: (reason) => {
+        log.fatal(reason);
+        onRedisEnd(reason);
+      },
     });
     this.#ownRedis = own;
     return { redisUrl: own.url, workerRedisUrl: own.workerUrl };

@@ -100,7 +100,10 @@ export class Heartbeat {
     let announced = Number.NEGATIVE_INFINITY;
     for (;;) {
       const result = await this.#withRepair(() => lease.take(this.#state));
-      if (result === 'superseded') onSuperseded();
+      if (result === 'superseded') {
+        onSuperseded();
+        throw new Error('a newer generation runs');
+      }
       if (result === 'taken') break;
       if (performance.now() - announced > leaseMs / 3) {
         log.info('waiting for the predecessor to leave');
