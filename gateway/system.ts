@@ -21,6 +21,8 @@ export interface SystemOptions {
   readonly say: (line: string) => void;
   /** Where a private Redis is kept from one start to the next; by default below the working directory. */
   readonly stateFolder?: string | undefined;
+  /** Called at the end of a stop, while the private Redis still runs. */
+  readonly beforeRedisStops?: (() => Promise<void>) | undefined;
   /** Called with one sentence if the private Redis ends although nobody stopped it: nothing works then. */
   readonly onRedisEnd: (reason: string) => void;
 }
@@ -32,6 +34,7 @@ export interface SystemOptions {
 export class System {
   readonly #options: SystemOptions;
   #ownRedis: OwnRedis | undefined;
+  #workerRedisUrl: string | undefined;
   #gateway: Gateway | undefined;
   #controller: Controller | undefined;
   /** What the workers of this process ran when it was last asked. */
@@ -46,6 +49,11 @@ export class System {
     return this.#gateway;
   }
 
+  /** Redis as workers open it; undefined before the start. */
+  get workerRedisUrl(): string | undefined {
+    return this.#workerRedisUrl;
+  }
+
   get hasPrivateRedis(): boolean {
     return this.#ownRedis !== undefined;
   }
@@ -57,6 +65,7 @@ export class System {
   async start(ending: AbortSignal): Promise<string | undefined> {
     const { config, env, name, log } = this.#options;
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
+    this.#workerRedisUrl = workerRedisUrl;
     if (ending.aborted) return undefined;
     await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
     if (config.role !== 'controller') {
@@ -77,6 +86,7 @@ export class System {
   async stop(): Promise<void> {
     await this.#gateway?.stop();
     await this.#controller?.stop();
+    await this.#options.beforeRedisStops?.();
     await this.#ownRedis?.stop();
   }
 

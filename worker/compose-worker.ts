@@ -33,7 +33,7 @@ export interface OpenWorker {
   readonly served: ServedQueues;
   readonly log: Logger;
   /** Opens a further connection. */
-  open(name: string): Connection;
+  readonly open: (name: string) => Connection;
 }
 
 /**

@@ -114,9 +114,9 @@ export class HostedWorker {
       env: this.#env,
       createHandler: (budget) => {
         const options = { where: 'createWorker', what: 'the handler', replica, budget, native: true };
-        const { handle } = createFetchHandler(this.#handler, options);
         // Whoever made the handler closes it.
-        return Promise.resolve({ handle, close: () => Promise.resolve() });
+        const kept = { close: () => Promise.resolve() };
+        return Promise.resolve({ ...createFetchHandler(this.#handler, options), ...kept });
       },
       onFault: (fault, err) => {
         this.#log.error(err === undefined ? {} : { err }, `${faultTexts[fault]}; the worker ends`);

@@ -1,5 +1,6 @@
 import { SettingsError } from './load-settings.ts';
 import type { SettingSchema, SettingsSchema } from './load-settings.ts';
+import { namesOf, nearest } from './misspelt.ts';
 
 type GivenValue<S extends SettingSchema> = S extends { readonly enum: readonly (infer E)[] }
   ? E
@@ -17,11 +18,7 @@ export type GivenSettings<S extends SettingsSchema> = {
  * @param nearest finds the name that was probably meant.
  * @throws {SettingsError} that lists all names that are no settings, and values that are no text or number.
  */
-export function asEnvironment(
-  schema: SettingsSchema,
-  given: object,
-  nearest: (name: string, known: readonly string[]) => string | undefined,
-): Record<string, string> {
+export function asEnvironment(schema: SettingsSchema, given: object): Record<string, string> {
   const known = Object.keys(schema.properties);
   const env: Record<string, string> = {};
   const faults: string[] = [];
@@ -39,4 +36,10 @@ export function asEnvironment(
   }
   if (faults.length > 0) throw new SettingsError(faults);
   return env;
+}
+
+/** @returns an environment without the settings of a schema, and without the names of files of secrets. */
+export function withoutSettings(env: NodeJS.ProcessEnv, schema: SettingsSchema): NodeJS.ProcessEnv {
+  const settings = new Set(namesOf(schema));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.has(name)));
 }
