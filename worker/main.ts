@@ -15,6 +15,7 @@ import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
+import { ownUpstream } from './handlers/own-upstream.ts';
 import { ReplyBudget } from './handlers/reply-budget.ts';
 import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
@@ -72,7 +73,8 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   await reclaimEarly({ ...common, lease, aftermath, large, onSuperseded });
 
   const budget = new ReplyBudget(config.replyLimitBytes);
-  const handler = await createHandler({ ...config, connections: concurrency, budget });
+  const upstream = await ownUpstream({ ...config, connection, log });
+  const handler = await createHandler({ ...config, upstream, connections: concurrency, budget });
   const cancelled = new CancelledIds();
   const sessionParts = {
     connection,
