@@ -11,6 +11,7 @@ import { loadWorkerConfig, workerSettings } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
+import { ownUpstream } from './handlers/own-upstream.ts';
 import { UnhandledErrors } from './unhandled-errors.ts';
 
 /** Runs one worker until it is told to leave. */
@@ -24,7 +25,10 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   new UnhandledErrors({ onUncaught: (thrown) => crashExit.onUncaught(thrown), log }).listen();
   const worker = await composeWorker(opened, {
     env,
-    createHandler: (budget) => createHandler({ ...config, connections: concurrency, budget }),
+    createHandler: async (budget) => {
+      const upstream = await ownUpstream({ ...config, connection: opened.connection, log });
+      return createHandler({ ...config, upstream, connections: concurrency, budget });
+    },
     onFault: (fault, err) => {
       log.error(err === undefined ? {} : { err }, `${faultTexts[fault]}; exiting now`);
       process.exit(1);

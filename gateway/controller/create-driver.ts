@@ -89,6 +89,7 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     NAMESPACE: config.namespace,
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,
+    UPSTREAMS: config.upstreams.length === 0 ? undefined : config.upstreams.join(','),
     UPSTREAM_HOST: config.upstreamHost,
     FORWARDED: config.forwarded,
     CONCURRENCY: config.concurrency,
