@@ -6,6 +6,8 @@ import { endOnUncaught } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import type { TakenSettings } from '#shared/settings/secrets.ts';
 import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import type { HandlerVersions } from './drivers/handler-versions.ts';
+import type { Gateway } from './gateway.ts';
 import { readyLine } from './ready-line.ts';
 import { loadGatewayConfig } from './settings/config.ts';
 import type { GatewayConfig } from './settings/config.ts';
@@ -13,12 +15,14 @@ import { explainFault } from './start-fault.ts';
 import { System } from './system.ts';
 
 export interface RunOptions {
+  /** The handler of process workers, if it may be replaced while they run. */
+  readonly handler?: HandlerVersions;
   /**
    * Called instead of printing the ready line on stdout.
    * @param line that says how the start went.
-   * @param adminUrl where the admin side is, e.g. `http://127.0.0.1:5000`; undefined without a gateway.
+   * @param gateway undefined if this process is only a controller.
    */
-  readonly onReady?: (line: string, adminUrl: string | undefined) => void;
+  readonly onReady?: (line: string, gateway: Gateway | undefined) => void;
   /** Called before the system stops, for whatever reason. */
   readonly onStopping?: () => void;
 }
@@ -46,14 +50,14 @@ export async function runSystem(settings: TakenSettings, options: RunOptions = {
 
 async function run(config: GatewayConfig, env: NodeJS.ProcessEnv, options: RunOptions): Promise<void> {
   disablePretenuring();
-  const { onReady = (line) => void process.stdout.write(`${line}\n`), onStopping } = options;
+  const { onReady = (line) => void process.stdout.write(`${line}\n`), onStopping, handler } = options;
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
   const onRedisEnd = (reason: string): never => {
     say(reason);
     process.exit(1);
   };
-  const system = new System({ config, env, name, log, say, onRedisEnd });
+  const system = new System({ config, env, name, handler, log, say, onRedisEnd });
   const ending = new AbortController();
   const { signal } = ending;
   const starting = system.start(signal);
@@ -74,7 +78,7 @@ async function run(config: GatewayConfig, env: NodeJS.ProcessEnv, options: RunOp
     if (redisUrl === undefined) return;
     const { gateway, hasPrivateRedis: isPrivateRedis } = system;
     const line = await readyLine({ config, gateway, redisUrl, isPrivateRedis, log, signal });
-    if (!signal.aborted) onReady(line, gateway?.adminUrl);
+    if (!signal.aborted) onReady(line, gateway);
   } catch (error) {
     if (signal.aborted) return;
     say(explainFault(error));

@@ -4,10 +4,11 @@ import { checkRedis } from '#shared/store/redis/open-redis.ts';
 import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
+import type { HandlerVersions } from './drivers/handler-versions.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { describePendingWork } from './http/pending-work.ts';
-import { startOwnRedis } from './redis/own-redis.ts';
+import { startOwnRedis, stateDirectory } from './redis/own-redis.ts';
 import type { OwnRedis } from './redis/own-redis.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
@@ -17,6 +18,8 @@ export interface SystemOptions {
   readonly env: NodeJS.ProcessEnv;
   /** The name of the gateway and the controller of this process. */
   readonly name: string;
+  /** The handler of process workers, if it may be replaced while they run. */
+  readonly handler?: HandlerVersions | undefined;
   readonly log: Logger;
   readonly say: (line: string) => void;
   /** Where a private Redis is kept from one start to the next; by default below the working directory. */
@@ -63,7 +66,7 @@ export class System {
    * @returns the URL of the Redis in use; undefined if `ending` came first, and not all was started.
    */
   async start(ending: AbortSignal): Promise<string | undefined> {
-    const { config, env, name, log } = this.#options;
+    const { config, env, name, handler, log } = this.#options;
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
     this.#workerRedisUrl = workerRedisUrl;
     if (ending.aborted) return undefined;
@@ -76,7 +79,7 @@ export class System {
     if (ending.aborted) return undefined;
     if (config.role !== 'gateway') {
       const own = { ...config, workerRedisUrl };
-      this.#controller = await createController(own, redisUrl, name, withoutSecrets(env), log);
+      this.#controller = await createController(own, redisUrl, name, withoutSecrets(env), log, handler);
       await this.#controller.start();
     }
     return redisUrl;
@@ -102,7 +105,7 @@ export class System {
   }
 
   async #redisUrls(): Promise<{ redisUrl: string; workerRedisUrl: string }> {
-    const { config, env, log, say, stateFolder = '.ringpost', onRedisEnd } = this.#options;
+    const { config, env, log, say, stateFolder = stateDirectory, onRedisEnd } = this.#options;
     const { redisUrl, workerRedisUrl = redisUrl, namespace, mayInstallRedis: mayInstall } = config;
     if (redisUrl !== undefined && workerRedisUrl !== undefined) return { redisUrl, workerRedisUrl };
     const own = await startOwnRedis({

@@ -3,10 +3,11 @@ import { createLogger } from '#shared/process/logger.ts';
 import { onTermination } from '#shared/process/signals.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
+import { misspeltNames, misspeltWarning, namesOf } from '#shared/settings/misspelt.ts';
 import { disablePretenuring } from '#shared/v8/pretenuring.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeWorker, faultTexts, openWorker } from './compose-worker.ts';
-import { loadWorkerConfig } from './config.ts';
+import { loadWorkerConfig, workerSettings } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
@@ -40,9 +41,18 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   await worker.start();
 }
 
+/** The controller has warned already if it started this worker, which then has its environment. */
+function warnOfMisspelt({ generation }: WorkerConfig): void {
+  if (generation !== undefined) return;
+  for (const each of misspeltNames(Object.keys(environment.env), namesOf(workerSettings)))
+    process.stderr.write(`ringpost worker: ${misspeltWarning(each)}\n`);
+}
+
 try {
   if (environment.faults.length > 0) throw new SettingsError(environment.faults);
-  await main(loadWorkerConfig(environment.env), process.env);
+  const config = loadWorkerConfig(environment.env);
+  warnOfMisspelt(config);
+  await main(config, process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
   process.stderr.write(`ringpost worker: ${known ? String(error) : describe(error)}\n`);

@@ -38,6 +38,7 @@ export async function runCommandLine(
 function usageOf({ message }: CommanderError, called: string | undefined): Error {
   const said = message
     .replace(/^error: /, '')
+    .replace(/\.$/, '')
     .replace(/\.?\n?\(Did you mean (.*)\?\)$/s, '; did you mean $1?');
   const page = /^unknown command/.test(said) || called === undefined ? 'ringpost' : `ringpost ${called}`;
   return usage(said.endsWith('?') ? said : `${said}; see \`${page} --help\``);

@@ -61,8 +61,9 @@ function attributeOf(name: string): string {
   return name.toLowerCase().replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The first sentence of the description, with the default. */
+/** The first sentence of the description, as the help writes it, with the default. */
 function described({ description, default: value }: SettingSchema): string {
   const [sentence = ''] = plain(description).split(/(?<!e\.g)\.(?: |$)/, 1);
-  return value === undefined ? sentence : `${sentence} (${value})`;
+  const text = sentence.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+  return value === undefined ? text : `${text} (${value})`;
 }

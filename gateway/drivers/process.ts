@@ -5,6 +5,7 @@ import { ownModule } from '#shared/process/own-module.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
 import type { Death, Driver, Instance } from './driver.ts';
+import type { HandlerVersions } from './handler-versions.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
@@ -16,11 +17,15 @@ export interface ProcessDriverOptions {
   readonly env: NodeJS.ProcessEnv;
   /** The URL that workers open. Each reads it from stdin. */
   readonly redisUrl: string;
+  /** The handler, if it may be replaced: it is `HANDLER` of each new worker. */
+  readonly handler?: HandlerVersions | undefined;
 }
 
 interface Child {
   readonly name: string;
   readonly generation: number;
+  /** The version that it runs, if the handler may be replaced. */
+  readonly handlerPath: string | undefined;
   readonly process: TetheredProcess;
   readonly stderr: WorkerStderr;
 }
@@ -64,11 +69,12 @@ export class ProcessDriver implements Driver {
   }
 
   list(): readonly Instance[] {
-    return Array.from(this.#children, ({ name, generation, process: child }) => ({
+    const current = this.#options.handler?.current;
+    return Array.from(this.#children, ({ name, generation, handlerPath, process: child }) => ({
       name,
       generation,
       id: String(child.pid),
-      outdated: false,
+      outdated: handlerPath !== current,
     }));
   }
 
@@ -89,11 +95,13 @@ export class ProcessDriver implements Driver {
   }
 
   #spawn(name: string, generation: number): void {
-    const { env, redisUrl } = this.#options;
+    const { env, redisUrl, handler } = this.#options;
+    const handlerPath = handler?.current;
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: {
         ...env,
         NODE_COMPILE_CACHE: this.#compileCache,
+        ...(handlerPath === undefined ? {} : { HANDLER: handlerPath }),
         REDIS_URL_FILE: '/dev/stdin',
         REPLICA: name,
         GENERATION: String(generation),
@@ -102,9 +110,14 @@ export class ProcessDriver implements Driver {
       onParentDeath: 'SIGKILL',
       stderr: 'pipe',
     });
-    const child = { name, generation, process: worker, stderr: passOnStderr(worker.stderr) };
+    const stderr = passOnStderr(worker.stderr);
+    const child = { name, generation, handlerPath, process: worker, stderr };
     this.#children.add(child);
-    void worker.exited.then((exit) => this.#onExit(child, exit));
+    const endUse = handlerPath === undefined ? undefined : handler?.use(handlerPath);
+    void worker.exited.then((exit) => {
+      this.#onExit(child, exit);
+      endUse?.();
+    });
   }
 
   #onExit(child: Child, exit: TetheredExit): void {

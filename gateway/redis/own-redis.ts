@@ -5,6 +5,11 @@ import { newUser } from './new-user.ts';
 import { startPrivateRedis } from './private-redis.ts';
 import { findOrInstallRedis } from './redis-binary.ts';
 
+/** Where a system keeps what outlives it, below the working directory, if nobody says otherwise. */
+export const stateDirectory = '.ringpost';
+/** The folder of the private Redis below that. */
+export const redisDirectory = 'redis';
+
 export interface OwnRedisOptions {
   readonly namespace: string;
   /** Where Redis and its password are kept from one start to the next. */
@@ -36,7 +41,7 @@ export async function startOwnRedis(options: OwnRedisOptions): Promise<OwnRedis>
   await mkdir(stateFolder, { recursive: true });
   await chmod(stateFolder, 0o700);
   const users = [workers.user];
-  const directory = join(stateFolder, 'redis');
+  const directory = join(stateFolder, redisDirectory);
   const redis = await startPrivateRedis({ directory, binary, users, log: say });
   let stopping = false;
   void redis.exited.then(({ code, signal }) => {

@@ -10,6 +10,8 @@ import { projectFolder } from '../fixtures/command.ts';
  */
 const houses: readonly (readonly (readonly string[])[])[] = [
   [
+    ['gateway/cli'],
+    ['gateway/dev'],
     ['gateway/package'],
     ['gateway'],
     ['gateway/routes'],
