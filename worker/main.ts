@@ -10,6 +10,8 @@ import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import { CommandFailure } from './command/command-failure.ts';
+import { programOptions } from './program-options.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
@@ -72,7 +74,12 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   await reclaimEarly({ ...common, lease, aftermath, large, onSuperseded });
 
   const budget = new ReplyBudget(config.replyLimitBytes);
-  const handler = await createHandler({ ...config, connections: concurrency, budget });
+  const program = programOptions(config, { generation, env, crashExit, log });
+  const choice = { ...config, program, connections: concurrency, budget };
+  const handler = await createHandler(choice).catch(async (error: unknown) => {
+    await crashExit.noteFailure(error);
+    throw error;
+  });
   const cancelled = new CancelledIds();
   const sessionParts = {
     connection,
@@ -111,7 +118,7 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     inFlight: () => served.running,
     stop: (cause) => worker.stop(cause),
   });
-  crashExit.drainBy(leave);
+  crashExit.drainBy(leave, () => (endsLease ? heartbeat.stop() : Promise.resolve()));
   await worker.start();
 }
 
@@ -120,7 +127,8 @@ try {
   await main(loadWorkerConfig(environment.env), process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
-  process.stderr.write(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
+  const why = error instanceof CommandFailure ? error.message : known ? String(error) : describe(error);
+  process.stderr.write(`ringpost worker: ${why}\n`);
   // The image build starts a worker without settings, to fill the compile cache.
   if (known) await fillCompileCache();
   process.exit(1);

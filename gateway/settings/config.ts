@@ -46,6 +46,8 @@ export interface GatewayConfig {
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
+  readonly command: string | undefined;
+  readonly commandReady: string | undefined;
   readonly upstreamHost: 'client' | 'upstream';
   readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
@@ -202,6 +204,8 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
+    command: values.COMMAND,
+    commandReady: values.COMMAND_READY,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,

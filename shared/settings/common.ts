@@ -16,13 +16,27 @@ export const commonSettings = {
   HANDLER: {
     type: 'string',
     description:
-      'File whose default export answers the requests, a fetch-style handler. Not together with ' +
-      '`UPSTREAM`.',
+      'File whose default export answers the requests, a fetch-style handler. `HANDLER`, `UPSTREAM` ' +
+      'and `COMMAND` exclude each other.',
   },
   UPSTREAM: {
     type: 'string',
     pattern: '^https?://.+',
     description: 'HTTP server that each replica forwards its requests to, e.g. `http://127.0.0.1:3000`.',
+  },
+  COMMAND: {
+    type: 'string',
+    pattern: '\\S',
+    description:
+      'Command line of a program that serves HTTP on the port in `PORT`, e.g. `python3 app.py`. Each ' +
+      'replica starts its own copy and forwards its requests to it.',
+  },
+  COMMAND_READY: {
+    type: 'string',
+    pattern: '^/[!-~]*$',
+    description:
+      'Path, e.g. `/healthz`, that the program of `COMMAND` answers with 2xx or 3xx once it is ready. ' +
+      'Unset: it is ready when it accepts a connection.',
   },
   UPSTREAM_HOST: {
     type: 'string',
@@ -69,6 +83,14 @@ export const commonSettings = {
     minimum: 0,
     maximum: 3600000,
     description: 'Milliseconds to finish the work in flight after SIGTERM or SIGINT.',
+  },
+  START_TIMEOUT_MS: {
+    type: 'integer',
+    default: 15000,
+    minimum: 100,
+    maximum: 3600000,
+    description:
+      'Milliseconds that a worker, with the program of `COMMAND`, may take to start before it is replaced.',
   },
   LEASE_MS: {
     type: 'integer',
@@ -177,17 +199,31 @@ function upstreamFaults(text: string | undefined): string[] {
   return faults;
 }
 
+/** The settings that say what a replica runs. At most one of them is set. */
+const choices = ['HANDLER', 'UPSTREAM', 'COMMAND'] as const;
+
+type Choices = { readonly [Name in (typeof choices)[number]]?: string | undefined };
+
+/** @returns a fault if more than one of the settings is set that say what a replica runs. */
+function choiceFaults(values: Choices): string[] {
+  const given = choices.filter((name) => values[name] !== undefined);
+  if (given.length < 2) return [];
+  const names = `${given.slice(0, -1).join(', ')} and ${given.at(-1)}`;
+  return [`${names} are ${given.length === 2 ? 'both' : 'all'} set; a replica runs one of them`];
+}
+
 /** @returns faults that a schema cannot find: settings that exclude each other, and malformed URLs. */
-export function commonFaults(values: {
-  REDIS_URL?: string | undefined;
-  HANDLER?: string | undefined;
-  UPSTREAM?: string | undefined;
-  HANDLER_STALL_MS?: number | undefined;
-  REPLY_TIMEOUT_MS?: number | undefined;
-}): string[] {
-  const faults: string[] = [];
-  if (values.HANDLER !== undefined && values.UPSTREAM !== undefined) {
-    faults.push('HANDLER and UPSTREAM are both set; a replica runs one of them');
+export function commonFaults(
+  values: Choices & {
+    REDIS_URL?: string | undefined;
+    COMMAND_READY?: string | undefined;
+    HANDLER_STALL_MS?: number | undefined;
+    REPLY_TIMEOUT_MS?: number | undefined;
+  },
+): string[] {
+  const faults = choiceFaults(values);
+  if (values.COMMAND_READY !== undefined && values.COMMAND === undefined) {
+    faults.push('COMMAND_READY is set without COMMAND; it is a path of the program that COMMAND starts');
   }
   faults.push(...redisUrlFaults('REDIS_URL', values.REDIS_URL));
   faults.push(...upstreamFaults(values.UPSTREAM));
