@@ -118,7 +118,10 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     inFlight: () => served.running,
     stop: (cause) => worker.stop(cause),
   });
-  crashExit.drainBy(leave, () => (endsLease ? heartbeat.stop() : Promise.resolve()));
+  // The process exits right after that, so that no renewal can take the lease back.
+  crashExit.drainBy(leave, async () => {
+    if (endsLease) await lease.end();
+  });
   await worker.start();
 }
 
