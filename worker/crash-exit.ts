@@ -3,12 +3,15 @@ import type { Log } from '#shared/process/logger.ts';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { CommandFailure } from './command/command-failure.ts';
 import type { ProgramEnd } from './command/program.ts';
 import type { ServedQueues } from './session/served-queues.ts';
 
 export interface CrashExitOptions {
+  /** If the generation is not set, no driver watches this process. */
+  readonly config: { readonly generation: number | undefined };
   readonly connection: Connection;
   readonly replica: string;
   readonly generation: number;
@@ -22,7 +25,6 @@ const exitMs = 1000;
 /** Ends the worker because of a fault, and notes that as its crash. */
 export class CrashExit {
   readonly #options: CrashExitOptions;
-  #endLease: () => Promise<void> = () => Promise.resolve();
   #leave: (reason: string) => void = () => process.exit(1);
   #noted: Promise<void> = Promise.resolve();
 
@@ -33,11 +35,9 @@ export class CrashExit {
   /**
    * Lets the worker finish its jobs before it exits. Until this is called it has none, and exits at once.
    * @param leave drains the worker and ends the process.
-   * @param endLease ends the worker's lease if nobody else does that when the process has ended.
    */
-  drainBy(leave: (reason: string) => void, endLease: () => Promise<void>): void {
+  drainBy(leave: (reason: string) => void): void {
     this.#leave = leave;
-    this.#endLease = endLease;
   }
 
   /** To be called with the first uncaught exception. */
@@ -60,15 +60,29 @@ export class CrashExit {
     process.exit(1);
   }
 
-  /** Notes why the worker cannot start, if that is the fault of its program. Never rejects. */
-  async noteFailure(error: unknown): Promise<void> {
-    if (!(error instanceof CommandFailure)) return;
-    await Promise.race([this.#note(error.message, error.stderr), delay(exitMs)]);
+  /**
+   * Notes why the worker cannot start, if that is the fault of its program.
+   * @throws {unknown} the error.
+   */
+  async onStartFailed(error: unknown): Promise<never> {
+    if (error instanceof CommandFailure)
+      await Promise.race([this.#note(error.message, error.stderr), delay(exitMs)]);
+    throw error;
   }
 
   /** Resolves when the crash is noted, or could not be; at once if there was none. */
   get noted(): Promise<void> {
     return this.#noted;
+  }
+
+  /**
+   * A driver that gave the worker its generation sees it end, and ends its lease. Otherwise it would have to
+   * expire. The process exits right after that, so that no renewal takes it back.
+   */
+  async #endLease(): Promise<void> {
+    const { connection, replica, generation, config } = this.#options;
+    if (config.generation !== undefined) return;
+    await new LeaseStore(connection).end({ replica, generation, adopter: undefined });
   }
 
   /** Notes the crash for `/-/ring`. Never rejects. */

@@ -162,7 +162,7 @@ describe('loadGatewayConfig', () => {
     [
       'three things to run',
       { HANDLER: 'package.json', UPSTREAM: 'http://h', COMMAND: 'python3 app.py' },
-      'HANDLER, UPSTREAM and COMMAND are all set; a replica runs one of them',
+      'HANDLER and UPSTREAM and COMMAND are all set; a replica runs one of them',
     ],
     [
       'COMMAND_READY without COMMAND',
