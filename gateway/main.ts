@@ -18,7 +18,7 @@ const say = (line: string): void => void process.stderr.write(`ringpost: ${line}
 async function main(config: GatewayConfig): Promise<void> {
   disablePretenuring();
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
-  const log = createLogger(config.role, config.logLevel, { name });
+  const log = createLogger(config.role, config.logLevel, { name }, config.logFormat);
   const system = new System({ config, name, log, say });
   const ending = new AbortController();
   const { signal } = ending;

@@ -1,7 +1,9 @@
 import { environment } from './environment.ts';
+import { unloadedExitCode } from '#shared/contract/unloaded.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { onTermination } from '#shared/process/signals.ts';
 import { Slots } from '#shared/process/slots.ts';
+import { writeStderr } from '#shared/process/stderr.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { LargeValues } from '#shared/store/replies/large-values.ts';
@@ -15,6 +17,9 @@ import { loadWorkerConfig } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
+import { loadHandler } from './handler-loading.ts';
+import { captureOutput } from './handlers/capture-output.ts';
+import { HandlerLoadError } from './handlers/load-error.ts';
 import { ReplyBudget } from './handlers/reply-budget.ts';
 import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
@@ -36,8 +41,8 @@ import { WorkerProcess } from './worker-process.ts';
 /** Runs one worker until it is told to leave. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   disablePretenuring();
-  const { redisUrl: url, namespace, replica, leaseMs, concurrency, drainTimeoutMs } = config;
-  const log = createLogger('worker', config.logLevel, { replica });
+  const { redisUrl: url, namespace, replica, leaseMs, concurrency, drainTimeoutMs, handlerPath } = config;
+  const log = createLogger('worker', config.logLevel, { replica }, config.logFormat);
   const open = (name: string): Connection =>
     openConnection({ url, namespace, name: `worker:${replica}${name}`, use: 'patient' }, log);
   const connection = open('');
@@ -72,7 +77,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   await reclaimEarly({ ...common, lease, aftermath, large, onSuperseded });
 
   const budget = new ReplyBudget(config.replyLimitBytes);
-  const handler = await createHandler({ ...config, connections: concurrency, budget });
+  const output = handlerPath === undefined ? undefined : captureOutput(replica, config.logFormat);
+  const choice = { ...config, connections: concurrency, budget, output };
+  const handler = await loadHandler(() => createHandler(choice), common);
   const cancelled = new CancelledIds();
   const sessionParts = {
     connection,
@@ -119,8 +126,10 @@ try {
   if (environment.faults.length > 0) throw new SettingsError(environment.faults);
   await main(loadWorkerConfig(environment.env), process.env);
 } catch (error) {
+  // It is logged and noted already.
+  if (error instanceof HandlerLoadError) process.exit(unloadedExitCode);
   const known = error instanceof SettingsError;
-  process.stderr.write(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
+  writeStderr(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
   // The image build starts a worker without settings, to fill the compile cache.
   if (known) await fillCompileCache();
   process.exit(1);

@@ -1,9 +1,13 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lineFormat } from '#shared/process/pretty-lines.ts';
+import type { LineFormat, LogFormat } from '#shared/process/pretty-lines.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
-import type { Death, Driver, Instance } from './driver.ts';
+import { AlikeLines } from './alike-lines.ts';
+import { endingOf } from './driver.ts';
+import type { Death, Driver, Ending, Instance } from './driver.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
@@ -12,6 +16,8 @@ export interface ProcessDriverOptions {
   readonly env: NodeJS.ProcessEnv;
   /** The URL that workers open. Each reads it from stdin. */
   readonly redisUrl: string;
+  /** How the lines that workers log are passed on. */
+  readonly logFormat: LogFormat;
 }
 
 interface Child {
@@ -31,10 +37,13 @@ export class ProcessDriver implements Driver {
   readonly #options: ProcessDriverOptions;
   readonly #children = new Set<Child>();
   readonly #listeners = new Set<(death: Death) => void>();
+  readonly #alike = new AlikeLines();
+  readonly #format: LineFormat | undefined;
   #closed = false;
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
+    this.#format = lineFormat(options.logFormat);
   }
 
   start(): Promise<void> {
@@ -88,6 +97,8 @@ export class ProcessDriver implements Driver {
       env: {
         NODE_COMPILE_CACHE: compileCache,
         ...env,
+        // This process makes the lines readable.
+        LOG_FORMAT: 'json',
         REDIS_URL_FILE: '/dev/stdin',
         REPLICA: name,
         GENERATION: String(generation),
@@ -96,7 +107,11 @@ export class ProcessDriver implements Driver {
       onParentDeath: 'SIGKILL',
       stderr: 'pipe',
     });
-    const child = { name, generation, process: worker, stderr: passOnStderr(worker.stderr) };
+    const stderr = passOnStderr(worker.stderr, {
+      accepts: (line) => this.#alike.accepts(name, line, performance.now()),
+      format: this.#format,
+    });
+    const child = { name, generation, process: worker, stderr };
     this.#children.add(child);
     void worker.exited.then((exit) => this.#onExit(child, exit));
   }
@@ -104,8 +119,7 @@ export class ProcessDriver implements Driver {
   #onExit(child: Child, exit: TetheredExit): void {
     this.#children.delete(child);
     const { name, generation, stderr } = child;
-    const clean = exit.code === 0;
-    const death = { name, generation, reason: reasonOf(exit), clean, stderr: stderr.ended() };
+    const death = { name, generation, ...endingAfter(exit), stderr: stderr.ended() };
     for (const listener of this.#listeners) listener(death);
   }
 }
@@ -134,6 +148,6 @@ function warmUp(): void {
   });
 }
 
-function reasonOf({ code, signal }: TetheredExit): string {
-  return signal === null ? `exited with code ${code}` : `killed by ${signal}`;
+function endingAfter({ code, signal }: TetheredExit): Ending {
+  return signal === null ? endingOf(code) : { reason: `killed by ${signal}`, clean: false };
 }

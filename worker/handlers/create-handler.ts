@@ -1,6 +1,7 @@
 import type { ReplyBudget } from './reply-budget.ts';
 import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
+import type { HandlerOutput } from './handler-output.ts';
 import type { UpstreamOptions } from './upstream.ts';
 
 /** What decides which handler a replica runs. At most one of `handlerPath` and `upstream` is given. */
@@ -18,21 +19,24 @@ export interface HandlerChoice {
   readonly connections: number;
   /** Limits the bytes of answers. */
   readonly budget: ReplyBudget;
+  /** Learns which request a module prints for. */
+  readonly output?: HandlerOutput | undefined;
 }
 
 /**
  * Creates the handler that a replica runs: the module, the upstream, or else the built-in service. Each is
  * imported on demand, so that no worker loads what it does not run.
- * @throws {Error} if both are given, if the module cannot be loaded, or if the upstream is no http(s) URL.
+ * @throws {HandlerLoadError} if the module cannot be loaded.
+ * @throws {Error} if both are given, or if the upstream is no http(s) URL.
  */
 export async function createHandler(choice: HandlerChoice): Promise<Handler> {
-  const { replica, handlerPath, upstream, connections, budget } = choice;
+  const { replica, handlerPath, upstream, connections, budget, output } = choice;
   if (handlerPath !== undefined && upstream !== undefined) {
     throw new Error('HANDLER and UPSTREAM exclude each other: set one of them');
   }
   if (handlerPath !== undefined) {
     const { loadModuleHandler } = await import('./module.ts');
-    return loadModuleHandler(handlerPath, replica, budget);
+    return loadModuleHandler(handlerPath, replica, budget, output);
   }
   if (upstream !== undefined) {
     const { createUpstreamHandler } = await import('./upstream.ts');
