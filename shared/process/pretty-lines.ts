@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { MessageFormatFunc, PrettyOptions } from 'pino-pretty';
 import { shownFields } from './shown-fields.ts';
 import { writeStderr } from './stderr.ts';
 
@@ -8,12 +9,12 @@ export type LogFormat = 'auto' | 'json' | 'pretty';
 /** Makes text for people of one line of a log, which ends without a line break. Other lines stay as they are. */
 export type LineFormat = (line: string) => string;
 
-type Pretty = typeof import('pino-pretty');
-type Colors = Parameters<NonNullable<Message>>[3]['colors'];
-type Message = Extract<
-  NonNullable<Parameters<Pretty['prettyFactory']>[0]['messageFormat']>,
-  (...args: never[]) => string
->;
+/** What is used of the package. */
+interface Pretty {
+  prettyFactory(options: PrettyOptions): (line: string) => string;
+}
+
+type Colors = Parameters<MessageFormatFunc>[3]['colors'];
 
 /** Each replica has a colour; neighbours such as S1 and S2 have different ones. */
 const replicaColors = ['cyan', 'magenta', 'blue', 'green', 'yellow', 'cyanBright'] as const;
@@ -39,7 +40,9 @@ export function lineFormat(
     colorize: stderr.isTTY && stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss.l',
     customPrettifiers: { time: String },
+    // The message shows what is of use of them.
     hideObject: true,
+    ignore: 'pid,hostname,name',
     messageFormat: (line, messageKey, _, { colors }) => messageOf(line, messageKey, colors),
   });
   return (line) => (line.startsWith('{') ? print(line).replace(/\n$/, '') : line);
@@ -57,7 +60,7 @@ function loadPretty(): Pretty | undefined {
 
 function messageOf(line: Record<string, unknown>, messageKey: string, colors: Colors): string {
   const { who, request, message, fields, frame, stack } = shownFields(line, messageKey);
-  const sum = [...who].reduce((total, character) => total + character.charCodeAt(0), 0);
+  const sum = Buffer.from(who).reduce((total, byte) => total + byte, 0);
   const color = replicaColors[sum % replicaColors.length] ?? 'cyan';
   const head = [colors[color](who), ...(request === '' ? [] : [colors.gray(request)]), colors.reset(message)];
   if (fields !== '') head.push(colors.gray(fields));

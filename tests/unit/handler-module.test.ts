@@ -198,7 +198,9 @@ describe('the export of a module', () => {
   ])('is refused by an error that names the file: %s', async (source, message) => {
     const file = await moduleFile(source);
     const loaded = loadModuleHandler(file, 'S1', budget);
-    await expect(loaded).rejects.toThrow(`HANDLER ${file} cannot be loaded: the default export must be a function`);
+    await expect(loaded).rejects.toThrow(
+      `HANDLER ${file} cannot be loaded: the default export must be a function`,
+    );
     await expect(loaded).rejects.toThrow(message);
   });
 
