@@ -166,7 +166,7 @@ describe('replicas with UPSTREAMS', () => {
     expect((await shown(third.url)).replicas.map(({ upstream }) => upstream)).toEqual(servers);
     await third.stop();
     const fourth = await current.start({ REPLICAS: '2' });
-    expect(await current.redis.exists(current.keys.upstreams)).toBe(0);
+    await eventually(async () => (await current.redis.exists(current.keys.upstreams)) === 0);
     expect((await add(fourth.url, 2)).status).toBe(200);
   });
 
