@@ -59,8 +59,13 @@ interface Shown {
   readonly upstream?: string | null;
 }
 
-async function shown(url: string): Promise<{ readonly replicas: Shown[]; readonly retired: Shown[] }> {
-  return (await (await fetch(`${url}/-/ring`)).json()) as { replicas: Shown[]; retired: Shown[] }; // its route
+interface ShownRing {
+  readonly replicas: readonly Shown[];
+  readonly retired: readonly Shown[];
+}
+
+async function shown(url: string): Promise<ShownRing> {
+  return (await (await fetch(`${url}/-/ring`)).json()) as ShownRing; // as the route answers
 }
 
 const untilReady = (url: string, count: number): Promise<boolean> =>
