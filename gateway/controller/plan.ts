@@ -24,8 +24,8 @@ export interface PlanSettings {
   readonly maxReplicas?: number;
   /** Makes the name of a replica that replaces a dead one; unset: it has the dead one's. */
   readonly newName?: (() => string) | undefined;
-  /** Whether a new worker may be started for an outdated one now; unset: it may. */
-  readonly mayRollOut?: boolean;
+  /** How many new workers may start at once for outdated ones; unset: one. */
+  readonly rolloutsAtOnce?: number;
 }
 
 export interface Plan {
@@ -149,8 +149,8 @@ class Planning {
         this.#steps.push({ do: 'disinherit', name, cause: 'it or its heir is gone' });
     }
     const desired = observed.desired.filter(({ name }) => !this.#surplus.has(name));
-    const { mayRollOut = true } = this.#settings;
-    this.#steps.push(...rolloutSteps({ ...observed, desired }, this.#next, mayRollOut));
+    const { rolloutsAtOnce = 1 } = this.#settings;
+    this.#steps.push(...rolloutSteps({ ...observed, desired }, this.#next, rolloutsAtOnce));
     for (const { name, generation } of observed.instances) {
       if (!this.#next.has(name))
         this.#steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });
