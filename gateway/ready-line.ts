@@ -47,8 +47,8 @@ export async function waitForReplicas(
   return untilReady({
     watcher: gateway.watcher,
     connection,
-    // In a private Redis an older lease is that of a dead worker.
-    since: isPrivateRedis ? clock.started : 0,
+    // In a private Redis an older lease is that of a dead worker, unless someone else starts the workers.
+    since: isPrivateRedis && config.replicaDriver !== 'none' ? clock.started : 0,
     timeoutMs: config.startTimeoutMs,
     signal,
   }).finally(() => connection.close());

@@ -5,6 +5,7 @@ import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { misspeltNames, misspeltWarning, namesOf } from '#shared/settings/misspelt.ts';
 import { disablePretenuring } from '#shared/v8/pretenuring.ts';
+import { CommandFailure } from './command/command-failure.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeWorker, faultTexts, openWorker } from './compose-worker.ts';
 import { loadWorkerConfig, workerSettings } from './config.ts';
@@ -12,6 +13,7 @@ import type { WorkerConfig } from './config.ts';
 import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { ownUpstream } from './handlers/own-upstream.ts';
+import { programOptions } from './program-options.ts';
 import { UnhandledErrors } from './unhandled-errors.ts';
 
 /** Runs one worker until it is told to leave. */
@@ -27,7 +29,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     env,
     createHandler: async (budget) => {
       const upstream = await ownUpstream({ ...config, connection: opened.connection, log });
-      return createHandler({ ...config, upstream, connections: concurrency, budget });
+      const program = programOptions(opened, env, (end) => void crashExit.onProgramEnded(end));
+      const choice = { ...config, upstream, program, connections: concurrency, budget };
+      return createHandler(choice).catch((error: unknown) => crashExit.onStartFailed(error));
     },
     onFault: (fault, err) => {
       log.error(err === undefined ? {} : { err }, `${faultTexts[fault]}; exiting now`);
@@ -59,7 +63,8 @@ try {
   await main(config, process.env);
 } catch (error) {
   const known = error instanceof SettingsError;
-  process.stderr.write(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
+  const why = error instanceof CommandFailure ? error.message : known ? String(error) : describe(error);
+  process.stderr.write(`ringpost worker: ${why}\n`);
   // The image build starts a worker without settings, to fill the compile cache.
   if (known) await fillCompileCache();
   process.exit(1);

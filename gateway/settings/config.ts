@@ -48,6 +48,8 @@ export interface GatewayConfig {
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
+  readonly command: string | undefined;
+  readonly commandReady: string | undefined;
   /** The servers of UPSTREAMS, one for each replica; none if it is not set. */
   readonly upstreams: readonly URL[];
   readonly upstreamHost: 'client' | 'upstream';
@@ -207,6 +209,8 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
+    command: values.COMMAND,
+    commandReady: values.COMMAND_READY,
     upstreams: parseUpstreams(values.UPSTREAMS).servers,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
