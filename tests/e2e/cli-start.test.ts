@@ -31,7 +31,7 @@ describe('ringpost start', () => {
     expect(command.stderr()).toBe(
       'ringpost: HANDLR is not a setting and is ignored; did you mean HANDLER?\n',
     );
-    const response = await fetch(`${url}/`);
+    const response = await fetch(`${url}/`, { headers: { 'x-user': 'ada' } });
     const { own } = (await response.json()) as Environment;
     expect(own).toMatchObject({ REPLICA: 'S1', CONCURRENCY: '7', HASH_KEY: 'header:x-user' });
     expect(own['UPSTREAM']).toBeUndefined();
@@ -60,7 +60,7 @@ describe('ringpost start', () => {
     expect(wrong).toMatchObject({ code: 2, stdout: '' });
     expect(wrong.stderr).toContain('\n  RING is "square"; it can be murmur3, assignment\n');
     expect(wrong.stderr).toContain('\n  PORT is "http"; it must be an integer\n');
-    expect(wrong.stderr).toContain('\n  REPLICAS is "-1"; it must be an integer');
+    expect(wrong.stderr).toContain('\n  REPLICAS is "-1"; it must be from 0 to 10000');
     expect(await readdir(folder.folder)).toEqual(['ringpost.config.json']);
   });
 });
