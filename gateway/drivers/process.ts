@@ -1,20 +1,30 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ownModule } from '#shared/process/own-module.ts';
+import { lineFormat } from '#shared/process/pretty-lines.ts';
+import type { LineFormat, LogFormat } from '#shared/process/pretty-lines.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
-import type { Death, Driver, Instance } from './driver.ts';
+import { AlikeLines } from './alike-lines.ts';
+import { endingOf } from './driver.ts';
+import type { Death, Driver, Ending, Instance } from './driver.ts';
 import type { HandlerVersions } from './handler-versions.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
 export interface ProcessDriverOptions {
-  /** The environment of all workers, without secrets; name and generation are added. */
+  /**
+   * The environment of all workers, without secrets; name and generation are added. Node's own
+   * `NODE_COMPILE_CACHE` and `NODE_DISABLE_COMPILE_CACHE` say where compiled code is kept.
+   */
   readonly env: NodeJS.ProcessEnv;
   /** The URL that workers open. Each reads it from stdin. */
   readonly redisUrl: string;
   /** The handler, if it may be replaced: it is `HANDLER` of each new worker. */
   readonly handler?: HandlerVersions | undefined;
+  /** How the lines that workers log are passed on. */
+  readonly logFormat: LogFormat;
 }
 
 interface Child {
@@ -26,25 +36,30 @@ interface Child {
   readonly stderr: WorkerStderr;
 }
 
-/** Beside the other files that are kept from one start to the next. */
-const compileCache = resolve('.ringpost/compile-cache');
-const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
+const workerMain = fileURLToPath(ownModule('../../worker/main.ts', import.meta.url));
 
 /** Runs each worker as a child process, which ends with this process, however that ends. */
 export class ProcessDriver implements Driver {
   readonly kind = 'process';
   readonly #options: ProcessDriverOptions;
+  readonly #compileCache: string;
   readonly #children = new Set<Child>();
   readonly #listeners = new Set<(death: Death) => void>();
+  readonly #alike = new AlikeLines();
+  readonly #format: LineFormat | undefined;
   #closed = false;
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
+    // By default beside the other files that are kept from one start to the next.
+    this.#compileCache = resolve(options.env['NODE_COMPILE_CACHE'] ?? '.ringpost/compile-cache');
+    this.#format = lineFormat(options.logFormat);
   }
 
   start(): Promise<void> {
-    mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
-    if (!existsSync(compileCache)) warmUp();
+    if (this.#options.env['NODE_DISABLE_COMPILE_CACHE'] !== undefined) return Promise.resolve();
+    mkdirSync(dirname(this.#compileCache), { recursive: true, mode: 0o700 });
+    if (!existsSync(this.#compileCache)) warmUp(this.#compileCache);
     return Promise.resolve();
   }
 
@@ -93,9 +108,11 @@ export class ProcessDriver implements Driver {
     const handlerPath = handler?.current;
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: {
-        NODE_COMPILE_CACHE: compileCache,
         ...env,
+        NODE_COMPILE_CACHE: this.#compileCache,
         ...(handlerPath === undefined ? {} : { HANDLER: handlerPath }),
+        // This process makes the lines readable.
+        LOG_FORMAT: 'json',
         REDIS_URL_FILE: '/dev/stdin',
         REPLICA: name,
         GENERATION: String(generation),
@@ -104,7 +121,10 @@ export class ProcessDriver implements Driver {
       onParentDeath: 'SIGKILL',
       stderr: 'pipe',
     });
-    const stderr = passOnStderr(worker.stderr);
+    const stderr = passOnStderr(worker.stderr, {
+      accepts: (line) => this.#alike.accepts(name, line, performance.now()),
+      format: this.#format,
+    });
     const child = { name, generation, handlerPath, process: worker, stderr };
     this.#children.add(child);
     const endUse = handlerPath === undefined ? undefined : handler?.use(handlerPath);
@@ -117,8 +137,7 @@ export class ProcessDriver implements Driver {
   #onExit(child: Child, exit: TetheredExit): void {
     this.#children.delete(child);
     const { name, generation, stderr } = child;
-    const clean = exit.code === 0;
-    const death = { name, generation, reason: reasonOf(exit), clean, stderr: stderr.ended() };
+    const death = { name, generation, ...endingAfter(exit), stderr: stderr.ended() };
     for (const listener of this.#listeners) listener(death);
   }
 }
@@ -138,7 +157,7 @@ async function stopAll(children: readonly Child[], graceMs: number): Promise<voi
  * Fills the cache of compiled code in the background; without it a worker takes twice as long to start. A
  * worker without settings loads all its modules, reports the fault and ends.
  */
-function warmUp(): void {
+function warmUp(compileCache: string): void {
   spawnTethered(process.execPath, [workerMain], {
     env: { NODE_COMPILE_CACHE: compileCache },
     stdout: 'ignore',
@@ -147,6 +166,6 @@ function warmUp(): void {
   });
 }
 
-function reasonOf({ code, signal }: TetheredExit): string {
-  return signal === null ? `exited with code ${code}` : `killed by ${signal}`;
+function endingAfter({ code, signal }: TetheredExit): Ending {
+  return signal === null ? endingOf(code) : { reason: `killed by ${signal}`, clean: false };
 }

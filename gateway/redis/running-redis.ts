@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockedRedis } from './directory-lock.ts';
-import { redisDirectory } from './own-redis.ts';
+import { redisDirectory, stateDirectory } from './own-redis.ts';
 import { probe } from './probe.ts';
 import { passwordFileOf } from './redis-password.ts';
 
@@ -10,7 +10,7 @@ import { passwordFileOf } from './redis-password.ts';
  * @returns the URL of the private Redis that runs there now, with its password; undefined if none runs.
  */
 export async function privateRedisUrl(folder: string): Promise<string | undefined> {
-  const directory = join(folder, redisDirectory);
+  const directory = join(folder, stateDirectory, redisDirectory);
   const redis = await lockedRedis(directory);
   if (redis === undefined || (await probe(redis.port)) !== 'locked') return undefined;
   const password = await readFile(passwordFileOf(directory), 'utf8').catch(() => undefined);

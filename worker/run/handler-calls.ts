@@ -6,6 +6,7 @@ import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
+import { HandlerFailures } from './handler-failures.ts';
 
 /**
  * The reply to a request that is not started because its deadline has passed. Its gateway may not know that
@@ -40,6 +41,8 @@ export class Running {
   readonly until: number;
   /** Its deadline in the clock of this host, in ms since the epoch. */
   readonly deadline: number;
+  /** Whether this worker has left, so that another one answers. */
+  left = false;
   finished: Promise<PutBack | undefined> | undefined;
   readonly #controller = new AbortController();
   #stopWaiting: (() => void) | undefined;
@@ -69,6 +72,12 @@ export class Running {
     this.#controller.abort(reason);
     this.#stopWaiting?.();
   }
+
+  /** Aborts it without an answer. */
+  leave(): void {
+    this.left = true;
+    this.abort(new DOMException('the worker has left', 'AbortError'));
+  }
 }
 
 export interface HandlerCallsOptions {
@@ -85,9 +94,11 @@ export interface HandlerCallsOptions {
 /** Lets the handler answer requests, each until its deadline at most. */
 export class HandlerCalls {
   readonly #options: HandlerCallsOptions;
+  readonly #failures: HandlerFailures;
 
   constructor(options: HandlerCallsOptions) {
     this.#options = options;
+    this.#failures = new HandlerFailures(options.log);
   }
 
   /** @returns the reply, or undefined if the deadline came first and no client asks for it later. */
@@ -142,9 +153,9 @@ export class HandlerCalls {
   }
 
   #failed(id: string, job: JobData, signal: AbortSignal, error: unknown): HandlerReply | undefined {
-    const { worker, log } = this.#options;
     if (signal.aborted) return abortedReply(signal, job);
-    log.error({ request: id, err: error }, 'the handler failed');
+    this.#failures.add(id, error, performance.now());
+    const { worker } = this.#options;
     return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
   }
 
