@@ -176,17 +176,15 @@ describe('a running system', () => {
       const { code, stdout } = await call('ls', '--json');
       return code === 0 ? JSON.parse(stdout) : undefined;
     };
-    await expect
-      .poll(listed, { timeout: 60_000 })
-      .toMatchObject({
-        replicas: [
-          {
-            name: 'S1',
-            reason: expect.any(String),
-            stderr: expect.arrayContaining([expect.stringContaining('no model at \u001B[2J/models')]),
-          },
-        ],
-      });
+    await expect.poll(listed, { timeout: 60_000 }).toMatchObject({
+      replicas: [
+        {
+          name: 'S1',
+          reason: expect.any(String),
+          stderr: expect.arrayContaining([expect.stringContaining('no model at \u001B[2J/models')]),
+        },
+      ],
+    });
     const { stdout } = await call('ls');
     expect(stdout).toMatch(/\nS1: .+; the last lines of its stderr:\n {2}.*/);
     expect(stdout).toContain(String.raw`no model at \x1b[2J/models`);
