@@ -1,12 +1,14 @@
 import { environment } from './settings/environment.ts';
-import { settingsTable } from '#shared/settings/load-settings.ts';
+import { settingsText } from '#shared/settings/settings-text.ts';
 import { runSystem } from './run-system.ts';
+import { misspeltWarnings } from './settings/misspelt-warnings.ts';
 import { gatewaySettings } from './settings/settings.ts';
 
 if (process.argv.includes('--help')) {
   process.stdout.write(
-    `ringpost: settings are environment variables.\n\n${settingsTable(gatewaySettings)}\n`,
+    `Settings are environment variables, here with their defaults.\n\n${settingsText(gatewaySettings)}\n`,
   );
 } else {
+  for (const warning of misspeltWarnings(environment.env)) process.stderr.write(`ringpost: ${warning}\n`);
   await runSystem(environment);
 }

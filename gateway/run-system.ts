@@ -53,7 +53,11 @@ async function run(config: GatewayConfig, env: NodeJS.ProcessEnv, options: RunOp
   const { onReady = (line) => void process.stdout.write(`${line}\n`), onStopping, handler } = options;
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
   const log = createLogger(config.role, config.logLevel, { name });
-  const system = new System({ config, env, name, handler, log, say });
+  const onRedisEnd = (reason: string): never => {
+    say(reason);
+    process.exit(1);
+  };
+  const system = new System({ config, env, name, handler, log, say, onRedisEnd });
   const ending = new AbortController();
   const { signal } = ending;
   const starting = system.start(signal);

@@ -8,7 +8,7 @@ import type { HandlerVersions } from './drivers/handler-versions.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { describePendingWork } from './http/pending-work.ts';
-import { startOwnRedis } from './redis/own-redis.ts';
+import { startOwnRedis, stateDirectory } from './redis/own-redis.ts';
 import type { OwnRedis } from './redis/own-redis.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
@@ -22,6 +22,12 @@ export interface SystemOptions {
   readonly handler?: HandlerVersions | undefined;
   readonly log: Logger;
   readonly say: (line: string) => void;
+  /** Where a private Redis is kept from one start to the next; by default below the working directory. */
+  readonly stateFolder?: string | undefined;
+  /** Called at the end of a stop, while the private Redis still runs. */
+  readonly beforeRedisStops?: (() => Promise<void>) | undefined;
+  /** Called with one sentence if the private Redis ends although nobody stopped it: nothing works then. */
+  readonly onRedisEnd: (reason: string) => void;
 }
 
 /**
@@ -31,6 +37,7 @@ export interface SystemOptions {
 export class System {
   readonly #options: SystemOptions;
   #ownRedis: OwnRedis | undefined;
+  #workerRedisUrl: string | undefined;
   #gateway: Gateway | undefined;
   #controller: Controller | undefined;
   /** What the workers of this process ran when it was last asked. */
@@ -45,6 +52,11 @@ export class System {
     return this.#gateway;
   }
 
+  /** Redis as workers open it; undefined before the start. */
+  get workerRedisUrl(): string | undefined {
+    return this.#workerRedisUrl;
+  }
+
   get hasPrivateRedis(): boolean {
     return this.#ownRedis !== undefined;
   }
@@ -56,6 +68,7 @@ export class System {
   async start(ending: AbortSignal): Promise<string | undefined> {
     const { config, env, name, handler, log } = this.#options;
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
+    this.#workerRedisUrl = workerRedisUrl;
     if (ending.aborted) return undefined;
     await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
     if (config.role !== 'controller') {
@@ -76,6 +89,7 @@ export class System {
   async stop(): Promise<void> {
     await this.#gateway?.stop();
     await this.#controller?.stop();
+    await this.#options.beforeRedisStops?.();
     await this.#ownRedis?.stop();
   }
 
@@ -91,15 +105,19 @@ export class System {
   }
 
   async #redisUrls(): Promise<{ redisUrl: string; workerRedisUrl: string }> {
-    const { config, env, log, say } = this.#options;
+    const { config, env, log, say, stateFolder = stateDirectory, onRedisEnd } = this.#options;
     const { redisUrl, workerRedisUrl = redisUrl, namespace, mayInstallRedis: mayInstall } = config;
     if (redisUrl !== undefined && workerRedisUrl !== undefined) return { redisUrl, workerRedisUrl };
     const own = await startOwnRedis({
       namespace,
+      stateFolder,
       mayInstall,
       env: withoutSecrets(env),
       say,
-      onEnd: (how) => log.fatal(how, 'the private Redis ended'),
+      onEnd: (reason) => {
+        log.fatal(reason);
+        onRedisEnd(reason);
+      },
     });
     this.#ownRedis = own;
     return { redisUrl: own.url, workerRedisUrl: own.workerUrl };

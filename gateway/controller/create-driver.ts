@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from '#shared/process/logger.ts';
+import { optionalPackage } from '#shared/process/optional-package.ts';
+import { SettingsError } from '#shared/settings/load-settings.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
@@ -60,8 +62,12 @@ export async function createDriver(config: GatewayConfig, parts: DriverParts): P
       });
     case 'docker': {
       // The engine's client is large, and most systems do not use it.
-      const { DockerDriver } = await import('../drivers/docker.ts');
-      return new DockerDriver({
+      const docker = await optionalPackage('dockerode', () => import('../drivers/docker.ts'));
+      if (docker === undefined) {
+        const needs = 'REPLICA_DRIVER is "docker", which needs the package dockerode: npm install dockerode';
+        throw new SettingsError([needs]);
+      }
+      return new docker.DockerDriver({
         settings: containerSettings(config, redisUrl),
         configKey: () => store.configKey(),
         keepOnClose: workersOutlive(config),
@@ -83,6 +89,10 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     NAMESPACE: config.namespace,
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,
+    COMMAND: config.command,
+    COMMAND_READY: config.commandReady,
+    START_TIMEOUT_MS: config.startTimeoutMs,
+    UPSTREAMS: config.upstreams.length === 0 ? undefined : config.upstreams.join(','),
     UPSTREAM_HOST: config.upstreamHost,
     FORWARDED: config.forwarded,
     CONCURRENCY: config.concurrency,

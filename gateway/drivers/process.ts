@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ownModule } from '#shared/process/own-module.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
 import type { Death, Driver, Instance } from './driver.ts';
@@ -9,7 +10,10 @@ import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
 export interface ProcessDriverOptions {
-  /** The environment of all workers, without secrets; name and generation are added. */
+  /**
+   * The environment of all workers, without secrets; name and generation are added. Node's own
+   * `NODE_COMPILE_CACHE` and `NODE_DISABLE_COMPILE_CACHE` say where compiled code is kept.
+   */
   readonly env: NodeJS.ProcessEnv;
   /** The URL that workers open. Each reads it from stdin. */
   readonly redisUrl: string;
@@ -26,25 +30,27 @@ interface Child {
   readonly stderr: WorkerStderr;
 }
 
-/** Beside the other files that are kept from one start to the next. */
-const compileCache = resolve('.ringpost/compile-cache');
-const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
+const workerMain = fileURLToPath(ownModule('../../worker/main.ts', import.meta.url));
 
 /** Runs each worker as a child process, which ends with this process, however that ends. */
 export class ProcessDriver implements Driver {
   readonly kind = 'process';
   readonly #options: ProcessDriverOptions;
+  readonly #compileCache: string;
   readonly #children = new Set<Child>();
   readonly #listeners = new Set<(death: Death) => void>();
   #closed = false;
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
+    // By default beside the other files that are kept from one start to the next.
+    this.#compileCache = resolve(options.env['NODE_COMPILE_CACHE'] ?? '.ringpost/compile-cache');
   }
 
   start(): Promise<void> {
-    mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
-    if (!existsSync(compileCache)) warmUp();
+    if (this.#options.env['NODE_DISABLE_COMPILE_CACHE'] !== undefined) return Promise.resolve();
+    mkdirSync(dirname(this.#compileCache), { recursive: true, mode: 0o700 });
+    if (!existsSync(this.#compileCache)) warmUp(this.#compileCache);
     return Promise.resolve();
   }
 
@@ -93,8 +99,8 @@ export class ProcessDriver implements Driver {
     const handlerPath = handler?.current;
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: {
-        NODE_COMPILE_CACHE: compileCache,
         ...env,
+        NODE_COMPILE_CACHE: this.#compileCache,
         ...(handlerPath === undefined ? {} : { HANDLER: handlerPath }),
         REDIS_URL_FILE: '/dev/stdin',
         REPLICA: name,
@@ -138,7 +144,7 @@ async function stopAll(children: readonly Child[], graceMs: number): Promise<voi
  * Fills the cache of compiled code in the background; without it a worker takes twice as long to start. A
  * worker without settings loads all its modules, reports the fault and ends.
  */
-function warmUp(): void {
+function warmUp(compileCache: string): void {
   spawnTethered(process.execPath, [workerMain], {
     env: { NODE_COMPILE_CACHE: compileCache },
     stdout: 'ignore',

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { LastLines } from './last-lines.ts';
+import { LastLines } from '#shared/process/last-lines.ts';
 
 /** Time in ms to wait for the end of the stream. A process that the worker left behind may hold it open. */
 const drainMs = 100;

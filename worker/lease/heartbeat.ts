@@ -102,7 +102,10 @@ export class Heartbeat {
     for (;;) {
       if (this.#state === 'leaving') throw new Error('the worker leaves before it has taken the lease');
       const result = await this.#withRepair(() => lease.take(this.#state));
-      if (result === 'superseded') onSuperseded();
+      if (result === 'superseded') {
+        onSuperseded();
+        throw new Error('a newer generation runs');
+      }
       if (result === 'taken') break;
       if (performance.now() - announced > leaseMs / 3) {
         log.info('waiting for the predecessor to leave');
