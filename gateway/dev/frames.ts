@@ -25,22 +25,21 @@ export class Frames {
   }
 
   /** @returns the first error of a build as text, and how many others there are. */
-  async ofErrors(errors: readonly Message[]): Promise<string> {
+  ofErrors(errors: readonly Message[]): string {
     const [first] = errors;
     if (first === undefined) return '';
     const more = errors.length - 1;
     const others = more === 0 ? '' : `\n(${more} more ${more === 1 ? 'error' : 'errors'})`;
-    return `${await this.#format(first, 'error')}${others}`;
+    return `${this.#format(first, 'error')}${others}`;
   }
 
   /** @returns the warnings of a build as text; empty if there are none. */
-  async ofWarnings(warnings: readonly Message[]): Promise<string> {
-    const all = await Promise.all(warnings.map((warning) => this.#format(warning, 'warning')));
-    return all.join('\n');
+  ofWarnings(warnings: readonly Message[]): string {
+    return warnings.map((warning) => this.#format(warning, 'warning')).join('\n');
   }
 
   /** @param bundle the absolute path that the error's message may have. */
-  ofFault({ message, stack, output }: LoadFault, bundle: string): Promise<string> {
+  ofFault({ message, stack, output }: LoadFault, bundle: string): string {
     const { file, cwd } = this.#options;
     const shown = relative(cwd, file);
     const text = message
@@ -52,9 +51,9 @@ export class Frames {
     return this.#format({ text, location: place ?? null, notes }, 'error');
   }
 
-  async #format(message: PartialMessage, kind: 'error' | 'warning'): Promise<string> {
+  #format(message: PartialMessage, kind: 'error' | 'warning'): string {
     const { esbuild, color } = this.#options;
-    const [text = ''] = await esbuild.formatMessages([message], { kind, color });
+    const [text = ''] = esbuild.formatMessagesSync([message], { kind, color });
     return text.trimEnd();
   }
 
