@@ -48,11 +48,13 @@ export class Reloads {
   }
 
   /**
-   * Loads the first build, before there is a worker. It complains if that fails.
+   * Loads the first build, before there is a worker, or one that has come meanwhile. It complains if that
+   * fails.
    * @returns the path of its bundle; undefined if it cannot be loaded.
    */
   async first(build: Build): Promise<string | undefined> {
-    this.#running = await this.#load(build);
+    for (let next: Build | undefined = build; next !== undefined && !this.#running; next = this.#takeNewest())
+      this.#running = await this.#load(next);
     return this.#running?.path;
   }
 
@@ -74,6 +76,12 @@ export class Reloads {
   stop(): void {
     this.#stopped = true;
     this.#superseded.abort();
+  }
+
+  #takeNewest(): Build | undefined {
+    const newest = this.#newest;
+    if (this.#running === undefined) this.#newest = undefined;
+    return newest;
   }
 
   #wake(): void {

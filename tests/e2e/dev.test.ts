@@ -39,7 +39,10 @@ describe('the first load', () => {
   it.each([
     [{}, 'there is no file missing.ts'],
     [{ REPLICA_DRIVER: 'docker' }, 'REPLICA_DRIVER is "docker"; ringpost dev runs replicas as processes'],
-    [{ ROLE: 'gateway' }, 'ROLE is "gateway"; ringpost dev runs gateway and replicas'],
+    [
+      { ROLE: 'gateway', REDIS_URL: 'redis://127.0.0.1:1' },
+      'ROLE is "gateway"; ringpost dev runs gateway and replicas',
+    ],
     [{ UPSTREAM: 'http://127.0.0.1:3000' }, 'HANDLER and UPSTREAM are both set'],
     [
       { NODE_OPTIONS: `--import=${blockerOf('esbuild')}` },
@@ -148,9 +151,11 @@ describe('a changed handler', () => {
   it('is loaded at once by replicas that crashed again and again', async () => {
     const project = await scratch();
     const crashing = `import { existsSync } from 'node:fs';
-setInterval(() => {
-  if (existsSync('crash')) throw new Error('later');
-}, 20);
+const crash = (): void => {
+  if (existsSync('crash')) process.exit(3);
+};
+crash();
+setInterval(crash, 20);
 `;
     const { url, untilText } = await devSystem(project, { 'handler.ts': `${crashing}${handler('v1')}` });
     await writeProject(project.folder, { crash: '' });
