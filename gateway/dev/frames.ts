@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isAbsolute, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { relative } from 'node:path';
 import type { Location, Message, PartialMessage } from 'esbuild';
+import { placeIn } from '#shared/process/code-frame.ts';
 import type { Esbuild } from './esbuild.ts';
 import type { LoadFault } from './preflight.ts';
 
@@ -41,11 +41,10 @@ export class Frames {
   /** @param bundle the absolute path that the error's message may have. */
   ofFault({ message, stack, output }: LoadFault, bundle: string): string {
     const { file, cwd } = this.#options;
-    const shown = relative(cwd, file);
     const text = message
-      .replaceAll(bundle, shown)
       // It names the setting, which the user has not made.
-      .replace(`Error: HANDLER ${shown}: `, '');
+      .replace(/^HandlerLoadError: HANDLER .*? cannot be loaded: /, '')
+      .replaceAll(bundle, relative(cwd, file));
     const place = this.#placeIn(stack, bundle) ?? this.#placeAt(file, 1, 0);
     const notes = output === '' ? [] : [{ text: `It wrote:\n${output}` }];
     return this.#format({ text, location: place ?? null, notes }, 'error');
@@ -59,15 +58,8 @@ export class Frames {
 
   /** @returns the first place in a stack that is in a file of the user's. */
   #placeIn(stack: string, bundle: string): Place | undefined {
-    for (const line of stack.split('\n')) {
-      const [, named, row, column] = /^ {4}at .*?((?:file:\/\/)?\/[^()]*):(\d+):(\d+)\)?$/.exec(line) ?? [];
-      if (named === undefined) continue;
-      const file = named.startsWith('file:') ? fileURLToPath(named) : named;
-      const isOther = !isAbsolute(file) || file.includes(`${sep}node_modules${sep}`) || file === bundle;
-      if (isOther || file.startsWith(ownFolder)) continue;
-      return this.#placeAt(file, Number(row), Number(column) - 1);
-    }
-    return undefined;
+    const place = placeIn(stack.split('\n').filter((line) => !line.includes(bundle)));
+    return place && this.#placeAt(place.file, place.line, place.column - 1);
   }
 
   #placeAt(file: string, line: number, column: number): Place | undefined {
@@ -79,6 +71,3 @@ export class Frames {
     }
   }
 }
-
-/** Of ringpost's workers. */
-const ownFolder = fileURLToPath(new URL('../../worker/', import.meta.url));

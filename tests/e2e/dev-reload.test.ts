@@ -12,7 +12,7 @@ const edits = Number(process.env['DEV_EDITS'] ?? 16);
 
 it(
   'edits of a handler under load fail no request, and each replica moves from version to version',
-  { timeout: 60_000 + edits * 5000 },
+  { timeout: 60_000 + edits * 20_000 },
   async () => {
     const project = await scratch();
     const settings = { NODE_COMPILE_CACHE: join(project.folder, 'compiled') };

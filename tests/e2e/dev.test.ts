@@ -123,6 +123,20 @@ describe('a changed handler', () => {
     await untilText('v3');
   });
 
+  it('that throws is logged with its own file and line', async () => {
+    const { url, lines } = await devSystem(await scratch(), {
+      'handler.ts': `enum Kind { A = 'a' }
+interface Big { readonly x: number }
+export default (): Response => {
+  const none: { x?: Big } = {};
+  return new Response(String(none.x!.x) + Kind.A);
+};
+`,
+    });
+    expect((await fetch(url)).status).toBe(502);
+    await lines(/handler\.ts:5:3\d/, 1);
+  });
+
   it('lets the old one finish its requests, also those that take longer than DRAIN_TIMEOUT_MS', async () => {
     const project = await scratch();
     const { url, untilText, lines } = await devSystem(
