@@ -12,7 +12,7 @@ type OtherSetting = (typeof otherSettings)[number];
 
 type Settings = GivenSettings<typeof workerSettings>;
 
-/** The settings of a worker, by the names that docs/configuration.md lists. Numbers may be numbers. */
+/** The settings of a worker, by the names that docs/settings.md lists. Numbers may be numbers. */
 export type WorkerSettings = Omit<Settings, OtherSetting | 'REDIS_URL' | 'REPLICA'> & {
   readonly REDIS_URL: string;
   /** The replica that it runs. */

@@ -12,7 +12,7 @@ import type { GatewayConfig } from '../settings/config.ts';
 import { gatewaySettings } from '../settings/settings.ts';
 import { System } from '../system.ts';
 
-/** The settings of a gateway, by the names that docs/configuration.md lists. Numbers may be numbers. */
+/** The settings of a gateway, by the names that docs/settings.md lists. Numbers may be numbers. */
 export type GatewaySettings = GivenSettings<typeof gatewaySettings>;
 
 export interface GatewayOptions {

@@ -18,7 +18,7 @@ export interface RingpostOptions {
   readonly handler?: string | URL | Handler | undefined;
   /** How many replicas; 2 by default. */
   readonly replicas?: number | undefined;
-  /** Other settings, by the names that docs/configuration.md lists. */
+  /** Other settings, by the names that docs/settings.md lists. */
   readonly settings?: Omit<GatewaySettings, 'HANDLER' | 'REPLICAS' | 'ROLE'> | undefined;
 }
 
