@@ -112,6 +112,7 @@ export class HostedWorker {
     const opened = await openWorker(this.#config, this.#log, signal);
     this.#worker = await composeWorker(opened, {
       env: this.#env,
+      hosted: true,
       createHandler: (budget) => {
         const options = { where: 'createWorker', what: 'the handler', replica, budget, native: true };
         // Whoever made the handler closes it.
