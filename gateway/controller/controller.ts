@@ -1,4 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
+import { shownUpstream } from '#shared/settings/upstreams.ts';
 import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
@@ -63,6 +64,7 @@ export async function createController(
     controller: name,
     parameters: config.ring,
     replicas: config.replicas,
+    upstreams: config.upstreams.map(shownUpstream),
     maxReplicas: config.maxReplicas,
     newName: config.respawn === 'new' ? randomName : undefined,
     failoverMs: config.failoverMs,

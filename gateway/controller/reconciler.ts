@@ -40,6 +40,8 @@ export interface ReconcilerOptions {
   readonly parameters: RingParameters;
   /** Replicas of a new namespace. */
   readonly replicas: number;
+  /** The servers that UPSTREAMS lists. */
+  readonly upstreams: readonly string[];
   /** Replicas that may be started. */
   readonly maxReplicas: number;
   /** Makes the name of a replica that replaces a dead one; undefined: it has the dead one's. */
@@ -218,6 +220,7 @@ export class Reconciler {
     }
     const { steps, memory } = this.#plan(observed);
     this.#memory = memory;
+    this.#ended.ready([...memory].flatMap(([name, { state }]) => (state === 'ready' ? [name] : [])));
     await this.#execution.begin(steps);
     await this.#status.publish(memory, observed.trouble ?? this.#rollout.trouble);
   }
