@@ -19,26 +19,37 @@ export interface ReadyLineParts {
 
 /** Waits for the desired replicas. @returns the line that says how the start went. */
 export async function readyLine(parts: ReadyLineParts): Promise<string> {
-  const { config, gateway, redisUrl, isPrivateRedis, log, signal } = parts;
+  const { config, gateway, redisUrl } = parts;
   const redis = `Redis ${shownUrl(redisUrl) ?? 'at REDIS_URL'}`;
   if (gateway === undefined) return `ringpost controller ready (${redis})`;
-  const { watcher, app, adminUrl } = gateway;
+  const { app, adminUrl } = gateway;
   const url = app.listeningOrigin;
   const admin = adminUrl === url ? '' : `admin ${adminUrl}; `;
   if (config.role === 'gateway') return `ringpost gateway ready on ${url} (${admin}${redis})`;
+  const { ready, all } = await waitForReplicas({ ...parts, gateway });
+  const names = ready.join(' ') || 'none';
+  if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
+  return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;
+}
+
+/**
+ * Waits for the workers of all desired replicas, for `START_TIMEOUT_MS` at most.
+ * @returns the replicas that are ready, and whether all are.
+ */
+export async function waitForReplicas(
+  parts: ReadyLineParts & { readonly gateway: Gateway },
+): Promise<{ readonly ready: readonly string[]; readonly all: boolean }> {
+  const { config, gateway, redisUrl, isPrivateRedis, log, signal } = parts;
   const { namespace } = config;
   const connection = openConnection({ url: redisUrl, namespace, name: 'start', use: 'patient' }, log);
   const clock = clockOf(connection);
   await clock.measure().catch(() => undefined);
-  const { ready, all } = await untilReady({
-    watcher,
+  return untilReady({
+    watcher: gateway.watcher,
     connection,
     // In a private Redis an older lease is that of a dead worker.
     since: isPrivateRedis ? clock.started : 0,
     timeoutMs: config.startTimeoutMs,
     signal,
   }).finally(() => connection.close());
-  const names = ready.join(' ') || 'none';
-  if (all) return `ringpost ready on ${url} (${admin}replicas ${names}; ${redis})`;
-  return `ringpost listens on ${url}, but only these replicas are ready: ${names}; see ${adminUrl}/-/ring`;
 }

@@ -2,6 +2,7 @@ import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
+import { parseUpstreams } from '#shared/settings/upstreams.ts';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
 
 /** The settings of a worker. */
@@ -32,6 +33,8 @@ export interface WorkerConfig {
   readonly generation: number | undefined;
   readonly handlerPath: string | undefined;
   readonly upstream: URL | undefined;
+  /** The servers of UPSTREAMS, of which the worker uses its replica's; none if it is not set. */
+  readonly upstreams: readonly URL[];
   readonly upstreamHost: 'client' | 'upstream';
   readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
@@ -70,6 +73,7 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     generation: values.GENERATION,
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM === undefined ? undefined : new URL(values.UPSTREAM),
+    upstreams: parseUpstreams(values.UPSTREAMS).servers,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,

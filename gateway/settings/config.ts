@@ -5,6 +5,7 @@ import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { parseUpstreams } from '#shared/settings/upstreams.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
@@ -14,6 +15,7 @@ import { fieldNames, HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
 import { parseSubnets } from '../edge/subnets.ts';
 import { faultsOf } from './config-faults.ts';
+import { replicaCount } from './replica-count.ts';
 import { gatewaySettings } from './settings.ts';
 import type { GatewayValues } from './settings.ts';
 
@@ -46,6 +48,8 @@ export interface GatewayConfig {
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
+  /** The servers of UPSTREAMS, one for each replica; none if it is not set. */
+  readonly upstreams: readonly URL[];
   readonly upstreamHost: 'client' | 'upstream';
   readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
@@ -126,8 +130,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     virtualNodes: values.RING_VIRTUAL_NODES,
     probing: values.RING_PROBING,
   });
-  if (values.REPLICAS > capacity(ring)) {
-    throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
+  const replicas = replicaCount(values);
+  if (replicas > capacity(ring)) {
+    throw new SettingsError([`REPLICAS is ${replicas}, but the ring holds ${capacity(ring)} at most`]);
   }
   return configOf(values, parsed, ring);
 }
@@ -188,7 +193,7 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     mayInstallRedis: values.INSTALL_REDIS === 'yes',
     workerRedisUrl: values.WORKER_REDIS_URL,
     namespace: values.NAMESPACE,
-    replicas: values.REPLICAS,
+    replicas: replicaCount(values),
     maxReplicas: values.MAX_REPLICAS,
     replicaDriver: values.REPLICA_DRIVER,
     respawn: values.RESPAWN,
@@ -202,6 +207,7 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
+    upstreams: parseUpstreams(values.UPSTREAMS).servers,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,

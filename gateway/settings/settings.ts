@@ -39,11 +39,11 @@ export const gatewaySettings = {
     },
     REPLICAS: {
       type: 'integer',
-      default: 3,
       minimum: 0,
       maximum: 10000,
       description:
-        'Number of replicas of a new namespace, named S1, S2 …; afterwards `/add` and `/rm` decide.',
+        'Number of replicas of a new namespace, named S1, S2 …; afterwards `/add` and `/rm` decide. ' +
+        'Unset: 3, or as many as `UPSTREAMS` lists.',
     },
     MAX_REPLICAS: {
       type: 'integer',
