@@ -6,7 +6,17 @@ import { HostedWorker } from './hosted-worker.ts';
 import type { WorkerEnd } from './hosted-worker.ts';
 
 /** Settings that only a worker in a process of its own has. Its controller gives it the generation. */
-const otherSettings = ['HANDLER', 'UPSTREAM', 'UPSTREAM_HOST', 'FORWARDED', 'GENERATION'] as const;
+const otherSettings = [
+  'HANDLER',
+  'UPSTREAM',
+  'UPSTREAMS',
+  'COMMAND',
+  'COMMAND_READY',
+  'START_TIMEOUT_MS',
+  'UPSTREAM_HOST',
+  'FORWARDED',
+  'GENERATION',
+] as const;
 
 type OtherSetting = (typeof otherSettings)[number];
 

@@ -67,14 +67,18 @@ export class WorkerProcess {
   /** Takes no more jobs, finishes those that it holds, and releases all leases. To be called once. */
   async stop(cause: StopCause): Promise<void> {
     const { connection, heartbeat, session, adoptions, handler, keeper, noted } = this.#parts;
+    const until = performance.now() + this.#parts.drainTimeoutMs;
     this.#stopping = true;
     // Without Redis nobody can be told, and nothing can be finished.
-    if (!connection.ready && session.size === 0) return;
+    if (!connection.ready && session.size === 0) {
+      await handler.close(until);
+      return;
+    }
     // The requests that are abandoned when the drain times out have not killed this worker, unless it threw.
     if (cause === 'signal') await this.#expectDeath();
     await heartbeat.leaving();
     await Promise.all([session.stop(), adoptions.stop()]);
-    await handler.close();
+    await handler.close(until);
     await heartbeat.stop();
     await Promise.all([keeper.stop(), noted()]);
     connection.close();

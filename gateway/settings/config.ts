@@ -1,6 +1,7 @@
 import type { BlockList } from 'node:net';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
+import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
@@ -48,6 +49,8 @@ export interface GatewayConfig {
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
+  readonly command: string | undefined;
+  readonly commandReady: string | undefined;
   /** The servers of UPSTREAMS, one for each replica; none if it is not set. */
   readonly upstreams: readonly URL[];
   readonly upstreamHost: 'client' | 'upstream';
@@ -114,6 +117,7 @@ export interface GatewayConfig {
   readonly leaseMs: number;
   readonly admin: AdminSettings;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
 }
 
 /**
@@ -207,6 +211,8 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
+    command: values.COMMAND,
+    commandReady: values.COMMAND_READY,
     upstreams: parseUpstreams(values.UPSTREAMS).servers,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
@@ -243,5 +249,6 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT,
   };
 }

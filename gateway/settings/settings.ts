@@ -215,13 +215,6 @@ export const gatewaySettings = {
       maximum: 3600000,
       description: 'Milliseconds for which a lost replica keeps its keys before they go to its successors.',
     },
-    START_TIMEOUT_MS: {
-      type: 'integer',
-      default: 15000,
-      minimum: 100,
-      maximum: 3600000,
-      description: 'Milliseconds that a worker may take to start before it is replaced.',
-    },
     ...startSettings,
     ADMIN_TOKEN: {
       type: 'string',

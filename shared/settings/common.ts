@@ -17,8 +17,8 @@ export const commonSettings = {
   HANDLER: {
     type: 'string',
     description:
-      'File whose default export answers the requests, a fetch-style handler. Not together with ' +
-      '`UPSTREAM` or `UPSTREAMS`.',
+      'File whose default export answers the requests, a fetch-style handler. `HANDLER`, `UPSTREAM`, ' +
+      '`UPSTREAMS` and `COMMAND` exclude each other.',
   },
   UPSTREAM: {
     type: 'string',
@@ -30,6 +30,20 @@ export const commonSettings = {
     description:
       'HTTP servers, one for each replica, separated by commas, e.g. `http://a:3000,http://b:3000`. A ' +
       'new replica takes the first one that is free, and keeps it.',
+  },
+  COMMAND: {
+    type: 'string',
+    pattern: '\\S',
+    description:
+      'Command line of a program that serves HTTP on the port in `PORT`, e.g. `python3 app.py`. Each ' +
+      'replica starts its own copy and forwards its requests to it.',
+  },
+  COMMAND_READY: {
+    type: 'string',
+    pattern: '^/[!-~]*$',
+    description:
+      'Path, e.g. `/healthz`, that the program of `COMMAND` answers with 2xx or 3xx once it is ready. ' +
+      'Unset: it is ready when it accepts a connection.',
   },
   UPSTREAM_HOST: {
     type: 'string',
@@ -76,6 +90,14 @@ export const commonSettings = {
     minimum: 0,
     maximum: 3600000,
     description: 'Milliseconds to finish the work in flight after SIGTERM or SIGINT.',
+  },
+  START_TIMEOUT_MS: {
+    type: 'integer',
+    default: 15000,
+    minimum: 100,
+    maximum: 3600000,
+    description:
+      'Milliseconds that a worker, with the program of `COMMAND`, may take to start before it is replaced.',
   },
   LEASE_MS: {
     type: 'integer',
@@ -134,7 +156,15 @@ export const commonSettings = {
     type: 'string',
     default: 'warn',
     enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-    description: 'Lowest level that is logged. Logs are JSON lines on stderr.',
+    description: 'Lowest level that is logged, on stderr.',
+  },
+  LOG_FORMAT: {
+    type: 'string',
+    default: 'auto',
+    enum: ['auto', 'json', 'pretty'],
+    description:
+      'How logs are written. `json`: one JSON object a line. `pretty`: for people. `auto`: `pretty` if ' +
+      'stderr is a terminal, `json` otherwise.',
   },
 } as const;
 
@@ -168,7 +198,7 @@ export function redisUrlFaults(name: string, url: string | undefined): string[] 
 }
 
 /** The settings that say what a replica runs. At most one is set. */
-const runnable = ['HANDLER', 'UPSTREAM', 'UPSTREAMS'] as const;
+const runnable = ['HANDLER', 'UPSTREAM', 'UPSTREAMS', 'COMMAND'] as const;
 
 /** @returns faults that a schema cannot find: settings that exclude each other, and malformed URLs. */
 export function commonFaults(values: {
@@ -176,6 +206,8 @@ export function commonFaults(values: {
   HANDLER?: string | undefined;
   UPSTREAM?: string | undefined;
   UPSTREAMS?: string | undefined;
+  COMMAND?: string | undefined;
+  COMMAND_READY?: string | undefined;
   HANDLER_STALL_MS?: number | undefined;
   REPLY_TIMEOUT_MS?: number | undefined;
 }): string[] {
@@ -184,6 +216,9 @@ export function commonFaults(values: {
   if (chosen.length > 1) {
     const all = chosen.length === 2 ? 'both' : 'all';
     faults.push(`${chosen.join(' and ')} are ${all} set; a replica runs one of them`);
+  }
+  if (values.COMMAND_READY !== undefined && values.COMMAND === undefined) {
+    faults.push('COMMAND_READY is set without COMMAND; it is a path of the program that COMMAND starts');
   }
   faults.push(...redisUrlFaults('REDIS_URL', values.REDIS_URL));
   faults.push(...upstreamFaults('UPSTREAM', values.UPSTREAM));

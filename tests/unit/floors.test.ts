@@ -32,6 +32,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['worker/run'],
     ['worker/lease', 'worker/reply'],
     ['worker/handlers'],
+    ['worker/command'],
   ],
   [
     ['shared/store/ring'],
