@@ -22,7 +22,8 @@ it.each(names)(
     await copyExample(name, folder);
     const reader = new PageReader(folder, {
       pattern: /\bnpx ringpost (?:start|dev)\b/,
-      line: (text) => text.replace('npx ringpost', ringpost),
+      // Other tests run at the same time, and a replica of these may be two processes.
+      line: (text) => `START_TIMEOUT_MS=60000 ${text.replace('npx ringpost', ringpost)}`,
       first: 'npx ringpost start',
     });
     expect(await reader.differences(page, commands)).toBe('');

@@ -7,7 +7,8 @@ const system = useSystem();
 
 /** @returns the settings that run a program of an example, wherever the gateway runs. */
 function programOf(example: string, command: string): NodeJS.ProcessEnv {
-  return { COMMAND: `cd '${join(projectFolder, 'examples', example)}' && exec ${command}` };
+  const folder = join(projectFolder, 'examples', example);
+  return { COMMAND: `cd '${folder}' && exec ${command}`, REPLICAS: '2', START_TIMEOUT_MS: '60000' };
 }
 
 async function change(url: string, method: 'POST' | 'DELETE'): Promise<void> {
@@ -44,13 +45,14 @@ async function keepsStateOfKeys(url: string, count: (name: string) => Promise<Co
 describe('the state of a key stays with its replica while another one is added and removed', () => {
   it('in the Express app', async () => {
     const program = programOf('express', `${process.execPath} server.js`);
-    const { url } = await system().start({ ...program, REPLICAS: '2', HASH_KEY: 'header:x-user' });
+    const { url } = await system().start({ ...program, HASH_KEY: 'header:x-user' });
     await keepsStateOfKeys(url, async (user) => {
       const response = await fetch(`${url}/cart`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-user': user },
         body: JSON.stringify({ item: 'tea' }),
       });
+      expect(response.status).toBe(201);
       const { items } = (await response.json()) as { items: string[] };
       return { replica: response.headers.get('ringpost-replica'), count: items.length };
     });
@@ -61,7 +63,6 @@ describe('the state of a key stays with its replica while another one is added a
     const { url } = await system().start({
       ...program,
       COMMAND_READY: '/healthz',
-      REPLICAS: '2',
       HASH_KEY: 'path',
     });
     await keepsStateOfKeys(url, async (tenant) => {
@@ -75,7 +76,7 @@ describe('the state of a key stays with its replica while another one is added a
 
 it('the model server finds each turn but the first in memory if the key is the chat', async () => {
   const program = programOf('model-server', 'python3 server.py');
-  const { url } = await system().start({ ...program, COMMAND_READY: '/health', REPLICAS: '2' });
+  const { url } = await system().start({ ...program, COMMAND_READY: '/health' });
   const chats = names.slice(0, 6).map((key) => ({ key, messages: [] as object[], cached: [] as boolean[] }));
   for (let turn = 1; turn <= 4; turn += 1) {
     for (const { key, messages, cached } of chats) {
