@@ -1,21 +1,33 @@
 import type { Logger } from '#shared/process/logger.ts';
+import { withoutSecrets } from '#shared/settings/secrets.ts';
 import { checkRedis } from '#shared/store/redis/open-redis.ts';
 import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
+import type { HandlerVersions } from './drivers/handler-versions.ts';
 import { createGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { describePendingWork } from './http/pending-work.ts';
-import { startOwnRedis } from './redis/own-redis.ts';
+import { startOwnRedis, stateDirectory } from './redis/own-redis.ts';
 import type { OwnRedis } from './redis/own-redis.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
 export interface SystemOptions {
   readonly config: GatewayConfig;
+  /** All variables. Processes that are started inherit them without the secrets. */
+  readonly env: NodeJS.ProcessEnv;
   /** The name of the gateway and the controller of this process. */
   readonly name: string;
+  /** The handler of process workers, if it may be replaced while they run. */
+  readonly handler?: HandlerVersions | undefined;
   readonly log: Logger;
   readonly say: (line: string) => void;
+  /** Where a private Redis is kept from one start to the next; by default below the working directory. */
+  readonly stateFolder?: string | undefined;
+  /** Called at the end of a stop, while the private Redis still runs. */
+  readonly beforeRedisStops?: (() => Promise<void>) | undefined;
+  /** Called with one sentence if the private Redis ends although nobody stopped it: nothing works then. */
+  readonly onRedisEnd: (reason: string) => void;
 }
 
 /**
@@ -25,6 +37,7 @@ export interface SystemOptions {
 export class System {
   readonly #options: SystemOptions;
   #ownRedis: OwnRedis | undefined;
+  #workerRedisUrl: string | undefined;
   #gateway: Gateway | undefined;
   #controller: Controller | undefined;
   /** What the workers of this process ran when it was last asked. */
@@ -39,6 +52,11 @@ export class System {
     return this.#gateway;
   }
 
+  /** Redis as workers open it; undefined before the start. */
+  get workerRedisUrl(): string | undefined {
+    return this.#workerRedisUrl;
+  }
+
   get hasPrivateRedis(): boolean {
     return this.#ownRedis !== undefined;
   }
@@ -48,8 +66,9 @@ export class System {
    * @returns the URL of the Redis in use; undefined if `ending` came first, and not all was started.
    */
   async start(ending: AbortSignal): Promise<string | undefined> {
-    const { config, name, log } = this.#options;
+    const { config, env, name, handler, log } = this.#options;
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
+    this.#workerRedisUrl = workerRedisUrl;
     if (ending.aborted) return undefined;
     await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
     if (config.role !== 'controller') {
@@ -60,7 +79,7 @@ export class System {
     if (ending.aborted) return undefined;
     if (config.role !== 'gateway') {
       const own = { ...config, workerRedisUrl };
-      this.#controller = await createController(own, redisUrl, name, process.env, log);
+      this.#controller = await createController(own, redisUrl, name, withoutSecrets(env), log, handler);
       await this.#controller.start();
     }
     return redisUrl;
@@ -70,6 +89,7 @@ export class System {
   async stop(): Promise<void> {
     await this.#gateway?.stop();
     await this.#controller?.stop();
+    await this.#options.beforeRedisStops?.();
     await this.#ownRedis?.stop();
   }
 
@@ -85,15 +105,19 @@ export class System {
   }
 
   async #redisUrls(): Promise<{ redisUrl: string; workerRedisUrl: string }> {
-    const { config, log, say } = this.#options;
+    const { config, env, log, say, stateFolder = stateDirectory, onRedisEnd } = this.#options;
     const { redisUrl, workerRedisUrl = redisUrl, namespace, mayInstallRedis: mayInstall } = config;
     if (redisUrl !== undefined && workerRedisUrl !== undefined) return { redisUrl, workerRedisUrl };
     const own = await startOwnRedis({
       namespace,
+      stateFolder,
       mayInstall,
-      env: process.env,
+      env: withoutSecrets(env),
       say,
-      onEnd: (how) => log.fatal(how, 'the private Redis ended'),
+      onEnd: (reason) => {
+        log.fatal(reason);
+        onRedisEnd(reason);
+      },
     });
     this.#ownRedis = own;
     return { redisUrl: own.url, workerRedisUrl: own.workerUrl };

@@ -10,7 +10,7 @@ import { processorTimeMs } from './runner/processor-time.ts';
 import { testProjects } from './runner/projects.ts';
 import type { Lane, Need, TestProject } from './runner/projects.ts';
 import { selectProjects } from './runner/selection.ts';
-import { countLine, durationLine, slowestFiles } from './runner/summary.ts';
+import { countLine, durationLine, failedTests, slowestFiles } from './runner/summary.ts';
 import { runProjects } from './runner/vitest-run.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -73,6 +73,8 @@ async function main(args: readonly string[]): Promise<void> {
     process.exitCode ||= 1;
   }
   say('', durationLine(results.length, performance.now() - started, processorTimeMs()));
+  const failed = failedTests(results);
+  if (failed.length > 0) say(...failed);
   // vitest sets the exit code of this process.
   say(countLine(results, (process.exitCode ?? 0) === 0));
 }

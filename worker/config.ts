@@ -3,6 +3,7 @@ import type { Redaction } from '#shared/contract/redaction.ts';
 import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
+import { parseUpstreams } from '#shared/settings/upstreams.ts';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
 
 /** The settings of a worker. */
@@ -33,11 +34,19 @@ export interface WorkerConfig {
   readonly generation: number | undefined;
   readonly handlerPath: string | undefined;
   readonly upstream: URL | undefined;
+  /** The command line of a program that serves HTTP. */
+  readonly command: string | undefined;
+  /** The path that the program answers once it is ready; undefined: it accepts a connection. */
+  readonly commandReady: string | undefined;
+  /** The servers of UPSTREAMS, of which the worker uses its replica's; none if it is not set. */
+  readonly upstreams: readonly URL[];
   readonly upstreamHost: 'client' | 'upstream';
   readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
   readonly consumer: 'batched' | 'stock';
   readonly drainTimeoutMs: number;
+  /** Time in ms that this worker may take to start. */
+  readonly startTimeoutMs: number;
   readonly leaseMs: number;
   /** Time in ms for which a handler may block the event loop. */
   readonly handlerStallMs: number;
@@ -72,11 +81,15 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     generation: values.GENERATION,
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM === undefined ? undefined : new URL(values.UPSTREAM),
+    command: values.COMMAND,
+    commandReady: values.COMMAND_READY,
+    upstreams: parseUpstreams(values.UPSTREAMS).servers,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,
     consumer: values.CONSUMER,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    startTimeoutMs: values.START_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
     handlerStallMs: handlerStallMs(values),
     replyLimitBytes: values.REPLY_LIMIT_BYTES,

@@ -3,6 +3,7 @@ import type { Log } from '#shared/process/logger.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { CommandFailure } from './command/command-failure.ts';
 import type { Handler } from './handlers/handler.ts';
 import { HandlerLoadError } from './handlers/load-error.ts';
 
@@ -30,14 +31,16 @@ export async function loadHandler(
 }
 
 async function tell(
-  { message, frame, cause }: HandlerLoadError,
+  error: HandlerLoadError,
   { connection, replica, generation, log }: HandlerLoadingOptions,
 ): Promise<void> {
+  const { message, frame, cause } = error;
+  const stderr = error instanceof CommandFailure ? { stderr: error.stderr } : {};
   // The stack of a syntax error, or of a missing package, names no file of the user's.
   const err = placeOf(cause) === undefined ? {} : { err: cause };
   // A driver passes on only one of the lines in which several workers say the same.
   log.error({ ...(frame === undefined ? {} : { frame }), ...err, alike: true }, message);
   await new CrashNotes(connection)
-    .note(replica, { generation, at: clockOf(connection).now(), reason: message })
-    .catch((error: unknown) => log.debug({ err: error }, 'the failure was not noted'));
+    .note(replica, { generation, at: clockOf(connection).now(), reason: message, ...stderr })
+    .catch((err: unknown) => log.debug({ err }, 'the failure was not noted'));
 }

@@ -1,9 +1,9 @@
 import type { Logger } from '#shared/process/logger.ts';
+import { isDoneWithin } from '#shared/process/within.ts';
 import type { StopCause } from '#shared/process/signals.ts';
 import { expectDeath } from '#shared/store/lease/generations.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { CrashExit } from './crash-exit.ts';
 import type { Handler } from './handlers/handler.ts';
 import type { Heartbeat } from './lease/heartbeat.ts';
 import type { LeaseKeeper } from './lease/lease-keeper.ts';
@@ -17,7 +17,8 @@ export interface WorkerProcessParts {
   readonly generation: number;
   /** Time in ms to finish the jobs that the worker holds. */
   readonly drainTimeoutMs: number;
-  readonly crashExit: CrashExit;
+  /** Resolves when what is noted about the end of this process is in Redis. */
+  readonly noted: () => Promise<void>;
   readonly handler: Handler;
   readonly keeper: LeaseKeeper;
   readonly heartbeat: Heartbeat;
@@ -65,20 +66,45 @@ export class WorkerProcess {
 
   /** Takes no more jobs, finishes those that it holds, and releases all leases. To be called once. */
   async stop(cause: StopCause): Promise<void> {
-    const { connection, heartbeat, session, adoptions, handler, keeper, crashExit } = this.#parts;
+    const { connection, heartbeat, session, adoptions, handler, keeper, noted } = this.#parts;
+    const until = performance.now() + this.#parts.drainTimeoutMs;
     this.#stopping = true;
     // Without Redis nobody can be told, and nothing can be finished.
-    if (!connection.ready && session.size === 0) return;
+    if (!connection.ready && session.size === 0) {
+      await handler.close(until);
+      return;
+    }
     // The requests that are abandoned when the drain times out have not killed this worker, unless it threw.
     if (cause === 'signal') await this.#expectDeath();
     await heartbeat.leaving();
     await Promise.all([session.stop(), adoptions.stop()]);
-    await handler.close();
+    await handler.close(until);
     await heartbeat.stop();
-    await Promise.all([keeper.stop(), crashExit.noted]);
+    await Promise.all([keeper.stop(), noted()]);
     connection.close();
     this.#parts.large.close();
     this.#parts.cancellations.close();
+  }
+
+  /**
+   * Stops at once, for a worker whose process lives on: the signals of the requests that it runs fire, and the
+   * next worker reclaims them. Its connections stay open. After a stop it does nothing.
+   * @param timeoutMs time in ms to release the leases. Those that are left expire.
+   */
+  async abandon(timeoutMs: number): Promise<void> {
+    this.#stopping = true;
+    const released = this.#abandon().catch((error: unknown) =>
+      this.#parts.log.debug({ err: error }, 'a lease was not released; it will expire'),
+    );
+    await isDoneWithin(released, timeoutMs);
+    // A lease that is taken only now is not renewed.
+    await isDoneWithin(this.#parts.keeper.stop(), timeoutMs);
+  }
+
+  async #abandon(): Promise<void> {
+    const { session, adoptions, handler, heartbeat } = this.#parts;
+    await Promise.all([session.leave(), adoptions.leave(), handler.close()]);
+    await heartbeat.stop();
   }
 
   async #expectDeath(): Promise<void> {

@@ -38,6 +38,16 @@ export function parseTokens(text: string, name: string): { tokens: Token[]; faul
 }
 
 /**
+ * @param text a list as {@link parseTokens} takes it.
+ * @returns the first token, without its name, as a caller presents it; undefined if there is none.
+ */
+export function firstToken(text: string): string | undefined {
+  const item = text.split(',', 1)[0]?.trim() ?? '';
+  const token = item.slice(named.exec(item)?.[0].length ?? 0);
+  return token === '' ? undefined : token;
+}
+
+/**
  * @param authorization the header, as Node gives it.
  * @returns the digest of the bearer token in it (RFC 6750); undefined if there is none.
  */

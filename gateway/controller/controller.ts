@@ -1,4 +1,5 @@
 import type { Logger } from '#shared/process/logger.ts';
+import { shownUpstream } from '#shared/settings/upstreams.ts';
 import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
@@ -6,9 +7,10 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
+import type { HandlerVersions } from '../drivers/handler-versions.ts';
 import { randomName } from '../ring/random-name.ts';
 import type { GatewayConfig } from '../settings/config.ts';
-import { createDriver, workersOutlive } from './create-driver.ts';
+import { createDriver, retireMs, workersOutlive } from './create-driver.ts';
 import { Reconciler } from './reconciler.ts';
 
 /** A running controller and the workers that its driver runs. */
@@ -26,6 +28,7 @@ export interface Controller {
  * Puts a controller together.
  * @param name this controller's own, unique among all processes that share the Redis.
  * @param env the environment that process workers inherit.
+ * @param handler of process workers, if it may be replaced while they run.
  */
 export async function createController(
   config: GatewayConfig,
@@ -33,6 +36,7 @@ export async function createController(
   name: string,
   env: NodeJS.ProcessEnv,
   log: Logger,
+  handler?: HandlerVersions,
 ): Promise<Controller> {
   const { namespace } = config;
   const open = (use: string): Connection =>
@@ -47,7 +51,8 @@ export async function createController(
   const observer = new ReplicaObserver(connection, heirs);
   const onChange = (): void => reconciler.wake();
   const workerRedisUrl = config.workerRedisUrl ?? redisUrl;
-  const driver = await createDriver(config, { redisUrl: workerRedisUrl, env, store, onChange, log });
+  const parts = { redisUrl: workerRedisUrl, env, store, onChange, handler, log };
+  const driver = await createDriver(config, parts);
   const reconciler: Reconciler = new Reconciler({
     connection,
     changes,
@@ -59,13 +64,17 @@ export async function createController(
     controller: name,
     parameters: config.ring,
     replicas: config.replicas,
+    upstreams: config.upstreams.map(shownUpstream),
     maxReplicas: config.maxReplicas,
     newName: config.respawn === 'new' ? randomName : undefined,
     failoverMs: config.failoverMs,
     startTimeoutMs: config.startTimeoutMs,
     drainTimeoutMs: config.drainTimeoutMs,
+    retireMs: retireMs(config, handler),
+    rolloutsAtOnce: handler === undefined ? 1 : 4,
     leaseMs: config.leaseMs,
   });
+  handler?.onReplaced(() => reconciler.startAnew());
   return {
     start: async () => {
       await connection.whenReady();

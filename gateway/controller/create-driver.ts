@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
 import type { Logger } from '#shared/process/logger.ts';
+import { optionalPackage } from '#shared/process/optional-package.ts';
+import { SettingsError } from '#shared/settings/load-settings.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { ContainerSettings } from '../drivers/container-spec.ts';
 import type { Driver } from '../drivers/driver.ts';
+import type { HandlerVersions } from '../drivers/handler-versions.ts';
 import { createNoDriver } from '../drivers/none.ts';
 import { ProcessDriver } from '../drivers/process.ts';
 import { isLoopback } from '../edge/loopback.ts';
@@ -17,6 +20,17 @@ export function workersOutlive({ replicaDriver, role }: GatewayConfig): boolean 
   return replicaDriver === 'docker' && role === 'controller';
 }
 
+/**
+ * @returns the time in ms that a worker has to finish what it holds if it is replaced. A handler that is
+ * replaced often may not fail the requests that are within their time.
+ */
+export function retireMs(
+  { drainTimeoutMs, replyTimeoutMs }: GatewayConfig,
+  handler: HandlerVersions | undefined,
+): number {
+  return handler === undefined ? drainTimeoutMs : Math.max(drainTimeoutMs, replyTimeoutMs + 1000);
+}
+
 export interface DriverParts {
   /** Redis as workers open it. */
   readonly redisUrl: string;
@@ -25,28 +39,36 @@ export interface DriverParts {
   readonly store: RingStore;
   /** Called if what runs has changed. */
   readonly onChange: () => void;
+  /** The handler of process workers, if it may be replaced while they run. */
+  readonly handler?: HandlerVersions | undefined;
   readonly log: Logger;
 }
 
 /** Makes the driver that the settings name. */
 export async function createDriver(config: GatewayConfig, parts: DriverParts): Promise<Driver> {
-  const { redisUrl, env, store, onChange, log } = parts;
+  const { redisUrl, env, store, onChange, handler, log } = parts;
   switch (config.replicaDriver) {
     case 'process':
       return new ProcessDriver({
         redisUrl,
+        handler,
         logFormat: config.logFormat,
         env: {
           // A worker runs user code, which must not see the gateway's own secrets.
           ...withoutSecrets(env),
           REDACT_EXCEPT: config.redactExcept,
+          ...(handler === undefined ? {} : { DRAIN_TIMEOUT_MS: String(retireMs(config, handler)) }),
           ...(config.handlerPath === undefined ? {} : { HANDLER: resolve(config.handlerPath) }),
         },
       });
     case 'docker': {
       // The engine's client is large, and most systems do not use it.
-      const { DockerDriver } = await import('../drivers/docker.ts');
-      return new DockerDriver({
+      const docker = await optionalPackage('dockerode', () => import('../drivers/docker.ts'));
+      if (docker === undefined) {
+        const needs = 'REPLICA_DRIVER is "docker", which needs the package dockerode: npm install dockerode';
+        throw new SettingsError([needs]);
+      }
+      return new docker.DockerDriver({
         settings: containerSettings(config, redisUrl),
         configKey: () => store.configKey(),
         keepOnClose: workersOutlive(config),
@@ -68,6 +90,10 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     NAMESPACE: config.namespace,
     HANDLER: config.handlerPath,
     UPSTREAM: config.upstream,
+    COMMAND: config.command,
+    COMMAND_READY: config.commandReady,
+    START_TIMEOUT_MS: config.startTimeoutMs,
+    UPSTREAMS: config.upstreams.length === 0 ? undefined : config.upstreams.join(','),
     UPSTREAM_HOST: config.upstreamHost,
     FORWARDED: config.forwarded,
     CONCURRENCY: config.concurrency,

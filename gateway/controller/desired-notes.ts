@@ -1,5 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
+import { withoutServer } from '../ring/upstream-positions.ts';
 import { beyondLimit } from './limit.ts';
 
 const maxNamed = 10;
@@ -11,6 +12,7 @@ export class DesiredNotes {
   #names: readonly string[] = [];
   #version = -1;
   #surplus = 0;
+  #withoutServer = 0;
 
   constructor(maxReplicas: number, log: Logger) {
     this.#maxReplicas = maxReplicas;
@@ -22,8 +24,9 @@ export class DesiredNotes {
     return this.#names;
   }
 
-  /** Logs the replicas that Redis lost since `/add` added them, and those beyond the limit. */
-  note({ version, desired }: Pick<RingState, 'version' | 'desired'>): void {
+  /** Logs the replicas that Redis lost since `/add` added them, and those that must not be started. */
+  note(state: RingState): void {
+    const { version, desired, upstreams } = state;
     const names = desired.map(({ name }) => name);
     const replicas = this.#names.filter((name) => !names.includes(name));
     if (version < this.#version && replicas.length > 0)
@@ -34,8 +37,16 @@ export class DesiredNotes {
         { desired: desired.length, notStarted: [...surplus].slice(0, maxNamed) },
         `MAX_REPLICAS is ${this.#maxReplicas}: of the desired replicas, the last to join are not started`,
       );
+    const lacking = withoutServer(state);
+    if (lacking.length > 0 && lacking.length !== this.#withoutServer)
+      this.#log.warn(
+        { desired: desired.length, notStarted: lacking.slice(0, maxNamed) },
+        `UPSTREAMS lists ${upstreams.length} servers: the replicas that have none are not started; remove ` +
+          'them with /rm, or add servers',
+      );
     this.#names = names;
     this.#version = version;
     this.#surplus = surplus.size;
+    this.#withoutServer = lacking.length;
   }
 }

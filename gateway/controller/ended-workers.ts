@@ -31,6 +31,8 @@ export class EndedWorkers {
   readonly #unloaded: UnloadedWorkers;
   /** Those whose leases are still to be ended. */
   readonly #pending: Death[] = [];
+  /** Those that were told to go: `S1#3`. */
+  readonly #expected = new Set<string>();
   #reasons = new Map<string, string>();
   #stopping = false;
 
@@ -49,6 +51,11 @@ export class EndedWorkers {
   /** The replicas whose workers' leases are still to be ended. */
   get names(): readonly string[] {
     return this.#pending.map(({ name }) => name);
+  }
+
+  /** A worker was told to finish what it holds and to go. */
+  expect(replica: string, generation: number): void {
+    this.#expected.add(`${replica}#${generation}`);
   }
 
   add(death: Death): void {
@@ -89,8 +96,9 @@ export class EndedWorkers {
       const stoodBy =
         standing !== undefined && standing.adopter === undefined && standing.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
-      if (stoodBy) onStandbyEnded(name, reason);
-      else if (!replaced) this.#reasons.set(name, reason);
+      const expected = this.#expected.delete(`${name}#${generation}`);
+      if (stoodBy && !expected) onStandbyEnded(name, reason);
+      else if (!stoodBy && !replaced) this.#reasons.set(name, reason);
     }
   }
 

@@ -15,8 +15,8 @@ export interface Executor {
   readonly heirs: HeirStore;
   readonly driver: Driver;
   readonly parameters: RingParameters;
-  /** Time in ms that a worker has to finish what it holds. */
-  readonly drainTimeoutMs: number;
+  /** Time in ms that a worker has to finish what it holds if it is replaced. */
+  readonly retireMs: number;
   readonly log: Logger;
   /** @returns the leadership's token, or undefined once another controller may lead. */
   readonly token: () => string | undefined;
@@ -93,7 +93,7 @@ export class Execution {
   }
 
   async #execute(step: Step): Promise<void> {
-    const { connection, store, heirs, driver, token, drainTimeoutMs } = this.#executor;
+    const { connection, store, heirs, driver, token, retireMs } = this.#executor;
     if (token() === undefined) return;
     switch (step.do) {
       case 'start':
@@ -105,7 +105,7 @@ export class Execution {
         await this.#end(step, 0);
         return;
       case 'retire':
-        await this.#end(step, drainTimeoutMs);
+        await this.#end(step, retireMs);
         return;
       case 'forget':
         await store.forget(step.name);

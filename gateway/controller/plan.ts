@@ -1,5 +1,5 @@
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
-import { beyondLimit } from './limit.ts';
+import { notStarted } from './limit.ts';
 import type { Observed } from './observe.ts';
 import { hasHeir, isGone, ownLease } from './observed-replica.ts';
 import { nextStatus, withoutDeath } from './replica-state.ts';
@@ -24,8 +24,8 @@ export interface PlanSettings {
   readonly maxReplicas?: number;
   /** Makes the name of a replica that replaces a dead one; unset: it has the dead one's. */
   readonly newName?: (() => string) | undefined;
-  /** Whether a new worker may be started for an outdated one now; unset: it may. */
-  readonly mayRollOut?: boolean;
+  /** How many new workers may start at once for outdated ones; unset: one. */
+  readonly rolloutsAtOnce?: number;
 }
 
 export interface Plan {
@@ -70,8 +70,8 @@ class Planning {
   readonly #deaths: Deaths;
   readonly #settings: PlanSettings;
   readonly #now: number;
-  /** The desired replicas beyond `maxReplicas`. */
-  readonly #surplus: ReadonlySet<string>;
+  /** The desired replicas that must not be started, with the reasons. */
+  readonly #surplus: ReadonlyMap<string, string>;
   /** Whether a desired replica has a worker that could adopt queues. */
   readonly #serving: boolean;
   readonly #steps: Step[] = [];
@@ -83,18 +83,18 @@ class Planning {
     this.#deaths = deaths;
     this.#settings = settings;
     this.#now = now;
-    this.#surplus = beyondLimit(observed.desired, settings.maxReplicas ?? Infinity);
+    this.#surplus = notStarted(observed, settings.maxReplicas ?? Infinity);
     this.#serving = observed.desired.some(({ name }) => ownLease(name, observed)?.state === 'ready');
   }
 
   addDesired(name: string): void {
     const observed = this.#observed;
     const now = this.#now;
-    const { newName, maxReplicas = Infinity } = this.#settings;
+    const { newName } = this.#settings;
     const own = nextStatus(this.#memory.get(name), this.#factsOf(name, false), this.#settings, now);
     // A worker that runs already goes on: the limit may have been lowered.
-    const isKeptDown = this.#surplus.has(name) && own.state === 'lost';
-    const reason = `MAX_REPLICAS is ${maxReplicas}, and older ones come first`;
+    const reason = own.state === 'lost' ? this.#surplus.get(name) : undefined;
+    const isKeptDown = reason !== undefined;
     const status = isKeptDown ? { ...own, reason } : own;
     this.#next.set(name, status);
     const isReplaced = status.dead === true && newName !== undefined;
@@ -149,8 +149,8 @@ class Planning {
         this.#steps.push({ do: 'disinherit', name, cause: 'it or its heir is gone' });
     }
     const desired = observed.desired.filter(({ name }) => !this.#surplus.has(name));
-    const { mayRollOut = true } = this.#settings;
-    this.#steps.push(...rolloutSteps({ ...observed, desired }, this.#next, mayRollOut));
+    const { rolloutsAtOnce = 1 } = this.#settings;
+    this.#steps.push(...rolloutSteps({ ...observed, desired }, this.#next, rolloutsAtOnce));
     for (const { name, generation } of observed.instances) {
       if (!this.#next.has(name))
         this.#steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });

@@ -40,14 +40,21 @@ export interface ReconcilerOptions {
   readonly parameters: RingParameters;
   /** Replicas of a new namespace. */
   readonly replicas: number;
+  /** The servers that UPSTREAMS lists. */
+  readonly upstreams: readonly string[];
   /** Replicas that may be started. */
   readonly maxReplicas: number;
   /** Makes the name of a replica that replaces a dead one; undefined: it has the dead one's. */
   readonly newName: (() => string) | undefined;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
+  /** Time in ms that the workers have to finish what they hold when the controller stops. */
   readonly drainTimeoutMs: number;
+  /** The same for a worker that is replaced. */
+  readonly retireMs: number;
   readonly leaseMs: number;
+  /** How many new workers may start at once for outdated ones. */
+  readonly rolloutsAtOnce: number;
   readonly log: Logger;
 }
 
@@ -120,6 +127,13 @@ export class Reconciler {
     this.#pass = this.#passes().finally(() => {
       this.#pass = undefined;
     });
+  }
+
+  /** The workers were given something else to run: what has failed before is tried at once. */
+  startAnew(): void {
+    this.#rollout.done();
+    this.#memory = new Map(Array.from(this.#memory, ([name, status]) => [name, { ...status, failures: 0 }]));
+    this.wake();
   }
 
   async #start(): Promise<void> {
@@ -233,10 +247,13 @@ export class Reconciler {
     if (!observed.instances.some(({ outdated }) => outdated)) this.#rollout.done();
     const { now, memory } = this.#time.begin(this.#memory);
     const mayRollOut = performance.now() >= this.#rollout.notBefore;
-    const settings = { ...this.#options, retiredIdleMs, mayRollOut };
+    const rolloutsAtOnce = mayRollOut ? this.#options.rolloutsAtOnce : 0;
+    const settings = { ...this.#options, retiredIdleMs, rolloutsAtOnce };
     const planned = plan(observed, memory, this.#ended.takeReasons(), settings, now);
     // The new worker is ready to take over: what held the rollout up is over.
-    if (planned.steps.some((step) => step.do === 'retire')) this.#rollout.done();
+    const retired = planned.steps.filter((step) => step.do === 'retire');
+    if (retired.length > 0) this.#rollout.done();
+    for (const { name, generation } of retired) this.#ended.expect(name, generation);
     return planned;
   }
 }

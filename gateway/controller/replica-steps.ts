@@ -49,12 +49,14 @@ function superfluous(name: string, holder: number, { instances }: Observed): Ste
 
 /**
  * Replaces workers that were started from other settings or another image, one replica at a time, and only
- * while all replicas are ready: the new worker is ready to take over before the old one is told to go.
+ * while all replicas are ready: the new worker is ready to take over before the old one is told to go. A new
+ * worker that is outdated itself before it has taken over goes first.
+ * @param startAtOnce how many new workers may start or wait at the same time.
  */
 export function rolloutSteps(
   observed: Observed,
   statuses: ReadonlyMap<string, ReplicaStatus>,
-  mayStart: boolean,
+  startAtOnce: number,
 ): Step[] {
   const { desired, instances, leases, standbys } = observed;
   if (!desired.every(({ name }) => statuses.get(name)?.state === 'ready')) return [];
@@ -62,14 +64,25 @@ export function rolloutSteps(
     const holder = leases.get(name)?.generation;
     return instances.filter((each) => each.name === name && each.generation === holder && each.outdated);
   });
+  const newer = outdated.flatMap(({ name, generation }) =>
+    instances.filter((each) => each.name === name && each.generation > generation),
+  );
+  const coming = new Map(newer.filter((each) => !each.outdated).map((each) => [each.name, each.generation]));
+  const superseded = newer.filter((each) => each.outdated);
   const cause = 'it was started from another configuration';
-  const isUnderWay = (name: string): boolean => instances.filter((each) => each.name === name).length > 1;
-  const old = outdated.find(({ name }) => isUnderWay(name)) ?? outdated[0];
-  if (old === undefined) return [];
-  const { name, generation } = old;
-  const next = instances.find((each) => each.name === name && each.generation > generation);
-  if (next === undefined) return mayStart ? [{ do: 'standby', name, cause }] : [];
-  return standbys.get(name) === next.generation ? [{ do: 'retire', name, generation, cause }] : [];
+  const next = outdated.find(({ name }) => coming.has(name) && standbys.get(name) === coming.get(name));
+  const starting = outdated.filter(({ name }) => !coming.has(name));
+  return [
+    ...superseded.map(({ name, generation }) => retire(name, generation, 'it is outdated before its turn')),
+    ...(next === undefined ? [] : [retire(next.name, next.generation, cause)]),
+    ...starting
+      .slice(0, Math.max(0, startAtOnce - coming.size))
+      .map(({ name }): Step => ({ do: 'standby', name, cause })),
+  ];
+}
+
+function retire(name: string, generation: number, cause: string): Step {
+  return { do: 'retire', name, generation, cause };
 }
 
 /** @returns whether a desired replica has to be added to the ring or removed from it. */

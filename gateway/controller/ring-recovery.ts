@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '#shared/process/logger.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
 import type { DesiredChange, RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import { placeAll, seedReplicas } from '../ring/replica-changes.ts';
+import { missingPositions } from '../ring/upstream-positions.ts';
 import type { DesiredNotes } from './desired-notes.ts';
 import type { LeaseGrace } from './lease-grace.ts';
 
@@ -11,12 +13,17 @@ export interface RingRecoveryOptions {
   readonly parameters: RingParameters;
   /** Replicas of a new namespace. */
   readonly replicas: number;
+  /** The servers that UPSTREAMS lists. */
+  readonly upstreams: readonly string[];
   readonly grace: LeaseGrace;
   readonly notes: DesiredNotes;
   readonly log: Logger;
 }
 
-/** Makes the ring usable again: seeds one that is new or lost, and writes places anew that cannot be read. */
+/**
+ * Makes the ring usable again: seeds one that is new or lost, writes places anew that cannot be read, and
+ * gives replicas the servers of UPSTREAMS that they lack.
+ */
 export class RingRecovery {
   readonly #options: RingRecoveryOptions;
 
@@ -25,13 +32,14 @@ export class RingRecovery {
   }
 
   /** @returns whether the ring was changed, so that it has to be observed again. */
-  async recover(state: Pick<RingState, 'version' | 'desired'>): Promise<boolean> {
+  async recover(state: RingState): Promise<boolean> {
     if (state.version === -1) {
       await this.#seed();
       return true;
     }
     this.#options.notes.note(state);
-    return this.#rewritePlaces(state.desired);
+    const rewritten = await this.#rewritePlaces(state.desired);
+    return (await this.#placeOnUpstreams(state)) || rewritten;
   }
 
   async #seed(): Promise<void> {
@@ -57,6 +65,25 @@ export class RingRecovery {
     await store.keepUnreadable();
     await store.changeDesired((state) => this.#newPlaces(state));
     return true;
+  }
+
+  /** @returns whether the list of servers, or a position in it, was written. */
+  async #placeOnUpstreams(state: RingState): Promise<boolean> {
+    const { store, upstreams } = this.#options;
+    const listed = isDeepStrictEqual(state.upstreams, upstreams);
+    if (!listed) await store.publishUpstreams(upstreams);
+    if (this.#newPositions(state).size === 0) return !listed;
+    await store.changeDesired((current) => {
+      const positions = this.#newPositions(current);
+      return positions.size === 0 ? undefined : { add: [], remove: [], positions };
+    });
+    return true;
+  }
+
+  #newPositions(state: RingState): ReadonlyMap<string, number> {
+    const { store, upstreams } = this.#options;
+    if (upstreams.length === 0) return new Map();
+    return new Map([...store.lostPositions, ...missingPositions(state, upstreams.length)]);
   }
 
   #newPlaces(state: RingState): DesiredChange | undefined {

@@ -1,6 +1,6 @@
 import type { Container } from 'dockerode';
 import { askEngine } from './engine-call.ts';
-import { LastLines, maxLines } from './last-lines.ts';
+import { LastLines, maxLines } from '#shared/process/last-lines.ts';
 
 /**
  * Time in ms in which the engine has to return a container's log. The container's name is not free before.

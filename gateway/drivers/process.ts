@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ownModule } from '#shared/process/own-module.ts';
 import { lineFormat } from '#shared/process/pretty-lines.ts';
 import type { LineFormat, LogFormat } from '#shared/process/pretty-lines.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
@@ -8,14 +9,20 @@ import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts'
 import { AlikeLines } from './alike-lines.ts';
 import { endingOf } from './driver.ts';
 import type { Death, Driver, Ending, Instance } from './driver.ts';
+import type { HandlerVersions } from './handler-versions.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
 
 export interface ProcessDriverOptions {
-  /** The environment of all workers, without secrets; name and generation are added. */
+  /**
+   * The environment of all workers, without secrets; name and generation are added. Node's own
+   * `NODE_COMPILE_CACHE` and `NODE_DISABLE_COMPILE_CACHE` say where compiled code is kept.
+   */
   readonly env: NodeJS.ProcessEnv;
   /** The URL that workers open. Each reads it from stdin. */
   readonly redisUrl: string;
+  /** The handler, if it may be replaced: it is `HANDLER` of each new worker. */
+  readonly handler?: HandlerVersions | undefined;
   /** How the lines that workers log are passed on. */
   readonly logFormat: LogFormat;
 }
@@ -23,18 +30,19 @@ export interface ProcessDriverOptions {
 interface Child {
   readonly name: string;
   readonly generation: number;
+  /** The version that it runs, if the handler may be replaced. */
+  readonly handlerPath: string | undefined;
   readonly process: TetheredProcess;
   readonly stderr: WorkerStderr;
 }
 
-/** Beside the other files that are kept from one start to the next. */
-const compileCache = resolve('.ringpost/compile-cache');
-const workerMain = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
+const workerMain = fileURLToPath(ownModule('../../worker/main.ts', import.meta.url));
 
 /** Runs each worker as a child process, which ends with this process, however that ends. */
 export class ProcessDriver implements Driver {
   readonly kind = 'process';
   readonly #options: ProcessDriverOptions;
+  readonly #compileCache: string;
   readonly #children = new Set<Child>();
   readonly #listeners = new Set<(death: Death) => void>();
   readonly #alike = new AlikeLines();
@@ -43,12 +51,15 @@ export class ProcessDriver implements Driver {
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
+    // By default beside the other files that are kept from one start to the next.
+    this.#compileCache = resolve(options.env['NODE_COMPILE_CACHE'] ?? '.ringpost/compile-cache');
     this.#format = lineFormat(options.logFormat);
   }
 
   start(): Promise<void> {
-    mkdirSync(dirname(compileCache), { recursive: true, mode: 0o700 });
-    if (!existsSync(compileCache)) warmUp();
+    if (this.#options.env['NODE_DISABLE_COMPILE_CACHE'] !== undefined) return Promise.resolve();
+    mkdirSync(dirname(this.#compileCache), { recursive: true, mode: 0o700 });
+    if (!existsSync(this.#compileCache)) warmUp(this.#compileCache);
     return Promise.resolve();
   }
 
@@ -67,11 +78,12 @@ export class ProcessDriver implements Driver {
   }
 
   list(): readonly Instance[] {
-    return Array.from(this.#children, ({ name, generation, process: child }) => ({
+    const current = this.#options.handler?.current;
+    return Array.from(this.#children, ({ name, generation, handlerPath, process: child }) => ({
       name,
       generation,
       id: String(child.pid),
-      outdated: false,
+      outdated: handlerPath !== current,
     }));
   }
 
@@ -92,11 +104,13 @@ export class ProcessDriver implements Driver {
   }
 
   #spawn(name: string, generation: number): void {
-    const { env, redisUrl } = this.#options;
+    const { env, redisUrl, handler } = this.#options;
+    const handlerPath = handler?.current;
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: {
-        NODE_COMPILE_CACHE: compileCache,
         ...env,
+        NODE_COMPILE_CACHE: this.#compileCache,
+        ...(handlerPath === undefined ? {} : { HANDLER: handlerPath }),
         // This process makes the lines readable.
         LOG_FORMAT: 'json',
         REDIS_URL_FILE: '/dev/stdin',
@@ -111,9 +125,13 @@ export class ProcessDriver implements Driver {
       accepts: (line) => this.#alike.accepts(name, line, performance.now()),
       format: this.#format,
     });
-    const child = { name, generation, process: worker, stderr };
+    const child = { name, generation, handlerPath, process: worker, stderr };
     this.#children.add(child);
-    void worker.exited.then((exit) => this.#onExit(child, exit));
+    const endUse = handlerPath === undefined ? undefined : handler?.use(handlerPath);
+    void worker.exited.then((exit) => {
+      this.#onExit(child, exit);
+      endUse?.();
+    });
   }
 
   #onExit(child: Child, exit: TetheredExit): void {
@@ -139,7 +157,7 @@ async function stopAll(children: readonly Child[], graceMs: number): Promise<voi
  * Fills the cache of compiled code in the background; without it a worker takes twice as long to start. A
  * worker without settings loads all its modules, reports the fault and ends.
  */
-function warmUp(): void {
+function warmUp(compileCache: string): void {
   spawnTethered(process.execPath, [workerMain], {
     env: { NODE_COMPILE_CACHE: compileCache },
     stdout: 'ignore',

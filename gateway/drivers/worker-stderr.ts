@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { LastLines } from './last-lines.ts';
+import { LastLines } from '#shared/process/last-lines.ts';
 
 /** Time in ms to wait for the end of the stream. A process that the worker left behind may hold it open. */
 const drainMs = 100;

@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '#shared/contract/errors.ts';
+import { optionalPackage } from '#shared/process/optional-package.ts';
 import { dispatchPaths } from './dispatch-paths.ts';
 import { hidden } from './operations.ts';
 
@@ -44,8 +46,24 @@ export const openApi = fp<{ readonly withDispatch: boolean }>(
         paths: withDispatch ? dispatchPaths() : {},
       },
     });
-    await app.register(swaggerUi, { routePrefix: '/-/docs', staticCSP: docsPolicy });
+    await addPage(app);
     app.get('/-/openapi.json', { schema: hidden }, () => app.swagger());
   },
   { name: 'openapi' },
 );
+
+/** The package of the page is large, and those who install ringpost with npm choose it themselves. */
+async function addPage(app: FastifyInstance): Promise<void> {
+  const page = await optionalPackage('@fastify/swagger-ui', () => import('@fastify/swagger-ui'));
+  if (page !== undefined) {
+    await app.register(page.default, { routePrefix: '/-/docs', staticCSP: docsPolicy });
+    return;
+  }
+  const answer = (): never => {
+    const detail =
+      'This page needs the package @fastify/swagger-ui: npm install @fastify/swagger-ui. The API itself is ' +
+      'described at /-/openapi.json.';
+    throw new Problem('not_found', detail);
+  };
+  for (const path of ['/-/docs', '/-/docs/*']) app.get(path, { schema: hidden }, answer);
+}

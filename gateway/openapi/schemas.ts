@@ -217,6 +217,10 @@ const clockAheadMs = {
   type: ['integer', 'null'],
   description: "How far the clock of its host is ahead of Redis's, in ms; negative if it is behind.",
 };
+const upstream = {
+  type: ['string', 'null'],
+  description: 'Its server of `UPSTREAMS`; null if it has none. Left out if `UPSTREAMS` is not set.',
+};
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -233,6 +237,7 @@ export const ring = {
         properties: {
           clockAheadMs,
           crash,
+          upstream,
           replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
         },
         required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],
@@ -245,6 +250,7 @@ export const ring = {
         properties: {
           clockAheadMs,
           crash,
+          upstream,
           heir: {
             ...text,
             description: 'The replica that replaced it and adopts its queue (`RESPAWN=new`).',

@@ -83,6 +83,11 @@ export async function lockDirectory(directory: string, log: (line: string) => vo
   };
 }
 
+/** @returns the Redis that the lock of a directory names, whether it still runs or not. */
+export async function lockedRedis(directory: string): Promise<RunningRedis | undefined> {
+  return parse((await read(join(directory, fileName))) ?? '')?.redis;
+}
+
 /**
  * `live`: the owner runs and its Redis answers. `starting`: the owner runs, Redis does not yet. `leaving`: a
  * Redis without an owner, or one that does not answer. `gone`: another Redis has the port, or it is free

@@ -1,22 +1,26 @@
 import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { aclRules } from '#shared/store/redis/redis-users.ts';
 import { newUser } from './new-user.ts';
 import { startPrivateRedis } from './private-redis.ts';
 import { findOrInstallRedis } from './redis-binary.ts';
 
-/** Where `npm start` keeps its private Redis and its password, below the working directory. */
-const stateDirectory = '.ringpost';
-const redisDirectory = `${stateDirectory}/redis`;
+/** Where a system keeps what outlives it, below the working directory, if nobody says otherwise. */
+export const stateDirectory = '.ringpost';
+/** The folder of the private Redis below that. */
+export const redisDirectory = 'redis';
 
 export interface OwnRedisOptions {
   readonly namespace: string;
+  /** Where Redis and its password are kept from one start to the next. */
+  readonly stateFolder: string;
   /** Whether Redis may be installed if it is not found. */
   readonly mayInstall: boolean;
   readonly env: NodeJS.ProcessEnv;
   /** Tells the user what happens. */
   readonly say: (line: string) => void;
-  /** Called if it ends although nobody stopped it. */
-  readonly onEnd: (how: { readonly code: number | null; readonly signal: NodeJS.Signals | null }) => void;
+  /** Called with one sentence if it ends although nobody stopped it. */
+  readonly onEnd: (reason: string) => void;
 }
 
 /** The private Redis of `npm start`. */
@@ -30,20 +34,19 @@ export interface OwnRedis {
 
 /** Starts the private Redis, and installs a server first if need be. */
 export async function startOwnRedis(options: OwnRedisOptions): Promise<OwnRedis> {
-  const { namespace, mayInstall, env, say, onEnd } = options;
+  const { namespace, stateFolder, mayInstall, env, say, onEnd } = options;
   // Each private Redis is told of this user when it starts.
   const workers = newUser('worker', aclRules(['worker'], namespace));
   const binary = await findOrInstallRedis({ env, mayInstall, log: say });
-  await mkdir(stateDirectory, { recursive: true });
-  await chmod(stateDirectory, 0o700);
+  await mkdir(stateFolder, { recursive: true });
+  await chmod(stateFolder, 0o700);
   const users = [workers.user];
-  const redis = await startPrivateRedis({ directory: redisDirectory, binary, users, log: say });
+  const directory = join(stateFolder, redisDirectory);
+  const redis = await startPrivateRedis({ directory, binary, users, log: say });
   let stopping = false;
   void redis.exited.then(({ code, signal }) => {
     if (stopping) return;
-    onEnd({ code, signal });
-    say(`the private Redis ended (${signal ?? `code ${code}`}); see ${redisDirectory}/redis.log`);
-    process.exit(1);
+    onEnd(`the private Redis ended (${signal ?? `code ${code}`}); see ${directory}/redis.log`);
   });
   return {
     url: redis.url,

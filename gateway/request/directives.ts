@@ -104,7 +104,7 @@ function hasAny(headers: readonly string[]): boolean {
     const name = headers[at] ?? '';
     if (!/^ringpost-/i.test(name)) continue;
     checkFieldSize(name, headers[at + 1]?.length ?? 0);
-    const index = fields.indexOf(name.toLowerCase());
+    const index = requestFields.indexOf(name.toLowerCase());
     any ||= index !== keyIndex;
     if (index < 0) continue;
     if ((seen & (1 << index)) !== 0)
@@ -114,8 +114,8 @@ function hasAny(headers: readonly string[]): boolean {
   return any;
 }
 
-/** The fields that a request may have once. */
-const fields = [
+/** The fields of a request that ringpost reads, in lower case. A request may have each of them once. */
+export const requestFields: readonly string[] = [
   'ringpost-key',
   'ringpost-retry',
   'ringpost-attempts',
@@ -126,7 +126,7 @@ const fields = [
   'ringpost-callback',
   'ringpost-failure-callback',
 ];
-const keyIndex = fields.indexOf('ringpost-key');
+const keyIndex = requestFields.indexOf('ringpost-key');
 
 function wholeNumber(headers: readonly string[], name: string, min: number, max: number): number | undefined {
   const value = headerValue(headers, name.toLowerCase())?.trim();

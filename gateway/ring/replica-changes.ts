@@ -5,6 +5,7 @@ import { placeMember, RingFullError } from '#shared/ring/strategies.ts';
 import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
 import type { Replacement } from '#shared/store/ring/heir-store.ts';
 import type { DesiredChange, RingState, RingStore } from '#shared/store/ring/ring-store.ts';
+import { missingPositions, withoutServer } from './upstream-positions.ts';
 
 /** An admin request that cannot be carried out. The answer is `{"message":"<Error> …"}`. */
 export class AdminError extends Error {
@@ -99,7 +100,35 @@ export function planAdd(
     const name = randomName();
     if (!used.has(name) && !names.includes(name) && !state.retired.has(name)) names.push(name);
   }
-  return { add: placeAll(state, names, parameters), remove: [] };
+  const add = placeAll(state, names, parameters);
+  const positions = addedPositions(state, add);
+  return { add, remove: [], ...(positions.size === 0 ? {} : { positions }) };
+}
+
+/**
+ * @returns the positions in UPSTREAMS that added replicas get. One that is added again, while it finishes
+ * what it held, keeps its own.
+ * @throws {AdminError} if there are fewer free servers than replicas.
+ */
+function addedPositions(state: RingState, add: readonly RingMember[]): Map<string, number> {
+  const { upstreams, desired, retired } = state;
+  const count = upstreams.length;
+  if (count === 0) return new Map();
+  const positions = new Map(state.positions);
+  for (const { name } of add) if (!retired.has(name)) positions.delete(name);
+  const after = { desired: [...desired, ...add], retired, positions };
+  const missing = missingPositions(after, count);
+  const lacking = withoutServer({ ...after, positions: new Map([...positions, ...missing]), upstreams });
+  const refused = add.filter(({ name }) => lacking.includes(name)).length;
+  if (refused === 0) return missing;
+  const leaving = [...retired.keys()].filter((name) => positions.has(name));
+  throw new AdminError(
+    `n is ${add.length}, but UPSTREAMS lists ${count} servers, one for each replica, and only ` +
+      `${add.length - refused} can be used` +
+      (leaving.length === 0
+        ? ''
+        : `; removed replicas use theirs until they are gone: ${leaving.join(', ')}`),
+  );
 }
 
 /**

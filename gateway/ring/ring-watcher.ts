@@ -28,6 +28,8 @@ const unknownState: RingState = {
   ring: new Map(),
   retired: new Map(),
   settings: new Map(),
+  upstreams: [],
+  positions: new Map(),
 };
 
 /** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */

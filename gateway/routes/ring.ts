@@ -51,6 +51,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         readEach(names, (name) => crashNotes.read(name)),
       ]);
       const details: Details = {
+        upstreamOf: (name) => shownUpstreamOf(state, name),
         status: published,
         skewOf: (name) => held.get(name)?.clockAheadMs ?? null,
         crashOf: (name) => shownCrash(crashes.get(name), access.onlyViews(request)),
@@ -75,6 +76,8 @@ export const ringRoutes = fp<RingRouteOptions>(
 /** What is known of the replicas besides the ring itself. */
 interface Details {
   readonly status: Published;
+  /** What shows the server of UPSTREAMS that a replica uses; empty without UPSTREAMS. */
+  readonly upstreamOf: (name: string) => { readonly upstream?: string | null };
   readonly skewOf: (name: string) => number | null;
   readonly crashOf: (name: string) => CrashNote | null;
 }
@@ -85,13 +88,17 @@ function namesIn({ desired, retired }: RingState): string[] {
   return [...names, ...retired.keys()];
 }
 
-function desiredReplicas({ desired, ring }: RingState, { status, skewOf, crashOf }: Details): object[] {
+function desiredReplicas(
+  { desired, ring }: RingState,
+  { status, upstreamOf, skewOf, crashOf }: Details,
+): object[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
     name,
     joined,
     weight,
     ...(replaces === undefined ? {} : { replaces }),
     inRing: ring.has(name),
+    ...upstreamOf(name),
     ...shownStatus(status.of(name)),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.
@@ -102,15 +109,21 @@ function desiredReplicas({ desired, ring }: RingState, { status, skewOf, crashOf
 function retiredReplicas(
   { retired }: RingState,
   heirs: ReadonlyMap<string, string>,
-  { status, skewOf, crashOf }: Details,
+  { status, upstreamOf, skewOf, crashOf }: Details,
 ): object[] {
   return [...retired.keys()].map((name) => ({
     name,
     ...(heirs.has(name) ? { heir: heirs.get(name) } : {}),
+    ...upstreamOf(name),
     ...shownStatus(status.of(name)),
     clockAheadMs: skewOf(name),
     crash: crashOf(name),
   }));
+}
+
+function shownUpstreamOf({ upstreams, positions }: RingState, name: string): { upstream?: string | null } {
+  if (upstreams.length === 0) return {};
+  return { upstream: upstreams[positions.get(name) ?? Infinity] ?? null };
 }
 
 function shownStatus(status: ReplicaStatus | undefined): ReplicaStatus | { readonly state: 'desired' } {

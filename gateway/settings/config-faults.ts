@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
+import { replicaCountFaults } from './replica-count.ts';
 import type { GatewayValues } from './settings.ts';
 
 /** Characters that `CALLER_SECRET` must have. */
@@ -30,7 +31,7 @@ function redisFaults({ REDIS_URL, WORKER_REDIS_URL, ROLE }: GatewayValues): stri
 }
 
 function replicaFaults(values: GatewayValues): string[] {
-  const { REPLICA_DRIVER, HANDLER, RESPAWN, REPLICAS, MAX_REPLICAS, WORKER_MOUNTS } = values;
+  const { REPLICA_DRIVER, HANDLER, RESPAWN, WORKER_MOUNTS } = values;
   const faults: string[] = [];
   // A container has files of its own.
   if (REPLICA_DRIVER !== 'docker' && HANDLER !== undefined && !existsSync(HANDLER))
@@ -42,8 +43,7 @@ function replicaFaults(values: GatewayValues): string[] {
     );
   if (REPLICA_DRIVER === 'none' && RESPAWN === 'new')
     faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');
-  if (REPLICAS > MAX_REPLICAS) faults.push(`REPLICAS is ${REPLICAS}, above MAX_REPLICAS ${MAX_REPLICAS}`);
-  return faults;
+  return [...faults, ...replicaCountFaults(values)];
 }
 
 function ringFaults({ RING, RING_PROBING, RING_VIRTUAL_NODES }: GatewayValues): string[] {

@@ -6,6 +6,7 @@ import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
+import { parseUpstreams } from '#shared/settings/upstreams.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
@@ -15,6 +16,7 @@ import { fieldNames, HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
 import { parseSubnets } from '../edge/subnets.ts';
 import { faultsOf } from './config-faults.ts';
+import { replicaCount } from './replica-count.ts';
 import { gatewaySettings } from './settings.ts';
 import type { GatewayValues } from './settings.ts';
 
@@ -47,6 +49,10 @@ export interface GatewayConfig {
   readonly containers: ContainerConfig;
   readonly handlerPath: string | undefined;
   readonly upstream: string | undefined;
+  readonly command: string | undefined;
+  readonly commandReady: string | undefined;
+  /** The servers of UPSTREAMS, one for each replica; none if it is not set. */
+  readonly upstreams: readonly URL[];
   readonly upstreamHost: 'client' | 'upstream';
   readonly forwarded: 'both' | 'standard' | 'none';
   readonly concurrency: number;
@@ -128,8 +134,9 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     virtualNodes: values.RING_VIRTUAL_NODES,
     probing: values.RING_PROBING,
   });
-  if (values.REPLICAS > capacity(ring)) {
-    throw new SettingsError([`REPLICAS is ${values.REPLICAS}, but the ring holds ${capacity(ring)} at most`]);
+  const replicas = replicaCount(values);
+  if (replicas > capacity(ring)) {
+    throw new SettingsError([`REPLICAS is ${replicas}, but the ring holds ${capacity(ring)} at most`]);
   }
   return configOf(values, parsed, ring);
 }
@@ -190,7 +197,7 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     mayInstallRedis: values.INSTALL_REDIS === 'yes',
     workerRedisUrl: values.WORKER_REDIS_URL,
     namespace: values.NAMESPACE,
-    replicas: values.REPLICAS,
+    replicas: replicaCount(values),
     maxReplicas: values.MAX_REPLICAS,
     replicaDriver: values.REPLICA_DRIVER,
     respawn: values.RESPAWN,
@@ -204,6 +211,9 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     },
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
+    command: values.COMMAND,
+    commandReady: values.COMMAND_READY,
+    upstreams: parseUpstreams(values.UPSTREAMS).servers,
     upstreamHost: values.UPSTREAM_HOST,
     forwarded: values.FORWARDED,
     concurrency: values.CONCURRENCY,

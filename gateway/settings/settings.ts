@@ -39,11 +39,11 @@ export const gatewaySettings = {
     },
     REPLICAS: {
       type: 'integer',
-      default: 3,
       minimum: 0,
       maximum: 10000,
       description:
-        'Number of replicas of a new namespace, named S1, S2 …; afterwards `/add` and `/rm` decide.',
+        'Number of replicas of a new namespace, named S1, S2 …; afterwards `/add` and `/rm` decide. ' +
+        'Unset: 3, or as many as `UPSTREAMS` lists.',
     },
     MAX_REPLICAS: {
       type: 'integer',
@@ -214,13 +214,6 @@ export const gatewaySettings = {
       minimum: 0,
       maximum: 3600000,
       description: 'Milliseconds for which a lost replica keeps its keys before they go to its successors.',
-    },
-    START_TIMEOUT_MS: {
-      type: 'integer',
-      default: 15000,
-      minimum: 100,
-      maximum: 3600000,
-      description: 'Milliseconds that a worker may take to start before it is replaced.',
     },
     ...startSettings,
     ADMIN_TOKEN: {

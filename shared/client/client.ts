@@ -1,33 +1,17 @@
 import { finalStates } from '../contract/request-record.ts';
 import type { ProblemDetails } from '../contract/errors.ts';
-import type { DeadLetterPageView, DeadLetterView, ReplicasView, RequestView } from '../contract/views.ts';
+import { initOf, merged } from './request-options.ts';
+import type { HeaderFields, RequestOptions, SubmitOptions } from './request-options.ts';
+import type { RingView } from '../contract/ring-view.ts';
+import type {
+  DeadLetterPageView,
+  DeadLetterView,
+  RedrivenView,
+  ReplicasView,
+  RequestView,
+} from '../contract/views.ts';
 
-/** What a request may ask for besides its method, fields and body. docs/requests.md explains the options. */
-export interface RequestOptions extends Omit<RequestInit, 'headers'> {
-  readonly headers?: Readonly<Record<string, string>> | Headers;
-  /** The key that selects the replica. */
-  readonly key?: string;
-  readonly idempotencyKey?: string;
-  /** Whether it may run again if its replica dies while it runs. */
-  readonly retry?: 'always' | 'never';
-  /** How often it may run at most. */
-  readonly attempts?: number;
-  /** The earliest time to run it: seconds from now, or a date. */
-  readonly delay?: number | Date;
-  /** 0 runs first, 9 last. */
-  readonly priority?: number;
-  /** How long it may take, in ms. */
-  readonly deadlineMs?: number;
-  /** Whether requests of its key run one at a time. */
-  readonly ordered?: boolean;
-}
-
-export interface SubmitOptions extends RequestOptions {
-  /** The URL that gets a message when the request ends. */
-  readonly callback?: string;
-  /** The URL that gets this message instead if the request fails. */
-  readonly failureCallback?: string;
-}
+export type { RequestOptions, SubmitOptions } from './request-options.ts';
 
 /** Which dead letters to list. Times are RFC 3339. */
 export interface DeadLetterQuery {
@@ -35,6 +19,11 @@ export interface DeadLetterQuery {
   readonly code?: string;
   readonly since?: string;
   readonly until?: string;
+}
+
+/** Which dead letters to redrive or delete. Without a filter, `all` says that all are meant. */
+export interface DeadLetterSelection extends DeadLetterQuery {
+  readonly all?: 'true';
 }
 
 /** What a dead letter did not keep of its request, besides header fields. */
@@ -52,7 +41,7 @@ export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 /** The caller of the API. */
 export interface Asking {
   /** The header fields that identify the caller, as in the request: `Authorization`, or an API key. */
-  readonly headers?: Readonly<Record<string, string>> | Headers;
+  readonly headers?: HeaderFields;
 }
 
 export interface ClientOptions extends Asking {
@@ -173,6 +162,14 @@ export class RingpostClient {
       .replicas;
   }
 
+  /**
+   * @param key a hash key; the answer then says which replica owns it, and why.
+   * @returns the ring, and the state of each replica.
+   */
+  ring(key?: string): Promise<RingView> {
+    return this.#json(`/-/ring${asQuery({ key })}`);
+  }
+
   /** @returns all dead letters that match, the latest first. They are fetched page by page. */
   async *deadLetters(query: DeadLetterQuery = {}): AsyncGenerator<DeadLetterPageView['letters'][number]> {
     for (let path: string | null = `/-/dead-letters${asQuery(query)}`; path !== null;) {
@@ -203,8 +200,34 @@ export class RingpostClient {
     return (await this.#json<{ request: string }>(path, { method: 'POST', json })).request;
   }
 
+  /**
+   * Dispatches the requests of all dead letters that match again.
+   * @param query at least one filter; `all: 'true'` takes all letters.
+   * @param given header fields and parameters for all of them, as in {@link redrive}.
+   * @returns the new requests, the letters that were refused, and whether more letters match than one call
+   * takes.
+   */
+  redriveDeadLetters(
+    query: DeadLetterSelection,
+    given: Pick<RedriveOptions, 'query'> & {
+      readonly headers?: Readonly<Record<string, string | null>>;
+    } = {},
+  ): Promise<RedrivenView> {
+    return this.#json(`/-/dead-letters/redrive${asQuery(query)}`, { method: 'POST', json: given });
+  }
+
   async deleteDeadLetter(id: string): Promise<void> {
     await this.#json(`/-/dead-letters/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  /**
+   * @param query at least one filter; `all: 'true'` takes all letters.
+   * @returns how many were deleted, and whether more letters match than one call takes.
+   */
+  deleteDeadLetters(
+    query: DeadLetterSelection,
+  ): Promise<{ readonly deleted: number; readonly more: boolean }> {
+    return this.#json(`/-/dead-letters${asQuery(query)}`, { method: 'DELETE' });
   }
 
   /**
@@ -240,47 +263,10 @@ export class RingpostClient {
   }
 }
 
-/** @returns a copy in which the fields of `more` replace those of the same name. */
-function merged(headers: Headers, more: Asking['headers']): Headers {
-  const all = new Headers(headers);
-  for (const [name, value] of new Headers(more)) all.set(name, value);
-  return all;
-}
-
-function initOf(
-  options: SubmitOptions,
-  own: Headers,
-): { readonly init: RequestInit; readonly headers: Headers } {
-  const {
-    headers: given,
-    key,
-    idempotencyKey,
-    retry,
-    attempts,
-    delay,
-    priority,
-    deadlineMs,
-    ordered,
-    ...rest
-  } = options;
-  const { callback: _, failureCallback: __, ...init } = rest;
-  const headers = merged(own, given);
-  const set = (name: string, value: string | number | undefined): void => {
-    if (value !== undefined) headers.set(name, String(value));
-  };
-  set('ringpost-key', key);
-  set('idempotency-key', idempotencyKey);
-  set('ringpost-retry', retry);
-  set('ringpost-attempts', attempts);
-  set('ringpost-delay', delay instanceof Date ? delay.toUTCString() : delay);
-  set('ringpost-priority', priority);
-  set('ringpost-deadline', deadlineMs);
-  set('ringpost-order', ordered ? 'key' : undefined);
-  return { init, headers };
-}
-
-function asQuery(query: DeadLetterQuery): string {
-  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+function asQuery(query: object): string {
+  const given = Object.entries<string | undefined>({ ...query }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 }
 

@@ -12,6 +12,16 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** @returns the list of strings that a text encodes as JSON; undefined for any other text. */
+export function parseTexts(text: string): readonly string[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isTexts(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @returns whether a value is an array of strings. */
 export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string');

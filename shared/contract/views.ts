@@ -55,6 +55,14 @@ export interface DeadLetterPageView {
   readonly next: string | null;
 }
 
+/** The answer to `POST /-/dead-letters/redrive`. */
+export interface RedrivenView {
+  readonly redriven: readonly { readonly letter: string; readonly request: string }[];
+  readonly refused: readonly { readonly letter: string; readonly code: string; readonly detail: string }[];
+  /** More letters match than one call takes. */
+  readonly more: boolean;
+}
+
 /** The message that is POSTed to the URL in `Ringpost-Callback`. */
 export interface CallbackMessage {
   /** `request.` and the final state of the request. */

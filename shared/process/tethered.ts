@@ -18,6 +18,11 @@ export type TetherOptions = {
   readonly onParentDeath: 'SIGTERM' | 'SIGKILL';
   /** What the child reads from its stdin; nothing by default. */
   readonly input?: string;
+  /**
+   * Which processes get the signals of {@link TetheredProcess.kill} and {@link TetheredProcess.stop}: the
+   * child, or all of its group, such as a shell and what it runs. `child` by default.
+   */
+  readonly signalled?: 'child' | 'group';
 };
 
 export type TetheredProcess = {
@@ -27,9 +32,13 @@ export type TetheredProcess = {
   readonly stderr: Readable | null;
   /** Resolves when the child has ended; never rejects. */
   readonly exited: Promise<TetheredExit>;
-  /** Sends a signal to the child; false when it has ended already. */
+  /** Sends a signal to the child, or to its group; false when it has ended already. */
   kill(signal: NodeJS.Signals): boolean;
-  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it has ended. A further call joins the first. */
+  /**
+   * SIGTERM, then SIGKILL after `graceMs`; resolves when it has ended. A further call joins the first. With
+   * `signalled: 'group'` the grace is also for the processes that outlive the child, as long as they hold one
+   * of its piped outputs.
+   */
   stop(options: { graceMs: number }): Promise<TetheredExit>;
 };
 
@@ -91,24 +100,43 @@ export function spawnTethered(
   child.stdin?.on('error', () => {});
   child.stdin?.end(input);
 
+  const isGroup = options.signalled === 'group';
+  let ended = false;
+  let stopping: Promise<TetheredExit> | undefined;
+  const kill = (signal: NodeJS.Signals): boolean => {
+    if (ended) return false;
+    return isGroup ? signalGroup(pid, signal) : child.kill(signal);
+  };
+  const graceOver = Promise.withResolvers<void>();
+  // `close` of the child would also wait for the watcher's end of fd 3.
+  const closed = Promise.all([child.stdout, child.stderr].map(closing));
   const exited = new Promise<TetheredExit>((done) => {
     child.once('exit', (code, signal) => {
-      killGroup(pid);
-      tether?.destroy();
-      done({ code, signal });
+      const finish = (): void => {
+        ended = true;
+        // Until now the watcher has kept the group's id taken.
+        signalGroup(pid, 'SIGKILL');
+        tether?.destroy();
+        done({ code, signal });
+      };
+      // A shell dies of SIGTERM at once. What it runs may need the grace.
+      if (isGroup && stopping !== undefined) void Promise.race([closed, graceOver.promise]).then(finish);
+      else finish();
     });
   });
-  let stopping: Promise<TetheredExit> | undefined;
   return {
     pid,
     stdout: child.stdout,
     stderr: child.stderr,
     exited,
-    kill: (signal) => child.kill(signal),
+    kill,
     stop({ graceMs }) {
       if (stopping === undefined) {
-        child.kill('SIGTERM');
-        const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+        kill('SIGTERM');
+        const timer = setTimeout(() => {
+          kill('SIGKILL');
+          graceOver.resolve();
+        }, graceMs);
         stopping = exited.finally(() => clearTimeout(timer));
       }
       return stopping;
@@ -139,14 +167,22 @@ function executable(file: string): string | undefined {
   }
 }
 
+/** @returns when the other ends of a child's output are closed. */
+function closing(output: Readable | null): Promise<unknown> {
+  return new Promise<void>((done) => {
+    if (output === null) done();
+    else output.once('close', done);
+  });
+}
+
 /**
- * Kills the watcher and the other processes of the child's group. Until now the watcher has kept the group's
- * id taken.
+ * Signals all processes of a child's group. The watcher is one of them; only SIGKILL ends it.
+ * @returns false if the group is empty.
  */
-function killGroup(pid: number): void {
+function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(-pid, 'SIGKILL');
+    return process.kill(-pid, signal);
   } catch {
-    // The group is empty.
+    return false;
   }
 }

@@ -1,4 +1,5 @@
 import { shownUrl } from '../process/shown-url.ts';
+import { parseUpstreams, upstreamFaults } from './upstreams.ts';
 
 /** Settings that gateways and workers share. */
 export const commonSettings = {
@@ -16,13 +17,33 @@ export const commonSettings = {
   HANDLER: {
     type: 'string',
     description:
-      'File whose default export answers the requests, a fetch-style handler. Not together with ' +
-      '`UPSTREAM`.',
+      'File whose default export answers the requests, a fetch-style handler. `HANDLER`, `UPSTREAM`, ' +
+      '`UPSTREAMS` and `COMMAND` exclude each other.',
   },
   UPSTREAM: {
     type: 'string',
     pattern: '^https?://.+',
     description: 'HTTP server that each replica forwards its requests to, e.g. `http://127.0.0.1:3000`.',
+  },
+  UPSTREAMS: {
+    type: 'string',
+    description:
+      'HTTP servers, one for each replica, separated by commas, e.g. `http://a:3000,http://b:3000`. A ' +
+      'new replica takes the first one that is free, and keeps it.',
+  },
+  COMMAND: {
+    type: 'string',
+    pattern: '\\S',
+    description:
+      'Command line of a program that serves HTTP on the port in `PORT`, e.g. `python3 app.py`. Each ' +
+      'replica starts its own copy and forwards its requests to it.',
+  },
+  COMMAND_READY: {
+    type: 'string',
+    pattern: '^/[!-~]*$',
+    description:
+      'Path, e.g. `/healthz`, that the program of `COMMAND` answers with 2xx or 3xx once it is ready. ' +
+      'Unset: it is ready when it accepts a connection.',
   },
   UPSTREAM_HOST: {
     type: 'string',
@@ -69,6 +90,14 @@ export const commonSettings = {
     minimum: 0,
     maximum: 3600000,
     description: 'Milliseconds to finish the work in flight after SIGTERM or SIGINT.',
+  },
+  START_TIMEOUT_MS: {
+    type: 'integer',
+    default: 15000,
+    minimum: 100,
+    maximum: 3600000,
+    description:
+      'Milliseconds that a worker, with the program of `COMMAND`, may take to start before it is replaced.',
   },
   LEASE_MS: {
     type: 'integer',
@@ -168,37 +197,32 @@ export function redisUrlFaults(name: string, url: string | undefined): string[] 
   ];
 }
 
-/**
- * @returns what is wrong with the URL of an upstream. No part of it is quoted, since it may have a password.
- */
-function upstreamFaults(text: string | undefined): string[] {
-  if (text === undefined) return [];
-  const example = 'it must be a URL such as http://127.0.0.1:3000';
-  const url = URL.parse(text);
-  if (url === null) return [`UPSTREAM is not a URL; ${example}`];
-  const faults: string[] = [];
-  if (url.username !== '' || url.password !== '') {
-    faults.push(`UPSTREAM has a user or a password, which are not sent to it; ${example}`);
-  }
-  // An empty query or fragment shows only in the text.
-  if (/[?#]/.test(text)) faults.push(`UPSTREAM has a query or a fragment; ${example}`);
-  return faults;
-}
+/** The settings that say what a replica runs. At most one is set. */
+const runnable = ['HANDLER', 'UPSTREAM', 'UPSTREAMS', 'COMMAND'] as const;
 
 /** @returns faults that a schema cannot find: settings that exclude each other, and malformed URLs. */
 export function commonFaults(values: {
   REDIS_URL?: string | undefined;
   HANDLER?: string | undefined;
   UPSTREAM?: string | undefined;
+  UPSTREAMS?: string | undefined;
+  COMMAND?: string | undefined;
+  COMMAND_READY?: string | undefined;
   HANDLER_STALL_MS?: number | undefined;
   REPLY_TIMEOUT_MS?: number | undefined;
 }): string[] {
   const faults: string[] = [];
-  if (values.HANDLER !== undefined && values.UPSTREAM !== undefined) {
-    faults.push('HANDLER and UPSTREAM are both set; a replica runs one of them');
+  const chosen = runnable.filter((name) => values[name] !== undefined);
+  if (chosen.length > 1) {
+    const all = chosen.length === 2 ? 'both' : 'all';
+    faults.push(`${chosen.join(' and ')} are ${all} set; a replica runs one of them`);
+  }
+  if (values.COMMAND_READY !== undefined && values.COMMAND === undefined) {
+    faults.push('COMMAND_READY is set without COMMAND; it is a path of the program that COMMAND starts');
   }
   faults.push(...redisUrlFaults('REDIS_URL', values.REDIS_URL));
-  faults.push(...upstreamFaults(values.UPSTREAM));
+  faults.push(...upstreamFaults('UPSTREAM', values.UPSTREAM));
+  faults.push(...parseUpstreams(values.UPSTREAMS).faults);
   const { HANDLER_STALL_MS: stallMs, REPLY_TIMEOUT_MS: replyMs } = values;
   if (stallMs !== undefined && replyMs !== undefined && stallMs >= replyMs) {
     faults.push(`HANDLER_STALL_MS is ${stallMs}; it must be below REPLY_TIMEOUT_MS, which is ${replyMs}`);

@@ -74,6 +74,8 @@ describe('read', () => {
       ring: new Map(),
       retired: new Map(),
       settings: new Map(),
+      upstreams: [],
+      positions: new Map(),
     });
     expect((await store.read()).version).toBe(-1);
   });
@@ -161,7 +163,7 @@ describe('changeDesired', () => {
     await seed(store, 'S1');
     const before = await everything();
     const heard = await hearChanges();
-    const { version, desired, ring, retired, joined, changes } = keys;
+    const { version, desired, ring, retired, joined, upstreamPositions, changes } = keys;
     for (const expected of [-1, 0, 2]) {
       const own = ['S2', JSON.stringify(member('S2', 2)), 'S1'];
       expect(
@@ -172,11 +174,13 @@ describe('changeDesired', () => {
           ring,
           retired,
           joined,
+          upstreamPositions,
           expected,
           2000,
           changes,
           2,
           1,
+          0,
           ...own,
         ),
       ).toBe(-2);

@@ -8,6 +8,8 @@ export interface FileResult {
   readonly skipped: number;
   /** Whether it could not be loaded; then none of its tests ran. */
   readonly broken: boolean;
+  /** One text for each failed test: its full name and the first line of its error. */
+  readonly failures: readonly string[];
 }
 
 const maxSlowFiles = 10;
@@ -19,6 +21,15 @@ export function slowestFiles(results: readonly FileResult[]): readonly string[] 
     .toSorted((one, other) => other.tookMs - one.tookMs)
     .slice(0, maxSlowFiles)
     .map(({ file, tookMs }) => `  ${seconds(tookMs).padStart(7)}  ${file}`);
+}
+
+/** @returns one line for each failed test and for each file that could not be loaded. */
+export function failedTests(results: readonly FileResult[]): readonly string[] {
+  return results.flatMap(({ file, broken, failures }) =>
+    broken && failures.length === 0
+      ? [`  failed: ${file}: it could not be loaded`]
+      : failures.map((failure) => `  failed: ${file}: ${failure}`),
+  );
 }
 
 /** @param cpuMs processor time of all processes of the run; undefined if the system does not say. */

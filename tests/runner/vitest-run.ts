@@ -1,4 +1,5 @@
-import type { CliOptions, Vitest } from 'vitest/node';
+import { stripVTControlCharacters } from 'node:util';
+import type { CliOptions, TestCase, Vitest } from 'vitest/node';
 import { startVitest } from 'vitest/node';
 import type { FileResult } from './summary.ts';
 
@@ -26,7 +27,11 @@ export async function runProjects(
 function resultsOf(vitest: Vitest): FileResult[] {
   return vitest.state.getTestModules().map((module) => {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
-    for (const test of module.children.allTests()) count[test.result().state] += 1;
+    const failures: string[] = [];
+    for (const test of module.children.allTests()) {
+      count[test.result().state] += 1;
+      if (test.result().state === 'failed') failures.push(failureOf(test));
+    }
     const { duration, setupDuration } = module.diagnostic();
     return {
       file: module.relativeModuleId,
@@ -35,6 +40,13 @@ function resultsOf(vitest: Vitest): FileResult[] {
       failed: count.failed,
       skipped: count.skipped + count.pending,
       broken: module.state() === 'failed' && count.passed + count.failed === 0,
+      failures,
     };
   });
+}
+
+function failureOf(test: TestCase): string {
+  const [error] = test.result().errors ?? [];
+  const [firstLine = ''] = stripVTControlCharacters(error?.message ?? 'it has no error').split('\n');
+  return `${test.fullName}: ${firstLine}`;
 }

@@ -10,6 +10,9 @@ import { projectFolder } from '../fixtures/command.ts';
  */
 const houses: readonly (readonly (readonly string[])[])[] = [
   [
+    ['gateway/cli'],
+    ['gateway/dev'],
+    ['gateway/package'],
     ['gateway'],
     ['gateway/routes'],
     ['gateway/async'],
@@ -29,6 +32,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['worker/run'],
     ['worker/lease', 'worker/reply'],
     ['worker/handlers'],
+    ['worker/command'],
   ],
   [
     ['shared/store/ring'],
@@ -41,6 +45,9 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['shared/contract', 'shared/v8'],
   ],
 ];
+
+/** The entry point of the npm package gives programs both roles, which know nothing of each other. */
+const joint = 'gateway/package/index.ts';
 
 /**
  * Modules that only one folder may import, and the exceptions outside that folder. No exception may be added.
@@ -98,7 +105,7 @@ it('lets each room import only from the floors below', () => {
     const [above, below] = [floorOf.get(own), floorOf.get(other)];
     if (own === other || above === undefined || below === undefined) return false;
     const [role, otherRole] = [own.split('/', 1)[0], other.split('/', 1)[0]];
-    if (role !== otherRole) return otherRole !== 'shared';
+    if (role !== otherRole) return otherRole !== 'shared' && from !== joint;
     return below <= above;
   });
   expect(imports.length).toBeGreaterThan(1000);

@@ -224,7 +224,7 @@ describe('a Hono app', () => {
   const empty = new Uint8Array(0);
 
   it('runs unchanged', async () => {
-    const handler = await loadModuleHandler('./examples/hono.ts', 'S3', budget);
+    const handler = await loadModuleHandler('./examples/hono/handler.ts', 'S3', budget);
     const get = async (target: string, method = 'GET') =>
       handled(handler, { method, target, headers: ['Host', 'x'], body: empty }, contextOf());
     await get('/count/acme');
@@ -235,7 +235,7 @@ describe('a Hono app', () => {
   });
 
   it('echoes bytes', async () => {
-    const handler = await loadModuleHandler('./examples/hono.ts', 'S3', budget);
+    const handler = await loadModuleHandler('./examples/hono/handler.ts', 'S3', budget);
     const headers = ['Content-Type', 'image/png'];
     const request = { method: 'POST', target: '/echo', headers, body: ALL_BYTES };
     const reply = await handled(handler, request, contextOf());

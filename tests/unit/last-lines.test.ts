@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { linesOf } from '../../gateway/drivers/container-logs.ts';
-import { LastLines } from '../../gateway/drivers/last-lines.ts';
+import { LastLines } from '#shared/process/last-lines.ts';
 import { passOnStderr } from '../../gateway/drivers/worker-stderr.ts';
 
 function linesAfter(...chunks: readonly string[]): readonly string[] {

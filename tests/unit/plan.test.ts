@@ -37,6 +37,21 @@ describe('plan', () => {
     });
   });
 
+  it('starts no replica for which UPSTREAMS has no server, and says so', () => {
+    const upstreams = ['http://a', 'http://b'];
+    const positions = new Map([
+      ['S2', 0],
+      ['S3', 1],
+    ]);
+    const world = observed({ desired: desired('S1', 'S2', 'S3'), upstreams, positions });
+    const result = plan(world, new Map(), new Map(), settings, 1000);
+    expect(lines(result).toSorted()).toEqual(['start S2: no worker runs', 'start S3: no worker runs']);
+    expect(result.memory.get('S1')).toMatchObject({
+      state: 'lost',
+      reason: 'UPSTREAMS lists 2 servers, and other replicas use them',
+    });
+  });
+
   it('keeps a running worker beyond MAX_REPLICAS, but does not replace it', () => {
     const members = desired('S1', 'S2');
     const limited = { ...settings, maxReplicas: 1 };

@@ -19,6 +19,8 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     ring: new Map(),
     retired: new Map(),
     settings: new Map(),
+    upstreams: [],
+    positions: new Map(),
   };
   const desired =
     names.length === 0 ? [] : planAdd(empty, { n: names.length, hostnames: names }, limits, () => '').add;
@@ -29,6 +31,8 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     ring: new Map(names.map((name) => [name, 1])),
     retired: new Map(retired.map((name) => [name, 1])),
     settings: new Map(),
+    upstreams: [],
+    positions: new Map(),
   };
 }
 

@@ -155,6 +155,21 @@ describe('loadGatewayConfig', () => {
       'HANDLER and UPSTREAM are both set; a replica runs one of them',
     ],
     [
+      'HANDLER together with COMMAND',
+      { HANDLER: 'package.json', COMMAND: 'python3 app.py' },
+      'HANDLER and COMMAND are both set; a replica runs one of them',
+    ],
+    [
+      'three things to run',
+      { HANDLER: 'package.json', UPSTREAM: 'http://h', COMMAND: 'python3 app.py' },
+      'HANDLER and UPSTREAM and COMMAND are all set; a replica runs one of them',
+    ],
+    [
+      'COMMAND_READY without COMMAND',
+      { COMMAND_READY: '/healthz' },
+      'COMMAND_READY is set without COMMAND; it is a path of the program that COMMAND starts',
+    ],
+    [
       'a HANDLER that does not exist',
       { HANDLER: './nowhere.ts' },
       'HANDLER is "./nowhere.ts"; there is no such file',

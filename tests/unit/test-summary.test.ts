@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FileResult } from '../runner/summary.ts';
-import { countLine, durationLine, slowestFiles } from '../runner/summary.ts';
+import { countLine, durationLine, failedTests, slowestFiles } from '../runner/summary.ts';
 
 const result = (parts: Partial<FileResult>): FileResult => ({
   file: 'a.test.ts',
@@ -9,6 +9,7 @@ const result = (parts: Partial<FileResult>): FileResult => ({
   failed: 0,
   skipped: 0,
   broken: false,
+  failures: [],
   ...parts,
 });
 
@@ -35,6 +36,14 @@ describe('the last lines of npm test', () => {
     expect(lines).toHaveLength(10);
     expect(lines[0]).toBe('    9.5 s  19.ts');
     expect(slowestFiles([result({ tookMs: 999 })])).toEqual([]);
+  });
+
+  it('name each failed test with its error, and each file that could not be loaded', () => {
+    const failures = ['a ring > is empty: expected 1 to be 0'];
+    expect(failedTests([result({}), result({ failures }), result({ passed: 0, broken: true })])).toEqual([
+      '  failed: a.test.ts: a ring > is empty: expected 1 to be 0',
+      '  failed: a.test.ts: it could not be loaded',
+    ]);
   });
 
   it('say how long the run took, and the processor time if it is known', () => {

@@ -150,6 +150,50 @@ test('stop kills a child that ignores SIGTERM after the grace period; a second s
   expect(child.kill('SIGTERM')).toBe(false);
 });
 
+function startGroup(script: string): TetheredProcess {
+  const child = spawnTethered('sh', ['-c', script], {
+    env,
+    onParentDeath: 'SIGKILL',
+    signalled: 'group',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  started.push(child);
+  return child;
+}
+
+test('stop gives each process of a signalled group its grace, and then nothing is left', async () => {
+  // The outer shell dies of SIGTERM at once.
+  const inner = `trap "sleep 0.3; echo tidy; exit 0" TERM; echo up; while :; do sleep 0.05; done`;
+  const child = startGroup(`sh -c '${inner}'; true`);
+  let output = '';
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  await expect.poll(() => output).toBe('up\n');
+  const before = performance.now();
+  await child.stop({ graceMs: 10_000 });
+  expect(performance.now() - before).toBeLessThan(5000);
+  expect(output).toBe('up\ntidy\n');
+  expect(await leftOver(child.pid)).toEqual([]);
+  expect(child.kill('SIGTERM')).toBe(false);
+});
+
+test('stop kills what is left of a signalled group after the grace', async () => {
+  const child = startGroup(`sh -c '${IGNORES_TERM}'; true`);
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  child.stdout?.resume();
+  child.stderr?.resume();
+  const before = performance.now();
+  await child.stop({ graceMs: 200 });
+  expect(performance.now() - before).toBeGreaterThan(195);
+  expect(await leftOver(child.pid)).toEqual([]);
+});
+
+test('a signalled group ends with a child that ends by itself', async () => {
+  const child = startGroup('sleep 1000 & exit 3');
+  expect(await child.exited).toEqual({ code: 3, signal: null });
+  expect(await leftOver(child.pid)).toEqual([]);
+});
+
 test.each([
   ['exit 7', { code: 7, signal: null }],
   ['kill -USR1 $$', { code: null, signal: 'SIGUSR1' }],

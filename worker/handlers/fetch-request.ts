@@ -1,6 +1,6 @@
 import { headerValue } from '#shared/contract/headers.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
-import { lazyRequest } from './lazy/request.ts';
+import { lazyRequest, nativeRequest } from './lazy/request.ts';
 
 const EMPTY = new Uint8Array(0);
 const FALLBACK_HOST = 'localhost';
@@ -54,4 +54,9 @@ export function toFetchRequest({ method, target, headers, body }: HttpRequest, s
   const url = urlOf(headerValue(headers, 'host'), target);
   const bodiless = method === 'GET' || method === 'HEAD';
   return lazyRequest({ method, url, headers, body: bodiless ? EMPTY : body, signal });
+}
+
+/** Makes the same, but a native one at once: `fetch` and `new Request` accept it. */
+export function toNativeRequest(request: HttpRequest, signal: AbortSignal): Request {
+  return nativeRequest(toFetchRequest(request, signal));
 }

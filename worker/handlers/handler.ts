@@ -28,6 +28,10 @@ export interface Handler {
    * lives on.
    */
   handle(request: HttpRequest, context: HandlerContext): HandlerReply | Promise<HandlerReply>;
-  /** Closes what the handler holds open. Safe to call twice. */
-  close(): Promise<void>;
+  /**
+   * Closes what the handler holds open. Safe to call twice.
+   * @param until when the worker has to have ended, on the `performance.now()` clock. Without it, nothing has
+   * time to end by itself.
+   */
+  close(until?: number): Promise<void>;
 }

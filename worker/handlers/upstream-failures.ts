@@ -21,11 +21,25 @@ export function refusedReply(error: unknown): HttpReply {
   return problemReply('method_not_supported', `The request cannot be sent to an upstream: ${code}.`);
 }
 
+/** The replies of {@link failureReply}. */
+const brokenOff = new WeakSet<object>();
+
+/** @returns whether a reply is ours because its connection broke or could not be made. */
+export function brokeOff(reply: object): boolean {
+  return brokenOff.has(reply);
+}
+
 /**
  * @param sent whether any byte of the request may have left.
  * @returns the reply to a request whose exchange failed.
  */
 export function failureReply(error: Error, sent: boolean): HttpReply {
+  const reply = failureOf(error, sent);
+  brokenOff.add(reply);
+  return reply;
+}
+
+function failureOf(error: Error, sent: boolean): HttpReply {
   const code = codeOf(error);
   if (!sent) return unreachableReply(`No connection to the upstream could be made: ${code}.`);
   if (code === 'HPE_HEADER_OVERFLOW') {

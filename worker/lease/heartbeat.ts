@@ -55,6 +55,7 @@ export class Heartbeat {
     () => this.#end(),
   );
   #state: LeaseState = 'starting';
+  #taken = false;
 
   constructor(options: HeartbeatOptions) {
     const { connection, replica, leaseMs, log } = options;
@@ -99,8 +100,12 @@ export class Heartbeat {
     const { lease, keeper, leaseMs, onSuperseded, log } = this.#options;
     let announced = Number.NEGATIVE_INFINITY;
     for (;;) {
+      if (this.#state === 'leaving') throw new Error('the worker leaves before it has taken the lease');
       const result = await this.#withRepair(() => lease.take(this.#state));
-      if (result === 'superseded') onSuperseded();
+      if (result === 'superseded') {
+        onSuperseded();
+        throw new Error('a newer generation runs');
+      }
       if (result === 'taken') break;
       if (performance.now() - announced > leaseMs / 3) {
         log.info('waiting for the predecessor to leave');
@@ -109,6 +114,7 @@ export class Heartbeat {
       }
       await delay(takeRetryDelayMs);
     }
+    this.#taken = true;
     // The thread starts while this worker begins to take jobs: the lease holds until then. From here on the
     // thread needs nothing of the main thread, which the first job may block.
     keeper.start().catch((error: unknown) => log.debug({ err: error }, 'the lease thread has not started'));
@@ -125,6 +131,7 @@ export class Heartbeat {
 
   async #end(): Promise<void> {
     const { lease, keeper, endsLease } = this.#options;
+    if (!this.#taken) return;
     await this.#beats.stop();
     await keeper.release(lease);
     if (endsLease) await lease.end();

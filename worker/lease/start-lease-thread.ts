@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { ownModule } from '#shared/process/own-module.ts';
 import type { LeaseThreadData } from './messages.ts';
 
 /** The thread holds a connection and a few leases. A small young generation saves the most memory. */
@@ -12,7 +13,7 @@ const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32
  */
 export function startLeaseThread(processEnv: NodeJS.ProcessEnv, data?: LeaseThreadData): Worker {
   const { NODE_OPTIONS: _, ...env } = processEnv;
-  return new Worker(new URL('main.ts', import.meta.url), {
+  return new Worker(ownModule('main.ts', import.meta.url), {
     workerData: data,
     env,
     execArgv: [],

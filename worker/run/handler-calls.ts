@@ -41,6 +41,8 @@ export class Running {
   readonly until: number;
   /** Its deadline in the clock of this host, in ms since the epoch. */
   readonly deadline: number;
+  /** Whether this worker has left, so that another one answers. */
+  left = false;
   finished: Promise<PutBack | undefined> | undefined;
   readonly #controller = new AbortController();
   #stopWaiting: (() => void) | undefined;
@@ -69,6 +71,12 @@ export class Running {
   abort(reason: DOMException): void {
     this.#controller.abort(reason);
     this.#stopWaiting?.();
+  }
+
+  /** Aborts it without an answer. */
+  leave(): void {
+    this.left = true;
+    this.abort(new DOMException('the worker has left', 'AbortError'));
   }
 }
 

@@ -110,6 +110,11 @@ export class Runner {
     this.#running.get(id)?.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
   }
 
+  /** Fires the signals of all requests. This worker answers none of them: another one reclaims them. */
+  leave(): void {
+    for (const running of this.#running.values()) running.leave();
+  }
+
   async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
     try {
       const { replica, lease, slots, turns, finished } = this.#options;
@@ -161,7 +166,8 @@ export class Runner {
         }
         reply = endedBeforeStartReply(noted);
       }
-      if (isOurs === false || !(await this.#send(id, job, running, reply))) await leftToAnother;
+      if (isOurs === false || running.left || !(await this.#send(id, job, running, reply)))
+        await leftToAnother;
       if (hasStoredBody) await this.#bodies.remove(replica, id);
       return undefined;
     } finally {

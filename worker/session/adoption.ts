@@ -106,6 +106,11 @@ export class Adoption {
     return this.#ending;
   }
 
+  /** Releases the queue without finishing the jobs that are held of it. Their signals fire. */
+  async leave(): Promise<void> {
+    await Promise.all([this.session.leave(), this.yield()]);
+  }
+
   async #end(): Promise<void> {
     const { keeper, lease, log } = this.#options;
     await this.session.stop();

@@ -83,6 +83,13 @@ export class Adoptions {
     await this.#yieldAll();
   }
 
+  /** Adopts no more queues, and releases all leases without finishing the jobs that it holds. */
+  async leave(): Promise<void> {
+    this.#leaving = true;
+    await Promise.all(Array.from(this.#adopted.values(), (adoption) => adoption.leave()));
+    await this.#life.stop();
+  }
+
   async #yieldAll(): Promise<void> {
     await Promise.all(Array.from(this.#adopted.values(), (adoption) => adoption.yield()));
   }

@@ -182,4 +182,11 @@ export class QueueSession {
     this.#consumer.abandon();
     return this.stop();
   }
+
+  /** Abandons the queue, and fires the signals of the requests that are running. They are not answered. */
+  leave(): Promise<void> {
+    const abandoned = this.abandon();
+    this.#runner.leave();
+    return abandoned;
+  }
 }

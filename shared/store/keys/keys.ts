@@ -23,6 +23,13 @@ export interface Keys {
   readonly ring: string;
   /** Hash: name -> time of `/rm` in ms since the epoch, for each replica that is finishing what it holds. */
   readonly retired: string;
+  /** String: the servers of UPSTREAMS as JSON, as the leading controller has them. */
+  readonly upstreams: string;
+  /**
+   * Hash: name -> position in UPSTREAMS, from 0, for each replica that is desired or retired. A replacement
+   * has the position of the dead replica.
+   */
+  readonly upstreamPositions: string;
   /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
@@ -157,6 +164,8 @@ export function createKeys(namespace: string): Keys {
     desired: `${ringPrefix}:desired`,
     ring: `${ringPrefix}:ring`,
     retired: `${ringPrefix}:retired`,
+    upstreams: `${ringPrefix}:upstreams`,
+    upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,
     offered: `${ringPrefix}:offered`,
     status: `${ringPrefix}:status`,

@@ -11,7 +11,7 @@ export interface CrashNote {
   readonly at?: number;
   /** For people, e.g. `exited with code 1`. */
   readonly reason?: string;
-  /** The last lines that the worker wrote to stderr. */
+  /** The last lines that the worker, or the program of `COMMAND`, wrote to stderr. */
   readonly stderr?: readonly string[];
   /** Ids of the requests that it was running. */
   readonly requests?: readonly string[];
@@ -32,17 +32,19 @@ export class CrashNotes {
 
   /**
    * Adds what is known of a crash to what other processes noted of the crash of the same generation. A
-   * further reason is appended to the one that is there. Does nothing if a newer generation has crashed.
+   * further reason is appended to the one that is there, and lines of stderr that are there stay. Does nothing
+   * if a newer generation has crashed.
    */
   async note(replica: string, { generation, at, reason, stderr, requests }: CrashNote): Promise<void> {
     const key = this.#keys.crash(replica);
-    const [last, known] = await this.#redis.hmget(key, 'generation', 'reason');
+    const [last, known, lines] = await this.#redis.hmget(key, 'generation', 'reason', 'stderr');
     if (Number(last) > generation) return;
     const same = last === String(generation);
     const fields: Record<string, string | number> = { generation };
     if (at !== undefined) fields['at'] = at;
     if (reason !== undefined) fields['reason'] = same ? joinReasons(known, reason) : reason;
-    if (stderr !== undefined) fields['stderr'] = JSON.stringify(stderr);
+    const hasLines = same && lines !== null && lines !== undefined;
+    if (stderr !== undefined && !hasLines) fields['stderr'] = JSON.stringify(stderr);
     if (requests !== undefined) fields['requests'] = JSON.stringify(requests);
     const transaction = this.#redis.multi();
     if (!same) transaction.del(key);

@@ -112,7 +112,7 @@ function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
     .flat()
     .filter((name) => !untried.has(name));
   const touched = role === 'worker' ? ['r', 'ri', 'rin', 'rings'].map(of) : [of('ring')];
-  const read = role === 'worker' ? [keys.offered, keys.retired, keys.heirs] : [];
+  const read = role === 'worker' ? [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions] : [];
   const written = [
     keys.deadLetter('dry-run'),
     keys.bullMq(keys.callbacks, 'dry-run'),

@@ -70,7 +70,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 /**
  * @param namespace the prefix of all keys of a system.
  * @returns the rights that the processes of a role need. A worker may use the queue of any replica, since it
- * may adopt it. It writes no key of the ring, and reads only those for adoption.
+ * may adopt it. It writes no key of the ring, and reads only those for adoption and
+ * the positions in UPSTREAMS.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -84,7 +85,7 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const worker = role === 'worker';
   return {
     keys: worker ? keyPatternsBesideRing(namespace) : all,
-    readOnly: worker ? [keys.offered, keys.retired, keys.heirs] : [],
+    readOnly: worker ? [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions] : [],
     channels: channels[role],
     commands: { connections, ...Object.fromEntries(words) },
   };

@@ -1,6 +1,6 @@
 import { parseLease } from '../../contract/lease.ts';
 import type { Keys } from '../keys/keys.ts';
-import { parseObject } from '../../contract/json-object.ts';
+import { parseObject, parseTexts } from '../../contract/json-object.ts';
 
 /** What a key of ringpost must look like, if it exists. */
 export interface ExpectedKey {
@@ -140,8 +140,9 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     { key: keys.leader, type: 'string', fits: (text) => /#\d+$/.test(text) },
     { key: keys.parameters, type: 'string', fits: isParameters },
     { key: keys.configKey, type: 'string', fits: isConfigKey },
+    { key: keys.upstreams, type: 'string', fits: (text) => parseTexts(text) !== undefined },
     ...expectedOfAdoption(keys),
-    ...[keys.desired, keys.ring, keys.status, keys.settings].map(hash),
+    ...[keys.desired, keys.ring, keys.status, keys.settings, keys.upstreamPositions].map(hash),
   ];
 }
 

@@ -19,6 +19,8 @@ export class RingReading {
   #known: ReadonlyMap<string, RingMember> = new Map();
   #unreadable: ReadonlyMap<string, string> = new Map();
   #version = -1;
+  #positions: ReadonlyMap<string, number> = new Map();
+  #lostPositions: ReadonlyMap<string, number> = new Map();
 
   /** @param now Redis time, in ms since the epoch. */
   constructor(keys: Keys, aside: Aside, now: () => number) {
@@ -84,6 +86,33 @@ export class RingReading {
       read.set(name, at);
       if (String(at) !== text) forget(this.#aside.field(retired, name, text, String(at)));
     }
+    return read;
+  }
+
+  /** The positions that the last read did not find, although their replicas are still there. */
+  get lostPositions(): ReadonlyMap<string, number> {
+    return this.#lostPositions;
+  }
+
+  /**
+   * @param names of the desired and the retired replicas. While one of them exists, its position is never
+   * taken from it: if it is missing or cannot be read, it is the one that was read last.
+   * @returns the positions of replicas in UPSTREAMS.
+   */
+  positions(fields: Fields, names: readonly string[]): Map<string, number> {
+    const { upstreamPositions: key } = this.#keys;
+    const read = new Map<string, number>();
+    for (const [name, text] of this.#named(key, fields)) {
+      if (integer.test(text)) read.set(name, Number(text));
+      else forget(this.#aside.field(key, name, text));
+    }
+    const lost = names.flatMap((name) => {
+      const known = read.has(name) ? undefined : this.#positions.get(name);
+      return known === undefined ? [] : [[name, known] as const];
+    });
+    this.#lostPositions = new Map(lost);
+    for (const [name, position] of lost) read.set(name, position);
+    this.#positions = read;
     return read;
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { parseTexts } from '../../contract/json-object.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { RingMember, RingParameters } from '../../ring/ring.ts';
 import { differingParameters } from '../../ring/strategies.ts';
@@ -17,6 +18,7 @@ import {
   changeRing,
   claimParameters,
   claimSettings,
+  endRetirement,
   forget,
   readRing,
 } from '../scripts/ring.ts';
@@ -37,12 +39,18 @@ export interface RingState {
   readonly retired: ReadonlyMap<string, number>;
   /** The settings that all gateways share, by name; empty if no gateway was ever started. */
   readonly settings: ReadonlyMap<string, string>;
+  /** The servers of UPSTREAMS, as the leading controller has them; none if it has no UPSTREAMS. */
+  readonly upstreams: readonly string[];
+  /** The position in UPSTREAMS, from 0, of each replica that has one. */
+  readonly positions: ReadonlyMap<string, number>;
 }
 
 /** A change of the desired replicas, made for one state. */
 export interface DesiredChange {
   readonly add: readonly RingMember[];
   readonly remove: readonly string[];
+  /** Positions in UPSTREAMS that replicas get. */
+  readonly positions?: ReadonlyMap<string, number>;
 }
 
 /** This process's ring parameters are not those in Redis. */
@@ -132,14 +140,34 @@ export class RingStore {
       if (found === undefined) throw new GarbledError('the version of the ring cannot be read');
       return found;
     });
+    const desired = this.#reading.desired(stored.desired, stored.version);
+    const retired = this.#reading.retired(stored.retired);
     return {
       version: stored.version,
       joined: stored.joined,
-      desired: this.#reading.desired(stored.desired, stored.version),
+      desired,
       ring: this.#reading.ring(stored.ring),
-      retired: this.#reading.retired(stored.retired),
+      retired,
       settings: new Map(stored.settings),
+      upstreams: parseTexts(stored.upstreams) ?? [],
+      positions: this.#reading.positions(stored.upstreamPositions, [
+        ...desired.map(({ name }) => name),
+        ...retired.keys(),
+      ]),
     };
+  }
+
+  /** Tells the gateways which servers UPSTREAMS lists. Only the leading controller may. */
+  async publishUpstreams(servers: readonly string[]): Promise<void> {
+    const redis = redisOf(this.#connection);
+    const { upstreams } = this.#keys;
+    if (servers.length === 0) await redis.del(upstreams);
+    else await redis.set(upstreams, JSON.stringify(servers));
+  }
+
+  /** Positions in UPSTREAMS that Redis has lost since they were read. They still hold. */
+  get lostPositions(): ReadonlyMap<string, number> {
+    return this.#reading.lostPositions;
   }
 
   /** Copies aside the places of desired replicas that cannot be read, before the caller overwrites them. */
@@ -164,9 +192,9 @@ export class RingStore {
       const state = await this.read();
       const change = decide(state);
       if (change === undefined) return state;
-      const { add, remove } = change;
+      const { add, remove, positions = new Map() } = change;
       const joined = Math.max(state.joined, ...add.map((member) => member.joined));
-      const call = { version: state.version, now, joined, add, remove };
+      const call = { version: state.version, now, joined, add, positions, remove };
       const result = await this.#repairing(() => this.#run(changeDesired, call));
       if (result === 'changed') return this.read();
     }
@@ -205,7 +233,7 @@ export class RingStore {
       () => this.#run(forget, { replica, generationTtlMs }),
       () => expectedOfReplica(this.#keys, replica),
     );
-    if (forgotten) await redisOf(this.#connection).hdel(this.#keys.retired, replica);
+    if (forgotten) await this.#repairing(() => this.#run(endRetirement, { replica }));
     return forgotten;
   }
 

@@ -5,20 +5,27 @@
 -- KEYS[3] ring
 -- KEYS[4] retired
 -- KEYS[5] joined
+-- KEYS[6] upstream positions
 -- ARGV[1] expected version; -1 if nothing was ever desired
 -- ARGV[2] now, in ms since the epoch
 -- ARGV[3] channel of changes
 -- ARGV[4] last joining number after the change
 -- ARGV[5] how many replicas are added
--- ARGV[6..] name and member as JSON for each added replica, then the names of the removed ones
+-- ARGV[6] how many positions in UPSTREAMS are given
+-- ARGV[7..] name and member as JSON for each added replica, name and position for each position, then the
+-- names of the removed replicas
 -- Returns the new version, or -2 if the ring has another version and nothing was changed.
 if tonumber(redis.call('GET', KEYS[1]) or -1) ~= tonumber(ARGV[1]) then
   return -2
 end
-local removed = 6 + 2 * tonumber(ARGV[5])
-for at = 6, removed - 1, 2 do
+local placed = 7 + 2 * tonumber(ARGV[5])
+local removed = placed + 2 * tonumber(ARGV[6])
+for at = 7, placed - 1, 2 do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
   redis.call('HDEL', KEYS[4], ARGV[at])
+end
+for at = placed, removed - 1, 2 do
+  redis.call('HSET', KEYS[6], ARGV[at], ARGV[at + 1])
 end
 for at = removed, #ARGV do
   redis.call('HDEL', KEYS[2], ARGV[at])

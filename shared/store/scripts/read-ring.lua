@@ -5,13 +5,17 @@
 -- KEYS[4] retired
 -- KEYS[5] joined
 -- KEYS[6] settings
--- Returns {version or -1 if nothing was ever desired, desired, ring, retired, settings of all gateways (each
--- a flat list of names and values), last joining number}.
+-- KEYS[7] upstream positions
+-- KEYS[8] upstreams
+-- Returns {version or -1 if nothing was ever desired, desired, ring, retired, settings of all gateways,
+-- upstream positions (each a flat list of names and values), upstreams or '', last joining number}.
 return {
   tonumber(redis.call('GET', KEYS[1]) or -1),
   redis.call('HGETALL', KEYS[2]),
   redis.call('HGETALL', KEYS[3]),
   redis.call('HGETALL', KEYS[4]),
   redis.call('HGETALL', KEYS[6]),
+  redis.call('HGETALL', KEYS[7]),
+  redis.call('GET', KEYS[8]) or '',
   tonumber(redis.call('GET', KEYS[5]) or 0),
 }

@@ -1,6 +1,6 @@
 -- The leading controller replaces a replica whose worker has ended by a new one, in one step: the dead one
--- leaves the ring and is retired, the new one is desired. The new one is the heir of the dead one's queue,
--- and of each queue whose heir the dead one was.
+-- leaves the ring and is retired, the new one is desired. The new one inherits the dead one's position in
+-- UPSTREAMS, and is the heir of its queue and of each queue whose heir the dead one was.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -8,6 +8,7 @@
 -- KEYS[5] joined
 -- KEYS[6] heirs
 -- KEYS[7] leader
+-- KEYS[8] upstream positions
 -- ARGV[1] the leader's token
 -- ARGV[2] expected version
 -- ARGV[3] now, in ms since the epoch
@@ -29,6 +30,10 @@ redis.call('HDEL', KEYS[3], ARGV[5])
 redis.call('HSET', KEYS[4], ARGV[5], ARGV[3])
 redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
 redis.call('SET', KEYS[5], ARGV[8])
+local position = redis.call('HGET', KEYS[8], ARGV[5])
+if position then
+  redis.call('HSET', KEYS[8], ARGV[6], position)
+end
 local heirs = redis.call('HGETALL', KEYS[6])
 for at = 1, #heirs, 2 do
   if heirs[at + 1] == ARGV[5] then

@@ -19,6 +19,9 @@ export interface StoredRing {
   readonly ring: Fields;
   readonly retired: Fields;
   readonly settings: Fields;
+  readonly upstreamPositions: Fields;
+  /** JSON; empty if there are none. */
+  readonly upstreams: string;
   /** The last joining number given. */
   readonly joined: number;
 }
@@ -48,18 +51,21 @@ export const claimSettings = script<
 /** Reads the ring. Returns undefined if one of its numbers cannot be read. */
 export const readRing = script<void, StoredRing | undefined>({
   file: 'read-ring',
-  keys: ({ version, desired, ring, retired, joined, settings }) => [
+  keys: ({ version, desired, ring, retired, joined, settings, upstreamPositions, upstreams }) => [
     version,
     desired,
     ring,
     retired,
     joined,
     settings,
+    upstreamPositions,
+    upstreams,
   ],
   args: () => [],
   decode: (reply) => {
     // A number that Lua cannot read ends the list early.
-    const [version, desired, ring, retired, settings, joined]: unknown[] = Array.isArray(reply) ? reply : [];
+    const [version, desired, ring, retired, settings, positions, upstreams, joined]: unknown[] =
+      Array.isArray(reply) ? reply : [];
     if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
     return {
       version,
@@ -67,6 +73,8 @@ export const readRing = script<void, StoredRing | undefined>({
       ring: fieldsOf(ring),
       retired: fieldsOf(retired),
       settings: fieldsOf(settings),
+      upstreamPositions: fieldsOf(positions),
+      upstreams: String(upstreams),
       joined,
     };
   },
@@ -74,18 +82,34 @@ export const readRing = script<void, StoredRing | undefined>({
 
 /** Adds and removes desired replicas, if the ring is still at `version`. */
 export const changeDesired = script<
-  { version: number; now: number; joined: number; add: readonly RingMember[]; remove: readonly string[] },
+  {
+    version: number;
+    now: number;
+    joined: number;
+    add: readonly RingMember[];
+    positions: ReadonlyMap<string, number>;
+    remove: readonly string[];
+  },
   RingChange
 >({
   file: 'change-desired',
-  keys: ({ version, desired, ring, retired, joined }) => [version, desired, ring, retired, joined],
-  args: ({ version, now, joined, add, remove }, { changes }) => [
+  keys: ({ version, desired, ring, retired, joined, upstreamPositions }) => [
+    version,
+    desired,
+    ring,
+    retired,
+    joined,
+    upstreamPositions,
+  ],
+  args: ({ version, now, joined, add, positions, remove }, { changes }) => [
     version,
     now,
     changes,
     joined,
     add.length,
+    positions.size,
     ...add.flatMap((member) => [member.name, JSON.stringify(member)]),
+    ...[...positions].flat(),
     ...remove,
   ],
   decode: (reply) => (reply === -2 ? 'outdated' : 'changed'),
@@ -97,7 +121,7 @@ export const replaceReplica = script<
   RingChange | LeaderChange
 >({
   file: 'replace-replica',
-  keys: ({ version, desired, ring, retired, joined, heirs, leader }) => [
+  keys: ({ version, desired, ring, retired, joined, heirs, leader, upstreamPositions }) => [
     version,
     desired,
     ring,
@@ -105,6 +129,7 @@ export const replaceReplica = script<
     joined,
     heirs,
     leader,
+    upstreamPositions,
   ],
   args: ({ token, version, now, dead, member }, { changes }) => [
     token,
@@ -173,6 +198,14 @@ export const forget = script<{ replica: string; generationTtlMs: number }, boole
   },
   args: ({ generationTtlMs }) => [generationTtlMs],
   decode: (reply) => reply === 1,
+});
+
+/** Ends the retirement of a replica of which nothing is left, and frees its position in UPSTREAMS. */
+export const endRetirement = script<{ replica: string }, void>({
+  file: 'end-retirement',
+  keys: ({ retired, desired, upstreamPositions }) => [retired, desired, upstreamPositions],
+  args: ({ replica }) => [replica],
+  decode: () => undefined,
 });
 
 /** @returns the names and values of a flat list. */

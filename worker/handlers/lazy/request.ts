@@ -125,6 +125,11 @@ export function lazyRequest(plain: PlainRequest): Request {
   return new LazyRequest(plain) as unknown as Request; // `standIn` has made it one
 }
 
+/** @returns the native request that a lazy one makes. */
+export function nativeRequest(lazy: Request): Request {
+  return LazyRequest.native(lazy);
+}
+
 /**
  * Makes `new Request(request)` and `fetch(request)` accept lazy ones. They read private fields of a native
  * one.

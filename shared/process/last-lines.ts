@@ -1,4 +1,4 @@
-/** What is kept of a worker's stderr. */
+/** What is kept of the stderr of a process. */
 export const maxLines = 20;
 const maxBytes = 16_384;
 

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+
+/** A command of the command line. Its module is loaded only if it is the one that is called. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+export interface CommandModule {
+  /** Adds arguments, options, help and the action to the command. */
+  define(command: Command, context: Context): void;
+}
+
+/** All commands, in the order in which the help lists them. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'init',
+    summary: 'write a handler, a test and a compose file',
+    load: () => import('./init.ts'),
+  },
+  {
+    name: 'dev',
+    summary: 'run a handler, and load it again when a file changes',
+    load: () => import('./dev.ts'),
+  },
+  { name: 'start', summary: 'run a gateway with its replicas', load: () => import('./start.ts') },
+  {
+    name: 'doctor',
+    summary: 'check what a start needs: Redis, ports, settings',
+    load: () => import('./doctor.ts'),
+  },
+  { name: 'settings', summary: 'list all settings', load: () => import('./settings.ts') },
+  { name: 'ls', summary: 'list the replicas, and why some are not ready', load: () => import('./ls.ts') },
+  { name: 'add', summary: 'add replicas', load: () => import('./add.ts') },
+  { name: 'rm', summary: 'remove replicas', load: () => import('./rm.ts') },
+  { name: 'ring', summary: 'show the ring', load: () => import('./ring.ts') },
+  {
+    name: 'explain',
+    summary: 'say which replica owns a key, and why',
+    load: () => import('./explain.ts'),
+  },
+  {
+    name: 'requests',
+    summary: 'show an async request, get its answer, or cancel it',
+    load: () => import('./requests.ts'),
+  },
+  {
+    name: 'dlq',
+    summary: 'list, show, redrive and delete dead letters',
+    load: () => import('./dlq.ts'),
+  },
+];

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+import { Failure } from './failure.ts';
+import { gatewaySides, withGatewayOptions } from './gateway-options.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { shownNames, shownText } from './shown.ts';
+import { pairs } from './table.ts';
+
+/** `ringpost explain <key>`. */
+export function define(command: Command, context: Context): void {
+  const { output } = context;
+  withGatewayOptions(command.argument('<key>', 'a hash key, e.g. the value of Ringpost-Key'))
+    .description('Say which replica owns a key, why, and which replica would own it next.')
+    .action(async (asked: string, options: GatewayOptions) => {
+      const { key } = await gatewaySides(options, context).adminSide.ring(asked);
+      if (key === null || key === undefined)
+        throw new Failure('no_replica', 'the ring is empty, so no replica owns the key');
+      const { virtualNode, position, owner, successors } = key;
+      output.show(key, () =>
+        pairs([
+          ['key', shownText(key.key)],
+          ['owner', output.paint.bold(shownText(owner))],
+          ['position', String(position)],
+          [
+            'virtual node',
+            `${virtualNode.index} of ${shownText(virtualNode.name)} at ${virtualNode.position}`,
+          ],
+          ['next owners', shownNames(successors.slice(1).map(shownText))],
+        ]),
+      );
+    });
+}

@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import type { RingView } from '#shared/contract/ring-view.ts';
+import { withGatewayOptions } from './gateway-options.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+
+/** The options of `add` and `rm`. */
+export interface ChangeOptions extends GatewayOptions {
+  readonly count?: number;
+}
+
+/** A change may wait for new replicas: as long as `ADD_TIMEOUT_MS` can be. */
+export const changeTimeoutMs = 3_700_000;
+
+/** Adds names and `-n` to a command that changes the replicas. */
+export function withChange(command: Command, help: string): Command {
+  return withGatewayOptions(command.argument('[names...]', 'names of replicas')).option(
+    '-n, --count <n>',
+    help,
+    positive,
+  );
+}
+
+/** @returns the names of the replicas that serve requests. */
+export function serving({ replicas }: RingView): string[] {
+  return replicas.filter(({ inRing }) => inRing).map(({ name }) => name);
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}

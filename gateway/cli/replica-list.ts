@@ -1,0 +1,74 @@
+import type { ReplicaStatusView, RingView } from '#shared/contract/ring-view.ts';
+import type { Paint } from './paint.ts';
+import { shownDuration, shownText, shownTime } from './shown.ts';
+import { table } from './table.ts';
+
+/** A replica in the document of `ringpost ls --json`. */
+export interface ListedReplica {
+  readonly name: string;
+  readonly state: string;
+  /** When it entered the state, as RFC 3339. */
+  readonly since: string | null;
+  readonly generation: number | null;
+  /** How often in a row it was lost. */
+  readonly failures: number | null;
+  readonly inRing: boolean;
+  /** Why it is not ready; null if it is, or if that is not known. */
+  readonly reason: string | null;
+  /** The last lines that its worker wrote to stderr, if it is not ready. */
+  readonly stderr: readonly string[];
+}
+
+/** States in which a replica serves, or ends as it was told to. */
+const fine: ReadonlySet<string> = new Set(['ready', 'draining']);
+
+/** @returns the replicas as `ls --json` prints them: desired ones, then those that finish their last work. */
+export function listedReplicas({ replicas, retired }: RingView): ListedReplica[] {
+  return [
+    ...replicas.map((replica) => listed(replica, replica.inRing)),
+    ...retired.map((replica) => listed(replica, false)),
+  ];
+}
+
+function listed(replica: ReplicaStatusView, inRing: boolean): ListedReplica {
+  const { name, state, since, generation, failures, crash } = replica;
+  const isFine = fine.has(state);
+  return {
+    name,
+    state,
+    since: shownTime(since),
+    generation: generation ?? null,
+    failures: failures ?? null,
+    inRing,
+    reason: isFine ? null : (crash?.reason ?? replica.reason ?? null),
+    stderr: isFine ? [] : (crash?.stderr ?? []),
+  };
+}
+
+/**
+ * @param now in ms since the epoch.
+ * @returns the lines for people: a table, then the reasons of the replicas that are not ready.
+ */
+export function replicaLines(replicas: readonly ListedReplica[], now: number, paint: Paint): string[] {
+  if (replicas.length === 0) return ['There are no replicas; `ringpost add` adds one.'];
+  const rows = replicas.map(({ name, state, since, generation, failures }) => [
+    shownText(name),
+    colour(state, paint),
+    since === null ? '' : shownDuration(now - Date.parse(since)),
+    String(generation ?? ''),
+    String(failures ?? ''),
+  ]);
+  const reasons = replicas.flatMap(({ name, reason, stderr }) => {
+    if (reason === null && stderr.length === 0) return [];
+    const more = stderr.length === 0 ? '' : '; the last lines of its stderr:';
+    const head = `${shownText(name)}: ${shownText(reason ?? 'not ready')}${more}`;
+    return ['', paint.bold(head), ...stderr.map((line) => paint.dim(`  ${shownText(line)}`))];
+  });
+  return [...table(['REPLICA', 'STATE', 'SINCE', 'GENERATION', 'FAILURES'], rows, paint), ...reasons];
+}
+
+/** @returns a replica's state in the colour that it has in all tables. */
+export function colour(state: string, paint: Paint): string {
+  if (state === 'ready') return paint.good(state);
+  return state === 'lost' ? paint.bad(state) : paint.warning(state);
+}

@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import type { RingView } from '#shared/contract/ring-view.ts';
+import type { Context } from './context.ts';
+import { gatewaySides, withGatewayOptions } from './gateway-options.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import type { Paint } from './paint.ts';
+import { colour } from './replica-list.ts';
+import { shownText } from './shown.ts';
+import { pairs, table } from './table.ts';
+
+/** `ringpost ring`. */
+export function define(command: Command, context: Context): void {
+  const { output } = context;
+  withGatewayOptions(command)
+    .description('Show the ring: its strategy, its members, the leading controller and the clocks.')
+    .action(async (options: GatewayOptions) => {
+      const ring = await gatewaySides(options, context).adminSide.ring();
+      output.show(ring, () => ringLines(ring, output.paint));
+    });
+}
+
+function ringLines(ring: RingView, paint: Paint): string[] {
+  const { strategy, ...numbers } = ring.parameters;
+  const rows = ring.replicas.map(({ name, state, joined, weight, inRing, clockAheadMs }) => [
+    shownText(name),
+    colour(state, paint),
+    inRing ? 'yes' : 'no',
+    String(joined),
+    String(weight),
+    clockAheadMs === null ? '' : `${clockAheadMs} ms`,
+  ]);
+  return [
+    ...pairs([
+      ['strategy', strategy],
+      ...Object.entries(numbers).map(([name, value]) => [name, String(value)] as const),
+      ['version', String(ring.version)],
+      ['leader', shownText(ring.leader ?? 'none')],
+      ['gateway clock', `${ring.clockAheadMs} ms ahead of Redis`],
+    ]),
+    '',
+    ...table(['REPLICA', 'STATE', 'IN RING', 'JOINED', 'WEIGHT', 'CLOCK AHEAD'], rows, paint),
+  ];
+}

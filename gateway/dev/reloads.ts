@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HandlerVersions } from '../drivers/handler-versions.ts';
+import type { Build } from './bundler.ts';
+import type { Frames } from './frames.ts';
+import type { OutputFiles } from './output-files.ts';
+import { preflight } from './preflight.ts';
+import type { PreflightOptions } from './preflight.ts';
+
+export interface ReloadsOptions extends PreflightOptions {
+  readonly files: OutputFiles;
+  readonly frames: Frames;
+  /** The name of the handler's file, for people. */
+  readonly name: string;
+  /** Prints a line about what happens. */
+  readonly say: (line: string) => void;
+  /** Prints what is wrong. */
+  readonly complain: (text: string) => void;
+}
+
+/** A build that can be loaded. */
+interface Loaded {
+  readonly path: string;
+  readonly code: Uint8Array;
+}
+
+/** No build may follow within this time in ms, so that a burst of edits leads to one reload. */
+const quietMs = 120;
+
+/**
+ * Takes builds of the handler, and replaces the running version by each one that can be loaded. A newer build
+ * supersedes all others.
+ */
+export class Reloads {
+  readonly #options: ReloadsOptions;
+  #newest: Build | undefined;
+  /** Ends the preflight of a build that is no longer the newest. */
+  #superseded = new AbortController();
+  #working: Promise<void> | undefined;
+  #running: Loaded | undefined;
+  #handler: HandlerVersions | undefined;
+  /** The files that preflights read. */
+  readonly #tried = new Set<string>();
+  #isBroken = false;
+  #stopped = false;
+
+  constructor(options: ReloadsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Loads the first build, before there is a worker. It complains if that fails.
+   * @returns the path of its bundle; undefined if it cannot be loaded.
+   */
+  async first(build: Build): Promise<string | undefined> {
+    this.#running = await this.#load(build);
+    return this.#running?.path;
+  }
+
+  /** @param handler whose current version is the first one. Later builds replace it. */
+  begin(handler: HandlerVersions): void {
+    this.#handler = handler;
+    this.#wake();
+  }
+
+  /** Takes a build that a change has led to. */
+  offer(build: Build): void {
+    this.#newest = build;
+    this.#superseded.abort();
+    this.#superseded = new AbortController();
+    if (this.#handler !== undefined) this.#wake();
+  }
+
+  /** Nothing is replaced any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#superseded.abort();
+  }
+
+  #wake(): void {
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#newest !== undefined && !this.#stopped) {
+      const build = this.#newest;
+      await delay(quietMs);
+      if (this.#newest !== build) continue;
+      await this.#reload(build);
+      if (this.#newest === build) this.#newest = undefined;
+    }
+  }
+
+  async #reload(build: Build): Promise<void> {
+    const { name, say } = this.#options;
+    if (build.code !== undefined && this.#isRunning(build.code)) {
+      if (this.#isBroken) say(`${name} is mended: it is the version that is running`);
+      this.#isBroken = false;
+      return;
+    }
+    const loaded = await this.#load(build);
+    if (loaded === undefined || this.#newest !== build || this.#stopped) return;
+    this.#running = loaded;
+    say(`${name} ${this.#isBroken ? 'is mended' : 'has changed'}; reloading`);
+    this.#isBroken = false;
+    this.#replace(loaded.path);
+  }
+
+  #replace(path: string): void {
+    const { name, say } = this.#options;
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    const since = performance.now();
+    handler.replace(path);
+    void handler.whenAlone().then((isLast) => {
+      const seconds = ((performance.now() - since) / 1000).toFixed(1);
+      if (isLast && !this.#stopped) say(`${name} is reloaded (${seconds} s)`);
+    });
+  }
+
+  /** @returns undefined if the build cannot be loaded, after a complaint, or if a newer one has come. */
+  async #load({ code, errors, warnings }: Build): Promise<Loaded | undefined> {
+    const { files, frames } = this.#options;
+    const { signal } = this.#superseded;
+    if (code === undefined) {
+      this.#complain(await frames.ofErrors(errors));
+      return undefined;
+    }
+    const warning = await frames.ofWarnings(warnings);
+    if (warning !== '') this.#options.complain(warning);
+    const path = files.write(code, (each) => this.#tried.has(each) || this.#handler?.isUsed(each) === true);
+    this.#tried.add(path);
+    const { fault, ended } = await preflight(path, this.#options, signal);
+    void ended.finally(() => this.#tried.delete(path));
+    if (signal.aborted) return undefined;
+    if (fault === undefined) return { path, code };
+    this.#complain(await frames.ofFault(fault, path));
+    return undefined;
+  }
+
+  #complain(frame: string): void {
+    const { name, complain } = this.#options;
+    complain(frame);
+    this.#isBroken = true;
+    if (this.#running !== undefined) complain(`${name} is not reloaded: its last good version keeps serving`);
+  }
+
+  #isRunning(code: Uint8Array): boolean {
+    return this.#running !== undefined && Buffer.compare(this.#running.code, code) === 0;
+  }
+}

@@ -1,0 +1,22 @@
+import { parseUpstreams } from '#shared/settings/upstreams.ts';
+import type { GatewayValues } from './settings.ts';
+
+const withoutList = 3;
+
+/** @returns the number of replicas of a new namespace. */
+export function replicaCount({ REPLICAS, UPSTREAMS }: GatewayValues): number {
+  return REPLICAS ?? (UPSTREAMS === undefined ? withoutList : parseUpstreams(UPSTREAMS).servers.length);
+}
+
+/** @returns what is wrong with that number, together with the settings that limit it. */
+export function replicaCountFaults(values: GatewayValues): string[] {
+  const { REPLICAS, MAX_REPLICAS, UPSTREAMS } = values;
+  const listed = parseUpstreams(UPSTREAMS).servers.length;
+  // A list that cannot be parsed has faults of its own.
+  if (listed > 0 && REPLICAS !== undefined && REPLICAS > listed)
+    return [`REPLICAS is ${REPLICAS}, but UPSTREAMS lists ${listed} servers, one for each replica`];
+  const count = replicaCount(values);
+  if (count <= MAX_REPLICAS) return [];
+  const what = REPLICAS === undefined ? `UPSTREAMS lists ${count} servers` : `REPLICAS is ${count}`;
+  return [`${what}, above MAX_REPLICAS ${MAX_REPLICAS}`];
+}

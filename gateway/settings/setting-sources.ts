@@ -1,0 +1,23 @@
+/** Settings of which a replica can have only one. One of a higher source replaces one of a lower source. */
+const exclusive = ['HANDLER', 'UPSTREAM', 'UPSTREAMS', 'COMMAND'] as const;
+
+/**
+ * Joins settings of several sources.
+ * @param sources from the lowest to the highest, e.g. a config file, the environment, flags. An empty value
+ * counts as unset.
+ * @returns the settings that apply.
+ */
+export function joinSettings(...sources: readonly NodeJS.ProcessEnv[]): NodeJS.ProcessEnv {
+  let joined: NodeJS.ProcessEnv = {};
+  for (const source of sources) {
+    const given = Object.entries(source).filter(([, value]) => value !== undefined && value !== '');
+    const replaces = given.some(([name]) => isExclusive(name));
+    const kept = Object.entries(joined).filter(([name]) => !replaces || !isExclusive(name));
+    joined = Object.fromEntries([...kept, ...given]);
+  }
+  return joined;
+}
+
+function isExclusive(name: string): boolean {
+  return exclusive.some((each) => each === name);
+}

@@ -1,0 +1,55 @@
+import { Redis } from 'ioredis';
+
+/** What `INFO` and `TIME` of a Redis say. */
+export interface RedisReport {
+  readonly version: string;
+  /** `maxmemory-policy`. */
+  readonly policy: string;
+  /** 0: no limit. */
+  readonly maxMemoryBytes: number;
+  /** Whether it writes an append-only file. */
+  readonly appendOnly: boolean;
+  /** Whether its last write of that file failed. */
+  readonly writeFailed: boolean;
+  /** Whether it copies another Redis, and takes no writes. */
+  readonly isReplica: boolean;
+  /** How far this host's clock is ahead of Redis's, in ms, as exact as the round trip. */
+  readonly clockAheadMs: number;
+}
+
+/**
+ * Asks a Redis about itself, on a connection of its own.
+ * @param url of a Redis that answers.
+ * @throws what ioredis throws, if it does not.
+ */
+export async function readRedisReport(url: string): Promise<RedisReport> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: 3000,
+    commandTimeout: 3000,
+    disableClientInfo: true,
+  });
+  // The calls reject, too.
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    const info = await redis.info();
+    const before = Date.now();
+    const [seconds, micros] = await redis.time();
+    const there = Number(seconds) * 1000 + Number(micros) / 1000;
+    const field = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
+    return {
+      version: field('valkey_version') || field('redis_version'),
+      policy: field('maxmemory_policy'),
+      maxMemoryBytes: Number(field('maxmemory')),
+      appendOnly: field('aof_enabled') === '1',
+      writeFailed: field('aof_last_write_status') === 'err',
+      isReplica: field('role') === 'slave',
+      clockAheadMs: Math.round((before + Date.now()) / 2 - there),
+    };
+  } finally {
+    redis.disconnect();
+  }
+}

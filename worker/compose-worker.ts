@@ -1,0 +1,152 @@
+import type { Logger } from '#shared/process/logger.ts';
+import { Slots } from '#shared/process/slots.ts';
+import { LargeValues } from '#shared/store/replies/large-values.ts';
+import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
+import { openConnection } from '#shared/store/redis/connection.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { WorkerConfig } from './config.ts';
+import type { Handler } from './handlers/handler.ts';
+import { ReplyBudget } from './handlers/reply-budget.ts';
+import { Heartbeat } from './lease/heartbeat.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { ownGeneration } from './lease/own-generation.ts';
+import { ReplicaLease } from './lease/replica-lease.ts';
+import { chooseTick } from './queue/consumer-choice.ts';
+import { Intake } from './queue/intake.ts';
+import { Aftermath } from './reply/aftermath.ts';
+import { CancelledIds } from './run/cancelled-ids.ts';
+import { FinishedRuns } from './run/finished-runs.ts';
+import { Adoptions } from './session/adoptions.ts';
+import { Cancellations } from './session/cancellations.ts';
+import { reclaimEarly } from './session/early-reclaim.ts';
+import { QueueSession } from './session/queue-session.ts';
+import { ServedQueues } from './session/served-queues.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** A worker that is connected to Redis and knows its generation. It does nothing yet. */
+export interface OpenWorker {
+  readonly config: WorkerConfig;
+  readonly connection: Connection;
+  readonly replica: string;
+  readonly generation: number;
+  readonly served: ServedQueues;
+  readonly log: Logger;
+  /** Opens a further connection. */
+  readonly open: (name: string) => Connection;
+}
+
+/**
+ * Connects a worker to Redis, and raises its replica's generation if no driver has given it one.
+ * @param leaving closes all connections when it fires; not needed if the process ends with the worker.
+ */
+export async function openWorker(
+  config: WorkerConfig,
+  log: Logger,
+  leaving?: AbortSignal,
+): Promise<OpenWorker> {
+  const { redisUrl: url, namespace, replica } = config;
+  const open = (name: string): Connection => {
+    const options = { url, namespace, name: `worker:${replica}${name}`, use: 'patient' } as const;
+    const connection = openConnection(options, log);
+    if (leaving?.aborted) connection.giveUp();
+    leaving?.addEventListener('abort', () => connection.giveUp());
+    return connection;
+  };
+  const connection = open('');
+  const clock = clockOf(connection);
+  warnOfSkew(clock, log);
+  await clock.measure();
+  const generation = config.generation ?? (await ownGeneration(connection, replica, log));
+  return { config, connection, replica, generation, served: new ServedQueues(), log, open };
+}
+
+/** Why a worker ends by itself. */
+export type WorkerFault = keyof typeof faultTexts;
+
+/** What each means, for people. */
+export const faultTexts = {
+  superseded: 'a newer generation runs',
+  lease_lost: 'the lease is no longer being renewed',
+  stuck: 'jobs wait but none is run',
+} as const;
+
+export interface WorkerSurroundings {
+  /** Of this process, for the lease thread. */
+  readonly env: NodeJS.ProcessEnv;
+  /**
+   * Makes the handler, once the jobs that dead workers held are reclaimed.
+   * @param budget limits the bytes of answers.
+   */
+  readonly createHandler: (budget: ReplyBudget) => Promise<Handler>;
+  /** Called if the worker must take, run and answer nothing from now on. */
+  readonly onFault: (fault: WorkerFault, error?: Error) => void;
+  /** Called if its replica was removed and its queue is empty: it may leave. */
+  readonly onRetired: () => void;
+  /** Resolves when what is noted about the end of this process is in Redis. */
+  readonly noted: () => Promise<void>;
+}
+
+/** Puts the parts of a worker together. Only then does it know how to start and stop. */
+export async function composeWorker(
+  opened: OpenWorker,
+  surroundings: WorkerSurroundings,
+): Promise<WorkerProcess> {
+  const { config, connection, replica, generation, served, log, open } = opened;
+  const { env, onFault, onRetired, noted } = surroundings;
+  const { leaseMs, concurrency, drainTimeoutMs } = config;
+  const common = { connection, replica, generation, leaseMs, drainTimeoutMs, log };
+  const onSuperseded = (): void => onFault('superseded');
+
+  // A driver that gave the worker its generation also sees it end, and ends its lease.
+  const endsLease = config.generation === undefined;
+  const keeper = new LeaseKeeper({
+    ...config,
+    generation,
+    endsLease,
+    env,
+    clock: clockOf(connection),
+    onWithdrawn: () => served.wake(),
+    onEnded: (error) => onFault('lease_lost', error),
+  });
+  const large = new LargeValues(() => open(':large-values'));
+  const aftermath = new Aftermath({ ...config, ...common, large });
+  const lease = new ReplicaLease(common);
+  await reclaimEarly({ ...common, lease, aftermath, large, onSuperseded });
+
+  const budget = new ReplyBudget(config.replyLimitBytes);
+  const handler = await surroundings.createHandler(budget);
+  const cancelled = new CancelledIds();
+  const sessionParts = {
+    connection,
+    leaseMs,
+    worker: replica,
+    concurrency,
+    handler,
+    aftermath,
+    large,
+    budget,
+    cancelled,
+    slots: new Slots(concurrency),
+    intake: new Intake(),
+    finished: new FinishedRuns(),
+    tick: chooseTick(config.consumer, log),
+  };
+  const heartbeat = new Heartbeat({
+    ...common,
+    lease,
+    keeper,
+    endsLease,
+    running: () => served.sizeOf(replica),
+    onSuperseded,
+    onRetired,
+  });
+  const makeCertain = (): Promise<boolean> => heartbeat.makeCertain();
+  const onStuck = (): void => onFault('stuck');
+  const session = new QueueSession({ ...sessionParts, lease, makeCertain, onSuperseded, onStuck, log });
+  served.add(session);
+  const adoptions = new Adoptions({ ...common, keeper, parts: sessionParts, served });
+  const cancellations = new Cancellations({ connection: open(':cancellations'), cancelled, served, log });
+  const parts = { handler, keeper, heartbeat, session, adoptions, cancellations, large, noted };
+  return new WorkerProcess({ ...common, ...parts });
+}
