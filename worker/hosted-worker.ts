@@ -51,7 +51,8 @@ export class HostedWorker {
     this.#config = config;
     this.#handler = handler;
     this.#env = env;
-    this.#log = createLogger('worker', config.logLevel, { replica: config.replica });
+    const { replica, logLevel, logFormat } = config;
+    this.#log = createLogger('worker', logLevel, { replica }, logFormat);
   }
 
   /** The name of its replica. */

@@ -88,9 +88,9 @@ export class HostedGateway implements RingpostGateway {
   constructor(settings: GatewaySettings, { folder, compileCache, beforeRedisStops }: HostOptions) {
     const given = asEnvironment(gatewaySettings, settings);
     this.#config = loadGatewayConfig(given);
-    const { role, logLevel } = this.#config;
+    const { role, logLevel, logFormat } = this.#config;
     const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
-    this.#log = createLogger(role, logLevel, { name });
+    this.#log = createLogger(role, logLevel, { name }, logFormat);
     const cache = compileCache ?? (folder === undefined ? undefined : join(folder, 'compile-cache'));
     this.#system = new System({
       config: this.#config,

@@ -59,15 +59,16 @@ describe('a program that cannot be started', () => {
       // Long enough for a worker to start on a busy machine.
       START_TIMEOUT_MS: '15000',
     });
-    expect(await worker.exited).toEqual({ code: 1, signal: null });
+    expect(await worker.exited).toEqual({ code: 78, signal: null });
     const crash = await new CrashNotes(current.connection).read('S1');
     expect(crash?.reason).toMatch(reason);
     expect(crash?.stderr?.join('\n')).toMatch(stderr);
     const said = worker
       .stderr()
       .split('\n')
-      .filter((line) => line.startsWith('ringpost worker: '));
-    expect(said).toEqual([`ringpost worker: ${crash?.reason}`]);
+      .filter((line) => line.includes('"role":"worker"'))
+      .map((line) => (JSON.parse(line) as { readonly msg: string }).msg); // the logger writes it so
+    expect(said).toEqual([crash?.reason]);
   });
 });
 

@@ -42,7 +42,8 @@ async function withWorker(current: System, settings: NodeJS.ProcessEnv) {
 
 function linesOf(worker: RunningCommand): Line[] {
   const lines = worker.stderr().split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line); // a worker writes no others
+  // A worker writes no others.
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line);
 }
 
 describe('lines that a handler prints', () => {
