@@ -1,4 +1,4 @@
-import { HandlerLoadError } from '../handlers/load-error.ts';
+import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 
 /** The program of `COMMAND` could not be started. The message is one sentence for the user. */
 export class CommandFailure extends HandlerLoadError {
