@@ -92,7 +92,16 @@ function isHandler(handler: RingpostOptions['handler']): handler is Handler {
 const fileOf = (handler: string | URL): string => (handler instanceof URL ? fileURLToPath(handler) : handler);
 
 /** What a worker in this process does not have: its handler is given. */
-const handlerSettings: readonly string[] = ['HANDLER', 'UPSTREAM', 'UPSTREAM_HOST', 'FORWARDED'];
+const handlerSettings: readonly string[] = [
+  'HANDLER',
+  'UPSTREAM',
+  'UPSTREAMS',
+  'COMMAND',
+  'COMMAND_READY',
+  'START_TIMEOUT_MS',
+  'UPSTREAM_HOST',
+  'FORWARDED',
+];
 
 /** @returns the settings that gateways and workers share. */
 function sharedSettings(settings: object): object {

@@ -4,7 +4,9 @@ import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
 import type { UpstreamOptions } from './upstream.ts';
 
-/** What decides which handler a replica runs. At most one of `handlerPath`, `upstream` and `program` is given. */
+/**
+ * What decides which handler a replica runs. At most one of `handlerPath`, `upstream` and `program` is given.
+ */
 export interface HandlerChoice {
   /** The replica's name, e.g. `S1`. */
   readonly replica: string;
