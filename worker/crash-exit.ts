@@ -62,12 +62,12 @@ export class CrashExit {
 
   /**
    * Notes why the worker cannot start, if that is the fault of its program.
-   * @throws {unknown} the error.
+   * @throws {unknown} what it was given.
    */
-  async onStartFailed(error: unknown): Promise<never> {
-    if (error instanceof CommandFailure)
-      await Promise.race([this.#note(error.message, error.stderr), delay(exitMs)]);
-    throw error;
+  async onStartFailed(thrown: unknown): Promise<never> {
+    if (thrown instanceof CommandFailure)
+      await Promise.race([this.#note(thrown.message, thrown.stderr), delay(exitMs)]);
+    throw thrown;
   }
 
   /** Resolves when the crash is noted, or could not be; at once if there was none. */

@@ -49,26 +49,28 @@ describe('a program that cannot be started', () => {
             stderr: /404/,
           },
         ]),
-  ])('says in one line and in /-/ring why it $how', async ({ COMMAND, COMMAND_READY, reason, stderr }) => {
-    const current = system();
-    const worker = workers.launch(current, 'S1', {
-      HANDLER: '',
-      COMMAND,
-      ...(COMMAND_READY === undefined ? {} : { COMMAND_READY }),
-      GENERATION: '1',
-      // Long enough for a worker to start on a busy machine.
-      START_TIMEOUT_MS: '15000',
-    });
-    expect(await worker.exited).toEqual({ code: 1, signal: null });
-    const crash = await new CrashNotes(current.connection).read('S1');
-    expect(crash?.reason).toMatch(reason);
-    expect(crash?.stderr?.join('\n')).toMatch(stderr);
-    const said = worker
-      .stderr()
-      .split('\n')
-      .filter((line) => line.startsWith('ringpost worker: '));
-    expect(said).toEqual([`ringpost worker: ${crash?.reason}`]);
-  });
+  ])(
+    'says in one line and in /-/ring why it $how',
+    async ({ how, COMMAND, COMMAND_READY, reason, stderr }) => {
+      const current = system();
+      const worker = workers.launch(current, 'S1', {
+        HANDLER: '',
+        COMMAND,
+        ...(COMMAND_READY === undefined ? {} : { COMMAND_READY }),
+        GENERATION: '1',
+        START_TIMEOUT_MS: how.includes('never') ? '15000' : '60000',
+      });
+      expect(await worker.exited).toEqual({ code: 1, signal: null });
+      const crash = await new CrashNotes(current.connection).read('S1');
+      expect(crash?.reason).toMatch(reason);
+      expect(crash?.stderr?.join('\n')).toMatch(stderr);
+      const said = worker
+        .stderr()
+        .split('\n')
+        .filter((line) => line.startsWith('ringpost worker: '));
+      expect(said).toEqual([`ringpost worker: ${crash?.reason}`]);
+    },
+  );
 });
 
 describe.skipIf(python === undefined)('a program whose port is taken', () => {
