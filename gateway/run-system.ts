@@ -52,7 +52,7 @@ async function run(config: GatewayConfig, env: NodeJS.ProcessEnv, options: RunOp
   disablePretenuring();
   const { onReady = (line) => void process.stdout.write(`${line}\n`), onStopping, handler } = options;
   const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
-  const log = createLogger(config.role, config.logLevel, { name });
+  const log = createLogger(config.role, config.logLevel, { name }, config.logFormat);
   const onRedisEnd = (reason: string): never => {
     say(reason);
     process.exit(1);

@@ -1,5 +1,6 @@
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
+import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { commonFaults, commonSettings, handlerStallMs } from '#shared/settings/common.ts';
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
@@ -59,6 +60,7 @@ export interface WorkerConfig {
   /** Whether dead letters keep bodies. */
   readonly deadLetterBodies: 'keep' | 'none';
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
 }
 
 /**
@@ -96,5 +98,6 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     redaction: redactionOf(values.REDACT_HEADERS, values.REDACT_EXCEPT),
     deadLetterBodies: values.DEAD_LETTER_BODIES,
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT,
   };
 }

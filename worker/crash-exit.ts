@@ -5,7 +5,6 @@ import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { CommandFailure } from './command/command-failure.ts';
 import type { ProgramEnd } from './command/program.ts';
 import type { ServedQueues } from './session/served-queues.ts';
 
@@ -58,16 +57,6 @@ export class CrashExit {
       log.warn({ err: error }, 'the lease was not ended; it will expire'),
     );
     process.exit(1);
-  }
-
-  /**
-   * Notes why the worker cannot start, if that is the fault of its program.
-   * @throws {unknown} what it was given.
-   */
-  async onStartFailed(thrown: unknown): Promise<never> {
-    if (thrown instanceof CommandFailure)
-      await Promise.race([this.#note(thrown.message, thrown.stderr), delay(exitMs)]);
-    throw thrown;
   }
 
   /** Resolves when the crash is noted, or could not be; at once if there was none. */

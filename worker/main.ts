@@ -1,17 +1,21 @@
 import { environment } from './environment.ts';
+import { unloadedExitCode } from '#shared/contract/unloaded.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { onTermination } from '#shared/process/signals.ts';
+import { writeStderr } from '#shared/process/stderr.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { misspeltNames, misspeltWarning, namesOf } from '#shared/settings/misspelt.ts';
 import { disablePretenuring } from '#shared/v8/pretenuring.ts';
-import { CommandFailure } from './command/command-failure.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeWorker, faultTexts, openWorker } from './compose-worker.ts';
 import { loadWorkerConfig, workerSettings } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
+import { loadHandler } from './handler-loading.ts';
+import { captureOutput } from './handlers/capture-output.ts';
+import { HandlerLoadError } from './handlers/load-error.ts';
 import { ownUpstream } from './handlers/own-upstream.ts';
 import { programOptions } from './program-options.ts';
 import { UnhandledErrors } from './unhandled-errors.ts';
@@ -19,8 +23,8 @@ import { UnhandledErrors } from './unhandled-errors.ts';
 /** Runs one worker until it is told to leave. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   disablePretenuring();
-  const { concurrency, drainTimeoutMs } = config;
-  const log = createLogger('worker', config.logLevel, { replica: config.replica });
+  const { replica, concurrency, drainTimeoutMs, handlerPath, logFormat } = config;
+  const log = createLogger('worker', config.logLevel, { replica }, logFormat);
   const opened = await openWorker(config, log);
   const { served } = opened;
   const crashExit = new CrashExit(opened);
@@ -30,8 +34,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
     createHandler: async (budget) => {
       const upstream = await ownUpstream({ ...config, connection: opened.connection, log });
       const program = programOptions(opened, env, (end) => void crashExit.onProgramEnded(end));
-      const choice = { ...config, upstream, program, connections: concurrency, budget };
-      return createHandler(choice).catch((error: unknown) => crashExit.onStartFailed(error));
+      const output = handlerPath === undefined ? undefined : captureOutput(replica, logFormat);
+      const choice = { ...config, upstream, program, connections: concurrency, budget, output };
+      return loadHandler(() => createHandler(choice), opened);
     },
     onFault: (fault, err) => {
       log.error(err === undefined ? {} : { err }, `${faultTexts[fault]}; exiting now`);
@@ -62,9 +67,10 @@ try {
   warnOfMisspelt(config);
   await main(config, process.env);
 } catch (error) {
+  // It is logged and noted already.
+  if (error instanceof HandlerLoadError) process.exit(unloadedExitCode);
   const known = error instanceof SettingsError;
-  const why = error instanceof CommandFailure ? error.message : known ? String(error) : describe(error);
-  process.stderr.write(`ringpost worker: ${why}\n`);
+  writeStderr(`ringpost worker: ${known ? String(error) : describe(error)}\n`);
   // The image build starts a worker without settings, to fill the compile cache.
   if (known) await fillCompileCache();
   process.exit(1);

@@ -1,3 +1,4 @@
+import { ErrorPlaces } from '#shared/process/error-places.ts';
 import type { Log } from '#shared/process/logger.ts';
 
 export interface UnhandledErrorsOptions {
@@ -13,6 +14,7 @@ const windowMs = 10_000;
 /** The errors of a handler that do not reach its caller: unhandled rejections and uncaught exceptions. */
 export class UnhandledErrors {
   readonly #options: UnhandledErrorsOptions;
+  readonly #places = new ErrorPlaces();
   #rejections = 0;
   #exceptions = 0;
   #windowSince = Number.NEGATIVE_INFINITY;
@@ -48,9 +50,11 @@ export class UnhandledErrors {
     if (now - this.#windowSince >= windowMs) {
       this.#windowSince = now;
       this.#lines = 0;
+      this.#places.clear();
     }
     this.#lines += 1;
     if (this.#lines > maxLines) return;
-    this.#options.log.error({ err, ...counts }, message);
+    const { frame } = this.#places.look(err);
+    this.#options.log.error({ err, ...counts, ...(frame === undefined ? {} : { frame }) }, message);
   }
 }

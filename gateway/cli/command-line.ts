@@ -40,6 +40,6 @@ function usageOf({ message }: CommanderError, called: string | undefined): Error
     .replace(/^error: /, '')
     .replace(/\.$/, '')
     .replace(/\.?\n?\(Did you mean (.*)\?\)$/s, '; did you mean $1?');
-  const page = /^unknown command/.test(said) || called === undefined ? 'ringpost' : `ringpost ${called}`;
+  const page = said.startsWith('unknown command') || called === undefined ? 'ringpost' : `ringpost ${called}`;
   return usage(said.endsWith('?') ? said : `${said}; see \`${page} --help\``);
 }

@@ -1,3 +1,4 @@
+import type Docker from 'dockerode';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import { askEngine } from '../drivers/engine-call.ts';
 import type { Finding } from './finding.ts';
@@ -13,15 +14,11 @@ export async function checkDocker(image: string | undefined): Promise<Finding[]>
   const isNeeded = image !== undefined;
   const level = isNeeded ? 'failed' : 'skipped';
   const unneeded = isNeeded ? '' : ' It is not needed: REPLICA_DRIVER is not docker.';
-  let Docker: typeof import('dockerode');
-  try {
-    Docker = (await import('dockerode')).default;
-  } catch {
+  const docker = await openDocker();
+  if (docker === undefined) {
     const message = `The package dockerode is not installed.${unneeded}`;
     return [{ check, level, message, ...(isNeeded ? { advice: 'Run: npm install dockerode' } : {}) }];
   }
-  // Without it a connection that stays open would keep this process alive.
-  const docker = new Docker({ timeout: timeoutMs });
   try {
     const { Version } = await askEngine(timeoutMs, () => docker.version());
     const found: Finding = {
@@ -37,7 +34,18 @@ export async function checkDocker(image: string | undefined): Promise<Finding[]>
   }
 }
 
-async function checkImage(docker: import('dockerode'), image: string): Promise<Finding> {
+/** The engine's client is an optional package. */
+async function openDocker(): Promise<Docker | undefined> {
+  try {
+    const { default: Engine } = await import('dockerode');
+    // Without a timeout, a connection that stays open would keep this process alive.
+    return new Engine({ timeout: timeoutMs });
+  } catch {
+    return undefined;
+  }
+}
+
+async function checkImage(docker: Docker, image: string): Promise<Finding> {
   try {
     await askEngine(timeoutMs, () => docker.getImage(image).inspect());
     return { check: 'worker image', level: 'ok', message: `The image ${image} is there.` };

@@ -1,4 +1,4 @@
-import { SettingsError } from '#shared/settings/load-settings.ts';
+import { SettingsError } from '#shared/settings/settings-error.ts';
 import { readConfigFile } from '../settings/config-file.ts';
 import { misspeltWarnings } from '../settings/misspelt-warnings.ts';
 import { joinSettings } from '../settings/setting-sources.ts';

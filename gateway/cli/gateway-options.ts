@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { RingpostClient } from '#shared/client/client.ts';
 import type { Fetch } from '#shared/client/client.ts';
 import { shownUrl } from '#shared/process/shown-url.ts';
-import { SettingsError } from '#shared/settings/load-settings.ts';
+import { SettingsError } from '#shared/settings/settings-error.ts';
 import { firstToken } from '../admin/tokens.ts';
 import type { Context } from './context.ts';
 import { exitCodes, Failure, usage } from './failure.ts';

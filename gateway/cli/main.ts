@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { environment } from '../settings/environment.ts';
+import { keepCompiledCode } from './compile-cache.ts';
 import { ownVersion } from './version.ts';
 
 const argv = process.argv.slice(2);
@@ -13,6 +14,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`${ownVersion()}\n`);
 } else {
+  keepCompiledCode(environment.env);
   const { runCommandLine } = await import('./command-line.ts');
   process.exitCode = await runCommandLine(argv, environment, ownVersion());
 }

@@ -1,6 +1,6 @@
 import { RingpostError } from '#shared/client/client.ts';
 import { describe } from '#shared/process/uncaught.ts';
-import { SettingsError } from '#shared/settings/load-settings.ts';
+import { SettingsError } from '#shared/settings/settings-error.ts';
 import { exitCodes, Failure } from './failure.ts';
 import type { ExitCode } from './failure.ts';
 import { createPaint, usesColours } from './paint.ts';

@@ -1,5 +1,5 @@
 /** Control characters but the tab: in a terminal they could move the cursor or change what is on it. */
-const controls = /[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g;
+const controls = /(?!\t)\p{Cc}/gu;
 
 /** @returns a text of others, e.g. a worker's stderr, as one line that a terminal can show. */
 export function shownText(text: string): string {

@@ -52,6 +52,7 @@ export async function createDriver(config: GatewayConfig, parts: DriverParts): P
       return new ProcessDriver({
         redisUrl,
         handler,
+        logFormat: config.logFormat,
         env: {
           // A worker runs user code, which must not see the gateway's own secrets.
           ...withoutSecrets(env),
@@ -107,6 +108,7 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     REDACT_EXCEPT: config.redactExcept,
     DEAD_LETTER_BODIES: config.deadLetterBodies,
     LOG_LEVEL: config.logLevel,
+    LOG_FORMAT: config.logFormat,
   };
   const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');
   return {

@@ -1,3 +1,4 @@
+import { logText } from '#shared/process/log-text.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { endLeasesOf } from '#shared/store/lease/ended-leases.ts';
@@ -5,6 +6,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Death, Driver } from '../drivers/driver.ts';
 import type { Deaths } from './plan.ts';
+import { UnloadedWorkers } from './unloaded-workers.ts';
 
 export interface EndedWorkersOptions {
   readonly connection: Connection;
@@ -16,6 +18,9 @@ export interface EndedWorkersOptions {
   readonly onStandbyEnded: (replica: string, reason: string) => void;
 }
 
+/** Lines of a worker's stderr that are kept, with those of code frames and stacks. */
+const maxLines = 40;
+
 /**
  * The workers that the driver saw end. Their leases are ended at once, so that nobody waits until they
  * expire; the next plan is told why each of them ended.
@@ -23,6 +28,7 @@ export interface EndedWorkersOptions {
 export class EndedWorkers {
   readonly #options: EndedWorkersOptions;
   readonly #crashes: CrashNotes;
+  readonly #unloaded: UnloadedWorkers;
   /** Those whose leases are still to be ended. */
   readonly #pending: Death[] = [];
   /** Those that were told to go: `S1#3`. */
@@ -33,6 +39,8 @@ export class EndedWorkers {
   constructor(options: EndedWorkersOptions) {
     this.#options = options;
     this.#crashes = new CrashNotes(options.connection);
+    const { driver, log } = options;
+    this.#unloaded = new UnloadedWorkers({ sharesLog: driver.kind === 'process', log });
   }
 
   /** Whether a worker ended whose lease was not ended yet. */
@@ -51,8 +59,8 @@ export class EndedWorkers {
   }
 
   add(death: Death): void {
-    const { name, generation, reason, clean } = death;
-    const level = clean || this.#stopping ? 'info' : 'warn';
+    const { name, generation, reason, clean, unloaded = false } = death;
+    const level = unloaded ? 'debug' : clean || this.#stopping ? 'info' : 'warn';
     this.#options.log[level]({ replica: name, generation, reason }, 'a worker ended');
     this.#pending.push(death);
   }
@@ -60,6 +68,11 @@ export class EndedWorkers {
   /** A worker could not be started: for a plan that is the same as one that ended. */
   addUnstarted(replica: string, reason: string): void {
     this.#reasons.set(replica, `could not be started: ${reason}`);
+  }
+
+  /** @param ready the replicas whose workers take jobs now. */
+  ready(ready: readonly string[]): void {
+    this.#unloaded.ready(ready);
   }
 
   /** From now on workers end because their controller stops. */
@@ -71,13 +84,15 @@ export class EndedWorkers {
   async endLeases(): Promise<void> {
     const { connection, driver, leaseMs, onStandbyEnded } = this.#options;
     for (let death = this.#pending[0]; death !== undefined; death = this.#pending[0]) {
-      const { name, generation, reason } = death;
+      const { name, generation } = death;
+      const reason = await this.#reasonOf(death);
       // A worker that ends with its controller is stopped, not dead: the next start brings the replica back
       // as it was.
       const recordMs = this.#stopping ? 0 : leaseMs;
       const standing = await endLeasesOf(connection, { replica: name, generation }, recordMs);
       this.#pending.shift();
-      this.#noteCrash(death);
+      if (death.unloaded === true && !this.#stopping) this.#unloaded.add(name, reason, performance.now());
+      this.#noteCrash({ ...death, reason });
       const stoodBy =
         standing !== undefined && standing.adopter === undefined && standing.generation < generation;
       const replaced = driver.list().some((each) => each.name === name && each.generation > generation);
@@ -94,13 +109,25 @@ export class EndedWorkers {
     return reasons;
   }
 
+  /** @returns why a worker ended, in its own words if it could not load its handler. Never rejects. */
+  async #reasonOf({ name, generation, reason, unloaded = false }: Death): Promise<string> {
+    if (!unloaded || this.#stopping) return reason;
+    const note = await this.#crashes.read(name).catch(() => undefined);
+    return note?.generation === generation ? (note.reason ?? reason) : reason;
+  }
+
   /** Writes the cause of a crash for `/-/ring`, in the background. */
   #noteCrash({ name, generation, reason, clean, stderr }: Death): void {
     if (clean || this.#stopping) return;
     const { clock, log } = this.#options;
     const at = clock.now();
     const note = async (): Promise<void> => {
-      await this.#crashes.note(name, { generation, at, reason, stderr: (await stderr) ?? [] });
+      await this.#crashes.note(name, {
+        generation,
+        at,
+        reason,
+        stderr: logText((await stderr) ?? []).slice(-maxLines),
+      });
     };
     note().catch((error: unknown) => log.debug({ replica: name, err: error }, 'a crash was not noted'));
   }

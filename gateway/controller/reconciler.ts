@@ -220,6 +220,7 @@ export class Reconciler {
     }
     const { steps, memory } = this.#plan(observed);
     this.#memory = memory;
+    this.#ended.ready([...memory].flatMap(([name, { state }]) => (state === 'ready' ? [name] : [])));
     await this.#execution.begin(steps);
     await this.#status.publish(memory, observed.trouble ?? this.#rollout.trouble);
   }

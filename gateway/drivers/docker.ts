@@ -6,7 +6,8 @@ import { composeLabels, projectLabel } from './compose-labels.ts';
 import type { ComposeLabels } from './compose-labels.ts';
 import { configHash, containerSpec, labels, temporaryName } from './container-spec.ts';
 import type { ContainerSettings } from './container-spec.ts';
-import type { Death, Driver, Instance } from './driver.ts';
+import { endingOf } from './driver.ts';
+import type { Death, Driver, Ending, Instance } from './driver.ts';
 import { askEngine, ignore } from './engine-call.ts';
 import { startWithInput } from './container-input.ts';
 import { lastLogLines } from './container-logs.ts';
@@ -131,7 +132,7 @@ export class DockerDriver implements Driver {
       ).catch(ignore(304, 404));
     }
     await this.#remove(container);
-    this.#noteEnd(id, 'removed', true);
+    this.#noteEnd(id, { reason: 'removed', clean: true });
     if (!this.#closed) await this.#refresh();
   }
 
@@ -175,18 +176,18 @@ export class DockerDriver implements Driver {
 
   #onEvent({ action, id, attributes }: EngineEvent): void {
     const { exitCode } = attributes;
-    if (action === 'die') this.#noteEnd(id, `exited with code ${exitCode ?? 'unknown'}`, exitCode === '0');
+    if (action === 'die') this.#noteEnd(id, endingOf(exitCode));
     if (['die', 'start', 'destroy', 'pause', 'unpause'].includes(action)) this.#refreshSoon();
   }
 
-  #noteEnd(id: string, reason: string, clean: boolean): void {
+  #noteEnd(id: string, ending: Ending): void {
     const instance = this.#running.get(id);
     if (instance === undefined) return;
     this.#running.delete(id);
     this.#ended.add(id);
     const { name, generation } = instance;
-    const stderr = clean ? {} : { stderr: this.#lastLogLines(id) };
-    const death = { name, generation, reason, clean, ...stderr };
+    const stderr = ending.clean ? {} : { stderr: this.#lastLogLines(id) };
+    const death = { name, generation, ...ending, ...stderr };
     for (const listener of this.#listeners) listener(death);
   }
 
@@ -251,7 +252,7 @@ export class DockerDriver implements Driver {
     const before = this.#running;
     // They ended, and no event said so.
     const missed = [...before.keys()].filter((id) => !seen.has(id));
-    for (const id of missed) this.#noteEnd(id, 'its container is gone', false);
+    for (const id of missed) this.#noteEnd(id, { reason: 'its container is gone', clean: false });
     if (missed.length > 0) this.#events.reopen();
     const fresh = [...seen.keys()].some((id) => !before.has(id));
     this.#running = seen;

@@ -1,3 +1,5 @@
+import { unloadedExitCode } from '#shared/contract/unloaded.ts';
+
 /** One running worker, as its driver sees it. */
 export interface Instance {
   readonly name: string;
@@ -16,8 +18,20 @@ export interface Death {
   readonly reason: string;
   /** It ended by itself after it had finished what it held. */
   readonly clean: boolean;
+  /** It could not load its handler; its crash note says why. */
+  readonly unloaded?: boolean;
   /** The last lines that it wrote to stderr, if the driver knows them; never rejects. */
   readonly stderr?: Promise<readonly string[]>;
+}
+
+/** How a worker ended. */
+export type Ending = Pick<Death, 'reason' | 'clean' | 'unloaded'>;
+
+/** @returns what an exit code says. */
+export function endingOf(exitCode: string | number | null | undefined): Ending {
+  const code = String(exitCode ?? 'unknown');
+  const reason = `exited with code ${code}`;
+  return { reason, clean: code === '0', unloaded: code === String(unloadedExitCode) };
 }
 
 /** How replicas are run. All calls are safe to repeat. */

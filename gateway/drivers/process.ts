@@ -2,9 +2,13 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ownModule } from '#shared/process/own-module.ts';
+import { lineFormat } from '#shared/process/pretty-lines.ts';
+import type { LineFormat, LogFormat } from '#shared/process/pretty-lines.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
-import type { Death, Driver, Instance } from './driver.ts';
+import { AlikeLines } from './alike-lines.ts';
+import { endingOf } from './driver.ts';
+import type { Death, Driver, Ending, Instance } from './driver.ts';
 import type { HandlerVersions } from './handler-versions.ts';
 import { passOnStderr } from './worker-stderr.ts';
 import type { WorkerStderr } from './worker-stderr.ts';
@@ -19,6 +23,8 @@ export interface ProcessDriverOptions {
   readonly redisUrl: string;
   /** The handler, if it may be replaced: it is `HANDLER` of each new worker. */
   readonly handler?: HandlerVersions | undefined;
+  /** How the lines that workers log are passed on. */
+  readonly logFormat: LogFormat;
 }
 
 interface Child {
@@ -39,12 +45,15 @@ export class ProcessDriver implements Driver {
   readonly #compileCache: string;
   readonly #children = new Set<Child>();
   readonly #listeners = new Set<(death: Death) => void>();
+  readonly #alike = new AlikeLines();
+  readonly #format: LineFormat | undefined;
   #closed = false;
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
     // By default beside the other files that are kept from one start to the next.
     this.#compileCache = resolve(options.env['NODE_COMPILE_CACHE'] ?? '.ringpost/compile-cache');
+    this.#format = lineFormat(options.logFormat);
   }
 
   start(): Promise<void> {
@@ -102,6 +111,8 @@ export class ProcessDriver implements Driver {
         ...env,
         NODE_COMPILE_CACHE: this.#compileCache,
         ...(handlerPath === undefined ? {} : { HANDLER: handlerPath }),
+        // This process makes the lines readable.
+        LOG_FORMAT: 'json',
         REDIS_URL_FILE: '/dev/stdin',
         REPLICA: name,
         GENERATION: String(generation),
@@ -110,7 +121,10 @@ export class ProcessDriver implements Driver {
       onParentDeath: 'SIGKILL',
       stderr: 'pipe',
     });
-    const stderr = passOnStderr(worker.stderr);
+    const stderr = passOnStderr(worker.stderr, {
+      accepts: (line) => this.#alike.accepts(name, line, performance.now()),
+      format: this.#format,
+    });
     const child = { name, generation, handlerPath, process: worker, stderr };
     this.#children.add(child);
     const endUse = handlerPath === undefined ? undefined : handler?.use(handlerPath);
@@ -123,8 +137,7 @@ export class ProcessDriver implements Driver {
   #onExit(child: Child, exit: TetheredExit): void {
     this.#children.delete(child);
     const { name, generation, stderr } = child;
-    const clean = exit.code === 0;
-    const death = { name, generation, reason: reasonOf(exit), clean, stderr: stderr.ended() };
+    const death = { name, generation, ...endingAfter(exit), stderr: stderr.ended() };
     for (const listener of this.#listeners) listener(death);
   }
 }
@@ -153,6 +166,6 @@ function warmUp(compileCache: string): void {
   });
 }
 
-function reasonOf({ code, signal }: TetheredExit): string {
-  return signal === null ? `exited with code ${code}` : `killed by ${signal}`;
+function endingAfter({ code, signal }: TetheredExit): Ending {
+  return signal === null ? endingOf(code) : { reason: `killed by ${signal}`, clean: false };
 }

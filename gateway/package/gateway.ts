@@ -24,6 +24,8 @@ export interface GatewayOptions {
 
 /** What {@link createGateway} does not show. */
 export interface HostOptions extends GatewayOptions {
+  /** Folder for the cache of compiled code; in `folder` by default. */
+  readonly compileCache?: string | undefined;
   /** Called at the end of a stop, while the private Redis still runs. */
   readonly beforeRedisStops?: () => Promise<void>;
 }
@@ -83,16 +85,20 @@ export class HostedGateway implements RingpostGateway {
   #starting: Promise<StartedReplicas> | undefined;
   #end: Promise<void> | undefined;
 
-  constructor(settings: GatewaySettings, { folder, beforeRedisStops }: HostOptions) {
+  constructor(settings: GatewaySettings, { folder, compileCache, beforeRedisStops }: HostOptions) {
     const given = asEnvironment(gatewaySettings, settings);
     this.#config = loadGatewayConfig(given);
     const { role, logLevel } = this.#config;
     const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
     this.#log = createLogger(role, logLevel, { name });
-    const cache = folder === undefined ? {} : { NODE_COMPILE_CACHE: join(folder, 'compile-cache') };
+    const cache = compileCache ?? (folder === undefined ? undefined : join(folder, 'compile-cache'));
     this.#system = new System({
       config: this.#config,
-      env: { ...cache, ...withoutSettings(process.env, gatewaySettings), ...given },
+      env: {
+        ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
+        ...withoutSettings(process.env, gatewaySettings),
+        ...given,
+      },
       name,
       log: this.#log,
       say: (line) => void process.stderr.write(`ringpost: ${line}\n`),

@@ -1,7 +1,7 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RingpostClient } from '#shared/client/client.ts';
 import { commonSettings } from '#shared/settings/common.ts';
@@ -55,7 +55,7 @@ export async function startRingpost(options: RingpostOptions = {}): Promise<Test
       ...(isHere ? { REPLICA_DRIVER: 'none' } : {}),
       ...(handler === undefined || isHere ? {} : { HANDLER: fileOf(handler) }),
     },
-    { folder, beforeRedisStops: () => stopAll(workers) },
+    { folder, compileCache: await compileCache(), beforeRedisStops: () => stopAll(workers) },
   );
   const stop = async (): Promise<void> => {
     await gateway.stop();
@@ -83,6 +83,17 @@ export async function startRingpost(options: RingpostOptions = {}): Promise<Test
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** @returns where compiled code is kept from one test to the next; undefined if it is not kept. */
+async function compileCache(): Promise<string | undefined> {
+  const modules = resolve('node_modules');
+  if (!existsSync(modules)) return undefined;
+  const folder = join(modules, '.cache', 'ringpost');
+  return mkdir(folder, { recursive: true }).then(
+    () => join(folder, 'compile-cache'),
+    () => undefined,
+  );
 }
 
 function isHandler(handler: RingpostOptions['handler']): handler is Handler {

@@ -169,9 +169,13 @@ export class RingWatcher {
     const inRing = state.desired.filter(({ name }) => state.ring.has(name));
     // A replica whose place is taken is left out until the controller has given it another place.
     const { members } = fitting(parameters, inRing);
+    const before = this.#state.version < 0 ? undefined : this.#ring.members;
     this.#state = state;
     this.#ring = createRing(parameters, members);
-    log.info({ version: state.version, ring: members.map(({ name }) => name) }, 'the ring changed');
+    if (!isDeepStrictEqual(this.#ring.members, before)) {
+      const fields = { version: state.version, ring: members.map(({ name }) => name) };
+      log.info(fields, before === undefined ? 'read the ring' : 'the ring changed');
+    }
     for (const listener of this.#listeners) listener();
     if (lost) this.#claimAgain();
   }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { safeText } from '#shared/process/safe-error.ts';
-import { SettingsError } from '#shared/settings/load-settings.ts';
+import { SettingsError } from '#shared/settings/settings-error.ts';
 import { namesOf, nearest } from '#shared/settings/misspelt.ts';
 import { takeSecrets } from '#shared/settings/secrets.ts';
 import { gatewaySettings } from './settings.ts';

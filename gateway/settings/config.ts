@@ -1,6 +1,7 @@
 import type { BlockList } from 'node:net';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
+import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
@@ -116,6 +117,7 @@ export interface GatewayConfig {
   readonly leaseMs: number;
   readonly admin: AdminSettings;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
 }
 
 /**
@@ -247,5 +249,6 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT,
   };
 }

@@ -1,10 +1,10 @@
 /** What is kept of the stderr of a process. */
 export const maxLines = 20;
-const maxBytes = 4096;
+const maxBytes = 16_384;
 
 const newline = 0x0a;
 
-/** Keeps the end of a stream of text: at most 20 lines and 4 KiB. */
+/** Keeps the end of a stream of text: at most 20 lines and 16 KiB. */
 export class LastLines {
   #kept = Buffer.alloc(0);
   /** Whether the first kept line has lost its beginning. */
@@ -17,7 +17,7 @@ export class LastLines {
     this.#kept = Buffer.from(all.subarray(-maxBytes));
   }
 
-  /** The last lines, in order. If a line is longer than 4 KiB, only its end is kept. */
+  /** The last lines, in order. If a line is longer than 16 KiB, only its end is kept. */
   get lines(): readonly string[] {
     const whole = this.#cut ? this.#kept.indexOf(newline) + 1 : 0;
     const from = whole < this.#kept.length ? whole : 0;

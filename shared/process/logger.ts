@@ -1,6 +1,9 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { lineFormat } from './pretty-lines.ts';
+import type { LogFormat } from './pretty-lines.ts';
 import { safeError } from './safe-error.ts';
+import { writeStderr } from './stderr.ts';
 
 export type { Logger } from 'pino';
 
@@ -24,11 +27,20 @@ const formatters = {
 
 /**
  * @param role of this process: gateway, controller or worker.
- * @returns a logger that writes JSON lines to stderr. stdout is for the output of commands.
+ * @param format of the lines.
+ * @returns a logger that writes to stderr. stdout is for the output of commands.
  */
-export function createLogger(role: string, level: string, fields: Record<string, unknown> = {}): Logger {
+export function createLogger(
+  role: string,
+  level: string,
+  fields: Record<string, unknown> = {},
+  format: LogFormat = 'json',
+): Logger {
+  const pretty = lineFormat(format);
   return pino(
     { level, base: { role, pid: process.pid, ...fields }, serializers: { err: safeError }, formatters },
-    pino.destination({ dest: 2, sync: false }),
+    pretty === undefined
+      ? pino.destination({ dest: 2, sync: false })
+      : { write: (line: string) => void writeStderr(`${pretty(line.trimEnd())}\n`) },
   );
 }

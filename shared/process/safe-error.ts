@@ -94,7 +94,7 @@ function ofError(error: Error, deep: number): SafeError {
 /**
  * @returns the frames of a stack. The message at its beginning is skipped: its lines may look like frames.
  */
-function framesOf({ stack, message }: Error): string[] {
+export function framesOf({ stack, message }: Error): string[] {
   const text = String(stack);
   const at = text.indexOf(message);
   const frames = at < 0 ? text : text.slice(at + message.length);

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { safeMessage } from './safe-error.ts';
+import { writeStderr } from './stderr.ts';
 
 /** Why a process stops: a signal, or a failure inside it. */
 export type StopCause = 'signal' | 'fault';
@@ -44,14 +45,14 @@ export function onTermination({
   const abandon = (why: string): never => {
     const names = inFlight();
     const what = names.length === 0 ? 'nothing in flight' : `${names.length} in flight: ${names.join(' ')}`;
-    process.stderr.write(`ringpost: ${why}; abandoned ${what}\n`);
+    writeStderr(`ringpost: ${why}; abandoned ${what}\n`);
     process.exit(1);
   };
   let said: string | undefined;
   const say = async (): Promise<void> => {
     const what = await waitingFor?.();
     if (what !== undefined && what !== said)
-      process.stderr.write(`ringpost: waiting for ${what}; a second Ctrl-C forces it\n`);
+      writeStderr(`ringpost: waiting for ${what}; a second Ctrl-C forces it\n`);
     said = what;
   };
   const leave = (cause: StopCause, reason: string): void => {

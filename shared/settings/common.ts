@@ -156,7 +156,15 @@ export const commonSettings = {
     type: 'string',
     default: 'warn',
     enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-    description: 'Lowest level that is logged. Logs are JSON lines on stderr.',
+    description: 'Lowest level that is logged, on stderr.',
+  },
+  LOG_FORMAT: {
+    type: 'string',
+    default: 'auto',
+    enum: ['auto', 'json', 'pretty'],
+    description:
+      'How logs are written. `json`: one JSON object a line. `pretty`: for people. `auto`: `pretty` if ' +
+      'stderr is a terminal, `json` otherwise.',
   },
 } as const;
 

@@ -36,16 +36,7 @@ export type SettingsOf<S extends SettingsSchema> = {
       : ValueOf<S['properties'][N]> | undefined;
 };
 
-/** All faults in the settings of a process, one per line. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly string[]) {
-    super(`The settings cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
-    this.faults = faults;
-  }
-}
+export { SettingsError } from './settings-error.ts';
 
 /** Ajv's own coercion would read a blank as 0, and accept `0x10`, `1e3` and `Infinity`. */
 const decimal = /^-?\d+$/;

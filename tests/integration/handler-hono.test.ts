@@ -11,7 +11,7 @@ describe('a Hono app over three replicas', () => {
     ['path', () => []],
     ['header:Tenant', (tenant: string) => ['tenant', tenant]],
   ])('counts each tenant at one replica with HASH_KEY=%s', async (hashKey, headers) => {
-    const { url } = await system().start({ HANDLER: './examples/hono.ts', HASH_KEY: hashKey });
+    const { url } = await system().start({ HANDLER: './examples/hono/handler.ts', HASH_KEY: hashKey });
     const counted = new Map<string, { count: number; replicas: Set<unknown> }>();
     for (let i = 0; i < 10; i += 1) {
       const answers = await Promise.all(
@@ -29,7 +29,7 @@ describe('a Hono app over three replicas', () => {
   });
 
   it('echoes bytes, and answers unknown paths itself', async () => {
-    const { url } = await system().start({ REPLICAS: '1', HANDLER: './examples/hono.ts' });
+    const { url } = await system().start({ REPLICAS: '1', HANDLER: './examples/hono/handler.ts' });
     const body = Buffer.alloc(
       200_000,
       Uint8Array.from({ length: 256 }, (_, i) => i),

@@ -5,9 +5,11 @@ import { projectFolder } from '../fixtures/command.ts';
 
 const pages = [
   ...readdirSync(projectFolder).filter((file) => file.endsWith('.md')),
-  ...readdirSync(join(projectFolder, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => join('docs', file)),
+  ...['docs', 'examples'].flatMap((folder) =>
+    readdirSync(join(projectFolder, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.md') && !file.includes('node_modules'))
+      .map((file) => join(folder, file)),
+  ),
 ];
 
 const textOf = (page: string): string => readFileSync(join(projectFolder, page), 'utf8');

@@ -12,7 +12,7 @@ const documents = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'SECURITY.md',
-  ...globSync('docs/**/*.md'),
+  ...globSync(['docs/**/*.md', 'examples/**/*.md'], { exclude: ['**/node_modules/**'] }),
 ];
 const sources = globSync(
   ['gateway', 'worker', 'shared', 'tests', 'examples'].map((folder) => `${folder}/**/*.{ts,lua,sh,yml}`),

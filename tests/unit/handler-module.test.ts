@@ -198,14 +198,16 @@ describe('the export of a module', () => {
   ])('is refused by an error that names the file: %s', async (source, message) => {
     const file = await moduleFile(source);
     const loaded = loadModuleHandler(file, 'S1', budget);
-    await expect(loaded).rejects.toThrow(`HANDLER ${file}: the default export must be a function`);
+    await expect(loaded).rejects.toThrow(
+      `HANDLER ${file} cannot be loaded: the default export must be a function`,
+    );
     await expect(loaded).rejects.toThrow(message);
   });
 
   it('is refused by an error that names the file if there is no such file', async () => {
     const loaded = loadModuleHandler('./no/such.ts', 'S1', budget);
     await expect(loaded).rejects.toThrow(
-      `HANDLER ./no/such.ts: there is no file ${process.cwd()}/no/such.ts`,
+      `HANDLER ./no/such.ts cannot be loaded: there is no file ${process.cwd()}/no/such.ts`,
     );
     await expect(loadModuleHandler(directory, 'S1', budget)).rejects.toThrow('there is no file');
   });
@@ -213,7 +215,7 @@ describe('the export of a module', () => {
   it('is refused by an error that says what went wrong during the import', async () => {
     const file = await moduleFile('throw new Error("no database")');
     await expect(loadModuleHandler(file, 'S1', budget)).rejects.toThrow(
-      `HANDLER ${file}: cannot be imported: no database`,
+      `HANDLER ${file} cannot be loaded: Error: no database (${file}:1:7)`,
     );
   });
 });
@@ -222,7 +224,7 @@ describe('a Hono app', () => {
   const empty = new Uint8Array(0);
 
   it('runs unchanged', async () => {
-    const handler = await loadModuleHandler('./examples/hono.ts', 'S3', budget);
+    const handler = await loadModuleHandler('./examples/hono/handler.ts', 'S3', budget);
     const get = async (target: string, method = 'GET') =>
       handled(handler, { method, target, headers: ['Host', 'x'], body: empty }, contextOf());
     await get('/count/acme');
@@ -233,7 +235,7 @@ describe('a Hono app', () => {
   });
 
   it('echoes bytes', async () => {
-    const handler = await loadModuleHandler('./examples/hono.ts', 'S3', budget);
+    const handler = await loadModuleHandler('./examples/hono/handler.ts', 'S3', budget);
     const headers = ['Content-Type', 'image/png'];
     const request = { method: 'POST', target: '/echo', headers, body: ALL_BYTES };
     const reply = await handled(handler, request, contextOf());

@@ -18,16 +18,16 @@ describe('the last lines of a stream', () => {
     expect(linesAfter(...text.split(''))).toEqual(expected);
   });
 
-  it('are whole lines of at most 4 KiB together', () => {
-    const lines = linesAfter(...Array.from({ length: 30 }, (_, at) => `${at} ${'x'.repeat(500)}\n`));
-    expect(Buffer.byteLength(lines.join('\n'))).toBeLessThanOrEqual(4096);
-    expect(lines.map((line) => line.length)).toEqual(lines.map(() => 503));
+  it('are whole lines of at most 16 KiB together', () => {
+    const lines = linesAfter(...Array.from({ length: 30 }, (_, at) => `${at} ${'x'.repeat(2000)}\n`));
+    expect(Buffer.byteLength(lines.join('\n'))).toBeLessThanOrEqual(16_384);
+    expect(lines.map((line) => line.length)).toEqual(lines.map(() => 2003));
     expect(lines.at(-1)?.slice(0, 3)).toBe('29 ');
   });
 
-  it('are the end of a line that is longer than 4 KiB, with or without a line break', () => {
-    expect(linesAfter('a'.repeat(10_000), 'end')).toEqual([`${'a'.repeat(4093)}end`]);
-    expect(linesAfter('a'.repeat(10_000), 'end\n')).toEqual([`${'a'.repeat(4092)}end`]);
+  it('are the end of a line that is longer than 16 KiB, with or without a line break', () => {
+    expect(linesAfter('a'.repeat(20_000), 'end')).toEqual([`${'a'.repeat(16_381)}end`]);
+    expect(linesAfter('a'.repeat(20_000), 'end\n')).toEqual([`${'a'.repeat(16_380)}end`]);
   });
 
   it('are none if nothing was written', () => {
@@ -35,7 +35,7 @@ describe('the last lines of a stream', () => {
   });
 });
 
-it('stderr of a worker is passed on unchanged, no faster than it is read, and its end is kept', async () => {
+it('stderr of a worker is passed on unchanged in whole lines, no faster than it is read, and its end is kept', async () => {
   const from = new PassThrough();
   const written: Buffer[] = [];
   let maxBuffered = 0;
@@ -47,7 +47,7 @@ it('stderr of a worker is passed on unchanged, no faster than it is read, and it
       setImmediate(done);
     },
   });
-  const kept = passOnStderr(from, to);
+  const kept = passOnStderr(from, { to });
   const text = Array.from({ length: 5000 }, (_, at) => `line ${at} é\n`).join('');
   for (let at = 0; at < text.length; at += 997) from.write(text.slice(at, at + 997));
   from.end();

@@ -2,6 +2,7 @@ import type { ReplyBudget } from './reply-budget.ts';
 import type { ProgramOptions } from '../command/program.ts';
 import { createBuiltInHandler } from './built-in.ts';
 import type { Handler } from './handler.ts';
+import type { HandlerOutput } from './handler-output.ts';
 import type { UpstreamOptions } from './upstream.ts';
 
 /**
@@ -23,22 +24,24 @@ export interface HandlerChoice {
   readonly connections: number;
   /** Limits the bytes of answers. */
   readonly budget: ReplyBudget;
+  /** Learns which request a module prints for. */
+  readonly output?: HandlerOutput | undefined;
 }
 
 /**
  * Creates the handler that a replica runs: the module, the upstream, the program, or else the built-in
  * service. Each is imported on demand, so that no worker loads what it does not run.
- * @throws {Error} if several are given, if the module cannot be loaded, if the upstream is no http(s) URL, or
- * if the program is not ready in time.
+ * @throws {HandlerLoadError} if the module cannot be loaded, or if the program is not ready in time.
+ * @throws {Error} if several are given, or if the upstream is no http(s) URL.
  */
 export async function createHandler(choice: HandlerChoice): Promise<Handler> {
-  const { replica, handlerPath, upstream, program, connections, budget } = choice;
+  const { replica, handlerPath, upstream, program, connections, budget, output } = choice;
   if ([handlerPath, upstream, program].filter((each) => each !== undefined).length > 1) {
     throw new Error('HANDLER, UPSTREAM and COMMAND exclude each other: set one of them');
   }
   if (handlerPath !== undefined) {
     const { loadModuleHandler } = await import('./module.ts');
-    return loadModuleHandler(handlerPath, replica, budget);
+    return loadModuleHandler(handlerPath, replica, budget, output);
   }
   const { upstreamHost: host = 'client', forwarded = 'both' } = choice;
   if (upstream !== undefined) {

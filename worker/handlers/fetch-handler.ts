@@ -1,9 +1,11 @@
+import type { HttpRequest } from '#shared/contract/http.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 
 import type { ReplyBudget } from './reply-budget.ts';
 import { toHttpReply } from './fetch-reply.ts';
 import { canBeFetchRequest, toFetchRequest, toNativeRequest } from './fetch-request.ts';
 import type { Handler, HandlerContext, HandlerReply } from './handler.ts';
+import type { HandlerOutput } from './handler-output.ts';
 
 /** The fetch-style function of a handler module. It is the user's, so what it returns is checked. */
 type Fetch = (request: Request, context: HandlerContext) => unknown;
@@ -27,10 +29,11 @@ function methodOf(value: unknown, name: string | symbol): ((...args: never[]) =>
   return typeof member === 'function' ? member.bind(value) : undefined;
 }
 
-function fetchOf(exported: unknown, { where, what }: FetchHandlerOptions): Fetch {
+function fetchOf(exported: unknown, { where, what, unusable }: FetchHandlerOptions): Fetch {
   const fetch = methodOf(exported, 'fetch') ?? (typeof exported === 'function' ? exported : undefined);
   if (fetch === undefined) {
-    throw new TypeError(`${where}: ${what} must be ${WANTED}, but is ${describe(exported)}`);
+    const text = `${what} must be ${WANTED}, but is ${describe(exported)}`;
+    throw unusable?.(text) ?? new TypeError(`${where}: ${text}`);
   }
   return fetch as Fetch; // checked to be a function; what it returns is checked at each call
 }
@@ -51,16 +54,20 @@ export interface FetchHandlerOptions {
   readonly budget: ReplyBudget;
   /** Whether it gets native `Request`s. Lazy ones are faster, and need the globals that accept them. */
   readonly native?: boolean;
+  /** Learns which request the handler prints for. */
+  readonly output?: HandlerOutput | undefined;
+  /** Makes the error if it is no handler; a `TypeError` by default. */
+  readonly unusable?: (text: string) => Error;
 }
 
 /**
  * Makes a handler of `{ fetch(request, context) }` or of the bare function, as in Hono, itty-router and plain
  * fetch-style apps. If it has `close()` or `[Symbol.asyncDispose]()`, that is called once on close. CONNECT,
  * TRACE and TRACK, which no `Request` can carry, answer 501.
- * @throws {TypeError} if it is neither.
+ * @throws {Error} the one of `unusable` if it is neither.
  */
 export function createFetchHandler(exported: unknown, options: FetchHandlerOptions): Handler {
-  const { where, replica, budget, native = false } = options;
+  const { where, replica, budget, native = false, output } = options;
   const fetch = fetchOf(exported, options);
   const dispose = methodOf(exported, 'close') ?? methodOf(exported, Symbol.asyncDispose);
   const requestOf = native ? toNativeRequest : toFetchRequest;
@@ -76,19 +83,24 @@ export function createFetchHandler(exported: unknown, options: FetchHandlerOptio
     throw new TypeError(`${where}: the handler must return a Response, but gave ${describe(response)}`);
   }
 
+  const answerTo = (request: HttpRequest, given: HandlerContext): HandlerReply | Promise<HandlerReply> => {
+    if (!canBeFetchRequest(request.method)) {
+      const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
+      return problemReply('method_not_supported', detail);
+    }
+    const { requestId, attempt, deadline, signal } = given;
+    const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
+    const answer = fetch(requestOf(request, signal), context);
+    return isResponse(answer)
+      ? toHttpReply(answer, request.method, given, budget)
+      : toReplyLater(answer, request.method, given);
+  };
+
   return {
-    handle(request, given) {
-      if (!canBeFetchRequest(request.method)) {
-        const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
-        return problemReply('method_not_supported', detail);
-      }
-      const { requestId, attempt, deadline, signal } = given;
-      const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
-      const answer = fetch(requestOf(request, signal), context);
-      return isResponse(answer)
-        ? toHttpReply(answer, request.method, given, budget)
-        : toReplyLater(answer, request.method, given);
-    },
+    handle:
+      output === undefined
+        ? answerTo
+        : (request, given) => output.during(given.requestId, answerTo, request, given),
     close() {
       closing ??= (async () => {
         await dispose?.();

@@ -6,6 +6,7 @@ import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
 import type { PutBack } from './consumer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
+import { HandlerFailures } from './handler-failures.ts';
 
 /**
  * The reply to a request that is not started because its deadline has passed. Its gateway may not know that
@@ -93,9 +94,11 @@ export interface HandlerCallsOptions {
 /** Lets the handler answer requests, each until its deadline at most. */
 export class HandlerCalls {
   readonly #options: HandlerCallsOptions;
+  readonly #failures: HandlerFailures;
 
   constructor(options: HandlerCallsOptions) {
     this.#options = options;
+    this.#failures = new HandlerFailures(options.log);
   }
 
   /** @returns the reply, or undefined if the deadline came first and no client asks for it later. */
@@ -150,9 +153,9 @@ export class HandlerCalls {
   }
 
   #failed(id: string, job: JobData, signal: AbortSignal, error: unknown): HandlerReply | undefined {
-    const { worker, log } = this.#options;
     if (signal.aborted) return abortedReply(signal, job);
-    log.error({ request: id, err: error }, 'the handler failed');
+    this.#failures.add(id, error, performance.now());
+    const { worker } = this.#options;
     return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
   }
 

@@ -1,9 +1,6 @@
-// Counts requests per tenant, in memory. Requests with the same key go to one replica, so it counts them all:
-//   HANDLER=./examples/hono.ts npm start
-//   curl -H 'Ringpost-Key: acme' http://127.0.0.1:5000/count/acme
+// Counts requests by tenant, in memory. Requests with the same key go to one replica, so it counts them all.
 import { Hono } from 'hono';
-
-import type { HandlerContext } from '../worker/handlers/handler.ts';
+import type { HandlerContext } from 'ringpost/handler';
 
 const counts = new Map<string, number>();
 

@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { projectFolder } from '../fixtures/command.ts';
+import { entryPoints, packageManifest, program } from './manifest.ts';
+import type { RepositoryManifest } from './manifest.ts';
+import { pruneDeclarations } from './types.ts';
+
+/** Where the package is built. git ignores it. */
+const dist = join(projectFolder, 'dist');
+
+/** The npm that belongs to the Node.js that the project runs with, or the one on the `PATH`. */
+export const npm = 'npm';
+
+export interface Packed {
+  /** The tarball. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly unpackedBytes: number;
+  readonly files: number;
+}
+
+/** Compiles the package into `dist`, and packs it there. @throws {Error} if that fails. */
+export function pack(): Packed {
+  rmSync(dist, { recursive: true, force: true });
+  const tsc = join(projectFolder, 'node_modules', 'typescript', 'bin', 'tsc');
+  run(process.execPath, [tsc, '-p', join('tests', 'release', 'tsconfig.json')], projectFolder);
+  pruneDeclarations(dist, Object.values(entryPoints));
+  for (const folder of ['shared/store/scripts'])
+    for (const name of readdirSync(join(projectFolder, folder)).filter((each) => each.endsWith('.lua')))
+      copy(join(folder, name));
+  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md']) copy(name);
+  // npm writes it so.
+  const repository = JSON.parse(
+    readFileSync(join(projectFolder, 'package.json'), 'utf8'),
+  ) as RepositoryManifest;
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(packageManifest(repository), null, 2)}\n`);
+  chmodSync(join(dist, program), 0o755);
+  const said = run(npm, ['pack', '--json', '--ignore-scripts'], dist);
+  // What `npm pack --json` prints.
+  const [packed] = Object.values(JSON.parse(said)) as {
+    filename: string;
+    size: number;
+    unpackedSize: number;
+    entryCount: number;
+  }[];
+  if (packed === undefined) throw new Error(`npm pack said ${said}`);
+  const file = join(dist, packed.filename);
+  return { file, bytes: statSync(file).size, unpackedBytes: packed.unpackedSize, files: packed.entryCount };
+}
+
+function copy(name: string): void {
+  mkdirSync(dirname(join(dist, name)), { recursive: true });
+  copyFileSync(join(projectFolder, name), join(dist, name));
+}
+
+function run(command: string, args: readonly string[], cwd: string): string {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
