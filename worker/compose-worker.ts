@@ -74,6 +74,8 @@ export const faultTexts = {
 export interface WorkerSurroundings {
   /** Of this process, for the lease thread. */
   readonly env: NodeJS.ProcessEnv;
+  /** Whether this process is a program that goes on without the worker. */
+  readonly hosted?: boolean;
   /**
    * Makes the handler, once the jobs that dead workers held are reclaimed.
    * @param budget limits the bytes of answers.
@@ -93,7 +95,7 @@ export async function composeWorker(
   surroundings: WorkerSurroundings,
 ): Promise<WorkerProcess> {
   const { config, connection, replica, generation, served, log, open } = opened;
-  const { env, onFault, onRetired, noted } = surroundings;
+  const { env, hosted, onFault, onRetired, noted } = surroundings;
   const { leaseMs, concurrency, drainTimeoutMs } = config;
   const common = { connection, replica, generation, leaseMs, drainTimeoutMs, log };
   const onSuperseded = (): void => onFault('superseded');
@@ -104,6 +106,7 @@ export async function composeWorker(
     ...config,
     generation,
     endsLease,
+    hosted,
     env,
     clock: clockOf(connection),
     onWithdrawn: () => served.wake(),

@@ -1,3 +1,4 @@
+import { handlerSettings } from '#shared/settings/common.ts';
 import { asEnvironment } from '#shared/settings/given-settings.ts';
 import type { GivenSettings } from '#shared/settings/given-settings.ts';
 import { loadWorkerConfig, workerSettings } from './config.ts';
@@ -6,23 +7,13 @@ import { HostedWorker } from './hosted-worker.ts';
 import type { WorkerEnd } from './hosted-worker.ts';
 
 /** Settings that only a worker in a process of its own has. Its controller gives it the generation. */
-const otherSettings = [
-  'HANDLER',
-  'UPSTREAM',
-  'UPSTREAMS',
-  'COMMAND',
-  'COMMAND_READY',
-  'START_TIMEOUT_MS',
-  'UPSTREAM_HOST',
-  'FORWARDED',
-  'GENERATION',
-] as const;
+const otherSettings = [...handlerSettings, 'GENERATION'] as const;
 
 type OtherSetting = (typeof otherSettings)[number];
 
 type Settings = GivenSettings<typeof workerSettings>;
 
-/** The settings of a worker, by the names that docs/configuration.md lists. Numbers may be numbers. */
+/** The settings of a worker, by the names that docs/settings.md lists. Numbers may be numbers. */
 export type WorkerSettings = Omit<Settings, OtherSetting | 'REDIS_URL' | 'REPLICA'> & {
   readonly REDIS_URL: string;
   /** The replica that it runs. */

@@ -51,7 +51,8 @@ export class HostedWorker {
     this.#config = config;
     this.#handler = handler;
     this.#env = env;
-    this.#log = createLogger('worker', config.logLevel, { replica: config.replica });
+    const { replica, logLevel, logFormat } = config;
+    this.#log = createLogger('worker', logLevel, { replica }, logFormat);
   }
 
   /** The name of its replica. */
@@ -112,6 +113,7 @@ export class HostedWorker {
     const opened = await openWorker(this.#config, this.#log, signal);
     this.#worker = await composeWorker(opened, {
       env: this.#env,
+      hosted: true,
       createHandler: (budget) => {
         const options = { where: 'createWorker', what: 'the handler', replica, budget, native: true };
         // Whoever made the handler closes it.

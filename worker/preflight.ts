@@ -25,7 +25,6 @@ async function fail(thrown: unknown): Promise<never> {
   process.exit(1);
 }
 
-process.setSourceMapsEnabled(true);
 // A worker only logs a rejected promise that nothing handles, and ends after an exception.
 process.on('unhandledRejection', () => undefined);
 process.on('uncaughtException', (error) => void fail(error));

@@ -11,9 +11,15 @@ import type { FlagValues } from './setting-flags.ts';
 /** What `dev` runs instead of these settings. */
 const notOfDev = ['HANDLER', 'UPSTREAM', 'UPSTREAMS', 'COMMAND', 'REPLICA_DRIVER'];
 
+/** Where a handler is if nobody names it. */
+const usualFiles = ['handler.ts', 'handler.mts', 'handler.js', 'handler.mjs'];
+
 /** `ringpost dev [handler]`. */
 export function define(command: Command, context: Context): void {
-  withSettingFlags(command.argument('[handler]', 'its file (HANDLER, or handler.ts)'), notOfDev)
+  withSettingFlags(
+    command.argument('[handler]', 'its file (HANDLER; handler.ts, .mts, .js or .mjs)'),
+    notOfDev,
+  )
     .description(
       'Run a handler, and load it again when one of its files changes. Requests that run then are finished ' +
         'by the version that they began with.',
@@ -21,7 +27,8 @@ export function define(command: Command, context: Context): void {
     .option('--config <file>', 'a config file (ringpost.config.ts, .js, .mjs or .json)')
     .action(async (given: string | undefined, options: FlagValues) => {
       const settings = await effectiveSettings(options, context);
-      const file = given ?? settings['HANDLER'] ?? 'handler.ts';
+      const file =
+        given ?? settings['HANDLER'] ?? usualFiles.find((each) => existsSync(each)) ?? 'handler.ts';
       if (!existsSync(file))
         throw usage(`there is no file ${JSON.stringify(file)}; name the handler: ringpost dev handler.ts`);
       // The handler replaces an upstream or a command of the environment.

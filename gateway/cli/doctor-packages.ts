@@ -3,7 +3,6 @@ import type { Finding } from './finding.ts';
 /** Packages that only some uses of ringpost need. */
 const optional = [
   { name: 'esbuild', use: '`ringpost dev`' },
-  { name: 'pino-pretty', use: 'readable logs on a terminal' },
   { name: '@fastify/swagger-ui', use: 'the page at /-/docs' },
 ] as const;
 

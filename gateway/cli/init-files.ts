@@ -30,19 +30,19 @@ export function projectFiles(packageType: string | undefined): ProjectFiles {
   };
 }
 
-const handlerText = `import type { FetchHandler } from 'ringpost/handler';
+const handlerText = `import type { FetchFunction } from 'ringpost/handler';
 
 // All requests of one key come to the same replica, so this map needs no database.
 const visits = new Map<string, number>();
 
-const handler: FetchHandler = (request, context) => {
+const handle: FetchFunction = (request, context) => {
   const key = request.headers.get('ringpost-key') ?? 'nobody';
   const count = (visits.get(key) ?? 0) + 1;
   visits.set(key, count);
   return Response.json({ replica: context.replica, key, visits: count });
 };
 
-export default handler;
+export default handle;
 `;
 
 const testText = (handler: string): string => `import assert from 'node:assert/strict';

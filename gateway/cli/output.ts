@@ -68,6 +68,8 @@ function ofAnswer({ status, code, message }: RingpostError): Explained {
       ? `the gateway does not accept the token, or there is none; ${howToGiveToken}`
       : status === 403
         ? `the gateway refuses this call (${said}); ${howToGiveToken}`
-        : said;
+        : said.startsWith('There is nothing at')
+          ? `${said.replace(/\.$/, '')}; if ADMIN_PORT is set, give the address of the admin side with --admin-url`
+          : said;
   return { code: code ?? `http_${status}`, message: shown, exitCode: exitCodes.failed, status };
 }

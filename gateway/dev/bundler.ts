@@ -1,25 +1,12 @@
 import { join, relative } from 'node:path';
 import type { BuildContext, BuildOptions, BuildResult, Message } from 'esbuild';
+import type { Build, BuilderInput } from './build.ts';
 import type { Esbuild } from './esbuild.ts';
 import { ownPathDefines, ownPaths, withoutOwnPaths } from './own-paths.ts';
 import { packageImports } from './package-imports.ts';
 
-/** What became of the handler's files at one moment. */
-export interface Build {
-  /** The bundle; undefined if there are errors. */
-  readonly code: Uint8Array | undefined;
-  readonly errors: readonly Message[];
-  readonly warnings: readonly Message[];
-}
-
-export interface BundlerOptions {
+export interface BundlerOptions extends Omit<BuilderInput, 'project'> {
   readonly esbuild: Esbuild;
-  /** The handler's file, absolute. */
-  readonly file: string;
-  /** The folder from which messages name files, absolute. */
-  readonly cwd: string;
-  /** The folder in which the bundle will be written, absolute. */
-  readonly folder: string;
   /** Called after the first build, and after each one that a change of a file has led to. */
   readonly onBuild: (build: Build) => void;
 }
@@ -72,7 +59,7 @@ function buildOptions({ file, cwd, folder, onBuild }: BundlerOptions): BuildOpti
 
 function toBuild({ outputFiles, errors, warnings }: BuildResult): Build {
   return {
-    code: errors.length > 0 ? undefined : outputFiles?.[0]?.contents,
+    code: errors.length > 0 ? undefined : outputFiles?.[0]?.text,
     errors: errors.map((error) => withAdvice(withoutOwnPaths(error))),
     warnings: warnings.map(withoutOwnPaths),
   };

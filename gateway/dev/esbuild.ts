@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** The part of esbuild's API that the dev command uses. */
-export type Esbuild = Pick<typeof import('esbuild'), 'context' | 'formatMessages'>;
+export type Esbuild = Pick<typeof import('esbuild'), 'context' | 'formatMessagesSync'>;
 
 /** esbuild is not installed. */
 export class NoEsbuildError extends Error {

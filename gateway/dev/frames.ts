@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isAbsolute, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { relative } from 'node:path';
 import type { Location, Message, PartialMessage } from 'esbuild';
+import { placeIn } from '#shared/process/code-frame.ts';
 import type { Esbuild } from './esbuild.ts';
 import type { LoadFault } from './preflight.ts';
 
@@ -25,50 +25,41 @@ export class Frames {
   }
 
   /** @returns the first error of a build as text, and how many others there are. */
-  async ofErrors(errors: readonly Message[]): Promise<string> {
+  ofErrors(errors: readonly Message[]): string {
     const [first] = errors;
     if (first === undefined) return '';
     const more = errors.length - 1;
     const others = more === 0 ? '' : `\n(${more} more ${more === 1 ? 'error' : 'errors'})`;
-    return `${await this.#format(first, 'error')}${others}`;
+    return `${this.#format(first, 'error')}${others}`;
   }
 
   /** @returns the warnings of a build as text; empty if there are none. */
-  async ofWarnings(warnings: readonly Message[]): Promise<string> {
-    const all = await Promise.all(warnings.map((warning) => this.#format(warning, 'warning')));
-    return all.join('\n');
+  ofWarnings(warnings: readonly Message[]): string {
+    return warnings.map((warning) => this.#format(warning, 'warning')).join('\n');
   }
 
   /** @param bundle the absolute path that the error's message may have. */
-  ofFault({ message, stack, output }: LoadFault, bundle: string): Promise<string> {
+  ofFault({ message, stack, output }: LoadFault, bundle: string): string {
     const { file, cwd } = this.#options;
-    const shown = relative(cwd, file);
     const text = message
-      .replaceAll(bundle, shown)
       // It names the setting, which the user has not made.
-      .replace(`Error: HANDLER ${shown}: `, '');
+      .replace(/^HandlerLoadError: HANDLER .*? cannot be loaded: /, '')
+      .replaceAll(bundle, relative(cwd, file));
     const place = this.#placeIn(stack, bundle) ?? this.#placeAt(file, 1, 0);
     const notes = output === '' ? [] : [{ text: `It wrote:\n${output}` }];
     return this.#format({ text, location: place ?? null, notes }, 'error');
   }
 
-  async #format(message: PartialMessage, kind: 'error' | 'warning'): Promise<string> {
+  #format(message: PartialMessage, kind: 'error' | 'warning'): string {
     const { esbuild, color } = this.#options;
-    const [text = ''] = await esbuild.formatMessages([message], { kind, color });
+    const [text = ''] = esbuild.formatMessagesSync([message], { kind, color });
     return text.trimEnd();
   }
 
   /** @returns the first place in a stack that is in a file of the user's. */
   #placeIn(stack: string, bundle: string): Place | undefined {
-    for (const line of stack.split('\n')) {
-      const [, named, row, column] = /^ {4}at .*?((?:file:\/\/)?\/[^()]*):(\d+):(\d+)\)?$/.exec(line) ?? [];
-      if (named === undefined) continue;
-      const file = named.startsWith('file:') ? fileURLToPath(named) : named;
-      const isOther = !isAbsolute(file) || file.includes(`${sep}node_modules${sep}`) || file === bundle;
-      if (isOther || file.startsWith(ownFolder)) continue;
-      return this.#placeAt(file, Number(row), Number(column) - 1);
-    }
-    return undefined;
+    const place = placeIn(stack.split('\n').filter((line) => !line.includes(bundle)));
+    return place && this.#placeAt(place.file, place.line, place.column - 1);
   }
 
   #placeAt(file: string, line: number, column: number): Place | undefined {
@@ -80,6 +71,3 @@ export class Frames {
     }
   }
 }
-
-/** Of ringpost's workers. */
-const ownFolder = fileURLToPath(new URL('../../worker/', import.meta.url));

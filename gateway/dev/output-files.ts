@@ -30,7 +30,7 @@ export class OutputFiles {
    * @param isUsed whether a process may still read a file.
    * @returns the absolute path of its file.
    */
-  write(code: Uint8Array, isUsed: (path: string) => boolean): string {
+  write(code: string, isUsed: (path: string) => boolean): string {
     for (let number = 1; ; number += 1) {
       const path = join(this.folder, `handler-${number}.mjs`);
       if (isUsed(path)) continue;

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { loadReportIn, withoutLoadReport } from '#shared/contract/load-report.ts';
+import { ownModule } from '#shared/process/own-module.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredProcess } from '#shared/process/tethered.ts';
 
@@ -27,7 +28,7 @@ export interface PreflightResult {
   readonly ended: Promise<unknown>;
 }
 
-const program = fileURLToPath(new URL('../../worker/preflight.ts', import.meta.url));
+const program = fileURLToPath(ownModule('../../worker/preflight.ts', import.meta.url));
 /** Time in ms for the handler's `close()`. */
 const closeMs = 1000;
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HandlerVersions } from '../drivers/handler-versions.ts';
-import type { Build } from './bundler.ts';
+import type { Build } from './build.ts';
 import type { Frames } from './frames.ts';
 import type { OutputFiles } from './output-files.ts';
 import { preflight } from './preflight.ts';
@@ -20,7 +20,7 @@ export interface ReloadsOptions extends PreflightOptions {
 /** A build that can be loaded. */
 interface Loaded {
   readonly path: string;
-  readonly code: Uint8Array;
+  readonly code: string;
 }
 
 /** No build may follow within this time in ms, so that a burst of edits leads to one reload. */
@@ -48,11 +48,13 @@ export class Reloads {
   }
 
   /**
-   * Loads the first build, before there is a worker. It complains if that fails.
+   * Loads the first build, before there is a worker, or one that has come meanwhile. It complains if that
+   * fails.
    * @returns the path of its bundle; undefined if it cannot be loaded.
    */
   async first(build: Build): Promise<string | undefined> {
-    this.#running = await this.#load(build);
+    for (let next: Build | undefined = build; next !== undefined && !this.#running; next = this.#takeNewest())
+      this.#running = await this.#load(next);
     return this.#running?.path;
   }
 
@@ -74,6 +76,12 @@ export class Reloads {
   stop(): void {
     this.#stopped = true;
     this.#superseded.abort();
+  }
+
+  #takeNewest(): Build | undefined {
+    const newest = this.#newest;
+    if (this.#running === undefined) this.#newest = undefined;
+    return newest;
   }
 
   #wake(): void {
@@ -124,10 +132,10 @@ export class Reloads {
     const { files, frames } = this.#options;
     const { signal } = this.#superseded;
     if (code === undefined) {
-      this.#complain(await frames.ofErrors(errors));
+      this.#complain(frames.ofErrors(errors));
       return undefined;
     }
-    const warning = await frames.ofWarnings(warnings);
+    const warning = frames.ofWarnings(warnings);
     if (warning !== '') this.#options.complain(warning);
     const path = files.write(code, (each) => this.#tried.has(each) || this.#handler?.isUsed(each) === true);
     this.#tried.add(path);
@@ -135,7 +143,7 @@ export class Reloads {
     void ended.finally(() => this.#tried.delete(path));
     if (signal.aborted) return undefined;
     if (fault === undefined) return { path, code };
-    this.#complain(await frames.ofFault(fault, path));
+    this.#complain(frames.ofFault(fault, path));
     return undefined;
   }
 
@@ -146,7 +154,7 @@ export class Reloads {
     if (this.#running !== undefined) complain(`${name} is not reloaded: its last good version keeps serving`);
   }
 
-  #isRunning(code: Uint8Array): boolean {
-    return this.#running !== undefined && Buffer.compare(this.#running.code, code) === 0;
+  #isRunning(code: string): boolean {
+    return this.#running?.code === code;
   }
 }

@@ -9,13 +9,13 @@ import { runSystem } from '../run-system.ts';
 import { loadGatewayConfig } from '../settings/config.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 import { explainFault } from '../start-fault.ts';
-import { watchHandler } from './bundler.ts';
-import type { Build } from './bundler.ts';
+import type { Build } from './build.ts';
 import { loadEsbuild, NoEsbuildError } from './esbuild.ts';
 import { Frames } from './frames.ts';
 import { OutputFiles } from './output-files.ts';
 import { projectOf } from './project.ts';
 import { Reloads } from './reloads.ts';
+import { runBuilder } from './run-builder.ts';
 import { warnOfUnknownFields } from './unknown-fields.ts';
 
 export interface DevOptions {
@@ -55,19 +55,14 @@ async function run(file: string, { env, faults }: TakenSettings): Promise<void> 
   process.on('exit', () => files.release());
 
   const frames = new Frames({ esbuild, file, cwd, color: process.stderr.hasColors?.() ?? false });
-  const reloads = new Reloads({
-    files,
-    frames,
-    name,
-    say,
-    complain,
-    env: { NODE_COMPILE_CACHE: resolve('.ringpost/compile-cache'), ...withoutSecrets(env) },
-    timeoutMs: config.startTimeoutMs,
-  });
+  const childEnv = { NODE_COMPILE_CACHE: resolve('.ringpost/compile-cache'), ...withoutSecrets(env) };
+  const timeoutMs = config.startTimeoutMs;
+  const reloads = new Reloads({ files, frames, name, say, complain, env: childEnv, timeoutMs });
   const first = Promise.withResolvers<Build>();
   let isFirst = true;
-  const unwatch = await watchHandler({
-    esbuild,
+  const stopBuilder = runBuilder({
+    env: childEnv,
+    project,
     file,
     cwd,
     folder: files.folder,
@@ -75,6 +70,10 @@ async function run(file: string, { env, faults }: TakenSettings): Promise<void> 
       if (isFirst) first.resolve(build);
       else reloads.offer(build);
       isFirst = false;
+    },
+    onEnded: (how) => {
+      complain(`ringpost dev: esbuild has ended (${how}); changes are no longer seen`);
+      if (isFirst) process.exit(1);
     },
   });
   const path = await reloads.first(await first.promise);
@@ -91,7 +90,7 @@ async function run(file: string, { env, faults }: TakenSettings): Promise<void> 
       onReady: (line, gateway) => onReady(line, gateway, name, config),
       onStopping: () => {
         reloads.stop();
-        void unwatch();
+        stopBuilder();
       },
     },
   );

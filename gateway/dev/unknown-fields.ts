@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { nearest } from '#shared/settings/misspelt.ts';
 import { requestFields } from '../request/directives.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 
@@ -29,7 +30,13 @@ export function warnOfUnknownFields(
   });
 }
 
-/** @returns one sentence about a field that ringpost does not know. */
+/** @returns one sentence about a field that ringpost does not know, with the one that was probably meant. */
 export function unknownField(name: string): string {
-  return `${name} is not a field that ringpost reads in a request`;
+  const near = nearest(
+    name,
+    requestFields.map((field) => field.toUpperCase().replaceAll('-', '_')),
+  );
+  const meant = near?.replace(/[A-Z]+/g, (word) => `${word.slice(0, 1)}${word.slice(1).toLowerCase()}`);
+  const advice = meant === undefined ? '' : `; did you mean ${meant.replaceAll('_', '-')}?`;
+  return `${name} is not a field that ringpost reads in a request${advice}`;
 }

@@ -12,7 +12,7 @@ import type { GatewayConfig } from '../settings/config.ts';
 import { gatewaySettings } from '../settings/settings.ts';
 import { System } from '../system.ts';
 
-/** The settings of a gateway, by the names that docs/configuration.md lists. Numbers may be numbers. */
+/** The settings of a gateway, by the names that docs/settings.md lists. Numbers may be numbers. */
 export type GatewaySettings = GivenSettings<typeof gatewaySettings>;
 
 export interface GatewayOptions {
@@ -88,9 +88,9 @@ export class HostedGateway implements RingpostGateway {
   constructor(settings: GatewaySettings, { folder, compileCache, beforeRedisStops }: HostOptions) {
     const given = asEnvironment(gatewaySettings, settings);
     this.#config = loadGatewayConfig(given);
-    const { role, logLevel } = this.#config;
+    const { role, logLevel, logFormat } = this.#config;
     const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
-    this.#log = createLogger(role, logLevel, { name });
+    this.#log = createLogger(role, logLevel, { name }, logFormat);
     const cache = compileCache ?? (folder === undefined ? undefined : join(folder, 'compile-cache'));
     this.#system = new System({
       config: this.#config,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RingpostClient } from '#shared/client/client.ts';
-import { commonSettings } from '#shared/settings/common.ts';
+import { commonSettings, handlerSettings } from '#shared/settings/common.ts';
 import { HostedGateway } from './gateway.ts';
 import { createWorker } from './index.ts';
 import type { GatewaySettings, Handler, RingpostWorker } from './index.ts';
@@ -18,7 +18,7 @@ export interface RingpostOptions {
   readonly handler?: string | URL | Handler | undefined;
   /** How many replicas; 2 by default. */
   readonly replicas?: number | undefined;
-  /** Other settings, by the names that docs/configuration.md lists. */
+  /** Other settings, by the names that docs/settings.md lists. */
   readonly settings?: Omit<GatewaySettings, 'HANDLER' | 'REPLICAS' | 'ROLE'> | undefined;
 }
 
@@ -102,12 +102,10 @@ function isHandler(handler: RingpostOptions['handler']): handler is Handler {
 
 const fileOf = (handler: string | URL): string => (handler instanceof URL ? fileURLToPath(handler) : handler);
 
-/** What a worker in this process does not have: its handler is given. */
-const handlerSettings: readonly string[] = ['HANDLER', 'UPSTREAM', 'UPSTREAM_HOST', 'FORWARDED'];
-
-/** @returns the settings that gateways and workers share. */
+/** @returns the settings that a gateway shares with a worker whose handler is given. */
 function sharedSettings(settings: object): object {
-  const names = Object.keys(commonSettings).filter((name) => !handlerSettings.includes(name));
+  const others: ReadonlySet<string> = new Set(handlerSettings);
+  const names = Object.keys(commonSettings).filter((name) => !others.has(name));
   return Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name)));
 }
 

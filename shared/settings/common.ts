@@ -168,6 +168,17 @@ export const commonSettings = {
   },
 } as const;
 
+/** The settings that say what a worker of its own process runs, and how. */
+export const handlerSettings = [
+  'HANDLER',
+  'UPSTREAM',
+  'UPSTREAMS',
+  'COMMAND',
+  'COMMAND_READY',
+  'UPSTREAM_HOST',
+  'FORWARDED',
+] as const;
+
 /** @returns the time in ms for which a handler may block the event loop of its worker. */
 export function handlerStallMs(values: {
   readonly HANDLER_STALL_MS: number | undefined;

@@ -71,8 +71,8 @@ function mistakesIn({ length }: string): number {
 }
 
 /**
- * @returns how many letters have to be inserted, deleted, replaced, or exchanged with the next one to turn one
- * text into the other (optimal string alignment).
+ * @returns how many letters have to be inserted, deleted, replaced, or exchanged with the next one to turn
+ * one text into the other (optimal string alignment).
  */
 export function editDistance(from: string, to: string): number {
   let previous: number[] = [];

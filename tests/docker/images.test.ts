@@ -22,12 +22,52 @@ it('images hold only production dependencies; only the gateway has Docker and we
   expect(gateway).toEqual(expect.arrayContaining(['dockerode', 'fastify', 'bullmq', 'ioredis']));
   expect(worker).toEqual(expect.arrayContaining(['bullmq', 'ioredis', 'undici']));
   expect(worker).not.toEqual(
-    expect.arrayContaining([expect.stringMatching(/^(dockerode|docker-modem|fastify|ssh2|prom-client)$/)]),
+    expect.arrayContaining([
+      expect.stringMatching(/^(commander|dockerode|docker-modem|fastify|pino-pretty|ssh2|prom-client)$/),
+    ]),
   );
   const dev = expect.stringMatching(/^(vitest|typescript|oxlint|oxfmt|testcontainers|autocannon|node)$/);
   for (const packages of [worker, gateway]) expect(packages).not.toEqual(expect.arrayContaining([dev]));
   expect((await inImage(inject('workerImage'), 'ls', '/app')).split('\n')).not.toContain('gateway');
   expect((await inImage(inject('gatewayImage'), 'ls', '/app')).split('\n')).not.toContain('worker');
+});
+
+it('images say by OCI labels what they are', async () => {
+  const labelsOf = async (image: string): Promise<Record<string, string>> =>
+    (await engine.getImage(image).inspect()).Config.Labels;
+  const prefix = 'org.opencontainers.image';
+  for (const [image, title] of [
+    [inject('workerImage'), 'ringpost-worker'],
+    [inject('gatewayImage'), 'ringpost-gateway'],
+  ] as const)
+    expect(await labelsOf(image)).toMatchObject({
+      [`${prefix}.title`]: title,
+      [`${prefix}.description`]: expect.stringMatching(/^ringpost: the /),
+      [`${prefix}.licenses`]: 'MIT',
+      // Given by a build argument, for a release.
+      [`${prefix}.version`]: 'unreleased',
+      [`${prefix}.revision`]: 'unknown',
+    });
+});
+
+it('the health checks need no Node.js', async () => {
+  const checkOf = async (image: string): Promise<readonly string[]> => {
+    const { Healthcheck } = (await engine.getImage(image).inspect()).Config;
+    return (Healthcheck as { readonly Test: readonly string[] }).Test.slice(1); // both Dockerfiles have one
+  };
+  /** Runs a check after other commands, where the shell finds no `node`. @returns its exit code. */
+  const run = async (image: string, before: string): Promise<string> => {
+    const [shell = '', flag = '', check = ''] = await checkOf(image);
+    expect([shell, flag]).toEqual(['bash', '-c']);
+    const script = `${before}; (${check}) 2>/dev/null; echo $?`;
+    const path = ['--env', 'PATH=/usr/bin:/bin'];
+    const options = [...path, '--env', 'HEALTH_FILE=/tmp/beat', '--entrypoint', '/usr/bin/bash'];
+    return docker('run', '--rm', '--network', 'none', ...options, image, '-c', script);
+  };
+  expect(await run(inject('workerImage'), 'command -v node; touch /tmp/beat')).toBe('0');
+  expect(await run(inject('workerImage'), 'touch -d "11 seconds ago" /tmp/beat')).toBe('1');
+  expect(await run(inject('workerImage'), 'true')).toBe('1');
+  expect(await run(inject('gatewayImage'), 'command -v node')).toBe('1');
 });
 
 it('images add at most 30 MB (worker) and 60 MB (gateway) to their base', async () => {

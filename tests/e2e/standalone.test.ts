@@ -246,8 +246,8 @@ describe('--help', () => {
     const command = start({}, ['--help']);
     expect(await command.exited).toEqual({ code: 0, signal: null });
     for (const [name, setting] of Object.entries(gatewaySettings.properties)) {
-      const value = 'default' in setting ? `\`${setting.default}\`` : '';
-      expect(command.stdout()).toContain(`| \`${name}\` | ${value} | `);
+      const value = 'default' in setting ? `=${setting.default}` : '';
+      expect(command.stdout()).toContain(`\n${name}${value}\n    `);
     }
     expect(await readdir(folder)).toEqual([]);
   });

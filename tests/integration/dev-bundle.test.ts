@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { watchHandler } from '../../gateway/dev/bundler.ts';
-import type { Build } from '../../gateway/dev/bundler.ts';
+import type { Build } from '../../gateway/dev/build.ts';
 import { Frames } from '../../gateway/dev/frames.ts';
 import { OutputFiles } from '../../gateway/dev/output-files.ts';
 import { preflight } from '../../gateway/dev/preflight.ts';
@@ -34,13 +34,13 @@ async function look(files: Readonly<Record<string, string>>, name = 'handler.ts'
   onTestFinished(unwatch);
   const build = await built.promise;
   const frames = new Frames({ esbuild, file, cwd: folder, color: false });
-  if (build.code === undefined) return { folder, fault: await frames.ofErrors(build.errors), build };
+  if (build.code === undefined) return { folder, fault: frames.ofErrors(build.errors), build };
   const path = output.write(build.code, () => false);
   const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache };
   const never = new AbortController().signal;
   const { fault, ended } = await preflight(path, { env, timeoutMs: 20_000 }, never);
   await ended;
-  return { folder, fault: fault && (await frames.ofFault(fault, path)), build };
+  return { folder, fault: fault && frames.ofFault(fault, path), build };
 }
 
 /** A handler that can be loaded only if the condition holds. */

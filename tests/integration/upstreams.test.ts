@@ -59,8 +59,13 @@ interface Shown {
   readonly upstream?: string | null;
 }
 
-async function shown(url: string): Promise<{ readonly replicas: Shown[]; readonly retired: Shown[] }> {
-  return (await (await fetch(`${url}/-/ring`)).json()) as { replicas: Shown[]; retired: Shown[] }; // its route
+interface ShownRing {
+  readonly replicas: readonly Shown[];
+  readonly retired: readonly Shown[];
+}
+
+async function shown(url: string): Promise<ShownRing> {
+  return (await (await fetch(`${url}/-/ring`)).json()) as ShownRing; // as the route answers
 }
 
 const untilReady = (url: string, count: number): Promise<boolean> =>
@@ -166,7 +171,7 @@ describe('replicas with UPSTREAMS', () => {
     expect((await shown(third.url)).replicas.map(({ upstream }) => upstream)).toEqual(servers);
     await third.stop();
     const fourth = await current.start({ REPLICAS: '2' });
-    expect(await current.redis.exists(current.keys.upstreams)).toBe(0);
+    await eventually(async () => (await current.redis.exists(current.keys.upstreams)) === 0);
     expect((await add(fourth.url, 2)).status).toBe(200);
   });
 

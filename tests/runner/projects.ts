@@ -45,6 +45,7 @@ const suites: readonly Suite[] = [
     timeoutMs: 120_000,
     alone: [
       'answer-memory',
+      'dev-reload',
       'gateway-memory',
       'load',
       'memory',

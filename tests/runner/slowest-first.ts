@@ -22,6 +22,7 @@ const slowFiles = [
   'request-ttls',
   'one-run-per-key',
   'callbacks',
+  'dev',
   'standalone',
   'shutdown',
   'effective-host',

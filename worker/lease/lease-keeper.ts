@@ -131,7 +131,7 @@ export class LeaseKeeper {
   /** Only what the thread needs: the options may have more, which cannot be copied to a thread. */
   #threadData(): LeaseThreadData {
     const { redisUrl, namespace, replica, generation, leaseMs } = this.#options;
-    const { handlerStallMs, endsLease, healthFile, logLevel } = this.#options;
+    const { handlerStallMs, endsLease, hosted, healthFile, logLevel } = this.#options;
     return {
       redisUrl,
       namespace,
@@ -140,6 +140,7 @@ export class LeaseKeeper {
       leaseMs,
       handlerStallMs,
       endsLease,
+      hosted,
       healthFile,
       logLevel,
       turns: this.#turns.buffer,

@@ -21,7 +21,7 @@ const withdrawAfterMs = 250;
  *   turning --no turn for `withdrawAfterMs`--> stalled: withdraws the consumers, and tells the main thread
  *   stalled --a turn--> turning
  *   stalled --no turn for `handlerStallMs`--> ending: ends the leases and kills the process
- *   stalled --another worker has the replica's lease--> killed at once
+ *   stalled --another worker has the replica's lease--> killed at once; a hosted worker after `handlerStallMs`
  */
 export class LeaseThread {
   readonly #data: LeaseThreadData;
@@ -105,10 +105,11 @@ export class LeaseThread {
     const stalledMs = this.#loop.check(Atomics.load(this.#turns, 0), performance.now());
     const { all } = this.#leases;
     const stalled = stalledMs >= withdrawAfterMs;
-    if (stalled && this.#superseded) {
+    const { hosted = false, handlerStallMs } = this.#data;
+    if (this.#superseded && (hosted ? stalledMs >= handlerStallMs : stalled)) {
       // Redis refuses all further writes of this worker, and its main thread cannot exit by itself.
       process.kill(process.pid, 'SIGKILL');
-    } else if (all.length > 0 && stalledMs >= this.#data.handlerStallMs) {
+    } else if (all.length > 0 && stalledMs >= handlerStallMs) {
       this.#end(all);
     } else if (!stalled) {
       this.#state = 'turning';

@@ -14,6 +14,8 @@ export interface LeaseThreadData {
   readonly handlerStallMs: number;
   /** Whether this process ends its own lease, because no driver sees its death. */
   readonly endsLease: boolean;
+  /** Whether this process is a program that goes on without the worker. */
+  readonly hosted?: boolean | undefined;
   readonly healthFile: string | undefined;
   readonly logLevel: string;
   /** An `Int32Array` with one count, which the main thread raises while its event loop turns. */

@@ -138,7 +138,9 @@ export class RingStore {
     const stored = await this.#repairing(async () => {
       const found = await this.#run(readRing, undefined);
       if (found === undefined) throw new GarbledError('the version of the ring cannot be read');
-      return found;
+      const upstreams = found.upstreams === undefined ? [] : parseTexts(found.upstreams);
+      if (upstreams === undefined) throw new GarbledError('the servers of UPSTREAMS cannot be read');
+      return { ...found, upstreams };
     });
     const desired = this.#reading.desired(stored.desired, stored.version);
     const retired = this.#reading.retired(stored.retired);
@@ -149,7 +151,7 @@ export class RingStore {
       ring: this.#reading.ring(stored.ring),
       retired,
       settings: new Map(stored.settings),
-      upstreams: parseTexts(stored.upstreams) ?? [],
+      upstreams: stored.upstreams,
       positions: this.#reading.positions(stored.upstreamPositions, [
         ...desired.map(({ name }) => name),
         ...retired.keys(),

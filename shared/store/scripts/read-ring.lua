@@ -8,7 +8,7 @@
 -- KEYS[7] upstream positions
 -- KEYS[8] upstreams
 -- Returns {version or -1 if nothing was ever desired, desired, ring, retired, settings of all gateways,
--- upstream positions (each a flat list of names and values), upstreams or '', last joining number}.
+-- upstream positions (each a flat list of names and values), upstreams or false, last joining number}.
 return {
   tonumber(redis.call('GET', KEYS[1]) or -1),
   redis.call('HGETALL', KEYS[2]),
@@ -16,6 +16,6 @@ return {
   redis.call('HGETALL', KEYS[4]),
   redis.call('HGETALL', KEYS[6]),
   redis.call('HGETALL', KEYS[7]),
-  redis.call('GET', KEYS[8]) or '',
+  redis.call('GET', KEYS[8]),
   tonumber(redis.call('GET', KEYS[5]) or 0),
 }

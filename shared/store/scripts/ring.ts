@@ -20,8 +20,8 @@ export interface StoredRing {
   readonly retired: Fields;
   readonly settings: Fields;
   readonly upstreamPositions: Fields;
-  /** JSON; empty if there are none. */
-  readonly upstreams: string;
+  /** JSON; undefined if there are none. */
+  readonly upstreams: string | undefined;
   /** The last joining number given. */
   readonly joined: number;
 }
@@ -74,7 +74,7 @@ export const readRing = script<void, StoredRing | undefined>({
       retired: fieldsOf(retired),
       settings: fieldsOf(settings),
       upstreamPositions: fieldsOf(positions),
-      upstreams: String(upstreams),
+      upstreams: typeof upstreams === 'string' ? upstreams : undefined,
       joined,
     };
   },
