@@ -36,8 +36,8 @@ export async function readyLine(parts: ReadyLineParts): Promise<string> {
 
 /**
  * @param ready the replicas that are ready.
- * @returns why the workers of the others crashed since this process started, e.g. ` (S1 S2: HANDLER …)`; empty
- * if nothing is known.
+ * @returns why the workers of the others crashed since this process started, e.g. ` (S1 S2: HANDLER …)`;
+ * empty if nothing is known.
  */
 async function crashReasons(
   { redisUrl, config: { namespace }, log }: ReadyLineParts,

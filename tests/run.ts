@@ -41,6 +41,11 @@ async function missingComposeCommands(): Promise<string[]> {
   return missing.map(({ name }) => `  docker tests of the compose file with ${name}: it is not installed`);
 }
 
+async function missingForeignPrograms(): Promise<string[]> {
+  const { missingPrograms } = await import('./fixtures/programs.ts');
+  return missingPrograms();
+}
+
 async function main(args: readonly string[]): Promise<void> {
   const started = performance.now();
   // For the processes in which vitest runs test files.
@@ -50,6 +55,7 @@ async function main(args: readonly string[]): Promise<void> {
   const wanted = { filters, projects: typeof named === 'string' ? [named] : named };
   const [runnable, left] = await checkNeeds(selectProjects(testProjects, wanted, root));
   if (runnable.some(({ name }) => name === 'docker')) left.push(...(await missingComposeCommands()));
+  if (runnable.some(({ name }) => name === 'integration')) left.push(...(await missingForeignPrograms()));
 
   const namesIn = (...lanes: Lane[]): string[] =>
     runnable.filter(({ lane }) => lanes.includes(lane)).map(({ name }) => name);

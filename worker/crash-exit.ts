@@ -46,8 +46,8 @@ export class CrashExit {
   }
 
   /**
-   * Ends the worker at once, since its program has ended: the requests that it was running are lost, as if the
-   * worker had been killed.
+   * Ends the worker at once, since its program has ended: the requests that it was running are lost, as if
+   * the worker had been killed.
    */
   async onProgramEnded({ reason, stderr }: ProgramEnd): Promise<void> {
     const { served, log } = this.#options;

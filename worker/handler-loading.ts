@@ -1,17 +1,16 @@
 import { placeOf } from '#shared/process/error-places.ts';
-import type { Log } from '#shared/process/logger.ts';
+import type { Logger } from '#shared/process/logger.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
-import { CommandFailure } from './command/command-failure.ts';
 import type { Handler } from './handlers/handler.ts';
-import { HandlerLoadError } from './handlers/load-error.ts';
+import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 
 export interface HandlerLoadingOptions {
   readonly connection: Connection;
   readonly replica: string;
   readonly generation: number;
-  readonly log: Log;
+  readonly log: Logger;
 }
 
 /**
@@ -30,15 +29,16 @@ export async function loadHandler(
   }
 }
 
-async function tell(failure: HandlerLoadError, options: HandlerLoadingOptions): Promise<void> {
-  const { connection, replica, generation, log } = options;
-  const { message: reason, frame, cause } = failure;
+async function tell(
+  { message: reason, frame, stderr, cause }: HandlerLoadError,
+  { connection, replica, generation, log }: HandlerLoadingOptions,
+): Promise<void> {
   // The stack of a syntax error, or of a missing package, names no file of the user's.
   const err = placeOf(cause) === undefined ? {} : { err: cause };
   // A driver passes on only one of the lines in which several workers say the same.
-  log.error({ ...(frame === undefined ? {} : { frame }), ...err, alike: true }, reason);
-  const stderr = failure instanceof CommandFailure ? { stderr: failure.stderr } : {};
-  const crash = { generation, at: clockOf(connection).now(), reason, ...stderr };
+  log.fatal({ ...(frame === undefined ? {} : { frame }), ...err, alike: true }, reason);
+  const at = clockOf(connection).now();
+  const crash = { generation, at, reason, ...(stderr === undefined ? {} : { stderr }) };
   try {
     await new CrashNotes(connection).note(replica, crash);
   } catch (error) {

@@ -15,7 +15,7 @@ import { CrashExit } from './crash-exit.ts';
 import { createHandler } from './handlers/create-handler.ts';
 import { loadHandler } from './handler-loading.ts';
 import { captureOutput } from './handlers/capture-output.ts';
-import { HandlerLoadError } from './handlers/load-error.ts';
+import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 import { ownUpstream } from './handlers/own-upstream.ts';
 import { programOptions } from './program-options.ts';
 import { UnhandledErrors } from './unhandled-errors.ts';

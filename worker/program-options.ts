@@ -14,9 +14,9 @@ export function programOptions(
   env: NodeJS.ProcessEnv,
   onEnded: (end: ProgramEnd) => void,
 ): ProgramOptions | undefined {
-  const { command, commandReady: readyPath, startTimeoutMs } = config;
+  const { command, commandReady: readyPath, startTimeoutMs, logFormat } = config;
   if (command === undefined) return undefined;
   // The clock starts with this process. If the whole time passed, the controller would kill the worker first.
   const readyBy = startTimeoutMs * startShare;
-  return { command, readyPath, replica, generation, env, readyBy, onEnded, log };
+  return { command, readyPath, replica, generation, env, readyBy, onEnded, log, logFormat };
 }

@@ -1,3 +1,4 @@
+import { alikeText } from '#shared/process/alike-text.ts';
 import type { Logger } from '#shared/process/logger.ts';
 
 /** Replicas whose workers fail to load their handler for the same reason. */
@@ -28,7 +29,7 @@ export interface UnloadedWorkersOptions {
  */
 export class UnloadedWorkers {
   readonly #options: UnloadedWorkersOptions;
-  /** By reason. */
+  /** By reason, without what differs from one try to the next. */
   readonly #groups = new Map<string, Group>();
 
   constructor(options: UnloadedWorkersOptions) {
@@ -40,13 +41,14 @@ export class UnloadedWorkers {
    * @param now in ms, from a clock that never goes back.
    */
   add(replica: string, reason: string, now: number): void {
-    for (const [other, { replicas }] of this.#groups) if (other !== reason) replicas.delete(replica);
+    const key = alikeText(reason);
+    for (const [other, { replicas }] of this.#groups) if (other !== key) replicas.delete(replica);
     const { sharesLog, log } = this.#options;
-    const group = this.#groups.get(reason);
+    const group = this.#groups.get(key);
     if (group === undefined) {
       if (this.#groups.size >= maxGroups) this.#groups.clear();
       const times = { times: 1, dueAt: now + firstIntervalMs, intervalMs: firstIntervalMs };
-      this.#groups.set(reason, { replicas: new Set([replica]), recovered: new Set(), ...times });
+      this.#groups.set(key, { replicas: new Set([replica]), recovered: new Set(), ...times });
       // In a shared log the worker itself has said it, with more details.
       log[sharesLog ? 'info' : 'warn']({ replica, reason }, 'a worker cannot load its handler');
       return;

@@ -1,3 +1,5 @@
+import { alikeText } from '#shared/process/alike-text.ts';
+
 /** Time in ms after which the same is passed on again. Longer than a crash loop backs off. */
 const alikeMs = 90_000;
 /** How a worker marks a line that other workers may write too. */
@@ -28,7 +30,7 @@ export class AlikeLines {
 function textOf(line: string): string {
   try {
     const { msg, frame } = JSON.parse(line) as { readonly msg?: unknown; readonly frame?: unknown };
-    return JSON.stringify([msg, frame]);
+    return alikeText(JSON.stringify([msg, frame]));
   } catch {
     return line;
   }

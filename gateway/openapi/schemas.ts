@@ -202,7 +202,7 @@ const crash = {
       stderr: {
         type: 'array',
         items: text,
-        maxItems: 20,
+        maxItems: 40,
         description:
           'The last lines that the worker wrote to stderr; they may contain output of the handler.',
       },

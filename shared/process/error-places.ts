@@ -33,7 +33,7 @@ export class ErrorPlaces {
   }
 }
 
-/** @returns the place in the user's code where an error was made; undefined if there is none. Never throws. */
+/** @returns the place in the user's code where an error was made, if there is one. Never throws. */
 export function placeOf(thrown: unknown): SourcePlace | undefined {
   try {
     return thrown instanceof Error ? placeIn(framesOf(thrown)) : undefined;

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import { pino } from 'pino';
 import { LineSplitter } from './line-splitter.ts';
+import { lineFormat } from './pretty-lines.ts';
+import type { LineFormat, LogFormat } from './pretty-lines.ts';
 
 /** Where the lines go: `write` returns false when its reader is slow, and `drain` follows. */
 export interface OutputDestination {
@@ -12,16 +14,25 @@ export interface OutputDestination {
 const infoLevel = 30;
 
 /**
- * Logs what a program prints, as JSON lines on stderr like those of the logger. If the reader of stderr is
- * slow, the program has to wait.
+ * Logs what a program prints, as lines on stderr like those of the logger. If the reader of stderr is slow,
+ * the program has to wait.
  */
 export class OutputLog {
   readonly #fields: object;
+  readonly #format: LineFormat;
   readonly #to: OutputDestination;
 
-  /** @param fields of each line, such as `role` and `replica`. */
-  constructor(fields: object, to: OutputDestination = pino.destination({ dest: 2, sync: false })) {
+  /**
+   * @param fields of each line, such as `role` and `replica`.
+   * @param format of the lines.
+   */
+  constructor(
+    fields: object,
+    format: LogFormat = 'json',
+    to: OutputDestination = pino.destination({ dest: 2, sync: false }),
+  ) {
     this.#fields = fields;
+    this.#format = lineFormat(format) ?? ((line) => line);
     this.#to = to;
   }
 
@@ -50,8 +61,8 @@ export class OutputLog {
     if (lines.length === 0) return true;
     const time = Date.now();
     const texts = lines.map((msg) =>
-      JSON.stringify({ level: infoLevel, time, ...this.#fields, stream, msg }).concat('\n'),
+      this.#format(JSON.stringify({ level: infoLevel, time, ...this.#fields, stream, msg })),
     );
-    return this.#to.write(texts.join(''));
+    return this.#to.write(`${texts.join('\n')}\n`);
   }
 }

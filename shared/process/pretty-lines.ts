@@ -6,7 +6,7 @@ import { writeStderr } from './stderr.ts';
 /** `auto` is `pretty` if stderr is a terminal, `json` otherwise. */
 export type LogFormat = 'auto' | 'json' | 'pretty';
 
-/** Makes text for people of one line of a log, which ends without a line break. Other lines stay as they are. */
+/** Makes text for people of a line of a log, without its line break. Other lines stay as they are. */
 export type LineFormat = (line: string) => string;
 
 /** What is used of the package. */

@@ -44,10 +44,11 @@ describe.skipIf(python === undefined)('the program of a replica', () => {
   it('ends with its children when the gateway is killed', async () => {
     const { startReady, untilNothingRuns } = await scratch();
     const command = await startReady(settings);
-    await fork(command);
+    const { pid, child } = await fork(command);
     command.kill('SIGKILL');
     await command.exited;
     await untilNothingRuns(20_000);
+    for (const each of [pid, child]) expect(await isAlive(each)).toBe(false);
   });
 
   it.each(['worker', 'program'])(
@@ -113,7 +114,7 @@ it('a program that cannot start is tried again ever later, and does not fill the
   const command = start({
     COMMAND: 'echo start >> starts.log; exit 3',
     REPLICAS: '1',
-    START_TIMEOUT_MS: '5000',
+    START_TIMEOUT_MS: '10000',
   });
   const line = await command.line(/^ringpost (ready|listens)/);
   expect(line).toContain('only these replicas are ready: none');

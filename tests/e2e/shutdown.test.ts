@@ -168,10 +168,12 @@ describe('a handler that cannot be imported', () => {
     const { start, folder } = await scratch();
     const command = start(broken);
     const line = await command.line(/^ringpost (ready|listens)/);
-    const url = /^ringpost listens on (\S+), but only these replicas are ready: none; see \1\/-\/ring$/.exec(
-      line,
-    )?.[1];
-    expect(url, line).toBeDefined();
+    const said =
+      /^ringpost listens on (\S+), but only these replicas are ready: none \(S1 S2 S3: (.*)\); see \1\/-\/ring$/;
+    const [, url, reason] = said.exec(line) ?? [];
+    expect(reason, line).toMatch(
+      /^HANDLER \S+broken\.ts cannot be loaded: Error: this handler cannot be imported \(\S+:5:7\)$/,
+    );
     // Starts after 0, 0, 1, 2 and 4 s: at most five in about 5 s, for each of three replicas.
     const starts = (await readFile(`${folder}/starts.log`, 'utf8')).trim().split('\n').length;
     expect(starts).toBeGreaterThanOrEqual(3 * 2);
@@ -179,7 +181,7 @@ describe('a handler that cannot be imported', () => {
     const ring = (await (await fetch(`${url}/-/ring`)).json()) as { replicas: object[] };
     expect(ring.replicas).toHaveLength(3);
     for (const replica of ring.replicas) {
-      expect(replica).toMatchObject({ inRing: false, reason: 'exited with code 1' });
+      expect(replica).toMatchObject({ inRing: false, reason });
       expect(replica).toHaveProperty(
         'failures',
         expect.toSatisfy((failures: number) => failures >= 2),

@@ -103,10 +103,9 @@ describe.skipIf(python === undefined)('a program that dies', () => {
 
   it('ends a worker that was started by hand, which ends its own lease', async () => {
     const current = system();
-    const { url, gateway } = await current.start({ REPLICA_DRIVER: 'none', REPLICAS: '1' });
     const byHand = { HANDLER: '', COMMAND: pythonCounter, LOG_LEVEL: 'error', START_TIMEOUT_MS: '60000' };
     const worker = await workers.start(current, 'S1', { ...byHand, LEASE_MS: '60000' });
-    await gateway.watcher.until(({ ring }) => ring.has('S1'), 20_000);
+    const { url } = await current.start({ REPLICA_DRIVER: 'none', REPLICAS: '1' });
     const dying = ask(url, '/exit?code=3', 'POST');
     expect(await worker.exited).toEqual({ code: 1, signal: null });
     expect(worker.stderr()).toContain('COMMAND exited with code 3');

@@ -167,7 +167,7 @@ describe('the choice of the handler', () => {
   it('refuses a module together with an upstream', async () => {
     const both = { handlerPath: './examples/plain.ts', upstream: new URL('http://127.0.0.1:1') };
     await expect(createHandler({ replica: 'S1', connections: 1, budget, ...both })).rejects.toThrow(
-      'HANDLER and UPSTREAM exclude each other',
+      'HANDLER, UPSTREAM and COMMAND exclude each other',
     );
   });
 });

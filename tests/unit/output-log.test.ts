@@ -17,7 +17,7 @@ class SlowReader extends EventEmitter implements OutputDestination {
 it('logs each line with its fields and its stream, the last one too', async () => {
   const to = new SlowReader();
   const from = new PassThrough();
-  const ended = new OutputLog({ role: 'command', pid: 7, replica: 'S1' }, to).passOn(from, 'stderr');
+  const ended = new OutputLog({ role: 'command', pid: 7, replica: 'S1' }, 'json', to).passOn(from, 'stderr');
   from.end('one "quoted"\ntwo');
   await ended;
   expect(
@@ -41,7 +41,7 @@ it('logs each line with its fields and its stream, the last one too', async () =
 it('reads no more while the reader of the log is slow', async () => {
   const to = new SlowReader();
   const from = new PassThrough();
-  const ended = new OutputLog({}, to).passOn(from, 'stdout');
+  const ended = new OutputLog({}, 'json', to).passOn(from, 'stdout');
   from.write('first\n');
   await expect.poll(() => to.text).toContain('first');
   from.write('second\n');

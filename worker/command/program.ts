@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LastLines } from '#shared/process/last-lines.ts';
 import type { Log } from '#shared/process/logger.ts';
+import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { OutputLog } from '#shared/process/output-log.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredExit, TetheredProcess } from '#shared/process/tethered.ts';
@@ -25,6 +26,8 @@ export interface ProgramOptions {
   /** Called if the program ends by itself after it was ready. */
   readonly onEnded: (end: ProgramEnd) => void;
   readonly log: Log;
+  /** The format in which the output of the program is logged. */
+  readonly logFormat: LogFormat;
 }
 
 /** How a program ended. */
@@ -160,8 +163,8 @@ export class Program {
 
   async #logOutput(): Promise<void> {
     const { stdout, stderr, pid } = this.#process;
-    const { replica } = this.#options;
-    const output = new OutputLog({ role: 'command', pid, replica });
+    const { replica, logFormat } = this.#options;
+    const output = new OutputLog({ role: 'command', pid, replica }, logFormat);
     stderr?.on('data', (chunk: Buffer) => this.#lastLines.push(chunk));
     await Promise.all([
       stdout === null ? undefined : output.passOn(stdout, 'stdout'),

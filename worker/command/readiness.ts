@@ -16,7 +16,10 @@ export class Readiness {
   readonly #path: string | undefined;
   #state = 'nothing listens on that port';
 
-  /** @param path which the program answers with 2xx or 3xx once it is ready; undefined: it accepts a connection. */
+  /**
+   * @param path that the program answers with 2xx or 3xx once it is ready. Without one, it is ready when it
+   * accepts a connection.
+   */
   constructor(port: number, path: string | undefined) {
     this.#port = port;
     this.#path = path;
@@ -61,7 +64,7 @@ function accepts(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** @returns the status of the answer to a GET; `none` if there was no answer; undefined if nothing listens. */
+/** @returns the status of the answer to a GET; `none` if there is none; undefined if nothing listens. */
 function statusOf(
   host: string,
   port: number,

@@ -1,6 +1,8 @@
+import { CommandFailure } from '../command/command-failure.ts';
 import { startProgram } from '../command/program.ts';
-import type { ProgramOptions } from '../command/program.ts';
+import type { Program, ProgramOptions } from '../command/program.ts';
 import type { Handler } from './handler.ts';
+import { HandlerLoadError } from './load-error.ts';
 import { createUpstreamHandler } from './upstream.ts';
 import type { UpstreamOptions } from './upstream.ts';
 import { brokeOff } from './upstream-failures.ts';
@@ -16,13 +18,13 @@ const leaveMs = 500;
 /**
  * Starts the program of `COMMAND`, and sends each request to it as to an upstream. If the program ends, the
  * requests that it was running are never answered: the worker ends too.
- * @throws {CommandFailure} if it is not ready in time.
+ * @throws {HandlerLoadError} if it is not ready in time.
  */
 export async function createCommandHandler(
   options: ProgramOptions,
   upstreamOptions: UpstreamOptions,
 ): Promise<Handler> {
-  const program = await startProgram(options);
+  const program = await startOrFail(options);
   const upstream = createUpstreamHandler(program.origin, upstreamOptions);
   let closing: Promise<void> | undefined;
 
@@ -42,4 +44,13 @@ export async function createCommandHandler(
       return closing;
     },
   };
+}
+
+async function startOrFail(options: ProgramOptions): Promise<Program> {
+  try {
+    return await startProgram(options);
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    throw new HandlerLoadError(error.message, { stderr: error.stderr });
+  }
 }

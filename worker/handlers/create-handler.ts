@@ -5,7 +5,9 @@ import type { Handler } from './handler.ts';
 import type { HandlerOutput } from './handler-output.ts';
 import type { UpstreamOptions } from './upstream.ts';
 
-/** What decides which handler a replica runs. At most one of `handlerPath`, `upstream` and `program` is given. */
+/**
+ * What decides which handler a replica runs. At most one of `handlerPath`, `upstream` and `program` is given.
+ */
 export interface HandlerChoice {
   /** The replica's name, e.g. `S1`. */
   readonly replica: string;

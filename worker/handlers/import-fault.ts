@@ -39,7 +39,8 @@ function missingModule(
   file: string,
 ): { readonly reason: string; readonly place: SourcePlace | undefined } | undefined {
   if (!(thrown instanceof Error)) return undefined;
-  const { code, requireStack } = thrown as { readonly code?: unknown; readonly requireStack?: unknown }; // checked below
+  // Both are checked below.
+  const { code, requireStack } = thrown as { readonly code?: unknown; readonly requireStack?: unknown };
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return undefined;
   const [, wanted = ''] = /^Cannot find (?:package|module) '([^'\n]{1,1000})'/.exec(thrown.message) ?? [];
   const [, imported] = /' imported from ([^\n]+)$/.exec(thrown.message) ?? [];

@@ -12,7 +12,7 @@ import type { HandlerOutput } from './handler-output.ts';
 import { explainImport } from './import-fault.ts';
 import { acceptLazyRequests } from './lazy/request.ts';
 import { installLazyResponse } from './lazy/response.ts';
-import { HandlerLoadError } from './load-error.ts';
+import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 
 /** @returns the beginning of all errors about the file. */
 function notLoaded(path: string): string {
@@ -23,7 +23,7 @@ async function importModule(path: string): Promise<Record<string, unknown>> {
   const file = resolve(path);
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) throw new HandlerLoadError(`${notLoaded(path)}: there is no file ${file}`);
-  // Stacks of bundled and compiled code name the files that the user wrote. Those of packages stay as they are.
+  // Stacks of bundled and compiled code name the files that the user wrote. Those of packages do not change.
   setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
   try {
     // A module's namespace is an object with its exports.
@@ -43,8 +43,8 @@ async function importModule(path: string): Promise<Record<string, unknown>> {
  * @param replica the replica's name, passed on in the context.
  * @param budget limits the bytes of answers.
  * @param output learns which request prints; undefined if what is printed belongs to no request.
- * @throws {HandlerLoadError} that names the file, if there is none, if it cannot be imported, or if it exports
- * no handler.
+ * @throws {HandlerLoadError} that names the file, if there is none, if it cannot be imported, or if it
+ * exports no handler.
  */
 export async function loadModuleHandler(
   path: string,

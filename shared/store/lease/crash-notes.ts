@@ -32,8 +32,8 @@ export class CrashNotes {
 
   /**
    * Adds what is known of a crash to what other processes noted of the crash of the same generation. A
-   * further reason is appended to the one that is there, and lines of stderr that are there stay. Does nothing
-   * if a newer generation has crashed.
+   * further reason is appended to the one that is there, and lines of stderr that are there stay. Does
+   * nothing if a newer generation has crashed.
    */
   async note(replica: string, { generation, at, reason, stderr, requests }: CrashNote): Promise<void> {
     const key = this.#keys.crash(replica);
