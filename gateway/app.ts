@@ -8,7 +8,7 @@ import { Cancellation } from './async/cancellation.ts';
 import { registerClientSide } from './client-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
-import { openApi } from './openapi/openapi.ts';
+import { loadPage, openApi } from './openapi/openapi.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { lastAnswers } from './routes/last-answers.ts';
@@ -53,7 +53,7 @@ export async function buildApp(given: AppParts): Promise<App> {
   });
 
   // It documents the routes that are registered after it.
-  await admin.app.register(openApi, { withDispatch: !isSeparate });
+  await admin.app.register(openApi, { withDispatch: !isSeparate, page: await loadPage() });
   for (const listener of all)
     await listener.app.register(lastAnswers, {
       connections: listener.connections,

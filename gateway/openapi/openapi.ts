@@ -18,13 +18,31 @@ const docsPolicy =
   "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; " +
   "object-src 'none'; script-src 'self'; style-src 'self'";
 
+/** The plugin of the page. */
+type Page = typeof import('@fastify/swagger-ui');
+
+export interface OpenApiOptions {
+  readonly withDispatch: boolean;
+  /** What {@link loadPage} has loaded. */
+  readonly page: Page | undefined;
+}
+
+/**
+ * Loads the page. Those who install ringpost with npm choose it themselves, since it is large. It is loaded
+ * before the plugin is registered, which has a limited time to start.
+ * @returns undefined if it is not installed.
+ */
+export async function loadPage(): Promise<Page | undefined> {
+  return (await optionalPackage('@fastify/swagger-ui', () => import('@fastify/swagger-ui')))?.default;
+}
+
 /**
  * The OpenAPI document of the gateway at `/-/openapi.json`, made from the schemas of its routes, and a page
  * for reading it at `/-/docs`. Register it before the routes that it documents. With `ADMIN_PORT` it only
  * documents the admin side.
  */
-export const openApi = fp<{ readonly withDispatch: boolean }>(
-  async (app, { withDispatch }) => {
+export const openApi = fp<OpenApiOptions>(
+  async (app, { withDispatch, page }) => {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -46,17 +64,15 @@ export const openApi = fp<{ readonly withDispatch: boolean }>(
         paths: withDispatch ? dispatchPaths() : {},
       },
     });
-    await addPage(app);
+    await addPage(app, page);
     app.get('/-/openapi.json', { schema: hidden }, () => app.swagger());
   },
   { name: 'openapi' },
 );
 
-/** The package of the page is large, and those who install ringpost with npm choose it themselves. */
-async function addPage(app: FastifyInstance): Promise<void> {
-  const page = await optionalPackage('@fastify/swagger-ui', () => import('@fastify/swagger-ui'));
+async function addPage(app: FastifyInstance, page: Page | undefined): Promise<void> {
   if (page !== undefined) {
-    await app.register(page.default, { routePrefix: '/-/docs', staticCSP: docsPolicy });
+    await app.register(page, { routePrefix: '/-/docs', staticCSP: docsPolicy });
     return;
   }
   const answer = (): never => {

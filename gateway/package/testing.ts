@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,9 +43,7 @@ export interface TestRingpost {
  */
 export async function startRingpost(options: RingpostOptions = {}): Promise<TestRingpost> {
   const { handler, replicas = 2, settings = {} } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'ringpost-test-'));
-  const removeNow = (): void => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', removeNow);
+  const folder = join(tmpdir(), `ringpost-test-${randomUUID()}`);
   const workers: RingpostWorker[] = [];
   const isHere = isHandler(handler);
   const gateway = new HostedGateway(
@@ -57,6 +56,9 @@ export async function startRingpost(options: RingpostOptions = {}): Promise<Test
     },
     { folder, compileCache: await compileCache(), beforeRedisStops: () => stopAll(workers) },
   );
+  await mkdir(folder, { mode: 0o700 });
+  const removeNow = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeNow);
   const stop = async (): Promise<void> => {
     await gateway.stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -107,7 +107,7 @@ describe('createWorker', () => {
     await expect.poll(() => redis.exists(keys.standby('S1')), { timeout: 10_000 }).toBe(1);
     await waiting.stop();
     await expect(starting).rejects.toThrow(/stopped|leaving|left|closed/);
-    await expect(waiting.start()).rejects.toThrow();
+    await expect(waiting.start()).rejects.toThrow(/stopped|leaving|left|closed/);
     await worker.stop();
   });
 

@@ -46,16 +46,18 @@ export function pack(): Packed {
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(packageManifest(repository), null, 2)}\n`);
   chmodSync(join(dist, program), 0o755);
   const said = run(npm, ['pack', '--json', '--ignore-scripts'], dist);
-  // What `npm pack --json` prints.
-  const [packed] = Object.values(JSON.parse(said)) as {
-    filename: string;
-    size: number;
-    unpackedSize: number;
-    entryCount: number;
-  }[];
+  // What `npm pack --json` prints: a list, or an object by name.
+  const [packed] = Object.values(JSON.parse(said) as Record<string, PackedFile>);
   if (packed === undefined) throw new Error(`npm pack said ${said}`);
   const file = join(dist, packed.filename);
   return { file, bytes: statSync(file).size, unpackedBytes: packed.unpackedSize, files: packed.entryCount };
+}
+
+/** The part that is read of what npm says about a tarball. */
+interface PackedFile {
+  readonly filename: string;
+  readonly unpackedSize: number;
+  readonly entryCount: number;
 }
 
 function copy(name: string): void {

@@ -61,6 +61,12 @@ export async function checkProject(
     await command.exited;
     assert.match(command.stderr(), /npm install dockerode/);
   });
+  await check('ringpost dev without esbuild says how to install it', async () => {
+    const command = project.ringpost(['dev', 'handler.ts'], { PORT: '0' });
+    await command.exited;
+    assert.match(command.stderr(), /npm install --save-dev esbuild/);
+  });
+  await check('ringpost dev runs a handler', () => checkDev(project));
   await check('a test of the user with ringpost/testing', async () => {
     const said = await outputOf(project.node(['--test', 'visits.test.ts']));
     assert.match(said, /pass 1\b/);
@@ -105,6 +111,17 @@ async function checkStart(project: Project): Promise<void> {
   assert.equal((await fetch(`${url}/-/openapi.json`)).status, 200);
   command.kill('SIGTERM');
   await outputOf(command);
+}
+
+/** With the repository's esbuild, as if it was installed. */
+async function checkDev(project: Project): Promise<void> {
+  for (const name of ['esbuild', '@esbuild']) project.link(name);
+  const command = project.ringpost(['dev', 'handler.ts'], { PORT: '0', REPLICAS: '1', NAMESPACE: 'dev' });
+  const line = await command.line(/ready on http/);
+  const [url = ''] = /http:[^\s(),;]+/.exec(line) ?? [];
+  assert.equal((await fetch(`${url}/visit`)).status, 200);
+  command.kill('SIGTERM');
+  await command.exited;
 }
 
 /** A worker in the user's process, and a gateway that starts none. */

@@ -6,6 +6,7 @@ import {
   readFileSync,
   realpathSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,6 +62,11 @@ export class Project {
       if (runs && name !== undefined) withScripts.push(name);
     }
     return { megabytes: bytes / 1e6, withScripts };
+  }
+
+  /** Links a package of the repository into the project. */
+  link(name: string): void {
+    symlinkSync(join(projectFolder, 'node_modules', name), join(this.folder, 'node_modules', name));
   }
 
   /** Runs `node` with these arguments in the project. */

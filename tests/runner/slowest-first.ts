@@ -16,6 +16,8 @@ const slowFiles = [
   'clock-skew',
   'suspects',
   'adoption',
+  'cli',
+  'cli-start',
   'dispatch-capacity',
   'respawn',
   'garbled-data',

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, constantFrom, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { editDistance, misspeltNames, misspeltWarning, namesOf, nearest } from '#shared/settings/misspelt.ts';
 import { misspeltWarnings } from '../../gateway/settings/misspelt-warnings.ts';
@@ -55,11 +55,11 @@ describe('other variables', () => {
 });
 
 describe('the edit distance', () => {
-  const text = fc.string({ unit: fc.constantFrom('A', 'B', '_'), maxLength: 8 });
+  const text = string({ unit: constantFrom('A', 'B', '_'), maxLength: 8 });
 
   it('is 0 for equal texts only, and the same both ways', () => {
-    fc.assert(
-      fc.property(text, text, (a, b) => {
+    assert(
+      property(text, text, (a, b) => {
         expect(editDistance(a, b)).toBe(editDistance(b, a));
         expect(editDistance(a, b) === 0).toBe(a === b);
       }),

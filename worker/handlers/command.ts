@@ -1,8 +1,9 @@
+import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 import { CommandFailure } from '../command/command-failure.ts';
 import { startProgram } from '../command/program.ts';
 import type { Program, ProgramOptions } from '../command/program.ts';
 import type { Handler } from './handler.ts';
-import { HandlerLoadError } from './load-error.ts';
+
 import { createUpstreamHandler } from './upstream.ts';
 import type { UpstreamOptions } from './upstream.ts';
 import { brokeOff } from './upstream-failures.ts';
