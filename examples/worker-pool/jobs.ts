@@ -1,6 +1,7 @@
 // Submits jobs and waits for the callbacks: ADMIN_TOKEN=… node jobs.ts http://localhost:5000
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { RingpostClient } from 'ringpost/client';
 import { createReceiver } from './receiver.ts';
 import type { JobEnded } from './receiver.ts';
@@ -24,8 +25,8 @@ keys = await client.receiverSecrets(origin);
 
 const names = new Map<string, string>();
 
-/** @param priority 0 runs first, 9 last. */
-async function submit(job: string, priority: number, ms: number): Promise<void> {
+/** @param priority 0 runs first, 9 last. @returns the request's id. */
+async function submit(job: string, priority: number, ms: number): Promise<string> {
   const { id } = await client.submit('/jobs', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -34,10 +35,12 @@ async function submit(job: string, priority: number, ms: number): Promise<void> 
     callback: `${origin}/ended`,
   });
   names.set(id, job);
+  return id;
 }
 
-await submit('long', 9, 3000);
-// The long one runs. What comes now waits for a free slot.
+const long = await submit('long', 9, 60_000);
+while ((await client.status(long)).state === 'queued') await delay(50);
+// What comes now waits for a free slot.
 await Promise.all([
   submit('bulk', 9, 100),
   submit('bulk', 9, 100),
@@ -46,6 +49,7 @@ await Promise.all([
   submit('urgent', 0, 100),
 ]);
 console.log(`${names.size} jobs accepted`);
+await client.cancel(long);
 
 const forged = await fetch(`${origin}/ended`, {
   method: 'POST',
@@ -58,7 +62,7 @@ receiver.close();
 
 console.log('in the order in which they ran:');
 for (const { type, data } of ended.toSorted((a, b) => order(a) - order(b)))
-  console.log(`${names.get(data.id)}: ${type}, status ${data.reply?.status}`);
+  console.log(`${names.get(data.id)}: ${type}`);
 
 function order({ data }: JobEnded): number {
   return Date.parse(data.times.started ?? '');
