@@ -30,17 +30,18 @@ export async function loadHandler(
   }
 }
 
-async function tell(
-  error: HandlerLoadError,
-  { connection, replica, generation, log }: HandlerLoadingOptions,
-): Promise<void> {
-  const { message, frame, cause } = error;
-  const stderr = error instanceof CommandFailure ? { stderr: error.stderr } : {};
+async function tell(failure: HandlerLoadError, options: HandlerLoadingOptions): Promise<void> {
+  const { connection, replica, generation, log } = options;
+  const { message: reason, frame, cause } = failure;
   // The stack of a syntax error, or of a missing package, names no file of the user's.
   const err = placeOf(cause) === undefined ? {} : { err: cause };
   // A driver passes on only one of the lines in which several workers say the same.
-  log.fatal({ ...(frame === undefined ? {} : { frame }), ...err, alike: true }, message);
-  await new CrashNotes(connection)
-    .note(replica, { generation, at: clockOf(connection).now(), reason: message, ...stderr })
-    .catch((err: unknown) => log.debug({ err }, 'the failure was not noted'));
+  log.fatal({ ...(frame === undefined ? {} : { frame }), ...err, alike: true }, reason);
+  const stderr = failure instanceof CommandFailure ? { stderr: failure.stderr } : {};
+  const crash = { generation, at: clockOf(connection).now(), reason, ...stderr };
+  try {
+    await new CrashNotes(connection).note(replica, crash);
+  } catch (error) {
+    log.debug({ err: error }, 'the failure was not noted');
+  }
 }

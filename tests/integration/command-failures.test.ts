@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { unloadedExitCode } from '#shared/contract/unloaded.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { python, pythonCounter } from '../fixtures/programs.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -56,19 +57,19 @@ describe('a program that cannot be started', () => {
       COMMAND,
       ...(COMMAND_READY === undefined ? {} : { COMMAND_READY }),
       GENERATION: '1',
+      LOG_LEVEL: 'error',
       // Long enough for a worker to start on a busy machine.
       START_TIMEOUT_MS: '15000',
     });
-    expect(await worker.exited).toEqual({ code: 78, signal: null });
+    expect(await worker.exited).toEqual({ code: unloadedExitCode, signal: null });
     const crash = await new CrashNotes(current.connection).read('S1');
     expect(crash?.reason).toMatch(reason);
     expect(crash?.stderr?.join('\n')).toMatch(stderr);
     const said = worker
       .stderr()
       .split('\n')
-      .filter((line) => line.includes('"role":"worker"'))
-      .map((line) => (JSON.parse(line) as { readonly msg: string }).msg); // the logger writes it so
-    expect(said).toEqual([crash?.reason]);
+      .filter((line) => line.includes('"role":"worker"'));
+    expect(said.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([crash?.reason]);
   });
 });
 
