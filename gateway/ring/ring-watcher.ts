@@ -172,7 +172,7 @@ export class RingWatcher {
     const before = this.#state.version < 0 ? undefined : this.#ring.members;
     this.#state = state;
     this.#ring = createRing(parameters, members);
-    if (!isDeepStrictEqual(this.#ring.members, before)) {
+    if (state.version >= 0 && !isDeepStrictEqual(this.#ring.members, before)) {
       const fields = { version: state.version, ring: members.map(({ name }) => name) };
       log.info(fields, before === undefined ? 'read the ring' : 'the ring changed');
     }

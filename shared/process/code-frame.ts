@@ -44,7 +44,8 @@ export function placeIn(frames: readonly string[]): SourcePlace | undefined {
 function placeOfFrame(line: string): SourcePlace | undefined {
   const at = /^ {4}at (?:async )?/.exec(line);
   const numbers = /:(\d{1,9}):(\d{1,9})\)?$/.exec(line);
-  if (at === null || numbers === null) return undefined;
+  // The place of code that `eval` runs is in a text, not in a file.
+  if (at === null || numbers === null || line.includes('(eval at ')) return undefined;
   const text = line.slice(at[0].length, numbers.index);
   const named = /\((?=\/|file:\/\/)/.exec(text);
   const file = pathOf(named === null ? text : text.slice(named.index + 1));

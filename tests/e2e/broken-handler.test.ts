@@ -22,7 +22,7 @@ it('a broken handler is told in a few lines, however often it fails, and serves 
   const { folder, start } = await scratch();
   await shareCompiledCode(folder);
   await writeFile(join(folder, 'handler.ts'), broken);
-  const command = start({ HANDLER: './handler.ts', START_TIMEOUT_MS: '10000' });
+  const command = start({ HANDLER: './handler.ts', START_TIMEOUT_MS: '20000' });
   const line = await command.line(/^ringpost listens/);
   const reason =
     "HANDLER ./handler.ts cannot be loaded: SyntaxError: Expected ',', got 'new' (./handler.ts:3:12)";

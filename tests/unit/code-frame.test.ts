@@ -66,8 +66,8 @@ describe('a code frame', () => {
   });
 
   it('names a file in the working directory as it is typed there', () => {
-    const frame = codeFrame({ file: join(process.cwd(), 'examples/hono.ts'), line: 1, column: 1 });
-    expect(frame?.split('\n', 1)).toEqual(['./examples/hono.ts:1:1']);
+    const frame = codeFrame({ file: join(process.cwd(), 'tests/run.ts'), line: 1, column: 1 });
+    expect(frame?.split('\n', 1)).toEqual(['./tests/run.ts:1:1']);
   });
 
   it('shows the part of a long line around the place, in few characters', async () => {

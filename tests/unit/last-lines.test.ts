@@ -51,6 +51,7 @@ it('stderr of a worker is passed on unchanged in whole lines, no faster than it 
   const text = Array.from({ length: 5000 }, (_, at) => `line ${at} é\n`).join('');
   for (let at = 0; at < text.length; at += 997) from.write(text.slice(at, at + 997));
   from.end();
+  await new Promise((resolve) => from.once('close', resolve));
   expect((await kept.ended()).at(-1)).toBe('line 4999 é');
   to.end();
   await new Promise((resolve) => to.once('finish', resolve));
