@@ -23,7 +23,7 @@ export interface BuilderInput {
 /** @returns a build as one line of text. */
 export function encodeBuild({ code, errors, warnings }: Build): string {
   // `detail` may be anything, e.g. an error of a plugin.
-  const shown = ({ detail: _, ...message }: Message): object => message;
+  const shown = (message: Message): object => ({ ...message, detail: undefined });
   return JSON.stringify({ code, errors: errors.map(shown), warnings: warnings.map(shown) });
 }
 

@@ -1,9 +1,13 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { context, formatMessagesSync } from 'esbuild';
 
 /** The part of esbuild's API that the dev command uses. */
-export type Esbuild = Pick<typeof import('esbuild'), 'context' | 'formatMessagesSync'>;
+export interface Esbuild {
+  readonly context: typeof context;
+  readonly formatMessagesSync: typeof formatMessagesSync;
+}
 
 /** esbuild is not installed. */
 export class NoEsbuildError extends Error {

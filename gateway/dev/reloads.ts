@@ -35,7 +35,7 @@ export class Reloads {
   #newest: Build | undefined;
   /** Ends the preflight of a build that is no longer the newest. */
   #superseded = new AbortController();
-  #working: Promise<void> | undefined;
+  #isWorking = false;
   #running: Loaded | undefined;
   #handler: HandlerVersions | undefined;
   /** The files that preflights read. */
@@ -85,8 +85,10 @@ export class Reloads {
   }
 
   #wake(): void {
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    void this.#work().finally(() => {
+      this.#isWorking = false;
     });
   }
 
