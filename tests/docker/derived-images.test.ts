@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GenericContainer } from 'testcontainers';
-import { expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { projectFolder } from '../fixtures/command.ts';
 import { docker } from '../fixtures/docker-engine.ts';
 import { change } from '../fixtures/docker-http.ts';
@@ -22,18 +22,38 @@ async function documented(first: string): Promise<string> {
   return block ?? expect.unreachable(`docs/docker.md shows no Dockerfile that begins with ${first}`);
 }
 
-/** Builds an image with the Python example, and removes it after the test. @returns its name. */
+/** Builds an image with the Python example. @returns its name. */
 async function build(dockerfile: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ringpost-derived-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  await chmod(folder, 0o755);
-  await copyFile(join(projectFolder, 'examples/python/app.py'), join(folder, 'app.py'));
-  await writeFile(join(folder, 'Dockerfile'), dockerfile);
-  const image = `ringpost-test-derived:${randomBytes(4).toString('hex')}`;
-  await GenericContainer.fromDockerfile(folder).build(image, { deleteOnExit: false });
-  onTestFinished(() => docker('rmi', '-f', image).then(() => undefined));
-  return image;
+  try {
+    await chmod(folder, 0o755);
+    await copyFile(join(projectFolder, 'examples/python/app.py'), join(folder, 'app.py'));
+    await writeFile(join(folder, 'Dockerfile'), dockerfile);
+    const image = `ringpost-test-derived:${randomBytes(4).toString('hex')}`;
+    await GenericContainer.fromDockerfile(folder).build(image, { deleteOnExit: false });
+    return image;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
+
+const images: string[] = [];
+
+/** The packages of Debian are fetched and unpacked, which is no part of what the tests measure. */
+beforeAll(async () => {
+  const worker = inject('workerImage');
+  const fromWorker = await documented('FROM ringpost-worker\n');
+  images.push(await build(fromWorker.replace('ringpost-worker', worker)));
+  const fromPython = await documented('FROM python:3.13-slim\n');
+  // The image of Redis stands in for that of Python: it is Debian without Node.js, and Python is added to it.
+  const base = fromPython
+    .replace('FROM python:3.13-slim\n', 'FROM redis:7-bookworm\nUSER root\n')
+    .replace('libatomic1', 'libatomic1 python3');
+  images.push(await build(base.replaceAll('ringpost-worker', worker)));
+}, 900_000);
+afterAll(async () => {
+  for (const image of images) await docker('rmi', '-f', image);
+});
 
 interface Visits {
   readonly visits: number;
@@ -80,19 +100,11 @@ async function expectAffinity(image: string): Promise<void> {
 }
 
 it('a Python program in an image made from that of the worker serves', async () => {
-  const dockerfile = await documented('FROM ringpost-worker\n');
-  await expectAffinity(await build(dockerfile.replace('ringpost-worker', inject('workerImage'))));
+  await expectAffinity(images[0] ?? '');
 });
 
 it('a worker in an image made from another one serves with the program in it', async () => {
-  const dockerfile = await documented('FROM python:3.13-slim\n');
-  // The image of Redis stands in for that of Python: it is Debian without Node.js, and Python is added to it.
-  const base = 'FROM redis:7-bookworm\nUSER root\n';
-  const text = dockerfile
-    .replace('FROM python:3.13-slim\n', base)
-    .replace('libatomic1', 'libatomic1 python3-minimal')
-    .replaceAll('ringpost-worker', inject('workerImage'));
-  await expectAffinity(await build(text));
+  await expectAffinity(images[1] ?? '');
 });
 
 it('replicas in containers forward to one server of UPSTREAMS each', async () => {
