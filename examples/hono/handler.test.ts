@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startRingpost } from 'ringpost/testing';
 
-test('counts the requests of each tenant in one replica', async () => {
+await test('counts the requests of each tenant in one replica', async () => {
   const system = await startRingpost({ handler: './handler.ts', replicas: 2 });
   try {
     for (const tenant of ['acme', 'bolt', 'cafe']) {
