@@ -133,7 +133,7 @@ export default (): Response => {
 };
 `,
     });
-    expect((await fetch(url)).status).toBe(502);
+    expect((await fetch(url)).status).toBe(500);
     await lines(/handler\.ts:5:3\d/, 1);
   });
 
