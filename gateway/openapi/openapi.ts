@@ -1,3 +1,4 @@
+import type SwaggerUi from '@fastify/swagger-ui';
 import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
 import fp from 'fastify-plugin';
@@ -19,7 +20,7 @@ const docsPolicy =
   "object-src 'none'; script-src 'self'; style-src 'self'";
 
 /** The plugin of the page. */
-type Page = typeof import('@fastify/swagger-ui');
+type Page = typeof SwaggerUi;
 
 export interface OpenApiOptions {
   readonly withDispatch: boolean;

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { add, failureOf, remove } from '../fixtures/admin-calls.ts';
 import { serve } from '../fixtures/http-server.ts';
@@ -17,13 +18,15 @@ async function counting(servers: number, release: Promise<void> = Promise.resolv
   return Promise.all(
     Array.from({ length: servers }, (_, at) => {
       const counts = new Map<string, number>();
-      return serve(async (request, response) => {
+      const answer: RequestListener = (request, response) => {
         const key = String(request.headers['ringpost-key']);
         const count = (counts.get(key) ?? 0) + 1;
         counts.set(key, count);
-        if (request.url === '/slow') await release;
-        response.end(JSON.stringify({ server: at, replica: request.headers['ringpost-replica'], count }));
-      });
+        const text = JSON.stringify({ server: at, replica: request.headers['ringpost-replica'], count });
+        const held = request.url === '/slow' ? release : Promise.resolve();
+        void held.then(() => response.end(text));
+      };
+      return serve(answer);
     }),
   );
 }

@@ -80,7 +80,8 @@ describe('a code frame', () => {
 
   it('shows no character that a terminal would obey', async () => {
     const file = await source('a\u001b[31mb\u0007c\n');
-    expect(codeFrame({ file, line: 1, column: 1 })).not.toMatch(/[\u001b\u0007]/);
+    const frame = codeFrame({ file, line: 1, column: 1 });
+    for (const control of ['\u001b', '\u0007']) expect(frame).not.toContain(control);
   });
 
   it.each([
