@@ -33,8 +33,8 @@ export interface RingpostWorker {
    */
   start(): Promise<void>;
   /**
-   * Takes no more jobs, finishes those that it holds within `DRAIN_TIMEOUT_MS`, and releases the replica. Then
-   * it abandons what is left: the signals of those requests fire, and the next worker decides on them.
+   * Takes no more jobs, finishes those that it holds within `DRAIN_TIMEOUT_MS`, and releases the replica.
+   * Then it abandons what is left: the signals of those requests fire, and the next worker decides on them.
    * @returns when nothing of it runs. Safe to call again.
    */
   stop(): Promise<void>;

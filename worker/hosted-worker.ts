@@ -21,9 +21,9 @@ import type { WorkerProcess } from './worker-process.ts';
 /** How a worker has ended. */
 export interface WorkerEnd {
   /**
-   * `stopped`: by `stop()`. `retired`: its replica was removed, and its queue is empty. `superseded`: another
-   * worker runs its replica. `lease_lost`: its lease is no longer renewed. `stuck`: jobs wait but none is run.
-   * `failed`: it could not start.
+   * `stopped`: by `stop()`. `retired`: its replica was removed, and its queue is empty. `superseded`:
+   * another worker runs its replica. `lease_lost`: its lease is no longer renewed. `stuck`: jobs wait but
+   * none is run. `failed`: it could not start.
    */
   readonly reason: 'stopped' | 'retired' | WorkerFault | 'failed';
   /** The reason in words. */
@@ -78,8 +78,8 @@ export class HostedWorker {
   }
 
   /**
-   * Takes no more jobs, finishes those that it holds within `DRAIN_TIMEOUT_MS`, and releases the replica. Then
-   * it abandons what is left: the signals of those requests fire, and the next worker decides on them.
+   * Takes no more jobs, finishes those that it holds within `DRAIN_TIMEOUT_MS`, and releases the replica.
+   * Then it abandons what is left: the signals of those requests fire, and the next worker decides on them.
    * @returns when nothing of it runs. Safe to call again.
    */
   async stop(): Promise<void> {

@@ -87,8 +87,8 @@ export class WorkerProcess {
   }
 
   /**
-   * Stops at once, for a worker whose process lives on: the signals of the requests that it runs fire, and the
-   * next worker reclaims them. Its connections stay open. After a stop it does nothing.
+   * Stops at once, for a worker whose process lives on: the signals of the requests that it runs fire, and
+   * the next worker reclaims them. Its connections stay open. After a stop it does nothing.
    * @param timeoutMs time in ms to release the leases. Those that are left expire.
    */
   async abandon(timeoutMs: number): Promise<void> {

@@ -17,7 +17,8 @@ export type GatewaySettings = GivenSettings<typeof gatewaySettings>;
 
 export interface GatewayOptions {
   /**
-   * Folder for the private Redis and its password, and for the cache of compiled code; `.ringpost` by default.
+   * Folder for the private Redis and its password, and for the cache of compiled code; `.ringpost` by
+   * default.
    */
   readonly folder?: string | undefined;
 }

@@ -47,7 +47,8 @@ export async function checkProject(
     assert.doesNotMatch(said, /EBADENGINE/, said);
     const { megabytes, withScripts } = project.installed();
     assert.ok(!withScripts.includes('ringpost'));
-    return `node_modules has ${megabytes.toFixed(1)} MB; packages with install scripts: ${withScripts.join(', ') || 'none'}`;
+    const scripts = withScripts.join(', ') || 'none';
+    return `node_modules has ${megabytes.toFixed(1)} MB; packages with install scripts: ${scripts}`;
   });
   await check('ringpost --version, --help', async () => {
     assert.equal(await outputOf(project.ringpost(['--version'])), `${version}\n`);
@@ -57,7 +58,7 @@ export async function checkProject(
   });
   await check('ringpost start runs a handler, and ls lists its replicas', () => checkStart(project));
   await check('ringpost start without dockerode says how to install it', async () => {
-    const command = project.ringpost(['start'], { PORT: '0', REPLICA_DRIVER: 'docker' });
+    const command = project.ringpost(['start'], { PORT: '0', NAMESPACE: 'docker', REPLICA_DRIVER: 'docker' });
     await command.exited;
     assert.match(command.stderr(), /npm install dockerode/);
   });

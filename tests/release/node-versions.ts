@@ -20,8 +20,8 @@ export const majors = ['22', '24', '26'] as const;
 const cache = join(projectFolder, 'node_modules', '.cache', 'ringpost-release');
 
 /**
- * Gets a Node.js from the npm registry, unless this one is of that version. The package `node` gets its binary
- * in an install script from a package for each platform, which is installed here directly.
+ * Gets a Node.js from the npm registry, unless this one is of that version. The package `node` gets its
+ * binary in an install script from a package for each platform, which is installed here directly.
  */
 export function nodeVersion(major: string): NodeVersion {
   if (process.versions.node.startsWith(`${major}.`)) return { major, binary: process.execPath, reason: '' };

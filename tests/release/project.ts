@@ -90,7 +90,10 @@ export class Project {
   }
 }
 
-/** @returns what a command printed on stdout, once it has ended. @throws {Error} if its exit code is another. */
+/**
+ * @returns what a command printed on stdout, once it has ended.
+ * @throws {Error} if its exit code is another.
+ */
 export async function outputOf(command: RunningCommand, code = 0): Promise<string> {
   const ended = await command.exited;
   const said = `${command.stdout()}\n${command.stderr()}`;

@@ -21,7 +21,7 @@ const withdrawAfterMs = 250;
  *   turning --no turn for `withdrawAfterMs`--> stalled: withdraws the consumers, and tells the main thread
  *   stalled --a turn--> turning
  *   stalled --no turn for `handlerStallMs`--> ending: ends the leases and kills the process
- *   stalled --another worker has the replica's lease--> killed at once; a hosted worker after `handlerStallMs`
+ *   stalled --another worker has the replica's lease--> killed; a hosted one only after `handlerStallMs`
  */
 export class LeaseThread {
   readonly #data: LeaseThreadData;
