@@ -5,6 +5,7 @@ import type { TakenSettings } from '#shared/settings/secrets.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { HandlerVersions } from '../drivers/handler-versions.ts';
 import type { Gateway } from '../gateway.ts';
+import { loadPage } from '../openapi/openapi.ts';
 import { runSystem } from '../run-system.ts';
 import { loadGatewayConfig } from '../settings/config.ts';
 import type { GatewayConfig } from '../settings/config.ts';
@@ -87,7 +88,7 @@ async function run(file: string, { env, faults }: TakenSettings): Promise<void> 
     { env: { ...env, HANDLER: path }, faults: [] },
     {
       handler,
-      onReady: (line, gateway) => onReady(line, gateway, name, config),
+      onReady: (line, gateway) => void onReady(line, gateway, name, config),
       onStopping: () => {
         reloads.stop();
         stopBuilder();
@@ -111,9 +112,15 @@ function devConfig(env: NodeJS.ProcessEnv, name: string): GatewayConfig {
   return config;
 }
 
-function onReady(line: string, gateway: Gateway | undefined, name: string, config: GatewayConfig): void {
+async function onReady(
+  line: string,
+  gateway: Gateway | undefined,
+  name: string,
+  config: GatewayConfig,
+): Promise<void> {
   process.stdout.write(`${line}\n`);
   if (gateway === undefined) return;
-  say(`watching ${name}; the routes are described at ${gateway.adminUrl}/-/docs`);
+  const described = (await loadPage()) === undefined ? 'openapi.json' : 'docs';
+  say(`watching ${name}; the routes are described at ${gateway.adminUrl}/-/${described}`);
   warnOfUnknownFields(gateway.app.server, config, (text) => complain(`ringpost dev: ${text}`));
 }

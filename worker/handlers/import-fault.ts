@@ -28,9 +28,17 @@ export async function explainImport(thrown: unknown, file: string): Promise<Impo
   const { type, message } = safeError(thrown);
   const place =
     missing?.place ?? arrowPlace(stackOf(thrown)) ?? placeOf(thrown) ?? (await searched(thrown, file));
-  const said = missing?.reason ?? `${type}: ${message.split('\n', 1)[0] ?? ''}`;
+  const [firstLine = ''] = message.split('\n', 1);
+  const said = missing?.reason ?? `${type}: ${firstLine}${remedyFor(firstLine)}`;
   if (place === undefined) return { reason: said, frame: undefined };
   return { reason: `${said} (${shownPlace(place)})`, frame: codeFrame(place) };
+}
+
+/** @returns what to do if Node.js has read a module as CommonJS; empty for any other message. */
+function remedyFor(message: string): string {
+  return /^Cannot use import statement outside a module|^Unexpected token 'export'/.test(message)
+    ? '; set "type": "module" in package.json, or name the file .mts or .mjs'
+    : '';
 }
 
 /** What is known of a module that was not found: what to do, and which line imports it. */
