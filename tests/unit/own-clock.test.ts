@@ -6,9 +6,13 @@ import { projectFolder } from '../fixtures/command.ts';
 /** Files that may read their host's clock, with the reason. Every other time is `clockOf(redis).now()`. */
 const mayReadOwnClock: Readonly<Record<string, string>> = {
   'shared/store/redis/redis-clock.ts': 'compares it with Redis time',
+  'shared/store/redis/redis-report.ts': 'compares it with Redis time',
+  'shared/process/output-log.ts': 'a log line has the time of its host, as in pino',
+  'gateway/cli/ls.ts': 'a person is shown how long ago something was',
   'gateway/drivers/docker.ts': 'Docker, which runs on this host, wrote the time',
   'gateway/http/problem-response.ts': 'the `Date` field of an answer is in the time of its host',
   'worker/handlers/upstream-head.ts': '`context.deadline` is in the time of its host',
+  'worker/handlers/handler-output.ts': 'a log line has the time of its host, as in pino',
   'worker/lease/stalled-exit.ts': 'its thread has no connection to Redis and subtracts the skew',
   'worker/lease/line-log.ts': 'a log line has the time of its host, as in pino',
   'worker/run/runner.ts': 'a date in `Retry-After` is in the time of the handler',
