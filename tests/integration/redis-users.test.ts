@@ -83,7 +83,7 @@ describe.each(redisRoles)('the user of a %s', (role) => {
 });
 
 describe('the user of a worker', () => {
-  it("cannot change the ring, and reads only what adoption and its server need", async () => {
+  it('cannot change the ring, and reads only what adoption and its server need', async () => {
     const { keys } = system();
     const redis = open('worker');
     const all = [keys.desired, keys.ring, keys.retired, keys.status];

@@ -17,12 +17,14 @@ async function counting(servers: number, release: Promise<void> = Promise.resolv
   return Promise.all(
     Array.from({ length: servers }, (_, at) => {
       const counts = new Map<string, number>();
-      return serve(async (request, response) => {
+      return serve((request, response) => {
         const key = String(request.headers['ringpost-key']);
         const count = (counts.get(key) ?? 0) + 1;
         counts.set(key, count);
-        if (request.url === '/slow') await release;
-        response.end(JSON.stringify({ server: at, replica: request.headers['ringpost-replica'], count }));
+        const answer = { server: at, replica: request.headers['ringpost-replica'], count };
+        const end = (): void => void response.end(JSON.stringify(answer));
+        if (request.url === '/slow') void release.then(end);
+        else end();
       });
     }),
   );
