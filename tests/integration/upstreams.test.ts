@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { add, failureOf, remove } from '../fixtures/admin-calls.ts';
 import { serve } from '../fixtures/http-server.ts';
@@ -18,15 +17,15 @@ async function counting(servers: number, release: Promise<void> = Promise.resolv
   return Promise.all(
     Array.from({ length: servers }, (_, at) => {
       const counts = new Map<string, number>();
-      const answer: RequestListener = (request, response) => {
+      return serve((request, response) => {
         const key = String(request.headers['ringpost-key']);
         const count = (counts.get(key) ?? 0) + 1;
         counts.set(key, count);
-        const text = JSON.stringify({ server: at, replica: request.headers['ringpost-replica'], count });
-        const held = request.url === '/slow' ? release : Promise.resolve();
-        void held.then(() => response.end(text));
-      };
-      return serve(answer);
+        const answer = { server: at, replica: request.headers['ringpost-replica'], count };
+        const end = (): void => void response.end(JSON.stringify(answer));
+        if (request.url === '/slow') void release.then(end);
+        else end();
+      });
     }),
   );
 }
