@@ -21,14 +21,17 @@ export function define(command: Command, context: Context): void {
 
 function ringLines(ring: RingView, paint: Paint): string[] {
   const { strategy, ...numbers } = ring.parameters;
-  const rows = ring.replicas.map(({ name, state, joined, weight, inRing, clockAheadMs }) => [
+  const hasUpstreams = ring.replicas.some(({ upstream }) => upstream !== undefined);
+  const rows = ring.replicas.map(({ name, state, joined, weight, inRing, clockAheadMs, upstream }) => [
     shownText(name),
     colour(state, paint),
     inRing ? 'yes' : 'no',
     String(joined),
     String(weight),
     clockAheadMs === null ? '' : `${clockAheadMs} ms`,
+    ...(hasUpstreams ? [shownText(upstream ?? 'none')] : []),
   ]);
+  const heads = ['REPLICA', 'STATE', 'IN RING', 'JOINED', 'WEIGHT', 'CLOCK AHEAD'];
   return [
     ...pairs([
       ['strategy', strategy],
@@ -38,6 +41,6 @@ function ringLines(ring: RingView, paint: Paint): string[] {
       ['gateway clock', `${ring.clockAheadMs} ms ahead of Redis`],
     ]),
     '',
-    ...table(['REPLICA', 'STATE', 'IN RING', 'JOINED', 'WEIGHT', 'CLOCK AHEAD'], rows, paint),
+    ...table(hasUpstreams ? [...heads, 'UPSTREAM'] : heads, rows, paint),
   ];
 }

@@ -25,6 +25,8 @@ export interface ReplicaStatusView {
   readonly generation?: number;
   readonly failures?: number;
   readonly adopter?: string;
+  /** Its server of `UPSTREAMS`; null if it has none yet. */
+  readonly upstream?: string | null;
   /** Why it was lost last. */
   readonly reason?: string;
   readonly clockAheadMs: number | null;
