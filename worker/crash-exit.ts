@@ -53,6 +53,8 @@ export class CrashExit {
     const { served, log } = this.#options;
     log.error({ reason, requests: served.running.length }, 'the worker exits, since its program has ended');
     const told = this.#note(reason, stderr).then(() => this.#endLease());
+    // A job that would be taken now could only be lost.
+    served.abandon();
     await Promise.race([told, delay(exitMs)]).catch((error: unknown) =>
       log.warn({ err: error }, 'the lease was not ended; it will expire'),
     );

@@ -31,12 +31,13 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
   new UnhandledErrors({ onUncaught: (thrown) => crashExit.onUncaught(thrown), log }).listen();
   const worker = await composeWorker(opened, {
     env,
-    createHandler: async (budget) => {
-      const upstream = await ownUpstream({ ...config, connection: opened.connection, log });
+    createHandler: (budget) => {
       const program = programOptions(opened, env, (end) => void crashExit.onProgramEnded(end));
       const output = handlerPath === undefined ? undefined : captureOutput(replica, logFormat);
-      const choice = { ...config, upstream, program, connections: concurrency, budget, output };
-      return loadHandler(() => createHandler(choice), opened);
+      return loadHandler(async () => {
+        const upstream = await ownUpstream({ ...config, connection: opened.connection, log });
+        return createHandler({ ...config, upstream, program, connections: concurrency, budget, output });
+      }, opened);
     },
     onFault: (fault, err) => {
       log.error(err === undefined ? {} : { err }, `${faultTexts[fault]}; exiting now`);

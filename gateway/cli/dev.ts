@@ -24,7 +24,7 @@ export function define(command: Command, context: Context): void {
       'Run a handler, and load it again when one of its files changes. Requests that run then are finished ' +
         'by the version that they began with.',
     )
-    .option('--config <file>', 'a config file (ringpost.config.ts, .js, .mjs or .json)')
+    .option('--config <file>', 'a config file (ringpost.config.ts, .mts, .js, .mjs, .json)')
     .action(async (given: string | undefined, options: FlagValues) => {
       const settings = await effectiveSettings(options, context);
       const file =

@@ -30,14 +30,14 @@ export async function checkRedisOf(options: RedisCheckOptions): Promise<Finding[
   const { namespace, role } = options;
   const roles: readonly RedisRole[] =
     role === 'gateway' || role === 'controller' ? [role] : ['gateway', 'controller'];
+  const shown = shownUrl(running) ?? 'at REDIS_URL';
+  const whose = options.url === undefined ? 'the private Redis' : 'Redis';
   try {
     await checkRedis(running, roles, namespace);
+    return report(await readRedisReport(running), `${whose} ${shown}`);
   } catch (error) {
     return [{ check: 'redis', level: 'failed', message: safeMessage(error) }];
   }
-  const shown = shownUrl(running) ?? 'at REDIS_URL';
-  const whose = options.url === undefined ? 'the private Redis' : 'Redis';
-  return report(await readRedisReport(running), `${whose} ${shown}`);
 }
 
 function report(redis: RedisReport, name: string): Finding[] {

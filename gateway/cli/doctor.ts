@@ -23,7 +23,7 @@ export function define(command: Command, context: Context): void {
       'Check what a start with these settings needs: Node.js, settings, Redis, ports, Docker, packages. ' +
         'Nothing is changed. The exit code is 1 if something failed.',
     )
-    .option('--config <file>', 'a config file (ringpost.config.ts, .js, .mjs or .json)')
+    .option('--config <file>', 'a config file (ringpost.config.ts, .mts, .js, .mjs, .json)')
     .option('--json', 'print one JSON document')
     .action(async ({ config }: { readonly config?: string }) => {
       const { env, findings } = await checkSettings(config, context);

@@ -54,10 +54,10 @@ function typeOf(text: string | undefined): string | undefined {
 
 function nextSteps(folder: string, handler: string, test: string): string[] {
   const place = relative(process.cwd(), folder);
-  const installed = existsSync(join(folder, 'node_modules', 'ringpost'));
+  const missing = ['ringpost', 'esbuild'].filter((name) => !existsSync(join(folder, 'node_modules', name)));
   return [
     ...(place === '' ? [] : [`  cd ${place}`]),
-    ...(installed ? [] : ['  npm install ringpost']),
+    ...(missing.length === 0 ? [] : [`  npm install ${missing.join(' ')}`]),
     `  npx ringpost dev ${handler}`,
     "  curl localhost:5000/hello -H 'ringpost-key: tenant-7'",
     `  node --test ${test}`,

@@ -14,7 +14,7 @@ in the environment: other users can read a command line.`;
 export function define(command: Command, context: Context): void {
   withSettingFlags(command)
     .description('Run a gateway with its controller and its replicas, until Ctrl-C.')
-    .option('--config <file>', 'a config file (ringpost.config.ts, .js, .mjs or .json)')
+    .option('--config <file>', 'a config file (ringpost.config.ts, .mts, .js, .mjs, .json)')
     .option('--json', 'print the ready line as one JSON document')
     .addHelpText('after', moreHelp)
     .action(async (options: FlagValues) => {

@@ -18,9 +18,6 @@ export interface EndedWorkersOptions {
   readonly onStandbyEnded: (replica: string, reason: string) => void;
 }
 
-/** Lines of a worker's stderr that are kept, with those of code frames and stacks. */
-const maxLines = 40;
-
 /**
  * The workers that the driver saw end. Their leases are ended at once, so that nobody waits until they
  * expire; the next plan is told why each of them ended.
@@ -126,7 +123,7 @@ export class EndedWorkers {
         generation,
         at,
         reason,
-        stderr: logText((await stderr) ?? []).slice(-maxLines),
+        stderr: logText((await stderr) ?? []),
       });
     };
     note().catch((error: unknown) => log.debug({ replica: name, err: error }, 'a crash was not noted'));

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { safeMessage } from '#shared/process/safe-error.ts';
 import type { HandlerVersions } from '../drivers/handler-versions.ts';
 import type { Build } from './build.ts';
 import type { Frames } from './frames.ts';
@@ -97,7 +98,12 @@ export class Reloads {
       const build = this.#newest;
       await delay(quietMs);
       if (this.#newest !== build) continue;
-      await this.#reload(build);
+      try {
+        await this.#reload(build);
+      } catch (error) {
+        // The disk may be full, or the system may refuse a process.
+        this.#complain(`ringpost dev: the reload failed: ${safeMessage(error)}`);
+      }
       if (this.#newest === build) this.#newest = undefined;
     }
   }

@@ -202,7 +202,7 @@ const crash = {
       stderr: {
         type: 'array',
         items: text,
-        maxItems: 40,
+        maxItems: 20,
         description:
           'The last lines that the worker wrote to stderr; they may contain output of the handler.',
       },

@@ -36,7 +36,9 @@ export function missingPositions(state: Placed, count: number): Map<string, numb
   const lacking = desired
     .toSorted((a, b) => a.joined - b.joined)
     .flatMap(({ name }) => (held.has(name) ? [] : [name]));
+  const again = new Set(desired.map(({ name }) => name));
   for (const name of retired.keys()) {
+    if (again.has(name)) continue;
     const position = positions.get(name);
     if (position === undefined || position >= count) lacking.push(name);
     else taken.add(position);

@@ -9,7 +9,6 @@ import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
-import type { Published } from '#shared/store/ring/published-status.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
@@ -52,7 +51,7 @@ export const ringRoutes = fp<RingRouteOptions>(
       ]);
       const details: Details = {
         upstreamOf: (name) => shownUpstreamOf(state, name),
-        status: published,
+        statusOf: (name) => shownStatus(published.of(name), access.onlyViews(request)),
         skewOf: (name) => held.get(name)?.clockAheadMs ?? null,
         crashOf: (name) => shownCrash(crashes.get(name), access.onlyViews(request)),
       };
@@ -75,7 +74,7 @@ export const ringRoutes = fp<RingRouteOptions>(
 
 /** What is known of the replicas besides the ring itself. */
 interface Details {
-  readonly status: Published;
+  readonly statusOf: (name: string) => object;
   /** What shows the server of UPSTREAMS that a replica uses; empty without UPSTREAMS. */
   readonly upstreamOf: (name: string) => { readonly upstream?: string | null };
   readonly skewOf: (name: string) => number | null;
@@ -90,7 +89,7 @@ function namesIn({ desired, retired }: RingState): string[] {
 
 function desiredReplicas(
   { desired, ring }: RingState,
-  { status, upstreamOf, skewOf, crashOf }: Details,
+  { statusOf, upstreamOf, skewOf, crashOf }: Details,
 ): object[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
     name,
@@ -99,7 +98,7 @@ function desiredReplicas(
     ...(replaces === undefined ? {} : { replaces }),
     inRing: ring.has(name),
     ...upstreamOf(name),
-    ...shownStatus(status.of(name)),
+    ...statusOf(name),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.
     crash: crashOf(name) ?? crashOf(replaces ?? name),
@@ -109,13 +108,13 @@ function desiredReplicas(
 function retiredReplicas(
   { retired }: RingState,
   heirs: ReadonlyMap<string, string>,
-  { status, upstreamOf, skewOf, crashOf }: Details,
+  { statusOf, upstreamOf, skewOf, crashOf }: Details,
 ): object[] {
   return [...retired.keys()].map((name) => ({
     name,
     ...(heirs.has(name) ? { heir: heirs.get(name) } : {}),
     ...upstreamOf(name),
-    ...shownStatus(status.of(name)),
+    ...statusOf(name),
     clockAheadMs: skewOf(name),
     crash: crashOf(name),
   }));
@@ -126,8 +125,10 @@ function shownUpstreamOf({ upstreams, positions }: RingState, name: string): { u
   return { upstream: upstreams[positions.get(name) ?? Infinity] ?? null };
 }
 
-function shownStatus(status: ReplicaStatus | undefined): ReplicaStatus | { readonly state: 'desired' } {
-  return status ?? { state: 'desired' };
+/** The reason may contain what the handler wrote. */
+function shownStatus(status: ReplicaStatus | undefined, onlyViews: boolean): object {
+  const { reason, ...others } = status ?? { state: 'desired' as const, reason: undefined };
+  return onlyViews || reason === undefined ? others : { ...others, reason };
 }
 
 /** The reason and stderr may contain what the handler wrote, and a request's id opens its answer. */

@@ -10,6 +10,7 @@ import { gatewaySettings } from './settings.ts';
 /** The names of a config file, one of which may be in the working directory. */
 export const configFileNames = [
   'ringpost.config.ts',
+  'ringpost.config.mts',
   'ringpost.config.js',
   'ringpost.config.mjs',
   'ringpost.config.json',

@@ -1,5 +1,7 @@
 /** Settings of which a replica can have only one. One of a higher source replaces one of a lower source. */
 const exclusive = ['HANDLER', 'UPSTREAM', 'UPSTREAMS', 'COMMAND'] as const;
+/** Settings that belong to one of them, and go with it. */
+const companions = ['COMMAND_READY'] as const;
 
 /**
  * Joins settings of several sources.
@@ -12,7 +14,7 @@ export function joinSettings(...sources: readonly NodeJS.ProcessEnv[]): NodeJS.P
   for (const source of sources) {
     const given = Object.entries(source).filter(([, value]) => value !== undefined && value !== '');
     const replaces = given.some(([name]) => isExclusive(name));
-    const kept = Object.entries(joined).filter(([name]) => !replaces || !isExclusive(name));
+    const kept = Object.entries(joined).filter(([name]) => !replaces || !goesWithThem(name));
     joined = Object.fromEntries([...kept, ...given]);
   }
   return joined;
@@ -20,4 +22,8 @@ export function joinSettings(...sources: readonly NodeJS.ProcessEnv[]): NodeJS.P
 
 function isExclusive(name: string): boolean {
   return exclusive.some((each) => each === name);
+}
+
+function goesWithThem(name: string): boolean {
+  return isExclusive(name) || companions.some((each) => each === name);
 }

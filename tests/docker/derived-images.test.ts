@@ -79,7 +79,8 @@ async function visit(url: string): Promise<ReadonlyMap<string, Visits>> {
 }
 
 /**
- * Expects that the programs in the containers of an image keep the state of each tenant, and kills that of P1.
+ * Expects that the programs in the containers of an image keep the state of each tenant, and kills that of
+ * P1.
  * @returns the visits that each replica then counts for its tenants.
  */
 async function countsAfterKill(image: string): Promise<Record<string, number>> {

@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { projectFolder } from '../fixtures/command.ts';
 import { entryPoints, packageManifest, program } from './manifest.ts';
 import type { RepositoryManifest } from './manifest.ts';
+import { pages, withoutDeadLinks } from './pages.ts';
 import { pruneDeclarations } from './types.ts';
 
 /** Where the package is built. git ignores it. */
@@ -38,7 +39,11 @@ export function pack(): Packed {
   for (const folder of ['shared/store/scripts'])
     for (const name of readdirSync(join(projectFolder, folder)).filter((each) => each.endsWith('.lua')))
       copy(join(folder, name));
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md']) copy(name);
+  for (const name of ['LICENSE', 'CHANGELOG.md']) copy(name);
+  for (const name of pages) {
+    mkdirSync(dirname(join(dist, name)), { recursive: true });
+    writeFileSync(join(dist, name), withoutDeadLinks(name, readFileSync(join(projectFolder, name), 'utf8')));
+  }
   // npm writes it so.
   const repository = JSON.parse(
     readFileSync(join(projectFolder, 'package.json'), 'utf8'),

@@ -9,6 +9,7 @@ import { pack } from './build.ts';
 import { checkProject, checkTarball, checkTypes } from './checks.ts';
 import { majors, nodeVersion } from './node-versions.ts';
 import { Project } from './project.ts';
+import { quickStart } from './quick-start.ts';
 import { Tally } from './tally.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -32,6 +33,8 @@ for (const major of majors) {
   const label = `Node ${major}`;
   await checkProject(tally, project, { label, tarball: packed.file, options, version });
   if (major === majors.at(-1)) await checkTypes(tally, project);
+  if (major !== '24')
+    await tally.check(`${label}: the README's four commands`, () => quickStart(packed.file, binary));
   rmSync(project.folder, { recursive: true, force: true, maxRetries: 5 });
 }
 say(tally.line);

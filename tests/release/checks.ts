@@ -6,6 +6,7 @@ import { findOrInstallRedis } from '../../gateway/redis/redis-binary.ts';
 import { projectFolder } from '../fixtures/command.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import type { Packed } from './build.ts';
+import { pages } from './pages.ts';
 import { outputOf } from './project.ts';
 import type { Project } from './project.ts';
 import type { Tally } from './tally.ts';
@@ -22,11 +23,8 @@ export async function checkTarball(tally: Tally, { bytes, file }: Packed): Promi
   });
   await tally.check('the tarball has code, types and texts, and nothing else', () => {
     const others = names.filter((name) => !/\.(?:js|d\.ts|lua|html|css)$/.test(name));
-    const texts = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
-    assert.deepEqual(
-      others.toSorted(),
-      texts.map((name) => `package/${name}`),
-    );
+    const texts = ['CHANGELOG.md', 'LICENSE', 'package.json', ...pages];
+    assert.deepEqual(others.toSorted(), texts.map((name) => `package/${name}`).toSorted());
     assert.deepEqual(
       names.filter((name) => /\btests?\//.test(name)),
       [],

@@ -28,7 +28,7 @@ export class Tally {
       this.#say(`ok   ${name} (${took})${typeof note === 'string' ? `: ${note}` : ''}`);
     } catch (error) {
       this.#failed += 1;
-      this.#say(`FAIL ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#say(`  failed: ${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

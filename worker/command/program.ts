@@ -55,7 +55,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const program = new Program(options, port);
     const result = await program.untilReady();
     if (result === 'ready') return program;
-    const wasTaken = result.ended && !(await isFree(port.number));
+    const wasTaken = result.failed && !(await isFree(port.number));
     if (!wasTaken || ports === maxPorts) throw new CommandFailure(result.reason, result.stderr);
     options.log.warn(
       { port: port.number },
@@ -106,8 +106,11 @@ export class Program {
     return this.#state !== 'ended';
   }
 
-  /** @returns when it is ready, or has ended; it is ended if it is not ready in time. */
-  async untilReady(): Promise<'ready' | (ProgramEnd & { readonly ended: boolean })> {
+  /**
+   * @returns when it is ready, or has ended; it is ended if it is not ready in time. `failed`: it ended by
+   * itself with another exit code than 0.
+   */
+  async untilReady(): Promise<'ready' | (ProgramEnd & { readonly failed: boolean })> {
     const { readyPath, readyBy } = this.#options;
     const { number } = this.#port;
     const readiness = new Readiness(number, readyPath);
@@ -118,14 +121,18 @@ export class Program {
     const first = await Promise.race([ready, this.#process.exited]);
     over.abort();
     if (typeof first === 'object') {
-      return { reason: `${describe(first)} before it was ready`, stderr: await this.#stderr(), ended: true };
+      // A shell that has started a daemon succeeds. Another port would start one more.
+      const failed = first.code !== 0;
+      const advice = failed ? '' : '; it has to stay in the foreground';
+      const reason = `${describe(first)} before it was ready${advice}`;
+      return { reason, stderr: await this.#stderr(), failed };
     }
     if (first === undefined) {
       await this.stop(performance.now() + lateGraceMs);
       const reason =
         `COMMAND was not ready in time (START_TIMEOUT_MS): it has to listen on the port in PORT, ` +
         `which was ${number}, but ${readiness.state}`;
-      return { reason, stderr: await this.#stderr(), ended: false };
+      return { reason, stderr: await this.#stderr(), failed: false };
     }
     this.#host = first;
     this.#state = 'ready';

@@ -43,7 +43,7 @@ export class Readiness {
 
   async #isReady(host: string, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
-    if (this.#path === undefined) return accepts(host, this.#port);
+    if (this.#path === undefined) return accepts(host, this.#port, signal);
     const status = await statusOf(host, this.#port, this.#path, signal);
     if (status === undefined) return false;
     this.#state = status === 'none' ? `${this.#path} is not answered` : `${this.#path} is answered ${status}`;
@@ -52,9 +52,9 @@ export class Readiness {
 }
 
 /** @returns whether something accepts a connection. */
-function accepts(host: string, port: number): Promise<boolean> {
+function accepts(host: string, port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const socket = connect({ host, port, signal });
     const end = (accepted: boolean): void => {
       socket.destroy();
       resolve(accepted);

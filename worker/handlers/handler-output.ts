@@ -32,9 +32,10 @@ export class HandlerOutput {
       this.#lines.set(name, lines);
       process[name].write = ((chunk: unknown, encoding: unknown, callback: unknown): boolean => {
         const done = typeof encoding === 'function' ? encoding : callback;
-        const goesOn = lines.write(chunk, encoding, this.#requests.getStore());
+        lines.write(chunk, encoding, this.#requests.getStore());
         if (typeof done === 'function') process.nextTick(done);
-        return goesOn;
+        // The line is written when this returns, so that nobody has to wait for `drain`.
+        return true;
       }) as typeof process.stdout.write; // it takes all that the overloads take
     }
     process.on('exit', () => this.flush());

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { codeFrame, pathOf, shownPath, shownPlace } from '#shared/process/code-frame.ts';
 import type { SourcePlace } from '#shared/process/code-frame.ts';
 import { placeOf } from '#shared/process/error-places.ts';
 import { safeError } from '#shared/process/safe-error.ts';
+import { spawnTethered } from '#shared/process/tethered.ts';
 
 /** Why a module cannot be imported. */
 export interface ImportFault {
@@ -102,25 +102,26 @@ function arrowPlace(text: string): SourcePlace | undefined {
 
 /**
  * V8 does not tell a program where a syntax error is, only a person: so another process imports the file, and
- * its stderr is read. No module runs before all of them are parsed.
+ * its stderr is read. What ran before the fault runs there once more: nothing, unless the file is imported
+ * late.
  */
 async function searched(thrown: unknown, file: string): Promise<SourcePlace | undefined> {
   if (!(thrown instanceof SyntaxError)) return undefined;
   try {
-    const child = spawn(
-      process.execPath,
-      ['--input-type=module', '--eval', 'await import(process.argv[1])', file],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-        timeout: searchMs,
-        killSignal: 'SIGKILL',
-      },
-    );
+    const args = ['--input-type=module', '--eval', 'await import(process.argv[1])', file];
+    const child = spawnTethered(process.execPath, args, {
+      env: process.env,
+      stdout: 'ignore',
+      stderr: 'pipe',
+      onParentDeath: 'SIGKILL',
+    });
     let output = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (output.length < maxOutput) output += text;
     });
-    await once(child, 'close');
+    const late = setTimeout(() => child.kill('SIGKILL'), searchMs);
+    await Promise.all([child.exited, child.stderr && once(child.stderr, 'close')]);
+    clearTimeout(late);
     return arrowPlace(output);
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 import { shownUpstream } from '#shared/settings/upstreams.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
@@ -20,7 +21,7 @@ const pauseMs = 200;
 
 /**
  * @returns the server to which a replica forwards its requests; undefined if it runs something else.
- * @throws {Error} that says what to do if the replica has no server in UPSTREAMS.
+ * @throws {HandlerLoadError} that says what to do if the replica has no server in UPSTREAMS.
  */
 export async function ownUpstream(options: OwnUpstreamOptions): Promise<URL | undefined> {
   const { connection, replica, upstream, upstreams, log } = options;
@@ -33,7 +34,7 @@ export async function ownUpstream(options: OwnUpstreamOptions): Promise<URL | un
       log.info({ position, upstream: shownUpstream(server) }, 'forwards to its own server of UPSTREAMS');
       return server;
     }
-    if (performance.now() >= until) throw new Error(reasonOf(replica, position, upstreams.length));
+    if (performance.now() >= until) throw new HandlerLoadError(reasonOf(replica, position, upstreams.length));
     await delay(pauseMs);
   }
 }

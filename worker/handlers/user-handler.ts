@@ -2,7 +2,7 @@ import type { HandlerContext } from './handler.ts';
 
 export type { HandlerContext } from './handler.ts';
 
-/** Answers one request. What it throws becomes 502 `handler_failed`, and the replica lives on. */
+/** Answers one request. What it throws becomes 500 `handler_failed`, and the replica lives on. */
 export type FetchFunction = (request: Request, context: HandlerContext) => Response | Promise<Response>;
 
 /** What a `HANDLER` file exports as its default, and what `createWorker` takes. */

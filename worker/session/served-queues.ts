@@ -29,6 +29,11 @@ export class ServedQueues {
     for (const session of this.#sessions) session.cancel(id);
   }
 
+  /** Takes no more jobs, and leaves those that are held to the next worker. Acts at once. */
+  abandon(): void {
+    for (const session of this.#sessions) void session.abandon();
+  }
+
   /** Makes the consumers look for jobs, and register for direct delivery again. */
   wake(): void {
     for (const session of this.#sessions) session.wake();

@@ -17,6 +17,10 @@ export interface CrashNote {
   readonly requests?: readonly string[];
 }
 
+/** What is kept of the stderr of a worker. */
+const maxLines = 20;
+const maxBytes = 4096;
+
 /** How long a crash is shown, in ms. */
 const crashTtlMs = 3_600_000;
 
@@ -44,7 +48,7 @@ export class CrashNotes {
     if (at !== undefined) fields['at'] = at;
     if (reason !== undefined) fields['reason'] = same ? joinReasons(known, reason) : reason;
     const hasLines = same && lines !== null && lines !== undefined;
-    if (stderr !== undefined && !hasLines) fields['stderr'] = JSON.stringify(stderr);
+    if (stderr !== undefined && !hasLines) fields['stderr'] = JSON.stringify(keptOf(stderr));
     if (requests !== undefined) fields['requests'] = JSON.stringify(requests);
     const transaction = this.#redis.multi();
     if (!same) transaction.del(key);
@@ -64,6 +68,18 @@ export class CrashNotes {
       ...(ids === undefined ? {} : { requests: ids }),
     };
   }
+}
+
+/** @returns the last lines of stderr that are kept: 20 lines and 4 KiB at most. */
+function keptOf(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  let bytes = 0;
+  for (const line of lines.slice(-maxLines).toReversed()) {
+    bytes += Buffer.byteLength(line) + 1;
+    if (bytes > maxBytes) break;
+    kept.unshift(line);
+  }
+  return kept;
 }
 
 /** @returns both reasons, or one if it contains the other. */
