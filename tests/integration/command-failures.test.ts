@@ -34,6 +34,12 @@ describe('a program that cannot be started', () => {
       stderr: /^first\nsorry$/,
     },
     {
+      how: 'goes into the background',
+      COMMAND: 'echo started >&2; exit 0',
+      reason: /^COMMAND exited with code 0 before it was ready; it has to stay in the foreground$/,
+      stderr: /^started$/,
+    },
+    {
       how: 'never listens',
       COMMAND: 'echo idle >&2; exec sleep 1000',
       reason: new RegExp(`${late.source}nothing listens on that port$`),

@@ -22,6 +22,7 @@ it('/-/ring shows admins the last crash of a worker, with its last lines of stde
     REPLICAS: '1',
     HANDLER: handlerFile('crashing'),
     ADMIN_TOKEN: 'secret-of-the-test',
+    VIEW_TOKEN: 'secret-of-a-viewer',
   });
   const admin = { authorization: 'Bearer secret-of-the-test' };
   expect(await crashAt(url, admin)).toBeNull();
@@ -34,6 +35,9 @@ it('/-/ring shows admins the last crash of a worker, with its last lines of stde
   expect(Math.abs((crash?.at ?? 0) - before)).toBeLessThan(10_000);
   expect((await asked).status).toBe(502);
   expect((await fetch(`${url}/-/ring`)).status).toBe(401);
+  const viewer = { authorization: 'Bearer secret-of-a-viewer' };
+  expect(await crashAt(url, viewer)).toEqual({ generation: 1, at: crash?.at });
+  expect(await (await fetch(`${url}/-/ring`, { headers: viewer })).text()).not.toContain('exited with code');
 });
 
 it("the worker's reason for its crash comes before the driver's", async () => {
@@ -44,6 +48,16 @@ it("the worker's reason for its crash comes before the driver's", async () => {
     await crashes.note('S1', { generation: 3, at: 5, reason: 'killed by SIGKILL', stderr: ['x'] });
   const reason = 'its event loop stood still for 12000 ms; killed by SIGKILL';
   expect(await crashes.read('S1')).toEqual({ generation: 3, at: 5, reason, stderr: ['x'] });
+});
+
+it('of stderr, the last 20 lines and 4 KiB are kept', async () => {
+  const { redis, namespace } = system();
+  const crashes = new CrashNotes(new Connection(redis, namespace));
+  const lines = Array.from({ length: 50 }, (_, at) => `line ${at}`);
+  await crashes.note('S1', { generation: 1, stderr: lines });
+  expect((await crashes.read('S1'))?.stderr).toEqual(lines.slice(-20));
+  await crashes.note('S1', { generation: 2, stderr: ['x'.repeat(4000), 'y'.repeat(4000)] });
+  expect((await crashes.read('S1'))?.stderr).toEqual(['y'.repeat(4000)]);
 });
 
 it('a crash replaces one of an older generation, never one of a newer generation', async () => {

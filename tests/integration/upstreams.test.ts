@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unloadedExitCode } from '#shared/contract/unloaded.ts';
 import { add, failureOf, remove } from '../fixtures/admin-calls.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -232,14 +233,14 @@ describe('a worker that was started by hand, with UPSTREAMS', () => {
     const current = system();
     const [first = ''] = await counting(1);
     const stray = launch(current, 'S7', { HANDLER: '', UPSTREAMS: first });
-    expect((await stray.exited).code).toBe(1);
+    expect((await stray.exited).code).toBe(unloadedExitCode);
     expect(stray.stderr()).toContain(
       'UPSTREAMS is set, but S7 has no position in it. The controller gives positions: start it with the ' +
         'same UPSTREAMS, and add S7 with /add if it is no replica yet',
     );
     await current.redis.hset(current.keys.upstreamPositions, 'S7', '3');
     const beyond = launch(current, 'S7', { HANDLER: '', UPSTREAMS: first });
-    expect((await beyond.exited).code).toBe(1);
+    expect((await beyond.exited).code).toBe(unloadedExitCode);
     expect(beyond.stderr()).toContain('UPSTREAMS lists 1 servers here, but S7 has number 4.');
   });
 });

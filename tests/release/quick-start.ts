@@ -6,6 +6,9 @@ import { processesIn, projectFolder, runCommand } from '../fixtures/command.ts';
 import type { RunningCommand } from '../fixtures/command.ts';
 import { outputOf } from './project.ts';
 
+/** A command that takes longer is killed, in ms. */
+const maxMs = 120_000;
+
 /**
  * Runs the four commands at the beginning of README.md in an empty folder, with the tarball instead of the
  * published package, and asks the handler twice.
@@ -19,7 +22,8 @@ export async function quickStart(tarball: string, node: string): Promise<string>
   const PATH = [dirname(node), process.env['PATH']].join(delimiter);
   const start = (command: string): RunningCommand => {
     const line = command.replace(/^npm install ringpost/, `npm install --no-audit --no-fund ${tarball}`);
-    const settings = { PATH, PORT: '0', NODE_COMPILE_CACHE: undefined };
+    // npm may get its registry from the environment.
+    const settings = { ...process.env, PATH, PORT: '0', NODE_COMPILE_CACHE: undefined };
     return runCommand('/bin/sh', ['-c', line], settings, folder, { ownGroup: true });
   };
   const times: string[] = [];
@@ -29,9 +33,14 @@ export async function quickStart(tarball: string, node: string): Promise<string>
     times.push(`${command} ${((performance.now() - since) / 1000).toFixed(1)} s`);
   };
   try {
-    for (const command of commands.slice(0, -1)) await timed(command, outputOf(start(command)));
+    for (const command of commands.slice(0, -1)) {
+      const running = start(command);
+      const late = setTimeout(() => running.killGroup('SIGKILL'), maxMs);
+      await timed(command, outputOf(running)).finally(() => clearTimeout(late));
+    }
     const last = commands.at(-1) ?? '';
     const running = start(last);
+    const late = setTimeout(() => running.killGroup('SIGKILL'), maxMs);
     try {
       const ready = running.line(/ready on http/);
       await timed(last, ready);
@@ -46,6 +55,7 @@ export async function quickStart(tarball: string, node: string): Promise<string>
       // As Ctrl-C does.
       running.killGroup('SIGINT');
       await running.exited;
+      clearTimeout(late);
     }
     assert.deepEqual(await processesIn(folder), []);
   } finally {

@@ -84,6 +84,15 @@ describe('settings of several sources', () => {
     expect(joinSettings({ PORT: '1' }, { PORT: '', HOST: undefined })).toEqual({ PORT: '1' });
   });
 
+  it('that belong to a program go with it', () => {
+    const file = { COMMAND: 'c', COMMAND_READY: '/ready' };
+    expect(joinSettings(file, { HANDLER: './a.ts' })).toEqual({ HANDLER: './a.ts' });
+    expect(joinSettings(file, { COMMAND_READY: '/other' })).toEqual({
+      COMMAND: 'c',
+      COMMAND_READY: '/other',
+    });
+  });
+
   it('that exclude each other are replaced by those of a higher source', () => {
     const file = { HANDLER: './a.ts', PORT: '1' };
     expect(joinSettings(file, { UPSTREAM: 'http://b' })).toEqual({ UPSTREAM: 'http://b', PORT: '1' });

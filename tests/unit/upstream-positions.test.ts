@@ -35,6 +35,10 @@ function add(state: RingState, ...hostnames: string[]): DesiredChange {
 }
 
 describe('the positions in UPSTREAMS', () => {
+  it('are given once to a replica that was added again while it finishes what it held', () => {
+    expect(missing(stateOf(['S1', 'S2'], {}, ['S2'], 2))).toEqual({ S1: 0, S2: 1 });
+  });
+
   it('are given by age, the lowest free one first', () => {
     expect(missing(stateOf(['S1', 'S2', 'S3'], {}))).toEqual({ S1: 0, S2: 1, S3: 2 });
     expect(missing(stateOf(['S1', 'S2', 'S3'], { S2: 0 }))).toEqual({ S1: 1, S3: 2 });
