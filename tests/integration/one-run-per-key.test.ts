@@ -63,7 +63,8 @@ describe('a first request that has started', () => {
   });
 
   it('and was lost with its worker gives its 502 again if it is not repeatable', async () => {
-    const { url } = await start();
+    // Its only replica has to stay in the ring until the worker is replaced.
+    const { url } = await start({ FAILOVER_MS: '60000' });
     const never = { 'ringpost-retry': 'never' };
     const first = pay(url, '/lost?ms=20000', never);
     await eventually(async () => (await workers.runs()).length === 1);
