@@ -1,0 +1,40 @@
+import type { ProblemCode } from '#shared/contract/errors.ts';
+
+/** A dispatched request that has ended, for metrics, the access log and lists. Durations are in ms. */
+export interface EndedRequest {
+  readonly id: string;
+  /** When its head arrived, in ms since the epoch. */
+  readonly at: number;
+  readonly method: string;
+  /** As the client sent it, with the query. */
+  readonly target: string;
+  /** The key that selected the replica; undefined if the request was refused before. */
+  readonly key: string | undefined;
+  /** The replica that owned the key; undefined if none was selected. */
+  readonly replica: string | undefined;
+  /** Status of the answer; 499 if the client left before it had the whole answer. */
+  readonly status: number;
+  /** The problem that ringpost answered; undefined for an answer of the replica. */
+  readonly code: ProblemCode | undefined;
+  readonly mode: 'wait' | 'async';
+  /** 1 for the first run. */
+  readonly attempt: number;
+  /** The worker that ran it, as `S1#4`, if it was not the replica's own. */
+  readonly adoptedBy: string | undefined;
+  /** From its acceptance to its start in the worker; undefined if no reply says. */
+  readonly queueMs: number | undefined;
+  /** From its start in the worker to its answer there. */
+  readonly serviceMs: number | undefined;
+  readonly totalMs: number;
+  /** Bytes of the bodies. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Address of the client. */
+  readonly client: string;
+  readonly traceId: string | undefined;
+}
+
+/** Something that wants to know of each dispatched request that has ended. */
+export interface EndedRequestListener {
+  ended(request: EndedRequest): void;
+}
