@@ -67,6 +67,7 @@ function endedRequest(
     bytesOut: method === 'HEAD' || !answer.headersSent ? 0 : bodyBytes,
     client: request?.ip ?? peerAddress(req.socket),
     traceId: traceId ?? sentTraceId(req.headers.traceparent),
+    head: req,
   };
 }
 
