@@ -1,10 +1,12 @@
 import fp from 'fastify-plugin';
+import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { shownKey } from '#shared/ring/key-text.ts';
 import type { Explanation, Ring, RingParameters } from '#shared/ring/ring.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
+import { readHolds } from '#shared/store/ring/holds.ts';
 import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
@@ -44,14 +46,16 @@ export const ringRoutes = fp<RingRouteOptions>(
         leadership.holder(),
       ]);
       const names = namesIn(state);
-      const [heirOf, held, crashes] = await Promise.all([
+      const [heirOf, holds, held, crashes] = await Promise.all([
         heirs.read(),
+        readHolds(connection, state),
         readEach(names, (name) => leases.read(name)),
         readEach(names, (name) => crashNotes.read(name)),
       ]);
       const details: Details = {
         upstreamOf: (name) => shownUpstreamOf(state, name),
         statusOf: (name) => shownStatus(published.of(name), access.onlyViews(request)),
+        holdOf: (name) => holds.get(name) ?? null,
         skewOf: (name) => held.get(name)?.clockAheadMs ?? null,
         crashOf: (name) => shownCrash(crashes.get(name), access.onlyViews(request)),
       };
@@ -77,6 +81,7 @@ interface Details {
   readonly statusOf: (name: string) => object;
   /** What shows the server of UPSTREAMS that a replica uses; empty without UPSTREAMS. */
   readonly upstreamOf: (name: string) => { readonly upstream?: string | null };
+  readonly holdOf: (name: string) => ReplicaHold | null;
   readonly skewOf: (name: string) => number | null;
   readonly crashOf: (name: string) => CrashNote | null;
 }
@@ -89,7 +94,7 @@ function namesIn({ desired, retired }: RingState): string[] {
 
 function desiredReplicas(
   { desired, ring }: RingState,
-  { statusOf, upstreamOf, skewOf, crashOf }: Details,
+  { statusOf, upstreamOf, holdOf, skewOf, crashOf }: Details,
 ): object[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
     name,
@@ -97,6 +102,7 @@ function desiredReplicas(
     weight,
     ...(replaces === undefined ? {} : { replaces }),
     inRing: ring.has(name),
+    hold: holdOf(name),
     ...upstreamOf(name),
     ...statusOf(name),
     clockAheadMs: skewOf(name),
