@@ -99,7 +99,9 @@ describe('a request that kills its worker', () => {
   });
 
   it('delays new requests by at most five seconds while it runs alone', async () => {
-    const { url } = await system().start(settings({ REPLICAS: '1', LOG_LEVEL: 'silent' }));
+    const { url } = await system().start(
+      settings({ REPLICAS: '1', FAILOVER_MS: '60000', LOG_LEVEL: 'silent' }),
+    );
     const killed = fetch(`${url}/kill-later?ms=300`);
     await eventually(async () => (await runsOf('/kill-later')).length === 1);
     const begun = performance.now();
