@@ -58,7 +58,10 @@ export const apiRoutes = fp<ApiRouteOptions>(
     const reports = new GatewayRegistry(connection, log);
     const sampler = new Sampler({ reports, now: () => clockOf(connection).now(), log });
     const snapshots = new Snapshots({ ...options, sampler });
-    const keys = new KeyCounter(options.endedRequests, mayBeCredentials(config.hashKey, config.redactHeaders));
+    const keys = new KeyCounter(
+      options.endedRequests,
+      mayBeCredentials(config.hashKey, config.redactHeaders),
+    );
     const lines = new Lines(connection, log);
     const read = (): Promise<Snapshot> => redisAway(() => snapshots.read());
     const overview = (snapshot: Snapshot, onlyViews: boolean): OverviewView => {
@@ -98,25 +101,20 @@ export const apiRoutes = fp<ApiRouteOptions>(
         throw new Problem('not_found', `There is no replica ${JSON.stringify(name)}; /rep lists them.`);
       },
     );
-    app.get(
-      '/-/api/samples',
-      { onRequest, schema: apiOperations.samples },
-      (): SamplesView => ({ everyMs: sampleEveryMs, samples: sampler.samples }),
-    );
+    app.get('/-/api/samples', { onRequest, schema: apiOperations.samples }, (): SamplesView => ({
+      everyMs: sampleEveryMs,
+      samples: sampler.samples,
+    }));
     app.get(
       '/-/api/gateways',
       { onRequest, schema: apiOperations.gateways },
       async (): Promise<GatewaysView> => ({ gateways: gatewayViews(await read()) }),
     );
-    app.get(
-      '/-/api/settings',
-      { onRequest, schema: apiOperations.settings },
-      (): SettingsView => ({ settings: config.settings }),
-    );
-    app.get(
-      '/-/api/hot-keys',
-      { onRequest, schema: apiOperations.hotKeys },
-      (request): HotKeysView => keys.view(access.onlyViews(request)),
+    app.get('/-/api/settings', { onRequest, schema: apiOperations.settings }, (): SettingsView => ({
+      settings: config.settings,
+    }));
+    app.get('/-/api/hot-keys', { onRequest, schema: apiOperations.hotKeys }, (request): HotKeysView =>
+      keys.view(access.onlyViews(request)),
     );
     app.get('/-/api/key', { onRequest, schema: apiOperations.key }, async (request): Promise<ApiKeyView> => {
       const [key] = queryValues(request.originalUrl, 'key', 1);
@@ -135,13 +133,9 @@ export const apiRoutes = fp<ApiRouteOptions>(
         hot: keys.of(key, access.onlyViews(request)),
       };
     });
-    app.get(
-      '/-/api/events',
-      { schema: apiOperations.events, exposeHeadRoute: false },
-      (request, reply) => {
-        streams.open(reply, topicsIn(request.originalUrl), access.onlyViews(request));
-      },
-    );
+    app.get('/-/api/events', { schema: apiOperations.events, exposeHeadRoute: false }, (request, reply) => {
+      streams.open(reply, topicsIn(request.originalUrl), access.onlyViews(request));
+    });
     done();
   },
   { name: 'api-routes' },
@@ -172,7 +166,10 @@ function streamEvents(
       endLive = undefined;
     } else
       endLive ??= live.watch((batch) =>
-        streams.send('live', { admin: eventText('live', batch), viewer: eventText('live', forViewer(batch)) }),
+        streams.send('live', {
+          admin: eventText('live', batch),
+          viewer: eventText('live', forViewer(batch)),
+        }),
       );
   });
   return () => {
