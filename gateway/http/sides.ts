@@ -12,6 +12,7 @@ const viewRoutes: ReadonlySet<string> = new Set([
   '/-/metrics',
   '/-/dead-letters',
   '/-/api/overview',
+  '/-/api/plan',
   '/-/api/replicas',
   '/-/api/replicas/:name',
   '/-/api/samples',
