@@ -92,9 +92,21 @@ export function gatewayViews({
   picture,
 }: Pick<Snapshot, 'reports' | 'rates' | 'picture'>): GatewayView[] {
   const leader = picture.leader?.replace(/#\d+$/, '');
-  return reports.map(({ counts: _, ...report }) => ({
-    ...report,
+  return reports.map((report) => ({
+    name: report.name,
+    role: report.role,
     leads: report.name === leader,
+    address: report.address,
+    host: report.host,
+    pid: report.pid,
+    version: report.version,
+    since: report.since,
+    at: report.at,
+    rssBytes: report.rssBytes,
+    heapBytes: report.heapBytes,
+    eventLoopLagMs: report.eventLoopLagMs,
+    inFlight: report.inFlight,
+    heldBytes: report.heldBytes,
     requestsPerS: Math.round((rates?.gateways.get(report.name) ?? 0) * 100) / 100,
   }));
 }

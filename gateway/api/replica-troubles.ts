@@ -15,7 +15,7 @@ type Lost = ReplicaStatusView & { readonly inRing?: boolean };
 export function lostTrouble(replica: Lost, now: number, onlyViews: boolean): TroubleView {
   const { name, since, failures = 0, adopter, inRing = false } = replica;
   const reason = reasonOf(replica);
-  if (isNotLoaded(reason)) return unloadedTrouble(name, reason, onlyViews);
+  if (reason !== undefined && isNotLoaded(reason)) return unloadedTrouble(name, reason, onlyViews);
   const time = since === undefined ? '' : ` for ${duration(Math.max(0, now - since))}`;
   const often = failures >= manyFailures ? `, the ${ordinal(failures)} time in a row` : '';
   const why = onlyViews || reason === undefined ? '' : `: ${reason}`;
@@ -45,7 +45,8 @@ export function startingTrouble(
 ): TroubleView | undefined {
   const { name, since, failures = 0 } = replica;
   const reason = reasonOf(replica);
-  if (failures > 0 && isNotLoaded(reason)) return unloadedTrouble(name, reason, onlyViews);
+  if (failures > 0 && reason !== undefined && isNotLoaded(reason))
+    return unloadedTrouble(name, reason, onlyViews);
   if (since === undefined || now - since < startTimeoutMs / 2) return undefined;
   return {
     level: 'warning',
@@ -71,8 +72,8 @@ function reasonOf({ reason, crash, generation }: ReplicaStatusView): string | un
   return crash?.generation === generation ? (crash?.reason ?? reason) : reason;
 }
 
-function isNotLoaded(reason: string | undefined): reason is string {
-  return reason !== undefined && /\bcannot be loaded\b/.test(reason);
+function isNotLoaded(reason: string): boolean {
+  return /\bcannot be loaded\b/.test(reason);
 }
 
 function ordinal(count: number): string {

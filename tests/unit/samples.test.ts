@@ -6,9 +6,9 @@ import type { ReportPairs } from '../../gateway/api/samples.ts';
 
 /** @returns counts by bucket with `count` in the one of a bound. */
 function inBucket(bound: number, count: number): number[] {
-  const counts = Array.from({ length: timeBucketsMs.length + 1 }, () => 0);
-  counts[timeBucketsMs.findIndex((each) => each === bound)] = count;
-  return counts;
+  const filled = Array.from({ length: timeBucketsMs.length + 1 }, () => 0);
+  filled[timeBucketsMs.findIndex((each) => each === bound)] = count;
+  return filled;
 }
 
 function counts(requests: number, failures = 0): ReplicaCounts {
