@@ -104,6 +104,7 @@ export async function createGateway(
   const endedRequests = new EndedRequests(() => clock.now());
   const { app, adminApp, connections, watches, times } = await buildApp({
     config,
+    gateway: name,
     store,
     watcher,
     agreement,

@@ -19,21 +19,18 @@ export function define(command: Command, context: Context): void {
     .option('--json', 'print the ready line as one JSON document')
     .addHelpText('after', moreHelp)
     .action(async (options: FlagValues) => {
-      const env = await effectiveSettings(options, context);
+      const settings = await effectiveSettings(options, context);
       // All faults at once, before anything is loaded that takes time.
-      loadGatewayConfig(env);
+      loadGatewayConfig(settings.env);
       const { runSystem } = await import('../run-system.ts');
-      await runSystem(
-        { env, faults: [] },
-        {
-          onReady: (message, gateway) => {
-            const url = gateway?.app.listeningOrigin ?? null;
-            const adminUrl = gateway?.adminUrl ?? null;
-            const dashboard = adminUrl === null ? null : dashboardOf(adminUrl);
-            const lines = dashboard === null ? [message] : [message, `ringpost dashboard: ${dashboard}`];
-            context.output.show({ message, url, adminUrl, dashboard }, () => lines);
-          },
+      await runSystem(settings, {
+        onReady: (message, gateway) => {
+          const url = gateway?.app.listeningOrigin ?? null;
+          const adminUrl = gateway?.adminUrl ?? null;
+          const dashboard = adminUrl === null ? null : dashboardOf(adminUrl);
+          const lines = dashboard === null ? [message] : [message, `ringpost dashboard: ${dashboard}`];
+          context.output.show({ message, url, adminUrl, dashboard }, () => lines);
         },
-      );
+      });
     });
 }
