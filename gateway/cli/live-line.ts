@@ -26,7 +26,8 @@ export function liveLine(request: LiveRequestView, paint: Paint): string {
     paint.dim(`(wait ${shownMs(request.queueMs)}, run ${shownMs(request.serviceMs)})`),
     shownText(`${method} ${path}`),
     ...(unusual === '' ? [] : [paint.warning(shownText(unusual))]),
-    paint.dim(shownText(id)),
+    // A viewer does not see it.
+    ...(id === '' ? [] : [paint.dim(shownText(id))]),
   ].join('  ');
 }
 

@@ -15,6 +15,8 @@ interface TailOptions extends GatewayOptions {
 
 /** The pause before a lost gateway is asked again, in ms. */
 const reconnectDelayMs = 1000;
+/** A gateway ends each stream after a quarter of an hour, and may be asked again at once. */
+const longMs = 10_000;
 
 /** `ringpost tail`. */
 export function define(command: Command, context: Context): void {
@@ -44,6 +46,7 @@ async function follow(options: TailOptions, context: Context, signal: AbortSigna
   await adminSide.ring();
   let wasConnected = false;
   while (!signal.aborted) {
+    const since = performance.now();
     try {
       for await (const { requests, left } of operator.live(signal)) {
         wasConnected = true;
@@ -55,13 +58,18 @@ async function follow(options: TailOptions, context: Context, signal: AbortSigna
       }
     } catch (error) {
       if (signal.aborted) return;
-      // What it refuses once, it refuses again.
-      if (!wasConnected || error instanceof RingpostError) throw error;
+      if (!wasConnected || isRefusal(error)) throw error;
     }
     if (signal.aborted) return;
-    process.stderr.write('ringpost: the gateway has ended the connection; connecting again\n');
+    if (performance.now() - since > longMs) continue;
+    process.stderr.write('ringpost: the gateway does not answer; connecting again\n');
     await delay(reconnectDelayMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** @returns whether the gateway would refuse the call again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RingpostError && error.status < 500;
 }
 
 function write(requests: readonly LiveRequestView[], left: number, { output }: Context): void {

@@ -6,7 +6,7 @@ export interface StreamEvent {
 }
 
 /**
- * Reads events as the HTML standard says ("Interpreting an event stream"), without ids and reconnection times.
+ * Reads events as the HTML standard says ("Interpreting an event stream"), without ids and retry times.
  * @returns the events, until the stream ends.
  */
 export async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {

@@ -110,7 +110,15 @@ describe('a running system', () => {
       document: { status: 200, encoding: 'utf8', body },
     });
     expect(await call('requests', id, '--cancel')).toMatchObject({ code: 1, stdout: '' });
-    expect((await call('requests')).stderr).toBe('XX');
+    expect(documentOf(await call('requests', '--limit', '1', '--json'))).toMatchObject({
+      code: 0,
+      document: { requests: [{ id, state: 'done', path: '/home', replica: 'S1', status: 200 }] },
+    });
+    expect((await call('requests', '--state', 'done')).stdout).toMatch(
+      /^REQUEST +STATE +STATUS +WHAT .*\n.* done +200 +GET \/home +S1 +1 +\d+s\n/,
+    );
+    expect(await call('requests', '--reply')).toMatchObject({ code: 2, stdout: '' });
+    expect(await call('requests', id, '--state', 'done')).toMatchObject({ code: 2, stdout: '' });
 
     expect((await call('dlq', 'ls')).stdout).toBe('There are no dead letters that match.\n');
     const failed = [await submit('/fail'), await submit('/fail'), await submit('/fail')];
