@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { callCli } from '../fixtures/command-line.ts';
+import { callCli, startCli } from '../fixtures/command-line.ts';
 import type { Called } from '../fixtures/command-line.ts';
 import { useScratch } from '../fixtures/scratch.ts';
 
@@ -17,12 +17,13 @@ interface Listed {
 
 async function start(settings: NodeJS.ProcessEnv) {
   const folder = await scratch();
-  const { url } = await folder.startReady(settings);
+  const first = await folder.startReady(settings);
+  const { url } = first;
   const call = (...args: string[]): Promise<Called> => callCli(folder, args, { RINGPOST_URL: url });
   const listed = async (): Promise<Listed> => JSON.parse((await call('ls', '--json')).stdout) as Listed;
   const held = async (name: string): Promise<string | null | undefined> =>
     (await listed()).replicas.find((each) => each.name === name)?.hold;
-  return { folder, url, call, listed, held };
+  return { folder, first, url, call, listed, held };
 }
 
 describe('an operator', () => {
@@ -79,5 +80,51 @@ describe('an operator', () => {
     const taken = await call('add', '--dry-run', 'S1');
     expect(taken).toMatchObject({ code: 1, stderr: 'ringpost: hostname "S1" is already in use\n' });
     expect(version((await call('ring', '--json')).stdout)).toBe(version(before));
+  });
+
+  it('follows the requests as they end, by replica and status, until Ctrl-C', async () => {
+    const { folder, url, call } = await start({ REPLICAS: '2' });
+    const settings = { RINGPOST_URL: url };
+    const all = startCli(folder, ['tail', '--json'], settings);
+    const people = startCli(folder, ['tail', '--status', '5xx'], settings);
+    const owner = (await fetch(`${url}/home`, { headers: { 'ringpost-key': 'k' } })).headers.get(
+      'ringpost-replica',
+    );
+    const of = startCli(folder, ['tail', '--json', '--replica', owner ?? ''], settings);
+    // Requests that ended before a gateway was watched are not shown.
+    const ask = async (): Promise<boolean> => {
+      await fetch(`${url}/home`, { headers: { 'ringpost-key': 'k' } });
+      await fetch(`${url}/fail`, { headers: { 'ringpost-key': 'k' } });
+      return [all, of].every((each) => each.stdout().includes('"path":"/fail"')) && people.stdout() !== '';
+    };
+    await expect.poll(ask, { ...wait, interval: 300 }).toBe(true);
+    for (const line of all.stdout().trimEnd().split('\n'))
+      expect(JSON.parse(line)).toMatchObject({ method: 'GET', replica: owner, mode: 'wait' });
+    expect(people.stdout()).toMatch(/^\d\d:\d\d:\d\d {2}500 {2}S\d {6} .*GET \/fail/);
+    expect(people.stdout()).not.toContain('/home');
+    for (const command of [all, people, of]) {
+      command.kill('SIGINT');
+      expect(await command.exited).toEqual({ code: 0, signal: null });
+      expect(command.stderr()).toBe('');
+    }
+    expect(await call('tail', '--status', 'bad')).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it('is told if there is no gateway to follow, and that one is connected to again', async () => {
+    const { folder, first, call } = await start({ REPLICAS: '1' });
+    expect(await call('tail', '--url', 'http://127.0.0.1:1')).toMatchObject({ code: 3, stdout: '' });
+    const tail = startCli(folder, ['tail', '--json'], { RINGPOST_URL: first.url });
+    const seen = (path: string) => async (): Promise<boolean> => {
+      await fetch(`${first.url}${path}`).catch(() => undefined);
+      return tail.stdout().includes(`"path":"${path}"`);
+    };
+    await expect.poll(seen('/report'), { ...wait, interval: 300 }).toBe(true);
+    first.kill('SIGTERM');
+    await first.exited;
+    await folder.startReady({ REPLICAS: '1', PORT: new URL(first.url).port });
+    await expect.poll(seen('/home'), { ...wait, interval: 300 }).toBe(true);
+    expect(tail.stderr()).toContain('ringpost: the gateway does not answer; connecting again\n');
+    tail.kill('SIGINT');
+    expect(await tail.exited).toEqual({ code: 0, signal: null });
   });
 });
