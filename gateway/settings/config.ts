@@ -7,6 +7,8 @@ import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
+import { accessLogConfig } from '../access-log/access-log-settings.ts';
+import type { AccessLogConfig } from '../access-log/access-log-settings.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
@@ -116,6 +118,8 @@ export interface GatewayConfig {
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly admin: AdminSettings;
+  /** Undefined: there is none. */
+  readonly accessLog: AccessLogConfig | undefined;
   readonly logLevel: string;
   readonly logFormat: LogFormat;
 }
@@ -248,6 +252,7 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    accessLog: accessLogConfig(values),
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
   };

@@ -21,7 +21,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/settings'],
     ['gateway/callbacks'],
     ['gateway/records'],
-    ['gateway/caller', 'gateway/admin'],
+    ['gateway/caller', 'gateway/admin', 'gateway/access-log'],
     ['gateway/request', 'gateway/http'],
     ['gateway/drivers', 'gateway/edge', 'gateway/openapi', 'gateway/redis'],
   ],
