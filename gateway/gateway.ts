@@ -8,6 +8,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { loadTelemetry } from '#shared/trace/telemetry.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
 import { buildApp } from './app.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
@@ -82,6 +83,7 @@ export async function createGateway(
     log,
   });
   const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
+  const telemetry = await loadTelemetry(log);
   const held = new HeldBytes(config.bytesInFlight);
   const { callbacks, sending } = createCallbacks(config, open, connection, log);
   const dispatch = createDispatch({
@@ -95,6 +97,7 @@ export async function createGateway(
     callbacks,
     callers,
     held,
+    telemetry,
     log,
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
@@ -153,6 +156,7 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
+      await telemetry?.flush();
       for (const each of opened) each.close();
     },
   };

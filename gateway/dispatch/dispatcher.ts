@@ -8,6 +8,8 @@ import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
+import { SendSpan } from '../trace/send-span.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { AsyncRequests } from './async-requests.ts';
 import type { Enqueuer } from './enqueuer.ts';
@@ -26,6 +28,8 @@ export interface DispatcherOptions {
   readonly bodies: ReplyBodies;
   readonly takeBacks: TakeBacks;
   readonly asyncRequests: AsyncRequests;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   /** @returns Redis time, in ms since the epoch. */
   readonly now: () => number;
   readonly replyTimeoutMs: number;
@@ -112,13 +116,14 @@ export class Dispatcher {
       settle(replica, tooLate);
       return id;
     }
-    const job = encodeJob(request, {
+    const sending = this.#send(id, replica, request);
+    const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway,
       deadline,
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
     });
-    this.#enqueue({ id, key, replica, accepted, job, body: request.body, settle });
+    this.#enqueue({ id, key, replica, accepted, job, body: request.body, sending, settle });
     return id;
   }
 
@@ -138,7 +143,8 @@ export class Dispatcher {
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
     const { callbacks } = directives;
-    const job = encodeJob(request, {
+    const sending = this.#send(id, replica, request);
+    const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway: '',
       deadline,
       redelivery,
@@ -146,7 +152,8 @@ export class Dispatcher {
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });
-    return asyncRequests.accept({ id, replica, accepted, job, body: request.body }, callbacks);
+    const adding = asyncRequests.accept({ id, replica, accepted, job, body: request.body }, callbacks);
+    return sending?.endWith(adding) ?? adding;
   }
 
   /**
@@ -212,7 +219,13 @@ export class Dispatcher {
       return;
     }
     this.#waiters.end(waiter);
-    this.#enqueue({ ...request, replica });
+    this.#enqueue({ ...request, replica, ...sentAgain(request, replica) });
+  }
+
+  /** Begins the span of a job, if an OpenTelemetry SDK is loaded. */
+  #send(id: string, replica: string, { headers, body }: HttpRequest): SendSpan | undefined {
+    const { telemetry } = this.#options;
+    return telemetry && SendSpan.begin(telemetry, { id, replica, headers, size: body.length });
   }
 
   #enqueue(request: WaitingRequest): void {
@@ -243,4 +256,11 @@ export class Dispatcher {
     this.#waiters.end(waiter);
     waiter.request.settle(waiter.request.replica, result);
   }
+}
+
+/** @returns what differs in a request that is sent again, if it has a span. */
+function sentAgain({ id, job, body, sending }: WaitingRequest, replica: string): Partial<WaitingRequest> {
+  if (sending === undefined) return {};
+  const again = sending.again({ id, replica, headers: job.headers, size: body.length });
+  return { sending: again, job: { ...job, headers: again.headers } };
 }
