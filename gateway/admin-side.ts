@@ -6,7 +6,7 @@ import type { AdminAccess } from './routes/admin-access.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { metricsRoutes } from './routes/metrics.ts';
-import type { Metrics } from './routes/metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { replicaRoutes } from './routes/replicas.ts';
 import { ringRoutes } from './routes/ring.ts';
 

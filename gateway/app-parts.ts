@@ -7,11 +7,13 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { RequestEnds } from '#shared/store/records/request-ends.ts';
 import { RequestRecords } from '#shared/store/records/request-records.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { Callers } from './caller/callers.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
+import type { EndedRequests } from './http/ended-requests.ts';
 import { keyFields } from './request/hash-key.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
 import type { ForwardingRules } from './request/request-head.ts';
@@ -37,8 +39,12 @@ export interface AppParts {
   readonly connection: Connection;
   /** A patient connection for subscriptions, which others share. */
   readonly changes: Connection;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
+  /** Tells those who are added of each dispatched request that has ended. */
+  readonly endedRequests: EndedRequests;
   /** Time in ms for which a client may send nothing of a body; the default is in `uploads.ts`. */
   readonly uploadIdleMs?: number;
   readonly log: Logger;

@@ -10,6 +10,8 @@ import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { loadTelemetry } from '#shared/trace/telemetry.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
+import { AccessLog } from './access-log/access-log.ts';
+import { stdoutOutput } from './access-log/output.ts';
 import { buildApp } from './app.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
@@ -19,6 +21,7 @@ import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { EndedRequests } from './http/ended-requests.ts';
 import { pendingWork } from './http/pending-work.ts';
 import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
@@ -34,6 +37,7 @@ export interface Gateway {
   readonly adminUrl: string;
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
+  readonly endedRequests: EndedRequests;
   /** What a stop waits for. */
   pending(): PendingWork;
   /** Watches the ring, reads replies, listens. @throws if the port is taken or the ring is another one. */
@@ -101,6 +105,11 @@ export async function createGateway(
     log,
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
+  const endedRequests = new EndedRequests(() => clock.now());
+  const accessLog =
+    config.accessLog &&
+    new AccessLog({ ...config.accessLog, redaction: config.redaction, output: stdoutOutput(), log });
+  if (accessLog !== undefined) endedRequests.add(accessLog);
   const { app, adminApp, connections, watches } = await buildApp({
     config,
     store,
@@ -115,6 +124,8 @@ export async function createGateway(
     connection,
     inbox,
     held,
+    telemetry,
+    endedRequests,
     log,
   });
 
@@ -139,6 +150,7 @@ export async function createGateway(
       await sending?.stop();
       await callbacks.close();
       await dispatch.stop();
+      await accessLog?.stop();
     },
   );
   return {
@@ -148,6 +160,7 @@ export async function createGateway(
     },
     dispatcher,
     watcher,
+    endedRequests,
     pending: () =>
       pendingWork(
         connections.flatMap((each) => [...each]),

@@ -49,6 +49,10 @@ export class AccessLog implements EndedRequestListener {
     return this.#dropped;
   }
 
+  refused(request: EndedRequest): void {
+    this.ended(request);
+  }
+
   ended(request: EndedRequest): void {
     const { query, redaction } = this.#options;
     this.#writer.add(this.#lineOf(loggedRequest(request, query, redaction)));

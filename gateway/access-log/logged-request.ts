@@ -9,7 +9,8 @@ import { cut, shownTarget } from './shown-target.ts';
 export interface LoggedRequest {
   /** When its head arrived, in ms since the epoch. */
   readonly at: number;
-  readonly id: string;
+  /** Undefined if it was refused before it had one. */
+  readonly id: string | undefined;
   readonly key: string | undefined;
   readonly method: string;
   readonly path: string;
@@ -43,7 +44,7 @@ export function loggedRequest(
   const { referer, 'user-agent': userAgent } = head.headers;
   return {
     at,
-    id,
+    id: id === '' ? undefined : id,
     key: key === undefined ? undefined : keyDigest(key),
     method,
     path: shownTarget(target, query, redaction),

@@ -82,6 +82,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     asyncRequests: new AsyncRequests({ connection, queues, outage, callbacks, callers, keepMs, log }),
     telemetry,
     now,
+    at: (time) => clock.at(time),
     replyTimeoutMs,
     maxAttempts: config.attempts,
   });

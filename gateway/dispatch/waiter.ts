@@ -3,6 +3,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/contract/errors.ts';
 import type { SendSpan } from '../trace/send-span.ts';
+import type { Ran } from '../http/request-notes.ts';
 import type { PollNumber } from './queue-count.ts';
 
 /**
@@ -58,12 +59,14 @@ export interface WaitingRequest {
   readonly replica: string;
   /** When it arrived, in ms since the epoch, in Redis time. */
   readonly accepted: number;
+  /** The same on the `performance.now()` clock. */
+  readonly since: number;
   readonly job: JobData;
   /** The request's body; if it is large it travels apart from the job. */
   readonly body: Uint8Array;
   /** Of its job; undefined if no OpenTelemetry SDK is loaded. */
   readonly sending?: SendSpan | undefined;
-  readonly settle: (replica: string | undefined, result: HttpReply | Problem) => void;
+  readonly settle: (replica: string | undefined, result: HttpReply | Problem, ran?: Ran) => void;
 }
 
 /** What a gateway keeps in memory for a request whose client waits. `Waiters` makes them. */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Context, Span } from '@opentelemetry/api';
 import { peerAddress } from '#shared/contract/ip-address.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
-import type { RequestTrace } from '../http/request-notes.ts';
+import type { RequestNotes, RequestTrace } from '../http/request-notes.ts';
 
 const knownMethods: ReadonlySet<string> = new Set(METHODS);
 
@@ -42,7 +42,9 @@ export class ServerSpan implements RequestTrace {
       'url.path': url.split(/[?#]/, 1)[0] ?? url,
       'network.protocol.version': raw.httpVersion,
       'network.peer.address': peerAddress(raw.socket),
-      ...(raw.headers['user-agent'] === undefined ? {} : { 'user_agent.original': raw.headers['user-agent'] }),
+      ...(raw.headers['user-agent'] === undefined
+        ? {}
+        : { 'user_agent.original': raw.headers['user-agent'] }),
     };
     const options = { kind: api.SpanKind.SERVER, attributes };
     const span = tracer.startSpan(isKnown ? method : 'HTTP', options, parent);
@@ -54,15 +56,15 @@ export class ServerSpan implements RequestTrace {
     return this.#telemetry.carry(this.#context, headers);
   }
 
-  ended({ status, code, id, replica, client }: Parameters<RequestTrace['ended']>[0]): void {
+  ended(status: number, code: string | undefined, { request, outcome }: RequestNotes): void {
     const span = this.#span;
     // An instrumentation may have ended it.
     if (!span.isRecording()) return;
     span.setAttributes({
       'http.response.status_code': status,
-      'ringpost.request.id': id,
-      'ringpost.replica': replica,
-      'client.address': client,
+      'ringpost.request.id': outcome?.id,
+      'ringpost.replica': outcome?.replica,
+      'client.address': request?.ip,
     });
     if (status >= 500) this.#telemetry.fail(span, code ?? String(status));
     else if (code !== undefined) span.setAttribute('error.type', code);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
+import { EndedRequests } from '../../gateway/http/ended-requests.ts';
 import { createListener } from '../../gateway/http/listener.ts';
 import { lastAnswers } from '../../gateway/routes/last-answers.ts';
 import { counted, Counters } from '../fixtures/counters.ts';
@@ -113,7 +114,9 @@ describe('a client that leaves', () => {
       (await ask(gateway.url, { target: '/-/metrics' })).body.toString();
     await expect.poll(held, { timeout: 10_000 }).toMatch(/^ringpost_held_bytes 16000000$/m);
     reader.destroy();
-    await expect.poll(held, { timeout: 10_000 }).toMatch(/^ringpost_requests_total\{result="499"\} 2$/m);
+    await expect
+      .poll(held, { timeout: 10_000 })
+      .toMatch(/^ringpost_requests_total\{code="499",reason="-",mode="wait"\} 2$/m);
   });
 
   it('is counted as 499 if it is disconnected because it does not read its answer', async () => {
@@ -157,7 +160,8 @@ describe('a listener that stops', () => {
   it('counts a refused upload by its code, and a running request by its status', async () => {
     const ends: string[] = [];
     const { app, connections } = createListener({
-      counter: { record: (purpose, result) => void ends.push(`${purpose} ${result}`) },
+      counter: { called: (side, result) => void ends.push(`${side} ${result}`), dispatched: () => undefined },
+      endedRequests: new EndedRequests(() => 0),
       routeOf: ({ url }) => url ?? '/',
       unread: 'dispatch',
       maxConnections: 10,

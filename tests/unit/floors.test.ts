@@ -15,7 +15,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/package'],
     ['gateway'],
     ['gateway/routes'],
-    ['gateway/async'],
+    ['gateway/async', 'gateway/metrics'],
     ['gateway/controller', 'gateway/dispatch'],
     ['gateway/ring'],
     ['gateway/settings'],

@@ -103,7 +103,7 @@ export class QueueSession {
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
     const handler = options.spans?.around(options.handler, replica) ?? options.handler;
-    const running = { ...options, handler, turns, replica, lease: certainty };
+    const running = { ...options, handler, turns, replica, adopter: lease.adopter, lease: certainty };
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
     const reclaimer = new Reclaimer(settling);
