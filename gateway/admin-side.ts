@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppParts, RequestParts } from './app-parts.ts';
+import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
 import type { RedriveOptions } from './async/redrive.ts';
 import type { AdminAccess } from './routes/admin-access.ts';
@@ -44,5 +45,6 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   });
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
+  await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
   await app.register(metricsRoutes, { metrics });
 }

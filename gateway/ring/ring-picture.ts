@@ -1,4 +1,5 @@
 import type { Lease } from '#shared/contract/lease.ts';
+import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type {
   CrashView,
@@ -11,6 +12,7 @@ import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { readHolds } from '#shared/store/ring/holds.ts';
 import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
@@ -39,6 +41,7 @@ export interface RingPicturesOptions {
 
 /** Reads what is known of all replicas, for `/-/ring` and the API. */
 export class RingPictures {
+  readonly #connection: Connection;
   readonly #status: PublishedStatus;
   readonly #leadership: LeaderLease;
   readonly #heirs: HeirStore;
@@ -46,6 +49,7 @@ export class RingPictures {
   readonly #crashNotes: CrashNotes;
 
   constructor({ connection, store, log }: RingPicturesOptions) {
+    this.#connection = connection;
     this.#status = new PublishedStatus(connection, log);
     this.#leadership = new LeaderLease(connection, log);
     this.#heirs = new HeirStore(connection, store, log);
@@ -56,15 +60,17 @@ export class RingPictures {
   /** Reads all of it in one round trip. */
   async read(state: RingState): Promise<RingPicture> {
     const names = namesIn(state);
-    const [published, leader, heirs, leases, crashes] = await Promise.all([
+    const [published, leader, heirs, holds, leases, crashes] = await Promise.all([
       this.#status.read(),
       this.#leadership.holder(),
       this.#heirs.read(),
+      readHolds(this.#connection, state),
       readEach(names, (name) => this.#leases.read(name)),
       readEach(names, (name) => this.#crashNotes.read(name)),
     ]);
     const detailsFor = (onlyViews: boolean): Details => ({
       statusOf: (name) => ({ ...upstreamOf(state, name), ...shownStatus(published.of(name), onlyViews) }),
+      holdOf: (name) => holds.get(name) ?? null,
       skewOf: (name) => leases.get(name)?.clockAheadMs ?? null,
       crashOf: (name) => shownCrash(crashes.get(name), onlyViews),
     });
@@ -82,6 +88,7 @@ export class RingPictures {
 /** What is known of the replicas besides the ring itself. */
 interface Details {
   readonly statusOf: (name: string) => Omit<ReplicaStatusView, 'name' | 'clockAheadMs' | 'crash'>;
+  readonly holdOf: (name: string) => ReplicaHold | null;
   readonly skewOf: (name: string) => number | null;
   readonly crashOf: (name: string) => CrashView | null;
 }
@@ -94,7 +101,7 @@ function namesIn({ desired, retired }: RingState): string[] {
 
 function desiredReplicas(
   { desired, ring }: RingState,
-  { statusOf, skewOf, crashOf }: Details,
+  { statusOf, holdOf, skewOf, crashOf }: Details,
 ): RingReplicaView[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
     name,
@@ -102,6 +109,7 @@ function desiredReplicas(
     weight,
     ...(replaces === undefined ? {} : { replaces }),
     inRing: ring.has(name),
+    hold: holdOf(name),
     ...statusOf(name),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.

@@ -21,7 +21,7 @@ const post = (target: string, fields: string, body = ''): string =>
   `POST ${target} HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n${body}`;
 
 const waiting = ({ gateway }: RunningGateway, count: number): Promise<void> =>
-  expect.poll(() => gateway.dispatcher.waitingCount, { timeout: 10_000 }).toBe(count);
+  expect.poll(() => gateway.dispatcher.waitingCount).toBe(count);
 
 async function leave({ socket }: RawConnection): Promise<void> {
   socket.destroy();
@@ -112,11 +112,9 @@ describe('a client that leaves', () => {
     const reader = unreadRequest(gateway.url, get('/?bytes=16000000'));
     const held = async (): Promise<string> =>
       (await ask(gateway.url, { target: '/-/metrics' })).body.toString();
-    await expect.poll(held, { timeout: 10_000 }).toMatch(/^ringpost_held_bytes 16000000$/m);
+    await expect.poll(held).toMatch(/^ringpost_held_bytes 16000000$/m);
     reader.destroy();
-    await expect
-      .poll(held, { timeout: 10_000 })
-      .toMatch(/^ringpost_requests_total\{code="499",reason="-",mode="wait"\} 2$/m);
+    await expect.poll(held).toMatch(/^ringpost_requests_total\{code="499",reason="-",mode="wait"\} 2$/m);
   });
 
   it('is counted as 499 if it is disconnected because it does not read its answer', async () => {
