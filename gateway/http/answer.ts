@@ -1,5 +1,5 @@
 import { ServerResponse } from 'node:http';
-import type { Problem } from '#shared/contract/errors.ts';
+import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
 import type { NotedOutcome, NotedRequest, RequestNotes, RequestTrace } from './request-notes.ts';
 
 /** How an answer ended. */
@@ -29,6 +29,8 @@ export class Answer extends ServerResponse implements RequestNotes {
   request: NotedRequest | undefined;
   outcome: NotedOutcome | undefined;
   bodyBytes = 0;
+  /** The problem that a worker has answered. */
+  workerProblem: ProblemCode | undefined;
   trace: RequestTrace | undefined;
   /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
   before: Answer | undefined;
@@ -124,6 +126,11 @@ export function noteBody(response: ServerResponse, bytes: number): void {
 /** Notes which problem a response contains, so that it is counted by its code. */
 export function noteProblem(response: ServerResponse, problem: Problem): void {
   if (response instanceof Answer) response.noteProblem(problem);
+}
+
+/** Notes which problem a worker has answered. */
+export function noteWorkerProblem(response: ServerResponse, code: ProblemCode): void {
+  if (response instanceof Answer) response.workerProblem = code;
 }
 
 /** Notes an unexpected error, so that it is logged with its stack. */

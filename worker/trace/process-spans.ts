@@ -95,10 +95,10 @@ export class ProcessSpans {
     }
   }
 
-  #answered(span: Span, { requestId }: HandlerContext, { status }: HandlerReply): void {
+  #answered(span: Span, { requestId }: HandlerContext, { status, problem }: HandlerReply): void {
     if (!span.isRecording()) return;
     span.setAttribute('http.response.status_code', status);
-    if (status >= 500) this.#telemetry.fail(span, String(status));
+    if (status >= 500) this.#telemetry.fail(span, problem ?? String(status));
     // Such an answer may be followed by another run.
     if (status === 429 || status >= 500) this.#recent.add(requestId, span.spanContext());
     span.end();
