@@ -12,7 +12,7 @@ import { isDoneWithin } from '../process/within.ts';
 import { carriedBy, withCarried } from './carried-context.ts';
 
 /** The module that SDK and instrumentations of a process share. */
-export type Api = typeof import('@opentelemetry/api');
+export type Api = typeof OpenTelemetry;
 
 /** Where `@opentelemetry/api` keeps what an SDK has registered. */
 const registry = Symbol.for('opentelemetry.js.api.1');
