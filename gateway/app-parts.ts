@@ -39,6 +39,7 @@ export interface AppParts {
   readonly connection: Connection;
   /** A patient connection for subscriptions, which others share. */
   readonly changes: Connection;
+  readonly accessLog: { readonly droppedCount: number } | undefined;
   /** Undefined if no OpenTelemetry SDK is loaded. */
   readonly telemetry: Telemetry | undefined;
   readonly inbox: ReplyInbox;

@@ -1,3 +1,4 @@
+import type * as OpenTelemetry from '@opentelemetry/api';
 import type {
   Context,
   ProxyTracerProvider,
