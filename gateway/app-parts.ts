@@ -27,6 +27,8 @@ import type { GatewayConfig } from './settings/config.ts';
 /** What a gateway has besides its HTTP side. */
 export interface AppParts {
   readonly config: GatewayConfig;
+  /** The name of this gateway. */
+  readonly gateway: string;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly agreement: Agreement;

@@ -113,6 +113,7 @@ export async function createGateway(
   if (accessLog !== undefined) endedRequests.add(accessLog);
   const { app, adminApp, connections, watches, times } = await buildApp({
     config,
+    gateway: name,
     store,
     watcher,
     agreement,

@@ -11,7 +11,16 @@ const viewRoutes: ReadonlySet<string> = new Set([
   '/-/ring',
   '/-/metrics',
   '/-/dead-letters',
+  '/-/api/overview',
   '/-/api/plan',
+  '/-/api/replicas',
+  '/-/api/replicas/:name',
+  '/-/api/samples',
+  '/-/api/gateways',
+  '/-/api/settings',
+  '/-/api/hot-keys',
+  '/-/api/key',
+  '/-/api/events',
 ]);
 
 /** The route of all dispatched requests. No client can ask for it, since a space ends a request target. */

@@ -1,5 +1,6 @@
 import type { BlockList } from 'node:net';
 import { redactionOf } from '#shared/contract/redaction.ts';
+import type { SettingView } from '#shared/contract/api/system.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
@@ -20,6 +21,8 @@ import { parseSubnets } from '../edge/subnets.ts';
 import { faultsOf } from './config-faults.ts';
 import { replicaCount } from './replica-count.ts';
 import { gatewaySettings } from './settings.ts';
+import { settingsView } from './settings-view.ts';
+import type { SettingSources } from './settings-view.ts';
 import type { GatewayValues } from './settings.ts';
 
 /** Settings of the containers of `REPLICA_DRIVER=docker`. */
@@ -120,15 +123,21 @@ export interface GatewayConfig {
   readonly admin: AdminSettings;
   /** Undefined: there is none. */
   readonly accessLog: AccessLogConfig | undefined;
+  /** All settings as they may be shown, with their sources. */
+  readonly settings: readonly SettingView[];
   readonly logLevel: string;
   readonly logFormat: LogFormat;
 }
 
 /**
  * @param env environment variables. Nothing else is read, except whether the file named by `HANDLER` exists.
+ * @param sources where settings come from, if not from the environment.
  * @throws {SettingsError} that lists all faults at once.
  */
-export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+export function loadGatewayConfig(
+  env: NodeJS.ProcessEnv,
+  sources: SettingSources = new Map(),
+): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
   faults.push(...faultsOf(values));
   const parsed = parseValues(values, faults);
@@ -142,7 +151,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (replicas > capacity(ring)) {
     throw new SettingsError([`REPLICAS is ${replicas}, but the ring holds ${capacity(ring)} at most`]);
   }
-  return configOf(values, parsed, ring);
+  const config = configOf(values, parsed, ring);
+  return { ...config, settings: settingsView(env, sources, config.redaction) };
 }
 
 /** The settings whose values are a language of their own. */
@@ -190,7 +200,11 @@ function sourcesOf<Source>(
   }
 }
 
-function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): GatewayConfig {
+function configOf(
+  values: GatewayValues,
+  parsed: Parsed,
+  ring: RingParameters,
+): Omit<GatewayConfig, 'settings'> {
   const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(parsed.hashKey)].join(',');
   return {
     ...parsed,
