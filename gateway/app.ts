@@ -54,6 +54,7 @@ export async function buildApp(given: AppParts): Promise<App> {
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
   metrics.observe(dispatcher, watcher);
+  metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeClients({
     heldBytes: () => held.size,
     slowClients: () => parts.unsent.closedCount,

@@ -8,6 +8,8 @@ import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
+import { accessLogConfig } from '../access-log/access-log-settings.ts';
+import type { AccessLogConfig } from '../access-log/access-log-settings.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
@@ -119,6 +121,8 @@ export interface GatewayConfig {
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly admin: AdminSettings;
+  /** Undefined: there is none. */
+  readonly accessLog: AccessLogConfig | undefined;
   /** All settings as they may be shown, with their sources. */
   readonly settings: readonly SettingView[];
   readonly logLevel: string;
@@ -262,6 +266,7 @@ function configOf(
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    accessLog: accessLogConfig(values),
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
   };
