@@ -146,7 +146,7 @@ export class Dispatcher {
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });
-    return asyncRequests.accept({ id, replica, accepted, job, body: request.body }, callbacks);
+    return asyncRequests.accept({ id, replica, key, accepted, job, body: request.body }, callbacks);
   }
 
   /**

@@ -43,6 +43,8 @@ export class Running {
   readonly deadline: number;
   /** Whether this worker has left, so that another one answers. */
   left = false;
+  /** When its job was taken, in ms since the epoch, in Redis time; 0 for a request without a record. */
+  taken = 0;
   finished: Promise<PutBack | undefined> | undefined;
   readonly #controller = new AbortController();
   #stopWaiting: (() => void) | undefined;

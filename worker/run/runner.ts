@@ -34,6 +34,8 @@ export interface RunnerOptions extends HandlerCallsOptions {
   /** Reads large request bodies. */
   readonly large: LargeValues;
   readonly connection: Connection;
+  /** This worker, as `adopterOf` names it. */
+  readonly by: string;
   /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
   readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
@@ -97,6 +99,8 @@ export class Runner {
     const current = this.#running.get(id)?.finished;
     if (current !== undefined) return current;
     const running = new Running(job.deadline, this.#clock);
+    // Only a record says it.
+    if (job.keepMs !== undefined) running.taken = this.#clock.now();
     this.#running.add(id, running);
     this.#counts.runs += 1;
     const { cancelled } = this.#options;
@@ -158,7 +162,7 @@ export class Runner {
           ? await this.#retryTime(id, reply, job, attempt, running)
           : undefined;
       if (retryTime !== undefined) {
-        const noted = await this.#notes.queued(id, job);
+        const noted = await this.#notes.queued(id, job, attempt, reply?.status ?? 0);
         if (noted === 'noted') {
           // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
           await this.#passTurn(id, job, running);
@@ -256,7 +260,7 @@ export class Runner {
     const { large, replica } = this.#options;
     const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
     if (job.keepMs !== undefined) {
-      const noted = await this.#notes.started(id, job, attempt, running.until);
+      const noted = await this.#notes.started(id, job, attempt, running.taken, running.until);
       if (noted === undefined) return notStartedReply();
       if (noted !== 'noted') return endedBeforeStartReply(noted);
     }
