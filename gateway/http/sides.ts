@@ -6,7 +6,17 @@ export type Side = 'client' | 'open' | 'admin';
 
 const clientRoutes: ReadonlySet<string> = new Set(['/-/live', '/-/ready']);
 const openRoutes: ReadonlySet<string> = new Set(['/-/docs', '/-/openapi.json']);
-const viewRoutes: ReadonlySet<string> = new Set(['/rep', '/-/ring', '/-/metrics', '/-/dead-letters']);
+const viewRoutes: ReadonlySet<string> = new Set([
+  '/rep',
+  '/-/ring',
+  '/-/metrics',
+  '/-/dead-letters',
+  '/-/api/requests',
+  '/-/api/requests/:id',
+  '/-/api/live',
+  '/-/api/dead-letters',
+  '/-/api/callbacks',
+]);
 
 /** The route of all dispatched requests. No client can ask for it, since a space ends a request target. */
 export const dispatchRoute = '/ dispatch';

@@ -105,7 +105,13 @@ export class ReplyOutbox {
   ): Promise<void> {
     const { lease, aftermath, onSuperseded } = this.#options;
     const { state, fields } = endOf(reply, this.#clock.now());
-    const settled = await this.#settler.settle(id, job, { state, event: endEvent(state, lease.holder), fields, keepMs, frame });
+    const settled = await this.#settler.settle(id, job, {
+      state,
+      event: endEvent(state, lease.holder),
+      fields,
+      keepMs,
+      frame,
+    });
     switch (settled) {
       case 'superseded':
         onSuperseded();

@@ -40,7 +40,7 @@ export class IndexedReplicas {
   /** @returns the names, in no order. */
   async read(): Promise<readonly string[]> {
     const redis = redisOf(this.#connection);
-    const names = await nullIfWrongType(redis.zrange(keysOf(this.#connection).indexedReplicas, 0, -1));
-    return names ?? [];
+    const { indexedReplicas } = keysOf(this.#connection);
+    return (await nullIfWrongType(redis.zrangebyscore(indexedReplicas, '-inf', '+inf'))) ?? [];
   }
 }

@@ -39,8 +39,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'blmpop lindex llen lpop lpos lpush lrange lrem ltrim rpop rpoplpush rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets':
-      'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrem zremrangebyrank zremrangebyscore ' +
-      'zrevrange zrevrangebyscore zscore',
+      'bzpopmin zadd zcard zcount zlexcount zpopmin zrange zrangebyscore zrem zremrangebyrank ' +
+      'zremrangebyscore zrevrange zrevrangebyscore zscore',
     streams: 'xadd xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },

@@ -22,10 +22,7 @@ export interface CallbackNote {
 /** Notes the state of a request's callback in its record, if there is one. Returns whether there is. */
 export const noteCallback = script<CallbackNote, boolean>({
   file: 'note-callback',
-  keys: (keys, { id }) => [
-    ...recordAndReply(keys, id),
-    keys.requestIndexes(replicaOf(id) ?? '').callbacks,
-  ],
+  keys: (keys, { id }) => [...recordAndReply(keys, id), keys.requestIndexes(replicaOf(id) ?? '').callbacks],
   args: ({ id, state, attempts, answer, receiver }, keys) => [
     keys.requestChanges(id),
     attempts === 0 ? '' : formatEvent({ kind: 'callback', attempt: attempts, detail: `${state} ${answer}` }),
