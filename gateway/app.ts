@@ -12,7 +12,7 @@ import { loadPage, openApi } from './openapi/openapi.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { lastAnswers } from './routes/last-answers.ts';
-import { Metrics } from './routes/metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 
 /** The HTTP side of a gateway. */
 export interface App {
@@ -26,12 +26,15 @@ export interface App {
 
 /** Builds the HTTP side of a gateway. It neither listens nor starts its parts. */
 export async function buildApp(given: AppParts): Promise<App> {
-  const { config, connection, changes, dispatcher, watcher, held, log } = given;
+  const { config, connection, changes, dispatcher, watcher, held, endedRequests, log } = given;
   const { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields } = config;
   const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields };
   const metrics = new Metrics();
   const isSeparate = config.admin.port !== undefined;
-  const { client, admin, all } = createListeners({ ...limits, counter: metrics, log }, isSeparate);
+  const { client, admin, all } = createListeners(
+    { ...limits, counter: metrics, endedRequests, log },
+    isSeparate,
+  );
   const access = new AdminAccess({ settings: config.admin, log, registry: metrics.registry });
   for (const { app } of all) access.protect(app);
 

@@ -88,6 +88,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       log,
     }),
     now,
+    at: (time) => clock.at(time),
     replyTimeoutMs,
     maxAttempts: config.attempts,
   });

@@ -40,4 +40,6 @@ export interface EndedRequest {
 /** Something that wants to know of each dispatched request that has ended. */
 export interface EndedRequestListener {
   ended(request: EndedRequest): void;
+  /** Called with a request that was refused before it had an id. Its `id` is empty. */
+  refused?(request: EndedRequest): void;
 }

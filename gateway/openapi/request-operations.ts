@@ -1,19 +1,7 @@
-import type { FastifySchema } from 'fastify';
+import { admin as security, answer, problem, problems } from './answers.ts';
+import type { Operation } from './answers.ts';
 import * as schemas from './request-schemas.ts';
-import { problem as problemSchema } from './schemas.ts';
 
-const problem = (description: string): object => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-});
-const answer = (schema: object, description: string): object => ({ ...schema, description });
-const security = [{ adminToken: [] }];
-const problems = {
-  400: problem('The request is malformed; the detail says what is right.'),
-  401: problem('`Authorization: Bearer <ADMIN_TOKEN>` is missing or wrong.'),
-  403: problem('The admin calls are closed on this address.'),
-  503: problem('Redis does not answer; ask again after `Retry-After`.'),
-};
 const paging = {
   limit: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
   after: { type: 'string', description: 'Where the last page ended, from its `next`.' },
@@ -85,4 +73,4 @@ export const requestOperations = {
     querystring: { type: 'object', properties: { state: { type: 'string' }, ...paging } },
     response: { 200: answer(schemas.callbackPage, 'Those of the latest requests first.'), ...problems },
   },
-} as const satisfies Record<string, FastifySchema>;
+} as const satisfies Record<string, Operation>;

@@ -99,7 +99,8 @@ export class QueueSession {
       tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
-    const running = { ...options, turns, replica, by: lease.holder, lease: certainty };
+    const { adopter, holder: by } = lease;
+    const running = { ...options, turns, replica, adopter, by, lease: certainty };
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
     const reclaimer = new Reclaimer(settling);
