@@ -3,6 +3,7 @@ import type { AppParts, RequestParts } from './app-parts.ts';
 import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
 import type { RedriveOptions } from './async/redrive.ts';
+import { requestApi } from './api/request-api.ts';
 import type { AdminAccess } from './routes/admin-access.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -46,5 +47,6 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
   await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
+  await app.register(requestApi, parts);
   await app.register(metricsRoutes, { metrics });
 }

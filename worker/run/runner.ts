@@ -6,7 +6,6 @@ import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import { JobBodies } from '#shared/store/queue/job-bodies.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
-import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { crashesOf } from '#shared/store/queue/suspect-notes.ts';
@@ -21,9 +20,10 @@ import type { PutBack } from './consumer.ts';
 import { notStartedReply, HandlerCalls, Running } from './handler-calls.ts';
 import type { HandlerCallsOptions } from './handler-calls.ts';
 import { endedBeforeStartReply, RunNotes } from './run-notes.ts';
+import type { RunNotesOptions } from './run-notes.ts';
 import type { Turns } from './turns.ts';
 
-export interface RunnerOptions extends HandlerCallsOptions {
+export interface RunnerOptions extends HandlerCallsOptions, RunNotesOptions {
   readonly slots: Slots;
   readonly turns: Turns;
   readonly outbox: ReplyOutbox;
@@ -33,9 +33,6 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly budget: ReplyBudget;
   /** Reads large request bodies. */
   readonly large: LargeValues;
-  readonly connection: Connection;
-  /** This worker, as `adopterOf` names it. */
-  readonly by: string;
   /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
   readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
@@ -98,9 +95,7 @@ export class Runner {
     // Redis has forgotten that this worker took the job, and gave it out again. One run serves both.
     const current = this.#running.get(id)?.finished;
     if (current !== undefined) return current;
-    const running = new Running(job.deadline, this.#clock);
-    // Only a record says it.
-    if (job.keepMs !== undefined) running.taken = this.#clock.now();
+    const running = new Running(job, this.#clock);
     this.#running.add(id, running);
     this.#counts.runs += 1;
     const { cancelled } = this.#options;
