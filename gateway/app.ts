@@ -9,6 +9,7 @@ import { registerClientSide } from './client-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
 import { loadPage, openApi } from './openapi/openapi.ts';
+import type { TimesByReplica } from './metrics/replica-times.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { lastAnswers } from './routes/last-answers.ts';
@@ -22,6 +23,8 @@ export interface App {
   /** The connections of each listener. */
   readonly connections: readonly Connections[];
   readonly watches: Watches;
+  /** What was counted of each replica. */
+  readonly times: TimesByReplica;
 }
 
 /** Builds the HTTP side of a gateway. It neither listens nor starts its parts. */
@@ -73,5 +76,6 @@ export async function buildApp(given: AppParts): Promise<App> {
     adminApp: isSeparate ? admin.app : undefined,
     connections: all.map((listener) => listener.connections),
     watches,
+    times: metrics.times,
   };
 }

@@ -24,6 +24,7 @@ import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { seedReplicas } from './ring/replica-changes.ts';
+import { ProcessReports } from './ring/process-reports.ts';
 import { RingWatcher } from './ring/ring-watcher.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
@@ -101,7 +102,7 @@ export async function createGateway(
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
   const endedRequests = new EndedRequests(() => clock.now());
-  const { app, adminApp, connections, watches } = await buildApp({
+  const { app, adminApp, connections, watches, times } = await buildApp({
     config,
     store,
     watcher,
@@ -119,6 +120,19 @@ export async function createGateway(
     log,
   });
 
+  const reports = new ProcessReports({
+    connection,
+    name,
+    role: config.role === 'all' ? 'both' : 'gateway',
+    figures: () => ({
+      address: app.listeningOrigin,
+      inFlight: dispatcher.waitingCount,
+      heldBytes: held.size,
+      counts: times.countsOf((replica) => watcher.isServed(replica)),
+    }),
+    log,
+  });
+
   const life = startStop(
     async () => {
       await connection.whenReady();
@@ -133,8 +147,10 @@ export async function createGateway(
       await sending?.start();
       await listen(adminApp, config.admin.host, config.admin.port);
       await listen(app, config.host, config.port);
+      await reports.start();
     },
     async () => {
+      await reports.stop();
       await Promise.all([app.close(), adminApp?.close()]);
       await watcher.stop();
       await sending?.stop();

@@ -11,6 +11,7 @@ const viewRoutes: ReadonlySet<string> = new Set([
   '/-/ring',
   '/-/metrics',
   '/-/dead-letters',
+  '/-/api/plan',
   '/-/api/requests',
   '/-/api/requests/:id',
   '/-/api/live',

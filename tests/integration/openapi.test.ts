@@ -88,6 +88,7 @@ describe('/-/openapi.json', () => {
       'delete /-/dead-letters/{id}',
       'delete /-/requests/{id}',
       'delete /rm',
+      'get /-/api/plan',
       'get /-/dead-letters',
       'get /-/dead-letters/{id}',
       'get /-/live',
@@ -97,6 +98,11 @@ describe('/-/openapi.json', () => {
       'get /-/requests/{id}/reply',
       'get /-/ring',
       'get /rep',
+      'post /-/api/replicas/{name}/drain',
+      'post /-/api/replicas/{name}/pause',
+      'post /-/api/replicas/{name}/restart',
+      'post /-/api/replicas/{name}/resume',
+      'post /-/api/restart',
       'post /-/callbacks/secret',
       'post /-/dead-letters/redrive',
       'post /-/dead-letters/{id}/redrive',
@@ -146,6 +152,11 @@ describe('/-/openapi.json', () => {
     await expect.poll(async () => (await listed(client)).length).toBe(1);
     await check(`${url}/-/dead-letters/redrive?all=true`, { method: 'POST' });
     await check(`${url}/-/dead-letters?all=true`, { method: 'DELETE' });
+    for (const action of ['pause', 'drain', 'resume', 'restart'])
+      await check(`${url}/-/api/replicas/S2/${action}`, { method: 'POST' });
+    await check(`${url}/-/api/restart`, { method: 'POST' });
+    await check(`${url}/-/api/replicas/S7/drain`, { method: 'POST' });
+    await check(`${url}/-/api/plan?add=S9&rm=S2`);
     await check(`${url}/-/dead-letters?limit=0`);
     await expect(client.deleteDeadLetter(failed.id)).rejects.toMatchObject({ code: 'not_found' });
 
