@@ -41,6 +41,17 @@ async function refusedOf(url: string, routes: readonly [string, string][]) {
 }
 
 const admin = [
+  '/-/api/callbacks',
+  '/-/api/dead-letters',
+  '/-/api/live',
+  '/-/api/plan',
+  '/-/api/replicas/:name/drain',
+  '/-/api/replicas/:name/pause',
+  '/-/api/replicas/:name/restart',
+  '/-/api/replicas/:name/resume',
+  '/-/api/requests',
+  '/-/api/requests/:id',
+  '/-/api/restart',
   '/-/callbacks/secret',
   '/-/dead-letters',
   '/-/dead-letters/:id',

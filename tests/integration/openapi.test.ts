@@ -88,7 +88,12 @@ describe('/-/openapi.json', () => {
       'delete /-/dead-letters/{id}',
       'delete /-/requests/{id}',
       'delete /rm',
+      'get /-/api/callbacks',
+      'get /-/api/dead-letters',
+      'get /-/api/live',
       'get /-/api/plan',
+      'get /-/api/requests',
+      'get /-/api/requests/{id}',
       'get /-/dead-letters',
       'get /-/dead-letters/{id}',
       'get /-/live',
@@ -150,6 +155,9 @@ describe('/-/openapi.json', () => {
     const again = await client.redrive(failed.id);
     await client.finished(again);
     await expect.poll(async () => (await listed(client)).length).toBe(1);
+    for (const path of ['requests?limit=2', `requests/${again}`, 'live', 'dead-letters', 'callbacks', 'live'])
+      expect((await check(`${url}/-/api/${path}`)).status, path).toBe(200);
+    await check(`${url}/-/dead-letters/redrive?all=true&dry-run=true`, { method: 'POST' });
     await check(`${url}/-/dead-letters/redrive?all=true`, { method: 'POST' });
     await check(`${url}/-/dead-letters?all=true`, { method: 'DELETE' });
     for (const action of ['pause', 'drain', 'resume', 'restart'])

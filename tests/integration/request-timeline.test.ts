@@ -154,7 +154,7 @@ describe('the timeline of a request', () => {
     const kept = fields
       .filter(([name]) => name.startsWith('event:'))
       .map(([, text]) => parseEvent(text)?.attempt);
-    expect(kept.toSorted()).toEqual(Array.from({ length: 32 }, (_, at) => at + 9).toSorted());
+    expect(new Set(kept)).toEqual(new Set(Array.from({ length: 32 }, (_, at) => at + 9)));
     await fetch(`${url}/-/requests/${id}`, { method: 'DELETE' });
     await held;
   });

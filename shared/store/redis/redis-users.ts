@@ -1,4 +1,5 @@
-import { createKeys, keyPatternsBesideRing } from '../keys/keys.ts';
+import { keyPatternsBesideRing } from '../keys/key-patterns.ts';
+import { createKeys } from '../keys/keys.ts';
 
 /** The roles that use Redis, each with its own user. */
 export const redisRoles = ['gateway', 'controller', 'worker'] as const;
