@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppParts, RequestParts } from './app-parts.ts';
+import { apiRoutes } from './api/api-routes.ts';
+import type { EventStreams } from './api/event-streams.ts';
 import { planRoute } from './api/plan-route.ts';
 import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
@@ -16,6 +18,8 @@ import { ringRoutes } from './routes/ring.ts';
 export interface AdminSideParts extends AppParts, RequestParts {
   readonly access: AdminAccess;
   readonly metrics: Metrics;
+  /** The event streams of the API. */
+  readonly streams: EventStreams;
 }
 
 /**
@@ -47,6 +51,7 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   });
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
+  await app.register(apiRoutes, parts);
   await app.register(planRoute, { ...parts, parameters, ...limits });
   await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
   await app.register(requestApi, parts);

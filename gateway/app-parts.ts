@@ -10,6 +10,7 @@ import { RequestHistory } from '#shared/store/records/request-history.ts';
 import { RequestRecords } from '#shared/store/records/request-records.ts';
 import { RequestSearch } from '#shared/store/records/request-search.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import { LiveRequests } from './api/live-requests.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { Callers } from './caller/callers.ts';
@@ -30,6 +31,8 @@ import type { GatewayConfig } from './settings/config.ts';
 /** What a gateway has besides its HTTP side. */
 export interface AppParts {
   readonly config: GatewayConfig;
+  /** The name of this gateway. */
+  readonly gateway: string;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly agreement: Agreement;
@@ -42,6 +45,9 @@ export interface AppParts {
   readonly connection: Connection;
   /** A patient connection for subscriptions, which others share. */
   readonly changes: Connection;
+  readonly accessLog: { readonly droppedCount: number } | undefined;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
   /** Tells those who are added of each dispatched request that has ended. */

@@ -2,8 +2,8 @@ import type { ApiEvents } from '#shared/contract/api/events.ts';
 import type { LiveRequestView } from '#shared/contract/api/requests.ts';
 import { keyDigest } from '#shared/ring/key-digest.ts';
 import type { EndedRequest, EndedRequestListener } from '../http/ended-request.ts';
+import type { LiveSource } from './live-source.ts';
 import { pathOf } from './request-listing.ts';
-import { shortId } from './short-id.ts';
 
 /** The requests that ended since the batch before, and how many more there were. */
 export type LiveBatch = ApiEvents['live'];
@@ -27,7 +27,7 @@ const readMs = 30_000;
  * The latest requests that this gateway has answered. They are kept only while somebody watches: a listener, or
  * one who has read the list in the last 30 s. Otherwise a request costs nothing.
  */
-export class LiveRequests implements EndedRequestListener {
+export class LiveRequests implements EndedRequestListener, LiveSource {
   readonly #source: EndedRequestSource;
   readonly #now: () => number;
   readonly #listeners = new Set<(batch: LiveBatch) => void>();
@@ -146,9 +146,4 @@ function viewOf(request: EndedRequest): LiveRequestView {
     keyDigest: key === undefined ? null : keyDigest(key),
     traceId: request.traceId ?? null,
   };
-}
-
-/** @returns live requests as a viewer sees them. */
-export function forViewer(requests: readonly LiveRequestView[]): readonly LiveRequestView[] {
-  return requests.map((request) => ({ ...request, id: shortId(request.id) }));
 }

@@ -22,8 +22,8 @@ import { noStore } from '../routes/no-store.ts';
 import { checkNames, limitOf, nextPagePath, oneOf } from '../routes/query-parameters.ts';
 import type { Query } from '../routes/query-parameters.ts';
 import { redisAway } from '../routes/redis-away.ts';
-import { forViewer } from './live-requests.ts';
 import type { LiveRequests } from './live-requests.ts';
+import { forViewer } from './live-source.ts';
 import { listedView, requestsPath } from './request-listing.ts';
 import { cursorOf, momentOf, parseMoment, requestQueryOf } from './request-query.ts';
 import { shownId } from './short-id.ts';
@@ -114,8 +114,8 @@ export const requestApi = fp<RequestApiOptions>(
       { onRequest, schema: requestOperations.listLive },
       (request): LiveRequestsView => {
         checkNames(request.query, []);
-        const requests = live.latest();
-        return { requests: access.onlyViews(request) ? forViewer(requests) : requests };
+        const batch = { requests: live.latest(), left: 0 };
+        return { requests: (access.onlyViews(request) ? forViewer(batch) : batch).requests };
       },
     );
 

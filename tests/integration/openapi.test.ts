@@ -90,10 +90,19 @@ describe('/-/openapi.json', () => {
       'delete /rm',
       'get /-/api/callbacks',
       'get /-/api/dead-letters',
+      'get /-/api/events',
+      'get /-/api/gateways',
+      'get /-/api/hot-keys',
+      'get /-/api/key',
       'get /-/api/live',
+      'get /-/api/overview',
       'get /-/api/plan',
+      'get /-/api/replicas',
+      'get /-/api/replicas/{name}',
       'get /-/api/requests',
       'get /-/api/requests/{id}',
+      'get /-/api/samples',
+      'get /-/api/settings',
       'get /-/dead-letters',
       'get /-/dead-letters/{id}',
       'get /-/live',
@@ -178,6 +187,11 @@ describe('/-/openapi.json', () => {
     for (const path of ['/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
       expect((await check(`${url}${path}`)).status).toBe(200);
     }
+    const shown = ['overview', 'replicas', 'replicas/S1', 'samples', 'gateways', 'settings', 'hot-keys'];
+    for (const path of [...shown, 'hot-keys', 'key?key=k'])
+      expect((await check(`${url}/-/api/${path}`)).status, path).toBe(200);
+    expect((await check(`${url}/-/api/replicas/S9`)).status).toBe(404);
+    expect((await check(`${url}/-/api/events?topics=none`)).status).toBe(400);
     const own = Object.entries(document.paths).flatMap(([path, operations]) =>
       path === '/{path}' ? [] : Object.values(operations).map(({ operationId }) => operationId),
     );
