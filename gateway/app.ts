@@ -1,11 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
 import { RequestChanges } from '#shared/store/records/request-changes.ts';
+import { DashboardSessions } from '#shared/store/records/dashboard-sessions.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { registerAdminSide } from './admin-side.ts';
+import { Sessions } from './admin/sessions.ts';
 import { createRequestParts } from './app-parts.ts';
 import type { AppParts } from './app-parts.ts';
 import { Cancellation } from './async/cancellation.ts';
 import { registerClientSide } from './client-side.ts';
+import { registerDashboardSide } from './dashboard-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
 import { loadPage, openApi } from './openapi/openapi.ts';
@@ -31,9 +35,13 @@ export async function buildApp(given: AppParts): Promise<App> {
   const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields };
   const metrics = new Metrics();
   const isSeparate = config.admin.port !== undefined;
-  const { client, admin, all } = createListeners({ ...limits, counter: metrics, log }, isSeparate);
-  const access = new AdminAccess({ settings: config.admin, log, registry: metrics.registry });
-  for (const { app } of all) access.protect(app);
+  const listeners = createListeners({ ...limits, counter: metrics, log }, isSeparate);
+  const { client, admin, all } = listeners;
+  const settings = config.admin;
+  const sessions = createSessions(given);
+  const { trustedProxies: trusted } = config;
+  const access = new AdminAccess({ settings, log, registry: metrics.registry, sessions, trusted });
+  for (const listener of all) access.protect(listener.app, isSeparate && listener === admin);
 
   const parts = { ...given, ...createRequestParts(given), access };
   const { connections } = client;
@@ -65,10 +73,17 @@ export async function buildApp(given: AppParts): Promise<App> {
     });
   await registerClientSide(client.app, { ...parts, connections, watches, cancellation });
   await registerAdminSide(admin.app, { ...parts, metrics });
+  await registerDashboardSide({ listeners, access, settings, sessions });
   return {
     app: client.app,
     adminApp: isSeparate ? admin.app : undefined,
     connections: all.map((listener) => listener.connections),
     watches,
   };
+}
+
+function createSessions({ config, connection, log }: AppParts): Sessions {
+  const clock = clockOf(connection);
+  const store = new DashboardSessions(connection, log);
+  return new Sessions({ store, settings: config.admin, now: () => clock.now() });
 }

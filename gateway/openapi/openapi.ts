@@ -59,6 +59,7 @@ export const openApi = fp<OpenApiOptions>(
           { name: 'replicas', description: 'Which replicas there are, and which keys they own.' },
           { name: 'dead letters', description: 'Requests that failed for good.' },
           { name: 'callbacks', description: 'Messages about the ends of requests.' },
+          { name: 'dashboard', description: 'Who is signed in to the dashboard.' },
           { name: 'health', description: 'For probes and Prometheus.' },
         ],
         components: { securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } } },

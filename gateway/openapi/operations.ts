@@ -5,7 +5,7 @@ import * as schemas from './schemas.ts';
  * What the document says about each of the gateway's own routes. These schemas check no requests: the routes
  * do that themselves, with problems that say what is right. A test proves that answers match the schemas.
  */
-interface Operation extends FastifySchema {
+export interface Operation extends FastifySchema {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
@@ -13,7 +13,7 @@ interface Operation extends FastifySchema {
   readonly security?: readonly { readonly [scheme: string]: readonly string[] }[];
 }
 
-export type Tag = 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'health';
+export type Tag = 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'dashboard' | 'health';
 
 const admin = [{ adminToken: [] }];
 

@@ -84,10 +84,12 @@ describe('/-/openapi.json', () => {
       Object.keys(operations).map((method) => `${method} ${path}`),
     );
     expect(all.filter((each) => !each.endsWith('/{path}')).toSorted()).toEqual([
+      'delete /-/api/session',
       'delete /-/dead-letters',
       'delete /-/dead-letters/{id}',
       'delete /-/requests/{id}',
       'delete /rm',
+      'get /-/api/session',
       'get /-/dead-letters',
       'get /-/dead-letters/{id}',
       'get /-/live',
@@ -97,6 +99,7 @@ describe('/-/openapi.json', () => {
       'get /-/requests/{id}/reply',
       'get /-/ring',
       'get /rep',
+      'post /-/api/session',
       'post /-/callbacks/secret',
       'post /-/dead-letters/redrive',
       'post /-/dead-letters/{id}/redrive',
@@ -156,7 +159,9 @@ describe('/-/openapi.json', () => {
     expect(await client.addReplicas(1, ['S7'])).toEqual(['S1', 'S2', 'S7']);
     expect(await client.removeReplicas(1, ['S7'])).toEqual(await client.replicas());
     await expect(client.removeReplicas(9)).rejects.toMatchObject({ status: 400 });
-    for (const path of ['/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
+    for (const method of ['POST', 'DELETE'])
+      expect((await check(`${url}/-/api/session`, { method })).status).toBe(403);
+    for (const path of ['/-/api/session', '/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
       expect((await check(`${url}${path}`)).status).toBe(200);
     }
     const own = Object.entries(document.paths).flatMap(([path, operations]) =>

@@ -14,6 +14,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/dev'],
     ['gateway/package'],
     ['gateway'],
+    ['gateway/api'],
     ['gateway/routes'],
     ['gateway/async'],
     ['gateway/controller', 'gateway/dispatch'],
