@@ -16,7 +16,7 @@ import { loadPage, openApi } from './openapi/openapi.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { lastAnswers } from './routes/last-answers.ts';
-import { Metrics } from './routes/metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 
 /** The HTTP side of a gateway. */
 export interface App {
@@ -30,12 +30,12 @@ export interface App {
 
 /** Builds the HTTP side of a gateway. It neither listens nor starts its parts. */
 export async function buildApp(given: AppParts): Promise<App> {
-  const { config, connection, changes, dispatcher, watcher, held, log } = given;
+  const { config, connection, changes, dispatcher, watcher, held, endedRequests, log } = given;
   const { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields } = config;
   const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields };
   const metrics = new Metrics();
   const isSeparate = config.admin.port !== undefined;
-  const listeners = createListeners({ ...limits, counter: metrics, log }, isSeparate);
+  const listeners = createListeners({ ...limits, counter: metrics, endedRequests, log }, isSeparate);
   const { client, admin, all } = listeners;
   const settings = config.admin;
   const sessions = createSessions(given);

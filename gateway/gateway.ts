@@ -18,6 +18,7 @@ import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { EndedRequests } from './http/ended-requests.ts';
 import { pendingWork } from './http/pending-work.ts';
 import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
@@ -33,6 +34,7 @@ export interface Gateway {
   readonly adminUrl: string;
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
+  readonly endedRequests: EndedRequests;
   /** What a stop waits for. */
   pending(): PendingWork;
   /** Watches the ring, reads replies, listens. @throws if the port is taken or the ring is another one. */
@@ -98,6 +100,7 @@ export async function createGateway(
     log,
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
+  const endedRequests = new EndedRequests(() => clock.now());
   const { app, adminApp, connections, watches } = await buildApp({
     config,
     store,
@@ -112,6 +115,7 @@ export async function createGateway(
     connection,
     inbox,
     held,
+    endedRequests,
     log,
   });
 
@@ -145,6 +149,7 @@ export async function createGateway(
     },
     dispatcher,
     watcher,
+    endedRequests,
     pending: () =>
       pendingWork(
         connections.flatMap((each) => [...each]),

@@ -1,10 +1,5 @@
-import type { Operation } from './operations.ts';
-import { problem as problemSchema } from './schemas.ts';
-
-const problem = (description: string): object => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-});
+import { answer, problem } from './answers.ts';
+import type { Operation } from './answers.ts';
 
 const nullableText = { type: ['string', 'null'] };
 const session = {
@@ -26,7 +21,7 @@ const session = {
   required: ['access', 'detail', 'adminUrl', 'role', 'name', 'csrf'],
   additionalProperties: false,
 };
-const view = (description: string): object => ({ ...session, description });
+const view = (description: string): object => answer(session, description);
 
 const notHere = problem('A page of another origin asks, or the port is not `ADMIN_PORT`.');
 const away = problem('Redis does not answer; ask again after `Retry-After`.');

@@ -16,7 +16,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway'],
     ['gateway/api'],
     ['gateway/routes'],
-    ['gateway/async'],
+    ['gateway/async', 'gateway/metrics'],
     ['gateway/controller', 'gateway/dispatch'],
     ['gateway/ring'],
     ['gateway/settings'],

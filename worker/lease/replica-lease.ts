@@ -90,6 +90,11 @@ export class ReplicaLease {
     return { ...this.#holder, leaseMs: this.#leaseMs, fence: this.#fence, started: this.#started, renewed };
   }
 
+  /** The adopter, as `adopterOf` names it; undefined for the replica's own worker. */
+  get adopter(): string | undefined {
+    return this.#holder.adopter;
+  }
+
   /** Whether it is the lease of the replica's own worker, and not of an adopter. */
   get own(): boolean {
     return this.#holder.adopter === undefined;

@@ -30,6 +30,13 @@ export interface Keys {
    * has the position of the dead replica.
    */
   readonly upstreamPositions: string;
+  /** Hash: name -> time in ms since the epoch since which an operator keeps the replica out of the ring. */
+  readonly drained: string;
+  /**
+   * Hash: name -> the last generation that an operator wants replaced, followed by ` rolling` if the replica
+   * has to wait until all replicas are ready.
+   */
+  readonly restarts: string;
   /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
@@ -166,6 +173,8 @@ export function createKeys(namespace: string): Keys {
     desired: `${ringPrefix}:desired`,
     ring: `${ringPrefix}:ring`,
     retired: `${ringPrefix}:retired`,
+    drained: `${ringPrefix}:drained`,
+    restarts: `${ringPrefix}:restarts`,
     upstreams: `${ringPrefix}:upstreams`,
     upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,
