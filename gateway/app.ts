@@ -12,9 +12,10 @@ import { registerClientSide } from './client-side.ts';
 import { registerDashboardSide } from './dashboard-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
-import { loadPage, openApi } from './openapi/openapi.ts';
+import { openApi } from './openapi/openapi.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
+import { docsPage } from './routes/docs-page.ts';
 import { lastAnswers } from './routes/last-answers.ts';
 import { Metrics } from './metrics/metrics.ts';
 
@@ -61,7 +62,8 @@ export async function buildApp(given: AppParts): Promise<App> {
   });
 
   // It documents the routes that are registered after it.
-  await admin.app.register(openApi, { withDispatch: !isSeparate, page: await loadPage() });
+  await admin.app.register(openApi, { withDispatch: !isSeparate });
+  await admin.app.register(docsPage);
   for (const listener of all)
     await listener.app.register(lastAnswers, {
       connections: listener.connections,

@@ -8,8 +8,8 @@ import { adminUrl } from '../admin/session-view.ts';
 import type { Place } from '../admin/session-view.ts';
 import { unknownHost } from '../admin/untrusted.ts';
 import { hidden } from '../openapi/operations.ts';
-import { matches, readFiles } from './static-files.ts';
-import type { StaticFile } from './static-files.ts';
+import { sendFile } from './send-file.ts';
+import { readFiles } from './static-files.ts';
 
 export interface DashboardOptions {
   readonly settings: AdminSettings;
@@ -55,14 +55,14 @@ export const dashboard = fp<DashboardOptions>(
     const files = await readFiles(options.folder ?? builtFolder);
     const page = files?.get('index.html');
     app.get('/-/', route, (request, reply) => {
-      if (page !== undefined) return send(request, reply, page);
+      if (page !== undefined) return sendFile(request, reply, page);
       return reply.code(404).type('text/plain; charset=utf-8').send(notBuilt);
     });
     app.get<{ Params: { '*': string } }>('/-/assets/*', route, (request, reply) => {
       const file = files?.get(`assets/${request.params['*']}`);
       if (file === undefined)
         throw new Problem('not_found', 'The dashboard has no such file; load /-/ again.');
-      return send(request, reply, file);
+      return sendFile(request, reply, file);
     });
     // On the other port this path belongs to the app.
     if (place === 'admin') app.get('/-', route, (_request, reply) => reply.redirect('/-/', 308));
@@ -80,19 +80,6 @@ function ofKnownHost(settings: AdminSettings) {
 
 async function protect(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.headers(protections);
-}
-
-async function send(
-  { headers }: FastifyRequest,
-  reply: FastifyReply,
-  file: StaticFile,
-): Promise<FastifyReply> {
-  const encoding = file.encodingFor(headers['accept-encoding']?.toString());
-  const etag = file.etag(encoding);
-  reply.headers({ etag, 'cache-control': file.caching, vary: 'Accept-Encoding' });
-  if (matches(headers['if-none-match'], etag)) return reply.code(304).send();
-  if (encoding !== 'identity') reply.header('content-encoding', encoding);
-  return reply.type(file.type).send(await file.bytes(encoding));
 }
 
 /** The status says that the dashboard is not here, and the page where it is. */
