@@ -5,6 +5,7 @@ import { DashboardSessions } from '#shared/store/records/dashboard-sessions.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { registerAdminSide } from './admin-side.ts';
 import { Sessions } from './admin/sessions.ts';
+import { EventStreams } from './api/event-streams.ts';
 import { createRequestParts } from './app-parts.ts';
 import type { AppParts } from './app-parts.ts';
 import { Cancellation } from './async/cancellation.ts';
@@ -12,6 +13,7 @@ import { registerClientSide } from './client-side.ts';
 import { registerDashboardSide } from './dashboard-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
+import type { TimesByReplica } from './metrics/replica-times.ts';
 import { openApi } from './openapi/openapi.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
@@ -27,6 +29,8 @@ export interface App {
   /** The connections of each listener. */
   readonly connections: readonly Connections[];
   readonly watches: Watches;
+  /** What was counted of each replica. */
+  readonly times: TimesByReplica;
 }
 
 /** Builds the HTTP side of a gateway. It neither listens nor starts its parts. */
@@ -52,9 +56,11 @@ export async function buildApp(given: AppParts): Promise<App> {
     connections,
     limit: config.watchLimit,
   });
+  const streams = new EventStreams({ connections: admin.connections, unsent: parts.unsent });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
   metrics.observe(dispatcher, watcher);
+  metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeClients({
     heldBytes: () => held.size,
     slowClients: () => parts.unsent.closedCount,
@@ -70,17 +76,19 @@ export async function buildApp(given: AppParts): Promise<App> {
       timeoutMs: config.drainTimeoutMs,
       onClosing: () => {
         if (listener === client) watches.stop();
+        streams.stop();
         access.stop();
       },
     });
   await registerClientSide(client.app, { ...parts, connections, watches, cancellation });
-  await registerAdminSide(admin.app, { ...parts, metrics });
+  await registerAdminSide(admin.app, { ...parts, metrics, streams });
   await registerDashboardSide({ listeners, access, settings, sessions });
   return {
     app: client.app,
     adminApp: isSeparate ? admin.app : undefined,
     connections: all.map((listener) => listener.connections),
     watches,
+    times: metrics.times,
   };
 }
 

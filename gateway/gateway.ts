@@ -8,7 +8,10 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { loadTelemetry } from '#shared/trace/telemetry.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
+import { AccessLog } from './access-log/access-log.ts';
+import { stdoutOutput } from './access-log/output.ts';
 import { buildApp } from './app.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
@@ -24,6 +27,7 @@ import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { seedReplicas } from './ring/replica-changes.ts';
+import { ProcessReports } from './ring/process-reports.ts';
 import { RingWatcher } from './ring/ring-watcher.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
@@ -84,6 +88,7 @@ export async function createGateway(
     log,
   });
   const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
+  const telemetry = await loadTelemetry(log);
   const held = new HeldBytes(config.bytesInFlight);
   const { callbacks, sending } = createCallbacks(config, open, connection, log);
   const dispatch = createDispatch({
@@ -97,12 +102,18 @@ export async function createGateway(
     callbacks,
     callers,
     held,
+    telemetry,
     log,
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
   const endedRequests = new EndedRequests(() => clock.now());
-  const { app, adminApp, connections, watches } = await buildApp({
+  const accessLog =
+    config.accessLog &&
+    new AccessLog({ ...config.accessLog, redaction: config.redaction, output: stdoutOutput(), log });
+  if (accessLog !== undefined) endedRequests.add(accessLog);
+  const { app, adminApp, connections, watches, times } = await buildApp({
     config,
+    gateway: name,
     store,
     watcher,
     agreement,
@@ -115,7 +126,22 @@ export async function createGateway(
     connection,
     inbox,
     held,
+    telemetry,
+    accessLog,
     endedRequests,
+    log,
+  });
+
+  const reports = new ProcessReports({
+    connection,
+    name,
+    role: config.role === 'all' ? 'both' : 'gateway',
+    figures: () => ({
+      address: app.listeningOrigin,
+      inFlight: dispatcher.waitingCount,
+      heldBytes: held.size,
+      counts: times.countsOf((replica) => watcher.isServed(replica)),
+    }),
     log,
   });
 
@@ -133,13 +159,16 @@ export async function createGateway(
       await sending?.start();
       await listen(adminApp, config.admin.host, config.admin.port);
       await listen(app, config.host, config.port);
+      await reports.start();
     },
     async () => {
+      await reports.stop();
       await Promise.all([app.close(), adminApp?.close()]);
       await watcher.stop();
       await sending?.stop();
       await callbacks.close();
       await dispatch.stop();
+      await accessLog?.stop();
     },
   );
   return {
@@ -158,6 +187,7 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
+      await telemetry?.flush();
       for (const each of opened) each.close();
     },
   };

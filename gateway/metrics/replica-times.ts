@@ -59,6 +59,16 @@ export class TimesByReplica {
     return this.#times;
   }
 
+  /**
+   * Forgets the replicas that are gone.
+   * @param isThere whether a replica is not gone.
+   * @returns the counts of the others.
+   */
+  countsOf(isThere: (replica: string) => boolean): Readonly<Record<string, ReplicaCounts>> {
+    this.keepOnly(isThere);
+    return Object.fromEntries(Array.from(this.#times, ([replica, { counts }]) => [replica, counts]));
+  }
+
   /** Forgets the replicas that are gone. */
   keepOnly(isThere: (replica: string) => boolean): void {
     for (const replica of this.#times.keys())

@@ -47,6 +47,10 @@ export interface Keys {
   readonly leader: string;
   /** Integer: the last fencing token that was given to a controller. */
   readonly fence: string;
+  /** Hash: name -> report as JSON, for each process with a gateway or a controller. */
+  readonly gateways: string;
+  /** Hash: name -> number, for each kind of event that is counted for all processes together. */
+  readonly counts: string;
   /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
   readonly changes: string;
   /** The name of a replica's BullMQ queue. */
@@ -182,6 +186,8 @@ export function createKeys(namespace: string): Keys {
     status: `${ringPrefix}:status`,
     leader: `${ringPrefix}:leader`,
     fence: `${ringPrefix}:fence`,
+    gateways: `${ringPrefix}:gateways`,
+    counts: `${namespace}:{+counts}`,
     changes: `${ringPrefix}:changes`,
     queue: (replica) => `{${replica}}`,
     replica: replicaPrefix,
@@ -272,8 +278,8 @@ const moveToFinished = [
 
 /**
  * @param namespace must not have characters with a meaning in Redis patterns.
- * @returns patterns that match all keys of replicas, callbacks, dead letters and lines, and no key of the
- * ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
+ * @returns patterns that match all keys of replicas, callbacks, dead letters, lines and counts, and no key of
+ * the ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
   const keys = createKeys(namespace);
@@ -283,5 +289,6 @@ export function keyPatternsBesideRing(namespace: string): readonly string[] {
     keys.bullMq(keys.callbacks, '*'),
     keys.deadLetters.replace(/[^:]*$/, '*'),
     keys.line('*'),
+    keys.counts,
   ];
 }
