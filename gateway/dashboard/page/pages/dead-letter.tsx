@@ -78,21 +78,23 @@ function Content({ view }: { readonly view: DeadLetterView }): JSX.Element {
           {words !== undefined && <p>{words.advice}</p>}
         </div>
       </div>
-      <Card title="Facts">
-        <Facts
-          facts={[
-            ['status', <StatusPill status={status} />],
-            ['replica', <ReplicaName name={replica} />],
-            ['attempts', attempts],
-            ['accepted', <Ago at={timeOf(times.accepted)} />],
-            ['ended', <Ago at={timeOf(times.ended)} />],
-            ...(missing.length === 0 ? [] : ([['not kept', missing.join(', ')]] as const)),
-          ]}
-        />
-      </Card>
-      <div class="halves">
-        <Message title="Request" message={request} />
-        <Message title="Answer" message={reply} />
+      <div class="request">
+        <div>
+          <Message title="Request" message={request} />
+          <Message title="Answer" message={reply} />
+        </div>
+        <Card title="Facts">
+          <Facts
+            facts={[
+              ['status', <StatusPill status={status} />],
+              ['replica', <ReplicaName name={replica} />],
+              ['attempts', attempts],
+              ['accepted', <Ago at={timeOf(times.accepted)} />],
+              ['ended', <Ago at={timeOf(times.ended)} />],
+              ...(missing.length === 0 ? [] : ([['not kept', missing.join(', ')]] as const)),
+            ]}
+          />
+        </Card>
       </div>
     </>
   );

@@ -25,6 +25,11 @@ export interface Question {
 
 const question = signal<Question | null>(null);
 
+// The question belongs to the page that asked it.
+addEventListener('hashchange', () => {
+  question.value = null;
+});
+
 /** Opens the dialog with a question. */
 export function ask(asked: Question): void {
   question.value = asked;
