@@ -26,6 +26,8 @@ const configure = (project: TestProject): TestProjectInlineConfiguration => ({
     exclude: [...project.exclude],
     testTimeout: project.timeoutMs,
     hookTimeout: project.timeoutMs,
+    // How long a test waits for a state that must come. A test that promises a time asserts it itself.
+    expect: { poll: { timeout: 20_000 } },
     globalSetup: project.needs.flatMap((need) => (need === 'chromium' ? [] : [globalSetups[need]])),
     ...(project.needs.includes('redis') ? { setupFiles: ['tests/fixtures/file-redis.ts'] } : {}),
     ...lanes[project.lane],

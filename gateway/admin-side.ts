@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppParts, RequestParts } from './app-parts.ts';
+import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
 import type { RedriveOptions } from './async/redrive.ts';
 import type { AdminAccess } from './routes/admin-access.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { metricsRoutes } from './routes/metrics.ts';
-import type { Metrics } from './routes/metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { replicaRoutes } from './routes/replicas.ts';
 import { ringRoutes } from './routes/ring.ts';
 
@@ -44,5 +45,6 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   });
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
+  await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
   await app.register(metricsRoutes, { metrics });
 }

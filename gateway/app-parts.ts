@@ -12,6 +12,7 @@ import type { Callers } from './caller/callers.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
+import type { EndedRequests } from './http/ended-requests.ts';
 import { keyFields } from './request/hash-key.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
 import type { ForwardingRules } from './request/request-head.ts';
@@ -39,6 +40,8 @@ export interface AppParts {
   readonly changes: Connection;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
+  /** Tells those who are added of each dispatched request that has ended. */
+  readonly endedRequests: EndedRequests;
   /** Time in ms for which a client may send nothing of a body; the default is in `uploads.ts`. */
   readonly uploadIdleMs?: number;
   readonly log: Logger;

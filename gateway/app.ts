@@ -9,10 +9,11 @@ import { registerClientSide } from './client-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
 import { loadPage, openApi } from './openapi/openapi.ts';
+import type { TimesByReplica } from './metrics/replica-times.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { lastAnswers } from './routes/last-answers.ts';
-import { Metrics } from './routes/metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 
 /** The HTTP side of a gateway. */
 export interface App {
@@ -22,16 +23,21 @@ export interface App {
   /** The connections of each listener. */
   readonly connections: readonly Connections[];
   readonly watches: Watches;
+  /** What was counted of each replica. */
+  readonly times: TimesByReplica;
 }
 
 /** Builds the HTTP side of a gateway. It neither listens nor starts its parts. */
 export async function buildApp(given: AppParts): Promise<App> {
-  const { config, connection, changes, dispatcher, watcher, held, log } = given;
+  const { config, connection, changes, dispatcher, watcher, held, endedRequests, log } = given;
   const { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields } = config;
   const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields };
   const metrics = new Metrics();
   const isSeparate = config.admin.port !== undefined;
-  const { client, admin, all } = createListeners({ ...limits, counter: metrics, log }, isSeparate);
+  const { client, admin, all } = createListeners(
+    { ...limits, counter: metrics, endedRequests, log },
+    isSeparate,
+  );
   const access = new AdminAccess({ settings: config.admin, log, registry: metrics.registry });
   for (const { app } of all) access.protect(app);
 
@@ -70,5 +76,6 @@ export async function buildApp(given: AppParts): Promise<App> {
     adminApp: isSeparate ? admin.app : undefined,
     connections: all.map((listener) => listener.connections),
     watches,
+    times: metrics.times,
   };
 }

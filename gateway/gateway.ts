@@ -18,11 +18,13 @@ import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import { EndedRequests } from './http/ended-requests.ts';
 import { pendingWork } from './http/pending-work.ts';
 import type { PendingWork } from './http/pending-work.ts';
 import { HeldBytes } from './request/held-bytes.ts';
 import { Agreement, agreedSettings } from './ring/agreement.ts';
 import { seedReplicas } from './ring/replica-changes.ts';
+import { ProcessReports } from './ring/process-reports.ts';
 import { RingWatcher } from './ring/ring-watcher.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
@@ -33,6 +35,7 @@ export interface Gateway {
   readonly adminUrl: string;
   readonly dispatcher: Dispatcher;
   readonly watcher: RingWatcher;
+  readonly endedRequests: EndedRequests;
   /** What a stop waits for. */
   pending(): PendingWork;
   /** Watches the ring, reads replies, listens. @throws if the port is taken or the ring is another one. */
@@ -98,7 +101,8 @@ export async function createGateway(
     log,
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
-  const { app, adminApp, connections, watches } = await buildApp({
+  const endedRequests = new EndedRequests(() => clock.now());
+  const { app, adminApp, connections, watches, times } = await buildApp({
     config,
     store,
     watcher,
@@ -112,6 +116,20 @@ export async function createGateway(
     connection,
     inbox,
     held,
+    endedRequests,
+    log,
+  });
+
+  const reports = new ProcessReports({
+    connection,
+    name,
+    role: config.role === 'all' ? 'both' : 'gateway',
+    figures: () => ({
+      address: app.listeningOrigin,
+      inFlight: dispatcher.waitingCount,
+      heldBytes: held.size,
+      counts: times.countsOf((replica) => watcher.isServed(replica)),
+    }),
     log,
   });
 
@@ -129,8 +147,10 @@ export async function createGateway(
       await sending?.start();
       await listen(adminApp, config.admin.host, config.admin.port);
       await listen(app, config.host, config.port);
+      await reports.start();
     },
     async () => {
+      await reports.stop();
       await Promise.all([app.close(), adminApp?.close()]);
       await watcher.stop();
       await sending?.stop();
@@ -145,6 +165,7 @@ export async function createGateway(
     },
     dispatcher,
     watcher,
+    endedRequests,
     pending: () =>
       pendingWork(
         connections.flatMap((each) => [...each]),

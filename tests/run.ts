@@ -10,6 +10,7 @@ import { processorTimeMs } from './runner/processor-time.ts';
 import { testProjects } from './runner/projects.ts';
 import type { Lane, Need, TestProject } from './runner/projects.ts';
 import { selectProjects } from './runner/selection.ts';
+import { hasFailed, runFailedAgain } from './runner/second-run.ts';
 import { countLine, durationLine, failedTests, slowestFiles } from './runner/summary.ts';
 import { runProjects } from './runner/vitest-run.ts';
 
@@ -57,18 +58,24 @@ async function main(args: readonly string[]): Promise<void> {
   if (runnable.some(({ name }) => name === 'docker')) left.push(...(await missingComposeCommands()));
   if (runnable.some(({ name }) => name === 'integration')) left.push(...(await missingForeignPrograms()));
 
+  const namesOf = (some: readonly TestProject[]): string[] => some.map(({ name }) => name);
   const namesIn = (...lanes: Lane[]): string[] =>
-    runnable.filter(({ lane }) => lanes.includes(lane)).map(({ name }) => name);
+    namesOf(runnable.filter(({ lane }) => lanes.includes(lane)));
   const together = namesIn('first', 'together');
   const engine = namesIn('engine');
   const beside = together.length > 0 && engine.length > 0;
-  const results = (
-    await Promise.all([
-      runProjects(together, filters, options, beside),
-      runProjects(engine, filters, options, beside),
-    ])
-  ).flat();
-  results.push(...(await runProjects(namesIn('alone'), filters, options, false)));
+  const runs = await Promise.all([
+    runProjects(together, filters, options, beside),
+    runProjects(engine, filters, options, beside),
+  ]);
+  runs.push(await runProjects(namesIn('alone'), filters, options, false));
+  const { results, mended } = await runFailedAgain(
+    runs.flatMap((run) => run.results),
+    async (file) => (await runProjects(namesOf(runnable), [file], options, false)).results,
+  );
+  // vitest sets the exit code when a test fails, and leaves it when the test passes in a second run.
+  const unhandled = runs.some((run) => run.unhandled);
+  if (mended.length > 0 && !unhandled && !results.some(hasFailed)) process.exitCode = 0;
 
   const say = (...lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
   const slowest = slowestFiles(results);
@@ -79,6 +86,10 @@ async function main(args: readonly string[]): Promise<void> {
     process.exitCode ||= 1;
   }
   say('', durationLine(results.length, performance.now() - started, processorTimeMs()));
+  const again = failedTests(mended).map((line) =>
+    line.replace('failed', 'failed beside others, passed alone'),
+  );
+  if (again.length > 0) say(...again);
   const failed = failedTests(results);
   if (failed.length > 0) say(...failed);
   // vitest sets the exit code of this process.

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { KnownRequest } from '#shared/store/records/request-records.ts';
+import type { Selected } from '../dispatch/selection.ts';
 import { untilFinal } from '../records/until-final.ts';
 import type { Watches } from '../records/watches.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
@@ -23,6 +24,7 @@ export interface Waited {
  * Accepts an async request, and waits for its end: with `Prefer: respond-async` as long as `wait` says, if it
  * says so; without it as long as the client waits for an answer.
  * @param socket of the client.
+ * @param onSelected told where the request goes, also if it is then refused.
  * @returns undefined if the client has left.
  * @throws {Problem} if the request is not accepted.
  */
@@ -30,6 +32,7 @@ export async function acceptAndWait(
   options: AcceptAndWaitOptions,
   parsed: AsyncParsedRequest,
   socket: Socket,
+  onSelected: (selected: Selected) => void,
 ): Promise<Waited | undefined> {
   const { watches, claims, replyTimeoutMs } = options;
   const { respondAsync, waitMs } = parsed.preference;
@@ -40,7 +43,7 @@ export async function acceptAndWait(
     respondAsync ? watches.tryOpen(socket) : watches.open(socket);
   const watch = maxWaitMs === undefined ? undefined : open();
   try {
-    const { known, place } = await accept(options, parsed, socket);
+    const { known, place } = await accept(options, parsed, socket, onSelected);
     let request = known;
     if (watch !== undefined && maxWaitMs !== undefined) {
       const onStop = respondAsync ? 'answer' : 'wait';

@@ -8,6 +8,7 @@ import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Place } from '../dispatch/queue-count.ts';
+import type { Selected } from '../dispatch/selection.ts';
 import { delayFault } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
@@ -42,17 +43,20 @@ export interface Accepted {
 /**
  * Accepts an async request, unless an earlier request has its idempotency key.
  * @param socket of the client.
+ * @param onSelected told where the request goes, also if it is then refused.
  * @throws {Problem} if the request is not accepted.
  */
 export async function accept(
   options: AcceptOptions,
   parsed: AsyncParsedRequest,
   socket: Socket,
+  onSelected: (selected: Selected) => void,
 ): Promise<Accepted> {
   const { dispatcher, capacity, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
   const { request, directives, preference } = parsed;
   const { caller, idempotencyKey } = parsed.async;
   const selected = dispatcher.select(parsed);
+  onSelected(selected);
   if (selected.refusal !== undefined) throw selected.refusal;
   const { id, replica } = selected;
   const accepted = dispatcher.now;

@@ -8,6 +8,7 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { HandlerVersions } from '../drivers/handler-versions.ts';
+import { noFigures, ProcessReports } from '../ring/process-reports.ts';
 import { randomName } from '../ring/random-name.ts';
 import type { GatewayConfig } from '../settings/config.ts';
 import { createDriver, retireMs, workersOutlive } from './create-driver.ts';
@@ -74,17 +75,24 @@ export async function createController(
     rolloutsAtOnce: handler === undefined ? 1 : 4,
     leaseMs: config.leaseMs,
   });
+  // A gateway in the same process reports both.
+  const reports =
+    config.role === 'controller'
+      ? new ProcessReports({ connection, name, role: 'controller', figures: () => noFigures, log })
+      : undefined;
   handler?.onReplaced(() => reconciler.startAnew());
   return {
     start: async () => {
       await connection.whenReady();
       await clock.measure();
       await store.claimParameters(config.ring);
+      await reports?.start();
       await reconciler.start();
     },
     stop: async () => {
       // Commands that wait for a Redis that is away would block the stop.
       if (!connection.ready) connection.giveUp();
+      await reports?.stop();
       await reconciler.stop();
       connection.close();
       changes.close();

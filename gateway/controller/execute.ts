@@ -1,5 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
+import { isPaused, pauseQueue, resumeQueue } from '#shared/store/queue/queue-pauses.ts';
 import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/lease/generations.ts';
 import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
@@ -79,11 +80,14 @@ export class Execution {
 
   /** Makes all changes of the ring of one plan: one script for each kind of change. */
   async #changeRing(steps: readonly Step[]): Promise<void> {
-    const { store, heirs, parameters } = this.#executor;
+    const { connection, store, heirs, parameters } = this.#executor;
     const token = this.#executor.token();
     if (token === undefined) return;
-    for (const { name, by } of ofKind(steps, 'replace'))
+    for (const { name, by } of ofKind(steps, 'replace')) {
+      // The new replica runs nothing either, until an operator resumes it.
+      if (await isPaused(connection, name)) await pauseQueue(connection, by);
       await heirs.replace(token, (state) => planReplacement(state, name, by, parameters));
+    }
     const admit = ofKind(steps, 'admit');
     const evict = ofKind(steps, 'evict').map(({ name }) => name);
     if (admit.length + evict.length > 0) await store.changeRing(token, admit, evict);
@@ -112,6 +116,12 @@ export class Execution {
         return;
       case 'disinherit':
         await heirs.end(step.name);
+        return;
+      case 'restarted':
+        await store.endRestart(token() ?? '', step.name, step.restart);
+        return;
+      case 'resume':
+        await resumeQueue(connection, step.name);
         return;
       case 'replace':
       case 'admit':

@@ -1,10 +1,11 @@
 import type { ObservedReplicas, ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Driver, Instance } from '../drivers/driver.ts';
+import { withRestarts } from './observed-replica.ts';
 
 /** The observed state, as opposed to the desired one. A plan is made from it and the controller's memory. */
 export interface Observed extends RingState, ObservedReplicas {
-  /** The workers that this controller's driver runs. */
+  /** The workers that this controller's driver runs. One that is to be restarted is outdated. */
   readonly instances: readonly Instance[];
   /** Why the driver cannot start, end or see workers now. */
   readonly trouble: string | undefined;
@@ -26,5 +27,10 @@ export async function observe(
 ): Promise<Omit<Observed, 'blind' | 'starting'>> {
   const state = await store.read();
   const observed = await replicas.observe(state);
-  return { ...state, ...observed, instances: driver.list(), trouble: driver.trouble() };
+  return {
+    ...state,
+    ...observed,
+    instances: withRestarts(driver.list(), state.restarts),
+    trouble: driver.trouble(),
+  };
 }

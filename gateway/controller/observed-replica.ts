@@ -1,4 +1,6 @@
 import type { Lease } from '#shared/contract/lease.ts';
+import type { Restart } from '#shared/store/ring/hold-changes.ts';
+import type { Instance } from '../drivers/driver.ts';
 import type { Observed } from './observe.ts';
 
 /** @returns the lease of the replica's own worker; that of an adopter says nothing about it. */
@@ -18,4 +20,21 @@ export function isGone(name: string, observed: Observed): boolean {
 export function hasHeir(name: string, { heirs, retired, desired }: Observed): boolean {
   const heir = heirs.get(name);
   return heir !== undefined && retired.has(name) && desired.some((member) => member.name === heir);
+}
+
+/** @returns the workers, where those that are to be restarted are outdated. */
+export function withRestarts(
+  instances: readonly Instance[],
+  restarts: ReadonlyMap<string, Restart>,
+): readonly Instance[] {
+  if (restarts.size === 0) return instances;
+  return instances.map((instance) => {
+    const isOld = instance.generation <= (restarts.get(instance.name)?.generation ?? -1);
+    return isOld ? { ...instance, outdated: true } : instance;
+  });
+}
+
+/** @returns whether the queue of a retired replica is to stay paused: its heir serves it, and is paused. */
+export function isPausedWithHeir(name: string, observed: Observed): boolean {
+  return hasHeir(name, observed) && observed.paused.has(observed.heirs.get(name) ?? '');
 }

@@ -4,7 +4,14 @@ import type { Observed } from './observe.ts';
 import { hasHeir, isGone, ownLease } from './observed-replica.ts';
 import { nextStatus, withoutDeath } from './replica-state.ts';
 import type { Facts } from './replica-state.ts';
-import { offerSteps, ringSteps, rolloutSteps, workerSteps } from './replica-steps.ts';
+import {
+  offerSteps,
+  restartSteps,
+  resumeSteps,
+  ringSteps,
+  rolloutSteps,
+  workerSteps,
+} from './replica-steps.ts';
 import type { Step } from './step.ts';
 
 /** What the controller remembers of each replica from one pass to the next. */
@@ -61,6 +68,8 @@ const withoutDriver: ReadonlySet<Step['do']> = new Set([
   'withdraw',
   'forget',
   'disinherit',
+  'restarted',
+  'resume',
 ]);
 
 /** One plan while it is made. */
@@ -110,6 +119,7 @@ class Planning {
     this.#steps.push(...steps.filter((step) => step.do !== 'start' || mayStart));
     this.#steps.push(...ringSteps(name, status, observed, this.#settings.failoverMs, now));
     this.#steps.push(...offerSteps(name, observed, this.#serving));
+    this.#steps.push(...restartSteps(name, status, observed));
   }
 
   /** @param since when the replica was removed, in ms since the epoch. */
@@ -121,6 +131,7 @@ class Planning {
     const isServed = facts.lease !== undefined || facts.adopter !== undefined || facts.instance;
     const isIdle = !isServed && observed.backlog.get(name) === 0;
     const isInherited = hasHeir(name, observed);
+    this.#steps.push(...resumeSteps(name, observed));
     this.#steps.push(...offerSteps(name, observed, isInherited || this.#serving));
     if (isIdle && now - since >= this.#settings.retiredIdleMs) {
       this.#steps.push({ do: 'forget', name, cause: 'it is removed and holds nothing' });

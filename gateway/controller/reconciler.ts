@@ -101,7 +101,7 @@ export class Reconciler {
     this.#recovery = new RingRecovery({ ...options, grace: this.#grace, notes });
     this.#repair = new SystemRepair(connection, store, log);
     this.#time = new PassTime(clock);
-    this.#status = new StatusPublisher(connection);
+    this.#status = new StatusPublisher(connection, options.driver.kind);
     this.#execution = new Execution({
       ...options,
       token: () => (this.#stopped ? undefined : this.#leadership.token),

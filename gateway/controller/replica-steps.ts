@@ -1,6 +1,6 @@
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from './observe.ts';
-import { ownLease } from './observed-replica.ts';
+import { isGone, isPausedWithHeir, ownLease } from './observed-replica.ts';
 import { backoffMs } from './replica-state.ts';
 import type { Step } from './step.ts';
 
@@ -48,9 +48,9 @@ function superfluous(name: string, holder: number, { instances }: Observed): Ste
 }
 
 /**
- * Replaces workers that were started from other settings or another image, one replica at a time, and only
- * while all replicas are ready: the new worker is ready to take over before the old one is told to go. A new
- * worker that is outdated itself before it has taken over goes first.
+ * Replaces workers that were started from other settings or another image, or that operators restart, one
+ * replica at a time, and only while all replicas are ready: the new worker is ready to take over before the
+ * old one is told to go. A new worker that is outdated itself before it has taken over goes first.
  * @param startAtOnce how many new workers may start or wait at the same time.
  */
 export function rolloutSteps(
@@ -58,9 +58,9 @@ export function rolloutSteps(
   statuses: ReadonlyMap<string, ReplicaStatus>,
   startAtOnce: number,
 ): Step[] {
-  const { desired, instances, leases, standbys } = observed;
-  if (!desired.every(({ name }) => statuses.get(name)?.state === 'ready')) return [];
-  const outdated = desired.flatMap(({ name }) => {
+  const { desired, instances, leases, standbys, restarts } = observed;
+  const replaceable = desired.filter(({ name }) => isReplaceable(name, observed, statuses));
+  const outdated = replaceable.flatMap(({ name }) => {
     const holder = leases.get(name)?.generation;
     return instances.filter((each) => each.name === name && each.generation === holder && each.outdated);
   });
@@ -69,15 +69,44 @@ export function rolloutSteps(
   );
   const coming = new Map(newer.filter((each) => !each.outdated).map((each) => [each.name, each.generation]));
   const superseded = newer.filter((each) => each.outdated);
-  const cause = 'it was started from another configuration';
+  const causeFor = (name: string): string =>
+    restarts.has(name) ? 'an operator restarts it' : 'it was started from another configuration';
   const next = outdated.find(({ name }) => coming.has(name) && standbys.get(name) === coming.get(name));
   const starting = outdated.filter(({ name }) => !coming.has(name));
   return [
     ...superseded.map(({ name, generation }) => retire(name, generation, 'it is outdated before its turn')),
-    ...(next === undefined ? [] : [retire(next.name, next.generation, cause)]),
+    ...(next === undefined ? [] : [retire(next.name, next.generation, causeFor(next.name))]),
     ...starting
       .slice(0, Math.max(0, startAtOnce - coming.size))
-      .map(({ name }): Step => ({ do: 'standby', name, cause })),
+      .map(({ name }): Step => ({ do: 'standby', name, cause: causeFor(name) })),
+  ];
+}
+
+/**
+ * @returns whether the worker of a replica may be replaced now: if all replicas are ready. If an operator
+ * restarts that replica alone, it need not wait for others, except for those that are being restarted.
+ */
+function isReplaceable(
+  name: string,
+  { desired, restarts }: Observed,
+  statuses: ReadonlyMap<string, ReplicaStatus>,
+): boolean {
+  const isReady = (each: string): boolean => statuses.get(each)?.state === 'ready';
+  const isAlone = restarts.get(name)?.rolling === false;
+  return (
+    isReady(name) && desired.every((other) => isReady(other.name) || (isAlone && !restarts.has(other.name)))
+  );
+}
+
+/** @returns whether the wish to replace the worker of a replica has been fulfilled. */
+export function restartSteps(name: string, status: ReplicaStatus, observed: Observed): Step[] {
+  const restart = observed.restarts.get(name);
+  if (restart === undefined) return [];
+  const isNew = status.state === 'ready' && status.generation > restart.generation;
+  const isStartedAnyway = status.state === 'lost' && isGone(name, observed);
+  if (!isNew && !isStartedAnyway) return [];
+  return [
+    { do: 'restarted', name, restart, cause: isNew ? 'its new worker is ready' : 'its worker is gone' },
   ];
 }
 
@@ -94,12 +123,16 @@ export function ringSteps(
   now: number,
 ): Step[] {
   const admitted = observed.ring.get(name);
+  if (observed.drained.has(name))
+    return admitted === undefined ? [] : [{ do: 'evict', name, cause: 'an operator drains it' }];
   if (status.state === 'ready') {
     const { generation } = status;
     return admitted === generation || ownLease(name, observed) === undefined
       ? []
       : [{ do: 'admit', name, generation, cause: 'it is ready' }];
   }
+  // The keys of a paused replica wait for it.
+  if (observed.paused.has(name)) return [];
   const lostMs = status.lostAt === undefined ? 0 : now - status.lostAt;
   return admitted !== undefined && lostMs > failoverMs
     ? [{ do: 'evict', name, cause: `not ready for more than ${failoverMs} ms` }]
@@ -116,8 +149,17 @@ export function offerSteps(name: string, observed: Observed, possible: boolean):
   const offered = observed.offered.has(name);
   const held = observed.backlog.get(name) ?? 0;
   const unserved = lease === undefined && held > 0;
-  const wanted = possible && !observed.ring.has(name) && (unserved || lease?.adopter !== undefined);
+  const isServable = possible && !observed.paused.has(name);
+  const wanted = isServable && !observed.ring.has(name) && (unserved || lease?.adopter !== undefined);
   if (wanted && !offered) return [{ do: 'offer', name, cause: `nobody serves the ${held} jobs it holds` }];
-  if (offered && !wanted) return [{ do: 'withdraw', name, cause: 'it is served, or holds nothing' }];
-  return [];
+  if (!offered || wanted) return [];
+  const cause = observed.paused.has(name) ? 'it is paused' : 'it is served, or holds nothing';
+  return [{ do: 'withdraw', name, cause }];
+}
+
+/** A replica that was removed finishes what it holds, so its queue must not stay paused. */
+export function resumeSteps(name: string, observed: Observed): Step[] {
+  return observed.paused.has(name) && !isPausedWithHeir(name, observed)
+    ? [{ do: 'resume', name, cause: 'it is removed, and finishes what it holds' }]
+    : [];
 }

@@ -1,3 +1,5 @@
+import type { Restart } from '#shared/store/ring/hold-changes.ts';
+
 /**
  * One thing to do. Each step carries its cause, for logs and for readers of a plan.
  *
@@ -10,6 +12,8 @@
  * - forget: delete what is left of a removed replica.
  * - replace: a dead replica by a new one, which inherits its queue.
  * - disinherit: a queue whose heir is gone.
+ * - restarted: note that a worker was replaced as an operator asked.
+ * - resume: let the jobs of a paused queue start again.
  */
 export type Step =
   | { readonly do: 'start'; readonly name: string; readonly cause: string }
@@ -22,7 +26,9 @@ export type Step =
   | { readonly do: 'withdraw'; readonly name: string; readonly cause: string }
   | { readonly do: 'forget'; readonly name: string; readonly cause: string }
   | { readonly do: 'replace'; readonly name: string; readonly by: string; readonly cause: string }
-  | { readonly do: 'disinherit'; readonly name: string; readonly cause: string };
+  | { readonly do: 'disinherit'; readonly name: string; readonly cause: string }
+  | { readonly do: 'restarted'; readonly name: string; readonly restart: Restart; readonly cause: string }
+  | { readonly do: 'resume'; readonly name: string; readonly cause: string };
 
 /**
  * @returns what a step does, without its cause, e.g. `start S2`. Two steps that do the same have the same

@@ -79,6 +79,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     takeBacks,
     asyncRequests: new AsyncRequests({ connection, queues, outage, callbacks, callers, keepMs, log }),
     now,
+    at: (time) => clock.at(time),
     replyTimeoutMs,
     maxAttempts: config.attempts,
   });

@@ -8,7 +8,9 @@ import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
+import type { Ran } from '../http/request-notes.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
+import { ranOf } from './ran.ts';
 import type { AsyncRequests } from './async-requests.ts';
 import type { Enqueuer } from './enqueuer.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
@@ -28,6 +30,8 @@ export interface DispatcherOptions {
   readonly asyncRequests: AsyncRequests;
   /** @returns Redis time, in ms since the epoch. */
   readonly now: () => number;
+  /** Translates Redis time to the `performance.now()` clock. */
+  readonly at: (time: number) => number;
   readonly replyTimeoutMs: number;
   /** How often a request runs at most, unless it says so itself. */
   readonly maxAttempts: number | undefined;
@@ -39,6 +43,8 @@ export interface Outcome {
   /** The replica that was selected; undefined if none was. */
   readonly replica: string | undefined;
   readonly result: HttpReply | Problem;
+  /** How it was run; undefined if it was not, or its worker does not say. */
+  readonly ran: Ran | undefined;
 }
 
 /** The terms on which an async request is accepted. */
@@ -94,12 +100,14 @@ export class Dispatcher {
     const { request, directives } = parsed;
     const selected = this.select(parsed);
     const { id } = selected;
-    const settle: WaitingRequest['settle'] = (replica, result) => onOutcome({ id, replica, result });
+    const settle: WaitingRequest['settle'] = (replica, result, ran) =>
+      onOutcome({ id, replica, result, ran });
     if (selected.refusal !== undefined) {
       settle(selected.replica, selected.refusal);
       return id;
     }
     const { key, replica, redelivery } = selected;
+    const since = performance.now();
     const accepted = this.now;
     const timeoutMs = Math.min(
       parsed.preference.waitMs ?? replyTimeoutMs,
@@ -118,7 +126,7 @@ export class Dispatcher {
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
     });
-    this.#enqueue({ id, key, replica, accepted, job, body: request.body, settle });
+    this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, settle });
     return id;
   }
 
@@ -170,7 +178,7 @@ export class Dispatcher {
     }
     if (body !== undefined) {
       this.#waiters.end(waiter);
-      waiter.request.settle(replica, { ...headOf(reply), body });
+      waiter.request.settle(replica, { ...headOf(reply), body }, this.#ran(waiter, reply));
       return;
     }
     if (waiter.state === 'fetching') return;
@@ -180,7 +188,7 @@ export class Dispatcher {
     void bodies.fetch(replica, id, storedBytes, wanted, (stored) => {
       if (!wanted()) return;
       if (stored !== undefined) {
-        this.#end(waiter, { ...headOf(reply), body: stored });
+        this.#end(waiter, { ...headOf(reply), body: stored }, this.#ran(waiter, reply));
         return;
       }
       waiter.become('waiting');
@@ -237,10 +245,14 @@ export class Dispatcher {
     if (this.#waiters.leave(waiter)) this.#options.takeBacks.take(waiter.request);
   }
 
+  #ran({ request }: Waiter, { run }: Reply): Ran | undefined {
+    return run && ranOf(run, this.#options.at(request.job.deadline) - request.since);
+  }
+
   /** Gives the client a result, unless it has one. */
-  #end(waiter: Waiter, result: HttpReply | Problem): void {
+  #end(waiter: Waiter, result: HttpReply | Problem, ran?: Ran): void {
     if (!waiter.isWaitedFor) return;
     this.#waiters.end(waiter);
-    waiter.request.settle(waiter.request.replica, result);
+    waiter.request.settle(waiter.request.replica, result, ran);
   }
 }

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/contract/errors.ts';
+import type { Ran } from '../http/request-notes.ts';
 import type { PollNumber } from './queue-count.ts';
 
 /**
@@ -57,10 +58,12 @@ export interface WaitingRequest {
   readonly replica: string;
   /** When it arrived, in ms since the epoch, in Redis time. */
   readonly accepted: number;
+  /** The same on the `performance.now()` clock. */
+  readonly since: number;
   readonly job: JobData;
   /** The request's body; if it is large it travels apart from the job. */
   readonly body: Uint8Array;
-  readonly settle: (replica: string | undefined, result: HttpReply | Problem) => void;
+  readonly settle: (replica: string | undefined, result: HttpReply | Problem, ran?: Ran) => void;
 }
 
 /** What a gateway keeps in memory for a request whose client waits. `Waiters` makes them. */

@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http';
 import type { Problem } from '#shared/contract/errors.ts';
+import type { NotedOutcome, NotedRequest, RequestNotes } from './request-notes.ts';
 
 /** How an answer ended. */
 export interface End {
@@ -23,7 +24,12 @@ export interface AnswerListener {
  * Node's response to a request. It reports its end once, whether Fastify writes it, a route does, or the
  * client leaves before anything is written.
  */
-export class Answer extends ServerResponse {
+export class Answer extends ServerResponse implements RequestNotes {
+  target: string | undefined;
+  request: NotedRequest | undefined;
+  outcome: NotedOutcome | undefined;
+  bodyBytes = 0;
+  traceId: string | undefined;
   /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
   before: Answer | undefined;
   readonly #startedAt = performance.now();
@@ -88,6 +94,26 @@ export function answerClass(
   };
   // Node's type is generic in the class of requests; here that is Node's own.
   return ofListener as typeof ServerResponse;
+}
+
+/** Notes the target of the request of a response, which Fastify has rewritten in the request. */
+export function noteTarget(response: ServerResponse, target: string): void {
+  if (response instanceof Answer) response.target = target;
+}
+
+/** Notes which request a response answers. */
+export function noteRequest(response: ServerResponse, request: NotedRequest): void {
+  if (response instanceof Answer) response.request = request;
+}
+
+/** Notes where the request of a response went, and how it was run. A later note replaces an earlier one. */
+export function noteOutcome(response: ServerResponse, outcome: NotedOutcome): void {
+  if (response instanceof Answer) response.outcome = outcome;
+}
+
+/** Notes how many bytes the body of a response has. */
+export function noteBody(response: ServerResponse, bytes: number): void {
+  if (response instanceof Answer) response.bodyBytes = bytes;
 }
 
 /** Notes which problem a response contains, so that it is counted by its code. */

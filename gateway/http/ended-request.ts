@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ProblemCode } from '#shared/contract/errors.ts';
 
 /** A dispatched request that has ended, for metrics, the access log and lists. Durations are in ms. */
@@ -32,9 +33,13 @@ export interface EndedRequest {
   /** Address of the client. */
   readonly client: string;
   readonly traceId: string | undefined;
+  /** Version and fields of its head, as the client sent them. Listeners that do not need them pay nothing. */
+  readonly head: { readonly httpVersion: string; readonly headers: IncomingHttpHeaders };
 }
 
 /** Something that wants to know of each dispatched request that has ended. */
 export interface EndedRequestListener {
   ended(request: EndedRequest): void;
+  /** Called with a request that was refused before it had an id. Its `id` is empty. */
+  refused?(request: EndedRequest): void;
 }

@@ -4,7 +4,7 @@ import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import { asProblem, Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
-import { answerClass, noteProblem } from './answer.ts';
+import { answerClass, noteBody, noteProblem, noteTarget } from './answer.ts';
 import { Refusals } from './refusals.ts';
 import { RequestEnds } from './request-ends.ts';
 import { logRoutes } from './route-log.ts';
@@ -89,6 +89,7 @@ function checkRequests(app: FastifyInstance, { headLimitFields, bodyLimitBytes }
   // Node would refuse too many fields as it refuses too many bytes. `headFault` counts them, and says so.
   app.server.maxHeadersCount = 0;
   app.addHook('onRequest', ({ raw, originalUrl }, reply, done) => {
+    noteTarget(reply.raw, originalUrl);
     const fault = headFault(raw, originalUrl, headLimitFields);
     // After such a head the gateway may misunderstand what follows, so the connection ends.
     if (fault !== undefined) reply.raw.shouldKeepAlive = false;
@@ -144,12 +145,11 @@ function answerFaults(app: FastifyInstance, refusals: Refusals): void {
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   const { raw } = request;
   if (!isUnread(raw)) {
+    const body = Buffer.from(JSON.stringify(problem.details));
     noteProblem(reply.raw, problem);
+    noteBody(reply.raw, body.length);
     if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
-    return reply
-      .code(problem.status)
-      .type(problemType)
-      .send(Buffer.from(JSON.stringify(problem.details)));
+    return reply.code(problem.status).type(problemType).send(body);
   }
   reply.hijack();
   const headers = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]);

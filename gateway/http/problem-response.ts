@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { catalogue, problemDetails, retryAfterSeconds } from '#shared/contract/errors.ts';
 import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
-import { noteProblem, noteWhole } from './answer.ts';
+import { noteBody, noteProblem, noteWhole } from './answer.ts';
 
 export const problemType = 'application/problem+json';
 
@@ -37,6 +37,7 @@ export function writeProblem(
     return;
   }
   const body = Buffer.from(JSON.stringify(problem.details));
+  noteBody(response, body.length);
   const request = response.req;
   const unread = isUnread(request);
   response.writeHead(problem.status, [

@@ -1,9 +1,12 @@
+import { catalogue } from '#shared/contract/errors.ts';
 import type { ProblemCode } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { dispatchRoute, sideOf } from './sides.ts';
 import type { Side } from './sides.ts';
 import type { Target } from '../edge/request-target.ts';
 import type { Answer, AnswerListener, End } from './answer.ts';
+import type { EndedRequests } from './ended-requests.ts';
+import type { RequestNotes } from './request-notes.ts';
 
 /** The purpose of a request: to be dispatched, or a call of the gateway's own paths. */
 export type Purpose = 'dispatch' | Side;
@@ -11,15 +14,29 @@ export type Purpose = 'dispatch' | Side;
 /** Counts the ends of requests. */
 export interface EndCounter {
   /**
+   * Counts a call of the gateway's own paths.
    * @param result the code of the problem in the answer, else its status; 499 if the client left before.
+   */
+  called(side: Side, result: string): void;
+  /**
+   * Counts a dispatched request.
+   * @param status of the answer; 499 if the client left before.
+   * @param code of the problem that ringpost answered.
    * @param ms from the request to the end of its answer; undefined if the client left, or the request was not
    * HTTP.
+   * @param notes undefined if the request was not HTTP.
    */
-  record(purpose: Purpose, result: string, ms: number | undefined): void;
+  dispatched(
+    status: number,
+    code: ProblemCode | undefined,
+    ms: number | undefined,
+    notes: RequestNotes | undefined,
+  ): void;
 }
 
 export interface RequestEndsOptions {
   readonly counter: EndCounter;
+  readonly endedRequests: EndedRequests;
   /** @returns the path of the route that a request is for. */
   readonly routeOf: (request: Target) => string;
   /** The purpose of requests that cannot be read. */
@@ -28,7 +45,7 @@ export interface RequestEndsOptions {
 }
 
 /** The client left before its answer was sent whole. The status is nginx's. */
-const left = '499';
+const leftStatus = 499;
 
 /** Counts each request of a listener when it ends, however it ends, and logs it if it failed. */
 export class RequestEnds implements AnswerListener {
@@ -39,15 +56,22 @@ export class RequestEnds implements AnswerListener {
   }
 
   ended(answer: Answer, { whole, problem, ms }: End): void {
+    const { counter, endedRequests, log } = this.#options;
     const purpose = this.#purposeOf(answer);
     // If an answer breaks off because the gateway failed, the client did not leave.
-    const failed = problem?.code === 'internal';
-    const result = whole || failed ? (problem?.code ?? String(answer.statusCode)) : left;
-    this.#options.counter.record(purpose, result, whole ? ms : undefined);
+    const isAnswered = whole || problem?.code === 'internal';
+    const status = isAnswered ? (problem?.status ?? answer.statusCode) : leftStatus;
+    const code = isAnswered ? problem?.code : undefined;
     // There are too many dispatched requests to log them.
-    if (purpose === 'dispatch') return;
+    if (purpose === 'dispatch') {
+      counter.dispatched(status, code, whole ? ms : undefined, answer);
+      endedRequests.tell(answer, status, code, ms);
+      return;
+    }
+    const result = code ?? String(status);
+    counter.called(purpose, result);
     const { method } = answer.req;
-    this.#options.log.debug({ method, side: purpose, result, ms }, 'a call of the gateway was answered');
+    log.debug({ method, side: purpose, result, ms }, 'a call of the gateway was answered');
   }
 
   failed(answer: Answer, error: unknown): void {
@@ -60,7 +84,10 @@ export class RequestEnds implements AnswerListener {
    * @param whole whether the operating system took all of the answer.
    */
   refused(code: ProblemCode, whole: boolean): void {
-    this.#options.counter.record(this.#options.unread, whole ? code : left, undefined);
+    const { counter, unread } = this.#options;
+    if (unread !== 'dispatch') counter.called(unread, whole ? code : String(leftStatus));
+    else if (whole) counter.dispatched(catalogue[code].status, code, undefined, undefined);
+    else counter.dispatched(leftStatus, undefined, undefined, undefined);
   }
 
   #purposeOf({ req }: Answer): Purpose {

@@ -1,38 +1,8 @@
 import type { FastifySchema } from 'fastify';
+import { admin, answer, content, nothing, problem, problems } from './answers.ts';
+import type { Operation } from './answers.ts';
 import * as schemas from './schemas.ts';
 
-/**
- * What the document says about each of the gateway's own routes. These schemas check no requests: the routes
- * do that themselves, with problems that say what is right. A test proves that answers match the schemas.
- */
-interface Operation extends FastifySchema {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly tags: readonly Tag[];
-  readonly security?: readonly { readonly [scheme: string]: readonly string[] }[];
-}
-
-export type Tag = 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'health';
-
-const admin = [{ adminToken: [] }];
-
-/** The body of an answer that is not `application/json`. */
-function content(type: string, schema: object, description: string): object {
-  return { description, content: { [type]: { schema } } };
-}
-
-const problemType = 'application/problem+json';
-const problem = (description: string): object => content(problemType, schemas.problem, description);
-const nothing = (description: string): object => ({ type: 'null', description });
-const answer = (schema: object, description: string): object => ({ ...schema, description });
-
-const problems = {
-  400: problem('The request is malformed; the detail says what is right.'),
-  401: problem('`Authorization: Bearer <ADMIN_TOKEN>` is missing or wrong.'),
-  403: problem('The admin calls are closed on this address.'),
-  503: problem('Redis does not answer; ask again after `Retry-After`.'),
-};
 const failures = {
   400: answer(schemas.failure, 'Nothing was changed; the message says why.'),
   401: answer(schemas.failure, '`Authorization: Bearer <ADMIN_TOKEN>` is missing or wrong.'),

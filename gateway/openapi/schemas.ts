@@ -1,5 +1,6 @@
 import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
+import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
@@ -238,6 +239,11 @@ export const ring = {
           clockAheadMs,
           crash,
           upstream,
+          hold: {
+            type: ['string', 'null'],
+            enum: [...replicaHolds, null],
+            description: 'What an operator asked for.',
+          },
           replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
         },
         required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],

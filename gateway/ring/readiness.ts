@@ -28,9 +28,10 @@ export async function untilReady(options: ReadinessOptions): Promise<{ ready: st
   const leases = new LeaseReader(connection);
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const { version, desired } = watcher.state;
+    const { version, desired, drained } = watcher.state;
+    const awaited = desired.filter(({ name }) => !drained.has(name));
     const ready = await readyReplicas(watcher, leases, since);
-    const all = version >= 0 && ready.length === desired.length;
+    const all = version >= 0 && ready.length === awaited.length;
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };
     await delay(pollIntervalMs);
   }

@@ -30,6 +30,8 @@ const unknownState: RingState = {
   settings: new Map(),
   upstreams: [],
   positions: new Map(),
+  drained: new Map(),
+  restarts: new Map(),
 };
 
 /** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */

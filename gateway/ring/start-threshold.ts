@@ -39,6 +39,6 @@ export class StartThreshold {
   }
 }
 
-function missingIn({ desired, ring }: RingState): string[] {
-  return desired.map(({ name }) => name).filter((name) => !ring.has(name));
+function missingIn({ desired, ring, drained }: RingState): string[] {
+  return desired.map(({ name }) => name).filter((name) => !ring.has(name) && !drained.has(name));
 }

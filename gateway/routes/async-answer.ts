@@ -1,13 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import { headOf } from '#shared/contract/reply.ts';
-import type { Reply } from '#shared/contract/reply.ts';
+import type { Reply, Run } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
 import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { acceptAndWait } from '../async/accept-and-wait.ts';
 import type { AcceptAndWaitOptions } from '../async/accept-and-wait.ts';
+import { ranOf } from '../dispatch/ran.ts';
+import { noteBody, noteOutcome } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
+import type { Ran } from '../http/request-notes.ts';
 import { readAnswer } from '../records/kept-answer.ts';
 import { requestPath, viewOf } from '../records/request-view.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
@@ -50,10 +53,12 @@ async function answer(
   const { replies, held, unsent } = options;
   const { preference } = parsed;
   const { socket } = response.req;
-  const waited = await acceptAndWait(options, parsed, socket);
+  const waited = await acceptAndWait(options, parsed, socket, (selected) => noteOutcome(response, selected));
   if (waited === undefined) return;
   const { request, isRepeat } = waited;
-  const own = ['Ringpost-Replica', request.replica, 'Ringpost-Request', request.id];
+  const { id, replica } = request;
+  noteOutcome(response, { id, replica });
+  const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (preference.respondAsync) own.push('Preference-Applied', appliedPreference(preference));
   if (isRepeat) own.push('Idempotent-Replayed', 'true');
   let isGone = false;
@@ -62,6 +67,9 @@ async function answer(
     const onAnswer = (kept: Reply | undefined): void => {
       isGone = kept?.body === undefined;
       if (kept?.body === undefined) return;
+      // The first client's request was run, not this one's.
+      if (kept.run !== undefined && !isRepeat)
+        noteOutcome(response, { id, replica, ran: ranIn(request, kept.run) });
       writeReply(response, parsed.request.method, { ...headOf(kept), body: kept.body }, own, unsent);
       isAnswered = true;
     };
@@ -70,6 +78,10 @@ async function answer(
   }
   if (preference.respondAsync && !endedWithoutAnswer(request)) writeAccepted(response, request, own);
   else writeProblem(response, noAnswer(request, isGone), own);
+}
+
+function ranIn({ record: { accepted, deadline } }: KnownRequest, run: Run): Ran {
+  return ranOf(run, deadline - accepted);
 }
 
 function mayHaveAnswer(request: KnownRequest): boolean {
@@ -107,5 +119,6 @@ function writeAccepted(response: ServerResponse, request: KnownRequest, own: rea
     'no-store',
     ...own,
   ]);
+  noteBody(response, body.length);
   response.end(body);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { asProblem, Problem } from '#shared/contract/errors.ts';
+import { replicaOf } from '#shared/contract/request-id.ts';
 import { peerAddress } from '#shared/contract/ip-address.ts';
 import { dispatchRoute } from '../http/sides.ts';
 import type { Connections } from '../http/connections.ts';
@@ -17,6 +18,7 @@ import type { RequestParser } from '../request/request-parser.ts';
 import type { Uploads } from '../request/uploads.ts';
 import { answerAsync } from './async-answer.ts';
 import type { AsyncAnswerOptions } from './async-answer.ts';
+import { noteOutcome, noteRequest } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
@@ -80,6 +82,7 @@ async function dispatch(
   const target = originForm(method, url);
   const request = { method, target, headers, body, ...(emptyChunked && { emptyChunked }) };
   const parsed = parser.parse(request, ip, dispatcher.now);
+  noteRequest(response, parsed);
   if (isAsync(parsed)) {
     await answerAsync(options.async, parsed, response);
     return;
@@ -91,15 +94,15 @@ async function dispatch(
     connections.answered(socket, gone);
     write(response, method, outcome, unsent);
   });
-  if (!answered) connections.wait(socket, gone);
+  if (answered) return;
+  // If the client leaves, there is no outcome.
+  noteOutcome(response, { id, replica: replicaOf(id) });
+  connections.wait(socket, gone);
 }
 
-function write(
-  response: ServerResponse,
-  method: string,
-  { id, replica, result }: Outcome,
-  unsent: UnsentAnswers,
-): void {
+function write(response: ServerResponse, method: string, outcome: Outcome, unsent: UnsentAnswers): void {
+  const { id, replica, result } = outcome;
+  noteOutcome(response, outcome);
   const own =
     replica === undefined ? ['Ringpost-Request', id] : ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (result instanceof Problem) {

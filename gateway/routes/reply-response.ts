@@ -4,6 +4,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { replyHeaders } from '../request/forwarding.ts';
+import { noteBody } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
@@ -36,6 +37,7 @@ export function writeReply(
     writeProblem(response, new Problem('handler_failed', `The answer cannot be sent: ${reason}`), own);
     return;
   }
+  noteBody(response, body.length);
   if (body.length === 0) response.end();
   else if (body.length > textLimit) unsent.end(response, body);
   else response.end(asBuffer(body).toString('latin1'), 'latin1');

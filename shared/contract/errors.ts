@@ -12,6 +12,7 @@ export const catalogue = {
   not_finished: { status: 409, title: 'Not Finished', retryable: true },
   already_finished: { status: 409, title: 'Already Finished', retryable: false },
   cancelled: { status: 409, title: 'Cancelled', retryable: false },
+  conflict: { status: 409, title: 'Conflict', retryable: false },
   answer_gone: { status: 410, title: 'Answer Gone', retryable: false },
   body_too_large: { status: 413, title: 'Content Too Large', retryable: false },
   unsupported_media_type: { status: 415, title: 'Unsupported Media Type', retryable: false },

@@ -1,4 +1,4 @@
-import { isCount, parseObject } from './json-object.ts';
+import { isCount, isObject, parseObject } from './json-object.ts';
 
 /**
  * What the holder of a lease does: it does not take jobs yet; it takes jobs; it finishes those that it holds
@@ -20,6 +20,18 @@ export interface Lease {
   readonly started: number;
   /** How far the clock of its host is ahead of Redis's, in ms. Workers of earlier releases do not say it. */
   readonly clockAheadMs?: number;
+  /** What the process says of itself. Workers of earlier releases do not say it. */
+  readonly numbers?: ProcessNumbers;
+}
+
+/** What a worker's process says of itself with each heartbeat. */
+export interface ProcessNumbers {
+  readonly version: string;
+  readonly rssBytes: number;
+  /** Of the main thread. */
+  readonly heapBytes: number;
+  /** 99th percentile of the delay of the main thread's event loop since about a second before. */
+  readonly eventLoopLagMs: number;
 }
 
 /** The worker that serves a replica's queue, or wants to. */
@@ -56,6 +68,7 @@ export function parseLease(text: string): Lease | undefined {
   const lease = parseObject(text);
   if (lease === undefined) return undefined;
   const { generation, state, adopter, pid, host, started, clockAheadMs } = lease;
+  const numbers = numbersOf(lease['numbers']);
   if (!isCount(generation) || !isCount(pid) || !isCount(started) || typeof host !== 'string')
     return undefined;
   const known = leaseStates.find((each) => each === state);
@@ -68,5 +81,15 @@ export function parseLease(text: string): Lease | undefined {
     host,
     started,
     ...(typeof clockAheadMs === 'number' ? { clockAheadMs } : {}),
+    ...(numbers === undefined ? {} : { numbers }),
   };
+}
+
+function numbersOf(value: unknown): ProcessNumbers | undefined {
+  if (!isObject(value)) return undefined;
+  const { version, rssBytes, heapBytes, eventLoopLagMs } = value;
+  if (typeof version !== 'string' || typeof eventLoopLagMs !== 'number') return undefined;
+  return isCount(rssBytes) && isCount(heapBytes)
+    ? { version, rssBytes, heapBytes, eventLoopLagMs }
+    : undefined;
 }

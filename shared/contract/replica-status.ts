@@ -9,6 +9,9 @@ const replicaStates = ['starting', 'ready', 'lost', 'draining'] as const;
  */
 export const driverTrouble = '#driver';
 
+/** The field among the replicas' states that says which driver runs them. No replica can have this name. */
+export const driverKind = '#driver-kind';
+
 /** What the leading controller knows about a replica. */
 export interface ReplicaStatus {
   readonly state: ReplicaState;

@@ -5,6 +5,18 @@ import type { HttpReply } from './http.ts';
 /** The head of an answer. */
 export type ReplyHead = Pick<HttpReply, 'status' | 'reason' | 'headers'>;
 
+/** How a request was run, as its worker says with the reply. Times are in ms. */
+export interface Run {
+  /** How much time was left until the deadline when the handler was called. */
+  readonly leftMs: number;
+  /** How long the handler ran. */
+  readonly serviceMs: number;
+  /** 1 for the first run. */
+  readonly attempt: number;
+  /** The worker, as `adopterOf` names it, if it has adopted the queue; undefined for the replica's own. */
+  readonly adopter: string | undefined;
+}
+
 /** A reply on its way to the gateway that waits for it. */
 export interface Reply {
   /** The request's id. */
@@ -17,15 +29,21 @@ export interface Reply {
   readonly body: Uint8Array | undefined;
   /** How many bytes are stored in their own key. Workers of the previous release do not say. */
   readonly storedBytes?: number;
+  /** Undefined if the handler was not called, or the worker is of an earlier release. */
+  readonly run?: Run;
 }
+
+/** A {@link Run} as it is written: `[leftMs, serviceMs]`, then the attempt and the adopter if they matter. */
+type RunTuple = readonly [left: number, service: number, attempt?: number, adopter?: string | undefined];
 
 interface Head {
   readonly id: string;
   readonly status: number;
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   readonly headers: readonly string[];
   /** How many bytes are stored in their own key; `true` from a worker of the previous release. */
-  readonly stored?: number | true;
+  readonly stored?: number | true | undefined;
+  readonly run?: RunTuple | undefined;
 }
 
 const newline = 0x0a;
@@ -46,10 +64,23 @@ export type ReplyFrame = Buffer | string;
 /**
  * Encodes a reply as a frame: its head as one line of JSON, then the raw bytes of its body.
  * @param stored the body is stored in its own key, and the frame ends after the head.
+ * @param run how the request was run; undefined if its handler was not called.
  */
-export function encodeReply(id: string, reply: HttpReply<Uint8Array | string>, stored = false): ReplyFrame {
-  const { body } = reply;
-  const head: Head = { id, ...headOf(reply), ...(stored ? { stored: Buffer.byteLength(body) } : {}) };
+export function encodeReply(
+  id: string,
+  reply: HttpReply<Uint8Array | string>,
+  stored = false,
+  run?: Run,
+): ReplyFrame {
+  const { status, reason, headers, body } = reply;
+  const head: Head = {
+    id,
+    status,
+    reason,
+    headers,
+    stored: stored ? Buffer.byteLength(body) : undefined,
+    run: run && tupleOf(run),
+  };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
   if (typeof body === 'string' && body.length <= textLimit) return line + body;
@@ -66,10 +97,36 @@ export function decodeReply(frame: Buffer): Reply {
   if (end < 0) throw new SyntaxError('a reply frame has no head');
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
-  const { id, stored } = head;
-  if (stored === undefined) return { id, ...headOf(head), body: frame.subarray(end + 1) };
-  const size = typeof stored === 'number' ? { storedBytes: stored } : {};
-  return { id, ...headOf(head), body: undefined, ...size };
+  const { id, status, reason, headers, stored } = head;
+  const read = runOf(head.run);
+  const known = {
+    id,
+    status,
+    headers,
+    ...(reason === undefined ? {} : { reason }),
+    ...(read === undefined ? {} : { run: read }),
+  };
+  if (stored === undefined) return { ...known, body: frame.subarray(end + 1) };
+  return { ...known, body: undefined, ...(typeof stored === 'number' ? { storedBytes: stored } : {}) };
+}
+
+function tupleOf({ leftMs, serviceMs, attempt, adopter }: Run): RunTuple {
+  const [left, service] = [tenths(leftMs), tenths(serviceMs)];
+  if (adopter !== undefined) return [left, service, attempt, adopter];
+  return attempt === 1 ? [left, service] : [left, service, attempt];
+}
+
+/** @returns the run that a tuple stands for; undefined for anything else, which another release may write. */
+function runOf(value: unknown): Run | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const [leftMs, serviceMs, attempt = 1, adopter]: unknown[] = value;
+  if (typeof leftMs !== 'number' || typeof serviceMs !== 'number' || typeof attempt !== 'number')
+    return undefined;
+  return { leftMs, serviceMs, attempt, adopter: typeof adopter === 'string' ? adopter : undefined };
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
 
 function isHead(value: unknown): value is Head {

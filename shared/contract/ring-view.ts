@@ -1,3 +1,4 @@
+import type { ReplicaHold } from './replica-hold.ts';
 import type { ReplicaState } from './replica-status.ts';
 
 /** The answer to `GET /-/ring`. Times are in ms since the epoch. */
@@ -37,6 +38,8 @@ export interface RingReplicaView extends ReplicaStatusView {
   readonly joined: number;
   readonly weight: number;
   readonly inRing: boolean;
+  /** What an operator asked for; a gateway of an earlier release does not say. */
+  readonly hold?: ReplicaHold | null;
   readonly replaces?: string;
 }
 

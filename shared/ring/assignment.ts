@@ -18,6 +18,13 @@ export function assignmentRing(parameters: AssignmentParameters, members: readon
   return clockwiseRing(parameters, members, circle, {
     positionOf: (key) => requestSlot(parameters.slots, key),
     firstFrom: (slot) => ranks[slot]!, // requestSlot gives a number below slots
+    hashSpace: () => ({
+      size: parameters.slots,
+      segments: Array.from({ length: members.length === 0 ? 0 : parameters.slots }, (_, i) => ({
+        owner: circle.names[ranks[slotOf(parameters.slots, i)]!]!, // each member has slots, so there is one
+        end: i + 1,
+      })),
+    }),
   });
 }
 
@@ -37,7 +44,11 @@ function ranksBySlot(slots: number, occupied: Uint32Array): Uint32Array {
  * that number, of any length; else `i` is the key's MurmurHash3.
  */
 function requestSlot(slots: number, key: string): number {
-  const i = decimalRemainder(key, slots) ?? hashKey(key) % slots;
+  return slotOf(slots, decimalRemainder(key, slots) ?? hashKey(key) % slots);
+}
+
+/** Many slots are no key's: `i` is spread evenly, but its square is not. */
+function slotOf(slots: number, i: number): number {
   return (i * i + 2 * i + 17) % slots;
 }
 

@@ -1,4 +1,4 @@
-import type { Explanation, Ring, RingMember, RingParameters } from './ring.ts';
+import type { Explanation, HashSpace, Ring, RingMember, RingParameters } from './ring.ts';
 
 /** One point of a replica on the ring. */
 export type VirtualNode = Explanation['virtualNode'];
@@ -11,6 +11,8 @@ export interface Orientation {
    * @returns the rank of the first virtual node at or after `position`, wrapping; any number on an empty ring
    */
   readonly firstFrom: (position: number) => number;
+  /** @returns the hashes of keys in segments with one owner each. */
+  readonly hashSpace: () => HashSpace;
 }
 
 /**
@@ -51,9 +53,10 @@ export function clockwiseRing(
   parameters: RingParameters,
   members: readonly RingMember[],
   circle: Circle,
-  { positionOf, firstFrom }: Orientation,
+  { positionOf, firstFrom, hashSpace }: Orientation,
 ): Ring {
   const { names, positions, indices } = circle;
+  let space: HashSpace | undefined;
 
   function* successors(key: string): Generator<string, void, undefined> {
     const first = firstFrom(positionOf(key));
@@ -82,5 +85,6 @@ export function clockwiseRing(
     owner: (key: string) => names[firstFrom(positionOf(key))],
     successors,
     explain,
+    hashSpace: () => (space ??= hashSpace()),
   });
 }

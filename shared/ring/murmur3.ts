@@ -1,6 +1,7 @@
 import { circleOf, clockwiseRing } from './clockwise.ts';
+import type { Circle } from './clockwise.ts';
 import { hashKey } from './key-hash.ts';
-import type { Ring, RingMember, RingParameters } from './ring.ts';
+import type { HashSegment, HashSpace, Ring, RingMember, RingParameters } from './ring.ts';
 
 type Murmur3Parameters = Extract<RingParameters, { strategy: 'murmur3' }>;
 
@@ -26,7 +27,26 @@ export function murmur3Ring(parameters: Murmur3Parameters, members: readonly Rin
   return clockwiseRing(parameters, members, circle, {
     positionOf: hashKey,
     firstFrom: (position) => lowerBound(circle.positions, position),
+    hashSpace: () => hashSpaceOf(circle),
   });
+}
+
+/** MurmurHash3 gives 32 bits. */
+const hashes = 2 ** 32;
+
+/** A virtual node owns the hashes after the node before it, up to its own position. */
+function hashSpaceOf({ positions, names }: Circle): HashSpace {
+  const segments: HashSegment[] = [];
+  let begin = 0;
+  for (const [rank, owner] of names.entries()) {
+    const end = positions[rank]! + 1; // the arrays are parallel
+    // Of nodes at one position, the first owns what is before it.
+    if (end > begin) segments.push({ owner, end });
+    begin = end;
+  }
+  const [first] = names;
+  if (first !== undefined && begin < hashes) segments.push({ owner: first, end: hashes });
+  return { size: hashes, segments };
 }
 
 /**

@@ -41,6 +41,21 @@ export interface Explanation {
   readonly successors: readonly string[];
 }
 
+/** Which replica owns which part of all keys: the space of hashes from 0 to `size`, in segments. */
+export interface HashSpace {
+  /** How many hashes there are. Keys are spread evenly over them. */
+  readonly size: number;
+  /** In order. The first begins at 0, and each other one at the end of the one before. None on an empty ring. */
+  readonly segments: readonly HashSegment[];
+}
+
+/** Hashes whose keys have one owner. */
+export interface HashSegment {
+  readonly owner: string;
+  /** The first hash after it. */
+  readonly end: number;
+}
+
 export interface Ring {
   readonly parameters: RingParameters;
   /** In order of joining. */
@@ -54,4 +69,6 @@ export interface Ring {
   successors(key: string): Iterable<string>;
   /** @returns why `key` belongs to its owner; undefined on an empty ring. */
   explain(key: string): Explanation | undefined;
+  /** @returns which replica owns which part of all keys. It is made at the first call. */
+  hashSpace(): HashSpace;
 }

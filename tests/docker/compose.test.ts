@@ -14,7 +14,7 @@ const compose = useCompose();
 const { present } = await composeCommands();
 const home = 'http://127.0.0.1:5000';
 const three = ['S1', 'S2', 'S3'];
-const withinMs = 90_000;
+const withinMs = 180_000;
 const socket = '/var/run/docker.sock';
 
 /** The commands that docs/docker.md gives below a heading. */

@@ -83,7 +83,7 @@ describe.each(refusals)('a Redis that is %s', (_, begin, end) => {
         interval: 20,
       })
       .toBe(200);
-    await expect.poll(() => pids(own), { timeout: 5000 }).toEqual(before);
+    await expect.poll(() => pids(own)).toEqual(before);
     expect(await doubledPosts(ledger)).toEqual([]);
     expect(await runThoughRefused(ledger, refused)).toEqual([]);
   });

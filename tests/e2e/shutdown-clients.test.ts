@@ -164,7 +164,7 @@ describe('a gateway that stops', () => {
       const { id } = json(await ask(command.url, { method: 'POST', target: '/x?ms=3500', headers })) as {
         id: string;
       };
-      await expect.poll(ledger, { timeout: 10_000 }).toBe('POST /x begun\n');
+      await expect.poll(ledger).toBe('POST /x begun\n');
       await speak(command.url, 'GET /a HTTP/1.1\r\nHost: localhost\r\n');
       // As Ctrl-C in a terminal does.
       command.killGroup(signal);

@@ -67,7 +67,7 @@ describe('VIEW_TOKEN', () => {
     const { id } = JSON.parse(accepted.text) as { id: string };
     const list = (headers: Record<string, string>): Promise<Answer> =>
       call('GET', `${url}/-/dead-letters?limit=1`, { headers });
-    await expect.poll(async () => (await list(ops)).text, { timeout: 10_000 }).toContain(id);
+    await expect.poll(async () => (await list(ops)).text).toContain(id);
     const { text } = await list(view);
     expect(JSON.parse(text)).toEqual({
       letters: [

@@ -65,9 +65,7 @@ describe('a callback job that no gateway wrote', () => {
     const id = await accept(receiver.url, later);
     const url = `${victim.url}/${id}`;
     await write(id, { ...(await read(id)), url });
-    await expect
-      .poll(() => state(id), { timeout: 8000 })
-      .toMatchObject({ state: 'failed', answer: 'forged' });
+    await expect.poll(() => state(id)).toMatchObject({ state: 'failed', answer: 'forged' });
     expect(await aside(id)).toHaveLength(1);
     expect(victim.got).toEqual([]);
     expect(receiver.received).toEqual([]);
@@ -79,15 +77,11 @@ describe('a callback job that no gateway wrote', () => {
     const id = await accept(receiver.url, later);
     const message = { url: `${victim.url}/${id}`, payload: '{"type":"request.done","forged":true}' };
     await write(id, { ...(await read(id)), message });
-    await expect
-      .poll(() => state(id), { timeout: 8000 })
-      .toMatchObject({ state: 'failed', answer: 'forged' });
+    await expect.poll(() => state(id)).toMatchObject({ state: 'failed', answer: 'forged' });
     expect(await aside(id)).toHaveLength(1);
     const own = await accept(receiver.url, later);
     await write(own, { ...(await read(own)), message: { url: receiver.url, payload: message.payload } });
-    await expect
-      .poll(() => state(own), { timeout: 8000 })
-      .toMatchObject({ state: 'failed', answer: 'forged' });
+    await expect.poll(() => state(own)).toMatchObject({ state: 'failed', answer: 'forged' });
     expect(victim.got).toEqual([]);
     expect([...receiver.received, ...receiver.forged]).toEqual([]);
   });
@@ -97,12 +91,8 @@ describe('a callback job that no gateway wrote', () => {
     const one = await accept(`${receiver.url}/one`, { 'ringpost-delay': '3' });
     const two = await accept(`${receiver.url}/two`, later);
     await write(two, await read(one));
-    await expect
-      .poll(() => state(two), { timeout: 8000 })
-      .toMatchObject({ state: 'failed', answer: 'forged' });
-    await expect
-      .poll(() => receiver.received.map(({ id, path }) => [id, path]), { timeout: 8000 })
-      .toEqual([[one, '/one']]);
+    await expect.poll(() => state(two)).toMatchObject({ state: 'failed', answer: 'forged' });
+    await expect.poll(() => receiver.received.map(({ id, path }) => [id, path])).toEqual([[one, '/one']]);
   });
 
   it('is kept but not sent: a job without a code from the previous release', async () => {
@@ -110,14 +100,14 @@ describe('a callback job that no gateway wrote', () => {
     const id = 'nobody.S1';
     const message = { url: victim.url, payload: `{"id":"${id}"}` };
     await add(id, { url: victim.url, deadline: Date.now() + 60_000, attempts: 1, message });
-    await expect.poll(async () => (await aside(victim.url)).length, { timeout: 5000 }).toBe(1);
+    await expect.poll(async () => (await aside(victim.url)).length).toBe(1);
     expect(parseObject((await aside(victim.url))[0] ?? '')).toMatchObject({ url: victim.url, message });
     await add('other.S1', { url: victim.url, deadline: 1, attempts: 1, message, mac: 'v1:AAAA' });
-    await expect.poll(async () => (await aside(victim.url)).length, { timeout: 5000 }).toBe(2);
+    await expect.poll(async () => (await aside(victim.url)).length).toBe(2);
     expect(victim.got).toEqual([]);
     // Callbacks of gateways are still sent.
     const own = await accept();
-    await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 5000 }).toEqual([own]);
+    await expect.poll(() => receiver.received.map((each) => each.id)).toEqual([own]);
   });
 });
 
@@ -126,13 +116,11 @@ describe('a callback job that a gateway wrote', () => {
     const { receiver, accept, state, read } = await start({ CALLBACK_SECRET: `${newer},${secret}` });
     receiver.answer = (_, times) => ({ status: times === 1 ? 500 : 204 });
     const id = await accept();
-    await expect.poll(() => state(id), { timeout: 5000 }).toMatchObject({ state: 'retrying' });
+    await expect.poll(() => state(id)).toMatchObject({ state: 'retrying' });
     const { message, mac } = await read(id);
     expect(message?.mac?.split(' ')).toHaveLength(2);
     expect(mac?.split(' ')).toHaveLength(2);
-    await expect
-      .poll(() => state(id), { timeout: 10_000 })
-      .toMatchObject({ state: 'delivered', attempts: 2 });
+    await expect.poll(() => state(id)).toMatchObject({ state: 'delivered', attempts: 2 });
   });
 
   it('is sent by a gateway with only the former secret, and by one with an additional secret', async () => {
@@ -147,6 +135,6 @@ describe('a callback job that a gateway wrote', () => {
     expect(response.status).toBe(202);
     const id = response.headers.get('ringpost-request') ?? '';
     const told = (): string[] => first.receiver.received.map((each) => each.id).toSorted();
-    await expect.poll(told, { timeout: 8000 }).toEqual([id, waiting].toSorted());
+    await expect.poll(told).toEqual([id, waiting].toSorted());
   });
 });

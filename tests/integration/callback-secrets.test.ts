@@ -56,7 +56,7 @@ describe('a callback shows no secret', () => {
     const receiver = await recordingUpstream();
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url, ...callbacks });
     const id = await accept(url, '/x?a=1&api_key=hidden', { 'ringpost-callback': receiver.url });
-    await expect.poll(() => receiver.got.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => receiver.got.length).toBe(1);
     const text = receiver.got[0]?.body.toString() ?? '';
     expect(text).not.toContain('hidden');
     const { data } = JSON.parse(text) as CallbackMessage;
@@ -113,8 +113,8 @@ describe('a callback that is refused', () => {
     });
     const state = async (each: string): Promise<string | undefined> =>
       ((await (await fetch(`${command.url}/-/requests/${each}`)).json()) as RequestView).callback?.state;
-    await expect.poll(() => state(id), { timeout: 5000 }).toBe('retrying');
-    await expect.poll(() => state(gone), { timeout: 5000 }).toBe('retrying');
+    await expect.poll(() => state(id)).toBe('retrying');
+    await expect.poll(() => state(gone)).toBe('retrying');
     expect(receiver.got[0]?.url).toBe('/?token=hidden');
     expect(command.stderr()).not.toContain('hidden');
   });
@@ -128,7 +128,7 @@ describe('each receiver of callbacks', () => {
     const two = await recordingUpstream();
     await accept(url, '/home', { 'ringpost-callback': `${one.url}/a` });
     await accept(url, '/home', { 'ringpost-callback': `${two.url}/b` });
-    await expect.poll(() => [one.got.length, two.got.length], { timeout: 5000 }).toEqual([1, 1]);
+    await expect.poll(() => [one.got.length, two.got.length]).toEqual([1, 1]);
     const keys = { one: await keysOf(url, one.url), two: await keysOf(url, two.url) };
     expect(keys.one).toHaveLength(2);
     expect(new Set([...keys.one, ...keys.two, secret, older]).size).toBe(6);

@@ -61,7 +61,7 @@ describe('a callback', () => {
       { 'ringpost-callback': `${receiver.url}/told` },
       { method: 'POST', body: 'b' },
     );
-    await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => receiver.received.length).toBe(1);
     const [told] = receiver.received;
     expect(told?.id).toBe(id);
     expect(told?.message).toMatchObject({
@@ -97,7 +97,7 @@ describe('a callback', () => {
     const done = await accepted('/x', both);
     const one = await accepted('/x?fail=9&status=500', { 'ringpost-callback': `${receiver.url}/only` });
     const silent = await accepted('/x', { 'ringpost-failure-callback': `${receiver.url}/failed` });
-    await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(3);
+    await expect.poll(() => receiver.received.length).toBe(3);
     await expect.poll(async () => (await view(silent)).callback?.state).toBe('none');
     expect(receiver.received.map(({ path, id, message }) => [path, id, message.type])).toEqual(
       expect.arrayContaining([
@@ -182,7 +182,7 @@ describe('a callback', () => {
   it('is signed with each secret during a rotation', async () => {
     const { receiver, accepted } = await startTwo({ CALLBACK_SECRET: `${older},${secret}` });
     await accepted('/x', { 'ringpost-callback': receiver.url });
-    await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => receiver.received.length).toBe(1);
     expect(receiver.forged).toEqual([]);
   });
 
@@ -191,7 +191,7 @@ describe('a callback', () => {
     expect(two.url).not.toBe(one.url);
     const id = await accepted('/x', { 'ringpost-callback': receiver.url, 'ringpost-delay': '1' });
     await one.gateway.stop();
-    await expect.poll(() => receiver.received.map((each) => each.id), { timeout: 8000 }).toEqual([id]);
+    await expect.poll(() => receiver.received.map((each) => each.id)).toEqual([id]);
   });
 
   it('is not lost if Redis refuses to record its result', { timeout: 60_000 }, async () => {
@@ -204,7 +204,7 @@ describe('a callback', () => {
       return { status: times === 1 ? 500 : 204 };
     };
     const id = await accepted('/x', { 'ringpost-callback': receiver.url });
-    await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => receiver.received.length).toBe(1);
     await refusing;
     await new Promise((resolve) => setTimeout(resolve, 2000));
     await own.redis.config('SET', 'maxmemory', '0');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '#shared/process/logger.ts';
+import { EndedRequests } from '../../gateway/http/ended-requests.ts';
 import { createListener } from '../../gateway/http/listener.ts';
 import { lastAnswers } from '../../gateway/routes/last-answers.ts';
 import { counted, Counters } from '../fixtures/counters.ts';
@@ -20,7 +21,7 @@ const post = (target: string, fields: string, body = ''): string =>
   `POST ${target} HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n${body}`;
 
 const waiting = ({ gateway }: RunningGateway, count: number): Promise<void> =>
-  expect.poll(() => gateway.dispatcher.waitingCount, { timeout: 10_000 }).toBe(count);
+  expect.poll(() => gateway.dispatcher.waitingCount).toBe(count);
 
 async function leave({ socket }: RawConnection): Promise<void> {
   socket.destroy();
@@ -111,9 +112,9 @@ describe('a client that leaves', () => {
     const reader = unreadRequest(gateway.url, get('/?bytes=16000000'));
     const held = async (): Promise<string> =>
       (await ask(gateway.url, { target: '/-/metrics' })).body.toString();
-    await expect.poll(held, { timeout: 10_000 }).toMatch(/^ringpost_held_bytes 16000000$/m);
+    await expect.poll(held).toMatch(/^ringpost_held_bytes 16000000$/m);
     reader.destroy();
-    await expect.poll(held, { timeout: 10_000 }).toMatch(/^ringpost_requests_total\{result="499"\} 2$/m);
+    await expect.poll(held).toMatch(/^ringpost_requests_total\{code="499",reason="-",mode="wait"\} 2$/m);
   });
 
   it('is counted as 499 if it is disconnected because it does not read its answer', async () => {
@@ -157,7 +158,8 @@ describe('a listener that stops', () => {
   it('counts a refused upload by its code, and a running request by its status', async () => {
     const ends: string[] = [];
     const { app, connections } = createListener({
-      counter: { record: (purpose, result) => void ends.push(`${purpose} ${result}`) },
+      counter: { called: (side, result) => void ends.push(`${side} ${result}`), dispatched: () => undefined },
+      endedRequests: new EndedRequests(() => 0),
       routeOf: ({ url }) => url ?? '/',
       unread: 'dispatch',
       maxConnections: 10,

@@ -145,8 +145,8 @@ describe('each answer is counted once, with its reason', () => {
     await expect
       .poll(async () => (await counts()).filter((each) => !each.includes('"200"')))
       .toEqual([
-        '{result="no_replica"} 1',
-        '{result="request_malformed"} 1',
+        '{code="503",reason="no_replica",mode="wait"} 1',
+        '{code="400",reason="request_malformed",mode="wait"} 1',
         '{side="admin",result="401"} 1',
         '{side="admin",result="request_malformed"} 1',
         '{side="admin",result="not_found"} 1',

@@ -20,7 +20,7 @@ async function start(settings: NodeJS.ProcessEnv = {}, told: Told = {}) {
     expect(response.status, await response.clone().text()).toBe(202);
     const id = response.headers.get('ringpost-request') ?? '';
     const key = system().keys.deadLetter(id);
-    await expect.poll(() => system().redis.exists(key), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => system().redis.exists(key)).toBe(1);
     const letter = (await (await fetch(`${url}/-/dead-letters/${id}`)).json()) as DeadLetterView;
     const stored = Object.values(await system().redis.hgetall(key)).join('\n');
     return { id, letter, stored };

@@ -97,7 +97,7 @@ describe('a dead letter', () => {
     const lost = run('/slow?ms=2000', { method: 'POST', headers: { 'ringpost-key': 'k' } });
     await eventually(async () => (await workers.runs()).some((line) => line.startsWith('begin POST /slow')));
     for (const name of ['S1', 'S2']) process.kill((await leaseOf(system(), name))?.pid ?? 0, 'SIGKILL');
-    await expect.poll(() => ids('?code=outcome_unknown'), { timeout: 10_000 }).toEqual([(await lost).id]);
+    await expect.poll(() => ids('?code=outcome_unknown')).toEqual([(await lost).id]);
   });
 
   it('is found page by page, by replica, code and time', async () => {
@@ -241,10 +241,8 @@ describe('a dead letter', () => {
     expect((await fetch(`${two}/-/dead-letters`)).status).toBe(401);
     await run('/x?fail=9&status=500');
     expect(((await (await ask()).json()) as DeadLetterPageView).letters).toHaveLength(1);
-    await expect
-      .poll(async () => ((await (await ask()).json()) as DeadLetterPageView).letters, { timeout: 5000 })
-      .toEqual([]);
+    await expect.poll(async () => ((await (await ask()).json()) as DeadLetterPageView).letters).toEqual([]);
     const { redis, namespace } = system();
-    await expect.poll(() => redis.keys(`${namespace}:{+dead-letters}*`), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => redis.keys(`${namespace}:{+dead-letters}*`)).toEqual([]);
   });
 });

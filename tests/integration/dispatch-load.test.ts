@@ -29,7 +29,7 @@ async function counted(url: string): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const [, result = '', count] of body
     .toString()
-    .matchAll(/^ringpost_requests_total\{result="(.*)"\} (\d+)$/gm)) {
+    .matchAll(/^ringpost_requests_total\{code="(\d+)",reason="-",mode="wait"\} (\d+)$/gm)) {
     counts.set(result, Number(count));
   }
   return counts;

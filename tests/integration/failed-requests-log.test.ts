@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect, it, vi } from 'vitest';
 import { safeError } from '#shared/process/safe-error.ts';
+import { EndedRequests } from '../../gateway/http/ended-requests.ts';
 import { createListener } from '../../gateway/http/listener.ts';
 import { Counters } from '../fixtures/counters.ts';
 import { ask } from '../fixtures/raw-http.ts';
@@ -21,7 +22,8 @@ it('an unexpected error of a route is logged once with its stack, and each call 
   const lines: Line[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Line); // as pino writes it
   const { app } = createListener({
-    counter: { record: () => undefined },
+    counter: { called: () => undefined, dispatched: () => undefined },
+    endedRequests: new EndedRequests(() => 0),
     routeOf: ({ url }) => url ?? '/',
     unread: 'dispatch',
     maxConnections: 10,

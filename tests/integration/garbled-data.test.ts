@@ -129,7 +129,7 @@ describe('a name in `desired`', () => {
     await redis.hset(keys.desired, '-bad name', '{"name":"-bad name","joined":9,"weight":1}');
     await redis.hset(keys.ring, 'no/name', '1');
     await redis.hset(keys.retired, '\u0000', 'x');
-    await expect.poll(() => asideOf(system(), keys.desired), { timeout: 5000 }).toHaveLength(3);
+    await expect.poll(() => asideOf(system(), keys.desired)).toHaveLength(3);
     expect(await redis.hkeys(keys.desired)).toEqual(['S1', 'S2']);
     expect(await redis.hlen(keys.retired)).toBe(0);
     const fields = await Promise.all(
@@ -148,7 +148,7 @@ describe('a name in `desired`', () => {
       const pids = await Promise.all(['S1', 'S2'].map((name) => pidOf(system(), name)));
       const { losses } = gateway.watcher;
       await redis.hset(keys.desired, 'S2', text);
-      await expect.poll(() => redis.hget(keys.desired, 'S2'), { timeout: 5000 }).toBe(before);
+      await expect.poll(() => redis.hget(keys.desired, 'S2')).toBe(before);
       await expect.poll(() => asideOf(system(), keys.desired)).not.toEqual([]);
       expect(await Promise.all(['S1', 'S2'].map((name) => pidOf(system(), name)))).toEqual(pids);
       expect(await desiredOf(system())).toEqual(['S1', 'S2']);
@@ -165,9 +165,7 @@ describe('a name in `desired`', () => {
     const second = JSON.parse((await redis.hget(keys.desired, 'S2')) ?? '{}') as object;
     const slots = { slots: (first as { slots?: unknown }).slots };
     await redis.hset(keys.desired, 'S2', JSON.stringify({ ...second, ...slots }));
-    await expect
-      .poll(() => gateway.watcher.ring.members.map(({ name }) => name), { timeout: 5000 })
-      .toEqual(['S1', 'S2']);
+    await expect.poll(() => gateway.watcher.ring.members.map(({ name }) => name)).toEqual(['S1', 'S2']);
     expect(gateway.watcher.stale).toBe(false);
   });
 });
@@ -240,7 +238,7 @@ describe('data that a gateway reads', () => {
     const before = await state();
     await redis.hset(keys.status, 'S1', 'garbled');
     expect((await fetch(`${url}/-/ring`)).status).toBe(200);
-    await expect.poll(state, { timeout: 5000 }).toBe(before);
+    await expect.poll(state).toBe(before);
   });
 });
 
@@ -255,5 +253,5 @@ it('garbled parameters of the ring are moved aside at the start', async () => {
   await redis.set(keys.generation('S1'), 'garbled');
   await redis.set(keys.offered, 'garbled');
   const again = await start();
-  await expect.poll(async () => (await fetch(`${again.url}/x`)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await fetch(`${again.url}/x`)).status).toBe(200);
 });

@@ -158,7 +158,7 @@ describe('Idempotency-Key', () => {
         /:(idempotency|request|kept-reply):/.test(key),
       );
     expect(await left()).not.toEqual([]);
-    await expect.poll(left, { timeout: 5000 }).toEqual([]);
+    await expect.poll(left).toEqual([]);
     expect((await send(`${urls[0]}/pay`, { key: 'a' })).headers.get('idempotent-replayed')).toBeNull();
   });
 });

@@ -22,7 +22,7 @@ it('answers no-store for records, kept answers, changes, dead letters and 202', 
   expect([accepted.status, accepted.headers.get('cache-control')]).toEqual([202, 'no-store']);
   const id = accepted.headers.get('ringpost-request') ?? '';
   const { redis, keys } = system();
-  await expect.poll(() => redis.exists(keys.deadLetter(id)), { timeout: 5000 }).toBe(1);
+  await expect.poll(() => redis.exists(keys.deadLetter(id))).toBe(1);
   const calls = [
     [200, `/-/requests/${id}`, {}],
     [200, `/-/requests/${id}`, { method: 'HEAD' }],

@@ -104,7 +104,7 @@ describe('createWorker', () => {
     const starting = waiting.start();
     starting.catch(() => undefined);
     const { redis, keys } = system();
-    await expect.poll(() => redis.exists(keys.standby('S1')), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => redis.exists(keys.standby('S1'))).toBe(1);
     await waiting.stop();
     await expect(starting).rejects.toThrow(/stopped|leaving|left|closed/);
     await expect(waiting.start()).rejects.toThrow(/stopped|leaving|left|closed/);

@@ -26,7 +26,7 @@ describe('a refused message that is pipelined behind a running request', () => {
     upstream.answer = (_got, response) => void released.then(() => response.end('first'));
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const client = await speak(url, `GET /1 HTTP/1.1\r\nHost: a\r\n\r\n${refused}`);
-    await expect.poll(() => upstream.got.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => upstream.got.length).toBe(1);
     expect(client.heard()).toBe('');
     release();
     const heard = await client.ended;
@@ -42,9 +42,9 @@ describe('a refused message that is pipelined behind a running request', () => {
     upstream.answer = (_got, response) => response.once('close', () => (gone += 1));
     const { url } = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url });
     const client = await speak(url, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n');
-    await expect.poll(() => upstream.got.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => upstream.got.length).toBe(1);
     client.socket.end();
-    await expect.poll(() => gone, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => gone).toBe(1);
     await client.ended;
   });
 });

@@ -92,7 +92,7 @@ describe('a Redis that loses all its data', () => {
     redis.disconnect();
     expect(await Promise.all(asked)).toEqual([200, 200, 502, 200]);
     expect((await runs()).filter((line) => line.startsWith('POST')).length).toBeLessThanOrEqual(1);
-    await expect.poll(async () => ask('GET', 'next'), { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => ask('GET', 'next')).toBe(200);
     await stop();
   });
 });
@@ -167,7 +167,7 @@ describe('a Redis that is full for longer than a lease', () => {
       .poll(async () => (await fetch(`${url}/home`)).status, { timeout: 10_000, interval: 20 })
       .toBe(200);
     expect(performance.now() - back).toBeLessThan(2000);
-    await expect.poll(pids, { timeout: 5000 }).toEqual(before);
+    await expect.poll(pids).toEqual(before);
     redis.disconnect();
     await stop();
   });

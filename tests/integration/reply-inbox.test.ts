@@ -115,6 +115,6 @@ it('continues after its connection was cut, and after its barrier was lost', asy
   }
   // Reads that name other lists end after 5 s at the latest.
   await push('S6', 'r');
-  await expect.poll(() => given.length, { timeout: 8000 }).toBe(6);
+  await expect.poll(() => given.length).toBe(6);
   await inbox.stop();
 });

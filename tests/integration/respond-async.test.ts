@@ -114,8 +114,8 @@ describe('Prefer: respond-async', () => {
     await view(location(accepted), '?wait=5');
     const status = async (path: string): Promise<number> =>
       (await fetch(`${two}${location(accepted)}${path}`)).status;
-    await expect.poll(() => status('/reply'), { timeout: 5000 }).toBe(410);
-    await expect.poll(() => status(''), { timeout: 5000 }).toBe(404);
+    await expect.poll(() => status('/reply')).toBe(410);
+    await expect.poll(() => status('')).toBe(404);
     const { redis, namespace } = system();
     const left = await redis.keys(`${namespace}:*request*`);
     expect(left).toEqual([]);

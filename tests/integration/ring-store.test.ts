@@ -76,6 +76,8 @@ describe('read', () => {
       settings: new Map(),
       upstreams: [],
       positions: new Map(),
+      drained: new Map(),
+      restarts: new Map(),
     });
     expect((await store.read()).version).toBe(-1);
   });

@@ -37,8 +37,8 @@ describe('a client that does not read its answer', () => {
   it('counts as held bytes, and is disconnected after SEND_TIMEOUT_MS', async () => {
     const { url } = await large({ SEND_TIMEOUT_MS: '1500' });
     const socket = unread(url, '/16');
-    await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 10_000 }).toBe(16 * mebibyte);
-    await expect.poll(() => metric(url, 'ringpost_slow_clients_closed'), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(16 * mebibyte);
+    await expect.poll(() => metric(url, 'ringpost_slow_clients_closed')).toBe(1);
     expect(await metric(url, 'ringpost_held_bytes')).toBe(0);
     socket.resume();
     await new Promise((resolve) => socket.once('close', resolve));
@@ -64,7 +64,7 @@ describe('if unread answers exceed BYTES_IN_FLIGHT', () => {
   it('requests get 503, and large answers wait in Redis until another client has read its own', async () => {
     const { url } = await large({ BYTES_IN_FLIGHT: String(20 * mebibyte) });
     const first = unread(url, '/16');
-    await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 10_000 }).toBe(16 * mebibyte);
+    await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(16 * mebibyte);
     const second = fetch(`${url}/15`);
     await expect.poll(async () => (await system().redis.keys('*reply-body*')).length).toBe(1);
     expect((await ask(url, { method: 'POST', target: '/0', body: Buffer.alloc(5 * mebibyte) })).status).toBe(

@@ -40,8 +40,8 @@ describe('a job that arrives in the queue of a replica that is gone', () => {
       await expect.poll(() => gateway.dispatcher.waitingCount).toBe(1);
       expect((await remove(url, 1, ['S2'])).status).toBe(200);
       const { keys } = system();
-      await expect.poll(() => own.redis.hexists(keys.retired, 'S2'), { timeout: 10_000 }).toBe(0);
-      await expect.poll(() => own.redis.exists(keys.lease('S2')), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => own.redis.hexists(keys.retired, 'S2')).toBe(0);
+      await expect.poll(() => own.redis.exists(keys.lease('S2'))).toBe(0);
       gone.resolve();
       const late = performance.now();
       const answer = await asked;

@@ -108,6 +108,8 @@ describe('a worker with an uncaught exception', () => {
     const current = system();
     const { url } = await current.start({
       REPLICAS: '1',
+      // The replica stays in the ring until its next worker is there.
+      FAILOVER_MS: '60000',
       HANDLER: './tests/fixtures/handlers/straying.ts',
       LOG_LEVEL: 'silent',
     });

@@ -3,6 +3,13 @@ import type { CliOptions, TestCase, Vitest } from 'vitest/node';
 import { startVitest } from 'vitest/node';
 import type { FileResult } from './summary.ts';
 
+/** What a run found. */
+export interface Run {
+  readonly results: readonly FileResult[];
+  /** Whether an error was thrown outside of all tests. */
+  readonly unhandled: boolean;
+}
+
 /**
  * Runs some projects to their end and closes all that they need.
  * @param beside whether another run prints at the same time; then neither of them redraws lines.
@@ -12,8 +19,8 @@ export async function runProjects(
   filters: readonly string[],
   options: CliOptions,
   beside: boolean,
-): Promise<readonly FileResult[]> {
-  if (names.length === 0) return [];
+): Promise<Run> {
+  if (names.length === 0) return { results: [], unhandled: false };
   const vitest = await startVitest([...filters], {
     ...options,
     run: true,
@@ -21,7 +28,7 @@ export async function runProjects(
     project: [...names],
     ...(beside ? { reporters: [['default', { summary: false }]] } : {}),
   });
-  return resultsOf(vitest);
+  return { results: resultsOf(vitest), unhandled: vitest.state.getUnhandledErrors().length > 0 };
 }
 
 function resultsOf(vitest: Vitest): FileResult[] {

@@ -51,6 +51,23 @@ describe('a reply', () => {
     expect(decode(before)).toEqual({ ...given, id: 'i', body: undefined });
   });
 
+  it.each([
+    { leftMs: 1999.9, serviceMs: 0.1, attempt: 1, adopter: undefined },
+    { leftMs: -1, serviceMs: 0, attempt: 3, adopter: undefined },
+    { leftMs: 5, serviceMs: 12_345, attempt: 1, adopter: 'S1#4' },
+  ])('says how the request was run: %j', (run) => {
+    const given = { status: 200, headers: [], body: Buffer.from('a') };
+    expect(decode(encodeReply('i', given, false, run)).run).toEqual(run);
+    expect(decode(encodeReply('i', given, true, run)).run).toEqual(run);
+  });
+
+  it.each(['null', '{}', '[]', '[1]', '["1",2]', '[1,2,"3"]'])(
+    'is read without its run if another release wrote that as %s',
+    (run) => {
+      expect(decode(`{"id":"i","status":200,"headers":[],"run":${run}}\n`).run).toBeUndefined();
+    },
+  );
+
   it('has only the bytes that its body views of a larger buffer', () => {
     const memory = Uint8Array.from({ length: 256 }, (_, i) => i);
     const given = { status: 200, headers: [], body: memory.subarray(250, 253) };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { FailedTokens } from '../../gateway/admin/failed-tokens.ts';
-import { Metrics } from '../../gateway/routes/metrics.ts';
+import { Metrics } from '../../gateway/metrics/metrics.ts';
 
 const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
 
@@ -11,8 +11,8 @@ it('docs/metrics.md lists each metric of a gateway once, with its labels', async
   const zero = (): number => 0;
   metrics.observeClients({ heldBytes: zero, slowClients: zero, refusedConnections: zero });
   const failed = new FailedTokens(metrics.registry);
-  metrics.record('dispatch', '200', 1);
-  metrics.record('admin', '200', 1);
+  metrics.dispatched(200, undefined, 1, undefined);
+  metrics.called('admin', '200');
   const registered = (await metrics.registry.getMetricsAsJSON())
     .filter(({ name }) => name.startsWith('ringpost_'))
     .map(({ name, values }) => {

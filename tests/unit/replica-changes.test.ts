@@ -21,6 +21,8 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     settings: new Map(),
     upstreams: [],
     positions: new Map(),
+    drained: new Map(),
+    restarts: new Map(),
   };
   const desired =
     names.length === 0 ? [] : planAdd(empty, { n: names.length, hostnames: names }, limits, () => '').add;
@@ -33,6 +35,8 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     settings: new Map(),
     upstreams: [],
     positions: new Map(),
+    drained: new Map(),
+    restarts: new Map(),
   };
 }
 

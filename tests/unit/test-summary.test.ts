@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FileResult } from '../runner/summary.ts';
+import { runFailedAgain } from '../runner/second-run.ts';
 import { countLine, durationLine, failedTests, slowestFiles } from '../runner/summary.ts';
 
 const result = (parts: Partial<FileResult>): FileResult => ({
@@ -49,5 +50,34 @@ describe('the last lines of npm test', () => {
   it('say how long the run took, and the processor time if it is known', () => {
     expect(durationLine(3, 61_400, 90_000)).toBe('3 test files in 61.4 s, 90.0 s of processor time');
     expect(durationLine(3, 61_400, undefined)).toBe('3 test files in 61.4 s');
+  });
+});
+
+describe('a file that failed', () => {
+  const failures = ['a ring > is empty: expected 1 to be 0'];
+  const failed = result({ file: 'b.test.ts', passed: 2, failed: 1, failures });
+  const passed = result({ file: 'b.test.ts', passed: 3 });
+
+  it('runs once more by itself, and the second result counts', async () => {
+    const ran: string[] = [];
+    const runAlone = async (file: string): Promise<FileResult[]> => (ran.push(file), [passed]);
+    expect(await runFailedAgain([result({}), failed], runAlone)).toEqual({
+      results: [result({}), passed],
+      mended: [failed],
+    });
+    expect(ran).toEqual(['b.test.ts']);
+  });
+
+  it('stays failed if it fails again, or cannot be run again', async () => {
+    const expected = { results: [result({}), failed], mended: [] };
+    expect(await runFailedAgain([result({}), failed], async () => [failed])).toEqual(expected);
+    expect(await runFailedAgain([result({}), failed], async () => [])).toEqual(expected);
+  });
+
+  it('does not run again if it was the only file, or one of too many', async () => {
+    const never = (): Promise<FileResult[]> => Promise.reject(new Error('it ran'));
+    expect(await runFailedAgain([failed], never)).toEqual({ results: [failed], mended: [] });
+    const many = Array.from({ length: 13 }, (_, at) => result({ file: `${at}.ts`, failed: 1 }));
+    expect(await runFailedAgain(many, never)).toEqual({ results: many, mended: [] });
   });
 });

@@ -24,6 +24,8 @@ function stateOf(
     settings: new Map(),
     upstreams: listOf(count),
     positions: new Map(Object.entries(positions)),
+    drained: new Map(),
+    restarts: new Map(),
   };
 }
 

@@ -32,7 +32,16 @@ function make(): Made {
     held,
     add: (id = 'r', timeoutMs = 60_000, onTimeout = () => undefined) =>
       waiters.add(
-        { id, key: 'k', replica: 'S1', accepted: 0, job, body: Buffer.alloc(10), settle: () => undefined },
+        {
+          id,
+          key: 'k',
+          replica: 'S1',
+          since: 0,
+          accepted: 0,
+          job,
+          body: Buffer.alloc(10),
+          settle: () => undefined,
+        },
         timeoutMs,
         onTimeout,
       ),

@@ -1,13 +1,15 @@
 import type { Worker } from 'node:worker_threads';
 import type { LeaseState } from '#shared/contract/lease.ts';
+import { LoopDelay } from '#shared/process/loop-delay.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
+import { SharedNumbers } from './shared-numbers.ts';
 import { SharedSkew } from './shared-skew.ts';
 import { startLeaseThread } from './start-lease-thread.ts';
 
-export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'skew'> {
+export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'skew' | 'numbers'> {
   readonly clock: RedisClock;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
@@ -19,6 +21,8 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
 
 /** How often the main thread counts a turn of its event loop, in ms. */
 const turnMs = 100;
+/** How often the main thread measures its heap and the delay of its event loop, in ms. */
+const measureMs = 1000;
 
 /** A call to the thread that waits for its answer. */
 interface Call {
@@ -35,6 +39,8 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #turns = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #skew = new SharedSkew();
+  readonly #numbers = new SharedNumbers();
+  readonly #delay = new LoopDelay();
   readonly #onSuperseded = new Map<string, () => void>();
   readonly #calls = new Map<number, Call>();
   readonly #life = startStop(
@@ -43,6 +49,7 @@ export class LeaseKeeper {
   );
   #thread: Worker | undefined;
   #turning: NodeJS.Timeout | undefined;
+  #measuring: NodeJS.Timeout | undefined;
   #lastCall = 0;
   #ready = false;
   #stopping = false;
@@ -106,6 +113,9 @@ export class LeaseKeeper {
     const thread = startLeaseThread(env, this.#threadData());
     this.#thread = thread;
     this.#turning = setInterval(() => Atomics.add(this.#turns, 0, 1), turnMs);
+    this.#delay.start();
+    this.#measure();
+    this.#measuring = setInterval(() => this.#measure(), measureMs);
     const ready = Promise.withResolvers<void>();
     let failure: Error | undefined;
     thread.on('error', (error: unknown) => {
@@ -128,6 +138,10 @@ export class LeaseKeeper {
     return ready.promise;
   }
 
+  #measure(): void {
+    this.#numbers.set(process.memoryUsage().heapUsed, this.#delay.take());
+  }
+
   /** Only what the thread needs: the options may have more, which cannot be copied to a thread. */
   #threadData(): LeaseThreadData {
     const { redisUrl, namespace, replica, generation, leaseMs } = this.#options;
@@ -145,12 +159,15 @@ export class LeaseKeeper {
       logLevel,
       turns: this.#turns.buffer,
       skew: this.#skew.buffer,
+      numbers: this.#numbers.buffer,
     };
   }
 
   async #stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#turning);
+    clearInterval(this.#measuring);
+    this.#delay.stop();
     const ended = new Promise((resolve) => this.#thread?.once('exit', resolve));
     this.#post({ do: 'stop' });
     await ended;

@@ -6,6 +6,8 @@ import { LineLog } from './line-log.ts';
 import { LoopWatch } from './loop-watch.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
 import { ReplicaLease } from './replica-lease.ts';
+import type { SharedLease } from './replica-lease.ts';
+import { SharedNumbers } from './shared-numbers.ts';
 import { SharedSkew } from './shared-skew.ts';
 import { exitStalled } from './stalled-exit.ts';
 import { touch } from './touch.ts';
@@ -32,6 +34,7 @@ export class LeaseThread {
   readonly #loop = new LoopWatch(checkMs);
   readonly #turns: Int32Array;
   readonly #skew: SharedSkew;
+  readonly #numbers: SharedNumbers;
   readonly #timers: readonly NodeJS.Timeout[];
   #state: 'turning' | 'stalled' | 'ending' = 'turning';
   #superseded = false;
@@ -45,6 +48,7 @@ export class LeaseThread {
     this.#connection = openConnection({ url: redisUrl, namespace, name, use: 'patient' }, this.#log);
     this.#turns = new Int32Array(turns);
     this.#skew = new SharedSkew(data.skew);
+    this.#numbers = new SharedNumbers(data.numbers);
     this.#leases = new KeptLeases({
       onOwnRenewed: () => {
         if (healthFile !== undefined) touch(healthFile, this.#log);
@@ -73,7 +77,7 @@ export class LeaseThread {
     if (this.#state === 'ending') return;
     switch (message.do) {
       case 'keep':
-        this.#leases.keep(ReplicaLease.shared(this.#connection, message.lease, this.#skew), message.state);
+        this.#leases.keep(this.#shared(message.lease), message.state);
         return;
       case 'renew':
         await this.#renew(message);
@@ -90,6 +94,10 @@ export class LeaseThread {
       default:
         message satisfies never;
     }
+  }
+
+  #shared(lease: SharedLease): ReplicaLease {
+    return ReplicaLease.shared(this.#connection, lease, this.#skew, this.#numbers);
   }
 
   async #renew({ call, replica, state }: ToLeaseThread & { do: 'renew' }): Promise<void> {

@@ -22,6 +22,8 @@ export interface LeaseThreadData {
   readonly turns: SharedArrayBuffer;
   /** A `SharedSkew`, which the main thread measures. */
   readonly skew: SharedArrayBuffer;
+  /** A `SharedNumbers`, which the main thread measures. */
+  readonly numbers: SharedArrayBuffer;
 }
 
 /** From the main thread to the lease thread. */

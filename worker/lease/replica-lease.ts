@@ -4,6 +4,7 @@ import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { SharedSkew } from './shared-skew.ts';
+import type { SharedNumbers } from './shared-numbers.ts';
 import { SharedTime } from './shared-time.ts';
 
 export interface ReplicaLeaseOptions {
@@ -18,6 +19,8 @@ export interface ReplicaLeaseOptions {
   readonly leaseMs: number;
   /** The skew that the main thread has measured, for a thread that does not measure it. */
   readonly skew?: SharedSkew;
+  /** What the main thread has measured of itself. */
+  readonly numbers?: SharedNumbers;
   /** A lease that another thread of this process has taken. */
   readonly taken?: SharedLease;
 }
@@ -44,6 +47,7 @@ export class ReplicaLease {
   readonly #holder: LeaseHolder;
   readonly #leaseMs: number;
   readonly #skew: SharedSkew | undefined;
+  readonly #numbers: SharedNumbers | undefined;
   readonly #store: LeaseStore;
   #predecessor: Predecessor = { generation: 0, expected: false };
   #started: number;
@@ -54,11 +58,12 @@ export class ReplicaLease {
   #fence: number;
 
   constructor(options: ReplicaLeaseOptions) {
-    const { connection, replica, generation, adopter, leaseMs, skew, taken } = options;
+    const { connection, replica, generation, adopter, leaseMs, skew, numbers, taken } = options;
     this.#connection = connection;
     this.#holder = { replica, generation, adopter };
     this.#leaseMs = leaseMs;
     this.#skew = skew;
+    this.#numbers = numbers;
     this.#store = new LeaseStore(connection);
     this.#started = taken?.started ?? 0;
     this.#renewed = new SharedTime(taken?.renewed);
@@ -66,8 +71,13 @@ export class ReplicaLease {
   }
 
   /** @returns a lease that another thread of this process has taken. */
-  static shared(connection: Connection, taken: SharedLease, skew: SharedSkew): ReplicaLease {
-    return new ReplicaLease({ ...taken, connection, taken, skew });
+  static shared(
+    connection: Connection,
+    taken: SharedLease,
+    skew: SharedSkew,
+    numbers: SharedNumbers,
+  ): ReplicaLease {
+    return new ReplicaLease({ ...taken, connection, taken, skew, numbers });
   }
 
   get replica(): string {
@@ -88,6 +98,11 @@ export class ReplicaLease {
   get shared(): SharedLease {
     const renewed = this.#renewed.buffer;
     return { ...this.#holder, leaseMs: this.#leaseMs, fence: this.#fence, started: this.#started, renewed };
+  }
+
+  /** The adopter, as `adopterOf` names it; undefined for the replica's own worker. */
+  get adopter(): string | undefined {
+    return this.#holder.adopter;
   }
 
   /** Whether it is the lease of the replica's own worker, and not of an adopter. */
@@ -144,6 +159,7 @@ export class ReplicaLease {
 
   #lease(state: LeaseState): Lease {
     const { generation, adopter } = this.#holder;
+    const numbers = this.#numbers?.current;
     return {
       generation,
       state,
@@ -152,6 +168,7 @@ export class ReplicaLease {
       host: hostname(),
       started: this.#started,
       clockAheadMs: (this.#skew ?? clockOf(this.#connection)).aheadMs,
+      ...(numbers === undefined ? {} : { numbers }),
     };
   }
 }

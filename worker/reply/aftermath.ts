@@ -125,7 +125,7 @@ function withoutSecrets(
     const reply = decodeReply(frame);
     const body = (bodies === 'none' ? undefined : reply.body) ?? Buffer.alloc(0);
     const headers = redact(reply.headers, redaction);
-    return encodeReply(reply.id, { ...headOf(reply), headers, body });
+    return encodeReply(reply.id, { ...headOf(reply), headers, body }, false, reply.run);
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
-import type { ReplyFrame } from '#shared/contract/reply.ts';
+import type { ReplyFrame, Run } from '#shared/contract/reply.ts';
 import { endOf } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { ValueLostError, ValueTooLongError } from '#shared/store/replies/large-values.ts';
@@ -48,48 +48,56 @@ export class ReplyOutbox {
   /**
    * Sends the reply to the gateway that waits for it, or keeps it for a client that asks later.
    * @param id the request's id.
+   * @param run how it was run; undefined if its handler was not called.
    * @returns once Redis has the reply; rejects if Redis refuses it.
    * @throws {SupersededError} if another worker has taken the lease since.
    */
-  push(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+  push(id: string, job: JobData, reply: HandlerReply, run?: Run): Promise<void> {
     if (job.keepMs === undefined && job.gateway === '') return Promise.resolve();
-    return isLarge(reply.body) ? this.#pushLarge(id, job, reply) : this.#pushSmall(id, job, reply);
+    return isLarge(reply.body) ? this.#pushLarge(id, job, reply, run) : this.#pushSmall(id, job, reply, run);
   }
 
-  #pushSmall(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+  #pushSmall(id: string, job: JobData, reply: HandlerReply, run?: Run): Promise<void> {
     const { keepMs } = job;
-    if (keepMs === undefined) return this.#options.pushes.push(job.gateway, id, encodeReply(id, reply));
-    return this.#settler.withRepair(id, () => this.#settle(id, job, keepMs, reply, encodeReply(id, reply)));
+    const frame = encodeReply(id, reply, false, run);
+    if (keepMs === undefined) return this.#options.pushes.push(job.gateway, id, frame);
+    return this.#settler.withRepair(id, () => this.#settle(id, job, keepMs, reply, frame));
   }
 
   /** A reply that Redis cannot hold ends its request too. */
-  async #pushLarge(id: string, job: JobData, reply: HandlerReply): Promise<void> {
+  async #pushLarge(id: string, job: JobData, reply: HandlerReply, run?: Run): Promise<void> {
     const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body;
     try {
-      if (job.keepMs === undefined) await this.#pushStored(job.gateway, id, reply, body);
-      else await this.#settleLarge(id, job, job.keepMs, reply, body);
+      if (job.keepMs === undefined) await this.#pushStored(job.gateway, id, reply, body, run);
+      else await this.#settleLarge(id, job, job.keepMs, { ...reply, body }, run);
     } catch (error) {
       if (!(error instanceof ValueTooLongError)) throw error;
       const detail = `Redis takes no value of the answer's ${body.length} bytes: ${error.message}`;
-      await this.#pushSmall(id, job, problemReply('reply_too_large', detail));
+      await this.#pushSmall(id, job, problemReply('reply_too_large', detail), run);
     }
   }
 
-  async #pushStored(gateway: string, id: string, reply: HandlerReply, body: Uint8Array): Promise<void> {
+  async #pushStored(
+    gateway: string,
+    id: string,
+    reply: HandlerReply,
+    body: Uint8Array,
+    run: Run | undefined,
+  ): Promise<void> {
     const { lease, pushes, large } = this.#options;
     await large.storeReplyBody(lease, id, body);
-    await pushes.push(gateway, id, encodeReply(id, reply, true));
+    await pushes.push(gateway, id, encodeReply(id, { ...reply, body }, true, run));
   }
 
   async #settleLarge(
     id: string,
     job: JobData,
     keepMs: number,
-    reply: HandlerReply,
-    body: Uint8Array,
+    reply: HandlerReply & { readonly body: Uint8Array },
+    run: Run | undefined,
   ): Promise<void> {
-    const head = Buffer.from(encodeReply(id, { ...reply, body: '' }));
-    await this.#options.large.writeDraft(this.#options.lease, id, [head, body]);
+    const head = Buffer.from(encodeReply(id, { ...reply, body: '' }, false, run));
+    await this.#options.large.writeDraft(this.#options.lease, id, [head, reply.body]);
     await this.#settle(id, job, keepMs, reply);
   }
 

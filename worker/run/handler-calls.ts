@@ -1,6 +1,7 @@
 import { decodeJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
+import type { Run } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
@@ -44,6 +45,11 @@ export class Running {
   /** Whether this worker has left, so that another one answers. */
   left = false;
   finished: Promise<PutBack | undefined> | undefined;
+  /** Which run of the request this is. */
+  #attempt = 1;
+  /** When the handler was called and when it had answered, on the `performance.now()` clock. */
+  #begun = 0;
+  #ended = 0;
   readonly #controller = new AbortController();
   #stopWaiting: (() => void) | undefined;
 
@@ -51,6 +57,24 @@ export class Running {
   constructor(deadline: number, clock: RedisClock) {
     this.until = clock.at(deadline);
     this.deadline = clock.toOwn(deadline);
+  }
+
+  /** Notes that the handler is called now. */
+  begin(attempt: number): void {
+    this.#attempt = attempt;
+    this.#begun = performance.now();
+  }
+
+  /** Notes that the handler has answered. @param now on the `performance.now()` clock. */
+  end(now: number): void {
+    this.#ended = now;
+  }
+
+  /** @returns how it was run; undefined if the handler was not called. */
+  run(adopter: string | undefined): Run | undefined {
+    if (this.#begun === 0) return undefined;
+    const [leftMs, serviceMs] = [this.until - this.#begun, this.#ended - this.#begun];
+    return { leftMs, serviceMs, attempt: this.#attempt, adopter };
   }
 
   /** Fires when the request is aborted. */
@@ -86,6 +110,8 @@ export interface HandlerCallsOptions {
   readonly replica: string;
   /** The replica whose worker this is: another one if the queue is adopted. */
   readonly worker: string;
+  /** The worker as `adopterOf` names it, if the queue is adopted. */
+  readonly adopter?: string | undefined;
   /** What this worker has run, from whatever queue. */
   readonly finished: FinishedRuns;
   readonly log: Logger;
@@ -115,12 +141,13 @@ export class HandlerCalls {
     let handled: HandlerReply | Promise<HandlerReply>;
     try {
       signal.throwIfAborted();
+      running.begin(attempt);
       handled = handler.handle(decodeJob(job, storedBody), context);
     } catch (error) {
-      return this.#ended(id, job, this.#failed(id, job, signal, error));
+      return this.#ended(id, job, running, this.#failed(id, job, signal, error));
     }
     if (handled instanceof Promise) return this.#awaited(id, job, running, handled);
-    return this.#ended(id, job, this.#signed(handled));
+    return this.#ended(id, job, running, this.#signed(handled));
   }
 
   async #awaited(
@@ -142,7 +169,7 @@ export class HandlerCalls {
       reply = this.#failed(id, job, signal, error);
     }
     clearTimeout(timer);
-    return this.#ended(id, job, reply);
+    return this.#ended(id, job, running, reply);
   }
 
   /** The reply of a worker that serves another replica's queue says so. */
@@ -160,8 +187,15 @@ export class HandlerCalls {
   }
 
   /** A request that must not run again is remembered from its end on. */
-  #ended(id: string, job: JobData, reply: HandlerReply | undefined): HandlerReply | undefined {
-    if (job.redelivery === 'never') this.#options.finished.add(id, performance.now());
+  #ended(
+    id: string,
+    job: JobData,
+    running: Running,
+    reply: HandlerReply | undefined,
+  ): HandlerReply | undefined {
+    const now = performance.now();
+    running.end(now);
+    if (job.redelivery === 'never') this.#options.finished.add(id, now);
     return reply;
   }
 }

@@ -286,7 +286,8 @@ export class Runner {
     if (reply === undefined) return true;
     try {
       const until = running.until + (job.keepMs === undefined ? 0 : endGraceMs);
-      await retryUntil(() => this.#options.outbox.push(id, job, reply), until);
+      const { outbox, adopter } = this.#options;
+      await retryUntil(() => outbox.push(id, job, reply, running.run(adopter)), until);
       return true;
     } catch (error) {
       if (error instanceof SupersededError) return false;

@@ -99,7 +99,7 @@ export class QueueSession {
       tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
-    const running = { ...options, turns, replica, lease: certainty };
+    const running = { ...options, turns, replica, adopter: lease.adopter, lease: certainty };
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
     const reclaimer = new Reclaimer(settling);

@@ -7,7 +7,8 @@
  *   alone --it has ended, or 5 s are over--> open
  *   any --stop--> stopped: starts no more of them
  *
- * While the intake is closed, the consumers of this worker take no new jobs.
+ * While the intake is closed, the consumers of this worker take no new jobs. While the queue is paused, none
+ * of them is started.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseJob } from '#shared/contract/job.ts';
@@ -18,6 +19,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { isPaused } from '#shared/store/queue/queue-pauses.ts';
 import { crashesOf, endSuspect, startSuspect, suspectsOf } from '#shared/store/queue/suspect-notes.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Intake } from '../queue/intake.ts';
@@ -50,6 +52,8 @@ const aloneMs = 5000;
 /** Time in ms in which Redis and the consumer learn that the consumer is paused. */
 const pauseMs = 20;
 const idlePollIntervalMs = 10;
+/** How often a paused queue is checked, in ms. */
+const pausedPollMs = 200;
 /** The pause before Redis is asked again after it has refused, in ms. */
 const retryDelayMs = 100;
 
@@ -96,6 +100,7 @@ export class Suspects {
 
   async #runAll(ids: readonly string[]): Promise<void> {
     const { connection, replica, intake, inherited } = this.#options;
+    await this.#untilResumed();
     const suspects = await Promise.all(
       ids.map(async (id): Promise<Suspect> => ({ id, crashes: await crashesOf(connection, replica, id) })),
     );
@@ -118,6 +123,16 @@ export class Suspects {
       if (this.#stopping.signal.aborted) return;
       intake.close();
       await this.#waitFor([this.#run(id, await this.#isIdle())], aloneMs);
+    }
+  }
+
+  /** Waits while the queue is paused. */
+  async #untilResumed(): Promise<void> {
+    const { connection, replica } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      // If Redis does not say, it is asked again.
+      if (!(await isPaused(connection, replica).catch(() => true))) return;
+      await this.#pause(pausedPollMs);
     }
   }
 

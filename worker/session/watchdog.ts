@@ -3,6 +3,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
+import { isPaused } from '#shared/store/queue/queue-pauses.ts';
 import { countReady, wakeConsumer } from '#shared/store/queue/replica-queue.ts';
 import type { Runner } from '../run/runner.ts';
 
@@ -59,7 +60,9 @@ export class Watchdog {
     const { connection, replica, runner, onStuck, log } = this.#options;
     const progress = runner.size > 0 || runner.runs !== this.#runsBefore;
     this.#runsBefore = runner.runs;
-    const waiting = progress ? 0 : await countReady(connection, replica);
+    let waiting = progress ? 0 : await countReady(connection, replica);
+    // Then jobs are meant to wait.
+    if (waiting > 0 && (await isPaused(connection, replica))) waiting = 0;
     this.#idleChecks = waiting === 0 ? 0 : this.#idleChecks + 1;
     if (this.#idleChecks === wakeAfter) {
       log.warn({ waiting }, 'jobs wait but none is run; waking the consumer');

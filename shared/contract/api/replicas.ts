@@ -1,4 +1,7 @@
+import type { ReplicaHold } from '../replica-hold.ts';
 import type { RetiredReplicaView, RingReplicaView } from '../ring-view.ts';
+
+export type { ReplicaHold } from '../replica-hold.ts';
 
 /** Percentiles in ms of what ended in an interval; null if nothing did. */
 export interface PercentilesView {
@@ -47,9 +50,6 @@ export interface ReplicaNumbersView {
   readonly hold: ReplicaHold | null;
 }
 
-/** `drained`: out of the ring, with its worker running. `paused`: in the ring, its requests wait. */
-export type ReplicaHold = 'drained' | 'paused' | 'restarting';
-
 export type ApiReplicaView = RingReplicaView & ReplicaNumbersView;
 export type ApiRetiredReplicaView = RetiredReplicaView & ReplicaNumbersView;
 
@@ -62,7 +62,7 @@ export interface ApiReplicasView {
 /** The answer to `GET /-/api/replicas/<name>`. An unknown name is 404. */
 export type ApiReplicaAnswer = ApiReplicaView | ApiRetiredReplicaView;
 
-/** The answer (202) to `POST /-/api/replicas/<name>/drain|restart|pause|resume`, and of `POST /-/api/restart`. */
+/** The answer (202) to `POST /-/api/replicas/<name>/drain|restart|pause|resume` and `POST /-/api/restart`. */
 export interface ReplicaActionView {
   /** The replicas that the action concerns, in the order in which it reaches them. */
   readonly replicas: readonly string[];

@@ -30,6 +30,13 @@ export interface Keys {
    * has the position of the dead replica.
    */
   readonly upstreamPositions: string;
+  /** Hash: name -> time in ms since the epoch since which an operator keeps the replica out of the ring. */
+  readonly drained: string;
+  /**
+   * Hash: name -> the last generation that an operator wants replaced, followed by ` rolling` if the replica
+   * has to wait until all replicas are ready.
+   */
+  readonly restarts: string;
   /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
@@ -40,6 +47,10 @@ export interface Keys {
   readonly leader: string;
   /** Integer: the last fencing token that was given to a controller. */
   readonly fence: string;
+  /** Hash: name -> report as JSON, for each process with a gateway or a controller. */
+  readonly gateways: string;
+  /** Hash: name -> number, for each kind of event that is counted for all processes together. */
+  readonly counts: string;
   /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
   readonly changes: string;
   /** The name of a replica's BullMQ queue. */
@@ -164,6 +175,8 @@ export function createKeys(namespace: string): Keys {
     desired: `${ringPrefix}:desired`,
     ring: `${ringPrefix}:ring`,
     retired: `${ringPrefix}:retired`,
+    drained: `${ringPrefix}:drained`,
+    restarts: `${ringPrefix}:restarts`,
     upstreams: `${ringPrefix}:upstreams`,
     upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,
@@ -171,6 +184,8 @@ export function createKeys(namespace: string): Keys {
     status: `${ringPrefix}:status`,
     leader: `${ringPrefix}:leader`,
     fence: `${ringPrefix}:fence`,
+    gateways: `${ringPrefix}:gateways`,
+    counts: `${namespace}:{+counts}`,
     changes: `${ringPrefix}:changes`,
     queue: (replica) => `{${replica}}`,
     replica: replicaPrefix,
@@ -260,8 +275,8 @@ const moveToFinished = [
 
 /**
  * @param namespace must not have characters with a meaning in Redis patterns.
- * @returns patterns that match all keys of replicas, callbacks, dead letters and lines, and no key of the
- * ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
+ * @returns patterns that match all keys of replicas, callbacks, dead letters, lines and counts, and no key of
+ * the ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
  */
 export function keyPatternsBesideRing(namespace: string): readonly string[] {
   const keys = createKeys(namespace);
@@ -271,5 +286,6 @@ export function keyPatternsBesideRing(namespace: string): readonly string[] {
     keys.bullMq(keys.callbacks, '*'),
     keys.deadLetters.replace(/[^:]*$/, '*'),
     keys.line('*'),
+    keys.counts,
   ];
 }

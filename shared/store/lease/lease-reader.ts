@@ -1,3 +1,4 @@
+import type { WorkerNumbersView } from '../../contract/api/replicas.ts';
 import { parseLease } from '../../contract/lease.ts';
 import type { Lease } from '../../contract/lease.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -25,6 +26,22 @@ export class LeaseReader {
   async read(replica: string): Promise<Lease | undefined> {
     const json = await nullIfWrongType(this.#redis.get(this.#keys.lease(replica)));
     return json === null ? undefined : parseLease(json);
+  }
+
+  /**
+   * Reads what the workers of replicas say of themselves, in one round trip.
+   * @returns it by replica. Left out are those without a worker of their own, or with one that says nothing.
+   */
+  async readNumbers(replicas: readonly string[]): Promise<ReadonlyMap<string, WorkerNumbersView>> {
+    const leases = await Promise.all(replicas.map((name) => this.read(name)));
+    const numbers = new Map<string, WorkerNumbersView>();
+    for (const [at, name] of replicas.entries()) {
+      const lease = leases[at];
+      if (lease?.numbers === undefined || lease.adopter !== undefined) continue;
+      const { pid, host, started: since } = lease;
+      numbers.set(name, { ...lease.numbers, pid, host, since });
+    }
+    return numbers;
   }
 
   /**

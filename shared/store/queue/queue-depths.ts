@@ -4,7 +4,11 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { expectedOfJobs } from '../repair/expected-keys.ts';
-import { KeyRepair } from '../repair/key-repair.ts';
+import { KeyRepair, mayBeGarbled } from '../repair/key-repair.ts';
+import { readReplica } from '../scripts/read-replica.ts';
+import type { ReplicaDepths } from '../scripts/read-replica.ts';
+import { createRun } from '../scripts/script.ts';
+import type { Run } from '../scripts/script.ts';
 
 /** The jobs of a queue that no worker has taken. */
 export interface QueueDepth {
@@ -19,11 +23,13 @@ export class QueueDepths {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #repair: KeyRepair;
+  readonly #run: Run;
 
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#repair = new KeyRepair(connection, log);
+    this.#run = createRun(connection);
   }
 
   async read(replica: string): Promise<QueueDepth> {
@@ -34,6 +40,25 @@ export class QueueDepths {
       this.#redis.zcard(delayed),
     ]);
     return { ready: waiting + inOrder, delayed: notDue };
+  }
+
+  /**
+   * Reads what the queues of replicas hold, in one round trip with one command for each replica.
+   * @returns it by replica. One with a garbled key is left out; the key is moved aside.
+   */
+  async readAll(replicas: readonly string[]): Promise<ReadonlyMap<string, ReplicaDepths>> {
+    const read = await Promise.all(
+      replicas.map(async (replica) => {
+        try {
+          return [[replica, await this.#run(readReplica, { replica })] as const];
+        } catch (error) {
+          if (!mayBeGarbled(error)) throw error;
+          void this.repairAfter(error, [replica]);
+          return [];
+        }
+      }),
+    );
+    return new Map(read.flat());
   }
 
   /** Moves garbled keys of these replicas aside, if they are why a read failed. Never rejects. */

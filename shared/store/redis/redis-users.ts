@@ -47,10 +47,11 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
   controller: {
     keys: 'del exists persist pexpire pttl rename scan type unlink',
     strings: 'get incr set',
-    hashes: 'hdel hexists hget hgetall hkeys hlen hmget hset',
-    lists: 'llen lpos lpush lrange',
+    hashes: 'hdel hexists hget hgetall hincrby hkeys hlen hmget hset',
+    lists: 'llen lpos lpush lrange ltrim rpush',
     sets: 'sadd scard smembers srem',
-    'sorted sets': 'zadd zcard zcount zpopmin zscore',
+    'sorted sets': 'zadd zcard zcount zpopmin zrange zscore',
+    streams: 'xadd',
     'messages and time': 'publish subscribe time unsubscribe',
   },
   worker: {

@@ -1,4 +1,4 @@
-import { driverTrouble, parseStatus } from '../../contract/replica-status.ts';
+import { driverKind, driverTrouble, parseStatus } from '../../contract/replica-status.ts';
 import type { ReplicaStatus } from '../../contract/replica-status.ts';
 import type { Logger } from '../../process/logger.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -35,6 +35,12 @@ export class PublishedStatus {
       of: (replica) => this.#statusOf(replica, texts.get(replica)),
       trouble: texts.get(driverTrouble),
     };
+  }
+
+  /** @returns the kind of the driver that runs the replicas; undefined if no controller has said so. */
+  async driver(): Promise<string | undefined> {
+    const kind = await redisOf(this.#connection).hget(keysOf(this.#connection).status, driverKind);
+    return kind ?? undefined;
   }
 
   /** @returns why the controller's driver cannot start or end workers, if it cannot. */

@@ -5,6 +5,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { GarbledError } from '../repair/key-repair.ts';
 import { LeaseReader } from '../lease/lease-reader.ts';
+import { pausedAmong } from '../queue/queue-pauses.ts';
 import { countUnfinished } from '../queue/replica-queue.ts';
 import type { RingState } from './ring-store.ts';
 
@@ -27,6 +28,8 @@ export interface ObservedReplicas {
   readonly heirs: ReadonlyMap<string, string>;
   /** The replicas whose queues are offered for adoption. */
   readonly offered: ReadonlySet<string>;
+  /** The replicas whose queues are paused, by an operator or by another program. */
+  readonly paused: ReadonlySet<string>;
 }
 
 /** Reads the state from which a controller plans. */
@@ -54,7 +57,7 @@ export class ReplicaObserver {
     const removed = [...retired.keys()];
     const names = [...new Set([...desired.map(({ name }) => name), ...removed])];
     const outside = names.filter((name) => !ring.has(name));
-    const [leases, standbys, ended, backlogs, suspectCounts, offered, heirs] = await Promise.all([
+    const [leases, standbys, ended, backlogs, suspectCounts, offered, heirs, paused] = await Promise.all([
       this.#leases.readAll(names),
       this.#generations(names, (name) => keys.standby(name)),
       this.#generations(names, (name) => keys.ended(name)),
@@ -62,12 +65,13 @@ export class ReplicaObserver {
       Promise.all(removed.map((name) => redis.scard(keys.suspects(name)))),
       redis.smembers(keys.offered),
       this.#heirs.read(),
+      pausedAmong(this.#connection, names),
     ]);
     const suspects = new Map(removed.map((name, at) => [name, suspectCounts[at] ?? 0]));
     const backlog = new Map(
       outside.map((name, at) => [name, (backlogs[at] ?? 0) + (suspects.get(name) ?? 0)]),
     );
-    return { leases, standbys, ended, backlog, suspects, heirs, offered: new Set(offered) };
+    return { leases, standbys, ended, backlog, suspects, heirs, offered: new Set(offered), paused };
   }
 
   /** @returns the ids of the requests that are active in the queues of these replicas. */

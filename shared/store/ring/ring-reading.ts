@@ -3,7 +3,9 @@ import type { Keys } from '../keys/keys.ts';
 import { isReplicaName } from '../../contract/replica-name.ts';
 import { parseMember, placeOf } from '../../ring/member.ts';
 import type { RingMember } from '../../ring/ring.ts';
-import type { Fields } from '../scripts/ring.ts';
+import type { Fields, StoredRing } from '../scripts/ring.ts';
+import { parseRestart } from './hold-changes.ts';
+import type { RingState } from './ring-store.ts';
 
 const integer = /^\d{1,16}$/;
 
@@ -114,6 +116,26 @@ export class RingReading {
     for (const [name, position] of lost) read.set(name, position);
     this.#positions = read;
     return read;
+  }
+
+  /** @returns what operators ask of the desired replicas. What cannot be read is not asked for. */
+  holds(
+    stored: Pick<StoredRing, 'drained' | 'restarts'>,
+    isDesired: (name: string) => boolean,
+  ): Pick<RingState, 'drained' | 'restarts'> {
+    const { drained, restarts } = this.#keys;
+    const read = <Value>(key: string, fields: Fields, parse: (text: string) => Value | undefined) =>
+      this.#named(key, fields).flatMap(([name, text]) => {
+        const value = parse(text);
+        if (value === undefined) forget(this.#aside.field(key, name, text));
+        return value !== undefined && isDesired(name) ? [[name, value] as const] : [];
+      });
+    return {
+      drained: new Map(
+        read(drained, stored.drained, (text) => (integer.test(text) ? Number(text) : undefined)),
+      ),
+      restarts: new Map(read(restarts, stored.restarts, parseRestart)),
+    };
   }
 
   /** @returns the fields whose names replicas can have. */

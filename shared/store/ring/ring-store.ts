@@ -11,13 +11,17 @@ import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from '../repair/expected-keys.ts';
 import { GarbledError, KeyRepair } from '../repair/key-repair.ts';
+import { restartText, wishOf } from './hold-changes.ts';
+import type { HoldChange, Restart } from './hold-changes.ts';
 import { RingReading } from './ring-reading.ts';
 import {
   changeDesired,
   changeOffers,
   changeRing,
+  changeWishes,
   claimParameters,
   claimSettings,
+  endRestart,
   endRetirement,
   forget,
   readRing,
@@ -43,6 +47,10 @@ export interface RingState {
   readonly upstreams: readonly string[];
   /** The position in UPSTREAMS, from 0, of each replica that has one. */
   readonly positions: ReadonlyMap<string, number>;
+  /** The desired replicas that operators keep out of the ring, with the time since when in ms. */
+  readonly drained: ReadonlyMap<string, number>;
+  /** The desired replicas whose workers operators want replaced. */
+  readonly restarts: ReadonlyMap<string, Restart>;
 }
 
 /** A change of the desired replicas, made for one state. */
@@ -144,6 +152,7 @@ export class RingStore {
     });
     const desired = this.#reading.desired(stored.desired, stored.version);
     const retired = this.#reading.retired(stored.retired);
+    const isDesired = (name: string): boolean => desired.some((member) => member.name === name);
     return {
       version: stored.version,
       joined: stored.joined,
@@ -156,6 +165,7 @@ export class RingStore {
         ...desired.map(({ name }) => name),
         ...retired.keys(),
       ]),
+      ...this.#reading.holds(stored, isDesired),
     };
   }
 
@@ -200,6 +210,31 @@ export class RingStore {
       const result = await this.#repairing(() => this.#run(changeDesired, call));
       if (result === 'changed') return this.read();
     }
+  }
+
+  /**
+   * Changes what operators ask of replicas. If another change comes first, `decide` is called again with the
+   * newer state.
+   * @param decide returns the changes in that state; what it throws is passed on.
+   * @returns the state after the change.
+   */
+  async changeHolds(decide: (state: RingState) => readonly HoldChange[]): Promise<RingState> {
+    for (;;) {
+      const state = await this.read();
+      const wishes = decide(state).map(wishOf);
+      if (wishes.length === 0) return state;
+      const call = { version: state.version, wishes };
+      const result = await this.#repairing(() => this.#run(changeWishes, call));
+      if (result === 'changed') return this.read();
+    }
+  }
+
+  /**
+   * Notes that the worker of a replica was replaced as it was asked for. Only the leading controller may.
+   * @param token the leadership's token.
+   */
+  async endRestart(token: string, replica: string, restart: Restart): Promise<void> {
+    await this.#repairing(() => this.#run(endRestart, { token, replica, wish: restartText(restart) }));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { driverTrouble } from '../../contract/replica-status.ts';
+import { driverKind, driverTrouble } from '../../contract/replica-status.ts';
 import type { ReplicaStatus } from '../../contract/replica-status.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
@@ -6,9 +6,12 @@ import type { Connection } from '../redis/connection.ts';
 /** Publishes the states of the replicas. Only what has changed is written. */
 export class StatusPublisher {
   readonly #connection: Connection;
+  readonly #driver: string;
   #written: ReadonlyMap<string, string> = new Map();
 
-  constructor(connection: Connection) {
+  /** @param driver the kind of the driver that runs the replicas. */
+  constructor(connection: Connection, driver: string) {
+    this.#driver = driver;
     this.#connection = connection;
   }
 
@@ -22,6 +25,7 @@ export class StatusPublisher {
     const redis = redisOf(this.#connection);
     const { status } = keysOf(this.#connection);
     const current = new Map(Array.from(statuses, ([name, each]) => [name, JSON.stringify(each)]));
+    current.set(driverKind, this.#driver);
     if (trouble !== undefined) current.set(driverTrouble, trouble);
     // The numbers differ if a field was moved aside, or if Redis lost it.
     if ((await redis.hlen(status)) !== this.#written.size)

@@ -1,6 +1,7 @@
 -- The leading controller replaces a replica whose worker has ended by a new one, in one step: the dead one
 -- leaves the ring and is retired, the new one is desired. The new one inherits the dead one's position in
--- UPSTREAMS, and is the heir of its queue and of each queue whose heir the dead one was.
+-- UPSTREAMS, is kept out of the ring if the dead one was, and is the heir of its queue and of each queue
+-- whose heir the dead one was.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -9,6 +10,8 @@
 -- KEYS[6] heirs
 -- KEYS[7] leader
 -- KEYS[8] upstream positions
+-- KEYS[9] drained
+-- KEYS[10] restarts
 -- ARGV[1] the leader's token
 -- ARGV[2] expected version
 -- ARGV[3] now, in ms since the epoch
@@ -34,6 +37,12 @@ local position = redis.call('HGET', KEYS[8], ARGV[5])
 if position then
   redis.call('HSET', KEYS[8], ARGV[6], position)
 end
+local drained = redis.call('HGET', KEYS[9], ARGV[5])
+if drained then
+  redis.call('HSET', KEYS[9], ARGV[6], drained)
+  redis.call('HDEL', KEYS[9], ARGV[5])
+end
+redis.call('HDEL', KEYS[10], ARGV[5])
 local heirs = redis.call('HGETALL', KEYS[6])
 for at = 1, #heirs, 2 do
   if heirs[at + 1] == ARGV[5] then

@@ -20,6 +20,8 @@ export interface StoredRing {
   readonly retired: Fields;
   readonly settings: Fields;
   readonly upstreamPositions: Fields;
+  readonly drained: Fields;
+  readonly restarts: Fields;
   /** JSON; undefined if there are none. */
   readonly upstreams: string | undefined;
   /** The last joining number given. */
@@ -51,21 +53,24 @@ export const claimSettings = script<
 /** Reads the ring. Returns undefined if one of its numbers cannot be read. */
 export const readRing = script<void, StoredRing | undefined>({
   file: 'read-ring',
-  keys: ({ version, desired, ring, retired, joined, settings, upstreamPositions, upstreams }) => [
-    version,
-    desired,
-    ring,
-    retired,
-    joined,
-    settings,
-    upstreamPositions,
-    upstreams,
+  keys: (keys) => [
+    keys.version,
+    keys.desired,
+    keys.ring,
+    keys.retired,
+    keys.joined,
+    keys.settings,
+    keys.upstreamPositions,
+    keys.upstreams,
+    keys.drained,
+    keys.restarts,
   ],
   args: () => [],
   decode: (reply) => {
     // A number that Lua cannot read ends the list early.
-    const [version, desired, ring, retired, settings, positions, upstreams, joined]: unknown[] =
-      Array.isArray(reply) ? reply : [];
+    const parts: unknown[] = Array.isArray(reply) ? reply : [];
+    const [version, desired, ring, retired, settings, positions, drained, restarts, upstreams, joined] =
+      parts;
     if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
     return {
       version,
@@ -74,6 +79,8 @@ export const readRing = script<void, StoredRing | undefined>({
       retired: fieldsOf(retired),
       settings: fieldsOf(settings),
       upstreamPositions: fieldsOf(positions),
+      drained: fieldsOf(drained),
+      restarts: fieldsOf(restarts),
       upstreams: typeof upstreams === 'string' ? upstreams : undefined,
       joined,
     };
@@ -93,13 +100,15 @@ export const changeDesired = script<
   RingChange
 >({
   file: 'change-desired',
-  keys: ({ version, desired, ring, retired, joined, upstreamPositions }) => [
+  keys: ({ version, desired, ring, retired, joined, upstreamPositions, drained, restarts }) => [
     version,
     desired,
     ring,
     retired,
     joined,
     upstreamPositions,
+    drained,
+    restarts,
   ],
   args: ({ version, now, joined, add, positions, remove }, { changes }) => [
     version,
@@ -121,15 +130,17 @@ export const replaceReplica = script<
   RingChange | LeaderChange
 >({
   file: 'replace-replica',
-  keys: ({ version, desired, ring, retired, joined, heirs, leader, upstreamPositions }) => [
-    version,
-    desired,
-    ring,
-    retired,
-    joined,
-    heirs,
-    leader,
-    upstreamPositions,
+  keys: (keys) => [
+    keys.version,
+    keys.desired,
+    keys.ring,
+    keys.retired,
+    keys.joined,
+    keys.heirs,
+    keys.leader,
+    keys.upstreamPositions,
+    keys.drained,
+    keys.restarts,
   ],
   args: ({ token, version, now, dead, member }, { changes }) => [
     token,
@@ -142,6 +153,33 @@ export const replaceReplica = script<
     member.joined,
   ],
   decode: (reply) => (reply === -1 ? 'deposed' : reply === -2 ? 'outdated' : 'changed'),
+});
+
+/** Something that an operator asks of a replica; the empty value ends it. */
+export interface Wish {
+  readonly kind: 'drain' | 'restart';
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Changes what operators ask of replicas, if the ring is still at `version`. */
+export const changeWishes = script<{ version: number; wishes: readonly Wish[] }, RingChange>({
+  file: 'change-wishes',
+  keys: ({ version, drained, restarts }) => [version, drained, restarts],
+  args: ({ version, wishes }, { changes }) => [
+    version,
+    changes,
+    ...wishes.flatMap(({ kind, name, value }) => [kind, name, value]),
+  ],
+  decode: (reply) => (reply === -2 ? 'outdated' : 'changed'),
+});
+
+/** Ends the wish for a restart that has been fulfilled. The result is false if there is another wish. */
+export const endRestart = script<{ token: string; replica: string; wish: string }, boolean>({
+  file: 'end-restart',
+  keys: ({ restarts, leader, version }) => [restarts, leader, version],
+  args: ({ token, replica, wish }, { changes }) => [token, changes, replica, wish],
+  decode: (reply) => reply === 1,
 });
 
 /** Admits replicas to the ring and evicts others. A replica that is not desired is not admitted. */

@@ -1,0 +1,41 @@
+/** How a request was run, as far as its gateway knows. */
+export interface Ran {
+  /** From its acceptance to the call of its handler, in ms. */
+  readonly queueMs: number;
+  /** How long its handler ran, in ms. */
+  readonly serviceMs: number;
+  /** 1 for the first run. */
+  readonly attempt: number;
+  /** The worker that ran it, as `S1#4`, if it was not the replica's own. */
+  readonly adoptedBy: string | undefined;
+}
+
+/** The parts of a parsed request that say what was asked for. */
+export interface NotedRequest {
+  readonly request: { readonly method: string; readonly target: string; readonly body: Uint8Array };
+  /** The client's address. */
+  readonly ip: string;
+  readonly key: string | undefined;
+  readonly preference: { readonly respondAsync: boolean };
+}
+
+/** Where a request went, and how it was run there. */
+export interface NotedOutcome {
+  readonly id: string;
+  readonly replica: string | undefined;
+  readonly ran?: Ran | undefined;
+}
+
+/** What the answer to a dispatched request knows about it. Whoever learns something notes it here. */
+export interface RequestNotes {
+  /** The request target as the client sent it. */
+  readonly target: string | undefined;
+  /** Undefined if the request was refused before it was parsed. */
+  readonly request: NotedRequest | undefined;
+  /** Undefined if the request was refused before it had an id. */
+  readonly outcome: NotedOutcome | undefined;
+  /** Bytes of the body of the answer. */
+  readonly bodyBytes: number;
+  /** Of the span of the request, if the gateway makes one. */
+  readonly traceId: string | undefined;
+}

@@ -1,0 +1,131 @@
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { ProblemCode } from '#shared/contract/errors.ts';
+import { movedAside } from '#shared/store/repair/aside.ts';
+import type { EndCounter } from '../http/request-ends.ts';
+import type { RequestNotes } from '../http/request-notes.ts';
+import type { Side } from '../http/sides.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
+import { TimesByReplica } from './replica-times.ts';
+import type { ReplicaTimes, TimeBuckets } from './replica-times.ts';
+import { TimeHistogram } from './time-histogram.ts';
+
+/** Figures of clients, read when the metrics are asked for. */
+export interface ClientFigures {
+  readonly heldBytes: () => number;
+  readonly slowClients: () => number;
+  readonly refusedConnections: () => number;
+}
+
+type Mode = 'wait' | 'async';
+
+/** The metrics of `/-/metrics`, in the Prometheus format. */
+export class Metrics implements EndCounter {
+  readonly registry = new Registry();
+  /** What was counted of each replica. */
+  readonly times = new TimesByReplica();
+  readonly #requests = new Counter({
+    name: 'ringpost_requests_total',
+    help: 'Dispatched requests that have ended, by status (499: the client left), problem and mode',
+    labelNames: ['code', 'reason', 'mode'] as const,
+    registers: [this.registry],
+  });
+  /** Of answers of replicas to clients that wait, by status: finding one by its labels costs more. */
+  readonly #answered: (Counter.Internal | undefined)[] = [];
+  readonly #calls = new Counter({
+    name: 'ringpost_calls_total',
+    help: "Calls of the gateway's own paths that have ended, by whose they are and problem or status",
+    labelNames: ['side', 'result'] as const,
+    registers: [this.registry],
+  });
+
+  constructor() {
+    const histogram = (name: string, help: string, bucketsOf: (times: ReplicaTimes) => TimeBuckets): void => {
+      // oxlint-disable-next-line no-new -- it registers itself
+      new TimeHistogram({ name, help, registry: this.registry, all: () => this.times.all, bucketsOf });
+    };
+    histogram(
+      'ringpost_request_seconds',
+      'Time from the head of a dispatched request to the end of its answer',
+      ({ total }) => total,
+    );
+    histogram(
+      'ringpost_queue_wait_seconds',
+      'Time from the acceptance of a request to the call of its handler',
+      ({ wait }) => wait,
+    );
+    histogram('ringpost_service_seconds', 'How long the handler ran', ({ service }) => service);
+  }
+
+  called(side: Side, result: string): void {
+    this.#calls.inc({ side, result });
+  }
+
+  dispatched(
+    status: number,
+    code: ProblemCode | undefined,
+    ms: number | undefined,
+    notes: RequestNotes | undefined,
+  ): void {
+    const mode = notes?.request?.preference.respondAsync === true ? 'async' : 'wait';
+    this.#counterOf(status, code, mode).inc();
+    const outcome = notes?.outcome;
+    this.times.count(outcome?.replica, status >= 500 || code !== undefined, ms, outcome?.ran);
+  }
+
+  #counterOf(status: number, code: ProblemCode | undefined, mode: Mode): Counter.Internal {
+    if (code !== undefined || mode === 'async') return this.#find(status, code ?? '-', mode);
+    return (this.#answered[status] ??= this.#find(status, '-', mode));
+  }
+
+  #find(status: number, reason: string, mode: Mode): Counter.Internal {
+    return this.#requests.labels({ code: String(status), reason, mode });
+  }
+
+  /** Adds the figures that are read when the metrics are asked for. */
+  observe(
+    dispatcher: Pick<Dispatcher, 'waitingCount' | 'unclaimedCount'>,
+    watcher: {
+      readonly ring: Pick<RingWatcher['ring'], 'members'>;
+      readonly state: Pick<RingWatcher['state'], 'version'>;
+    },
+  ): void {
+    collectDefaultMetrics({ register: this.registry });
+    const gauge = this.#gauge.bind(this);
+    gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);
+    gauge(
+      'ringpost_unclaimed_replies',
+      'Replies that no client was still waiting for',
+      () => dispatcher.unclaimedCount,
+    );
+    gauge('ringpost_moved_aside', 'Garbled data in Redis that this process has moved aside', movedAside);
+    gauge('ringpost_ring_replicas', 'Replicas in the ring', () => watcher.ring.members.length);
+    gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
+  }
+
+  /** Adds the figures of clients and their bodies. */
+  observeClients(now: ClientFigures): void {
+    this.#gauge('ringpost_held_bytes', 'Bytes of bodies that the gateway holds', now.heldBytes);
+    this.#gauge(
+      'ringpost_slow_clients_closed',
+      'Clients that were disconnected since they took nothing of their answer',
+      now.slowClients,
+    );
+    this.#gauge(
+      'ringpost_connections_refused',
+      'Connections that were closed at once, beyond MAX_CONNECTIONS',
+      now.refusedConnections,
+    );
+  }
+
+  #gauge(name: string, help: string, value: () => number): Gauge {
+    return new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+}

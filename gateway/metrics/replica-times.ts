@@ -1,0 +1,77 @@
+import { timeBucketsMs } from '#shared/contract/gateway-report.ts';
+import type { ReplicaCounts } from '#shared/contract/gateway-report.ts';
+import type { Ran } from '../http/request-notes.ts';
+
+/** The name under which requests are counted of which no replica was selected. */
+export const noReplica = '-';
+
+/** Counts times by buckets. The last bucket has no upper bound. */
+export class TimeBuckets {
+  readonly counts: number[] = Array.from({ length: timeBucketsMs.length + 1 }, () => 0);
+  sumMs = 0;
+
+  add(ms: number): void {
+    let at = 0;
+    // Most times are short, so this finds them sooner than halving would.
+    while (at < timeBucketsMs.length && ms > (timeBucketsMs[at] ?? 0)) at += 1;
+    this.counts[at] = (this.counts[at] ?? 0) + 1;
+    this.sumMs += ms;
+  }
+}
+
+/** What a gateway counts of one replica. */
+export class ReplicaTimes {
+  requests = 0;
+  failures = 0;
+  readonly wait = new TimeBuckets();
+  readonly service = new TimeBuckets();
+  readonly total = new TimeBuckets();
+
+  get counts(): ReplicaCounts {
+    const { requests, failures, wait, service, total } = this;
+    return { requests, failures, wait: wait.counts, service: service.counts, total: total.counts };
+  }
+}
+
+/** What a gateway has counted of each replica since it started, or since the replica was there again. */
+export class TimesByReplica {
+  readonly #times = new Map<string, ReplicaTimes>();
+
+  /**
+   * Counts a request that has ended.
+   * @param replica undefined if none was selected.
+   * @param failed whether the answer was a 5xx, or a problem of ringpost's own.
+   * @param totalMs undefined if the client left.
+   */
+  count(replica = noReplica, failed: boolean, totalMs: number | undefined, ran: Ran | undefined): void {
+    let times = this.#times.get(replica);
+    if (times === undefined) this.#times.set(replica, (times = new ReplicaTimes()));
+    times.requests += 1;
+    if (failed) times.failures += 1;
+    if (totalMs !== undefined) times.total.add(totalMs);
+    if (ran === undefined) return;
+    times.wait.add(ran.queueMs);
+    times.service.add(ran.serviceMs);
+  }
+
+  /** The counts of each replica that has any. */
+  get all(): ReadonlyMap<string, ReplicaTimes> {
+    return this.#times;
+  }
+
+  /**
+   * Forgets the replicas that are gone.
+   * @param isThere whether a replica is not gone.
+   * @returns the counts of the others.
+   */
+  countsOf(isThere: (replica: string) => boolean): Readonly<Record<string, ReplicaCounts>> {
+    this.keepOnly(isThere);
+    return Object.fromEntries(Array.from(this.#times, ([replica, { counts }]) => [replica, counts]));
+  }
+
+  /** Forgets the replicas that are gone. */
+  keepOnly(isThere: (replica: string) => boolean): void {
+    for (const replica of this.#times.keys())
+      if (replica !== noReplica && !isThere(replica)) this.#times.delete(replica);
+  }
+}

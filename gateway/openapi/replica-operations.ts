@@ -1,0 +1,86 @@
+import { replicaHolds } from '#shared/contract/replica-hold.ts';
+import { replicaNamePattern } from '#shared/contract/replica-name.ts';
+import { admin, answer, problem, problems } from './answers.ts';
+import type { Operation } from './answers.ts';
+
+const replica = { type: 'string', pattern: replicaNamePattern.source, examples: ['S1'] };
+const params = { type: 'object', properties: { name: replica }, required: ['name'] };
+const view = {
+  type: 'object',
+  properties: {
+    replicas: { type: 'array', items: replica, description: 'In the order in which it reaches them.' },
+    hold: { type: ['string', 'null'], enum: [...replicaHolds, null] },
+  },
+  required: ['replicas', 'hold'],
+};
+
+function action(operation: Pick<Operation, 'operationId' | 'summary' | 'description'>, conflict: string) {
+  return {
+    ...operation,
+    tags: ['replicas'],
+    security: admin,
+    params,
+    response: {
+      202: answer(view, 'It is noted. `/-/ring` shows when it is done.'),
+      ...problems,
+      404: problem('There is no such replica.'),
+      409: problem(conflict),
+    },
+  } as const;
+}
+
+const removed = 'The replica was removed, and only finishes what it holds';
+
+/** What the document says about the actions on replicas. */
+export const replicaOperations = {
+  drain: action(
+    {
+      operationId: 'drainReplica',
+      summary: 'Take a replica out of the ring, and keep it running',
+      description:
+        'Its keys go to their successors. Its worker finishes what its queue holds, and stays until the ' +
+        'replica is resumed or removed.',
+    },
+    `${removed}; or the ring would be empty.`,
+  ),
+  pause: action(
+    {
+      operationId: 'pauseReplica',
+      summary: 'Let the requests of a replica wait',
+      description:
+        'It keeps its keys. What it runs goes on; other requests wait in its queue, until their deadlines, ' +
+        "until it is resumed. The same as a pause of its queue by BullMQ's `queue.pause()`.",
+    },
+    `${removed}; or it is drained.`,
+  ),
+  restart: action(
+    {
+      operationId: 'restartReplica',
+      summary: 'Replace the worker of a replica',
+      description:
+        'A new worker starts and loads everything; then the old one finishes what it runs, and the new one ' +
+        'takes over. No request is lost. A resume ends a restart that has not begun.',
+    },
+    `${removed}; or ringpost does not run the workers.`,
+  ),
+  resume: action(
+    {
+      operationId: 'resumeReplica',
+      summary: 'End a drain, a pause or a restart',
+      description: "Ends a pause by BullMQ's `queue.pause()` too. A resume of what is not held does nothing.",
+    },
+    `${removed}.`,
+  ),
+  restartAll: {
+    operationId: 'restartReplicas',
+    summary: 'Replace the workers of all replicas, one at a time',
+    description: 'Each waits until all replicas are ready.',
+    tags: ['replicas'],
+    security: admin,
+    response: {
+      202: answer(view, 'It is noted. `/-/ring` shows when it is done.'),
+      ...problems,
+      409: problem('ringpost does not run the workers.'),
+    },
+  },
+} as const satisfies Record<string, Operation>;

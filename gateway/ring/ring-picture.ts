@@ -1,0 +1,171 @@
+import type { Lease } from '#shared/contract/lease.ts';
+import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type {
+  CrashView,
+  ReplicaStatusView,
+  RetiredReplicaView,
+  RingReplicaView,
+} from '#shared/contract/ring-view.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
+import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
+import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { readHolds } from '#shared/store/ring/holds.ts';
+import { HeirStore } from '#shared/store/ring/heir-store.ts';
+import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
+import { PublishedStatus } from '#shared/store/ring/published-status.ts';
+import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
+
+/** What is known of all replicas at one moment. */
+export interface RingPicture {
+  readonly state: RingState;
+  /** The leading controller and its token; null if none leads. */
+  readonly leader: string | null;
+  /** Why the driver cannot act. */
+  readonly trouble: string | null;
+  /** The lease of each replica whose queue a worker serves. */
+  readonly leases: ReadonlyMap<string, Lease>;
+  /** @returns the desired replicas, in the order of `/rep`. @param onlyViews the caller may see metadata only. */
+  replicas(onlyViews: boolean): RingReplicaView[];
+  /** @returns the replicas that finish what they hold. */
+  retired(onlyViews: boolean): RetiredReplicaView[];
+}
+
+export interface RingPicturesOptions {
+  readonly connection: Connection;
+  readonly store: RingStore;
+  readonly log: Logger;
+}
+
+/** Reads what is known of all replicas, for `/-/ring` and the API. */
+export class RingPictures {
+  readonly #connection: Connection;
+  readonly #status: PublishedStatus;
+  readonly #leadership: LeaderLease;
+  readonly #heirs: HeirStore;
+  readonly #leases: LeaseReader;
+  readonly #crashNotes: CrashNotes;
+
+  constructor({ connection, store, log }: RingPicturesOptions) {
+    this.#connection = connection;
+    this.#status = new PublishedStatus(connection, log);
+    this.#leadership = new LeaderLease(connection, log);
+    this.#heirs = new HeirStore(connection, store, log);
+    this.#leases = new LeaseReader(connection);
+    this.#crashNotes = new CrashNotes(connection);
+  }
+
+  /** Reads all of it in one round trip. */
+  async read(state: RingState): Promise<RingPicture> {
+    const names = namesIn(state);
+    const [published, leader, heirs, holds, leases, crashes] = await Promise.all([
+      this.#status.read(),
+      this.#leadership.holder(),
+      this.#heirs.read(),
+      readHolds(this.#connection, state),
+      readEach(names, (name) => this.#leases.read(name)),
+      readEach(names, (name) => this.#crashNotes.read(name)),
+    ]);
+    const detailsFor = (onlyViews: boolean): Details => ({
+      statusOf: (name) => ({ ...upstreamOf(state, name), ...shownStatus(published.of(name), onlyViews) }),
+      holdOf: (name) => holds.get(name) ?? null,
+      skewOf: (name) => leases.get(name)?.clockAheadMs ?? null,
+      crashOf: (name) => shownCrash(crashes.get(name), onlyViews),
+    });
+    return {
+      state,
+      leader: leader ?? null,
+      trouble: published.trouble ?? null,
+      leases,
+      replicas: (onlyViews) => desiredReplicas(state, detailsFor(onlyViews)),
+      retired: (onlyViews) => retiredReplicas(state, heirs, detailsFor(onlyViews)),
+    };
+  }
+}
+
+/** What is known of the replicas besides the ring itself. */
+interface Details {
+  readonly statusOf: (name: string) => Omit<ReplicaStatusView, 'name' | 'clockAheadMs' | 'crash'>;
+  readonly holdOf: (name: string) => ReplicaHold | null;
+  readonly skewOf: (name: string) => number | null;
+  readonly crashOf: (name: string) => CrashView | null;
+}
+
+/** @returns the replicas that are shown, and those that they replaced. */
+function namesIn({ desired, retired }: RingState): string[] {
+  const names = desired.flatMap(({ name, replaces }) => (replaces === undefined ? [name] : [name, replaces]));
+  return [...new Set([...names, ...retired.keys()])];
+}
+
+function desiredReplicas(
+  { desired, ring }: RingState,
+  { statusOf, holdOf, skewOf, crashOf }: Details,
+): RingReplicaView[] {
+  return desired.map(({ name, joined, weight, replaces }) => ({
+    name,
+    joined,
+    weight,
+    ...(replaces === undefined ? {} : { replaces }),
+    inRing: ring.has(name),
+    hold: holdOf(name),
+    ...statusOf(name),
+    clockAheadMs: skewOf(name),
+    // Until it has a crash of its own, that of the replica that it replaced.
+    crash: crashOf(name) ?? crashOf(replaces ?? name),
+  }));
+}
+
+function retiredReplicas(
+  { retired }: RingState,
+  heirs: ReadonlyMap<string, string>,
+  { statusOf, skewOf, crashOf }: Details,
+): RetiredReplicaView[] {
+  return [...retired.keys()].map((name) => {
+    const heir = heirs.get(name);
+    return {
+      name,
+      ...(heir === undefined ? {} : { heir }),
+      ...statusOf(name),
+      clockAheadMs: skewOf(name),
+      crash: crashOf(name),
+    };
+  });
+}
+
+/** Nothing without UPSTREAMS. */
+function upstreamOf({ upstreams, positions }: RingState, name: string): { upstream?: string | null } {
+  if (upstreams.length === 0) return {};
+  return { upstream: upstreams[positions.get(name) ?? Infinity] ?? null };
+}
+
+/** The reason may contain what the handler wrote. */
+function shownStatus(
+  status: ReplicaStatus | undefined,
+  onlyViews: boolean,
+): Omit<ReplicaStatusView, 'name' | 'clockAheadMs' | 'crash'> {
+  const { reason, ...others } = status ?? { state: 'desired' as const, reason: undefined };
+  return onlyViews || reason === undefined ? others : { ...others, reason };
+}
+
+/** The reason and stderr may contain what the handler wrote, and a request's id opens its answer. */
+function shownCrash(crash: CrashNote | undefined, onlyViews: boolean): CrashView | null {
+  if (crash === undefined || !onlyViews) return crash ?? null;
+  const { generation, at } = crash;
+  return at === undefined ? { generation } : { generation, at };
+}
+
+/** Reads something of each replica, in one round trip. What cannot be read is left out. */
+async function readEach<Value>(
+  names: readonly string[],
+  read: (name: string) => Promise<Value | undefined>,
+): Promise<ReadonlyMap<string, Value>> {
+  const values = await Promise.all(names.map((name) => read(name).catch(() => undefined)));
+  return new Map(
+    names.flatMap((name, at) => {
+      const value = values[at];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+}

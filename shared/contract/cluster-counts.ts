@@ -1,0 +1,47 @@
+/** Why a request was run again, or may have been: each brings one more delivery of a request. */
+export const redeliveryCauses = ['crash', 'stop', 'not_started', 'lost', 'retry'] as const;
+export type RedeliveryCause = (typeof redeliveryCauses)[number];
+
+/**
+ * Why a replica lost its worker. `exit`: with another code than 0. `unloaded`: it could not load its handler.
+ * `signal`: e.g. SIGKILL, also by the kernel if memory ran out. `lease`: its lease ran out: it hung, or its
+ * host went silent. `late`: it was not ready in time. `unstarted`: it could not be started. `left`: it ended
+ * by itself with code 0. `gone`: it was not there any more, and nobody saw why.
+ */
+export const deathReasons = [
+  'exit',
+  'unloaded',
+  'signal',
+  'lease',
+  'late',
+  'unstarted',
+  'left',
+  'gone',
+] as const;
+export type DeathReason = (typeof deathReasons)[number];
+
+/** What is counted for all processes together. */
+export type ClusterCount =
+  | `redeliveries:${RedeliveryCause}`
+  | `deaths:${DeathReason}`
+  /** Requests that were running when their worker died unexpectedly. */
+  | 'losses'
+  /** Requests that are never run again since they killed their workers. */
+  | 'convictions'
+  /** Queues that were adopted. */
+  | 'adoptions';
+
+/** @returns the kind of a reason that is written for people, as a driver or the plan of a controller has it. */
+export function deathReasonOf(text: string | undefined): DeathReason {
+  if (text === undefined) return 'gone';
+  if (text === 'exited with code 0' || text === 'removed' || text === 'it leaves') return 'left';
+  if (text === 'exited with code 78') return 'unloaded';
+  if (/^exited with code \d+$/.test(text)) return 'exit';
+  if (/^killed by SIG/.test(text)) return 'signal';
+  if (text === 'its lease ran out') return 'lease';
+  if (text.startsWith('not ready within')) return 'late';
+  if (text.startsWith('could not be started')) return 'unstarted';
+  if (text.startsWith('its ') || text.startsWith('exited with code')) return 'gone';
+  // A worker that cannot load its handler says why in its own words.
+  return 'unloaded';
+}

@@ -1,0 +1,58 @@
+import { Queue } from 'bullmq';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+
+/**
+ * Pauses are BullMQ's own: a field of the queue's hash `meta`. So any program may pause a queue, the scripts
+ * that add and take jobs see it at once, and it outlives workers, gateways and controllers (ADR 0055).
+ */
+
+/** @returns whether no job of a replica's queue is to be started. */
+export async function isPaused(connection: Connection, replica: string): Promise<boolean> {
+  return (await redisOf(connection).hexists(metaOf(connection, replica), 'paused')) === 1;
+}
+
+/** @returns those of the replicas whose queues are paused: one round trip. */
+export async function pausedAmong(
+  connection: Connection,
+  replicas: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const paused = await Promise.all(replicas.map((name) => isPaused(connection, name)));
+  return new Set(replicas.filter((_, at) => paused[at]));
+}
+
+/** Lets no further job of a replica's queue start. What runs goes on. */
+export function pauseQueue(connection: Connection, replica: string): Promise<void> {
+  return withQueue(connection, replica, (queue) => queue.pause());
+}
+
+/** Lets the jobs of a replica's queue start again. */
+export function resumeQueue(connection: Connection, replica: string): Promise<void> {
+  return withQueue(connection, replica, (queue) => queue.resume());
+}
+
+function metaOf(connection: Connection, replica: string): string {
+  return keysOf(connection).bullMq(keysOf(connection).queue(replica), 'meta');
+}
+
+async function withQueue(
+  connection: Connection,
+  replica: string,
+  act: (queue: Queue) => Promise<void>,
+): Promise<void> {
+  const queue = new Queue(keysOf(connection).queue(replica), {
+    connection: redisOf(connection),
+    prefix: keysOf(connection).prefix,
+    skipMetasUpdate: true,
+    skipVersionCheck: true,
+    skipWaitingForReady: true,
+  });
+  // What fails is what the caller asked for, which rejects.
+  queue.on('error', () => undefined);
+  try {
+    await act(queue);
+  } finally {
+    // The connection stays open.
+    await queue.close();
+  }
+}

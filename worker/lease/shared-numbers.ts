@@ -1,0 +1,27 @@
+import type { ProcessNumbers } from '#shared/contract/lease.ts';
+import { ownVersion } from '#shared/process/own-version.ts';
+
+/** What only the main thread can measure of itself. It sets these, and the lease thread writes them. */
+export class SharedNumbers {
+  /** Pass it to a `SharedNumbers` in another thread to share the values. */
+  readonly buffer: SharedArrayBuffer;
+  readonly #values: Float64Array;
+
+  /** @param buffer of a `SharedNumbers` in another thread. */
+  constructor(buffer = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT)) {
+    this.buffer = buffer;
+    this.#values = new Float64Array(buffer);
+  }
+
+  set(heapBytes: number, eventLoopLagMs: number): void {
+    this.#values[0] = heapBytes;
+    this.#values[1] = eventLoopLagMs;
+  }
+
+  /** The numbers of this process; undefined until the main thread has measured its own. */
+  get current(): ProcessNumbers | undefined {
+    const [heapBytes = 0, eventLoopLagMs = 0] = this.#values;
+    if (heapBytes === 0) return undefined;
+    return { version: ownVersion, rssBytes: process.memoryUsage.rss(), heapBytes, eventLoopLagMs };
+  }
+}
