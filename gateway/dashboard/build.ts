@@ -50,7 +50,7 @@ export async function buildDashboard(folder: string = dashboardFolder): Promise<
     define: { 'process.env.NODE_ENV': '"production"' },
     logLevel: 'error',
   });
-  const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
+  const files = new Map<string, Uint8Array>(outputFiles.map(({ path, contents }) => [basename(path), contents]));
   files.set('icon.svg', await readFile(join(source, 'icon.svg')));
   files.set('index.html', await documentOf(files));
   await rm(folder, { recursive: true, force: true });
@@ -67,7 +67,7 @@ export async function buildDashboard(folder: string = dashboardFolder): Promise<
 }
 
 /** @returns `index.html` with the names of this build. */
-async function documentOf(files: ReadonlyMap<string, Buffer>): Promise<Buffer> {
+async function documentOf(files: ReadonlyMap<string, Uint8Array>): Promise<Buffer> {
   const names = [...files.keys()];
   const template = await readFile(join(source, 'index.html'), 'utf8');
   return Buffer.from(
