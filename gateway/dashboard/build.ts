@@ -50,7 +50,9 @@ export async function buildDashboard(folder: string = dashboardFolder): Promise<
     define: { 'process.env.NODE_ENV': '"production"' },
     logLevel: 'error',
   });
-  const files = new Map<string, Uint8Array>(outputFiles.map(({ path, contents }) => [basename(path), contents]));
+  const files = new Map<string, Uint8Array>(
+    outputFiles.map(({ path, contents }) => [basename(path), contents]),
+  );
   files.set('icon.svg', await readFile(join(source, 'icon.svg')));
   files.set('index.html', await documentOf(files));
   await rm(folder, { recursive: true, force: true });

@@ -81,8 +81,13 @@ function Pages({ current }: { readonly current: string }): JSX.Element {
     callbacks: totals?.callbacks,
   };
   const shown = current === 'replicas' ? '' : current;
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the pages are in a row that is wider than the screen.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [shown]);
   return (
-    <nav aria-label="Pages">
+    <nav ref={nav} aria-label="Pages">
       {places.map(({ path, label, icon }) => (
         <a
           key={path}

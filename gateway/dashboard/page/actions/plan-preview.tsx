@@ -47,7 +47,7 @@ function Plan({ plan }: { readonly plan: PlanView }): JSX.Element {
         )}
       </dl>
       {changed.length > 0 && (
-        <div class="plan-shares" role="region" aria-label="Shares of the ring" tabIndex={0}>
+        <div class="plan-shares" role="group" aria-label="Shares of the ring" tabIndex={0}>
           <table class="plain">
             <caption class="unseen">Shares of the ring before and after</caption>
             <thead>

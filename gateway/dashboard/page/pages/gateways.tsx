@@ -48,7 +48,7 @@ function Table({ gateways }: { readonly gateways: readonly GatewayView[] }): JSX
     ['reported', 'n wide'],
   ] as const;
   return (
-    <div class="scroll-x" role="region" aria-label="Gateways" tabIndex={0}>
+    <div class="scroll-x" role="group" aria-label="Gateways" tabIndex={0}>
       <table>
         <caption class="unseen">Gateways and controllers</caption>
         <thead>

@@ -112,7 +112,7 @@ function HotKeys(): JSX.Element {
 function HotTable({ view }: { readonly view: HotKeysView }): JSX.Element {
   const max = Math.max(...view.keys.map((key) => key.share));
   return (
-    <div class="scroll-x">
+    <div class="scroll-x" role="group" aria-label="Hot keys" tabIndex={0}>
       <table>
         <caption class="unseen">The most frequent keys; counts are upper bounds</caption>
         <thead>

@@ -89,7 +89,9 @@ export function LetterTable({ letters, all, hasMore, reload }: Props): JSX.Eleme
       )}
       <LongTable
         caption="Dead letters, the latest first"
-        columns={mayChange.value ? [{ label: ' ', class: 'c-check' }, ...columns] : columns}
+        columns={
+          mayChange.value ? [{ label: 'chosen', class: 'c-check', isUnseen: true }, ...columns] : columns
+        }
         rows={letters}
         keyOf={({ id }) => id}
         cells={(letter) => (

@@ -35,7 +35,7 @@ export function ReplicaTable({ view: { replicas, retired } }: { readonly view: O
     ['lease', 'n wide', 'time until the lease of the worker ends'],
   ];
   return (
-    <div class="scroll-x" role="region" aria-label="Replicas" tabIndex={0}>
+    <div class="scroll-x" role="group" aria-label="Replicas" tabIndex={0}>
       <table class="replicas">
         <caption class="unseen">Replicas with their state, share of the ring, queue and times</caption>
         <thead>

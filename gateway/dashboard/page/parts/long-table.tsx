@@ -5,6 +5,8 @@ import { useRowWindow } from './row-window.ts';
 /** A column of a {@link LongTable}. */
 export interface Column {
   readonly label: string;
+  /** Whether only screen readers are told the label. */
+  readonly isUnseen?: boolean;
   /** A class that says how wide it is, how it is aligned and whether a phone shows it. */
   readonly class?: string;
 }
@@ -28,14 +30,14 @@ export function LongTable<T>({ caption, columns, rows, keyOf, cells, onScrolled 
   const { scroller, first, end, isScrolled } = useRowWindow(rows.length, rowHeight);
   useEffect(() => onScrolled?.(isScrolled), [isScrolled]);
   return (
-    <div ref={scroller} class="scroller" role="region" aria-label={caption} tabIndex={0}>
+    <div ref={scroller} class="scroller" role="group" aria-label={caption} tabIndex={0}>
       <table class="long" aria-rowcount={rows.length + 1}>
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr aria-rowindex={1}>
-            {columns.map(({ label, class: name }) => (
+            {columns.map(({ label, class: name, isUnseen = false }) => (
               <th key={label} scope="col" class={name}>
-                {label}
+                {isUnseen ? <span class="unseen">{label}</span> : label}
               </th>
             ))}
           </tr>
