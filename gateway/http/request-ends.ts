@@ -61,14 +61,16 @@ export class RequestEnds implements AnswerListener {
     // If an answer breaks off because the gateway failed, the client did not leave.
     const isAnswered = whole || problem?.code === 'internal';
     const status = isAnswered ? (problem?.status ?? answer.statusCode) : leftStatus;
-    const code = isAnswered ? problem?.code : undefined;
+    const ownCode = isAnswered ? problem?.code : undefined;
     // There are too many dispatched requests to log them.
     if (purpose === 'dispatch') {
+      const code = isAnswered ? (ownCode ?? answer.workerProblem) : undefined;
+      answer.trace?.ended(status, code, answer);
       counter.dispatched(status, code, whole ? ms : undefined, answer);
       endedRequests.tell(answer, status, code, ms);
       return;
     }
-    const result = code ?? String(status);
+    const result = ownCode ?? String(status);
     counter.called(purpose, result);
     const { method } = answer.req;
     log.debug({ method, side: purpose, result, ms }, 'a call of the gateway was answered');

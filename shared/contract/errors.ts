@@ -39,6 +39,11 @@ export const catalogue = {
 
 export type ProblemCode = keyof typeof catalogue;
 
+/** @returns whether a value is the code of a problem that this release knows. */
+export function isProblemCode(value: unknown): value is ProblemCode {
+  return typeof value === 'string' && Object.hasOwn(catalogue, value);
+}
+
 /** RFC 9457 problem details with the extension member `code`. */
 export interface ProblemDetails {
   readonly type: 'about:blank';

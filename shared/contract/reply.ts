@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { asBuffer } from './body.ts';
+import { isProblemCode } from './errors.ts';
+import type { ProblemCode } from './errors.ts';
 import type { HttpReply } from './http.ts';
 
 /** The head of an answer. */
-export type ReplyHead = Pick<HttpReply, 'status' | 'reason' | 'headers'>;
+export type ReplyHead = Pick<HttpReply, 'problem' | 'status' | 'reason' | 'headers'>;
 
 /** How a request was run, as its worker says with the reply. Times are in ms. */
 export interface Run {
@@ -25,6 +27,8 @@ export interface Reply {
   /** As in {@link HttpReply}. */
   readonly reason?: string;
   readonly headers: readonly string[];
+  /** As in {@link HttpReply}. Workers of the previous release do not say. */
+  readonly problem?: ProblemCode;
   /** The bytes; undefined if they are stored in their own key. */
   readonly body: Uint8Array | undefined;
   /** How many bytes are stored in their own key. Workers of the previous release do not say. */
@@ -39,6 +43,7 @@ type RunTuple = readonly [left: number, service: number, attempt?: number, adopt
 interface Head {
   readonly id: string;
   readonly status: number;
+  readonly problem?: ProblemCode | undefined;
   readonly reason?: string | undefined;
   readonly headers: readonly string[];
   /** How many bytes are stored in their own key; `true` from a worker of the previous release. */
@@ -49,7 +54,8 @@ interface Head {
 const newline = 0x0a;
 
 /** @returns the head of an answer, without its other properties. */
-export function headOf({ status, reason, headers }: ReplyHead): ReplyHead {
+export function headOf({ problem, status, reason, headers }: ReplyHead): ReplyHead {
+  if (problem !== undefined) return { problem, status, headers };
   return reason === undefined ? { status, headers } : { status, reason, headers };
 }
 
@@ -72,12 +78,13 @@ export function encodeReply(
   stored = false,
   run?: Run,
 ): ReplyFrame {
-  const { status, reason, headers, body } = reply;
+  const { problem, status, reason, headers, body } = reply;
   const head: Head = {
     id,
     status,
     reason,
     headers,
+    problem,
     stored: stored ? Buffer.byteLength(body) : undefined,
     run: run && tupleOf(run),
   };
@@ -97,13 +104,14 @@ export function decodeReply(frame: Buffer): Reply {
   if (end < 0) throw new SyntaxError('a reply frame has no head');
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
-  const { id, status, reason, headers, stored } = head;
+  const { id, status, reason, headers, problem, stored } = head;
   const read = runOf(head.run);
   const known = {
     id,
     status,
     headers,
     ...(reason === undefined ? {} : { reason }),
+    ...(isProblemCode(problem) ? { problem } : {}),
     ...(read === undefined ? {} : { run: read }),
   };
   if (stored === undefined) return { ...known, body: frame.subarray(end + 1) };
