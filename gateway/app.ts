@@ -13,6 +13,7 @@ import type { TimesByReplica } from './metrics/replica-times.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { lastAnswers } from './routes/last-answers.ts';
+import { ClusterFiguresReader } from './metrics/cluster-figures.ts';
 import { Metrics } from './metrics/metrics.ts';
 
 /** The HTTP side of a gateway. */
@@ -51,7 +52,12 @@ export async function buildApp(given: AppParts): Promise<App> {
   });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
-  metrics.observe(dispatcher, watcher);
+  const replicas = (): string[] => {
+    const { desired, retired } = watcher.state;
+    return [...new Set([...desired.map(({ name }) => name), ...retired.keys()])];
+  };
+  const figures = new ClusterFiguresReader(connection, replicas, log);
+  metrics.observe(dispatcher, watcher, () => figures.read());
   metrics.observeClients({
     heldBytes: () => held.size,
     slowClients: () => parts.unsent.closedCount,

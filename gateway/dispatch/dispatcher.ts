@@ -2,7 +2,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
-import { headOf } from '#shared/contract/reply.ts';
+import { answerOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
@@ -178,7 +178,7 @@ export class Dispatcher {
     }
     if (body !== undefined) {
       this.#waiters.end(waiter);
-      waiter.request.settle(replica, { ...headOf(reply), body }, this.#ran(waiter, reply));
+      waiter.request.settle(replica, answerOf(reply, body), this.#ran(waiter, reply));
       return;
     }
     if (waiter.state === 'fetching') return;
@@ -188,7 +188,7 @@ export class Dispatcher {
     void bodies.fetch(replica, id, storedBytes, wanted, (stored) => {
       if (!wanted()) return;
       if (stored !== undefined) {
-        this.#end(waiter, { ...headOf(reply), body: stored }, this.#ran(waiter, reply));
+        this.#end(waiter, answerOf(reply, stored), this.#ran(waiter, reply));
         return;
       }
       waiter.become('waiting');

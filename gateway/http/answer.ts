@@ -1,5 +1,5 @@
 import { ServerResponse } from 'node:http';
-import type { Problem } from '#shared/contract/errors.ts';
+import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
 import type { NotedOutcome, NotedRequest, RequestNotes } from './request-notes.ts';
 
 /** How an answer ended. */
@@ -28,6 +28,8 @@ export class Answer extends ServerResponse implements RequestNotes {
   target: string | undefined;
   request: NotedRequest | undefined;
   outcome: NotedOutcome | undefined;
+  /** Of the problem that the worker answered. */
+  code: ProblemCode | undefined;
   bodyBytes = 0;
   traceId: string | undefined;
   /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
@@ -109,6 +111,11 @@ export function noteRequest(response: ServerResponse, request: NotedRequest): vo
 /** Notes where the request of a response went, and how it was run. A later note replaces an earlier one. */
 export function noteOutcome(response: ServerResponse, outcome: NotedOutcome): void {
   if (response instanceof Answer) response.outcome = outcome;
+}
+
+/** Notes which problem the worker answered itself. */
+export function noteCode(response: ServerResponse, code: ProblemCode | undefined): void {
+  if (code !== undefined && response instanceof Answer) response.code = code;
 }
 
 /** Notes how many bytes the body of a response has. */

@@ -18,7 +18,7 @@ import type { RequestParser } from '../request/request-parser.ts';
 import type { Uploads } from '../request/uploads.ts';
 import { answerAsync } from './async-answer.ts';
 import type { AsyncAnswerOptions } from './async-answer.ts';
-import { noteOutcome, noteRequest } from '../http/answer.ts';
+import { noteCode, noteOutcome, noteRequest } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
@@ -109,5 +109,6 @@ function write(response: ServerResponse, method: string, outcome: Outcome, unsen
     writeProblem(response, result, own);
     return;
   }
+  noteCode(response, result.problem);
   writeReply(response, method, result, own, unsent);
 }

@@ -50,6 +50,11 @@ export interface ProblemDetails {
   readonly instance?: string;
 }
 
+/** @returns whether a text is the code of a problem. */
+export function isProblemCode(text: unknown): text is ProblemCode {
+  return typeof text === 'string' && Object.hasOwn(catalogue, text);
+}
+
 /** @param detail says what was wrong and what would be right, for the person who reads the answer. */
 export function problemDetails(code: ProblemCode, detail: string): ProblemDetails {
   const { title, status } = catalogue[code];

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { asBuffer } from './body.ts';
+import { isProblemCode } from './errors.ts';
+import type { ProblemCode } from './errors.ts';
 import type { HttpReply } from './http.ts';
 
 /** The head of an answer. */
@@ -31,6 +33,8 @@ export interface Reply {
   readonly storedBytes?: number;
   /** Undefined if the handler was not called, or the worker is of an earlier release. */
   readonly run?: Run;
+  /** The problem's code, if the worker itself made the answer. */
+  readonly problem?: ProblemCode;
 }
 
 /** A {@link Run} as it is written: `[leftMs, serviceMs]`, then the attempt and the adopter if they matter. */
@@ -44,6 +48,7 @@ interface Head {
   /** How many bytes are stored in their own key; `true` from a worker of the previous release. */
   readonly stored?: number | true | undefined;
   readonly run?: RunTuple | undefined;
+  readonly problem?: string | undefined;
 }
 
 const newline = 0x0a;
@@ -51,6 +56,12 @@ const newline = 0x0a;
 /** @returns the head of an answer, without its other properties. */
 export function headOf({ status, reason, headers }: ReplyHead): ReplyHead {
   return reason === undefined ? { status, headers } : { status, reason, headers };
+}
+
+/** @returns the answer that a reply brings. */
+export function answerOf(reply: Reply, body: Uint8Array): HttpReply {
+  const { problem } = reply;
+  return problem === undefined ? { ...headOf(reply), body } : { ...headOf(reply), body, problem };
 }
 
 /**
@@ -72,7 +83,7 @@ export function encodeReply(
   stored = false,
   run?: Run,
 ): ReplyFrame {
-  const { status, reason, headers, body } = reply;
+  const { status, reason, headers, body, problem } = reply;
   const head: Head = {
     id,
     status,
@@ -80,6 +91,7 @@ export function encodeReply(
     headers,
     stored: stored ? Buffer.byteLength(body) : undefined,
     run: run && tupleOf(run),
+    problem,
   };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
@@ -97,7 +109,7 @@ export function decodeReply(frame: Buffer): Reply {
   if (end < 0) throw new SyntaxError('a reply frame has no head');
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
-  const { id, status, reason, headers, stored } = head;
+  const { id, status, reason, headers, stored, problem } = head;
   const read = runOf(head.run);
   const known = {
     id,
@@ -105,6 +117,7 @@ export function decodeReply(frame: Buffer): Reply {
     headers,
     ...(reason === undefined ? {} : { reason }),
     ...(read === undefined ? {} : { run: read }),
+    ...(isProblemCode(problem) ? { problem } : {}),
   };
   if (stored === undefined) return { ...known, body: frame.subarray(end + 1) };
   return { ...known, body: undefined, ...(typeof stored === 'number' ? { storedBytes: stored } : {}) };

@@ -4,6 +4,8 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
+import type { ClusterCounts } from '#shared/store/ring/cluster-counts.ts';
 import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import type { Noted } from '#shared/store/records/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
@@ -19,12 +21,14 @@ export interface RunNotesOptions {
 export class RunNotes {
   readonly #notes: RequestNotes;
   readonly #clock: RedisClock;
+  readonly #counts: ClusterCounts;
   readonly #replica: string;
   readonly #log: Logger;
 
   constructor({ connection, replica, log }: RunNotesOptions) {
     this.#notes = new RequestNotes(connection, log, 'worker');
     this.#clock = clockOf(connection);
+    this.#counts = countsOf(connection);
     this.#replica = replica;
     this.#log = log;
   }
@@ -42,6 +46,7 @@ export class RunNotes {
 
   /** Notes that a request waits to be tried again. Never rejects. */
   async queued(id: string, job: JobData): Promise<Noted> {
+    this.#counts.add('redeliveries:retry');
     try {
       return await this.#notes.note(this.#replica, id, job, 'queued');
     } catch (error) {
