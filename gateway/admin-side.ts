@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppParts, RequestParts } from './app-parts.ts';
+import { apiRoutes } from './api/api-routes.ts';
+import type { EventStreams } from './api/event-streams.ts';
+import { planRoute } from './api/plan-route.ts';
 import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
 import type { RedriveOptions } from './async/redrive.ts';
@@ -14,6 +17,8 @@ import { ringRoutes } from './routes/ring.ts';
 export interface AdminSideParts extends AppParts, RequestParts {
   readonly access: AdminAccess;
   readonly metrics: Metrics;
+  /** The event streams of the API. */
+  readonly streams: EventStreams;
 }
 
 /**
@@ -23,11 +28,11 @@ export interface AdminSideParts extends AppParts, RequestParts {
 export async function registerAdminSide(app: FastifyInstance, parts: AdminSideParts): Promise<void> {
   const { config, watcher, callbacks, access, metrics } = parts;
   const { ring: parameters, redaction, asyncTimeoutMs, resultTtlMs: keepMs } = config;
+  const limits = { maxReplicas: config.maxReplicas, containers: config.replicaDriver === 'docker' };
   await app.register(replicaRoutes, {
     ...parts,
     parameters,
-    maxReplicas: config.maxReplicas,
-    containers: config.replicaDriver === 'docker',
+    ...limits,
     addTimeoutMs: config.addTimeoutMs,
   });
   const redriving: RedriveOptions = {
@@ -45,6 +50,8 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   });
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
+  await app.register(apiRoutes, { ...parts, live: { watch: () => () => undefined } });
+  await app.register(planRoute, { ...parts, parameters, ...limits });
   await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
   await app.register(metricsRoutes, { metrics });
 }

@@ -7,6 +7,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { RequestEnds } from '#shared/store/records/request-ends.ts';
 import { RequestRecords } from '#shared/store/records/request-records.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { Callers } from './caller/callers.ts';
 import type { Capacity } from './dispatch/capacity.ts';
@@ -26,6 +27,8 @@ import type { GatewayConfig } from './settings/config.ts';
 /** What a gateway has besides its HTTP side. */
 export interface AppParts {
   readonly config: GatewayConfig;
+  /** The name of this gateway. */
+  readonly gateway: string;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly agreement: Agreement;
@@ -38,6 +41,9 @@ export interface AppParts {
   readonly connection: Connection;
   /** A patient connection for subscriptions, which others share. */
   readonly changes: Connection;
+  readonly accessLog: { readonly droppedCount: number } | undefined;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
   /** Tells those who are added of each dispatched request that has ended. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
 import { RequestChanges } from '#shared/store/records/request-changes.ts';
 import { registerAdminSide } from './admin-side.ts';
+import { EventStreams } from './api/event-streams.ts';
 import { createRequestParts } from './app-parts.ts';
 import type { AppParts } from './app-parts.ts';
 import { Cancellation } from './async/cancellation.ts';
@@ -50,6 +51,7 @@ export async function buildApp(given: AppParts): Promise<App> {
     connections,
     limit: config.watchLimit,
   });
+  const streams = new EventStreams({ connections: admin.connections, unsent: parts.unsent });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
   const replicas = (): string[] => {
@@ -58,6 +60,7 @@ export async function buildApp(given: AppParts): Promise<App> {
   };
   const figures = new ClusterFiguresReader(connection, replicas, log);
   metrics.observe(dispatcher, watcher, () => figures.read());
+  metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeClients({
     heldBytes: () => held.size,
     slowClients: () => parts.unsent.closedCount,
@@ -72,11 +75,12 @@ export async function buildApp(given: AppParts): Promise<App> {
       timeoutMs: config.drainTimeoutMs,
       onClosing: () => {
         if (listener === client) watches.stop();
+        streams.stop();
         access.stop();
       },
     });
   await registerClientSide(client.app, { ...parts, connections, watches, cancellation });
-  await registerAdminSide(admin.app, { ...parts, metrics });
+  await registerAdminSide(admin.app, { ...parts, metrics, streams });
   return {
     app: client.app,
     adminApp: isSeparate ? admin.app : undefined,

@@ -8,7 +8,10 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import type { ConnectionUse } from '#shared/store/redis/open-redis.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { loadTelemetry } from '#shared/trace/telemetry.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
+import { AccessLog } from './access-log/access-log.ts';
+import { stdoutOutput } from './access-log/output.ts';
 import { buildApp } from './app.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
 import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
@@ -85,6 +88,7 @@ export async function createGateway(
     log,
   });
   const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
+  const telemetry = await loadTelemetry(log);
   const held = new HeldBytes(config.bytesInFlight);
   const { callbacks, sending } = createCallbacks(config, open, connection, log);
   const dispatch = createDispatch({
@@ -98,12 +102,18 @@ export async function createGateway(
     callbacks,
     callers,
     held,
+    telemetry,
     log,
   });
   const { dispatcher, queues, capacity, inbox } = dispatch;
   const endedRequests = new EndedRequests(() => clock.now());
+  const accessLog =
+    config.accessLog &&
+    new AccessLog({ ...config.accessLog, redaction: config.redaction, output: stdoutOutput(), log });
+  if (accessLog !== undefined) endedRequests.add(accessLog);
   const { app, adminApp, connections, watches, times } = await buildApp({
     config,
+    gateway: name,
     store,
     watcher,
     agreement,
@@ -116,6 +126,8 @@ export async function createGateway(
     connection,
     inbox,
     held,
+    telemetry,
+    accessLog,
     endedRequests,
     log,
   });
@@ -156,6 +168,7 @@ export async function createGateway(
       await sending?.stop();
       await callbacks.close();
       await dispatch.stop();
+      await accessLog?.stop();
     },
   );
   return {
@@ -174,6 +187,7 @@ export async function createGateway(
     start: () => life.start(),
     stop: async () => {
       await life.stop();
+      await telemetry?.flush();
       for (const each of opened) each.close();
     },
   };

@@ -41,7 +41,7 @@ export async function runSystem(settings: TakenSettings, options: RunOptions = {
   endOnUncaught('ringpost');
   try {
     if (settings.faults.length > 0) throw new SettingsError(settings.faults);
-    await run(loadGatewayConfig(settings.env), settings.env, options);
+    await run(loadGatewayConfig(settings.env, settings.sources), settings.env, options);
   } catch (error) {
     say(explainFault(error));
     process.exit(1);

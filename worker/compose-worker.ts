@@ -1,5 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
 import { Slots } from '#shared/process/slots.ts';
+import { loadTelemetry } from '#shared/trace/telemetry.ts';
 import { LargeValues } from '#shared/store/replies/large-values.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
@@ -22,6 +23,7 @@ import { Cancellations } from './session/cancellations.ts';
 import { reclaimEarly } from './session/early-reclaim.ts';
 import { QueueSession } from './session/queue-session.ts';
 import { ServedQueues } from './session/served-queues.ts';
+import { ProcessSpans } from './trace/process-spans.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** A worker that is connected to Redis and knows its generation. It does nothing yet. */
@@ -119,6 +121,8 @@ export async function composeWorker(
 
   const budget = new ReplyBudget(config.replyLimitBytes);
   const handler = await surroundings.createHandler(budget);
+  // The module of a handler may load the SDK.
+  const telemetry = await loadTelemetry(log);
   const cancelled = new CancelledIds();
   const sessionParts = {
     connection,
@@ -126,6 +130,7 @@ export async function composeWorker(
     worker: replica,
     concurrency,
     handler,
+    spans: telemetry && new ProcessSpans(telemetry),
     aftermath,
     large,
     budget,
@@ -150,6 +155,6 @@ export async function composeWorker(
   served.add(session);
   const adoptions = new Adoptions({ ...common, keeper, parts: sessionParts, served });
   const cancellations = new Cancellations({ connection: open(':cancellations'), cancelled, served, log });
-  const parts = { handler, keeper, heartbeat, session, adoptions, cancellations, large, noted };
+  const parts = { handler, keeper, heartbeat, session, adoptions, cancellations, large, noted, telemetry };
   return new WorkerProcess({ ...common, ...parts });
 }

@@ -2,6 +2,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import { isDoneWithin } from '#shared/process/within.ts';
 import type { StopCause } from '#shared/process/signals.ts';
 import { expectDeath } from '#shared/store/lease/generations.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -27,6 +28,8 @@ export interface WorkerProcessParts {
   readonly adoptions: Adoptions;
   readonly cancellations: Cancellations;
   readonly large: LargeValues;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   readonly log: Logger;
 }
 
@@ -80,7 +83,7 @@ export class WorkerProcess {
     await Promise.all([session.stop(), adoptions.stop()]);
     await handler.close(until);
     await heartbeat.stop();
-    await Promise.all([keeper.stop(), noted()]);
+    await Promise.all([keeper.stop(), noted(), this.#parts.telemetry?.flush()]);
     connection.close();
     this.#parts.large.close();
     this.#parts.cancellations.close();

@@ -26,7 +26,7 @@ export function define(command: Command, context: Context): void {
     )
     .option('--config <file>', 'a config file (ringpost.config.ts, .mts, .js, .mjs, .json)')
     .action(async (given: string | undefined, options: FlagValues) => {
-      const settings = await effectiveSettings(options, context);
+      const { env: settings, sources } = await effectiveSettings(options, context);
       const file =
         given ?? settings['HANDLER'] ?? usualFiles.find((each) => existsSync(each)) ?? 'handler.ts';
       if (!existsSync(file))
@@ -35,6 +35,6 @@ export function define(command: Command, context: Context): void {
       const env = joinSettings(settings, { HANDLER: file });
       loadGatewayConfig(env);
       const { runDev } = await import('../dev/run-dev.ts');
-      await runDev(file, { settings: { env, faults: [] } });
+      await runDev(file, { settings: { env, faults: [], ...(sources === undefined ? {} : { sources }) } });
     });
 }

@@ -18,19 +18,16 @@ export function define(command: Command, context: Context): void {
     .option('--json', 'print the ready line as one JSON document')
     .addHelpText('after', moreHelp)
     .action(async (options: FlagValues) => {
-      const env = await effectiveSettings(options, context);
+      const settings = await effectiveSettings(options, context);
       // All faults at once, before anything is loaded that takes time.
-      loadGatewayConfig(env);
+      loadGatewayConfig(settings.env);
       const { runSystem } = await import('../run-system.ts');
-      await runSystem(
-        { env, faults: [] },
-        {
-          onReady: (message, gateway) => {
-            const url = gateway?.app.listeningOrigin ?? null;
-            const document = { message, url, adminUrl: gateway?.adminUrl ?? null };
-            context.output.show(document, () => [message]);
-          },
+      await runSystem(settings, {
+        onReady: (message, gateway) => {
+          const url = gateway?.app.listeningOrigin ?? null;
+          const document = { message, url, adminUrl: gateway?.adminUrl ?? null };
+          context.output.show(document, () => [message]);
         },
-      );
+      });
     });
 }

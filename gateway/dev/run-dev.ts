@@ -45,7 +45,7 @@ export async function runDev(file: string, { settings }: DevOptions): Promise<vo
   }
 }
 
-async function run(file: string, { env, faults }: TakenSettings): Promise<void> {
+async function run(file: string, { env, faults, sources }: TakenSettings): Promise<void> {
   const cwd = process.cwd();
   const name = relative(cwd, file);
   if (faults.length > 0) throw new SettingsError(faults);
@@ -85,7 +85,7 @@ async function run(file: string, { env, faults }: TakenSettings): Promise<void> 
   const handler = new HandlerVersions(path);
   reloads.begin(handler);
   await runSystem(
-    { env: { ...env, HANDLER: path }, faults: [] },
+    { env: { ...env, HANDLER: path }, faults: [], ...(sources === undefined ? {} : { sources }) },
     {
       handler,
       onReady: (line, gateway) => void onReady(line, gateway, name, config),

@@ -6,6 +6,7 @@ import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { RedisOutage } from '#shared/store/redis/redis-outage.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
@@ -44,6 +45,7 @@ export interface DispatchOptions {
   readonly callbacks: Callbacks;
   readonly callers: Callers;
   readonly held: HeldBytes;
+  readonly telemetry: Telemetry | undefined;
   readonly log: Logger;
 }
 
@@ -58,7 +60,7 @@ export interface Dispatch extends StartStop {
 /** Composes the parts that dispatch requests and receive replies. */
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { config, gateway, connection, reader, watcher, notices, agreement } = options;
-  const { callbacks, callers, held, log } = options;
+  const { callbacks, callers, held, telemetry, log } = options;
   const { queueLimit, replyTimeoutMs, resultTtlMs: keepMs } = config;
   const clock = clockOf(connection);
   const now = (): number => clock.now();
@@ -78,6 +80,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     bodies: new ReplyBodies(connection, held, log),
     takeBacks,
     asyncRequests: new AsyncRequests({ connection, queues, outage, callbacks, callers, keepMs, log }),
+    telemetry,
     now,
     at: (time) => clock.at(time),
     replyTimeoutMs,

@@ -2,12 +2,14 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
-import { answerOf } from '#shared/contract/reply.ts';
+import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
+import { SendSpan } from '../trace/send-span.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Ran } from '../http/request-notes.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import { ranOf } from './ran.ts';
@@ -28,6 +30,8 @@ export interface DispatcherOptions {
   readonly bodies: ReplyBodies;
   readonly takeBacks: TakeBacks;
   readonly asyncRequests: AsyncRequests;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   /** @returns Redis time, in ms since the epoch. */
   readonly now: () => number;
   /** Translates Redis time to the `performance.now()` clock. */
@@ -120,13 +124,14 @@ export class Dispatcher {
       settle(replica, tooLate);
       return id;
     }
-    const job = encodeJob(request, {
+    const sending = this.#send(id, replica, request);
+    const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway,
       deadline,
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
     });
-    this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, settle });
+    this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, sending, settle });
     return id;
   }
 
@@ -146,7 +151,8 @@ export class Dispatcher {
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
     const { callbacks } = directives;
-    const job = encodeJob(request, {
+    const sending = this.#send(id, replica, request);
+    const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway: '',
       deadline,
       redelivery,
@@ -154,7 +160,8 @@ export class Dispatcher {
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });
-    return asyncRequests.accept({ id, replica, accepted, job, body: request.body }, callbacks);
+    const adding = asyncRequests.accept({ id, replica, accepted, job, body: request.body }, callbacks);
+    return sending?.endWith(adding) ?? adding;
   }
 
   /**
@@ -178,7 +185,7 @@ export class Dispatcher {
     }
     if (body !== undefined) {
       this.#waiters.end(waiter);
-      waiter.request.settle(replica, answerOf(reply, body), this.#ran(waiter, reply));
+      waiter.request.settle(replica, { ...headOf(reply), body }, this.#ran(waiter, reply));
       return;
     }
     if (waiter.state === 'fetching') return;
@@ -188,7 +195,7 @@ export class Dispatcher {
     void bodies.fetch(replica, id, storedBytes, wanted, (stored) => {
       if (!wanted()) return;
       if (stored !== undefined) {
-        this.#end(waiter, answerOf(reply, stored), this.#ran(waiter, reply));
+        this.#end(waiter, { ...headOf(reply), body: stored }, this.#ran(waiter, reply));
         return;
       }
       waiter.become('waiting');
@@ -220,7 +227,13 @@ export class Dispatcher {
       return;
     }
     this.#waiters.end(waiter);
-    this.#enqueue({ ...request, replica });
+    this.#enqueue({ ...request, replica, ...sentAgain(request, replica) });
+  }
+
+  /** Begins the span of a job, if an OpenTelemetry SDK is loaded. */
+  #send(id: string, replica: string, { headers, body }: HttpRequest): SendSpan | undefined {
+    const { telemetry } = this.#options;
+    return telemetry && SendSpan.begin(telemetry, { id, replica, headers, size: body.length });
   }
 
   #enqueue(request: WaitingRequest): void {
@@ -255,4 +268,11 @@ export class Dispatcher {
     this.#waiters.end(waiter);
     waiter.request.settle(waiter.request.replica, result, ran);
   }
+}
+
+/** @returns what differs in a request that is sent again, if it has a span. */
+function sentAgain({ id, job, body, sending }: WaitingRequest, replica: string): Partial<WaitingRequest> {
+  if (sending === undefined) return {};
+  const again = sending.again({ id, replica, headers: job.headers, size: body.length });
+  return { sending: again, job: { ...job, headers: again.headers } };
 }

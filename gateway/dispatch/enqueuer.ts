@@ -59,6 +59,7 @@ export class Enqueuer {
 
   /** The job is in Redis, or may be. */
   #onMaybeAdded(waiter: Waiter): void {
+    waiter.request.sending?.end();
     const { waiters, takeBacks } = this.#options;
     if (waiter.state === 'leaving') {
       waiter.become('done');
@@ -82,12 +83,17 @@ export class Enqueuer {
     const mayRetry =
       fate === 'unsent' && waiter.isWaitedFor && (await outage.waitUntilOver()) && !watcher.stale;
     if (waiter.state === 'leaving') waiter.become('done');
-    if (!waiter.isWaitedFor) return;
+    if (!waiter.isWaitedFor) {
+      waiter.request.sending?.end();
+      return;
+    }
     if (mayRetry) {
       this.enqueue(waiter, onRefused);
       return;
     }
     this.#notAdded.warn({ request: waiter.request.id, err: error });
-    onRefused(waiter, new Problem('redis_away', 'Redis does not take requests now.', { cause: error }));
+    const problem = new Problem('redis_away', 'Redis does not take requests now.', { cause: error });
+    waiter.request.sending?.end(problem);
+    onRefused(waiter, problem);
   }
 }

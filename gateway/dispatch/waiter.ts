@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import type { Problem } from '#shared/contract/errors.ts';
+import type { SendSpan } from '../trace/send-span.ts';
 import type { Ran } from '../http/request-notes.ts';
 import type { PollNumber } from './queue-count.ts';
 
@@ -63,6 +64,8 @@ export interface WaitingRequest {
   readonly job: JobData;
   /** The request's body; if it is large it travels apart from the job. */
   readonly body: Uint8Array;
+  /** Of its job; undefined if no OpenTelemetry SDK is loaded. */
+  readonly sending?: SendSpan | undefined;
   readonly settle: (replica: string | undefined, result: HttpReply | Problem, ran?: Ran) => void;
 }
 

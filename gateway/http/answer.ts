@@ -1,6 +1,6 @@
 import { ServerResponse } from 'node:http';
 import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
-import type { NotedOutcome, NotedRequest, RequestNotes } from './request-notes.ts';
+import type { NotedOutcome, NotedRequest, RequestNotes, RequestTrace } from './request-notes.ts';
 
 /** How an answer ended. */
 export interface End {
@@ -28,10 +28,10 @@ export class Answer extends ServerResponse implements RequestNotes {
   target: string | undefined;
   request: NotedRequest | undefined;
   outcome: NotedOutcome | undefined;
-  /** Of the problem that the worker answered. */
-  code: ProblemCode | undefined;
   bodyBytes = 0;
-  traceId: string | undefined;
+  /** The problem that a worker has answered. */
+  workerProblem: ProblemCode | undefined;
+  trace: RequestTrace | undefined;
   /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
   before: Answer | undefined;
   readonly #startedAt = performance.now();
@@ -113,9 +113,9 @@ export function noteOutcome(response: ServerResponse, outcome: NotedOutcome): vo
   if (response instanceof Answer) response.outcome = outcome;
 }
 
-/** Notes which problem the worker answered itself. */
-export function noteCode(response: ServerResponse, code: ProblemCode | undefined): void {
-  if (code !== undefined && response instanceof Answer) response.code = code;
+/** Notes the span of the request of a response. It is told when the answer has ended. */
+export function noteTrace(response: ServerResponse, trace: RequestTrace): void {
+  if (response instanceof Answer) response.trace = trace;
 }
 
 /** Notes how many bytes the body of a response has. */
@@ -126,6 +126,11 @@ export function noteBody(response: ServerResponse, bytes: number): void {
 /** Notes which problem a response contains, so that it is counted by its code. */
 export function noteProblem(response: ServerResponse, problem: Problem): void {
   if (response instanceof Answer) response.noteProblem(problem);
+}
+
+/** Notes which problem a worker has answered. */
+export function noteWorkerProblem(response: ServerResponse, code: ProblemCode): void {
+  if (response instanceof Answer) response.workerProblem = code;
 }
 
 /** Notes an unexpected error, so that it is logged with its stack. */

@@ -45,7 +45,7 @@ function endedRequest(
   code: ProblemCode | undefined,
   ms: number,
 ): EndedRequest {
-  const { request, outcome, bodyBytes, traceId, req } = answer;
+  const { request, outcome, bodyBytes, trace, req } = answer;
   const method = request?.request.method ?? req.method ?? 'GET';
   const ran = outcome?.ran;
   return {
@@ -66,7 +66,7 @@ function endedRequest(
     bytesIn: request?.request.body.length ?? 0,
     bytesOut: method === 'HEAD' || !answer.headersSent ? 0 : bodyBytes,
     client: request?.ip ?? peerAddress(req.socket),
-    traceId: traceId ?? sentTraceId(req.headers.traceparent),
+    traceId: trace?.traceId ?? sentTraceId(req.headers.traceparent),
     head: req,
   };
 }

@@ -21,7 +21,7 @@ export interface EndCounter {
   /**
    * Counts a dispatched request.
    * @param status of the answer; 499 if the client left before.
-   * @param code of the problem that ringpost answered, the gateway or the worker.
+   * @param code of the problem that ringpost answered.
    * @param ms from the request to the end of its answer; undefined if the client left, or the request was not
    * HTTP.
    * @param notes undefined if the request was not HTTP.
@@ -61,14 +61,16 @@ export class RequestEnds implements AnswerListener {
     // If an answer breaks off because the gateway failed, the client did not leave.
     const isAnswered = whole || problem?.code === 'internal';
     const status = isAnswered ? (problem?.status ?? answer.statusCode) : leftStatus;
-    const code = isAnswered ? (problem?.code ?? answer.code) : undefined;
+    const ownCode = isAnswered ? problem?.code : undefined;
     // There are too many dispatched requests to log them.
     if (purpose === 'dispatch') {
+      const code = isAnswered ? (ownCode ?? answer.workerProblem) : undefined;
+      answer.trace?.ended(status, code, answer);
       counter.dispatched(status, code, whole ? ms : undefined, answer);
       endedRequests.tell(answer, status, code, ms);
       return;
     }
-    const result = code ?? String(status);
+    const result = ownCode ?? String(status);
     counter.called(purpose, result);
     const { method } = answer.req;
     log.debug({ method, side: purpose, result, ms }, 'a call of the gateway was answered');

@@ -26,6 +26,17 @@ export interface NotedOutcome {
   readonly ran?: Ran | undefined;
 }
 
+/** The span of a dispatched request. */
+export interface RequestTrace {
+  readonly traceId: string;
+  /**
+   * The request has ended.
+   * @param status of the answer; 499 if the client left.
+   * @param code of the problem that ringpost answered.
+   */
+  ended(status: number, code: string | undefined, notes: RequestNotes): void;
+}
+
 /** What the answer to a dispatched request knows about it. Whoever learns something notes it here. */
 export interface RequestNotes {
   /** The request target as the client sent it. */
@@ -36,6 +47,6 @@ export interface RequestNotes {
   readonly outcome: NotedOutcome | undefined;
   /** Bytes of the body of the answer. */
   readonly bodyBytes: number;
-  /** Of the span of the request, if the gateway makes one. */
-  readonly traceId: string | undefined;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly trace: RequestTrace | undefined;
 }

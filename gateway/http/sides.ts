@@ -6,7 +6,22 @@ export type Side = 'client' | 'open' | 'admin';
 
 const clientRoutes: ReadonlySet<string> = new Set(['/-/live', '/-/ready']);
 const openRoutes: ReadonlySet<string> = new Set(['/-/docs', '/-/openapi.json']);
-const viewRoutes: ReadonlySet<string> = new Set(['/rep', '/-/ring', '/-/metrics', '/-/dead-letters']);
+const viewRoutes: ReadonlySet<string> = new Set([
+  '/rep',
+  '/-/ring',
+  '/-/metrics',
+  '/-/dead-letters',
+  '/-/api/overview',
+  '/-/api/plan',
+  '/-/api/replicas',
+  '/-/api/replicas/:name',
+  '/-/api/samples',
+  '/-/api/gateways',
+  '/-/api/settings',
+  '/-/api/hot-keys',
+  '/-/api/key',
+  '/-/api/events',
+]);
 
 /** The route of all dispatched requests. No client can ask for it, since a space ends a request target. */
 export const dispatchRoute = '/ dispatch';

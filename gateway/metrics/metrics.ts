@@ -149,6 +149,15 @@ export class Metrics implements EndCounter {
     });
   }
 
+  /** @param dropped returns how many lines of the access log were dropped. */
+  observeAccessLog(dropped: () => number): void {
+    this.#gauge(
+      'ringpost_access_log_dropped',
+      'Lines of the access log that were dropped, because stdout was blocked or closed',
+      dropped,
+    );
+  }
+
   #gauge(name: string, help: string, value: () => number): Gauge {
     return new Gauge({
       name,

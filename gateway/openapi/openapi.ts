@@ -56,6 +56,7 @@ export const openApi = fp<OpenApiOptions>(
         tags: [
           { name: 'dispatch', description: 'Your own requests.' },
           { name: 'requests', description: 'Async requests, and requests that were not answered in time.' },
+          { name: 'system', description: 'What the dashboard shows: overview, samples, keys, settings.' },
           { name: 'replicas', description: 'Which replicas there are, and which keys they own.' },
           { name: 'dead letters', description: 'Requests that failed for good.' },
           { name: 'callbacks', description: 'Messages about the ends of requests.' },

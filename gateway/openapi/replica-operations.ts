@@ -14,6 +14,32 @@ const view = {
   required: ['replicas', 'hold'],
 };
 
+const share = { type: 'number', minimum: 0, maximum: 1 };
+const count = { type: 'integer', minimum: 0 };
+const names = { type: 'array', items: { type: 'string' } };
+const plan = {
+  type: 'object',
+  properties: {
+    add: names,
+    rm: names,
+    drain: names,
+    movedShare: { ...share, description: 'The part of all keys that gets another owner.' },
+    waiting: { ...count, description: 'Requests that wait at replicas that leave.' },
+    running: count,
+    lines: { ...count, description: 'Lines of ordered keys at replicas that leave.' },
+    replicas: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { name: { type: 'string' }, shareBefore: share, shareAfter: share },
+        required: ['name', 'shareBefore', 'shareAfter'],
+      },
+    },
+    notes: { ...names, description: 'In words.' },
+  },
+  required: ['add', 'rm', 'drain', 'movedShare', 'waiting', 'running', 'lines', 'replicas', 'notes'],
+};
+
 function action(operation: Pick<Operation, 'operationId' | 'summary' | 'description'>, conflict: string) {
   return {
     ...operation,
@@ -71,6 +97,17 @@ export const replicaOperations = {
     },
     `${removed}.`,
   ),
+  plan: {
+    operationId: 'planChange',
+    summary: 'What a change of the replicas would move',
+    description:
+      'Nothing changes. Each parameter may be repeated; `add=*` is a replica whose name ringpost chooses. ' +
+      'A change that would be refused is answered with 400.',
+    tags: ['replicas'],
+    security: admin,
+    querystring: { type: 'object', properties: { add: names, rm: names, drain: names } },
+    response: { 200: answer(plan, 'Shares are parts of all keys, from 0 to 1.'), ...problems },
+  },
   restartAll: {
     operationId: 'restartReplicas',
     summary: 'Replace the workers of all replicas, one at a time',

@@ -88,7 +88,8 @@ export class HostedGateway implements RingpostGateway {
 
   constructor(settings: GatewaySettings, { folder, compileCache, beforeRedisStops }: HostOptions) {
     const given = asEnvironment(gatewaySettings, settings);
-    this.#config = loadGatewayConfig(given);
+    const sources = new Map(Object.keys(given).map((name) => [name, 'program'] as const));
+    this.#config = loadGatewayConfig(given, sources);
     const { role, logLevel, logFormat } = this.#config;
     const name = `${hostname().slice(0, 32)}-${randomBytes(4).toString('hex')}`;
     this.#log = createLogger(role, logLevel, { name }, logFormat);

@@ -83,12 +83,15 @@ export function jobTerms(
     ...(attempts === undefined ? {} : { attempts }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(priority === undefined ? {} : { priority }),
-    ...(ordered
-      ? { order: createHash('sha256').update(bytesOfKey(key)).digest('base64url').slice(0, 22) }
-      : {}),
+    ...(ordered ? { order: lineOf(key) } : {}),
     ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
     ...(callbacks === undefined ? {} : { callback: true }),
   };
+}
+
+/** @returns the line of the requests that have this hash key and run one at a time. */
+export function lineOf(key: string): string {
+  return createHash('sha256').update(bytesOfKey(key)).digest('base64url').slice(0, 22);
 }
 
 /**

@@ -8,7 +8,7 @@ import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { acceptAndWait } from '../async/accept-and-wait.ts';
 import type { AcceptAndWaitOptions } from '../async/accept-and-wait.ts';
 import { ranOf } from '../dispatch/ran.ts';
-import { noteBody, noteCode, noteOutcome } from '../http/answer.ts';
+import { noteBody, noteOutcome } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { Ran } from '../http/request-notes.ts';
 import { readAnswer } from '../records/kept-answer.ts';
@@ -67,7 +67,6 @@ async function answer(
     const onAnswer = (kept: Reply | undefined): void => {
       isGone = kept?.body === undefined;
       if (kept?.body === undefined) return;
-      noteCode(response, kept.problem);
       // The first client's request was run, not this one's.
       if (kept.run !== undefined && !isRepeat)
         noteOutcome(response, { id, replica, ran: ranIn(request, kept.run) });

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { asProblem, Problem } from '#shared/contract/errors.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
+import type { Telemetry } from '#shared/trace/telemetry.ts';
 import { peerAddress } from '#shared/contract/ip-address.ts';
 import { dispatchRoute } from '../http/sides.ts';
 import type { Connections } from '../http/connections.ts';
@@ -18,8 +19,9 @@ import type { RequestParser } from '../request/request-parser.ts';
 import type { Uploads } from '../request/uploads.ts';
 import { answerAsync } from './async-answer.ts';
 import type { AsyncAnswerOptions } from './async-answer.ts';
-import { noteCode, noteOutcome, noteRequest } from '../http/answer.ts';
+import { noteOutcome, noteRequest, noteTrace } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
+import { ServerSpan } from '../trace/server-span.ts';
 import { writeReply } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
@@ -32,6 +34,8 @@ export interface DispatchRouteOptions {
   readonly async: AsyncAnswerOptions;
   readonly forwarding: ForwardingRules;
   readonly parser: RequestParser;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly telemetry: Telemetry | undefined;
   /** What the answer to a TRACE does not show. */
   readonly redaction: Redaction;
 }
@@ -67,7 +71,9 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, parser } = options;
+  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, parser, telemetry } = options;
+  const span = telemetry && ServerSpan.begin(telemetry, raw, url);
+  if (span !== undefined) noteTrace(response, span);
   const reading = readBody(raw, bodyLimitBytes, uploads);
   const body = reading instanceof Promise ? await reading : reading;
   const { socket } = raw;
@@ -80,7 +86,8 @@ async function dispatch(
   }
   const emptyChunked = body.length === 0 && raw.headers['transfer-encoding'] !== undefined;
   const target = originForm(method, url);
-  const request = { method, target, headers, body, ...(emptyChunked && { emptyChunked }) };
+  const carried = span?.carriedIn(headers) ?? headers;
+  const request = { method, target, headers: carried, body, ...(emptyChunked && { emptyChunked }) };
   const parsed = parser.parse(request, ip, dispatcher.now);
   noteRequest(response, parsed);
   if (isAsync(parsed)) {
@@ -109,6 +116,5 @@ function write(response: ServerResponse, method: string, outcome: Outcome, unsen
     writeProblem(response, result, own);
     return;
   }
-  noteCode(response, result.problem);
   writeReply(response, method, result, own, unsent);
 }

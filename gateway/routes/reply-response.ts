@@ -4,7 +4,7 @@ import type { HttpReply } from '#shared/contract/http.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { replyHeaders } from '../request/forwarding.ts';
-import { noteBody } from '../http/answer.ts';
+import { noteBody, noteWorkerProblem } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
@@ -24,7 +24,8 @@ export function writeReply(
   own: readonly string[],
   unsent: UnsentAnswers,
 ): void {
-  const { status, body } = reply;
+  const { problem, status, body } = reply;
+  if (problem !== undefined) noteWorkerProblem(response, problem);
   const phrase = reply.reason === undefined ? undefined : reasonPart(status, reply.reason).reason;
   try {
     const headers = replyHeaders(method, reply).concat(own);

@@ -1,5 +1,6 @@
 import type { BlockList } from 'node:net';
 import { redactionOf } from '#shared/contract/redaction.ts';
+import type { SettingView } from '#shared/contract/api/system.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { LogFormat } from '#shared/process/pretty-lines.ts';
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
@@ -7,6 +8,8 @@ import type { RingParameters } from '#shared/ring/ring.ts';
 import { handlerStallMs } from '#shared/settings/common.ts';
 import { readSettings, SettingsError } from '#shared/settings/load-settings.ts';
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
+import { accessLogConfig } from '../access-log/access-log-settings.ts';
+import type { AccessLogConfig } from '../access-log/access-log-settings.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
@@ -18,6 +21,8 @@ import { parseSubnets } from '../edge/subnets.ts';
 import { faultsOf } from './config-faults.ts';
 import { replicaCount } from './replica-count.ts';
 import { gatewaySettings } from './settings.ts';
+import { settingsView } from './settings-view.ts';
+import type { SettingSources } from './settings-view.ts';
 import type { GatewayValues } from './settings.ts';
 
 /** Settings of the containers of `REPLICA_DRIVER=docker`. */
@@ -116,15 +121,23 @@ export interface GatewayConfig {
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
   readonly admin: AdminSettings;
+  /** Undefined: there is none. */
+  readonly accessLog: AccessLogConfig | undefined;
+  /** All settings as they may be shown, with their sources. */
+  readonly settings: readonly SettingView[];
   readonly logLevel: string;
   readonly logFormat: LogFormat;
 }
 
 /**
  * @param env environment variables. Nothing else is read, except whether the file named by `HANDLER` exists.
+ * @param sources where settings come from, if not from the environment.
  * @throws {SettingsError} that lists all faults at once.
  */
-export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+export function loadGatewayConfig(
+  env: NodeJS.ProcessEnv,
+  sources: SettingSources = new Map(),
+): GatewayConfig {
   const { values, faults } = readSettings(gatewaySettings, env);
   faults.push(...faultsOf(values));
   const parsed = parseValues(values, faults);
@@ -138,7 +151,8 @@ export function loadGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   if (replicas > capacity(ring)) {
     throw new SettingsError([`REPLICAS is ${replicas}, but the ring holds ${capacity(ring)} at most`]);
   }
-  return configOf(values, parsed, ring);
+  const config = configOf(values, parsed, ring);
+  return { ...config, settings: settingsView(env, sources, config.redaction) };
 }
 
 /** The settings whose values are a language of their own. */
@@ -186,7 +200,11 @@ function sourcesOf<Source>(
   }
 }
 
-function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): GatewayConfig {
+function configOf(
+  values: GatewayValues,
+  parsed: Parsed,
+  ring: RingParameters,
+): Omit<GatewayConfig, 'settings'> {
   const redactExcept = [values.REDACT_EXCEPT ?? '', ...fieldNames(parsed.hashKey)].join(',');
   return {
     ...parsed,
@@ -248,6 +266,7 @@ function configOf(values: GatewayValues, parsed: Parsed, ring: RingParameters): 
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    accessLog: accessLogConfig(values),
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
   };

@@ -20,6 +20,20 @@ export function joinSettings(...sources: readonly NodeJS.ProcessEnv[]): NodeJS.P
   return joined;
 }
 
+/**
+ * @param named sources with their names for people, from the lowest to the highest.
+ * @returns the source of each setting that applies.
+ */
+export function sourcesOf(
+  named: readonly (readonly [source: string, settings: NodeJS.ProcessEnv])[],
+): ReadonlyMap<string, string> {
+  const joined = joinSettings(...named.map(([, settings]) => settings));
+  const sources = new Map<string, string>();
+  for (const [source, settings] of named)
+    for (const name of Object.keys(joined)) if ((settings[name] ?? '') !== '') sources.set(name, source);
+  return sources;
+}
+
 function isExclusive(name: string): boolean {
   return exclusive.some((each) => each === name);
 }

@@ -1,4 +1,5 @@
 import type { SettingsOf } from '#shared/settings/load-settings.ts';
+import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
@@ -216,6 +217,7 @@ export const gatewaySettings = {
       description: 'Milliseconds for which a lost replica keeps its keys before they go to its successors.',
     },
     ...startSettings,
+    ...accessLogSettings,
     ADMIN_TOKEN: {
       type: 'string',
       description:
@@ -227,7 +229,7 @@ export const gatewaySettings = {
       type: 'string',
       description:
         'Bearer token that reads metadata only, written like `ADMIN_TOKEN`: `/rep`, `/-/metrics`, ' +
-        '`/-/ring` and `/-/dead-letters` without stderr, ids, queries and bodies.',
+        '`/-/ring`, `/-/dead-letters` and what `/-/api/` shows, without stderr, ids, keys, queries and bodies.',
     },
     ADMIN_AUTH: {
       type: 'string',

@@ -39,6 +39,11 @@ export const catalogue = {
 
 export type ProblemCode = keyof typeof catalogue;
 
+/** @returns whether a value is the code of a problem that this release knows. */
+export function isProblemCode(value: unknown): value is ProblemCode {
+  return typeof value === 'string' && Object.hasOwn(catalogue, value);
+}
+
 /** RFC 9457 problem details with the extension member `code`. */
 export interface ProblemDetails {
   readonly type: 'about:blank';
@@ -48,11 +53,6 @@ export interface ProblemDetails {
   readonly code: ProblemCode;
   /** Where to learn more about this occurrence: the path of the request's record. */
   readonly instance?: string;
-}
-
-/** @returns whether a text is the code of a problem. */
-export function isProblemCode(text: unknown): text is ProblemCode {
-  return typeof text === 'string' && Object.hasOwn(catalogue, text);
 }
 
 /** @param detail says what was wrong and what would be right, for the person who reads the answer. */

@@ -5,7 +5,7 @@ import type { ProblemCode } from './errors.ts';
 import type { HttpReply } from './http.ts';
 
 /** The head of an answer. */
-export type ReplyHead = Pick<HttpReply, 'status' | 'reason' | 'headers'>;
+export type ReplyHead = Pick<HttpReply, 'problem' | 'status' | 'reason' | 'headers'>;
 
 /** How a request was run, as its worker says with the reply. Times are in ms. */
 export interface Run {
@@ -27,14 +27,14 @@ export interface Reply {
   /** As in {@link HttpReply}. */
   readonly reason?: string;
   readonly headers: readonly string[];
+  /** As in {@link HttpReply}. Workers of the previous release do not say. */
+  readonly problem?: ProblemCode;
   /** The bytes; undefined if they are stored in their own key. */
   readonly body: Uint8Array | undefined;
   /** How many bytes are stored in their own key. Workers of the previous release do not say. */
   readonly storedBytes?: number;
   /** Undefined if the handler was not called, or the worker is of an earlier release. */
   readonly run?: Run;
-  /** The problem's code, if the worker itself made the answer. */
-  readonly problem?: ProblemCode;
 }
 
 /** A {@link Run} as it is written: `[leftMs, serviceMs]`, then the attempt and the adopter if they matter. */
@@ -43,25 +43,20 @@ type RunTuple = readonly [left: number, service: number, attempt?: number, adopt
 interface Head {
   readonly id: string;
   readonly status: number;
+  readonly problem?: ProblemCode | undefined;
   readonly reason?: string | undefined;
   readonly headers: readonly string[];
   /** How many bytes are stored in their own key; `true` from a worker of the previous release. */
   readonly stored?: number | true | undefined;
   readonly run?: RunTuple | undefined;
-  readonly problem?: string | undefined;
 }
 
 const newline = 0x0a;
 
 /** @returns the head of an answer, without its other properties. */
-export function headOf({ status, reason, headers }: ReplyHead): ReplyHead {
+export function headOf({ problem, status, reason, headers }: ReplyHead): ReplyHead {
+  if (problem !== undefined) return { problem, status, headers };
   return reason === undefined ? { status, headers } : { status, reason, headers };
-}
-
-/** @returns the answer that a reply brings. */
-export function answerOf(reply: Reply, body: Uint8Array): HttpReply {
-  const { problem } = reply;
-  return problem === undefined ? { ...headOf(reply), body } : { ...headOf(reply), body, problem };
 }
 
 /**
@@ -83,15 +78,15 @@ export function encodeReply(
   stored = false,
   run?: Run,
 ): ReplyFrame {
-  const { status, reason, headers, body, problem } = reply;
+  const { problem, status, reason, headers, body } = reply;
   const head: Head = {
     id,
     status,
     reason,
     headers,
+    problem,
     stored: stored ? Buffer.byteLength(body) : undefined,
     run: run && tupleOf(run),
-    problem,
   };
   const line = `${JSON.stringify(head)}\n`;
   if (stored || body.length === 0) return line;
@@ -109,15 +104,15 @@ export function decodeReply(frame: Buffer): Reply {
   if (end < 0) throw new SyntaxError('a reply frame has no head');
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
-  const { id, status, reason, headers, stored, problem } = head;
+  const { id, status, reason, headers, problem, stored } = head;
   const read = runOf(head.run);
   const known = {
     id,
     status,
     headers,
     ...(reason === undefined ? {} : { reason }),
-    ...(read === undefined ? {} : { run: read }),
     ...(isProblemCode(problem) ? { problem } : {}),
+    ...(read === undefined ? {} : { run: read }),
   };
   if (stored === undefined) return { ...known, body: frame.subarray(end + 1) };
   return { ...known, body: undefined, ...(typeof stored === 'number' ? { storedBytes: stored } : {}) };

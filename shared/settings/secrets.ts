@@ -28,6 +28,8 @@ export interface TakenSettings {
   readonly env: NodeJS.ProcessEnv;
   /** What is wrong with the files, one fault per line. No fault quotes the content of a file. */
   readonly faults: readonly string[];
+  /** Where settings come from, for people, if not from the environment. */
+  readonly sources?: ReadonlyMap<string, string>;
 }
 
 /**

@@ -88,6 +88,16 @@ describe('/-/openapi.json', () => {
       'delete /-/dead-letters/{id}',
       'delete /-/requests/{id}',
       'delete /rm',
+      'get /-/api/events',
+      'get /-/api/gateways',
+      'get /-/api/hot-keys',
+      'get /-/api/key',
+      'get /-/api/overview',
+      'get /-/api/plan',
+      'get /-/api/replicas',
+      'get /-/api/replicas/{name}',
+      'get /-/api/samples',
+      'get /-/api/settings',
       'get /-/dead-letters',
       'get /-/dead-letters/{id}',
       'get /-/live',
@@ -97,6 +107,11 @@ describe('/-/openapi.json', () => {
       'get /-/requests/{id}/reply',
       'get /-/ring',
       'get /rep',
+      'post /-/api/replicas/{name}/drain',
+      'post /-/api/replicas/{name}/pause',
+      'post /-/api/replicas/{name}/restart',
+      'post /-/api/replicas/{name}/resume',
+      'post /-/api/restart',
       'post /-/callbacks/secret',
       'post /-/dead-letters/redrive',
       'post /-/dead-letters/{id}/redrive',
@@ -146,6 +161,11 @@ describe('/-/openapi.json', () => {
     await expect.poll(async () => (await listed(client)).length).toBe(1);
     await check(`${url}/-/dead-letters/redrive?all=true`, { method: 'POST' });
     await check(`${url}/-/dead-letters?all=true`, { method: 'DELETE' });
+    for (const action of ['pause', 'drain', 'resume', 'restart'])
+      await check(`${url}/-/api/replicas/S2/${action}`, { method: 'POST' });
+    await check(`${url}/-/api/restart`, { method: 'POST' });
+    await check(`${url}/-/api/replicas/S7/drain`, { method: 'POST' });
+    await check(`${url}/-/api/plan?add=S9&rm=S2`);
     await check(`${url}/-/dead-letters?limit=0`);
     await expect(client.deleteDeadLetter(failed.id)).rejects.toMatchObject({ code: 'not_found' });
 
@@ -159,6 +179,11 @@ describe('/-/openapi.json', () => {
     for (const path of ['/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
       expect((await check(`${url}${path}`)).status).toBe(200);
     }
+    const shown = ['overview', 'replicas', 'replicas/S1', 'samples', 'gateways', 'settings', 'hot-keys'];
+    for (const path of [...shown, 'hot-keys', 'key?key=k'])
+      expect((await check(`${url}/-/api/${path}`)).status, path).toBe(200);
+    expect((await check(`${url}/-/api/replicas/S9`)).status).toBe(404);
+    expect((await check(`${url}/-/api/events?topics=none`)).status).toBe(400);
     const own = Object.entries(document.paths).flatMap(([path, operations]) =>
       path === '/{path}' ? [] : Object.values(operations).map(({ operationId }) => operationId),
     );

@@ -14,7 +14,7 @@ export interface RepositoryManifest {
  * Dependencies that few users need, with what needs them. They are optional peers, so that a plain install is
  * small and runs no install script.
  */
-export const optionalPeers = ['@fastify/swagger-ui', 'dockerode', 'esbuild'] as const;
+export const optionalPeers = ['@fastify/swagger-ui', '@opentelemetry/api', 'dockerode', 'esbuild'] as const;
 
 /** ringpost reads or changes parts of these that their own versioning does not cover. */
 const exact: ReadonlySet<string> = new Set(['bullmq', 'ioredis']);

@@ -3,7 +3,7 @@ import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { redact, redactTarget } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { decodeReply, encodeReply, answerOf } from '#shared/contract/reply.ts';
+import { decodeReply, encodeReply, headOf } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
@@ -125,7 +125,7 @@ function withoutSecrets(
     const reply = decodeReply(frame);
     const body = (bodies === 'none' ? undefined : reply.body) ?? Buffer.alloc(0);
     const headers = redact(reply.headers, redaction);
-    return encodeReply(reply.id, { ...answerOf(reply, body), headers }, false, reply.run);
+    return encodeReply(reply.id, { ...headOf(reply), headers, body }, false, reply.run);
   } catch {
     return undefined;
   }

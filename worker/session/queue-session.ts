@@ -20,6 +20,7 @@ import type { Consumer } from '../run/consumer.ts';
 import type { FinishedRuns } from '../run/finished-runs.ts';
 import { Runner } from '../run/runner.ts';
 import { Turns } from '../run/turns.ts';
+import type { ProcessSpans } from '../trace/process-spans.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { Suspects } from './suspects.ts';
@@ -36,6 +37,8 @@ export interface QueueSessionParts {
   readonly intake: Intake;
   /** The script of the batched consumer; without it, the stock consumer serves. */
   readonly tick: TickScript | undefined;
+  /** Undefined if no OpenTelemetry SDK is loaded. */
+  readonly spans: ProcessSpans | undefined;
   /** What follows the end of a request that has a record. */
   readonly aftermath: Aftermath;
   readonly finished: FinishedRuns;
@@ -99,7 +102,8 @@ export class QueueSession {
       tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
-    const running = { ...options, turns, replica, adopter: lease.adopter, lease: certainty };
+    const handler = options.spans?.around(options.handler, replica) ?? options.handler;
+    const running = { ...options, handler, turns, replica, adopter: lease.adopter, lease: certainty };
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
     const reclaimer = new Reclaimer(settling);

@@ -1,6 +1,7 @@
 import type { Logger } from '../../process/logger.ts';
 import type { Keys } from '../keys/keys.ts';
-import { keysOf } from '../redis/access.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
@@ -18,12 +19,14 @@ const graceMs = 60_000;
  * accepted. A line is identified by its `order`, a digest of the key.
  */
 export class Lines {
+  readonly #redis: Redis;
   readonly #run: Run;
   readonly #keys: Keys;
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
 
   constructor(connection: Connection, log: Logger) {
+    this.#redis = redisOf(connection);
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
@@ -42,6 +45,14 @@ export class Lines {
   place(order: string, id: string): Promise<Place | undefined> {
     return this.#repair.withRepair(
       () => this.#run(takeTurn, { order, id }),
+      () => [{ key: this.#keys.line(order), type: 'zset' }],
+    );
+  }
+
+  /** @returns how many requests are in a line. */
+  length(order: string): Promise<number> {
+    return this.#repair.withRepair(
+      () => this.#redis.zcard(this.#keys.line(order)),
       () => [{ key: this.#keys.line(order), type: 'zset' }],
     );
   }

@@ -10,6 +10,8 @@ import type { ReplicaDepths } from '../scripts/read-replica.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
+export type { ReplicaDepths } from '../scripts/read-replica.ts';
+
 /** The jobs of a queue that no worker has taken. */
 export interface QueueDepth {
   /** A worker could take them now. */

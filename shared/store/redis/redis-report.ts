@@ -1,18 +1,27 @@
 import { Redis } from 'ioredis';
+import { redisOf } from './access.ts';
+import type { Connection } from './connection.ts';
 
-/** What `INFO` and `TIME` of a Redis say. */
-export interface RedisReport {
+/** What `INFO` of a Redis says. */
+export interface RedisHealth {
   readonly version: string;
   /** `maxmemory-policy`. */
   readonly policy: string;
   /** 0: no limit. */
   readonly maxMemoryBytes: number;
+  readonly usedMemoryBytes: number;
   /** Whether it writes an append-only file. */
   readonly appendOnly: boolean;
   /** Whether its last write of that file failed. */
   readonly writeFailed: boolean;
+  /** Whether its last snapshot failed. By default Redis then refuses writes. */
+  readonly snapshotFailed: boolean;
   /** Whether it copies another Redis, and takes no writes. */
   readonly isReplica: boolean;
+}
+
+/** What `INFO` and `TIME` of a Redis say. */
+export interface RedisReport extends RedisHealth {
   /** How far this host's clock is ahead of Redis's, in ms, as exact as the round trip. */
   readonly clockAheadMs: number;
 }
@@ -39,17 +48,30 @@ export async function readRedisReport(url: string): Promise<RedisReport> {
     const before = Date.now();
     const [seconds, micros] = await redis.time();
     const there = Number(seconds) * 1000 + Number(micros) / 1000;
-    const field = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
     return {
-      version: field('valkey_version') || field('redis_version'),
-      policy: field('maxmemory_policy'),
-      maxMemoryBytes: Number(field('maxmemory')),
-      appendOnly: field('aof_enabled') === '1',
-      writeFailed: field('aof_last_write_status') === 'err',
-      isReplica: field('role') === 'slave',
+      ...healthIn(info),
       clockAheadMs: Math.round((before + Date.now()) / 2 - there),
     };
   } finally {
     redis.disconnect();
   }
+}
+
+/** @returns what the Redis of a connection says of itself. */
+export async function readRedisHealth(connection: Connection): Promise<RedisHealth> {
+  return healthIn(await redisOf(connection).info());
+}
+
+function healthIn(info: string): RedisHealth {
+  const field = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
+  return {
+    version: field('valkey_version') || field('redis_version'),
+    policy: field('maxmemory_policy'),
+    maxMemoryBytes: Number(field('maxmemory')),
+    usedMemoryBytes: Number(field('used_memory')),
+    appendOnly: field('aof_enabled') === '1',
+    writeFailed: field('aof_last_write_status') === 'err',
+    snapshotFailed: field('rdb_last_bgsave_status') === 'err',
+    isReplica: field('role') === 'slave',
+  };
 }

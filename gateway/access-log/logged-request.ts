@@ -1,0 +1,78 @@
+import type { Redaction } from '#shared/contract/redaction.ts';
+import { redactUrl } from '#shared/contract/redaction.ts';
+import { keyDigest } from '#shared/ring/key-digest.ts';
+import type { EndedRequest } from '../http/ended-request.ts';
+import type { AccessLogConfig } from './access-log-settings.ts';
+import { cut, shownTarget } from './shown-target.ts';
+
+/** What a line of the access log says, in this order. Undefined is what is not known. Durations are in ms. */
+export interface LoggedRequest {
+  /** When its head arrived, in ms since the epoch. */
+  readonly at: number;
+  /** Undefined if it was refused before it had one. */
+  readonly id: string | undefined;
+  readonly key: string | undefined;
+  readonly method: string;
+  readonly path: string;
+  readonly protocol: string;
+  readonly status: number;
+  /** Code of the problem that ringpost answered. */
+  readonly reason: string | undefined;
+  readonly mode: EndedRequest['mode'];
+  readonly replica: string | undefined;
+  readonly attempt: number;
+  readonly adoptedBy: string | undefined;
+  readonly queueMs: number | undefined;
+  readonly serviceMs: number | undefined;
+  readonly totalMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly client: string;
+  readonly traceId: string | undefined;
+  readonly referer: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+/** @returns what the log may say of a request. */
+export function loggedRequest(
+  request: EndedRequest,
+  query: AccessLogConfig['query'],
+  redaction: Redaction,
+): LoggedRequest {
+  const { id, at, key, method, target, status, code, mode, replica, attempt, adoptedBy, head } = request;
+  const { queueMs, serviceMs, totalMs, bytesIn, bytesOut, client, traceId } = request;
+  const { referer, 'user-agent': userAgent } = head.headers;
+  return {
+    at,
+    id: id === '' ? undefined : id,
+    key: key === undefined ? undefined : keyDigest(key),
+    method,
+    path: shownTarget(target, query, redaction),
+    protocol: `HTTP/${head.httpVersion}`,
+    status,
+    reason: code,
+    mode,
+    replica,
+    attempt,
+    adoptedBy,
+    queueMs: rounded(queueMs),
+    serviceMs: rounded(serviceMs),
+    totalMs: rounded(totalMs),
+    bytesIn,
+    bytesOut,
+    client,
+    traceId,
+    referer: referer === undefined ? undefined : shownReferer(referer, query, redaction),
+    userAgent: userAgent === undefined ? undefined : cut(userAgent),
+  };
+}
+
+/** A page's URL may carry secrets as a target does. */
+function shownReferer(url: string, query: AccessLogConfig['query'], redaction: Redaction): string {
+  return shownTarget(redactUrl(url, redaction), query, redaction);
+}
+
+function rounded<Ms extends number | undefined>(ms: Ms): Ms;
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+}

@@ -1,0 +1,100 @@
+import type { GatewayReport } from '#shared/contract/gateway-report.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { Ring } from '#shared/ring/ring.ts';
+import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
+import type { ReplicaDepths } from '#shared/store/queue/queue-depths.ts';
+import { countLeftOver } from '#shared/store/records/left-over.ts';
+import type { LeftOver } from '#shared/store/records/left-over.ts';
+import type { Connection } from '#shared/store/redis/connection.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { readRedisHealth } from '#shared/store/redis/redis-report.ts';
+import type { RedisHealth } from '#shared/store/redis/redis-report.ts';
+import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import { RingPictures } from '../ring/ring-picture.ts';
+import type { RingPicture } from '../ring/ring-picture.ts';
+import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { Sampler } from './sampler.ts';
+import type { Rates } from './samples.ts';
+
+/** All that an overview shows, as it was at one moment. */
+export interface Snapshot {
+  /** In ms since the epoch, in Redis time. */
+  readonly at: number;
+  /** How far the clock of this gateway is ahead of Redis time, in ms. */
+  readonly clockAheadMs: number;
+  readonly picture: RingPicture;
+  readonly ring: Ring;
+  readonly depths: ReadonlyMap<string, ReplicaDepths>;
+  readonly leftOver: LeftOver;
+  readonly reports: readonly GatewayReport[];
+  readonly rates: Rates | undefined;
+  /** Undefined if Redis does not say. */
+  readonly redis: RedisHealth | undefined;
+}
+
+export interface SnapshotsOptions {
+  readonly connection: Connection;
+  readonly store: RingStore;
+  readonly watcher: RingWatcher;
+  readonly sampler: Pick<Sampler, 'latest' | 'reports'>;
+  readonly log: Logger;
+}
+
+/** `INFO` is asked for at most this often, in ms: it costs Redis as much as a hundred commands. */
+const healthEveryMs = 10_000;
+
+/** Reads what an overview shows. Callers that come while a read is in progress share it. */
+export class Snapshots {
+  readonly #options: SnapshotsOptions;
+  readonly #pictures: RingPictures;
+  readonly #depths: QueueDepths;
+  #reading: Promise<Snapshot> | undefined;
+  #health: RedisHealth | undefined;
+  #healthAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options;
+    this.#pictures = new RingPictures(options);
+    this.#depths = new QueueDepths(options.connection, options.log);
+  }
+
+  read(): Promise<Snapshot> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** The ring is in memory, so that all of it takes one round trip, or two with holds of operators. */
+  async #read(): Promise<Snapshot> {
+    const { connection, watcher, sampler } = this.#options;
+    const { state, ring } = watcher;
+    const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
+    const [picture, depths, leftOver] = await Promise.all([
+      this.#pictures.read(state),
+      this.#depths.readAll(names),
+      countLeftOver(connection),
+      this.#readHealth(),
+    ]);
+    const clock = clockOf(connection);
+    return {
+      at: Math.round(clock.now()),
+      clockAheadMs: clock.aheadMs,
+      picture,
+      ring,
+      depths,
+      leftOver,
+      reports: sampler.reports,
+      rates: sampler.latest,
+      redis: this.#health,
+    };
+  }
+
+  /** Never rejects: a Redis that refuses `INFO` may do all else. */
+  async #readHealth(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#healthAt < healthEveryMs) return;
+    this.#healthAt = now;
+    this.#health = await readRedisHealth(this.#options.connection).catch(() => undefined);
+  }
+}

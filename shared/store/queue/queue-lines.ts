@@ -1,0 +1,35 @@
+import { parseJob } from '../../contract/job.ts';
+import { keysOf, redisOf } from '../redis/access.ts';
+import type { Connection } from '../redis/connection.ts';
+
+/** How many jobs are looked at: their data may be large. */
+const maxJobs = 200;
+
+/** Keys whose ordered requests are in a queue. */
+export interface QueueLines {
+  readonly lines: number;
+  /** Whether the queue holds more jobs than were looked at. */
+  readonly isLowerBound: boolean;
+}
+
+/** @returns how many lines of ordered requests have a job in a replica's queue, among its oldest jobs. */
+export async function countLines(connection: Connection, replica: string): Promise<QueueLines> {
+  const redis = redisOf(connection);
+  const keys = keysOf(connection);
+  const { wait, active, prioritized, delayed } = keys.unfinished(replica);
+  const listed = await Promise.all([
+    redis.lrange(active, -maxJobs, -1),
+    redis.lrange(wait, -maxJobs, -1),
+    redis.zrange(prioritized, 0, String(maxJobs - 1)),
+    redis.zrange(delayed, 0, String(maxJobs - 1)),
+  ]);
+  const ids = listed.flat();
+  const texts = await Promise.all(
+    ids.slice(0, maxJobs).map((id) => redis.hget(keys.job(replica, id), 'data')),
+  );
+  const orders = texts.map((text) => (text === null ? undefined : parseJob(text)?.order));
+  return {
+    lines: new Set(orders.filter((order) => order !== undefined)).size,
+    isLowerBound: ids.length > maxJobs,
+  };
+}
