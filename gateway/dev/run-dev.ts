@@ -121,6 +121,7 @@ async function onReady(
   process.stdout.write(`${line}\n`);
   if (gateway === undefined) return;
   const described = isDocsPageInstalled() ? 'docs' : 'openapi.json';
+  say(`the dashboard is at ${gateway.adminUrl}/-/`);
   say(`watching ${name}; the routes are described at ${gateway.adminUrl}/-/${described}`);
   warnOfUnknownFields(gateway.app.server, config, (text) => complain(`ringpost dev: ${text}`));
 }

@@ -27,6 +27,11 @@ const viewRoutes: ReadonlySet<string> = new Set([
   '/-/api/hot-keys',
   '/-/api/key',
   '/-/api/events',
+  '/-/api/requests',
+  '/-/api/requests/:id',
+  '/-/api/live',
+  '/-/api/dead-letters',
+  '/-/api/callbacks',
 ]);
 
 /** The route of all dispatched requests. No client can ask for it, since a space ends a request target. */

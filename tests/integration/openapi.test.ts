@@ -89,14 +89,19 @@ describe('/-/openapi.json', () => {
       'delete /-/dead-letters/{id}',
       'delete /-/requests/{id}',
       'delete /rm',
+      'get /-/api/callbacks',
+      'get /-/api/dead-letters',
       'get /-/api/events',
       'get /-/api/gateways',
       'get /-/api/hot-keys',
       'get /-/api/key',
+      'get /-/api/live',
       'get /-/api/overview',
       'get /-/api/plan',
       'get /-/api/replicas',
       'get /-/api/replicas/{name}',
+      'get /-/api/requests',
+      'get /-/api/requests/{id}',
       'get /-/api/samples',
       'get /-/api/session',
       'get /-/api/settings',
@@ -162,6 +167,9 @@ describe('/-/openapi.json', () => {
     const again = await client.redrive(failed.id);
     await client.finished(again);
     await expect.poll(async () => (await listed(client)).length).toBe(1);
+    for (const path of ['requests?limit=2', `requests/${again}`, 'live', 'dead-letters', 'callbacks', 'live'])
+      expect((await check(`${url}/-/api/${path}`)).status, path).toBe(200);
+    await check(`${url}/-/dead-letters/redrive?all=true&dry-run=true`, { method: 'POST' });
     await check(`${url}/-/dead-letters/redrive?all=true`, { method: 'POST' });
     await check(`${url}/-/dead-letters?all=true`, { method: 'DELETE' });
     for (const action of ['pause', 'drain', 'resume', 'restart'])
