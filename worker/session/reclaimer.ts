@@ -1,5 +1,6 @@
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
+import type { NotedEvent } from '#shared/contract/request-events.ts';
 import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
@@ -160,7 +161,10 @@ export class Reclaimer {
     const { connection, replica } = this.#options;
     const startCount = await this.#active.startCount(id, job);
     if (startCount > 0 && !suspect) reclaimed.ran.push(id);
+    const lost: NotedEvent =
+      startCount === 0 ? { kind: 'queued' } : { kind: 'lost', detail: reasonIn(reason, death) };
     if (decideOnHeld(job.data, startCount) !== 'again') {
+      await this.#notes.note(replica, id, job.data, '', lost);
       const died = `Replica ${replica} died while it ran this request${reason}`;
       const detail = `${died}; it is not known whether it was done.`;
       await this.#fail(id, job, 'outcome_unknown', detail);
@@ -175,6 +179,7 @@ export class Reclaimer {
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
       const times = crash.crashes.length;
+      await this.#notes.note(replica, id, job.data, '', lost);
       const died = `Replica ${replica} died ${times} times while it ran this request${reason}`;
       await this.failPoison(id, `${died}; it is not run again.`);
       reclaimed.poison.push(crash);
@@ -183,7 +188,7 @@ export class Reclaimer {
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
     if (!becomesSuspect) await job.requeue();
-    await this.#notes.note(replica, id, job.data, 'queued');
+    await this.#notes.note(replica, id, job.data, 'queued', lost);
     if (becomesSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
   }
@@ -207,4 +212,10 @@ export class Reclaimer {
     const crash = await this.#crashes.read(this.#options.replica);
     return crash?.generation === generation && crash.reason !== undefined ? ` (${crash.reason})` : '';
   }
+}
+
+/** @param reason in brackets, or ''. @returns what the timeline of a request says of a death. */
+function reasonIn(reason: string, death: Death | undefined): string {
+  if (reason !== '') return reason.slice(2, -1);
+  return death?.expected === true ? 'it was stopped' : '';
 }
