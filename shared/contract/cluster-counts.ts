@@ -1,7 +1,8 @@
 /**
- * Why a request was delivered once more. `crash`: its worker died while it ran. `stop`: its worker was ended by
- * ringpost or a shutdown. `not_started`: its worker died before it started. `orphaned`: a worker had taken it,
- * and none ran it. `lost`: Redis had lost it, or its replica was gone. `retry`: it asked for another attempt.
+ * Why a request was delivered once more. `crash`: its worker died while it ran. `stop`: its worker was ended
+ * by ringpost or a shutdown. `not_started`: its worker died before it started. `orphaned`: a worker had taken
+ * it, and none ran it. `lost`: Redis had lost it, or its replica was gone. `retry`: it asked for another
+ * attempt.
  */
 export const redeliveryCauses = ['crash', 'stop', 'not_started', 'orphaned', 'lost', 'retry'] as const;
 export type RedeliveryCause = (typeof redeliveryCauses)[number];
@@ -35,7 +36,7 @@ export type ClusterCount =
   /** Queues that were adopted. */
   | 'adoptions';
 
-/** @returns the kind of a reason that is written for people, as a driver or the plan of a controller has it. */
+/** @returns the kind of a reason that is written for people, as a driver or the controller's plan has it. */
 export function deathReasonOf(text: string | undefined): DeathReason {
   if (text === undefined) return 'gone';
   if (text === 'exited with code 0' || text === 'removed') return 'left';
