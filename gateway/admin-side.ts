@@ -6,6 +6,7 @@ import { planRoute } from './api/plan-route.ts';
 import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
 import type { RedriveOptions } from './async/redrive.ts';
+import { requestApi } from './api/request-api.ts';
 import type { AdminAccess } from './routes/admin-access.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -50,8 +51,9 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   });
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
-  await app.register(apiRoutes, { ...parts, live: { watch: () => () => undefined } });
+  await app.register(apiRoutes, parts);
   await app.register(planRoute, { ...parts, parameters, ...limits });
   await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
+  await app.register(requestApi, parts);
   await app.register(metricsRoutes, { metrics });
 }

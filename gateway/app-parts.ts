@@ -4,10 +4,14 @@ import { IdempotencyClaims } from '#shared/store/records/idempotency-claims.ts';
 import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { KeptReplies } from '#shared/store/records/kept-replies.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { CallbackSearch } from '#shared/store/records/callback-search.ts';
 import { RequestEnds } from '#shared/store/records/request-ends.ts';
+import { RequestHistory } from '#shared/store/records/request-history.ts';
 import { RequestRecords } from '#shared/store/records/request-records.ts';
+import { RequestSearch } from '#shared/store/records/request-search.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
+import { LiveRequests } from './api/live-requests.ts';
 import type { Callbacks } from './callbacks/callbacks.ts';
 import type { Callers } from './caller/callers.ts';
 import type { Capacity } from './dispatch/capacity.ts';
@@ -62,18 +66,32 @@ export interface RequestParts {
   readonly letters: DeadLetters;
   readonly uploads: Uploads;
   readonly unsent: UnsentAnswers;
+  readonly search: RequestSearch;
+  readonly callbackSearch: CallbackSearch;
+  readonly history: RequestHistory;
+  /** The latest requests that this gateway has answered, while somebody watches. */
+  readonly live: LiveRequests;
   readonly parser: RequestParser;
   readonly forwarding: ForwardingRules;
 }
 
 export function createRequestParts(parts: AppParts): RequestParts {
-  const { config, callers, connection, held, uploadIdleMs, log } = parts;
+  const { config, callers, connection, watcher, endedRequests, held, uploadIdleMs, log } = parts;
+  const present = (): string[] => {
+    const { desired, retired } = watcher.state;
+    return [...desired.map(({ name }) => name), ...retired.keys()];
+  };
+  const search = new RequestSearch(connection, present, log);
   return {
     records: new RequestRecords(connection, log, (job) => callers.ofSent(job)),
     replies: new KeptReplies(connection, log),
     claims: new IdempotencyClaims(connection, config.idempotencyTtlMs, log),
     ends: new RequestEnds(connection, log),
     letters: new DeadLetters(connection, log),
+    search,
+    callbackSearch: new CallbackSearch(connection, () => search.replicas()),
+    history: new RequestHistory(connection, log),
+    live: new LiveRequests(endedRequests),
     uploads: new Uploads(held, uploadIdleMs),
     unsent: new UnsentAnswers({ held, sendTimeoutMs: config.sendTimeoutMs, log }),
     parser: new RequestParser({

@@ -20,8 +20,8 @@ interface Entry {
 const kept = 128;
 
 /**
- * Counts the most frequent keys in bounded space. A key that was dropped comes back with the count of the most
- * frequent one that was ever dropped, so that no count is too low. Source: Metwally et al., "Efficient
+ * Counts the most frequent keys in bounded space. A key that was dropped comes back with the count of the
+ * most frequent one that was ever dropped, so that no count is too low. Source: Metwally et al., "Efficient
  * Computation of Frequent and Top-k Elements in Data Streams" (Space-Saving), ICDT 2005; half of the keys are
  * dropped at a time instead of one, which costs a constant time for each request.
  */

@@ -1,4 +1,5 @@
 import type { ApiEvents } from '#shared/contract/api/events.ts';
+import { shortId } from './short-id.ts';
 
 /** Where requests are shown as they end. */
 export interface LiveSource {
@@ -11,5 +12,5 @@ export interface LiveSource {
 
 /** @returns requests as a viewer sees them: an id opens an answer. */
 export function forViewer({ requests, left }: ApiEvents['live']): ApiEvents['live'] {
-  return { requests: requests.map((request) => ({ ...request, id: '' })), left };
+  return { requests: requests.map((request) => ({ ...request, id: shortId(request.id) })), left };
 }

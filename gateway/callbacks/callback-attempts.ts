@@ -1,6 +1,7 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { TakenCallback } from '#shared/store/callbacks/callback-consumer.ts';
 import { CallbackNotes } from '#shared/store/callbacks/callback-notes.ts';
+import { shownReceiver } from '#shared/contract/callback.ts';
 import type { CallbackData } from '#shared/contract/callback.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
@@ -62,13 +63,13 @@ export class CallbackAttempts {
       const state = sent.outcome === 'retry' ? 'failed' : sent.outcome;
       if (state !== 'delivered')
         log.warn({ request: id, answer: sent.answer, attempts }, `a callback ${state}`);
-      await this.#notes.note(id, state, attempts, sent.answer);
+      await this.#notes.note(id, state, attempts, sent.answer, shownReceiver(url));
       return undefined;
     }
     // The job is written before the note, so that a gateway that takes it next goes on from here.
     const message = { url, payload, mac: macs.ofMessage(id, { url, payload }) };
     await job.update({ ...data, mac: macs.ofJob(id, data), attempts, firstSent, message });
-    await this.#notes.note(id, 'retrying', attempts, sent.answer);
+    await this.#notes.note(id, 'retrying', attempts, sent.answer, shownReceiver(url));
     return { at };
   }
 }

@@ -35,6 +35,15 @@ export const commands: readonly CommandEntry[] = [
   { name: 'ls', summary: 'list the replicas, and why some are not ready', load: () => import('./ls.ts') },
   { name: 'add', summary: 'add replicas', load: () => import('./add.ts') },
   { name: 'rm', summary: 'remove replicas', load: () => import('./rm.ts') },
+  {
+    name: 'drain',
+    summary: 'take replicas out of the ring, and keep them running',
+    load: () => import('./drain.ts'),
+  },
+  { name: 'pause', summary: 'let the requests of replicas wait', load: () => import('./pause.ts') },
+  { name: 'restart', summary: 'replace the workers of replicas', load: () => import('./restart.ts') },
+  { name: 'resume', summary: 'end a drain or a pause', load: () => import('./resume.ts') },
+  { name: 'tail', summary: 'follow the requests as they end', load: () => import('./tail.ts') },
   { name: 'ring', summary: 'show the ring', load: () => import('./ring.ts') },
   {
     name: 'explain',
@@ -43,7 +52,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'requests',
-    summary: 'show an async request, get its answer, or cancel it',
+    summary: 'list requests; show one, get its answer, or cancel it',
     load: () => import('./requests.ts'),
   },
   {

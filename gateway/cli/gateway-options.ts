@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { RingpostClient } from '#shared/client/client.ts';
 import type { Fetch } from '#shared/client/client.ts';
+import { OperatorClient } from '#shared/client/operator-client.ts';
 import { shownUrl } from '#shared/process/shown-url.ts';
 import { SettingsError } from '#shared/settings/settings-error.ts';
 import { firstToken } from '../admin/tokens.ts';
@@ -31,6 +32,10 @@ export function withGatewayOptions(command: Command): Command {
 export interface GatewaySides {
   readonly clientSide: RingpostClient;
   readonly adminSide: RingpostClient;
+  /** The API of the admin side. */
+  readonly operator: OperatorClient;
+  /** The page of the admin side for people. */
+  readonly dashboard: string;
 }
 
 /**
@@ -55,7 +60,14 @@ export function gatewaySides(
   return {
     clientSide: new RingpostClient(url, { ...common, fetch: fetchFrom(url, timeoutMs) }),
     adminSide: new RingpostClient(adminUrl, { ...common, fetch: fetchFrom(adminUrl, timeoutMs) }),
+    operator: new OperatorClient(adminUrl, { ...common, fetch: fetchFrom(adminUrl, timeoutMs) }),
+    dashboard: dashboardOf(adminUrl),
   };
+}
+
+/** @param adminUrl the address of the admin side. @returns that of the dashboard. */
+export function dashboardOf(adminUrl: string): string {
+  return `${adminUrl.replace(/\/$/, '')}/-/`;
 }
 
 function httpUrl(option: string, text: string): string {
@@ -78,8 +90,9 @@ function fetchFrom(base: string, timeoutMs: number): Fetch {
       throw noAnswer(base, error, timeoutMs);
     }
     // The kept answer of a replica may be anything.
-    const isJson = response.status === 204 || response.headers.get('content-type')?.includes('json');
-    if (!isJson && !url.endsWith('/reply'))
+    const type = response.headers.get('content-type') ?? '';
+    const isOurs = response.status === 204 || /json|text\/event-stream/.test(type);
+    if (!isOurs && !url.endsWith('/reply'))
       throw new Failure(
         'not_ringpost',
         `what answers at ${base} is not a ringpost gateway (status ${response.status}); ` +

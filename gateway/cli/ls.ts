@@ -14,13 +14,16 @@ export function define(command: Command, context: Context): void {
         'its worker wrote to stderr.',
     )
     .action(async (options: GatewayOptions) => {
-      const ring = await gatewaySides(options, context).adminSide.ring();
+      const { adminSide, dashboard } = gatewaySides(options, context);
+      const ring = await adminSide.ring();
       const { leader, trouble } = ring;
       const replicas = listedReplicas(ring);
-      output.show({ replicas, leader, trouble }, () => [
+      output.show({ replicas, leader, trouble, dashboard }, () => [
         ...replicaLines(replicas, Date.now(), output.paint),
         ...(leader === null ? ['', 'No controller leads now, so nothing starts or replaces replicas.'] : []),
         ...(trouble === null ? [] : ['', output.paint.bad(`The driver cannot act: ${shownText(trouble)}`)]),
+        '',
+        `Dashboard: ${dashboard}`,
       ]);
     });
 }

@@ -1,24 +1,24 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { RingView } from '#shared/contract/ring-view.ts';
+import { dryRunHelp } from './dry-run.ts';
 import { withGatewayOptions } from './gateway-options.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 
 /** The options of `add` and `rm`. */
 export interface ChangeOptions extends GatewayOptions {
   readonly count?: number;
+  readonly dryRun?: true;
 }
 
 /** A change may wait for new replicas: as long as `ADD_TIMEOUT_MS` can be. */
 export const changeTimeoutMs = 3_700_000;
 
-/** Adds names and `-n` to a command that changes the replicas. */
+/** Adds names, `-n` and `--dry-run` to a command that changes the replicas. */
 export function withChange(command: Command, help: string): Command {
-  return withGatewayOptions(command.argument('[names...]', 'names of replicas')).option(
-    '-n, --count <n>',
-    help,
-    positive,
-  );
+  return withGatewayOptions(command.argument('[names...]', 'names of replicas'))
+    .option('-n, --count <n>', help, positive)
+    .option('--dry-run', dryRunHelp);
 }
 
 /** @returns the names of the replicas that serve requests. */

@@ -1,3 +1,4 @@
+import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { ReplicaStatusView, RingView } from '#shared/contract/ring-view.ts';
 import type { Paint } from './paint.ts';
 import { shownDuration, shownText, shownTime } from './shown.ts';
@@ -13,6 +14,8 @@ export interface ListedReplica {
   /** How often in a row it was lost. */
   readonly failures: number | null;
   readonly inRing: boolean;
+  /** What an operator asked for. */
+  readonly hold: ReplicaHold | null;
   /** Why it is not ready; null if it is, or if that is not known. */
   readonly reason: string | null;
   /** The last lines that its worker wrote to stderr, if it is not ready. */
@@ -25,12 +28,16 @@ const fine: ReadonlySet<string> = new Set(['ready', 'draining']);
 /** @returns the replicas as `ls --json` prints them: desired ones, then those that finish their last work. */
 export function listedReplicas({ replicas, retired }: RingView): ListedReplica[] {
   return [
-    ...replicas.map((replica) => listed(replica, replica.inRing)),
-    ...retired.map((replica) => listed(replica, false)),
+    ...replicas.map((replica) => listed(replica, replica.inRing, replica.hold)),
+    ...retired.map((replica) => listed(replica, false, null)),
   ];
 }
 
-function listed(replica: ReplicaStatusView, inRing: boolean): ListedReplica {
+function listed(
+  replica: ReplicaStatusView,
+  inRing: boolean,
+  hold: ReplicaHold | null | undefined,
+): ListedReplica {
   const { name, state, since, generation, failures, crash } = replica;
   const isFine = fine.has(state);
   return {
@@ -40,6 +47,7 @@ function listed(replica: ReplicaStatusView, inRing: boolean): ListedReplica {
     generation: generation ?? null,
     failures: failures ?? null,
     inRing,
+    hold: hold ?? null,
     reason: isFine ? null : (crash?.reason ?? replica.reason ?? null),
     stderr: isFine ? [] : (crash?.stderr ?? []),
   };
@@ -51,12 +59,14 @@ function listed(replica: ReplicaStatusView, inRing: boolean): ListedReplica {
  */
 export function replicaLines(replicas: readonly ListedReplica[], now: number, paint: Paint): string[] {
   if (replicas.length === 0) return ['There are no replicas; `ringpost add` adds one.'];
-  const rows = replicas.map(({ name, state, since, generation, failures }) => [
+  const hasHolds = replicas.some(({ hold }) => hold !== null);
+  const rows = replicas.map(({ name, state, since, generation, failures, hold }) => [
     shownText(name),
     colour(state, paint),
     since === null ? '' : shownDuration(now - Date.parse(since)),
     String(generation ?? ''),
     String(failures ?? ''),
+    ...(hasHolds ? [paint.warning(hold ?? '')] : []),
   ]);
   const reasons = replicas.flatMap(({ name, reason, stderr }) => {
     if (reason === null && stderr.length === 0) return [];
@@ -64,7 +74,8 @@ export function replicaLines(replicas: readonly ListedReplica[], now: number, pa
     const head = `${shownText(name)}: ${shownText(reason ?? 'not ready')}${more}`;
     return ['', paint.bold(head), ...stderr.map((line) => paint.dim(`  ${shownText(line)}`))];
   });
-  return [...table(['REPLICA', 'STATE', 'SINCE', 'GENERATION', 'FAILURES'], rows, paint), ...reasons];
+  const heads = ['REPLICA', 'STATE', 'SINCE', 'GENERATION', 'FAILURES'];
+  return [...table(hasHolds ? [...heads, 'HOLD'] : heads, rows, paint), ...reasons];
 }
 
 /** @returns a replica's state in the colour that it has in all tables. */

@@ -6,12 +6,13 @@ import type { RequestView } from '#shared/contract/views.ts';
 import type { Context } from './context.ts';
 import { Failure, usage } from './failure.ts';
 import { gatewaySides, withGatewayOptions } from './gateway-options.ts';
-import type { GatewayOptions } from './gateway-options.ts';
+import { listRequests } from './request-list.ts';
+import type { ListOptions } from './request-list.ts';
 import { readMessage, writeMessage } from './message.ts';
 import { shownText } from './shown.ts';
 import { pairs } from './table.ts';
 
-interface RequestOptions extends GatewayOptions {
+interface RequestOptions extends ListOptions {
   /** In seconds. */
   readonly wait?: number;
   readonly reply?: true;
@@ -27,16 +28,29 @@ export function define(command: Command, context: Context): void {
   const { output } = context;
   withGatewayOptions(command.argument('[id]', 'the id of an async request (Ringpost-Request)'))
     .description(
-      'Show an async request, get its answer, or cancel it. The gateway has no list of requests, so an ' +
-        'id is needed. An admin token opens the requests of all callers.',
+      'List the requests that have a record, or show one, get its answer, or cancel it. An admin token ' +
+        'opens the requests of all callers.',
     )
+    .option('--key <key>', 'list those of this hash key')
+    .option('--replica <name>', 'list those of this replica')
+    .option('--state <state>', 'list those in this state, e.g. failed')
+    .option('--status <status>', 'list those with this status, e.g. 503')
+    .option('--since <time>', 'list those accepted at or after it, e.g. 2026-12-01T00:00:00Z')
+    .option('--limit <n>', 'list as many at most (50)', count)
     .option('--wait <s>', `seconds to wait for its end, at most ${maxWaitS}`, seconds)
     .option('--reply', "print the replica's answer: its body, or all of it with --json")
     .option('--cancel', 'cancel it')
     .action(async (id: string | undefined, options: RequestOptions) => {
       const { wait = 0, reply, cancel } = options;
-      if (id === undefined)
-        throw usage('the gateway has no list of requests; name one: ringpost requests <id>');
+      if (id === undefined) {
+        if (reply || cancel || options.wait !== undefined)
+          throw usage('--wait, --reply and --cancel need the id of a request: ringpost requests <id>');
+        await listRequests(options, context);
+        return;
+      }
+      const listing = [options.key, options.replica, options.state, options.status, options.since];
+      if (listing.some((each) => each !== undefined) || options.limit !== undefined)
+        throw usage('give the id of a request or options for a list, not both');
       if (reply && cancel) throw usage('--reply and --cancel exclude each other');
       const { clientSide } = gatewaySides(options, context, wait * 1000 + slackMs);
       if (cancel) {
@@ -101,4 +115,9 @@ function seconds(text: string): number {
   if (!/^\d{1,2}$/.test(text) || value > maxWaitS)
     throw new InvalidArgumentError(`It must be a whole number from 0 to ${maxWaitS}.`);
   return value;
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
 }

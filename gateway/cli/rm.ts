@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
+import { showPlan } from './dry-run.ts';
 import { usage } from './failure.ts';
 import { gatewaySides } from './gateway-options.ts';
 import { changeTimeoutMs, serving, withChange } from './replica-change.ts';
@@ -14,6 +15,12 @@ export function define(command: Command, context: Context): void {
     .action(async (names: readonly string[], options: ChangeOptions) => {
       const n = options.count ?? names.length;
       if (n === 0) throw usage('nothing to remove: name replicas, or give a number with -n');
+      if (options.dryRun) {
+        if (n > names.length)
+          throw usage('name all replicas for --dry-run: the others are chosen when they are removed');
+        await showPlan({ rm: names }, options, context);
+        return;
+      }
       const { adminSide } = gatewaySides(options, context, changeTimeoutMs);
       // It fails if this is not the admin side of a gateway. DELETE /rm would then go to the user's app.
       const before = serving(await adminSide.ring());

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadGatewayConfig } from '../settings/config.ts';
 import type { Context } from './context.ts';
+import { dashboardOf } from './gateway-options.ts';
 import { effectiveSettings } from './effective-settings.ts';
 import { withSettingFlags } from './setting-flags.ts';
 import type { FlagValues } from './setting-flags.ts';
@@ -25,8 +26,10 @@ export function define(command: Command, context: Context): void {
       await runSystem(settings, {
         onReady: (message, gateway) => {
           const url = gateway?.app.listeningOrigin ?? null;
-          const document = { message, url, adminUrl: gateway?.adminUrl ?? null };
-          context.output.show(document, () => [message]);
+          const adminUrl = gateway?.adminUrl ?? null;
+          const dashboard = adminUrl === null ? null : dashboardOf(adminUrl);
+          const lines = dashboard === null ? [message] : [message, `ringpost dashboard: ${dashboard}`];
+          context.output.show({ message, url, adminUrl, dashboard }, () => lines);
         },
       });
     });

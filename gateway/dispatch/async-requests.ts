@@ -21,6 +21,8 @@ export interface AsyncRequestsOptions {
   readonly outage: RedisOutage;
   readonly callbacks: Callbacks;
   readonly callers: Callers;
+  /** @returns how many replicas there are. */
+  readonly replicaCount: () => number;
   /** How long the record of a request is kept, in ms. */
   readonly keepMs: number;
   readonly log: Logger;
@@ -40,10 +42,10 @@ export class AsyncRequests {
   readonly #now: () => number;
 
   constructor(options: AsyncRequestsOptions) {
-    const { connection, log } = options;
+    const { connection, replicaCount, log } = options;
     const clock = clockOf(connection);
     this.#options = options;
-    this.#records = new AcceptedRequests(connection, log);
+    this.#records = new AcceptedRequests(connection, replicaCount, log);
     this.#now = () => clock.now();
   }
 
@@ -83,11 +85,11 @@ export class AsyncRequests {
   }
 
   /** Creates a record of a request whose client waited until the deadline: the client may ask later. */
-  noteExpired({ id, replica, accepted, job }: AcceptedRequest): void {
+  noteExpired({ id, replica, key, accepted, job }: AcceptedRequest): void {
     const { keepMs, callers, log } = this.#options;
     const caller = encodeCaller(callers.ofSent(job));
     this.#records
-      .note({ id, replica, accepted, job: { ...job, keepMs, caller } }, 'expired')
+      .note({ id, replica, key, accepted, job: { ...job, keepMs, caller } }, 'expired')
       .catch((error: unknown) => log.debug({ request: id, err: error }, 'an expired request was not noted'));
   }
 

@@ -160,7 +160,7 @@ export class Dispatcher {
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });
-    const adding = asyncRequests.accept({ id, replica, accepted, job, body: request.body }, callbacks);
+    const adding = asyncRequests.accept({ id, replica, key, accepted, job, body: request.body }, callbacks);
     return sending?.endWith(adding) ?? adding;
   }
 

@@ -1,6 +1,7 @@
 import type { FastifySchema } from 'fastify';
 import { admin, answer, content, nothing, problem, problems } from './answers.ts';
 import type { Operation } from './answers.ts';
+import { preview } from './request-schemas.ts';
 import * as schemas from './schemas.ts';
 
 const failures = {
@@ -33,6 +34,10 @@ const filters = {
 };
 const all = {
   all: { type: 'string', enum: ['true'], description: 'All of them; required if there is no filter.' },
+};
+
+const dryRun = {
+  'dry-run': { type: 'string', enum: ['true', 'false'], description: 'Only says what would happen.' },
 };
 
 export const operations = {
@@ -171,9 +176,10 @@ export const operations = {
     summary: 'Redrive all requests that match a filter',
     tags: ['dead letters'],
     security: admin,
-    querystring: { type: 'object', properties: { ...filters, ...all } },
+    querystring: { type: 'object', properties: { ...filters, ...all, ...dryRun } },
     body: schemas.given,
     response: {
+      200: answer(preview, 'With `dry-run=true`: what would be redriven.'),
       202: answer(
         schemas.redrivenAll,
         'The requests that were accepted, and those that were refused and stay.',
@@ -198,8 +204,14 @@ export const operations = {
     summary: 'Delete all dead letters that match a filter',
     tags: ['dead letters'],
     security: admin,
-    querystring: { type: 'object', properties: { ...filters, ...all } },
-    response: { 200: answer(schemas.deleted, 'How many were deleted.'), ...problems },
+    querystring: { type: 'object', properties: { ...filters, ...all, ...dryRun } },
+    response: {
+      200: {
+        description: 'How many were deleted; with `dry-run=true`, what would be.',
+        content: { 'application/json': { schema: { anyOf: [schemas.deleted, preview] } } },
+      },
+      ...problems,
+    },
   },
   showReceiverSecrets: {
     operationId: 'showReceiverSecrets',

@@ -24,8 +24,8 @@ export interface Preview extends AskedChange {
 const maxNames = 1000;
 
 /**
- * Plans a change without making it: first it adds, then it removes, then it drains. Pure. Added replicas count
- * as ready.
+ * Plans a change without making it: first it adds, then it removes, then it drains. Pure. Added replicas
+ * count as ready.
  * @returns the change; new replicas whose names would be chosen are called `new-1` and so on.
  * @throws {Problem} `request_malformed` if `/add`, `/rm` or a drain would refuse it, or if it is none.
  */

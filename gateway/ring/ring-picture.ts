@@ -27,7 +27,10 @@ export interface RingPicture {
   readonly trouble: string | null;
   /** The lease of each replica whose queue a worker serves. */
   readonly leases: ReadonlyMap<string, Lease>;
-  /** @returns the desired replicas, in the order of `/rep`. @param onlyViews the caller may see metadata only. */
+  /**
+   * @param onlyViews whether the caller may see metadata only.
+   * @returns the desired replicas, in the order of `/rep`.
+   */
   replicas(onlyViews: boolean): RingReplicaView[];
   /** @returns the replicas that finish what they hold. */
   retired(onlyViews: boolean): RetiredReplicaView[];

@@ -4,15 +4,17 @@ import { Problem } from '#shared/contract/errors.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { DeadLetter } from '#shared/store/records/dead-letter.ts';
 import type { DeadLetters } from '#shared/store/records/dead-letters.ts';
+import { previewLetters } from '../records/dead-letter-counts.ts';
 import { deadLettersPath, letterView, metadataView, summaryView } from '../records/dead-letter-view.ts';
 import type { Given } from '../async/completion.ts';
 import { givenOf } from '../async/given.ts';
 import { redriveEach } from '../async/redrive-each.ts';
 import { operations } from '../openapi/operations.ts';
 import { requestPath } from '../records/request-view.ts';
-import { listingOf, malformed, nextPath, selectionOf } from './dead-letter-query.ts';
-import type { Query } from './dead-letter-query.ts';
+import { listingOf, nextPath, selectionOf } from './dead-letter-query.ts';
 import { noStore } from './no-store.ts';
+import { malformed } from './query-parameters.ts';
+import type { Query } from './query-parameters.ts';
 import { redisAway } from './redis-away.ts';
 
 export interface DeadLetterRouteOptions {
@@ -92,7 +94,9 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
         const given = givenOf(body);
         if (given.body !== undefined)
           throw malformed('A body is for one letter; redrive that one by its id.');
-        const filter = selectionOf(query);
+        const { filter, dryRun } = selectionOf(query);
+        if (dryRun)
+          return reply.code(200).send(await redisAway(() => previewLetters(letters, filter, maxAtOnce)));
         const page = await redisAway(() => letters.page(filter, maxAtOnce));
         const outcome = await redriveEach(
           page.letters.map(({ id }) => id),
@@ -106,7 +110,8 @@ export const deadLetterRoutes = fp<DeadLetterRouteOptions>(
       deadLettersPath,
       { onRequest, schema: operations.deleteDeadLetters },
       async ({ query }) => {
-        const filter = selectionOf(query);
+        const { filter, dryRun } = selectionOf(query);
+        if (dryRun) return redisAway(() => previewLetters(letters, filter, maxAtOnce));
         const page = await redisAway(() => letters.page(filter, maxAtOnce));
         const deleted = await redisAway(() => letters.remove(page.letters.map(({ id }) => id)));
         return { deleted, more: page.next !== undefined };

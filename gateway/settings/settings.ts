@@ -229,7 +229,7 @@ export const gatewaySettings = {
       type: 'string',
       description:
         'Bearer token that reads metadata only, written like `ADMIN_TOKEN`: `/rep`, `/-/metrics`, ' +
-        '`/-/ring` and `/-/dead-letters` without stderr, ids, queries and bodies.',
+        '`/-/ring`, `/-/dead-letters` and what `/-/api/` shows, without stderr, ids, keys, queries and bodies.',
     },
     ADMIN_AUTH: {
       type: 'string',

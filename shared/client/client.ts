@@ -1,7 +1,7 @@
 import { finalStates } from '../contract/request-record.ts';
-import type { ProblemDetails } from '../contract/errors.ts';
 import { initOf, merged } from './request-options.ts';
 import type { HeaderFields, RequestOptions, SubmitOptions } from './request-options.ts';
+import { errorOf } from './ringpost-error.ts';
 import type { RingView } from '../contract/ring-view.ts';
 import type {
   DeadLetterPageView,
@@ -12,6 +12,7 @@ import type {
 } from '../contract/views.ts';
 
 export type { RequestOptions, SubmitOptions } from './request-options.ts';
+export { RingpostError } from './ringpost-error.ts';
 
 /** Which dead letters to list. Times are RFC 3339. */
 export interface DeadLetterQuery {
@@ -49,20 +50,6 @@ export interface ClientOptions extends Asking {
   readonly adminToken?: string;
   /** Replaces the global `fetch`. */
   readonly fetch?: Fetch;
-}
-
-/** The gateway answered with a problem (RFC 9457), or refused an admin call. */
-export class RingpostError extends Error {
-  override readonly name = 'RingpostError';
-  readonly status: number;
-  /** The problem's code, which is stable; undefined if the answer was not a problem. */
-  readonly code: string | undefined;
-
-  constructor(status: number, code: string | undefined, detail: string) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-  }
 }
 
 /** How long one call waits for the end of a request, in seconds. */
@@ -272,15 +259,4 @@ function asQuery(query: object): string {
 
 function isProblem(response: Response): boolean {
   return response.headers.get('content-type')?.startsWith('application/problem+json') ?? false;
-}
-
-async function errorOf(response: Response): Promise<RingpostError> {
-  const text = await response.text();
-  try {
-    // This is a problem, or the failure of an admin call.
-    const { code, detail, message } = JSON.parse(text) as Partial<ProblemDetails> & { message?: string };
-    return new RingpostError(response.status, code, detail ?? message ?? text);
-  } catch {
-    return new RingpostError(response.status, undefined, text);
-  }
 }

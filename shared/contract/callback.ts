@@ -47,6 +47,15 @@ export function isCallback(value: unknown): value is CallbackData {
   return typeof payload === 'string' && (messageMac === undefined || typeof messageMac === 'string');
 }
 
+/** The path of a receiver is shown up to this length. */
+const maxPath = 200;
+
+/** @returns scheme, host and path of a URL, without its query and credentials; '' if it is none. */
+export function shownReceiver(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed === null ? '' : parsed.origin + parsed.pathname.slice(0, maxPath);
+}
+
 /** How many receivers one call handles. */
 export const receiversPerCall = 16;
 

@@ -104,6 +104,18 @@ export function isRedacted(name: string, value: string): boolean {
   return value === redactedValue || (urlFields.has(name.toLowerCase()) && value.includes(redactedValue));
 }
 
+/** @returns whether a request lacks a value that was redacted. */
+export function isIncomplete({
+  headers,
+  target,
+}: {
+  readonly headers: readonly string[];
+  readonly target: string;
+}): boolean {
+  const lacks = headers.some((value, at) => at % 2 === 1 && isRedacted(headers[at - 1] ?? '', value));
+  return lacks || missingParameters(target).length > 0;
+}
+
 /** @returns a path and its query, without the values of secret parameters. */
 export function redactTarget(target: string, redaction: Redaction): string {
   const { path, parts } = split(target);

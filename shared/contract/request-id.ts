@@ -11,6 +11,11 @@ export function requestId(uuid: string, replica: string): string {
   return `${uuid}.${replica}`;
 }
 
+/** @returns the part of a request's id before the name of the replica. */
+export function uuidOf(id: string): string {
+  return id.split('.', 1)[0] ?? id;
+}
+
 /** @returns the replica whose queue has the request; undefined if `id` is not the id of a request. */
 export function replicaOf(id: string): string | undefined {
   const dot = id.indexOf('.');

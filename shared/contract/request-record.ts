@@ -42,6 +42,8 @@ export interface RequestRecord {
   readonly code?: string;
   /** The state of its callback, if it has one. */
   readonly callback?: CallbackRecord;
+  /** Of the hash key, as `keyDigest` makes it. A release before did not note it. */
+  readonly keyDigest?: string;
   /** The caller; undefined if access to the request does not depend on the caller. */
   readonly caller?: Caller;
 }
@@ -104,6 +106,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
     ...(hash['released'] === undefined ? {} : { released: true }),
     ...callbackOf(hash),
+    ...(hash['keyDigest'] === undefined ? {} : { keyDigest: hash['keyDigest'] }),
     ...(caller === undefined ? {} : { caller }),
   };
 }

@@ -45,7 +45,7 @@ export interface Explanation {
 export interface HashSpace {
   /** How many hashes there are. Keys are spread evenly over them. */
   readonly size: number;
-  /** In order. The first begins at 0, and each other one at the end of the one before. None on an empty ring. */
+  /** In order. The first begins at 0, each other one at the end of the one before. An empty ring has none. */
   readonly segments: readonly HashSegment[];
 }
 

@@ -1,8 +1,8 @@
 import type { Ring } from './ring.ts';
 
 /**
- * @returns the part of all keys that each replica owns, from 0 to 1, in order of joining. It is exact for keys
- * whose hashes are spread evenly.
+ * @returns the part of all keys that each replica owns, from 0 to 1, in order of joining. It is exact for
+ * keys whose hashes are spread evenly.
  */
 export function sharesOf(ring: Ring): ReadonlyMap<string, number> {
   const { size, segments } = ring.hashSpace();

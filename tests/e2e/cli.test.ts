@@ -37,7 +37,7 @@ describe('a running system', () => {
     const listed = await call('ls');
     expect(listed).toMatchObject({ code: 0, stderr: '' });
     expect(listed.stdout).toMatch(
-      /^REPLICA {2}STATE {2}SINCE {2}GENERATION {2}FAILURES\nS1 {7}ready {2}\d+s +1 {11}0\nS2 .*\n$/,
+      /^REPLICA {2}STATE {2}SINCE {2}GENERATION {2}FAILURES\nS1 {7}ready {2}\d+s +1 {11}0\nS2 .*\n\nDashboard: http:\S+\/-\/\n$/,
     );
     expect(documentOf(await call('ls', '--json'))).toMatchObject({
       code: 0,
@@ -110,9 +110,15 @@ describe('a running system', () => {
       document: { status: 200, encoding: 'utf8', body },
     });
     expect(await call('requests', id, '--cancel')).toMatchObject({ code: 1, stdout: '' });
-    expect((await call('requests')).stderr).toBe(
-      'ringpost: the gateway has no list of requests; name one: ringpost requests <id>\n',
+    expect(documentOf(await call('requests', '--limit', '1', '--json'))).toMatchObject({
+      code: 0,
+      document: { requests: [{ id, state: 'done', path: '/home', replica: 'S1', status: 200 }] },
+    });
+    expect((await call('requests', '--state', 'done')).stdout).toMatch(
+      /^REQUEST +STATE +STATUS +WHAT .*\n.* done +200 +GET \/home +S1 +1 +\d+s\n/,
     );
+    expect(await call('requests', '--reply')).toMatchObject({ code: 2, stdout: '' });
+    expect(await call('requests', id, '--state', 'done')).toMatchObject({ code: 2, stdout: '' });
 
     expect((await call('dlq', 'ls')).stdout).toBe('There are no dead letters that match.\n');
     const failed = [await submit('/fail'), await submit('/fail'), await submit('/fail')];

@@ -37,7 +37,8 @@ it('sends an overview after a change of the ring, to all who watch, from one rea
     if (command.toLowerCase() === 'zcard' && key === keys.deadLetters) reads += 1;
   });
   await fetch(`${url}/rm`, { method: 'DELETE', body: JSON.stringify({ n: 1, replicas: ['S1'] }) });
-  const removed = (data: unknown): boolean => (data as OverviewView).replicas.length === 0; // as the route says
+  // The route says what the data is.
+  const removed = (data: unknown): boolean => (data as OverviewView).replicas.length === 0;
   for (const reader of readers)
     await expect.poll(() => named(reader, 'overview').some(removed), slow).toBe(true);
   const [first = [], second = []] = readers.map((reader) => named(reader, 'overview'));

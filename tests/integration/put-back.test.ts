@@ -46,7 +46,7 @@ function startRunner(
   const redaction = redactionOf(undefined, undefined);
   const letters = { failedTtlMs: 1000, redaction, deadLetterBodies: 'keep' } as const;
   const aftermath = new Aftermath({ connection, ...letters, large, log });
-  const lease = { replica: 'S1', fence: 1 };
+  const lease = { replica: 'S1', fence: 1, holder: 'S1#1' };
   const onSuperseded = (): void => undefined;
   const pushes = createReplyPushes(connection, lease, onSuperseded);
   const outbox = new ReplyOutbox({ connection, lease, pushes, aftermath, large, onSuperseded, log });
@@ -58,6 +58,7 @@ function startRunner(
     large,
     budget: new ReplyBudget(1024 * 1024),
     connection,
+    by: lease.holder,
     replica: 'S1',
     worker: 'S1',
     finished,

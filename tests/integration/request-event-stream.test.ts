@@ -104,7 +104,7 @@ describe('the end of a request', () => {
     await redis.publish(keys.requestChanges(id), '');
     await eventually(async () => checks > before);
     const notes = new RequestNotes(connection, createLogger('test', 'silent'));
-    await notes.note('S1', id, terms, 'cancelled', ['finished', Date.now()]);
+    await notes.note('S1', id, terms, 'cancelled', { kind: 'cancelled' }, ['finished', Date.now()]);
     await redis.rename(keys.job('S1', `${id}-hidden`), keys.job('S1', id));
     await listening.closed;
     expect(listening.heard).toEqual(['0 running', '1 cancelled']);

@@ -119,6 +119,10 @@ describe('a replica that is lost', () => {
     const replicas = [{ ...lost, reason }];
     expect(texts({ replicas })).toContain(`error handler_not_loaded: S1 does not start: ${reason}.`);
     expect(texts({ replicas }, true)).toContain('error handler_not_loaded: S1 cannot load its handler.');
+    const command = [{ ...lost, reason: 'COMMAND exited with code 1 before it was ready' }];
+    expect(texts({ replicas: command }, true)).toContain(
+      'error handler_not_loaded: S1 cannot load its handler.',
+    );
     const again = [{ ...replicas[0]!, state: 'starting' as const, failures: 2 }]; // one is there
     expect(texts({ replicas: again })).toContain(`error handler_not_loaded: S1 does not start: ${reason}.`);
   });

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { adopterOf } from '#shared/contract/lease.ts';
 import type { Lease, LeaseHolder, LeaseState, Predecessor } from '#shared/contract/lease.ts';
 import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
@@ -92,6 +93,12 @@ export class ReplicaLease {
   /** The holder before this one. */
   get predecessor(): Predecessor {
     return this.#predecessor;
+  }
+
+  /** The worker that has the lease, as `adopterOf` names it. */
+  get holder(): string {
+    const { replica, generation, adopter } = this.#holder;
+    return adopter ?? adopterOf(replica, generation);
   }
 
   /** What another thread needs to renew this lease. */

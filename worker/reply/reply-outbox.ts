@@ -5,6 +5,8 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import type { ReplyFrame, Run } from '#shared/contract/reply.ts';
 import { endOf } from '#shared/contract/request-record.ts';
+import type { RequestState } from '#shared/contract/request-record.ts';
+import type { NotedEvent } from '#shared/contract/request-events.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { ValueLostError, ValueTooLongError } from '#shared/store/replies/large-values.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
@@ -20,7 +22,7 @@ import type { ReplyPush } from './reply-pushes.ts';
 export interface ReplyOutboxOptions {
   readonly connection: Connection;
   /** By which the worker answers for a replica. */
-  readonly lease: Fenced;
+  readonly lease: Fenced & { readonly holder: string };
   /** Pushes replies to gateways. */
   readonly pushes: ReplyPush;
   /** Writes large replies, so that nothing else waits behind them. */
@@ -111,7 +113,13 @@ export class ReplyOutbox {
   ): Promise<void> {
     const { lease, aftermath, onSuperseded } = this.#options;
     const { state, fields } = endOf(reply, this.#clock.now());
-    const settled = await this.#settler.settle(id, job, { state, fields, keepMs, frame });
+    const settled = await this.#settler.settle(id, job, {
+      state,
+      event: endEvent(state, lease.holder),
+      fields,
+      keepMs,
+      frame,
+    });
     switch (settled) {
       case 'superseded':
         onSuperseded();
@@ -126,6 +134,10 @@ export class ReplyOutbox {
         return settled satisfies never;
     }
   }
+}
+
+function endEvent(state: RequestState, worker: string): NotedEvent {
+  return { kind: state === 'cancelled' || state === 'expired' ? state : 'ended', worker };
 }
 
 /**

@@ -44,6 +44,8 @@ export class Running {
   readonly deadline: number;
   /** Whether this worker has left, so that another one answers. */
   left = false;
+  /** When its job was taken, in ms since the epoch, in Redis time; 0 for a request without a record. */
+  readonly taken: number;
   finished: Promise<PutBack | undefined> | undefined;
   /** Which run of the request this is. */
   #attempt = 1;
@@ -53,8 +55,8 @@ export class Running {
   readonly #controller = new AbortController();
   #stopWaiting: (() => void) | undefined;
 
-  /** @param deadline of its job, in ms since the epoch, in Redis time. */
-  constructor(deadline: number, clock: RedisClock) {
+  constructor({ deadline, keepMs }: JobData, clock: RedisClock) {
+    this.taken = keepMs === undefined ? 0 : clock.now();
     this.until = clock.at(deadline);
     this.deadline = clock.toOwn(deadline);
   }

@@ -4,6 +4,8 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
+import type { ClusterCounts } from '#shared/store/ring/cluster-counts.ts';
 import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import type { Noted } from '#shared/store/records/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
@@ -12,6 +14,8 @@ import { retryUntil } from '../reply/retry-until.ts';
 export interface RunNotesOptions {
   readonly connection: Connection;
   readonly replica: string;
+  /** This worker, as `adopterOf` names it. */
+  readonly by: string;
   readonly log: Logger;
 }
 
@@ -19,31 +23,51 @@ export interface RunNotesOptions {
 export class RunNotes {
   readonly #notes: RequestNotes;
   readonly #clock: RedisClock;
+  readonly #counts: ClusterCounts;
   readonly #replica: string;
+  readonly #by: string;
   readonly #log: Logger;
 
-  constructor({ connection, replica, log }: RunNotesOptions) {
+  constructor({ connection, replica, by, log }: RunNotesOptions) {
     this.#notes = new RequestNotes(connection, log, 'worker');
     this.#clock = clockOf(connection);
+    this.#counts = countsOf(connection);
     this.#replica = replica;
+    this.#by = by;
     this.#log = log;
   }
 
   /**
    * Notes that a request is started. This is done before the start, because another request may get its
    * idempotency key until then.
+   * @param taken when its job was taken, in ms since the epoch, in Redis time.
    * @param until the deadline on the `performance.now()` clock.
    * @returns undefined if the deadline passed before Redis took the note.
    */
-  started(id: string, job: JobData, attempt: number, until: number): Promise<Noted | undefined> {
+  started(
+    id: string,
+    job: JobData,
+    attempt: number,
+    taken: number,
+    until: number,
+  ): Promise<Noted | undefined> {
+    const event = { kind: 'begun', attempt, worker: this.#by, taken } as const;
     const fields = ['started', this.#clock.now(), 'attempts', attempt];
-    return retryUntil(() => this.#notes.noteWithRepair(this.#replica, id, job, 'running', fields), until);
+    return retryUntil(
+      () => this.#notes.noteWithRepair(this.#replica, id, job, 'running', event, fields),
+      until,
+    );
   }
 
-  /** Notes that a request waits to be tried again. Never rejects. */
-  async queued(id: string, job: JobData): Promise<Noted> {
+  /**
+   * Notes that a request waits to be tried again. Never rejects.
+   * @param status of the answer that it got.
+   */
+  async queued(id: string, job: JobData, attempt: number, status: number): Promise<Noted> {
+    const event = { kind: 'retried', attempt, worker: this.#by, detail: String(status) } as const;
+    this.#counts.add('redeliveries:retry');
     try {
-      return await this.#notes.note(this.#replica, id, job, 'queued');
+      return await this.#notes.note(this.#replica, id, job, 'queued', event);
     } catch (error) {
       this.#log.debug({ request: id, err: error }, 'not noted');
       return 'noted';

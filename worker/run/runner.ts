@@ -6,7 +6,6 @@ import { mayRetry, retryAt } from '#shared/contract/retry.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import { JobBodies } from '#shared/store/queue/job-bodies.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
-import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { crashesOf } from '#shared/store/queue/suspect-notes.ts';
@@ -21,9 +20,10 @@ import type { PutBack } from './consumer.ts';
 import { notStartedReply, HandlerCalls, Running } from './handler-calls.ts';
 import type { HandlerCallsOptions } from './handler-calls.ts';
 import { endedBeforeStartReply, RunNotes } from './run-notes.ts';
+import type { RunNotesOptions } from './run-notes.ts';
 import type { Turns } from './turns.ts';
 
-export interface RunnerOptions extends HandlerCallsOptions {
+export interface RunnerOptions extends HandlerCallsOptions, RunNotesOptions {
   readonly slots: Slots;
   readonly turns: Turns;
   readonly outbox: ReplyOutbox;
@@ -33,7 +33,6 @@ export interface RunnerOptions extends HandlerCallsOptions {
   readonly budget: ReplyBudget;
   /** Reads large request bodies. */
   readonly large: LargeValues;
-  readonly connection: Connection;
   /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
   readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
@@ -96,7 +95,7 @@ export class Runner {
     // Redis has forgotten that this worker took the job, and gave it out again. One run serves both.
     const current = this.#running.get(id)?.finished;
     if (current !== undefined) return current;
-    const running = new Running(job.deadline, this.#clock);
+    const running = new Running(job, this.#clock);
     this.#running.add(id, running);
     this.#counts.runs += 1;
     const { cancelled } = this.#options;
@@ -158,7 +157,7 @@ export class Runner {
           ? await this.#retryTime(id, reply, job, attempt, running)
           : undefined;
       if (retryTime !== undefined) {
-        const noted = await this.#notes.queued(id, job);
+        const noted = await this.#notes.queued(id, job, attempt, reply?.status ?? 0);
         if (noted === 'noted') {
           // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
           await this.#passTurn(id, job, running);
@@ -256,7 +255,7 @@ export class Runner {
     const { large, replica } = this.#options;
     const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
     if (job.keepMs !== undefined) {
-      const noted = await this.#notes.started(id, job, attempt, running.until);
+      const noted = await this.#notes.started(id, job, attempt, running.taken, running.until);
       if (noted === undefined) return notStartedReply();
       if (noted !== 'noted') return endedBeforeStartReply(noted);
     }

@@ -102,8 +102,9 @@ export class QueueSession {
       tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
     const consumer = batched ?? createStockConsumer({ ...serving, replica });
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
+    const { adopter, holder: by } = lease;
     const handler = options.spans?.around(options.handler, replica) ?? options.handler;
-    const running = { ...options, handler, turns, replica, adopter: lease.adopter, lease: certainty };
+    const running = { ...options, handler, turns, replica, adopter, by, lease: certainty };
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
     const reclaimer = new Reclaimer(settling);

@@ -1,5 +1,6 @@
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
+import type { NotedEvent } from '#shared/contract/request-events.ts';
 import { decideOnHeld } from '#shared/contract/redelivery.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { ActiveJobs } from '#shared/store/queue/active-jobs.ts';
@@ -7,6 +8,7 @@ import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { QueuedJob } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import {
@@ -127,6 +129,9 @@ export class Reclaimer {
       await jobs.close();
     }
     const { poison, ran, ...counts } = reclaimed;
+    const clusterCounts = countsOf(connection);
+    if (death !== undefined && !death.expected) clusterCounts.add('losses', ran.length);
+    clusterCounts.add('convictions', poison.length);
     for (const { crashes, alone } of poison) if (alone) await clearSuspects(connection, replica, crashes);
     if (death !== undefined && !death.expected && ran.length > 0) {
       const requests = ran.slice(0, maxNamed);
@@ -160,7 +165,10 @@ export class Reclaimer {
     const { connection, replica } = this.#options;
     const startCount = await this.#active.startCount(id, job);
     if (startCount > 0 && !suspect) reclaimed.ran.push(id);
+    const lost: NotedEvent =
+      startCount === 0 ? { kind: 'queued' } : { kind: 'lost', detail: reasonIn(reason, death) };
     if (decideOnHeld(job.data, startCount) !== 'again') {
+      await this.#notes.note(replica, id, job.data, '', lost);
       const died = `Replica ${replica} died while it ran this request${reason}`;
       const detail = `${died}; it is not known whether it was done.`;
       await this.#fail(id, job, 'outcome_unknown', detail);
@@ -175,6 +183,7 @@ export class Reclaimer {
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
       const times = crash.crashes.length;
+      await this.#notes.note(replica, id, job.data, '', lost);
       const died = `Replica ${replica} died ${times} times while it ran this request${reason}`;
       await this.failPoison(id, `${died}; it is not run again.`);
       reclaimed.poison.push(crash);
@@ -183,7 +192,9 @@ export class Reclaimer {
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
     if (!becomesSuspect) await job.requeue();
-    await this.#notes.note(replica, id, job.data, 'queued');
+    const counted = becomesSuspect ? 'crash' : causeOf(death, startCount);
+    countsOf(connection).add(`redeliveries:${counted}`);
+    await this.#notes.note(replica, id, job.data, 'queued', lost);
     if (becomesSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
   }
@@ -207,4 +218,16 @@ export class Reclaimer {
     const crash = await this.#crashes.read(this.#options.replica);
     return crash?.generation === generation && crash.reason !== undefined ? ` (${crash.reason})` : '';
   }
+}
+
+/** @returns why a request that is no suspect is delivered again. */
+function causeOf(death: Death | undefined, startCount: number): 'not_started' | 'orphaned' | 'stop' {
+  if (startCount === 0) return 'not_started';
+  return death === undefined ? 'orphaned' : 'stop';
+}
+
+/** @param reason in brackets, or ''. @returns what the timeline of a request says of a death. */
+function reasonIn(reason: string, death: Death | undefined): string {
+  if (reason !== '') return reason.slice(2, -1);
+  return death?.expected === true ? 'it was stopped' : '';
 }

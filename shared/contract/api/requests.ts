@@ -2,6 +2,7 @@ import type { CallbackRecord, RequestState } from '../request-record.ts';
 
 /** A request that a client waited for, as the gateway that answered it saw it. Durations are in ms. */
 export interface LiveRequestView {
+  /** The first digits and `…` for a viewer, since an id can open the answer. */
   readonly id: string;
   /** When it was accepted, in ms since the epoch. */
   readonly at: number;
@@ -25,14 +26,17 @@ export interface LiveRequestView {
   readonly traceId: string | null;
 }
 
-/** The answer to `GET /-/api/live`: the latest first. */
+/** The answer to `GET /-/api/live`: the latest first, of the gateway that answers, at most 1,000. */
 export interface LiveRequestsView {
   readonly requests: readonly LiveRequestView[];
 }
 
 /** A request with a record, in a listing. Times are in ms since the epoch. */
 export interface ListedRequestView {
+  /** The first digits and `…` for a viewer, since an id can open the answer. */
   readonly id: string;
+  /** The path of its timeline, which opens for a viewer too. */
+  readonly self: string;
   readonly state: RequestState;
   readonly method: string;
   readonly path: string;
@@ -44,11 +48,15 @@ export interface ListedRequestView {
   readonly status: number | null;
   readonly code: string | null;
   readonly callback: CallbackRecord | null;
+  /** Of the hash key; null for a request of a release before. */
+  readonly keyDigest: string | null;
 }
 
 /**
  * The answer to `GET /-/api/requests?id=&key=&replica=&state=&status=&from=&to=&limit=&after=`, the latest first.
- * `from` and `to` are RFC 3339; `limit` is 1 to 200, default 50; `after` is the cursor of `next`.
+ * `from` and `to` are RFC 3339 and mean the time of acceptance; `key` is a hash key or its digest; `status` is
+ * `503` or `5xx`; `limit` is 1 to 200, default 50; `after` is the cursor of `next`. With `state` or `status` a
+ * page may be short or empty and still have a `next`: one call reads 2,000 records at most.
  */
 export interface RequestPageView {
   readonly requests: readonly ListedRequestView[];
@@ -98,14 +106,32 @@ export interface RequestTimelineView {
 /** The answer to `GET /-/api/dead-letters`. */
 export interface DeadLetterCountsView {
   readonly count: number;
+  /** How many letters, the latest, the other counts are for. */
+  readonly counted: number;
   readonly byCode: readonly { readonly code: string; readonly count: number }[];
   readonly byReplica: readonly { readonly replica: string; readonly count: number }[];
 }
 
+/**
+ * The answer to `POST /-/dead-letters/redrive?…&dry-run=true` and `DELETE /-/dead-letters?…&dry-run=true`: what
+ * would be redriven or deleted. Nothing changes.
+ */
+export interface DeadLetterPreviewView {
+  readonly count: number;
+  /** More letters match than one call takes. */
+  readonly more: boolean;
+  readonly byCode: DeadLetterCountsView['byCode'];
+  readonly byReplica: DeadLetterCountsView['byReplica'];
+  /** Of `checked` letters, those that lack a secret which was not kept: a redrive without it refuses them. */
+  readonly incomplete: number;
+  readonly checked: number;
+}
+
 /** A callback of a request, in the answer to `GET /-/api/callbacks?state=&limit=&after=`. */
 export interface ListedCallbackView extends CallbackRecord {
+  /** The id of the request; the first digits and `…` for a viewer. */
   readonly request: string;
-  /** Scheme, host and path of the receiver, without query and credentials. */
+  /** Scheme, host and path of the receiver, without query and credentials. A viewer does not get the path. */
   readonly receiver: string | null;
   /** When it will be sent again, in ms since the epoch; null if it will not. */
   readonly nextAt: number | null;

@@ -16,9 +16,16 @@ export class CallbackNotes {
    * Notes the state of a request's callback, if the request is still known.
    * @param attempts how often it was sent.
    * @param answer what the last attempt brought: a status, or the code of an error.
+   * @param receiver where it was sent, without secrets.
    */
-  async note(id: string, state: CallbackState, attempts: number, answer?: string): Promise<void> {
-    await this.#run(noteCallback, { id, state, attempts, answer });
+  async note(
+    id: string,
+    state: CallbackState,
+    attempts: number,
+    answer?: string,
+    receiver?: string,
+  ): Promise<void> {
+    await this.#run(noteCallback, { id, state, attempts, answer, receiver });
   }
 
   /**

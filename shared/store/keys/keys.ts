@@ -121,12 +121,21 @@ export interface Keys {
   requestBody(replica: string, request: string): string;
   /** Hash with a TTL: the record of an async request. */
   request(replica: string, request: string): string;
+  /**
+   * Sorted sets with a TTL: the requests of a replica that have records, by time, by hash key, and by the
+   * state of the callback, as `accept-request.lua` describes them.
+   */
+  requestIndexes(replica: string): { byTime: string; byKey: string; callbacks: string };
+  /** Sorted set: names of replicas that may have such indexes, by the time in ms at which these expire. */
+  readonly indexedReplicas: string;
   /** String with a TTL: the frame of an async request's answer. */
   keptReply(replica: string, request: string): string;
   /** String with a TTL: the request that has an idempotency key, its fingerprint, and its caller. */
   idempotency(scope: string): string;
   /** String: the secret for the digests of callers, if `CALLER_SECRET` is not set. */
   readonly callerSecret: string;
+  /** String with a TTL: a session of the dashboard, under the digest of its id. For gateways only. */
+  dashboardSession(digest: string): string;
   /** Channel: a gateway that starts and finds no secret asks the running gateways for theirs. */
   readonly callerSecretSought: string;
   /**
@@ -228,9 +237,16 @@ export function createKeys(namespace: string): Keys {
     wake: (gateway) => `${namespace}:wake:${gateway}`,
     requestBody: (replica, request) => `${replicaPrefix(replica)}:request-body:${request}`,
     request: (replica, request) => `${replicaPrefix(replica)}:request:${request}`,
+    requestIndexes: (replica) => ({
+      byTime: `${replicaPrefix(replica)}:requests:by-time`,
+      byKey: `${replicaPrefix(replica)}:requests:by-key`,
+      callbacks: `${replicaPrefix(replica)}:requests:callbacks`,
+    }),
+    indexedReplicas: `${namespace}:indexed-replicas`,
     keptReply: (replica, request) => `${replicaPrefix(replica)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
     callerSecret: `${namespace}:caller-secret`,
+    dashboardSession: (digest) => `${namespace}:dashboard-session:${digest}`,
     callerSecretSought: `${namespace}:caller-secret-sought`,
     line: (order) => `${namespace}:line:{${order}}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
@@ -272,20 +288,3 @@ const moveToFinished = [
   'metrics:completed',
   'marker',
 ] as const;
-
-/**
- * @param namespace must not have characters with a meaning in Redis patterns.
- * @returns patterns that match all keys of replicas, callbacks, dead letters, lines and counts, and no key of
- * the ring. Redis patterns cannot exclude, so five patterns together match every name except `ring`.
- */
-export function keyPatternsBesideRing(namespace: string): readonly string[] {
-  const keys = createKeys(namespace);
-  const names = ['[a-qs-zA-Z0-9]', 'r[^i]', 'ri[^n]', 'rin[^g]', 'ring[^}]'];
-  return [
-    ...names.map((start) => `${namespace}:{${start}*`),
-    keys.bullMq(keys.callbacks, '*'),
-    keys.deadLetters.replace(/[^:]*$/, '*'),
-    keys.line('*'),
-    keys.counts,
-  ];
-}

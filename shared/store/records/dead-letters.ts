@@ -1,5 +1,7 @@
 import { parseSummary } from '../../contract/dead-letter.ts';
 import type { DeadLetterSummary } from '../../contract/dead-letter.ts';
+import { parseJob } from '../../contract/job.ts';
+import { isIncomplete } from '../../contract/redaction.ts';
 import type { Logger } from '../../process/logger.ts';
 import { parseLetter } from './dead-letter.ts';
 import type { DeadLetter } from './dead-letter.ts';
@@ -7,7 +9,7 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
-import { KeyRepair } from '../repair/key-repair.ts';
+import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 import { claimDeadLetter } from '../scripts/dead-letters.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
@@ -70,6 +72,21 @@ export class DeadLetters {
       }
       if (!more) return { letters, next: undefined };
     }
+  }
+
+  /** @returns how many letters are listed, a few expired ones among them. It costs one command. */
+  async count(): Promise<number> {
+    return (await nullIfWrongType(this.#redis.zcard(this.#keys.deadLetters))) ?? 0;
+  }
+
+  /**
+   * @returns whether a letter lacks a secret that was not kept, so that a redrive has to give it. The body is
+   * not looked at; its job is read.
+   */
+  async isIncomplete(id: string): Promise<boolean> {
+    const text = await nullIfWrongType(this.#redis.hget(this.#keys.deadLetter(id), 'job'));
+    const job = text === null ? undefined : parseJob(text);
+    return job === undefined || isIncomplete(job);
   }
 
   /** @returns undefined if there is no such letter, or no longer, or if it cannot be read. */

@@ -62,7 +62,7 @@ export class RequestEnds {
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     const terms = { keepMs, deadline, ...callerField(record) };
     const finished = ['finished', this.#clock.now()];
-    await this.#notes.note(replica, id, terms, 'cancelled', [...fields, ...finished]);
+    await this.#notes.note(replica, id, terms, 'cancelled', { kind: 'cancelled' }, [...fields, ...finished]);
   }
 
   /** Answers the client that waits for a request, in place of a worker. */
@@ -78,7 +78,7 @@ export class RequestEnds {
   async expire({ id, replica, record }: KnownRequest, deadline: number, keepMs: number): Promise<void> {
     const terms = { keepMs, deadline, ...callerField(record) };
     const finished = ['finished', this.#clock.now()];
-    await this.#notes.note(replica, id, terms, 'expired', finished);
+    await this.#notes.note(replica, id, terms, 'expired', { kind: 'expired' }, finished);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { JobData } from '../../contract/job.ts';
 import { recordTtlMs } from '../../contract/request-record.ts';
+import type { NotedEvent } from '../../contract/request-events.ts';
 import type { RequestState } from '../../contract/request-record.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -37,14 +38,17 @@ export class RequestNotes {
   /**
    * Notes a change of a request in its record, and tells its watchers. Does nothing if the request has no
    * record, or has ended before.
-   * @param state a request that is to be cancelled no longer becomes `queued` or `running`.
+   * @param state a request that is to be cancelled no longer becomes `queued` or `running`; empty to leave it
+   * as it is.
+   * @param event what the request's timeline says of it.
    * @param fields alternating names and values.
    */
   note(
     replica: string,
     id: string,
     { keepMs, deadline, caller }: RecordTerms,
-    state: RequestState,
+    state: RequestState | '',
+    event: NotedEvent,
     fields: readonly (string | number)[] = [],
   ): Promise<Noted> {
     if (keepMs === undefined) return Promise.resolve('noted');
@@ -52,7 +56,8 @@ export class RequestNotes {
       replica,
       id,
       state,
-      ttlMs: Math.max(0, deadline - this.#clock.now()) + recordTtlMs(keepMs),
+      ttlMs: lifeMs(deadline, keepMs, this.#clock.now()),
+      event,
       fields: withCaller(fields, caller),
     });
   }
@@ -63,20 +68,26 @@ export class RequestNotes {
     id: string,
     terms: RecordTerms,
     state: RequestState,
+    event: NotedEvent,
     fields: readonly (string | number)[] = [],
   ): Promise<Noted> {
     return this.#repair.withRepair(
-      () => this.note(replica, id, terms, state, fields),
+      () => this.note(replica, id, terms, state, event, fields),
       () => expectedOfRequest(this.#keys, replica, id),
     );
   }
+}
+
+/** @returns how long the record of a request lives that has not ended, in ms. */
+export function lifeMs(deadline: number, keepMs: number, now: number): number {
+  return Math.max(0, deadline - now) + recordTtlMs(keepMs);
 }
 
 /**
  * Each note names the caller. If Redis lost the record, it is created again, and still only its caller may
  * see it.
  */
-function withCaller(
+export function withCaller(
   fields: readonly (string | number)[],
   caller: JobData['caller'],
 ): readonly (string | number)[] {

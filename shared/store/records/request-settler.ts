@@ -2,6 +2,7 @@ import type { Fenced } from '../../contract/fenced.ts';
 import type { JobData } from '../../contract/job.ts';
 import type { ReplyFrame } from '../../contract/reply.ts';
 import { recordTtlMs } from '../../contract/request-record.ts';
+import type { NotedEvent } from '../../contract/request-events.ts';
 import type { RequestState } from '../../contract/request-record.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -17,6 +18,8 @@ import type { Run } from '../scripts/script.ts';
 /** How a request ends. */
 export interface RequestEnd {
   readonly state: RequestState;
+  /** What the request's timeline says of it. */
+  readonly event: NotedEvent;
   /** Alternating names and values of the record's fields. */
   readonly fields: readonly (string | number)[];
   /** How long the reply is kept, in ms. */
@@ -42,7 +45,7 @@ export class RequestSettler {
 
   /** Keeps the reply of a request, notes its end in its record, and tells its watchers, all in one step. */
   settle(id: string, { caller }: Pick<JobData, 'caller'>, end: RequestEnd): Promise<Settled> {
-    const { state, fields, keepMs, frame = '' } = end;
+    const { state, event, fields, keepMs, frame = '' } = end;
     return this.#run(settleRequest, {
       lease: this.#lease,
       id,
@@ -50,6 +53,7 @@ export class RequestSettler {
       recordTtlMs: recordTtlMs(keepMs),
       frame,
       state,
+      event,
       // If Redis lost the record, it is created again, and still only its caller may see it.
       fields: caller === undefined ? fields : [...fields, 'caller', caller],
     });

@@ -1,4 +1,5 @@
-import { createKeys, keyPatternsBesideRing } from '../keys/keys.ts';
+import { keyPatternsBesideRing } from '../keys/key-patterns.ts';
+import { createKeys } from '../keys/keys.ts';
 
 /** The roles that use Redis, each with its own user. */
 export const redisRoles = ['gateway', 'controller', 'worker'] as const;
@@ -39,8 +40,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'blmpop lindex llen lpop lpos lpush lrange lrem ltrim rpop rpoplpush rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets':
-      'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrem zremrangebyrank zremrangebyscore ' +
-      'zrevrange zrevrangebyscore zscore',
+      'bzpopmin zadd zcard zcount zlexcount zpopmin zrange zrangebyscore zrem zremrangebyrank ' +
+      'zremrangebyscore zrevrange zrevrangebyscore zscore',
     streams: 'xadd xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },

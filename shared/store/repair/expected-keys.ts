@@ -109,6 +109,12 @@ export function expectedOfRequest(keys: Keys, replica: string, id: string): Expe
   ];
 }
 
+/** @returns the indexes of the requests of a replica. */
+export function expectedOfIndexes(keys: Keys, replica: string): ExpectedKey[] {
+  const { byTime, byKey, callbacks } = keys.requestIndexes(replica);
+  return [byTime, byKey, callbacks].map((key) => ({ key, type: 'zset' }));
+}
+
 /** @returns the inboxes of a gateway, and the list that wakes their reader. */
 export function expectedOfInboxes(keys: Keys, gateway: string, replicas: Iterable<string>): ExpectedKey[] {
   const inboxes = Array.from(replicas, (replica) => expectedOfInbox(keys, gateway, replica));

@@ -1,4 +1,5 @@
-import { replicaOf } from '../../contract/request-id.ts';
+import { formatEvent } from '../../contract/request-events.ts';
+import { replicaOf, uuidOf } from '../../contract/request-id.ts';
 import type { CallbackState } from '../../contract/request-record.ts';
 import { isTexts } from '../../contract/json-object.ts';
 import { receiversPerCall } from '../../contract/callback.ts';
@@ -14,18 +15,22 @@ export interface CallbackNote {
   readonly attempts: number;
   /** What the last attempt brought: a status, or the code of an error. */
   readonly answer?: string | undefined;
+  /** Where it was sent, without secrets. */
+  readonly receiver?: string | undefined;
 }
 
 /** Notes the state of a request's callback in its record, if there is one. Returns whether there is. */
 export const noteCallback = script<CallbackNote, boolean>({
   file: 'note-callback',
-  keys: (keys, { id }) => recordAndReply(keys, id),
-  args: ({ id, state, attempts, answer }, keys) => [
+  keys: (keys, { id }) => [...recordAndReply(keys, id), keys.requestIndexes(replicaOf(id) ?? '').callbacks],
+  args: ({ id, state, attempts, answer, receiver }, keys) => [
     keys.requestChanges(id),
-    'callback',
+    attempts === 0 ? '' : formatEvent({ kind: 'callback', attempt: attempts, detail: `${state} ${answer}` }),
+    uuidOf(id),
     state,
     'callbackAttempts',
     attempts,
+    ...(receiver === undefined ? [] : ['callbackTo', receiver]),
     ...(answer === undefined ? [] : ['callbackAnswer', answer]),
   ],
   decode: (reply) => reply === 1,

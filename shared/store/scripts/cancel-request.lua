@@ -4,16 +4,18 @@
 -- ARGV[1] now, in ms since the epoch
 -- ARGV[2] channel of the request's changes
 -- Returns 1 if this ended it, 2 if it is running, 0 if it had already ended, -1 if there is no record.
--- USES publishChange
-local state = redis.call('HGET', KEYS[1], 'state')
+-- USES publishChange, nowMs, addEvent
+local state, count, asked = unpack(redis.call('HMGET', KEYS[1], 'state', 'events', 'cancelAsked'))
 if not state then
   return -1
 elseif state == 'running' then
-  redis.call('HSET', KEYS[1], 'cancelAsked', ARGV[1])
+  local event = asked and '' or 'cancelAsked - - -'
+  redis.call('HSET', KEYS[1], unpack(addEvent({ 'cancelAsked', ARGV[1] }, count, event)))
   return 2
 elseif state ~= 'queued' then
   return 0
 end
-redis.call('HSET', KEYS[1], 'state', 'cancelled', 'finished', ARGV[1])
+local fields = { 'state', 'cancelled', 'finished', ARGV[1] }
+redis.call('HSET', KEYS[1], unpack(addEvent(fields, count, 'cancelled - - -')))
 publishChange(KEYS[1], ARGV[2], 'cancelled')
 return 1

@@ -48,6 +48,20 @@ local function nowMs()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Appends the fields and values of an event to `fields`. `count` is how many events the record has had, of
+-- which it keeps the latest 32; `event` is the text, or ''.
+local function addEvent(fields, count, event)
+  if event == '' then
+    return fields
+  end
+  local before = tonumber(count or 0) or 0
+  local all = { 'events', before + 1, 'event:' .. before % 32, string.format('%.0f ', nowMs()) .. event }
+  for _, each in ipairs(all) do
+    table.insert(fields, each)
+  end
+  return fields
+end
+
 -- Keeps a record, and its reply if that is given, until the callback is sent, but for `holdMs` at most. The
 -- field
 -- `expires` remembers when they would have expired; `leftMs` is the time until then.
@@ -58,6 +72,59 @@ local function holdForCallback(record, reply, leftMs, holdMs)
   redis.call('PEXPIRE', record, holdMs)
   if reply then
     redis.call('PEXPIRE', reply, holdMs)
+  end
+end
+
+-- Notes a state or fields of a request, unless it has come to its end, and tells those who watch it. A
+-- request that is to be cancelled neither starts nor waits again. The record's TTL is only ever raised: it
+-- outlives its idempotency key. `state` and `event` may be ''; `fields` are names and values.
+-- Returns 1; 0 if the request had already ended, or has no record that a state would create; -1 if it is to
+-- be cancelled and nothing was noted.
+local function noteInRecord(record, state, ttlMs, channel, event, fields)
+  local before, cancel, count = unpack(redis.call('HMGET', record, 'state', 'cancelAsked', 'events'))
+  if isFinal(before) or (state == '' and not before) then
+    return 0
+  end
+  if cancel and (state == 'queued' or state == 'running') then
+    return -1
+  end
+  if state ~= '' then
+    table.insert(fields, 'state')
+    table.insert(fields, state)
+  end
+  addEvent(fields, count, event)
+  if #fields > 0 then
+    redis.call('HSET', record, unpack(fields))
+  end
+  local left = redis.call('PTTL', record)
+  if left < tonumber(ttlMs) then
+    redis.call('PEXPIRE', record, ttlMs)
+    left = tonumber(ttlMs)
+  end
+  -- The callback reads the record. So the record is kept until the callback's first attempt, for ten minutes
+  -- at most.
+  local holdMs = 600000
+  if isFinal(state) and left < holdMs and redis.call('HGET', record, 'callback') == 'pending' then
+    holdForCallback(record, nil, left, holdMs)
+  end
+  publishChange(record, channel, state)
+  return 1
+end
+
+-- Removes a request from the indexes of its replica. `entry` is that of the first index, as
+-- `accept-request.lua` writes it.
+local function removeFromIndexes(index, keyIndex, callbackIndex, entry)
+  redis.call('ZREM', index, entry)
+  local at, id, digest, callback = string.match(entry, '^(%d+) (%S+) (%S+) (%S+)$')
+  if digest and digest ~= '-' then
+    redis.call('ZREM', keyIndex, digest .. ' ' .. at .. ' ' .. id)
+  end
+  if callback and callback ~= '-' then
+    local states = { 'pending', 'retrying', 'delivered', 'gone', 'blocked', 'failed', 'none' }
+    for n, state in ipairs(states) do
+      states[n] = state .. ' ' .. at .. ' ' .. id
+    end
+    redis.call('ZREM', callbackIndex, unpack(states))
   end
 end
 

@@ -2,15 +2,25 @@
 -- record that was kept longer for the callback gets its own time to expire back.
 -- KEYS[1] record
 -- KEYS[2] kept reply
+-- KEYS[3] index of callbacks, as `accept-request.lua` writes it
 -- ARGV[1] channel of the request's changes
--- ARGV[2..] fields and values
+-- ARGV[2] event for the request's timeline, without its time, or ''
+-- ARGV[3] the UUID of the request
+-- ARGV[4] state of the callback
+-- ARGV[5..] other fields and values
 -- Returns 1, or 0 if there is no record.
--- USES publishChange, nowMs
-if redis.call('EXISTS', KEYS[1]) == 0 then
+-- USES publishChange, nowMs, addEvent
+local before, accepted, count, expires =
+  unpack(redis.call('HMGET', KEYS[1], 'callback', 'accepted', 'events', 'expires'))
+if not before and redis.call('EXISTS', KEYS[1]) == 0 then
   return 0
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-local expires = redis.call('HGET', KEYS[1], 'expires')
+local fields = addEvent({ 'callback', ARGV[4], unpack(ARGV, 5) }, count, ARGV[2])
+redis.call('HSET', KEYS[1], unpack(fields))
+local entry = string.format(' %015.0f %s', tonumber(accepted or 0) or 0, ARGV[3])
+if before and before ~= ARGV[4] and redis.call('ZREM', KEYS[3], before .. entry) == 1 then
+  redis.call('ZADD', KEYS[3], 0, ARGV[4] .. entry)
+end
 if expires then
   redis.call('HDEL', KEYS[1], 'expires')
   local left = (tonumber(expires) or 0) - nowMs()

@@ -9,7 +9,7 @@ export interface ReplicaDepths {
   readonly prioritized: number;
   /** Requests that are not due yet, or whose turn it is not. */
   readonly delayed: number;
-  /** Since when the oldest waiting request waits, in ms since the epoch, in Redis time; undefined without one. */
+  /** Since when the oldest one waits, in ms since the epoch, in Redis time; undefined if none waits. */
   readonly oldestAt: number | undefined;
   /** Time until the lease ends, in ms; undefined without a lease. */
   readonly leaseMs: number | undefined;

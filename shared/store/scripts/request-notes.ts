@@ -1,6 +1,11 @@
 import type { Fenced } from '../../contract/fenced.ts';
 import type { ReplyFrame } from '../../contract/reply.ts';
+import { formatEvent } from '../../contract/request-events.ts';
+import type { NotedEvent } from '../../contract/request-events.ts';
 import type { RequestState } from '../../contract/request-record.ts';
+import type { Keys } from '../keys/keys.ts';
+import { callbackEntry, keyEntry, timeEntry } from '../keys/index-entries.ts';
+import type { IndexedRequest } from '../keys/index-entries.ts';
 import { script } from './script.ts';
 import type { ScriptArgument } from './script.ts';
 
@@ -10,9 +15,12 @@ export type Noted = 'noted' | 'ended' | 'cancelled';
 export interface NoteRequest {
   readonly replica: string;
   readonly id: string;
-  readonly state: RequestState;
+  /** Empty if it does not change. */
+  readonly state: RequestState | '';
   /** How long the record lives at least, in ms. */
   readonly ttlMs: number;
+  /** What the request's timeline says of it. */
+  readonly event: NotedEvent;
   /** Alternating names and values of the record's fields. */
   readonly fields: readonly ScriptArgument[];
 }
@@ -21,12 +29,58 @@ export interface NoteRequest {
 export const noteRequest = script<NoteRequest, Noted>({
   file: 'note-request',
   keys: (keys, { replica, id }) => [keys.request(replica, id)],
-  args: ({ id, state, ttlMs, fields }, keys) => [state, ttlMs, keys.requestChanges(id), ...fields],
-  decode(reply) {
-    if (reply === 1) return 'noted';
-    return reply === 0 ? 'ended' : 'cancelled';
-  },
+  args: ({ id, state, ttlMs, event, fields }, keys) => [
+    state,
+    ttlMs,
+    keys.requestChanges(id),
+    formatEvent(event),
+    ...fields,
+  ],
+  decode: decodeNoted,
 });
+
+function decodeNoted(reply: unknown): Noted {
+  if (reply === 1) return 'noted';
+  return reply === 0 ? 'ended' : 'cancelled';
+}
+
+export interface AcceptRequest extends Omit<NoteRequest, 'event'> {
+  readonly event: NotedEvent | undefined;
+  readonly indexed: IndexedRequest;
+  /** How many requests the index of the replica may have. */
+  readonly maxIndexed: number;
+}
+
+/** Writes the first note of a request's record, and adds the request to the indexes. */
+export const acceptRequest = script<AcceptRequest, Noted>({
+  file: 'accept-request',
+  keys: (keys, { replica, id }) => [keys.request(replica, id), ...indexKeys(keys, replica)],
+  args: ({ id, state, ttlMs, event, indexed, maxIndexed, fields }, keys) => [
+    state,
+    ttlMs,
+    keys.requestChanges(id),
+    event === undefined ? '' : formatEvent(event),
+    timeEntry(indexed),
+    indexed.digest === undefined ? '' : keyEntry(indexed.digest, indexed),
+    indexed.callback ? callbackEntry('pending', indexed) : '',
+    maxIndexed,
+    ...fields,
+  ],
+  decode: decodeNoted,
+});
+
+/** Removes requests whose records are gone from the indexes of a replica. */
+export const removeIndexed = script<{ replica: string; requests: readonly IndexedRequest[] }, void>({
+  file: 'remove-indexed',
+  keys: (keys, { replica }) => indexKeys(keys, replica),
+  args: ({ requests }) => requests.map(timeEntry),
+  decode: () => undefined,
+});
+
+function indexKeys(keys: Keys, replica: string): readonly string[] {
+  const { byTime, byKey, callbacks } = keys.requestIndexes(replica);
+  return [byTime, byKey, callbacks];
+}
 
 /** What came of the end of a request. Only `settled` has changed its record. */
 export type Settled = 'settled' | 'endedBefore' | 'superseded' | 'draftLost';
@@ -39,6 +93,8 @@ export interface SettleRequest {
   /** The frame of the reply; empty if it is in the draft. */
   readonly frame: ReplyFrame;
   readonly state: RequestState;
+  /** What the request's timeline says of it. */
+  readonly event: NotedEvent;
   /** Alternating names and values of the record's fields. */
   readonly fields: readonly ScriptArgument[];
 }
@@ -52,13 +108,14 @@ export const settleRequest = script<SettleRequest, Settled>({
     keys.leaseFence(replica),
     keys.replyDraft(replica, id, fence),
   ],
-  args: ({ lease, id, replyTtlMs, recordTtlMs, frame, state, fields }, keys) => [
+  args: ({ lease, id, replyTtlMs, recordTtlMs, frame, state, event, fields }, keys) => [
     lease.fence,
     replyTtlMs,
     recordTtlMs,
     keys.requestChanges(id),
     frame,
     state,
+    formatEvent(event),
     ...fields,
   ],
   decode(reply) {

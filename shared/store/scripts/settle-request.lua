@@ -9,15 +9,17 @@
 -- ARGV[4] channel of the request's changes
 -- ARGV[5] reply frame; '' if it is in the draft
 -- ARGV[6] state
--- ARGV[7..] fields and values
+-- ARGV[7] event for the request's timeline, without its time, or ''
+-- ARGV[8..] fields and values
 -- Returns 1; 0 if the request had come to its end before; -1 if another worker has taken the lease; -2 if the
 -- draft is lost and nothing was done. A draft that is not kept is deleted.
--- USES isSuperseded, isFinal, publishChange, nowMs, holdForCallback
+-- USES isSuperseded, isFinal, publishChange, nowMs, addEvent, holdForCallback
 if isSuperseded(redis.call('GET', KEYS[3]), ARGV[1]) then
   redis.call('UNLINK', KEYS[4])
   return -1
 end
-if isFinal(redis.call('HGET', KEYS[1], 'state')) then
+local before, count = unpack(redis.call('HMGET', KEYS[1], 'state', 'events'))
+if isFinal(before) then
   redis.call('UNLINK', KEYS[4])
   return 0
 end
@@ -29,7 +31,7 @@ elseif redis.call('EXISTS', KEYS[4]) == 1 then
 else
   return -2
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[6], unpack(ARGV, 7))
+redis.call('HSET', KEYS[1], unpack(addEvent({ 'state', ARGV[6], unpack(ARGV, 8) }, count, ARGV[7])))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 -- The callback reads both keys. So they are kept until the callback's first attempt, for ten minutes at most.
 local holdMs, left = 600000, tonumber(ARGV[3])
