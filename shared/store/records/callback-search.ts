@@ -43,7 +43,9 @@ export class CallbackSearch {
     this.#replicas = replicas;
   }
 
-  /** @returns how many callbacks are in each state that any is in. Their number does not matter for the cost. */
+  /**
+   * @returns how many callbacks are in each state that any is in. Their number does not matter for the cost.
+   */
   async counts(): Promise<Partial<Record<CallbackState, number>>> {
     const replicas = await this.#replicas();
     const parts = callbackStates.flatMap((state) =>
