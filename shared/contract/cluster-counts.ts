@@ -42,7 +42,7 @@ export function deathReasonOf(text: string | undefined): DeathReason {
   if (text === 'exited with code 0' || text === 'removed') return 'left';
   if (text === 'exited with code 78') return 'unloaded';
   if (/^exited with code \d+$/.test(text)) return 'exit';
-  if (/^killed by SIG/.test(text)) return 'signal';
+  if (text.startsWith('killed by SIG')) return 'signal';
   if (text === 'its lease ran out') return 'lease';
   if (text.startsWith('not ready within')) return 'late';
   if (text.startsWith('could not be started')) return 'unstarted';
