@@ -1,19 +1,25 @@
 import type { FastifyInstance } from 'fastify';
 import { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
 import { RequestChanges } from '#shared/store/records/request-changes.ts';
+import { DashboardSessions } from '#shared/store/records/dashboard-sessions.ts';
+import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { registerAdminSide } from './admin-side.ts';
+import { Sessions } from './admin/sessions.ts';
 import { EventStreams } from './api/event-streams.ts';
 import { createRequestParts } from './app-parts.ts';
 import type { AppParts } from './app-parts.ts';
 import { Cancellation } from './async/cancellation.ts';
 import { registerClientSide } from './client-side.ts';
+import { registerDashboardSide } from './dashboard-side.ts';
 import type { Connections } from './http/connections.ts';
 import { createListeners } from './http/listeners.ts';
-import { loadPage, openApi } from './openapi/openapi.ts';
 import type { TimesByReplica } from './metrics/replica-times.ts';
+import { openApi } from './openapi/openapi.ts';
 import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
+import { docsPage } from './routes/docs-page.ts';
 import { lastAnswers } from './routes/last-answers.ts';
+import { ClusterFiguresReader } from './metrics/cluster-figures.ts';
 import { Metrics } from './metrics/metrics.ts';
 
 /** The HTTP side of a gateway. */
@@ -35,12 +41,13 @@ export async function buildApp(given: AppParts): Promise<App> {
   const limits = { maxConnections, bodyLimitBytes, headLimitBytes, headLimitFields };
   const metrics = new Metrics();
   const isSeparate = config.admin.port !== undefined;
-  const { client, admin, all } = createListeners(
-    { ...limits, counter: metrics, endedRequests, log },
-    isSeparate,
-  );
-  const access = new AdminAccess({ settings: config.admin, log, registry: metrics.registry });
-  for (const { app } of all) access.protect(app);
+  const listeners = createListeners({ ...limits, counter: metrics, endedRequests, log }, isSeparate);
+  const { client, admin, all } = listeners;
+  const settings = config.admin;
+  const sessions = createSessions(given);
+  const { trustedProxies: trusted } = config;
+  const access = new AdminAccess({ settings, log, registry: metrics.registry, sessions, trusted });
+  for (const listener of all) access.protect(listener.app, isSeparate && listener === admin);
 
   const parts = { ...given, ...createRequestParts(given), access };
   const { connections } = client;
@@ -53,7 +60,12 @@ export async function buildApp(given: AppParts): Promise<App> {
   const streams = new EventStreams({ connections: admin.connections, unsent: parts.unsent });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
-  metrics.observe(dispatcher, watcher);
+  const replicas = (): string[] => {
+    const { desired, retired } = watcher.state;
+    return [...new Set([...desired.map(({ name }) => name), ...retired.keys()])];
+  };
+  const figures = new ClusterFiguresReader(connection, replicas, log);
+  metrics.observe(dispatcher, watcher, () => figures.read());
   metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeClients({
     heldBytes: () => held.size,
@@ -62,7 +74,8 @@ export async function buildApp(given: AppParts): Promise<App> {
   });
 
   // It documents the routes that are registered after it.
-  await admin.app.register(openApi, { withDispatch: !isSeparate, page: await loadPage() });
+  await admin.app.register(openApi, { withDispatch: !isSeparate });
+  await admin.app.register(docsPage);
   for (const listener of all)
     await listener.app.register(lastAnswers, {
       connections: listener.connections,
@@ -75,6 +88,7 @@ export async function buildApp(given: AppParts): Promise<App> {
     });
   await registerClientSide(client.app, { ...parts, connections, watches, cancellation });
   await registerAdminSide(admin.app, { ...parts, metrics, streams });
+  await registerDashboardSide({ listeners, access, settings, sessions });
   return {
     app: client.app,
     adminApp: isSeparate ? admin.app : undefined,
@@ -82,4 +96,10 @@ export async function buildApp(given: AppParts): Promise<App> {
     watches,
     times: metrics.times,
   };
+}
+
+function createSessions({ config, connection, log }: AppParts): Sessions {
+  const clock = clockOf(connection);
+  const store = new DashboardSessions(connection, log);
+  return new Sessions({ store, settings: config.admin, now: () => clock.now() });
 }

@@ -31,7 +31,7 @@ export function parseTokens(text: string, name: string): { tokens: Token[]; faul
     if (token.length < minCharacters) {
       faults.push(`has a token of fewer than ${minCharacters} characters at place ${at + 1}`);
     } else {
-      tokens.push({ name: prefix?.[1] ?? name, digest: digestOf(Buffer.from(token, 'utf8')) });
+      tokens.push({ name: prefix?.[1] ?? name, digest: tokenDigest(token) });
     }
   }
   return { tokens, faults };
@@ -56,6 +56,16 @@ export function presentedDigest(authorization: string | undefined): Buffer | und
   if (authorization === undefined || scheme === undefined) return undefined;
   // Node reads the bytes of a header as Latin-1.
   return digestOf(Buffer.from(authorization.slice(scheme.length), 'latin1'));
+}
+
+/** @returns the digest of a token that was given as text. */
+export function tokenDigest(token: string): Buffer {
+  return digestOf(Buffer.from(token, 'utf8'));
+}
+
+/** @returns whether two secret texts are the same, in a time that does not depend on where they differ. */
+export function isSame(one: string, other: string): boolean {
+  return timingSafeEqual(tokenDigest(one), tokenDigest(other));
 }
 
 /** @returns the token with this digest. It takes the same time whether and wherever there is one. */

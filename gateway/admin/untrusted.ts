@@ -12,13 +12,9 @@ const needsToken = 'set ADMIN_TOKEN and send it with the call';
  */
 export function untrusted(headers: IncomingHttpHeaders, settings: AdminSettings): string | undefined {
   if (settings.closed !== undefined) return settings.closed;
-  const { host = '', origin, 'sec-fetch-site': site } = headers;
-  if (!isKnownHost(host, settings.hosts)) {
-    return (
-      `Host is ${JSON.stringify(host)}: without ADMIN_TOKEN it must be localhost, an IP address, ` +
-      'or a name in ADMIN_HOSTS'
-    );
-  }
+  const { host = '', origin } = headers;
+  const unknown = unknownHost(headers, settings);
+  if (unknown !== undefined) return unknown;
   const proxy = settings.trusted ? undefined : proxyField(headers);
   if (proxy !== undefined) {
     return (
@@ -26,13 +22,35 @@ export function untrusted(headers: IncomingHttpHeaders, settings: AdminSettings)
       'or set ADMIN_AUTH=none where the network is trusted'
     );
   }
-  if (site !== undefined && site !== 'none' && site !== 'same-origin') {
+  if (isOfOtherSite(headers)) {
     return `a page of another origin makes the call (Sec-Fetch-Site): ${needsToken}`;
   }
   if (origin !== undefined && !isOwnOrigin(origin, host)) {
     return `a page of another origin makes the call (Origin): ${needsToken}`;
   }
   return undefined;
+}
+
+/** @returns why a page must not be shown under this `Host`; undefined if it may be. */
+export function unknownHost({ host = '' }: IncomingHttpHeaders, settings: AdminSettings): string | undefined {
+  if (isKnownHost(host, settings.hosts)) return undefined;
+  return (
+    `Host is ${JSON.stringify(host)}: without ADMIN_TOKEN it must be localhost, an IP address, ` +
+    'or a name in ADMIN_HOSTS'
+  );
+}
+
+/** @returns whether a browser says that a page of another origin makes the call. */
+export function isOfOtherSite({ 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  return site !== undefined && site !== 'none' && site !== 'same-origin';
+}
+
+/** @returns the name of a field that shows that a call came through a proxy, if there is one. */
+export function proxyField(headers: IncomingHttpHeaders): string | undefined {
+  return Object.keys(headers).find(
+    (name) =>
+      name === 'forwarded' || name === 'via' || name === 'x-real-ip' || name.startsWith('x-forwarded-'),
+  );
 }
 
 /** @returns whether a web page may have made a call with these headers. */
@@ -46,14 +64,6 @@ function isKnownHost(host: string, hosts: ReadonlySet<string>): boolean {
   if (ipv6 !== undefined) return isIP(ipv6) === 6;
   const lower = name.toLowerCase();
   return lower === 'localhost' || isIP(name) === 4 || hosts.has(lower);
-}
-
-/** @returns the name of a field that proxies add, if there is one. */
-function proxyField(headers: IncomingHttpHeaders): string | undefined {
-  return Object.keys(headers).find(
-    (name) =>
-      name === 'forwarded' || name === 'via' || name === 'x-real-ip' || name.startsWith('x-forwarded-'),
-  );
 }
 
 function isOwnOrigin(origin: string, host: string): boolean {

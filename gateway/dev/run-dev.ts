@@ -5,7 +5,7 @@ import type { TakenSettings } from '#shared/settings/secrets.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { HandlerVersions } from '../drivers/handler-versions.ts';
 import type { Gateway } from '../gateway.ts';
-import { loadPage } from '../openapi/openapi.ts';
+import { isDocsPageInstalled } from '../routes/docs-page.ts';
 import { runSystem } from '../run-system.ts';
 import { loadGatewayConfig } from '../settings/config.ts';
 import type { GatewayConfig } from '../settings/config.ts';
@@ -120,7 +120,7 @@ async function onReady(
 ): Promise<void> {
   process.stdout.write(`${line}\n`);
   if (gateway === undefined) return;
-  const described = (await loadPage()) === undefined ? 'openapi.json' : 'docs';
+  const described = isDocsPageInstalled() ? 'docs' : 'openapi.json';
   say(`the dashboard is at ${gateway.adminUrl}/-/`);
   say(`watching ${name}; the routes are described at ${gateway.adminUrl}/-/${described}`);
   warnOfUnknownFields(gateway.app.server, config, (text) => complain(`ringpost dev: ${text}`));

@@ -5,7 +5,13 @@
 export type Side = 'client' | 'open' | 'admin';
 
 const clientRoutes: ReadonlySet<string> = new Set(['/-/live', '/-/ready']);
-const openRoutes: ReadonlySet<string> = new Set(['/-/docs', '/-/openapi.json']);
+const openRoutes: ReadonlySet<string> = new Set([
+  '/-',
+  '/-/',
+  '/-/api/session',
+  '/-/docs',
+  '/-/openapi.json',
+]);
 const viewRoutes: ReadonlySet<string> = new Set([
   '/rep',
   '/-/ring',
@@ -34,7 +40,7 @@ export const dispatchRoute = '/ dispatch';
 /** @param route the URL of a route as it is registered, e.g. `/-/dead-letters/:id`. */
 export function sideOf(route: string): Side {
   if (route === dispatchRoute || clientRoutes.has(route) || route.startsWith('/-/requests/')) return 'client';
-  if (openRoutes.has(route) || route.startsWith('/-/docs/')) return 'open';
+  if (openRoutes.has(route) || /^\/-\/(?:docs|assets)\//.test(route)) return 'open';
   return 'admin';
 }
 

@@ -13,7 +13,7 @@ export interface Operation extends FastifySchema {
   readonly security?: readonly { readonly [scheme: string]: readonly string[] }[];
 }
 
-export type Tag = 'system' | 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'health';
+export type Tag = 'system' | 'replicas' | 'requests' | 'dead letters' | 'callbacks' | 'dashboard' | 'health';
 
 /** The security of the admin side. */
 export const admin = [{ adminToken: [] }];

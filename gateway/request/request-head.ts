@@ -6,6 +6,7 @@ import { isToldField } from '#shared/contract/told-fields.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isIn } from '../edge/subnets.ts';
 import { clientOf, extendForwardedFor } from './client-address.ts';
+import { withoutSession } from './session-cookie.ts';
 import { addXForwarded } from './x-forwarded.ts';
 
 const via = 'ringpost';
@@ -30,8 +31,8 @@ export interface ForwardedHead {
 /**
  * Makes the head of a request as it goes to the replica. Hop-by-hop fields are removed, `Via` (RFC 9110
  * 7.6.3) and `Forwarded` (RFC 7239) are added, `Host` is kept. Fields that only ringpost may send to an
- * upstream are removed. Fields that name the client are removed too, unless the peer is a trusted proxy; then
- * they are extended.
+ * upstream are removed, and so is the cookie of the dashboard. Fields that name the client are removed too,
+ * unless the peer is a trusted proxy; then they are extended.
  * @param peer the address of the other end of the connection.
  * @throws {Problem} `request_malformed` if `Connection` names an end-to-end field, or if a trusted proxy's
  * fields cannot be read.
@@ -68,7 +69,9 @@ function requestHeaders(
     const lower = name.toLowerCase();
     if (isHopByHop(lower) || named?.has(lower) || isToldField(lower)) continue;
     if (namesClient(lower) && (fromClient || lower.includes('_'))) continue;
-    kept.push(name, raw[at + 1] ?? '');
+    const value = raw[at + 1] ?? '';
+    const sent = lower === 'cookie' ? withoutSession(value) : value;
+    if (sent !== undefined) kept.push(name, sent);
   }
   return kept;
 }

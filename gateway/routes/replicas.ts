@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import fp from 'fastify-plugin';
-import type { FastifyError, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
@@ -24,6 +24,21 @@ export interface ReplicaRouteOptions {
 
 const bodyLimitBytes = 64 * 1024;
 
+/** The cookie of the dashboard is sent only to paths under `/-/`, so changes are possible there too. */
+const apiPath = '/-/api/replicas';
+const apiSchemas = {
+  add: {
+    ...operations.addReplicas,
+    operationId: 'addReplicasByApi',
+    summary: 'Add replicas, as POST /add does',
+  },
+  remove: {
+    ...operations.removeReplicas,
+    operationId: 'removeReplicasByApi',
+    summary: 'Remove replicas, as DELETE /rm does',
+  },
+};
+
 /** `GET /rep`, `POST /add` and `DELETE /rm`: the admin contract. */
 export const replicaRoutes = fp<ReplicaRouteOptions>(
   async (parent, options) => {
@@ -36,7 +51,8 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
 
       app.get('/rep', { schema: operations.listReplicas }, async () => success(await store.read()));
 
-      app.post('/add', { bodyLimit: bodyLimitBytes, schema: operations.addReplicas }, async (request) => {
+      const bodyLimit = bodyLimitBytes;
+      const add = async (request: FastifyRequest): Promise<object> => {
         const change = parseReplicaChange(request.body, 'newly added');
         let added: string[] = [];
         const changed = await store.changeDesired((state) => {
@@ -52,16 +68,20 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
         // This gateway may not have read its own change yet.
         const newest = watcher.state.version >= changed.version ? watcher.state : changed;
         throw notReadyInTime(newest, added, addTimeoutMs);
-      });
+      };
+      app.post('/add', { bodyLimit, schema: operations.addReplicas }, add);
+      app.post(apiPath, { bodyLimit, schema: apiSchemas.add }, add);
 
-      app.delete('/rm', { bodyLimit: bodyLimitBytes, schema: operations.removeReplicas }, async (request) => {
+      const remove = async (request: FastifyRequest): Promise<object> => {
         const change = parseReplicaChange(request.body, 'removable');
         const state = await store.changeDesired((current) => planRemove(current, change, randomInt));
         // This gateway's next request is to use the ring that the answer shows. The change is made, so the
         // answer is success even if this fails; the watcher keeps polling.
         await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));
         return success(state);
-      });
+      };
+      app.delete('/rm', { bodyLimit, schema: operations.removeReplicas }, remove);
+      app.delete(apiPath, { bodyLimit, schema: apiSchemas.remove }, remove);
 
       for (const [path, methods] of Object.entries(adminPaths)) {
         app.route({

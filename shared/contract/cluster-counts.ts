@@ -1,5 +1,10 @@
-/** Why a request was run again, or may have been: each brings one more delivery of a request. */
-export const redeliveryCauses = ['crash', 'stop', 'not_started', 'lost', 'retry'] as const;
+/**
+ * Why a request was delivered once more. `crash`: its worker died while it ran. `stop`: its worker was ended
+ * by ringpost or a shutdown. `not_started`: its worker died before it started. `orphaned`: a worker had taken
+ * it, and none ran it. `lost`: Redis had lost it, or its replica was gone. `retry`: it asked for another
+ * attempt.
+ */
+export const redeliveryCauses = ['crash', 'stop', 'not_started', 'orphaned', 'lost', 'retry'] as const;
 export type RedeliveryCause = (typeof redeliveryCauses)[number];
 
 /**
@@ -31,10 +36,10 @@ export type ClusterCount =
   /** Queues that were adopted. */
   | 'adoptions';
 
-/** @returns the kind of a reason that is written for people, as a driver or the plan of a controller has it. */
+/** @returns the kind of a reason that is written for people, as a driver or the controller's plan has it. */
 export function deathReasonOf(text: string | undefined): DeathReason {
   if (text === undefined) return 'gone';
-  if (text === 'exited with code 0' || text === 'removed' || text === 'it leaves') return 'left';
+  if (text === 'exited with code 0' || text === 'removed') return 'left';
   if (text === 'exited with code 78') return 'unloaded';
   if (/^exited with code \d+$/.test(text)) return 'exit';
   if (/^killed by SIG/.test(text)) return 'signal';

@@ -34,6 +34,28 @@ function linesOf({ stderr }: ReadyCommand): Line[] {
 const change = { msg: 'a change by the admin side', address: '127.0.0.1' };
 
 describe('each change by the admin side', () => {
+  it('is logged for who signs in and out too, with the name of the token and never with the token', async () => {
+    const command = await start({ ADMIN_TOKEN: `ops:${token}`, ADMIN_PORT: '0' });
+    const url = /admin (\S+);/.exec(command.stdout())?.[1] ?? '';
+    const path = `${url}/-/api/session`;
+    const origin = { origin: url };
+    const wrong = 'a-wrong-token-of-mine';
+    expect((await callJson('POST', path, { token: wrong }, origin)).status).toBe(401);
+    const signedIn = await callJson('POST', path, { token }, origin);
+    const cookie = signedIn.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+    const { csrf } = JSON.parse(signedIn.text) as { csrf: string };
+    const headers = { ...origin, cookie, 'ringpost-csrf': csrf };
+    expect((await call('DELETE', path, { headers })).status).toBe(200);
+    await expect.poll(() => linesOf(command)).toHaveLength(3);
+    const route = '/-/api/session';
+    expect(linesOf(command).slice(1)).toEqual([
+      { ...change, by: 'ops', method: 'POST', route, asked: { signedIn: 'admin' }, status: 200 },
+      { ...change, by: 'ops', method: 'DELETE', route, asked: { signedOut: 'admin' }, status: 200 },
+    ]);
+    for (const secret of [token, wrong, csrf, cookie.split('=')[1] ?? ''])
+      expect(command.stderr()).not.toContain(secret);
+  });
+
   it('is logged in one line at the default level: who, from where, what, and the status', async () => {
     const command = await start({ ADMIN_TOKEN: `ops:${token}` });
     const { url } = command;

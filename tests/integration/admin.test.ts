@@ -47,6 +47,17 @@ afterEach(async () => {
   }
 });
 
+it('adds and removes at /-/api/replicas too, where the cookie of the dashboard is sent', async () => {
+  const url = await startLeased();
+  const body = { n: 1, hostnames: ['S4'] };
+  const added = await callJson('POST', `${url}/-/api/replicas`, body);
+  expect(added).toMatchObject({ status: 200, text: successful([...first, 'S4']) });
+  const again = await callJson('POST', `${url}/-/api/replicas`, body);
+  expect(again).toMatchObject({ status: 400, text: (await add(url, 1, ['S4'])).text });
+  const removed = await callJson('DELETE', `${url}/-/api/replicas`, body);
+  expect(removed).toMatchObject({ status: 200, text: successful(first) });
+});
+
 describe('the contract with real workers', () => {
   it('answers /rep, /add and /rm with exactly its bodies, and the replicas answer requests', async () => {
     const { url } = await system().start();

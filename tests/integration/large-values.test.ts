@@ -128,7 +128,13 @@ it('rejects if Redis is full, and leaves no key', async () => {
 it('a draft becomes the kept answer, unless the lease is lost or the request has ended', async () => {
   const { connection, redis, keys } = system();
   const [record, kept, fence] = [keys.request('S1', 'r'), keys.keptReply('S1', 'r'), keys.leaseFence('S1')];
-  const end = { state: 'done', event: { kind: 'ended' }, fields: [], keepMs: 5000, frame: undefined } as const;
+  const end = {
+    state: 'done',
+    event: { kind: 'ended' },
+    fields: [],
+    keepMs: 5000,
+    frame: undefined,
+  } as const;
   const settle = (own: number): Promise<string> =>
     new RequestSettler(connection, { replica: 'S1', fence: own }, log).settle('r', {}, end);
   const [oldDraft, draft] = [keys.replyDraft('S1', 'r', 3), keys.replyDraft('S1', 'r', 4)];

@@ -179,6 +179,23 @@ describe('a paused replica', () => {
     expect((await workers.runs()).filter((line) => line.includes('/suspect'))).toHaveLength(2);
   });
 
+  it('that is replaced under a new name stays paused, with the requests that wait', async () => {
+    const running = await start(2, { RESPAWN: 'new' });
+    await act(running, 'replicas/S2/pause');
+    const held = ask(running, keyOf(running, 'S2'), 'held');
+    await expect.poll(() => system().redis.llen(system().keys.unfinished('S2').wait), wait).toBe(1);
+    process.kill((await leaseOf(system(), 'S2'))?.pid ?? Number.NaN, 'SIGKILL');
+    const heir = async (): Promise<RingReplicaView | undefined> => {
+      const { replicas } = (await (await fetch(`${running.adminUrl}/-/ring`)).json()) as RingView; // as above
+      return replicas.find(({ replaces }) => replaces === 'S2');
+    };
+    await expect.poll(heir, wait).toMatchObject({ state: 'ready', inRing: true, hold: 'paused' });
+    expect((await workers.runs()).filter((line) => line.includes('/held'))).toEqual([]);
+    await act(running, `replicas/${(await heir())?.name}/resume`);
+    expect((await held).status).toBe(200);
+    expect(await heir()).toMatchObject({ hold: null });
+  });
+
   it("is the same as one whose queue BullMQ's own pause has paused", async () => {
     const running = await start(2, { LEASE_MS: '600' });
     const { keys, namespace, redis } = system();

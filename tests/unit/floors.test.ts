@@ -24,7 +24,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/records'],
     ['gateway/caller', 'gateway/admin', 'gateway/access-log', 'gateway/trace'],
     ['gateway/request', 'gateway/http'],
-    ['gateway/drivers', 'gateway/edge', 'gateway/openapi', 'gateway/redis'],
+    ['gateway/dashboard', 'gateway/drivers', 'gateway/edge', 'gateway/openapi', 'gateway/redis'],
   ],
   [
     ['worker'],
@@ -70,7 +70,7 @@ interface Import {
 const files = ['gateway', 'worker', 'shared'].flatMap((folder) =>
   readdirSync(join(projectFolder, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => `${folder}/${name}`)
-    .filter((name) => name.endsWith('.ts') && !name.includes('/node_modules/')),
+    .filter((name) => /\.tsx?$/.test(name) && !name.includes('/node_modules/')),
 );
 
 const imports: readonly Import[] = files.flatMap((from) => {
@@ -119,4 +119,16 @@ it.each(Object.entries(doors))('lets only one folder import %s: %j', (module, { 
     return isIt && !from.startsWith(within);
   });
   expect([...new Set(users.map(({ from }) => from))].toSorted()).toEqual(others.toSorted());
+});
+
+it("keeps servers' code and other packages out of the pages of the dashboard", () => {
+  const packages = ['@preact/signals', 'preact', 'preact/hooks'];
+  const offending = imports.filter(
+    ({ from, to }) =>
+      from.startsWith('gateway/dashboard/page/') &&
+      !to.startsWith('gateway/dashboard/page/') &&
+      !to.startsWith('shared/contract/') &&
+      !packages.includes(to),
+  );
+  expect(offending.map(describe)).toEqual([]);
 });

@@ -10,6 +10,19 @@ describe('the headers of a request to a replica', () => {
     expect(headOf(raw).headers.slice(0, raw.length)).toEqual(raw);
   });
 
+  it.each([
+    ['ringpost_session_5001=secret', undefined],
+    ['a=1; ringpost_session_5001=secret; b=2', 'a=1; b=2'],
+    ['ringpost_session_5001=secret; ringpost_session_80=secret;b=2', 'b=2'],
+    ['a=1;ringpost_session_443=secret', 'a=1'],
+    [' \tringpost_session_=secret', undefined],
+    ['a=ringpost_session_5001; B=\xe0\xa0', 'a=ringpost_session_5001; B=\xe0\xa0'],
+    [' a=1 ;; b="2; c" ', ' a=1 ;; b="2; c" '],
+  ])('exclude the cookies of the dashboard, for whatever port, and keep others: %j', (field, kept) => {
+    const { headers } = headOf(['Host', 'a', 'cookie', field, 'Cookie', 'z=1']);
+    expect(valuesOf(headers, 'cookie')).toEqual(kept === undefined ? ['z=1'] : [kept, 'z=1']);
+  });
+
   it('exclude hop-by-hop fields and those that Connection names', () => {
     const hop = ['Keep-Alive', 'Proxy-Connection', 'Transfer-Encoding', 'TE', 'Trailer', 'Upgrade', 'Expect'];
     const raw = ['Host', 'a', 'Connection', 'close, x-one', 'connection', 'X-TWO', 'X-One', '1'].concat(

@@ -1,8 +1,8 @@
 /**
  * The answer to `GET /-/api/session`. It needs no credential: the sign-in page reads it first.
  *
- * `POST /-/api/session` `{"token": "…"}` signs in and sets the cookie; `DELETE /-/api/session` signs out. Both
- * exist on `ADMIN_PORT` alone.
+ * `POST /-/api/session` `{"token": "…"}` signs in and sets the cookie; `DELETE /-/api/session` signs
+ * out. Both answer with a view too, and work on `ADMIN_PORT` alone.
  */
 export interface SessionView {
   /**

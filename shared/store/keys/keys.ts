@@ -134,6 +134,8 @@ export interface Keys {
   idempotency(scope: string): string;
   /** String: the secret for the digests of callers, if `CALLER_SECRET` is not set. */
   readonly callerSecret: string;
+  /** String with a TTL: a session of the dashboard, under the digest of its id. For gateways only. */
+  dashboardSession(digest: string): string;
   /** Channel: a gateway that starts and finds no secret asks the running gateways for theirs. */
   readonly callerSecretSought: string;
   /**
@@ -244,6 +246,7 @@ export function createKeys(namespace: string): Keys {
     keptReply: (replica, request) => `${replicaPrefix(replica)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
     callerSecret: `${namespace}:caller-secret`,
+    dashboardSession: (digest) => `${namespace}:dashboard-session:${digest}`,
     callerSecretSought: `${namespace}:caller-secret-sought`,
     line: (order) => `${namespace}:line:{${order}}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,

@@ -1,0 +1,230 @@
+import { computed, signal } from '@preact/signals';
+import type { JSX } from 'preact';
+import type { ApiReplicaAnswer, ReplicaActionView } from '#shared/contract/api/replicas.ts';
+import { call } from '../data/call.ts';
+import { overview } from '../data/stream.ts';
+import { Field } from '../parts/field.tsx';
+import type { MenuItem } from '../parts/menu.tsx';
+import { ask } from '../parts/question.tsx';
+import { counted } from '../words/numbers.ts';
+import { PlanPreview } from './plan-preview.tsx';
+
+/** A replica as far as its actions depend on it. */
+type Replica = Pick<ApiReplicaAnswer, 'name' | 'state' | 'hold' | 'depths'> & { readonly inRing?: boolean };
+
+/** @returns what can be done with a replica that is desired. */
+export function replicaActions(replica: Replica): readonly MenuItem[] {
+  const { hold } = replica;
+  return [
+    hold === 'paused'
+      ? { label: 'Resume …', run: () => askResume(replica) }
+      : { label: 'Pause …', run: () => askPause(replica) },
+    hold === 'drained'
+      ? { label: 'Put back into the ring …', run: () => askResume(replica) }
+      : { label: 'Drain …', run: () => askDrain(replica) },
+    { label: 'Restart …', run: () => askRestart(replica) },
+    { label: 'Remove …', run: () => askRemove(replica), tone: 'danger' },
+  ];
+}
+
+async function act(name: string, action: string): Promise<void> {
+  await call<ReplicaActionView>('POST', `/-/api/replicas/${encodeURIComponent(name)}/${action}`);
+}
+
+function holdings({ depths }: Replica): string {
+  const waits = depths.waiting + depths.prioritized + depths.delayed;
+  return `${counted(waits, 'request')} ${waits === 1 ? 'waits' : 'wait'} there now, and ${depths.active} ${
+    depths.active === 1 ? 'runs' : 'run'
+  }.`;
+}
+
+function askPause(replica: Replica): void {
+  const { name } = replica;
+  ask({
+    title: `Pause ${name}?`,
+    body: (
+      <>
+        <p>
+          {name} stays in the ring and keeps its keys. It starts no request until it is resumed: they wait,
+          and those whose time is over are answered 504.
+        </p>
+        <p>{holdings(replica)}</p>
+      </>
+    ),
+    confirm: `Pause ${name}`,
+    run: async () => {
+      await act(name, 'pause');
+      return `${name} is paused.`;
+    },
+  });
+}
+
+function askResume(replica: Replica): void {
+  const { name, hold } = replica;
+  const isDrained = hold === 'drained';
+  ask({
+    title: isDrained ? `Put ${name} back into the ring?` : `Resume ${name}?`,
+    body: (
+      <>
+        <p>
+          {isDrained
+            ? `${name} gets the keys again that it owned before it was drained.`
+            : `${name} starts with the requests that wait.`}
+        </p>
+        <p>{holdings(replica)}</p>
+      </>
+    ),
+    confirm: isDrained ? `Put ${name} back` : `Resume ${name}`,
+    run: async () => {
+      await act(name, 'resume');
+      return isDrained ? `${name} is on its way into the ring.` : `${name} works again.`;
+    },
+  });
+}
+
+function askDrain({ name }: Replica): void {
+  ask({
+    title: `Drain ${name}?`,
+    body: (
+      <>
+        <p>
+          {name} leaves the ring, finishes what it has, and keeps its worker. It can be put back at any time.
+        </p>
+        <PlanPreview query={`drain=${encodeURIComponent(name)}`} />
+      </>
+    ),
+    confirm: `Drain ${name}`,
+    run: async () => {
+      await act(name, 'drain');
+      return `${name} is leaving the ring.`;
+    },
+  });
+}
+
+function askRestart(replica: Replica): void {
+  const { name } = replica;
+  ask({
+    title: `Restart ${name}?`,
+    body: (
+      <>
+        <p>
+          The worker of {name} finishes what it runs, then a new one starts in its place. Requests for its
+          keys wait until then. What the worker holds in memory is lost.
+        </p>
+        <p>{holdings(replica)}</p>
+      </>
+    ),
+    confirm: `Restart ${name}`,
+    run: async () => {
+      await act(name, 'restart');
+      return `${name} is restarting.`;
+    },
+  });
+}
+
+/** Asks whether all replicas are to be restarted, one after the other. */
+export function askRestartAll(): void {
+  const names = (overview.peek()?.replicas ?? []).map(({ name }) => name);
+  ask({
+    title: 'Restart all replicas?',
+    body: (
+      <p>
+        {counted(names.length, 'replica')} {names.length === 1 ? 'is' : 'are'} restarted, one after the other:
+        each worker finishes what it runs, and the next one follows when its replacement is ready. What the
+        workers hold in memory is lost.
+      </p>
+    ),
+    confirm: 'Restart all',
+    run: async () => {
+      const { replicas } = await call<ReplicaActionView>('POST', '/-/api/restart');
+      return `${counted(replicas.length, 'replica')} will be restarted, one after the other.`;
+    },
+  });
+}
+
+function askRemove({ name }: Replica): void {
+  ask({
+    title: `Remove ${name}?`,
+    body: (
+      <>
+        <p>
+          {name} leaves the ring, finishes what it has, and its worker is stopped. What it holds in memory for
+          its keys is lost.
+        </p>
+        <PlanPreview query={`rm=${encodeURIComponent(name)}`} />
+      </>
+    ),
+    confirm: `Remove ${name}`,
+    tone: 'danger',
+    run: async () => {
+      await call('DELETE', '/-/api/replicas', { body: { n: 1, hostnames: [name] } });
+      return `${name} is being removed.`;
+    },
+  });
+}
+
+const maxAtOnce = 16;
+
+/** Asks how many replicas are to be added, and shows what each answer would move. */
+export function askAdd(): void {
+  const number = signal('1');
+  const names = signal('');
+  const hostnames = computed(() => names.value.split(/[\s,]+/).filter((name) => name !== ''));
+  const n = computed(() => Math.max(Number(number.value), hostnames.value.length));
+  const isComplete = computed(() => Number.isInteger(n.value) && n.value >= 1 && n.value <= maxAtOnce);
+  const query = computed(() => {
+    const given = hostnames.value.map((name) => `add=${encodeURIComponent(name)}`);
+    const chosen = Array.from({ length: Math.max(0, n.value - given.length) }, () => 'add=*');
+    return [...given, ...chosen].join('&');
+  });
+  ask({
+    title: 'Add replicas',
+    body: <AddFields number={number} names={names} query={query} isComplete={isComplete} />,
+    confirm: 'Add',
+    busy: 'Starting …',
+    isComplete,
+    run: async () => {
+      await call('POST', '/-/api/replicas', { body: { n: n.value, hostnames: hostnames.value } });
+      return `${counted(n.value, 'replica')} added.`;
+    },
+  });
+}
+
+interface AddProps {
+  readonly number: { value: string };
+  readonly names: { value: string };
+  readonly query: { readonly value: string };
+  readonly isComplete: { readonly value: boolean };
+}
+
+function AddFields({ number, names, query, isComplete }: AddProps): JSX.Element {
+  return (
+    <>
+      <div class="fields">
+        <Field
+          label="How many"
+          type="number"
+          min={1}
+          max={maxAtOnce}
+          value={number.value}
+          onValue={(value) => {
+            number.value = value;
+          }}
+        />
+        <Field
+          label="Names (optional)"
+          placeholder="ringpost chooses"
+          value={names.value}
+          onValue={(value) => {
+            names.value = value;
+          }}
+        />
+      </div>
+      {isComplete.value ? (
+        <PlanPreview query={query.value} />
+      ) : (
+        <p class="soft">Give a whole number from 1 to {maxAtOnce}.</p>
+      )}
+    </>
+  );
+}
