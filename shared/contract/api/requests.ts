@@ -53,10 +53,11 @@ export interface ListedRequestView {
 }
 
 /**
- * The answer to `GET /-/api/requests?id=&key=&replica=&state=&status=&from=&to=&limit=&after=`, the latest
- * first. `from` and `to` are RFC 3339 and mean the time of acceptance; `key` is a hash key or its digest;
- * `status` is `503` or `5xx`; `limit` is 1 to 200, default 50; `after` is the cursor of `next`. With `state`
- * or `status` a page may be short or empty and still have a `next`: one call reads 2,000 records at most.
+ * The answer to `GET /-/api/requests`, the latest first. Its parameters are `id`, `key`, `replica`, `state`,
+ * `status`, `from`, `to`, `limit` and `after`.
+ * `from` and `to` are RFC 3339 and mean the time of acceptance; `key` is a hash key or its digest; `status`
+ * is `503` or `5xx`; `limit` is 1 to 200, default 50; `after` is the cursor of `next`. With `state` or
+ * `status` a page may be short or empty and still have a `next`: one call reads 2,000 records at most.
  */
 export interface RequestPageView {
   readonly requests: readonly ListedRequestView[];
