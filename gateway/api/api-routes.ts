@@ -32,7 +32,7 @@ import { gatewayViews, overviewView } from './overview-view.ts';
 import { replicasView } from './replica-views.ts';
 import { Sampler, sampleEveryMs } from './sampler.ts';
 import { Snapshots } from './snapshots.ts';
-import type { Snapshot } from './snapshots.ts';
+import type { Snapshot, SnapshotsOptions } from './snapshots.ts';
 
 /** Time in ms in which a snapshot has to be read. */
 const readTimeoutMs = 5000;
@@ -49,6 +49,7 @@ export interface ApiRouteOptions {
   readonly watcher: RingWatcher;
   readonly agreement: Pick<Agreement, 'refusal'>;
   readonly access: { onlyViews(request: FastifyRequest): boolean };
+  readonly callbackSearch: SnapshotsOptions['callbackSearch'];
   readonly endedRequests: EndedRequestHub;
   readonly streams: EventStreams;
   readonly live: LiveSource;

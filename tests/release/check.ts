@@ -19,7 +19,7 @@ const { version } = JSON.parse(readFileSync(join(projectFolder, 'package.json'),
   version: string;
 };
 
-const packed = pack();
+const packed = await pack();
 await checkTarball(tally, packed);
 for (const major of majors) {
   const { binary, reason } = nodeVersion(major);
