@@ -202,7 +202,10 @@ export function registerClusterMetrics(
   const registers = [registry];
   for (const { labels: labelNames, name, help, values } of [...ofReplicas, ...ofProcesses]) {
     const gauge = new Gauge({
-      ...{ name, help, labelNames, registers },
+      name,
+      help,
+      labelNames,
+      registers,
       async collect() {
         const figures = await read();
         gauge.reset();
@@ -214,7 +217,10 @@ export function registerClusterMetrics(
   }
   for (const { labels: labelNames, name, help, values } of counters) {
     const counter = new Counter({
-      ...{ name, help, labelNames, registers },
+      name,
+      help,
+      labelNames,
+      registers,
       async collect() {
         const figures = await read();
         counter.reset();

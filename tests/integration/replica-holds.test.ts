@@ -40,12 +40,10 @@ const ask = ({ url }: RunningGateway, key: string, path: string, method = 'GET')
 /** Sends requests with many keys until it is told to stop. @returns how many answers had which status. */
 function load(running: RunningGateway): () => Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  let stopped = false;
-  onTestFinished(() => {
-    stopped = true;
-  });
+  const stopped = new AbortController();
+  onTestFinished(() => stopped.abort());
   const clients = Array.from({ length: 6 }, async (_, client) => {
-    for (let at = 0; !stopped; at += 1) {
+    for (let at = 0; !stopped.signal.aborted; at += 1) {
       const method = at % 2 === 0 ? 'GET' : 'POST';
       const answer = await ask(running, `load-${client}-${at}`, `load?ms=${at % 10}`, method);
       await answer.arrayBuffer();
@@ -53,7 +51,7 @@ function load(running: RunningGateway): () => Promise<Record<string, number>> {
     }
   });
   return async () => {
-    stopped = true;
+    stopped.abort();
     await Promise.all(clients);
     return counts;
   };
