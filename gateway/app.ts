@@ -19,6 +19,7 @@ import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { docsPage } from './routes/docs-page.ts';
 import { lastAnswers } from './routes/last-answers.ts';
+import { ClusterFiguresReader } from './metrics/cluster-figures.ts';
 import { Metrics } from './metrics/metrics.ts';
 
 /** The HTTP side of a gateway. */
@@ -59,7 +60,12 @@ export async function buildApp(given: AppParts): Promise<App> {
   const streams = new EventStreams({ connections: admin.connections, unsent: parts.unsent });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
-  metrics.observe(dispatcher, watcher);
+  const replicas = (): string[] => {
+    const { desired, retired } = watcher.state;
+    return [...new Set([...desired.map(({ name }) => name), ...retired.keys()])];
+  };
+  const figures = new ClusterFiguresReader(connection, replicas, log);
+  metrics.observe(dispatcher, watcher, () => figures.read());
   metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeClients({
     heldBytes: () => held.size,

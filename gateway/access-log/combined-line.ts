@@ -1,9 +1,9 @@
+import { clfTime } from './line-times.ts';
 import type { LoggedRequest } from './logged-request.ts';
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
 /** What may not be in a quoted field as it is. Apache escapes the same. */
-const special = /["\\]|[^\x20-\x7e]/g;
+const special = /["\\]|[^\x20-\x7e]/;
+const eachSpecial = new RegExp(special, 'g');
 
 /**
  * @returns a line in Apache's format `combined`, then further fields as `name="value"`. Only known ones are
@@ -38,26 +38,11 @@ function field(name: string, value: string | number | undefined): string {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll(special, (each) => {
+  if (!special.test(text)) return text;
+  return text.replaceAll(eachSpecial, (each) => {
     if (each === '"' || each === '\\') return `\\${each}`;
     return Array.from(Buffer.from(each, 'utf8'), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(
       '',
     );
   });
-}
-
-let lastSecond = Number.NaN;
-let lastTime = '';
-
-/** @returns a time in UTC as in `29/Nov/2026:18:43:31 +0000`. Most calls are in the same second as the last. */
-function clfTime(at: number): string {
-  const second = Math.floor(at / 1000);
-  if (second === lastSecond) return lastTime;
-  const date = new Date(at);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${two(date.getUTCDate())}/${months[date.getUTCMonth()]}/${date.getUTCFullYear()}`;
-  const clock = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
-  lastSecond = second;
-  lastTime = `${day}:${clock} +0000`;
-  return lastTime;
 }

@@ -1,8 +1,8 @@
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { redactUrl } from '#shared/contract/redaction.ts';
-import { keyDigest } from '#shared/ring/key-digest.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { AccessLogConfig } from './access-log-settings.ts';
+import { RecentDigests } from './recent-digests.ts';
 import { cut, shownTarget } from './shown-target.ts';
 
 /** What a line of the access log says, in this order. Undefined is what is not known. Durations are in ms. */
@@ -33,6 +33,8 @@ export interface LoggedRequest {
   readonly userAgent: string | undefined;
 }
 
+const digests = new RecentDigests();
+
 /** @returns what the log may say of a request. */
 export function loggedRequest(
   request: EndedRequest,
@@ -45,7 +47,7 @@ export function loggedRequest(
   return {
     at,
     id: id === '' ? undefined : id,
-    key: key === undefined ? undefined : keyDigest(key),
+    key: key === undefined ? undefined : digests.of(key),
     method,
     path: shownTarget(target, query, redaction),
     protocol: `HTTP/${head.httpVersion}`,
@@ -55,9 +57,9 @@ export function loggedRequest(
     replica,
     attempt,
     adoptedBy,
-    queueMs: rounded(queueMs),
-    serviceMs: rounded(serviceMs),
-    totalMs: rounded(totalMs),
+    queueMs,
+    serviceMs,
+    totalMs,
     bytesIn,
     bytesOut,
     client,
@@ -70,9 +72,4 @@ export function loggedRequest(
 /** A page's URL may carry secrets as a target does. */
 function shownReferer(url: string, query: AccessLogConfig['query'], redaction: Redaction): string {
   return shownTarget(redactUrl(url, redaction), query, redaction);
-}
-
-function rounded<Ms extends number | undefined>(ms: Ms): Ms;
-function rounded(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
 }

@@ -6,7 +6,8 @@ import type { AccessLogConfig } from './access-log-settings.ts';
 const longest = 2048;
 
 /** All but the visible ASCII characters, which alone belong into a target. */
-const unusual = /[^\x21-\x7e]/g;
+const unusual = /[^\x21-\x7e]/;
+const eachUnusual = new RegExp(unusual, 'g');
 
 /**
  * @param target of a request: a path with its query, as the client sent it.
@@ -40,10 +41,9 @@ function hidden(parameter: string): string {
 
 /** Node reads each byte of a head as one character. */
 function asciiTarget(text: string): string {
-  unusual.lastIndex = 0;
   if (!unusual.test(text)) return text;
   return text.replaceAll(
-    unusual,
+    eachUnusual,
     (each) => `%${each.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
 }

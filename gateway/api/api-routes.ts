@@ -5,6 +5,7 @@ import type { ApiReplicaAnswer, ApiReplicasView } from '#shared/contract/api/rep
 import type { ApiKeyView, GatewaysView, HotKeysView, SettingsView } from '#shared/contract/api/system.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import { isDoneWithin } from '#shared/process/within.ts';
 import { keyDigest } from '#shared/ring/key-digest.ts';
 import { shownKey } from '#shared/ring/key-text.ts';
 import { Lines } from '#shared/store/queue/line.ts';
@@ -31,7 +32,10 @@ import { gatewayViews, overviewView } from './overview-view.ts';
 import { replicasView } from './replica-views.ts';
 import { Sampler, sampleEveryMs } from './sampler.ts';
 import { Snapshots } from './snapshots.ts';
-import type { Snapshot } from './snapshots.ts';
+import type { Snapshot, SnapshotsOptions } from './snapshots.ts';
+
+/** Time in ms in which a snapshot has to be read. */
+const readTimeoutMs = 5000;
 
 export interface ApiRouteOptions {
   readonly config: Pick<
@@ -45,6 +49,7 @@ export interface ApiRouteOptions {
   readonly watcher: RingWatcher;
   readonly agreement: Pick<Agreement, 'refusal'>;
   readonly access: { onlyViews(request: FastifyRequest): boolean };
+  readonly callbackSearch: SnapshotsOptions['callbackSearch'];
   readonly endedRequests: EndedRequestHub;
   readonly streams: EventStreams;
   readonly live: LiveSource;
@@ -63,7 +68,7 @@ export const apiRoutes = fp<ApiRouteOptions>(
       mayBeCredentials(config.hashKey, config.redactHeaders),
     );
     const lines = new Lines(connection, log);
-    const read = (): Promise<Snapshot> => redisAway(() => snapshots.read());
+    const read = (): Promise<Snapshot> => redisAway(() => withinTime(snapshots.read()));
     const overview = (snapshot: Snapshot, onlyViews: boolean): OverviewView => {
       const { gateway, agreement } = options;
       const { namespace, startTimeoutMs } = config;
@@ -140,6 +145,12 @@ export const apiRoutes = fp<ApiRouteOptions>(
   },
   { name: 'api-routes' },
 );
+
+/** @throws {Problem} `redis_away` if that takes too long: a Redis may accept commands and never answer. */
+async function withinTime(reading: Promise<Snapshot>): Promise<Snapshot> {
+  if (await isDoneWithin(reading, readTimeoutMs)) return reading;
+  throw new Problem('redis_away', 'Redis does not answer in time.');
+}
 
 /** Sends events while somebody watches. @returns a function that ends this. */
 function streamEvents(

@@ -24,8 +24,8 @@ const everyMs = 250;
 const readMs = 30_000;
 
 /**
- * The latest requests that this gateway has answered. They are kept only while somebody watches: a listener, or
- * one who has read the list in the last 30 s. Otherwise a request costs nothing.
+ * The latest requests that this gateway has answered. They are kept only while somebody watches: a listener,
+ * or one who has read the list in the last 30 s. Otherwise a request costs nothing.
  */
 export class LiveRequests implements EndedRequestListener, LiveSource {
   readonly #source: EndedRequestSource;

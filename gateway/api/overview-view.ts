@@ -21,6 +21,8 @@ export interface OwnPart {
 export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolean): OverviewView {
   const { at, picture, ring, rates } = snapshot;
   const shown = replicasView(snapshot, onlyViews);
+  const { callbackStates: states } = snapshot;
+  const undelivered = (states.failed ?? 0) + (states.gone ?? 0) + (states.blocked ?? 0);
   return {
     at,
     version: ownVersion,
@@ -41,6 +43,7 @@ export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolea
         // The reasons decide what the trouble is, also if they are not shown.
         ...watchedReplicas(snapshot, onlyViews ? replicasView(snapshot, false) : shown),
         deadLetters: snapshot.leftOver.deadLetters,
+        callbacks: { retrying: states.retrying ?? 0, undelivered },
         gateways: snapshot.reports,
         clockAheadMs: snapshot.clockAheadMs,
         refusal: own.refusal,

@@ -5,6 +5,9 @@ import { duration, sentence } from './phrases.ts';
 /** How often in a row a replica may be lost before that is said. */
 const manyFailures = 3;
 
+/** How the reasons of workers that end before they are ready begin or end: a handler, a program, a server. */
+const unloaded = /\bcannot be loaded\b|^COMMAND .*\b(?:before it was ready|not ready in time)\b|^UPSTREAMS /s;
+
 type Lost = ReplicaStatusView & { readonly inRing?: boolean };
 
 /**
@@ -73,7 +76,7 @@ function reasonOf({ reason, crash, generation }: ReplicaStatusView): string | un
 }
 
 function isNotLoaded(reason: string): boolean {
-  return /\bcannot be loaded\b/.test(reason);
+  return unloaded.test(reason);
 }
 
 function ordinal(count: number): string {

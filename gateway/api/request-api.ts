@@ -49,8 +49,8 @@ const callbacksPath = '/-/api/callbacks';
 
 /**
  * The part of `/-/api` about requests: a search, the timeline of one, those that this gateway has answered
- * lately, and what became of dead letters and callbacks. All of it is metadata. A viewer gets the beginnings of
- * ids, because an id can open the answer.
+ * lately, and what became of dead letters and callbacks. All of it is metadata. A viewer gets the beginnings
+ * of ids, because an id can open the answer.
  */
 export const requestApi = fp<RequestApiOptions>(
   (app, { records, search, callbackSearch, history, letters, live, access }, done) => {

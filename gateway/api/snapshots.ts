@@ -1,4 +1,5 @@
 import type { GatewayReport } from '#shared/contract/gateway-report.ts';
+import type { CallbackState } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Ring } from '#shared/ring/ring.ts';
 import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
@@ -30,18 +31,23 @@ export interface Snapshot {
   readonly rates: Rates | undefined;
   /** Undefined if Redis does not say. */
   readonly redis: RedisHealth | undefined;
+  /** How many callbacks are in each state that any is in. */
+  readonly callbackStates: CallbackCounts;
 }
+
+export type CallbackCounts = Readonly<Partial<Record<CallbackState, number>>>;
 
 export interface SnapshotsOptions {
   readonly connection: Connection;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly sampler: Pick<Sampler, 'latest' | 'reports'>;
+  readonly callbackSearch: { counts(): Promise<CallbackCounts> };
   readonly log: Logger;
 }
 
-/** `INFO` is asked for at most this often, in ms: it costs Redis as much as a hundred commands. */
-const healthEveryMs = 10_000;
+/** What changes slowly and costs much, such as `INFO`, is asked for at most this often, in ms. */
+const slowPartEveryMs = 10_000;
 
 /** Reads what an overview shows. Callers that come while a read is in progress share it. */
 export class Snapshots {
@@ -50,7 +56,8 @@ export class Snapshots {
   readonly #depths: QueueDepths;
   #reading: Promise<Snapshot> | undefined;
   #health: RedisHealth | undefined;
-  #healthAt = Number.NEGATIVE_INFINITY;
+  #callbackStates: CallbackCounts = {};
+  #slowPartAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
@@ -74,7 +81,7 @@ export class Snapshots {
       this.#pictures.read(state),
       this.#depths.readAll(names),
       countLeftOver(connection),
-      this.#readHealth(),
+      this.#readSlowPart(),
     ]);
     const clock = clockOf(connection);
     return {
@@ -87,14 +94,21 @@ export class Snapshots {
       reports: sampler.reports,
       rates: sampler.latest,
       redis: this.#health,
+      callbackStates: this.#callbackStates,
     };
   }
 
   /** Never rejects: a Redis that refuses `INFO` may do all else. */
-  async #readHealth(): Promise<void> {
+  async #readSlowPart(): Promise<void> {
     const now = performance.now();
-    if (now - this.#healthAt < healthEveryMs) return;
-    this.#healthAt = now;
-    this.#health = await readRedisHealth(this.#options.connection).catch(() => undefined);
+    if (now - this.#slowPartAt < slowPartEveryMs) return;
+    this.#slowPartAt = now;
+    const { connection, callbackSearch } = this.#options;
+    const [health, states] = await Promise.all([
+      readRedisHealth(connection).catch(() => undefined),
+      callbackSearch.counts().catch(() => ({})),
+    ]);
+    this.#health = health;
+    this.#callbackStates = states;
   }
 }

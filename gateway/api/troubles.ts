@@ -31,6 +31,8 @@ export interface Watched {
   readonly replicas: readonly (RingReplicaView & WatchedReplica)[];
   readonly retired: readonly (RetiredReplicaView & WatchedReplica)[];
   readonly deadLetters: number;
+  /** Callbacks that have failed and are sent again, and those that are not sent any more. */
+  readonly callbacks: { readonly retrying: number; readonly undelivered: number };
   readonly gateways: readonly GatewayReport[];
   /** How far the clock of this gateway is ahead of Redis time. */
   readonly clockAheadMs: number;
@@ -63,6 +65,7 @@ export function troublesOf(watched: Watched, onlyViews: boolean): TroubleView[] 
     ...watched.replicas.flatMap((replica) => replicaTroubles(replica, watched, onlyViews)),
     ...watched.retired.flatMap((replica) => retiredTroubles(replica, watched, onlyViews)),
     ...gatewayTroubles(watched),
+    ...callbackTroubles(watched),
     ...deadLetterTroubles(watched),
   ];
   return troubles.toSorted((a, b) => ranks[a.level] - ranks[b.level]);
@@ -218,6 +221,25 @@ function gatewayTroubles({ gateways, clockAheadMs, replicas }: Watched): Trouble
       code: 'versions_differ',
       text: `Releases ${[...versions].toSorted().join(' and ')} run side by side.`,
       advice: 'That is fine during an upgrade; finish it.',
+    });
+  return troubles;
+}
+
+function callbackTroubles({ callbacks: { retrying, undelivered } }: Watched): TroubleView[] {
+  const troubles: TroubleView[] = [];
+  if (retrying > 0)
+    troubles.push({
+      level: 'warning',
+      code: 'callbacks_failing',
+      text: `${retrying === 1 ? 'A callback has' : `${retrying} callbacks have`} failed and will be sent again.`,
+      advice: 'See what their receivers answer.',
+    });
+  if (undelivered > 0)
+    troubles.push({
+      level: 'notice',
+      code: 'callbacks_undelivered',
+      text: `${undelivered === 1 ? 'A callback was' : `${undelivered} callbacks were`} never delivered.`,
+      advice: 'See what their receivers answered.',
     });
   return troubles;
 }

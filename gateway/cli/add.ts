@@ -14,7 +14,7 @@ export function define(command: Command, context: Context): void {
     .action(async (names: readonly string[], options: ChangeOptions) => {
       const n = options.count ?? Math.max(1, names.length);
       if (options.dryRun) {
-        const unnamed = new Array<string>(Math.max(0, n - names.length)).fill('*');
+        const unnamed = Array.from({ length: Math.max(0, n - names.length) }, () => '*');
         await showPlan({ add: [...names, ...unnamed] }, options, context);
         return;
       }

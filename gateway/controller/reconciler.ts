@@ -6,6 +6,7 @@ import { retiredIdleMs } from '#shared/settings/common.ts';
 import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import { SystemRepair } from '#shared/store/ring/system-repair.ts';
 import type { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import { RingChanges } from '#shared/store/ring/ring-changes.ts';
@@ -13,6 +14,7 @@ import type { RingNotice } from '#shared/store/ring/ring-changes.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import { StatusPublisher } from '#shared/store/ring/status-publisher.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { deathsBetween } from './deaths.ts';
 import { DesiredNotes } from './desired-notes.ts';
 import { EndedWorkers } from './ended-workers.ts';
 import { Execution } from './execute.ts';
@@ -219,6 +221,8 @@ export class Reconciler {
       return;
     }
     const { steps, memory } = this.#plan(observed);
+    const counts = countsOf(this.#options.connection);
+    for (const reason of deathsBetween(this.#memory, memory)) counts.add(`deaths:${reason}`);
     this.#memory = memory;
     this.#ended.ready([...memory].flatMap(([name, { state }]) => (state === 'ready' ? [name] : [])));
     await this.#execution.begin(steps);

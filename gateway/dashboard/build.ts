@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -26,7 +26,7 @@ export interface BuiltFile {
 /**
  * Builds the dashboard: `index.html`; the icon, scripts and a style sheet with hashes in their names in
  * `assets/`; and `licenses.txt` with the licences of the packages in the scripts.
- * @param folder is emptied first.
+ * @param folder is made if it is not there; assets of earlier builds are removed from it.
  * @returns the files that a browser loads.
  * @throws {Error} if the source does not compile, or if the files are larger than {@link maxGzipBytes}.
  */
@@ -55,9 +55,11 @@ export async function buildDashboard(folder: string = dashboardFolder): Promise<
   );
   files.set('icon.svg', await readFile(join(source, 'icon.svg')));
   files.set('index.html', await documentOf(files));
-  await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'assets'), { recursive: true });
   await Promise.all([...files].map(([name, contents]) => writeFile(pathOf(folder, name), contents)));
+  // Only now, so that a gateway that starts meanwhile finds a whole page.
+  const stale = (await readdir(join(folder, 'assets'))).filter((name) => !files.has(name));
+  await Promise.all(stale.map((name) => rm(join(folder, 'assets', name))));
   await writeFile(join(folder, 'licenses.txt'), await licensesOf(metafile));
   const built = [...files].map(([name, contents]) => ({
     name,

@@ -3,6 +3,9 @@ import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
+import { isRepeatable } from '#shared/contract/redelivery.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
+import type { ClusterCounts } from '#shared/store/ring/cluster-counts.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -44,6 +47,7 @@ const maxNamed = 20;
 export class LostRequests {
   readonly #options: LostRequestsOptions;
   readonly #leases: LeaseReader;
+  readonly #counts: ClusterCounts;
   readonly #life: StartStop;
   readonly #reported = new WeakSet<Waiter>();
   #checking: Promise<void> | undefined;
@@ -53,6 +57,7 @@ export class LostRequests {
     this.#options = options;
     const { connection, reader, log } = options;
     this.#leases = new LeaseReader(connection);
+    this.#counts = countsOf(connection);
     for (const each of [connection, reader]) each.onReady(() => this.check());
     this.#life = periodically(
       checkIntervalMs,
@@ -104,6 +109,7 @@ export class LostRequests {
     await inbox.caughtUp();
     const lost = [...suspected].filter(isWaiting);
     this.#report(lost.filter((waiter) => !this.#reported.has(waiter)));
+    this.#counts.add('redeliveries:lost', lost.filter(({ request }) => isRepeatable(request.job)).length);
     for (const waiter of lost) dispatcher.handleLost(waiter);
   }
 
@@ -117,7 +123,10 @@ export class LostRequests {
       waiting.map(async (waiter) => {
         const { id, replica } = waiter.request;
         const taken = await queues.takeBack(replica, id);
-        if (taken && isWaiting(waiter)) dispatcher.redispatch(waiter);
+        if (taken && isWaiting(waiter)) {
+          this.#counts.add('redeliveries:lost');
+          dispatcher.redispatch(waiter);
+        }
         return taken || (await this.#leases.exists(replica)) ? [] : [waiter];
       }),
     );

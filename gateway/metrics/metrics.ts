@@ -1,11 +1,16 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ProblemCode } from '#shared/contract/errors.ts';
+import { ownVersion } from '#shared/process/own-version.ts';
+import { sharesOf } from '#shared/ring/shares.ts';
+import type { RingState } from '#shared/store/ring/ring-store.ts';
 import { movedAside } from '#shared/store/repair/aside.ts';
 import type { EndCounter } from '../http/request-ends.ts';
 import type { RequestNotes } from '../http/request-notes.ts';
 import type { Side } from '../http/sides.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { ClusterFigures } from './cluster-figures.ts';
+import { registerClusterMetrics } from './cluster-metrics.ts';
 import { TimesByReplica } from './replica-times.ts';
 import type { ReplicaTimes, TimeBuckets } from './replica-times.ts';
 import { TimeHistogram } from './time-histogram.ts';
@@ -85,10 +90,8 @@ export class Metrics implements EndCounter {
   /** Adds the figures that are read when the metrics are asked for. */
   observe(
     dispatcher: Pick<Dispatcher, 'waitingCount' | 'unclaimedCount'>,
-    watcher: {
-      readonly ring: Pick<RingWatcher['ring'], 'members'>;
-      readonly state: Pick<RingWatcher['state'], 'version'>;
-    },
+    watcher: Pick<RingWatcher, 'ring' | 'isServed'> & { readonly state: Pick<RingState, 'version'> },
+    read: () => Promise<ClusterFigures | undefined>,
   ): void {
     collectDefaultMetrics({ register: this.registry });
     const gauge = this.#gauge.bind(this);
@@ -101,6 +104,16 @@ export class Metrics implements EndCounter {
     gauge('ringpost_moved_aside', 'Garbled data in Redis that this process has moved aside', movedAside);
     gauge('ringpost_ring_replicas', 'Replicas in the ring', () => watcher.ring.members.length);
     gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
+    this.#observeShares(watcher);
+    new Gauge({
+      name: 'ringpost_build_info',
+      help: 'The version of this gateway and of its Node.js; the value is always 1',
+      labelNames: ['version', 'node'],
+      registers: [this.registry],
+    })
+      .labels(ownVersion, process.version)
+      .set(1);
+    registerClusterMetrics(this.registry, read);
   }
 
   /** Adds the figures of clients and their bodies. */
@@ -116,6 +129,24 @@ export class Metrics implements EndCounter {
       'Connections that were closed at once, beyond MAX_CONNECTIONS',
       now.refusedConnections,
     );
+  }
+
+  /** The shares change with the ring only. Replicas that are gone leave with it. */
+  #observeShares(watcher: Pick<RingWatcher, 'ring' | 'isServed'>): void {
+    let shown: RingWatcher['ring'] | undefined;
+    const share = new Gauge({
+      name: 'ringpost_ring_share',
+      help: 'The part of all keys that a replica owns, from 0 to 1',
+      labelNames: ['replica'],
+      registers: [this.registry],
+      collect: () => {
+        this.times.keepOnly((replica) => watcher.isServed(replica));
+        if (watcher.ring === shown) return;
+        shown = watcher.ring;
+        share.reset();
+        for (const [replica, part] of sharesOf(shown)) share.labels(replica).set(part);
+      },
+    });
   }
 
   /** @param dropped returns how many lines of the access log were dropped. */

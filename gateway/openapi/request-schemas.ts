@@ -1,7 +1,9 @@
 import { timelineKinds } from '#shared/contract/api/requests.ts';
 import { callbackStates, requestStates } from '#shared/contract/request-record.ts';
 
-/** JSON schemas of what `/-/api` answers about requests; `shared/contract/api/requests.ts` has them as types. */
+/**
+ * JSON schemas of what `/-/api` answers about requests; `shared/contract/api/requests.ts` has them as types.
+ */
 
 /** @returns a schema of an object with these properties, all required. */
 function object(properties: Record<string, object>): object {

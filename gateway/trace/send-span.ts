@@ -46,7 +46,9 @@ export class SendSpan {
     return new SendSpan(telemetry, sent, telemetry.contextOf(sent.headers), []);
   }
 
-  /** Begins the span of a job that is sent again, since Redis has lost it: a sibling that links to this one. */
+  /**
+   * Begins the span of a job that is sent again, since Redis has lost it: a sibling that links to this one.
+   */
   again(sent: Sent): SendSpan {
     return new SendSpan(this.#telemetry, sent, this.#parent, [{ context: this.#span.spanContext() }]);
   }

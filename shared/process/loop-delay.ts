@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** Between two samples, in ms. */
-const resolution = 20;
+const resolution = 50;
 
 /** Measures how late the event loop of this thread runs its timers. */
 export class LoopDelay {

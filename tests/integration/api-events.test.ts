@@ -65,6 +65,22 @@ it('reads nothing but the reports of gateways while nobody watches', async () =>
   expect(seen.overviews).toBeLessThanOrEqual(1);
 });
 
+it('sends requests that have ended to those who watch, with whole ids to admins only', async () => {
+  const [admin, viewer] = ['admin-token-of-this-test', 'view-token-of-this-test'];
+  const { url } = await system().start({ REPLICAS: '1', ADMIN_TOKEN: admin, VIEW_TOKEN: viewer });
+  const read = (token: string): Promise<EventReader> =>
+    readEvents(`${url}/-/api/events?topics=live`, { authorization: `Bearer ${token}` });
+  const [whole, short] = [await read(admin), await read(viewer)];
+  await fetch(`${url}/home?secret=1`, { headers: { 'ringpost-key': 'a' } });
+  const ended = { requests: [{ method: 'GET', path: '/home', replica: 'S1', status: 200 }], left: 0 };
+  for (const reader of [whole, short])
+    await expect.poll(() => named(reader, 'live'), slow).toMatchObject([ended]);
+  const id = (reader: EventReader): string => /"id":"([^"]+)"/.exec(JSON.stringify(reader.events))?.[1] ?? '';
+  expect(id(whole)).toMatch(/^[0-9a-f-]{36}\.S1$/);
+  expect(id(short)).toMatch(/^[0-9a-f]{8}…\.S1$/);
+  expect(named(whole, 'overview')).toEqual([]);
+});
+
 it('refuses a topic that there is not, and says which there are', async () => {
   const { url } = await system().start(settings);
   const response = await fetch(`${url}/-/api/events?topics=overview,everything`);

@@ -40,12 +40,10 @@ const ask = ({ url }: RunningGateway, key: string, path: string, method = 'GET')
 /** Sends requests with many keys until it is told to stop. @returns how many answers had which status. */
 function load(running: RunningGateway): () => Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  let stopped = false;
-  onTestFinished(() => {
-    stopped = true;
-  });
+  const stopped = new AbortController();
+  onTestFinished(() => stopped.abort());
   const clients = Array.from({ length: 6 }, async (_, client) => {
-    for (let at = 0; !stopped; at += 1) {
+    for (let at = 0; !stopped.signal.aborted; at += 1) {
       const method = at % 2 === 0 ? 'GET' : 'POST';
       const answer = await ask(running, `load-${client}-${at}`, `load?ms=${at % 10}`, method);
       await answer.arrayBuffer();
@@ -53,7 +51,7 @@ function load(running: RunningGateway): () => Promise<Record<string, number>> {
     }
   });
   return async () => {
-    stopped = true;
+    stopped.abort();
     await Promise.all(clients);
     return counts;
   };
@@ -177,6 +175,23 @@ describe('a paused replica', () => {
     await act(running, 'replicas/S2/resume');
     expect((await suspect).status).toBe(200);
     expect((await workers.runs()).filter((line) => line.includes('/suspect'))).toHaveLength(2);
+  });
+
+  it('that is replaced under a new name stays paused, with the requests that wait', async () => {
+    const running = await start(2, { RESPAWN: 'new' });
+    await act(running, 'replicas/S2/pause');
+    const held = ask(running, keyOf(running, 'S2'), 'held');
+    await expect.poll(() => system().redis.llen(system().keys.unfinished('S2').wait), wait).toBe(1);
+    process.kill((await leaseOf(system(), 'S2'))?.pid ?? Number.NaN, 'SIGKILL');
+    const heir = async (): Promise<RingReplicaView | undefined> => {
+      const { replicas } = (await (await fetch(`${running.adminUrl}/-/ring`)).json()) as RingView; // as above
+      return replicas.find(({ replaces }) => replaces === 'S2');
+    };
+    await expect.poll(heir, wait).toMatchObject({ state: 'ready', inRing: true, hold: 'paused' });
+    expect((await workers.runs()).filter((line) => line.includes('/held'))).toEqual([]);
+    await act(running, `replicas/${(await heir())?.name}/resume`);
+    expect((await held).status).toBe(200);
+    expect(await heir()).toMatchObject({ hold: null });
   });
 
   it("is the same as one whose queue BullMQ's own pause has paused", async () => {

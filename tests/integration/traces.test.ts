@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { context, propagation, trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { createWorker } from '../../gateway/package/index.ts';
+import { roleUrl } from '../fixtures/redis-users.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
 import { seenOf } from '../fixtures/seen-spans.ts';
 import type { SeenSpan } from '../fixtures/seen-spans.ts';
@@ -180,6 +182,23 @@ describe('with an SDK in gateway and workers', () => {
     expect([one(spans, 'process S1'), one(spans, 'GET')]).toMatchObject([late, late]);
   });
 
+  it('a job that Redis has lost is sent again, with a link to where it was sent first', async () => {
+    const current = system();
+    const { running } = await startWith(current, 1);
+    const busy = fetch(`${running.url}/busy?ms=4000`);
+    await eventually(async () => (await workers.runs()).includes('GET /busy'));
+    const sent = send(`${running.url}/lost`);
+    const { wait } = current.keys.unfinished('S1');
+    const id = await eventually(async () => (await current.redis.lrange(wait, 0, -1))[0]);
+    await current.redis.multi().del(wait).del(current.keys.job('S1', id)).exec();
+    expect((await sent.answer).status).toBe(200);
+    const spans = await sent.spans(5);
+    const [first, second] = spans.filter(({ name }) => name === 'send S1');
+    expect([first?.links, second?.links]).toEqual([[], [first?.id]]);
+    expect([second?.parent, one(spans, 'process S1').parent]).toEqual([first?.parent, second?.id]);
+    await busy;
+  });
+
   it('an async request is run in the trace of the call that has accepted it', async () => {
     const { running } = await startWith(system(), 1);
     const headers = { prefer: 'respond-async' };
@@ -205,6 +224,25 @@ describe('with an SDK in gateway and workers', () => {
       got?.headers.filter((_, at) => at % 2 === 1 && got.headers[at - 1]?.toLowerCase() === wanted) ?? [];
     expect(fields('traceparent')).toEqual([`00-${'a'.repeat(32)}-${consumer.id}-01`]);
     expect([fields('tracestate'), fields('baggage')]).toEqual([['vendor=1'], ['user=ada']]);
+  });
+
+  it('a worker in the process of a program uses the SDK of the program', async () => {
+    const { redisUrl, namespace: NAMESPACE } = system();
+    const settings = {
+      REDIS_URL: roleUrl(redisUrl, NAMESPACE, 'worker'),
+      NAMESPACE,
+      REPLICA: 'S1',
+      LOG_LEVEL: 'silent',
+    } as const;
+    const worker = createWorker(settings, () => new Response(trace.getActiveSpan()?.spanContext().spanId));
+    const starting = system().start({ REPLICA_DRIVER: 'none', REPLICAS: '1' });
+    await worker.start();
+    const { url } = await starting;
+    const sent = send(url);
+    const active = await (await sent.answer).text();
+    const spans = await sent.spans(3);
+    expect(one(spans, 'process S1')).toMatchObject({ id: active, parent: one(spans, 'send S1').id });
+    await worker.stop();
   });
 
   it('a malformed context begins a new trace, and its state is not kept', async () => {

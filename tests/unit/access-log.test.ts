@@ -20,7 +20,7 @@ const request: EndedRequest = {
   mode: 'wait',
   attempt: 2,
   adoptedBy: 'S1#4',
-  queueMs: 12.3456,
+  queueMs: 12.35,
   serviceMs: 5,
   totalMs: 20.5,
   bytesIn: 7,
@@ -75,7 +75,7 @@ describe('the access log', () => {
       replica: 'S2',
       attempt: 2,
       adoptedBy: 'S1#4',
-      queueMs: 12.346,
+      queueMs: 12.35,
       serviceMs: 5,
       totalMs: 20.5,
       bytesIn: 7,
@@ -92,7 +92,7 @@ describe('the access log', () => {
     expect(text).toBe(
       '10.1.2.3 - - [29/Nov/2026:08:03:01 +0000] "POST /report HTTP/1.1" 504 1234 "http://a/b" "curl/8" ' +
         `id="${request.id}" key="${keyDigest('tenant-7')}" reason="reply_timeout" mode="wait" replica="S2" ` +
-        'attempt="2" adopted_by="S1#4" queue_ms="12.346" service_ms="5" total_ms="20.5" bytes_in="7" ' +
+        'attempt="2" adopted_by="S1#4" queue_ms="12.35" service_ms="5" total_ms="20.5" bytes_in="7" ' +
         `trace="${traceId}"\n`,
     );
   });

@@ -51,6 +51,13 @@ describe('a reply', () => {
     expect(decode(before)).toEqual({ ...given, id: 'i', body: undefined });
   });
 
+  it('says which problem the worker answered, unless another release has another one', () => {
+    const given = { status: 502, headers: [], body: Buffer.from('{}'), problem: 'worker_died' } as const;
+    const frame = encodeReply('i', given);
+    expect(decode(frame)).toEqual({ ...given, id: 'i' });
+    expect(decode(frame.toString().replace('worker_died', 'of_tomorrow')).problem).toBeUndefined();
+  });
+
   it.each([
     { leftMs: 1999.9, serviceMs: 0.1, attempt: 1, adopter: undefined },
     { leftMs: -1, serviceMs: 0, attempt: 3, adopter: undefined },

@@ -64,6 +64,7 @@ function watched(more: Partial<Watched> = {}): Watched {
     replicas: [replica()],
     retired: [],
     deadLetters: 0,
+    callbacks: { retrying: 0, undelivered: 0 },
     gateways: [gateway],
     clockAheadMs: 0,
     refusal: undefined,
@@ -119,6 +120,10 @@ describe('a replica that is lost', () => {
     const replicas = [{ ...lost, reason }];
     expect(texts({ replicas })).toContain(`error handler_not_loaded: S1 does not start: ${reason}.`);
     expect(texts({ replicas }, true)).toContain('error handler_not_loaded: S1 cannot load its handler.');
+    const command = [{ ...lost, reason: 'COMMAND exited with code 1 before it was ready' }];
+    expect(texts({ replicas: command }, true)).toContain(
+      'error handler_not_loaded: S1 cannot load its handler.',
+    );
     const again = [{ ...replicas[0]!, state: 'starting' as const, failures: 2 }]; // one is there
     expect(texts({ replicas: again })).toContain(`error handler_not_loaded: S1 does not start: ${reason}.`);
   });
@@ -191,6 +196,13 @@ it('says that clocks, event loops and releases are not as they should be', () =>
   expect(texts({ replicas: [replica({ clockAheadMs: 1500, eventLoopLagMs: 4000 })] })).toEqual([
     'warning worker_lag: The handler of S1 blocks its event loop for up to 4 s.',
     "warning clock_skew: The clock of the host of S1 is 2 s ahead of Redis's.",
+  ]);
+});
+
+it('says that callbacks fail, and that some were given up', () => {
+  expect(texts({ callbacks: { retrying: 2, undelivered: 1 } })).toEqual([
+    'warning callbacks_failing: 2 callbacks have failed and will be sent again.',
+    'notice callbacks_undelivered: A callback was never delivered.',
   ]);
 });
 

@@ -4,6 +4,8 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
+import type { ClusterCounts } from '#shared/store/ring/cluster-counts.ts';
 import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import type { Noted } from '#shared/store/records/request-notes.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
@@ -21,6 +23,7 @@ export interface RunNotesOptions {
 export class RunNotes {
   readonly #notes: RequestNotes;
   readonly #clock: RedisClock;
+  readonly #counts: ClusterCounts;
   readonly #replica: string;
   readonly #by: string;
   readonly #log: Logger;
@@ -28,6 +31,7 @@ export class RunNotes {
   constructor({ connection, replica, by, log }: RunNotesOptions) {
     this.#notes = new RequestNotes(connection, log, 'worker');
     this.#clock = clockOf(connection);
+    this.#counts = countsOf(connection);
     this.#replica = replica;
     this.#by = by;
     this.#log = log;
@@ -61,6 +65,7 @@ export class RunNotes {
    */
   async queued(id: string, job: JobData, attempt: number, status: number): Promise<Noted> {
     const event = { kind: 'retried', attempt, worker: this.#by, detail: String(status) } as const;
+    this.#counts.add('redeliveries:retry');
     try {
       return await this.#notes.note(this.#replica, id, job, 'queued', event);
     } catch (error) {

@@ -10,6 +10,7 @@ import { AdoptionStore } from '#shared/store/lease/adoption-store.ts';
 import { expectDeath } from '#shared/store/lease/generations.ts';
 import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import { suspectsOf } from '#shared/store/queue/suspect-notes.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { IdleWatch } from '../lease/idle-watch.ts';
 import type { LeaseKeeper } from '../lease/lease-keeper.ts';
@@ -68,8 +69,9 @@ export class Adoption {
 
   /** Has the lease renewed, and begins to take jobs. Never rejects: if that fails, the queue is abandoned. */
   async start(): Promise<void> {
-    const { lease, keeper, inherited, log } = this.#options;
+    const { connection, lease, keeper, inherited, log } = this.#options;
     keeper.keep(lease, 'adopted', () => this.#onSuperseded());
+    countsOf(connection).add('adoptions');
     log.warn({ adopted: this.#replica, inherited }, 'adopted a queue');
     try {
       await this.session.start();

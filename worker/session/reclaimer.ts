@@ -8,6 +8,7 @@ import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
 import type { QueuedJob } from '#shared/store/queue/queue-jobs.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import {
@@ -128,6 +129,9 @@ export class Reclaimer {
       await jobs.close();
     }
     const { poison, ran, ...counts } = reclaimed;
+    const clusterCounts = countsOf(connection);
+    if (death !== undefined && !death.expected) clusterCounts.add('losses', ran.length);
+    clusterCounts.add('convictions', poison.length);
     for (const { crashes, alone } of poison) if (alone) await clearSuspects(connection, replica, crashes);
     if (death !== undefined && !death.expected && ran.length > 0) {
       const requests = ran.slice(0, maxNamed);
@@ -188,6 +192,8 @@ export class Reclaimer {
     // A suspect waits for the replica's own worker, which runs it isolated from other requests.
     const becomesSuspect = suspect || crash !== undefined;
     if (!becomesSuspect) await job.requeue();
+    const counted = becomesSuspect ? 'crash' : causeOf(death, startCount);
+    countsOf(connection).add(`redeliveries:${counted}`);
     await this.#notes.note(replica, id, job.data, 'queued', lost);
     if (becomesSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
@@ -212,6 +218,12 @@ export class Reclaimer {
     const crash = await this.#crashes.read(this.#options.replica);
     return crash?.generation === generation && crash.reason !== undefined ? ` (${crash.reason})` : '';
   }
+}
+
+/** @returns why a request that is no suspect is delivered again. */
+function causeOf(death: Death | undefined, startCount: number): 'not_started' | 'orphaned' | 'stop' {
+  if (startCount === 0) return 'not_started';
+  return death === undefined ? 'orphaned' : 'stop';
 }
 
 /** @param reason in brackets, or ''. @returns what the timeline of a request says of a death. */

@@ -53,10 +53,11 @@ export interface ListedRequestView {
 }
 
 /**
- * The answer to `GET /-/api/requests?id=&key=&replica=&state=&status=&from=&to=&limit=&after=`, the latest first.
- * `from` and `to` are RFC 3339 and mean the time of acceptance; `key` is a hash key or its digest; `status` is
- * `503` or `5xx`; `limit` is 1 to 200, default 50; `after` is the cursor of `next`. With `state` or `status` a
- * page may be short or empty and still have a `next`: one call reads 2,000 records at most.
+ * The answer to `GET /-/api/requests`, the latest first. Its parameters are `id`, `key`, `replica`, `state`,
+ * `status`, `from`, `to`, `limit` and `after`.
+ * `from` and `to` are RFC 3339 and mean the time of acceptance; `key` is a hash key or its digest; `status`
+ * is `503` or `5xx`; `limit` is 1 to 200, default 50; `after` is the cursor of `next`. With `state` or
+ * `status` a page may be short or empty and still have a `next`: one call reads 2,000 records at most.
  */
 export interface RequestPageView {
   readonly requests: readonly ListedRequestView[];
@@ -113,8 +114,8 @@ export interface DeadLetterCountsView {
 }
 
 /**
- * The answer to `POST /-/dead-letters/redrive?…&dry-run=true` and `DELETE /-/dead-letters?…&dry-run=true`: what
- * would be redriven or deleted. Nothing changes.
+ * The answer to `POST /-/dead-letters/redrive?…&dry-run=true` and `DELETE /-/dead-letters?…&dry-run=true`:
+ * what would be redriven or deleted. Nothing changes.
  */
 export interface DeadLetterPreviewView {
   readonly count: number;
@@ -122,7 +123,9 @@ export interface DeadLetterPreviewView {
   readonly more: boolean;
   readonly byCode: DeadLetterCountsView['byCode'];
   readonly byReplica: DeadLetterCountsView['byReplica'];
-  /** Of `checked` letters, those that lack a secret which was not kept: a redrive without it refuses them. */
+  /**
+   * Of `checked` letters, those that lack a secret which was not kept: a redrive without it refuses them.
+   */
   readonly incomplete: number;
   readonly checked: number;
 }
@@ -131,7 +134,9 @@ export interface DeadLetterPreviewView {
 export interface ListedCallbackView extends CallbackRecord {
   /** The id of the request; the first digits and `…` for a viewer. */
   readonly request: string;
-  /** Scheme, host and path of the receiver, without query and credentials. A viewer does not get the path. */
+  /**
+   * Scheme, host and path of the receiver, without query and credentials. A viewer does not get the path.
+   */
   readonly receiver: string | null;
   /** When it will be sent again, in ms since the epoch; null if it will not. */
   readonly nextAt: number | null;

@@ -43,7 +43,7 @@ export class CallbackSearch {
     this.#replicas = replicas;
   }
 
-  /** @returns how many callbacks are in each state that any is in. Their number does not matter for the cost. */
+  /** @returns how many callbacks are in each state that any is in. It costs the same for any number. */
   async counts(): Promise<Partial<Record<CallbackState, number>>> {
     const replicas = await this.#replicas();
     const parts = callbackStates.flatMap((state) =>

@@ -1,6 +1,6 @@
 -- Writes the first note of a request's record, and adds the request to the indexes of its replica. All
 -- entries of the indexes have the same score, so they are in the order of their texts. Entries that are too
--- many, and old ones whose records are gone, are removed, a few at a time.
+-- many, and old ones whose records are gone, are removed now and then.
 -- KEYS[1] record
 -- KEYS[2] index by time: `<time> <uuid> <digest of the hash key, or -> <c if it has a callback, else ->`
 -- KEYS[3] index by key: `<digest> <time> <uuid>`
@@ -24,20 +24,27 @@ end
 for at = 2, 4 do
   if ARGV[at + 3] ~= '' then
     call('ZADD', KEYS[at], 0, ARGV[at + 3])
-    -- The minute more spares most requests the second command.
-    if call('PTTL', KEYS[at]) < tonumber(ARGV[2]) then
-      call('PEXPIRE', KEYS[at], ARGV[2] + 60000)
-    end
   end
 end
-local _, uuid = string.match(ARGV[5], '^(%d+) (%S+)')
-local from, to = string.find(KEYS[1], uuid, 1, true)
+-- The minute more spares most requests the second command.
+if call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then
+  call('PEXPIRE', KEYS[2], ARGV[2] + 60000)
+  call('PEXPIRE', KEYS[3], ARGV[2] + 60000)
+end
+if ARGV[7] ~= '' and call('PTTL', KEYS[4]) < tonumber(ARGV[2]) then
+  call('PEXPIRE', KEYS[4], ARGV[2] + 60000)
+end
+-- One request in sixteen, by its random UUID, removes old entries for all of them.
+local id, digit = string.match(ARGV[5], '^%d+ ((.)%S+)')
+if digit ~= '0' then
+  return 1
+end
+local from, to = string.find(KEYS[1], id, 1, true)
 local excess = call('ZCARD', KEYS[2]) - ARGV[8]
-for n = 1, 3 do
+for n = 1, 48 do
   local oldest = call('ZRANGE', KEYS[2], 0, 0)[1] or ''
-  local id = string.match(oldest, '^%d+ (%S+)') or ''
-  local record = string.sub(KEYS[1], 1, from - 1) .. id .. string.sub(KEYS[1], to + 1)
-  if n > excess and call('EXISTS', record) == 1 then
+  local record = KEYS[1]:sub(1, from - 1) .. (oldest:match('^%d+ (%S+)') or '') .. KEYS[1]:sub(to + 1)
+  if n > excess and (oldest == '' or call('EXISTS', record) == 1) then
     break
   end
   removeFromIndexes(KEYS[2], KEYS[3], KEYS[4], oldest)

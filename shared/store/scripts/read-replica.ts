@@ -13,7 +13,7 @@ export interface ReplicaDepths {
   readonly oldestAt: number | undefined;
   /** Time until the lease ends, in ms; undefined without a lease. */
   readonly leaseMs: number | undefined;
-  /** Whether a tool of BullMQ has paused the queue. ringpost never does. */
+  /** Whether the queue is paused, by an operator or by another program of BullMQ. */
   readonly paused: boolean;
 }
 

@@ -1,7 +1,11 @@
+import type { JSX } from 'preact';
+import type { DeadLetterPreviewView } from '#shared/contract/api/requests.ts';
 import { call } from '../data/call.ts';
+import { useResource } from '../data/resource.ts';
+import { Loaded } from '../parts/note.tsx';
 import { ask } from '../parts/question.tsx';
 import { counted } from '../words/numbers.ts';
-import { Letters } from './letter-list.tsx';
+import { Letters, MatchCount } from './letter-list.tsx';
 import type { Chosen } from './letter-list.tsx';
 
 const path = '/-/dead-letters';
@@ -12,14 +16,18 @@ const path = '/-/dead-letters';
  */
 export function askDelete(chosen: Chosen, done: () => void): void {
   ask({
-    title: `Delete ${counted(chosen.count, 'dead letter')}?`,
+    title:
+      chosen.filter === undefined
+        ? `Delete ${counted(chosen.count, 'dead letter')}?`
+        : 'Delete all that match?',
     body: (
       <>
         <p>The requests and their answers are gone then, and cannot be redriven.</p>
+        {chosen.filter !== undefined && <Matching filter={chosen.filter} />}
         <Letters chosen={chosen} />
       </>
     ),
-    confirm: chosen.count === 1 ? 'Delete' : `Delete ${counted(chosen.count, 'letter')}`,
+    confirm: 'Delete',
     tone: 'danger',
     busy: 'Deleting …',
     run: async () => {
@@ -28,6 +36,12 @@ export function askDelete(chosen: Chosen, done: () => void): void {
       return `${counted(deleted, 'dead letter')} deleted.`;
     },
   });
+}
+
+/** Counts what would be deleted. A redrive does not matter here. */
+function Matching({ filter }: { readonly filter: string }): JSX.Element {
+  const preview = useResource<DeadLetterPreviewView>(`${path}?${filter}&dry-run=true`, { method: 'DELETE' });
+  return <Loaded from={preview}>{(view) => <MatchCount preview={{ ...view, incomplete: 0 }} />}</Loaded>;
 }
 
 async function remove({ ids, filter }: Chosen): Promise<number> {

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import type { DeadLetterPreviewView } from '#shared/contract/api/requests.ts';
 import type { DeadLetterSummaryView } from '#shared/contract/views.ts';
 import { counted } from '../words/numbers.ts';
 
@@ -32,5 +33,33 @@ export function Letters({ chosen: { count, sample } }: { readonly chosen: Chosen
       ))}
       {count > shown.length && <li class="soft">and {counted(count - shown.length, 'more letter')}</li>}
     </ul>
+  );
+}
+
+/** What an action on all letters that match would do, as the gateway counts it. */
+export function MatchCount({ preview }: { readonly preview: DeadLetterPreviewView }): JSX.Element {
+  const { count, more, byCode, byReplica, incomplete, checked } = preview;
+  const list = (entries: readonly (readonly [string, number])[]): string =>
+    entries.map(([name, number]) => `${number} ${name}`).join(', ');
+  return (
+    <>
+      <p>
+        <strong>
+          {counted(count, 'letter')} {count === 1 ? 'matches' : 'match'}
+        </strong>
+        {more && ', and more, in rounds of a thousand'}.
+      </p>
+      <p class="soft">
+        {list(byCode.map((each) => [each.code, each.count]))}
+        <br />
+        {list(byReplica.map((each) => [each.replica, each.count]))}
+      </p>
+      {incomplete > 0 && (
+        <p>
+          {incomplete} of {checked} that were looked at lack a secret that was not kept. Without it they are
+          refused, and stay.
+        </p>
+      )}
+    </>
   );
 }

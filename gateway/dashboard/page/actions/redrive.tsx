@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import type { Signal } from '@preact/signals';
 import type { JSX } from 'preact';
+import type { DeadLetterPreviewView } from '#shared/contract/api/requests.ts';
 import type { DeadLetterSummaryView, DeadLetterView, RedrivenView } from '#shared/contract/views.ts';
 import { call } from '../data/call.ts';
 import { asCallError } from '../data/session.ts';
@@ -9,7 +10,7 @@ import { Field } from '../parts/field.tsx';
 import { Loaded } from '../parts/note.tsx';
 import { ask } from '../parts/question.tsx';
 import { counted } from '../words/numbers.ts';
-import { Letters } from './letter-list.tsx';
+import { Letters, MatchCount } from './letter-list.tsx';
 import type { Chosen } from './letter-list.tsx';
 
 const path = '/-/dead-letters';
@@ -27,20 +28,24 @@ export function askRedrive(chosen: Chosen, done: () => void): void {
   const headers = signal<Given>({});
   const query = signal<Given>({});
   ask({
-    title: `Redrive ${counted(chosen.count, 'request')}?`,
+    title:
+      chosen.filter === undefined
+        ? `Redrive ${counted(chosen.count, 'request')}?`
+        : 'Redrive all that match?',
     body: (
       <>
         <p>
           Each request runs again under a new id, at the replica that owns its key now. Its dead letter is
           deleted when the new request has been accepted.
         </p>
+        {chosen.filter !== undefined && <Matching filter={chosen.filter} />}
         <Letters chosen={chosen} />
         {chosen.sample[0] !== undefined && (
           <Missing letter={chosen.sample[0]} headers={headers} query={query} />
         )}
       </>
     ),
-    confirm: chosen.count === 1 ? 'Redrive' : `Redrive ${counted(chosen.count, 'request')}`,
+    confirm: 'Redrive',
     busy: 'Redriving …',
     run: async () => {
       const outcome = await redrive(chosen, given(headers.value, query.value));
@@ -48,6 +53,14 @@ export function askRedrive(chosen: Chosen, done: () => void): void {
       return told(outcome);
     },
   });
+}
+
+/** Counts what a redrive would be for. */
+function Matching({ filter }: { readonly filter: string }): JSX.Element {
+  const preview = useResource<DeadLetterPreviewView>(`${path}/redrive?${filter}&dry-run=true`, {
+    method: 'POST',
+  });
+  return <Loaded from={preview}>{(view) => <MatchCount preview={view} />}</Loaded>;
 }
 
 interface Outcome {

@@ -20,7 +20,8 @@ export class CallError extends Error {
   }
 }
 
-type Method = 'GET' | 'POST' | 'DELETE';
+/** The methods of the API. */
+export type Method = 'GET' | 'POST' | 'DELETE';
 
 /**
  * Calls the gateway's API.

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { call } from './call.ts';
-import type { CallError } from './call.ts';
+import type { CallError, Method } from './call.ts';
 import { asCallError } from './session.ts';
 
-/** The answer to a GET, with what it was before while a new one is on its way. */
+/** An answer of the API, with what it was before while a new one is on its way. */
 export interface Resource<T> {
   readonly data: T | undefined;
   readonly fault: CallError | undefined;
@@ -17,18 +17,27 @@ interface Loaded<T> {
   readonly fault: CallError | undefined;
 }
 
+interface ReadOptions {
+  /** Read again after this time, while the page is visible. */
+  readonly everyMs?: number;
+  /** GET, or the method of a change that is only tried. */
+  readonly method?: Method;
+}
+
 /**
  * Reads from the API, again when the path changes.
  * @param path null if there is nothing to ask for.
- * @param everyMs reads again after this time, while the page is visible.
  */
-export function useResource<T>(path: string | null, everyMs?: number): Resource<T> {
+export function useResource<T>(
+  path: string | null,
+  { everyMs, method = 'GET' }: ReadOptions = {},
+): Resource<T> {
   const [loaded, setLoaded] = useState<Loaded<T>>({ path: null, data: undefined, fault: undefined });
   const [round, setRound] = useState(0);
   useEffect(() => {
     if (path === null) return undefined;
     const aborter = new AbortController();
-    call<T>('GET', path, { signal: aborter.signal }).then(
+    call<T>(method, path, { signal: aborter.signal }).then(
       (data) => setLoaded({ path, data, fault: undefined }),
       (error: unknown) => {
         if (aborter.signal.aborted) return;

@@ -36,8 +36,8 @@ export function DeadLetters(): JSX.Element {
   };
   const rows = pages.rows ?? [];
   const isAll = selection === '';
-  // Only without a filter are the counts those of the rows for certain; else all rows are, if there is no more.
-  const matching = pages.hasMore ? (isAll ? (counts.data?.count ?? rows.length) : rows.length) : rows.length;
+  // The counts are those without a filter. With one, the question before the action counts what matches.
+  const matching = isAll && pages.hasMore ? (counts.data?.count ?? rows.length) : rows.length;
   const all: Chosen = { count: matching, ids: [], filter: isAll ? 'all=true' : selection, sample: rows };
   return (
     <>

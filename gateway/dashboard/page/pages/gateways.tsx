@@ -13,7 +13,7 @@ const everyMs = 3000;
 
 /** The processes with a gateway or a controller. */
 export function Gateways(): JSX.Element {
-  const gateways = useResource<GatewaysView>('/-/api/gateways', everyMs);
+  const gateways = useResource<GatewaysView>('/-/api/gateways', { everyMs });
   return (
     <>
       <PageHead title="Gateways" lead="Processes that take requests, and controllers, one of which leads." />

@@ -18,10 +18,9 @@ const everyMs = 5000;
 /** Where a key is and why, and which keys are asked for most. */
 export function Keys(): JSX.Element {
   const key = route.value.query.get('key') ?? '';
-  const view = useResource<ApiKeyView>(
-    key === '' ? null : `/-/api/key?key=${encodeURIComponent(key)}`,
+  const view = useResource<ApiKeyView>(key === '' ? null : `/-/api/key?key=${encodeURIComponent(key)}`, {
     everyMs,
-  );
+  });
   return (
     <>
       <PageHead title="Keys" lead="All requests with one key go to one replica, its owner." />
@@ -90,7 +89,7 @@ function Explained({ view }: { readonly view: ApiKeyView }): JSX.Element {
 }
 
 function HotKeys(): JSX.Element {
-  const keys = useResource<HotKeysView>('/-/api/hot-keys', everyMs);
+  const keys = useResource<HotKeysView>('/-/api/hot-keys', { everyMs });
   const hint = keys.data === undefined ? undefined : `last ${duration(keys.data.windowMs)}`;
   return (
     <Card title="Hot keys" hint={hint} class="flush">

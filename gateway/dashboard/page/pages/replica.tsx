@@ -17,7 +17,7 @@ const everyMs = 2000;
 
 /** One replica: its state, its queue, its worker, and its last crash. */
 export function Replica({ name }: { readonly name: string }): JSX.Element {
-  const replica = useResource<ApiReplicaAnswer>(`/-/api/replicas/${encodeURIComponent(name)}`, everyMs);
+  const replica = useResource<ApiReplicaAnswer>(`/-/api/replicas/${encodeURIComponent(name)}`, { everyMs });
   return (
     <Loaded from={replica}>
       {(view) => (

@@ -103,7 +103,7 @@ function Cells({ request }: { readonly request: ListedRequestView }): JSX.Elemen
         <Ago at={accepted} />
       </td>
       <th scope="row" class="cut">
-        <a class="mono" href={hrefOf(['requests', id])} title={`${method} ${path}\n${id}`}>
+        <a class="mono" href={timelineHref(request)} title={`${method} ${path}\n${id}`}>
           <b>{method}</b> {path}
         </a>
       </th>
@@ -125,6 +125,11 @@ function Cells({ request }: { readonly request: ListedRequestView }): JSX.Elemen
   );
 }
 
+/** A viewer is not told ids, but the path of the timeline. */
+function timelineHref({ self }: ListedRequestView): string {
+  return hrefOf(['requests', decodeURIComponent(self.slice(self.lastIndexOf('/') + 1))]);
+}
+
 function wantedIn(query: URLSearchParams): Wanted {
   const of = (name: string): string => query.get(name) ?? '';
   return {
@@ -138,8 +143,10 @@ function wantedIn(query: URLSearchParams): Wanted {
   };
 }
 
-/** The browser's fields give local times without a zone; the API takes RFC 3339. */
+/** An id finds one request, whatever else is asked for. The browser's fields give local times without a zone; the API takes RFC 3339. */
 function apiPath(wanted: Wanted): string {
+  const id = wanted.id.trim();
+  if (id !== '') return `/-/api/requests?id=${encodeURIComponent(id)}`;
   const parameters = new URLSearchParams();
   for (const name of names) {
     const value = wanted[name].trim();

@@ -21,7 +21,7 @@ const everyMs = 2000;
 
 /** One request: what happened to it, when and why. */
 export function Request({ id }: { readonly id: string }): JSX.Element {
-  const timeline = useResource<RequestTimelineView>(`/-/api/requests/${encodeURIComponent(id)}`, everyMs);
+  const timeline = useResource<RequestTimelineView>(`/-/api/requests/${encodeURIComponent(id)}`, { everyMs });
   const view = timeline.data;
   const [method, path] = [
     view?.request?.method ?? view?.live?.method,
