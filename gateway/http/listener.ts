@@ -60,6 +60,8 @@ function createApp(
 ): FastifyInstance {
   const app = Fastify({
     logger: false,
+    // All plugins are ours, and wait for files at most. On a busy machine that may take over ten seconds.
+    pluginTimeout: 0,
     // Requests that arrive while the gateway closes are served like any other.
     return503OnClosing: false,
     requestTimeout: requestTimeoutMs,

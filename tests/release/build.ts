@@ -31,7 +31,10 @@ export interface Packed {
   readonly files: number;
 }
 
-/** Compiles the package into `dist`, builds the dashboard there, and packs it. @throws {Error} if that fails. */
+/**
+ * Compiles the package into `dist`, builds the dashboard there, and packs it.
+ * @throws {Error} if that fails.
+ */
 export async function pack(): Promise<Packed> {
   rmSync(dist, { recursive: true, force: true });
   const tsc = join(projectFolder, 'node_modules', 'typescript', 'bin', 'tsc');
