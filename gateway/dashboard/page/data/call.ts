@@ -52,9 +52,11 @@ export async function call<T>(
 async function answerOf(
   method: Method,
   path: string,
-  body: unknown,
+  given: unknown,
   signal: AbortSignal | undefined,
 ): Promise<Response> {
+  // A gateway takes no POST of a page that could be a form's: it has to be JSON, even if it says nothing.
+  const body = given ?? (method === 'POST' ? {} : undefined);
   const csrf = session.peek()?.csrf ?? null;
   try {
     return await fetch(path, {
