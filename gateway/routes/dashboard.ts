@@ -35,7 +35,7 @@ const protections = {
 
 const notBuilt = `The dashboard is not built. Build it with
   npm run dashboard
-and start the gateway again. npm ci builds it too, unless it runs with --ignore-scripts.
+and start the gateway again. npm ci builds it too, unless it runs with --ignore-scripts or --omit=dev.
 The API works without it: /-/docs, /-/ring, /rep.
 `;
 
