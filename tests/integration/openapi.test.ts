@@ -84,6 +84,7 @@ describe('/-/openapi.json', () => {
       Object.keys(operations).map((method) => `${method} ${path}`),
     );
     expect(all.filter((each) => !each.endsWith('/{path}')).toSorted()).toEqual([
+      'delete /-/api/replicas',
       'delete /-/api/session',
       'delete /-/dead-letters',
       'delete /-/dead-letters/{id}',
@@ -114,6 +115,7 @@ describe('/-/openapi.json', () => {
       'get /-/requests/{id}/reply',
       'get /-/ring',
       'get /rep',
+      'post /-/api/replicas',
       'post /-/api/replicas/{name}/drain',
       'post /-/api/replicas/{name}/pause',
       'post /-/api/replicas/{name}/restart',
@@ -189,6 +191,8 @@ describe('/-/openapi.json', () => {
     await expect(client.removeReplicas(9)).rejects.toMatchObject({ status: 400 });
     for (const method of ['POST', 'DELETE'])
       expect((await check(`${url}/-/api/session`, { method })).status).toBe(403);
+    for (const method of ['POST', 'DELETE'])
+      expect((await check(`${url}/-/api/replicas`, { method, body: '{"n":0}' })).status).toBe(400);
     for (const path of ['/-/api/session', '/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
       expect((await check(`${url}${path}`)).status).toBe(200);
     }
