@@ -10,14 +10,33 @@ export const liveRequests = signal<readonly LiveRequestView[]>([]);
 /** Requests that ended but were not sent, since there were too many. */
 export const leftOut = signal(0);
 
+/** More than these at once cannot be read anyway, so the list changes once a second then. */
+const readable = 20;
+const restMs = 1000;
+let arrived: readonly LiveRequestView[] = [];
+let timer: number | undefined;
+
 /**
  * @param requests the oldest first, as they ended.
  * @param left how many more ended in the same time.
  */
 export function addLive(requests: readonly LiveRequestView[], left: number): void {
   leftOut.value += left;
-  if (requests.length === 0) return;
-  liveRequests.value = [...requests.toReversed(), ...liveRequests.peek()].slice(0, maxKept);
+  arrived = [...arrived, ...requests].slice(-maxKept);
+  if (timer !== undefined || arrived.length === 0) return;
+  const isMany = arrived.length > readable;
+  show();
+  if (isMany)
+    timer = window.setTimeout(() => {
+      timer = undefined;
+      addLive([], 0);
+    }, restMs);
+}
+
+function show(): void {
+  if (arrived.length === 0) return;
+  liveRequests.value = [...arrived.toReversed(), ...liveRequests.peek()].slice(0, maxKept);
+  arrived = [];
 }
 
 /** Replaces all, e.g. by the answer to `GET /-/api/live`. */

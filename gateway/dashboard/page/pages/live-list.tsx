@@ -23,6 +23,8 @@ const replica = signal('');
 const outcome = signal('');
 const isHeld = signal(false);
 const isScrolled = signal(false);
+/** Whether the pointer or the focus is in the list: nothing moves away under it. */
+const isPointedAt = signal(false);
 
 /** The list stands still while a person reads it. */
 const held = signal<readonly LiveRequestView[] | null>(null);
@@ -68,13 +70,19 @@ export function LiveList(): JSX.Element {
     );
     return stop;
   }, []);
-  const hold = isHeld.value || isScrolled.value;
+  const hold = isHeld.value || isScrolled.value || isPointedAt.value;
   useEffect(() => {
     held.value = hold ? liveRequests.peek() : null;
     return () => {
       held.value = null;
     };
   }, [hold]);
+  useEffect(
+    () => () => {
+      isPointedAt.value = false;
+    },
+    [],
+  );
   const rows = shown.value;
   const missed =
     held.value === null ? 0 : liveRequests.value.findIndex(({ id }) => id === held.value?.[0]?.id);
@@ -84,12 +92,25 @@ export function LiveList(): JSX.Element {
       {rows.length === 0 ? (
         <Nothing />
       ) : (
-        <>
+        <div
+          onPointerEnter={() => {
+            isPointedAt.value = true;
+          }}
+          onPointerLeave={() => {
+            isPointedAt.value = false;
+          }}
+          onFocusIn={() => {
+            isPointedAt.value = true;
+          }}
+          onFocusOut={() => {
+            isPointedAt.value = false;
+          }}
+        >
           <LongTable
             caption="Live requests, the latest first"
             columns={columns}
             rows={rows}
-            keyOf={({ id, at }) => `${id} ${at}`}
+            keyOf={(_, place) => String(place)}
             cells={(request) => <Cells request={request} />}
             onScrolled={(value) => {
               isScrolled.value = value;
@@ -100,7 +121,7 @@ export function LiveList(): JSX.Element {
             {leftOut.value > 0 && `; ${count(leftOut.value)} more ended than the page is sent`}
             {hold && `; held${missed > 0 ? `, ${count(missed)} newer` : ''}`}
           </p>
-        </>
+        </div>
       )}
     </section>
   );

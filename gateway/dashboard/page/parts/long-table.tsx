@@ -15,7 +15,8 @@ interface Props<T> {
   readonly caption: string;
   readonly columns: readonly Column[];
   readonly rows: readonly T[];
-  readonly keyOf: (row: T) => string;
+  /** By its place, a row of the document is used again for what comes there next. */
+  readonly keyOf: (row: T, place: number) => string;
   /** The cells of a row. */
   readonly cells: (row: T) => ComponentChildren;
   /** Called when the list is scrolled down or back to its top. */
@@ -45,7 +46,7 @@ export function LongTable<T>({ caption, columns, rows, keyOf, cells, onScrolled 
         <tbody>
           <Gap rows={first} />
           {rows.slice(first, end).map((row, place) => (
-            <tr key={keyOf(row)} aria-rowindex={first + place + 2}>
+            <tr key={keyOf(row, first + place)} aria-rowindex={first + place + 2}>
               {cells(row)}
             </tr>
           ))}
