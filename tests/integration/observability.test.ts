@@ -42,7 +42,7 @@ it.each(present)('$name accepts the profile with Prometheus and Grafana', async 
   const [command, ...first] = words;
   const words2 = [...first, '--profile', 'observe', 'config', '--services'];
   const { stdout } = await run(command, words2, { cwd: projectFolder });
-  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['prometheus', 'grafana']));
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['ringpost-prometheus', 'ringpost-grafana']));
 });
 
 it.skipIf(prometheus === undefined)(

@@ -242,7 +242,7 @@ export function createKeys(namespace: string): Keys {
       byKey: `${replicaPrefix(replica)}:requests:by-key`,
       callbacks: `${replicaPrefix(replica)}:requests:callbacks`,
     }),
-    indexedReplicas: `${namespace}:indexed-replicas`,
+    indexedReplicas: `${namespace}:replicas:indexed`,
     keptReply: (replica, request) => `${replicaPrefix(replica)}:kept-reply:${request}`,
     idempotency: (scope) => `${namespace}:idempotency:${scope}`,
     callerSecret: `${namespace}:caller-secret`,
