@@ -1,7 +1,7 @@
 import type { FileResult } from './summary.ts';
 
 /** If more files failed than this, the code is broken, and the first results say how. */
-const maxFiles = 12;
+const maxFiles = 20;
 
 /** What remains of the results of a run after its failed files have run again. */
 export interface SecondRun {
