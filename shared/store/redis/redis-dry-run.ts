@@ -34,6 +34,7 @@ const afterKey: Readonly<Record<string, string>> = {
   xtrim: 'MAXLEN 0',
   zadd: '0 x',
   zcount: '0 0',
+  zlexcount: '- +',
   zrange: '0 0',
   zrangebyscore: '0 0',
   zrank: 'x',
@@ -112,7 +113,8 @@ function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
     .flat()
     .filter((name) => !untried.has(name));
   const touched = role === 'worker' ? ['r', 'ri', 'rin', 'rings'].map(of) : [of('ring')];
-  const read = role === 'worker' ? [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions] : [];
+  const ofRing = [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions];
+  const read = [keys.counts, ...(role === 'worker' ? ofRing : [])];
   const written = [
     keys.deadLetter('dry-run'),
     keys.bullMq(keys.callbacks, 'dry-run'),
