@@ -235,7 +235,7 @@ it(
       for (const [name, hash, heading] of pages) {
         await goTo(page, hash, heading);
         if (name === 'requests') await (await fetch(`${url}/report`)).text();
-        await page.locator('.loading').waitFor({ state: 'detached' });
+        await expect.poll(() => page.locator('.loading').count()).toBe(0);
         const where = `${name}, ${theme}, ${width}`;
         expect(await axeFindings(page), where).toEqual([]);
         expect(await overflowOf(page), where).toBe(0);

@@ -26,7 +26,7 @@ async function left(): Promise<Record<string, number>> {
   };
 }
 const none = { wait: 0, active: 0, prioritized: 0, delayed: 0 };
-const settled = { timeout: 5000, interval: 10 };
+const settled = { timeout: 20_000, interval: 10 };
 
 describe.each(consumerKinds)('the %s consumer', (kind) => {
   it('runs each job once, in the order of adding, and leaves nothing of it', async () => {
@@ -170,7 +170,7 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await made.consumer.start();
     const ids = Array.from({ length: 100 }, (_, at) => `job-${at}`);
     await Promise.all(ids.map((id) => made.add(id)));
-    await expect.poll(() => made.finished.length, { ...settled, timeout: 10_000 }).toBe(ids.length);
+    await expect.poll(() => made.finished.length, settled).toBe(ids.length);
     for (const id of ids) {
       const attempts = made.runs.filter((run) => run.id === id).map(({ attempt }) => attempt);
       expect(attempts, id).toEqual([1, 2, 3, 4, 5, 6]);

@@ -22,7 +22,7 @@ const system = useSystem();
 const testConsumer = useConsumers();
 const replica = 'S1';
 const fence = 7;
-const settled = { timeout: 5000, interval: 5 };
+const settled = { timeout: 20_000, interval: 5 };
 const log = createLogger('test', 'silent');
 
 function make(more: Partial<TestConsumerOptions> = {}): TestConsumer {

@@ -11,7 +11,7 @@ const system = useSystem();
 const log = createLogger('test', 'silent');
 const gateway = 'g1';
 const opened: Connection[] = [];
-const settled = { timeout: 5000, interval: 2 };
+const settled = { timeout: 20_000, interval: 2 };
 
 afterEach(() => {
   for (const connection of opened.splice(0)) connection.close();
