@@ -31,7 +31,7 @@ describe('the commands of the documentation', () => {
     expect(commands).toBeGreaterThan(30);
   });
 
-  it.each(withCommands)('of $name print what the page says', async (page) => {
+  it.each(withCommands)('of $name print what the page says', { timeout: 180_000 }, async (page) => {
     const folder = await scratch();
     await folder.linkProject();
     await shareCompiledCode(folder.folder);
