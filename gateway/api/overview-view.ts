@@ -41,7 +41,7 @@ export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolea
         leader: picture.leader,
         driverTrouble: picture.trouble,
         // The reasons decide what the trouble is, also if they are not shown.
-        ...watchedReplicas(snapshot, onlyViews ? replicasView(snapshot, false) : shown),
+        ...watchedReplicas(onlyViews ? replicasView(snapshot, false) : shown),
         deadLetters: snapshot.leftOver.deadLetters,
         callbacks: { retrying: states.retrying ?? 0, undelivered },
         gateways: snapshot.reports,
@@ -72,13 +72,12 @@ function totalsView({ leftOver, reports }: Snapshot, { replicas, retired }: ApiR
   };
 }
 
-function watchedReplicas({ depths }: Snapshot, { replicas, retired }: ApiReplicasView) {
+function watchedReplicas({ replicas, retired }: ApiReplicasView) {
   const watched = (replica: { readonly name: string } & ReplicaNumbersView): WatchedReplica => ({
     name: replica.name,
     oldestMs: replica.oldestMs,
     depths: replica.depths,
     hold: replica.hold,
-    queuePaused: depths.get(replica.name)?.paused ?? false,
     eventLoopLagMs: replica.worker?.eventLoopLagMs ?? null,
     version: replica.worker?.version ?? null,
   });

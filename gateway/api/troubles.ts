@@ -14,8 +14,6 @@ export interface WatchedReplica {
   readonly depths: DepthsView;
   /** What an operator asked for. */
   readonly hold: ReplicaHold | null;
-  /** Whether a tool of BullMQ has paused its queue. */
-  readonly queuePaused: boolean;
   /** 99th percentile of the delay of its worker's event loop, in ms; null if that is not known. */
   readonly eventLoopLagMs: number | null;
   /** Release of its worker; null if that is not known. */
@@ -140,7 +138,7 @@ function retiredTroubles(
 }
 
 /** What an operator, or another program, holds up. */
-function heldTroubles({ name, hold, queuePaused }: WatchedReplica): TroubleView[] {
+function heldTroubles({ name, hold }: WatchedReplica): TroubleView[] {
   if (hold === 'drained')
     return [
       {
@@ -161,16 +159,7 @@ function heldTroubles({ name, hold, queuePaused }: WatchedReplica): TroubleView[
         replica: name,
       },
     ];
-  if (!queuePaused) return [];
-  return [
-    {
-      level: 'warning',
-      code: 'queue_paused',
-      text: `Another program has paused the queue of ${name} in BullMQ, so its requests wait.`,
-      advice: `Resume it: ringpost resume ${name}.`,
-      replica: name,
-    },
-  ];
+  return [];
 }
 
 function workerTroubles(replica: WatchedReplica & { readonly clockAheadMs: number | null }): TroubleView[] {

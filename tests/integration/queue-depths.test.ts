@@ -35,7 +35,7 @@ it('reads what the queues hold, since when the oldest waits, and the leases, wit
     if (rest.some((each) => each.startsWith(`${keys.prefix}:`))) seen.push(command.toLowerCase());
   });
   const read = await depths.readAll(['S1', 'S2', 'S3']);
-  const none = { waiting: 0, active: 0, prioritized: 0, delayed: 0, paused: false };
+  const none = { waiting: 0, active: 0, prioritized: 0, delayed: 0 };
   const unset = { oldestAt: undefined, leaseMs: undefined };
   expect(read.get('S1')).toEqual({ ...none, ...unset, waiting: 2, delayed: 1, oldestAt: expect.any(Number) });
   expect(read.get('S1')?.oldestAt).toBeGreaterThanOrEqual(Math.floor(before));
@@ -56,13 +56,11 @@ it('counts a delay before a request was due as no waiting', async () => {
   expect(read.get('S1')?.oldestAt).toBe(6000);
 });
 
-it('says that a tool of BullMQ has paused a queue, and leaves out one that cannot be read', async () => {
+it('leaves out a queue that cannot be read', async () => {
   const { connection, redis, keys } = system();
-  await redis.hset(keys.bullMq(keys.queue('S1'), 'meta'), 'paused', '1');
   await redis.set(keys.unfinished('S2').wait, 'garbage');
   const depths = new QueueDepths(connection, log);
   const read = await depths.readAll(['S1', 'S2']);
   expect([...read.keys()]).toEqual(['S1']);
-  expect(read.get('S1')?.paused).toBe(true);
   await expect.poll(async () => (await depths.readAll(['S2'])).size, { timeout: 10_000 }).toBe(1);
 });

@@ -21,7 +21,6 @@ function replica(more: Partial<RingReplicaView & WatchedReplica> = {}): RingRepl
     oldestMs: null,
     depths: none,
     hold: null,
-    queuePaused: false,
     eventLoopLagMs: 2,
     version: '1.0.0',
     ...more,
@@ -164,17 +163,14 @@ it('says which requests wait for long, unless an operator holds them up', () => 
   expect(texts({ replicas: [replica({ oldestMs: 200_000 })] })).toEqual([
     'warning oldest_waits: The oldest request of S1 has waited for 3 min.',
   ]);
-  expect(texts({ replicas: [replica({ oldestMs: 200_000, hold: 'paused', queuePaused: true })] })).toEqual([
+  expect(texts({ replicas: [replica({ oldestMs: 200_000, hold: 'paused' })] })).toEqual([
     'notice replica_paused: S1 is paused: its requests wait.',
   ]);
 });
 
-it('tells what an operator holds up from what another program has paused', () => {
+it('says which replica an operator has drained', () => {
   expect(texts({ replicas: [replica({ hold: 'drained' })] })).toEqual([
     'notice replica_drained: S1 is drained: it is out of the ring until it is resumed.',
-  ]);
-  expect(texts({ replicas: [replica({ queuePaused: true })] })).toEqual([
-    'warning queue_paused: Another program has paused the queue of S1 in BullMQ, so its requests wait.',
   ]);
 });
 

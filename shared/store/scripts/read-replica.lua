@@ -4,11 +4,10 @@
 -- KEYS[3] prioritized
 -- KEYS[4] delayed
 -- KEYS[5] paused
--- KEYS[6] meta
--- KEYS[7] lease
+-- KEYS[6] lease
 -- ARGV[1] prefix of the queue's keys
 -- Returns {waiting, active, prioritized, delayed, time since which the oldest waits in ms since the epoch or
--- false, TTL of the lease in ms or a negative number, 1 if BullMQ has paused the queue else 0}.
+-- false, TTL of the lease in ms or a negative number}.
 local call = redis.call
 local oldest = false
 -- The oldest of a list is its last. Of those with a priority, it is among the next one and the last one.
@@ -34,6 +33,5 @@ return {
   call('ZCARD', KEYS[3]),
   call('ZCARD', KEYS[4]),
   oldest,
-  call('PTTL', KEYS[7]),
-  call('HEXISTS', KEYS[6], 'paused'),
+  call('PTTL', KEYS[6]),
 }

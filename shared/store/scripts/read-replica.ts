@@ -13,8 +13,6 @@ export interface ReplicaDepths {
   readonly oldestAt: number | undefined;
   /** Time until the lease ends, in ms; undefined without a lease. */
   readonly leaseMs: number | undefined;
-  /** Whether the queue is paused, by an operator or by another program of BullMQ. */
-  readonly paused: boolean;
 }
 
 /** Reads what the queue of a replica holds. */
@@ -23,16 +21,14 @@ export const readReplica = script<{ readonly replica: string }, ReplicaDepths>({
   keys: (keys, { replica }) => {
     const { wait, active, prioritized, delayed } = keys.unfinished(replica);
     const queue = keys.queue(replica);
-    const [paused, meta] = [keys.bullMq(queue, 'paused'), keys.bullMq(queue, 'meta')];
-    return [wait, active, prioritized, delayed, paused, meta, keys.lease(replica)];
+    return [wait, active, prioritized, delayed, keys.bullMq(queue, 'paused'), keys.lease(replica)];
   },
   args: ({ replica }, keys) => [`${keys.replica(replica)}:`],
   decode(reply) {
     // As the Lua file says.
-    const [waiting, active, prioritized, delayed, oldestAt, leaseMs, paused] = reply as [
+    const [waiting, active, prioritized, delayed, oldestAt, leaseMs] = reply as [
       ...[number, number, number, number],
       number | null,
-      number,
       number,
     ];
     return {
@@ -42,7 +38,6 @@ export const readReplica = script<{ readonly replica: string }, ReplicaDepths>({
       delayed,
       oldestAt: oldestAt ?? undefined,
       leaseMs: leaseMs < 0 ? undefined : leaseMs,
-      paused: paused === 1,
     };
   },
 });

@@ -36,6 +36,8 @@ export function LetterTable({ letters, all, hasMore, reload }: Props): JSX.Eleme
   const [isAll, setAll] = useState(false);
   const shown = letters.filter(({ id }) => picked.has(id));
   const chosen: Chosen = isAll ? all : { count: shown.length, ids: shown.map(({ id }) => id), sample: shown };
+  /** How many letters match is not known: the list shows only some of them. */
+  const isAllUncounted = hasMore && isAll && all.count === letters.length;
   const isChosen = (id: string): boolean => isAll || picked.has(id);
   const choose = (ids: readonly string[]): void => {
     setAll(false);
@@ -64,7 +66,7 @@ export function LetterTable({ letters, all, hasMore, reload }: Props): JSX.Eleme
             <span aria-live="polite">
               {chosen.count === 0
                 ? 'Select all shown'
-                : `${hasMore && isAll && all.count === letters.length ? 'All that match' : counted(chosen.count, 'letter')} selected`}
+                : `${isAllUncounted ? 'All that match' : counted(chosen.count, 'letter')} selected`}
             </span>
           </label>
           {hasMore && !isAll && shown.length === letters.length && (

@@ -143,7 +143,10 @@ function wantedIn(query: URLSearchParams): Wanted {
   };
 }
 
-/** An id finds one request, whatever else is asked for. The browser's fields give local times without a zone; the API takes RFC 3339. */
+/**
+ * An id finds one request, whatever else is asked for. The browser's fields give local times without a zone;
+ * the API takes RFC 3339.
+ */
 function apiPath(wanted: Wanted): string {
   const id = wanted.id.trim();
   if (id !== '') return `/-/api/requests?id=${encodeURIComponent(id)}`;
