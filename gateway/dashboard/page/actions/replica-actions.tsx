@@ -108,8 +108,8 @@ function askRestart(replica: Replica): void {
     body: (
       <>
         <p>
-          The worker of {name} finishes what it runs, then a new one starts in its place. Requests for its
-          keys wait until then. What the worker holds in memory is lost.
+          A new worker starts and loads everything. Then the old one finishes what it runs, and the new one
+          takes over {name} and its keys. What the old worker holds in memory is lost.
         </p>
         <p>{holdings(replica)}</p>
       </>
@@ -130,8 +130,8 @@ export function askRestartAll(): void {
     body: (
       <p>
         {counted(names.length, 'replica')} {names.length === 1 ? 'is' : 'are'} restarted, one after the other:
-        each worker finishes what it runs, and the next one follows when its replacement is ready. What the
-        workers hold in memory is lost.
+        for each, a new worker starts and loads everything, the old one finishes what it runs, and the new one
+        takes over. The next replica follows when all are ready. What the old workers hold in memory is lost.
       </p>
     ),
     confirm: 'Restart all',
