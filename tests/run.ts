@@ -71,7 +71,11 @@ async function main(args: readonly string[]): Promise<void> {
   runs.push(await runProjects(namesIn('alone'), filters, options, false));
   const { results, mended } = await runFailedAgain(
     runs.flatMap((run) => run.results),
-    async (file) => (await runProjects(namesOf(runnable), [file], options, false)).results,
+    async (file) => {
+      const run = await runProjects(namesOf(runnable), [file], options, false);
+      runs.push(run);
+      return run.results;
+    },
   );
   // vitest sets the exit code when a test fails, and leaves it when the test passes in a second run.
   const unhandled = runs.some((run) => run.unhandled);

@@ -6,8 +6,8 @@ const special = /["\\]|[^\x20-\x7e]/;
 const eachSpecial = new RegExp(special, 'g');
 
 /**
- * @returns a line in Apache's format `combined`, then further fields as `name="value"`. Only known ones are
- * there. Source: https://httpd.apache.org/docs/2.4/mod/mod_log_config.html
+ * @returns a line in Apache's format `combined`, then further fields as `name="value"`. Fields that
+ * are not known are left out. Source: https://httpd.apache.org/docs/2.4/mod/mod_log_config.html
  */
 export function combinedLine(request: LoggedRequest): string {
   const { at, method, path, protocol, status, bytesOut, client, referer, userAgent } = request;
@@ -41,8 +41,7 @@ function escaped(text: string): string {
   if (!special.test(text)) return text;
   return text.replaceAll(eachSpecial, (each) => {
     if (each === '"' || each === '\\') return `\\${each}`;
-    return Array.from(Buffer.from(each, 'utf8'), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(
-      '',
-    );
+    // Node reads each byte of a head as one character.
+    return `\\x${(each.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`;
   });
 }

@@ -1,11 +1,11 @@
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { redactUrl } from '#shared/contract/redaction.ts';
+import { withoutUser } from '#shared/contract/redaction.ts';
 import type { EndedRequest } from '../http/ended-request.ts';
 import type { AccessLogConfig } from './access-log-settings.ts';
 import { RecentDigests } from './recent-digests.ts';
 import { cut, shownTarget } from './shown-target.ts';
 
-/** What a line of the access log says, in this order. Undefined is what is not known. Durations are in ms. */
+/** What a line of the access log says, in this order. What is not known is undefined. Durations are in ms. */
 export interface LoggedRequest {
   /** When its head arrived, in ms since the epoch. */
   readonly at: number;
@@ -71,5 +71,5 @@ export function loggedRequest(
 
 /** A page's URL may carry secrets as a target does. */
 function shownReferer(url: string, query: AccessLogConfig['query'], redaction: Redaction): string {
-  return shownTarget(redactUrl(url, redaction), query, redaction);
+  return shownTarget(withoutUser(url), query, redaction);
 }

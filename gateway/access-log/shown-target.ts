@@ -5,7 +5,7 @@ import type { AccessLogConfig } from './access-log-settings.ts';
 /** Characters of a target or field that are shown at most. */
 const longest = 2048;
 
-/** All but the visible ASCII characters, which alone belong into a target. */
+/** Everything except visible ASCII, the only characters allowed in a target. */
 const unusual = /[^\x21-\x7e]/;
 const eachUnusual = new RegExp(unusual, 'g');
 

@@ -1,18 +1,12 @@
 import type { ApiEvents } from '#shared/contract/api/events.ts';
 import type { LiveRequestView } from '#shared/contract/api/requests.ts';
+import { pathOf } from '#shared/contract/target-path.ts';
 import { keyDigest } from '#shared/ring/key-digest.ts';
-import type { EndedRequest, EndedRequestListener } from '../http/ended-request.ts';
+import type { EndedRequest, EndedRequestHub, EndedRequestListener } from '../http/ended-request.ts';
 import type { LiveSource } from './live-source.ts';
-import { pathOf } from './request-listing.ts';
 
 /** The requests that ended since the batch before, and how many more there were. */
 export type LiveBatch = ApiEvents['live'];
-
-/** Where requests that end are heard of. */
-export interface EndedRequestSource {
-  /** @returns a function that removes the listener. */
-  add(listener: EndedRequestListener): () => void;
-}
 
 /** How many requests are kept. */
 const kept = 1000;
@@ -28,7 +22,7 @@ const readMs = 30_000;
  * or one who has read the list in the last 30 s. Otherwise a request costs nothing.
  */
 export class LiveRequests implements EndedRequestListener, LiveSource {
-  readonly #source: EndedRequestSource;
+  readonly #source: EndedRequestHub;
   readonly #now: () => number;
   readonly #listeners = new Set<(batch: LiveBatch) => void>();
   #leave: (() => void) | undefined;
@@ -41,7 +35,7 @@ export class LiveRequests implements EndedRequestListener, LiveSource {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param now the time in ms, by a clock that is never set. */
-  constructor(source: EndedRequestSource, now: () => number = () => performance.now()) {
+  constructor(source: EndedRequestHub, now: () => number = () => performance.now()) {
     this.#source = source;
     this.#now = now;
   }

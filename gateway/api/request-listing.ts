@@ -1,6 +1,7 @@
 import type { ListedRequestView } from '#shared/contract/api/requests.ts';
 import { uuidOf } from '#shared/contract/request-id.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
+import { pathOf } from '#shared/contract/target-path.ts';
 import { cursorOf } from './request-query.ts';
 import { shownId } from './short-id.ts';
 
@@ -31,9 +32,4 @@ export function listedView({ id, replica, record }: Listed, onlyViews: boolean):
     callback: callback ?? null,
     keyDigest: record.keyDigest ?? null,
   };
-}
-
-/** @returns a target without its query, which may have secrets. */
-export function pathOf(target: string): string {
-  return target.split(/[?#]/, 1)[0] ?? '';
 }

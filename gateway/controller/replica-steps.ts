@@ -98,7 +98,7 @@ function isReplaceable(
   );
 }
 
-/** @returns whether the wish to replace the worker of a replica has been fulfilled. */
+/** @returns the step that ends the wish to restart a replica, once the wish has been fulfilled. */
 export function restartSteps(name: string, status: ReplicaStatus, observed: Observed): Step[] {
   const restart = observed.restarts.get(name);
   if (restart === undefined) return [];

@@ -1,5 +1,5 @@
 import type { DeadLetterSummary } from '#shared/contract/dead-letter.ts';
-import { isRedacted, missingParameters, redact, redactTarget } from '#shared/contract/redaction.ts';
+import { missingFields, missingParameters, redact, redactTarget } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import type { DeadLetterSummaryView, DeadLetterView, MessageView } from '#shared/contract/views.ts';
 import { messageView } from './message-view.ts';
@@ -47,13 +47,4 @@ export function letterView(letter: DeadLetter, redaction: Redaction): DeadLetter
     missingHeaders: request === undefined ? [] : missingFields(request.headers),
     missingQuery: request === undefined ? [] : missingParameters(request.target),
   };
-}
-
-/**
- * @param headers of a letter: alternating names and values.
- * @returns the names, in lower case, of the fields whose values were not kept.
- */
-export function missingFields(headers: readonly string[]): string[] {
-  const missing = headers.filter((name, at) => at % 2 === 0 && isRedacted(name, headers[at + 1] ?? ''));
-  return missing.map((name) => name.toLowerCase());
 }

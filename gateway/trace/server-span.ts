@@ -2,6 +2,7 @@ import { METHODS } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Context, Span } from '@opentelemetry/api';
 import { peerAddress } from '#shared/contract/ip-address.ts';
+import { pathOf } from '#shared/contract/target-path.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { RequestNotes, RequestTrace } from '../http/request-notes.ts';
 
@@ -39,7 +40,7 @@ export class ServerSpan implements RequestTrace {
     const attributes = {
       'http.request.method': isKnown ? method : '_OTHER',
       'url.scheme': 'http',
-      'url.path': url.split(/[?#]/, 1)[0] ?? url,
+      'url.path': pathOf(url),
       'network.protocol.version': raw.httpVersion,
       'network.peer.address': peerAddress(raw.socket),
       ...(raw.headers['user-agent'] === undefined

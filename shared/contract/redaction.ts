@@ -112,8 +112,16 @@ export function isIncomplete({
   readonly headers: readonly string[];
   readonly target: string;
 }): boolean {
-  const lacks = headers.some((value, at) => at % 2 === 1 && isRedacted(headers[at - 1] ?? '', value));
-  return lacks || missingParameters(target).length > 0;
+  return missingFields(headers).length > 0 || missingParameters(target).length > 0;
+}
+
+/**
+ * @param headers of a letter: alternating names and values.
+ * @returns the names, in lower case, of the fields whose values were not kept.
+ */
+export function missingFields(headers: readonly string[]): string[] {
+  const missing = headers.filter((name, at) => at % 2 === 0 && isRedacted(name, headers[at + 1] ?? ''));
+  return missing.map((name) => name.toLowerCase());
 }
 
 /** @returns a path and its query, without the values of secret parameters. */
@@ -143,7 +151,7 @@ export function redactUrl(text: string, redaction: Redaction): string {
   return redactTarget(withoutUser(text), redaction);
 }
 
-function withoutUser(text: string): string {
+export function withoutUser(text: string): string {
   const url = URL.parse(text);
   if (url === null) return text.replace(/\/\/[^/?#]*@/, `//${redactedValue}@`);
   if (url.username === '' && url.password === '') return text;

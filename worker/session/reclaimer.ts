@@ -168,7 +168,7 @@ export class Reclaimer {
     const lost: NotedEvent =
       startCount === 0 ? { kind: 'queued' } : { kind: 'lost', detail: reasonIn(reason, death) };
     if (decideOnHeld(job.data, startCount) !== 'again') {
-      await this.#notes.note(replica, id, job.data, '', lost);
+      await this.#notes.noteWithRepair(replica, id, job.data, '', lost);
       const died = `Replica ${replica} died while it ran this request${reason}`;
       const detail = `${died}; it is not known whether it was done.`;
       await this.#fail(id, job, 'outcome_unknown', detail);
@@ -183,7 +183,7 @@ export class Reclaimer {
     if (suspect && crash !== undefined) reclaimed.ran.push(id);
     if (crash?.poison) {
       const times = crash.crashes.length;
-      await this.#notes.note(replica, id, job.data, '', lost);
+      await this.#notes.noteWithRepair(replica, id, job.data, '', lost);
       const died = `Replica ${replica} died ${times} times while it ran this request${reason}`;
       await this.failPoison(id, `${died}; it is not run again.`);
       reclaimed.poison.push(crash);
@@ -194,7 +194,7 @@ export class Reclaimer {
     if (!becomesSuspect) await job.requeue();
     const counted = becomesSuspect ? 'crash' : causeOf(death, startCount);
     countsOf(connection).add(`redeliveries:${counted}`);
-    await this.#notes.note(replica, id, job.data, 'queued', lost);
+    await this.#notes.noteWithRepair(replica, id, job.data, 'queued', lost);
     if (becomesSuspect) reclaimed.suspects += 1;
     else reclaimed.again += 1;
   }

@@ -120,6 +120,7 @@ export class Suspects {
       intake.reopen();
       await this.#pause(togetherMs);
       await Promise.all(this.#runs);
+      await this.#untilResumed();
       if (this.#stopping.signal.aborted) return;
       intake.close();
       await this.#waitFor([this.#run(id, await this.#isIdle())], aloneMs);

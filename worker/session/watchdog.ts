@@ -61,7 +61,7 @@ export class Watchdog {
     const progress = runner.size > 0 || runner.runs !== this.#runsBefore;
     this.#runsBefore = runner.runs;
     let waiting = progress ? 0 : await countReady(connection, replica);
-    // Then jobs are meant to wait.
+    // The jobs of a paused queue are meant to wait.
     if (waiting > 0 && (await isPaused(connection, replica))) waiting = 0;
     this.#idleChecks = waiting === 0 ? 0 : this.#idleChecks + 1;
     if (this.#idleChecks === wakeAfter) {

@@ -1,5 +1,6 @@
 import type { Context, Link, Span } from '@opentelemetry/api';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import { pathOf } from '#shared/contract/target-path.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
 import { RecentSpans } from './recent-spans.ts';
@@ -62,7 +63,7 @@ export class ProcessSpans {
       'messaging.message.id': requestId,
       'messaging.message.body.size': body.length,
       'http.request.method': method,
-      'url.path': target.split(/[?#]/, 1)[0] ?? target,
+      'url.path': pathOf(target),
       'ringpost.attempt': attempt,
       'ringpost.worker': worker,
       'ringpost.adopted': worker !== replica,

@@ -17,6 +17,9 @@ export interface SessionView {
   readonly role: 'admin' | 'view' | null;
   /** The name of the token. */
   readonly name: string | null;
-  /** The value of the header `Ringpost-Csrf`, which changes by cookie need; null without a cookie. */
+  /**
+   * The value for the header `Ringpost-Csrf`. A change that is authorized by the cookie needs it; null without
+   * a cookie.
+   */
   readonly csrf: string | null;
 }

@@ -26,7 +26,7 @@ export interface GatewaysView {
 /** A setting in force, in the answer to `GET /-/api/settings`. */
 export interface SettingView {
   readonly name: string;
-  /** As text; null if it is unset; `secret` is true and this is null if it is a secret that is set. */
+  /** As text; null if it is unset. For a secret that is set it is null too, and `secret` is true. */
   readonly value: string | null;
   readonly secret: boolean;
   /** Where the value is from, e.g. `environment`, `file ringpost.config.ts`, `default`. */

@@ -16,11 +16,10 @@ export async function readCallbackDepths(connection: Connection): Promise<Callba
   const redis = redisOf(connection);
   const keys = keysOf(connection);
   const of = (part: string): string => keys.bullMq(keys.callbacks, part);
-  const [waiting, prioritized, active, delayed] = await Promise.all([
+  const [waiting, active, delayed] = await Promise.all([
     redis.llen(of('wait')),
-    redis.zcard(of('prioritized')),
     redis.llen(of('active')),
     redis.zcard(of('delayed')),
   ]);
-  return { waiting: waiting + prioritized, active, delayed };
+  return { waiting, active, delayed };
 }

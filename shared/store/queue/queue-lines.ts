@@ -2,8 +2,9 @@ import { parseJob } from '../../contract/job.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 
-/** How many jobs are looked at: their data may be large. */
+/** How many jobs are looked at, and how many of them at once: their data may be large. */
 const maxJobs = 200;
+const jobsAtOnce = 20;
 
 /** Keys whose ordered requests are in a queue. */
 export interface QueueLines {
@@ -24,12 +25,17 @@ export async function countLines(connection: Connection, replica: string): Promi
     redis.zrange(delayed, 0, String(maxJobs - 1)),
   ]);
   const ids = listed.flat();
-  const texts = await Promise.all(
-    ids.slice(0, maxJobs).map((id) => redis.hget(keys.job(replica, id), 'data')),
-  );
-  const orders = texts.map((text) => (text === null ? undefined : parseJob(text)?.order));
-  return {
-    lines: new Set(orders.filter((order) => order !== undefined)).size,
-    isLowerBound: ids.length > maxJobs,
-  };
+  const looked = ids.slice(0, maxJobs);
+  const orders = new Set<string>();
+  for (let at = 0; at < looked.length; at += jobsAtOnce) {
+    const some = looked.slice(at, at + jobsAtOnce);
+    // A few at a time, because a job's data may be large.
+    // oxlint-disable-next-line no-await-in-loop
+    const texts = await Promise.all(some.map((id) => redis.hget(keys.job(replica, id), 'data')));
+    for (const text of texts) {
+      const order = text === null ? undefined : parseJob(text)?.order;
+      if (order !== undefined) orders.add(order);
+    }
+  }
+  return { lines: orders.size, isLowerBound: ids.length > maxJobs };
 }

@@ -3,7 +3,7 @@ import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 
 /** BullMQ scores a delayed job with the time in ms, and a counter of 12 bits below it. */
-const scorePerMs = 0x1000;
+export const scorePerMs = 0x1000;
 
 /** @returns how many jobs of a replica's queue a worker could take now. */
 export async function countReady(connection: Connection, replica: string): Promise<number> {

@@ -2,6 +2,7 @@ import { isCallback, shownReceiver } from '../../contract/callback.ts';
 import { parseObject } from '../../contract/json-object.ts';
 import { callbackStates, readRecord } from '../../contract/request-record.ts';
 import type { CallbackRecord, CallbackState } from '../../contract/request-record.ts';
+import { scorePerMs } from '../queue/replica-queue.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
@@ -108,7 +109,8 @@ export class CallbackSearch {
       request: id,
       receiver: hash?.['callbackTo'] ?? (url === undefined ? undefined : shownReceiver(url)),
       // Before it is sent for the first time it waits for the end of its request.
-      nextAt: record.state === retrying && score !== null ? Math.floor(Number(score) / 4096) : undefined,
+      nextAt:
+        record.state === retrying && score !== null ? Math.floor(Number(score) / scorePerMs) : undefined,
     };
   }
 }

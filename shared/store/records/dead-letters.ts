@@ -9,6 +9,7 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { countDeadLetters } from './dead-letter-count.ts';
 import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 import { claimDeadLetter } from '../scripts/dead-letters.ts';
 import { createRun } from '../scripts/script.ts';
@@ -41,6 +42,7 @@ const chunk = 200;
 
 /** The requests of all replicas that have failed for good. Workers file them. */
 export class DeadLetters {
+  readonly #connection: Connection;
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #run: Run;
@@ -48,6 +50,7 @@ export class DeadLetters {
 
   /** @param connection a fail-fast connection. */
   constructor(connection: Connection, log: Logger) {
+    this.#connection = connection;
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#run = createRun(connection);
@@ -75,8 +78,8 @@ export class DeadLetters {
   }
 
   /** @returns how many letters are listed, a few expired ones among them. It costs one command. */
-  async count(): Promise<number> {
-    return (await nullIfWrongType(this.#redis.zcard(this.#keys.deadLetters))) ?? 0;
+  count(): Promise<number> {
+    return countDeadLetters(this.#connection);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { requestId } from '../../contract/request-id.ts';
 import type { Keys } from '../keys/keys.ts';
 import { momentText, parseEntry } from '../keys/index-entries.ts';
 import type { IndexedRequest } from '../keys/index-entries.ts';
@@ -92,7 +93,8 @@ export class IndexReader {
         return { entries: texts.map((text) => this.#entryOf(part, text)), isFull: texts.length === each };
       }),
     );
-    // What is behind the end of a list that goes on must wait: that list may have something before it.
+    // If a part has more entries than were read, entries older than the last one read must wait: unread ones
+    // may come before them.
     const ends = found.flatMap(({ entries, isFull }) => (isFull ? (entries.at(-1) ?? []) : []));
     const [bar] = ends.toSorted(latestFirst);
     const all = found.flatMap(({ entries }) => entries).toSorted(latestFirst);
@@ -106,7 +108,7 @@ export class IndexReader {
     const known = parseEntry(text);
     const [, accepted = '0'] = /(\d{15})/.exec(text) ?? [];
     const entry = known ?? { accepted: Number(accepted), uuid: '', digest: undefined, callback: false };
-    return { ...entry, id: known === undefined ? '' : `${known.uuid}.${part.replica}`, part, text };
+    return { ...entry, id: known === undefined ? '' : requestId(known.uuid, part.replica), part, text };
   }
 
   /** Removes entries from their parts. */

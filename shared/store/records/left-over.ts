@@ -1,5 +1,6 @@
-import { keysOf, redisOf } from '../redis/access.ts';
+import { readCallbackDepths } from '../callbacks/callback-depths.ts';
 import type { Connection } from '../redis/connection.ts';
+import { countDeadLetters } from './dead-letter-count.ts';
 
 /** How many messages and requests are left over. */
 export interface LeftOver {
@@ -10,14 +11,9 @@ export interface LeftOver {
 
 /** Counts the dead letters, and the callbacks that are not delivered yet: one round trip. */
 export async function countLeftOver(connection: Connection): Promise<LeftOver> {
-  const redis = redisOf(connection);
-  const keys = keysOf(connection);
-  const part = (name: string): string => keys.bullMq(keys.callbacks, name);
-  const [deadLetters, ...callbacks] = await Promise.all([
-    redis.zcard(keys.deadLetters),
-    redis.llen(part('wait')),
-    redis.llen(part('active')),
-    redis.zcard(part('delayed')),
+  const [deadLetters, { waiting, active, delayed }] = await Promise.all([
+    countDeadLetters(connection),
+    readCallbackDepths(connection),
   ]);
-  return { deadLetters, callbacks: callbacks.reduce((sum, count) => sum + count, 0) };
+  return { deadLetters, callbacks: waiting + active + delayed };
 }

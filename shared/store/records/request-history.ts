@@ -1,3 +1,4 @@
+import { requestId } from '../../contract/request-id.ts';
 import { readEvents } from '../../contract/request-events.ts';
 import type { RecordedEvent } from '../../contract/request-events.ts';
 import type { Logger } from '../../process/logger.ts';
@@ -56,6 +57,6 @@ export class RequestHistory {
     const range = this.#redis.zrange(byTime, `[${min}`, `[${min}~`, 'BYLEX', 'LIMIT', 0, 1);
     const [text = ''] = (await nullIfWrongType(range)) ?? [];
     const entry = parseEntry(text);
-    return entry === undefined ? undefined : `${entry.uuid}.${replica}`;
+    return entry === undefined ? undefined : requestId(entry.uuid, replica);
   }
 }

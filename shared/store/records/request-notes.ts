@@ -67,7 +67,7 @@ export class RequestNotes {
     replica: string,
     id: string,
     terms: RecordTerms,
-    state: RequestState,
+    state: RequestState | '',
     event: NotedEvent,
     fields: readonly (string | number)[] = [],
   ): Promise<Noted> {

@@ -2,6 +2,7 @@ import type { ClusterCount } from '../../contract/cluster-counts.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { nullIfWrongType } from '../repair/key-repair.ts';
 
 /**
  * Numbers of rare events that are counted for all processes together. They are written apart from the events,
@@ -26,8 +27,8 @@ export class ClusterCounts {
 
   /** @returns all numbers that are not 0. */
   async readAll(): Promise<ReadonlyMap<string, number>> {
-    const fields = Object.entries(await this.#redis.hgetall(this.#key));
-    return new Map(fields.map(([name, count]) => [name, Number(count) || 0]));
+    const fields = (await nullIfWrongType(this.#redis.hgetall(this.#key))) ?? {};
+    return new Map(Object.entries(fields).map(([name, count]) => [name, Number(count) || 0]));
   }
 
   #write(): void {

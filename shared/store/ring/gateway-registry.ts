@@ -23,14 +23,14 @@ export class GatewayRegistry {
 
   /** Writes the report of this process, in place of the one before. */
   async write(report: GatewayReport): Promise<void> {
+    const redis = redisOf(this.#connection);
     const { gateways } = keysOf(this.#connection);
     await this.#repairing(() =>
-      redisOf(this.#connection)
-        .multi()
-        .hset(gateways, report.name, JSON.stringify(report))
-        // Fields expire by their time, so the key of a system that is gone has to expire as a whole.
-        .pexpire(gateways, reportTtlMs)
-        .exec(),
+      Promise.all([
+        redis.hset(gateways, report.name, JSON.stringify(report)),
+        // Readers ignore old reports. Only this removes the key once all processes are gone.
+        redis.pexpire(gateways, reportTtlMs),
+      ]),
     );
   }
 

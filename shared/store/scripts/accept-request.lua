@@ -26,7 +26,7 @@ for at = 2, 4 do
     call('ZADD', KEYS[at], 0, ARGV[at + 3])
   end
 end
--- The minute more spares most requests the second command.
+-- The extra minute spares most requests the PEXPIRE.
 if call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then
   call('PEXPIRE', KEYS[2], ARGV[2] + 60000)
   call('PEXPIRE', KEYS[3], ARGV[2] + 60000)
