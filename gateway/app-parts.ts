@@ -77,11 +77,7 @@ export interface RequestParts {
 
 export function createRequestParts(parts: AppParts): RequestParts {
   const { config, callers, connection, watcher, endedRequests, held, uploadIdleMs, log } = parts;
-  const present = (): string[] => {
-    const { desired, retired } = watcher.state;
-    return [...desired.map(({ name }) => name), ...retired.keys()];
-  };
-  const search = new RequestSearch(connection, present, log);
+  const search = new RequestSearch(connection, () => watcher.names(), log);
   return {
     records: new RequestRecords(connection, log, (job) => callers.ofSent(job)),
     replies: new KeptReplies(connection, log),

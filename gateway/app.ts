@@ -60,11 +60,7 @@ export async function buildApp(given: AppParts): Promise<App> {
   const streams = new EventStreams({ connections: admin.connections, unsent: parts.unsent });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
-  const replicas = (): string[] => {
-    const { desired, retired } = watcher.state;
-    return [...new Set([...desired.map(({ name }) => name), ...retired.keys()])];
-  };
-  const figures = new ClusterFiguresReader(connection, replicas, log);
+  const figures = new ClusterFiguresReader(connection, () => watcher.names(), log);
   metrics.observe(dispatcher, watcher, () => figures.read());
   metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeClients({

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Place } from './admin/session-view.ts';
 import { sessionRoutes } from './api/session-routes.ts';
 import type { SessionRouteOptions } from './api/session-routes.ts';
 import type { Listeners } from './http/listeners.ts';
@@ -14,7 +15,7 @@ export interface DashboardSideParts extends Omit<SessionRouteOptions, 'place' | 
  */
 export async function registerDashboardSide({ listeners, ...parts }: DashboardSideParts): Promise<void> {
   const { client, admin } = listeners;
-  const register = async (app: FastifyInstance, place: 'admin' | 'data' | 'both'): Promise<void> => {
+  const register = async (app: FastifyInstance, place: Place): Promise<void> => {
     const options = { ...parts, place, adminPort };
     await app.register(sessionRoutes, options);
     await app.register(dashboard, options);

@@ -33,8 +33,7 @@ export type Admission =
 const unauthorized = 'the call needs the header Authorization: Bearer <ADMIN_TOKEN>';
 const onlyView =
   'a VIEW_TOKEN opens metadata only: the call needs the header Authorization: Bearer <ADMIN_TOKEN>';
-const onlyViewSession =
-  'who is signed in with a VIEW_TOKEN may only see metadata: sign in with an ADMIN_TOKEN';
+const onlyViewSession = 'a session with a VIEW_TOKEN only sees metadata: sign in with an ADMIN_TOKEN';
 
 /** Decides whether an admin call is answered. Pure. A token wins over a session. */
 export function admit(call: AdminCall, settings: AdminSettings): Admission {

@@ -22,8 +22,8 @@ export interface Visitor {
 
 const elsewhere = 'The dashboard is on the port of ADMIN_PORT.';
 const noSignIn =
-  'ADMIN_TOKEN is set, and replicas serve pages of this origin, so nobody can sign in here. Set ADMIN_PORT: ' +
-  'the dashboard is there then. Calls with the header Authorization are answered here.';
+  'Nobody can sign in here, because replicas serve pages of this origin. Set ADMIN_PORT: the dashboard then ' +
+  'has a port of its own. Calls with the header Authorization work here.';
 
 /**
  * @param adminPort the port of the admin side's own listener, if it listens.

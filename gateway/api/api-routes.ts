@@ -24,7 +24,7 @@ import type { GatewayConfig } from '../settings/config.ts';
 import { eventText, topics } from './event-streams.ts';
 import type { EventStreams, Topic } from './event-streams.ts';
 import { KeyCounter, mayBeCredentials } from './key-counter.ts';
-import type { EndedRequestHub } from './key-counter.ts';
+import type { EndedRequestHub } from '../http/ended-request.ts';
 import { forViewer } from './live-source.ts';
 import type { LiveSource } from './live-source.ts';
 import { OverviewFeed } from './overview-feed.ts';
@@ -77,7 +77,7 @@ export const apiRoutes = fp<ApiRouteOptions>(
     };
     const stop = streamEvents(options, sampler, async () => {
       const snapshot = await snapshots.read();
-      return { admin: overview(snapshot, false), viewer: overview(snapshot, true) };
+      return (onlyViews) => overview(snapshot, onlyViews);
     });
     app.addHook('onReady', () => sampler.start());
     app.addHook('onClose', async () => {
@@ -156,31 +156,28 @@ async function withinTime(reading: Promise<Snapshot>): Promise<Snapshot> {
 function streamEvents(
   { watcher, streams, live, log }: ApiRouteOptions,
   sampler: Sampler,
-  read: () => Promise<{ admin: OverviewView; viewer: OverviewView }>,
+  read: () => Promise<(onlyViews: boolean) => OverviewView>,
 ): () => void {
   const feed = new OverviewFeed({
     read,
     onChange: (listener) => watcher.onChange(listener),
-    tell: (texts) => streams.send('overview', texts),
+    tell: (textFor) => streams.send('overview', textFor),
     log,
   });
   const endSamples = sampler.onSample((sample) => {
     const text = eventText('sample', sample);
-    streams.send('overview', { admin: text, viewer: text });
+    streams.send('overview', () => text);
   });
   let endLive: (() => void) | undefined;
-  streams.whenWatched((watched) => {
-    if (watched.has('overview')) feed.start();
-    else feed.stop();
+  streams.whenWatched((watched, begun) => {
+    if (!watched.has('overview')) feed.stop();
+    else if (begun) feed.start();
     if (!watched.has('live')) {
       endLive?.();
       endLive = undefined;
     } else
       endLive ??= live.watch((batch) =>
-        streams.send('live', {
-          admin: eventText('live', batch),
-          viewer: eventText('live', forViewer(batch)),
-        }),
+        streams.send('live', (onlyViews) => eventText('live', onlyViews ? forViewer(batch) : batch)),
       );
   });
   return () => {
@@ -201,6 +198,6 @@ function topicsIn(url: string): ReadonlySet<Topic> {
       'request_malformed',
       `There is no topic ${JSON.stringify(unknown)}; topics are ${topics.join(' and ')}.`,
     );
-  // It is shown what everything else depends on, if nothing is named.
+  // Without a name: the overview.
   return new Set(found.length === 0 ? ['overview'] : found.flatMap((topic) => topic ?? []));
 }

@@ -21,16 +21,19 @@ export interface EventStreamsOptions {
   readonly unsent: UnsentAnswers;
 }
 
-/** The text of an event, as an admin and as a viewer gets it. */
-export interface EventTexts {
-  readonly admin: string;
-  readonly viewer: string;
-}
+/** @returns the text of an event, as an admin gets it or as a viewer does. */
+export type EventTextFor = (onlyViews: boolean) => string;
 
 /** @returns an event as the text of a stream (server-sent events, WHATWG HTML 9.2). */
 export function eventText<Name extends keyof ApiEvents>(name: Name, data: ApiEvents[Name]): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
+
+/**
+ * @param watched the topics that somebody watches now.
+ * @param begun whether a stream has begun; otherwise one has ended.
+ */
+export type WatchListener = (watched: ReadonlySet<Topic>, begun: boolean) => void;
 
 interface Stream {
   readonly topics: ReadonlySet<Topic>;
@@ -43,7 +46,7 @@ interface Stream {
 export class EventStreams {
   readonly #options: EventStreamsOptions;
   readonly #open = new Set<Stream>();
-  #onWatched: (topics: ReadonlySet<Topic>) => void = () => undefined;
+  #onWatched: WatchListener = () => undefined;
   #stopped = false;
 
   constructor(options: EventStreamsOptions) {
@@ -55,8 +58,8 @@ export class EventStreams {
     return this.#open.size;
   }
 
-  /** @param listener called with the topics that somebody watches, each time a stream begins or ends. */
-  whenWatched(listener: (topics: ReadonlySet<Topic>) => void): void {
+  /** @param listener called each time a stream begins or ends. */
+  whenWatched(listener: WatchListener): void {
     this.#onWatched = listener;
   }
 
@@ -66,7 +69,7 @@ export class EventStreams {
    * @throws {Problem} `over_capacity` if too many streams are open, or the gateway stops.
    */
   open(reply: FastifyReply, watched: ReadonlySet<Topic>, onlyViews: boolean): void {
-    if (this.#stopped) throw new Problem('over_capacity', 'The gateway stops; ask another one.');
+    if (this.#stopped) throw new Problem('over_capacity', 'The gateway is stopping; ask another one.');
     if (this.#open.size >= maxStreams)
       throw new Problem('over_capacity', `${maxStreams} event streams are open at this gateway.`);
     const { connections, unsent } = this.#options;
@@ -85,23 +88,26 @@ export class EventStreams {
       stopWatching();
       connections.answered(socket, end);
       response.end();
-      this.#tellWatched();
+      this.#tellWatched(false);
     };
     const stream: Stream = { topics: watched, onlyViews, reply, end };
     const age = setTimeout(end, maxAgeMs);
     this.#open.add(stream);
     connections.wait(socket, end);
-    this.#tellWatched();
+    this.#tellWatched(true);
   }
 
   /**
    * Sends an event to all who watch a topic. One that reads slowly gets the next event instead, so that
    * nothing piles up.
    */
-  send(topic: Topic, texts: EventTexts): void {
+  send(topic: Topic, textFor: EventTextFor): void {
+    const texts = new Map<boolean, string>();
     for (const { topics: watched, onlyViews, reply } of this.#open) {
       if (!watched.has(topic) || reply.raw.writableNeedDrain) continue;
-      reply.raw.write(onlyViews ? texts.viewer : texts.admin);
+      const text = texts.get(onlyViews) ?? textFor(onlyViews);
+      texts.set(onlyViews, text);
+      reply.raw.write(text);
     }
   }
 
@@ -111,7 +117,7 @@ export class EventStreams {
     for (const stream of this.#open) stream.end();
   }
 
-  #tellWatched(): void {
-    this.#onWatched(new Set([...this.#open].flatMap(({ topics: watched }) => [...watched])));
+  #tellWatched(begun: boolean): void {
+    this.#onWatched(new Set([...this.#open].flatMap(({ topics: watched }) => [...watched])), begun);
   }
 }

@@ -2,15 +2,10 @@ import { isSecretField, redactionOf } from '#shared/contract/redaction.ts';
 import type { HotKeysView, HotKeyView } from '#shared/contract/api/system.ts';
 import { keyDigest } from '#shared/ring/key-digest.ts';
 import { shownKey } from '#shared/ring/key-text.ts';
-import type { EndedRequest, EndedRequestListener } from '../http/ended-request.ts';
+import type { EndedRequest, EndedRequestHub } from '../http/ended-request.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
 import { HotKeys } from './hot-keys.ts';
 import type { HotKey } from './hot-keys.ts';
-
-/** Where ended requests are told. */
-export interface EndedRequestHub {
-  add(listener: EndedRequestListener): () => void;
-}
 
 /** Keys that are shown. */
 const maxShown = 20;

@@ -1,14 +1,14 @@
 import type { OverviewView } from '#shared/contract/api/overview.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { eventText } from './event-streams.ts';
-import type { EventTexts } from './event-streams.ts';
+import type { EventTextFor } from './event-streams.ts';
 
 export interface OverviewFeedOptions {
-  /** Reads one snapshot. @returns the overview for admins and that for viewers. */
-  readonly read: () => Promise<{ readonly admin: OverviewView; readonly viewer: OverviewView }>;
+  /** Reads one snapshot. @returns what makes the overview of it for an admin or for a viewer. */
+  readonly read: () => Promise<(onlyViews: boolean) => OverviewView>;
   /** Calls a function after each change of the ring. @returns a function that ends the calls. */
   readonly onChange: (listener: () => void) => () => void;
-  readonly tell: (texts: EventTexts) => void;
+  readonly tell: (textFor: EventTextFor) => void;
   readonly log: Logger;
 }
 
@@ -62,9 +62,8 @@ export class OverviewFeed {
     this.#reading = true;
     const { read, tell, log } = this.#options;
     try {
-      const { admin, viewer } = await read();
-      if (this.#end !== undefined)
-        tell({ admin: eventText('overview', admin), viewer: eventText('overview', viewer) });
+      const view = await read();
+      if (this.#end !== undefined) tell((onlyViews) => eventText('overview', view(onlyViews)));
     } catch (error) {
       // Redis is away: those who watch see that nothing new comes.
       log.debug({ err: error }, 'no overview was computed');

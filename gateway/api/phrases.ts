@@ -11,3 +11,9 @@ export function duration(ms: number): string {
 export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
+
+/** @returns e.g. `2nd`. */
+export function ordinal(count: number): string {
+  const last = count % 100 >= 11 && count % 100 <= 13 ? 'th' : ['th', 'st', 'nd', 'rd'][count % 10];
+  return `${count}${last ?? 'th'}`;
+}

@@ -2,7 +2,7 @@ import fp from 'fastify-plugin';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { countLines } from '#shared/store/queue/queue-lines.ts';
-import { isPaused } from '#shared/store/queue/queue-pauses.ts';
+import { pausedAmong } from '#shared/store/queue/queue-pauses.ts';
 import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
@@ -28,16 +28,23 @@ export const planRoute = fp<PlanRouteOptions>(
     const depths = new QueueDepths(connection, log);
 
     const queuesOf = async (names: readonly string[]): Promise<LeavingQueue[]> => {
-      const read = await depths.readAll(names);
-      return Promise.all(
-        names.map(async (name) => {
-          const { waiting = 0, prioritized = 0, delayed = 0, active = 0 } = read.get(name) ?? {};
-          const { lines, isLowerBound } = await countLines(connection, name);
-          const paused = await isPaused(connection, name);
-          const all = waiting + prioritized + delayed;
-          return { name, waiting: all, running: active, lines, hasMoreLines: isLowerBound, paused };
-        }),
-      );
+      const [read, paused] = await Promise.all([depths.readAll(names), pausedAmong(connection, names)]);
+      const queues: LeavingQueue[] = [];
+      for (const name of names) {
+        const { waiting = 0, prioritized = 0, delayed = 0, active = 0 } = read.get(name) ?? {};
+        // One queue at a time, because the data of its jobs may be large.
+        // oxlint-disable-next-line no-await-in-loop
+        const { lines, isLowerBound } = await countLines(connection, name);
+        queues.push({
+          name,
+          waiting: waiting + prioritized + delayed,
+          running: active,
+          lines,
+          hasMoreLines: isLowerBound,
+          paused: paused.has(name),
+        });
+      }
+      return queues;
     };
 
     app.get('/-/api/plan', { onRequest: noStore, schema: replicaOperations.plan }, async (request) => {

@@ -69,8 +69,8 @@ export const replicaActionRoutes = fp<ReplicaActionOptions>(
       },
     };
 
+    // `Object.entries` loses the names of the keys.
     for (const [action, act] of Object.entries(acts) as [keyof typeof acts, Act][])
-      // of a literal
       app.post<Call>(
         `/-/api/replicas/:name/${action}`,
         { onRequest, schema: replicaOperations[action] },

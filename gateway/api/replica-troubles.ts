@@ -1,6 +1,6 @@
 import type { TroubleView } from '#shared/contract/api/overview.ts';
 import type { ReplicaStatusView } from '#shared/contract/ring-view.ts';
-import { duration, sentence } from './phrases.ts';
+import { duration, ordinal, sentence } from './phrases.ts';
 
 /** How often in a row a replica may be lost before that is said. */
 const manyFailures = 3;
@@ -65,7 +65,7 @@ function unloadedTrouble(name: string, reason: string, onlyViews: boolean): Trou
     level: 'error',
     code: 'handler_not_loaded',
     text: onlyViews ? `${name} cannot load its handler.` : sentence(`${name} does not start: ${reason}`),
-    advice: 'Correct it; its controller tries again by itself.',
+    advice: 'Fix the cause; its controller keeps trying.',
     replica: name,
   };
 }
@@ -77,9 +77,4 @@ function reasonOf({ reason, crash, generation }: ReplicaStatusView): string | un
 
 function isNotLoaded(reason: string): boolean {
   return unloaded.test(reason);
-}
-
-function ordinal(count: number): string {
-  const last = count % 100 >= 11 && count % 100 <= 13 ? 'th' : ['th', 'st', 'nd', 'rd'][count % 10];
-  return `${count}${last ?? 'th'}`;
 }

@@ -7,6 +7,7 @@ import type { Moment } from '#shared/store/records/index-reader.ts';
 import type { RequestFilter } from '#shared/store/records/request-search.ts';
 import { checkNames, limitOf, malformed, oneOf, textOf, timeOf } from '../routes/query-parameters.ts';
 import type { Query } from '../routes/query-parameters.ts';
+import { shownDigits } from './short-id.ts';
 
 const names = ['id', 'key', 'replica', 'state', 'status', 'from', 'to', 'limit', 'after'];
 
@@ -55,7 +56,7 @@ export function requestQueryOf(query: Query, key: string | undefined): RequestQu
 
 /** @returns the cursor of the page after a request. A viewer's does not tell the id. */
 export function cursorOf({ accepted, uuid }: Moment, onlyViews: boolean): string {
-  return `${accepted}~${onlyViews ? uuid.slice(0, 8) : uuid}`;
+  return `${accepted}~${onlyViews ? uuid.slice(0, shownDigits) : uuid}`;
 }
 
 /**

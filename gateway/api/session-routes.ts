@@ -42,6 +42,8 @@ export const sessionRoutes = fp<SessionRouteOptions>(
       sessionView({ headers, peer: peerAddress(socket), session }, settings, place, adminPort());
 
     app.get(sessionPath, { onRequest: [noStore], schema: operations.showSession }, async (request) => {
+      // On the data port beside `ADMIN_PORT` the answer does not depend on a token.
+      if (place !== 'data') await access.slowDownWrong(request);
       const cookie = place === 'admin' ? await access.cookieOf(request) : undefined;
       return view(request, cookie?.session);
     });
@@ -52,18 +54,15 @@ export const sessionRoutes = fp<SessionRouteOptions>(
     const onlyHere = async (request: FastifyRequest): Promise<void> => {
       if (place !== 'admin') await access.refuse(request, new Problem('forbidden', notHere), false);
     };
-    const tokenOf = async (request: FastifyRequest): Promise<{ token: Token; role: Session['role'] }> => {
+    const tokenOf = async (request: FastifyRequest): Promise<Token> => {
       const { body } = request;
       const given = isObject(body) && typeof body['token'] === 'string' ? body['token'] : undefined;
       if (given === undefined) {
         const detail = 'The body must be JSON with one of the tokens: {"token":"…"}.';
         throw new Problem('request_malformed', detail);
       }
-      const digest = tokenDigest(given);
-      const admin = findToken(settings.tokens, digest);
-      const token = admin ?? findToken(settings.viewTokens, digest);
-      if (token === undefined) return access.refuse(request, new Problem('unauthorized', noToken), true);
-      return { token, role: admin === undefined ? 'view' : 'admin' };
+      const token = findToken([...settings.tokens, ...settings.viewTokens], tokenDigest(given));
+      return token ?? access.refuse(request, new Problem('unauthorized', noToken), true);
     };
 
     const signIn = { bodyLimit: bodyLimitBytes, schema: operations.signIn };
@@ -73,12 +72,12 @@ export const sessionRoutes = fp<SessionRouteOptions>(
       // Without an origin of its own there is no cookie either.
       if (fault !== undefined || cookie === undefined)
         return access.refuse(request, new Problem('forbidden', fault ?? 'Host is no host'), false);
-      const { token, role } = await tokenOf(request);
+      const token = await tokenOf(request);
       const session = await redisAway(() => sessions.begin(token));
       const { session: former } = cookie;
       if (former !== undefined) await redisAway(() => sessions.end(former));
       setCookie(reply, cookie, session.id, sessionMs / 1000);
-      access.changed(request, token.name, { signedIn: role });
+      access.changed(request, session.name, { signedIn: session.role });
       return view(request, session);
     });
 
@@ -87,12 +86,12 @@ export const sessionRoutes = fp<SessionRouteOptions>(
       { schema: operations.signOut, onRequest: [noStore, onlyHere] },
       async (request, reply) => {
         const cookie = await access.cookieOf(request);
-        const session = cookie?.session;
-        if (session === undefined) return view(request, undefined);
-        const fault = cookieFault(request, session, cookie?.origin);
+        if (cookie?.session === undefined) return view(request, undefined);
+        const { session, origin } = cookie;
+        const fault = cookieFault(request, session, origin);
         if (fault !== undefined) return access.refuse(request, new Problem('forbidden', fault), false);
         await redisAway(() => sessions.end(session));
-        if (cookie !== undefined) setCookie(reply, cookie, '', 0);
+        setCookie(reply, cookie, '', 0);
         access.changed(request, session.name, { signedOut: session.role });
         return view(request, undefined);
       },

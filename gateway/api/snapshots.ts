@@ -72,14 +72,13 @@ export class Snapshots {
     return this.#reading;
   }
 
-  /** The ring is in memory, so that all of it takes one round trip, or two with holds of operators. */
+  /** The ring is in memory, so this takes one round trip; the slow part takes more. */
   async #read(): Promise<Snapshot> {
     const { connection, watcher, sampler } = this.#options;
     const { state, ring } = watcher;
-    const names = [...state.desired.map(({ name }) => name), ...state.retired.keys()];
     const [picture, depths, leftOver] = await Promise.all([
       this.#pictures.read(state),
-      this.#depths.readAll(names),
+      this.#depths.readAll(watcher.names()),
       countLeftOver(connection),
       this.#readSlowPart(),
     ]);

@@ -1,6 +1,7 @@
 import type { LiveRequestView, TimelineEventView, TimelineKind } from '#shared/contract/api/requests.ts';
 import type { RecordedEvent } from '#shared/contract/request-events.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
+import { ordinal } from './phrases.ts';
 
 /** What is known of a request. */
 export interface TimelineSources {
@@ -64,7 +65,7 @@ function addBegun(
   add(
     at,
     'begun',
-    `${by} began to run it${(attempt ?? 1) > 1 ? `, for the ${ordinal(attempt)} time` : ''}.`,
+    `${by} began to run it${(attempt ?? 1) > 1 ? `, for the ${ordinal(attempt ?? 1)} time` : ''}.`,
     run,
   );
 }
@@ -147,8 +148,4 @@ function addLive(live: LiveRequestView, alone: boolean, add: Add): void {
       ? `Its client left ${after}.`
       : `The gateway answered ${status} ${after}${code === null ? '' : `: ${code.replaceAll('_', ' ')}`}.`;
   add(at + totalMs, 'replied', text);
-}
-
-function ordinal(count = 1): string {
-  return ['first', 'second', 'third'][count - 1] ?? `${count}th`;
 }

@@ -170,7 +170,7 @@ function workerTroubles(replica: WatchedReplica & { readonly clockAheadMs: numbe
       level: 'warning',
       code: 'oldest_waits',
       text: `The oldest request of ${name} has waited for ${duration(oldestMs)}.`,
-      advice: 'Its handler is slow or stands still, or it gets more than it can run.',
+      advice: 'Its handler is slow or stuck, or the replica gets more than it can run.',
       replica: name,
     });
   if (eventLoopLagMs !== null && eventLoopLagMs > workerLagMs)

@@ -6,7 +6,7 @@ import { shownText } from './shown.ts';
 const replicaColumns = 8;
 
 /**
- * @returns a request that has ended, as one line: when it was accepted, status, replica, times, method, path,
+ * @returns a request that has ended, as one line: when it arrived, status, replica, times, method, path,
  * and what is unusual.
  */
 export function liveLine(request: LiveRequestView, paint: Paint): string {
@@ -26,8 +26,7 @@ export function liveLine(request: LiveRequestView, paint: Paint): string {
     paint.dim(`(wait ${shownMs(request.queueMs)}, run ${shownMs(request.serviceMs)})`),
     shownText(`${method} ${path}`),
     ...(unusual === '' ? [] : [paint.warning(shownText(unusual))]),
-    // A viewer does not see it.
-    ...(id === '' ? [] : [paint.dim(shownText(id))]),
+    paint.dim(shownText(id)),
   ].join('  ');
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { environment } from '../settings/environment.ts';
 import { keepCompiledCode } from './compile-cache.ts';
-import { ownVersion } from './version.ts';
+import { ownVersion } from '#shared/process/own-version.ts';
 
 const argv = process.argv.slice(2);
 
@@ -12,9 +12,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-  process.stdout.write(`${ownVersion()}\n`);
+  process.stdout.write(`${ownVersion}\n`);
 } else {
   keepCompiledCode(environment.env);
   const { runCommandLine } = await import('./command-line.ts');
-  process.exitCode = await runCommandLine(argv, environment, ownVersion());
+  process.exitCode = await runCommandLine(argv, environment, ownVersion);
 }

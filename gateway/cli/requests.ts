@@ -36,7 +36,7 @@ export function define(command: Command, context: Context): void {
     .option('--state <state>', 'list those in this state, e.g. failed')
     .option('--status <status>', 'list those with this status, e.g. 503')
     .option('--since <time>', 'list those accepted at or after it, e.g. 2026-12-01T00:00:00Z')
-    .option('--limit <n>', 'list as many at most (50)', count)
+    .option('--limit <n>', 'list at most this many (50)', count)
     .option('--wait <s>', `seconds to wait for its end, at most ${maxWaitS}`, seconds)
     .option('--reply', "print the replica's answer: its body, or all of it with --json")
     .option('--cancel', 'cancel it')

@@ -12,8 +12,8 @@ const said = (names: string): string => `Restarting ${names}. \`ringpost ls\` sh
 export function define(command: Command, context: Context): void {
   withGatewayOptions(command.argument('[names...]', 'names of replicas'))
     .description(
-      'Replace the workers of replicas. A new worker starts before the old one finishes what it runs and ' +
-        'goes; no request is lost.',
+      'Replace the workers of replicas. A new worker starts first; then the old one finishes what it runs ' +
+        'and ends. No request is lost.',
     )
     .option('--all', 'all replicas, one at a time')
     .action(async (names: readonly string[], options: GatewayOptions & { readonly all?: true }) => {

@@ -43,3 +43,9 @@ export interface EndedRequestListener {
   /** Called with a request that was refused before it had an id. Its `id` is empty. */
   refused?(request: EndedRequest): void;
 }
+
+/** Where listeners hear of requests that have ended. */
+export interface EndedRequestHub {
+  /** @returns a function that removes the listener. */
+  add(listener: EndedRequestListener): () => void;
+}

@@ -1,10 +1,8 @@
-import { createRequire } from 'node:module';
 import swagger from '@fastify/swagger';
 import fp from 'fastify-plugin';
+import { ownVersion } from '#shared/process/own-version.ts';
 import { dispatchPaths } from './dispatch-paths.ts';
 import { hidden } from './operations.ts';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const description = `All paths below \`/-/\`, and \`/rep\`, \`/add\` and \`/rm\`, are the gateway's own. Any
 other request is dispatched: it goes through the queue of the replica that its key selects, and its answer
@@ -25,7 +23,7 @@ export const openApi = fp<OpenApiOptions>(
         openapi: '3.1.0',
         info: {
           title: 'ringpost',
-          version,
+          version: ownVersion,
           description,
           license: { name: 'MIT', identifier: 'MIT' },
         },

@@ -40,14 +40,15 @@ export function previewChange(state: RingState, asked: AskedChange, limits: AddL
     const desired = [...state.desired, ...added].filter(({ name }) => !rm.includes(name));
     const ring = new Map([...state.ring, ...added.map(({ name }) => [name, 0] as const)]);
     const drained = new Map(state.drained);
-    for (const name of asked.drain) {
+    const drain = [...new Set(asked.drain)];
+    for (const name of drain) {
       planDrain({ ...state, desired, ring, drained }, name, 0);
       drained.set(name, 0);
     }
     const { parameters } = limits;
     const before = ringOf(parameters, state);
     const after = ringOf(parameters, { desired, ring, drained });
-    return { add: added.map(({ name }) => name), rm, drain: asked.drain, before, after };
+    return { add: added.map(({ name }) => name), rm, drain, before, after };
   } catch (error) {
     if (error instanceof AdminError || error instanceof Problem) throw malformed(error.message);
     throw error;

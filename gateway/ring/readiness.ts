@@ -31,7 +31,7 @@ export async function untilReady(options: ReadinessOptions): Promise<{ ready: st
     const { version, desired, drained } = watcher.state;
     const awaited = desired.filter(({ name }) => !drained.has(name));
     const ready = await readyReplicas(watcher, leases, since);
-    const all = version >= 0 && ready.length === awaited.length;
+    const all = version >= 0 && awaited.every(({ name }) => ready.includes(name));
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };
     await delay(pollIntervalMs);
   }

@@ -78,6 +78,11 @@ export class RingWatcher {
     return this.#state;
   }
 
+  /** @returns the names of all replicas: the desired ones, then those that finish what they hold. */
+  names(): string[] {
+    return [...new Set([...this.#state.desired.map(({ name }) => name), ...this.#state.retired.keys()])];
+  }
+
   /** Whether the ring was last confirmed so long ago that it must no longer be used. */
   get stale(): boolean {
     return performance.now() - this.#confirmed > ringStaleMs;

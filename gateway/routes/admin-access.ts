@@ -120,6 +120,14 @@ export class AdminAccess {
     throw problem;
   }
 
+  /** Delays the answer to a call that anybody may make, if it presents a wrong token. */
+  async slowDownWrong({ headers: { authorization }, socket }: FastifyRequest): Promise<void> {
+    const tokens = [...this.#settings.tokens, ...this.#settings.viewTokens];
+    if (authorization === undefined || tokens.length === 0) return;
+    if (findToken(tokens, presentedDigest(authorization)) === undefined)
+      await this.#failed.slowDown(peerAddress(socket));
+  }
+
   /** Answers the calls that are delayed because of a wrong token. */
   stop(): void {
     this.#failed.stop();

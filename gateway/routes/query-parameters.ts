@@ -16,8 +16,9 @@ export function malformed(detail: string): Problem {
 /** @throws {Problem} `request_malformed` if the query has a parameter with another name. */
 export function checkNames(query: Query, names: readonly string[]): void {
   const unknown = Object.keys(query).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw malformed(`There is no parameter ${unknown}; there are ${names.join(', ')}.`);
+  if (unknown === undefined) return;
+  const known = names.length === 0 ? 'this call takes none' : `there are ${names.join(', ')}`;
+  throw malformed(`There is no parameter ${unknown}; ${known}.`);
 }
 
 /**

@@ -105,6 +105,20 @@ describe('signing in on ADMIN_PORT', () => {
     expect(huge.status).toBe(400);
   });
 
+  it('is not the only call that is slowed down: a wrong token is counted by GET too', async () => {
+    const { adminUrl: url } = await startLeased();
+    const failed = async (): Promise<string | undefined> => {
+      const { text } = await call('GET', `${url}/-/metrics`, { headers: { authorization: `Bearer ${ops}` } });
+      return /^ringpost_admin_failed_tokens_total (\d+)$/m.exec(text)?.[1];
+    };
+    const ask = (token: string): Promise<Answer> =>
+      call('GET', `${url}/-/api/session`, { headers: { authorization: `Bearer ${token}` } });
+    expect(viewOf(await ask(ops)).role).toBe('admin');
+    expect(await failed()).toBe('0');
+    expect(viewOf(await ask('wrong')).role).toBeNull();
+    expect(await failed()).toBe('1');
+  });
+
   it('behind a TLS proxy in TRUSTED_PROXIES makes the cookie Secure', async () => {
     const { adminUrl: url } = await startLeased({ TRUSTED_PROXIES: '127.0.0.1' });
     const origin = 'https://ring.example';

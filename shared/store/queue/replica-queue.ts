@@ -1,9 +1,7 @@
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
+import { scorePerMs } from '../redis/bullmq-time.ts';
 import { clockOf } from '../redis/redis-clock.ts';
-
-/** BullMQ scores a delayed job with the time in ms, and a counter of 12 bits below it. */
-export const scorePerMs = 0x1000;
 
 /** @returns how many jobs of a replica's queue a worker could take now. */
 export async function countReady(connection: Connection, replica: string): Promise<number> {

@@ -2,7 +2,7 @@ import { isCallback, shownReceiver } from '../../contract/callback.ts';
 import { parseObject } from '../../contract/json-object.ts';
 import { callbackStates, readRecord } from '../../contract/request-record.ts';
 import type { CallbackRecord, CallbackState } from '../../contract/request-record.ts';
-import { scorePerMs } from '../queue/replica-queue.ts';
+import { scorePerMs } from '../redis/bullmq-time.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';

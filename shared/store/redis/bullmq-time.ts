@@ -1,5 +1,8 @@
 import type { RedisClock } from './redis-clock.ts';
 
+/** BullMQ scores a delayed job with the time in ms, and a counter of 12 bits below it. */
+export const scorePerMs = 0x1000;
+
 /** The part of the backend of a BullMQ `Queue` or `Worker` that is wrapped here. */
 interface Backend {
   execCommand(client: unknown, name: string, args: unknown[]): unknown;
