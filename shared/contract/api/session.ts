@@ -18,8 +18,8 @@ export interface SessionView {
   /** The name of the token. */
   readonly name: string | null;
   /**
-   * The value for the header `Ringpost-Csrf`. A change that is authorized by the cookie needs it; null without
-   * a cookie.
+   * The value for the header `Ringpost-Csrf`. A change that is authorized by the cookie needs it; null
+   * without a cookie.
    */
   readonly csrf: string | null;
 }
