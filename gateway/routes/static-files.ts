@@ -98,5 +98,6 @@ function accepts(field: string, encoding: string): boolean {
 async function encode(content: Buffer, encoding: Encoding): Promise<Buffer> {
   if (encoding === 'identity') return content;
   if (encoding === 'gzip') return promisify(gzip)(content, { level: 9 });
-  return promisify(brotliCompress)(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } });
+  // 9 takes thirty times as long as 5, for 1 % less.
+  return promisify(brotliCompress)(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
 }

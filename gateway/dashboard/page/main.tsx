@@ -5,7 +5,9 @@ import { followStream } from './data/stream.ts';
 
 const root = document.getElementById('app');
 if (root !== null) {
-  render(<App />, root);
-  void loadSession();
   followStream();
+  // index.html shows the frame until it is known who the person is, or that nobody answers.
+  await loadSession();
+  root.replaceChildren();
+  render(<App />, root);
 }

@@ -1,3 +1,4 @@
+import { useComputed } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { now } from './data/clock.ts';
@@ -158,10 +159,15 @@ function StreamDot(): JSX.Element {
   );
 }
 
+/** An overview is sent every two seconds. An older one than this, in ms, is said to be old. */
+const oldMs = 10_000;
+
 /** Says on the page itself that what it shows is old. */
 function Connection(): JSX.Element {
   const view = overview.value;
   const isLost = streamState.value === 'lost';
+  // The stream stays open while Redis is away, and brings no overview then.
+  const isOld = useComputed(() => overview.value !== null && now.value - overview.value.at > oldMs);
   return (
     <div role="status">
       {isLost && (
@@ -171,6 +177,15 @@ function Connection(): JSX.Element {
             <strong>The connection to the gateway is lost.</strong>{' '}
             {view === null ? '' : `What you see is ${age(now.value - view.at)} old. `}
             The page tries again by itself; check that the gateway runs.
+          </p>
+        </div>
+      )}
+      {streamState.value === 'open' && isOld.value && view !== null && (
+        <div class="note warn">
+          <Icon name="warning" />
+          <p>
+            <strong>The numbers are {age(now.value - view.at)} old.</strong> The gateway answers but sends no
+            new ones. Check Redis.
           </p>
         </div>
       )}

@@ -2,10 +2,11 @@ import type { JSX } from 'preact';
 import type { DeadLetterPreviewView } from '#shared/contract/api/requests.ts';
 import { call } from '../data/call.ts';
 import { useResource } from '../data/resource.ts';
+import { asCallError } from '../data/session.ts';
 import { Loaded } from '../parts/note.tsx';
 import { ask } from '../parts/question.tsx';
 import { counted } from '../words/numbers.ts';
-import { Letters, MatchCount } from './letter-list.tsx';
+import { failAfter, Letters, MatchCount } from './letter-list.tsx';
 import type { Chosen } from './letter-list.tsx';
 
 const path = '/-/dead-letters';
@@ -31,7 +32,7 @@ export function askDelete(chosen: Chosen, done: () => void): void {
     tone: 'danger',
     busy: 'Deleting …',
     run: async () => {
-      const deleted = await remove(chosen);
+      const deleted = await remove(chosen, done);
       done();
       return `${counted(deleted, 'dead letter')} deleted.`;
     },
@@ -44,19 +45,27 @@ function Matching({ filter }: { readonly filter: string }): JSX.Element {
   return <Loaded from={preview}>{(view) => <MatchCount preview={{ ...view, incomplete: 0 }} />}</Loaded>;
 }
 
-async function remove({ ids, filter }: Chosen): Promise<number> {
+/** @param changed is called if some were deleted before a call failed. */
+async function remove({ ids, filter }: Chosen, changed: () => void): Promise<number> {
   let deleted = 0;
   if (filter !== undefined) {
     for (let more = true; more;) {
-      const answer = await call<{ deleted: number; more: boolean }>('DELETE', `${path}?${filter}`);
+      const answer = await call<{ deleted: number; more: boolean }>('DELETE', `${path}?${filter}`).catch(
+        (error: unknown) => failAfter(deleted, error, changed),
+      );
       deleted += answer.deleted;
       ({ more } = answer);
     }
     return deleted;
   }
   for (const id of ids) {
-    await call('DELETE', `${path}/${encodeURIComponent(id)}`);
-    deleted += 1;
+    try {
+      await call('DELETE', `${path}/${encodeURIComponent(id)}`);
+      deleted += 1;
+    } catch (error) {
+      // Somebody else has deleted it, or it has expired.
+      if (asCallError(error).status !== 404) failAfter(deleted, error, changed);
+    }
   }
   return deleted;
 }

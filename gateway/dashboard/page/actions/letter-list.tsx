@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
 import type { DeadLetterPreviewView } from '#shared/contract/api/requests.ts';
 import type { DeadLetterSummaryView } from '#shared/contract/views.ts';
+import { CallError } from '../data/call.ts';
+import { asCallError } from '../data/session.ts';
 import { counted } from '../words/numbers.ts';
 
 /** The dead letters that an action is for. */
@@ -47,7 +49,7 @@ export function MatchCount({ preview }: { readonly preview: DeadLetterPreviewVie
         <strong>
           {counted(count, 'letter')} {count === 1 ? 'matches' : 'match'}
         </strong>
-        {more && ', and more, in rounds of a thousand'}.
+        {more && '; more match, and all of them are processed, 1,000 at a time'}.
       </p>
       <p class="soft">
         {list(byCode.map((each) => [each.code, each.count]))}
@@ -62,4 +64,17 @@ export function MatchCount({ preview }: { readonly preview: DeadLetterPreviewVie
       )}
     </>
   );
+}
+
+/**
+ * Fails an action that some letters are done with already.
+ * @param number of letters that are done.
+ * @param changed is called if there are any, so that the list is read again.
+ * @throws {CallError} always.
+ */
+export function failAfter(number: number, error: unknown, changed: () => void): never {
+  const { status, code, message } = asCallError(error);
+  if (number === 0) throw new CallError(status, code, message);
+  changed();
+  throw new CallError(status, code, `${counted(number, 'letter')} done, then: ${message}`);
 }

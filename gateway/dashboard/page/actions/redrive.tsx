@@ -10,7 +10,7 @@ import { Field } from '../parts/field.tsx';
 import { Loaded } from '../parts/note.tsx';
 import { ask } from '../parts/question.tsx';
 import { counted } from '../words/numbers.ts';
-import { Letters, MatchCount } from './letter-list.tsx';
+import { failAfter, Letters, MatchCount } from './letter-list.tsx';
 import type { Chosen } from './letter-list.tsx';
 
 const path = '/-/dead-letters';
@@ -48,9 +48,9 @@ export function askRedrive(chosen: Chosen, done: () => void): void {
     confirm: 'Redrive',
     busy: 'Redriving …',
     run: async () => {
-      const outcome = await redrive(chosen, given(headers.value, query.value));
+      const text = told(await redrive(chosen, given(headers.value, query.value), done));
       done();
-      return told(outcome);
+      return text;
     },
   });
 }
@@ -68,12 +68,15 @@ interface Outcome {
   refused: RedrivenView['refused'];
 }
 
-async function redrive(chosen: Chosen, body: object): Promise<Outcome> {
+/** @param changed is called if some were redriven before a call failed. */
+async function redrive(chosen: Chosen, body: object, changed: () => void): Promise<Outcome> {
   const outcome: Outcome = { redriven: 0, refused: [] };
   if (chosen.filter !== undefined) {
     // One call takes a thousand. Letters that are refused stay, so a round without success is the last.
     for (;;) {
-      const answer = await call<RedrivenView>('POST', `${path}/redrive?${chosen.filter}`, { body });
+      const answer = await call<RedrivenView>('POST', `${path}/redrive?${chosen.filter}`, { body }).catch(
+        (error: unknown) => failAfter(outcome.redriven, error, changed),
+      );
       outcome.redriven += answer.redriven.length;
       outcome.refused = answer.refused;
       if (!answer.more || answer.redriven.length === 0) return outcome;

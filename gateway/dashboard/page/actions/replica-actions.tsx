@@ -46,7 +46,7 @@ function askPause(replica: Replica): void {
       <>
         <p>
           {name} stays in the ring and keeps its keys. It starts no request until it is resumed: they wait,
-          and those whose time is over are answered 504.
+          and those that time out get a 504.
         </p>
         <p>{holdings(replica)}</p>
       </>

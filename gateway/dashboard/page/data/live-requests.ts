@@ -42,5 +42,6 @@ function show(): void {
 /** Replaces all, e.g. by the answer to `GET /-/api/live`. */
 export function setLive(requests: readonly LiveRequestView[]): void {
   leftOut.value = 0;
+  arrived = [];
   liveRequests.value = requests.slice(0, maxKept);
 }

@@ -17,6 +17,8 @@ export interface Pages<Row, Page = unknown> {
 }
 
 interface Read<Row, Page> {
+  /** The path of the first page. */
+  readonly path: string;
   readonly rows: readonly Row[] | undefined;
   readonly latest: Page | undefined;
   readonly next: string | null;
@@ -32,7 +34,7 @@ export function usePages<Page extends { readonly next: string | null }, Row>(
   path: string,
   rowsOf: (page: Page) => readonly Row[],
 ): Pages<Row, Page> {
-  const nothing: Read<Row, Page> = { rows: undefined, latest: undefined, next: null, fault: undefined };
+  const nothing: Read<Row, Page> = { path, rows: undefined, latest: undefined, next: null, fault: undefined };
   const [read, setRead] = useState(nothing);
   const [isLoading, setLoading] = useState(true);
   const [round, setRound] = useState(0);
@@ -45,9 +47,16 @@ export function usePages<Page extends { readonly next: string | null }, Row>(
     call<Page>('GET', from, { signal: own.signal })
       .then(
         (page) =>
-          setRead({ rows: [...before, ...rowsOf(page)], latest: page, next: page.next, fault: undefined }),
+          setRead({
+            path,
+            rows: [...before, ...rowsOf(page)],
+            latest: page,
+            next: page.next,
+            fault: undefined,
+          }),
         (error: unknown) => {
-          if (!own.signal.aborted) setRead((known) => ({ ...known, fault: asCallError(error) }));
+          if (own.signal.aborted) return;
+          setRead((known) => ({ ...(known.path === path ? known : nothing), fault: asCallError(error) }));
         },
       )
       .finally(() => {
@@ -58,14 +67,16 @@ export function usePages<Page extends { readonly next: string | null }, Row>(
     load(path, []);
     return () => aborter.current?.abort();
   }, [path, round]);
+  // What was read for another path is not shown: an action would be for what the new path selects.
+  const { rows, fault, next } = read.path === path ? read : nothing;
   return {
-    rows: read.rows,
+    rows,
     latest: read.latest,
-    fault: read.fault,
+    fault,
     isLoading,
-    hasMore: read.next !== null,
+    hasMore: next !== null,
     more: () => {
-      if (read.next !== null && !isLoading) load(read.next, read.rows ?? []);
+      if (next !== null && !isLoading) load(next, rows ?? []);
     },
     reload: () => setRound((before) => before + 1),
   };

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { call } from './call.ts';
 import type { CallError, Method } from './call.ts';
 import { asCallError } from './session.ts';
@@ -34,10 +34,12 @@ export function useResource<T>(
 ): Resource<T> {
   const [loaded, setLoaded] = useState<Loaded<T>>({ path: null, data: undefined, fault: undefined });
   const [round, setRound] = useState(0);
+  const isReading = useRef(false);
   useEffect(() => {
     if (path === null) return undefined;
     const aborter = new AbortController();
-    call<T>(method, path, { signal: aborter.signal }).then(
+    isReading.current = true;
+    const reading = call<T>(method, path, { signal: aborter.signal }).then(
       (data) => setLoaded({ path, data, fault: undefined }),
       (error: unknown) => {
         if (aborter.signal.aborted) return;
@@ -45,12 +47,16 @@ export function useResource<T>(
         setLoaded((before) => ({ path, data: before.path === path ? before.data : undefined, fault }));
       },
     );
+    void reading.finally(() => {
+      if (!aborter.signal.aborted) isReading.current = false;
+    });
     return () => aborter.abort();
   }, [path, round]);
   useEffect(() => {
     if (everyMs === undefined) return undefined;
     const timer = setInterval(() => {
-      if (!document.hidden) setRound((before) => before + 1);
+      // A new round would abort a slow reading, again and again.
+      if (!document.hidden && !isReading.current) setRound((before) => before + 1);
     }, everyMs);
     return () => clearInterval(timer);
   }, [everyMs]);

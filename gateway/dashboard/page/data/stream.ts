@@ -3,14 +3,14 @@ import type { ApiEvents } from '#shared/contract/api/events.ts';
 import type { OverviewView, SampleView, SamplesView } from '#shared/contract/api/overview.ts';
 import { call } from './call.ts';
 import { setClock } from './clock.ts';
-import { addLive } from './live-requests.ts';
+import { addLive, setLive } from './live-requests.ts';
 import { session } from './session-state.ts';
 
 /**
  * The state of the one event stream.
  *
  *   closed --the person is signed in, the page is visible--> connecting --first event--> open
- *   connecting, open --the connection breaks--> lost --its time has come--> connecting
+ *   connecting, open --the connection breaks--> connecting --it breaks again--> lost --first event--> open
  *   any --the page is hidden, or the person signs out--> closed
  */
 export type StreamState = 'closed' | 'connecting' | 'open' | 'lost';
@@ -50,6 +50,12 @@ export function followStream(): void {
     failures = 0;
     if (role !== null && isVisible.value) open(topics);
     else streamState.value = 'closed';
+    // The next person to sign in may see less.
+    if (role === null) {
+      overview.value = null;
+      samples.value = [];
+      setLive([]);
+    }
   });
 }
 
@@ -87,7 +93,8 @@ function open(topics: string): void {
     if (source !== stream) return;
     // The browser's own retry gives up after an answer such as 503, so this page retries itself.
     close();
-    streamState.value = 'lost';
+    // A stream ends from time to time. It is lost if the next one does not begin.
+    streamState.value = failures === 0 ? 'connecting' : 'lost';
     const delay = retryMs[Math.min(failures, retryMs.length - 1)];
     failures += 1;
     retry = window.setTimeout(() => open(topics), delay);
@@ -98,6 +105,9 @@ function close(): void {
   source?.close();
   source = undefined;
   window.clearTimeout(retry);
+  window.clearTimeout(flushTimer);
+  flushTimer = undefined;
+  waiting = [];
 }
 
 function later(change: () => void): void {

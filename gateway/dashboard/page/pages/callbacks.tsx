@@ -8,6 +8,7 @@ import { LongTable } from '../parts/long-table.tsx';
 import { Empty } from '../parts/note.tsx';
 import { Paged } from '../parts/paged.tsx';
 import { StatePill } from '../parts/pill.tsx';
+import { RequestLink } from '../parts/request-link.tsx';
 import { count } from '../words/numbers.ts';
 
 const states = ['retrying', 'pending', 'failed', 'gone', 'blocked', 'delivered'] as const;
@@ -16,7 +17,7 @@ const columns = [
   { label: 'request', class: 'c-id' },
   { label: 'receiver', class: 'c-path mid' },
   { label: 'state', class: 'c-state' },
-  { label: 'sent', class: 'n c-ms' },
+  { label: 'attempts', class: 'n c-ms' },
   { label: 'last answer', class: 'c-code mid' },
   { label: 'next', class: 'c-ago' },
 ];
@@ -37,7 +38,7 @@ export function Callbacks(): JSX.Element {
         lead="Messages to the addresses in Ringpost-Callback, sent when a request has ended."
         tools={
           <button type="button" onClick={pages.reload}>
-            Read again
+            Refresh
           </button>
         }
       />
@@ -87,9 +88,9 @@ function Cells({ callback }: { readonly callback: ListedCallbackView }): JSX.Ele
   return (
     <>
       <th scope="row" class="cut">
-        <a class="mono" href={hrefOf(['requests', request])} title={request}>
+        <RequestLink id={request} title={request}>
           {request}
-        </a>
+        </RequestLink>
       </th>
       <td class="mid cut" title={receiver ?? undefined}>
         {receiver ?? '–'}

@@ -110,7 +110,7 @@ function Message({
   if (message === null)
     return (
       <Card title={title}>
-        <Empty title="There is none." />
+        <Empty title={`No ${title.toLowerCase()} is recorded.`} />
       </Card>
     );
   const { headers, encoding, body } = message;

@@ -27,9 +27,7 @@ export function DeadLetters(): JSX.Element {
     `/-/dead-letters?${limited}`,
     ({ letters }) => letters,
   );
-  const counts = useResource<DeadLetterCountsView>(
-    `/-/api/dead-letters${selection === '' ? '' : `?${selection}`}`,
-  );
+  const counts = useResource<DeadLetterCountsView>('/-/api/dead-letters');
   const reload = (): void => {
     pages.reload();
     counts.reload();

@@ -5,9 +5,9 @@ import { useResource } from '../data/resource.ts';
 import { overview } from '../data/stream.ts';
 import { Card, PageHead } from '../parts/card.tsx';
 import { Empty, Loaded } from '../parts/note.tsx';
-import { byName, colourOf } from '../parts/replica-colours.ts';
+import { colourOf } from '../parts/replica-colours.ts';
 import { ReplicaName } from '../parts/replica-name.tsx';
-import { RingPicture } from '../parts/ring-picture.tsx';
+import { RingPicture, ringParts } from '../parts/ring-picture.tsx';
 import { count, counted, duration, none, share } from '../words/numbers.ts';
 import { Facts } from './replica.tsx';
 import { WhereIsKey } from './where-is-key.tsx';
@@ -41,10 +41,7 @@ function Explained({ view }: { readonly view: ApiKeyView }): JSX.Element {
         Look at the <a href={hrefOf([])}>overview</a> for why no replica is ready.
       </Empty>
     );
-  const parts = (overview.value?.replicas ?? [])
-    .filter(({ inRing }) => inRing)
-    .toSorted((one, other) => byName(one.name, other.name))
-    .map(({ name, share: part, state }) => ({ name, share: part, isReady: state === 'ready' }));
+  const parts = ringParts(overview.value?.replicas ?? []);
   return (
     <div class="explained">
       <RingPicture parts={parts} middle={[owner, 'owns the key']} marked={owner} />

@@ -124,9 +124,15 @@ function Cells({ letter }: { readonly letter: DeadLetterSummaryView }): JSX.Elem
         <Ago at={times.ended === null ? null : Date.parse(times.ended)} />
       </td>
       <th scope="row" class="cut">
-        <a class="mono" href={hrefOf(['dead-letters', id])} title={`${method} ${target}\n${id}`}>
-          <b>{method}</b> {target}
-        </a>
+        {mayChange.value ? (
+          <a class="mono" href={hrefOf(['dead-letters', id])} title={`${method} ${target}\n${id}`}>
+            <b>{method}</b> {target}
+          </a>
+        ) : (
+          <span class="mono" title={`${method} ${target}`}>
+            <b>{method}</b> {target}
+          </span>
+        )}
       </th>
       <td class="mid cut" title={codeWords(code)?.cause}>
         <code>{code}</code>

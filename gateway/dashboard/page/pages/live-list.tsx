@@ -1,8 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { LiveRequestView } from '#shared/contract/api/requests.ts';
-import type { LiveRequestsView } from '#shared/contract/api/requests.ts';
+import type { LiveRequestView, LiveRequestsView } from '#shared/contract/api/requests.ts';
 import { call } from '../data/call.ts';
 import { leftOut, liveRequests, setLive } from '../data/live-requests.ts';
 import { hrefOf } from '../data/route.ts';
@@ -12,6 +11,7 @@ import { Icon } from '../parts/icon.tsx';
 import { LongTable } from '../parts/long-table.tsx';
 import { Empty } from '../parts/note.tsx';
 import { StatusPill } from '../parts/pill.tsx';
+import { RequestLink } from '../parts/request-link.tsx';
 import { byName } from '../parts/replica-colours.ts';
 import { ReplicaName } from '../parts/replica-name.tsx';
 import { roundScale, TimingBar } from '../parts/timing-bar.tsx';
@@ -70,7 +70,8 @@ export function LiveList(): JSX.Element {
     );
     return stop;
   }, []);
-  const hold = isHeld.value || isScrolled.value || isPointedAt.value;
+  // A list without rows has nothing that a person points at.
+  const hold = isHeld.value || (shown.value.length > 0 && (isScrolled.value || isPointedAt.value));
   useEffect(() => {
     held.value = hold ? liveRequests.peek() : null;
     return () => {
@@ -84,8 +85,10 @@ export function LiveList(): JSX.Element {
     [],
   );
   const rows = shown.value;
-  const missed =
+  const place =
     held.value === null ? 0 : liveRequests.value.findIndex(({ id }) => id === held.value?.[0]?.id);
+  // The first that was held may have been pushed out since.
+  const missed = place < 0 ? liveRequests.value.length : place;
   return (
     <section class="card flush" aria-label="Live requests">
       <Filters />
@@ -110,15 +113,15 @@ export function LiveList(): JSX.Element {
             caption="Live requests, the latest first"
             columns={columns}
             rows={rows}
-            keyOf={(_, place) => String(place)}
+            keyOf={(_, index) => String(index)}
             cells={(request) => <Cells request={request} />}
             onScrolled={(value) => {
               isScrolled.value = value;
             }}
           />
           <p class="under soft">
-            {count(rows.length)} shown; bars are {duration(scaleMs.value)} wide
-            {leftOut.value > 0 && `; ${count(leftOut.value)} more ended than the page is sent`}
+            {count(rows.length)} shown; a full bar is {duration(scaleMs.value)}
+            {leftOut.value > 0 && `; ${count(leftOut.value)} more finished but are not listed`}
             {hold && `; held${missed > 0 ? `, ${count(missed)} newer` : ''}`}
           </p>
         </div>
@@ -190,9 +193,9 @@ function Cells({ request }: { readonly request: LiveRequestView }): JSX.Element 
         {timeOfDay(at)}
       </td>
       <th scope="row" class="cut">
-        <a class="mono" href={hrefOf(['requests', id])} title={`${method} ${path}\n${id}`}>
+        <RequestLink id={id} title={`${method} ${path}\n${id}`}>
           <b>{method}</b> {path}
-        </a>
+        </RequestLink>
         {attempt > 1 && <span class="tag">attempt {attempt}</span>}
         {adoptedBy !== null && <span class="tag">by {adoptedBy}</span>}
       </th>

@@ -29,7 +29,7 @@ const latency = computed<readonly Line[]>(() => {
   return [
     { label: 'wait in the queue', class: 'p-wait', values: of('waitMs') },
     { label: 'service', class: 'p-service', values: of('serviceMs') },
-    { label: 'in all', class: 'p-total', values: of('totalMs') },
+    { label: 'total', class: 'p-total', values: of('totalMs') },
   ];
 });
 
@@ -48,7 +48,7 @@ export function OverviewCharts(): JSX.Element {
     />
   );
   return (
-    <Card title="Throughput and times" hint="last 15 minutes" tools={choice} class="charts">
+    <Card title="Throughput and times" hint="last 15 minutes" tools={choice}>
       <Chart
         title="Requests per second"
         times={times.value}
@@ -68,7 +68,7 @@ export function OverviewCharts(): JSX.Element {
         format={duration}
         summary={
           `Times at ${chosen} over the last 15 minutes; the latest: ${duration(latest?.waitMs?.[chosen])} wait, ` +
-          `${duration(latest?.serviceMs?.[chosen])} service, ${duration(latest?.totalMs?.[chosen])} in all.`
+          `${duration(latest?.serviceMs?.[chosen])} service, ${duration(latest?.totalMs?.[chosen])} total.`
         }
       />
     </Card>

@@ -6,8 +6,7 @@ import { askAdd, askRestartAll } from '../actions/replica-actions.tsx';
 import { Card, PageHead } from '../parts/card.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Empty } from '../parts/note.tsx';
-import { byName } from '../parts/replica-colours.ts';
-import { RingPicture } from '../parts/ring-picture.tsx';
+import { RingPicture, ringParts } from '../parts/ring-picture.tsx';
 import { counted } from '../words/numbers.ts';
 import { OverviewCharts } from './overview-charts.tsx';
 import { ReplicaTable } from './replica-table.tsx';
@@ -61,10 +60,7 @@ function Lead({ view: { replicas, ring } }: { readonly view: OverviewView }): JS
 
 function Content({ view }: { readonly view: OverviewView }): JSX.Element {
   const { replicas, ring } = view;
-  const parts = replicas
-    .filter(({ inRing }) => inRing)
-    .toSorted((one, other) => byName(one.name, other.name))
-    .map(({ name, share, state }) => ({ name, share, isReady: state === 'ready' }));
+  const parts = ringParts(replicas);
   return (
     <>
       <Troubles troubles={view.troubles} />

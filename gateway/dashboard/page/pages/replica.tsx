@@ -71,7 +71,7 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
     ['share of the keys', share(view.share)],
     ...('inRing' in view ? ([['in the ring', view.inRing ? 'yes' : 'no']] as const) : []),
     ['generation', view.generation ?? none],
-    ['lost in a row', view.failures ?? 0],
+    ['consecutive losses', view.failures ?? 0],
     ['lease ends in', duration(view.leaseMs)],
     ['adopted by', view.adopter ?? none],
     ...(view.upstream == null ? [] : ([['upstream', view.upstream]] as const)),
@@ -107,7 +107,7 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
         </Card>
       </div>
       <Card title="Last crash">
-        {view.crash === null ? <Empty title="None is known." /> : <Crash crash={view.crash} />}
+        {view.crash === null ? <Empty title="No crash is recorded." /> : <Crash crash={view.crash} />}
       </Card>
       <p>
         <a href={hrefOf(['requests'], { replica: view.name, view: 'search' })}>

@@ -66,7 +66,7 @@ function Tools({ view, reload }: ViewProps & { readonly reload: () => void }): J
   const canCancel = mayChange.value && (request?.state === 'queued' || request?.state === 'running');
   return (
     <>
-      {deadLetter !== null && (
+      {mayChange.value && deadLetter !== null && (
         <a class="button" href={hrefOf(['dead-letters', deadLetter])}>
           Dead letter
         </a>
@@ -113,7 +113,7 @@ function RequestFacts({ view: { request, live } }: ViewProps): JSX.Element {
     ['accepted', <Ago at={accepted} />],
     ['waited', duration(queueMs)],
     ['ran', duration(live?.serviceMs ?? ranMs)],
-    ['in all', duration(live?.totalMs ?? total(accepted, request?.finished ?? null))],
+    ['total', duration(live?.totalMs ?? total(accepted, request?.finished ?? null))],
     ['mode', live?.mode === 'wait' || request === null ? 'the client waited' : 'with a record'],
   ];
   if (live?.adoptedBy != null) facts.push(['adopted by', live.adoptedBy]);

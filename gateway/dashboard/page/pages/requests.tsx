@@ -18,7 +18,7 @@ export function Requests(): JSX.Element {
         title="Requests"
         lead={
           view === 'live'
-            ? 'Requests whose clients wait, as they end.'
+            ? 'Requests that a client waited for, as they finish.'
             : 'Requests with a record: async ones, and those with an Idempotency-Key.'
         }
         tools={

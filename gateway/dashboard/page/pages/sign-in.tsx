@@ -37,7 +37,7 @@ export function SignIn({ detail }: { readonly detail: string | null }): JSX.Elem
           autoComplete="current-password"
           value={token}
           onValue={setToken}
-          hint="One of ADMIN_TOKEN, or of VIEW_TOKEN to look only. The browser does not keep it."
+          hint="A token from ADMIN_TOKEN, or from VIEW_TOKEN for read-only access. This page does not store it."
         />
         {fault !== undefined && (
           <p class="note bad" role="alert">

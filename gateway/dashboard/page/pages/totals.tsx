@@ -24,7 +24,7 @@ export function Totals({
     { label: 'requests/s', value: rate(sample?.requestsPerS ?? 0), href: hrefOf(['requests']) },
     { label: 'failures/s', value: rate(failures), tone: failures > 0 ? 'bad' : undefined },
     {
-      label: 'p99, in all',
+      label: 'p99 total',
       value: duration(sample?.totalMs?.p99),
       hint: `median ${duration(sample?.totalMs?.p50)}`,
     },

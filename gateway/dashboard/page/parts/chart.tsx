@@ -41,32 +41,35 @@ export function Chart({ title, times, lines, format, summary }: Props): JSX.Elem
         <span class="legend-time soft">{pointed < 0 ? '' : time(pointed)}</span>
       </figcaption>
       <Plot times={times} lines={lines} format={format} label={summary} />
-      <table class="unseen">
-        <caption>{`${title}, the latest values`}</caption>
-        <thead>
-          <tr>
-            <th scope="col">time</th>
-            {lines.map(({ label }) => (
-              <th key={label} scope="col">
-                {label}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {times.slice(-rowsInText).map((_, row) => {
-            const place = Math.max(0, times.length - rowsInText) + row;
-            return (
-              <tr key={place}>
-                <th scope="row">{time(place)}</th>
-                {lines.map((line) => (
-                  <td key={line.label}>{valueAt(line, place)}</td>
-                ))}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      {/* A table is as wide as its text, whatever its style says, so a box hides it. */}
+      <div class="unseen">
+        <table>
+          <caption>{`${title}, the latest values`}</caption>
+          <thead>
+            <tr>
+              <th scope="col">time</th>
+              {lines.map(({ label }) => (
+                <th key={label} scope="col">
+                  {label}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {times.slice(-rowsInText).map((_, row) => {
+              const place = Math.max(0, times.length - rowsInText) + row;
+              return (
+                <tr key={place}>
+                  <th scope="row">{time(place)}</th>
+                  {lines.map((line) => (
+                    <td key={line.label}>{valueAt(line, place)}</td>
+                  ))}
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }

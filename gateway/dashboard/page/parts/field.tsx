@@ -48,20 +48,19 @@ interface ChoiceProps {
   readonly label: string;
   readonly value: string;
   readonly onValue: (value: string) => void;
-  /** The values; '' is shown as `all`. */
+  /** The values; '' is shown as `any`. */
   readonly options: readonly string[];
-  readonly all?: string;
 }
 
 /** A choice of one, with its label above it. */
-export function Choice({ label, value, onValue, options, all = 'any' }: ChoiceProps): JSX.Element {
+export function Choice({ label, value, onValue, options }: ChoiceProps): JSX.Element {
   const id = useId();
   const known = value === '' || options.includes(value) ? options : [...options, value];
   return (
     <div class="field">
       <label for={id}>{label}</label>
       <select id={id} value={value} onChange={({ currentTarget }) => onValue(currentTarget.value)}>
-        <option value="">{all}</option>
+        <option value="">any</option>
         {known.map((option) => (
           <option key={option} value={option}>
             {option}

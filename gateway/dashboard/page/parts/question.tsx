@@ -1,8 +1,9 @@
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import type { ReadonlySignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallError } from '../data/call.ts';
+import { session } from '../data/session-state.ts';
 import { asCallError } from '../data/session.ts';
 import { FaultNote } from './note.tsx';
 import { tell } from './notice.tsx';
@@ -24,6 +25,11 @@ export interface Question {
 }
 
 const question = signal<Question | null>(null);
+
+// Whoever signs in next was not asked.
+effect(() => {
+  if ((session.value?.role ?? null) === null) question.value = null;
+});
 
 // The question belongs to the page that asked it.
 addEventListener('hashchange', () => {
@@ -54,7 +60,10 @@ function OpenDialog({ asked }: { readonly asked: Question }): JSX.Element {
       tell(await asked.run());
       close();
     } catch (error) {
-      setFault(asCallError(error));
+      const failed = asCallError(error);
+      // The dialog may have gone with its page.
+      if (dialog.current === null) tell(failed.message);
+      else setFault(failed);
     } finally {
       setBusy(false);
     }
@@ -64,6 +73,10 @@ function OpenDialog({ asked }: { readonly asked: Question }): JSX.Element {
     <dialog
       ref={dialog}
       aria-labelledby="question"
+      onCancel={(event) => {
+        // Closing does not end what runs.
+        if (isBusy) event.preventDefault();
+      }}
       onClose={() => {
         question.value = null;
       }}
@@ -78,7 +91,7 @@ function OpenDialog({ asked }: { readonly asked: Question }): JSX.Element {
         <div class="question">{asked.body}</div>
         {fault !== undefined && <FaultNote fault={fault} />}
         <footer>
-          <button type="button" onClick={close}>
+          <button type="button" disabled={isBusy} onClick={close}>
             Cancel
           </button>
           <button type="submit" class={asked.tone ?? 'primary'} disabled={isBusy || !isComplete}>

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
+import type { OverviewView } from '#shared/contract/api/overview.ts';
 import { goTo, hrefOf } from '../data/route.ts';
 import { share as shareText } from '../words/numbers.ts';
-import { colourOf } from './replica-colours.ts';
+import { byName, colourOf } from './replica-colours.ts';
 
 /** A part of the ring. */
 export interface RingPart {
@@ -9,6 +10,14 @@ export interface RingPart {
   /** From 0 to 1. */
   readonly share: number;
   readonly isReady: boolean;
+}
+
+/** @returns the parts of the replicas in the ring, by name. */
+export function ringParts(replicas: OverviewView['replicas']): readonly RingPart[] {
+  return replicas
+    .filter(({ inRing }) => inRing)
+    .toSorted((one, other) => byName(one.name, other.name))
+    .map(({ name, share, state }) => ({ name, share, isReady: state === 'ready' }));
 }
 
 interface Props {
