@@ -264,6 +264,32 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await left()).toEqual({ ...none, wait: 1, active: 1 });
   });
 
+  it('takes no job whose marker arrives as it is abandoned', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    await made.add('held');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    const { redis, keys, namespace } = system();
+    const waitsForMarker = async (): Promise<boolean> =>
+      String(await redis.client('LIST'))
+        .split('\n')
+        .some((line) => line.includes(`name=${namespace}:`) && / flags=b .* cmd=bzpopmin /.test(line));
+    await expect.poll(waitsForMarker, settled).toBe(true);
+    await expect.poll(() => redis.zcard(keys.marker(replica)), settled).toBe(0);
+    // As a worker that reclaims the job does, but without waking the consumer.
+    await redis.lrem(keys.unfinished(replica).active, 0, 'held');
+    await redis.rpush(keys.unfinished(replica).wait, 'held');
+    const marked = redis.zadd(keys.marker(replica), 0, '0');
+    // Redis has sent the marker to the consumer, which has not read it when it is abandoned.
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+    made.consumer.abandon();
+    await marked;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(made.runs).toHaveLength(1);
+    expect(await left()).toEqual({ ...none, wait: 1 });
+  });
+
   it('sends no answer once another worker has taken the lease', async () => {
     const made = make(kind, { fence: 4 });
     await made.consumer.start();
