@@ -1,8 +1,8 @@
 import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import { asProblem, Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
+import { http } from '#shared/contract/node-http.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
 import { answerClass, noteBody, noteProblem, noteTarget } from './answer.ts';
 import { Refusals } from './refusals.ts';
@@ -80,7 +80,7 @@ function createApp(
     },
     clientErrorHandler: (error, socket) => refusals.malformed(error, socket),
   });
-  for (const method of METHODS) {
+  for (const method of http.METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
   return app;
