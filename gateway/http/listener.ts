@@ -24,7 +24,7 @@ const requestTimeoutMs = 300_000;
 
 type SchemaCompilers = NonNullable<FastifyServerOptions['schemaController']>['compilersFactory'];
 
-/** The routes check what they get; their schemas are only for the document. Fastify would load Ajv for them. */
+/** The routes check what they get; their schemas are for the document. Fastify would load Ajv for them. */
 const schemaCompilers = {
   buildValidator: () => () => () => true,
   buildSerializer: () => () => (answer: unknown) => JSON.stringify(answer),
