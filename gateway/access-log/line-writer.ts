@@ -8,19 +8,23 @@ export interface LineWriterOptions {
   readonly onDropped: (lines: number, error: Error | undefined) => void;
 }
 
+/** Time in ms between two writes: a write takes as much processor time as several lines. */
+const restMs = 10;
+
 /**
- * Writes lines in batches: all lines of one turn of the event loop, or those that came during the last write,
- * in one write. It is in one of these states:
+ * Writes lines in batches: all lines of one turn of the event loop, and those that came during the last write
+ * and the rest after it, in one write. It is in one of these states:
  *
- *   idle --a line--> gathering --the turn is over--> writing --done, no lines--> idle
- *   writing --done, lines wait--> writing
+ *   idle --a line--> gathering --the turn is over--> writing --done--> resting
+ *   resting --10 ms later, or somebody waits for it--> writing if there are lines, else idle
  */
 export class LineWriter {
   readonly #options: LineWriterOptions;
   #lines: string[] = [];
   #waitingSize = 0;
   #writingSize = 0;
-  #isBusy = false;
+  #state: 'idle' | 'gathering' | 'writing' | 'resting' = 'idle';
+  #rest: NodeJS.Timeout | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: LineWriterOptions) {
@@ -36,34 +40,43 @@ export class LineWriter {
     }
     this.#lines.push(line);
     this.#waitingSize += line.length;
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    setImmediate(this.#write);
+    if (this.#state !== 'idle') return;
+    this.#state = 'gathering';
+    setImmediate(this.#goOn);
   }
 
   /** @returns when all lines are written or dropped. */
   flushed(): Promise<void> {
-    if (!this.#isBusy) return Promise.resolve();
+    if (this.#state === 'idle') return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
+    if (this.#state === 'resting') {
+      clearTimeout(this.#rest);
+      this.#goOn();
+    }
     return promise;
   }
 
-  readonly #write = (): void => {
+  readonly #goOn = (): void => {
+    if (this.#lines.length > 0) {
+      this.#write();
+      return;
+    }
+    this.#state = 'idle';
+    this.#onIdle?.();
+  };
+
+  #write(): void {
     const lines = this.#lines;
+    this.#state = 'writing';
     this.#writingSize = this.#waitingSize;
     this.#lines = [];
     this.#waitingSize = 0;
     this.#options.output(lines.join(''), (error) => {
       this.#writingSize = 0;
+      this.#state = 'resting';
       if (error instanceof Error) this.#options.onDropped(lines.length, error);
-      if (this.#lines.length > 0) {
-        // A failing output may call back at once.
-        setImmediate(this.#write);
-        return;
-      }
-      this.#isBusy = false;
-      this.#onIdle?.();
+      this.#rest = setTimeout(this.#goOn, this.#onIdle === undefined ? restMs : 0);
     });
-  };
+  }
 }

@@ -9,7 +9,7 @@ export interface EndedRequest {
   readonly method: string;
   /** As the client sent it, with the query. */
   readonly target: string;
-  /** The key that selected the replica; undefined if the request was refused before. */
+  /** The key that selected the replica; undefined if it is random, or the request was refused before. */
   readonly key: string | undefined;
   /** The replica that owned the key; undefined if none was selected. */
   readonly replica: string | undefined;

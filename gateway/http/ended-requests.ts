@@ -53,7 +53,7 @@ function endedRequest(
     at: Math.round(now - ms),
     method,
     target: request?.request.target ?? answer.target ?? req.url ?? '/',
-    key: request?.key,
+    key: request?.hasRandomKey === true ? undefined : request?.key,
     replica: outcome?.replica,
     status,
     code,

@@ -16,6 +16,7 @@ export interface NotedRequest {
   /** The client's address. */
   readonly ip: string;
   readonly key: string | undefined;
+  readonly hasRandomKey: boolean;
   readonly preference: { readonly respondAsync: boolean };
 }
 

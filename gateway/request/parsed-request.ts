@@ -12,6 +12,8 @@ export interface ParsedRequest {
   readonly ip: string;
   /** The hash key; undefined if the request has none of the sources of `HASH_KEY`. */
   readonly key: string | undefined;
+  /** The key was made up for this request, so nobody can look for it. */
+  readonly hasRandomKey: boolean;
   /** Whether the request may run again; undefined if its `Ringpost-Retry` is not valid. */
   readonly redelivery: Redelivery | undefined;
   readonly preference: Preference;

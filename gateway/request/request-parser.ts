@@ -52,10 +52,12 @@ export class RequestParser {
     const async = isAsync
       ? { caller: idempotencyKey?.caller ?? this.#options.callerOf(keyed), idempotencyKey }
       : undefined;
+    const { key, hasRandomKey } = this.#hashKey(keyed, directives);
     return {
       request,
       ip,
-      key: this.#hashKey(keyed, directives),
+      key,
+      hasRandomKey,
       redelivery: redeliveryOf(request.method, headers),
       preference,
       directives,
@@ -76,10 +78,12 @@ export class RequestParser {
     const owner = caller ?? this.#options.callerOf(keyed);
     const idempotencyKey = idempotencyKeyOf(request, () => this.#keyOwner(keyed, owner));
     const async: AsyncFields = { caller: owner, idempotencyKey };
+    const { key, hasRandomKey } = this.#hashKey(keyed, directives);
     return {
       request,
       ip,
-      key: this.#hashKey(keyed, directives),
+      key,
+      hasRandomKey,
       redelivery: redeliveryOf(request.method, headers),
       preference: preferenceOf(headers),
       directives,
@@ -88,8 +92,15 @@ export class RequestParser {
   }
 
   /** With a key that is random for each request, no two requests would be in order. */
-  #hashKey(keyed: KeyedRequest, { ordered }: Directives): string | undefined {
-    return selectHashKey(ordered ? this.#namedSources : this.#options.hashKey, keyed, randomKey);
+  #hashKey(keyed: KeyedRequest, { ordered }: Directives): Pick<ParsedRequest, 'key' | 'hasRandomKey'> {
+    let hasRandomKey = false;
+    const random = (): string => {
+      hasRandomKey = true;
+      return randomKey();
+    };
+    const sources = ordered ? this.#namedSources : this.#options.hashKey;
+    const key = selectHashKey(sources, keyed, random);
+    return { key, hasRandomKey };
   }
 
   #keyOwner(keyed: KeyedRequest, caller: Caller = this.#options.callerOf(keyed)) {

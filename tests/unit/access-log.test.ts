@@ -183,8 +183,7 @@ describe('a line writer', () => {
     expect(taken).toEqual(['aaaa\n']);
     expect(dropped).toHaveLength(999);
     finish();
-    await turn();
-    expect(taken).toEqual(['aaaa\n', 'bbbb\n']);
+    await expect.poll(() => taken).toEqual(['aaaa\n', 'bbbb\n']);
     const flushed = writer.flushed();
     finish();
     await flushed;
@@ -198,9 +197,24 @@ describe('a line writer', () => {
     await turn();
     writer.add('c\n');
     finish(new Error('EPIPE'));
-    await turn();
     expect(dropped).toEqual([[2, 'EPIPE']]);
-    expect(taken).toEqual(['a\nb\n', 'c\n']);
+    await expect.poll(() => taken).toEqual(['a\nb\n', 'c\n']);
     finish();
+  });
+
+  it('rests after a write, so that lines of several turns are one write', async () => {
+    const { writer, taken, turn, finish } = blocked(100);
+    writer.add('a\n');
+    await turn();
+    finish();
+    writer.add('b\n');
+    await turn();
+    writer.add('c\n');
+    await turn();
+    expect(taken).toEqual(['a\n']);
+    const flushed = writer.flushed();
+    expect(taken).toEqual(['a\n', 'b\nc\n']);
+    finish();
+    await flushed;
   });
 });
