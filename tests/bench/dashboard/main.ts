@@ -23,7 +23,7 @@ const replicas = 64;
 const hosts = 4;
 const requestsPerS = 1000;
 const paints = 7;
-const rounds = 5;
+const rounds = 3;
 const settleMs = 3000;
 const measureMs = 8000;
 

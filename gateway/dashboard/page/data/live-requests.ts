@@ -10,9 +10,9 @@ export const liveRequests = signal<readonly LiveRequestView[]>([]);
 /** Requests that ended but were not sent, since there were too many. */
 export const leftOut = signal(0);
 
-/** More than these at once cannot be read anyway, so the list changes once a second then. */
+/** More than these at once cannot be read anyway, so the list changes every two seconds then. */
 const readable = 20;
-const restMs = 1000;
+const restMs = 2000;
 let arrived: readonly LiveRequestView[] = [];
 let arrivedLeftOut = 0;
 let timer: number | undefined;
