@@ -155,6 +155,7 @@ describe('/-/openapi.json', () => {
     await expect(client.status('nobody')).rejects.toBeInstanceOf(RingpostError);
     const slow = await client.submit('/x?ms=3000', { key: 'k' });
     expect((await client.cancel(slow.id)).state).toBe('cancelled');
+    expect((await check(`${url}/-/api/requests/${slow.id}`, { method: 'DELETE' })).status).toBe(409);
     const waited = await client.request('/x', { key: 'k', idempotencyKey: 'i', method: 'POST' });
     expect(waited.status).toBe(200);
     const repeated = await client.submit('/x', { key: 'k', idempotencyKey: 'i', method: 'POST' });
