@@ -245,7 +245,7 @@ it('restarts one replica, and then all, one after the other', slow, async () => 
   await buttonOf(all, 'Restart all').click();
   await page.getByText('2 replicas will be restarted, one after the other.').waitFor();
   await expect.poll(generations, patience).toEqual([3, 2]);
-  await page.getByRole('row').getByText('restarting').waitFor({ state: 'detached' });
+  await expect.poll(() => page.getByRole('row').getByText('restarting').count(), patience).toBe(0);
   expect(faults).toEqual([]);
 });
 

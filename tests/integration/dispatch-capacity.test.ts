@@ -19,8 +19,8 @@ describe('QUEUE_LIMIT counts async requests', () => {
       });
   }
 
-  /** @returns how many of a burst were accepted and refused. */
-  async function send(ask: (at: number) => Promise<Response>): Promise<Record<number, number>> {
+  /** @returns how many of a burst were accepted, refused, and answered with the reply of the handler. */
+  async function send(ask: (at: number) => Promise<Response>): Promise<Record<200 | 202 | 503, number>> {
     const answers = await Promise.all(
       Array.from({ length: burst }, async (_, at) => {
         const { status, body } = await ask(at);
@@ -28,8 +28,8 @@ describe('QUEUE_LIMIT counts async requests', () => {
         return status;
       }),
     );
-    const accepted = answers.filter((status) => status === 202).length;
-    return { 202: accepted, 503: answers.filter((status) => status === 503).length };
+    const count = (wanted: number): number => answers.filter((status) => status === wanted).length;
+    return { 200: count(200), 202: count(202), 503: count(503) };
   }
 
   it.each([
@@ -39,7 +39,7 @@ describe('QUEUE_LIMIT counts async requests', () => {
     ['with idempotency keys', (at: number) => ({ 'idempotency-key': `key-${at}` })],
   ])('%s', async (_, headersOf: (at: number) => Record<string, string>) => {
     const ask = await startSlow();
-    const { 202: accepted = 0, 503: refused } = await send((at) => ask(headersOf(at), at));
+    const { 202: accepted, 503: refused } = await send((at) => ask(headersOf(at), at));
     // Ten wait and one runs; one or two more may get the place of the one that left the queue.
     expect(accepted).toBeGreaterThanOrEqual(10);
     expect(accepted).toBeLessThanOrEqual(13);
@@ -56,7 +56,9 @@ describe('QUEUE_LIMIT counts async requests', () => {
     const ask = await startSlow();
     const headers = { 'idempotency-key': 'one', 'ringpost-key': 'k' };
     const answers = await send(() => ask(headers, 0));
-    expect(answers[202]).toBe(burst);
+    // On a slow machine the request may be done before the last repetition.
+    expect(answers[202] + answers[200]).toBe(burst);
+    expect(answers[202]).toBeGreaterThan(0);
   });
 });
 
