@@ -59,8 +59,9 @@ async function redriveAll(
   const redriven: RedrivenView['redriven'][number][] = [];
   const refused = new Map<string, RedrivenView['refused'][number]>();
   const selection = await upToNewest(client, filter);
-  for (let more = selection !== undefined; more;) {
-    const step = await client.redriveDeadLetters(selection ?? filter, given);
+  if (selection === undefined) return { redriven: [], refused: [] };
+  for (let more = true; more;) {
+    const step = await client.redriveDeadLetters(selection, given);
     redriven.push(...step.redriven);
     for (const each of step.refused) refused.set(each.letter, each);
     more = step.more && step.redriven.length > 0;

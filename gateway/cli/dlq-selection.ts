@@ -1,8 +1,8 @@
 import type { DeadLetterSelection, RingpostClient } from '#shared/client/client.ts';
 
 /**
- * A command that takes many letters, a thousand at a time, takes those that are there when it begins. Without
- * this bound it would redrive a request that fails again and again for ever.
+ * Limits a command that takes letters a thousand at a time to those that exist when it begins. A redriven
+ * request that fails again is filed as a new letter; without this limit the command might never end.
  * @returns the filter with the time of the newest letter that matches as its end; undefined if none matches.
  */
 export async function upToNewest(

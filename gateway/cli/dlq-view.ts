@@ -1,4 +1,4 @@
-import type { DeadLetterQuery, DeadLetterSelection } from '#shared/client/client.ts';
+import type { DeadLetterQuery, DeadLetterSelection, RingpostClient } from '#shared/client/client.ts';
 import type { DeadLetterSummaryView, DeadLetterView, MessageView } from '#shared/contract/views.ts';
 import type { Context } from './context.ts';
 import { upToNewest } from './dlq-selection.ts';
@@ -93,11 +93,17 @@ export async function deleteLetters(
     deleted = 1;
   } else {
     const selection = await upToNewest(adminSide, which);
-    for (let more = selection !== undefined; more;) {
-      const step = await adminSide.deleteDeadLetters(selection ?? which);
-      deleted += step.deleted;
-      more = step.more && step.deleted > 0;
-    }
+    if (selection !== undefined) deleted = await deleteAll(adminSide, selection);
   }
   context.output.show({ deleted }, () => [`Deleted ${deleted} dead letter${deleted === 1 ? '' : 's'}.`]);
+}
+
+async function deleteAll(client: RingpostClient, selection: DeadLetterSelection): Promise<number> {
+  let deleted = 0;
+  for (let more = true; more;) {
+    const step = await client.deleteDeadLetters(selection);
+    deleted += step.deleted;
+    more = step.more && step.deleted > 0;
+  }
+  return deleted;
 }

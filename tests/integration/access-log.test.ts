@@ -51,11 +51,12 @@ describe('ACCESS_LOG', () => {
     });
     await fetch(`${command.url}/fails?fail=1`, { headers });
     await fetch(`${command.url}/refused`, { headers: { ...headers, 'ringpost-retry': 'perhaps' } });
+    await fetch(`${command.url}/random`, { headers: { traceparent } });
     // A call of the gateway's own paths has no line.
     await fetch(`${command.url}/-/live`);
     command.kill('SIGTERM');
     expect(await command.exited).toMatchObject({ code: 0 });
-    const [first, failed, refused, ...more] = linesOf(command.stdout());
+    const [first, failed, refused, random, ...more] = linesOf(command.stdout());
     const key = keyDigest('tenant-7');
     expect(first).toMatchObject({
       id: answer.headers.get('ringpost-request'),
@@ -78,6 +79,9 @@ describe('ACCESS_LOG', () => {
     expect(totalMs).toBeGreaterThanOrEqual(serviceMs);
     expect(failed).toMatchObject({ status: 500, reason: 'handler_failed', replica: 'S1', key });
     expect(refused).toMatchObject({ status: 400, reason: 'request_malformed', path: '/refused' });
+    // The key that selected its replica was made up, so its digest would help nobody.
+    expect(random).toMatchObject({ status: 200, path: '/random', replica: 'S1' });
+    expect(random).not.toHaveProperty('key');
     expect(more).toEqual([]);
     expect(command.stdout()).not.toContain('s3cret');
   });
