@@ -16,7 +16,7 @@ export interface Death {
   readonly generation: number;
   /** For people, e.g. `exited with code 1`. */
   readonly reason: string;
-  /** It ended by itself after it had finished what it held. */
+  /** It ended by itself after it had finished what it held, or was told to end before it had begun. */
   readonly clean: boolean;
   /** It could not load its handler; its crash note says why. */
   readonly unloaded?: boolean;

@@ -166,6 +166,10 @@ function warmUp(compileCache: string): void {
   });
 }
 
+/**
+ * A worker that has begun handles SIGINT. It dies of one if Ctrl-C in the terminal comes before the new
+ * process has left the group of this one, which then stops too.
+ */
 function endingAfter({ code, signal }: TetheredExit): Ending {
-  return signal === null ? endingOf(code) : { reason: `killed by ${signal}`, clean: false };
+  return signal === null ? endingOf(code) : { reason: `killed by ${signal}`, clean: signal === 'SIGINT' };
 }

@@ -264,6 +264,32 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await left()).toEqual({ ...none, wait: 1, active: 1 });
   });
 
+  it('takes no job whose marker arrives as it is abandoned', async () => {
+    const made = make(kind);
+    await made.consumer.start();
+    await made.add('held');
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+    const { redis, keys, namespace } = system();
+    const waitsForMarker = async (): Promise<boolean> =>
+      String(await redis.client('LIST'))
+        .split('\n')
+        .some((line) => line.includes(`name=${namespace}:`) && / flags=b .* cmd=bzpopmin /.test(line));
+    await expect.poll(waitsForMarker, settled).toBe(true);
+    await expect.poll(() => redis.zcard(keys.marker(replica)), settled).toBe(0);
+    // As a worker that reclaims the job does, but without waking the consumer.
+    await redis.lrem(keys.unfinished(replica).active, 0, 'held');
+    await redis.rpush(keys.unfinished(replica).wait, 'held');
+    const marked = redis.zadd(keys.marker(replica), 0, '0');
+    // Redis has sent the marker to the consumer, which has not read it when it is abandoned.
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+    made.consumer.abandon();
+    await marked;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(made.runs).toHaveLength(1);
+    expect(await left()).toEqual({ ...none, wait: 1 });
+  });
+
   it('sends no answer once another worker has taken the lease', async () => {
     const made = make(kind, { fence: 4 });
     await made.consumer.start();
@@ -277,10 +303,11 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
   });
 
   it('recovers by itself after its connections were cut, and loses no job', async () => {
-    const made = make(kind, { concurrency: 4 });
+    const concurrency = 4;
+    const made = make(kind, { concurrency });
     made.onRun = (run) => void setTimeout(() => run.finish(), 1);
     await made.consumer.start();
-    const { redis, namespace } = system();
+    const { redis, keys, namespace } = system();
     const count = 300;
     for (let at = 0; at < count; at += 1) {
       await made.add(`job-${at}`);
@@ -291,14 +318,30 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
         if (id !== undefined) await redis.client('KILL', 'ID', id);
       }
     }
-    const ran = (): number => new Set(made.runs.map(({ id }) => id)).size;
-    // A job that was given out on a broken connection is active but not being run. The worker's sweep finds
-    // it.
-    const orphans = async (): Promise<number> => (await left())['active'] ?? 0;
+    // An orphan was given out on a broken connection: it is active but not being run. It takes a slot until
+    // the worker's sweep has seen it twice. With a free slot, the consumer goes on without the sweep.
+    const { wait, active } = keys.unfinished(replica);
+    const ran = (): Set<string> => new Set(made.runs.map(({ id }) => id));
+    let seen: readonly string[] = [];
+    const orphans = async (): Promise<readonly string[]> => {
+      const before = seen;
+      const ids = await redis.lrange(active, 0, -1);
+      seen = ids.filter((id) => !ran().has(id));
+      return seen.filter((id) => before.includes(id));
+    };
+    const often = { ...settled, interval: 100 };
     await expect
-      .poll(async () => ran() + (await orphans()), { timeout: 20_000 })
-      .toBeGreaterThanOrEqual(count);
-    expect((await left())['wait']).toBe(0);
+      .poll(async () => (await orphans()).length >= concurrency || (await redis.llen(wait)) === 0, often)
+      .toBe(true);
+    await expect
+      .poll(async () => {
+        // As the sweep does.
+        for (const id of await orphans())
+          await redis.multi().lrem(active, 0, id).rpush(wait, id).zadd(keys.marker(replica), 0, '0').exec();
+        return ran().size;
+      }, often)
+      .toBe(count);
+    await expect.poll(left, settled).toEqual(none);
   });
 
   it(

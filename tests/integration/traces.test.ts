@@ -128,7 +128,7 @@ describe('with an SDK in gateway and workers', () => {
     expect(await answer.text()).toBe(`00-${sent.traceId}-${consumer.id}-01`);
     expect(JSON.stringify(spans)).not.toContain('secret');
     expect((await busy).status).toBe(502);
-    const lost = (await spansNow()).find(({ name }) => name === 'POST');
+    const lost = await eventually(async () => (await spansNow()).find(({ name }) => name === 'POST'));
     expect(lost).toMatchObject({ failed: true, attributes: { 'error.type': 'outcome_unknown' } });
   });
 

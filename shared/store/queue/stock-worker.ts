@@ -107,6 +107,7 @@ export class StockWorker {
     });
     this.#worker = worker;
     inRedisTime(worker, this.#clock);
+    takesNothingWhenClosing(worker);
     worker.on('completed', (job) => onFinished(job.id ?? '', job.data));
     worker.on('error', (error) => {
       log.warn({ err: error }, 'the queue reports an error');
@@ -129,4 +130,15 @@ export class StockWorker {
     }
     throw new DelayedError();
   }
+}
+
+/**
+ * BullMQ checks whether its worker is closing before it waits for a marker, but not after that. So a marker
+ * that arrives as the worker is closed would make it take one more job.
+ */
+function takesNothingWhenClosing(worker: Worker<JobData>): void {
+  const backend = worker.getBackend();
+  const take = backend.moveToActive.bind(backend);
+  backend.moveToActive = (token, name) =>
+    worker.closing === undefined ? take(token, name) : Promise.resolve([]);
 }

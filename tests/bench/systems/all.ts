@@ -1,6 +1,6 @@
 import { nodePeer } from './node-peer.ts';
 import { fastifyProxy, haproxy, nginx } from './proxied.ts';
-import { ringpostDefault, ringpostStock } from './ringpost.ts';
+import { ringpostDefault, ringpostObserved, ringpostStock } from './ringpost.ts';
 import type { System } from './system.ts';
 
 /** The system that the others are compared with. */
@@ -10,6 +10,7 @@ export const ours = ringpostDefault;
 export const systems: readonly System[] = [
   ringpostDefault,
   ringpostStock,
+  ringpostObserved,
   nodePeer({
     name: 'textbook',
     title: 'BullMQ, `waitUntilFinished`',

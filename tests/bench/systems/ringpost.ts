@@ -96,3 +96,10 @@ export const ringpostStock = ringpost({
   settings: '`CONSUMER=stock`.',
   env: { CONSUMER: 'stock' },
 });
+
+export const ringpostObserved = ringpost({
+  name: 'ringpost-observed',
+  title: 'ringpost with an access log',
+  settings: '`ACCESS_LOG=json`.',
+  env: { ACCESS_LOG: 'json' },
+});

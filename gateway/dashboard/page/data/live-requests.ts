@@ -14,6 +14,7 @@ export const leftOut = signal(0);
 const readable = 20;
 const restMs = 1000;
 let arrived: readonly LiveRequestView[] = [];
+let arrivedLeftOut = 0;
 let timer: number | undefined;
 
 /**
@@ -21,7 +22,7 @@ let timer: number | undefined;
  * @param left how many more ended in the same time.
  */
 export function addLive(requests: readonly LiveRequestView[], left: number): void {
-  leftOut.value += left;
+  arrivedLeftOut += left;
   arrived = [...arrived, ...requests].slice(-maxKept);
   if (timer !== undefined || arrived.length === 0) return;
   const isMany = arrived.length > readable;
@@ -36,12 +37,15 @@ export function addLive(requests: readonly LiveRequestView[], left: number): voi
 function show(): void {
   if (arrived.length === 0) return;
   liveRequests.value = [...arrived.toReversed(), ...liveRequests.peek()].slice(0, maxKept);
+  leftOut.value += arrivedLeftOut;
   arrived = [];
+  arrivedLeftOut = 0;
 }
 
 /** Replaces all, e.g. by the answer to `GET /-/api/live`. */
 export function setLive(requests: readonly LiveRequestView[]): void {
   leftOut.value = 0;
   arrived = [];
+  arrivedLeftOut = 0;
   liveRequests.value = requests.slice(0, maxKept);
 }

@@ -23,6 +23,11 @@ export const samples = signal<readonly SampleView[]>([]);
 const keptSamplesMs = 15 * 60_000;
 /** The page changes at most four times a second, however many events arrive. */
 const flushMs = 250;
+/** Events that are sent together arrive within this time in ms, and change the page once. */
+const gatherMs = 30;
+/** After a change the page rests for this many times as long as the change took, on a slow machine too. */
+const restFactor = 15;
+const maxRestMs = 3000;
 const retryMs = [500, 1000, 2000, 4000, 8000] as const;
 
 /** Parts of the page that show live requests. Without one, gateways need not send them. */
@@ -113,17 +118,25 @@ function close(): void {
 function later(change: () => void): void {
   waiting.push(change);
   if (flushTimer !== undefined) return;
-  flushTimer = window.setTimeout(flush, Math.max(0, flushAt - performance.now()));
+  flushTimer = window.setTimeout(flush, Math.max(gatherMs, flushAt - performance.now()));
 }
 
 function flush(): void {
   const changes = waiting;
   waiting = [];
   flushTimer = undefined;
-  flushAt = performance.now() + flushMs;
+  const begun = performance.now();
+  flushAt = begun + flushMs;
   batch(() => {
     for (const change of changes) change();
   });
+  // The timer fires when the browser has laid out and painted the page.
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      const shown = performance.now();
+      flushAt = Math.max(begun + flushMs, shown + Math.min(maxRestMs, restFactor * (shown - begun)));
+    }),
+  );
 }
 
 async function loadSamples(): Promise<void> {
