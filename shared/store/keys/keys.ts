@@ -1,3 +1,5 @@
+import { addStandardJob, moveToFinished } from './bullmq-keys.ts';
+
 /**
  * All Redis keys and channels of ringpost are made here.
  *
@@ -259,32 +261,3 @@ export function createKeys(namespace: string): Keys {
     replyDraft: (replica, request, fence) => `${replicaPrefix(replica)}:reply-draft:${request}:${fence}`,
   };
 }
-
-const addStandardJob = [
-  'wait',
-  'paused',
-  'meta',
-  'id',
-  'completed',
-  'delayed',
-  'active',
-  'events',
-  'marker',
-] as const;
-
-const moveToFinished = [
-  'wait',
-  'active',
-  'prioritized',
-  'events',
-  'stalled',
-  'limiter',
-  'delayed',
-  'paused',
-  'meta',
-  'pc',
-  'completed',
-  '',
-  'metrics:completed',
-  'marker',
-] as const;
