@@ -6,6 +6,7 @@ import { planRoute } from './api/plan-route.ts';
 import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
 import type { RedriveOptions } from './async/redrive.ts';
+import type { Cancellation } from './async/cancellation.ts';
 import { requestApi } from './api/request-api.ts';
 import type { AdminAccess } from './routes/admin-access.ts';
 import { callbackSecretRoutes } from './routes/callback-secret.ts';
@@ -17,6 +18,7 @@ import { ringRoutes } from './routes/ring.ts';
 
 export interface AdminSideParts extends AppParts, RequestParts {
   readonly access: AdminAccess;
+  readonly cancellation: Cancellation;
   readonly metrics: Metrics;
   /** The event streams of the API. */
   readonly streams: EventStreams;
@@ -27,7 +29,7 @@ export interface AdminSideParts extends AppParts, RequestParts {
  * metrics.
  */
 export async function registerAdminSide(app: FastifyInstance, parts: AdminSideParts): Promise<void> {
-  const { config, watcher, callbacks, access, metrics } = parts;
+  const { config, watcher, callbacks, access, cancellation, metrics } = parts;
   const { ring: parameters, redaction, asyncTimeoutMs, resultTtlMs: keepMs } = config;
   const limits = { maxReplicas: config.maxReplicas, containers: config.replicaDriver === 'docker' };
   await app.register(replicaRoutes, {
@@ -54,6 +56,6 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   await app.register(apiRoutes, parts);
   await app.register(planRoute, { ...parts, parameters, ...limits });
   await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
-  await app.register(requestApi, parts);
+  await app.register(requestApi, { ...parts, cancel: (request) => cancellation.cancel(request) });
   await app.register(metricsRoutes, { metrics });
 }

@@ -83,7 +83,7 @@ export async function buildApp(given: AppParts): Promise<App> {
       },
     });
   await registerClientSide(client.app, { ...parts, connections, watches, cancellation });
-  await registerAdminSide(admin.app, { ...parts, metrics, streams });
+  await registerAdminSide(admin.app, { ...parts, cancellation, metrics, streams });
   await registerDashboardSide({ listeners, access, settings, sessions });
   return {
     app: client.app,

@@ -14,9 +14,7 @@ import { AccessLog } from './access-log/access-log.ts';
 import { stdoutOutput } from './access-log/output.ts';
 import { buildApp } from './app.ts';
 import { CallbackMacs } from './callbacks/callback-macs.ts';
-import { CallbackDeliveries } from './callbacks/callback-deliveries.ts';
 import { Callbacks } from './callbacks/callbacks.ts';
-import { CallbackTargets } from './callbacks/targets.ts';
 import { givenSecret, SharedSecret } from './caller/caller-secret.ts';
 import { Callers } from './caller/callers.ts';
 import { createDispatch } from './dispatch/dispatch.ts';
@@ -90,7 +88,7 @@ export async function createGateway(
   const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
   const telemetry = await loadTelemetry(log);
   const held = new HeldBytes(config.bytesInFlight);
-  const { callbacks, sending } = createCallbacks(config, open, connection, log);
+  const { callbacks, sending } = await createCallbacks(config, open, connection, log);
   const dispatch = createDispatch({
     config,
     gateway: name,
@@ -196,18 +194,21 @@ export async function createGateway(
 /**
  * Composes what accepts callbacks, and what sends them: nothing does if there is no secret to sign them with.
  */
-function createCallbacks(
+async function createCallbacks(
   config: GatewayConfig,
   open: Open,
   connection: Connection,
   log: Logger,
-): { readonly callbacks: Callbacks; readonly sending: StartStop | undefined } {
+): Promise<{ readonly callbacks: Callbacks; readonly sending: StartStop | undefined }> {
   const { namespace, resultTtlMs: keepMs, callbackSecrets: secrets, redaction } = config;
   const macs = new CallbackMacs(secrets, namespace);
   if (secrets.length === 0) {
     const callbacks = new Callbacks({ connection, targets: undefined, macs, redaction, log });
     return { callbacks, sending: undefined };
   }
+  // They load undici, which is large.
+  const { CallbackDeliveries } = await import('./callbacks/callback-deliveries.ts');
+  const { CallbackTargets } = await import('./callbacks/targets.ts');
   const targets = new CallbackTargets(config.callbackAllow);
   const callbacks = new Callbacks({ connection, targets, macs, redaction, log });
   const sender = open('callbacks', 'patient');

@@ -8,6 +8,8 @@ import { startLeaseThread } from './lease/start-lease-thread.ts';
  * thread; the lease thread loads its own.
  */
 export async function fillCompileCache(): Promise<void> {
+  // Some workers load BullMQ later.
+  await import('./queue/stock-consumer.ts');
   // Node keeps a cache for each set of V8's flags. A worker loads its own modules before it sets the flags,
   // and those of the lease thread after that.
   flushCompileCache();

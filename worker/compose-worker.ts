@@ -13,7 +13,7 @@ import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { ownGeneration } from './lease/own-generation.ts';
 import { ReplicaLease } from './lease/replica-lease.ts';
-import { chooseTick } from './queue/consumer-choice.ts';
+import { chooseConsumer } from './queue/consumer-choice.ts';
 import { Intake } from './queue/intake.ts';
 import { Aftermath } from './reply/aftermath.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
@@ -138,7 +138,7 @@ export async function composeWorker(
     slots: new Slots(concurrency),
     intake: new Intake(),
     finished: new FinishedRuns(),
-    tick: chooseTick(config.consumer, log),
+    choice: await chooseConsumer(config.consumer, log),
   };
   const heartbeat = new Heartbeat({
     ...common,

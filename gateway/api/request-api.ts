@@ -10,13 +10,15 @@ import { Problem } from '#shared/contract/errors.ts';
 import { isReplicaName } from '#shared/contract/replica-name.ts';
 import { replicaOf, uuidOf } from '#shared/contract/request-id.ts';
 import { callbackStates } from '#shared/contract/request-record.ts';
+import type { RequestView } from '#shared/contract/views.ts';
 import type { CallbackSearch, FoundCallback } from '#shared/store/records/callback-search.ts';
 import type { DeadLetters } from '#shared/store/records/dead-letters.ts';
 import type { RequestHistory } from '#shared/store/records/request-history.ts';
-import type { RequestRecords } from '#shared/store/records/request-records.ts';
+import type { KnownRequest, RequestRecords } from '#shared/store/records/request-records.ts';
 import type { RequestSearch } from '#shared/store/records/request-search.ts';
 import { requestOperations } from '../openapi/request-operations.ts';
 import { countLetters } from '../records/dead-letter-counts.ts';
+import { viewOf } from '../records/request-view.ts';
 import { queryValues } from '../request/query.ts';
 import { noStore } from '../routes/no-store.ts';
 import { checkNames, limitOf, nextPagePath, oneOf } from '../routes/query-parameters.ts';
@@ -38,6 +40,12 @@ export interface RequestApiOptions {
   readonly live: LiveRequests;
   /** Says who may only see metadata. */
   readonly access: { onlyViews(request: FastifyRequest): boolean };
+  /**
+   * Cancels a request, if it can.
+   * @returns the request as it is then.
+   * @throws {Problem} `already_finished`.
+   */
+  readonly cancel: (request: KnownRequest) => Promise<KnownRequest>;
 }
 
 interface Call {
@@ -50,10 +58,10 @@ const callbacksPath = '/-/api/callbacks';
 /**
  * The part of `/-/api` about requests: a search, the timeline of one, those that this gateway has answered
  * lately, and what became of dead letters and callbacks. All of it is metadata. A viewer gets the beginnings
- * of ids, because an id can open the answer.
+ * of ids, because an id can open the answer. An admin may cancel a request, whoever its caller is.
  */
 export const requestApi = fp<RequestApiOptions>(
-  (app, { records, search, callbackSearch, history, letters, live, access }, done) => {
+  (app, { records, search, callbackSearch, history, letters, live, access, cancel }, done) => {
     const onRequest = noStore;
     app.addHook('onClose', () => live.stop());
 
@@ -88,8 +96,7 @@ export const requestApi = fp<RequestApiOptions>(
           id === undefined || replica === undefined
             ? undefined
             : await redisAway(() => history.read(id, replica));
-        if (known?.known === undefined && seen === undefined)
-          throw new Problem('not_found', `Nothing is known of a request ${given}, or no longer.`);
+        if (known?.known === undefined && seen === undefined) return unknown(given);
         const onlyViews = access.onlyViews(request);
         const record = known?.known?.record;
         const shown = shownId(id ?? given, onlyViews);
@@ -106,6 +113,15 @@ export const requestApi = fp<RequestApiOptions>(
           events: timelineOf(sources, onlyViews),
           deadLetter: known?.isDeadLetter === true ? shown : null,
         };
+      },
+    );
+
+    app.delete<Call>(
+      `${requestsPath}/:id`,
+      { onRequest, schema: requestOperations.cancelAnyRequest },
+      async ({ params: { id } }): Promise<RequestView> => {
+        const found = (await redisAway(() => records.find(id))) ?? unknown(id);
+        return viewOf(await redisAway(() => cancel(found)));
       },
     );
 
@@ -151,6 +167,11 @@ export const requestApi = fp<RequestApiOptions>(
   },
   { name: 'request-api' },
 );
+
+/** @throws {Problem} `not_found`. */
+function unknown(id: string): never {
+  throw new Problem('not_found', `Nothing is known of a request ${id}, or no longer.`);
+}
 
 /**
  * @param given an id, or what `self` has for a viewer: a cursor and the replica.

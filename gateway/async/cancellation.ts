@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Problem } from '#shared/contract/errors.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
@@ -37,9 +38,16 @@ export class Cancellation {
 
   /**
    * @returns the request as it is then. It may have ended by itself. If it is still `running`, its worker may
-   * be dead; it is not started again.
+   * be dead; it is not started again. If nothing is known of it by then, it is returned as it was.
+   * @throws {Problem} `already_finished`.
    */
-  async cancel(request: KnownRequest): Promise<KnownRequest | undefined> {
+  async cancel(request: KnownRequest): Promise<KnownRequest> {
+    const { state } = request.record;
+    if (finalStates.has(state)) throw new Problem('already_finished', `The request is ${state} already.`);
+    return (await this.#cancel(request)) ?? request;
+  }
+
+  async #cancel(request: KnownRequest): Promise<KnownRequest | undefined> {
     const { records, ends, cancellations, queues } = this.#options;
     const { id, replica } = request;
     const until = performance.now() + maxWaitMs;

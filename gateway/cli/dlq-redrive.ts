@@ -3,6 +3,7 @@ import type { RedrivenView } from '#shared/contract/views.ts';
 import type { Context } from './context.ts';
 import { exitCodes, usage } from './failure.ts';
 import type { ExitCode } from './failure.ts';
+import { upToNewest } from './dlq-selection.ts';
 import { gatewaySides } from './gateway-options.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { shownText } from './shown.ts';
@@ -57,8 +58,9 @@ async function redriveAll(
 ): Promise<Omit<RedrivenView, 'more'>> {
   const redriven: RedrivenView['redriven'][number][] = [];
   const refused = new Map<string, RedrivenView['refused'][number]>();
-  for (let more = true; more;) {
-    const step = await client.redriveDeadLetters(filter, given);
+  const selection = await upToNewest(client, filter);
+  for (let more = selection !== undefined; more;) {
+    const step = await client.redriveDeadLetters(selection ?? filter, given);
     redriven.push(...step.redriven);
     for (const each of step.refused) refused.set(each.letter, each);
     more = step.more && step.redriven.length > 0;

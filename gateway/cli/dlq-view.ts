@@ -1,6 +1,7 @@
 import type { DeadLetterQuery, DeadLetterSelection } from '#shared/client/client.ts';
 import type { DeadLetterSummaryView, DeadLetterView, MessageView } from '#shared/contract/views.ts';
 import type { Context } from './context.ts';
+import { upToNewest } from './dlq-selection.ts';
 import { gatewaySides } from './gateway-options.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { Paint } from './paint.ts';
@@ -91,8 +92,9 @@ export async function deleteLetters(
     await adminSide.deleteDeadLetter(which);
     deleted = 1;
   } else {
-    for (let more = true; more;) {
-      const step = await adminSide.deleteDeadLetters(which);
+    const selection = await upToNewest(adminSide, which);
+    for (let more = selection !== undefined; more;) {
+      const step = await adminSide.deleteDeadLetters(selection ?? which);
       deleted += step.deleted;
       more = step.more && step.deleted > 0;
     }

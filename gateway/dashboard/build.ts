@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -56,7 +56,7 @@ export async function buildDashboard(folder: string = dashboardFolder): Promise<
   files.set('icon.svg', await readFile(join(source, 'icon.svg')));
   files.set('index.html', await documentOf(files));
   await mkdir(join(folder, 'assets'), { recursive: true });
-  await Promise.all([...files].map(([name, contents]) => writeFile(pathOf(folder, name), contents)));
+  await replaceFiles(folder, files);
   // Only now, so that a gateway that starts meanwhile finds a whole page.
   const stale = (await readdir(join(folder, 'assets'))).filter((name) => !files.has(name));
   await Promise.all(stale.map((name) => rm(join(folder, 'assets', name))));
@@ -68,6 +68,19 @@ export async function buildDashboard(folder: string = dashboardFolder): Promise<
   }));
   checkSize(built);
   return built;
+}
+
+/** Renames whole files, so that a gateway that starts meanwhile reads no half of one. */
+async function replaceFiles(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const written = await mkdtemp(join(dirname(folder), '.dist-'));
+  try {
+    for (const [name, contents] of files) {
+      await writeFile(join(written, name), contents);
+      await rename(join(written, name), pathOf(folder, name));
+    }
+  } finally {
+    await rm(written, { recursive: true });
+  }
 }
 
 /** @returns `index.html` with the names of this build. */

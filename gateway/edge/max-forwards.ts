@@ -1,5 +1,5 @@
-import { METHODS } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { http } from '#shared/contract/node-http.ts';
 import { isSecretField } from '#shared/contract/redaction.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
 import { Problem } from '#shared/contract/errors.ts';
@@ -8,7 +8,7 @@ import { Problem } from '#shared/contract/errors.ts';
 const maxForwards = 2 ** 31 - 1;
 
 /** The methods of requests. CONNECT is answered elsewhere. */
-export const allowedMethods = METHODS.filter((method) => method !== 'CONNECT').join(', ');
+export const allowedMethods = http.METHODS.filter((method) => method !== 'CONNECT').join(', ');
 
 /**
  * Counts down `Max-Forwards` (RFC 9110 7.6.2), which only OPTIONS and TRACE have.

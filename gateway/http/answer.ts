@@ -1,5 +1,6 @@
-import { ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
+import { http } from '#shared/contract/node-http.ts';
 import type { NotedOutcome, NotedRequest, RequestNotes, RequestTrace } from './request-notes.ts';
 
 /** How an answer ended. */
@@ -24,7 +25,7 @@ export interface AnswerListener {
  * Node's response to a request. It reports its end once, whether Fastify writes it, a route does, or the
  * client leaves before anything is written.
  */
-export class Answer extends ServerResponse implements RequestNotes {
+export class Answer extends http.ServerResponse implements RequestNotes {
   target: string | undefined;
   request: NotedRequest | undefined;
   outcome: NotedOutcome | undefined;

@@ -1,8 +1,14 @@
 import Fastify from 'fastify';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { METHODS } from 'node:http';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+} from 'fastify';
 import { Readable } from 'node:stream';
 import { asProblem, Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
+import { http } from '#shared/contract/node-http.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
 import { answerClass, noteBody, noteProblem, noteTarget } from './answer.ts';
 import { Refusals } from './refusals.ts';
@@ -15,6 +21,14 @@ import { isUnread, problemType, writeProblem } from './problem-response.ts';
 
 /** Time in ms in which a client has to send its request. */
 const requestTimeoutMs = 300_000;
+
+type SchemaCompilers = NonNullable<FastifyServerOptions['schemaController']>['compilersFactory'];
+
+/** The routes check what they get; their schemas are for the document. Fastify would load Ajv for them. */
+const schemaCompilers = {
+  buildValidator: () => () => () => true,
+  buildSerializer: () => () => (answer: unknown) => JSON.stringify(answer),
+} as unknown as NonNullable<SchemaCompilers>; // the type wants all that Ajv's own functions have
 
 export interface ListenerOptions extends RequestEndsOptions {
   readonly maxConnections: number;
@@ -46,9 +60,6 @@ export function createListener(options: ListenerOptions): Listener {
   connections.attach(app.server);
   logRoutes(app, options.log);
   answerFaults(app, refusals);
-  // The routes check what they get. Their schemas are only for the document.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   return { app, connections, refusedCount };
 }
 
@@ -67,6 +78,7 @@ function createApp(
     requestTimeout: requestTimeoutMs,
     routerOptions: { ignoreTrailingSlash: false, caseSensitive: true },
     rewriteUrl: routeOf,
+    schemaController: { compilersFactory: schemaCompilers },
     http: {
       maxHeaderSize: headLimitBytes,
       // `headFault` checks it, and answers with a problem.
@@ -80,7 +92,7 @@ function createApp(
     },
     clientErrorHandler: (error, socket) => refusals.malformed(error, socket),
   });
-  for (const method of METHODS) {
+  for (const method of http.METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
   return app;

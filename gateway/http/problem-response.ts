@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { catalogue, problemDetails, retryAfterSeconds } from '#shared/contract/errors.ts';
 import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
+import { http } from '#shared/contract/node-http.ts';
 import { noteBody, noteProblem, noteWhole } from './answer.ts';
 
 export const problemType = 'application/problem+json';
@@ -71,7 +71,7 @@ export function problemMessage(code: ProblemCode, detail: string): string {
   const { status } = catalogue[code];
   const body = JSON.stringify(problemDetails(code, detail));
   return (
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}\r\nContent-Type: ${problemType}\r\n` +
     `Content-Length: ${Buffer.byteLength(body)}\r\nDate: ${new Date().toUTCString()}\r\n` +
     `Connection: close\r\n\r\n${body}`
   );

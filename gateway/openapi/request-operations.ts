@@ -1,6 +1,7 @@
 import { admin as security, answer, problem, problems } from './answers.ts';
 import type { Operation } from './answers.ts';
 import * as schemas from './request-schemas.ts';
+import { request } from './schemas.ts';
 
 const paging = {
   limit: { type: 'integer', minimum: 1, maximum: 200, default: 50 },
@@ -46,6 +47,20 @@ export const requestOperations = {
       200: answer(schemas.timeline, 'The oldest event first.'),
       ...problems,
       404: problem('It has neither a record nor a job, and this gateway has not seen it lately.'),
+    },
+  },
+  cancelAnyRequest: {
+    operationId: 'cancelAnyRequest',
+    summary: 'Cancel a request, whoever its caller is',
+    description: 'The same as `DELETE /-/requests/{id}`, on the admin side.',
+    tags: ['requests'],
+    security,
+    params: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+    response: {
+      200: answer(request, 'The request as it is afterwards; it may have ended by itself.'),
+      ...problems,
+      404: problem('It is unknown or expired.'),
+      409: problem('The request has ended already.'),
     },
   },
   listLive: {

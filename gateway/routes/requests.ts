@@ -33,9 +33,10 @@ export interface RequestRouteOptions {
   readonly isAdmin: (request: FastifyRequest) => boolean;
   /**
    * Cancels a request, if it can.
-   * @returns the request as it is then; undefined if nothing is known of it by then.
+   * @returns the request as it is then.
+   * @throws {Problem} `already_finished`.
    */
-  readonly cancel: (request: KnownRequest) => Promise<KnownRequest | undefined>;
+  readonly cancel: (request: KnownRequest) => Promise<KnownRequest>;
 }
 
 interface Call {
@@ -124,11 +125,7 @@ export const requestRoutes = fp<RequestRouteOptions>(
       { onRequest: noStore, schema: operations.cancelRequest },
       async (request, reply) => {
         const found = await known(request);
-        if (finalStates.has(found.record.state)) {
-          throw new Problem('already_finished', `The request is ${found.record.state} already.`);
-        }
-        const after = await redisAway(() => cancel(found));
-        return show(reply, after ?? found);
+        return show(reply, await redisAway(() => cancel(found)));
       },
     );
     done();

@@ -1,12 +1,12 @@
-import { METHODS } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Context, Span } from '@opentelemetry/api';
 import { peerAddress } from '#shared/contract/ip-address.ts';
+import { http } from '#shared/contract/node-http.ts';
 import { pathOf } from '#shared/contract/target-path.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { RequestNotes, RequestTrace } from '../http/request-notes.ts';
 
-const knownMethods: ReadonlySet<string> = new Set(METHODS);
+const knownMethods: ReadonlySet<string> = new Set(http.METHODS);
 
 /** The SERVER span of a dispatched request: from its head to the end of its answer. */
 export class ServerSpan implements RequestTrace {

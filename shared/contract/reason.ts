@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { http } from './node-http.ts';
 
 /** The characters that a reason phrase may have (RFC 9112 4), in latin1. */
 const phrase = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -10,6 +10,6 @@ const phrase = /^[\t\x20-\x7e\x80-\xff]*$/;
  * no status line can carry.
  */
 export function reasonPart(status: number, text: string | undefined): { readonly reason?: string } {
-  if (text === undefined || text === STATUS_CODES[status] || !phrase.test(text)) return {};
+  if (text === undefined || text === http.STATUS_CODES[status] || !phrase.test(text)) return {};
   return { reason: text };
 }

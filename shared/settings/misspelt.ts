@@ -57,6 +57,8 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const each of known) {
+    // Each start compares all variables with all settings. Most of them differ in length by more.
+    if (Math.abs(wanted.length - each.length) > mistakesIn(each)) continue;
     const distance = editDistance(wanted, each);
     if (distance > mistakesIn(each) || distance >= least) continue;
     best = each;

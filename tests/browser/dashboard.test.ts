@@ -5,23 +5,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
-import { buildDashboard } from '../../gateway/dashboard/build.ts';
 import { desiredOf } from '../fixtures/admin-calls.ts';
-import { useBrowser } from '../fixtures/browser.ts';
 import { projectFolder } from '../fixtures/command.ts';
+import { faultsOf, goTo, patience, signIn, useDashboard } from '../fixtures/dashboard-page.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { useWorkers } from '../fixtures/workers.ts';
 
 const system = useSystem();
-const openPage = useBrowser();
+const openPage = useDashboard();
 const workers = useWorkers();
 const handler = fileURLToPath(new URL('../fixtures/handlers/flaky.ts', import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const token = 'a-token-of-the-operator';
 const viewToken = 'a-token-of-the-viewer';
-/** Workers start slowly on a loaded machine. */
-const patience = { timeout: 30_000 };
 const slow = { timeout: 180_000 };
 
 /** With `UPDATE_PICTURES=yes` the pictures of the documents are made anew. */
@@ -30,32 +27,9 @@ const pictures =
     ? join(projectFolder, 'docs/pictures')
     : mkdtempSync(join(tmpdir(), 'ringpost-pictures-'));
 
-beforeAll(async () => {
-  await buildDashboard();
+beforeAll(() => {
   mkdirSync(pictures, { recursive: true });
 });
-
-/** Notes what no page of the dashboard may do: throw, or break the policy for its content. */
-function faultsOf(page: Page): string[] {
-  const faults: string[] = [];
-  page.setDefaultTimeout(patience.timeout);
-  page.on('pageerror', ({ message }) => faults.push(message));
-  page.on('console', (message) => {
-    if (message.text().includes('Content Security Policy')) faults.push(message.text());
-  });
-  return faults;
-}
-
-async function signIn(page: Page, value: string): Promise<void> {
-  await page.getByLabel('Token').fill(value);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-}
-
-/** Goes to a page of the dashboard by its address, as a link does. */
-async function goTo(page: Page, hash: string, heading: string | RegExp): Promise<void> {
-  await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-}
 
 /** @returns what axe finds, as `impact rule: element`. */
 async function axeFindings(page: Page): Promise<string[]> {
@@ -140,7 +114,7 @@ it('signs in on ADMIN_PORT, shows what a change will do, makes it, and signs out
 it('shows requests as they end, finds why one failed, and redrives it', slow, async () => {
   const settings = { HANDLER: handler, LEDGER: workers.ledger(), REPLICAS: '1' };
   const { url } = await system().start(settings);
-  const page = await openPage();
+  const page = await openPage({ colorScheme: 'light', viewport: { width: 1280, height: 600 } });
   const faults = faultsOf(page);
   const streams: string[] = [];
   page.on('request', (request) => request.url().includes('/-/api/events') && streams.push(request.url()));
@@ -155,6 +129,11 @@ it('shows requests as they end, finds why one failed, and redrives it', slow, as
   await page.getByRole('link', { name: 'GET /seen-live' }).first().waitFor();
   stop.abort();
   await sending;
+  const paths = ['/report?ms=40', '/users/7?ms=3', '/orders/1841?fail=1&status=500&ms=120', '/users/12?ms=8'];
+  for (const path of paths) await (await fetch(`${url}${path}`, { method: 'POST' })).text();
+  await page.getByRole('row', { name: /POST \/orders\/1841 500/ }).waitFor();
+  await page.getByRole('link', { name: 'POST /users/12' }).waitFor();
+  await page.screenshot({ path: join(pictures, 'dashboard-live-light-1280.png') });
   // One stream for the overview, and one in its place with the live requests.
   expect(streams.map((each) => new URL(each).search)).toEqual(['?topics=overview', '?topics=overview,live']);
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
@@ -78,6 +79,27 @@ describe('a request cancelled', () => {
     const answer = await waited;
     expect([answer.status, ((await answer.json()) as View).code]).toEqual([409, 'cancelled']);
     expect(await runsOf('/hangs')).toBe(1);
+  });
+
+  it('by an admin on ADMIN_PORT ends, whoever its caller is', async () => {
+    await leaseReplicas(system());
+    const settings = {
+      ADMIN_PORT: '0',
+      ADMIN_TOKEN: 'a-token-for-admins',
+      VIEW_TOKEN: 'a-token-for-viewers',
+    };
+    const { url, adminUrl } = await system().start({ REPLICA_DRIVER: 'none', ...settings });
+    const id = await sendAsync(url, '/mine', { 'x-api-key': 'a-key-of-the-caller' });
+    const asked = async (path: string, token: string): Promise<readonly unknown[]> => {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${adminUrl}/-/api/requests/${path}`, { method: 'DELETE', headers });
+      const { state, code } = (await answer.json()) as View;
+      return [answer.status, state ?? code];
+    };
+    expect(await asked(id, settings.VIEW_TOKEN)).toEqual([403, 'forbidden']);
+    expect(await asked(id, settings.ADMIN_TOKEN)).toEqual([200, 'cancelled']);
+    expect(await asked(id, settings.ADMIN_TOKEN)).toEqual([409, 'already_finished']);
+    expect(await asked('nothing.S1', settings.ADMIN_TOKEN)).toEqual([404, 'not_found']);
   });
 
   it('while it waits for a retry is not retried', async () => {

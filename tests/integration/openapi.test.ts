@@ -85,6 +85,7 @@ describe('/-/openapi.json', () => {
     );
     expect(all.filter((each) => !each.endsWith('/{path}')).toSorted()).toEqual([
       'delete /-/api/replicas',
+      'delete /-/api/requests/{id}',
       'delete /-/api/session',
       'delete /-/dead-letters',
       'delete /-/dead-letters/{id}',

@@ -9,6 +9,7 @@ import type { TestSpecification } from 'vitest/node';
 const slowFiles = [
   'callbacks-crash',
   'requests-model',
+  'dashboard',
   'directives',
   'admin-refusals',
   'shutdown-clients',
@@ -16,6 +17,7 @@ const slowFiles = [
   'clock-skew',
   'suspects',
   'adoption',
+  'dashboard-actions',
   'cli',
   'cli-start',
   'dispatch-capacity',

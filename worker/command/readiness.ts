@@ -1,7 +1,7 @@
-import { get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { http } from '#shared/contract/node-http.ts';
 
 /** Programs that listen on `localhost` may have only one of these. */
 const hosts = ['127.0.0.1', '::1'] as const;
@@ -73,7 +73,7 @@ function statusOf(
 ): Promise<number | 'none' | undefined> {
   return new Promise((resolve) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
-    const request = get({ host, port, path, agent: false, signal: limit }, (answer: IncomingMessage) => {
+    const request = http.get({ host, port, path, agent: false, signal: limit }, (answer: IncomingMessage) => {
       resolve(answer.statusCode ?? 'none');
       answer.destroy();
     });

@@ -1,7 +1,8 @@
-import { Agent as HttpAgent, ClientRequest } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
+import { http } from '#shared/contract/node-http.ts';
 import { KeptConnections } from './kept-connections.ts';
 import type { Connection } from './kept-connections.ts';
 
@@ -67,7 +68,7 @@ export class UpstreamConnections {
     if (kind === 'single') this.#kept.closeIdle();
     const { protocol, port } = this.#origin;
     const { method, path, headers } = head;
-    const request = new ClientRequest({
+    const request = new http.ClientRequest({
       agent: kind === 'single' ? this.#single : this.#pool,
       protocol,
       host: this.#host,
@@ -104,7 +105,7 @@ export class UpstreamConnections {
     // An address is no server name (RFC 6066 3), but the certificate is checked against it all the same.
     const servername = isIP(this.#host) === 0 ? this.#host : '';
     const secure = this.#origin.protocol === 'https:';
-    const agent = secure ? new HttpsAgent({ ...all, servername }) : new HttpAgent(all);
+    const agent = secure ? new HttpsAgent({ ...all, servername }) : new http.Agent(all);
     const opens = secure ? 'secureConnect' : 'connect';
     const create = agent.createConnection.bind(agent);
     agent.createConnection = (given, callback) => {

@@ -3,14 +3,13 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
-import type { TickScript } from '#shared/store/queue/tick.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';
 import { BatchedConsumer } from '../queue/batched-consumer.ts';
+import type { ConsumerChoice } from '../queue/consumer-choice.ts';
 import { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Intake } from '../queue/intake.ts';
-import { createStockConsumer } from '../queue/stock-consumer.ts';
 import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
@@ -35,8 +34,7 @@ export interface QueueSessionParts {
   readonly slots: Slots;
   /** Closed while suspects run isolated. */
   readonly intake: Intake;
-  /** The script of the batched consumer; without it, the stock consumer serves. */
-  readonly tick: TickScript | undefined;
+  readonly choice: ConsumerChoice;
   /** Undefined if no OpenTelemetry SDK is loaded. */
   readonly spans: ProcessSpans | undefined;
   /** What follows the end of a request that has a record. */
@@ -78,7 +76,7 @@ export class QueueSession {
 
   constructor(options: QueueSessionOptions) {
     const { connection, lease, leaseMs, intake, makeCertain, onSuperseded, onStuck, log } = options;
-    const { aftermath, large, tick, inherited = false } = options;
+    const { aftermath, large, choice, inherited = false } = options;
     const { replica } = lease;
     const pushes = createReplyPushes(connection, lease, onSuperseded);
     const sending = { connection, lease, aftermath, large, onSuperseded, log };
@@ -98,9 +96,11 @@ export class QueueSession {
       onGarbled: (id) => garbled.end(id),
       onFinished: (id, job) => turns.leave(id, job),
     };
-    const batched =
-      tick === undefined ? undefined : new BatchedConsumer({ ...serving, lease, tick, onSuperseded });
-    const consumer = batched ?? createStockConsumer({ ...serving, replica });
+    const consumer =
+      'tick' in choice
+        ? new BatchedConsumer({ ...serving, lease, tick: choice.tick, onSuperseded })
+        : choice.createStock({ ...serving, replica });
+    const batched = consumer instanceof BatchedConsumer ? consumer : undefined;
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
     const { adopter, holder: by } = lease;
     const handler = options.spans?.around(options.handler, replica) ?? options.handler;

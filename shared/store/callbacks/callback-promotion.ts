@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import type { Logger } from '../../process/logger.ts';
 import type { CallbackData } from '../../contract/callback.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -13,7 +13,7 @@ import { clockOf } from '../redis/redis-clock.ts';
 export class CallbackPromotion {
   readonly #connection: Connection;
   readonly #log: Logger;
-  #opened: Queue<CallbackData> | undefined;
+  #opened: Promise<Queue<CallbackData>> | undefined;
 
   /** @param connection is shared, so there is nothing to close. */
   constructor(connection: Connection, log: Logger) {
@@ -25,12 +25,14 @@ export class CallbackPromotion {
    * Makes the callback of a request due, unless it was sent before.
    * @throws {SyntaxError} if it cannot be read.
    */
-  promote(id: string): Promise<void> {
-    return promoteCallback(this.#queue, id);
+  async promote(id: string): Promise<void> {
+    this.#opened ??= this.#open();
+    await promoteCallback(await this.#opened, id);
   }
 
-  get #queue(): Queue<CallbackData> {
-    if (this.#opened !== undefined) return this.#opened;
+  async #open(): Promise<Queue<CallbackData>> {
+    // BullMQ is large, and most workers never end a request with a callback.
+    const { Queue } = await import('bullmq');
     const keys = keysOf(this.#connection);
     const queue = new Queue<CallbackData>(keys.callbacks, {
       connection: redisOf(this.#connection),
@@ -38,9 +40,8 @@ export class CallbackPromotion {
       skipMetasUpdate: true,
       skipVersionCheck: true,
     });
-    this.#opened = inRedisTime(queue, clockOf(this.#connection));
     queue.on('error', (error) => this.#log.debug({ err: error }, 'the queue of callbacks reports an error'));
-    return queue;
+    return inRedisTime(queue, clockOf(this.#connection));
   }
 }
 

@@ -1,4 +1,4 @@
-import { Job, Queue } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import type { Redis } from '../redis/access.ts';
 import { isJob } from '../../contract/job.ts';
 import type { JobData } from '../../contract/job.ts';
@@ -74,7 +74,7 @@ export class QueueJobs {
   readonly #clock: RedisClock;
   readonly #replica: string;
   readonly #log: Logger;
-  #opened: Queue<JobData> | undefined;
+  #opened: Promise<Queue<JobData>> | undefined;
 
   constructor(connection: Connection, replica: string, log: Logger) {
     this.#redis = redisOf(connection);
@@ -89,7 +89,8 @@ export class QueueJobs {
    * @throws {SyntaxError} if its data is not JSON.
    */
   async find(id: string): Promise<QueuedJob | undefined> {
-    const job = await Job.fromId<JobData>(this.#queue, id);
+    this.#opened ??= this.#open();
+    const job: Job<JobData> | undefined = await (await this.#opened).getJob(id);
     return job === undefined ? undefined : new QueuedJob(job, this.#clock);
   }
 
@@ -111,22 +112,22 @@ export class QueueJobs {
 
   /** Closes the queue if it was opened. The connection stays open. */
   async close(): Promise<void> {
-    await this.#opened?.close();
+    await (await this.#opened)?.close();
     this.#opened = undefined;
   }
 
-  get #queue(): Queue<JobData> {
-    if (this.#opened !== undefined) return this.#opened;
+  async #open(): Promise<Queue<JobData>> {
+    // BullMQ is a fifth of what a worker would load, and most workers never move a single job.
+    const { Queue } = await import('bullmq');
     const queue = new Queue<JobData>(this.#keys.queue(this.#replica), {
       connection: this.#redis,
       prefix: this.#keys.prefix,
       skipMetasUpdate: true,
       skipVersionCheck: true,
     });
-    this.#opened = inRedisTime(queue, this.#clock);
     queue.on('error', (error) =>
       this.#log.debug({ err: error, replica: this.#replica }, 'the queue reports an error'),
     );
-    return queue;
+    return inRedisTime(queue, this.#clock);
   }
 }

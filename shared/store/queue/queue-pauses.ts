@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 
@@ -40,6 +40,8 @@ async function withQueue(
   replica: string,
   act: (queue: Queue) => Promise<void>,
 ): Promise<void> {
+  // Workers read pauses too, but only gateways write them. They have loaded BullMQ already.
+  const { Queue } = await import('bullmq');
   const queue = new Queue(keysOf(connection).queue(replica), {
     connection: redisOf(connection),
     prefix: keysOf(connection).prefix,

@@ -31,6 +31,7 @@ export function askDelete(chosen: Chosen, done: () => void): void {
     confirm: 'Delete',
     tone: 'danger',
     busy: 'Deleting …',
+    endsItsButton: true,
     run: async () => {
       const deleted = await remove(chosen, done);
       done();

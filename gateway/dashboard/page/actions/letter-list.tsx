@@ -18,8 +18,8 @@ export interface Chosen {
 
 const maxShown = 5;
 
-/** Shows some of the letters that an action is for. */
-export function Letters({ chosen: { count, sample } }: { readonly chosen: Chosen }): JSX.Element {
+/** Shows some of the letters that an action is for. How many match a filter is counted by the gateway. */
+export function Letters({ chosen: { count, filter, sample } }: { readonly chosen: Chosen }): JSX.Element {
   const shown = sample.slice(0, maxShown);
   return (
     <ul class="letters">
@@ -33,7 +33,11 @@ export function Letters({ chosen: { count, sample } }: { readonly chosen: Chosen
           </span>
         </li>
       ))}
-      {count > shown.length && <li class="soft">and {counted(count - shown.length, 'more letter')}</li>}
+      {count > shown.length && (
+        <li class="soft">
+          and {filter === undefined ? counted(count - shown.length, 'more letter') : 'others'}
+        </li>
+      )}
     </ul>
   );
 }

@@ -47,6 +47,7 @@ export function askRedrive(chosen: Chosen, done: () => void): void {
     ),
     confirm: 'Redrive',
     busy: 'Redriving …',
+    endsItsButton: true,
     run: async () => {
       const text = told(await redrive(chosen, given(headers.value, query.value), done));
       done();

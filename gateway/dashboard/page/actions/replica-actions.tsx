@@ -31,11 +31,17 @@ async function act(name: string, action: string): Promise<void> {
   await call<ReplicaActionView>('POST', `/-/api/replicas/${encodeURIComponent(name)}/${action}`);
 }
 
-function holdings({ depths }: Replica): string {
-  const waits = depths.waiting + depths.prioritized + depths.delayed;
-  return `${counted(waits, 'request')} ${waits === 1 ? 'waits' : 'wait'} there now, and ${depths.active} ${
-    depths.active === 1 ? 'runs' : 'run'
-  }.`;
+/** What waits and runs at a replica, as it is while the question is open. */
+function Holdings({ replica }: { readonly replica: Replica }): JSX.Element {
+  const shown = overview.value?.replicas.find(({ name }) => name === replica.name) ?? replica;
+  const { waiting, prioritized, delayed, active } = shown.depths;
+  const waits = waiting + prioritized + delayed;
+  return (
+    <p>
+      {counted(waits, 'request')} {waits === 1 ? 'waits' : 'wait'} there now, and {active}{' '}
+      {active === 1 ? 'runs' : 'run'}.
+    </p>
+  );
 }
 
 function askPause(replica: Replica): void {
@@ -48,7 +54,7 @@ function askPause(replica: Replica): void {
           {name} stays in the ring and keeps its keys. It starts no request until it is resumed: they wait,
           and those that time out get a 504.
         </p>
-        <p>{holdings(replica)}</p>
+        <Holdings replica={replica} />
       </>
     ),
     confirm: `Pause ${name}`,
@@ -71,7 +77,7 @@ function askResume(replica: Replica): void {
             ? `${name} gets the keys again that it owned before it was drained.`
             : `${name} starts with the requests that wait.`}
         </p>
-        <p>{holdings(replica)}</p>
+        <Holdings replica={replica} />
       </>
     ),
     confirm: isDrained ? `Put ${name} back` : `Resume ${name}`,
@@ -111,7 +117,7 @@ function askRestart(replica: Replica): void {
           A new worker starts and loads everything. Then the old one finishes what it runs, and the new one
           takes over {name} and its keys. What the old worker holds in memory is lost.
         </p>
-        <p>{holdings(replica)}</p>
+        <Holdings replica={replica} />
       </>
     ),
     confirm: `Restart ${name}`,
@@ -156,6 +162,7 @@ function askRemove({ name }: Replica): void {
     ),
     confirm: `Remove ${name}`,
     tone: 'danger',
+    endsItsButton: true,
     run: async () => {
       await call('DELETE', '/-/api/replicas', { body: { n: 1, hostnames: [name] } });
       return `${name} is being removed.`;

@@ -1,10 +1,11 @@
+import type { RequestView } from '#shared/contract/views.ts';
 import { call } from '../data/call.ts';
 import { ask } from '../parts/question.tsx';
 
 /**
  * Asks whether a request is to be cancelled.
  * @param state `queued` or `running`.
- * @param done is called when it has been cancelled.
+ * @param done is called when the gateway has answered.
  */
 export function askCancel(id: string, state: string, done: () => void): void {
   ask({
@@ -21,10 +22,19 @@ export function askCancel(id: string, state: string, done: () => void): void {
     ),
     confirm: 'Cancel the request',
     tone: 'danger',
+    endsItsButton: true,
     run: async () => {
-      await call('DELETE', `/-/requests/${encodeURIComponent(id)}`);
+      const { state: after } = await call<RequestView>('DELETE', `/-/api/requests/${encodeURIComponent(id)}`);
       done();
-      return 'The request is cancelled.';
+      return told(after);
     },
   });
+}
+
+/** @param state of the request afterwards. It may have ended by itself, or its worker may be dead. */
+function told(state: RequestView['state']): string {
+  if (state === 'cancelled') return 'The request is cancelled.';
+  if (state === 'running')
+    return 'The request still runs: its worker has not answered. It is not started again.';
+  return `The request has ended by itself: it is ${state}.`;
 }

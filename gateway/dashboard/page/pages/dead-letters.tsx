@@ -36,7 +36,7 @@ export function DeadLetters(): JSX.Element {
   const isAll = selection === '';
   // The counts are those without a filter. With one, the question before the action counts what matches.
   const matching = isAll && pages.hasMore ? (counts.data?.count ?? rows.length) : rows.length;
-  const all: Chosen = { count: matching, ids: [], filter: isAll ? 'all=true' : selection, sample: rows };
+  const all: Chosen = { count: matching, ids: [], filter: boundedBy(rows, filter), sample: rows };
   return (
     <>
       <PageHead
@@ -120,6 +120,17 @@ function Filters({ filter, counts, reload }: FilterProps): JSX.Element {
 function filterIn(query: URLSearchParams): Filter {
   const of = (name: string): string => query.get(name) ?? '';
   return { replica: of('replica'), code: of('code'), since: of('since'), until: of('until') };
+}
+
+/**
+ * Selects what matches now. A request that fails again and again comes back as a new letter; without a bound,
+ * an action in several rounds would never be done with it.
+ * @param rows the latest first.
+ */
+function boundedBy([latest]: readonly DeadLetterSummaryView[], filter: Filter): string {
+  const until = latest?.times.ended ?? filter.until;
+  const parameters = parametersOf({ ...filter, until });
+  return parameters.size === 0 ? 'all=true' : parameters.toString();
 }
 
 /** @returns the query of the API. The browser's fields give local times; the API takes those with a zone. */

@@ -20,6 +20,8 @@ export interface Question {
   readonly isComplete?: ReadonlySignal<boolean>;
   /** Said on the button while it runs, e.g. `Starting …`. */
   readonly busy?: string;
+  /** Whether the button that opens it goes away, or is disabled, when it is done. */
+  readonly endsItsButton?: boolean;
   /** @returns what was done, in one sentence. */
   readonly run: () => Promise<string>;
 }
@@ -41,7 +43,10 @@ export function ask(asked: Question): void {
   question.value = asked;
 }
 
-/** The one dialog of the page. Escape and Cancel close it; the focus goes back to where it was. */
+/**
+ * The one dialog of the page. Escape and Cancel close it; the focus goes back to where it was. If the button
+ * there goes away, the heading of the page gets it, or the keyboard would start again at the top.
+ */
 export function QuestionDialog(): JSX.Element | null {
   const asked = question.value;
   return asked === null ? null : <OpenDialog asked={asked} />;
@@ -59,6 +64,7 @@ function OpenDialog({ asked }: { readonly asked: Question }): JSX.Element {
     try {
       tell(await asked.run());
       close();
+      if (asked.endsItsButton) document.querySelector<HTMLElement>('main h1')?.focus();
     } catch (error) {
       const failed = asCallError(error);
       // The dialog may have gone with its page.
