@@ -15,6 +15,12 @@ export const framesVersion = 1;
 /** A chunk has at most this many bytes. */
 export const maxChunkBytes = 64 * 1024;
 
+/** A head has at most so many bytes of the answer. */
+export const maxHeadBytes = 4 * 1024;
+
+/** The credit that a head states. */
+export const firstCredit = 64 * 1024;
+
 /** The terms of a stream, which its head states. */
 export interface StreamTerms {
   /** That of the lease under which the stream is sent. */
