@@ -67,6 +67,18 @@ export class IncomingStream {
     return 'taken';
   }
 
+  /**
+   * The worker waits for credit, and all that it has sent was in the inbox before.
+   * @returns `waiting` if it is to be told again what is granted; `gap` if bytes are missing: then the
+   * connection is broken.
+   */
+  blocked({ fence, offset }: FrameOf<'blocked'>): 'waiting' | 'dropped' | 'gap' {
+    if (this.#state !== 'flowing' || fence !== this.fence || offset < this.#received) return 'dropped';
+    if (offset === this.#received) return 'waiting';
+    this.#break();
+    return 'gap';
+  }
+
   /** @returns `gap` if bytes are missing: then the connection is broken. */
   end({ fence, length }: FrameOf<'end'>): 'clean' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';

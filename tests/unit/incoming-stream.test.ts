@@ -54,6 +54,16 @@ describe('a stream that arrives', () => {
     expect(client.outcome).toBe('broken');
   });
 
+  it('tells a worker that waits for credit what is granted, and breaks if bytes are missing', () => {
+    const { stream, client } = begun('ab');
+    expect(stream.blocked({ kind: 'blocked', id, fence: 5, offset: 2 })).toBe('waiting');
+    expect(stream.blocked({ kind: 'blocked', id, fence: 5, offset: 1 })).toBe('dropped');
+    expect(stream.blocked({ kind: 'blocked', id, fence: 6, offset: 3 })).toBe('dropped');
+    expect(stream.state).toBe('flowing');
+    expect(stream.blocked({ kind: 'blocked', id, fence: 5, offset: 3 })).toBe('gap');
+    expect(client.outcome).toBe('broken');
+  });
+
   it('drops the chunks and ends of other fences', () => {
     const { stream, client } = begun('ab');
     for (const fence of [4, 6]) {
