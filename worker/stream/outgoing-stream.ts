@@ -103,6 +103,11 @@ export class OutgoingStream {
     return this.#offset;
   }
 
+  /** How many bytes may be sent now. */
+  get sendable(): number {
+    return this.#state === 'flowing' ? Math.min(this.#waitingBytes, this.#granted - this.#offset) : 0;
+  }
+
   /** Why it is aborted; undefined if it is not. */
   get abortCode(): AbortCode | undefined {
     return this.#abortCode;
@@ -124,7 +129,7 @@ export class OutgoingStream {
     this.#started.rest.start(this.#sink);
     this.#steer();
     this.#blockIfNeeded();
-    if (this.#sendable > 0) this.#events.ready();
+    if (this.sendable > 0) this.#events.ready();
   }
 
   /**
@@ -133,7 +138,7 @@ export class OutgoingStream {
    * @returns undefined if nothing may be sent.
    */
   take(maxBytes: number): Piece | undefined {
-    const length = Math.min(maxBytes, this.#sendable);
+    const length = Math.min(maxBytes, this.sendable);
     if (length <= 0) return undefined;
     const piece = { offset: this.#offset, length, parts: this.#cut(length) };
     this.#offset += length;
@@ -156,7 +161,7 @@ export class OutgoingStream {
     if (this.#state === 'blocked') this.#enter('flowing');
     if (this.#state !== 'flowing') return;
     this.#steer();
-    if (this.#sendable > 0) this.#events.ready();
+    if (this.sendable > 0) this.#events.ready();
   }
 
   /** Its end is in the inbox, and its job is gone. */
@@ -186,7 +191,7 @@ export class OutgoingStream {
       this.#readAt = this.#now();
       this.#keep(chunk);
       this.#steer();
-      if (this.#sendable > 0) this.#events.ready();
+      if (this.sendable > 0) this.#events.ready();
     },
     end: () => {
       if (!this.#isRunning) return;
@@ -202,11 +207,6 @@ export class OutgoingStream {
 
   get #isRunning(): boolean {
     return this.#state === 'flowing' || this.#state === 'blocked';
-  }
-
-  /** How many bytes may be sent now. */
-  get #sendable(): number {
-    return this.#state === 'flowing' ? Math.min(this.#waitingBytes, this.#granted - this.#offset) : 0;
   }
 
   #enter(state: OutgoingState): void {
