@@ -68,13 +68,13 @@ export class IncomingStream {
   }
 
   /**
-   * The worker waits for credit, and all that it has sent was in the inbox before.
-   * @returns `waiting` if it is to be told again what is granted; `gap` if bytes are missing: then the
-   * connection is broken.
+   * The worker waits for credit, or may have missed a grant. All before its offset was in the inbox.
+   * @returns `waiting` if it is to be told what is granted; `gap` if bytes are missing: then the connection
+   * is broken.
    */
   blocked({ fence, offset }: FrameOf<'blocked'>): 'waiting' | 'dropped' | 'gap' {
-    if (this.#state !== 'flowing' || fence !== this.fence || offset < this.#received) return 'dropped';
-    if (offset === this.#received) return 'waiting';
+    if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
+    if (offset <= this.#received) return 'waiting';
     this.#break();
     return 'gap';
   }

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodeFrame } from '#shared/contract/frame.ts';
+import { decodeFrame, encodeBlocked } from '#shared/contract/frame.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { ChunkBatches } from '../../worker/stream/chunk-batches.ts';
 import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
@@ -64,7 +64,7 @@ function open(id: string, gateway = 'G1', credit = 1024 * kib): ScriptedSource {
     credit,
     {
       ready: () => batches.ready(gateway, { id, outgoing }),
-      blocked: () => batches.note(gateway, `b 7 ${outgoing.offset} ${id}\n`),
+      blocked: () => batches.note(gateway, encodeBlocked(id, 7, outgoing.inInbox)),
       ending: (length) => ended.push(`${id} ${length}`),
       failed: () => undefined,
     },

@@ -188,6 +188,7 @@ function stepOf(frames: fc.Arbitrary<Fate>): fc.Arbitrary<(pair: StreamedPair) =
     fc.constant((pair: StreamedPair) => void pair.send()),
     fc.constant((pair: StreamedPair) => pair.read()),
     fc.constant((pair: StreamedPair) => pair.askAgain()),
+    fc.constant((pair: StreamedPair) => pair.subscribeAgain()),
   );
 }
 

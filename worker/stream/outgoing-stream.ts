@@ -103,6 +103,11 @@ export class OutgoingStream {
     return this.#offset;
   }
 
+  /** The position behind the last byte that is certainly in the inbox: what a wait for credit states. */
+  get inInbox(): number {
+    return this.#offset - this.#unanswered;
+  }
+
   /** How many bytes may be sent now. */
   get sendable(): number {
     return this.#state === 'flowing' ? Math.min(this.#waitingBytes, this.#granted - this.#offset) : 0;
