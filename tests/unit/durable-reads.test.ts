@@ -62,13 +62,15 @@ describe('a data event', () => {
 });
 
 describe('a text', () => {
+  /** Of one to four bytes. */
+  const character = fc.constantFrom('a', '\n', 'ä', '€', '😀');
+
   it('is cut behind a whole character', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.nat({ max: 40 }), (text, cut) => {
-        const bytes = Buffer.from(text).subarray(0, cut);
+      fc.property(fc.array(character), fc.nat({ max: 40 }), (characters, cut) => {
+        const bytes = Buffer.from(characters.join('')).subarray(0, cut);
         const whole = wholeCharacters(bytes);
         const known = bytes.toString('utf8').replace(/\uFFFD+$/, '');
-        fc.pre(!text.includes('\uFFFD'));
         expect(bytes.subarray(0, whole).toString('utf8')).toBe(known);
         expect(bytes.length - whole).toBeLessThan(4);
       }),
