@@ -2,7 +2,6 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
-import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
@@ -12,7 +11,7 @@ import { SendSpan } from '../trace/send-span.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Ran } from '../http/request-notes.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
-import { ranOf } from './ran.ts';
+import { ArrivedReplies } from './arrived-replies.ts';
 import type { AsyncRequests } from './async-requests.ts';
 import type { Enqueuer } from './enqueuer.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
@@ -68,11 +67,12 @@ export interface Terms {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters: Waiters;
-  #unclaimed = 0;
+  readonly #replies: ArrivedReplies;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#waiters = options.waiters;
+    this.#replies = new ArrivedReplies({ ...options, onLost: (waiter) => this.handleLost(waiter) });
   }
 
   /** The time in Redis, in which deadlines are given. */
@@ -91,7 +91,7 @@ export class Dispatcher {
 
   /** Replies that arrived when nobody waited for them. */
   get unclaimedCount(): number {
-    return this.#unclaimed;
+    return this.#replies.unclaimedCount;
   }
 
   /**
@@ -175,32 +175,7 @@ export class Dispatcher {
 
   /** Passes a reply to the client that waits for it. */
   receive(replica: string, reply: Reply): void {
-    const { bodies } = this.#options;
-    const { id, body, storedBytes = 0 } = reply;
-    const waiter = this.#waiters.get(id);
-    if (waiter === undefined) {
-      this.#unclaimed += 1;
-      if (body === undefined) bodies.remove(replica, id);
-      return;
-    }
-    if (body !== undefined) {
-      this.#waiters.end(waiter);
-      waiter.request.settle(replica, { ...headOf(reply), body }, this.#ran(waiter, reply));
-      return;
-    }
-    if (waiter.state === 'fetching') return;
-    // Redis may be away now, so this can take until the deadline.
-    waiter.become('fetching');
-    const wanted = (): boolean => waiter.isWaitedFor;
-    void bodies.fetch(replica, id, storedBytes, wanted, (stored) => {
-      if (!wanted()) return;
-      if (stored !== undefined) {
-        this.#end(waiter, { ...headOf(reply), body: stored }, this.#ran(waiter, reply));
-        return;
-      }
-      waiter.become('waiting');
-      this.handleLost(waiter);
-    });
+    this.#replies.receive(replica, reply);
   }
 
   /**
@@ -213,7 +188,7 @@ export class Dispatcher {
       return;
     }
     const detail = 'Redis has lost the request, or its answer, while it was in progress.';
-    this.#end(waiter, new Problem('outcome_unknown', detail));
+    this.#waiters.settle(waiter, new Problem('outcome_unknown', detail));
   }
 
   /** Dispatches a request again, to the current owner of its key. Certainly no worker is running it. */
@@ -223,7 +198,7 @@ export class Dispatcher {
     const replica = watcher.stale ? undefined : watcher.ring.owner(request.key);
     if (replica === undefined) {
       // A repeatable request waits until there is an owner.
-      if (!isRepeatable(request.job)) this.#end(waiter, selection.noOwner());
+      if (!isRepeatable(request.job)) this.#waiters.settle(waiter, selection.noOwner());
       return;
     }
     this.#waiters.end(waiter);
@@ -242,7 +217,7 @@ export class Dispatcher {
     this.#options.enqueuer.enqueue(waiter, this.#onRefused);
   }
 
-  readonly #onRefused = (waiter: Waiter, problem: Problem): void => this.#end(waiter, problem);
+  readonly #onRefused = (waiter: Waiter, problem: Problem): void => this.#waiters.settle(waiter, problem);
 
   readonly #onTimeout = (waiter: Waiter): void => {
     const { request } = waiter;
@@ -256,17 +231,6 @@ export class Dispatcher {
   /** Stops waiting, and takes the job back now or when it has arrived. */
   #withdraw(waiter: Waiter): void {
     if (this.#waiters.leave(waiter)) this.#options.takeBacks.take(waiter.request);
-  }
-
-  #ran({ request }: Waiter, { run }: Reply): Ran | undefined {
-    return run && ranOf(run, this.#options.at(request.job.deadline) - request.since);
-  }
-
-  /** Gives the client a result, unless it has one. */
-  #end(waiter: Waiter, result: HttpReply | Problem, ran?: Ran): void {
-    if (!waiter.isWaitedFor) return;
-    this.#waiters.end(waiter);
-    waiter.request.settle(waiter.request.replica, result, ran);
   }
 }
 

@@ -1,4 +1,7 @@
+import type { Problem } from '#shared/contract/errors.ts';
+import type { HttpReply } from '#shared/contract/http.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
+import type { Ran } from '../http/request-notes.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import type { QueueCounts } from './queue-counts.ts';
 import { Waiter } from './waiter.ts';
@@ -77,6 +80,13 @@ export class Waiters {
   end(waiter: Waiter): void {
     waiter.become('done');
     this.#remove(waiter);
+  }
+
+  /** Ends a waiter and gives its client a result, unless nobody waits for it any more. */
+  settle(waiter: Waiter, result: HttpReply | Problem, ran?: Ran): void {
+    if (!waiter.isWaitedFor) return;
+    this.end(waiter);
+    waiter.request.settle(waiter.request.replica, result, ran);
   }
 
   /**

@@ -12,10 +12,19 @@ export interface JobData {
   readonly body?: EncodedBody;
   /** The gateway whose inbox gets the reply; empty if no gateway waits for it. */
   readonly gateway: string;
+  /** The version of frames that its gateway reads (`framesVersion`). Without it, the answer is sent whole. */
+  readonly frames?: number;
   /** For how long the answer is kept, in ms. Only an async request has it: it has a record, and no waiter. */
   readonly keepMs?: number;
   /** In ms since the epoch, in Redis time. A job that has not started by then is dropped. */
   readonly deadline: number;
+  /**
+   * In ms since the epoch, in Redis time. An answer that is a stream has ended by then. Without it, only
+   * `deadline` counts, and only until the head of the answer.
+   */
+  readonly until?: number;
+  /** The bytes of an answer that is a stream are kept as they come, and can be read later. */
+  readonly keepStream?: true;
   readonly redelivery: Redelivery;
   /** The earliest time to run it, in ms since the epoch, in Redis time. */
   readonly notBefore?: number;
@@ -62,7 +71,9 @@ export function isJob(value: unknown): value is JobData {
     typeof job.deadline === 'number' &&
     (job.redelivery === 'safe' || job.redelivery === 'never') &&
     (job.body === undefined || isEncodedBody(job.body)) &&
+    isNumberIfAny(job.frames) &&
     isNumberIfAny(job.keepMs) &&
+    isNumberIfAny(job.until) &&
     isNumberIfAny(job.notBefore) &&
     isNumberIfAny(job.priority) &&
     isNumberIfAny(job.attempts) &&

@@ -3,6 +3,7 @@ import { asBuffer } from './body.ts';
 import { isProblemCode } from './errors.ts';
 import type { ProblemCode } from './errors.ts';
 import type { HttpReply } from './http.ts';
+import { isCount } from './json-object.ts';
 
 /** The head of an answer. */
 export type ReplyHead = Pick<HttpReply, 'problem' | 'status' | 'reason' | 'headers'>;
@@ -29,18 +30,28 @@ export interface Reply {
   readonly headers: readonly string[];
   /** As in {@link HttpReply}. Workers of the previous release do not say. */
   readonly problem?: ProblemCode;
-  /** The bytes; undefined if they are stored in their own key. */
+  /** The bytes; undefined if they are stored in their own key, or were sent before. */
   readonly body: Uint8Array | undefined;
+  /** The frame that has the bytes, if they were sent before. */
+  readonly bodyFrame?: BodyFrame;
   /** How many bytes are stored in their own key. Workers of the previous release do not say. */
   readonly storedBytes?: number;
   /** Undefined if the handler was not called, or the worker is of an earlier release. */
   readonly run?: Run;
 }
 
+/** The frame of a whole reply's bytes, which is before the reply in the same inbox. */
+export interface BodyFrame {
+  /** That of the worker's lease. */
+  readonly fence: number;
+  readonly length: number;
+}
+
 /** A {@link Run} as it is written: `[leftMs, serviceMs]`, then the attempt and the adopter if they matter. */
 type RunTuple = readonly [left: number, service: number, attempt?: number, adopter?: string | undefined];
 
-interface Head {
+/** The line of JSON at the start of a frame that has the head of an answer. */
+export interface HeadLine {
   readonly id: string;
   readonly status: number;
   readonly problem?: ProblemCode | undefined;
@@ -49,6 +60,12 @@ interface Head {
   /** How many bytes are stored in their own key; `true` from a worker of the previous release. */
   readonly stored?: number | true | undefined;
   readonly run?: RunTuple | undefined;
+  /** The answer is a stream: its fence and its first credit. */
+  readonly stream?: readonly [fence: number, credit: number];
+  /** The body was sent before, in a frame of its own: its fence and its length. */
+  readonly body?: readonly [fence: number, length: number];
+  /** Early hints, which are followed by the answer. */
+  readonly hints?: true;
 }
 
 const newline = 0x0a;
@@ -78,20 +95,29 @@ export function encodeReply(
   stored = false,
   run?: Run,
 ): ReplyFrame {
-  const { problem, status, reason, headers, body } = reply;
-  const head: Head = {
-    id,
-    status,
-    reason,
-    headers,
-    problem,
-    stored: stored ? Buffer.byteLength(body) : undefined,
-    run: run && tupleOf(run),
-  };
-  const line = `${JSON.stringify(head)}\n`;
+  const { body } = reply;
+  const line = encodeHeadLine(id, reply, run, stored ? { stored: Buffer.byteLength(body) } : undefined);
   if (stored || body.length === 0) return line;
   if (typeof body === 'string' && body.length <= textLimit) return line + body;
-  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : asBuffer(body);
+  return joinFrame(line, typeof body === 'string' ? Buffer.from(body, 'utf8') : asBuffer(body));
+}
+
+/**
+ * @param rest the other properties of the line.
+ * @returns the head of an answer as one line of JSON, with the line feed.
+ */
+export function encodeHeadLine(
+  id: string,
+  { problem, status, reason, headers }: ReplyHead,
+  run: Run | undefined,
+  rest: Pick<HeadLine, 'stored' | 'stream' | 'body' | 'hints'> | undefined,
+): string {
+  const head: HeadLine = { id, status, reason, headers, problem, ...rest, run: run && tupleOf(run) };
+  return `${JSON.stringify(head)}\n`;
+}
+
+/** @returns the frame that has a line, with its line feed, and then bytes. */
+export function joinFrame(line: string, bytes: Buffer): ReplyFrame {
   if (bytes.length <= textLimit && isUtf8(bytes)) return line + bytes.toString('utf8');
   return Buffer.concat([Buffer.from(line, 'utf8'), bytes]);
 }
@@ -100,10 +126,24 @@ export function encodeReply(
  * @throws {SyntaxError} if the bytes are not a frame, or its head is not that of a reply.
  */
 export function decodeReply(frame: Buffer): Reply {
+  const { head, bytes } = splitReply(frame);
+  return replyOf(head, bytes);
+}
+
+/**
+ * @returns the head of a reply's frame, and the bytes that follow it.
+ * @throws {SyntaxError} if the bytes are not a frame, or its head is not that of a reply.
+ */
+export function splitReply(frame: Buffer): { readonly head: HeadLine; readonly bytes: Buffer } {
   const end = frame.indexOf(newline);
   if (end < 0) throw new SyntaxError('a reply frame has no head');
   const head: unknown = JSON.parse(frame.toString('utf8', 0, end));
   if (!isHead(head)) throw new SyntaxError('the head of a reply frame is of another shape');
+  return { head, bytes: frame.subarray(end + 1) };
+}
+
+/** @param bytes those that follow the head in its frame. */
+export function replyOf(head: HeadLine, bytes: Buffer): Reply {
   const { id, status, reason, headers, problem, stored } = head;
   const read = runOf(head.run);
   const known = {
@@ -114,7 +154,11 @@ export function decodeReply(frame: Buffer): Reply {
     ...(isProblemCode(problem) ? { problem } : {}),
     ...(read === undefined ? {} : { run: read }),
   };
-  if (stored === undefined) return { ...known, body: frame.subarray(end + 1) };
+  if (head.body !== undefined) {
+    const [fence, length] = head.body;
+    return { ...known, body: undefined, bodyFrame: { fence, length } };
+  }
+  if (stored === undefined) return { ...known, body: bytes };
   return { ...known, body: undefined, ...(typeof stored === 'number' ? { storedBytes: stored } : {}) };
 }
 
@@ -137,14 +181,19 @@ function tenths(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
-function isHead(value: unknown): value is Head {
+function isHead(value: unknown): value is HeadLine {
   if (typeof value !== 'object' || value === null) return false;
   // The type of each field is checked below.
-  const { id, status, reason, headers } = value as Record<keyof Head, unknown>;
+  const { id, status, reason, headers, stream, body } = value as Record<keyof HeadLine, unknown>;
   if (typeof id !== 'string' || !isStatus(status) || !Array.isArray(headers)) return false;
   if (reason !== undefined && typeof reason !== 'string') return false;
   for (const text of headers) if (typeof text !== 'string') return false;
-  return headers.length % 2 === 0;
+  return headers.length % 2 === 0 && isPairIfAny(stream) && isPairIfAny(body);
+}
+
+/** @returns whether a value is two counts, or undefined. */
+function isPairIfAny(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 2 && value.every(isCount));
 }
 
 /** @returns whether Node can write the value in a status line. */

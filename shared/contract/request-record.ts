@@ -1,8 +1,9 @@
-import { isCount } from './json-object.ts';
+import { isCount, isTexts, parseObject } from './json-object.ts';
 import { parseCaller } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { headerValue } from './headers.ts';
 import type { HttpReply } from './http.ts';
+import type { ReplyHead } from './reply.ts';
 
 /**
  * The states of an async request.
@@ -38,6 +39,8 @@ export interface RequestRecord {
   readonly status?: number;
   /** Its answer has released its idempotency key: the next request under the key is a new one. */
   readonly released?: true;
+  /** Its answer, if that is a kept stream. Such a request does not expire at its deadline. */
+  readonly stream?: StreamRecord;
   /** Why it failed: the code of the problem, or `http_<status>`. */
   readonly code?: string;
   /** The state of its callback, if it has one. */
@@ -46,6 +49,16 @@ export interface RequestRecord {
   readonly keyDigest?: string;
   /** The caller; undefined if access to the request does not depend on the caller. */
   readonly caller?: Caller;
+}
+
+/** An answer whose bytes are kept as they come. */
+export interface StreamRecord extends Omit<ReplyHead, 'problem'> {
+  /** That of the lease under which it is written; the name of its key has it. */
+  readonly fence: number;
+  /** How many bytes it has; undefined while it runs, or if it is not complete. */
+  readonly length?: number;
+  /** The id of its last event, if it has ended and its events have ids. */
+  readonly lastId?: string;
 }
 
 /**
@@ -78,7 +91,7 @@ export interface CallbackRecord {
 /**
  * @param hash the fields of the record in Redis.
  * @returns undefined if there is no record, or it cannot be read. A request that has not ended by its
- * deadline is `expired`.
+ * deadline is `expired`, unless its answer has begun as a stream.
  */
 export function readRecord(hash: Readonly<Record<string, string>>, now: number): RequestRecord | undefined {
   const state = requestStates.find((each) => each === hash['state']);
@@ -90,7 +103,8 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
   const caller = hash['caller'] === undefined ? undefined : parseCaller(hash['caller']);
   // Nobody may read a record whose caller cannot be read.
   if (hash['caller'] !== undefined && caller === undefined) return undefined;
-  const isPast = !finalStates.has(state) && now > deadline;
+  const stream = streamOf(hash);
+  const isPast = !finalStates.has(state) && stream === undefined && now > deadline;
   return {
     state: isPast ? 'expired' : state,
     // The record does not count this change yet.
@@ -105,6 +119,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...optional('status'),
     ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
     ...(hash['released'] === undefined ? {} : { released: true }),
+    ...(stream === undefined ? {} : { stream }),
     ...callbackOf(hash),
     ...(hash['keyDigest'] === undefined ? {} : { keyDigest: hash['keyDigest'] }),
     ...(caller === undefined ? {} : { caller }),
@@ -122,6 +137,27 @@ const numbers = [
   'status',
   'callbackAttempts',
 ];
+
+/** @returns the fields of a record that say that its answer is a kept stream with this head. */
+export function streamFields(fence: number, { status, reason, headers }: ReplyHead): (string | number)[] {
+  return ['stream', fence, 'streamHead', JSON.stringify({ status, reason, headers })];
+}
+
+/** @returns undefined if the answer is no stream, or its head cannot be read. */
+function streamOf(hash: Readonly<Record<string, string>>): StreamRecord | undefined {
+  if (hash['stream'] === undefined) return undefined;
+  const [fence, length] = [Number(hash['stream']), Number(hash['length'] ?? 0)];
+  const { status, reason, headers } = parseObject(hash['streamHead'] ?? '') ?? {};
+  if (!isCount(fence) || !isCount(length) || !isCount(status) || !isTexts(headers)) return undefined;
+  return {
+    fence,
+    status,
+    ...(typeof reason === 'string' ? { reason } : {}),
+    headers,
+    ...(hash['length'] === undefined ? {} : { length }),
+    ...(hash['lastId'] === undefined ? {} : { lastId: hash['lastId'] }),
+  };
+}
 
 function callbackOf(hash: Readonly<Record<string, string>>): { readonly callback?: CallbackRecord } {
   const state = callbackStates.find((each) => each === hash['callback']);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { METHODS } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { inlineBodyLimit } from '#shared/contract/body.ts';
-import { decodeJob, encodeJob, storedBody } from '#shared/contract/job.ts';
+import { decodeJob, encodeJob, parseJob, storedBody } from '#shared/contract/job.ts';
 import { redeliveryOf } from '#shared/contract/redelivery.ts';
 import type { JobData } from '#shared/contract/job.ts';
 
@@ -42,6 +42,14 @@ describe('a job', () => {
     const chunked = { ...given, emptyChunked: true } as const;
     expect(decodeJob(overTheWire(encodeJob(chunked, rest)))).toEqual(chunked);
     expect(decodeJob(overTheWire(encodeJob(given, rest)))).toEqual(given);
+  });
+
+  it('says whether its gateway reads frames, until when a stream may last, and whether it is kept', () => {
+    const terms = { frames: 1, until: 5, keepStream: true } as const;
+    const given = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
+    expect(parseJob(JSON.stringify(encodeJob(given, { ...rest, ...terms })))).toMatchObject(terms);
+    expect(parseJob(JSON.stringify({ ...encodeJob(given, rest), frames: '1' }))).toBeUndefined();
+    expect(parseJob(JSON.stringify({ ...encodeJob(given, rest), until: 'x' }))).toBeUndefined();
   });
 
   it('carries only the size of a body above the inline limit; the worker passes its bytes in', () => {

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { problemReply } from '#shared/contract/problem.ts';
 import { replicaOf, requestId } from '#shared/contract/request-id.ts';
-import { endOf, readRecord } from '#shared/contract/request-record.ts';
+import { endOf, readRecord, streamFields } from '#shared/contract/request-record.ts';
 
 describe('the id of a request', () => {
   it('contains the name of its replica, whatever that name is', () => {
@@ -51,6 +51,21 @@ describe('the record of a request', () => {
   it('is expired after its deadline unless it ended before', () => {
     expect(readRecord(hash, 101)?.state).toBe('expired');
     expect(readRecord({ ...hash, state: 'done' }, 101)?.state).toBe('done');
+  });
+
+  it('says that its answer is a kept stream, and does not expire from then on', () => {
+    const head = { status: 200, reason: 'Fine', headers: ['content-type', 'text/event-stream'] };
+    const [, fence, , text] = streamFields(7, head);
+    const running = { ...hash, stream: String(fence), streamHead: String(text) };
+    expect(readRecord(running, 101)).toMatchObject({ state: 'running', stream: { fence: 7, ...head } });
+    expect(readRecord({ ...running, length: '9', lastId: 'x' }, 101)?.stream).toEqual({
+      fence: 7,
+      ...head,
+      length: 9,
+      lastId: 'x',
+    });
+    expect(readRecord({ ...running, streamHead: '{}' }, 101)).not.toHaveProperty('stream');
+    expect(readRecord({ ...running, stream: 'x' }, 101)).not.toHaveProperty('stream');
   });
 
   it('counts the passing of its deadline as a change, although nothing wrote it', () => {

@@ -1,7 +1,41 @@
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
+import type { ReplyHead } from '#shared/contract/reply.ts';
 
 /** The answer of a handler. */
 export type HandlerReply = HttpReply<Uint8Array | string>;
+
+/** What gets the bytes of an answer. After `end` or `fail` nothing follows. */
+export interface ByteSink {
+  bytes(chunk: Uint8Array): void;
+  end(): void;
+  fail(error: unknown): void;
+}
+
+/** The bytes of an answer, as its origin brings them. */
+export interface ByteSource {
+  /** Called once. The sink is not called before this has returned. */
+  start(sink: ByteSink): void;
+  /** Brings no more bytes than those that are under way, until {@link resume}. Safe to call twice. */
+  pause(): void;
+  resume(): void;
+  /** The bytes are no longer wanted: the origin is told, and the sink is not called again. */
+  cancel(reason: unknown): void;
+}
+
+/** An answer of a handler whose bytes are not there yet. */
+export interface SourcedReply extends ReplyHead {
+  readonly source: ByteSource;
+  /** How many bytes the source brings; undefined if that is not known. */
+  readonly length?: number;
+}
+
+/** Where a kept stream of events is taken up that an earlier run of the request has begun. */
+export interface ResumePoint {
+  /** How many bytes are kept. They end between two events. */
+  readonly offset: number;
+  /** The id of the last event that is kept; undefined if the events have none. */
+  readonly lastEventId?: string;
+}
 
 /** What a handler learns about a request besides the request itself. */
 export interface HandlerContext {
@@ -18,6 +52,11 @@ export interface HandlerContext {
   readonly deadline: number;
   /** Fires at the deadline, or when the worker abandons the request. */
   readonly signal: AbortSignal;
+  /**
+   * Where an earlier run of this request has left its answer, if the rest is wanted. An answer that goes on
+   * there says so in `Ringpost-Resumed-From`.
+   */
+  readonly resumeFrom?: ResumePoint;
 }
 
 /** Answers the requests of a replica: the built-in service, a module, or an upstream server. */

@@ -23,12 +23,14 @@ import { MarkerWatch } from '#shared/store/queue/marker-watch.ts';
 import { singlesBeforeImmediateSend } from '#shared/store/redis/batches.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { Tick } from '#shared/store/queue/tick.ts';
-import type { Ended, OutgoingReply, Ticked, TickScript } from '#shared/store/queue/tick.ts';
+import type { OutgoingReply, Ticked, TickScript } from '#shared/store/queue/tick.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import type { ReplyPush } from '../reply/reply-pushes.ts';
 import type { Consumer, OnFinished, OnGarbled, RunJob } from '../run/consumer.ts';
 import { ConsumerMode } from './consumer-mode.ts';
 import { Deliveries } from './deliveries.ts';
+import { Endings, rejectAsSuperseded } from './endings.ts';
+import type { Ending } from './endings.ts';
 import { HeldJobs } from './held-jobs.ts';
 import { JobHandling } from './job-handling.ts';
 
@@ -57,15 +59,8 @@ const statesBefore: Readonly<Record<State, readonly State[]>> = {
   abandoned: ['resting', 'ticking', 'stopped'],
 };
 
-/** A job to be finished by the next tick. */
-interface Ending extends Ended {
-  readonly done: (error?: unknown) => void;
-}
-
 /** The TTL of a job's lock in ms, as BullMQ's own workers have it. */
 const lockMs = 30_000;
-/** How many jobs one call finishes at most, so that it does not block Redis for long. */
-const maxEnded = 256;
 /** After a tick that Redis has refused. */
 const retryDelayMs = 100;
 
@@ -80,7 +75,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #mode = new ConsumerMode();
   readonly #stopped = Promise.withResolvers<void>();
   #state: State = 'resting';
-  #endings: Ending[] = [];
+  readonly #endings = new Endings();
   /** Whether more jobs may wait in the queue. */
   #mayHaveMore = true;
   /** How many ticks in a row finished one job while the consumer held no other. */
@@ -114,7 +109,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     clearInterval(this.#lockTimer);
     this.#marker.stop();
     this.#deliveries.stop();
-    rejectAsSuperseded(this.#endings.splice(0));
+    rejectAsSuperseded(this.#endings.takeAll());
   }
 
   /** Gateways deliver nothing directly while it is paused, once a tick has announced that. */
@@ -166,11 +161,9 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     if (!this.#isServing) {
       return Promise.reject(new SupersededError('the queue is left to another worker'));
     }
-    return new Promise((resolve, reject) => {
-      const done = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
-      this.#endings.push({ id, reply, done });
-      this.#tickSoon();
-    });
+    const ended = this.#endings.add(id, reply);
+    this.#tickSoon();
+    return ended;
   }
 
   /**
@@ -182,7 +175,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     switch (state) {
       case 'resting': {
         this.#enter('ticking');
-        const isSingle = this.#held.count === 1 && this.#endings.length === 1;
+        const isSingle = this.#held.count === 1 && this.#endings.count === 1;
         if (isSingle && this.#singlesInARow >= singlesBeforeImmediateSend) void this.#tickOn();
         else setImmediate(() => void this.#tickOn());
         return;
@@ -205,7 +198,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   get #hasReason(): boolean {
-    return this.#endings.length > 0 || (this.#mayHaveMore && this.#hasFreeSlot) || this.#mode.isUnannounced;
+    return this.#endings.count > 0 || (this.#mayHaveMore && this.#hasFreeSlot) || this.#mode.isUnannounced;
   }
 
   async #tickOn(): Promise<void> {
@@ -225,7 +218,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
 
   /** Never rejects. */
   async #tickOnce(): Promise<void> {
-    const endings = this.#endings.splice(0, maxEnded);
+    const endings = this.#endings.take();
     if (endings.length > 0) {
       const isSingle = endings.length === 1 && this.#held.count === 1;
       this.#singlesInARow = isSingle ? this.#singlesInARow + 1 : 0;
@@ -272,9 +265,4 @@ export class BatchedConsumer implements Consumer, ReplyPush {
     this.#held.remove(id);
     done();
   }
-}
-
-function rejectAsSuperseded(endings: readonly Ending[]): void {
-  const error = new SupersededError('another worker has taken the lease');
-  for (const { done } of endings) done(error);
 }

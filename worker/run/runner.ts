@@ -1,14 +1,10 @@
 import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import { problemReply } from '#shared/contract/problem.ts';
-import { decideOnTaken } from '#shared/contract/redelivery.ts';
-import { mayRetry, retryAt } from '#shared/contract/retry.ts';
+import { mayRetry } from '#shared/contract/retry.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import { JobBodies } from '#shared/store/queue/job-bodies.ts';
-import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import { crashesOf } from '#shared/store/queue/suspect-notes.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
@@ -17,24 +13,22 @@ import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { CancelledIds } from './cancelled-ids.ts';
 import type { PutBack } from './consumer.ts';
-import { notStartedReply, HandlerCalls, Running } from './handler-calls.ts';
-import type { HandlerCallsOptions } from './handler-calls.ts';
-import { endedBeforeStartReply, RunNotes } from './run-notes.ts';
+import { notStartedReply } from './handler-calls.ts';
+import { JobAnswers } from './job-answers.ts';
+import type { JobAnswersOptions } from './job-answers.ts';
+import { Retries } from './retries.ts';
+import type { RetriesOptions } from './retries.ts';
+import { RunNotes } from './run-notes.ts';
 import type { RunNotesOptions } from './run-notes.ts';
-import type { Turns } from './turns.ts';
+import { Running } from './running.ts';
 
-export interface RunnerOptions extends HandlerCallsOptions, RunNotesOptions {
+export interface RunnerOptions extends JobAnswersOptions, RetriesOptions, RunNotesOptions {
   readonly slots: Slots;
-  readonly turns: Turns;
   readonly outbox: ReplyOutbox;
   /** Requests that are aborted as soon as they are started. */
   readonly cancelled: CancelledIds;
   /** Bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
-  /** Reads large request bodies. */
-  readonly large: LargeValues;
-  /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
-  readonly lease: { readonly certain: boolean; makeCertain(): Promise<boolean> };
 }
 
 /** Never settles: another worker has the job now, so this one must not finish it. The slot is free. */
@@ -47,8 +41,8 @@ const endGraceMs = 10_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #clock: RedisClock;
-  readonly #calls: HandlerCalls;
-  readonly #notes: RunNotes;
+  readonly #answers: JobAnswers;
+  readonly #retries: Retries;
   readonly #bodies: JobBodies;
   readonly #running: SlotMap<Running>;
   readonly #counts: { runs: number };
@@ -58,8 +52,9 @@ export class Runner {
   constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
     this.#clock = clockOf(options.connection);
-    this.#calls = new HandlerCalls(options);
-    this.#notes = new RunNotes(options);
+    const notes = new RunNotes(options);
+    this.#answers = new JobAnswers(options, notes);
+    this.#retries = new Retries(options, notes);
     this.#bodies = new JobBodies(options.connection, options.log);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
@@ -140,7 +135,7 @@ export class Runner {
         // A worker that was frozen may wake up with a job that is another worker's by now.
         if (!lease.certain) isOurs = await retryUntil(() => lease.makeCertain(), running.until);
         if (isOurs === true) {
-          const replied = this.#replyTo(id, job, attempt, running, hasStoredBody);
+          const replied = this.#answers.answer(id, job, attempt, running, hasStoredBody);
           reply = replied instanceof Promise ? await replied : replied;
         } else if (isOurs === undefined) {
           reply = notStartedReply();
@@ -152,19 +147,12 @@ export class Runner {
         slots.release();
       }
       // Most replies are final, which costs nothing to find out.
-      const retryTime =
+      const retried =
         reply !== undefined && isOurs === true && !running.signal.aborted && mayRetry(reply, job)
-          ? await this.#retryTime(id, reply, job, attempt, running)
+          ? await this.#retries.retry(id, reply, job, attempt, running)
           : undefined;
-      if (retryTime !== undefined) {
-        const noted = await this.#notes.queued(id, job, attempt, reply?.status ?? 0);
-        if (noted === 'noted') {
-          // It leaves the line before it is put back: it may be taken again at once, and then joins the line.
-          await this.#passTurn(id, job, running);
-          return { notBefore: retryTime };
-        }
-        reply = endedBeforeStartReply(noted);
-      }
+      if (retried !== undefined && 'notBefore' in retried) return retried;
+      reply = retried ?? reply;
       if (isOurs === false || running.left || !(await this.#send(id, job, running, reply)))
         await leftToAnother;
       if (hasStoredBody) await this.#bodies.remove(replica, id);
@@ -173,14 +161,6 @@ export class Runner {
       this.#running.take(id);
       this.#options.budget.release(id);
     }
-  }
-
-  /** Lets the next request in line go first, if this one asks for that. Never rejects. */
-  async #passTurn(id: string, job: JobData, { until }: Running): Promise<void> {
-    const { turns, log } = this.#options;
-    await retryUntil(() => turns.pass(id, job), until).catch((error: unknown) =>
-      log.debug({ request: id, err: error }, 'it keeps its place in line'),
-    );
   }
 
   /** Waits until the end of a request that must not run again can be remembered. */
@@ -195,85 +175,6 @@ export class Runner {
     this.#waitingForRoom += 1;
     await finished.waitForRoom(until);
     this.#waitingForRoom -= 1;
-  }
-
-  /**
-   * Crashes do not count as attempts, because they brought no answer.
-   * @returns when the request is run again, in ms since the epoch, in Redis time; undefined if it is not.
-   */
-  async #retryTime(
-    id: string,
-    reply: HandlerReply,
-    job: JobData,
-    attempt: number,
-    { deadline }: Running,
-  ): Promise<number | undefined> {
-    const { connection, replica } = this.#options;
-    const crashes = attempt === 1 ? [] : await crashesOf(connection, replica, id);
-    // A date in `Retry-After` is in the clock of this host.
-    const own = { ...job, deadline };
-    const at = retryAt(reply, own, attempt - crashes.length, Date.now(), Math.random());
-    return at === undefined ? undefined : this.#clock.fromOwn(at);
-  }
-
-  #replyTo(
-    id: string,
-    job: JobData,
-    attempt: number,
-    running: Running,
-    hasStoredBody: boolean,
-  ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
-    const { finished } = this.#options;
-    const { redelivery } = job;
-    if (job.cancelled === true) return endedBeforeStartReply('cancelled');
-    const done = redelivery === 'never' && finished.has(id);
-    const taken = { redelivery, deadline: running.until, timesTaken: attempt, finished: done };
-    const decision = decideOnTaken(taken, performance.now());
-    switch (decision) {
-      case 'drop':
-        return notStartedReply();
-      case 'unknown':
-        return problemReply('outcome_unknown', 'The request was run before; Redis has lost its outcome.');
-      case 'run':
-        // Most requests need nothing else.
-        return job.keepMs === undefined && !hasStoredBody
-          ? this.#calls.answer(id, job, attempt, running)
-          : this.#answerPrepared(id, job, attempt, running, hasStoredBody);
-      default:
-        return decision satisfies never;
-    }
-  }
-
-  /** Answers a request that has a record, or whose body is in its own key. */
-  async #answerPrepared(
-    id: string,
-    job: JobData,
-    attempt: number,
-    running: Running,
-    hasStoredBody: boolean,
-  ): Promise<HandlerReply | undefined> {
-    const { large, replica } = this.#options;
-    const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
-    if (job.keepMs !== undefined) {
-      const noted = await this.#notes.started(id, job, attempt, running.taken, running.until);
-      if (noted === undefined) return notStartedReply();
-      if (noted !== 'noted') return endedBeforeStartReply(noted);
-    }
-    // Redis may have taken a long time.
-    if (!(await this.#isOurs(running)) || performance.now() >= running.until) return notStartedReply();
-    return this.#calls.answer(id, job, attempt, running, body);
-  }
-
-  /**
-   * @returns false if the deadline passed before that was known.
-   * @throws {SupersededError} if another worker has taken the lease.
-   */
-  async #isOurs({ until }: Running): Promise<boolean> {
-    const { lease } = this.#options;
-    if (lease.certain) return true;
-    const isOurs = await retryUntil(() => lease.makeCertain(), until);
-    if (isOurs === false) throw new SupersededError('another worker has taken the lease');
-    return isOurs === true;
   }
 
   /**

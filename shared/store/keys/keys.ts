@@ -1,3 +1,5 @@
+import { addStandardJob, moveToFinished } from './bullmq-keys.ts';
+
 /**
  * All Redis keys and channels of ringpost are made here.
  *
@@ -158,6 +160,17 @@ export interface Keys {
   replyBody(replica: string, request: string): string;
   /** String with a TTL: a large answer while the worker with this fence writes it in pieces. */
   replyDraft(replica: string, request: string, fence: number): string;
+  /** Set: ids of the requests whose answers are streams, from the head to the end. No list has their jobs. */
+  streams(replica: string): string;
+  /** Channel: what gateways tell the worker that serves the queue, as `encodeSignals` writes it. */
+  signals(replica: string): string;
+  /**
+   * Stream with a TTL: the bytes of a kept stream. The id of an entry is the offset behind its last byte.
+   * @param fence that of the lease under which it is written.
+   */
+  keptStream(replica: string, request: string, fence: number): string;
+  /** Channel: a message for each append to a kept stream. */
+  bytesChannel(replica: string, request: string): string;
 }
 
 /** The hash tag of the keys of the ring. */
@@ -257,34 +270,9 @@ export function createKeys(namespace: string): Keys {
     deadLetter: (request) => `${namespace}:{+dead-letters}:letter:${request}`,
     replyBody: (replica, request) => `${replicaPrefix(replica)}:reply-body:${request}`,
     replyDraft: (replica, request, fence) => `${replicaPrefix(replica)}:reply-draft:${request}:${fence}`,
+    streams: (replica) => `${replicaPrefix(replica)}:streams`,
+    signals: (replica) => `${replicaPrefix(replica)}:signals`,
+    keptStream: (replica, request, fence) => `${replicaPrefix(replica)}:kept:${request}:${fence}`,
+    bytesChannel: (replica, request) => `${replicaPrefix(replica)}:bytes:${request}`,
   };
 }
-
-const addStandardJob = [
-  'wait',
-  'paused',
-  'meta',
-  'id',
-  'completed',
-  'delayed',
-  'active',
-  'events',
-  'marker',
-] as const;
-
-const moveToFinished = [
-  'wait',
-  'active',
-  'prioritized',
-  'events',
-  'stalled',
-  'limiter',
-  'delayed',
-  'paused',
-  'meta',
-  'pc',
-  'completed',
-  '',
-  'metrics:completed',
-  'marker',
-] as const;

@@ -31,6 +31,8 @@ const afterKey: Readonly<Record<string, string>> = {
   sismember: 'x',
   srem: 'x',
   xadd: '* x x',
+  xrange: '- +',
+  xrevrange: '+ -',
   xtrim: 'MAXLEN 0',
   zadd: '0 x',
   zcount: '0 0',

@@ -42,7 +42,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     'sorted sets':
       'bzpopmin zadd zcard zcount zlexcount zpopmin zrange zrangebyscore zrem zremrangebyrank ' +
       'zremrangebyscore zrevrange zrevrangebyscore zscore',
-    streams: 'xadd xtrim',
+    streams: 'xadd xlen xrange xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
   controller: {
@@ -64,7 +64,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     'sorted sets':
       'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore ' +
       'zrevrange zrevrangebyscore zscore',
-    streams: 'xadd xtrim',
+    streams: 'xadd xlen xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
 };
@@ -82,7 +82,13 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const channels: Readonly<Record<RedisRole, readonly string[]>> = {
     gateway: all,
     controller: [keys.changes],
-    worker: [keys.changes, keys.requestChanges('*'), keys.cancellations],
+    worker: [
+      keys.changes,
+      keys.requestChanges('*'),
+      keys.cancellations,
+      keys.signals('*'),
+      keys.bytesChannel('*', '*'),
+    ],
   };
   const worker = role === 'worker';
   return {

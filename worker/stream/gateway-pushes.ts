@@ -1,0 +1,193 @@
+/**
+ * What the streams of one queue send to one gateway. It is always in one of these states:
+ *
+ *   idle --a stream has a piece, or there is a note--> waiting
+ *   waiting --the turn of the event loop ends, 5 ms after the last push or with many bytes--> pushing
+ *   waiting --5 ms are over since the last push--> pushing
+ *   pushing --Redis has the frames, and there are no more--> idle
+ *   pushing --Redis has the frames, and there are more--> waiting
+ *   pushing --Redis refuses them--> refused --100 ms are over--> pushing
+ *   any --stop--> stopped
+ *
+ * One push is under way at a time: so what Redis refuses and gets again is still before what follows it.
+ */
+import { strict as assert } from 'node:assert';
+import { encodeChunk, maxChunkBytes } from '#shared/contract/frame.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
+import type { Logger } from '#shared/process/logger.ts';
+import type { OutgoingStream } from './outgoing-stream.ts';
+
+/** A stream that is sent to a gateway. */
+export interface SentStream {
+  /** The request's id. */
+  readonly id: string;
+  readonly outgoing: OutgoingStream;
+}
+
+export interface GatewayPushesOptions {
+  /** That of the lease under which the streams are sent. */
+  readonly fence: number;
+  /** Pushes frames into the inbox of the gateway. Rejects if Redis refuses them. */
+  readonly push: (frames: readonly ReplyFrame[]) => Promise<void>;
+  readonly log: Logger;
+}
+
+type State = 'idle' | 'waiting' | 'pushing' | 'refused' | 'stopped';
+
+/** The states from which each state may be entered. */
+const statesBefore: Readonly<Record<State, readonly State[]>> = {
+  idle: ['pushing'],
+  waiting: ['idle', 'pushing'],
+  pushing: ['waiting', 'refused'],
+  refused: ['pushing'],
+  stopped: ['idle', 'waiting', 'pushing', 'refused'],
+};
+
+/** Pushes of fewer bytes are at least this far apart, in ms. */
+const apartMs = 5;
+/** So many bytes are pushed at the end of the turn. */
+const manyBytes = maxChunkBytes;
+/** One push has at most so many bytes of answers: Redis and the connection serve others between two of them. */
+const maxPushBytes = 512 * 1024;
+/** After a push that Redis has refused, in ms. */
+const retryDelayMs = 100;
+
+interface ReadyStream {
+  readonly outgoing: OutgoingStream;
+  /** How many bytes it had when it told so last. */
+  bytes: number;
+}
+
+interface Batch {
+  readonly frames: readonly ReplyFrame[];
+  readonly pieces: readonly { readonly outgoing: OutgoingStream; readonly length: number }[];
+}
+
+export class GatewayPushes {
+  readonly #options: GatewayPushesOptions;
+  #state: State = 'idle';
+  /** The streams with something to send, by the ids of their requests; the one whose turn is next is first. */
+  readonly #ready = new Map<string, ReadyStream>();
+  /** How many bytes they have, as far as they have told. */
+  #readyBytes = 0;
+  /** Frames without bytes of answers. */
+  #notes: ReplyFrame[] = [];
+  #pushedAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(options: GatewayPushesOptions) {
+    this.#options = options;
+  }
+
+  /** A stream has a piece to be sent. */
+  ready({ id, outgoing }: SentStream): void {
+    this.#add(id, outgoing);
+    this.#pushSoon();
+  }
+
+  /** Sends a frame that has no bytes of an answer. */
+  note(frame: ReplyFrame): void {
+    this.#notes.push(frame);
+    this.#pushSoon();
+  }
+
+  /** Sends nothing more. */
+  stop(): void {
+    if (this.#state === 'stopped') return;
+    this.#enter('stopped');
+    this.#clearTimers();
+    this.#ready.clear();
+    this.#readyBytes = 0;
+    this.#notes = [];
+  }
+
+  #enter(state: State): void {
+    assert(statesBefore[state].includes(this.#state), `pushes that are ${this.#state} cannot be ${state}`);
+    this.#state = state;
+  }
+
+  #pushSoon(): void {
+    if (this.#state === 'idle') this.#enter('waiting');
+    if (this.#state !== 'waiting' || this.#turn !== undefined) return;
+    const leftMs = this.#pushedAt + apartMs - performance.now();
+    if (leftMs <= 0 || this.#readyBytes >= manyBytes) this.#turn = setImmediate(() => this.#begin());
+    else this.#timer ??= setTimeout(() => this.#begin(), leftMs);
+  }
+
+  #add(id: string, outgoing: OutgoingStream): void {
+    const bytes = outgoing.sendable;
+    const known = this.#ready.get(id);
+    this.#readyBytes += bytes - (known?.bytes ?? 0);
+    if (known === undefined) this.#ready.set(id, { outgoing, bytes });
+    else known.bytes = bytes;
+  }
+
+  #begin(): void {
+    this.#clearTimers();
+    this.#enter('pushing');
+    void this.#push(this.#gather());
+  }
+
+  #clearTimers(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
+    this.#timer = undefined;
+    this.#turn = undefined;
+  }
+
+  /** Takes a piece of each stream in turn, until there are no more or the push has enough bytes. */
+  #gather(): Batch {
+    const { fence } = this.#options;
+    const frames: ReplyFrame[] = this.#notes;
+    const pieces: { outgoing: OutgoingStream; length: number }[] = [];
+    this.#notes = [];
+    let left = maxPushBytes;
+    while (left > 0) {
+      const [next] = this.#ready;
+      if (next === undefined) break;
+      const [id, { outgoing, bytes }] = next;
+      this.#ready.delete(id);
+      this.#readyBytes -= bytes;
+      const piece = outgoing.take(Math.min(left, maxChunkBytes));
+      if (piece === undefined) continue;
+      const { offset, length, parts } = piece;
+      frames.push(encodeChunk(id, fence, offset, parts));
+      pieces.push({ outgoing, length });
+      left -= length;
+      if (outgoing.sendable > 0) this.#add(id, outgoing);
+    }
+    return { frames, pieces };
+  }
+
+  /** Never rejects. */
+  async #push({ frames, pieces }: Batch): Promise<void> {
+    this.#pushedAt = performance.now();
+    // The streams may have ended meanwhile.
+    if (frames.length > 0) {
+      try {
+        await this.#options.push(frames);
+      } catch (error) {
+        this.#retryLater(error, { frames, pieces });
+        return;
+      }
+    }
+    if (this.#state !== 'pushing') return;
+    const hasMore = this.#ready.size > 0 || this.#notes.length > 0;
+    this.#enter(hasMore ? 'waiting' : 'idle');
+    if (hasMore) this.#pushSoon();
+    // A stream may have more to say now.
+    for (const { outgoing, length } of pieces) outgoing.sent(length);
+  }
+
+  #retryLater(error: unknown, batch: Batch): void {
+    if (this.#state !== 'pushing') return;
+    this.#options.log.warn({ err: error }, 'Redis has refused chunks of streams');
+    this.#enter('refused');
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#enter('pushing');
+      void this.#push(batch);
+    }, retryDelayMs);
+  }
+}
