@@ -167,6 +167,30 @@ describe('push', () => {
     ]);
   });
 
+  it('leaves no gap where the connection breaks, only repeats', async () => {
+    const { redis, namespace } = system();
+    const { live, open, inbox } = await streamedJobs();
+    await open(one);
+    let [sent, killed] = [5, 0];
+    const pushes: Promise<void>[] = [];
+    for (let round = 0; round < 300; round += 1) {
+      const bytes = Buffer.alloc(1 + (round % 50), round);
+      pushes.push(live.push(gateway, [encodeChunk(one, 1, sent, [bytes])]));
+      sent += bytes.length;
+      if (round % 40 === 20) killed += Number(await redis.client('KILL', 'USER', `${namespace}-worker`));
+      if (round % 4 === 0) await pushes.at(-1);
+    }
+    await Promise.all(pushes);
+    let received = 5;
+    for (const frame of (await inbox()).slice(1)) {
+      if (frame.kind !== 'chunk') throw new Error(`not a chunk: ${frame.kind}`);
+      expect(frame.offset).toBeLessThanOrEqual(received);
+      received = Math.max(received, frame.offset + frame.bytes.length);
+    }
+    expect(received).toBe(sent);
+    expect(killed).toBeGreaterThan(5);
+  });
+
   it('renews the TTL of the inbox with the first chunks, and not with each', async () => {
     const { redis, redisUrl, keys } = system();
     const { live } = await streamedJobs();

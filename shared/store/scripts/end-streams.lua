@@ -12,12 +12,12 @@
 -- Returns 1, or -1 if another worker has taken the lease since and nothing was done.
 -- USES isSuperseded
 local call, prefix, ended, pushed = redis.call, ARGV[2], {}, false
+local parts = { '', ':lock', ':logs', ':dependencies', ':processed', ':failed', ':unsuccessful' }
 if isSuperseded(call('GET', KEYS[3]), ARGV[1]) then
   return -1
 end
 for at = 4, #ARGV, 2 do
-  local id, frame = ARGV[at], ARGV[at + 1]
-  local job = prefix .. id
+  local id, frame, keys = ARGV[at], ARGV[at + 1], {}
   if frame ~= '' then
     call('RPUSH', KEYS[4], frame)
     pushed = true
@@ -26,8 +26,10 @@ for at = 4, #ARGV, 2 do
   if call('SREM', KEYS[1], id) == 1 or call('LREM', KEYS[2], '-1', id) > 0 then
     ended[#ended + 1] = id
   end
-  local lock, logs, children, processed = job .. ':lock', job .. ':logs', job .. ':dependencies', job .. ':processed'
-  call('UNLINK', job, lock, logs, children, processed, job .. ':failed', job .. ':unsuccessful')
+  for n, part in ipairs(parts) do
+    keys[n] = prefix .. id .. part
+  end
+  call('UNLINK', unpack(keys))
 end
 if pushed then
   call('PEXPIRE', KEYS[4], ARGV[3])

@@ -64,7 +64,8 @@ export class LiveStreams {
 
   /**
    * Sends chunks, or that streams are blocked. Another worker may have taken the lease: the gateway knows by
-   * the fence in each frame.
+   * the fence in each frame. The next push to a gateway should wait for the answer to this one: if Redis
+   * refused this one alone, its frames would come after those of the next one, which is a gap.
    * @returns once they are in the inbox, in this order.
    */
   push(gateway: string, frames: readonly ReplyFrame[]): Promise<void> {
