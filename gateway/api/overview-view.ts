@@ -63,6 +63,7 @@ function totalsView({ leftOver, reports }: Snapshot, { replicas, retired }: ApiR
   return {
     waiting: sum(depths.map(({ waiting, prioritized }) => waiting + prioritized)),
     active: sum(depths.map(({ active }) => active)),
+    streams: sum(depths.map(({ streams }) => streams)),
     delayed: sum(depths.map(({ delayed }) => delayed)),
     inFlight: sum(reports.map(({ inFlight }) => inFlight)),
     heldBytes: sum(reports.map(({ heldBytes }) => heldBytes)),

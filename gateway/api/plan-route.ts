@@ -31,14 +31,15 @@ export const planRoute = fp<PlanRouteOptions>(
       const [read, paused] = await Promise.all([depths.readAll(names), pausedAmong(connection, names)]);
       const queues: LeavingQueue[] = [];
       for (const name of names) {
-        const { waiting = 0, prioritized = 0, delayed = 0, active = 0 } = read.get(name) ?? {};
+        const depth = read.get(name);
+        const { waiting = 0, prioritized = 0, delayed = 0, active = 0, streams = 0 } = depth ?? {};
         // One queue at a time, because the data of its jobs may be large.
         // oxlint-disable-next-line no-await-in-loop
         const { lines, isLowerBound } = await countLines(connection, name);
         queues.push({
           name,
           waiting: waiting + prioritized + delayed,
-          running: active,
+          running: active + streams,
           lines,
           hasMoreLines: isLowerBound,
           paused: paused.has(name),

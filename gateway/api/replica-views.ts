@@ -8,7 +8,7 @@ import type { Lease } from '#shared/contract/lease.ts';
 import { sharesOf } from '#shared/ring/shares.ts';
 import type { Snapshot } from './snapshots.ts';
 
-const noDepths: DepthsView = { waiting: 0, active: 0, delayed: 0, prioritized: 0 };
+const noDepths: DepthsView = { waiting: 0, active: 0, streams: 0, delayed: 0, prioritized: 0 };
 
 /**
  * @param onlyViews leaves out what may contain what a handler wrote, and ids of requests.
@@ -32,11 +32,11 @@ export function replicasView(snapshot: Snapshot, onlyViews: boolean): ApiReplica
 function numbersOf(snapshot: Snapshot, name: string, share: number): Omit<ReplicaNumbersView, 'hold'> {
   const { at, depths, rates, picture } = snapshot;
   const found = depths.get(name);
-  const { waiting, active, delayed, prioritized } = found ?? noDepths;
+  const { waiting, active, streams, delayed, prioritized } = found ?? noDepths;
   const rate = rates?.replicas.get(name);
   return {
     share,
-    depths: { waiting, active, delayed, prioritized },
+    depths: { waiting, active, streams, delayed, prioritized },
     oldestMs: found?.oldestAt === undefined ? null : Math.max(0, Math.round(at - found.oldestAt)),
     requestsPerS: rate?.requestsPerS ?? 0,
     failuresPerS: rate?.failuresPerS ?? 0,

@@ -130,8 +130,8 @@ function retiredTroubles(
   onlyViews: boolean,
 ): TroubleView[] {
   const isLost = replica.state === 'lost' && replica.adopter === undefined;
-  const { waiting, active, delayed, prioritized } = replica.depths;
-  const held = waiting + active + delayed + prioritized;
+  const { waiting, active, streams, delayed, prioritized } = replica.depths;
+  const held = waiting + active + streams + delayed + prioritized;
   return isLost && held > 0
     ? [{ ...lostTrouble(replica, now, onlyViews), advice: 'A live worker adopts its requests.' }]
     : [];

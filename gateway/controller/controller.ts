@@ -99,7 +99,7 @@ export async function createController(
     },
     running: async () => {
       if (!connection.ready || workersOutlive(config)) return [];
-      return observer.active(new Set(driver.list().map((instance) => instance.name)));
+      return observer.running(new Set(driver.list().map((instance) => instance.name)));
     },
   };
 }

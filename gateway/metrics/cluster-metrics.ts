@@ -19,8 +19,8 @@ const ofReplicas: readonly ClusterMetric[] = [
     help: 'Requests in the queue of a replica, by state',
     labels: ['replica', 'state'],
     *values({ depths }) {
-      for (const [replica, { waiting, active, delayed, prioritized }] of depths)
-        for (const [state, count] of Object.entries({ waiting, active, delayed, prioritized }))
+      for (const [replica, { waiting, active, streams, delayed, prioritized }] of depths)
+        for (const [state, count] of Object.entries({ waiting, active, streams, delayed, prioritized }))
           yield [[replica, state], count];
     },
   },

@@ -38,7 +38,7 @@ const worker = orNull(
 );
 const numbers = {
   share: { ...part, description: 'Its part of all keys.' },
-  depths: object({ waiting: count, active: count, delayed: count, prioritized: count }),
+  depths: object({ waiting: count, active: count, streams: count, delayed: count, prioritized: count }),
   oldestMs: { ...timeOrNull, description: 'How long the oldest waiting request has waited, in ms.' },
   requestsPerS: number,
   failuresPerS: number,
@@ -106,6 +106,7 @@ export const overview = object({
   totals: object({
     waiting: count,
     active: count,
+    streams: count,
     delayed: count,
     inFlight: count,
     heldBytes: count,

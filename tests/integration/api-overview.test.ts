@@ -28,7 +28,7 @@ it('shows the system, its replicas, its gateways and what they have answered', a
   expect(overview).toMatchObject({
     namespace: system().namespace,
     ring: { strategy: 'murmur3', leader: expect.stringContaining('#'), trouble: null },
-    totals: { waiting: 0, active: 0, delayed: 0, deadLetters: 0, callbacks: 0, gateways: 1 },
+    totals: { waiting: 0, active: 0, streams: 0, delayed: 0, deadLetters: 0, callbacks: 0, gateways: 1 },
     retired: [],
   });
   expect(overview.troubles.filter(({ code }) => code !== 'redis_not_persistent')).toEqual([]);

@@ -71,6 +71,24 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     await expect.poll(() => made.runs.length, settled).toBe(5);
   });
 
+  it('runs the next job once the answer of another is a stream, whose end leaves nothing of it', async () => {
+    const made = make(kind, { concurrency: 2 });
+    await made.consumer.start();
+    for (let at = 0; at < 4; at += 1) await made.add(`job-${at}`);
+    await expect.poll(() => made.runs.length, settled).toBe(2);
+    const { redis, keys } = system();
+    const ends = await Promise.all(made.runs.slice(0, 2).map((run) => run.stream()));
+    await expect.poll(() => made.runs.length, settled).toBe(4);
+    expect(await left()).toEqual({ ...none, active: 2 });
+    expect((await redis.smembers(keys.streams(replica))).toSorted()).toEqual(['job-0', 'job-1']);
+    for (const end of ends) await end();
+    for (const run of made.runs.slice(2)) await run.answer('x');
+    await expect.poll(() => made.finished.toSorted(), settled).toEqual(['job-2', 'job-3']);
+    expect(await left()).toEqual(none);
+    expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
+    expect(await redis.exists(keys.streams(replica))).toBe(0);
+  });
+
   it('takes nothing while it is paused, and all waiting jobs when it is resumed', async () => {
     const made = make(kind);
     await made.consumer.start();

@@ -16,7 +16,7 @@ const farOff = Date.now() + 3_600_000;
 
 type Step =
   | { readonly do: 'add'; readonly priority?: number; readonly delayed?: boolean }
-  | { readonly do: 'answer' | 'finish' | 'fail' | 'putBack'; readonly at: number };
+  | { readonly do: 'answer' | 'finish' | 'fail' | 'putBack' | 'stream' | 'end'; readonly at: number };
 
 const steps = fc.array(
   fc.oneof(
@@ -29,7 +29,7 @@ const steps = fc.array(
     {
       weight: 6,
       arbitrary: fc
-        .tuple(fc.constantFrom('answer', 'answer', 'finish', 'fail', 'putBack'), fc.nat(5))
+        .tuple(fc.constantFrom('answer', 'answer', 'finish', 'fail', 'putBack', 'stream', 'end'), fc.nat(5))
         .map(([what, at]): Step => ({ do: what, at })),
     },
   ),
@@ -96,6 +96,7 @@ function options(json: string): unknown {
 /** Drives one consumer step by step. */
 function drive(made: TestConsumer) {
   const open: Run[] = [];
+  const ends: (() => Promise<void>)[] = [];
   made.onRun = (run) => void open.push(run);
   let jobs = 0;
   let delays = 0;
@@ -111,11 +112,17 @@ function drive(made: TestConsumer) {
       });
       return;
     }
+    if (step.do === 'end') {
+      const [end] = ends.splice(step.at % Math.max(1, ends.length), 1);
+      await end?.();
+      return;
+    }
     const run = open[step.at % Math.max(1, open.length)];
     if (run === undefined) return;
     open.splice(open.indexOf(run), 1);
     if (step.do === 'answer') await run.answer('the answer');
     else if (step.do === 'finish') run.finish();
+    else if (step.do === 'stream') ends.push(await run.stream());
     else if (step.do === 'fail') run.fail(new Error('broken'));
     else run.putBack({ notBefore: later() });
   };

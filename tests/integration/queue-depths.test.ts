@@ -28,6 +28,7 @@ it('reads what the queues hold, since when the oldest waits, and the leases, wit
   await queues.add('S2', 'low', job({ priority: 3 }));
   await redis.set(keys.lease('S2'), '{}', 'PX', 30_000);
   await redis.lpush(keys.unfinished('S2').active, 'runs');
+  await redis.sadd(keys.streams('S2'), 'one', 'another');
   const depths = new QueueDepths(connection, log);
   await depths.readAll(['S1']);
   const seen: string[] = [];
@@ -35,12 +36,12 @@ it('reads what the queues hold, since when the oldest waits, and the leases, wit
     if (rest.some((each) => each.startsWith(`${keys.prefix}:`))) seen.push(command.toLowerCase());
   });
   const read = await depths.readAll(['S1', 'S2', 'S3']);
-  const none = { waiting: 0, active: 0, prioritized: 0, delayed: 0 };
+  const none = { waiting: 0, active: 0, streams: 0, prioritized: 0, delayed: 0 };
   const unset = { oldestAt: undefined, leaseMs: undefined };
   expect(read.get('S1')).toEqual({ ...none, ...unset, waiting: 2, delayed: 1, oldestAt: expect.any(Number) });
   expect(read.get('S1')?.oldestAt).toBeGreaterThanOrEqual(Math.floor(before));
   expect(read.get('S1')?.oldestAt).toBeLessThanOrEqual(Math.ceil(after));
-  expect(read.get('S2')).toMatchObject({ ...none, prioritized: 1, active: 1 });
+  expect(read.get('S2')).toMatchObject({ ...none, prioritized: 1, active: 1, streams: 2 });
   expect(read.get('S2')?.leaseMs).toBeGreaterThan(1000);
   expect(read.get('S3')).toEqual({ ...none, ...unset });
   await expect.poll(() => seen.filter((name) => name === 'evalsha')).toHaveLength(3);

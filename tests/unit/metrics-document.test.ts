@@ -12,7 +12,15 @@ const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'ut
 const parameters = defaultParameters('murmur3');
 const ring = createRing(parameters, [placeMember(parameters, [], { name: 'S1', joined: 1, weight: 1 })]);
 const watcher = { ring, state: { version: 0 }, isServed: () => true };
-const depths = { waiting: 0, active: 0, delayed: 0, prioritized: 0, oldestAt: undefined, leaseMs: 1 };
+const depths = {
+  waiting: 0,
+  active: 0,
+  streams: 0,
+  delayed: 0,
+  prioritized: 0,
+  oldestAt: undefined,
+  leaseMs: 1,
+};
 const own = { name: 'g', version: '1.0.0', host: 'h', pid: 1, since: 0, at: 0 };
 const numbers = { rssBytes: 1, heapBytes: 1, eventLoopLagMs: 1 };
 const status: ReplicaStatus = { state: 'ready', since: 0, generation: 1, failures: 0 };

@@ -4,7 +4,7 @@ import { troublesOf } from '../../gateway/api/troubles.ts';
 import type { Watched, WatchedReplica } from '../../gateway/api/troubles.ts';
 
 const now = 1_000_000;
-const none = { waiting: 0, active: 0, delayed: 0, prioritized: 0 };
+const none = { waiting: 0, active: 0, streams: 0, delayed: 0, prioritized: 0 };
 
 function replica(more: Partial<RingReplicaView & WatchedReplica> = {}): RingReplicaView & WatchedReplica {
   return {
@@ -178,7 +178,9 @@ it('says that a retired replica is lost only while it holds requests that nobody
   const { joined: _, weight: __, inRing: ___, ...others } = replica({ state: 'lost', since: now - 5000 });
   expect(texts({ retired: [others] })).toEqual([]);
   const holding = { ...others, depths: { ...none, waiting: 2 } };
-  expect(texts({ retired: [holding] })).toEqual(['error replica_lost: S1 has been lost for 5 s.']);
+  const streaming = { ...others, depths: { ...none, streams: 1 } };
+  for (const retired of [holding, streaming])
+    expect(texts({ retired: [retired] })).toEqual(['error replica_lost: S1 has been lost for 5 s.']);
   expect(texts({ retired: [{ ...holding, adopter: 'S2#1' }] })).toEqual([]);
 });
 

@@ -65,8 +65,9 @@ export class HeldJobs {
   /** Never rejects. */
   async #run(id: string, job: JobData, timesTaken: number): Promise<void> {
     try {
-      const putBack = await this.#options.run(id, job, timesTaken);
-      if (putBack !== undefined) await this.#putBack(id, putBack);
+      const next = await this.#options.run(id, job, timesTaken);
+      if (next === 'left') this.#left(id);
+      else if (next !== undefined) await this.#putBack(id, next);
       else if (this.#jobs.has(id)) await this.#finish(id);
     } catch (error) {
       await this.#fail(id, error);
@@ -83,6 +84,12 @@ export class HeldJobs {
         // Redis has refused. Ask again until it accepts.
       }
     }
+  }
+
+  /** The job is not active any more, and its slot is free. */
+  #left(id: string): void {
+    this.#jobs.take(id);
+    this.#options.onFreed();
   }
 
   async #putBack(id: string, { notBefore }: PutBack): Promise<void> {

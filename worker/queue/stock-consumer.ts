@@ -22,7 +22,10 @@ export function createStockConsumer(options: StockConsumerOptions): Consumer {
   const worker = new StockWorker({
     ...others,
     process: async (id, data, timesTaken) => {
-      if (isJob(data)) return (await run(id, data, timesTaken))?.notBefore;
+      if (isJob(data)) {
+        const next = await run(id, data, timesTaken);
+        return next === 'left' ? next : next?.notBefore;
+      }
       await onGarbled(id);
       return undefined;
     },

@@ -23,6 +23,8 @@ export interface OverviewView extends ApiReplicasView {
 export interface TotalsView {
   readonly waiting: number;
   readonly active: number;
+  /** Requests whose answers are streams. */
+  readonly streams: number;
   readonly delayed: number;
   /** Requests whose client waits, at all gateways. */
   readonly inFlight: number;

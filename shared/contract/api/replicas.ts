@@ -14,6 +14,8 @@ export interface PercentilesView {
 export interface DepthsView {
   readonly waiting: number;
   readonly active: number;
+  /** Requests whose answers are streams, from the head to the end. They are not active. */
+  readonly streams: number;
   readonly delayed: number;
   readonly prioritized: number;
 }

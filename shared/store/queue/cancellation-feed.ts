@@ -4,7 +4,7 @@ import type { Connection } from '../redis/connection.ts';
 
 /**
  * Calls `onCancelled` with the id of each request that is cancelled while it runs, in whatever worker.
- * @param connection a connection for this subscription alone.
+ * @param connection a patient connection for subscriptions, which others may share.
  * @returns once Redis has confirmed the subscription.
  */
 export async function subscribeToCancellations(
@@ -12,8 +12,10 @@ export async function subscribeToCancellations(
   onCancelled: (id: string) => void,
 ): Promise<void> {
   const redis = redisOf(connection);
-  redis.on('message', (_, message: string) => {
+  const { cancellations } = keysOf(connection);
+  redis.on('message', (channel: string, message: string) => {
+    if (channel !== cancellations) return;
     for (const id of decodeCancellations(message)) onCancelled(id);
   });
-  await redis.subscribe(keysOf(connection).cancellations);
+  await redis.subscribe(cancellations);
 }

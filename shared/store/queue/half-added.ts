@@ -67,7 +67,8 @@ export class HalfAdded {
       this.#redis.zscore(prioritized, id),
       this.#redis.zscore(delayed, id),
     ]);
-    if (places.some((place) => place !== null)) {
+    const streams = await this.#redis.sismember(this.#keys.streams(replica), id);
+    if (streams === 1 || places.some((place) => place !== null)) {
       // The script may have failed before it woke the worker.
       await this.#redis.zadd(this.#keys.marker(replica), wakingMarker.score, wakingMarker.member);
       return 'added';

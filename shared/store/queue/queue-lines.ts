@@ -20,6 +20,7 @@ export async function countLines(connection: Connection, replica: string): Promi
   const { wait, active, prioritized, delayed } = keys.unfinished(replica);
   const listed = await Promise.all([
     redis.lrange(active, -maxJobs, -1),
+    redis.smembers(keys.streams(replica)),
     redis.lrange(wait, -maxJobs, -1),
     redis.zrange(prioritized, 0, String(maxJobs - 1)),
     redis.zrange(delayed, 0, String(maxJobs - 1)),

@@ -15,15 +15,17 @@ export async function countReady(connection: Connection, replica: string): Promi
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** @returns how many jobs of a replica's queue are not finished. */
+/** @returns how many jobs of a replica's queue are not finished, streams included. */
 export async function countUnfinished(connection: Connection, replica: string): Promise<number> {
   const redis = redisOf(connection);
-  const { wait, active, prioritized, delayed } = keysOf(connection).unfinished(replica);
+  const keys = keysOf(connection);
+  const { wait, active, prioritized, delayed } = keys.unfinished(replica);
   const counts = await Promise.all([
     redis.llen(wait),
     redis.llen(active),
     redis.zcard(prioritized),
     redis.zcard(delayed),
+    redis.scard(keys.streams(replica)),
   ]);
   return counts.reduce((sum, count) => sum + count, 0);
 }

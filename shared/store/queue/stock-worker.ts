@@ -24,10 +24,11 @@ export interface StockWorkerOptions {
    * Runs a job. Its data is JSON that was not checked. Data that is not JSON does not come here: that job
    * stays active.
    * @param timesTaken 1 for the first time.
-   * @returns undefined to finish the job, or the Redis time before which it must not be taken again.
+   * @returns undefined to finish the job, or the Redis time before which it must not be taken again; `left` if
+   * the job is no longer active: its answer is a stream, whose end finishes it.
    */
-  readonly process: (id: string, data: unknown, timesTaken: number) => Promise<number | undefined>;
-  /** Called after a job is gone from the queue. */
+  readonly process: (id: string, data: unknown, timesTaken: number) => Promise<number | 'left' | undefined>;
+  /** Called after a job is gone from the queue, but for those that have left. */
   readonly onFinished: (id: string, job: JobData) => void;
   readonly log: Logger;
 }
@@ -120,10 +121,12 @@ export class StockWorker {
   }
 
   async #process(job: Job<JobData>, token?: string): Promise<void> {
-    const notBefore = await this.#options.process(job.id ?? '', job.data, job.attemptsStarted);
-    if (notBefore === undefined) return;
+    const next = await this.#options.process(job.id ?? '', job.data, job.attemptsStarted);
+    if (next === undefined) return;
+    // BullMQ leaves such a job alone, and its slot is free.
+    if (next === 'left') throw new DelayedError();
     try {
-      await job.moveToDelayed(this.#clock.toOwn(notBefore), token);
+      await job.moveToDelayed(this.#clock.toOwn(next), token);
     } catch (error) {
       // It stays active without being run, and the sweep finds it. If it failed here, it would be lost.
       this.#options.log.warn({ request: job.id, err: error }, 'a job could not be put back');

@@ -50,7 +50,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     strings: 'get incr set',
     hashes: 'hdel hexists hget hgetall hincrby hkeys hlen hmget hset',
     lists: 'llen lpos lpush lrange ltrim rpush',
-    sets: 'sadd scard smembers srem',
+    sets: 'sadd scard sismember smembers srem',
     'sorted sets': 'zadd zcard zcount zpopmin zrange zscore',
     streams: 'xadd',
     'messages and time': 'publish subscribe time unsubscribe',

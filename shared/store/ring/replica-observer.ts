@@ -74,11 +74,14 @@ export class ReplicaObserver {
     return { leases, standbys, ended, backlog, suspects, heirs, offered: new Set(offered), paused };
   }
 
-  /** @returns the ids of the requests that are active in the queues of these replicas. */
-  async active(names: Iterable<string>): Promise<string[]> {
+  /** @returns the ids of the requests of these replicas that workers have: active ones, and streams. */
+  async running(names: Iterable<string>): Promise<string[]> {
     const redis = redisOf(this.#connection);
     const ids = await Promise.all(
-      Array.from(names, (name) => redis.lrange(this.#keys.unfinished(name).active, 0, -1)),
+      Array.from(names, (name) => [
+        redis.lrange(this.#keys.unfinished(name).active, 0, -1),
+        redis.smembers(this.#keys.streams(name)),
+      ]).flat(),
     );
     return ids.flat();
   }

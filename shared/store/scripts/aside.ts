@@ -1,4 +1,3 @@
-import type { Keys } from '../keys/keys.ts';
 import { script } from './script.ts';
 
 /** How long data that was moved aside is kept for people to examine, in ms. */
@@ -64,20 +63,21 @@ export interface SetJobAside {
  */
 export const setJobAside = script<SetJobAside, boolean>({
   file: 'set-job-aside',
-  keys: (keys, { queue, id, to }) => [...jobKeys(keys, queue, id), keys.bullMq(queue, 'fence'), to],
+  keys: (keys, { queue, id, to }) => [
+    ...[id, `${id}:lock`, 'active', 'fence', 'streams'].map((part) => keys.bullMq(queue, part)),
+    to,
+  ],
   args: ({ fence, id, message }, { changes }) => [fence, id, asideTtlMs, changes, message],
   decode: (reply) => reply === 1,
 });
-
-function jobKeys(keys: Keys, queue: string, id: string): readonly string[] {
-  return [keys.bullMq(queue, id), keys.bullMq(queue, `${id}:lock`), keys.bullMq(queue, 'active')];
-}
 
 /** Puts a job back into its queue. Its result is false if the job is in a list of it, or is gone. */
 export const relistJob = script<{ readonly queue: string; readonly id: string }, boolean>({
   file: 'relist-job',
   keys: (keys, { queue, id }) =>
-    [id, 'wait', 'active', 'prioritized', 'delayed', 'marker'].map((part) => keys.bullMq(queue, part)),
+    [id, 'wait', 'active', 'prioritized', 'delayed', 'marker', 'streams'].map((part) =>
+      keys.bullMq(queue, part),
+    ),
   args: ({ id }) => [id],
   decode: (reply) => reply === 1,
 });

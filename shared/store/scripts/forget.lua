@@ -8,13 +8,14 @@
 -- KEYS[6] current generation
 -- KEYS[7] fence
 -- KEYS[8] suspects
--- KEYS[9..13] the rest of the queue's keys, which are deleted as the suspects are
+-- KEYS[9] streams
+-- KEYS[10..14] the rest of the queue's keys, which are deleted as the suspects are
 -- ARGV[1] TTL of the generations and the fence in ms
 -- Returns 1 if the queue was empty and is gone, else 0.
 if redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) > 0 then
   return 0
 end
-if redis.call('SCARD', KEYS[8]) > 0 then
+if redis.call('SCARD', KEYS[8]) + redis.call('SCARD', KEYS[9]) > 0 then
   return 0
 end
 if redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[4]) > 0 then

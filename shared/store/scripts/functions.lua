@@ -31,6 +31,15 @@ local function deliveredId(delivery)
   return string.match(delivery, '^[^\n]*')
 end
 
+-- Moves a request from the list of active jobs to the set of streams, so that it holds no slot any more. The
+-- set comes first: if a step fails at a garbled key, the request is in one of the two. A request that is not
+-- active has no job any more, and its id would stay in the set.
+local function moveToStreams(active, streams, id)
+  if redis.call('SADD', streams, id) == 1 and redis.call('LREM', active, '-1', id) == 0 then
+    redis.call('SREM', streams, id)
+  end
+end
+
 -- Whether a request in this state has come to its end.
 local function isFinal(state)
   return state == 'done' or state == 'failed' or state == 'cancelled' or state == 'expired'

@@ -1,13 +1,15 @@
--- Reads how many jobs a replica's queue holds, since when the oldest of them waits, and its lease's TTL.
+-- Reads how many jobs and streams a replica's queue holds, since when the oldest of its jobs waits, and its
+-- lease's TTL.
 -- KEYS[1] wait
 -- KEYS[2] active
 -- KEYS[3] prioritized
 -- KEYS[4] delayed
 -- KEYS[5] paused
 -- KEYS[6] lease
+-- KEYS[7] streams
 -- ARGV[1] prefix of the queue's keys
 -- Returns {waiting, active, prioritized, delayed, time since which the oldest waits in ms since the epoch or
--- false, TTL of the lease in ms or a negative number}.
+-- false, TTL of the lease in ms or a negative number, streams}.
 local call = redis.call
 local oldest = false
 -- The oldest of a list is its last. Of those with a priority, it is among the next one and the last one.
@@ -34,4 +36,5 @@ return {
   call('ZCARD', KEYS[4]),
   oldest,
   call('PTTL', KEYS[6]),
+  call('SCARD', KEYS[7]),
 }

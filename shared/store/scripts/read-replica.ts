@@ -5,6 +5,8 @@ export interface ReplicaDepths {
   /** Requests that a worker could take now, without those with a priority. */
   readonly waiting: number;
   readonly active: number;
+  /** Requests whose answers are streams, from the head to the end. They are not active. */
+  readonly streams: number;
   /** Requests with a priority that wait. */
   readonly prioritized: number;
   /** Requests that are not due yet, or whose turn it is not. */
@@ -21,19 +23,21 @@ export const readReplica = script<{ readonly replica: string }, ReplicaDepths>({
   keys: (keys, { replica }) => {
     const { wait, active, prioritized, delayed } = keys.unfinished(replica);
     const queue = keys.queue(replica);
-    return [wait, active, prioritized, delayed, keys.bullMq(queue, 'paused'), keys.lease(replica)];
+    const paused = keys.bullMq(queue, 'paused');
+    return [wait, active, prioritized, delayed, paused, keys.lease(replica), keys.streams(replica)];
   },
   args: ({ replica }, keys) => [`${keys.replica(replica)}:`],
   decode(reply) {
     // As the Lua file says.
-    const [waiting, active, prioritized, delayed, oldestAt, leaseMs] = reply as [
+    const [waiting, active, prioritized, delayed, oldestAt, leaseMs, streams] = reply as [
       ...[number, number, number, number],
       number | null,
-      number,
+      ...[number, number],
     ];
     return {
       waiting,
       active,
+      streams,
       prioritized,
       delayed,
       oldestAt: oldestAt ?? undefined,

@@ -6,14 +6,15 @@
 -- KEYS[4] prioritized
 -- KEYS[5] delayed
 -- KEYS[6] marker
+-- KEYS[7] streams
 -- ARGV[1] job id
--- Returns 1, or 0 if the job is in a list, or is gone.
+-- Returns 1, or 0 if the job is in a list, is a stream, or is gone.
 -- USES delayedScore
 local call, id = redis.call, ARGV[1]
 if call('TYPE', KEYS[1]).ok ~= 'hash' or call('LPOS', KEYS[2], id) or call('LPOS', KEYS[3], id) then
   return 0
 end
-if call('ZSCORE', KEYS[4], id) or call('ZSCORE', KEYS[5], id) then
+if call('ZSCORE', KEYS[4], id) or call('ZSCORE', KEYS[5], id) or call('SISMEMBER', KEYS[7], id) == 1 then
   return 0
 end
 local started, at, delay = unpack(call('HMGET', KEYS[1], 'processedOn', 'timestamp', 'delay'))

@@ -230,6 +230,7 @@ export const forget = script<{ replica: string; generationTtlMs: number }, boole
       keys.currentGeneration(replica),
       keys.leaseFence(replica),
       keys.suspects(replica),
+      keys.streams(replica),
       ...keys.queueState(replica),
       keys.consumer(replica),
     ];

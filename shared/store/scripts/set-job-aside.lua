@@ -4,7 +4,8 @@
 -- KEYS[2] lock
 -- KEYS[3] active
 -- KEYS[4] fence
--- KEYS[5] the new name
+-- KEYS[5] streams
+-- KEYS[6] the new name
 -- ARGV[1] the worker's fence
 -- ARGV[2] job id
 -- ARGV[3] TTL in ms
@@ -17,12 +18,13 @@ if isSuperseded(redis.call('GET', KEYS[4]), ARGV[1]) then
 end
 local type = redis.call('TYPE', KEYS[1]).ok
 redis.call('LREM', KEYS[3], 0, ARGV[2])
+redis.call('SREM', KEYS[5], ARGV[2])
 redis.call('DEL', KEYS[2])
 if type == 'none' or (type == 'hash' and redis.call('HEXISTS', KEYS[1], 'data') == 0) then
   redis.call('DEL', KEYS[1])
   return 0
 end
-redis.call('RENAME', KEYS[1], KEYS[5])
-redis.call('PEXPIRE', KEYS[5], ARGV[3])
+redis.call('RENAME', KEYS[1], KEYS[6])
+redis.call('PEXPIRE', KEYS[6], ARGV[3])
 redis.call('PUBLISH', ARGV[4], ARGV[5])
 return 1

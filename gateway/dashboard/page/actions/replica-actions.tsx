@@ -34,12 +34,12 @@ async function act(name: string, action: string): Promise<void> {
 /** What waits and runs at a replica, as it is while the question is open. */
 function Holdings({ replica }: { readonly replica: Replica }): JSX.Element {
   const shown = overview.value?.replicas.find(({ name }) => name === replica.name) ?? replica;
-  const { waiting, prioritized, delayed, active } = shown.depths;
-  const waits = waiting + prioritized + delayed;
+  const { waiting, prioritized, delayed, active, streams } = shown.depths;
+  const [waits, runs] = [waiting + prioritized + delayed, active + streams];
   return (
     <p>
-      {counted(waits, 'request')} {waits === 1 ? 'waits' : 'wait'} there now, and {active}{' '}
-      {active === 1 ? 'runs' : 'run'}.
+      {counted(waits, 'request')} {waits === 1 ? 'waits' : 'wait'} there now, and {runs}{' '}
+      {runs === 1 ? 'runs' : 'run'}.
     </p>
   );
 }

@@ -61,6 +61,7 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
     ['with a priority', count(depths.prioritized)],
     ['delayed', count(depths.delayed)],
     ['running', count(depths.active)],
+    ['streams', count(depths.streams)],
     ['oldest waits for', duration(view.oldestMs)],
     ['requests/s', rate(view.requestsPerS)],
     ['failures/s', rate(view.failuresPerS)],

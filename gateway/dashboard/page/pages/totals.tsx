@@ -29,7 +29,7 @@ export function Totals({
       hint: `median ${duration(sample?.totalMs?.p50)}`,
     },
     { label: 'waiting', value: count(totals.waiting), hint: `${count(totals.delayed)} delayed` },
-    { label: 'running', value: count(totals.active) },
+    { label: 'running', value: count(totals.active), hint: `${count(totals.streams)} streams` },
     { label: 'in flight', value: count(totals.inFlight), hint: `${bytes(totals.heldBytes)} held` },
     {
       label: 'dead letters',
