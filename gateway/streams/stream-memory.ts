@@ -18,13 +18,13 @@ export class StreamMemory {
   /** Counts bytes that have arrived. */
   take(bytes: number): void {
     this.#bytes += bytes;
-    this.#held.takeAnswer(bytes);
+    this.#held.takeStream(bytes);
   }
 
   /** Stops counting bytes: their client has taken them, or they were dropped. */
   give(bytes: number): void {
     this.#bytes -= bytes;
-    this.#held.giveAnswer(bytes);
+    this.#held.giveStream(bytes);
   }
 
   /**
