@@ -120,7 +120,8 @@ export class ClientStream implements StreamClient {
     const close = (socket: Socket): void => void (isDelimited ? socket.destroy() : socket.resetAndDestroy());
     // The answers before this one are sent first, and nothing of this one.
     if (response.socket === null) response.once('socket', close);
-    else close(response.socket);
+    // What was written in this turn is still on its way to the system.
+    else process.nextTick(close, response.socket);
     onDone();
   }
 
