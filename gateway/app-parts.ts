@@ -25,6 +25,7 @@ import { RequestParser } from './request/request-parser.ts';
 import { Uploads } from './request/uploads.ts';
 import type { Agreement } from './ring/agreement.ts';
 import type { RingWatcher } from './ring/ring-watcher.ts';
+import type { StreamMemory } from './streams/stream-memory.ts';
 import { UnsentAnswers } from './routes/unsent-answers.ts';
 import type { GatewayConfig } from './settings/config.ts';
 
@@ -50,6 +51,7 @@ export interface AppParts {
   readonly telemetry: Telemetry | undefined;
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
+  readonly streamMemory: StreamMemory;
   /** Tells those who are added of each dispatched request that has ended. */
   readonly endedRequests: EndedRequests;
   /** Time in ms for which a client may send nothing of a body; the default is in `uploads.ts`. */

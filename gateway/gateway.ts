@@ -28,6 +28,7 @@ import { seedReplicas } from './ring/replica-changes.ts';
 import { ProcessReports } from './ring/process-reports.ts';
 import { RingWatcher } from './ring/ring-watcher.ts';
 import type { GatewayConfig } from './settings/config.ts';
+import { StreamMemory } from './streams/stream-memory.ts';
 
 /** A running gateway: its HTTP side and all that it holds open for it. */
 export interface Gateway {
@@ -88,6 +89,7 @@ export async function createGateway(
   const agreement = new Agreement({ store, watcher, ours: agreedSettings(config), log });
   const telemetry = await loadTelemetry(log);
   const held = new HeldBytes(config.bytesInFlight);
+  const streamMemory = new StreamMemory(held);
   const { callbacks, sending } = await createCallbacks(config, open, connection, log);
   const dispatch = createDispatch({
     config,
@@ -100,6 +102,7 @@ export async function createGateway(
     callbacks,
     callers,
     held,
+    streamMemory,
     telemetry,
     log,
   });
@@ -124,6 +127,7 @@ export async function createGateway(
     connection,
     inbox,
     held,
+    streamMemory,
     telemetry,
     accessLog,
     endedRequests,

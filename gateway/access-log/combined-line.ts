@@ -11,7 +11,7 @@ const eachSpecial = new RegExp(special, 'g');
  */
 export function combinedLine(request: LoggedRequest): string {
   const { at, method, path, protocol, status, bytesOut, client, referer, userAgent } = request;
-  const { id, key, reason, mode, replica, attempt, adoptedBy, traceId } = request;
+  const { id, key, reason, aborted, mode, replica, attempt, adoptedBy, traceId } = request;
   const { queueMs, serviceMs, totalMs, bytesIn } = request;
   return (
     `${client === '' ? '-' : client} - - [${clfTime(at)}] "${method} ${escaped(path)} ${protocol}" ${status} ` +
@@ -19,6 +19,7 @@ export function combinedLine(request: LoggedRequest): string {
     field('id', id) +
     field('key', key) +
     field('reason', reason) +
+    field('aborted', aborted) +
     field('mode', mode) +
     field('replica', replica) +
     field('attempt', attempt) +

@@ -18,6 +18,8 @@ export interface LoggedRequest {
   readonly status: number;
   /** Code of the problem that ringpost answered. */
   readonly reason: string | undefined;
+  /** Why the gateway has broken the answer off. */
+  readonly aborted: EndedRequest['aborted'];
   readonly mode: EndedRequest['mode'];
   readonly replica: string | undefined;
   readonly attempt: number;
@@ -41,7 +43,8 @@ export function loggedRequest(
   query: AccessLogConfig['query'],
   redaction: Redaction,
 ): LoggedRequest {
-  const { id, at, key, method, target, status, code, mode, replica, attempt, adoptedBy, head } = request;
+  const { id, at, key, method, target, status, code, aborted, mode, replica } = request;
+  const { attempt, adoptedBy, head } = request;
   const { queueMs, serviceMs, totalMs, bytesIn, bytesOut, client, traceId } = request;
   const { referer, 'user-agent': userAgent } = head.headers;
   return {
@@ -53,6 +56,7 @@ export function loggedRequest(
     protocol: `HTTP/${head.httpVersion}`,
     status,
     reason: code,
+    aborted,
     mode,
     replica,
     attempt,

@@ -2,10 +2,12 @@ import { startStop } from '#shared/process/lifecycle.ts';
 import type { StartStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
+import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { RedisOutage } from '#shared/store/redis/redis-outage.ts';
+import { SignalChannel } from '#shared/store/streams/signal-channel.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
@@ -13,6 +15,11 @@ import type { HeldBytes } from '../request/held-bytes.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { GatewayConfig } from '../settings/config.ts';
+import { LostStreams } from '../streams/lost-streams.ts';
+import { OpenStreams } from '../streams/open-streams.ts';
+import { SignalSender } from '../streams/signal-sender.ts';
+import type { StreamMemory } from '../streams/stream-memory.ts';
+import { StreamPresence } from '../streams/stream-presence.ts';
 import { AsyncRequests } from './async-requests.ts';
 import { Cancellations } from './cancellations.ts';
 import { Capacity } from './capacity.ts';
@@ -45,6 +52,7 @@ export interface DispatchOptions {
   readonly callbacks: Callbacks;
   readonly callers: Callers;
   readonly held: HeldBytes;
+  readonly streamMemory: StreamMemory;
   readonly telemetry: Telemetry | undefined;
   readonly log: Logger;
 }
@@ -55,12 +63,13 @@ export interface Dispatch extends StartStop {
   readonly queues: JobQueues;
   readonly capacity: Capacity;
   readonly inbox: ReplyInbox;
+  readonly streams: OpenStreams;
 }
 
 /** Composes the parts that dispatch requests and receive replies. */
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { config, gateway, connection, reader, watcher, notices, agreement } = options;
-  const { callbacks, callers, held, telemetry, log } = options;
+  const { callbacks, callers, held, streamMemory, telemetry, log } = options;
   const { queueLimit, replyTimeoutMs, resultTtlMs: keepMs } = config;
   const clock = clockOf(connection);
   const now = (): number => clock.now();
@@ -70,11 +79,18 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const waiters = new Waiters(counts, held);
   const capacity = new Capacity({ connection, waiters, counts, queueLimit, held, log });
   const takeBacks = new TakeBacks(queues, new Cancellations(connection, log), now, log);
+  const channel = new SignalChannel(connection);
+  const signals = new SignalSender({
+    announce: (replica, some) => channel.announce(replica, some),
+    log,
+  });
+  const streams = new OpenStreams(signals, new StreamPresence(gateway, signals), streamMemory);
   const outage = new RedisOutage(connection);
   const dispatcher: Dispatcher = new Dispatcher({
     gateway,
     watcher,
     waiters,
+    streams,
     selection: new Selection({ watcher, capacity, agreement }),
     enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
     bodies: new ReplyBodies(connection, held, log),
@@ -99,7 +115,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     reader,
     waker: connection,
     gateway,
-    onReply: (replica, reply) => dispatcher.receive(replica, reply),
+    onFrame: (replica, frame) => dispatcher.receive(replica, frame),
+    hasStreams: () => streams.size > 0,
     log,
   });
   const lostRequests = new LostRequests({
@@ -113,18 +130,22 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     dispatcher,
     log,
   });
+  const leases = new LeaseReader(connection);
+  const lostStreams = new LostStreams({ streams, queues, leases, inbox, log });
   answerGarbledJobs(notices, waiters, dispatcher);
-  followRing(watcher, { waiters, inbox, queues, lostRequests, log });
+  followRing(watcher, { waiters, streams, inbox, queues, lostRequests, log });
 
   const life = startStop(
     async () => {
       await inbox.start();
       await capacity.start();
       await lostRequests.start();
+      await lostStreams.start();
     },
     async () => {
       await capacity.stop();
       await lostRequests.stop();
+      await lostStreams.stop();
       await queues.close();
       await inbox.stop();
     },
@@ -134,6 +155,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     queues,
     capacity,
     inbox,
+    streams,
     start: () => life.start(),
     stop: () => life.stop(),
   };

@@ -1,18 +1,20 @@
-import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
+import { framesVersion } from '#shared/contract/frame.ts';
+import type { Frame } from '#shared/contract/frame.ts';
+import type { HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
-import type { Reply } from '#shared/contract/reply.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
 import { SendSpan } from '../trace/send-span.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
-import type { Ran } from '../http/request-notes.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
-import { ArrivedReplies } from './arrived-replies.ts';
+import type { OpenStreams } from '../streams/open-streams.ts';
+import { ArrivedFrames } from './arrived-frames.ts';
 import type { AsyncRequests } from './async-requests.ts';
+import type { DispatchClient } from './dispatch-client.ts';
 import type { Enqueuer } from './enqueuer.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
 import type { Selected, Selection } from './selection.ts';
@@ -24,6 +26,7 @@ export interface DispatcherOptions {
   readonly gateway: string;
   readonly watcher: Pick<RingWatcher, 'ring' | 'stale'>;
   readonly waiters: Waiters;
+  readonly streams: OpenStreams;
   readonly selection: Selection;
   readonly enqueuer: Enqueuer;
   readonly bodies: ReplyBodies;
@@ -38,16 +41,6 @@ export interface DispatcherOptions {
   readonly replyTimeoutMs: number;
   /** How often a request runs at most, unless it says so itself. */
   readonly maxAttempts: number | undefined;
-}
-
-/** How a dispatch ends: the replica's answer, or a problem of the gateway's own. */
-export interface Outcome {
-  readonly id: string;
-  /** The replica that was selected; undefined if none was. */
-  readonly replica: string | undefined;
-  readonly result: HttpReply | Problem;
-  /** How it was run; undefined if it was not, or its worker does not say. */
-  readonly ran: Ran | undefined;
 }
 
 /** The terms on which an async request is accepted. */
@@ -67,12 +60,14 @@ export interface Terms {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters: Waiters;
-  readonly #replies: ArrivedReplies;
+  readonly #streams: OpenStreams;
+  readonly #frames: ArrivedFrames;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#waiters = options.waiters;
-    this.#replies = new ArrivedReplies({ ...options, onLost: (waiter) => this.handleLost(waiter) });
+    this.#streams = options.streams;
+    this.#frames = new ArrivedFrames({ ...options, onLost: (waiter) => this.handleLost(waiter) });
   }
 
   /** The time in Redis, in which deadlines are given. */
@@ -80,34 +75,33 @@ export class Dispatcher {
     return this.#options.now();
   }
 
-  /** The ids of the requests whose clients wait. */
+  /** The ids of the requests whose clients wait, or get a stream. */
   get waiting(): readonly string[] {
-    return this.#waiters.ids;
+    return [...this.#waiters.ids, ...this.#streams.ids];
   }
 
+  /** The requests whose answers have not begun. */
   get waitingCount(): number {
     return this.#waiters.size;
   }
 
   /** Replies that arrived when nobody waited for them. */
   get unclaimedCount(): number {
-    return this.#replies.unclaimedCount;
+    return this.#frames.unclaimedCount;
   }
 
   /**
    * Dispatches a request whose client waits for the answer.
-   * @param onOutcome called once, with the answer or the problem; not called after {@link stopWaiting}.
+   * @param client gets the answer or the problem; not after {@link stopWaiting}.
    * @returns the request's id.
    */
-  dispatch(parsed: ParsedRequest, onOutcome: (outcome: Outcome) => void): string {
+  dispatch(parsed: ParsedRequest, client: DispatchClient): string {
     const { gateway, replyTimeoutMs, maxAttempts } = this.#options;
     const { request, directives } = parsed;
     const selected = this.select(parsed);
     const { id } = selected;
-    const settle: WaitingRequest['settle'] = (replica, result, ran) =>
-      onOutcome({ id, replica, result, ran });
     if (selected.refusal !== undefined) {
-      settle(selected.replica, selected.refusal);
+      client.settle({ id, replica: selected.replica, result: selected.refusal, ran: undefined });
       return id;
     }
     const { key, replica, redelivery } = selected;
@@ -121,17 +115,19 @@ export class Dispatcher {
     const deadline = accepted + timeoutMs;
     const tooLate = delayFault(directives, deadline);
     if (tooLate !== undefined) {
-      settle(replica, tooLate);
+      client.settle({ id, replica, result: tooLate, ran: undefined });
       return id;
     }
     const sending = this.#send(id, replica, request);
     const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway,
+      frames: framesVersion,
       deadline,
+      ...(directives.deadlineMs === undefined ? {} : { until: accepted + directives.deadlineMs }),
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
     });
-    this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, sending, settle });
+    this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, sending, client });
     return id;
   }
 
@@ -166,16 +162,17 @@ export class Dispatcher {
 
   /**
    * The client has left. A job that has not started is withdrawn; a running GET, HEAD or OPTIONS is aborted
-   * by its worker.
+   * by its worker, and so is a stream.
    */
   stopWaiting(id: string): void {
     const waiter = this.#waiters.get(id);
     if (waiter) this.#withdraw(waiter);
+    else this.#streams.leave(id);
   }
 
-  /** Passes a reply to the client that waits for it. */
-  receive(replica: string, reply: Reply): void {
-    this.#replies.receive(replica, reply);
+  /** Passes a frame to the client that waits for it. */
+  receive(replica: string, frame: Frame): void {
+    this.#frames.receive(replica, frame);
   }
 
   /**
@@ -221,11 +218,12 @@ export class Dispatcher {
 
   readonly #onTimeout = (waiter: Waiter): void => {
     const { request } = waiter;
-    const { id, replica, job } = request;
+    const { id, replica, job, client } = request;
     this.#withdraw(waiter);
     this.#options.asyncRequests.noteExpired(request);
     const detail = `Replica ${replica} did not answer by ${new Date(job.deadline).toISOString()}.`;
-    request.settle(replica, new Problem('reply_timeout', detail, { instance: requestPath(id) }));
+    const result = new Problem('reply_timeout', detail, { instance: requestPath(id) });
+    client.settle({ id, replica, result, ran: undefined });
   };
 
   /** Stops waiting, and takes the job back now or when it has arrived. */

@@ -16,6 +16,6 @@ export function answerGarbledJobs(
     if (waiter === undefined) return;
     const { id, replica } = waiter.request;
     const { status, headers, body } = problemReply('outcome_unknown', detail);
-    dispatcher.receive(replica, { id, status, headers, body });
+    dispatcher.receive(replica, { kind: 'reply', reply: { id, status, headers, body } });
   });
 }

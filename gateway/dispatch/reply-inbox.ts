@@ -1,4 +1,4 @@
-import type { Reply } from '#shared/contract/reply.ts';
+import type { Frame } from '#shared/contract/frame.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
@@ -13,7 +13,9 @@ export interface ReplyInboxOptions {
   /** Any other connection, to wake the reader. */
   readonly waker: Connection;
   readonly gateway: string;
-  readonly onReply: (replica: string, reply: Reply) => void;
+  readonly onFrame: (replica: string, frame: Frame) => void;
+  /** @returns whether streams are open, so that frames may be large. */
+  readonly hasStreams: () => boolean;
   readonly log: Logger;
 }
 
@@ -29,7 +31,7 @@ interface Read {
 }
 
 /**
- * Reads this gateway's replies, which arrive in a list for each replica. One connection reads all lists, with
+ * Reads this gateway's replies and streams, which arrive in a list for each replica. One connection reads all lists, with
  * several reads in progress. If the lists change, or the inbox stops, barriers end the outdated reads.
  */
 export class ReplyInbox {
@@ -136,7 +138,7 @@ export class ReplyInbox {
 
   async #read(): Promise<Read> {
     const version = this.#version;
-    const brought = await this.#lists.read();
+    const brought = await this.#lists.read(this.#options.hasStreams());
     return { outdated: version !== this.#version, brought };
   }
 
@@ -156,19 +158,20 @@ export class ReplyInbox {
         if (outdated) for (const barrier of new Set(brought.barriers)) this.#resend(barrier);
         else for (const barrier of brought.barriers) this.#barriers.get(barrier)?.resolve();
         return;
-      case 'replies':
-        for (const reply of brought.replies) this.#deliverReply(brought.replica, reply);
+      case 'frames':
+        for (const frame of brought.frames) this.#deliverFrame(brought.replica, frame);
         return;
       default:
         brought satisfies never;
     }
   }
 
-  #deliverReply(replica: string, reply: Reply): void {
+  #deliverFrame(replica: string, frame: Frame): void {
     try {
-      this.#options.onReply(replica, reply);
+      this.#options.onFrame(replica, frame);
     } catch (error) {
-      this.#options.log.error({ err: error, replica, request: reply.id }, 'a reply could not be delivered');
+      const request = frame.kind === 'reply' || frame.kind === 'head' ? frame.reply.id : frame.id;
+      this.#options.log.error({ err: error, replica, request }, 'a frame could not be delivered');
     }
   }
 

@@ -1,9 +1,7 @@
 import { strict as assert } from 'node:assert';
-import type { HttpReply } from '#shared/contract/http.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import type { Problem } from '#shared/contract/errors.ts';
+import type { DispatchClient } from './dispatch-client.ts';
 import type { SendSpan } from '../trace/send-span.ts';
-import type { Ran } from '../http/request-notes.ts';
 import type { PollNumber } from './queue-count.ts';
 
 /**
@@ -22,9 +20,9 @@ import type { PollNumber } from './queue-count.ts';
  * - `adding` -> `waiting`: Redis has the job, or the connection broke so that it may have it
  * - `adding` -> `fetching`: the reply overtakes the acknowledgement of the job
  * - `adding` -> `leaving`: the client leaves, or the deadline passes
- * - `adding` -> `done`: the reply overtakes the acknowledgement, or the job is not added
+ * - `adding` -> `done`: the reply, or the head of a stream, overtakes the acknowledgement, or the job is not added
  * - `waiting` -> `fetching`: the reply arrives, with its body in its own key
- * - `waiting` -> `done`: the reply arrives, the client leaves, the deadline passes, or the request is
+ * - `waiting` -> `done`: the reply, or the head of a stream, arrives, the client leaves, the deadline passes, or the request is
  *   dispatched again (which makes a new waiter)
  * - `fetching` -> `waiting`: the body is gone
  * - `fetching` -> `done`: the body is here, the client leaves, or the deadline passes
@@ -66,7 +64,7 @@ export interface WaitingRequest {
   readonly body: Uint8Array;
   /** Of its job; undefined if no OpenTelemetry SDK is loaded. */
   readonly sending?: SendSpan | undefined;
-  readonly settle: (replica: string | undefined, result: HttpReply | Problem, ran?: Ran) => void;
+  readonly client: DispatchClient;
 }
 
 /** What a gateway keeps in memory for a request whose client waits. `Waiters` makes them. */
@@ -78,6 +76,8 @@ export class Waiter {
   #state: WaiterState = 'adding';
   /** The poll of its queue after which the job was added; undefined while the job is on its way. */
   addedAfterPoll: PollNumber | undefined = undefined;
+  /** The bytes of its reply, which has not arrived yet, and the fence under which they were sent. */
+  sentBody: { readonly fence: number; readonly bytes: Buffer } | undefined = undefined;
 
   /** @param onTimeout called after `timeoutMs`. */
   constructor(request: WaitingRequest, timeoutMs: number, onTimeout: (waiter: Waiter) => void) {

@@ -86,7 +86,8 @@ export class Waiters {
   settle(waiter: Waiter, result: HttpReply | Problem, ran?: Ran): void {
     if (!waiter.isWaitedFor) return;
     this.end(waiter);
-    waiter.request.settle(waiter.request.replica, result, ran);
+    const { id, replica, client } = waiter.request;
+    client.settle({ id, replica, result, ran });
   }
 
   /**

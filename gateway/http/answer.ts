@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Problem, ProblemCode } from '#shared/contract/errors.ts';
 import { http } from '#shared/contract/node-http.ts';
-import type { NotedOutcome, NotedRequest, RequestNotes, RequestTrace } from './request-notes.ts';
+import type { AbortCause, NotedOutcome, NotedRequest, RequestNotes, RequestTrace } from './request-notes.ts';
 
 /** How an answer ended. */
 export interface End {
@@ -33,6 +33,7 @@ export class Answer extends http.ServerResponse implements RequestNotes {
   /** The problem that a worker has answered. */
   workerProblem: ProblemCode | undefined;
   trace: RequestTrace | undefined;
+  aborted: AbortCause | undefined;
   /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
   before: Answer | undefined;
   readonly #startedAt = performance.now();
@@ -122,6 +123,19 @@ export function noteTrace(response: ServerResponse, trace: RequestTrace): void {
 /** Notes how many bytes the body of a response has. */
 export function noteBody(response: ServerResponse, bytes: number): void {
   if (response instanceof Answer) response.bodyBytes = bytes;
+}
+
+/** Notes why the gateway breaks a response off whose head was sent. It is to be called before that. */
+export function noteAborted(response: ServerResponse, cause: AbortCause): void {
+  if (response instanceof Answer) response.aborted = cause;
+}
+
+/** Notes that the body of a request is no longer needed: its length is enough. */
+export function noteBodyDone(response: ServerResponse): void {
+  if (!(response instanceof Answer) || response.request === undefined) return;
+  const { request, ip, key, preference } = response.request;
+  const { method, target, body } = request;
+  response.request = { request: { method, target, body: { length: body.length } }, ip, key, preference };
 }
 
 /** Notes which problem a response contains, so that it is counted by its code. */

@@ -16,6 +16,8 @@ export interface Connection {
 export type Pending =
   /** A request is being answered. */
   | 'request'
+  /** A stream is being sent. */
+  | 'stream'
   /** The body of a request has not arrived whole; the request was not accepted. */
   | 'upload'
   /** The client has yet to read its answer. */
@@ -25,11 +27,19 @@ export type Pending =
 
 /** @returns what is in progress on a connection. */
 export function pendingOn({ last, waits }: Connection): Pending {
-  if (waits.size > 0) return 'request';
+  if (waits.size > 0) return haveBegun(last) ? 'stream' : 'request';
   if (last === undefined || last.closed || last.writableFinished) return 'nothing';
   // No wait is left, so the answer is complete.
   if (last.headersSent) return 'answer';
   return last.req.complete ? 'request' : 'upload';
+}
+
+/** @returns whether the heads of all answers on a connection are written, from the last one back. */
+function haveBegun(last: Answer | undefined): boolean {
+  for (let answer = last; answer !== undefined; answer = answer.before) {
+    if (!answer.headersSent && !answer.closed) return false;
+  }
+  return true;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ProblemCode } from '#shared/contract/errors.ts';
+import type { AbortCause } from './request-notes.ts';
 
 /** A dispatched request that has ended, for metrics, the access log and lists. Durations are in ms. */
 export interface EndedRequest {
@@ -17,6 +18,8 @@ export interface EndedRequest {
   readonly status: number;
   /** The problem that ringpost answered; undefined for an answer of the replica. */
   readonly code: ProblemCode | undefined;
+  /** Why the gateway has broken the answer off; undefined if it has not. */
+  readonly aborted?: AbortCause | undefined;
   readonly mode: 'wait' | 'async';
   /** 1 for the first run. */
   readonly attempt: number;

@@ -45,7 +45,7 @@ function endedRequest(
   code: ProblemCode | undefined,
   ms: number,
 ): EndedRequest {
-  const { request, outcome, bodyBytes, trace, req } = answer;
+  const { request, outcome, bodyBytes, aborted, trace, req } = answer;
   const method = request?.request.method ?? req.method ?? 'GET';
   const ran = outcome?.ran;
   return {
@@ -57,6 +57,7 @@ function endedRequest(
     replica: outcome?.replica,
     status,
     code,
+    aborted,
     mode: request?.preference.respondAsync === true ? 'async' : 'wait',
     attempt: ran?.attempt ?? 1,
     adoptedBy: ran?.adoptedBy,

@@ -6,7 +6,7 @@ import type { Side } from './sides.ts';
 import type { Target } from '../edge/request-target.ts';
 import type { Answer, AnswerListener, End } from './answer.ts';
 import type { EndedRequests } from './ended-requests.ts';
-import type { RequestNotes } from './request-notes.ts';
+import type { AbortCause, RequestNotes } from './request-notes.ts';
 
 /** The purpose of a request: to be dispatched, or a call of the gateway's own paths. */
 export type Purpose = 'dispatch' | Side;
@@ -59,9 +59,10 @@ export class RequestEnds implements AnswerListener {
     const { counter, endedRequests, log } = this.#options;
     const purpose = this.#purposeOf(answer);
     // If an answer breaks off because the gateway failed, the client did not leave.
-    const isAnswered = whole || problem?.code === 'internal';
+    const { aborted } = answer;
+    const isAnswered = whole || problem?.code === 'internal' || isOurs(aborted);
     const status = isAnswered ? (problem?.status ?? answer.statusCode) : leftStatus;
-    const ownCode = isAnswered ? problem?.code : undefined;
+    const ownCode = isAnswered ? (problem?.code ?? codeOf(aborted)) : undefined;
     // There are too many dispatched requests to log them.
     if (purpose === 'dispatch') {
       const code = isAnswered ? (ownCode ?? answer.workerProblem) : undefined;
@@ -98,5 +99,25 @@ export class RequestEnds implements AnswerListener {
     // A request that was answered before it reached a route still has the target that the client sent.
     const route = this.#options.routeOf(req);
     return route === dispatchRoute ? 'dispatch' : sideOf(route.split('?', 1)[0] ?? route);
+  }
+}
+
+/** @returns whether an answer broke off for another reason than its client. */
+function isOurs(aborted: AbortCause | undefined): boolean {
+  return aborted !== undefined && aborted !== 'slow';
+}
+
+/** @returns the problem that an answer is counted by which was broken off. */
+function codeOf(aborted: AbortCause | undefined): ProblemCode | undefined {
+  switch (aborted) {
+    case 'gap':
+    case 'lost':
+      return 'outcome_unknown';
+    case 'stop':
+      return 'cancelled';
+    case 'slow':
+      return undefined;
+    default:
+      return aborted;
   }
 }

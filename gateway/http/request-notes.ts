@@ -1,3 +1,12 @@
+import type { ProblemCode } from '#shared/contract/errors.ts';
+
+/**
+ * Why the gateway has broken an answer off. The code of a problem is the worker's, which says why the answer
+ * is not complete. `gap`: bytes are missing. `lost`: the worker that sent it is gone, or its job is. `slow`:
+ * its client read nothing for too long. `stop`: the gateway stops.
+ */
+export type AbortCause = ProblemCode | 'gap' | 'lost' | 'slow' | 'stop';
+
 /** How a request was run, as far as its gateway knows. */
 export interface Ran {
   /** From its acceptance to the call of its handler, in ms. */
@@ -12,7 +21,11 @@ export interface Ran {
 
 /** The parts of a parsed request that say what was asked for. */
 export interface NotedRequest {
-  readonly request: { readonly method: string; readonly target: string; readonly body: Uint8Array };
+  readonly request: {
+    readonly method: string;
+    readonly target: string;
+    readonly body: { readonly length: number };
+  };
   /** The client's address. */
   readonly ip: string;
   readonly key: string | undefined;
@@ -48,6 +61,8 @@ export interface RequestNotes {
   readonly outcome: NotedOutcome | undefined;
   /** Bytes of the body of the answer. */
   readonly bodyBytes: number;
+  /** Undefined unless the gateway has broken the answer off. */
+  readonly aborted: AbortCause | undefined;
   /** Undefined if no OpenTelemetry SDK is loaded. */
   readonly trace: RequestTrace | undefined;
 }

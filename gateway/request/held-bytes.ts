@@ -8,12 +8,13 @@ interface Waiting {
  * Counts the bytes of request and answer bodies that a gateway holds, against one limit (`BYTES_IN_FLIGHT`).
  * Bytes that have arrived are counted even if they exceed it. New requests are refused if they do not fit.
  * Large answers wait in Redis for room, the oldest first; if no answer is held, the oldest does not wait, so
- * answers never block each other.
+ * answers never block each other. Streams may last long, so they do not keep the oldest waiting.
  */
 export class HeldBytes {
   readonly #limit: number;
   #requests = 0;
   #answers = 0;
+  #streams = 0;
   #waiting: Waiting[] = [];
 
   /** @param limit in bytes. */
@@ -23,7 +24,7 @@ export class HeldBytes {
 
   /** The bytes that are held. */
   get size(): number {
-    return this.#requests + this.#answers;
+    return this.#requests + this.#answers + this.#streams;
   }
 
   /** @returns whether that many more bytes stay within the limit. */
@@ -50,6 +51,17 @@ export class HeldBytes {
   /** Stops counting bytes that {@link takeAnswer} or {@link roomForAnswer} has counted. */
   giveAnswer(bytes: number): void {
     this.#answers -= bytes;
+    this.#admit();
+  }
+
+  /** Counts bytes of a stream that its client has not taken yet. */
+  takeStream(bytes: number): void {
+    this.#streams += bytes;
+  }
+
+  /** Stops counting bytes that {@link takeStream} has counted. */
+  giveStream(bytes: number): void {
+    this.#streams -= bytes;
     this.#admit();
   }
 

@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 import type { Redaction } from '#shared/contract/redaction.ts';
-import { asProblem, Problem } from '#shared/contract/errors.ts';
-import { replicaOf } from '#shared/contract/request-id.ts';
+import { asProblem } from '#shared/contract/errors.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import { peerAddress } from '#shared/contract/ip-address.ts';
 import { dispatchRoute } from '../http/sides.ts';
 import type { Connections } from '../http/connections.ts';
-import type { Dispatcher, Outcome } from '../dispatch/dispatcher.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { forwardedHead } from '../request/request-head.ts';
 import type { ForwardingRules } from '../request/request-head.ts';
 import { answerHere, endsHere } from '../edge/max-forwards.ts';
@@ -19,10 +18,11 @@ import type { RequestParser } from '../request/request-parser.ts';
 import type { Uploads } from '../request/uploads.ts';
 import { answerAsync } from './async-answer.ts';
 import type { AsyncAnswerOptions } from './async-answer.ts';
-import { noteOutcome, noteRequest, noteTrace } from '../http/answer.ts';
+import { noteRequest, noteTrace } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import { ServerSpan } from '../trace/server-span.ts';
-import { writeReply } from './reply-response.ts';
+import type { StreamMemory } from '../streams/stream-memory.ts';
+import { DispatchedAnswer } from './dispatched-answer.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface DispatchRouteOptions {
@@ -31,6 +31,7 @@ export interface DispatchRouteOptions {
   readonly bodyLimitBytes: number;
   readonly uploads: Uploads;
   readonly unsent: UnsentAnswers;
+  readonly streamMemory: StreamMemory;
   readonly async: AsyncAnswerOptions;
   readonly forwarding: ForwardingRules;
   readonly parser: RequestParser;
@@ -71,7 +72,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, connections, bodyLimitBytes, uploads, unsent, parser, telemetry } = options;
+  const { dispatcher, bodyLimitBytes, uploads, parser, telemetry } = options;
   const span = telemetry && ServerSpan.begin(telemetry, raw, url);
   if (span !== undefined) noteTrace(response, span);
   const reading = readBody(raw, bodyLimitBytes, uploads);
@@ -94,27 +95,7 @@ async function dispatch(
     await answerAsync(options.async, parsed, response);
     return;
   }
-  let answered = false;
-  const gone = (): void => dispatcher.stopWaiting(id);
-  const id = dispatcher.dispatch(parsed, (outcome) => {
-    answered = true;
-    connections.answered(socket, gone);
-    write(response, method, outcome, unsent);
-  });
-  if (answered) return;
-  // If the client leaves, there is no outcome.
-  noteOutcome(response, { id, replica: replicaOf(id) });
-  connections.wait(socket, gone);
-}
-
-function write(response: ServerResponse, method: string, outcome: Outcome, unsent: UnsentAnswers): void {
-  const { id, replica, result } = outcome;
-  noteOutcome(response, outcome);
-  const own =
-    replica === undefined ? ['Ringpost-Request', id] : ['Ringpost-Replica', replica, 'Ringpost-Request', id];
-  if (result instanceof Problem) {
-    writeProblem(response, result, own);
-    return;
-  }
-  writeReply(response, method, result, own, unsent);
+  const answer = new DispatchedAnswer(response, method, options);
+  const id = dispatcher.dispatch(parsed, answer);
+  if (!answer.isOver) answer.waitFor(id);
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/contract/errors.ts';
+import { noteAborted } from '../http/answer.ts';
 import { pendingOn } from '../http/connections.ts';
 import type { Connection, Connections } from '../http/connections.ts';
 import { problemMessage } from '../http/problem-response.ts';
@@ -70,6 +71,10 @@ class LastConnections {
           // The client sent it before it had read the answer to the request before.
           this.#readers.delete(socket);
           break;
+        case 'stream':
+          this.#readers.delete(socket);
+          if (late) breakOff(socket, connection);
+          break;
         case 'nothing':
           if (age > lingerMs || late) socket.destroy();
           break;
@@ -100,6 +105,12 @@ class LastConnections {
     this.#readers.set(socket, { bytes, since: now });
     return false;
   }
+}
+
+/** Breaks off a stream, so that its client cannot take it for complete. */
+function breakOff(socket: Socket, { last }: Connection): void {
+  for (let answer = last; answer !== undefined; answer = answer.before) noteAborted(answer, 'stop');
+  socket.resetAndDestroy();
 }
 
 /**

@@ -11,8 +11,18 @@ export interface UnsentAnswersOptions {
   readonly log: Logger;
 }
 
+/** The watch over one answer. */
+export interface UnsentWatch {
+  /** The client has read something. */
+  readonly progress: () => void;
+  /** Ends the watch. */
+  readonly stop: () => void;
+}
+
 interface Unsent {
   readonly response: ServerResponse;
+  /** Disconnects the client. */
+  readonly close: () => void;
   /** When the client last read something, on the `performance.now()` clock. */
   progressAt: number;
 }
@@ -70,20 +80,33 @@ export class UnsentAnswers {
    * @returns a function that ends the watch.
    */
   watch(response: ServerResponse): () => void {
-    const unsent: Unsent = { response, progressAt: performance.now() };
-    const progress = (): void => void (unsent.progressAt = performance.now());
+    const { progress, stop } = this.follow(response, () => void response.destroy());
     response.on('drain', progress);
+    return () => {
+      response.off('drain', progress);
+      stop();
+    };
+  }
+
+  /**
+   * The same for an answer whose writer says when the client has read something.
+   * @param close called if the client reads nothing for too long: disconnects it.
+   */
+  follow(response: ServerResponse, close: () => void): UnsentWatch {
+    const unsent: Unsent = { response, close, progressAt: performance.now() };
     this.#unsent.add(unsent);
     this.#timer ??= setInterval(
       () => this.#check(),
       Math.min(checkIntervalMs, this.#options.sendTimeoutMs / 4),
     );
-    return () => {
-      response.off('drain', progress);
-      this.#unsent.delete(unsent);
-      if (this.#unsent.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
+    return {
+      progress: () => void (unsent.progressAt = performance.now()),
+      stop: () => {
+        this.#unsent.delete(unsent);
+        if (this.#unsent.size > 0) return;
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      },
     };
   }
 
@@ -111,7 +134,7 @@ export class UnsentAnswers {
       this.#closedCount += 1;
       const { socket, writableLength: bytes } = response;
       this.#warning.warn({ address: socket === null ? '' : peerAddress(socket), bytes });
-      response.destroy();
+      unsent.close();
     }
   }
 }

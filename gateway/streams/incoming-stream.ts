@@ -9,6 +9,7 @@
  * another fence: they are of another run of the request. Only an abort may have a higher one.
  */
 import type { Frame, StreamTerms } from '#shared/contract/frame.ts';
+import type { AbortCause } from '../http/request-notes.ts';
 import { creditAfter, creditOf } from './stream-credit.ts';
 import type { Credit } from './stream-credit.ts';
 
@@ -18,7 +19,7 @@ export interface StreamClient {
   /** The answer is complete. */
   end(): void;
   /** The answer is not complete: breaks the connection, so that the client can tell. */
-  break(): void;
+  break(cause: AbortCause): void;
 }
 
 export type StreamState = 'flowing' | 'ended' | 'broken' | 'left';
@@ -58,7 +59,7 @@ export class IncomingStream {
   chunk({ fence, offset, bytes }: FrameOf<'chunk'>): 'taken' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
     if (offset > this.#received) {
-      this.#break();
+      this.#break('gap');
       return 'gap';
     }
     const known = this.#received - offset;
@@ -75,7 +76,7 @@ export class IncomingStream {
   blocked({ fence, offset }: FrameOf<'blocked'>): 'waiting' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
     if (offset <= this.#received) return 'waiting';
-    this.#break();
+    this.#break('gap');
     return 'gap';
   }
 
@@ -83,7 +84,7 @@ export class IncomingStream {
   end({ fence, length }: FrameOf<'end'>): 'clean' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
     if (length !== this.#received) {
-      this.#break();
+      this.#break('gap');
       return 'gap';
     }
     this.#state = 'ended';
@@ -92,15 +93,15 @@ export class IncomingStream {
   }
 
   /** @returns `dropped` if it is about an earlier run of the request. */
-  abort({ fence }: FrameOf<'abort'>): 'broken' | 'dropped' {
+  abort({ fence, code }: FrameOf<'abort'>): 'broken' | 'dropped' {
     if (this.#state !== 'flowing' || fence < this.fence) return 'dropped';
-    this.#break();
+    this.#break(code);
     return 'broken';
   }
 
   /** The gateway has found that no more frames will come. Does nothing if the stream is over. */
   lose(): void {
-    if (this.#state === 'flowing') this.#break();
+    if (this.#state === 'flowing') this.#break('lost');
   }
 
   /** The client has left. Nothing is passed to it any more. */
@@ -127,8 +128,8 @@ export class IncomingStream {
     this.#client.write(bytes);
   }
 
-  #break(): void {
+  #break(cause: AbortCause): void {
     this.#state = 'broken';
-    this.#client.break();
+    this.#client.break(cause);
   }
 }

@@ -57,7 +57,7 @@ export class ServerSpan implements RequestTrace {
     return this.#telemetry.carry(this.#context, headers);
   }
 
-  ended(status: number, code: string | undefined, { request, outcome }: RequestNotes): void {
+  ended(status: number, code: string | undefined, { request, outcome, aborted }: RequestNotes): void {
     const span = this.#span;
     // An instrumentation may have ended it.
     if (!span.isRecording()) return;
@@ -67,7 +67,8 @@ export class ServerSpan implements RequestTrace {
       'ringpost.replica': outcome?.replica,
       'client.address': request?.ip,
     });
-    if (status >= 500) this.#telemetry.fail(span, code ?? String(status));
+    const isBroken = aborted !== undefined && aborted !== 'slow';
+    if (status >= 500 || isBroken) this.#telemetry.fail(span, code ?? String(status));
     else if (code !== undefined) span.setAttribute('error.type', code);
     if (this.#isOurs) span.end();
   }

@@ -1,4 +1,14 @@
 import { afterEach, expect, it } from 'vitest';
+import {
+  encodeAbort,
+  encodeBlocked,
+  encodeBodyFrame,
+  encodeChunk,
+  encodeEnd,
+  encodeHead,
+  encodeHints,
+} from '#shared/contract/frame.ts';
+import type { Frame } from '#shared/contract/frame.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
@@ -24,7 +34,7 @@ interface Made {
   push(replica: string, id: string): Promise<unknown>;
 }
 
-async function make(): Promise<Made> {
+async function make(hasStreams = false): Promise<Made> {
   const { redis, redisUrl, namespace, keys } = system();
   const url = roleUrl(redisUrl, namespace, 'gateway');
   const open = (use: 'patient' | 'failFast'): Connection => {
@@ -33,11 +43,11 @@ async function make(): Promise<Made> {
     return connection;
   };
   const given: string[] = [];
-  const onReply = (replica: string, { id }: { readonly id: string }): number =>
-    given.push(`${replica} ${id}`);
+  const onFrame = (replica: string, frame: Frame): number =>
+    given.push(`${replica} ${frame.kind === 'reply' ? frame.reply.id : frame.kind}`);
   const [reader, waker] = [open('patient'), open('failFast')];
   await Promise.all([reader.whenReady(), waker.whenReady()]);
-  const inbox = new ReplyInbox({ reader, waker, gateway, onReply, log });
+  const inbox = new ReplyInbox({ reader, waker, gateway, onFrame, hasStreams: () => hasStreams, log });
   const reply = { status: 200, headers: [], body: Buffer.alloc(0) };
   const push = (replica: string, id: string): Promise<unknown> =>
     redis.rpush(keys.inbox(replica, gateway), encodeReply(id, reply));
@@ -79,6 +89,33 @@ it('delivers all replies in the order of their list', async () => {
   await Promise.all(ids.map((id) => push('S1', id)));
   await inbox.caughtUp();
   expect(given).toEqual(ids.map((id) => `S1 ${id}`));
+  await inbox.stop();
+});
+
+it('delivers the frames of streams, and moves aside what is no frame', async () => {
+  const { redis, keys } = system();
+  const { inbox, given, push } = await make(true);
+  inbox.listenTo(['S1']);
+  const [bytes, terms] = [Buffer.alloc(65_536, 0xff), { fence: 5, credit: 65_536 }];
+  const frames = [
+    encodeHints('a', []),
+    encodeHead('a', { status: 200, headers: [] }, bytes.subarray(0, 4096), terms),
+    encodeChunk('a', 5, 4096, [bytes]),
+    'c 5 x a\nno offset',
+    encodeBlocked('a', 5, 69_632),
+    encodeEnd('a', 5, 69_632),
+    encodeAbort('a', 5, 'worker_died'),
+    encodeBodyFrame('b', 5, bytes),
+  ];
+  await redis.rpush(keys.inbox('S1', gateway), ...frames);
+  // More than one read brings.
+  await Promise.all(Array.from({ length: 100 }, () => push('S1', 'r')));
+  await inbox.start();
+  await inbox.caughtUp();
+  const kinds = ['hints', 'head', 'chunk', 'blocked', 'end', 'abort', 'body'];
+  expect(given).toEqual([...kinds, ...Array.from({ length: 100 }, () => 'r')].map((what) => `S1 ${what}`));
+  const { index } = keys.aside(keys.inbox('S1', gateway));
+  await expect.poll(() => redis.exists(index), settled).toBe(1);
   await inbox.stop();
 });
 

@@ -97,6 +97,14 @@ describe('the access log', () => {
     );
   });
 
+  it('says why an answer was broken off', async () => {
+    const broken = { ...request, status: 200, code: 'outcome_unknown', aborted: 'gap' } as const;
+    const [json = ''] = await written('json', 'none', broken);
+    expect(JSON.parse(json)).toMatchObject({ status: 200, reason: 'outcome_unknown', aborted: 'gap' });
+    const [combined] = await written('combined', 'none', broken);
+    expect(combined).toContain(' reason="outcome_unknown" aborted="gap" mode="wait" ');
+  });
+
   it('leaves out what is not known', async () => {
     const refused: EndedRequest = {
       ...request,

@@ -34,6 +34,20 @@ describe('the bytes that a gateway holds', () => {
     expect(admitted).toEqual([0, 1, 2]);
   });
 
+  it('count those of streams, which keep the oldest answer waiting no longer than its turn', async () => {
+    const held = new HeldBytes(100);
+    held.takeStream(90);
+    expect(await held.roomForAnswer(500, wanted)).toBe(true);
+    let isAdmitted = false;
+    const second = held.roomForAnswer(20, wanted).then((admitted) => (isAdmitted = admitted));
+    await Promise.resolve();
+    expect([held.size, isAdmitted]).toEqual([590, false]);
+    held.giveAnswer(500);
+    expect(await second).toBe(true);
+    held.giveStream(90);
+    expect(held.size).toBe(20);
+  });
+
   it('skip an answer whose client has left', async () => {
     const held = new HeldBytes(10);
     held.takeAnswer(10);

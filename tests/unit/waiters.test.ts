@@ -40,7 +40,7 @@ function make(): Made {
           accepted: 0,
           job,
           body: Buffer.alloc(10),
-          settle: () => undefined,
+          client: { settle: () => undefined, begin: () => undefined, hint: () => undefined },
         },
         timeoutMs,
         onTimeout,

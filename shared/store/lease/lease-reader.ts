@@ -28,6 +28,14 @@ export class LeaseReader {
     return json === null ? undefined : parseLease(json);
   }
 
+  /** @returns the fence under which the lease was taken last; undefined if it is not known. */
+  async readFence(replica: string): Promise<number | undefined> {
+    const fence = Number(
+      (await nullIfWrongType(this.#redis.get(this.#keys.leaseFence(replica)))) ?? Number.NaN,
+    );
+    return Number.isSafeInteger(fence) ? fence : undefined;
+  }
+
   /**
    * Reads what the workers of replicas say of themselves, in one round trip.
    * @returns it by replica. Left out are those without a worker of their own, or with one that says nothing.

@@ -1,5 +1,5 @@
-import { decodeReply } from '../../contract/reply.ts';
-import type { Reply } from '../../contract/reply.ts';
+import { decodeFrame } from '../../contract/frame.ts';
+import type { Frame } from '../../contract/frame.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -21,13 +21,15 @@ export interface InboxListsOptions {
 export type InboxRead =
   /** Nothing arrived in time. */
   | { readonly kind: 'nothing' }
-  /** Replies of one replica. */
-  | { readonly kind: 'replies'; readonly replica: string; readonly replies: readonly Reply[] }
-  /** All lists of replies were empty before these. */
+  /** Frames of one replica. */
+  | { readonly kind: 'frames'; readonly replica: string; readonly frames: readonly Frame[] }
+  /** All lists of frames were empty before these. */
   | { readonly kind: 'barriers'; readonly barriers: readonly string[] };
 
-/** How many replies one call reads at most. */
-const maxReplies = 500;
+/** How many frames one call reads at most. */
+const maxFrames = 500;
+/** The same if they may be large: frames of 64 KiB are 4 MiB then. */
+const maxLargeFrames = 64;
 /** A read that brings nothing ends after this time, in seconds. */
 const blockSeconds = 5;
 const barrierTtlMs = 10_000;
@@ -69,8 +71,9 @@ export class InboxLists {
   /**
    * Reads entries, or waits some seconds for one. Redis serves the first list that has an entry. So the
    * replicas' lists take turns in being the first, and barriers come last.
+   * @param mayBeLarge whether the frames may be large.
    */
-  async read(): Promise<InboxRead> {
+  async read(mayBeLarge: boolean): Promise<InboxRead> {
     const lists = this.#listsInTurn();
     const popped = await this.#reader.blmpopBuffer(
       blockSeconds,
@@ -78,7 +81,7 @@ export class InboxLists {
       lists,
       'LEFT',
       'COUNT',
-      maxReplies,
+      mayBeLarge ? maxLargeFrames : maxFrames,
     );
     if (popped === null) return { kind: 'nothing' };
     const [list, entries] = popped;
@@ -86,8 +89,8 @@ export class InboxLists {
     if (inbox === this.#barrierList) return { kind: 'barriers', barriers: entries.map(String) };
     const replica = this.#replicaOf.get(inbox);
     // Nobody waits for a replica that is no longer listened to.
-    if (replica === undefined) return { kind: 'replies', replica: '', replies: [] };
-    return { kind: 'replies', replica, replies: this.#decodeAll(inbox, entries) };
+    if (replica === undefined) return { kind: 'frames', replica: '', frames: [] };
+    return { kind: 'frames', replica, frames: this.#decodeAll(inbox, entries) };
   }
 
   /** Puts a barrier behind the replies that are in the lists now. */
@@ -118,16 +121,16 @@ export class InboxLists {
     return [...inboxes.slice(this.#turn), ...inboxes.slice(0, this.#turn), this.#barrierList];
   }
 
-  #decodeAll(inbox: string, frames: readonly Buffer[]): Reply[] {
-    const replies: Reply[] = [];
-    for (const frame of frames) {
+  #decodeAll(inbox: string, entries: readonly Buffer[]): Frame[] {
+    const frames: Frame[] = [];
+    for (const entry of entries) {
       try {
-        replies.push(decodeReply(frame));
+        frames.push(decodeFrame(entry));
       } catch {
-        this.#setAside(inbox, frame);
+        this.#setAside(inbox, entry);
       }
     }
-    return replies;
+    return frames;
   }
 
   /** Keeps a frame that cannot be read. It is no longer in its list. */

@@ -1,0 +1,210 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { asBuffer } from '#shared/contract/body.ts';
+import { noteAborted, noteBody } from '../http/answer.ts';
+import type { AbortCause } from '../http/request-notes.ts';
+import type { UnsentAnswers, UnsentWatch } from '../routes/unsent-answers.ts';
+import type { StreamClient } from './incoming-stream.ts';
+import type { StreamMemory } from './stream-memory.ts';
+
+/** Why a stream was broken off. `client`: its client has left. */
+export type StreamFault = AbortCause | 'client';
+
+/** Hears how a client takes its stream. */
+export interface StreamListener {
+  /** @param bytes how many bytes of the answer were passed to the client's socket. */
+  taken(bytes: number): void;
+  /** The client has left, or was disconnected, before it had the whole answer. */
+  left(cause: StreamFault): void;
+}
+
+export interface ClientStreamOptions {
+  /** Its head is written. */
+  readonly response: ServerResponse;
+  /** The length that the head states; undefined if it states none. */
+  readonly length: number | undefined;
+  readonly listener: StreamListener;
+  readonly unsent: UnsentAnswers;
+  readonly memory: StreamMemory;
+  /** Called once, when nothing more is written. */
+  readonly onDone: () => void;
+}
+
+/** Bytes that wait until the client has taken those before. */
+interface Waiting {
+  /** A string is latin1 and framed already. */
+  readonly data: string | Buffer;
+  /** How many bytes of the answer it has. */
+  readonly length: number;
+}
+
+/** Node gets more bytes only while it holds fewer than this, so that the progress of the client shows. */
+const partBytes = 64 * 1024;
+/** Up to this many bytes are written as one string, framed, which costs less than a Buffer and its frame. */
+const textLimit = 4096;
+const lastChunk = '0\r\n\r\n';
+
+/**
+ * Writes an answer to its client as its bytes come, from after its head. It is always in one of these states:
+ *
+ *   open --the end, nothing waits--> ended
+ *   open --the end--> ending --what waited was passed on--> ended
+ *   open, ending --an abort, the client leaves, or it reads nothing--> gone
+ */
+export class ClientStream implements StreamClient {
+  readonly #options: ClientStreamOptions;
+  readonly #isChunked: boolean;
+  #state: 'open' | 'ending' | 'ended' | 'gone' = 'open';
+  #received = 0;
+  #taken = 0;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #watch: UnsentWatch | undefined;
+  #isReleased = false;
+
+  constructor(options: ClientStreamOptions) {
+    this.#options = options;
+    const { response, unsent } = options;
+    this.#isChunked = response.chunkedEncoding;
+    // Node would write each chunk in four parts.
+    response.chunkedEncoding = false;
+    response.once('close', () => this.#onClose());
+    const watch = (): void => {
+      this.#watch = unsent.follow(response, () => this.#giveUp('slow'));
+    };
+    // A client that has pipelined its requests reads the answers before this one first.
+    if (response.socket === null) response.once('socket', watch);
+    else watch();
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#state !== 'open') return;
+    const { response, length: stated, memory } = this.#options;
+    const { length } = bytes;
+    this.#received += length;
+    memory.take(length);
+    if (stated !== undefined && this.#received > stated) {
+      this.#giveUp('handler_failed');
+      return;
+    }
+    // The Buffer of a small chunk is part of a larger one, which would stay in memory.
+    const data = length <= textLimit ? this.#framed(asBuffer(bytes)) : asBuffer(bytes);
+    if (this.#waiting.length === 0 && response.writableLength < partBytes) {
+      this.#pass(data);
+      return;
+    }
+    this.#waiting.push({ data, length });
+    this.#waitingBytes += length;
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return;
+    const { length: stated } = this.#options;
+    if (stated !== undefined && this.#received !== stated) {
+      this.#giveUp('handler_failed');
+      return;
+    }
+    if (this.#waiting.length === 0) this.#finish();
+    else this.#state = 'ending';
+  }
+
+  break(cause: AbortCause): void {
+    if (this.#state !== 'open' && this.#state !== 'ending') return;
+    const { response, length, onDone } = this.#options;
+    this.#state = 'gone';
+    noteBody(response, this.#taken);
+    noteAborted(response, cause);
+    this.#release();
+    // A client that gets neither chunks nor a length takes the end of the connection for that of the answer.
+    const isDelimited = this.#isChunked || length !== undefined;
+    const close = (socket: Socket): void => void (isDelimited ? socket.destroy() : socket.resetAndDestroy());
+    // The answers before this one are sent first, and nothing of this one.
+    if (response.socket === null) response.once('socket', close);
+    // What was written in this turn is still on its way to the system.
+    else process.nextTick(close, response.socket);
+    onDone();
+  }
+
+  /** Ends a stream that its client cannot get whole, or does not take. */
+  #giveUp(cause: AbortCause): void {
+    this.break(cause);
+    this.#options.listener.left(cause);
+  }
+
+  #framed(bytes: Buffer): string {
+    const text = bytes.toString('latin1');
+    return this.#isChunked ? `${bytes.length.toString(16)}\r\n${text}\r\n` : text;
+  }
+
+  /** Passes bytes to Node, which holds the socket's writes of a turn together. */
+  #pass(data: string | Buffer): void {
+    const { response } = this.#options;
+    if (typeof data === 'string') {
+      response.write(data, 'latin1', this.#onWritten);
+    } else if (this.#isChunked) {
+      response.write(`${data.length.toString(16)}\r\n`, 'latin1');
+      response.write(data);
+      response.write('\r\n', 'latin1', this.#onWritten);
+    } else {
+      response.write(data, this.#onWritten);
+    }
+  }
+
+  /** The socket has taken what was passed. */
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error || this.#isReleased) return;
+    const { response, listener, memory } = this.#options;
+    // Node also counts heads and frames, so this is what was taken at least.
+    const taken = Math.max(this.#taken, this.#received - this.#waitingBytes - response.writableLength);
+    const more = taken - this.#taken;
+    if (more > 0) {
+      this.#taken = taken;
+      this.#watch?.progress();
+      memory.give(more);
+      if (this.#state !== 'ended') noteBody(response, taken);
+    }
+    if (this.#waiting.length > 0) this.#passMore();
+    if (more > 0 && this.#state === 'open') listener.taken(taken);
+  };
+
+  #passMore(): void {
+    const { response } = this.#options;
+    let passed = 0;
+    for (const { data, length } of this.#waiting) {
+      if (response.writableLength >= partBytes) break;
+      passed += 1;
+      this.#waitingBytes -= length;
+      this.#pass(data);
+    }
+    this.#waiting.splice(0, passed);
+    if (this.#waiting.length === 0 && this.#state === 'ending') this.#finish();
+  }
+
+  #finish(): void {
+    const { response, onDone } = this.#options;
+    this.#state = 'ended';
+    noteBody(response, this.#received);
+    if (this.#isChunked) response.end(lastChunk, 'latin1');
+    else response.end();
+    onDone();
+  }
+
+  #onClose(): void {
+    const isCutOff = this.#state === 'open' || this.#state === 'ending';
+    this.#state = isCutOff ? 'gone' : this.#state;
+    this.#release();
+    if (!isCutOff) return;
+    this.#options.onDone();
+    this.#options.listener.left('client');
+  }
+
+  /** Holds nothing any more. */
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#watch?.stop();
+    this.#options.memory.give(this.#received - this.#taken);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+}

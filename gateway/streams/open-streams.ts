@@ -1,0 +1,251 @@
+import type { Frame, StreamTerms } from '#shared/contract/frame.ts';
+import type { StreamFault, StreamListener } from './client-stream.ts';
+import { IncomingStream } from './incoming-stream.ts';
+import type { StreamClient } from './incoming-stream.ts';
+import type { SignalSender } from './signal-sender.ts';
+import { windowBytes } from './stream-credit.ts';
+import type { StreamMemory } from './stream-memory.ts';
+import type { StreamPresence } from './stream-presence.ts';
+
+/** What a stream is begun with. */
+export interface BegunStream {
+  readonly id: string;
+  readonly replica: string;
+  readonly terms: StreamTerms;
+  /** The bytes of the answer that its head has brought. */
+  readonly first: Uint8Array;
+  /**
+   * Writes the head for the client.
+   * @returns undefined if the client cannot get this head.
+   */
+  readonly begin: (listener: StreamListener) => StreamClient | undefined;
+}
+
+/** A stream that its client has not got whole yet. */
+export interface OpenStream {
+  readonly id: string;
+  readonly replica: string;
+  readonly fence: number;
+  /** When it began, on the `performance.now()` clock. */
+  readonly since: number;
+}
+
+/** The frames that follow the head of a stream. */
+export type StreamFrame = Extract<Frame, { readonly kind: 'chunk' | 'end' | 'abort' | 'blocked' }>;
+
+/** What has happened to streams since the start. */
+export interface StreamCounts {
+  begun: number;
+  chunks: number;
+  bytes: number;
+  /** Frames that were dropped: they came again, were of another fence, or nobody waited for their stream. */
+  dropped: number;
+  /** Streams that were broken off, by why. */
+  readonly aborted: Map<StreamFault, number>;
+}
+
+interface Kept extends OpenStream {
+  readonly incoming: IncomingStream;
+  /** Whether its worker may send a wide window of bytes ahead. */
+  isWide: boolean;
+}
+
+/** The streams of this gateway, each from its head to its end. */
+export class OpenStreams {
+  readonly #signals: SignalSender;
+  readonly #presence: StreamPresence;
+  readonly #memory: StreamMemory;
+  readonly #streams = new Map<string, Kept>();
+  readonly counts: StreamCounts = { begun: 0, chunks: 0, bytes: 0, dropped: 0, aborted: new Map() };
+
+  constructor(signals: SignalSender, presence: StreamPresence, memory: StreamMemory) {
+    this.#signals = signals;
+    this.#presence = presence;
+    this.#memory = memory;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** The ids of their requests. */
+  get ids(): Iterable<string> {
+    return this.#streams.keys();
+  }
+
+  /** The replicas that they come from. */
+  get replicas(): Iterable<string> {
+    return this.#presence.replicas;
+  }
+
+  has(id: string): boolean {
+    return this.#streams.has(id);
+  }
+
+  /** The streams that have been open for at least so many ms. */
+  longerThan(ms: number): readonly OpenStream[] {
+    const until = performance.now() - ms;
+    return [...this.#streams.values()].filter(({ since }) => since <= until);
+  }
+
+  /** The head of a stream has arrived, whose client waits. */
+  open({ id, replica, terms, first, begin }: BegunStream): void {
+    let early: StreamFault | undefined;
+    const listener: StreamListener = {
+      taken: (bytes) => this.#onTaken(id, bytes),
+      left: (cause) => {
+        early = cause;
+        this.leave(id, cause);
+      },
+    };
+    const client = begin(listener);
+    if (client === undefined) {
+      this.#signals.cancel(replica, terms.fence, id);
+      return;
+    }
+    this.counts.begun += 1;
+    this.counts.bytes += first.length;
+    const since = performance.now();
+    const { fence } = terms;
+    const incoming = new IncomingStream(terms, first, client);
+    this.#streams.set(id, { id, replica, fence, since, incoming, isWide: false });
+    this.#presence.add(replica);
+    // The first bytes may be too many.
+    if (early !== undefined) this.leave(id, early);
+  }
+
+  /** Passes a frame on. If nobody waits for its stream, the worker is told so. */
+  receive(replica: string, frame: StreamFrame): void {
+    const stream = this.#streams.get(frame.id);
+    if (stream === undefined) {
+      this.refuse(replica, frame);
+      return;
+    }
+    switch (frame.kind) {
+      case 'chunk':
+        this.#onChunk(stream, frame);
+        return;
+      case 'blocked':
+        this.#onBlocked(stream, frame);
+        return;
+      case 'end':
+        this.#onEnd(stream, frame);
+        return;
+      case 'abort':
+        this.#onAbort(stream, frame);
+        return;
+      default:
+        frame satisfies never;
+    }
+  }
+
+  /** A frame has arrived whose stream nobody waits for. */
+  refuse(replica: string, { kind, id, fence }: StreamFrame): void {
+    this.counts.dropped += 1;
+    // The other frames are the last ones.
+    if (kind === 'chunk' || kind === 'blocked') this.#signals.cancelAgain(replica, fence, id);
+  }
+
+  /** A head has arrived that nobody waits for, or that came again. */
+  refuseHead(replica: string, id: string, { fence }: StreamTerms): void {
+    this.counts.dropped += 1;
+    if (this.#streams.get(id)?.fence !== fence) this.#signals.cancelAgain(replica, fence, id);
+  }
+
+  /** The client has left, or was disconnected. Does nothing if the stream is over. */
+  leave(id: string, cause: StreamFault = 'client'): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.incoming.leave();
+    this.#countAbort(cause);
+    this.#cancel(stream);
+  }
+
+  /** No more frames of a stream will come: breaks its client's connection. Does nothing if it is over. */
+  lose(id: string): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.incoming.lose();
+    this.#countAbort('lost');
+    this.#cancel(stream);
+  }
+
+  #onChunk(stream: Kept, frame: Extract<Frame, { readonly kind: 'chunk' }>): void {
+    const before = stream.incoming.received;
+    const fate = stream.incoming.chunk(frame);
+    if (fate === 'taken') {
+      this.counts.chunks += 1;
+      this.counts.bytes += stream.incoming.received - before;
+    } else if (fate === 'dropped') {
+      this.counts.dropped += 1;
+      // Another worker sends the answer as well; nobody waits for that one.
+      if (frame.fence !== stream.fence) this.#signals.cancelAgain(stream.replica, frame.fence, frame.id);
+    } else {
+      this.#countAbort('gap');
+      this.#cancel(stream);
+    }
+  }
+
+  #onBlocked(stream: Kept, frame: Extract<Frame, { readonly kind: 'blocked' }>): void {
+    const { id, replica, fence, incoming } = stream;
+    const fate = incoming.blocked(frame);
+    if (fate === 'waiting') this.#signals.grant(replica, fence, incoming.granted, id);
+    else if (frame.fence !== fence) this.#signals.cancelAgain(replica, frame.fence, id);
+    if (fate !== 'gap') return;
+    this.#countAbort('gap');
+    this.#cancel(stream);
+  }
+
+  #onEnd(stream: Kept, frame: Extract<Frame, { readonly kind: 'end' }>): void {
+    const fate = stream.incoming.end(frame);
+    if (fate === 'dropped') {
+      this.counts.dropped += 1;
+      return;
+    }
+    if (fate === 'gap') this.#countAbort('gap');
+    this.#remove(stream);
+  }
+
+  #onAbort(stream: Kept, frame: Extract<Frame, { readonly kind: 'abort' }>): void {
+    if (stream.incoming.abort(frame) === 'dropped') {
+      this.counts.dropped += 1;
+      return;
+    }
+    this.#countAbort(frame.code);
+    this.#remove(stream);
+  }
+
+  /** The client has taken bytes: its worker may send more. */
+  #onTaken(id: string, bytes: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    const granted = stream.incoming.taken(bytes, this.#memory.hasRoom(stream.isWide));
+    if (granted === undefined) return;
+    this.#setWide(stream, granted - bytes === windowBytes);
+    this.#signals.grant(stream.replica, stream.fence, granted, id);
+  }
+
+  #setWide(stream: Kept, isWide: boolean): void {
+    if (stream.isWide === isWide) return;
+    stream.isWide = isWide;
+    if (isWide) this.#memory.widen();
+    else this.#memory.narrow();
+  }
+
+  #cancel(stream: Kept): void {
+    this.#remove(stream);
+    this.#signals.cancel(stream.replica, stream.fence, stream.id);
+  }
+
+  /** Does nothing if it is removed already: a client can be disconnected by its own end. */
+  #remove(stream: Kept): void {
+    if (!this.#streams.delete(stream.id)) return;
+    this.#setWide(stream, false);
+    this.#presence.remove(stream.replica);
+  }
+
+  #countAbort(cause: StreamFault): void {
+    const { aborted } = this.counts;
+    aborted.set(cause, (aborted.get(cause) ?? 0) + 1);
+  }
+}
