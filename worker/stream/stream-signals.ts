@@ -1,0 +1,128 @@
+/**
+ * What gateways tell the streams of one queue, and what their silence means. A message can be lost while the
+ * connection is down. So a gateway counts as gone only after it has said nothing for a while during which
+ * messages would have arrived, and after each new subscription every stream asks for its credit.
+ */
+import { decodeSignals } from '#shared/contract/stream-signal.ts';
+
+/** A live stream, as signals reach it. */
+export interface SignalledStream {
+  /** The request's id. */
+  readonly id: string;
+  readonly gateway: string;
+  /** Whether it can send nothing until it gets more credit. */
+  readonly isBlocked: boolean;
+  /** The gateway has granted what is before this offset. */
+  grant(offset: number): void;
+  /** Tells the gateway that it waits for credit. The answer is a grant, or a cancel if it is not known. */
+  askForCredit(): void;
+  /** Nobody wants the answer any more. */
+  cancel(why: 'client' | 'gateway'): void;
+}
+
+/** A gateway that has said nothing for so long is gone, in ms. It says that it is here every 5 s. */
+const silentMs = 15_000;
+/** Between two checks in ms, at most. If it is more, the worker was frozen or busy, and has read nothing. */
+const maxCheckMs = 3000;
+
+interface KnownGateway {
+  readonly streams: Set<SignalledStream>;
+  heardAt: number;
+}
+
+/** Times are in ms, from a clock that never goes back. */
+export class StreamSignals {
+  readonly #fence: number;
+  readonly #streams = new Map<string, SignalledStream>();
+  readonly #gateways = new Map<string, KnownGateway>();
+  #isSubscribed = false;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param fence that of the lease under which the streams are sent. */
+  constructor(fence: number) {
+    this.#fence = fence;
+  }
+
+  /** How many streams there are. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Call it before the head of the stream is sent: its gateway may answer at once. */
+  add(stream: SignalledStream, now: number): void {
+    const { id, gateway } = stream;
+    this.#streams.set(id, stream);
+    const known = this.#gateways.get(gateway);
+    // It has just sent the request, but may have said nothing else for long.
+    if (known === undefined) this.#gateways.set(gateway, { streams: new Set([stream]), heardAt: now });
+    else known.streams.add(stream);
+  }
+
+  /** The stream is over. Does nothing if it is not known. */
+  remove(stream: SignalledStream): void {
+    if (this.#streams.get(stream.id) === stream) this.#streams.delete(stream.id);
+    const known = this.#gateways.get(stream.gateway);
+    known?.streams.delete(stream);
+    if (known?.streams.size === 0) this.#gateways.delete(stream.gateway);
+  }
+
+  /** Takes a message of the channel. */
+  receive(message: string, now: number): void {
+    for (const signal of decodeSignals(message)) {
+      if (signal.kind === 'present') {
+        this.#hear(signal.gateway, now);
+        continue;
+      }
+      if (signal.fence !== this.#fence) continue;
+      const stream = this.#streams.get(signal.id);
+      if (stream === undefined) continue;
+      this.#hear(stream.gateway, now);
+      if (signal.kind === 'grant') stream.grant(signal.offset);
+      else stream.cancel('client');
+    }
+  }
+
+  /** Messages arrive from now on. What was sent before may be lost. */
+  subscribed(now: number): void {
+    this.#isSubscribed = true;
+    this.#checkedAt = now;
+    for (const known of this.#gateways.values()) known.heardAt = now;
+    for (const stream of this.#copy()) stream.askForCredit();
+  }
+
+  /** No message arrives until the next {@link subscribed}. */
+  unsubscribed(): void {
+    this.#isSubscribed = false;
+  }
+
+  /** Call it every second. Blocked streams ask again, and those of gateways that are gone are cancelled. */
+  check(now: number): void {
+    this.#passOver(now);
+    for (const stream of this.#copy()) {
+      const known = this.#gateways.get(stream.gateway);
+      if (this.#isSubscribed && known !== undefined && now - known.heardAt >= silentMs) {
+        stream.cancel('gateway');
+      } else if (stream.isBlocked) {
+        stream.askForCredit();
+      }
+    }
+  }
+
+  #hear(gateway: string, now: number): void {
+    const known = this.#gateways.get(gateway);
+    if (known !== undefined) known.heardAt = now;
+  }
+
+  /** Leaves out the time in which the worker was frozen or busy. */
+  #passOver(now: number): void {
+    const missedMs = now - this.#checkedAt - maxCheckMs;
+    this.#checkedAt = now;
+    if (!(missedMs > 0 && Number.isFinite(missedMs))) return;
+    for (const known of this.#gateways.values()) known.heardAt = Math.min(now, known.heardAt + missedMs);
+  }
+
+  /** A stream may leave while it is told something. */
+  #copy(): readonly SignalledStream[] {
+    return [...this.#streams.values()];
+  }
+}
