@@ -77,18 +77,34 @@ function attempt(
   connections: UpstreamConnections,
   kind: 'pooled' | 'single',
   { method, path, headersFor, body }: Outgoing,
+  context: RunContext,
+  budget: ReplyBudget,
+): HandlerAnswer | Promise<HandlerAnswer | 'dropped'> {
+  let request: ClientRequest;
+  try {
+    const headers = headersFor(kind === 'pooled' ? 'keep-alive' : 'close');
+    request = connections.request({ method, path, headers }, kind);
+  } catch (error) {
+    return refusedReply(error);
+  }
+  const answered = answerTo(request, connections, kind, method, context, budget);
+  write(request, body);
+  return answered;
+}
+
+/**
+ * Waits for the answer to a request. What this function knows lives as long as the request, so it does not
+ * know the body: a stream may last for hours.
+ */
+function answerTo(
+  request: ClientRequest,
+  connections: UpstreamConnections,
+  kind: 'pooled' | 'single',
+  method: string,
   { requestId, signal, onHints }: RunContext,
   budget: ReplyBudget,
 ): Promise<HandlerAnswer | 'dropped'> {
   return new Promise((resolve, reject) => {
-    let request: ClientRequest;
-    try {
-      const headers = headersFor(kind === 'pooled' ? 'keep-alive' : 'close');
-      request = connections.request({ method, path, headers }, kind);
-    } catch (error) {
-      resolve(refusedReply(error));
-      return;
-    }
     let answer: IncomingMessage | undefined;
     let done = false;
     let connection: Connection | undefined;
@@ -172,7 +188,6 @@ function attempt(
       });
       response.on('close', () => fail(new Error('closed')));
     });
-    write(request, body);
   });
 }
 
