@@ -72,3 +72,12 @@ export function headerValue(raw: readonly string[], lowerCaseName: string): stri
   }
   return undefined;
 }
+
+/**
+ * @param raw alternating names and values.
+ * @param name in lower case.
+ * @returns the fields that have another name.
+ */
+export function withoutField(raw: readonly string[], name: string): string[] {
+  return raw.filter((_, at) => raw[at - (at % 2)]?.toLowerCase() !== name);
+}

@@ -8,7 +8,7 @@ import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import { createHandler } from '../../worker/handlers/create-handler.ts';
 import type { Handler } from '../../worker/handlers/handler.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
-import { handled } from '../fixtures/handled.ts';
+import { gathering, handled } from '../fixtures/handled.ts';
 
 const limitBytes = 1024 * 1024;
 const chunk = Buffer.alloc(65_536, 'x');
@@ -23,7 +23,8 @@ async function upstream(listener: RequestListener, budget = new ReplyBudget(limi
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // a listening TCP server has one
   const url = new URL(`http://127.0.0.1:${port}`);
-  const handler = await createHandler({ replica: 'S1', upstream: url, connections: 4, budget });
+  const made = await createHandler({ replica: 'S1', upstream: url, connections: 4, budget });
+  const handler = gathering(made, budget);
   onTestFinished(async () => {
     await handler.close();
     server.closeAllConnections();

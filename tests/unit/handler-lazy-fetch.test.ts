@@ -3,11 +3,13 @@ import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { wholeOf } from '../fixtures/handled.ts';
 import { serve } from '../fixtures/http-server.ts';
-import { toHttpReply } from '../../worker/handlers/fetch-reply.ts';
+import { toHandlerAnswer } from '../../worker/handlers/fetch-reply.ts';
 import { toFetchRequest } from '../../worker/handlers/fetch-request.ts';
 import { acceptLazyRequests } from '../../worker/handlers/lazy/request.ts';
 import { installLazyResponse, plainResponse } from '../../worker/handlers/lazy/response.ts';
+import type { HandlerReply } from '../../worker/handlers/handler.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 
 const NativeResponse = globalThis.Response;
@@ -34,6 +36,11 @@ afterAll(() => {
   Object.defineProperty(NativeRequest.prototype, 'constructor', { value: NativeRequest });
   Object.assign(globalThis, { Response: NativeResponse, Request: NativeRequest, fetch: nativeFetch });
 });
+
+/** @returns the whole answer to GET that a response makes. */
+async function replyOf(response: Response): Promise<HandlerReply> {
+  return wholeOf(await toHandlerAnswer(response, 'GET', context, budget), context, budget);
+}
 
 /** @returns what a call returns or throws. */
 function outcome<T>(call: () => T): { readonly returned: T } | { readonly threw: unknown } {
@@ -139,8 +146,8 @@ describe('a lazy Response', () => {
     expect(ours.returned).toBeInstanceOf(NativeResponse);
     expect(native.returned).toBeInstanceOf(Response);
     expect(ours.returned.constructor).toBe(Response);
-    const reply = await toHttpReply(new Response(body, init), 'GET', context, budget);
-    const nativeReply = await toHttpReply(new NativeResponse(body, init), 'GET', context, budget);
+    const reply = await replyOf(new Response(body, init));
+    const nativeReply = await replyOf(new NativeResponse(body, init));
     expect({ ...reply, body: Buffer.from(reply.body) }).toEqual({
       ...nativeReply,
       body: Buffer.from(nativeReply.body),
@@ -173,7 +180,7 @@ describe('a lazy Response', () => {
     const [one, other] = [new Response(bytes), new Response(bytes.buffer)];
     expect(plainResponse(one)?.body).toEqual(bytes);
     bytes.fill(9);
-    expect(await toHttpReply(one, 'GET', context, budget)).toEqual({
+    expect(await replyOf(one)).toEqual({
       status: 200,
       headers: [],
       body: Uint8Array.of(1, 2),
@@ -184,7 +191,7 @@ describe('a lazy Response', () => {
   it('answers with its changed header fields', async () => {
     const response = new Response('text');
     response.headers.set('a', '2');
-    const { headers } = await toHttpReply(response, 'GET', context, budget);
+    const { headers } = await replyOf(response);
     expect(headers).toEqual(['a', '2', 'content-type', 'text/plain;charset=UTF-8']);
   });
 

@@ -1,124 +1,156 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
+import { describe, expect, it } from 'vitest';
+import { encodeSignals } from '#shared/contract/stream-signal.ts';
 import { StreamSignals } from '../../worker/stream/stream-signals.ts';
-import type { LiveStream } from '../../worker/stream/stream-signals.ts';
-import { ScriptedSource } from '../fixtures/scripted-source.ts';
+import type { SignalledStream } from '../../worker/stream/stream-signals.ts';
 
 const fence = 7;
-let signals: StreamSignals;
-/** What the signals led to, e.g. `client a`. */
-let notes: string[];
-let now: number;
 
-beforeEach(() => {
-  notes = [];
-  now = 0;
-  signals = new StreamSignals({
-    onEnd: ({ id }, cause) => notes.push(`${cause} ${id}`),
-    ask: ({ id }) => notes.push(`ask ${id}`),
-    idleTimeoutMs: 100_000,
-  });
-});
+class NotedStream implements SignalledStream {
+  readonly id: string;
+  readonly gateway: string;
+  isBlocked = false;
+  readonly notes: string[] = [];
 
-/** Opens a stream that may send 2 bytes, and has them if it is to wait for credit. */
-function open(id: string, { gateway = 'G1', blocked = false } = {}): LiveStream {
-  const ignore = (): void => undefined;
-  const events = { ready: ignore, blocked: ignore, ending: ignore, failed: ignore };
-  const started = {
-    head: { status: 200, headers: [] },
-    first: Buffer.alloc(blocked ? 2 : 0),
-    rest: new ScriptedSource(),
-  };
-  const outgoing = new OutgoingStream(started, 2, events, () => now);
-  outgoing.opened();
-  const stream = { id, gateway, fence, outgoing };
-  signals.add(stream, now);
-  return stream;
+  constructor(id: string, gateway = 'g1') {
+    this.id = id;
+    this.gateway = gateway;
+  }
+
+  grant = (offset: number): void => void this.notes.push(`grant ${offset}`);
+  askForCredit = (): void => void this.notes.push('ask');
+  cancel = (why: string): void => void this.notes.push(`cancel: ${why}`);
 }
 
-describe('signals about the streams of a worker', () => {
-  it('grant credit to the stream of that fence', () => {
-    const { outgoing } = open('a', { blocked: true });
-    signals.receive({ kind: 'grant', id: 'a', fence: 6, offset: 9 }, now);
-    signals.receive({ kind: 'grant', id: 'b', fence, offset: 9 }, now);
-    expect(outgoing.state).toBe('blocked');
-    signals.receive({ kind: 'grant', id: 'a', fence, offset: 9 }, now);
-    expect(outgoing.state).toBe('flowing');
+/** Signals that are subscribed at 0, and streams that were added then. */
+function signalsFor(...streams: NotedStream[]): StreamSignals {
+  const signals = new StreamSignals(fence);
+  signals.subscribed(0);
+  for (const stream of streams) signals.add(stream, 0);
+  return signals;
+}
+
+const present = (gateway: string): string => encodeSignals([{ kind: 'present', gateway }]);
+
+/** Checks each second, as the worker does. */
+function checkUntil(signals: StreamSignals, from: number, to: number): void {
+  for (let now = from; now <= to; now += 1000) signals.check(now);
+}
+
+describe('a message', () => {
+  it('brings grants and cancels to their streams, and what is of another fence to none', () => {
+    const [a, b] = [new NotedStream('a'), new NotedStream('b')];
+    const message = encodeSignals([
+      { kind: 'grant', fence, offset: 100, id: 'a' },
+      { kind: 'grant', fence: fence - 1, offset: 200, id: 'a' },
+      { kind: 'cancel', fence: fence + 1, id: 'a' },
+      { kind: 'cancel', fence, id: 'b' },
+      { kind: 'grant', fence, offset: 300, id: 'unknown' },
+    ]);
+    signalsFor(a, b).receive(`${message}\nz of a later release`, 1);
+    expect([a.notes, b.notes]).toEqual([['grant 100'], ['cancel: client']]);
   });
 
-  it('end the stream of that fence if its client has left, once', () => {
-    open('a');
-    signals.receive({ kind: 'cancel', id: 'a', fence: 6 }, now);
-    expect(notes).toEqual([]);
-    for (let times = 0; times < 2; times += 1) signals.receive({ kind: 'cancel', id: 'a', fence }, now);
-    expect([notes, signals.size]).toEqual([['client a'], 0]);
+  it('reaches no stream that is over, nor one that only had the same id', () => {
+    const [old, current] = [new NotedStream('a'), new NotedStream('a')];
+    const signals = signalsFor(old, current);
+    signals.remove(old);
+    signals.receive(encodeSignals([{ kind: 'grant', fence, offset: 1, id: 'a' }]), 1);
+    signals.remove(current);
+    signals.remove(current);
+    signals.receive(encodeSignals([{ kind: 'cancel', fence, id: 'a' }]), 1);
+    expect([old.notes, current.notes, signals.size]).toEqual([[], ['grant 1'], 0]);
   });
 
-  it('are asked for again every second by streams that wait for credit', () => {
-    open('a');
-    open('b', { blocked: true });
-    signals.check(1000);
-    signals.check(2000);
-    expect(notes).toEqual(['ask b', 'ask b']);
-  });
-
-  it('are asked for by all streams once messages arrive again', () => {
-    open('a');
-    open('b', { blocked: true });
-    signals.listening(0);
-    expect(notes).toEqual(['ask a', 'ask b']);
+  it('may remove streams while it is read', () => {
+    const [a, b] = [new NotedStream('a'), new NotedStream('b')];
+    const signals = signalsFor(a, b);
+    a.cancel = () => {
+      signals.remove(a);
+      signals.remove(b);
+    };
+    const cancels = ['a', 'b'].map((id) => ({ kind: 'cancel', fence, id }) as const);
+    signals.receive(encodeSignals(cancels), 1);
+    expect([b.notes, signals.size]).toEqual([[], 0]);
   });
 });
 
-describe('streams to a gateway', () => {
-  it('end after 15 s without a word of it, and not those to another one', () => {
-    signals.listening(0);
-    for (const gateway of ['G1', 'G2']) open(`to ${gateway}`, { gateway });
-    signals.receive({ kind: 'present', gateway: 'G2' }, 10_000);
-    signals.check(14_999);
-    expect(notes).toEqual([]);
+describe('a gateway', () => {
+  it('that says nothing for 15 s is gone: its streams are cancelled, and no other ones', () => {
+    const [a, b] = [new NotedStream('a', 'g1'), new NotedStream('b', 'g2')];
+    const signals = signalsFor(a, b);
+    checkUntil(signals, 1000, 14_000);
+    signals.receive(present('g2'), 14_500);
+    expect(a.notes).toEqual([]);
     signals.check(15_000);
-    expect(notes).toEqual(['gateway to G1']);
-    signals.check(24_999);
-    expect(notes).toEqual(['gateway to G1']);
-    signals.check(25_000);
-    expect(notes).toEqual(['gateway to G1', 'gateway to G2']);
+    expect([a.notes, b.notes]).toEqual([['cancel: gateway'], []]);
   });
 
-  it('do not end while no messages arrive, and for 15 s after that', () => {
-    signals.listening(0);
-    signals.deaf();
-    open('a');
-    signals.check(59_000);
-    expect(notes).toEqual([]);
-    signals.listening(59_000);
-    signals.check(73_999);
-    expect(notes).toEqual(['ask a']);
-    signals.check(74_000);
-    expect(notes).toEqual(['ask a', 'gateway a']);
+  it.each([
+    ['that it is here', present('g1')],
+    ['a grant', encodeSignals([{ kind: 'grant', fence, offset: 1, id: 'a' }])],
+  ])('is here if it says %s', (_, message) => {
+    const stream = new NotedStream('a');
+    const signals = signalsFor(stream);
+    for (let now = 1000; now <= 60_000; now += 1000) {
+      if (now % 14_000 === 0) signals.receive(message, now);
+      signals.check(now);
+    }
+    expect(stream.notes.filter((note) => note.startsWith('cancel'))).toEqual([]);
   });
 
-  it('count from the first of them, if the gateway had none before', () => {
-    signals.listening(0);
-    open('a');
-    signals.remove('a');
-    signals.check(1000);
-    now = 100_000;
-    open('b');
-    signals.check(114_999);
-    expect(notes).toEqual([]);
-    signals.check(115_000);
-    expect(notes).toEqual(['gateway b']);
+  it('has 15 s from its first stream on', () => {
+    const signals = new StreamSignals(fence);
+    signals.subscribed(0);
+    checkUntil(signals, 1000, 60_000);
+    const stream = new NotedStream('a');
+    signals.add(stream, 60_000);
+    checkUntil(signals, 61_000, 74_000);
+    expect(stream.notes).toEqual([]);
+    signals.check(75_000);
+    expect(stream.notes).toEqual(['cancel: gateway']);
+  });
+
+  it('is not gone while no message could have arrived, and has 15 s after that', () => {
+    const stream = new NotedStream('a');
+    const signals = signalsFor(stream);
+    signals.unsubscribed();
+    checkUntil(signals, 1000, 60_000);
+    expect(stream.notes).toEqual([]);
+    signals.subscribed(60_500);
+    checkUntil(signals, 61_000, 75_000);
+    expect(stream.notes).toEqual(['ask']);
+    signals.check(76_000);
+    expect(stream.notes).toEqual(['ask', 'cancel: gateway']);
+  });
+
+  it('is not gone because the worker was frozen and has read nothing', () => {
+    const stream = new NotedStream('a');
+    const signals = signalsFor(stream);
+    checkUntil(signals, 1000, 3000);
+    signals.check(40_000);
+    expect(stream.notes).toEqual([]);
+    signals.receive(present('g1'), 40_001);
+    checkUntil(signals, 41_000, 55_000);
+    expect(stream.notes).toEqual([]);
   });
 });
 
-describe('a stream whose source brings nothing', () => {
-  it('ends after the time for that, unless it waits for credit', () => {
-    open('a');
-    open('b', { blocked: true });
-    signals.check(99_999);
-    expect(notes).toEqual(['ask b']);
-    signals.check(100_000);
-    expect(notes.filter((note) => !note.startsWith('ask'))).toEqual(['idle a']);
+describe('credit', () => {
+  it('is asked for by all streams after each subscription', () => {
+    const [a, b] = [new NotedStream('a'), new NotedStream('b', 'g2')];
+    const signals = signalsFor(a, b);
+    signals.unsubscribed();
+    signals.subscribed(100);
+    expect([a.notes, b.notes]).toEqual([['ask'], ['ask']]);
+  });
+
+  it('is asked for each second by those that wait for it', () => {
+    const [a, b] = [new NotedStream('a'), new NotedStream('b')];
+    const signals = signalsFor(a, b);
+    a.isBlocked = true;
+    checkUntil(signals, 1000, 3000);
+    a.isBlocked = false;
+    signals.check(4000);
+    expect([a.notes, b.notes]).toEqual([['ask', 'ask', 'ask'], []]);
   });
 });

@@ -2,8 +2,9 @@ import { HandlerLoadError } from '#shared/contract/handler-load-error.ts';
 import { CommandFailure } from '../command/command-failure.ts';
 import { startProgram } from '../command/program.ts';
 import type { Program, ProgramOptions } from '../command/program.ts';
+import { isSourced } from './handler.ts';
 import type { Handler } from './handler.ts';
-
+import { LateFailureSource } from './late-failure-source.ts';
 import { createUpstreamHandler } from './upstream.ts';
 import type { UpstreamOptions } from './upstream.ts';
 import { brokeOff } from './upstream-failures.ts';
@@ -31,10 +32,12 @@ export async function createCommandHandler(
 
   return {
     async handle(request, context) {
-      const reply = await upstream.handle(request, context);
+      const answer = await upstream.handle(request, context);
       // Without this wait, a request that was lost with the program could be answered as if it lived.
-      if (brokeOff(reply)) await program.outlives(endsWithinMs);
-      return reply;
+      const outlives = (): Promise<void> => program.outlives(endsWithinMs);
+      if (isSourced(answer)) return { ...answer, source: new LateFailureSource(answer.source, outlives) };
+      if (brokeOff(answer)) await outlives();
+      return answer;
     },
     close(until = 0) {
       closing ??= (async () => {

@@ -2,13 +2,17 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { setImmediate as waitForPoll } from 'node:timers/promises';
 import { asBuffer } from '#shared/contract/body.ts';
 import { headerValue, stripHopByHop } from '#shared/contract/headers.ts';
-import type { HttpReply } from '#shared/contract/http.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
+import { statedLength } from '#shared/contract/stated-length.ts';
+import { BrokenAnswerError } from './broken-answer.ts';
+import { hintsOf } from './early-hints.ts';
+import { uncountedBytes } from './reply-budget.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import { GatheredBody, tooLargeReply } from './gathered-body.ts';
-import type { HandlerContext } from './handler.ts';
+import type { HandlerAnswer, RunContext } from './handler.ts';
 import type { Connection } from './kept-connections.ts';
 import type { UpstreamConnections } from './upstream-connections.ts';
+import { UpstreamSource } from './upstream-source.ts';
 import { failureReply, refusedReply, unreadableReply } from './upstream-failures.ts';
 
 /** A request to an upstream. */
@@ -25,11 +29,10 @@ const resentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** A body of up to this many bytes is sent in one string with the head: one write instead of two. */
 const textLimit = 4096;
 
-/** @returns the length of the answer's body; 0 if it has no body, or if the length is not stated. */
-function statedLength(method: string, status: number, headers: readonly string[]): number {
+/** @returns the length of the answer's body; undefined if it is not stated. */
+function lengthOf(method: string, status: number, headers: readonly string[]): number | undefined {
   if (method === 'HEAD' || status === 204 || status === 304) return 0;
-  const stated = headerValue(headers, 'content-length') ?? '';
-  return /^\d+$/.test(stated) ? Number(stated) : 0;
+  return statedLength(headerValue(headers, 'content-length'));
 }
 
 /** @returns why an answer with this head cannot be passed on, if it cannot. */
@@ -45,20 +48,21 @@ function headFault({ statusCode = 0, rawHeaders }: IncomingMessage): string | un
 }
 
 /**
- * Sends one request and gathers its answer. If the answer is larger than the limit, its connection is
- * dropped, and the reply is 502 `reply_too_large`. A GET, HEAD or OPTIONS is sent again, on its own
- * connection, if a reused keep-alive connection was closed before any byte of the answer.
+ * Sends one request. A small answer is gathered; the bytes of any other one are read by whoever wants them. A
+ * GET, HEAD or OPTIONS is sent again, on its own connection, if a reused keep-alive connection was closed
+ * before any byte of the answer.
  * @param context of the request; if its signal fires, the connection is dropped.
- * @param budget limits the bytes of this answer, and of all answers of the worker: reading pauses when they
- * are used up.
- * @throws only the signal's reason; every other failure is a reply.
+ * @param budget limits the bytes of the answer if it is gathered: above that it is 502 `reply_too_large`.
+ * @returns the answer, or the problem in its place. If its connection breaks later, its source fails with a
+ * {@link BrokenAnswerError}.
+ * @throws only the signal's reason.
  */
 export async function exchange(
   connections: UpstreamConnections,
   outgoing: Outgoing,
-  context: HandlerContext,
+  context: RunContext,
   budget: ReplyBudget,
-): Promise<HttpReply> {
+): Promise<HandlerAnswer> {
   // Lets idle connections process what they have received, such as their end, before one of them is chosen.
   await waitForPoll();
   context.signal.throwIfAborted();
@@ -68,24 +72,39 @@ export async function exchange(
   return second === 'dropped' ? unreadableReply('its connection was dropped') : second;
 }
 
-/** @returns the reply; or `dropped` if a reused connection was closed and the request can be sent again. */
+/** @returns the answer; or `dropped` if a reused connection was closed and the request can be sent again. */
 function attempt(
   connections: UpstreamConnections,
   kind: 'pooled' | 'single',
   { method, path, headersFor, body }: Outgoing,
-  { requestId, signal }: HandlerContext,
+  context: RunContext,
   budget: ReplyBudget,
-): Promise<HttpReply | 'dropped'> {
+): HandlerAnswer | Promise<HandlerAnswer | 'dropped'> {
+  let request: ClientRequest;
+  try {
+    const headers = headersFor(kind === 'pooled' ? 'keep-alive' : 'close');
+    request = connections.request({ method, path, headers }, kind);
+  } catch (error) {
+    return refusedReply(error);
+  }
+  const answered = answerTo(request, connections, kind, method, context, budget);
+  write(request, body);
+  return answered;
+}
+
+/**
+ * Waits for the answer to a request. What this function knows lives as long as the request, so it does not
+ * know the body: a stream may last for hours.
+ */
+function answerTo(
+  request: ClientRequest,
+  connections: UpstreamConnections,
+  kind: 'pooled' | 'single',
+  method: string,
+  { requestId, signal, onHints }: RunContext,
+  budget: ReplyBudget,
+): Promise<HandlerAnswer | 'dropped'> {
   return new Promise((resolve, reject) => {
-    const gathered = new GatheredBody(budget, requestId);
-    let request: ClientRequest;
-    try {
-      const headers = headersFor(kind === 'pooled' ? 'keep-alive' : 'close');
-      request = connections.request({ method, path, headers }, kind);
-    } catch (error) {
-      resolve(refusedReply(error));
-      return;
-    }
     let answer: IncomingMessage | undefined;
     let done = false;
     let connection: Connection | undefined;
@@ -99,12 +118,12 @@ function attempt(
       request.destroy();
     };
     signal.addEventListener('abort', abort, { once: true });
-    const settle = (reply: HttpReply | 'dropped'): void => {
+    const settle = (settled: HandlerAnswer | 'dropped'): void => {
       done = true;
       signal.removeEventListener('abort', abort);
-      resolve(reply);
+      resolve(settled);
     };
-    const refuse = (reply: HttpReply): void => {
+    const refuse = (reply: HandlerAnswer): void => {
       settle(reply);
       request.destroy();
     };
@@ -125,6 +144,7 @@ function attempt(
     });
     request.on('error', fail);
     request.on('close', () => answer ?? fail(new Error('closed')));
+    if (onHints !== undefined) request.on('information', hintsOf(onHints));
     request.on('upgrade', (_, socket) => {
       socket.destroy();
       settle(unreadableReply('its status 101 is not that of a final answer'));
@@ -141,13 +161,20 @@ function attempt(
       if (kind === 'pooled')
         connections.noteKeepAlive(response.socket, headerValue(rawHeaders, 'keep-alive'));
       const headers = stripHopByHop(rawHeaders);
-      const length = statedLength(method, status, headers);
+      const head = { status, ...reasonPart(status, statusMessage), headers };
+      const length = lengthOf(method, status, headers);
+      if (length === undefined || length > uncountedBytes) {
+        const brokenBy = (error: Error): unknown => new BrokenAnswerError(failureReply(error, true));
+        const source = new UpstreamSource({ request, response, signal, brokenBy });
+        settle({ ...head, source, ...(length === undefined ? {} : { length }) });
+        return;
+      }
       if (length > budget.limitBytes) {
         refuse(tooLargeReply(budget.limitBytes));
         return;
       }
+      const gathered = new GatheredBody(budget, requestId);
       const readOn = (): void => void response.resume();
-      if (!gathered.expect(length, readOn)) response.pause();
       response.on('data', (chunk: Buffer) => {
         if (done) return;
         if (!gathered.add(chunk)) refuse(tooLargeReply(budget.limitBytes));
@@ -155,13 +182,12 @@ function attempt(
       });
       response.on('end', () => {
         if (done) return;
-        settle({ status, ...reasonPart(status, statusMessage), headers, body: gathered.whole() });
+        settle({ ...head, body: gathered.whole() });
         // The upstream answered before it got the whole request, and may never read the rest.
         if (!request.writableFinished) request.destroy();
       });
       response.on('close', () => fail(new Error('closed')));
     });
-    write(request, body);
   });
 }
 

@@ -2,9 +2,9 @@ import type { HttpRequest } from '#shared/contract/http.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 
 import type { ReplyBudget } from './reply-budget.ts';
-import { toHttpReply } from './fetch-reply.ts';
+import { toHandlerAnswer } from './fetch-reply.ts';
 import { canBeFetchRequest, toFetchRequest, toNativeRequest } from './fetch-request.ts';
-import type { Handler, HandlerContext, HandlerReply } from './handler.ts';
+import type { Handler, HandlerAnswer, HandlerContext } from './handler.ts';
 import type { HandlerOutput } from './handler-output.ts';
 
 /** The fetch-style function of a handler module. It is the user's, so what it returns is checked. */
@@ -73,17 +73,17 @@ export function createFetchHandler(exported: unknown, options: FetchHandlerOptio
   const requestOf = native ? toNativeRequest : toFetchRequest;
   let closing: Promise<void> | undefined;
 
-  async function toReplyLater(
+  async function toAnswerLater(
     answer: unknown,
     method: string,
     context: HandlerContext,
-  ): Promise<HandlerReply> {
+  ): Promise<HandlerAnswer> {
     const response = await answer;
-    if (isResponse(response)) return toHttpReply(response, method, context, budget);
+    if (isResponse(response)) return toHandlerAnswer(response, method, context, budget);
     throw new TypeError(`${where}: the handler must return a Response, but gave ${describe(response)}`);
   }
 
-  const answerTo = (request: HttpRequest, given: HandlerContext): HandlerReply | Promise<HandlerReply> => {
+  const answerTo = (request: HttpRequest, given: HandlerContext): HandlerAnswer | Promise<HandlerAnswer> => {
     if (!canBeFetchRequest(request.method)) {
       const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
       return problemReply('method_not_supported', detail);
@@ -92,8 +92,8 @@ export function createFetchHandler(exported: unknown, options: FetchHandlerOptio
     const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
     const answer = fetch(requestOf(request, signal), context);
     return isResponse(answer)
-      ? toHttpReply(answer, request.method, given, budget)
-      : toReplyLater(answer, request.method, given);
+      ? toHandlerAnswer(answer, request.method, given, budget)
+      : toAnswerLater(answer, request.method, given);
   };
 
   return {

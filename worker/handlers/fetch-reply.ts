@@ -1,13 +1,15 @@
 import { stripHopByHop } from '#shared/contract/headers.ts';
-import type { HttpReply } from '#shared/contract/http.ts';
+import { statedLength } from '#shared/contract/stated-length.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
-import { uncountedBytes } from './reply-budget.ts';
-import type { ReplyBudget } from './reply-budget.ts';
+import { BytesSource } from './bytes-source.ts';
 import { tooLargeReply } from './gathered-body.ts';
-import type { HandlerContext, HandlerReply } from './handler.ts';
+import type { HandlerAnswer, HandlerContext } from './handler.ts';
+import { lengthOf } from './head-length.ts';
 import { allHeaders, plainResponse } from './lazy/response.ts';
 import type { PlainResponse } from './lazy/response.ts';
-import { cancelBody, readBody } from './response-body.ts';
+import { uncountedBytes } from './reply-budget.ts';
+import type { ReplyBudget } from './reply-budget.ts';
+import { cancelBody, sourceOf } from './response-source.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -21,8 +23,12 @@ interface Answer {
   readonly decoded: boolean;
 }
 
-/** @returns the headers that are right for a body of that many bytes. */
-function headersFor({ status, headers, decoded }: Answer, method: string, length: number): string[] {
+/** @returns the headers that are right for a body of that many bytes; undefined if that is not known. */
+function headersFor(
+  { status, headers, decoded }: Answer,
+  method: string,
+  length: number | undefined,
+): string[] {
   const bodiless = method === 'HEAD' || status === 304;
   const raw: string[] = [];
   for (const [name, value] of headers) {
@@ -30,7 +36,7 @@ function headersFor({ status, headers, decoded }: Answer, method: string, length
     if (name === 'content-length' && (decoded || (!bodiless && Number(value) !== length))) continue;
     raw.push(name, value);
   }
-  if (method === 'HEAD' && length > 0 && !decoded && !headers.has('content-length')) {
+  if (method === 'HEAD' && length !== undefined && length > 0 && !decoded && !headers.has('content-length')) {
     raw.push('content-length', String(length));
   }
   return stripHopByHop(raw);
@@ -48,13 +54,8 @@ function bytesAbove(min: number, body: string | Uint8Array): number {
   return bytes > min ? bytes : 0;
 }
 
-/** Makes a reply of a text or of bytes. */
-function plainReply(
-  plain: PlainResponse,
-  method: string,
-  { requestId, signal }: HandlerContext,
-  budget: ReplyBudget,
-): HandlerReply {
+/** Makes an answer of a text or of bytes. */
+function plainAnswer(plain: PlainResponse, method: string): HandlerAnswer {
   const { status, type, headers, body } = plain;
   if (method === 'HEAD') {
     const length = Buffer.byteLength(body);
@@ -62,9 +63,15 @@ function plainReply(
     return { status, headers: headersFor(answer, method, length), body: EMPTY };
   }
   const large = bytesAbove(uncountedBytes, body);
-  if (large > budget.limitBytes) return tooLargeReply(budget.limitBytes);
-  // If the request has ended, nothing would release the bytes.
-  if (large > 0 && !signal.aborted) budget.count(requestId, large);
+  if (large > 0) {
+    const answer = { status, headers: allHeaders(plain), decoded: false };
+    return {
+      status,
+      headers: headersFor(answer, method, large),
+      source: new BytesSource(body),
+      length: large,
+    };
+  }
   if (headers === undefined) {
     return { status, headers: type === undefined ? [] : ['content-type', type], body };
   }
@@ -72,13 +79,13 @@ function plainReply(
   return { status, headers: headersFor(answer, method, Buffer.byteLength(body)), body };
 }
 
-/** Makes a reply of a native response and reads its body to the end. */
-async function nativeReply(
+/** Makes an answer of a native response. */
+function nativeAnswer(
   response: Response,
   method: string,
-  context: HandlerContext,
-  budget: ReplyBudget,
-): Promise<HttpReply> {
+  { signal }: HandlerContext,
+  { limitBytes }: ReplyBudget,
+): HandlerAnswer | Promise<HandlerAnswer> {
   const { status, statusText, headers } = response;
   if (status === 0) {
     throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
@@ -87,7 +94,6 @@ async function nativeReply(
     throw new Error(`the handler answered with the status ${status}, which is not that of a final answer`);
   }
   const head = { status, ...reasonPart(status, statusText === '' ? undefined : statusText) };
-  const { signal } = context;
   if (signal.aborted) {
     cancelBody(response, signal.reason);
     throw signal.reason;
@@ -96,39 +102,53 @@ async function nativeReply(
   const answer = { status, headers, decoded };
   if (response.body === null) return { ...head, headers: headersFor(answer, method, 0), body: EMPTY };
   const stated = decoded ? null : headers.get('content-length');
+  if (method === 'HEAD' && stated !== null) {
+    // The length is known, so the body need not be read.
+    cancelBody(response, 'the answer to HEAD has no body');
+    return { ...head, headers: headersFor(answer, method, 0), body: EMPTY };
+  }
+  const source = sourceOf(response, signal);
   if (method === 'HEAD') {
-    // If the length is stated, the body need not be read.
-    if (stated !== null) cancelBody(response, 'the answer to HEAD has no body');
-    const body = stated === null ? await readBody(response, context, budget) : undefined;
-    return { ...head, headers: headersFor(answer, method, body?.byteLength ?? 0), body: EMPTY };
+    return (source === undefined ? wholeLengthOf(response) : lengthOf(source)).then((length) => ({
+      ...head,
+      headers: headersFor(answer, method, length),
+      body: EMPTY,
+    }));
   }
-  if (Number(stated) > budget.limitBytes) {
-    cancelBody(response, 'the answer is too large');
-    return tooLargeReply(budget.limitBytes);
+  if (source === undefined) {
+    return response.arrayBuffer().then((buffer) => {
+      const body = new Uint8Array(buffer);
+      if (body.length > limitBytes) return tooLargeReply(limitBytes);
+      return { ...head, headers: headersFor(answer, method, body.length), body };
+    });
   }
-  const body = await readBody(response, context, budget);
-  if (body === undefined) return tooLargeReply(budget.limitBytes);
-  return { ...head, headers: headersFor(answer, method, body.byteLength), body };
+  const length = statedLength(stated);
+  const known = length === undefined ? {} : { length };
+  return { ...head, headers: headersFor(answer, method, length), source, ...known };
+}
+
+async function wholeLengthOf(response: Response): Promise<number> {
+  return (await response.arrayBuffer()).byteLength;
 }
 
 /**
- * Makes a reply of a response. Each Set-Cookie stays a header of its own. A Content-Length that is wrong is
- * dropped. The reply to HEAD has no body. If the body is larger than the limit, its stream is cancelled, and
- * the reply is 502 `reply_too_large`. If the request ends first, the stream is cancelled too.
+ * Makes an answer of a response. Each Set-Cookie stays a header of its own. A Content-Length that is wrong is
+ * dropped, as far as that is known before the body is read. The answer to HEAD has no body, and no length if
+ * the body has none and does not end within 5 ms. If the request ends first, the stream of the body is
+ * cancelled.
  * @param method of the request.
  * @param context of the request.
- * @param budget limits the bytes of this answer, and of all answers of the worker.
+ * @param budget limits the bytes of a body that has no stream.
+ * @returns a reply if it is small or has no stream; otherwise its bytes are read by whoever wants them.
  * @throws {Error} for `Response.error()`, or rejects with it; what reading the body throws; the signal's
  * reason.
  */
-export function toHttpReply(
+export function toHandlerAnswer(
   response: Response,
   method: string,
   context: HandlerContext,
   budget: ReplyBudget,
-): HandlerReply | Promise<HandlerReply> {
+): HandlerAnswer | Promise<HandlerAnswer> {
   const plain = plainResponse(response);
-  return plain === undefined
-    ? nativeReply(response, method, context, budget)
-    : plainReply(plain, method, context, budget);
+  return plain === undefined ? nativeAnswer(response, method, context, budget) : plainAnswer(plain, method);
 }

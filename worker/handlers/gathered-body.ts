@@ -123,6 +123,9 @@ export class GatheredBody {
   }
 }
 
+/** Why the source of an answer is cancelled that is larger than the limit. */
+export const answerTooLarge = 'the answer is too large';
+
 /** @returns the reply in place of an answer that is larger than the limit. */
 export function tooLargeReply(limitBytes: number): HttpReply {
   const detail = `The answer has more than ${limitBytes} bytes (REPLY_LIMIT_BYTES). It was not read on.`;

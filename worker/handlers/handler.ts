@@ -1,7 +1,7 @@
 import type { HttpReply, HttpRequest } from '#shared/contract/http.ts';
 import type { ReplyHead } from '#shared/contract/reply.ts';
 
-/** The answer of a handler. */
+/** The answer of a handler, with its bytes or a text. */
 export type HandlerReply = HttpReply<Uint8Array | string>;
 
 /** What gets the bytes of an answer. After `end` or `fail` nothing follows. */
@@ -27,6 +27,14 @@ export interface SourcedReply extends ReplyHead {
   readonly source: ByteSource;
   /** How many bytes the source brings; undefined if that is not known. */
   readonly length?: number;
+}
+
+/** What a handler answers. */
+export type HandlerAnswer = HandlerReply | SourcedReply;
+
+/** @returns whether the bytes of an answer are not there yet. */
+export function isSourced(answer: HandlerAnswer): answer is SourcedReply {
+  return 'source' in answer;
 }
 
 /** Where a kept stream of events is taken up that an earlier run of the request has begun. */
@@ -59,14 +67,21 @@ export interface HandlerContext {
   readonly resumeFrom?: ResumePoint;
 }
 
+/** What the worker gives its own handlers besides. */
+export interface RunContext extends HandlerContext {
+  /** Gets the fields of early hints (103) that come before the answer, as alternating names and values. */
+  readonly onHints?: (headers: readonly string[]) => void;
+}
+
 /** Answers the requests of a replica: the built-in service, a module, or an upstream server. */
 export interface Handler {
   /**
-   * Answers one request, without a promise if it need not wait.
+   * Answers one request, without a promise if it need not wait. If the signal of the request fires, the
+   * origin of the answer's bytes is told, whether somebody reads them or not.
    * @throws what the handler throws, or rejects with it. The caller turns it into a problem, and the replica
    * lives on.
    */
-  handle(request: HttpRequest, context: HandlerContext): HandlerReply | Promise<HandlerReply>;
+  handle(request: HttpRequest, context: RunContext): HandlerAnswer | Promise<HandlerAnswer>;
   /**
    * Closes what the handler holds open. Safe to call twice.
    * @param until when the worker has to have ended, on the `performance.now()` clock. Without it, nothing has

@@ -11,7 +11,7 @@ import type { UpstreamHeadRules } from './upstream-head.ts';
 export interface UpstreamOptions {
   /** The maximum number of connections. Each carries one request at a time. */
   readonly connections: number;
-  /** Limits the bytes of answers; a larger answer becomes 502 `reply_too_large`. */
+  /** Limits the bytes of small answers, which are gathered at once; a larger one is 502 `reply_too_large`. */
   readonly budget: ReplyBudget;
   /** Whose `Host` the upstream gets; the client's by default. */
   readonly host?: UpstreamHeadRules['host'];
@@ -22,10 +22,11 @@ export interface UpstreamOptions {
 /**
  * Sends each request to an HTTP/1.1 server over a keep-alive pool and passes the answer on byte for byte: it
  * is not decoded, redirects are not followed, and only the context's signal ends the wait. Hop-by-hop headers
- * are dropped both ways (RFC 9110 7.6.1). Informational answers are ignored (RFC 9110 15.2). Failures are
- * replies: 502 `upstream_unreachable` if nothing was sent, 502 `outcome_unknown` if the request may have been
- * acted on, 501 `method_not_supported` for CONNECT and for targets that are no path. The promise rejects only
- * with the signal's reason.
+ * are dropped both ways (RFC 9110 7.6.1). Early hints are told to the context (RFC 8297); other informational
+ * answers are ignored (RFC 9110 15.2). Failures are replies: 502 `upstream_unreachable` if nothing was sent,
+ * 502 `outcome_unknown` if the request may have been acted on, 501 `method_not_supported` for CONNECT and for
+ * targets that are no path. An answer that breaks off later fails with a {@link BrokenAnswerError}, which has
+ * such a reply. The promise rejects only with the signal's reason.
  * @param origin the server, `http:` or `https:`; its path, if any, is put before each target.
  * @throws {Error} if the origin has another protocol.
  */

@@ -2,7 +2,16 @@ import { decodeJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { Logger } from '#shared/process/logger.ts';
-import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
+import { isSourced } from '../handlers/handler.ts';
+import type {
+  Handler,
+  HandlerAnswer,
+  HandlerContext,
+  HandlerReply,
+  SourcedReply,
+} from '../handlers/handler.ts';
+import type { ReplyBudget } from '../handlers/reply-budget.ts';
+import { gatherWhole } from '../stream/whole-answer.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import { HandlerFailures } from './handler-failures.ts';
 import type { Running } from './running.ts';
@@ -41,6 +50,8 @@ export interface HandlerCallsOptions {
   readonly adopter?: string | undefined;
   /** What this worker has run, from whatever queue. */
   readonly finished: FinishedRuns;
+  /** Bytes of answers that the worker holds. */
+  readonly budget: ReplyBudget;
   readonly log: Logger;
 }
 
@@ -65,7 +76,7 @@ export class HandlerCalls {
     const { handler, worker } = this.#options;
     const { signal, deadline } = running;
     const context: HandlerContext = { replica: worker, requestId: id, attempt, deadline, signal };
-    let handled: HandlerReply | Promise<HandlerReply>;
+    let handled: HandlerAnswer | Promise<HandlerAnswer>;
     try {
       signal.throwIfAborted();
       running.begin(attempt);
@@ -73,7 +84,7 @@ export class HandlerCalls {
     } catch (error) {
       return this.#ended(id, job, running, this.#failed(id, job, signal, error));
     }
-    if (handled instanceof Promise) return this.#awaited(id, job, running, handled);
+    if (handled instanceof Promise || isSourced(handled)) return this.#awaited(id, job, running, handled);
     return this.#ended(id, job, running, this.#signed(handled));
   }
 
@@ -81,7 +92,7 @@ export class HandlerCalls {
     id: string,
     job: JobData,
     running: Running,
-    handled: Promise<HandlerReply>,
+    handled: SourcedReply | Promise<HandlerAnswer>,
   ): Promise<HandlerReply | undefined> {
     const { signal } = running;
     const timer = setTimeout(
@@ -90,7 +101,11 @@ export class HandlerCalls {
     );
     let reply: HandlerReply | undefined;
     try {
-      reply = await running.answer(handled);
+      const answer = handled instanceof Promise ? await running.answer(handled) : handled;
+      reply =
+        answer !== undefined && isSourced(answer)
+          ? await running.answer(gatherWhole(answer, id, this.#options.budget, signal))
+          : answer;
       reply = reply === undefined ? abortedReply(signal, job) : this.#signed(reply);
     } catch (error) {
       reply = this.#failed(id, job, signal, error);

@@ -7,7 +7,6 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
-import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
@@ -27,8 +26,6 @@ export interface RunnerOptions extends JobAnswersOptions, RetriesOptions, RunNot
   readonly outbox: ReplyOutbox;
   /** Requests that are aborted as soon as they are started. */
   readonly cancelled: CancelledIds;
-  /** Bytes of answers that the worker holds. */
-  readonly budget: ReplyBudget;
 }
 
 /** Never settles: another worker has the job now, so this one must not finish it. The slot is free. */

@@ -1,7 +1,7 @@
 import type { JobData } from '#shared/contract/job.ts';
 import type { Run } from '#shared/contract/reply.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import type { HandlerReply } from '../handlers/handler.ts';
+import type { HandlerAnswer } from '../handlers/handler.ts';
 import type { PutBack } from './consumer.ts';
 
 /**
@@ -56,7 +56,7 @@ export class Running {
   }
 
   /** @returns what the handler answers, or undefined once the request is aborted. */
-  answer(handled: Promise<HandlerReply>): Promise<HandlerReply | undefined> {
+  answer<Answer extends HandlerAnswer>(handled: Promise<Answer>): Promise<Answer | undefined> {
     return new Promise((resolve, reject) => {
       this.#stopWaiting = () => resolve(undefined);
       // What an aborted handler answers or throws later is ignored.

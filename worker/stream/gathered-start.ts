@@ -10,12 +10,16 @@
  * While it is held, its source is paused, and what was under way is kept.
  */
 import { strict as assert } from 'node:assert';
+import { headerValue, withoutField } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { headOf } from '#shared/contract/reply.ts';
 import type { ReplyHead } from '#shared/contract/reply.ts';
-import { GatheredBody, tooLargeReply } from '../handlers/gathered-body.ts';
+import { BrokenAnswerError } from '../handlers/broken-answer.ts';
+import { BytesSource } from '../handlers/bytes-source.ts';
+import { answerTooLarge, GatheredBody, tooLargeReply } from '../handlers/gathered-body.ts';
 import type { ByteSink, ByteSource, SourcedReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
+import { ExactSource } from './exact-source.ts';
 import type { StreamDecision } from './stream-decision.ts';
 
 /** An answer that is sent as a stream. */
@@ -51,8 +55,9 @@ export function isStream(start: GatheredStart): start is StartedStream {
 
 /**
  * Waits until an answer is whole, or certainly a stream.
- * @returns the whole answer, which is 502 `reply_too_large` above the limit of the budget; or the stream.
- * Rejects with what the source fails with, and with the reason of a cancellation.
+ * @returns the whole answer, which is 502 `reply_too_large` above the limit of the budget, and a problem if
+ * it breaks off; or the stream. Rejects with what the source fails with otherwise, and with the reason of a
+ * cancellation.
  */
 export function gatherStart(
   reply: SourcedReply,
@@ -61,7 +66,15 @@ export function gatherStart(
   signal: AbortSignal,
 ): Promise<GatheredStart> {
   if (decision === 'stream') {
-    return Promise.resolve({ head: headOf(reply), first: empty, rest: reply.source });
+    return Promise.resolve(streamOf(reply));
+  }
+  if (decision === 'whole' && reply.source instanceof BytesSource && !signal.aborted) {
+    return Promise.resolve(wholeOf(reply, reply.source, terms));
+  }
+  const { limitBytes } = terms.budget;
+  if (reply.length !== undefined && reply.length > limitBytes) {
+    reply.source.cancel(answerTooLarge);
+    return Promise.resolve(tooLargeReply(limitBytes));
   }
   return new Gathering(reply, decision, terms, signal).settled;
 }
@@ -107,8 +120,7 @@ class Gathering implements ByteSource, ByteSink {
     }
     signal.addEventListener('abort', onAbort);
     const { length = 0 } = reply;
-    if (length > terms.budget.limitBytes) this.#refuse();
-    else if (length > 0 && !this.#body.expect(length, this.#readOn)) reply.source.pause();
+    if (length > 0 && !this.#body.expect(length, this.#readOn)) reply.source.pause();
   }
 
   get settled(): Promise<GatheredStart> {
@@ -140,7 +152,8 @@ class Gathering implements ByteSource, ByteSink {
       return;
     }
     this.#leave('over');
-    this.#settled.resolve({ ...headOf(this.#reply), body: this.#body.whole() });
+    const body = this.#body.whole();
+    this.#settled.resolve({ ...headFor(this.#reply, body.length), body });
   }
 
   fail(error: unknown): void {
@@ -149,7 +162,8 @@ class Gathering implements ByteSource, ByteSink {
       return;
     }
     this.#leave('over');
-    this.#settled.reject(error);
+    if (error instanceof BrokenAnswerError) this.#settled.resolve(error.reply);
+    else this.#settled.reject(error);
   }
 
   start(sink: ByteSink): void {
@@ -199,7 +213,7 @@ class Gathering implements ByteSource, ByteSink {
   #refuse(): void {
     this.#leave('over');
     const { limitBytes } = this.#terms.budget;
-    this.#reply.source.cancel('the answer is too large');
+    this.#reply.source.cancel(answerTooLarge);
     this.#settled.resolve(tooLargeReply(limitBytes));
   }
 
@@ -238,6 +252,32 @@ class Gathering implements ByteSource, ByteSink {
     if ('error' in end) this.#sink?.fail(end.error);
     else this.#sink?.end();
   }
+}
+
+/** @returns the stream of an answer, which states its length if that is known. */
+function streamOf(reply: SourcedReply): StartedStream {
+  const { source, length } = reply;
+  const head = headOf(reply);
+  if (length === undefined) return { head, first: empty, rest: source };
+  const rest = new ExactSource(source, length);
+  if (headerValue(head.headers, 'content-length') !== undefined) return { head, first: empty, rest };
+  const headers = [...head.headers, 'content-length', String(length)];
+  return { head: { ...head, headers }, first: empty, rest };
+}
+
+/** @returns the whole answer of bytes that are there already. */
+function wholeOf(reply: SourcedReply, { body }: BytesSource, { id, budget }: GatheringTerms): HttpReply {
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  if (bytes.length > budget.limitBytes) return tooLargeReply(budget.limitBytes);
+  budget.count(id, bytes.length);
+  return { ...headOf(reply), body: bytes };
+}
+
+/** @returns the head of a whole answer. A Content-Length that was wrong is left out. */
+function headFor(reply: SourcedReply, length: number): ReplyHead {
+  const head = headOf(reply);
+  if (reply.length === undefined || reply.length === length) return head;
+  return { ...head, headers: withoutField(head.headers, 'content-length') };
 }
 
 /** @returns a function that stops the timer. */

@@ -1,116 +1,128 @@
-import type { StreamSignal } from '#shared/contract/stream-signal.ts';
-import type { SentStream } from './gateway-pushes.ts';
-
-/** A stream whose bytes travel to the gateway that waits for it. */
-export interface LiveStream extends SentStream {
-  readonly gateway: string;
-  /** That of the lease under which it is sent. */
-  readonly fence: number;
-}
-
-/** Why a stream ends before it is complete. */
-export type EndCause = 'client' | 'gateway' | 'idle';
-
-export interface StreamSignalsOptions {
-  /** The stream is to be aborted, and is not watched any more. */
-  readonly onEnd: (stream: LiveStream, cause: EndCause) => void;
-  /** The gateway is to be asked how much is granted. */
-  readonly ask: (stream: LiveStream) => void;
-  /** How long a source that is read may bring nothing, in ms; 0: without a limit. */
-  readonly idleTimeoutMs: number;
-}
-
-/** A gateway from which nothing is heard for so long, in ms, is gone. It says every 5 s that it is here. */
-const silentMs = 15_000;
-
 /**
- * Follows what gateways say about the streams of one queue, and ends those that nobody reads or that bring
- * nothing. Times are in ms on one clock. Messages can be lost, so what is missing is asked for again.
+ * What gateways tell the streams of one queue, and what their silence means. A message can be lost while the
+ * connection is down. So a gateway counts as gone only after it has said nothing for a while during which
+ * messages would have arrived, and after each new subscription every stream asks for its credit.
  */
-export class StreamSignals {
-  readonly #options: StreamSignalsOptions;
-  readonly #streams = new Map<string, LiveStream>();
-  /** When something was heard of each gateway that has streams. */
-  readonly #heardAt = new Map<string, number>();
-  /** Since when messages arrive; undefined while the connection is down. */
-  #listensSince: number | undefined;
+import { decodeSignals } from '#shared/contract/stream-signal.ts';
 
-  constructor(options: StreamSignalsOptions) {
-    this.#options = options;
+/** A live stream, as signals reach it. */
+export interface SignalledStream {
+  /** The request's id. */
+  readonly id: string;
+  readonly gateway: string;
+  /** Whether it can send nothing until it gets more credit. */
+  readonly isBlocked: boolean;
+  /** The gateway has granted what is before this offset. */
+  grant(offset: number): void;
+  /** Tells the gateway that it waits for credit. The answer is a grant, or a cancel if it is not known. */
+  askForCredit(): void;
+  /** Nobody wants the answer any more. */
+  cancel(why: 'client' | 'gateway'): void;
+}
+
+/** A gateway that has said nothing for so long is gone, in ms. It says that it is here every 5 s. */
+const silentMs = 15_000;
+/** Between two checks in ms, at most. If it is more, the worker was frozen or busy, and has read nothing. */
+const maxCheckMs = 3000;
+
+interface KnownGateway {
+  readonly streams: Set<SignalledStream>;
+  heardAt: number;
+}
+
+/** Times are in ms, from a clock that never goes back. */
+export class StreamSignals {
+  readonly #fence: number;
+  readonly #streams = new Map<string, SignalledStream>();
+  readonly #gateways = new Map<string, KnownGateway>();
+  #isSubscribed = false;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param fence that of the lease under which the streams are sent. */
+  constructor(fence: number) {
+    this.#fence = fence;
   }
 
+  /** How many streams there are. */
   get size(): number {
     return this.#streams.size;
   }
 
-  /** Watches a stream, until {@link remove} or its end. */
-  add(stream: LiveStream, now: number): void {
-    this.#streams.set(stream.id, stream);
-    this.#heardAt.set(stream.gateway, now);
+  /** Call it before the head of the stream is sent: its gateway may answer at once. */
+  add(stream: SignalledStream, now: number): void {
+    const { id, gateway } = stream;
+    this.#streams.set(id, stream);
+    const known = this.#gateways.get(gateway);
+    // It has just sent the request, but may have said nothing else for long.
+    if (known === undefined) this.#gateways.set(gateway, { streams: new Set([stream]), heardAt: now });
+    else known.streams.add(stream);
   }
 
-  remove(id: string): void {
-    this.#streams.delete(id);
+  /** The stream is over. Does nothing if it is not known. */
+  remove(stream: SignalledStream): void {
+    if (this.#streams.get(stream.id) === stream) this.#streams.delete(stream.id);
+    const known = this.#gateways.get(stream.gateway);
+    known?.streams.delete(stream);
+    if (known?.streams.size === 0) this.#gateways.delete(stream.gateway);
   }
 
-  /** Messages arrive from now on. Grants may have been missed before. */
-  listening(now: number): void {
-    this.#listensSince = now;
-    for (const stream of this.#streams.values()) this.#options.ask(stream);
-  }
-
-  /** No messages arrive. */
-  deaf(): void {
-    this.#listensSince = undefined;
-  }
-
-  receive(signal: StreamSignal, now: number): void {
-    switch (signal.kind) {
-      case 'grant':
-        this.#streamOf(signal)?.outgoing.grant(signal.offset);
-        return;
-      case 'cancel': {
-        const stream = this.#streamOf(signal);
-        if (stream !== undefined) this.#end(stream, 'client');
-        return;
+  /** Takes a message of the channel. */
+  receive(message: string, now: number): void {
+    for (const signal of decodeSignals(message)) {
+      if (signal.kind === 'present') {
+        this.#hear(signal.gateway, now);
+        continue;
       }
-      case 'present':
-        if (this.#heardAt.has(signal.gateway)) this.#heardAt.set(signal.gateway, now);
-        return;
-      default:
-        signal satisfies never;
+      if (signal.fence !== this.#fence) continue;
+      const stream = this.#streams.get(signal.id);
+      if (stream === undefined) continue;
+      this.#hear(stream.gateway, now);
+      if (signal.kind === 'grant') stream.grant(signal.offset);
+      else stream.cancel('client');
     }
   }
 
-  /** Call it once a second. */
+  /** Messages arrive from now on. What was sent before may be lost. */
+  subscribed(now: number): void {
+    this.#isSubscribed = true;
+    this.#checkedAt = now;
+    for (const known of this.#gateways.values()) known.heardAt = now;
+    for (const stream of this.#copy()) stream.askForCredit();
+  }
+
+  /** No message arrives until the next {@link subscribed}. */
+  unsubscribed(): void {
+    this.#isSubscribed = false;
+  }
+
+  /** Call it every second. Blocked streams ask again, and those of gateways that are gone are cancelled. */
   check(now: number): void {
-    const { idleTimeoutMs, ask } = this.#options;
-    const gateways = new Set<string>();
-    for (const stream of this.#streams.values()) {
-      const { outgoing, gateway } = stream;
-      gateways.add(gateway);
-      const { idleSince, state } = outgoing;
-      if (this.#isGone(gateway, now)) this.#end(stream, 'gateway');
-      else if (idleTimeoutMs > 0 && idleSince !== undefined && now - idleSince >= idleTimeoutMs)
-        this.#end(stream, 'idle');
-      else if (state === 'blocked') ask(stream);
+    this.#passOver(now);
+    for (const stream of this.#copy()) {
+      const known = this.#gateways.get(stream.gateway);
+      if (this.#isSubscribed && known !== undefined && now - known.heardAt >= silentMs) {
+        stream.cancel('gateway');
+      } else if (stream.isBlocked) {
+        stream.askForCredit();
+      }
     }
-    for (const gateway of this.#heardAt.keys()) if (!gateways.has(gateway)) this.#heardAt.delete(gateway);
   }
 
-  #streamOf({ id, fence }: { readonly id: string; readonly fence: number }): LiveStream | undefined {
-    const stream = this.#streams.get(id);
-    return stream?.fence === fence ? stream : undefined;
+  #hear(gateway: string, now: number): void {
+    const known = this.#gateways.get(gateway);
+    if (known !== undefined) known.heardAt = now;
   }
 
-  /** Whether a gateway has said nothing for too long while messages arrived. */
-  #isGone(gateway: string, now: number): boolean {
-    if (this.#listensSince === undefined) return false;
-    return now - Math.max(this.#listensSince, this.#heardAt.get(gateway) ?? now) >= silentMs;
+  /** Leaves out the time in which the worker was frozen or busy. */
+  #passOver(now: number): void {
+    const missedMs = now - this.#checkedAt - maxCheckMs;
+    this.#checkedAt = now;
+    if (!(missedMs > 0 && Number.isFinite(missedMs))) return;
+    for (const known of this.#gateways.values()) known.heardAt = Math.min(now, known.heardAt + missedMs);
   }
 
-  #end(stream: LiveStream, cause: EndCause): void {
-    this.#streams.delete(stream.id);
-    this.#options.onEnd(stream, cause);
+  /** A stream may leave while it is told something. */
+  #copy(): readonly SignalledStream[] {
+    return [...this.#streams.values()];
   }
 }

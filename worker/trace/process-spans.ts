@@ -1,8 +1,21 @@
 import type { Context, Link, Span } from '@opentelemetry/api';
 import type { HttpRequest } from '#shared/contract/http.ts';
+import { problemReply } from '#shared/contract/problem.ts';
+import type { ReplyHead } from '#shared/contract/reply.ts';
 import { pathOf } from '#shared/contract/target-path.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
-import type { Handler, HandlerContext, HandlerReply } from '../handlers/handler.ts';
+import { BrokenAnswerError } from '../handlers/broken-answer.ts';
+import { answerTooLarge } from '../handlers/gathered-body.ts';
+import { isSourced } from '../handlers/handler.ts';
+import type {
+  Handler,
+  HandlerAnswer,
+  HandlerContext,
+  RunContext,
+  SourcedReply,
+} from '../handlers/handler.ts';
+import { WatchedSource } from '../handlers/watched-source.ts';
+import type { SourceEnd } from '../handlers/watched-source.ts';
 import { RecentSpans } from './recent-spans.ts';
 
 /** Makes the CONSUMER span of each run of a request, from its start to the answer of the handler. */
@@ -30,8 +43,8 @@ export class ProcessSpans {
     handler: Handler,
     replica: string,
     request: HttpRequest,
-    context: HandlerContext,
-  ): HandlerReply | Promise<HandlerReply> {
+    context: RunContext,
+  ): HandlerAnswer | Promise<HandlerAnswer> {
     const { api } = this.#telemetry;
     const parent = this.#telemetry.contextOf(request.headers);
     const span = this.#begin(replica, request, context, parent);
@@ -40,6 +53,7 @@ export class ProcessSpans {
     try {
       const handled = api.context.with(active, () => handler.handle(carrying, context));
       if (handled instanceof Promise) return this.#awaited(span, context, handled);
+      if (isSourced(handled)) return this.#watched(span, context, handled);
       this.#answered(span, context, handled);
       return handled;
     } catch (error) {
@@ -79,13 +93,18 @@ export class ProcessSpans {
     return [created, previous].flatMap((context) => (context === undefined ? [] : [{ context }]));
   }
 
-  async #awaited(span: Span, context: HandlerContext, handled: Promise<HandlerReply>): Promise<HandlerReply> {
+  async #awaited(
+    span: Span,
+    context: HandlerContext,
+    handled: Promise<HandlerAnswer>,
+  ): Promise<HandlerAnswer> {
     const { signal } = context;
     // The handler may go on after that, but nobody waits for it.
     const onAbort = (): void => this.#aborted(span, signal);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       const reply = await handled;
+      if (isSourced(reply)) return this.#watched(span, context, reply);
       this.#answered(span, context, reply);
       return reply;
     } catch (error) {
@@ -96,7 +115,39 @@ export class ProcessSpans {
     }
   }
 
-  #answered(span: Span, { requestId }: HandlerContext, { status, problem }: HandlerReply): void {
+  /** @returns an answer that ends the span with its last byte. */
+  #watched(span: Span, context: HandlerContext, answer: SourcedReply): SourcedReply {
+    if (!span.isRecording()) return answer;
+    const { signal } = context;
+    const onAbort = (): void => this.#aborted(span, signal);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const source = new WatchedSource(answer.source, (end) => {
+      signal.removeEventListener('abort', onAbort);
+      this.#sourceEnded(span, context, answer, end);
+    });
+    return { ...answer, source };
+  }
+
+  #sourceEnded(span: Span, context: HandlerContext, answer: SourcedReply, end: SourceEnd): void {
+    switch (end.kind) {
+      case 'ended':
+        this.#answered(span, context, answer);
+        return;
+      case 'failed':
+        if (end.error instanceof BrokenAnswerError) this.#answered(span, context, end.error.reply);
+        else this.#failed(span, end.error);
+        return;
+      case 'cancelled':
+        if (end.reason === answerTooLarge)
+          this.#answered(span, context, problemReply('reply_too_large', answerTooLarge));
+        else this.#aborted(span, context.signal);
+        return;
+      default:
+        end satisfies never;
+    }
+  }
+
+  #answered(span: Span, { requestId }: HandlerContext, { status, problem }: ReplyHead): void {
     if (!span.isRecording()) return;
     span.setAttribute('http.response.status_code', status);
     if (status >= 500) this.#telemetry.fail(span, problem ?? String(status));
