@@ -21,12 +21,15 @@ local state, stream = unpack(redis.call('HMGET', KEYS[1], 'state', 'stream'))
 if isFinal(state) then
   return 0
 end
-if not state or (stream and stream ~= ARGV[1]) or (stream and redis.call('EXISTS', KEYS[2]) == 0) then
+local isThere = redis.call('EXISTS', KEYS[2]) == 1
+if not state or (stream and (stream ~= ARGV[1] or not isThere)) then
   return -2
 end
 if not stream then
-  -- The first entry has no bytes. It keeps the key, to which appends are refused if it is gone.
-  redis.call('UNLINK', KEYS[2])
+  if isThere then
+    redis.call('UNLINK', KEYS[2])
+  end
+  -- The first entry has no bytes. It makes the key, to which appends are refused if it is gone.
   redis.call('XADD', KEYS[2], '0-1', 'o', '')
   redis.call('HSET', KEYS[1], unpack(ARGV, 6))
 end

@@ -8,8 +8,8 @@
 -- ARGV[3] TTL of the stream in ms
 -- ARGV[4] channel of the request's changes
 -- Returns the id of the last entry, the number of entries, and the fields of the last one; 0 if the request
--- had come to its end; -1 if another worker has taken the lease; -2 if the record or the stream is lost, or the
--- record has another stream.
+-- had come to its end; -1 if another worker has taken the lease; -2 if the record or the stream is lost, or
+-- the record has another stream.
 -- USES isSuperseded, isFinal, publishChange
 if isSuperseded(redis.call('GET', KEYS[4]), ARGV[1]) then
   return -1

@@ -16,8 +16,8 @@ export function eventEnd(
   lastId: string,
 ): number | undefined {
   const bytes = Buffer.concat(entries.map((entry) => entry.bytes));
-  // Most entries are ruled out by this, which is much faster than to look at each line. Events without an id of
-  // their own have that of the event before them.
+  // Most entries are ruled out by this, which is much faster than to look at each line. Events without an id
+  // of their own have that of the event before them.
   if (before.lastId !== lastId && !bytes.includes(lastId)) return undefined;
   const boundaries = new EventBoundaries({ offset: before.end, lastId: before.lastId ?? '' });
   let found: number | undefined;

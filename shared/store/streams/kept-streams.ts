@@ -37,8 +37,8 @@ export interface TakenOver {
 const notAbove = /equal or smaller/;
 
 /**
- * The kept streams that the worker of one replica writes. Appends are plain commands: Redis refuses them if the
- * key is gone, which has the worker's fence in its name.
+ * The kept streams that the worker of one replica writes. Appends are plain commands: Redis refuses them if
+ * the key is gone, which has the worker's fence in its name.
  */
 export class KeptStreams {
   readonly #redis: Redis;
