@@ -2,8 +2,8 @@
  * One answer that is kept as it comes. It is always in one of these states:
  *
  *   opening --the record has its head--> flowing --the source has ended, and Redis has all bytes--> over
- *   opening, flowing --it cannot be opened, it is too long, Redis has lost a part, its source fails, an abort,
- *   another worker has the lease--> over
+ *   opening, flowing --it cannot be opened, it is too long, Redis has lost a part, its source fails, an
+ *   abort, another worker has the lease--> over
  *
  * Nobody waits for its readers: the source is only paused while Redis is slower than the source.
  */

@@ -61,17 +61,20 @@ export class KeptStreamReader {
 
   /**
    * Reads on in a stream.
-   * @param from the offset of the first byte.
+   * @param from the offset of the first byte, which is not past the end.
    * @param maxBytes at least 64 KiB, the length of an entry.
    */
   async read(stream: KeptStream, from: number, maxBytes = maxReadBytes): Promise<KeptPiece | Unreadable> {
     const piece = await this.#piece(stream, from, maxBytes);
     if (piece === 'gap' || piece.end > from) return piece;
-    const tail = await this.tail(stream);
-    if (tail === undefined) return 'gone';
-    if (tail.end === from) return { ...piece, isTail: true };
-    if (tail.end < from) return 'gap';
-    // It was appended since.
+    const key = this.#key(stream);
+    const [later, isThere] = await Promise.all([
+      nullIfWrongType(this.#redis.xrangeBuffer(key, behindEntry(from), '+', 'COUNT', 1)),
+      this.#redis.exists(key),
+    ]);
+    if (later === null || isThere === 0) return 'gone';
+    if (later.length === 0) return { ...piece, isTail: true };
+    // It was appended since; or it is far behind what is missing.
     const again = await this.#piece(stream, from, maxBytes);
     return again === 'gap' || again.end === from ? 'gap' : again;
   }
