@@ -71,16 +71,28 @@ describe('the fields of an answer', () => {
   it('say where the client goes on', () => {
     const next = ['Stream-Next-Offset', '0000000000000042'];
     expect(placeFields(at(42, false), { type: 'text/plain', tag: '"t"' })).toEqual([
-      ...['Content-Type', 'text/plain', ...always, ...next],
-      ...['ETag', '"t"'],
+      'Content-Type',
+      'text/plain',
+      ...always,
+      ...next,
+      'ETag',
+      '"t"',
     ]);
     expect(placeFields(at(42), { cursor: 7 })).toEqual([
-      ...[...always, ...next],
-      ...['Stream-Up-To-Date', 'true', 'Stream-Cursor', '7'],
+      ...always,
+      ...next,
+      'Stream-Up-To-Date',
+      'true',
+      'Stream-Cursor',
+      '7',
     ]);
     expect(placeFields(at(42, true, true), { cursor: 7 })).toEqual([
-      ...[...always, ...next],
-      ...['Stream-Up-To-Date', 'true', 'Stream-Closed', 'true'],
+      ...always,
+      ...next,
+      'Stream-Up-To-Date',
+      'true',
+      'Stream-Closed',
+      'true',
     ]);
   });
 

@@ -1,7 +1,8 @@
 /**
  * Appends to the kept streams of a worker's queue, those of all streams in one write. What is due is written
- * at the end of the turn, but 5 ms after the last write at the earliest. One write is under way at a time. It
- * is always in one of these states:
+ * at the end of the turn, but 5 ms after the last write at the earliest, unless that had a long entry. One
+ * write is under way at a time, with one entry of each stream: if Redis refuses it for now, no later one is in
+ * its place when it is sent again. It is always in one of these states:
  *
  *   idle --an entry is ready--> due --the turn, or the 5 ms, are over--> writing
  *   writing --Redis has answered--> due if an entry is ready, else idle
@@ -24,6 +25,8 @@ const intervalMs = 5;
 const refusedMs = 100;
 /** One write has at most this many bytes and one entry more. */
 const maxWriteBytes = 512 * 1024;
+/** After an entry of so many bytes the next ones are written at once. */
+const longEntryBytes = 32 * 1024;
 
 type State = 'idle' | 'due' | 'writing' | 'refused' | 'stopped';
 
@@ -33,7 +36,8 @@ export class KeptAppends {
   #state: State = 'idle';
   /** Those with entries, in their turn. */
   readonly #ready = new Set<AppendingStream>();
-  #writtenAt = Number.NEGATIVE_INFINITY;
+  /** When the next write is due at the earliest. */
+  #nextAt = Number.NEGATIVE_INFINITY;
   #cancelWait: () => void = () => undefined;
 
   /**
@@ -64,7 +68,7 @@ export class KeptAppends {
 
   #wait(): void {
     this.#state = 'due';
-    const leftMs = this.#writtenAt + intervalMs - performance.now();
+    const leftMs = this.#nextAt - performance.now();
     if (leftMs > 0) {
       const timer = setTimeout(() => this.#writeNext(), leftMs);
       this.#cancelWait = () => clearTimeout(timer);
@@ -80,12 +84,12 @@ export class KeptAppends {
     else this.#state = 'idle';
   }
 
-  /** Takes an entry of each stream in turn, as many as a write may have. */
+  /** Takes an entry of each stream, as many as a write may have. Those of the others come first next time. */
   #take(): (readonly [AppendingStream, Append])[] {
     const taken: (readonly [AppendingStream, Append])[] = [];
+    const present = Array.from(this.#ready);
     let bytes = 0;
-    // A stream that is added again is visited again.
-    for (const stream of this.#ready) {
+    for (const stream of present) {
       if (bytes >= maxWriteBytes) break;
       this.#ready.delete(stream);
       const append = stream.take();
@@ -99,7 +103,8 @@ export class KeptAppends {
 
   #write(taken: readonly (readonly [AppendingStream, Append])[]): void {
     this.#state = 'writing';
-    this.#writtenAt = performance.now();
+    const isBusy = taken.some(([, { bytes }]) => bytes.length >= longEntryBytes);
+    this.#nextAt = isBusy ? Number.NEGATIVE_INFINITY : performance.now() + intervalMs;
     this.#append(taken.map(([, append]) => append)).then(
       (kept) => this.#written(taken, kept),
       (error: unknown) => this.#refuse(taken, error),
