@@ -7,8 +7,8 @@ const none = Buffer.alloc(0);
 
 /**
  * Writes a kept stream as events of the Durable Streams protocol: each `data` event is followed by a
- * `control` event, which says where the client goes on. A text is cut between two characters, and not between the two
- * that end a line; other bytes are in base64.
+ * `control` event, which says where the client goes on. A text is cut between two characters, and not between
+ * the two that end a line; other bytes are in base64.
  */
 export class DurableEvents {
   readonly #isText: boolean;

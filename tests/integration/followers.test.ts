@@ -10,6 +10,7 @@ import { KeptStreams } from '#shared/store/streams/kept-streams.ts';
 import { Connections } from '../../gateway/http/connections.ts';
 import { Watches } from '../../gateway/records/watches.ts';
 import { Followers } from '../../gateway/streams/followers.ts';
+import { nextPiece } from '../../gateway/streams/next-piece.ts';
 import type { Following, FollowSink, Reading } from '../../gateway/streams/follower.ts';
 import { monitored } from '../fixtures/monitored.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -270,5 +271,56 @@ describe('tells a reader that the rest is missing', () => {
     await expect.poll(() => sink.told).toEqual(['caught up']);
     await system().redis.del(system().keys.request('S1', id));
     await expect.poll(() => sink.told).toEqual(['caught up', 'gone']);
+  });
+});
+
+describe('the next piece', () => {
+  async function next(from: number, waitMs: number, signal = new AbortController().signal): Promise<unknown> {
+    const found = await records.find(id);
+    if (found === undefined) throw new Error('the request is unknown');
+    const piece = await nextPiece(followers, found, from, waitMs, signal);
+    if (typeof piece === 'string') return piece;
+    const { parts, ...place } = piece;
+    return { text: Buffer.concat(parts).toString(), ...place };
+  }
+
+  it('is what is there, or what comes', async () => {
+    await append('one');
+    const place = { end: 3, isTail: true, isClosed: false };
+    expect(await next(1, 0)).toEqual({ text: 'ne', ...place });
+    expect(await next(1, 60_000)).toEqual({ text: 'ne', ...place });
+    expect(await next(3, 0)).toEqual({ text: '', ...place });
+    const coming = next(3, 60_000);
+    await append('two');
+    expect(await coming).toEqual({ text: 'two', ...place, end: 6 });
+    expect(followers.size).toBe(0);
+  });
+
+  it('is empty if nothing comes in time, or nobody waits any more', async () => {
+    const empty = { text: '', end: 0, isTail: true, isClosed: false };
+    expect(await next(0, 50)).toEqual(empty);
+    const leaving = new AbortController();
+    const left = next(0, 60_000, leaving.signal);
+    leaving.abort();
+    expect(await left).toEqual(empty);
+    expect(await next(0, 60_000, AbortSignal.abort())).toEqual(empty);
+    expect(followers.size).toBe(0);
+  });
+
+  it('says that it is the last one, also to those who wait', async () => {
+    const waiting = next(3, 60_000);
+    await append('one');
+    await settle({ length: 3, entries: 1 });
+    const closed = { end: 3, isTail: true, isClosed: true };
+    expect(await waiting).toEqual({ text: '', ...closed });
+    expect([await next(0, 0), await next(3, 0)]).toEqual([
+      { text: 'one', ...closed },
+      { text: '', ...closed },
+    ]);
+  });
+
+  it('is none if the answer was aborted', async () => {
+    await settle(undefined);
+    expect(await next(0, 60_000)).toBe('aborted');
   });
 });

@@ -1,8 +1,8 @@
 /**
  * Appends to the kept streams of a worker's queue, those of all streams in one write. What is due is written
  * at the end of the turn, but 5 ms after the last write at the earliest, unless that had a long entry. One
- * write is under way at a time, with one entry of each stream: if Redis refuses it for now, no later one is in
- * its place when it is sent again. It is always in one of these states:
+ * write is under way at a time, with one entry of each stream: if Redis refuses it for now, no later one has
+ * taken its place when it is sent again. It is always in one of these states:
  *
  *   idle --an entry is ready--> due --the turn, or the 5 ms, are over--> writing
  *   writing --Redis has answered--> due if an entry is ready, else idle
