@@ -126,6 +126,8 @@ export class ReplyOutbox {
         throw new SupersededError('another worker has taken the lease');
       case 'draftLost':
         throw new ValueLostError('the draft of the answer is lost');
+      case 'streamLost':
+        throw new ValueLostError('a part of the kept stream is lost');
       case 'settled':
       case 'endedBefore':
         // The job is still there until this is done: the worker that ends it after a crash does it again.

@@ -12,6 +12,8 @@ import { expectedOfFence, expectedOfQueue, expectedOfRequest } from '../repair/e
 import { KeyRepair } from '../repair/key-repair.ts';
 import { settleRequest } from '../scripts/request-notes.ts';
 import type { Settled } from '../scripts/request-notes.ts';
+import { entryId } from '../streams/kept-entry.ts';
+import type { WholeStream } from '../streams/kept-entry.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
@@ -24,8 +26,10 @@ export interface RequestEnd {
   readonly fields: readonly (string | number)[];
   /** How long the reply is kept, in ms. */
   readonly keepMs: number;
-  /** The frame of the reply; undefined if the reply is in the draft of this worker. */
+  /** The frame of the reply; undefined if the reply is in the draft of this worker, or is the kept stream. */
   readonly frame: ReplyFrame | undefined;
+  /** The kept stream, if the reply is that and is complete. */
+  readonly stream?: WholeStream;
 }
 
 /** The ends of the requests that have a record, as the worker of one replica notes them. */
@@ -45,13 +49,15 @@ export class RequestSettler {
 
   /** Keeps the reply of a request, notes its end in its record, and tells its watchers, all in one step. */
   settle(id: string, { caller }: Pick<JobData, 'caller'>, end: RequestEnd): Promise<Settled> {
-    const { state, event, fields, keepMs, frame = '' } = end;
+    const { state, event, keepMs, frame = '', stream } = end;
+    const fields = [...end.fields, ...(stream === undefined ? [] : wholeFields(stream))];
     return this.#run(settleRequest, {
       lease: this.#lease,
       id,
       replyTtlMs: keepMs,
       recordTtlMs: recordTtlMs(keepMs),
       frame,
+      stream: stream && { lastEntry: entryId(stream.length), entries: stream.entries + 1 },
       state,
       event,
       // If Redis lost the record, it is created again, and still only its caller may see it.
@@ -64,8 +70,13 @@ export class RequestSettler {
     const { replica } = this.#lease;
     return this.#repair.withRepair(act, () => [
       ...expectedOfRequest(this.#keys, replica, id),
+      { key: this.#keys.keptStream(replica, id, this.#lease.fence), type: 'stream' },
       expectedOfFence(this.#keys, replica),
       ...expectedOfQueue(this.#keys, this.#keys.callbacks),
     ]);
   }
+}
+
+function wholeFields({ length, lastId }: WholeStream): (string | number)[] {
+  return ['length', length, ...(lastId === '' ? [] : ['lastId', lastId])];
 }

@@ -45,6 +45,12 @@ local function isFinal(state)
   return state == 'done' or state == 'failed' or state == 'cancelled' or state == 'expired'
 end
 
+-- Whether a kept stream ends with this entry and has this number of them, so that Redis has lost none.
+local function isWholeStream(stream, lastId, entries)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  return last and last[1] == lastId and redis.call('XLEN', stream) == tonumber(entries)
+end
+
 -- Counts a change of a record and tells those who watch the request.
 local function publishChange(record, channel, message)
   redis.call('HINCRBY', record, 'change', 1)

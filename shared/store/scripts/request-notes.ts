@@ -83,15 +83,17 @@ function indexKeys(keys: Keys, replica: string): readonly string[] {
 }
 
 /** What came of the end of a request. Only `settled` has changed its record. */
-export type Settled = 'settled' | 'endedBefore' | 'superseded' | 'draftLost';
+export type Settled = 'settled' | 'endedBefore' | 'superseded' | 'draftLost' | 'streamLost';
 
 export interface SettleRequest {
   readonly lease: Fenced;
   readonly id: string;
   readonly replyTtlMs: number;
   readonly recordTtlMs: number;
-  /** The frame of the reply; empty if it is in the draft. */
+  /** The frame of the reply; empty if it is in the draft, or is the kept stream. */
   readonly frame: ReplyFrame;
+  /** The last entry of the kept stream, and how many it has; undefined if the reply is not that. */
+  readonly stream: { readonly lastEntry: string; readonly entries: number } | undefined;
   readonly state: RequestState;
   /** What the request's timeline says of it. */
   readonly event: NotedEvent;
@@ -107,8 +109,9 @@ export const settleRequest = script<SettleRequest, Settled>({
     keys.keptReply(replica, id),
     keys.leaseFence(replica),
     keys.replyDraft(replica, id, fence),
+    keys.keptStream(replica, id, fence),
   ],
-  args: ({ lease, id, replyTtlMs, recordTtlMs, frame, state, event, fields }, keys) => [
+  args: ({ lease, id, replyTtlMs, recordTtlMs, frame, stream, state, event, fields }, keys) => [
     lease.fence,
     replyTtlMs,
     recordTtlMs,
@@ -116,11 +119,14 @@ export const settleRequest = script<SettleRequest, Settled>({
     frame,
     state,
     formatEvent(event),
+    stream?.lastEntry ?? '',
+    stream?.entries ?? 0,
     ...fields,
   ],
   decode(reply) {
     if (reply === 1) return 'settled';
     if (reply === 0) return 'endedBefore';
+    if (reply === -3) return 'streamLost';
     return reply === -2 ? 'draftLost' : 'superseded';
   },
 });

@@ -3,17 +3,20 @@
 -- KEYS[2] kept reply
 -- KEYS[3] fence
 -- KEYS[4] draft of a large reply frame
+-- KEYS[5] kept stream of the worker's fence
 -- ARGV[1] the worker's fence
 -- ARGV[2] TTL of the reply in ms
 -- ARGV[3] TTL of the record in ms
 -- ARGV[4] channel of the request's changes
--- ARGV[5] reply frame; '' if it is in the draft
+-- ARGV[5] reply frame; '' if it is in the draft, or the reply is the kept stream
 -- ARGV[6] state
 -- ARGV[7] event for the request's timeline, without its time, or ''
--- ARGV[8..] fields and values
+-- ARGV[8] id of the last entry of the kept stream; '' if the reply is not that
+-- ARGV[9] number of entries of the kept stream
+-- ARGV[10..] fields and values
 -- Returns 1; 0 if the request had come to its end before; -1 if another worker has taken the lease; -2 if the
--- draft is lost and nothing was done. A draft that is not kept is deleted.
--- USES isSuperseded, isFinal, publishChange, nowMs, addEvent, holdForCallback
+-- draft is lost, or -3 a part of the stream, and nothing was done. A draft that is not kept is deleted.
+-- USES isSuperseded, isFinal, isWholeStream, publishChange, nowMs, addEvent, holdForCallback
 if isSuperseded(redis.call('GET', KEYS[3]), ARGV[1]) then
   redis.call('UNLINK', KEYS[4])
   return -1
@@ -23,7 +26,14 @@ if isFinal(before) then
   redis.call('UNLINK', KEYS[4])
   return 0
 end
-if ARGV[5] ~= '' then
+local reply = KEYS[2]
+if ARGV[8] ~= '' then
+  reply = KEYS[5]
+  if not isWholeStream(reply, ARGV[8], ARGV[9]) then
+    return -3
+  end
+  redis.call('PEXPIRE', reply, ARGV[2])
+elseif ARGV[5] ~= '' then
   redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[2])
 elseif redis.call('EXISTS', KEYS[4]) == 1 then
   redis.call('RENAME', KEYS[4], KEYS[2])
@@ -31,12 +41,12 @@ elseif redis.call('EXISTS', KEYS[4]) == 1 then
 else
   return -2
 end
-redis.call('HSET', KEYS[1], unpack(addEvent({ 'state', ARGV[6], unpack(ARGV, 8) }, count, ARGV[7])))
+redis.call('HSET', KEYS[1], unpack(addEvent({ 'state', ARGV[6], unpack(ARGV, 10) }, count, ARGV[7])))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 -- The callback reads both keys. So they are kept until the callback's first attempt, for ten minutes at most.
 local holdMs, left = 600000, tonumber(ARGV[3])
 if left < holdMs and redis.call('HGET', KEYS[1], 'callback') == 'pending' then
-  holdForCallback(KEYS[1], KEYS[2], left, holdMs)
+  holdForCallback(KEYS[1], reply, left, holdMs)
 end
 publishChange(KEYS[1], ARGV[4], ARGV[6])
 return 1
