@@ -31,8 +31,9 @@ interface Read {
 }
 
 /**
- * Reads this gateway's replies and streams, which arrive in a list for each replica. One connection reads all lists, with
- * several reads in progress. If the lists change, or the inbox stops, barriers end the outdated reads.
+ * Reads this gateway's replies and streams, which arrive in a list for each replica. One connection reads
+ * all lists, with several reads in progress. If the lists change, or the inbox stops, barriers end the
+ * outdated reads.
  */
 export class ReplyInbox {
   readonly #options: ReplyInboxOptions;

@@ -20,10 +20,11 @@ import type { PollNumber } from './queue-count.ts';
  * - `adding` -> `waiting`: Redis has the job, or the connection broke so that it may have it
  * - `adding` -> `fetching`: the reply overtakes the acknowledgement of the job
  * - `adding` -> `leaving`: the client leaves, or the deadline passes
- * - `adding` -> `done`: the reply, or the head of a stream, overtakes the acknowledgement, or the job is not added
+ * - `adding` -> `done`: the reply, or the head of a stream, overtakes the acknowledgement, or the job is
+ *   not added
  * - `waiting` -> `fetching`: the reply arrives, with its body in its own key
- * - `waiting` -> `done`: the reply, or the head of a stream, arrives, the client leaves, the deadline passes, or the request is
- *   dispatched again (which makes a new waiter)
+ * - `waiting` -> `done`: the reply, or the head of a stream, arrives, the client leaves, the deadline
+ *   passes, or the request is dispatched again (which makes a new waiter)
  * - `fetching` -> `waiting`: the body is gone
  * - `fetching` -> `done`: the body is here, the client leaves, or the deadline passes
  * - `leaving` -> `done`: the job has arrived and is withdrawn, or it did not arrive

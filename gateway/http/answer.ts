@@ -133,9 +133,10 @@ export function noteAborted(response: ServerResponse, cause: AbortCause): void {
 /** Notes that the body of a request is no longer needed: its length is enough. */
 export function noteBodyDone(response: ServerResponse): void {
   if (!(response instanceof Answer) || response.request === undefined) return;
-  const { request, ip, key, preference } = response.request;
-  const { method, target, body } = request;
-  response.request = { request: { method, target, body: { length: body.length } }, ip, key, preference };
+  const { method, target, body } = response.request.request;
+  const { ip, key, hasRandomKey, preference } = response.request;
+  const request = { method, target, body: { length: body.length } };
+  response.request = { request, ip, key, hasRandomKey, preference };
 }
 
 /** Notes which problem a response contains, so that it is counted by its code. */

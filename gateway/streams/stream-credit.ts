@@ -19,8 +19,8 @@ export function creditOf(credit: number): Credit {
 }
 
 /**
- * Decides whether the worker gets more credit: if half of the last one is used, and half of the next one would
- * be new. So a slow stream needs few grants, and a short one needs none.
+ * Decides whether the worker gets more credit: if half of the last one is used, and half of the next one
+ * would be new. So a slow stream needs few grants, and a short one needs none.
  * @param taken how many bytes of the answer were passed to the client's socket.
  * @param hasRoom whether the gateway holds fewer bytes than it may.
  * @returns the next credit, which is to be granted; undefined if the present one suffices.

@@ -2,9 +2,9 @@ import type { HeldBytes } from '../request/held-bytes.ts';
 import { windowBytes } from './stream-credit.ts';
 
 /**
- * Counts the bytes of streams that their clients have not taken, and the streams whose workers may send a wide
- * window of bytes ahead. All wide windows together fit into `BYTES_IN_FLIGHT`, with the bytes that are held
- * for other reasons. Other streams have a narrow one.
+ * Counts the bytes of streams that their clients have not taken, and the streams whose workers may send a
+ * wide window of bytes ahead. All wide windows together fit into `BYTES_IN_FLIGHT`, with the bytes that are
+ * held for other reasons. Other streams have a narrow one.
  */
 export class StreamMemory {
   readonly #held: HeldBytes;

@@ -1,7 +1,7 @@
 /**
  * Finds where events end in the bytes of a `text/event-stream`, and the id of the last event, as a client
- * learns it (HTML, section 9.2.6). An event ends with a blank line. Each byte is looked at once. The line being
- * read is in one of these states:
+ * learns it (HTML, section 9.2.6). An event ends with a blank line. Each byte is looked at once. The line
+ * being read is in one of these states:
  *
  *   start --"i"--> i --"d"--> id --":"--> value --end of the line--> start; the id is noted
  *   start, i, id --any other byte--> other --end of the line--> start

@@ -29,7 +29,10 @@ interface Begun {
   finish(): void;
 }
 
-/** Starts a system in which one request runs, which is not answered. The test sends the frames of its answer. */
+/**
+ * Starts a system in which one request runs, which is not answered. The test sends the frames of its
+ * answer.
+ */
 async function begun(): Promise<Begun> {
   const { start, redis, keys } = system();
   const responses: ServerResponse[] = [];

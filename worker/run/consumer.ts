@@ -7,8 +7,8 @@ export interface PutBack {
 
 /**
  * Runs one job: makes its reply and puts the reply into the gateway's inbox. When the promise resolves, the
- * job is to be finished, or put back. `left`: it is not active any more, because its answer is a stream, whose
- * end finishes it; so it holds no slot.
+ * job is to be finished, or put back. `left`: it is not active any more, because its answer is a stream,
+ * whose end finishes it; so it holds no slot.
  * @param timesTaken how often the job was taken, this time included.
  */
 export type RunJob = (id: string, job: JobData, timesTaken: number) => Promise<PutBack | 'left' | undefined>;

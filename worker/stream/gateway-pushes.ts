@@ -47,7 +47,9 @@ const statesBefore: Readonly<Record<State, readonly State[]>> = {
 const apartMs = 5;
 /** So many bytes are pushed at the end of the turn. */
 const manyBytes = maxChunkBytes;
-/** One push has at most so many bytes of answers: Redis and the connection serve others between two of them. */
+/**
+ * One push has at most so many bytes of answers: Redis and the connection serve others between two of them.
+ */
 const maxPushBytes = 512 * 1024;
 /** After a push that Redis has refused, in ms. */
 const retryDelayMs = 100;
@@ -66,7 +68,9 @@ interface Batch {
 export class GatewayPushes {
   readonly #options: GatewayPushesOptions;
   #state: State = 'idle';
-  /** The streams with something to send, by the ids of their requests; the one whose turn is next is first. */
+  /**
+   * The streams with something to send, by the ids of their requests; the one whose turn is next is first.
+   */
   readonly #ready = new Map<string, ReadyStream>();
   /** How many bytes they have, as far as they have told. */
   #readyBytes = 0;

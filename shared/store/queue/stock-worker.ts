@@ -24,8 +24,8 @@ export interface StockWorkerOptions {
    * Runs a job. Its data is JSON that was not checked. Data that is not JSON does not come here: that job
    * stays active.
    * @param timesTaken 1 for the first time.
-   * @returns undefined to finish the job, or the Redis time before which it must not be taken again; `left` if
-   * the job is no longer active: its answer is a stream, whose end finishes it.
+   * @returns undefined to finish the job, or the Redis time before which it must not be taken again; `left`
+   * if the job is no longer active: its answer is a stream, whose end finishes it.
    */
   readonly process: (id: string, data: unknown, timesTaken: number) => Promise<number | 'left' | undefined>;
   /** Called after a job is gone from the queue, but for those that have left. */

@@ -22,8 +22,8 @@ interface ToInbox {
 }
 
 /**
- * Sends heads, and moves their jobs from the active ones to the streams. Its result is false if another worker
- * has taken the lease; then nothing was done.
+ * Sends heads, and moves their jobs from the active ones to the streams. Its result is false if another
+ * worker has taken the lease; then nothing was done.
  */
 export const openStreams = script<ToInbox & { readonly heads: readonly StreamHead[] }, boolean>({
   file: 'open-streams',

@@ -1,5 +1,5 @@
--- Puts the job of a stream back into the list of active jobs, where the jobs of a dead worker are, so that its
--- request can run again.
+-- Puts the job of a stream back into the list of active jobs, where the jobs of a dead worker are, so that
+-- its request can run again.
 -- KEYS[1] job
 -- KEYS[2] streams
 -- KEYS[3] active

@@ -19,7 +19,9 @@ export type { StreamEnd, StreamHead } from '../scripts/streams.ts';
 export interface LiveStreamsOptions {
   /** For heads and ends. */
   readonly connection: Connection;
-  /** @returns the connection for chunks, which others of many bytes may share. It is asked for once needed. */
+  /**
+   * @returns the connection for chunks, which others of many bytes may share. It is asked for once needed.
+   */
   readonly ofBytes: () => Connection;
   /** The lease under which the worker answers for the replica. */
   readonly lease: Fenced;
@@ -33,8 +35,8 @@ const renewalMs = 10_000;
  * The streams of one replica that are sent to gateways. The first chunk of a stream must wait for the answer
  * to its head, and its end for the answer to its last chunk, because they travel on different connections.
  *
- * A garbled key is moved aside, or a controller is asked to do so. Then a call is repeated, or rejects and can
- * be repeated.
+ * A garbled key is moved aside, or a controller is asked to do so. Then a call is repeated, or rejects and
+ * can be repeated.
  */
 export class LiveStreams {
   readonly #run: Run;

@@ -11,8 +11,8 @@ import type { Suspended } from '../scripts/streams.ts';
 export type { Suspended } from '../scripts/streams.ts';
 
 /**
- * The requests of a replica whose answers are streams, live and kept, from the head to the end. Their jobs are
- * not among the active ones. The caller holds the replica's lease.
+ * The requests of a replica whose answers are streams, live and kept, from the head to the end. Their jobs
+ * are not among the active ones. The caller holds the replica's lease.
  */
 export class RunningStreams {
   readonly #redis: Redis;
@@ -36,7 +36,8 @@ export class RunningStreams {
   }
 
   /**
-   * Makes the job of a stream active again, so that it can be put back or become a suspect. Safe to call twice.
+   * Makes the job of a stream active again, so that it can be put back or become a suspect. Safe to call
+   * twice.
    * @returns `gone` if there is no such job; `superseded` if another worker has taken the lease.
    */
   suspend(id: string): Promise<Suspended> {
