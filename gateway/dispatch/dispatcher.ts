@@ -3,7 +3,7 @@ import type { Frame } from '#shared/contract/frame.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import { isRepeatable } from '#shared/contract/redelivery.ts';
+import { isRepeatable, retriesAlways } from '#shared/contract/redelivery.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
@@ -152,6 +152,7 @@ export class Dispatcher {
       gateway: '',
       deadline,
       redelivery,
+      ...(retriesAlways(request.headers) ? { resume: true } : {}),
       keepMs,
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),

@@ -23,9 +23,12 @@ export interface JobData {
    * `deadline` counts, and only until the head of the answer.
    */
   readonly until?: number;
-  /** The bytes of an answer that is a stream are kept as they come, and can be read later. */
-  readonly keepStream?: true;
   readonly redelivery: Redelivery;
+  /**
+   * `Ringpost-Retry: always`, of a request with a record. If its answer is a kept stream of events and the
+   * worker dies, another run takes it up.
+   */
+  readonly resume?: true;
   /** The earliest time to run it, in ms since the epoch, in Redis time. */
   readonly notBefore?: number;
   /** 1 to 9; higher numbers run later. A job without a priority runs before all of them. */
