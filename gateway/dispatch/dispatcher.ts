@@ -150,7 +150,9 @@ export class Dispatcher {
     const sending = this.#send(id, replica, request);
     const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway: '',
+      frames: framesVersion,
       deadline,
+      ...(directives.deadlineMs === undefined ? {} : { until: deadline }),
       redelivery,
       ...(retriesAlways(request.headers) ? { resume: true } : {}),
       keepMs,

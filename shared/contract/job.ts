@@ -12,7 +12,10 @@ export interface JobData {
   readonly body?: EncodedBody;
   /** The gateway whose inbox gets the reply; empty if no gateway waits for it. */
   readonly gateway: string;
-  /** The version of frames that its gateway reads (`framesVersion`). Without it, the answer is sent whole. */
+  /**
+   * The version of frames that the gateway which has accepted it reads (`framesVersion`). Without it, the
+   * answer is sent whole, and no stream is kept.
+   */
   readonly frames?: number;
   /** For how long the answer is kept, in ms. Only an async request has it: it has a record, and no waiter. */
   readonly keepMs?: number;
