@@ -52,6 +52,8 @@ export interface Terms {
   /** How long its answer is kept, in ms. */
   readonly keepMs: number;
   readonly directives: Directives;
+  /** The scope of its idempotency key. */
+  readonly claim?: string;
   /** The caller as `encodeCaller` has it, if the record is for that caller alone. */
   readonly caller?: string;
 }
@@ -143,7 +145,7 @@ export class Dispatcher {
   acceptAsync(
     request: HttpRequest,
     { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
-    { accepted, deadline, keepMs, directives, caller }: Terms,
+    { accepted, deadline, keepMs, directives, claim, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
     const { callbacks } = directives;
@@ -156,6 +158,7 @@ export class Dispatcher {
       redelivery,
       ...(retriesAlways(request.headers) ? { resume: true } : {}),
       keepMs,
+      ...(claim === undefined ? {} : { claim }),
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });

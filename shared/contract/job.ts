@@ -46,6 +46,8 @@ export interface JobData {
   readonly cancelled?: true;
   /** The callback queue holds a job under the same id, which is sent when this request has ended. */
   readonly callback?: true;
+  /** The scope of its idempotency key, which is to be kept while its answer is a stream. */
+  readonly claim?: string;
   /** The caller as `encodeCaller` writes it, if access to the request depends on the caller. */
   readonly caller?: string;
 }
@@ -84,6 +86,7 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.priority) &&
     isNumberIfAny(job.attempts) &&
     (job.order === undefined || typeof job.order === 'string') &&
+    (job.claim === undefined || typeof job.claim === 'string') &&
     (job.caller === undefined || (typeof job.caller === 'string' && parseCaller(job.caller) !== undefined))
   );
 }
