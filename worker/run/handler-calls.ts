@@ -6,7 +6,14 @@ import { mayRetry } from '#shared/contract/retry.ts';
 import type { ReplyHead } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { isSourced } from '../handlers/handler.ts';
-import type { Handler, HandlerAnswer, HandlerReply, RunContext, SourcedReply } from '../handlers/handler.ts';
+import type {
+  Handler,
+  HandlerAnswer,
+  HandlerReply,
+  ResumePoint,
+  RunContext,
+  SourcedReply,
+} from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import { gatherStart, isStream } from '../stream/gathered-start.ts';
 import type { GatheredStart, StartedStream } from '../stream/gathered-start.ts';
@@ -51,6 +58,14 @@ export function abortedReply({ reason }: AbortSignal, job: JobData): HandlerRepl
  */
 export type Answered = HandlerReply | StartedStream | undefined;
 
+/** What was prepared for a request before its handler is called. */
+interface Prepared {
+  /** Its body, if that was in its own key. */
+  readonly storedBody?: Buffer | undefined;
+  /** Where its answer is taken up, if an earlier run has begun it. */
+  readonly resumeFrom?: ResumePoint | undefined;
+}
+
 /** @returns whether the answer to a request may be sent as a stream. */
 function mayStream({ frames, gateway, keepMs }: JobData): boolean {
   return frames !== undefined && (gateway !== '' || keepMs !== undefined);
@@ -91,11 +106,14 @@ export class HandlerCalls {
     job: JobData,
     attempt: number,
     running: Running,
-    storedBody?: Buffer,
+    { storedBody, resumeFrom }: Prepared = {},
   ): Answered | Promise<Answered> {
     const { handler, worker } = this.#options;
     const { signal, deadline } = running;
-    const context: RunContext = { replica: worker, requestId: id, attempt, deadline, signal };
+    const context: RunContext = {
+      ...{ replica: worker, requestId: id, attempt, deadline, signal },
+      ...(resumeFrom === undefined ? {} : { resumeFrom }),
+    };
     let handled: HandlerAnswer | Promise<HandlerAnswer>;
     try {
       signal.throwIfAborted();

@@ -121,10 +121,21 @@ export class AnswerStreams {
     }
   }
 
-  /** Breaks off what has not ended after most of the drain timeout. */
+  /**
+   * Takes over a kept stream that another worker has begun.
+   * @param from the fence of that worker.
+   */
+  takeOver(id: string, { keepMs = 0 }: JobData, from: number): ReturnType<KeptStreams['takeOver']> {
+    if (this.#sending === undefined) throw new Error('the streams of the queue have not started');
+    return this.#sending.kept().takeOver(id, from, keepMs);
+  }
+
+  /** Leaves streams to the next worker that it can take up. Others have most of the drain timeout to end. */
   async stop(): Promise<void> {
     const { drainTimeoutMs } = this.#options;
     this.#isLeaving = true;
+    for (const stream of this.#open)
+      if (stream.canBeResumed) stream.leave(new DOMException('the worker stops', 'AbortError'));
     if (this.#open.size > 0) {
       const { promise: drained, resolve } = Promise.withResolvers<void>();
       this.#drained = resolve;
@@ -249,6 +260,7 @@ export class AnswerStreams {
     const appends = new KeptAppends((some) => streams.append(some), onRefused);
     const renewals = new KeptRenewals((some) => streams.renew(some));
     return {
+      takeOver: (id, from, keepMs) => streams.takeOver(id, from, keepMs),
       writing: { streams, appends, renewals, now: () => performance.now() },
       limitBytes,
       adopter: lease.adopter,

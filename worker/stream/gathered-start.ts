@@ -14,6 +14,7 @@ import { headerValue, withoutField } from '#shared/contract/headers.ts';
 import type { HttpReply } from '#shared/contract/http.ts';
 import { headOf } from '#shared/contract/reply.ts';
 import type { ReplyHead } from '#shared/contract/reply.ts';
+import type { TakenOver } from '#shared/store/streams/kept-streams.ts';
 import { BrokenAnswerError } from '../handlers/broken-answer.ts';
 import { BytesSource } from '../handlers/bytes-source.ts';
 import { answerTooLarge, GatheredBody, tooLargeReply } from '../handlers/gathered-body.ts';
@@ -29,6 +30,8 @@ export interface StartedStream {
   readonly first: Buffer;
   /** Brings those after them. */
   readonly rest: ByteSource;
+  /** The kept stream that it goes on with; undefined for a new one. */
+  readonly resumed?: TakenOver;
 }
 
 /** What has become of an answer: it is whole, or a stream. */

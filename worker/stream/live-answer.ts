@@ -62,6 +62,10 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
     return this.outgoing.idleSince;
   }
 
+  get canBeResumed(): boolean {
+    return false;
+  }
+
   get isBlocked(): boolean {
     return this.outgoing.state === 'blocked';
   }

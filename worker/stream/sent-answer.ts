@@ -13,6 +13,8 @@ export interface SentAnswer {
    * if it is not read.
    */
   readonly idleSince: number | undefined;
+  /** Whether another run of its request may go on with it. */
+  readonly canBeResumed: boolean;
   /** Sends its head, once. */
   open(): Promise<OpenedAnswer>;
   /** Ends it before it is complete. Does nothing if it is over. */
