@@ -15,8 +15,9 @@ import type {
   SourcedReply,
 } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
-import { gatherStart, isStream } from '../stream/gathered-start.ts';
-import type { GatheredStart, StartedStream } from '../stream/gathered-start.ts';
+import { gatherStart } from '../stream/gathered-start.ts';
+import { isStream } from '../stream/started-stream.ts';
+import type { GatheredStart, StartedStream } from '../stream/started-stream.ts';
 import { decideOnHead } from '../stream/stream-decision.ts';
 import type { StreamDecision } from '../stream/stream-decision.ts';
 import type { FinishedRuns } from './finished-runs.ts';
@@ -53,8 +54,8 @@ export function abortedReply({ reason }: AbortSignal, job: JobData): HandlerRepl
 }
 
 /**
- * What has become of a request: it has a reply, or the start of a stream. Undefined if the deadline came first
- * and no client asks for the answer later.
+ * What has become of a request: it has a reply, or the start of a stream. Undefined if the deadline came
+ * first and no client asks for the answer later.
  */
 export type Answered = HandlerReply | StartedStream | undefined;
 
@@ -111,7 +112,11 @@ export class HandlerCalls {
     const { handler, worker } = this.#options;
     const { signal, deadline } = running;
     const context: RunContext = {
-      ...{ replica: worker, requestId: id, attempt, deadline, signal },
+      replica: worker,
+      requestId: id,
+      attempt,
+      deadline,
+      signal,
       ...(resumeFrom === undefined ? {} : { resumeFrom }),
     };
     let handled: HandlerAnswer | Promise<HandlerAnswer>;

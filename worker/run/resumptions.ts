@@ -11,7 +11,7 @@ import type { HandlerReply, ResumePoint } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { AnswerStreams } from '../stream/answer-streams.ts';
-import { isStream } from '../stream/gathered-start.ts';
+import { isStream } from '../stream/started-stream.ts';
 import { goesOn, mayResume, resumePointOf } from '../stream/resumed-run.ts';
 import type { Answered } from './handler-calls.ts';
 import { endedBeforeStartReply } from './run-notes.ts';
@@ -23,7 +23,9 @@ export interface ResumptionsOptions {
   readonly streams: Pick<AnswerStreams, 'takeOver'>;
 }
 
-/** A kept stream of events that an earlier run of a request has begun, and that this worker has taken over. */
+/**
+ * A kept stream of events that an earlier run of a request has begun, and that this worker has taken over.
+ */
 export interface Resumption {
   readonly begun: StreamRecord;
   readonly taken: TakenOver;
@@ -44,8 +46,8 @@ export class Resumptions {
 
   /**
    * Takes over the stream that an earlier run has begun, and gives the request as much time as it had then.
-   * @returns undefined if there is none, so that the request runs from its start; a reply if the stream cannot
-   * go on.
+   * @returns undefined if there is none, so that the request runs from its start; a reply if the stream
+   * cannot go on.
    * @throws {SupersededError} if another worker has taken the lease.
    */
   async find(id: string, job: JobData, running: Running): Promise<Resumption | HandlerReply | undefined> {

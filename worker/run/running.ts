@@ -2,7 +2,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import type { Run } from '#shared/contract/reply.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { HandlerAnswer } from '../handlers/handler.ts';
-import type { GatheredStart } from '../stream/gathered-start.ts';
+import type { GatheredStart } from '../stream/started-stream.ts';
 import type { PutBack } from './consumer.ts';
 
 /**

@@ -29,8 +29,9 @@ export interface StreamReclaimerOptions {
 }
 
 /**
- * Ends the streams of a replica that no worker sends any more, or has their requests run again to go on. The connections of their clients are broken, and
- * the records of their requests say why. The caller holds the replica's lease.
+ * Ends the streams of a replica that no worker sends any more, or has their requests run again to go on.
+ * The connections of their clients are broken, and the records of their requests say why. The caller holds
+ * the replica's lease.
  */
 export class StreamReclaimer {
   readonly #options: StreamReclaimerOptions;

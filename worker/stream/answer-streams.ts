@@ -19,7 +19,7 @@ import { abortedReply, handlerFailedReply } from '../run/handler-calls.ts';
 import { HandlerFailures } from '../run/handler-failures.ts';
 import type { Running } from '../run/running.ts';
 import { ChunkBatches } from './chunk-batches.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 import { KeptAnswer } from './kept-answer.ts';
 import type { KeptSending } from './kept-answer.ts';
 import { KeptAppends } from './kept-appends.ts';

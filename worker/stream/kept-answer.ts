@@ -9,7 +9,7 @@ import type { KeptStreams } from '#shared/store/streams/kept-streams.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { Running } from '../run/running.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 import { KeptStreamWriter } from './kept-stream-writer.ts';
 import type { KeptEnd, KeptWriting } from './kept-stream-writer.ts';
 import { codeOf } from './live-answer.ts';
@@ -62,7 +62,11 @@ export class KeptAnswer implements SentAnswer {
     const { limitBytes, writing } = sending;
     const { resumed } = started;
     const terms = {
-      ...{ id, keepMs, limitBytes, claim: job.claim, hasStoredBody: storedBody(job) },
+      id,
+      keepMs,
+      limitBytes,
+      claim: job.claim,
+      hasStoredBody: storedBody(job),
       ...(resumed === undefined ? {} : { resumed }),
     };
     this.#writer = new KeptStreamWriter(started, terms, writing);

@@ -15,7 +15,7 @@ import { strict as assert } from 'node:assert';
 import { maxHeadBytes } from '#shared/contract/frame.ts';
 import type { AbortCode } from '#shared/contract/frame.ts';
 import type { ByteSink } from '../handlers/handler.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 
 export type OutgoingState = 'opening' | 'flowing' | 'blocked' | 'ending' | 'ended' | 'aborted' | 'left';
 
