@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { asBuffer } from '#shared/contract/body.ts';
-import { noteAborted, noteBody } from '../http/answer.ts';
+import { abortOf, noteAborted, noteBody } from '../http/answer.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { UnsentAnswers, UnsentWatch } from '../routes/unsent-answers.ts';
 import type { StreamClient } from './incoming-stream.ts';
@@ -186,8 +186,9 @@ export class ClientStream implements StreamClient {
     this.#state = isCutOff ? 'gone' : this.#state;
     this.#release();
     if (!isCutOff) return;
-    this.#options.onDone();
-    this.#options.listener.left('client');
+    const { response, listener, onDone } = this.#options;
+    onDone();
+    listener.left(abortOf(response) ?? 'client');
   }
 
   /** Holds nothing any more. */
