@@ -80,6 +80,8 @@ export class AnswerStreams {
   #sending: Sending | undefined;
   #checking: NodeJS.Timeout | undefined;
   #isLeaving = false;
+  /** When all streams have to have ended, on the `performance.now()` clock. */
+  #endAt = Number.POSITIVE_INFINITY;
   #drained: (() => void) | undefined;
 
   constructor(options: AnswerStreamsOptions) {
@@ -140,7 +142,7 @@ export class AnswerStreams {
       const { promise: drained, resolve } = Promise.withResolvers<void>();
       this.#drained = resolve;
       if (!(await isDoneWithin(drained, drainTimeoutMs * drainPart)))
-        this.abortAll('worker_died', 'the worker stops');
+        this.#abortAll('worker_died', 'the worker stops');
       await drained;
     }
     this.#sending?.stop();
@@ -153,8 +155,14 @@ export class AnswerStreams {
     this.#sending?.stop();
   }
 
-  /** Breaks off all streams. */
-  abortAll(code: AbortCode, why: string): void {
+  /** Gives the streams the drain timeout to end, or as much time as they want. Safe to call again. */
+  limit(isLimited: boolean): void {
+    if (!isLimited) this.#endAt = Number.POSITIVE_INFINITY;
+    else if (this.#endAt === Number.POSITIVE_INFINITY)
+      this.#endAt = performance.now() + this.#options.drainTimeoutMs;
+  }
+
+  #abortAll(code: AbortCode, why: string): void {
     for (const stream of this.#open) stream.abort(code, new DOMException(why, 'AbortError'));
   }
 
@@ -202,6 +210,7 @@ export class AnswerStreams {
   #check(): void {
     const now = performance.now();
     this.#sending?.live.signals.check(now);
+    if (now >= this.#endAt) this.#abortAll('worker_died', 'the replica was removed');
     const { streamIdleTimeoutMs: idleMs } = this.#options;
     if (idleMs === 0) return;
     for (const stream of this.#open) {

@@ -50,8 +50,12 @@ export interface Piece {
   readonly parts: readonly Uint8Array[];
 }
 
+/** Small chunks that wait are copied together into pieces of so many bytes: each by itself costs far more. */
+const gatheredBytes = 4096;
 /** The source is paused while so many bytes wait to be sent. */
 const maxWaitingBytes = 64 * 1024;
+
+const empty = Buffer.alloc(0);
 
 export class OutgoingStream {
   readonly #started: StartedStream;
@@ -66,6 +70,9 @@ export class OutgoingStream {
   /** What was read and not sent. */
   #parts: Uint8Array[] = [];
   #waitingBytes = 0;
+  /** The buffer of the last part, if chunks are copied together there, and how many bytes it has. */
+  #gathered = empty;
+  #gatheredLength = 0;
   /** How many bytes were sent and may not be in the inbox yet. */
   #unanswered = 0;
   #sourceEnded = false;
@@ -230,13 +237,27 @@ export class OutgoingStream {
 
   #keep(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.#parts.push(chunk);
     this.#waitingBytes += chunk.length;
+    // Most chunks are sent before the next one comes.
+    if (this.#parts.length === 0 || chunk.length >= gatheredBytes / 2) {
+      this.#parts.push(chunk);
+      this.#gathered = empty;
+      return;
+    }
+    if (this.#gathered.length - this.#gatheredLength < chunk.length) {
+      this.#gathered = Buffer.allocUnsafeSlow(gatheredBytes);
+      this.#gatheredLength = 0;
+      this.#parts.push(empty);
+    }
+    this.#gathered.set(chunk, this.#gatheredLength);
+    this.#gatheredLength += chunk.length;
+    this.#parts[this.#parts.length - 1] = this.#gathered.subarray(0, this.#gatheredLength);
   }
 
   /** Takes so many of the bytes that wait. */
   #cut(length: number): Uint8Array[] {
     const parts: Uint8Array[] = [];
+    this.#gathered = empty;
     let [left, whole] = [length, 0];
     for (const part of this.#parts) {
       if (part.length > left) break;
