@@ -16,6 +16,7 @@ import { maxHeadBytes } from '#shared/contract/frame.ts';
 import type { AbortCode } from '#shared/contract/frame.ts';
 import type { ByteSink } from '../handlers/handler.ts';
 import type { StartedStream } from './started-stream.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
 
 export type OutgoingState = 'opening' | 'flowing' | 'blocked' | 'ending' | 'ended' | 'aborted' | 'left';
 
@@ -50,12 +51,8 @@ export interface Piece {
   readonly parts: readonly Uint8Array[];
 }
 
-/** Small chunks that wait are copied together into pieces of so many bytes: each by itself costs far more. */
-const gatheredBytes = 4096;
 /** The source is paused while so many bytes wait to be sent. */
 const maxWaitingBytes = 64 * 1024;
-
-const empty = Buffer.alloc(0);
 
 export class OutgoingStream {
   readonly #started: StartedStream;
@@ -67,12 +64,7 @@ export class OutgoingStream {
   /** The position behind the last byte that was sent. */
   #offset: number;
   #granted: number;
-  /** What was read and not sent. */
-  #parts: Uint8Array[] = [];
-  #waitingBytes = 0;
-  /** The buffer of the last part, if chunks are copied together there, and how many bytes it has. */
-  #gathered = empty;
-  #gatheredLength = 0;
+  readonly #waiting = new WaitingBytes();
   /** How many bytes were sent and may not be in the inbox yet. */
   #unanswered = 0;
   #sourceEnded = false;
@@ -93,7 +85,7 @@ export class OutgoingStream {
     const { first } = started;
     this.#headBytes = first.subarray(0, Math.min(maxHeadBytes, credit));
     this.#offset = this.#headBytes.length;
-    this.#keep(first.subarray(this.#offset));
+    this.#waiting.add(first.subarray(this.#offset));
   }
 
   get state(): OutgoingState {
@@ -117,7 +109,7 @@ export class OutgoingStream {
 
   /** How many bytes may be sent now. */
   get sendable(): number {
-    return this.#state === 'flowing' ? Math.min(this.#waitingBytes, this.#granted - this.#offset) : 0;
+    return this.#state === 'flowing' ? Math.min(this.#waiting.length, this.#granted - this.#offset) : 0;
   }
 
   /** Why it is aborted; undefined if it is not. */
@@ -152,7 +144,7 @@ export class OutgoingStream {
   take(maxBytes: number): Piece | undefined {
     const length = Math.min(maxBytes, this.sendable);
     if (length <= 0) return undefined;
-    const piece = { offset: this.#offset, length, parts: this.#cut(length) };
+    const piece = { offset: this.#offset, length, parts: this.#waiting.take(length) };
     this.#offset += length;
     this.#unanswered += length;
     this.#steer();
@@ -201,7 +193,7 @@ export class OutgoingStream {
     bytes: (chunk) => {
       if (!this.#isRunning) return;
       this.#readAt = this.#now();
-      this.#keep(chunk);
+      this.#waiting.add(chunk);
       this.#steer();
       if (this.sendable > 0) this.#events.ready();
     },
@@ -229,56 +221,16 @@ export class OutgoingStream {
   #stop(state: 'aborted' | 'left', reason: unknown): boolean {
     if (!statesBefore[state].includes(this.#state)) return false;
     this.#enter(state);
-    this.#parts = [];
-    this.#waitingBytes = 0;
+    this.#waiting.clear();
     if (!this.#sourceEnded) this.#started.rest.cancel(reason);
     return true;
-  }
-
-  #keep(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    this.#waitingBytes += chunk.length;
-    // Most chunks are sent before the next one comes.
-    if (this.#parts.length === 0 || chunk.length >= gatheredBytes / 2) {
-      this.#parts.push(chunk);
-      this.#gathered = empty;
-      return;
-    }
-    if (this.#gathered.length - this.#gatheredLength < chunk.length) {
-      this.#gathered = Buffer.allocUnsafeSlow(gatheredBytes);
-      this.#gatheredLength = 0;
-      this.#parts.push(empty);
-    }
-    this.#gathered.set(chunk, this.#gatheredLength);
-    this.#gatheredLength += chunk.length;
-    this.#parts[this.#parts.length - 1] = this.#gathered.subarray(0, this.#gatheredLength);
-  }
-
-  /** Takes so many of the bytes that wait. */
-  #cut(length: number): Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    this.#gathered = empty;
-    let [left, whole] = [length, 0];
-    for (const part of this.#parts) {
-      if (part.length > left) break;
-      left -= part.length;
-      whole += 1;
-    }
-    parts.push(...this.#parts.splice(0, whole));
-    const [next] = this.#parts;
-    if (left > 0 && next !== undefined) {
-      parts.push(next.subarray(0, left));
-      this.#parts[0] = next.subarray(left);
-    }
-    this.#waitingBytes -= length;
-    return parts;
   }
 
   /** Pauses or resumes the source. */
   #steer(): void {
     if (!this.#isRunning) return;
-    const behind = this.#offset + this.#waitingBytes;
-    const wanted = this.#waitingBytes < maxWaitingBytes && behind < this.#granted;
+    const behind = this.#offset + this.#waiting.length;
+    const wanted = this.#waiting.length < maxWaitingBytes && behind < this.#granted;
     if (!this.#sourceEnded && wanted === this.#paused) {
       this.#paused = !wanted;
       if (wanted) {
@@ -291,7 +243,7 @@ export class OutgoingStream {
   }
 
   #blockIfNeeded(): void {
-    const needsCredit = this.#waitingBytes > 0 || !this.#sourceEnded;
+    const needsCredit = this.#waiting.length > 0 || !this.#sourceEnded;
     const isUsedUp = this.#offset >= this.#granted && this.#unanswered === 0;
     if (this.#state !== 'flowing' || !needsCredit || !isUsedUp) return;
     this.#enter('blocked');
@@ -299,7 +251,7 @@ export class OutgoingStream {
   }
 
   #endIfDone(): void {
-    const isDone = this.#sourceEnded && this.#waitingBytes === 0 && this.#unanswered === 0;
+    const isDone = this.#sourceEnded && this.#waiting.length === 0 && this.#unanswered === 0;
     if (!isDone || !this.#isRunning) return;
     this.#enter('ending');
     this.#events.ending(this.#offset);
