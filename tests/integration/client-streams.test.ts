@@ -61,6 +61,15 @@ describe('a stream to a client of HTTP/1.1', () => {
     client.socket.destroy();
   });
 
+  it.each([0, 5, 5000])('keeps each byte of its head, with %i bytes after it', async (bytes) => {
+    const server = await StreamServer.start();
+    const client = await speak(server.url, get);
+    const every = Buffer.from(Array.from({ length: 95 }, (_, at) => at + 0xa1)).toString('latin1');
+    (await server.open({ headers: ['X-A', every] }, 'x'.repeat(bytes))).end();
+    expect(await client.until(/\r\n0\r\n\r\n$/)).toContain(`\r\nX-A: ${every}\r\n`);
+    client.socket.destroy();
+  });
+
   it('sends its first bytes together with the head', async () => {
     const server = await StreamServer.start();
     const client = await speak(server.url, get);
