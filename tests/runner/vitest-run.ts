@@ -29,10 +29,13 @@ export async function runProjects(
     ...(beside ? { reporters: [['default', { summary: false }]] } : {}),
   });
   const errors = vitest.state.getUnhandledErrors();
-  return withOutsideErrors(
+  const run = withOutsideErrors(
     vitest.state.getTestModules().map(resultOf),
     errors.map((error) => outsideErrorOf(error, vitest.config.root)),
   );
+  // Each of the projects has a wanted file. vitest only prints why it ran none, e.g. a failed global setup.
+  const ranNone = run.results.length === 0 && !vitest.config.passWithNoTests;
+  return ranNone ? { ...run, strays: [...run.strays, `${names.join(', ')}: no file was run`] } : run;
 }
 
 function resultOf(module: TestModule): FileResult {
