@@ -81,9 +81,14 @@ describe('the answer of an async request that streams', () => {
     response.write('data: one\n\n');
     const reader = await readLive(`${one}${reply}?wait=20`);
     await expect.poll(() => reader.text).toBe('data: one\n\n');
+    const polling = fetch(`${one}${reply}?offset=now&live=long-poll`);
     response.destroy();
     await expect.poll(() => reader.end).toBe('cut off');
     await expect.poll(async () => (await fetch(`${one}${reply}`)).status).toBe(502);
+    for (const problem of [await polling, await fetch(`${one}${reply}?offset=0000000000000005`)]) {
+      expect([problem.status, problem.headers.get('x-content-type-options')]).toEqual([502, 'nosniff']);
+      expect(await problem.json()).toMatchObject({ status: 502 });
+    }
     const state = await fetch(`${one}${reply.replace('/reply', '')}`);
     expect(await state.json()).toMatchObject({ state: 'failed', status: 502 });
   });
