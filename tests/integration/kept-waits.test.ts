@@ -69,6 +69,21 @@ describe('an idempotent request whose answer is a stream', () => {
     expect([...replayed, later.headers.get('idempotent-replayed')]).toEqual([null, 'true', 'true']);
     expect(upstream.count).toBe(1);
   });
+
+  it('keeps its key while its stream runs, however long that is', async () => {
+    const { redis, namespace } = system();
+    const { upstream, one } = await startKeptAnswers(system(), { IDEMPOTENCY_TTL_S: '2' });
+    const headers = { 'idempotency-key': 'k' };
+    const asking = readLive(`${one}/a`, { method: 'POST', headers, body: 'x' });
+    const { response } = await upstream.take('/a');
+    response.writeHead(200, sse).write('data: one\n\n');
+    await asking;
+    const [claim = ''] = await redis.keys(`${namespace}:idempotency:*`);
+    // As if the deadline had passed long ago.
+    await redis.pexpire(claim, 1500);
+    await expect.poll(() => redis.pttl(claim)).toBeGreaterThan(1500);
+    response.end();
+  });
 });
 
 describe('a request with Prefer: respond-async that waits', () => {
@@ -107,7 +122,7 @@ describe('a slow reader', () => {
 
 describe('a kept stream that has ended', () => {
   it('is what the callback of its request tells', async () => {
-    const secret = 'callback-secret-callback-secret-0001';
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
     const receiver = await callbackReceiver(secret);
     const { begin } = await startKeptAnswers(system(), {
       CALLBACK_SECRET: secret,
