@@ -1,6 +1,7 @@
 import type { FastifySchema } from 'fastify';
 import { admin, answer, content, nothing, problem, problems } from './answers.ts';
 import type { Operation } from './answers.ts';
+import { durableParameters, replyFields } from './reply-parameters.ts';
 import { preview } from './request-schemas.ts';
 import * as schemas from './schemas.ts';
 
@@ -102,14 +103,23 @@ export const operations = {
   showReply: {
     operationId: 'showReply',
     summary: "The replica's answer, byte for byte",
+    description:
+      'An answer that streams is followed live, from its start or from where the client says. With `offset` ' +
+      'the call is one of the Durable Streams protocol, read side.',
     tags: ['requests'],
     params: idParameter,
-    querystring: { type: 'object', properties: waitParameter },
+    headers: replyFields,
+    querystring: { type: 'object', properties: { ...waitParameter, ...durableParameters } },
     response: {
       default: { description: 'Status, fields and bytes of the answer.', content: { '*/*': { schema: {} } } },
+      204: nothing('There are no more events, or, for a long poll, no more bytes for now.'),
+      206: { description: 'The bytes of the range that are there.', content: { '*/*': { schema: {} } } },
+      304: nothing('The client has this piece already.'),
+      400: problem('The offset is none, or past the end.'),
       404: problem("The request is unknown or expired, or it is another caller's."),
       409: problem('The request is not finished, or was cancelled.'),
       410: problem('The answer was kept for `RESULT_TTL_S`, and has expired.'),
+      416: problem('The part begins past the end.'),
       503: watched,
       504: problem('The request was not finished by its deadline.'),
     },

@@ -40,9 +40,9 @@ export class DurableEvents {
 
   #data(bytes: Buffer): string {
     if (bytes.length === 0) return '';
-    if (!this.#isText) return `event: data\ndata: ${bytes.toString('base64')}\n\n`;
+    if (!this.#isText) return `event: data\ndata:${bytes.toString('base64')}\n\n`;
     const lines = bytes.toString('utf8').split(/\r\n|\r|\n/);
-    return `event: data\n${lines.map((line) => `data: ${line}\n`).join('')}\n`;
+    return `event: data\n${lines.map(dataLine).join('')}\n`;
   }
 
   #control({ next, isTail, isClosed }: DurablePlace, cursor: number): string {
@@ -54,6 +54,11 @@ export class DurableEvents {
     };
     return `event: control\ndata:${JSON.stringify(control)}\n\n`;
   }
+}
+
+/** A client drops one space at the start of a line. */
+function dataLine(line: string): string {
+  return line.startsWith(' ') ? `data: ${line}\n` : `data:${line}\n`;
 }
 
 /** @returns how many bytes are before a last character, or an end of a line, that may not be whole. */

@@ -30,7 +30,7 @@ const maxJitterMs = 3_600_000;
 
 /** No page of another origin may embed these answers, and none may be taken for another type. */
 const secureFields = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
-const alwaysFields = ['Cache-Control', 'no-store', ...Object.entries(secureFields).flat()];
+const alwaysFields = Object.entries(secureFields).flat();
 
 /** @returns whether a query is one of this protocol, if perhaps a faulty one. */
 export function isDurable(query: Query): boolean {
@@ -120,6 +120,8 @@ export function placeFields(
   const { next, isTail, isClosed } = place;
   return [
     ...(type === undefined ? [] : ['Content-Type', type]),
+    'Cache-Control',
+    'no-store',
     ...alwaysFields,
     'Stream-Next-Offset',
     encodeOffset(next),
@@ -135,6 +137,9 @@ export function eventFields(type: string): string[] {
   return [
     'Content-Type',
     'text/event-stream',
+    // The protocol asks for `no-cache`.
+    'Cache-Control',
+    'no-store, no-cache',
     ...alwaysFields,
     ...(isTextType(type) ? [] : ['Stream-SSE-Data-Encoding', 'base64']),
   ];

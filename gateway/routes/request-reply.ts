@@ -123,11 +123,12 @@ class ReplyReading {
     const onAnswer = (kept: Reply | undefined): void => {
       if (kept?.body === undefined) return;
       const { headers, body } = kept;
-      if (this.#wantsAll(method)) {
+      if (this.#wantsAll(found)) {
         reply.hijack();
+        const own = [...ownFields(found), ...this.#problemFields];
         // The handler's caching fields are for the URL of the request, not for this one.
         const answered = { ...headOf(kept), headers: neverStored(headers), body };
-        writeReply(response, method, answered, ownFields(found), unsent);
+        writeReply(response, method, answered, own, unsent);
         this.#watch.end();
         return;
       }
@@ -147,9 +148,17 @@ class ReplyReading {
     throw gone();
   }
 
-  /** The answer to a HEAD has fields about a body that is not kept. */
-  #wantsAll(method: string): boolean {
+  /**
+   * What is kept in the place of a stream is a problem, and no part of it. The answer to a HEAD has fields
+   * about a body that is not kept.
+   */
+  #wantsAll({ record: { stream, method } }: KnownRequest): boolean {
+    if (stream !== undefined) return true;
     return isPart(this.#wanted) && (this.#wanted.kind === 'all' || method === 'HEAD');
+  }
+
+  get #problemFields(): readonly string[] {
+    return isPart(this.#wanted) ? [] : Object.entries(problemFields()).flat();
   }
 
   /** @returns `aborted` if the answer is not complete and never will be; then nothing is written. */

@@ -1,65 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { anotherGateway, startKeptAnswers } from '../fixtures/kept-answers.ts';
+import type { KeptAnswers } from '../fixtures/kept-answers.ts';
 import { readLive } from '../fixtures/live-body.ts';
 import type { LiveBody } from '../fixtures/live-body.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
-import { writtenUpstream } from '../fixtures/written-upstream.ts';
-import type { WrittenAnswer, WrittenUpstream } from '../fixtures/written-upstream.ts';
+import type { WrittenUpstream } from '../fixtures/written-upstream.ts';
 
 const system = useSystem();
 
-interface Started {
-  readonly upstream: WrittenUpstream;
-  readonly first: RunningGateway;
-  readonly one: string;
-  /** Accepts a request whose client does not wait. @returns the path of its answer. */
-  submit(path: string, headers?: Record<string, string>): Promise<string>;
-  /** The same, and its worker has got the answer's head. */
-  begin(path: string, type?: string, headers?: Record<string, string>): Promise<Begun>;
-}
-
-interface Begun extends WrittenAnswer {
-  /** The path of the answer. */
-  readonly reply: string;
-}
-
-async function start(settings: NodeJS.ProcessEnv = {}): Promise<Started> {
-  const upstream = await writtenUpstream();
-  const first = await system().start({ REPLICAS: '1', UPSTREAM: upstream.url, ...settings });
-  const one = first.url;
-  const submit = async (path: string, headers: Record<string, string> = {}): Promise<string> => {
-    const sent = { prefer: 'respond-async', ...headers };
-    const accepted = await fetch(`${one}${path}`, { method: 'POST', headers: sent });
-    expect(accepted.status).toBe(202);
-    return `${accepted.headers.get('location')}/reply`;
-  };
-  const begin = async (
-    path: string,
-    type = 'text/event-stream',
-    headers?: Record<string, string>,
-  ): Promise<Begun> => {
-    const reply = await submit(path, headers);
-    const { request, response } = await upstream.take(path);
-    response.writeHead(200, { 'content-type': type, 'cache-control': 'max-age=5', answer: 'a' });
-    response.flushHeaders();
-    return {
-      reply,
-      request,
-      response,
-      get left() {
-        return !response.writableFinished && response.closed;
-      },
-    };
-  };
-  return { upstream, first, one, submit, begin };
-}
-
-/** Another gateway over the same replicas. */
-async function another(upstream: WrittenUpstream, settings: NodeJS.ProcessEnv = {}): Promise<RunningGateway> {
-  const second = await system().start({ ROLE: 'gateway', UPSTREAM: upstream.url, ...settings });
-  await second.gateway.watcher.until(({ ring }) => ring.size === 1, 10_000);
-  return second;
-}
+const start = (settings?: NodeJS.ProcessEnv): Promise<KeptAnswers> => startKeptAnswers(system(), settings);
+const another = (upstream: WrittenUpstream, settings?: NodeJS.ProcessEnv): Promise<RunningGateway> =>
+  anotherGateway(system(), upstream, settings);
 
 const textOf = (all: readonly LiveBody[]): string[] => all.map(({ text }) => text);
 const endOf = (all: readonly LiveBody[]): string[] => all.map(({ end }) => end);
@@ -129,9 +81,14 @@ describe('the answer of an async request that streams', () => {
     response.write('data: one\n\n');
     const reader = await readLive(`${one}${reply}?wait=20`);
     await expect.poll(() => reader.text).toBe('data: one\n\n');
+    const polling = fetch(`${one}${reply}?offset=now&live=long-poll`);
     response.destroy();
     await expect.poll(() => reader.end).toBe('cut off');
     await expect.poll(async () => (await fetch(`${one}${reply}`)).status).toBe(502);
+    for (const problem of [await polling, await fetch(`${one}${reply}?offset=0000000000000005`)]) {
+      expect([problem.status, problem.headers.get('x-content-type-options')]).toEqual([502, 'nosniff']);
+      expect(await problem.json()).toMatchObject({ status: 502 });
+    }
     const state = await fetch(`${one}${reply.replace('/reply', '')}`);
     expect(await state.json()).toMatchObject({ state: 'failed', status: 502 });
   });
@@ -178,7 +135,7 @@ describe('the answer of an async request that streams', () => {
   it('is followed at another gateway once its own has stopped, which lets its readers end first', async () => {
     const { upstream, first, one, begin } = await start({ DRAIN_TIMEOUT_MS: '3000' });
     const second = await another(upstream, { DRAIN_TIMEOUT_MS: '3000' });
-    const [short, long] = [await begin('/short'), await begin('/long')];
+    const [short, long] = [await begin('/short', 'text/plain'), await begin('/long', 'text/plain')];
     short.response.write('one');
     long.response.write('one');
     const urls = [short.reply, long.reply].map((reply) => `${second.url}${reply}?wait=20`);

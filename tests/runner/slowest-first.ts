@@ -8,6 +8,7 @@ import type { TestSpecification } from 'vitest/node';
  */
 const slowFiles = [
   'callbacks-crash',
+  'durable-streams',
   'requests-model',
   'dashboard',
   'directives',

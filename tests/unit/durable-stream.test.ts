@@ -59,14 +59,8 @@ it('a cursor is that of the present interval, or later than the one before', () 
 });
 
 describe('the fields of an answer', () => {
-  const always = [
-    'Cache-Control',
-    'no-store',
-    'X-Content-Type-Options',
-    'nosniff',
-    'Cross-Origin-Resource-Policy',
-    'same-origin',
-  ];
+  const secure = ['X-Content-Type-Options', 'nosniff', 'Cross-Origin-Resource-Policy', 'same-origin'];
+  const always = ['Cache-Control', 'no-store', ...secure];
 
   it('say where the client goes on', () => {
     const next = ['Stream-Next-Offset', '0000000000000042'];
@@ -97,7 +91,7 @@ describe('the fields of an answer', () => {
   });
 
   it('say whether events have their bytes in base64', () => {
-    const events = ['Content-Type', 'text/event-stream', ...always];
+    const events = ['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store, no-cache', ...secure];
     expect(eventFields('text/plain; charset=utf-8')).toEqual(events);
     expect(eventFields('application/json')).toEqual(events);
     for (const type of ['image/png', 'application/x-ndjson', 'application/json5']) {

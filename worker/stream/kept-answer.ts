@@ -133,9 +133,13 @@ export class KeptAnswer implements SentAnswer {
       case 'whole':
         return problemReply('outcome_unknown', 'Redis has lost a part of the answer.');
       case 'aborted':
-        return problemReply(end.code, detailOf[end.code] ?? 'The answer was broken off.');
-      case 'failed':
+        return brokenOff(end.code);
+      case 'failed': {
+        const { signal } = this.#running;
+        // A source that hears of the abort first fails because of it.
+        if (signal.aborted) return brokenOff(this.#abortCode ?? codeOf(signal.reason));
         return this.#sending.problemOf(this.id, end.error);
+      }
       case 'endedBefore':
         return problemReply('already_finished', 'The request had ended before.');
       default:
@@ -146,6 +150,10 @@ export class KeptAnswer implements SentAnswer {
   #forget(): void {
     this.#running.signal.removeEventListener('abort', this.#onAbort);
   }
+}
+
+function brokenOff(code: AbortCode): HandlerReply {
+  return problemReply(code, detailOf[code] ?? 'The answer was broken off.');
 }
 
 /** Why a stream was broken off, for people. */

@@ -5,7 +5,7 @@
 -- ARGV[1] time in ms for which they are kept at least
 -- ARGV[2] key of the request's kept streams, up to their fences
 -- Returns 1; 0 if they are kept for that long anyway, are gone, or are not needed.
--- USES nowMs, holdForCallback, answerOf
+-- USES nowMs, answerOf, holdForCallback
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 or left >= tonumber(ARGV[1]) or redis.call('HGET', KEYS[1], 'callback') ~= 'pending' then
   return 0
