@@ -10,12 +10,13 @@ const namespace = 'ringpost';
 /** @returns Markdown with the keys, channels and commands of each role, and its rules for `ACL SETUSER`. */
 export function redisUsersText(): string {
   const tables = [
-    '| role | keys that it may read and write | keys that it may only read | channels |',
-    '|---|---|---|---|',
+    '| role | keys that it may read and write | keys that it may only read | only write | channels |',
+    '|---|---|---|---|---|',
   ];
   for (const role of redisRoles) {
-    const { keys, readOnly, channels } = redisRights(role, namespace);
-    tables.push(`| ${role} | ${listed(keys)} | ${listed(readOnly)} | ${listed(channels)} |`);
+    const { keys, readOnly, writeOnly, channels } = redisRights(role, namespace);
+    const cells = [keys, readOnly, writeOnly, channels].map(listed);
+    tables.push(`| ${[role, ...cells].join(' | ')} |`);
   }
   const kinds = [
     ...new Set(redisRoles.flatMap((role) => Object.keys(redisRights(role, namespace).commands))),

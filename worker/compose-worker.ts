@@ -5,6 +5,7 @@ import { LargeValues } from '#shared/store/replies/large-values.ts';
 import { warnOfSkew } from '#shared/store/redis/clock-warning.ts';
 import { openConnection } from '#shared/store/redis/connection.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import { SignalFeed } from '#shared/store/streams/signal-feed.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { WorkerConfig } from './config.ts';
 import type { Handler } from './handlers/handler.ts';
@@ -23,6 +24,7 @@ import { Cancellations } from './session/cancellations.ts';
 import { reclaimEarly } from './session/early-reclaim.ts';
 import { QueueSession } from './session/queue-session.ts';
 import { ServedQueues } from './session/served-queues.ts';
+import { StreamSlots } from './stream/stream-slots.ts';
 import { ProcessSpans } from './trace/process-spans.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -124,6 +126,7 @@ export async function composeWorker(
   // The module of a handler may load the SDK.
   const telemetry = await loadTelemetry(log);
   const cancelled = new CancelledIds();
+  const listening = open(':cancellations');
   const sessionParts = {
     connection,
     leaseMs,
@@ -136,6 +139,12 @@ export async function composeWorker(
     budget,
     cancelled,
     slots: new Slots(concurrency),
+    drainTimeoutMs,
+    replyLimitBytes: config.replyLimitBytes,
+    streamAboveBytes: config.streamAboveBytes,
+    streamIdleTimeoutMs: config.streamIdleTimeoutMs,
+    streamSlots: new StreamSlots(config.streamConcurrency),
+    feed: new SignalFeed(listening),
     intake: new Intake(),
     finished: new FinishedRuns(),
     choice: await chooseConsumer(config.consumer, log),
@@ -154,7 +163,7 @@ export async function composeWorker(
   const session = new QueueSession({ ...sessionParts, lease, makeCertain, onSuperseded, onStuck, log });
   served.add(session);
   const adoptions = new Adoptions({ ...common, keeper, parts: sessionParts, served });
-  const cancellations = new Cancellations({ connection: open(':cancellations'), cancelled, served, log });
+  const cancellations = new Cancellations({ connection: listening, cancelled, served, log });
   const parts = { handler, keeper, heartbeat, session, adoptions, cancellations, large, noted, telemetry };
   return new WorkerProcess({ ...common, ...parts });
 }

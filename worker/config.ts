@@ -52,6 +52,12 @@ export interface WorkerConfig {
   readonly handlerStallMs: number;
   /** The size limit of the body of an answer, in bytes. */
   readonly replyLimitBytes: number;
+  /** A larger answer is a stream, in bytes. */
+  readonly streamAboveBytes: number;
+  /** Streams at once. */
+  readonly streamConcurrency: number;
+  /** How long the source of a stream may bring nothing, in ms; 0: without a limit. */
+  readonly streamIdleTimeoutMs: number;
   readonly healthFile: string | undefined;
   /** Time in ms for which dead letters are kept. */
   readonly failedTtlMs: number;
@@ -93,6 +99,9 @@ export function loadWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     leaseMs: values.LEASE_MS,
     handlerStallMs: handlerStallMs(values),
     replyLimitBytes: values.REPLY_LIMIT_BYTES,
+    streamAboveBytes: values.STREAM_ABOVE_BYTES,
+    streamConcurrency: values.STREAM_CONCURRENCY,
+    streamIdleTimeoutMs: values.STREAM_IDLE_TIMEOUT_MS,
     healthFile: values.HEALTH_FILE,
     failedTtlMs: values.FAILED_TTL_S * 1000,
     redaction: redactionOf(values.REDACT_HEADERS, values.REDACT_EXCEPT),

@@ -23,7 +23,7 @@ import { UnhandledErrors } from './unhandled-errors.ts';
 /** Runs one worker until it is told to leave. */
 async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void> {
   disablePretenuring();
-  const { replica, concurrency, drainTimeoutMs, handlerPath, logFormat } = config;
+  const { replica, concurrency, streamConcurrency, drainTimeoutMs, handlerPath, logFormat } = config;
   const log = createLogger('worker', config.logLevel, { replica }, logFormat);
   const opened = await openWorker(config, log);
   const { served } = opened;
@@ -36,7 +36,9 @@ async function main(config: WorkerConfig, env: NodeJS.ProcessEnv): Promise<void>
       const output = handlerPath === undefined ? undefined : captureOutput(replica, logFormat);
       return loadHandler(async () => {
         const upstream = await ownUpstream({ ...config, connection: opened.connection, log });
-        return createHandler({ ...config, upstream, program, connections: concurrency, budget, output });
+        // A stream keeps its connection after its slot is free.
+        const connections = concurrency + streamConcurrency;
+        return createHandler({ ...config, upstream, program, connections, budget, output });
       }, opened);
     },
     onFault: (fault, err) => {

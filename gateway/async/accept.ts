@@ -77,6 +77,7 @@ export async function accept(
     deadline,
     keepMs: idempotencyKey === undefined ? keepMs : claims.ttlMs,
     directives,
+    ...(idempotencyKey === undefined ? {} : { claim: idempotencyKey.scope }),
     ...(idempotencyKey !== undefined || caller.alone ? { caller: encodeCaller(caller) } : {}),
   };
   let mayBeEnqueued = false;

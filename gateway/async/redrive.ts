@@ -74,7 +74,8 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       if (!isServed(replica))
         throw new Problem('no_replica', `Replica ${replica} was removed meanwhile; add it again.`);
       const keepMs = idempotencyKey === undefined ? options.keepMs : claims.ttlMs;
-      const terms = { accepted, deadline, keepMs, directives, caller: encodeCaller(caller) };
+      const claim = idempotencyKey === undefined ? {} : { claim: idempotencyKey.scope };
+      const terms = { accepted, deadline, keepMs, directives, ...claim, caller: encodeCaller(caller) };
       await capacity.hold(replica, request.body.length, async (place) => {
         const refusal = await dispatcher.acceptAsync(request, { ...selected, id: claimed, replica }, terms);
         if (refusal !== undefined) throw refusal;

@@ -3,7 +3,7 @@ import type { Frame } from '#shared/contract/frame.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
-import { isRepeatable } from '#shared/contract/redelivery.ts';
+import { isRepeatable, retriesAlways } from '#shared/contract/redelivery.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
@@ -52,6 +52,8 @@ export interface Terms {
   /** How long its answer is kept, in ms. */
   readonly keepMs: number;
   readonly directives: Directives;
+  /** The scope of its idempotency key. */
+  readonly claim?: string;
   /** The caller as `encodeCaller` has it, if the record is for that caller alone. */
   readonly caller?: string;
 }
@@ -143,16 +145,20 @@ export class Dispatcher {
   acceptAsync(
     request: HttpRequest,
     { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
-    { accepted, deadline, keepMs, directives, caller }: Terms,
+    { accepted, deadline, keepMs, directives, claim, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
     const { callbacks } = directives;
     const sending = this.#send(id, replica, request);
     const job = encodeJob(sending?.carriedIn(request) ?? request, {
       gateway: '',
+      frames: framesVersion,
       deadline,
+      ...(directives.deadlineMs === undefined ? {} : { until: deadline }),
       redelivery,
+      ...(retriesAlways(request.headers) ? { resume: true } : {}),
       keepMs,
+      ...(claim === undefined ? {} : { claim }),
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });

@@ -12,7 +12,10 @@ export interface JobData {
   readonly body?: EncodedBody;
   /** The gateway whose inbox gets the reply; empty if no gateway waits for it. */
   readonly gateway: string;
-  /** The version of frames that its gateway reads (`framesVersion`). Without it, the answer is sent whole. */
+  /**
+   * The version of frames that the gateway which has accepted it reads (`framesVersion`). Without it, the
+   * answer is sent whole, and no stream is kept.
+   */
   readonly frames?: number;
   /** For how long the answer is kept, in ms. Only an async request has it: it has a record, and no waiter. */
   readonly keepMs?: number;
@@ -23,9 +26,12 @@ export interface JobData {
    * `deadline` counts, and only until the head of the answer.
    */
   readonly until?: number;
-  /** The bytes of an answer that is a stream are kept as they come, and can be read later. */
-  readonly keepStream?: true;
   readonly redelivery: Redelivery;
+  /**
+   * `Ringpost-Retry: always`, of a request with a record. If its answer is a kept stream of events and the
+   * worker dies, another run takes it up.
+   */
+  readonly resume?: true;
   /** The earliest time to run it, in ms since the epoch, in Redis time. */
   readonly notBefore?: number;
   /** 1 to 9; higher numbers run later. A job without a priority runs before all of them. */
@@ -40,6 +46,8 @@ export interface JobData {
   readonly cancelled?: true;
   /** The callback queue holds a job under the same id, which is sent when this request has ended. */
   readonly callback?: true;
+  /** The scope of its idempotency key, which is to be kept while its answer is a stream. */
+  readonly claim?: string;
   /** The caller as `encodeCaller` writes it, if access to the request depends on the caller. */
   readonly caller?: string;
 }
@@ -78,6 +86,7 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.priority) &&
     isNumberIfAny(job.attempts) &&
     (job.order === undefined || typeof job.order === 'string') &&
+    (job.claim === undefined || typeof job.claim === 'string') &&
     (job.caller === undefined || (typeof job.caller === 'string' && parseCaller(job.caller) !== undefined))
   );
 }

@@ -21,14 +21,22 @@ const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DE
  * @returns undefined for a `Ringpost-Retry` that is neither `always` nor `never`.
  */
 export function redeliveryOf(method: string, headers: readonly string[]): Redelivery | undefined {
-  const asked = headerValue(headers, 'ringpost-retry');
+  const asked = askedRetry(headers);
   if (asked !== undefined) {
-    const value = asked.trim().toLowerCase();
-    if (value === 'always') return 'safe';
-    return value === 'never' ? 'never' : undefined;
+    if (asked === 'always') return 'safe';
+    return asked === 'never' ? 'never' : undefined;
   }
   const repeatable = idempotentMethods.has(method) || headerValue(headers, 'idempotency-key') !== undefined;
   return repeatable ? 'safe' : 'never';
+}
+
+/** @returns whether a request itself says that it may run again, by `Ringpost-Retry: always`. */
+export function retriesAlways(headers: readonly string[]): boolean {
+  return askedRetry(headers) === 'always';
+}
+
+function askedRetry(headers: readonly string[]): string | undefined {
+  return headerValue(headers, 'ringpost-retry')?.trim().toLowerCase();
 }
 
 /** What a worker knows about a job that it has taken. */

@@ -69,6 +69,14 @@ export const commonSettings = {
     maximum: 10000,
     description: 'Requests that one replica runs at once.',
   },
+  STREAM_CONCURRENCY: {
+    type: 'integer',
+    default: 1000,
+    minimum: 1,
+    maximum: 100000,
+    description:
+      'Streams that one replica sends at once. A stream whose head was sent does not count for `CONCURRENCY`.',
+  },
   CONSUMER: {
     type: 'string',
     default: 'batched',
@@ -82,7 +90,8 @@ export const commonSettings = {
     default: 30000,
     minimum: 1,
     maximum: 3600000,
-    description: 'Milliseconds that a client waits for its answer before it gets 504.',
+    description:
+      'Milliseconds that a client waits for its answer, or for the head of a stream, before it gets 504.',
   },
   DRAIN_TIMEOUT_MS: {
     type: 'integer',
@@ -122,8 +131,24 @@ export const commonSettings = {
     minimum: 1024,
     maximum: 268435456,
     description:
-      'Bytes that the body of an answer may have. If it has more, the client gets 502 ' +
-      '`reply_too_large`.',
+      'Bytes that the body of an answer may have that is whole, or is a stream that is kept. If it has more, ' +
+      'the client gets 502 `reply_too_large`. Streams that are not kept have no limit.',
+  },
+  STREAM_ABOVE_BYTES: {
+    type: 'integer',
+    default: 262144,
+    minimum: 65536,
+    maximum: 268435456,
+    description: 'An answer with a body of more bytes is sent as a stream, even if its length is known.',
+  },
+  STREAM_IDLE_TIMEOUT_MS: {
+    type: 'integer',
+    default: 300000,
+    minimum: 0,
+    maximum: 86400000,
+    description:
+      'Milliseconds for which the source of a stream may bring no bytes before the stream is broken off. 0: ' +
+      'without a limit.',
   },
   FAILED_TTL_S: {
     type: 'integer',

@@ -9,6 +9,7 @@ import { JobQueues } from '#shared/store/queue/job-queues.ts';
 import { Connection } from '#shared/store/redis/connection.ts';
 import { GarbledJobs } from '../../worker/queue/garbled-jobs.ts';
 import { Reclaimer } from '../../worker/session/reclaimer.ts';
+import { StreamReclaimer } from '../../worker/session/stream-reclaimer.ts';
 import { ReplicaLease } from '../../worker/lease/replica-lease.ts';
 import { createReplyPushes } from '../../worker/reply/reply-pushes.ts';
 import { ReplyOutbox } from '../../worker/reply/reply-outbox.ts';
@@ -128,7 +129,9 @@ it('a job that a dead consumer did not read counts as not started for the next w
   });
   const garbled = new GarbledJobs({ connection, lease, outbox, log });
   const turns = new Turns(connection, log);
-  const reclaimer = new Reclaimer({ connection, replica, outbox, garbled, turns, log });
+  const settling = { connection, replica, outbox, garbled, turns, log };
+  const streams = new StreamReclaimer({ ...settling, lease });
+  const reclaimer = new Reclaimer({ ...settling, streams });
   expect(await reclaimer.reclaim(await new ActiveJobs(connection, replica).ids())).toMatchObject({
     again: 2,
     suspects: 0,

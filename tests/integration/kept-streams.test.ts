@@ -193,6 +193,18 @@ describe('appending', () => {
     expect(await redis.pttl(record)).toBeGreaterThan(2 * keepMs - 20_000);
     expect(await redis.pttl(other)).toBeGreaterThan(9 * keepMs);
   });
+
+  it('keeps the idempotency key and the body of its request as long as itself', async () => {
+    const { redis, keys } = system();
+    const [claim, body] = [keys.idempotency('scope'), keys.requestBody('S1', 'r')];
+    await redis.set(claim, 'of r', 'PX', 1000);
+    await redis.set(body, 'bytes', 'PX', 1000);
+    await streamsOf(4).renew([{ id: 'r', keepMs }]);
+    expect(await redis.pttl(claim)).toBeLessThan(1001);
+    await streamsOf(4).renew([{ id: 'r', keepMs, claim: 'scope', hasStoredBody: true }]);
+    expect(await redis.pttl(claim)).toBeGreaterThan(keepMs - 20_000);
+    expect(await redis.pttl(body)).toBeGreaterThan(keepMs - 20_000);
+  });
 });
 
 describe('taking over', () => {

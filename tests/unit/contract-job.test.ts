@@ -3,7 +3,7 @@ import { METHODS } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { inlineBodyLimit } from '#shared/contract/body.ts';
 import { decodeJob, encodeJob, parseJob, storedBody } from '#shared/contract/job.ts';
-import { redeliveryOf } from '#shared/contract/redelivery.ts';
+import { redeliveryOf, retriesAlways } from '#shared/contract/redelivery.ts';
 import type { JobData } from '#shared/contract/job.ts';
 
 const rest = { gateway: 'g', deadline: 1, redelivery: 'safe' } as const;
@@ -44,8 +44,8 @@ describe('a job', () => {
     expect(decodeJob(overTheWire(encodeJob(given, rest)))).toEqual(given);
   });
 
-  it('says whether its gateway reads frames, until when a stream may last, and whether it is kept', () => {
-    const terms = { frames: 1, until: 5, keepStream: true } as const;
+  it('says whether its gateway reads frames, until when a stream may last, and whether it is taken up', () => {
+    const terms = { frames: 1, until: 5, resume: true } as const;
     const given = { method: 'GET', target: '/', headers: [], body: Buffer.alloc(0) };
     expect(parseJob(JSON.stringify(encodeJob(given, { ...rest, ...terms })))).toMatchObject(terms);
     expect(parseJob(JSON.stringify({ ...encodeJob(given, rest), frames: '1' }))).toBeUndefined();
@@ -80,5 +80,11 @@ describe('whether a request may run again', () => {
     expect(redeliveryOf('GET', ['ringpost-retry', ' Never '])).toBe('never');
     expect(redeliveryOf('PUT', ['Idempotency-Key', 'k', 'Ringpost-Retry', 'never'])).toBe('never');
     expect(redeliveryOf('GET', ['Ringpost-Retry', 'sometimes'])).toBeUndefined();
+  });
+
+  it('is said to be always by the request alone', () => {
+    expect(retriesAlways(['ringpost-retry', ' Always'])).toBe(true);
+    expect(retriesAlways(['Ringpost-Retry', 'never'])).toBe(false);
+    expect(retriesAlways(['Idempotency-Key', 'k'])).toBe(false);
   });
 });

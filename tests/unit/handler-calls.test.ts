@@ -4,10 +4,11 @@ import { problemReply } from '#shared/contract/problem.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { BrokenAnswerError } from '../../worker/handlers/broken-answer.ts';
-import type { HandlerAnswer, HandlerReply } from '../../worker/handlers/handler.ts';
+import type { HandlerAnswer } from '../../worker/handlers/handler.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
 import { FinishedRuns } from '../../worker/run/finished-runs.ts';
 import { HandlerCalls } from '../../worker/run/handler-calls.ts';
+import type { Answered } from '../../worker/run/handler-calls.ts';
 import { Running } from '../../worker/run/running.ts';
 import { ScriptedSource } from '../fixtures/scripted-source.ts';
 
@@ -17,7 +18,7 @@ const clock = new RedisClock({ time: () => Promise.reject(new Error('it is not a
 interface Called {
   readonly source: ScriptedSource;
   readonly running: Running;
-  readonly replied: Promise<HandlerReply | undefined>;
+  readonly replied: Promise<Answered>;
 }
 
 /** @param isLater whether the handler answers with a promise. */
@@ -33,6 +34,8 @@ async function called(isLater: boolean, rest: Partial<JobData> = {}): Promise<Ca
     worker: 'S2',
     finished: new FinishedRuns(),
     budget: new ReplyBudget(1000),
+    streamAboveBytes: 1000,
+    onHints: () => undefined,
     log: createLogger('test', 'silent'),
   });
   const job: JobData = {

@@ -20,7 +20,7 @@ export interface HandlerChoice {
   /** UPSTREAM_HOST and FORWARDED: what the upstream or the program is told. */
   readonly upstreamHost?: UpstreamOptions['host'];
   readonly forwarded?: UpstreamOptions['forwarded'];
-  /** The maximum number of connections to the upstream, one request on each: the worker's concurrency. */
+  /** The maximum number of connections to the upstream, one request on each. */
   readonly connections: number;
   /** Limits the bytes of answers. */
   readonly budget: ReplyBudget;

@@ -88,8 +88,11 @@ export function createFetchHandler(exported: unknown, options: FetchHandlerOptio
       const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
       return problemReply('method_not_supported', detail);
     }
-    const { requestId, attempt, deadline, signal } = given;
-    const context: HandlerContext = { replica, requestId, attempt, deadline, signal };
+    const { requestId, attempt, deadline, signal, resumeFrom } = given;
+    const context: HandlerContext = {
+      ...{ replica, requestId, attempt, deadline, signal },
+      ...(resumeFrom === undefined ? {} : { resumeFrom }),
+    };
     const answer = fetch(requestOf(request, signal), context);
     return isResponse(answer)
       ? toHandlerAnswer(answer, request.method, given, budget)

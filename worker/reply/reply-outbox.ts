@@ -3,7 +3,7 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
-import type { ReplyFrame, Run } from '#shared/contract/reply.ts';
+import type { ReplyFrame, ReplyHead, Run } from '#shared/contract/reply.ts';
 import { endOf } from '#shared/contract/request-record.ts';
 import type { RequestState } from '#shared/contract/request-record.ts';
 import type { NotedEvent } from '#shared/contract/request-events.ts';
@@ -13,6 +13,7 @@ import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
+import type { WholeStream } from '#shared/store/streams/kept-entry.ts';
 import { RequestSettler } from '#shared/store/records/request-settler.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import type { Aftermath } from './aftermath.ts';
@@ -103,22 +104,48 @@ export class ReplyOutbox {
     await this.#settle(id, job, keepMs, reply);
   }
 
-  /** @param frame of the reply; undefined if it is in the draft. */
+  /**
+   * Notes that a kept stream is the whole answer of a request.
+   * @param keepMs how long it is kept, in ms.
+   * @returns `lost` if Redis has lost a part of it; then nothing was noted.
+   * @throws {SupersededError} if another worker has taken the lease since.
+   */
+  keepStream(
+    id: string,
+    job: JobData,
+    keepMs: number,
+    head: ReplyHead,
+    stream: WholeStream,
+  ): Promise<'kept' | 'lost'> {
+    return this.#settler.withRepair(id, async () => {
+      try {
+        await this.#settle(id, job, keepMs, head, undefined, stream);
+        return 'kept';
+      } catch (error) {
+        if (error instanceof ValueLostError) return 'lost';
+        throw error;
+      }
+    });
+  }
+
+  /** @param frame of the reply; undefined if it is in the draft, or is the kept stream. */
   async #settle(
     id: string,
     job: JobData,
     keepMs: number,
-    reply: HandlerReply,
+    head: ReplyHead,
     frame?: ReplyFrame,
+    stream?: WholeStream,
   ): Promise<void> {
     const { lease, aftermath, onSuperseded } = this.#options;
-    const { state, fields } = endOf(reply, this.#clock.now());
+    const { state, fields } = endOf(head, this.#clock.now());
     const settled = await this.#settler.settle(id, job, {
       state,
       event: endEvent(state, lease.holder),
       fields,
       keepMs,
       frame,
+      ...(stream === undefined ? {} : { stream }),
     });
     switch (settled) {
       case 'superseded':

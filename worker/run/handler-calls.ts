@@ -1,17 +1,17 @@
+import { headerValue } from '#shared/contract/headers.ts';
 import { decodeJob } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
+import { mayRetry } from '#shared/contract/retry.ts';
+import type { ReplyHead } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { isSourced } from '../handlers/handler.ts';
-import type {
-  Handler,
-  HandlerAnswer,
-  HandlerContext,
-  HandlerReply,
-  SourcedReply,
-} from '../handlers/handler.ts';
+import type { Handler, HandlerAnswer, HandlerReply, RunContext, SourcedReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
-import { gatherWhole } from '../stream/whole-answer.ts';
+import { gatherStart, isStream } from '../stream/gathered-start.ts';
+import type { GatheredStart, StartedStream } from '../stream/gathered-start.ts';
+import { decideOnHead } from '../stream/stream-decision.ts';
+import type { StreamDecision } from '../stream/stream-decision.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import { HandlerFailures } from './handler-failures.ts';
 import type { Running } from './running.ts';
@@ -32,12 +32,28 @@ function expiredReply({ keepMs }: JobData): HandlerReply | undefined {
   return keepMs === undefined ? undefined : problemReply('reply_timeout', 'It was not done by its deadline.');
 }
 
+/** @param worker the replica whose worker has run the request. */
+export function handlerFailedReply(worker: string): HandlerReply {
+  return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
+}
+
 /** The reply to a request whose handler is no longer waited for. */
-function abortedReply({ reason }: AbortSignal, job: JobData): HandlerReply | undefined {
+export function abortedReply({ reason }: AbortSignal, job: JobData): HandlerReply | undefined {
   const isCancelled = reason instanceof DOMException && reason.name === 'AbortError';
   return isCancelled
     ? problemReply('cancelled', 'The request was cancelled while it was run.')
     : expiredReply(job);
+}
+
+/**
+ * What has become of a request: it has a reply, or the start of a stream. Undefined if the deadline came first
+ * and no client asks for the answer later.
+ */
+export type Answered = HandlerReply | StartedStream | undefined;
+
+/** @returns whether the answer to a request may be sent as a stream. */
+function mayStream({ frames, gateway, keepMs }: JobData): boolean {
+  return frames !== undefined && (gateway !== '' || keepMs !== undefined);
 }
 
 export interface HandlerCallsOptions {
@@ -52,6 +68,10 @@ export interface HandlerCallsOptions {
   readonly finished: FinishedRuns;
   /** Bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
+  /** A larger answer is a stream, in bytes. */
+  readonly streamAboveBytes: number;
+  /** Sends the fields of early hints to the gateway that waits for an answer. */
+  readonly onHints: (id: string, job: JobData, headers: readonly string[]) => void;
   readonly log: Logger;
 }
 
@@ -65,22 +85,22 @@ export class HandlerCalls {
     this.#failures = new HandlerFailures(options.log);
   }
 
-  /** @returns the reply, or undefined if the deadline came first and no client asks for it later. */
+  /** Lets the handler answer. A stream is not read on until it is started. */
   answer(
     id: string,
     job: JobData,
     attempt: number,
     running: Running,
     storedBody?: Buffer,
-  ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
+  ): Answered | Promise<Answered> {
     const { handler, worker } = this.#options;
     const { signal, deadline } = running;
-    const context: HandlerContext = { replica: worker, requestId: id, attempt, deadline, signal };
+    const context: RunContext = { replica: worker, requestId: id, attempt, deadline, signal };
     let handled: HandlerAnswer | Promise<HandlerAnswer>;
     try {
       signal.throwIfAborted();
       running.begin(attempt);
-      handled = handler.handle(decodeJob(job, storedBody), context);
+      handled = handler.handle(decodeJob(job, storedBody), this.#withHints(id, job, context));
     } catch (error) {
       return this.#ended(id, job, running, this.#failed(id, job, signal, error));
     }
@@ -93,7 +113,7 @@ export class HandlerCalls {
     job: JobData,
     running: Running,
     handled: SourcedReply | Promise<HandlerAnswer>,
-  ): Promise<HandlerReply | undefined> {
+  ): Promise<Answered> {
     const { signal } = running;
     const timer = setTimeout(
       () => running.abort(new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError')),
@@ -102,11 +122,16 @@ export class HandlerCalls {
     let reply: HandlerReply | undefined;
     try {
       const answer = handled instanceof Promise ? await running.answer(handled) : handled;
-      reply =
+      const start =
         answer !== undefined && isSourced(answer)
-          ? await running.answer(gatherWhole(answer, id, this.#options.budget, signal))
+          ? await running.answer(this.#gather(id, job, answer, signal))
           : answer;
-      reply = reply === undefined ? abortedReply(signal, job) : this.#signed(reply);
+      if (start !== undefined && isStream(start)) {
+        clearTimeout(timer);
+        running.end(performance.now());
+        return { ...start, head: this.#signed(start.head) };
+      }
+      reply = start === undefined ? abortedReply(signal, job) : this.#signed(start);
     } catch (error) {
       reply = this.#failed(id, job, signal, error);
     }
@@ -114,18 +139,42 @@ export class HandlerCalls {
     return this.#ended(id, job, running, reply);
   }
 
-  /** The reply of a worker that serves another replica's queue says so. */
-  #signed(reply: HandlerReply): HandlerReply {
+  #gather(id: string, job: JobData, answer: SourcedReply, signal: AbortSignal): Promise<GatheredStart> {
+    const { budget, streamAboveBytes: aboveBytes } = this.#options;
+    return gatherStart(answer, this.#decide(job, answer), { id, budget, aboveBytes }, signal);
+  }
+
+  #decide(job: JobData, answer: SourcedReply): StreamDecision {
+    const { status, headers, length, problem } = answer;
+    const head = {
+      method: job.method,
+      status,
+      type: headerValue(headers, 'content-type'),
+      length,
+      isProblem: problem !== undefined,
+      mayRetry: mayRetry(answer, job),
+      readsFrames: mayStream(job),
+    };
+    return decideOnHead(head, this.#options.streamAboveBytes);
+  }
+
+  /** Early hints reach a gateway that waits and knows their frames. */
+  #withHints(id: string, job: JobData, context: RunContext): RunContext {
+    if (job.frames === undefined || job.gateway === '' || job.keepMs !== undefined) return context;
+    return { ...context, onHints: (headers) => this.#options.onHints(id, job, headers) };
+  }
+
+  /** The answer of a worker that serves another replica's queue says so. */
+  #signed<Head extends ReplyHead>(head: Head): Head {
     const { worker, replica } = this.#options;
-    if (worker === replica) return reply;
-    return { ...reply, headers: [...reply.headers, 'Ringpost-Adopted-By', worker] };
+    if (worker === replica) return head;
+    return { ...head, headers: [...head.headers, 'Ringpost-Adopted-By', worker] };
   }
 
   #failed(id: string, job: JobData, signal: AbortSignal, error: unknown): HandlerReply | undefined {
     if (signal.aborted) return abortedReply(signal, job);
     this.#failures.add(id, error, performance.now());
-    const { worker } = this.#options;
-    return problemReply('handler_failed', `The handler of replica ${worker} failed on this request.`);
+    return handlerFailedReply(this.#options.worker);
   }
 
   /** A request that must not run again is remembered from its end on. */

@@ -2,11 +2,10 @@ import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
-import type { HandlerReply } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import { HandlerCalls, notStartedReply } from './handler-calls.ts';
-import type { HandlerCallsOptions } from './handler-calls.ts';
+import type { Answered, HandlerCallsOptions } from './handler-calls.ts';
 import { endedBeforeStartReply } from './run-notes.ts';
 import type { RunNotes } from './run-notes.ts';
 import type { Running } from './running.ts';
@@ -30,14 +29,13 @@ export class JobAnswers {
     this.#notes = notes;
   }
 
-  /** @returns the reply; undefined if the deadline came first and no client asks for it later. */
   answer(
     id: string,
     job: JobData,
     attempt: number,
     running: Running,
     hasStoredBody: boolean,
-  ): HandlerReply | undefined | Promise<HandlerReply | undefined> {
+  ): Answered | Promise<Answered> {
     const { finished } = this.#options;
     const { redelivery } = job;
     if (job.cancelled === true) return endedBeforeStartReply('cancelled');
@@ -66,7 +64,7 @@ export class JobAnswers {
     attempt: number,
     running: Running,
     hasStoredBody: boolean,
-  ): Promise<HandlerReply | undefined> {
+  ): Promise<Answered> {
     const { large, replica } = this.#options;
     const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
     if (job.keepMs !== undefined) {

@@ -6,6 +6,9 @@ import { JobBodies } from '#shared/store/queue/job-bodies.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
+import { isStream } from '../stream/gathered-start.ts';
+import type { StreamEnd } from '../stream/sent-answer.ts';
+import type { AnswerStreams } from '../stream/answer-streams.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
@@ -24,12 +27,17 @@ import { Running } from './running.ts';
 export interface RunnerOptions extends JobAnswersOptions, RetriesOptions, RunNotesOptions {
   readonly slots: Slots;
   readonly outbox: ReplyOutbox;
+  /** Sends the answers that are streams. */
+  readonly streams: AnswerStreams;
   /** Requests that are aborted as soon as they are started. */
   readonly cancelled: CancelledIds;
 }
 
 /** Never settles: another worker has the job now, so this one must not finish it. The slot is free. */
 const leftToAnother = new Promise<never>(() => undefined);
+
+/** What a run leaves to be done: nothing, or its job is put back, or finished at the end of its stream. */
+type Ended = PutBack | 'left' | undefined;
 
 /** How long after its deadline the end of a request that has a record is still noted, in ms. */
 const endGraceMs = 10_000;
@@ -41,7 +49,10 @@ export class Runner {
   readonly #answers: JobAnswers;
   readonly #retries: Retries;
   readonly #bodies: JobBodies;
+  /** Those that have slots, or wait for them. */
   readonly #running: SlotMap<Running>;
+  /** Those whose answers are streams, from their heads on. */
+  readonly #streaming: SlotMap<Running>;
   readonly #counts: { runs: number };
   #waitingForRoom = 0;
 
@@ -54,12 +65,13 @@ export class Runner {
     this.#retries = new Retries(options, notes);
     this.#bodies = new JobBodies(options.connection, options.log);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
+    this.#streaming = shared === undefined ? new SlotMap<Running>() : shared.#streaming;
     this.#counts = shared === undefined ? { runs: 0 } : shared.#counts;
   }
 
-  /** The ids of the requests that are being run. */
+  /** The ids of the requests that are being run, those whose answers are streams included. */
   get running(): readonly string[] {
-    return [...this.#running.keys()];
+    return [...this.#running.keys(), ...this.#streaming.keys()];
   }
 
   /** How many requests were started since the worker started. */
@@ -69,22 +81,29 @@ export class Runner {
 
   /** Whether this request is being run. */
   isRunning(id: string): boolean {
-    return this.#running.has(id);
+    return this.#running.has(id) || this.#streaming.has(id);
   }
 
-  /** How many requests are being run. */
+  /** How many requests are being run, those whose answers are streams excluded. */
   get size(): number {
     return this.#running.size;
+  }
+
+  /** How many answers are streams whose heads were sent. */
+  get streamCount(): number {
+    return this.#streaming.size;
   }
 
   /**
    * Runs one job and sends its reply. A job past its deadline is not started, and its reply says so. If the
    * handler has not answered by the deadline, there is no reply: the gateway has answered 504 by itself.
    * @param timesTaken how often the job was taken, this time included.
-   * @returns when the job is finished, or to be put back; never, if another worker has taken the lease.
+   * @returns when the job is finished, or to be put back, or its answer is a stream, whose end finishes it;
+   * never, if another worker has taken the lease.
    */
-  run(id: string, job: JobData, timesTaken: number): Promise<PutBack | undefined> {
+  run(id: string, job: JobData, timesTaken: number): Promise<Ended> {
     // Redis has forgotten that this worker took the job, and gave it out again. One run serves both.
+    if (this.#streaming.size > 0 && this.#streaming.has(id)) return Promise.resolve('left');
     const current = this.#running.get(id)?.finished;
     if (current !== undefined) return current;
     const running = new Running(job, this.#clock);
@@ -98,15 +117,16 @@ export class Runner {
 
   /** Aborts a request that is being run: its signal fires, and its client learns that it was cancelled. */
   cancel(id: string): void {
-    this.#running.get(id)?.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
+    const running = this.#running.get(id) ?? this.#streaming.get(id);
+    running?.abort(new DOMException(`request ${id} is cancelled`, 'AbortError'));
   }
 
   /** Fires the signals of all requests. This worker answers none of them: another one reclaims them. */
   leave(): void {
-    for (const running of this.#running.values()) running.leave();
+    for (const running of [...this.#running.values(), ...this.#streaming.values()]) running.leave();
   }
 
-  async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<PutBack | undefined> {
+  async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<Ended> {
     try {
       const { replica, lease, slots, turns, finished } = this.#options;
       // An ordered request has its own count of starts, since its job may be taken before its turn has come.
@@ -133,7 +153,19 @@ export class Runner {
         if (!lease.certain) isOurs = await retryUntil(() => lease.makeCertain(), running.until);
         if (isOurs === true) {
           const replied = this.#answers.answer(id, job, attempt, running, hasStoredBody);
-          reply = replied instanceof Promise ? await replied : replied;
+          const answered = replied instanceof Promise ? await replied : replied;
+          if (answered !== undefined && isStream(answered)) {
+            // Its slot is free once Redis has its head.
+            const opened = await this.#options.streams.open(id, job, answered, running);
+            if (opened.kind === 'open') {
+              this.#stream(id, job, running, opened.ended);
+              return 'left';
+            }
+            if (opened.kind === 'superseded') isOurs = false;
+            else reply = opened.reply;
+          } else {
+            reply = answered;
+          }
         } else if (isOurs === undefined) {
           reply = notStartedReply();
         }
@@ -158,6 +190,23 @@ export class Runner {
       this.#running.take(id);
       this.#options.budget.release(id);
     }
+  }
+
+  /** Follows a stream to its end. */
+  #stream(id: string, job: JobData, running: Running, ended: Promise<StreamEnd>): void {
+    this.#streaming.add(id, running);
+    void ended.then((end) => {
+      this.#streaming.take(id);
+      const { finished, turns, replica, log } = this.#options;
+      if (job.redelivery === 'never') finished.add(id, performance.now());
+      if (end === 'left') return;
+      turns.leave(id, job);
+      if (!storedBody(job)) return;
+      // Otherwise it expires.
+      this.#bodies.remove(replica, id).catch((error: unknown) => {
+        log.debug({ request: id, err: error }, 'the body of a request was not removed');
+      });
+    });
   }
 
   /** Waits until the end of a request that must not run again can be remembered. */

@@ -2,6 +2,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import type { Run } from '#shared/contract/reply.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { HandlerAnswer } from '../handlers/handler.ts';
+import type { GatheredStart } from '../stream/gathered-start.ts';
 import type { PutBack } from './consumer.ts';
 
 /**
@@ -17,7 +18,7 @@ export class Running {
   left = false;
   /** When its job was taken, in ms since the epoch, in Redis time; 0 for a request without a record. */
   readonly taken: number;
-  finished: Promise<PutBack | undefined> | undefined;
+  finished: Promise<PutBack | 'left' | undefined> | undefined;
   /** Which run of the request this is. */
   #attempt = 1;
   /** When the handler was called and when it had answered, on the `performance.now()` clock. */
@@ -56,7 +57,9 @@ export class Running {
   }
 
   /** @returns what the handler answers, or undefined once the request is aborted. */
-  answer<Answer extends HandlerAnswer>(handled: Promise<Answer>): Promise<Answer | undefined> {
+  answer<Answer extends HandlerAnswer | GatheredStart>(
+    handled: Promise<Answer>,
+  ): Promise<Answer | undefined> {
     return new Promise((resolve, reject) => {
       this.#stopWaiting = () => resolve(undefined);
       // What an aborted handler answers or throws later is ignored.

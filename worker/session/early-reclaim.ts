@@ -11,6 +11,7 @@ import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
 import { Turns } from '../run/turns.ts';
 import { Reclaimer } from './reclaimer.ts';
+import { StreamReclaimer } from './stream-reclaimer.ts';
 
 export interface EarlyReclaimOptions {
   readonly connection: Connection;
@@ -59,7 +60,9 @@ async function reclaimUnder(
   const outbox = new ReplyOutbox({ connection, lease, aftermath, large, pushes, onSuperseded, log });
   const garbled = new GarbledJobs({ connection, lease, outbox, log });
   const turns = new Turns(connection, log);
-  const reclaimer = new Reclaimer({ connection, replica: lease.replica, outbox, garbled, turns, log });
+  const settling = { connection, outbox, garbled, turns, log };
+  const streams = new StreamReclaimer({ ...settling, lease });
+  const reclaimer = new Reclaimer({ ...settling, replica: lease.replica, streams });
   await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
   await lease.end();
 }

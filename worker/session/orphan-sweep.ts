@@ -7,11 +7,13 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { WorkerRepair } from '#shared/store/repair/worker-repair.ts';
 import type { Runner } from '../run/runner.ts';
 import type { Reclaimer } from './reclaimer.ts';
+import type { StreamReclaimer } from './stream-reclaimer.ts';
 
 export interface OrphanSweepOptions {
   readonly connection: Connection;
   readonly runner: Runner;
   readonly reclaimer: Reclaimer;
+  readonly streams: StreamReclaimer;
   /** The lease under which the worker serves the queue. */
   readonly lease: Fenced;
   /** The interval between two sweeps, in ms. */
@@ -20,7 +22,7 @@ export interface OrphanSweepOptions {
 }
 
 /**
- * Finds orphans: jobs that are active but not being run by any worker. A worker that was frozen may wake up,
+ * Finds orphans: jobs that are active, or whose answers are streams, but that no worker runs. A worker that was frozen may wake up,
  * take a job, find itself superseded and exit. Or the reply with which Redis gives a job to this worker is
  * lost with its connection.
  *
@@ -32,6 +34,7 @@ export class OrphanSweep {
   readonly #active: ActiveJobs;
   readonly #life: StartStop;
   #seen: ReadonlySet<string> = new Set();
+  #seenStreams: ReadonlySet<string> = new Set();
 
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
@@ -42,7 +45,10 @@ export class OrphanSweep {
       everyMs,
       () =>
         repair.withRepair(
-          () => this.#sweep(),
+          async () => {
+            await this.#sweep();
+            await this.#sweepStreams();
+          },
           () => ({ consumer: lease, requests: { replica: lease.replica, ids: this.#seen } }),
         ),
       (error) => log.warn({ err: error }, 'a sweep for orphaned jobs failed'),
@@ -67,5 +73,15 @@ export class OrphanSweep {
     const seenTwice = orphans.filter((id) => this.#seen.has(id));
     this.#seen = new Set(orphans);
     if (seenTwice.length > 0) await reclaimer.reclaim(seenTwice);
+  }
+
+  async #sweepStreams(): Promise<void> {
+    const { runner, streams } = this.#options;
+    const mayBeMore = (await streams.count()) > runner.streamCount;
+    const ids = mayBeMore ? await streams.ids() : new Set<string>();
+    const orphans = [...ids].filter((id) => !runner.isRunning(id));
+    const seenTwice = orphans.filter((id) => this.#seenStreams.has(id));
+    this.#seenStreams = new Set(orphans);
+    if (seenTwice.length > 0) await streams.reclaim(seenTwice);
   }
 }

@@ -1,8 +1,10 @@
+import { encodeHints } from '#shared/contract/frame.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { Slots } from '#shared/process/slots.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import type { SignalFeed } from '#shared/store/streams/signal-feed.ts';
 import type { Handler } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import type { ReplicaLease } from '../lease/replica-lease.ts';
@@ -18,10 +20,14 @@ import type { CancelledIds } from '../run/cancelled-ids.ts';
 import type { Consumer } from '../run/consumer.ts';
 import type { FinishedRuns } from '../run/finished-runs.ts';
 import { Runner } from '../run/runner.ts';
+import type { RunnerOptions } from '../run/runner.ts';
 import { Turns } from '../run/turns.ts';
+import { AnswerStreams } from '../stream/answer-streams.ts';
+import type { StreamSlots } from '../stream/stream-slots.ts';
 import type { ProcessSpans } from '../trace/process-spans.ts';
 import { OrphanSweep } from './orphan-sweep.ts';
 import { Reclaimer } from './reclaimer.ts';
+import { StreamReclaimer } from './stream-reclaimer.ts';
 import { Suspects } from './suspects.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -45,6 +51,18 @@ export interface QueueSessionParts {
   readonly large: LargeValues;
   /** The bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
+  /** Brings what gateways say of streams. */
+  readonly feed: SignalFeed;
+  /** Limits the streams of the worker. */
+  readonly streamSlots: StreamSlots;
+  /** A larger answer is a stream, in bytes. */
+  readonly streamAboveBytes: number;
+  /** How long the source of a stream may bring nothing, in ms; 0: without a limit. */
+  readonly streamIdleTimeoutMs: number;
+  /** How long streams may go on once the queue is left, in ms. */
+  readonly drainTimeoutMs: number;
+  /** The most bytes that an answer may have that is whole or kept. */
+  readonly replyLimitBytes: number;
   /** Jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;
@@ -70,6 +88,7 @@ export class QueueSession {
   readonly #reclaimer: Reclaimer;
   readonly #consumer: Consumer;
   readonly #suspects: Suspects | undefined;
+  readonly #streams: AnswerStreams;
   readonly #life;
   readonly #abandoned = Promise.withResolvers<void>();
   readonly replica: string;
@@ -104,12 +123,21 @@ export class QueueSession {
     const outbox = new ReplyOutbox({ ...sending, pushes: batched ?? pushes });
     const { adopter, holder: by } = lease;
     const handler = options.spans?.around(options.handler, replica) ?? options.handler;
-    const running = { ...options, handler, turns, replica, adopter, by, lease: certainty };
+    const streams = new AnswerStreams({ ...options, outbox: directOutbox });
+    const onHints: RunnerOptions['onHints'] = (id, { gateway }, headers) => {
+      // An answer does not wait for its hints, and does without them.
+      pushes.push(gateway, id, encodeHints(id, headers)).catch((error: unknown) => {
+        log.debug({ request: id, err: error }, 'early hints were not sent');
+      });
+    };
+    const running = { ...options, handler, turns, replica, adopter, by, lease: certainty, streams, onHints };
     const runner = new Runner({ ...running, outbox });
     const settling = { connection, replica, outbox: directOutbox, garbled, turns, log };
-    const reclaimer = new Reclaimer(settling);
+    const lostStreams = new StreamReclaimer({ ...settling, lease });
+    const reclaimer = new Reclaimer({ ...settling, streams: lostStreams });
     const everyMs = leaseMs / 3;
-    const sweep = new OrphanSweep({ connection, runner, reclaimer, lease, everyMs, log });
+    const sweeping = { connection, runner, reclaimer, streams: lostStreams, lease, everyMs, log };
+    const sweep = new OrphanSweep(sweeping);
     const watchdog = new Watchdog({ connection, replica, runner, everyMs, onStuck, log });
     // An adopter runs no suspects, unless it is the heir, which takes the owner's place.
     const suspects =
@@ -127,9 +155,11 @@ export class QueueSession {
     this.#reclaimer = reclaimer;
     this.#consumer = consumer;
     this.#suspects = suspects;
+    this.#streams = streams;
     this.#life = startStop(
       async () => {
         await reclaimer.reclaimAll({ name: String(lease.fence), ...lease.predecessor });
+        streams.start();
         await suspects?.start();
         intake.join(consumer);
         await consumer.start();
@@ -137,7 +167,7 @@ export class QueueSession {
       },
       async () => {
         await Promise.all([sweep.stop(), watchdog.stop()]);
-        const ended = Promise.all([consumer.stop(), suspects?.stop()]);
+        const ended = Promise.all([consumer.stop(), suspects?.stop()]).then(() => streams.stop());
         await Promise.race([ended, this.#abandoned.promise]);
         await turns.close();
         intake.leave(consumer);
@@ -150,9 +180,9 @@ export class QueueSession {
     return this.#runner.running;
   }
 
-  /** How many requests are running, or wait to run isolated. */
+  /** How many requests are running, those whose answers are streams included, or wait to run isolated. */
   get size(): number {
-    return Math.max(this.#runner.size, this.#suspects?.size ?? 0);
+    return Math.max(this.#runner.size, this.#suspects?.size ?? 0) + this.#runner.streamCount;
   }
 
   /** Aborts a request if it is running. */
@@ -185,6 +215,7 @@ export class QueueSession {
   abandon(): Promise<void> {
     this.#abandoned.resolve();
     this.#consumer.abandon();
+    this.#streams.abandon();
     return this.stop();
   }
 

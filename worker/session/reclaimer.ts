@@ -22,6 +22,7 @@ import type { RecordedCrash } from '#shared/store/queue/suspect-notes.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import type { Turns } from '../run/turns.ts';
+import type { StreamReclaimer } from './stream-reclaimer.ts';
 
 export interface ReclaimerOptions {
   readonly connection: Connection;
@@ -29,6 +30,8 @@ export interface ReclaimerOptions {
   readonly outbox: ReplyOutbox;
   readonly garbled: GarbledJobs;
   readonly turns: Turns;
+  /** Ends the streams that the worker sent. */
+  readonly streams: StreamReclaimer;
   readonly log: Logger;
 }
 
@@ -90,10 +93,13 @@ export class Reclaimer {
    * of one of the requests. Call it before the first job is taken.
    */
   async reclaimAll(death: Death): Promise<void> {
-    const { connection, replica, log } = this.#options;
+    const { connection, replica, streams, log } = this.#options;
     let held: readonly string[] = [];
     await new WorkerRepair(connection, log).withRepair(
       async () => {
+        const streaming = await streams.ids();
+        await streams.reclaim(streaming);
+        if (!death.expected) countsOf(connection).add('losses', streaming.size);
         held = await this.#active.ids();
         await this.reclaim(held, death);
       },

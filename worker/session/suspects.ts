@@ -189,14 +189,15 @@ export class Suspects {
 
   async #runToEnd(id: string, job: JobData, attempt: number): Promise<void> {
     const { connection, replica, runner, turns, log } = this.#options;
-    const putBack = await runner.run(id, job, attempt);
+    const next = await runner.run(id, job, attempt);
     for (;;) {
       try {
-        const active = await this.#jobs.find(id);
-        if (putBack === undefined) await active?.complete();
-        else await active?.delayUntil(putBack.notBefore);
+        // Whoever sends a stream finishes its job. Once its head is sent, it is no suspect any more.
+        const active = next === 'left' ? undefined : await this.#jobs.find(id);
+        if (next === undefined) await active?.complete();
+        else if (next !== 'left') await active?.delayUntil(next.notBefore);
         await endSuspect(connection, replica, id);
-        if (putBack === undefined) turns.leave(id, job);
+        if (next === undefined) turns.leave(id, job);
         return;
       } catch (error) {
         log.debug({ request: id, err: error }, 'Redis has refused to end a suspect');

@@ -17,7 +17,7 @@ import type { ReplyHead } from '#shared/contract/reply.ts';
 import { BrokenAnswerError } from '../handlers/broken-answer.ts';
 import { BytesSource } from '../handlers/bytes-source.ts';
 import { answerTooLarge, GatheredBody, tooLargeReply } from '../handlers/gathered-body.ts';
-import type { ByteSink, ByteSource, SourcedReply } from '../handlers/handler.ts';
+import type { ByteSink, ByteSource, HandlerReply, SourcedReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import { ExactSource } from './exact-source.ts';
 import type { StreamDecision } from './stream-decision.ts';
@@ -49,7 +49,7 @@ const wholeWithinMs = 5;
 const empty = Buffer.alloc(0);
 
 /** @returns whether the answer is a stream. */
-export function isStream(start: GatheredStart): start is StartedStream {
+export function isStream(start: HandlerReply | StartedStream): start is StartedStream {
   return 'rest' in start;
 }
 

@@ -1,10 +1,4 @@
-/** A kept stream that runs. */
-export interface RenewedStream {
-  /** The request's id. */
-  readonly id: string;
-  /** How long the stream is kept, in ms. */
-  readonly keepMs: number;
-}
+import type { RenewedStream } from '#shared/store/streams/kept-streams.ts';
 
 /** Streams are renewed at least this often, in ms. */
 const maxIntervalMs = 10_000;

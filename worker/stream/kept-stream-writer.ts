@@ -11,7 +11,7 @@ import { strict as assert } from 'node:assert';
 import { headerValue } from '#shared/contract/headers.ts';
 import type { AbortCode } from '#shared/contract/frame.ts';
 import type { WholeStream } from '#shared/store/streams/kept-entry.ts';
-import type { Append, KeptStreams, TakenOver } from '#shared/store/streams/kept-streams.ts';
+import type { Append, KeptStreams, RenewedStream, TakenOver } from '#shared/store/streams/kept-streams.ts';
 import type { ByteSink } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import { EntryCutter } from './entry-cutter.ts';
@@ -33,11 +33,7 @@ export type KeptEnd =
   /** Another worker has the lease. Nothing is to be noted. */
   | { readonly kind: 'superseded' };
 
-export interface KeptTerms {
-  /** The request's id. */
-  readonly id: string;
-  /** How long the answer is kept, in ms. */
-  readonly keepMs: number;
+export interface KeptTerms extends RenewedStream {
   /** The most bytes that the answer may have (`REPLY_LIMIT_BYTES`). */
   readonly limitBytes: number;
   /** Where the stream goes on that was taken over; undefined for a new one. */
@@ -125,7 +121,7 @@ export class KeptStreamWriter implements AppendingStream {
     assert.equal(this.#state, 'opening');
     this.#state = 'flowing';
     this.#readAt = now();
-    this.#stopRenewals = renewals.start({ id, keepMs });
+    this.#stopRenewals = renewals.start(this.#terms);
     this.#started.rest.start(this.#sink);
     this.#sink.bytes(this.#started.first);
     return true;

@@ -12,6 +12,8 @@ export interface RedisRights {
   readonly keys: readonly string[];
   /** The keys that it may only read. */
   readonly readOnly: readonly string[];
+  /** The keys that it may only write. */
+  readonly writeOnly: readonly string[];
   /** Patterns of channels. */
   readonly channels: readonly string[];
   /** Names of commands, grouped by purpose. A subcommand is written `client|setname`. */
@@ -64,7 +66,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     'sorted sets':
       'bzpopmin zadd zcard zcount zpopmin zrange zrangebyscore zrank zrem zremrangebyrank zremrangebyscore ' +
       'zrevrange zrevrangebyscore zscore',
-    streams: 'xadd xlen xrevrange xtrim',
+    streams: 'xadd xlen xrange xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
 };
@@ -72,8 +74,8 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 /**
  * @param namespace the prefix of all keys of a system.
  * @returns the rights that the processes of a role need. A worker may use the queue of any replica, since it
- * may adopt it. It writes no key of the ring, and reads only those for adoption and
- * the positions in UPSTREAMS.
+ * may adopt it. It writes no key of the ring, and reads only those for adoption and the positions in
+ * UPSTREAMS. It renews the idempotency keys of the streams that it sends, and cannot read whose they are.
  */
 export function redisRights(role: RedisRole, namespace: string): RedisRights {
   const keys = createKeys(namespace);
@@ -94,6 +96,7 @@ export function redisRights(role: RedisRole, namespace: string): RedisRights {
   return {
     keys: worker ? keyPatternsBesideRing(namespace) : all,
     readOnly: worker ? [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions] : [],
+    writeOnly: worker ? [keys.idempotency('*')] : [],
     channels: channels[role],
     commands: { connections, ...Object.fromEntries(words) },
   };
@@ -112,6 +115,7 @@ export function aclRules(roles: readonly RedisRole[], namespace: string): readon
     '-@all',
     ...each(({ keys }) => keys).map((pattern) => `~${pattern}`),
     ...each(({ readOnly }) => readOnly).map((pattern) => `%R~${pattern}`),
+    ...each(({ writeOnly }) => writeOnly).map((pattern) => `%W~${pattern}`),
     ...each(({ channels }) => channels).map((pattern) => `&${pattern}`),
     ...each((right) => Object.values(right.commands).flat()).map((name) => `+${name}`),
   ];

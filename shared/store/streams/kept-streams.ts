@@ -23,6 +23,18 @@ export interface Append extends KeptEntry {
   readonly id: string;
 }
 
+/** A stream that runs. */
+export interface RenewedStream {
+  /** The request's id. */
+  readonly id: string;
+  /** How long the stream is kept, in ms. */
+  readonly keepMs: number;
+  /** The scope of the request's idempotency key, as its job has it. */
+  readonly claim?: string | undefined;
+  /** Whether the request's body has its own key, which another run may need. */
+  readonly hasStoredBody?: boolean;
+}
+
 /** Where a kept stream goes on that was taken over. */
 export interface TakenOver {
   /** How many bytes it has. */
@@ -115,19 +127,29 @@ export class KeptStreams {
     return settled.map((each) => each.status === 'fulfilled' && each.value);
   }
 
-  /** Keeps streams and their records for `keepMs` and twice that from now on. */
-  async renew(streams: readonly { readonly id: string; readonly keepMs: number }[]): Promise<void> {
-    const { replica } = this.#lease;
+  /**
+   * Keeps streams for `keepMs` from now on, and their records for twice that. What the requests need while
+   * they run is kept as long: their idempotency keys, and their bodies.
+   */
+  async renew(streams: readonly RenewedStream[]): Promise<void> {
     const answers: Promise<unknown>[] = [];
     inOneWrite(this.#redis, () => {
-      for (const { id, keepMs } of streams) {
-        answers.push(
-          this.#redis.pexpire(this.#key(id), keepMs),
-          this.#redis.pexpire(this.#keys.request(replica, id), recordTtlMs(keepMs), 'GT'),
-        );
-      }
+      for (const stream of streams) answers.push(...this.#renewOne(stream));
     });
     await Promise.all(answers);
+  }
+
+  #renewOne({ id, keepMs, claim, hasStoredBody = false }: RenewedStream): Promise<unknown>[] {
+    const { replica } = this.#lease;
+    const keys = [
+      ...(claim === undefined ? [] : [this.#keys.idempotency(claim)]),
+      ...(hasStoredBody ? [this.#keys.requestBody(replica, id)] : []),
+    ];
+    return [
+      this.#redis.pexpire(this.#key(id), keepMs),
+      this.#redis.pexpire(this.#keys.request(replica, id), recordTtlMs(keepMs), 'GT'),
+      ...keys.map((key) => this.#redis.pexpire(key, keepMs, 'GT')),
+    ];
   }
 
   #key(id: string): string {
