@@ -59,9 +59,10 @@ npm run bench:streams -- --from streams.json --report docs/streams-performance.m
 Ringpost with ${plan.workers} workers and \`UPSTREAM\`, and a proxy of Fastify and undici that passes on the
 body of its upstream as a stream, take turns in front of the same upstream. Each value is the median of
 ${plan.rounds} round${plan.rounds === 1 ? '' : 's'}, with the least and the greatest. "Compared" is computed in each round. Every byte that
-a client got was compared with the one that belongs at its place. Memory is that of the whole process in RAM
-(for idle streams after a collection of garbage, for large answers the most within the run), and below it the
-used heap with what buffers hold outside of it.${quick ? ' This was a short run.' : ''}
+a client got was compared with the one that belongs at its place. Memory is that of the whole process in RAM,
+and below it the used heap with what buffers hold outside of it, which may lie in RAM that was there before.
+For idle streams it is what is left after a collection of garbage, for large answers the most within the run,
+garbage included.${quick ? ' This was a short run.' : ''}
 
 ${date.slice(0, 16).replace('T', ' ')} UTC; ${machine.processors} processors (${machine.model}), which client, upstream and system share; ${versions.join(', ')}.`;
   return `${wrappedProse(text)}\n\n${resultTable(samples)}\n`;
