@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import type { Agent, ClientRequest } from 'node:http';
-import type { Pattern } from './pattern.ts';
+import type { Pattern } from '../../fixtures/pattern.ts';
 
 /** How a stream ended for its client. */
 export type Ending = 'clean' | 'broken' | 'left';

@@ -9,7 +9,7 @@
  */
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
-import { bulk, eventBytes, events } from './pattern.ts';
+import { bulk, eventBytes, events } from '../../fixtures/pattern.ts';
 
 const eventEveryMs = 10;
 const secondEventMs = 10;

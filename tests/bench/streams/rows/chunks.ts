@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventBytes, events } from '../pattern.ts';
+import { eventBytes, events } from '../../../fixtures/pattern.ts';
 import { busyStreams } from '../plan.ts';
 import type { Measured } from '../sample.ts';
 import { costOf, cpuValues } from '../scene.ts';

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { median } from '../../numbers.ts';
-import { eventBytes, events, Pattern } from '../pattern.ts';
+import { eventBytes, events, Pattern } from '../../../fixtures/pattern.ts';
 import type { Measured } from '../sample.ts';
 import type { Scene } from '../scene.ts';
 import { faultsOf, StreamClient } from '../stream-client.ts';

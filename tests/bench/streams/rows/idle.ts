@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Role } from '../../measure/cpu.ts';
-import { eventBytes, events } from '../pattern.ts';
+import { eventBytes, events } from '../../../fixtures/pattern.ts';
 import type { Memory, Probe } from '../probes.ts';
 import type { Measured } from '../sample.ts';
 import type { Scene } from '../scene.ts';

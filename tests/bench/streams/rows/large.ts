@@ -1,5 +1,5 @@
 import type { Role } from '../../measure/cpu.ts';
-import { bulk } from '../pattern.ts';
+import { bulk } from '../../../fixtures/pattern.ts';
 import { largeBytes, largeClients } from '../plan.ts';
 import type { Memory, Probe } from '../probes.ts';
 import type { Measured } from '../sample.ts';
