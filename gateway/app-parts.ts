@@ -25,6 +25,7 @@ import { RequestParser } from './request/request-parser.ts';
 import { Uploads } from './request/uploads.ts';
 import type { Agreement } from './ring/agreement.ts';
 import type { RingWatcher } from './ring/ring-watcher.ts';
+import type { OpenStreams } from './streams/open-streams.ts';
 import type { StreamMemory } from './streams/stream-memory.ts';
 import { UnsentAnswers } from './routes/unsent-answers.ts';
 import type { GatewayConfig } from './settings/config.ts';
@@ -52,6 +53,8 @@ export interface AppParts {
   readonly inbox: ReplyInbox;
   readonly held: HeldBytes;
   readonly streamMemory: StreamMemory;
+  /** The live streams of this gateway. */
+  readonly openStreams: OpenStreams;
   /** Tells those who are added of each dispatched request that has ended. */
   readonly endedRequests: EndedRequests;
   /** Time in ms for which a client may send nothing of a body; the default is in `uploads.ts`. */

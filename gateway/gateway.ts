@@ -106,7 +106,7 @@ export async function createGateway(
     telemetry,
     log,
   });
-  const { dispatcher, queues, capacity, inbox } = dispatch;
+  const { dispatcher, queues, capacity, inbox, streams: openStreams } = dispatch;
   const endedRequests = new EndedRequests(() => clock.now());
   const accessLog =
     config.accessLog &&
@@ -128,6 +128,7 @@ export async function createGateway(
     inbox,
     held,
     streamMemory,
+    openStreams,
     telemetry,
     accessLog,
     endedRequests,

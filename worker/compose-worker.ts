@@ -156,6 +156,7 @@ export async function composeWorker(
     endsLease,
     running: () => served.sizeOf(replica),
     onSuperseded,
+    onRemoved: (isRemoved) => session.limitStreams(isRemoved),
     onRetired,
   });
   const makeCertain = (): Promise<boolean> => heartbeat.makeCertain();

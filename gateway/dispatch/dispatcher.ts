@@ -11,6 +11,7 @@ import type { ParsedRequest } from '../request/parsed-request.ts';
 import { SendSpan } from '../trace/send-span.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { AbortCause } from '../http/request-notes.ts';
 import type { OpenStreams } from '../streams/open-streams.ts';
 import { ArrivedFrames } from './arrived-frames.ts';
 import type { AsyncRequests } from './async-requests.ts';
@@ -169,11 +170,12 @@ export class Dispatcher {
   /**
    * The client has left. A job that has not started is withdrawn; a running GET, HEAD or OPTIONS is aborted
    * by its worker, and so is a stream.
+   * @param cause why the gateway has disconnected it, if it has.
    */
-  stopWaiting(id: string): void {
+  stopWaiting(id: string, cause?: AbortCause): void {
     const waiter = this.#waiters.get(id);
     if (waiter) this.#withdraw(waiter);
-    else this.#streams.leave(id);
+    else this.#streams.leave(id, cause);
   }
 
   /** Passes a frame to the client that waits for it. */

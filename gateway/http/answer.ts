@@ -13,8 +13,13 @@ export interface End {
   readonly ms: number;
 }
 
-/** Listens to the ends and failures of answers. */
+/** Listens to the beginnings, ends and failures of answers. */
 export interface AnswerListener {
+  /**
+   * Called when the head of a stream was written.
+   * @param ms from the head of the request.
+   */
+  begun(answer: Answer, ms: number): void;
   /** Called once for each answer. */
   ended(answer: Answer, end: End): void;
   /** Called if a request failed because of an unexpected error. */
@@ -52,6 +57,10 @@ export class Answer extends http.ServerResponse implements RequestNotes {
   noteProblem(problem: Problem): void {
     this.#problem = problem;
     if (problem.code === 'internal') this.noteFailure(problem.cause ?? problem);
+  }
+
+  noteBegun(): void {
+    this.#listener.begun(this, performance.now() - this.#startedAt);
   }
 
   noteFailure(error: unknown): void {
@@ -128,6 +137,16 @@ export function noteBody(response: ServerResponse, bytes: number): void {
 /** Notes why the gateway breaks a response off whose head was sent. It is to be called before that. */
 export function noteAborted(response: ServerResponse, cause: AbortCause): void {
   if (response instanceof Answer) response.aborted = cause;
+}
+
+/** @returns why the gateway breaks a response off; undefined if it does not. */
+export function abortOf(response: ServerResponse): AbortCause | undefined {
+  return response instanceof Answer ? response.aborted : undefined;
+}
+
+/** Notes that the head of a stream was written. */
+export function noteBegun(response: ServerResponse): void {
+  if (response instanceof Answer) response.noteBegun();
 }
 
 /** Notes that the body of a request is no longer needed: its length is enough. */

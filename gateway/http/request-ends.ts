@@ -19,6 +19,11 @@ export interface EndCounter {
    */
   called(side: Side, result: string): void;
   /**
+   * Counts a stream that has begun.
+   * @param ms from the request to the head of its answer.
+   */
+  begun(ms: number, notes: RequestNotes): void;
+  /**
    * Counts a dispatched request.
    * @param status of the answer; 499 if the client left before.
    * @param code of the problem that ringpost answered.
@@ -53,6 +58,10 @@ export class RequestEnds implements AnswerListener {
 
   constructor(options: RequestEndsOptions) {
     this.#options = options;
+  }
+
+  begun(answer: Answer, ms: number): void {
+    this.#options.counter.begun(ms, answer);
   }
 
   ended(answer: Answer, { whole, problem, ms }: End): void {

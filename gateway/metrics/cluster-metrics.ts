@@ -188,6 +188,14 @@ const counters: readonly ClusterMetric[] = [
       yield [[], counts.get('adoptions') ?? 0];
     },
   },
+  {
+    name: 'ringpost_stream_resumes_total',
+    help: 'Kept streams that another run of their request went on with',
+    labels: [],
+    *values({ counts }) {
+      yield [[], counts.get('resumes') ?? 0];
+    },
+  },
 ];
 
 /**

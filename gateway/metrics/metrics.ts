@@ -13,6 +13,8 @@ import type { ClusterFigures } from './cluster-figures.ts';
 import { registerClusterMetrics } from './cluster-metrics.ts';
 import { TimesByReplica } from './replica-times.ts';
 import type { ReplicaTimes, TimeBuckets } from './replica-times.ts';
+import { registerStreamMetrics } from './stream-metrics.ts';
+import type { StreamFigures } from './stream-metrics.ts';
 import { TimeHistogram } from './time-histogram.ts';
 
 /** Figures of clients, read when the metrics are asked for. */
@@ -60,10 +62,19 @@ export class Metrics implements EndCounter {
       ({ wait }) => wait,
     );
     histogram('ringpost_service_seconds', 'How long the handler ran', ({ service }) => service);
+    histogram(
+      'ringpost_first_byte_seconds',
+      'Time from the head of a dispatched request to the head of its answer, for streams',
+      ({ firstByte }) => firstByte,
+    );
   }
 
   called(side: Side, result: string): void {
     this.#calls.inc({ side, result });
+  }
+
+  begun(ms: number, { outcome }: RequestNotes): void {
+    this.times.countFirstByte(outcome?.replica, ms);
   }
 
   dispatched(
@@ -114,6 +125,11 @@ export class Metrics implements EndCounter {
       .labels(ownVersion, process.version)
       .set(1);
     registerClusterMetrics(this.registry, read);
+  }
+
+  /** Adds the figures of streams. */
+  observeStreams(streams: StreamFigures): void {
+    registerStreamMetrics(this.registry, streams);
   }
 
   /** Adds the figures of clients and their bodies. */

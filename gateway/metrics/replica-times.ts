@@ -26,6 +26,8 @@ export class ReplicaTimes {
   readonly wait = new TimeBuckets();
   readonly service = new TimeBuckets();
   readonly total = new TimeBuckets();
+  /** Of answers that are streams. Other processes are not told. */
+  readonly firstByte = new TimeBuckets();
 
   get counts(): ReplicaCounts {
     const { requests, failures, wait, service, total } = this;
@@ -44,14 +46,27 @@ export class TimesByReplica {
    * @param totalMs undefined if the client left.
    */
   count(replica = noReplica, failed: boolean, totalMs: number | undefined, ran: Ran | undefined): void {
-    let times = this.#times.get(replica);
-    if (times === undefined) this.#times.set(replica, (times = new ReplicaTimes()));
+    const times = this.#timesOf(replica);
     times.requests += 1;
     if (failed) times.failures += 1;
     if (totalMs !== undefined) times.total.add(totalMs);
     if (ran === undefined) return;
     times.wait.add(ran.queueMs);
     times.service.add(ran.serviceMs);
+  }
+
+  /**
+   * Counts a stream that has begun.
+   * @param replica undefined if none was selected.
+   */
+  countFirstByte(replica = noReplica, ms: number): void {
+    this.#timesOf(replica).firstByte.add(ms);
+  }
+
+  #timesOf(replica: string): ReplicaTimes {
+    let times = this.#times.get(replica);
+    if (times === undefined) this.#times.set(replica, (times = new ReplicaTimes()));
+    return times;
   }
 
   /** The counts of each replica that has any. */

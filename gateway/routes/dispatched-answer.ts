@@ -3,7 +3,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { BegunOutcome, DispatchClient, Outcome } from '../dispatch/dispatch-client.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import { noteBodyDone, noteOutcome } from '../http/answer.ts';
+import { abortOf, noteBegun, noteBodyDone, noteOutcome } from '../http/answer.ts';
 import type { Connections } from '../http/connections.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import { streamHeaders } from '../request/forwarding.ts';
@@ -46,7 +46,7 @@ export class DispatchedAnswer implements DispatchClient {
     const { dispatcher, connections } = this.#options;
     // If the client leaves, there is no outcome.
     noteOutcome(this.#response, { id, replica: replicaOf(id) });
-    this.#gone = () => dispatcher.stopWaiting(id);
+    this.#gone = () => dispatcher.stopWaiting(id, abortOf(this.#response));
     connections.wait(this.#response.req.socket, this.#gone);
   }
 
@@ -69,6 +69,7 @@ export class DispatchedAnswer implements DispatchClient {
       this.#end();
       return undefined;
     }
+    noteBegun(response);
     // The first bytes go together with the head.
     if (!hasBytes) response.flushHeaders();
     const { unsent, streamMemory: memory } = this.#options;

@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { asBuffer } from '#shared/contract/body.ts';
-import { noteAborted, noteBody } from '../http/answer.ts';
+import { abortOf, noteAborted, noteBody } from '../http/answer.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { UnsentAnswers, UnsentWatch } from '../routes/unsent-answers.ts';
 import type { StreamClient } from './incoming-stream.ts';
 import type { StreamMemory } from './stream-memory.ts';
+import { ofOwn, WaitingBytes } from './waiting-bytes.ts';
 
 /** Why a stream was broken off. `client`: its client has left. */
 export type StreamFault = AbortCause | 'client';
@@ -30,16 +31,10 @@ export interface ClientStreamOptions {
   readonly onDone: () => void;
 }
 
-/** Bytes that wait until the client has taken those before. */
-interface Waiting {
-  /** A string is latin1 and framed already. */
-  readonly data: string | Buffer;
-  /** How many bytes of the answer it has. */
-  readonly length: number;
-}
-
 /** Node gets more bytes only while it holds fewer than this, so that the progress of the client shows. */
 const partBytes = 64 * 1024;
+/** The same for writes, each of which costs memory besides its bytes. */
+const maxWrites = 16;
 /** Up to this many bytes are written as one string, framed, which costs less than a Buffer and its frame. */
 const textLimit = 4096;
 const lastChunk = '0\r\n\r\n';
@@ -57,8 +52,9 @@ export class ClientStream implements StreamClient {
   #state: 'open' | 'ending' | 'ended' | 'gone' = 'open';
   #received = 0;
   #taken = 0;
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
+  /** The writes that Node has not passed to the socket. */
+  #writes = 0;
+  readonly #waiting = new WaitingBytes();
   #watch: UnsentWatch | undefined;
   #isReleased = false;
 
@@ -79,7 +75,7 @@ export class ClientStream implements StreamClient {
 
   write(bytes: Uint8Array): void {
     if (this.#state !== 'open') return;
-    const { response, length: stated, memory } = this.#options;
+    const { length: stated, memory } = this.#options;
     const { length } = bytes;
     this.#received += length;
     memory.take(length);
@@ -87,14 +83,10 @@ export class ClientStream implements StreamClient {
       this.#giveUp('handler_failed');
       return;
     }
-    // The Buffer of a small chunk is part of a larger one, which would stay in memory.
-    const data = length <= textLimit ? this.#framed(asBuffer(bytes)) : asBuffer(bytes);
-    if (this.#waiting.length === 0 && response.writableLength < partBytes) {
-      this.#pass(data);
-      return;
-    }
-    this.#waiting.push({ data, length });
-    this.#waitingBytes += length;
+    // What Node does not pass to the socket at once stays in memory.
+    const isHeld = this.#options.response.writableLength > 0;
+    if (this.#waiting.length === 0 && this.#mayPass) this.#pass(isHeld ? ofOwn(bytes) : asBuffer(bytes));
+    else this.#waiting.add(bytes);
   }
 
   end(): void {
@@ -131,31 +123,35 @@ export class ClientStream implements StreamClient {
     this.#options.listener.left(cause);
   }
 
-  #framed(bytes: Buffer): string {
-    const text = bytes.toString('latin1');
-    return this.#isChunked ? `${bytes.length.toString(16)}\r\n${text}\r\n` : text;
+  get #mayPass(): boolean {
+    return this.#writes < maxWrites && this.#options.response.writableLength < partBytes;
   }
 
   /** Passes bytes to Node, which holds the socket's writes of a turn together. */
-  #pass(data: string | Buffer): void {
+  #pass(bytes: Buffer): void {
     const { response } = this.#options;
-    if (typeof data === 'string') {
-      response.write(data, 'latin1', this.#onWritten);
+    const { length } = bytes;
+    this.#writes += 1;
+    const size = length.toString(16);
+    if (length <= textLimit) {
+      const text = bytes.toString('latin1');
+      response.write(this.#isChunked ? `${size}\r\n${text}\r\n` : text, 'latin1', this.#onWritten);
     } else if (this.#isChunked) {
-      response.write(`${data.length.toString(16)}\r\n`, 'latin1');
-      response.write(data);
+      response.write(`${size}\r\n`, 'latin1');
+      response.write(bytes);
       response.write('\r\n', 'latin1', this.#onWritten);
     } else {
-      response.write(data, this.#onWritten);
+      response.write(bytes, this.#onWritten);
     }
   }
 
   /** The socket has taken what was passed. */
   readonly #onWritten = (error?: Error | null): void => {
+    this.#writes -= 1;
     if (error || this.#isReleased) return;
     const { response, listener, memory } = this.#options;
     // Node also counts heads and frames, so this is what was taken at least.
-    const taken = Math.max(this.#taken, this.#received - this.#waitingBytes - response.writableLength);
+    const taken = Math.max(this.#taken, this.#received - this.#waiting.length - response.writableLength);
     const more = taken - this.#taken;
     if (more > 0) {
       this.#taken = taken;
@@ -168,15 +164,11 @@ export class ClientStream implements StreamClient {
   };
 
   #passMore(): void {
-    const { response } = this.#options;
-    let passed = 0;
-    for (const { data, length } of this.#waiting) {
-      if (response.writableLength >= partBytes) break;
-      passed += 1;
-      this.#waitingBytes -= length;
-      this.#pass(data);
+    while (this.#mayPass) {
+      const next = this.#waiting.take();
+      if (next === undefined) break;
+      this.#pass(next);
     }
-    this.#waiting.splice(0, passed);
     if (this.#waiting.length === 0 && this.#state === 'ending') this.#finish();
   }
 
@@ -194,8 +186,9 @@ export class ClientStream implements StreamClient {
     this.#state = isCutOff ? 'gone' : this.#state;
     this.#release();
     if (!isCutOff) return;
-    this.#options.onDone();
-    this.#options.listener.left('client');
+    const { response, listener, onDone } = this.#options;
+    onDone();
+    listener.left(abortOf(response) ?? 'client');
   }
 
   /** Holds nothing any more. */
@@ -204,7 +197,6 @@ export class ClientStream implements StreamClient {
     this.#isReleased = true;
     this.#watch?.stop();
     this.#options.memory.give(this.#received - this.#taken);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waiting.clear();
   }
 }

@@ -3,6 +3,7 @@ import type { StreamFault, StreamListener } from './client-stream.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { StreamClient } from './incoming-stream.ts';
 import type { SignalSender } from './signal-sender.ts';
+import { StreamCounts } from './stream-counts.ts';
 import { windowBytes } from './stream-credit.ts';
 import type { StreamMemory } from './stream-memory.ts';
 import type { StreamPresence } from './stream-presence.ts';
@@ -33,17 +34,6 @@ export interface OpenStream {
 /** The frames that follow the head of a stream. */
 export type StreamFrame = Extract<Frame, { readonly kind: 'chunk' | 'end' | 'abort' | 'blocked' }>;
 
-/** What has happened to streams since the start. */
-export interface StreamCounts {
-  begun: number;
-  chunks: number;
-  bytes: number;
-  /** Frames that were dropped: they came again, were of another fence, or nobody waited for their stream. */
-  dropped: number;
-  /** Streams that were broken off, by why. */
-  readonly aborted: Map<StreamFault, number>;
-}
-
 interface Kept extends OpenStream {
   readonly incoming: IncomingStream;
   /** Whether its worker may send a wide window of bytes ahead. */
@@ -56,7 +46,7 @@ export class OpenStreams {
   readonly #presence: StreamPresence;
   readonly #memory: StreamMemory;
   readonly #streams = new Map<string, Kept>();
-  readonly counts: StreamCounts = { begun: 0, chunks: 0, bytes: 0, dropped: 0, aborted: new Map() };
+  readonly counts = new StreamCounts();
 
   constructor(signals: SignalSender, presence: StreamPresence, memory: StreamMemory) {
     this.#signals = signals;
@@ -157,7 +147,7 @@ export class OpenStreams {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     stream.incoming.leave();
-    this.#countAbort(cause);
+    this.counts.abort(cause);
     this.#cancel(stream);
   }
 
@@ -166,7 +156,7 @@ export class OpenStreams {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     stream.incoming.lose();
-    this.#countAbort('lost');
+    this.counts.abort('lost');
     this.#cancel(stream);
   }
 
@@ -181,7 +171,7 @@ export class OpenStreams {
       // Another worker sends the answer as well; nobody waits for that one.
       if (frame.fence !== stream.fence) this.#signals.cancelAgain(stream.replica, frame.fence, frame.id);
     } else {
-      this.#countAbort('gap');
+      this.counts.abort('gap');
       this.#cancel(stream);
     }
   }
@@ -192,7 +182,7 @@ export class OpenStreams {
     if (fate === 'waiting') this.#signals.grant(replica, fence, incoming.granted, id);
     else if (frame.fence !== fence) this.#signals.cancelAgain(replica, frame.fence, id);
     if (fate !== 'gap') return;
-    this.#countAbort('gap');
+    this.counts.abort('gap');
     this.#cancel(stream);
   }
 
@@ -202,7 +192,7 @@ export class OpenStreams {
       this.counts.dropped += 1;
       return;
     }
-    if (fate === 'gap') this.#countAbort('gap');
+    if (fate === 'gap') this.counts.abort('gap');
     this.#remove(stream);
   }
 
@@ -211,7 +201,7 @@ export class OpenStreams {
       this.counts.dropped += 1;
       return;
     }
-    this.#countAbort(frame.code);
+    this.counts.abort(frame.code);
     this.#remove(stream);
   }
 
@@ -242,10 +232,5 @@ export class OpenStreams {
     if (!this.#streams.delete(stream.id)) return;
     this.#setWide(stream, false);
     this.#presence.remove(stream.replica);
-  }
-
-  #countAbort(cause: StreamFault): void {
-    const { aborted } = this.counts;
-    aborted.set(cause, (aborted.get(cause) ?? 0) + 1);
   }
 }

@@ -34,7 +34,9 @@ export type ClusterCount =
   /** Requests that are never run again since they killed their workers. */
   | 'convictions'
   /** Queues that were adopted. */
-  | 'adoptions';
+  | 'adoptions'
+  /** Kept streams that another run of their request went on with. */
+  | 'resumes';
 
 /** @returns the kind of a reason that is written for people, as a driver or the controller's plan has it. */
 export function deathReasonOf(text: string | undefined): DeathReason {

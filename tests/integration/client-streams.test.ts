@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { speak } from '../fixtures/raw-http.ts';
@@ -337,6 +339,31 @@ describe('a client that does not read', () => {
     other.socket.destroy();
   });
 
+  it.each([
+    ['one byte', 1, 64],
+    ['5000 bytes', 5000, 65_536],
+  ])('costs little more than its bytes, in chunks of %s', async (_what, size, readBytes) => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void; // what the flag adds
+    const server = await StreamServer.start();
+    unreadRequest(server.url, get);
+    const slow = await server.open();
+    for (let rounds = 0; rounds < 50; rounds += 1) {
+      if (slow.granted > slow.offset) rounds = 0;
+      slow.sendGranted(length);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    collect();
+    const before = process.memoryUsage();
+    const held = server.held.size;
+    // A chunk is a part of what the connection to Redis has read at once.
+    while (server.held.size < held + 600_000) slow.send(Buffer.alloc(size, 'x'), readBytes);
+    collect();
+    const after = process.memoryUsage();
+    const grown = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+    expect(grown).toBeLessThan(3_000_000);
+  });
+
   it('has a narrow window while the gateway holds as many bytes as it may', async () => {
     const server = await StreamServer.start({ bytesInFlight: windowBytes });
     unreadRequest(server.url, get);
@@ -425,6 +452,7 @@ describe('a gateway that stops', () => {
       ['cancelled', false, 'stop'],
     ]);
     expect(server.streams.size).toBe(0);
+    expect([...server.streams.counts.aborted]).toEqual([['stop', 3]]);
   });
 });
 

@@ -158,7 +158,11 @@ describe('a listener that stops', () => {
   it('counts a refused upload by its code, and a running request by its status', async () => {
     const ends: string[] = [];
     const { app, connections } = createListener({
-      counter: { called: (side, result) => void ends.push(`${side} ${result}`), dispatched: () => undefined },
+      counter: {
+        called: (side, result) => void ends.push(`${side} ${result}`),
+        begun: () => undefined,
+        dispatched: () => undefined,
+      },
       endedRequests: new EndedRequests(() => 0),
       routeOf: ({ url }) => url ?? '/',
       unread: 'dispatch',

@@ -22,7 +22,7 @@ it('an unexpected error of a route is logged once with its stack, and each call 
   const lines: Line[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Line); // as pino writes it
   const { app } = createListener({
-    counter: { called: () => undefined, dispatched: () => undefined },
+    counter: { called: () => undefined, begun: () => undefined, dispatched: () => undefined },
     endedRequests: new EndedRequests(() => 0),
     routeOf: ({ url }) => url ?? '/',
     unread: 'dispatch',

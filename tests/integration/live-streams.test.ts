@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
+import { remove } from '../fixtures/admin-calls.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { ask } from '../fixtures/raw-http.ts';
 import { stream } from '../fixtures/streamed-answer.ts';
@@ -133,8 +134,8 @@ it('a client that leaves cancels the request to the upstream within 100 ms', asy
   expect(performance.now() - left).toBeLessThan(100);
 });
 
-it('streams hold no slots, and leave room for other requests', async () => {
-  const { url, upstream } = await startWith({ CONCURRENCY: '1' });
+it.each(['batched', 'stock'])('streams hold no slots of the %s consumer', async (consumer) => {
+  const { url, upstream } = await startWith({ CONCURRENCY: '1', CONSUMER: consumer });
   for (let at = 0; at < 5; at += 1) {
     const answering = stream(url, '/events');
     const response = await upstream.nth(at);
@@ -144,6 +145,9 @@ it('streams hold no slots, and leave room for other requests', async () => {
   }
   expect((await ask(url, { target: '/whole' })).body.toString()).toBe('whole');
   for (const response of upstream.responses) response.end();
+  const { redis, keys } = system();
+  await expect.poll(() => redis.scard(keys.streams('S1'))).toBe(0);
+  expect(await redis.llen(keys.unfinished('S1').active)).toBe(0);
 });
 
 it('the death of its worker breaks a stream, and another request is answered by the next worker', async () => {
@@ -177,8 +181,21 @@ it('a worker that stops lets its streams end, and breaks off those that do not',
   if (pid === undefined) throw new Error('no worker has the lease');
   process.kill(pid, 'SIGTERM');
   responses[0]?.end('data: end\n\n');
-  const outcomes = await Promise.all([one?.ended, other?.ended]);
-  expect(outcomes.toSorted()).toEqual(['broken', 'clean']);
+  const outcomes = new Set(await Promise.all([one?.ended, other?.ended]));
+  expect(outcomes).toEqual(new Set(['broken', 'clean']));
+});
+
+it('the streams of a replica that was removed have DRAIN_TIMEOUT_MS to end', async () => {
+  const { url, upstream } = await startWith({ REPLICAS: '2', DRAIN_TIMEOUT_MS: '1000', LEASE_MS: '900' });
+  const answering = stream(url, '/events');
+  const response = await upstream.nth(0);
+  response.writeHead(200, events);
+  response.write('data: 1\n\n');
+  const answer = await answering;
+  const replica = String(answer.headers['ringpost-replica']);
+  expect((await remove(url, 1, [replica])).status).toBe(200);
+  expect(await answer.ended).toBe('broken');
+  await expect.poll(async () => leaseOf(system(), replica)).toBeUndefined();
 });
 
 it('an answer waits while STREAM_CONCURRENCY others are sent', async () => {

@@ -54,12 +54,18 @@ function startRunner(
   const pushes = createReplyPushes(connection, lease, onSuperseded);
   const outbox = new ReplyOutbox({ connection, lease, pushes, aftermath, large, onSuperseded, log });
   const streams = new AnswerStreams({
-    ...{ connection, large, outbox, onSuperseded, log },
+    connection,
+    large,
+    outbox,
+    onSuperseded,
+    log,
     feed: new SignalFeed(connection),
     lease: { ...lease, adopter: undefined },
     worker: 'S1',
     streamSlots: new StreamSlots(1),
-    ...{ streamIdleTimeoutMs: 0, drainTimeoutMs: 1000, replyLimitBytes: 1024 },
+    streamIdleTimeoutMs: 0,
+    drainTimeoutMs: 1000,
+    replyLimitBytes: 1024,
   });
   const runner = new Runner({
     streams,

@@ -2,8 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { ByteSink, SourcedReply } from '../../worker/handlers/handler.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
-import { gatherStart, isStream } from '../../worker/stream/gathered-start.ts';
-import type { GatheredStart, StartedStream } from '../../worker/stream/gathered-start.ts';
+import { gatherStart } from '../../worker/stream/gathered-start.ts';
+import { isStream } from '../../worker/stream/started-stream.ts';
+import type { GatheredStart, StartedStream } from '../../worker/stream/started-stream.ts';
 import type { StreamDecision } from '../../worker/stream/stream-decision.ts';
 import { ScriptedSource } from '../fixtures/scripted-source.ts';
 

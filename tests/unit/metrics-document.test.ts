@@ -6,6 +6,7 @@ import { createRing, defaultParameters, placeMember } from '#shared/ring/strateg
 import { FailedTokens } from '../../gateway/admin/failed-tokens.ts';
 import type { ClusterFigures } from '../../gateway/metrics/cluster-figures.ts';
 import { Metrics } from '../../gateway/metrics/metrics.ts';
+import { StreamCounts } from '../../gateway/streams/stream-counts.ts';
 
 const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
 
@@ -43,6 +44,9 @@ it('docs/metrics.md lists each metric of a gateway once, with its labels', async
   const zero = (): number => 0;
   metrics.observeClients({ heldBytes: zero, slowClients: zero, refusedConnections: zero });
   metrics.observeAccessLog(zero);
+  const counts = new StreamCounts();
+  counts.abort('client');
+  metrics.observeStreams({ size: 0, counts });
   const failed = new FailedTokens(metrics.registry);
   metrics.dispatched(200, undefined, 1, undefined);
   metrics.called('admin', '200');

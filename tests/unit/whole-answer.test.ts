@@ -4,8 +4,9 @@ import { BrokenAnswerError } from '../../worker/handlers/broken-answer.ts';
 import { BytesSource } from '../../worker/handlers/bytes-source.ts';
 import type { SourcedReply } from '../../worker/handlers/handler.ts';
 import { ReplyBudget } from '../../worker/handlers/reply-budget.ts';
-import { gatherStart, isStream } from '../../worker/stream/gathered-start.ts';
-import type { GatheredStart } from '../../worker/stream/gathered-start.ts';
+import { gatherStart } from '../../worker/stream/gathered-start.ts';
+import { isStream } from '../../worker/stream/started-stream.ts';
+import type { GatheredStart } from '../../worker/stream/started-stream.ts';
 import { gatherWhole } from '../../worker/stream/whole-answer.ts';
 import { ScriptedSource } from '../fixtures/scripted-source.ts';
 

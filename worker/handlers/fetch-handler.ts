@@ -90,7 +90,11 @@ export function createFetchHandler(exported: unknown, options: FetchHandlerOptio
     }
     const { requestId, attempt, deadline, signal, resumeFrom } = given;
     const context: HandlerContext = {
-      ...{ replica, requestId, attempt, deadline, signal },
+      replica,
+      requestId,
+      attempt,
+      deadline,
+      signal,
       ...(resumeFrom === undefined ? {} : { resumeFrom }),
     };
     const answer = fetch(requestOf(request, signal), context);

@@ -20,13 +20,14 @@ const element = /^for=(?:"\[([^\]]*)\]"|([^;]*))(?:;host="((?:[^"\\]|\\.)*)")?;p
 
 /**
  * Makes the fields of a request to an upstream: those of the client in their order, then the framing of the
- * body, the request's id, replica and attempt, and `X-Forwarded-*` derived from the gateway's `Forwarded`. A
+ * body, the request's id, replica and attempt, where its answer is taken up, and `X-Forwarded-*` derived from
+ * the gateway's `Forwarded`. A
  * request without a body has no framing; an empty body has the framing that the client gave it.
  * @param connection the value of `Connection`.
  */
 export function upstreamHead(
   request: HttpRequest,
-  { requestId, replica, attempt, deadline }: HandlerContext,
+  { requestId, replica, attempt, deadline, resumeFrom }: HandlerContext,
   rules: UpstreamHeadRules,
   connection: 'keep-alive' | 'close',
 ): string[] {
@@ -48,6 +49,10 @@ export function upstreamHead(
       case 'content-length':
         length = value;
         continue;
+      case 'last-event-id':
+        // Another one is sent in its place.
+        if (resumeFrom !== undefined) continue;
+        break;
       case 'ringpost-deadline':
         // It counts from when the request was accepted, so less is left now.
         value = String(Math.max(0, deadline - Date.now()));
@@ -64,6 +69,11 @@ export function upstreamHead(
   if (host === undefined || rules.host === 'upstream') head.unshift('Host', rules.authority);
   head.push('Connection', connection, ...framing(request, length));
   head.push('Ringpost-Request', requestId, 'Ringpost-Replica', replica, 'Ringpost-Attempt', String(attempt));
+  if (resumeFrom !== undefined) {
+    const { offset, lastEventId } = resumeFrom;
+    head.push('Ringpost-Resume-From', String(offset));
+    if (lastEventId !== undefined) head.push('Last-Event-ID', Buffer.from(lastEventId).toString('latin1'));
+  }
   if (derived.size > 0) head.push(...derivedFields(forwarded, derived));
   return head;
 }

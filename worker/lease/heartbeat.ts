@@ -31,6 +31,8 @@ export interface HeartbeatOptions {
   readonly running: () => number;
   /** A newer generation exists: this worker has to leave at once. */
   readonly onSuperseded: () => void;
+  /** Told at each beat whether the replica was removed, so that its streams have to end. */
+  readonly onRemoved: (isRemoved: boolean) => void;
   /** The replica was removed and its queue is empty: this worker may leave. */
   readonly onRetired: () => void;
   readonly log: Logger;
@@ -144,10 +146,11 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { replica, keeper, running, onRetired } = this.#options;
+    const { replica, keeper, running, onRemoved, onRetired } = this.#options;
     if (!keeper.ready) await this.makeCertain();
-    const retired = await this.#adoption.isRetired(replica);
-    if (!retired || this.#state !== 'ready') this.#idle.reset();
+    const retired = this.#state === 'ready' && (await this.#adoption.isRetired(replica));
+    onRemoved(retired);
+    if (!retired) this.#idle.reset();
     else if (await this.#idle.isIdleLongEnough(running())) onRetired();
   }
 

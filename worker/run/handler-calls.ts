@@ -6,10 +6,18 @@ import { mayRetry } from '#shared/contract/retry.ts';
 import type { ReplyHead } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { isSourced } from '../handlers/handler.ts';
-import type { Handler, HandlerAnswer, HandlerReply, RunContext, SourcedReply } from '../handlers/handler.ts';
+import type {
+  Handler,
+  HandlerAnswer,
+  HandlerReply,
+  ResumePoint,
+  RunContext,
+  SourcedReply,
+} from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
-import { gatherStart, isStream } from '../stream/gathered-start.ts';
-import type { GatheredStart, StartedStream } from '../stream/gathered-start.ts';
+import { gatherStart } from '../stream/gathered-start.ts';
+import { isStream } from '../stream/started-stream.ts';
+import type { GatheredStart, StartedStream } from '../stream/started-stream.ts';
 import { decideOnHead } from '../stream/stream-decision.ts';
 import type { StreamDecision } from '../stream/stream-decision.ts';
 import type { FinishedRuns } from './finished-runs.ts';
@@ -46,10 +54,18 @@ export function abortedReply({ reason }: AbortSignal, job: JobData): HandlerRepl
 }
 
 /**
- * What has become of a request: it has a reply, or the start of a stream. Undefined if the deadline came first
- * and no client asks for the answer later.
+ * What has become of a request: it has a reply, or the start of a stream. Undefined if the deadline came
+ * first and no client asks for the answer later.
  */
 export type Answered = HandlerReply | StartedStream | undefined;
+
+/** What was prepared for a request before its handler is called. */
+interface Prepared {
+  /** Its body, if that was in its own key. */
+  readonly storedBody?: Buffer | undefined;
+  /** Where its answer is taken up, if an earlier run has begun it. */
+  readonly resumeFrom?: ResumePoint | undefined;
+}
 
 /** @returns whether the answer to a request may be sent as a stream. */
 function mayStream({ frames, gateway, keepMs }: JobData): boolean {
@@ -91,11 +107,18 @@ export class HandlerCalls {
     job: JobData,
     attempt: number,
     running: Running,
-    storedBody?: Buffer,
+    { storedBody, resumeFrom }: Prepared = {},
   ): Answered | Promise<Answered> {
     const { handler, worker } = this.#options;
     const { signal, deadline } = running;
-    const context: RunContext = { replica: worker, requestId: id, attempt, deadline, signal };
+    const context: RunContext = {
+      replica: worker,
+      requestId: id,
+      attempt,
+      deadline,
+      signal,
+      ...(resumeFrom === undefined ? {} : { resumeFrom }),
+    };
     let handled: HandlerAnswer | Promise<HandlerAnswer>;
     try {
       signal.throwIfAborted();

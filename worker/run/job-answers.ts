@@ -4,13 +4,16 @@ import { decideOnTaken } from '#shared/contract/redelivery.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
+import type { ResumePoint } from '../handlers/handler.ts';
 import { HandlerCalls, notStartedReply } from './handler-calls.ts';
 import type { Answered, HandlerCallsOptions } from './handler-calls.ts';
+import { continued, Resumptions } from './resumptions.ts';
+import type { ResumptionsOptions } from './resumptions.ts';
 import { endedBeforeStartReply } from './run-notes.ts';
 import type { RunNotes } from './run-notes.ts';
 import type { Running } from './running.ts';
 
-export interface JobAnswersOptions extends HandlerCallsOptions {
+export interface JobAnswersOptions extends HandlerCallsOptions, ResumptionsOptions {
   /** Reads large request bodies. */
   readonly large: LargeValues;
   /** Whether the lease is certainly this worker's, and a way to make sure: false if another worker has it. */
@@ -22,11 +25,13 @@ export class JobAnswers {
   readonly #options: JobAnswersOptions;
   readonly #calls: HandlerCalls;
   readonly #notes: RunNotes;
+  readonly #resumptions: Resumptions;
 
   constructor(options: JobAnswersOptions, notes: RunNotes) {
     this.#options = options;
     this.#calls = new HandlerCalls(options);
     this.#notes = notes;
+    this.#resumptions = new Resumptions(options);
   }
 
   answer(
@@ -36,9 +41,20 @@ export class JobAnswers {
     running: Running,
     hasStoredBody: boolean,
   ): Answered | Promise<Answered> {
+    if (job.cancelled === true) return endedBeforeStartReply('cancelled');
+    if (job.resume === true && attempt > 1) return this.#resume(id, job, attempt, running, hasStoredBody);
+    return this.#decide(id, job, attempt, running, hasStoredBody);
+  }
+
+  #decide(
+    id: string,
+    job: JobData,
+    attempt: number,
+    running: Running,
+    hasStoredBody: boolean,
+  ): Answered | Promise<Answered> {
     const { finished } = this.#options;
     const { redelivery } = job;
-    if (job.cancelled === true) return endedBeforeStartReply('cancelled');
     const done = redelivery === 'never' && finished.has(id);
     const taken = { redelivery, deadline: running.until, timesTaken: attempt, finished: done };
     const decision = decideOnTaken(taken, performance.now());
@@ -57,6 +73,21 @@ export class JobAnswers {
     }
   }
 
+  /** Takes up the stream that an earlier run has begun, if there is one. */
+  async #resume(
+    id: string,
+    job: JobData,
+    attempt: number,
+    running: Running,
+    hasStoredBody: boolean,
+  ): Promise<Answered> {
+    const found = await this.#resumptions.find(id, job, running);
+    if (found === undefined) return this.#decide(id, job, attempt, running, hasStoredBody);
+    if (!('point' in found)) return found;
+    const answered = await this.#answerPrepared(id, job, attempt, running, hasStoredBody, found.point);
+    return continued(answered, found);
+  }
+
   /** Answers a request that has a record, or whose body is in its own key. */
   async #answerPrepared(
     id: string,
@@ -64,6 +95,7 @@ export class JobAnswers {
     attempt: number,
     running: Running,
     hasStoredBody: boolean,
+    resumeFrom?: ResumePoint,
   ): Promise<Answered> {
     const { large, replica } = this.#options;
     const body = hasStoredBody ? await large.readRequestBody(replica, id) : undefined;
@@ -74,7 +106,7 @@ export class JobAnswers {
     }
     // Redis may have taken a long time.
     if (!(await this.#isOurs(running)) || performance.now() >= running.until) return notStartedReply();
-    return this.#calls.answer(id, job, attempt, running, body);
+    return this.#calls.answer(id, job, attempt, running, { storedBody: body, resumeFrom });
   }
 
   /**

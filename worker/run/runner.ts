@@ -6,7 +6,7 @@ import { JobBodies } from '#shared/store/queue/job-bodies.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { SlotMap } from '#shared/v8/slot-array.ts';
-import { isStream } from '../stream/gathered-start.ts';
+import { isStream } from '../stream/started-stream.ts';
 import type { StreamEnd } from '../stream/sent-answer.ts';
 import type { AnswerStreams } from '../stream/answer-streams.ts';
 import type { HandlerReply } from '../handlers/handler.ts';

@@ -2,7 +2,7 @@ import type { JobData } from '#shared/contract/job.ts';
 import type { Run } from '#shared/contract/reply.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { HandlerAnswer } from '../handlers/handler.ts';
-import type { GatheredStart } from '../stream/gathered-start.ts';
+import type { GatheredStart } from '../stream/started-stream.ts';
 import type { PutBack } from './consumer.ts';
 
 /**
@@ -10,10 +10,8 @@ import type { PutBack } from './consumer.ts';
  * makes it later.
  */
 export class Running {
-  /** Its deadline on the `performance.now()` clock. */
-  readonly until: number;
-  /** Its deadline in the clock of this host, in ms since the epoch. */
-  readonly deadline: number;
+  #until: number;
+  #deadline: number;
   /** Whether this worker has left, so that another one answers. */
   left = false;
   /** When its job was taken, in ms since the epoch, in Redis time; 0 for a request without a record. */
@@ -29,8 +27,26 @@ export class Running {
 
   constructor({ deadline, keepMs }: JobData, clock: RedisClock) {
     this.taken = keepMs === undefined ? 0 : clock.now();
-    this.until = clock.at(deadline);
-    this.deadline = clock.toOwn(deadline);
+    this.#until = clock.at(deadline);
+    this.#deadline = clock.toOwn(deadline);
+  }
+
+  /** Its deadline on the `performance.now()` clock. */
+  get until(): number {
+    return this.#until;
+  }
+
+  /** Its deadline in the clock of this host, in ms since the epoch. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** Gives it so much time from now on, in ms, unless it has more. Call it before the handler is called. */
+  extend(ms: number): void {
+    const moreMs = performance.now() + ms - this.#until;
+    if (moreMs <= 0) return;
+    this.#until += moreMs;
+    this.#deadline += moreMs;
   }
 
   /** Notes that the handler is called now. */

@@ -22,9 +22,9 @@ export interface OrphanSweepOptions {
 }
 
 /**
- * Finds orphans: jobs that are active, or whose answers are streams, but that no worker runs. A worker that was frozen may wake up,
- * take a job, find itself superseded and exit. Or the reply with which Redis gives a job to this worker is
- * lost with its connection.
+ * Finds orphans: jobs that are active, or whose answers are streams, but that no worker runs. A worker that
+ * was frozen may wake up, take a job, find itself superseded and exit. Or the reply with which Redis gives
+ * a job to this worker is lost with its connection.
  *
  * Since this worker holds the lease, no other worker runs these jobs. A job is reclaimed only if two sweeps
  * in a row find it: the first time it may be about to run, or have just ended.

@@ -190,6 +190,11 @@ export class QueueSession {
     this.#runner.cancel(id);
   }
 
+  /** Gives streams the drain timeout to end, or as much time as they want. */
+  limitStreams(isLimited: boolean): void {
+    this.#streams.limit(isLimited);
+  }
+
   /** Makes the consumer look for jobs, and register for direct delivery again. */
   wake(): void {
     this.#consumer.wake();

@@ -3,8 +3,10 @@ import type { Fenced } from '#shared/contract/fenced.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
+import { finalStates } from '#shared/contract/request-record.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { QueueJobs } from '#shared/store/queue/queue-jobs.ts';
+import { readLivingRecord } from '#shared/store/records/ended-requests.ts';
 import { RequestNotes } from '#shared/store/records/request-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { LiveStreams } from '#shared/store/streams/live-streams.ts';
@@ -12,6 +14,7 @@ import { RunningStreams } from '#shared/store/streams/running-streams.ts';
 import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
+import { mayResume } from '../stream/resumed-run.ts';
 import type { Turns } from '../run/turns.ts';
 
 export interface StreamReclaimerOptions {
@@ -26,8 +29,9 @@ export interface StreamReclaimerOptions {
 }
 
 /**
- * Ends the streams of a replica that no worker sends any more. The connections of their clients are broken, and
- * the records of their requests say why. The caller holds the replica's lease.
+ * Ends the streams of a replica that no worker sends any more, or has their requests run again to go on.
+ * The connections of their clients are broken, and the records of their requests say why. The caller holds
+ * the replica's lease.
  */
 export class StreamReclaimer {
   readonly #options: StreamReclaimerOptions;
@@ -88,12 +92,26 @@ export class StreamReclaimer {
 
   async #endKept(id: string, job: JobData): Promise<void> {
     const { lease, outbox, turns } = this.#options;
+    if (await this.#mayRunAgain(id, job)) {
+      const suspended = await this.#running.suspend(id);
+      if (suspended === 'superseded') throw new SupersededError('another worker has taken the lease');
+      // It is reclaimed with the active jobs.
+      if (suspended === 'suspended') return;
+    }
     await this.#notes.noteWithRepair(lease.replica, id, job, '', { kind: 'lost' });
     const code = isRepeatable(job) ? 'worker_died' : 'outcome_unknown';
     const detail = `Replica ${lease.replica} died before the answer was complete.`;
     await outbox.push(id, job, problemReply(code, detail));
     await this.#finish('', id, undefined);
     turns.leave(id, job);
+  }
+
+  /** Whether another run of the request may go on with its stream. */
+  async #mayRunAgain(id: string, { resume }: JobData): Promise<boolean> {
+    if (resume === undefined) return false;
+    const { connection, lease } = this.#options;
+    const { record } = (await readLivingRecord(connection, lease.replica, id)) ?? {};
+    return record !== undefined && !finalStates.has(record.state) && mayResume(record.stream, resume);
   }
 
   async #finish(gateway: string, id: string, frame: string | undefined): Promise<void> {

@@ -19,7 +19,7 @@ import { abortedReply, handlerFailedReply } from '../run/handler-calls.ts';
 import { HandlerFailures } from '../run/handler-failures.ts';
 import type { Running } from '../run/running.ts';
 import { ChunkBatches } from './chunk-batches.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 import { KeptAnswer } from './kept-answer.ts';
 import type { KeptSending } from './kept-answer.ts';
 import { KeptAppends } from './kept-appends.ts';
@@ -80,6 +80,8 @@ export class AnswerStreams {
   #sending: Sending | undefined;
   #checking: NodeJS.Timeout | undefined;
   #isLeaving = false;
+  /** When all streams have to have ended, on the `performance.now()` clock. */
+  #endAt = Number.POSITIVE_INFINITY;
   #drained: (() => void) | undefined;
 
   constructor(options: AnswerStreamsOptions) {
@@ -121,15 +123,26 @@ export class AnswerStreams {
     }
   }
 
-  /** Breaks off what has not ended after most of the drain timeout. */
+  /**
+   * Takes over a kept stream that another worker has begun.
+   * @param from the fence of that worker.
+   */
+  takeOver(id: string, { keepMs = 0 }: JobData, from: number): ReturnType<KeptStreams['takeOver']> {
+    if (this.#sending === undefined) throw new Error('the streams of the queue have not started');
+    return this.#sending.kept().takeOver(id, from, keepMs);
+  }
+
+  /** Leaves streams to the next worker that it can take up. Others have most of the drain timeout to end. */
   async stop(): Promise<void> {
     const { drainTimeoutMs } = this.#options;
     this.#isLeaving = true;
+    for (const stream of this.#open)
+      if (stream.canBeResumed) stream.leave(new DOMException('the worker stops', 'AbortError'));
     if (this.#open.size > 0) {
       const { promise: drained, resolve } = Promise.withResolvers<void>();
       this.#drained = resolve;
       if (!(await isDoneWithin(drained, drainTimeoutMs * drainPart)))
-        this.abortAll('worker_died', 'the worker stops');
+        this.#abortAll('worker_died', 'the worker stops');
       await drained;
     }
     this.#sending?.stop();
@@ -142,8 +155,14 @@ export class AnswerStreams {
     this.#sending?.stop();
   }
 
-  /** Breaks off all streams. */
-  abortAll(code: AbortCode, why: string): void {
+  /** Gives the streams the drain timeout to end, or as much time as they want. Safe to call again. */
+  limit(isLimited: boolean): void {
+    if (!isLimited) this.#endAt = Number.POSITIVE_INFINITY;
+    else if (this.#endAt === Number.POSITIVE_INFINITY)
+      this.#endAt = performance.now() + this.#options.drainTimeoutMs;
+  }
+
+  #abortAll(code: AbortCode, why: string): void {
     for (const stream of this.#open) stream.abort(code, new DOMException(why, 'AbortError'));
   }
 
@@ -191,6 +210,7 @@ export class AnswerStreams {
   #check(): void {
     const now = performance.now();
     this.#sending?.live.signals.check(now);
+    if (now >= this.#endAt) this.#abortAll('worker_died', 'the replica was removed');
     const { streamIdleTimeoutMs: idleMs } = this.#options;
     if (idleMs === 0) return;
     for (const stream of this.#open) {
@@ -249,6 +269,7 @@ export class AnswerStreams {
     const appends = new KeptAppends((some) => streams.append(some), onRefused);
     const renewals = new KeptRenewals((some) => streams.renew(some));
     return {
+      takeOver: (id, from, keepMs) => streams.takeOver(id, from, keepMs),
       writing: { streams, appends, renewals, now: () => performance.now() },
       limitBytes,
       adopter: lease.adopter,

@@ -17,22 +17,11 @@ import type { ReplyHead } from '#shared/contract/reply.ts';
 import { BrokenAnswerError } from '../handlers/broken-answer.ts';
 import { BytesSource } from '../handlers/bytes-source.ts';
 import { answerTooLarge, GatheredBody, tooLargeReply } from '../handlers/gathered-body.ts';
-import type { ByteSink, ByteSource, HandlerReply, SourcedReply } from '../handlers/handler.ts';
+import type { ByteSink, ByteSource, SourcedReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import { ExactSource } from './exact-source.ts';
+import type { GatheredStart, StartedStream } from './started-stream.ts';
 import type { StreamDecision } from './stream-decision.ts';
-
-/** An answer that is sent as a stream. */
-export interface StartedStream {
-  readonly head: ReplyHead;
-  /** The bytes that are there already. */
-  readonly first: Buffer;
-  /** Brings those after them. */
-  readonly rest: ByteSource;
-}
-
-/** What has become of an answer: it is whole, or a stream. */
-export type GatheredStart = HttpReply | StartedStream;
 
 export interface GatheringTerms {
   /** The request's id. */
@@ -47,11 +36,6 @@ export interface GatheringTerms {
 const wholeWithinMs = 5;
 
 const empty = Buffer.alloc(0);
-
-/** @returns whether the answer is a stream. */
-export function isStream(start: HandlerReply | StartedStream): start is StartedStream {
-  return 'rest' in start;
-}
 
 /**
  * Waits until an answer is whole, or certainly a stream.

@@ -1,21 +1,25 @@
 import type { AbortCode } from '#shared/contract/frame.ts';
+import { headerValue } from '#shared/contract/headers.ts';
+import { storedBody } from '#shared/contract/job.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import type { ReplyHead, Run } from '#shared/contract/reply.ts';
 import type { WholeStream } from '#shared/store/streams/kept-entry.ts';
-import type { TakenOver } from '#shared/store/streams/kept-streams.ts';
+import type { KeptStreams } from '#shared/store/streams/kept-streams.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { Running } from '../run/running.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 import { KeptStreamWriter } from './kept-stream-writer.ts';
 import type { KeptEnd, KeptWriting } from './kept-stream-writer.ts';
 import { codeOf } from './live-answer.ts';
+import { isEventStream } from './stream-decision.ts';
 import type { OpenedAnswer, SentAnswer, StreamEnd } from './sent-answer.ts';
 
 /** What the kept streams of one queue share. */
 export interface KeptSending {
   readonly writing: KeptWriting;
+  readonly takeOver: KeptStreams['takeOver'];
   /** The most bytes that an answer may have. */
   readonly limitBytes: number;
   readonly adopter: string | undefined;
@@ -48,7 +52,6 @@ export class KeptAnswer implements SentAnswer {
     request: { readonly id: string; readonly job: JobData; readonly running: Running },
     keepMs: number,
     sending: KeptSending,
-    resumed?: TakenOver,
   ) {
     const { id, job, running } = request;
     this.id = id;
@@ -57,7 +60,15 @@ export class KeptAnswer implements SentAnswer {
     this.#running = running;
     this.#sending = sending;
     const { limitBytes, writing } = sending;
-    const terms = { id, keepMs, limitBytes, ...(resumed === undefined ? {} : { resumed }) };
+    const { resumed } = started;
+    const terms = {
+      id,
+      keepMs,
+      limitBytes,
+      claim: job.claim,
+      hasStoredBody: storedBody(job),
+      ...(resumed === undefined ? {} : { resumed }),
+    };
     this.#writer = new KeptStreamWriter(started, terms, writing);
   }
 
@@ -74,6 +85,10 @@ export class KeptAnswer implements SentAnswer {
     const end = await this.#writer.ended;
     if (end.kind === 'superseded') return { kind: 'superseded' };
     return { kind: 'reply', reply: this.#replyFor(end) };
+  }
+
+  get canBeResumed(): boolean {
+    return this.#job.resume === true && isEventStream(headerValue(this.#head.headers, 'content-type'));
   }
 
   abort(code: AbortCode, reason: DOMException): void {

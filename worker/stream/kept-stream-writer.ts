@@ -15,7 +15,7 @@ import type { Append, KeptStreams, RenewedStream, TakenOver } from '#shared/stor
 import type { ByteSink } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import { EntryCutter } from './entry-cutter.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 import type { AppendingStream, KeptAppends } from './kept-appends.ts';
 import type { KeptRenewals } from './kept-renewals.ts';
 import { isEventStream } from './stream-decision.ts';

@@ -6,7 +6,7 @@ import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { Running } from '../run/running.ts';
 import type { ChunkBatches } from './chunk-batches.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
 import { OutgoingStream } from './outgoing-stream.ts';
 import type { OutgoingEvents } from './outgoing-stream.ts';
 import type { OpenedAnswer, SentAnswer, StreamEnd } from './sent-answer.ts';
@@ -60,6 +60,10 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
 
   get idleSince(): number | undefined {
     return this.outgoing.idleSince;
+  }
+
+  get canBeResumed(): boolean {
+    return false;
   }
 
   get isBlocked(): boolean {

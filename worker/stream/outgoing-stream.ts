@@ -15,7 +15,8 @@ import { strict as assert } from 'node:assert';
 import { maxHeadBytes } from '#shared/contract/frame.ts';
 import type { AbortCode } from '#shared/contract/frame.ts';
 import type { ByteSink } from '../handlers/handler.ts';
-import type { StartedStream } from './gathered-start.ts';
+import type { StartedStream } from './started-stream.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
 
 export type OutgoingState = 'opening' | 'flowing' | 'blocked' | 'ending' | 'ended' | 'aborted' | 'left';
 
@@ -63,9 +64,7 @@ export class OutgoingStream {
   /** The position behind the last byte that was sent. */
   #offset: number;
   #granted: number;
-  /** What was read and not sent. */
-  #parts: Uint8Array[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingBytes();
   /** How many bytes were sent and may not be in the inbox yet. */
   #unanswered = 0;
   #sourceEnded = false;
@@ -86,7 +85,7 @@ export class OutgoingStream {
     const { first } = started;
     this.#headBytes = first.subarray(0, Math.min(maxHeadBytes, credit));
     this.#offset = this.#headBytes.length;
-    this.#keep(first.subarray(this.#offset));
+    this.#waiting.add(first.subarray(this.#offset));
   }
 
   get state(): OutgoingState {
@@ -110,7 +109,7 @@ export class OutgoingStream {
 
   /** How many bytes may be sent now. */
   get sendable(): number {
-    return this.#state === 'flowing' ? Math.min(this.#waitingBytes, this.#granted - this.#offset) : 0;
+    return this.#state === 'flowing' ? Math.min(this.#waiting.length, this.#granted - this.#offset) : 0;
   }
 
   /** Why it is aborted; undefined if it is not. */
@@ -145,7 +144,7 @@ export class OutgoingStream {
   take(maxBytes: number): Piece | undefined {
     const length = Math.min(maxBytes, this.sendable);
     if (length <= 0) return undefined;
-    const piece = { offset: this.#offset, length, parts: this.#cut(length) };
+    const piece = { offset: this.#offset, length, parts: this.#waiting.take(length) };
     this.#offset += length;
     this.#unanswered += length;
     this.#steer();
@@ -194,7 +193,7 @@ export class OutgoingStream {
     bytes: (chunk) => {
       if (!this.#isRunning) return;
       this.#readAt = this.#now();
-      this.#keep(chunk);
+      this.#waiting.add(chunk);
       this.#steer();
       if (this.sendable > 0) this.#events.ready();
     },
@@ -222,42 +221,16 @@ export class OutgoingStream {
   #stop(state: 'aborted' | 'left', reason: unknown): boolean {
     if (!statesBefore[state].includes(this.#state)) return false;
     this.#enter(state);
-    this.#parts = [];
-    this.#waitingBytes = 0;
+    this.#waiting.clear();
     if (!this.#sourceEnded) this.#started.rest.cancel(reason);
     return true;
-  }
-
-  #keep(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    this.#parts.push(chunk);
-    this.#waitingBytes += chunk.length;
-  }
-
-  /** Takes so many of the bytes that wait. */
-  #cut(length: number): Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    let [left, whole] = [length, 0];
-    for (const part of this.#parts) {
-      if (part.length > left) break;
-      left -= part.length;
-      whole += 1;
-    }
-    parts.push(...this.#parts.splice(0, whole));
-    const [next] = this.#parts;
-    if (left > 0 && next !== undefined) {
-      parts.push(next.subarray(0, left));
-      this.#parts[0] = next.subarray(left);
-    }
-    this.#waitingBytes -= length;
-    return parts;
   }
 
   /** Pauses or resumes the source. */
   #steer(): void {
     if (!this.#isRunning) return;
-    const behind = this.#offset + this.#waitingBytes;
-    const wanted = this.#waitingBytes < maxWaitingBytes && behind < this.#granted;
+    const behind = this.#offset + this.#waiting.length;
+    const wanted = this.#waiting.length < maxWaitingBytes && behind < this.#granted;
     if (!this.#sourceEnded && wanted === this.#paused) {
       this.#paused = !wanted;
       if (wanted) {
@@ -270,7 +243,7 @@ export class OutgoingStream {
   }
 
   #blockIfNeeded(): void {
-    const needsCredit = this.#waitingBytes > 0 || !this.#sourceEnded;
+    const needsCredit = this.#waiting.length > 0 || !this.#sourceEnded;
     const isUsedUp = this.#offset >= this.#granted && this.#unanswered === 0;
     if (this.#state !== 'flowing' || !needsCredit || !isUsedUp) return;
     this.#enter('blocked');
@@ -278,7 +251,7 @@ export class OutgoingStream {
   }
 
   #endIfDone(): void {
-    const isDone = this.#sourceEnded && this.#waitingBytes === 0 && this.#unanswered === 0;
+    const isDone = this.#sourceEnded && this.#waiting.length === 0 && this.#unanswered === 0;
     if (!isDone || !this.#isRunning) return;
     this.#enter('ending');
     this.#events.ending(this.#offset);

@@ -9,10 +9,12 @@ export interface SentAnswer {
   /** The request's id. */
   readonly id: string;
   /**
-   * Since when its source has brought nothing although it is read, on the `performance.now()` clock; undefined
-   * if it is not read.
+   * Since when its source has brought nothing although it is read, on the `performance.now()` clock;
+   * undefined if it is not read.
    */
   readonly idleSince: number | undefined;
+  /** Whether another run of its request may go on with it. */
+  readonly canBeResumed: boolean;
   /** Sends its head, once. */
   open(): Promise<OpenedAnswer>;
   /** Ends it before it is complete. Does nothing if it is over. */

@@ -2,7 +2,8 @@ import { strict as assert } from 'node:assert';
 import type { HttpReply } from '#shared/contract/http.ts';
 import type { SourcedReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
-import { gatherStart, isStream } from './gathered-start.ts';
+import { gatherStart } from './gathered-start.ts';
+import { isStream } from './started-stream.ts';
 
 /**
  * Reads an answer to its end.
