@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { CancellationChannel } from '#shared/store/queue/cancellation-channel.ts';
 import { RequestChanges } from '#shared/store/records/request-changes.ts';
 import { DashboardSessions } from '#shared/store/records/dashboard-sessions.ts';
+import { BytesFeed } from '#shared/store/streams/bytes-feed.ts';
+import { KeptStreamReader } from '#shared/store/streams/kept-stream-reader.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { registerAdminSide } from './admin-side.ts';
 import { Sessions } from './admin/sessions.ts';
@@ -19,6 +21,7 @@ import { Watches } from './records/watches.ts';
 import { AdminAccess } from './routes/admin-access.ts';
 import { docsPage } from './routes/docs-page.ts';
 import { lastAnswers } from './routes/last-answers.ts';
+import { Followers } from './streams/followers.ts';
 import { ClusterFiguresReader } from './metrics/cluster-figures.ts';
 import { Metrics } from './metrics/metrics.ts';
 
@@ -57,6 +60,8 @@ export async function buildApp(given: AppParts): Promise<App> {
     connections,
     limit: config.watchLimit,
   });
+  const reader = new KeptStreamReader(connection);
+  const followers = new Followers({ reader, feed: new BytesFeed(changes), watches });
   const streams = new EventStreams({ connections: admin.connections, unsent: parts.unsent });
   const cancellations = new CancellationChannel(connection);
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
@@ -83,7 +88,8 @@ export async function buildApp(given: AppParts): Promise<App> {
         access.stop();
       },
     });
-  await registerClientSide(client.app, { ...parts, connections, watches, cancellation });
+  const keptStreams = { records: parts.records, reader, followers };
+  await registerClientSide(client.app, { ...parts, connections, watches, keptStreams, cancellation });
   await registerAdminSide(admin.app, { ...parts, cancellation, metrics, streams });
   await registerDashboardSide({ listeners, access, settings, sessions });
   return {

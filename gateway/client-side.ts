@@ -1,19 +1,22 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { AppParts, RequestParts } from './app-parts.ts';
 import type { Cancellation } from './async/cancellation.ts';
 import type { Connections } from './http/connections.ts';
+import type { KeptStreamParts } from './records/readable-answer.ts';
 import type { Watches } from './records/watches.ts';
 import { StartThreshold } from './ring/start-threshold.ts';
 import type { AdminAccess } from './routes/admin-access.ts';
 import { dispatchRoutes } from './routes/dispatch.ts';
 import { healthRoutes } from './routes/health.ts';
+import { replyRoutes } from './routes/request-reply.ts';
 import { requestRoutes } from './routes/requests.ts';
 
 export interface ClientSideParts extends AppParts, RequestParts {
   readonly access: AdminAccess;
   readonly connections: Connections;
   readonly watches: Watches;
+  readonly keptStreams: KeptStreamParts;
   readonly cancellation: Cancellation;
 }
 
@@ -27,9 +30,11 @@ export async function registerClientSide(app: FastifyInstance, parts: ClientSide
     redaction,
     bodyLimitBytes,
   });
+  const isAdmin = (request: FastifyRequest): boolean => access.holdsToken(request);
+  await app.register(replyRoutes, { ...parts, isAdmin });
   await app.register(requestRoutes, {
     ...parts,
-    isAdmin: (request) => access.holdsToken(request),
+    isAdmin,
     cancel: (request) => cancellation.cancel(request),
   });
   await app.register(healthRoutes, {

@@ -11,7 +11,7 @@ import { testProjects } from './runner/projects.ts';
 import type { Lane, Need, TestProject } from './runner/projects.ts';
 import { selectProjects } from './runner/selection.ts';
 import { hasFailed, runFailedAgain } from './runner/second-run.ts';
-import { countLine, durationLine, failedTests, slowestFiles } from './runner/summary.ts';
+import { countLine, durationLine, failureLines, slowestFiles } from './runner/summary.ts';
 import { runProjects } from './runner/vitest-run.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -77,9 +77,9 @@ async function main(args: readonly string[]): Promise<void> {
       return run.results;
     },
   );
-  // vitest sets the exit code when a test fails, and leaves it when the test passes in a second run.
-  const unhandled = runs.some((run) => run.unhandled);
-  if (mended.length > 0 && !unhandled && !results.some(hasFailed)) process.exitCode = 0;
+  // vitest sets the exit code when a file fails, and leaves it when the file passes in a second run.
+  const strays = runs.flatMap((run) => run.strays);
+  if (mended.length > 0 && strays.length === 0 && !results.some(hasFailed)) process.exitCode = 0;
 
   const say = (...lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
   const slowest = slowestFiles(results);
@@ -90,14 +90,14 @@ async function main(args: readonly string[]): Promise<void> {
     process.exitCode ||= 1;
   }
   say('', durationLine(results.length, performance.now() - started, processorTimeMs()));
-  const again = failedTests(mended).map((line) =>
+  const again = failureLines(mended).map((line) =>
     line.replace('failed', 'failed beside others, passed alone'),
   );
   if (again.length > 0) say(...again);
-  const failed = failedTests(results);
+  const failed = failureLines(results, strays);
   if (failed.length > 0) say(...failed);
   // vitest sets the exit code of this process.
-  say(countLine(results, (process.exitCode ?? 0) === 0));
+  say(countLine(results, strays.length, (process.exitCode ?? 0) === 0));
 }
 
 await main(process.argv.slice(2));

@@ -3,7 +3,7 @@ import { finalStates } from '#shared/contract/request-record.ts';
 import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import type { Selected } from '../dispatch/selection.ts';
 import { untilFinal } from '../records/until-final.ts';
-import type { Watches } from '../records/watches.ts';
+import type { Watch, Watches } from '../records/watches.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
 import { accept } from './accept.ts';
 import type { AcceptOptions } from './accept.ts';
@@ -18,10 +18,12 @@ export interface Waited {
   readonly request: KnownRequest;
   /** Whether it is an earlier request with the same idempotency key. */
   readonly isRepeat: boolean;
+  /** The watch of its client, if the client was waited for. The caller ends it. */
+  readonly watch: Watch | undefined;
 }
 
 /**
- * Accepts an async request, and waits for its end: with `Prefer: respond-async` as long as `wait` says, if it
+ * Accepts an async request, and waits for its end, or for the head of a kept stream: with `Prefer: respond-async` as long as `wait` says, if it
  * says so; without it as long as the client waits for an answer.
  * @param socket of the client.
  * @param onSelected told where the request goes, also if it is then refused.
@@ -47,17 +49,20 @@ export async function acceptAndWait(
     let request = known;
     if (watch !== undefined && maxWaitMs !== undefined) {
       const onStop = respondAsync ? 'answer' : 'wait';
-      request = (await untilFinal(watch, known.id, { waitMs: maxWaitMs, known, onStop })) ?? known;
+      const wait = { waitMs: maxWaitMs, known, orStream: true, onStop } as const;
+      request = (await untilFinal(watch, known.id, wait)) ?? known;
       if (watch.gone) return undefined;
     }
-    if (finalStates.has(request.record.state) && place !== undefined) {
-      place.free();
-      const { idempotencyKey } = parsed.async;
-      if (idempotencyKey !== undefined)
-        claims.end(idempotencyKey, known.id, request.record.deadline).catch(() => undefined);
-    }
-    return { request, isRepeat: place === undefined };
-  } finally {
+    const { state, stream, deadline } = request.record;
+    const isFinal = finalStates.has(state);
+    // A stream has left the queue.
+    if (isFinal || stream !== undefined) place?.free();
+    const { idempotencyKey } = parsed.async;
+    if (isFinal && place !== undefined && idempotencyKey !== undefined)
+      claims.end(idempotencyKey, known.id, deadline).catch(() => undefined);
+    return { request, isRepeat: place === undefined, watch };
+  } catch (error) {
     watch?.end();
+    throw error;
   }
 }

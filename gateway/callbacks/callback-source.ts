@@ -34,6 +34,9 @@ export interface Later {
   readonly at: number;
 }
 
+/** A callback whose request still streams is looked at again after this time, in ms. */
+const streamDelayMs = 10_000;
+
 /** Finds what a callback says: the end of its request, which is ended now if its deadline has passed. */
 export class CallbackSource {
   readonly #options: CallbackSourceOptions;
@@ -78,12 +81,15 @@ export class CallbackSource {
     return { url, bytes: await this.#replies.sizeOf(found), payload };
   }
 
-  /** Ends the request if its deadline has passed; the worker that runs it can then no longer end it. */
+  /** Ends the request if its deadline has passed, and its answer is no stream that runs; the worker that runs it can then no longer end it. */
   async #findEnded(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
     const found = await this.#records.find(id);
     if (found === undefined) return undefined;
     if (this.#clock.now() <= deadline)
       return finalStates.has(found.record.state) ? found : { at: deadline + 1 };
+    const { state, stream } = found.record;
+    // Its worker makes the callback due when the stream ends.
+    if (stream !== undefined && !finalStates.has(state)) return { at: this.#clock.now() + streamDelayMs };
     await this.#ends.expire(found, deadline, this.#options.keepMs);
     return this.#records.find(id);
   }

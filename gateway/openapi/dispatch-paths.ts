@@ -56,6 +56,11 @@ const parameters = [
     },
   ),
   parameter(
+    'Ringpost-Keep',
+    '`stream`: an answer that is a stream is kept as it comes, and the request goes on if its client leaves.',
+    { type: 'string', enum: ['stream'] },
+  ),
+  parameter(
     'Ringpost-Callback',
     'The URL that is called when the request ends, with `Prefer: respond-async`.',
     {

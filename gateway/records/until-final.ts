@@ -8,6 +8,8 @@ export interface Wait {
   readonly waitMs: number;
   /** The request as it was a moment ago; left out if it is not known whether it exists. */
   readonly known?: KnownRequest;
+  /** Whether the wait is over once the answer has begun as a kept stream. */
+  readonly orStream?: boolean;
   /** Whether the client may know of the request. Left out if it may. */
   readonly mayKnow?: MayKnow;
   /**
@@ -21,7 +23,7 @@ export interface Wait {
 const startGraceMs = 1500;
 
 /**
- * Waits until a request has ended. The watch ends with the wait.
+ * Waits until a request has ended. The watch stays open; whoever has opened it ends it.
  * @returns the request once it has ended, or as it is when the wait is over: because its time has passed, the
  * client has left ({@link Watch.gone}), or the gateway stops; undefined if nothing is known of it. Rejects if
  * the request is not known and Redis does not answer.
@@ -29,7 +31,7 @@ const startGraceMs = 1500;
 export function untilFinal(
   watch: Watch,
   id: string,
-  { waitMs, known, mayKnow, onStop }: Wait,
+  { waitMs, known, orStream = false, mayKnow, onStop }: Wait,
 ): Promise<KnownRequest | undefined> {
   return new Promise((resolve, reject) => {
     let last = known;
@@ -39,7 +41,7 @@ export function untilFinal(
     const end = (): void => {
       clearTimeout(timer);
       clearTimeout(stopTimer);
-      watch.end();
+      watch.leave();
     };
     const finish = (): void => {
       end();
@@ -60,8 +62,9 @@ export function untilFinal(
       onUpdate: (found) => {
         const shown = found === undefined || mayKnow?.(found) === false ? undefined : found;
         last = shown ?? known;
-        const state = last?.record.state;
+        const { state, stream } = last?.record ?? {};
         if (state === undefined || over || finalStates.has(state)) finish();
+        else if (orStream && stream !== undefined) finish();
         else if (overIfQueued && state === 'queued') finish();
       },
       // A known request is accepted, whatever happens now, so a Redis that is away for a moment is waited

@@ -14,8 +14,8 @@ export interface WatchesOptions {
   readonly limit: number;
 }
 
-/** Watches a request for a client. */
-export interface ClientWatcher extends Watcher {
+/** Hears of a client, and of its gateway. */
+export interface ClientListener {
   /** The connection of the client has closed. Nothing more is told. */
   onGone(): void;
   /** The gateway stops. */
@@ -24,7 +24,13 @@ export interface ClientWatcher extends Watcher {
   readonly held: boolean;
 }
 
-/** All clients of this gateway that watch a request: long polls, event streams, and waits for an answer. */
+/** Watches a request for a client. */
+export interface ClientWatcher extends Watcher, ClientListener {}
+
+/**
+ * All clients of this gateway that watch a request: long polls, event streams, waits for an answer, and
+ * readers of kept streams.
+ */
 export class Watches {
   readonly #options: WatchesOptions;
   readonly #open = new Set<Watch>();
@@ -103,7 +109,7 @@ export class Watch {
   #gone = false;
   #ended = false;
   #id = '';
-  #watcher: ClientWatcher | undefined;
+  #listener: ClientListener | undefined;
   #leave: (() => void) | undefined;
 
   /** @param onEnd called once when it ends. */
@@ -119,7 +125,7 @@ export class Watch {
 
   /** The request whose answer a gateway that stops waits for; undefined if it does not wait for this one. */
   get held(): string | undefined {
-    return this.#watcher?.held === true ? this.#id : undefined;
+    return this.#listener?.held === true ? this.#id : undefined;
   }
 
   /**
@@ -127,32 +133,42 @@ export class Watch {
    * @param known whether the watcher knows the request as it was a moment ago, and waits for changes only.
    */
   start(id: string, watcher: ClientWatcher, known: boolean): void {
+    if (!this.#ended) this.#leave = this.#watches.join(id, watcher, known);
+    this.serve(id, watcher);
+  }
+
+  /** The client gets the answer of a request from now on. The listener hears of client and gateway. */
+  serve(id: string, listener: ClientListener): void {
     this.#id = id;
-    this.#watcher = watcher;
-    if (this.#ended) {
-      watcher.onGone();
-      return;
-    }
-    this.#leave = this.#watches.join(id, watcher, known);
-    if (this.#watches.stopping) this.stop();
+    this.#listener = listener;
+    if (this.#ended) listener.onGone();
+    else if (this.#watches.stopping) this.stop();
+  }
+
+  /** Stops to watch the request. The client still counts, until {@link end}. */
+  leave(): void {
+    this.#leave?.();
+    this.#leave = undefined;
+    this.#listener = undefined;
   }
 
   stop(): void {
-    this.#watcher?.onStop();
+    this.#listener?.onStop();
   }
 
   /** The connection of the client has closed. */
   readonly onGone = (): void => {
     this.#gone = true;
+    const listener = this.#listener;
     this.end();
-    this.#watcher?.onGone();
+    listener?.onGone();
   };
 
   /** Stops watching. Safe to call twice. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#leave?.();
+    this.leave();
     this.#onEnd();
   }
 }

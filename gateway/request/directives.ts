@@ -21,6 +21,8 @@ export interface Directives {
   readonly ordered?: true;
   /** `Ringpost-Order: key; on-retry=pass`: while it waits for its next attempt, those behind it go first. */
   readonly orderOnRetry?: 'pass';
+  /** `Ringpost-Keep: stream`: its answer is kept as it comes, and the work goes on if its client leaves. */
+  readonly keepsStream?: true;
   /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is reported. */
   readonly callbacks?: CallbackUrls;
 }
@@ -44,6 +46,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, maxDeadlineMs);
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const order = orderOf(headerValue(headers, 'ringpost-order'));
+  const keepsStream = keepsStreamOf(headerValue(headers, 'ringpost-keep'));
   const callbacks = callbacksOf(headers);
   return {
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
@@ -51,6 +54,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
     ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...order,
+    ...(keepsStream ? { keepsStream } : {}),
     ...(callbacks === undefined ? {} : { callbacks }),
   };
 }
@@ -126,6 +130,7 @@ export const requestFields: readonly string[] = [
   'ringpost-priority',
   'ringpost-deadline',
   'ringpost-order',
+  'ringpost-keep',
   'ringpost-callback',
   'ringpost-failure-callback',
 ];
@@ -151,6 +156,12 @@ function orderOf(value: string | undefined): Pick<Directives, 'ordered' | 'order
   const match = /^[ \t]*key[ \t]*(;[ \t]*on-retry=pass[ \t]*)?$/i.exec(value);
   if (match === null) throw malformed('Ringpost-Order', value, '`key` or `key; on-retry=pass`');
   return match[1] === undefined ? { ordered: true } : { ordered: true, orderOnRetry: 'pass' };
+}
+
+function keepsStreamOf(value: string | undefined): boolean {
+  if (value === undefined) return false;
+  if (value.trim().toLowerCase() === 'stream') return true;
+  throw malformed('Ringpost-Keep', value, '`stream`');
 }
 
 function callbacksOf(headers: readonly string[]): CallbackUrls | undefined {

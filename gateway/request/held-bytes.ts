@@ -22,6 +22,11 @@ export class HeldBytes {
     this.#limit = limit;
   }
 
+  /** How many bytes may be held. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   /** The bytes that are held. */
   get size(): number {
     return this.#requests + this.#answers + this.#streams;

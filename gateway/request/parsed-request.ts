@@ -18,7 +18,10 @@ export interface ParsedRequest {
   readonly redelivery: Redelivery | undefined;
   readonly preference: Preference;
   readonly directives: Directives;
-  /** Set for an async request: one with `Prefer: respond-async`, or with an `Idempotency-Key`. */
+  /**
+   * Set for an async request: one with `Prefer: respond-async`, with an `Idempotency-Key`, or with
+   * `Ringpost-Keep: stream`.
+   */
   readonly async: AsyncFields | undefined;
 }
 

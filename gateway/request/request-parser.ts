@@ -48,7 +48,8 @@ export class RequestParser {
     }
     const keyed = { target, headers, ip };
     const idempotencyKey = idempotencyKeyOf(request, () => this.#keyOwner(keyed));
-    const isAsync = preference.respondAsync || idempotencyKey !== undefined;
+    const { respondAsync } = preference;
+    const isAsync = respondAsync || idempotencyKey !== undefined || directives.keepsStream === true;
     const async = isAsync
       ? { caller: idempotencyKey?.caller ?? this.#options.callerOf(keyed), idempotencyKey }
       : undefined;

@@ -6,29 +6,31 @@ import { finalStates } from '#shared/contract/request-record.ts';
 import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
 import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { acceptAndWait } from '../async/accept-and-wait.ts';
-import type { AcceptAndWaitOptions } from '../async/accept-and-wait.ts';
+import type { AcceptAndWaitOptions, Waited } from '../async/accept-and-wait.ts';
 import { ranOf } from '../dispatch/ran.ts';
-import { noteBody, noteOutcome } from '../http/answer.ts';
+import { noteBody, noteBodyDone, noteOutcome } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { Ran } from '../http/request-notes.ts';
 import { readAnswer } from '../records/kept-answer.ts';
+import { readableStream } from '../records/readable-answer.ts';
+import type { KeptStreamParts } from '../records/readable-answer.ts';
 import { requestPath, viewOf } from '../records/request-view.ts';
-import type { HeldBytes } from '../request/held-bytes.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
 import { appliedPreference } from '../request/prefer.ts';
+import type { FollowedAnswerParts } from '../streams/followed-answer.ts';
+import { streamAnswerOf } from './reply-range.ts';
 import { writeReply } from './reply-response.ts';
-import type { UnsentAnswers } from './unsent-answers.ts';
+import { writeStream } from './stream-response.ts';
 
-export interface AsyncAnswerOptions extends AcceptAndWaitOptions {
+export interface AsyncAnswerOptions extends AcceptAndWaitOptions, FollowedAnswerParts {
   readonly replies: KeptReplies;
-  readonly held: HeldBytes;
-  readonly unsent: UnsentAnswers;
+  readonly keptStreams: KeptStreamParts;
 }
 
 /**
  * Answers an async request from its record. With `Prefer: respond-async` (RFC 7240 4.1): 202 as soon as it is
  * durable, or its answer if that comes within `wait`. With an `Idempotency-Key`: the first answer, also to
- * those who repeat it.
+ * those who repeat it. An answer that is a kept stream is followed from its start.
  */
 export async function answerAsync(
   options: AsyncAnswerOptions,
@@ -50,17 +52,33 @@ async function answer(
   parsed: AsyncParsedRequest,
   response: ServerResponse,
 ): Promise<void> {
-  const { replies, held, unsent } = options;
-  const { preference } = parsed;
   const { socket } = response.req;
   const waited = await acceptAndWait(options, parsed, socket, (selected) => noteOutcome(response, selected));
   if (waited === undefined) return;
+  const isFollowed = await answerWaited(options, parsed, response, waited).catch((error: unknown) => {
+    waited.watch?.end();
+    throw error;
+  });
+  if (!isFollowed) waited.watch?.end();
+}
+
+/** @returns whether the answer follows a kept stream, and ends the client's watch. */
+async function answerWaited(
+  options: AsyncAnswerOptions,
+  parsed: AsyncParsedRequest,
+  response: ServerResponse,
+  waited: Waited,
+): Promise<boolean> {
+  const { replies, held, unsent } = options;
+  const { preference } = parsed;
+  const { socket } = response.req;
   const { request, isRepeat } = waited;
   const { id, replica } = request;
   noteOutcome(response, { id, replica });
   const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
   if (preference.respondAsync) own.push('Preference-Applied', appliedPreference(preference));
   if (isRepeat) own.push('Idempotent-Replayed', 'true');
+  if (await followStream(options, waited, response, own)) return true;
   let isGone = false;
   if (mayHaveAnswer(request)) {
     let isAnswered = false;
@@ -74,10 +92,37 @@ async function answer(
       isAnswered = true;
     };
     await readAnswer(replies, request, held, () => !socket.destroyed, onAnswer).catch(() => undefined);
-    if (isAnswered || socket.destroyed) return;
+    if (isAnswered || socket.destroyed) return false;
   }
   if (preference.respondAsync && !endedWithoutAnswer(request)) writeAccepted(response, request, own);
   else writeProblem(response, noAnswer(request, isGone), own);
+  return false;
+}
+
+/** Follows the answer from its start, if it is a kept stream. @returns whether it does. */
+async function followStream(
+  options: AsyncAnswerOptions,
+  { request, isRepeat, watch: waited }: Waited,
+  response: ServerResponse,
+  own: readonly string[],
+): Promise<boolean> {
+  const { keptStreams, watches, dispatcher, held, unsent, streamMemory } = options;
+  const { id, replica } = request;
+  const readable = await readableStream(request, keptStreams).catch(() => undefined);
+  if (readable === undefined || response.req.socket.destroyed) return false;
+  const { accepted, started, attempts: attempt } = readable.found.record;
+  const watch = waited ?? watches.tryOpen(response.req.socket);
+  if (watch === undefined) return false;
+  if (!isRepeat && started !== undefined) {
+    const serviceMs = Math.max(0, dispatcher.now - started);
+    const ran = { queueMs: started - accepted, serviceMs, attempt, adoptedBy: undefined };
+    noteOutcome(response, { id, replica, ran });
+  }
+  noteBodyDone(response);
+  const parts = { held, unsent, streamMemory };
+  const decided = streamAnswerOf({ kind: 'all' }, readable.stream, readable.tail);
+  writeStream(readable, decided, { response, own, watch, parts });
+  return true;
 }
 
 function ranIn({ record: { accepted, deadline } }: KnownRequest, run: Run): Ran {

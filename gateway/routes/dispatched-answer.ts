@@ -71,7 +71,8 @@ export class DispatchedAnswer implements DispatchClient {
     }
     noteBegun(response);
     // The first bytes go together with the head.
-    if (!hasBytes) response.flushHeaders();
+    // Node would flush a head without bytes as UTF-8.
+    if (!hasBytes) response.write('', 'latin1');
     const { unsent, streamMemory: memory } = this.#options;
     return new ClientStream({ response, length, listener, unsent, memory, onDone: () => this.#end() });
   }

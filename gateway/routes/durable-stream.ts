@@ -29,8 +29,13 @@ const cursorEpoch = Date.UTC(2024, 9, 9);
 const maxJitterMs = 3_600_000;
 
 /** No page of another origin may embed these answers, and none may be taken for another type. */
-const secureFields = ['X-Content-Type-Options', 'nosniff', 'Cross-Origin-Resource-Policy', 'same-origin'];
-const alwaysFields = ['Cache-Control', 'no-store', ...secureFields];
+const secureFields = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
+const alwaysFields = ['Cache-Control', 'no-store', ...Object.entries(secureFields).flat()];
+
+/** @returns whether a query is one of this protocol, if perhaps a faulty one. */
+export function isDurable(query: Query): boolean {
+  return query['offset'] !== undefined || query['live'] !== undefined;
+}
 
 /**
  * @returns undefined if the query is not one of this protocol.
@@ -135,7 +140,7 @@ export function eventFields(type: string): string[] {
   ];
 }
 
-/** @returns the fields of a problem. */
-export function problemFields(): readonly string[] {
+/** @returns the fields of a problem, which is not to be cached either. */
+export function problemFields(): Readonly<Record<string, string>> {
   return secureFields;
 }

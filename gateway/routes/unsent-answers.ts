@@ -3,20 +3,13 @@ import { peerAddress } from '#shared/contract/ip-address.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { SparseWarning } from '#shared/process/sparse-warning.ts';
+import type { UnsentWatch, UnsentWatcher } from '../streams/client-stream.ts';
 
 export interface UnsentAnswersOptions {
   readonly held: HeldBytes;
   /** How long a client may read nothing of its answer, in ms. */
   readonly sendTimeoutMs: number;
   readonly log: Logger;
-}
-
-/** The watch over one answer. */
-export interface UnsentWatch {
-  /** The client has read something. */
-  readonly progress: () => void;
-  /** Ends the watch. */
-  readonly stop: () => void;
 }
 
 interface Unsent {
@@ -36,7 +29,7 @@ const checkIntervalMs = 1000;
  * The answers that clients have not read completely. Their bytes are held, and a client that reads nothing
  * for too long is disconnected. Most answers are sent at once and are never here.
  */
-export class UnsentAnswers {
+export class UnsentAnswers implements UnsentWatcher {
   readonly #options: UnsentAnswersOptions;
   readonly #unsent = new Set<Unsent>();
   readonly #warning: SparseWarning;

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { asBuffer } from '#shared/contract/body.ts';
 import { abortOf, noteAborted, noteBody } from '../http/answer.ts';
 import type { AbortCause } from '../http/request-notes.ts';
-import type { UnsentAnswers, UnsentWatch } from '../routes/unsent-answers.ts';
 import type { StreamClient } from './incoming-stream.ts';
 import type { StreamMemory } from './stream-memory.ts';
 import { ofOwn, WaitingBytes } from './waiting-bytes.ts';
@@ -19,13 +18,27 @@ export interface StreamListener {
   left(cause: StreamFault): void;
 }
 
+/** The watch over one answer. */
+export interface UnsentWatch {
+  /** The client has read something. */
+  readonly progress: () => void;
+  /** Ends the watch. */
+  readonly stop: () => void;
+}
+
+/** Watches clients that have not read all of their answers. */
+export interface UnsentWatcher {
+  /** @param close called if the client reads nothing for too long: disconnects it. */
+  follow(response: ServerResponse, close: () => void): UnsentWatch;
+}
+
 export interface ClientStreamOptions {
   /** Its head is written. */
   readonly response: ServerResponse;
   /** The length that the head states; undefined if it states none. */
   readonly length: number | undefined;
   readonly listener: StreamListener;
-  readonly unsent: UnsentAnswers;
+  readonly unsent: UnsentWatcher;
   readonly memory: StreamMemory;
   /** Called once, when nothing more is written. */
   readonly onDone: () => void;

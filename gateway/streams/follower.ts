@@ -39,7 +39,8 @@ export interface FollowSink {
   caughtUp(): void;
   /** It has all bytes that it wants. */
   end(): void;
-  fail(why: Broken): void;
+  /** @param code why the request failed, as its record says. */
+  fail(why: Broken, code?: string): void;
 }
 
 /** The reading of one sink. */
@@ -247,7 +248,7 @@ export class Follower implements Watcher {
 
   #fail(reader: Reader, why: Broken): void {
     this.#remove(reader);
-    reader.sink.fail(why);
+    reader.sink.fail(why, this.#record.code);
   }
 
   #remove(reader: Reader): void {

@@ -3,14 +3,14 @@ import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import type { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import type { JobQueues } from '#shared/store/queue/job-queues.ts';
-import type { ReplyInbox } from '../dispatch/reply-inbox.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
 
 export interface LostStreamsOptions {
   readonly streams: Pick<OpenStreams, 'longerThan' | 'has' | 'lose'>;
   readonly queues: Pick<JobQueues, 'missing'>;
   readonly leases: Pick<LeaseReader, 'exists' | 'readFence'>;
-  readonly inbox: Pick<ReplyInbox, 'caughtUp'>;
+  /** Resolves once all frames that are in the inbox now are read. */
+  readonly inbox: { caughtUp(): Promise<void> };
   readonly log: Logger;
   /** How often streams are checked, in ms; younger ones are skipped. */
   readonly checkIntervalMs?: number;

@@ -3,8 +3,9 @@ import { windowBytes } from './stream-credit.ts';
 
 /**
  * Counts the bytes of streams that their clients have not taken, and the streams whose workers may send a
- * wide window of bytes ahead. All wide windows together fit into `BYTES_IN_FLIGHT`, with the bytes that are
- * held for other reasons. Other streams have a narrow one.
+ * wide window of bytes ahead. All wide windows together fit into half of `BYTES_IN_FLIGHT`, and into what the
+ * bytes leave free that are held for other reasons. Other streams have a narrow one. So clients that do not
+ * read their streams leave room for requests.
  */
 export class StreamMemory {
   readonly #held: HeldBytes;
@@ -32,9 +33,9 @@ export class StreamMemory {
    * @returns whether it may have one.
    */
   hasRoom(isWide: boolean): boolean {
-    const wide = isWide ? this.#wide : this.#wide + 1;
+    const bytes = (isWide ? this.#wide : this.#wide + 1) * windowBytes;
     // What streams hold is part of their windows.
-    return this.#held.fits(wide * windowBytes - this.#bytes);
+    return bytes <= this.#held.limit / 2 && this.#held.fits(bytes - this.#bytes);
   }
 
   /** A stream has a wide window now. */

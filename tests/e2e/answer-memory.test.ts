@@ -22,6 +22,7 @@ async function bodiesUpstream(): Promise<string> {
   let asked = 0;
   return serve((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://x');
+    response.statusCode = Number(searchParams.get('status') ?? 200);
     let left = pathname === '/endless' ? Number.POSITIVE_INFINITY : Number(searchParams.get('bytes'));
     asked += 1;
     if (pathname !== '/endless' && asked % 2 === 0) response.setHeader('content-length', left);
@@ -52,22 +53,68 @@ async function leaseOf(redisUrl: string): Promise<Pick<Lease, 'pid' | 'generatio
   return { pid: lease.pid, generation: lease.generation };
 }
 
-/** Sends a GET and discards the body. */
-async function ask(url: string): Promise<{ status: number; bytes: number; ms: number }> {
-  const began = performance.now();
-  const response = await fetch(url);
-  let bytes = 0;
-  if (response.body !== null) for await (const part of response.body) bytes += part.length;
-  return { status: response.status, bytes, ms: performance.now() - began };
+interface Asked {
+  readonly status: number;
+  readonly bytes: number;
+  readonly ms: number;
 }
 
-it.each([
+/** Sends a GET and discards the body. Leaves after so many bytes. */
+async function ask(url: string, headers = {}, enough = Number.POSITIVE_INFINITY): Promise<Asked> {
+  const began = performance.now();
+  const response = await fetch(url, { headers });
+  let bytes = 0;
+  if (response.body !== null) {
+    for await (const part of response.body) {
+      bytes += part.length;
+      if (bytes >= enough) break;
+    }
+  }
+  return { status: response.status, bytes: Math.min(bytes, enough), ms: performance.now() - began };
+}
+
+interface Kind {
+  readonly name: string;
+  /** What the query of each large answer says besides its length, and the fields of its request. */
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The status of the answers. */
+  readonly status: number;
+  /** The status and the bytes of one that is above REPLY_LIMIT_BYTES. */
+  readonly giant: (bytes: number) => readonly [status: number, bytes: unknown];
+}
+
+const giantBytes = 600_000_000;
+/** A client reads so many bytes of an answer without end. */
+const enoughBytes = 200 * MiB;
+
+const kinds: readonly Kind[] = [
+  {
+    name: 'that are streams',
+    query: '',
+    headers: {},
+    status: 200,
+    giant: (bytes) => [200, bytes],
+  },
+  {
+    // An answer that may lead to another attempt is gathered. That of the last attempt is not.
+    name: 'that are gathered',
+    query: '&status=503',
+    headers: { 'ringpost-attempts': '2' },
+    status: 503,
+    giant: () => [502, expect.any(Number)],
+  },
+];
+
+const sources: readonly (readonly [string, () => Promise<NodeJS.ProcessEnv>])[] = [
   ['a handler', () => Promise.resolve({ HANDLER: handlerFile('bodies') })],
   ['an upstream', async () => ({ UPSTREAM: await bodiesUpstream() })],
-])(
-  'giant and endless answers of %s stay within the documented memory, and other requests are answered',
+];
+
+it.each(kinds.flatMap((kind) => sources.map(([from, settings]) => ({ from, settings, ...kind }))))(
+  'giant and endless answers of $from $name stay within the documented memory, and others are answered',
   { timeout: 300_000 },
-  async (_, settings) => {
+  async ({ settings, query, headers, status, giant: giantIs }) => {
     const { startReady } = await scratch();
     const { url, redisUrl } = await startReady({
       REPLICAS: '1',
@@ -91,16 +138,17 @@ it.each([
       return all;
     })();
     const [endless, giant, ...others] = await Promise.all([
-      ask(`${url}/endless`),
-      ask(`${url}/stream?bytes=600000000`),
-      ...Array.from({ length: 40 }, () => ask(`${url}/stream?bytes=${answerBytes}`)),
+      ask(`${url}/endless?${query}`, headers, enoughBytes),
+      ask(`${url}/stream?bytes=${giantBytes}${query}`, headers),
+      ...Array.from({ length: 40 }, () => ask(`${url}/stream?bytes=${answerBytes}${query}`, headers)),
     ]);
     large.underWay = false;
     const answered = await smalls;
 
-    expect([endless.status, giant.status]).toEqual([502, 502]);
-    expect(others.map(({ status, bytes }) => [status, bytes])).toEqual(others.map(() => [200, answerBytes]));
-    expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([200]));
+    expect([endless.status, endless.bytes]).toEqual(giantIs(enoughBytes));
+    expect([giant.status, giant.bytes]).toEqual(giantIs(giantBytes));
+    expect(others.map((each) => [each.status, each.bytes])).toEqual(others.map(() => [status, answerBytes]));
+    expect(new Set(answered.map((each) => each.status))).toEqual(new Set([200]));
     expect(await leaseOf(redisUrl)).toEqual(lease);
     const peak = await resident(pid, 'VmHWM');
     const slowest = Math.max(...answered.map(({ ms }) => ms));

@@ -173,17 +173,29 @@ setInterval(crash, 20);
 `;
     const { url, untilText } = await devSystem(project, { 'handler.ts': `${crashing}${handler('v1')}` });
     await writeProject(project.folder, { crash: '' });
-    const failures = async (): Promise<number[]> => {
-      const ring = (await (await fetch(`${url}/-/ring`)).json()) as { replicas: { failures: number }[] };
-      return ring.replicas.map((replica) => replica.failures);
+    interface Replica {
+      readonly state: string;
+      readonly failures: number;
+    }
+    const replicas = async (): Promise<readonly Replica[]> => {
+      const ring = (await (await fetch(`${url}/-/ring`)).json()) as { replicas: Replica[] };
+      return ring.replicas;
     };
     // The next starts would come seconds later.
     await expect
-      .poll(async () => Math.min(...(await failures())), { timeout: 60_000, interval: 50 })
+      .poll(async () => Math.min(...(await replicas()).map(({ failures }) => failures)), {
+        timeout: 60_000,
+        interval: 50,
+      })
       .toBeGreaterThanOrEqual(3);
     await writeProject(project.folder, { 'handler.ts': handler('v2') });
     await untilText('v2');
-    await expect.poll(failures, { timeout: 30_000, interval: 50 }).toEqual([0, 0, 0]);
+    // A worker of the old version that was being started meanwhile may still crash. After one failure, the
+    // next worker is started without a delay.
+    const isLate = ({ state, failures }: Replica): boolean => state !== 'ready' || failures > 1;
+    await expect
+      .poll(async () => (await replicas()).filter(isLate), { timeout: 30_000, interval: 50 })
+      .toEqual([]);
   });
 });
 

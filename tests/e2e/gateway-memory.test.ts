@@ -48,6 +48,7 @@ it('clients that read nothing of large answers take only bounded memory of a gat
     HANDLER: handlerFile('large'),
     BYTES_IN_FLIGHT: String(bytesInFlight),
     SEND_TIMEOUT_MS: '1500',
+    STREAM_ABOVE_BYTES: String(2 * answerBytes),
   });
   const [busy, idle] = await keysOfBoth(url);
   const before = await memory(pid, 'VmRSS');
@@ -73,6 +74,46 @@ it('clients that read nothing of large answers take only bounded memory of a gat
   expect(peak - before).toBeLessThan(maxAnswersMiB);
   for (const socket of sockets) socket.destroy();
   await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 20_000 }).toBe(0);
+});
+
+it('streams whose clients read nothing cost a window each, and delay no other answer', async () => {
+  const { startReady } = await scratch();
+  const { url, pid } = await startReady({
+    REPLICAS: '2',
+    CONCURRENCY: '2',
+    HANDLER: handlerFile('bodies'),
+    BYTES_IN_FLIGHT: String(bytesInFlight),
+  });
+  const [busy, idle] = await keysOfBoth(url);
+  const before = await memory(pid, 'VmRSS');
+  const target = `/stream?bytes=${answerBytes}`;
+  const sockets = Array.from({ length: clients }, () => unread(url, target, busy));
+  let [slowestMs, most, stalls] = [0, 0, 0];
+  const arrived = (): Promise<number> => metric(url, 'ringpost_stream_bytes_total');
+  for (let bytes = 0; stalls < 20; stalls += 1) {
+    for (const key of [busy, idle]) {
+      const began = performance.now();
+      await small(url, key);
+      slowestMs = Math.max(slowestMs, performance.now() - began);
+    }
+    most = Math.max(most, await metric(url, 'ringpost_held_bytes'));
+    const now = await arrived();
+    if (now > bytes) stalls = 0;
+    bytes = now;
+  }
+  const peak = await memory(pid, 'VmHWM');
+  console.log(
+    `memory before ${before.toFixed(0)} MiB, at most ${peak.toFixed(0)}; bytes held at most ${most}; ` +
+      `slowest small answer ${slowestMs.toFixed(0)} ms`,
+  );
+  expect(await metric(url, 'ringpost_open_streams')).toBe(clients);
+  expect(most).toBeLessThanOrEqual(clients * mebibyte);
+  expect(most).toBeGreaterThan((clients * mebibyte) / 4);
+  expect(slowestMs).toBeLessThan(5000);
+  expect(peak - before).toBeLessThan((2 * clients * mebibyte) / mebibyte + 64);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => metric(url, 'ringpost_held_bytes'), { timeout: 20_000 }).toBe(0);
+  expect(await metric(url, 'ringpost_open_streams')).toBe(0);
 });
 
 it('uploads take only bounded memory of a gateway, however many arrive at once', async () => {

@@ -281,10 +281,15 @@ describe('an answer through the gateway', () => {
         size,
         Uint8Array.from({ length: 256 }, (_, i) => 255 - i),
       );
-      upstream.answer = { body: large };
-      const got = await ask(url);
-      expect(digest(got.body)).toBe(digest(large));
-      expect(headerValue(got.headers, 'content-length')).toBe(String(size));
+      for (const headers of [[], ['Content-Length', String(size)]]) {
+        upstream.answer = { headers, body: large };
+        const got = await ask(url);
+        expect(digest(got.body)).toBe(digest(large));
+        // A long answer of unknown length is a stream. All others have a length.
+        const isStream = size > 262_144 && headers.length === 0;
+        expect(headerValue(got.headers, 'content-length')).toBe(isStream ? undefined : String(size));
+        expect(headerValue(got.headers, 'transfer-encoding')).toBe(isStream ? 'chunked' : undefined);
+      }
     }
 
     upstream.answer = {
@@ -307,14 +312,23 @@ describe('an answer through the gateway', () => {
     expect([got.status, got.headers.slice(0, own.length)]).toEqual([200, own]);
   });
 
-  it('arrives without the informational answers before it', async () => {
+  it('arrives after its early hints, and without other informational answers', async () => {
     const { url, upstream } = await proxied();
     upstream.answer = (_, response) => {
+      response.writeProcessing();
       response.writeEarlyHints({ link: '</a.css>; rel=preload' });
       response.end('final');
     };
-    const { ended } = await speak(url, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-    expect(await ended).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nfinal$/);
+    const hinted = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n';
+    for (const [version, hints] of [
+      ['1.1', hinted],
+      ['1.0', ''],
+    ] as const) {
+      const request = `GET / HTTP/${version}\r\nHost: a\r\nConnection: close\r\n\r\n`;
+      const heard = await (await speak(url, request)).ended;
+      expect(heard.slice(0, hints.length)).toBe(hints);
+      expect(heard.slice(hints.length)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nfinal$/);
+    }
   });
 
   it('arrives in the order of the requests that a client pipelined', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readRecord } from '#shared/contract/request-record.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
 import { serve } from '../fixtures/http-server.ts';
+import { metric } from '../fixtures/slow-client.ts';
 import { useSystem } from '../fixtures/system.ts';
 import { leaseOf } from '../fixtures/workers.ts';
 
@@ -123,6 +124,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('a stream of events whose worker 
     await expect.poll(async () => (await recordOf(id))?.state).toBe('done');
     expect(await kept(id)).toBe('id: 1\ndata: one\n\nid: 2\ndata: two\n\n');
     expect(await recordOf(id)).toMatchObject({ stream: { length: 34, lastId: '2' } });
+    await expect.poll(() => metric(url, 'ringpost_stream_resumes_total')).toBe(1);
   });
 
   it('fails if the next run does not go on there', async () => {
@@ -139,5 +141,6 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('a stream of events whose worker 
     await expect.poll(async () => (await recordOf(id))?.state).toBe('failed');
     expect(await recordOf(id)).toMatchObject({ status: 502, code: 'worker_died' });
     expect((await recordOf(id))?.stream?.length).toBeUndefined();
+    expect(await metric(url, 'ringpost_stream_resumes_total')).toBe(0);
   });
 });

@@ -19,11 +19,11 @@ it('the metrics show times, queues, workers and processes, and nothing of a repl
   for (let at = 0; at < 20; at += 1)
     await ask(url, { target: '/home', headers: ['Ringpost-Key', `key-${at}`] });
   // A worker says of itself how it is once its lease thread has started.
-  await expect
-    .poll(async () => (await metricValues(url)).has('ringpost_worker_resident_bytes{replica="S2"}'), {
-      timeout,
-    })
-    .toBe(true);
+  const known = async (): Promise<readonly boolean[]> => {
+    const shown = await metricValues(url);
+    return ['S1', 'S2'].map((replica) => shown.has(`ringpost_worker_resident_bytes{replica="${replica}"}`));
+  };
+  await expect.poll(known, { timeout }).toEqual([true, true]);
   const values = await metricValues(url);
   const value = (series: string): number => values.get(series) ?? Number.NaN;
   expect(value('ringpost_requests_total{code="200",reason="-",mode="wait"}')).toBe(20);
@@ -39,7 +39,7 @@ it('the metrics show times, queues, workers and processes, and nothing of a repl
   expect(value('ringpost_ring_share{replica="S1"}') + value('ringpost_ring_share{replica="S2"}')).toBeCloseTo(
     1,
   );
-  for (const state of ['waiting', 'active', 'delayed', 'prioritized'])
+  for (const state of ['waiting', 'active', 'streams', 'delayed', 'prioritized'])
     expect(value(`ringpost_queue_depth{replica="S1",state="${state}"}`)).toBe(0);
   expect(value('ringpost_queue_oldest_seconds{replica="S1"}')).toBe(0);
   expect(value('ringpost_lease_remaining_seconds{replica="S1"}')).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { ask, speak } from '../fixtures/raw-http.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -8,6 +9,9 @@ import type { RunningGateway } from '../fixtures/system.ts';
 
 const system = useSystem();
 const mebibyte = 1024 * 1024;
+
+/** Answers are whole, however long they are. */
+const whole = { STREAM_ABOVE_BYTES: String(256 * mebibyte) };
 
 /** Starts a system whose upstream answers `/<n>` with n MiB. */
 async function large(settings: NodeJS.ProcessEnv): Promise<RunningGateway> {
@@ -35,7 +39,7 @@ async function metric(url: string, name: string): Promise<number> {
 
 describe('a client that does not read its answer', () => {
   it('counts as held bytes, and is disconnected after SEND_TIMEOUT_MS', async () => {
-    const { url } = await large({ SEND_TIMEOUT_MS: '1500' });
+    const { url } = await large({ SEND_TIMEOUT_MS: '1500', ...whole });
     const socket = unread(url, '/16');
     await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(16 * mebibyte);
     await expect.poll(() => metric(url, 'ringpost_slow_clients_closed')).toBe(1);
@@ -45,8 +49,33 @@ describe('a client that does not read its answer', () => {
     expect(socket.bytesRead).toBeLessThan(16 * mebibyte);
   });
 
-  it('is not disconnected while it reads anything, however long the whole answer takes', async () => {
-    const { url } = await large({ SEND_TIMEOUT_MS: '600' });
+  it('costs one window at most if its answer is a stream, and is disconnected likewise', async () => {
+    const { url } = await large({ SEND_TIMEOUT_MS: '1500' });
+    const socket = unread(url, '/16');
+    let most = 0;
+    await expect
+      .poll(
+        async () => {
+          most = Math.max(most, await metric(url, 'ringpost_held_bytes'));
+          return metric(url, 'ringpost_slow_clients_closed');
+        },
+        { interval: 10 },
+      )
+      .toBe(1);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(windowBytes);
+    expect(await metric(url, 'ringpost_held_bytes')).toBe(0);
+    await expect.poll(async () => system().redis.scard(system().keys.streams('S1'))).toBe(0);
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(socket.bytesRead).toBeLessThan(16 * mebibyte);
+  });
+
+  it.each([
+    ['whole', whole],
+    ['a stream', {}],
+  ])('is not disconnected while it reads anything of an answer that is %s', async (_what, settings) => {
+    const { url } = await large({ SEND_TIMEOUT_MS: '600', ...settings });
     const socket = unread(url, '/6');
     let read = 0;
     const timer = setInterval(() => {
@@ -62,7 +91,7 @@ describe('a client that does not read its answer', () => {
 
 describe('if unread answers exceed BYTES_IN_FLIGHT', () => {
   it('requests get 503, and large answers wait in Redis until another client has read its own', async () => {
-    const { url } = await large({ BYTES_IN_FLIGHT: String(20 * mebibyte) });
+    const { url } = await large({ BYTES_IN_FLIGHT: String(20 * mebibyte), ...whole });
     const first = unread(url, '/16');
     await expect.poll(() => metric(url, 'ringpost_held_bytes')).toBe(16 * mebibyte);
     const second = fetch(`${url}/15`);

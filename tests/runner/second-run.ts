@@ -36,5 +36,5 @@ export async function runFailedAgain(
 
 /** @returns whether a file failed; true for one of which nothing is known. */
 export function hasFailed(result: FileResult | undefined): boolean {
-  return result === undefined || result.broken || result.failed > 0;
+  return result === undefined || result.failures.length > 0;
 }

@@ -4,11 +4,11 @@ export interface FileResult {
   /** Time in ms that its tests and hooks took. */
   readonly tookMs: number;
   readonly passed: number;
-  readonly failed: number;
   readonly skipped: number;
-  /** Whether it could not be loaded; then none of its tests ran. */
-  readonly broken: boolean;
-  /** One text for each failed test: its full name and the first line of its error. */
+  /**
+   * One text for each failed test, its full name and the first line of its error; for each error outside of
+   * any test; and if the file could not be loaded.
+   */
   readonly failures: readonly string[];
 }
 
@@ -23,13 +23,16 @@ export function slowestFiles(results: readonly FileResult[]): readonly string[] 
     .map(({ file, tookMs }) => `  ${seconds(tookMs).padStart(7)}  ${file}`);
 }
 
-/** @returns one line for each failed test and for each file that could not be loaded. */
-export function failedTests(results: readonly FileResult[]): readonly string[] {
-  return results.flatMap(({ file, broken, failures }) =>
-    broken && failures.length === 0
-      ? [`  failed: ${file}: it could not be loaded`]
-      : failures.map((failure) => `  failed: ${file}: ${failure}`),
-  );
+/**
+ * @param strays texts of failures that belong to no result.
+ * @returns one line for each failure.
+ */
+export function failureLines(
+  results: readonly FileResult[],
+  strays: readonly string[] = [],
+): readonly string[] {
+  const ofFiles = results.flatMap(({ file, failures }) => failures.map((failure) => `${file}: ${failure}`));
+  return [...ofFiles, ...strays].map((text) => `  failed: ${text}`);
 }
 
 /** @param cpuMs processor time of all processes of the run; undefined if the system does not say. */
@@ -39,13 +42,14 @@ export function durationLine(fileCount: number, wallMs: number, cpuMs: number | 
 }
 
 /**
- * @param ok whether the run as a whole succeeded: an error outside of any test fails it, but no test.
+ * @param strays the number of failures that belong to no result.
+ * @param ok whether the run as a whole succeeded: vitest also fails it for a reason that is no failure here.
  * @returns `N passed, N failed, N skipped`.
  */
-export function countLine(results: readonly FileResult[], ok: boolean): string {
+export function countLine(results: readonly FileResult[], strays: number, ok: boolean): string {
   const sum = (count: (result: FileResult) => number): number =>
     results.reduce((total, result) => total + count(result), 0);
-  const counted = sum(({ failed, broken }) => (broken && failed === 0 ? 1 : failed));
+  const counted = sum(({ failures }) => failures.length) + strays;
   const failed = !ok && counted === 0 ? 1 : counted;
   return `${sum(({ passed }) => passed)} passed, ${failed} failed, ${sum(({ skipped }) => skipped)} skipped`;
 }

@@ -1,13 +1,13 @@
-import { stripVTControlCharacters } from 'node:util';
-import type { CliOptions, TestCase, Vitest } from 'vitest/node';
+import type { CliOptions, TestCase, TestModule } from 'vitest/node';
 import { startVitest } from 'vitest/node';
+import { firstLine, outsideErrorOf, outsideText, withOutsideErrors } from './outside-errors.ts';
 import type { FileResult } from './summary.ts';
 
 /** What a run found. */
 export interface Run {
   readonly results: readonly FileResult[];
-  /** Whether an error was thrown outside of all tests. */
-  readonly unhandled: boolean;
+  /** A text for each failure that belongs to no result. */
+  readonly strays: readonly string[];
 }
 
 /**
@@ -20,7 +20,7 @@ export async function runProjects(
   options: CliOptions,
   beside: boolean,
 ): Promise<Run> {
-  if (names.length === 0) return { results: [], unhandled: false };
+  if (names.length === 0) return { results: [], strays: [] };
   const vitest = await startVitest([...filters], {
     ...options,
     run: true,
@@ -28,32 +28,40 @@ export async function runProjects(
     project: [...names],
     ...(beside ? { reporters: [['default', { summary: false }]] } : {}),
   });
-  return { results: resultsOf(vitest), unhandled: vitest.state.getUnhandledErrors().length > 0 };
+  const errors = vitest.state.getUnhandledErrors();
+  const run = withOutsideErrors(
+    vitest.state.getTestModules().map(resultOf),
+    errors.map((error) => outsideErrorOf(error, vitest.config.root)),
+  );
+  // Each of the projects has a wanted file. vitest only prints why it ran none, e.g. a failed global setup.
+  const ranNone = run.results.length === 0 && !vitest.config.passWithNoTests;
+  return ranNone ? { ...run, strays: [...run.strays, `${names.join(', ')}: no file was run`] } : run;
 }
 
-function resultsOf(vitest: Vitest): FileResult[] {
-  return vitest.state.getTestModules().map((module) => {
-    const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
-    const failures: string[] = [];
-    for (const test of module.children.allTests()) {
-      count[test.result().state] += 1;
-      if (test.result().state === 'failed') failures.push(failureOf(test));
-    }
-    const { duration, setupDuration } = module.diagnostic();
-    return {
-      file: module.relativeModuleId,
-      tookMs: duration + setupDuration,
-      passed: count.passed,
-      failed: count.failed,
-      skipped: count.skipped + count.pending,
-      broken: module.state() === 'failed' && count.passed + count.failed === 0,
-      failures,
-    };
-  });
+function resultOf(module: TestModule): FileResult {
+  const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
+  const failures: string[] = [];
+  for (const test of module.children.allTests()) {
+    count[test.result().state] += 1;
+    if (test.result().state === 'failed') failures.push(failureOf(test));
+  }
+  // Errors while the file was loaded, and of hooks that run once for a suite or the file.
+  const errors = [module, ...module.children.allSuites()].flatMap((suite) => suite.errors());
+  const isLoaded = module.children.size > 0;
+  for (const { message } of errors)
+    failures.push(isLoaded ? outsideText(message) : `it could not be loaded: ${firstLine(message)}`);
+  if (module.state() === 'failed' && failures.length === 0) failures.push('it could not be loaded');
+  const { duration, setupDuration } = module.diagnostic();
+  return {
+    file: module.relativeModuleId,
+    tookMs: duration + setupDuration,
+    passed: count.passed,
+    skipped: count.skipped + count.pending,
+    failures,
+  };
 }
 
 function failureOf(test: TestCase): string {
   const [error] = test.result().errors ?? [];
-  const [firstLine = ''] = stripVTControlCharacters(error?.message ?? 'it has no error').split('\n');
-  return `${test.fullName}: ${firstLine}`;
+  return `${test.fullName}: ${firstLine(error?.message ?? 'it has no error')}`;
 }

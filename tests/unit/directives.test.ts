@@ -21,6 +21,7 @@ describe('the directives of a request', () => {
     [{ 'Ringpost-Order': 'Key' }, { ordered: true }],
     [{ 'Ringpost-Order': 'key; on-retry=pass' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Order': ' KEY ;On-Retry=PASS ' }, { ordered: true, orderOnRetry: 'pass' }],
+    [{ 'Ringpost-Keep': ' Stream' }, { keepsStream: true }],
   ])('are read from %j', (headers, directives) => {
     expect(directivesOf(Object.entries(headers).flat(), now)).toEqual(directives);
   });
@@ -50,6 +51,9 @@ describe('a field that cannot be parsed is refused, and the problem says what is
     ['Ringpost-Order', 'key; on-retry=pass; on-retry=pass'],
     ['Ringpost-Order', 'key, key'],
     ['Ringpost-Order', 'key on-retry=pass'],
+    ['Ringpost-Keep', ''],
+    ['Ringpost-Keep', 'yes'],
+    ['Ringpost-Keep', 'stream, stream'],
   ])('%s: %s', (name, value) => {
     const read = (): unknown => directivesOf([name, value], now);
     expect(read).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
@@ -65,6 +69,7 @@ describe('a field that may occur once', () => {
     'Ringpost-Priority',
     'Ringpost-Deadline',
     'Ringpost-Order',
+    'Ringpost-Keep',
     'Ringpost-Callback',
     'Ringpost-Failure-Callback',
   ])('is refused if it occurs twice, even with the same value: %s', (name) => {

@@ -20,7 +20,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/controller', 'gateway/dispatch'],
     ['gateway/ring'],
     ['gateway/settings'],
-    ['gateway/callbacks'],
+    ['gateway/callbacks', 'gateway/streams'],
     ['gateway/records'],
     ['gateway/caller', 'gateway/admin', 'gateway/access-log', 'gateway/trace'],
     ['gateway/request', 'gateway/http'],
@@ -38,6 +38,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
   [
     ['shared/store/ring'],
     ['shared/store/queue', 'shared/store/records'],
+    ['shared/store/streams'],
     ['shared/store/callbacks', 'shared/store/lease', 'shared/store/replies'],
     ['shared/store/repair'],
     ['shared/store/scripts'],

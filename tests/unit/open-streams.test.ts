@@ -167,8 +167,8 @@ describe('open streams', () => {
     expect([client.outcome, streams.size, [...streams.counts.aborted]]).toEqual(['broken', 0, [['lost', 1]]]);
   });
 
-  it('share the wide windows that BYTES_IN_FLIGHT has room for, and give them back', async () => {
-    const { streams, signals, open } = make(2.5 * windowBytes);
+  it('share the wide windows that fit into half of BYTES_IN_FLIGHT, and give them back', async () => {
+    const { streams, signals, open } = make(5 * windowBytes);
     const grantOf = async (id: string): Promise<number> => {
       const { listener } = open(id);
       listener.taken(65_536);

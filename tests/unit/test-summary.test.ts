@@ -1,34 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import type { FileResult } from '../runner/summary.ts';
+import { outsideErrorOf, withOutsideErrors } from '../runner/outside-errors.ts';
 import { runFailedAgain } from '../runner/second-run.ts';
-import { countLine, durationLine, failedTests, slowestFiles } from '../runner/summary.ts';
+import { countLine, durationLine, failureLines, slowestFiles } from '../runner/summary.ts';
 
 const result = (parts: Partial<FileResult>): FileResult => ({
   file: 'a.test.ts',
   tookMs: 0,
   passed: 1,
-  failed: 0,
   skipped: 0,
-  broken: false,
   failures: [],
   ...parts,
 });
 
 describe('the last lines of npm test', () => {
   it('count the tests of all files', () => {
-    const results = [result({ passed: 3, failed: 1 }), result({ passed: 2, skipped: 4 })];
-    expect(countLine(results, false)).toBe('5 passed, 1 failed, 4 skipped');
+    const results = [result({ passed: 3, failures: ['a ring: no'] }), result({ passed: 2, skipped: 4 })];
+    expect(countLine(results, 0, false)).toBe('5 passed, 1 failed, 4 skipped');
   });
 
-  it('count a file that could not be loaded as a failure', () => {
-    expect(countLine([result({}), result({ passed: 0, broken: true })], false)).toBe(
-      '1 passed, 1 failed, 0 skipped',
-    );
+  it('count what belongs to no file as a failure', () => {
+    expect(countLine([result({})], 2, false)).toBe('1 passed, 2 failed, 0 skipped');
   });
 
-  it('count an error outside all tests as a failure', () => {
-    expect(countLine([result({})], false)).toBe('1 passed, 1 failed, 0 skipped');
-    expect(countLine([], true)).toBe('0 passed, 0 failed, 0 skipped');
+  it('count a failed run as a failure if nothing in it failed', () => {
+    expect(countLine([result({})], 0, false)).toBe('1 passed, 1 failed, 0 skipped');
+    expect(countLine([], 0, true)).toBe('0 passed, 0 failed, 0 skipped');
   });
 
   it('name the ten slowest files that took at least a second, the slowest first', () => {
@@ -39,11 +36,12 @@ describe('the last lines of npm test', () => {
     expect(slowestFiles([result({ tookMs: 999 })])).toEqual([]);
   });
 
-  it('name each failed test with its error, and each file that could not be loaded', () => {
-    const failures = ['a ring > is empty: expected 1 to be 0'];
-    expect(failedTests([result({}), result({ failures }), result({ passed: 0, broken: true })])).toEqual([
+  it('name each failure, also one that belongs to no file', () => {
+    const failures = ['a ring > is empty: expected 1 to be 0', 'an error outside of any test: no'];
+    expect(failureLines([result({}), result({ failures })], ['unknown file: no'])).toEqual([
       '  failed: a.test.ts: a ring > is empty: expected 1 to be 0',
-      '  failed: a.test.ts: it could not be loaded',
+      '  failed: a.test.ts: an error outside of any test: no',
+      '  failed: unknown file: no',
     ]);
   });
 
@@ -53,9 +51,48 @@ describe('the last lines of npm test', () => {
   });
 });
 
+describe('an error outside of any test', () => {
+  const thrown = (message: unknown, path?: string): unknown => ({ message, VITEST_TEST_PATH: path });
+
+  it('is a failure of its file, once for each text', () => {
+    const errors = [
+      thrown('no\nat once', '/top/a.test.ts'),
+      thrown('no', '/top/a.test.ts'),
+      thrown('\u001B[31mred\u001B[39m', '/top/a.test.ts'),
+      thrown('yes', '/top/b.test.ts'),
+    ].map((error) => outsideErrorOf(error, '/top'));
+    const failed = result({ file: 'b.test.ts', failures: ['a ring: no'] });
+    expect(withOutsideErrors([result({}), failed, result({ file: 'c.test.ts' })], errors)).toEqual({
+      results: [
+        result({ failures: ['an error outside of any test: no', 'an error outside of any test: red'] }),
+        { ...failed, failures: ['a ring: no', 'an error outside of any test: yes'] },
+        result({ file: 'c.test.ts' }),
+      ],
+      strays: [],
+    });
+  });
+
+  it('is kept if its file is unknown or has no result', () => {
+    const errors = [thrown('no'), 'a text', undefined, { code: 1 }, thrown({ a: 1 }, '/top/z.test.ts')];
+    const expected = [
+      'unknown file: an error outside of any test: no',
+      'unknown file: an error outside of any test: a text',
+      'unknown file: an error outside of any test: it has no message',
+      'unknown file: an error outside of any test: it has no message',
+      'z.test.ts: an error outside of any test: {"a":1}',
+    ];
+    expect(
+      withOutsideErrors(
+        [result({})],
+        errors.map((error) => outsideErrorOf(error, '/top')),
+      ),
+    ).toEqual({ results: [result({})], strays: expected });
+  });
+});
+
 describe('a file that failed', () => {
   const failures = ['a ring > is empty: expected 1 to be 0'];
-  const failed = result({ file: 'b.test.ts', passed: 2, failed: 1, failures });
+  const failed = result({ file: 'b.test.ts', passed: 2, failures });
   const passed = result({ file: 'b.test.ts', passed: 3 });
 
   it('runs once more by itself, and the second result counts', async () => {
@@ -77,7 +114,7 @@ describe('a file that failed', () => {
   it('does not run again if it was the only file, or one of too many', async () => {
     const never = (): Promise<FileResult[]> => Promise.reject(new Error('it ran'));
     expect(await runFailedAgain([failed], never)).toEqual({ results: [failed], mended: [] });
-    const many = Array.from({ length: 21 }, (_, at) => result({ file: `${at}.ts`, failed: 1 }));
+    const many = Array.from({ length: 21 }, (_, at) => result({ file: `${at}.ts`, failures }));
     expect(await runFailedAgain(many, never)).toEqual({ results: many, mended: [] });
   });
 });

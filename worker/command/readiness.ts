@@ -15,6 +15,7 @@ export class Readiness {
   readonly #port: number;
   readonly #path: string | undefined;
   #state = 'nothing listens on that port';
+  #hasAnswered = false;
 
   /**
    * @param path that the program answers with 2xx or 3xx once it is ready. Without one, it is ready when it
@@ -46,6 +47,9 @@ export class Readiness {
     if (this.#path === undefined) return accepts(host, this.#port, signal);
     const status = await statusOf(host, this.#port, this.#path, signal);
     if (status === undefined) return false;
+    // The end of the time cuts a question short. An answer to one before says more.
+    if (status === 'none' && signal.aborted && this.#hasAnswered) return false;
+    this.#hasAnswered = status !== 'none';
     this.#state = status === 'none' ? `${this.#path} is not answered` : `${this.#path} is answered ${status}`;
     return status !== 'none' && status >= 200 && status < 400;
   }

@@ -1,6 +1,7 @@
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { decideOnTaken } from '#shared/contract/redelivery.ts';
+import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import type { LargeValues } from '#shared/store/replies/large-values.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
@@ -85,7 +86,9 @@ export class JobAnswers {
     if (found === undefined) return this.#decide(id, job, attempt, running, hasStoredBody);
     if (!('point' in found)) return found;
     const answered = await this.#answerPrepared(id, job, attempt, running, hasStoredBody, found.point);
-    return continued(answered, found);
+    const taken = continued(answered, found);
+    if (taken !== undefined && 'resumed' in taken) countsOf(this.#options.connection).add('resumes');
+    return taken;
   }
 
   /** Answers a request that has a record, or whose body is in its own key. */

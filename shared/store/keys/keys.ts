@@ -169,6 +169,8 @@ export interface Keys {
    * @param fence that of the lease under which it is written.
    */
   keptStream(replica: string, request: string, fence: number): string;
+  /** The same, up to the fence. */
+  keptStreamPrefix(replica: string, request: string): string;
   /** Channel: a message for each append to a kept stream. */
   bytesChannel(replica: string, request: string): string;
 }
@@ -272,6 +274,7 @@ export function createKeys(namespace: string): Keys {
     replyDraft: (replica, request, fence) => `${replicaPrefix(replica)}:reply-draft:${request}:${fence}`,
     streams: (replica) => `${replicaPrefix(replica)}:streams`,
     signals: (replica) => `${replicaPrefix(replica)}:signals`,
+    keptStreamPrefix: (replica, request) => `${replicaPrefix(replica)}:kept:${request}:`,
     keptStream: (replica, request, fence) => `${replicaPrefix(replica)}:kept:${request}:${fence}`,
     bytesChannel: (replica, request) => `${replicaPrefix(replica)}:bytes:${request}`,
   };

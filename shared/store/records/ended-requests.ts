@@ -1,12 +1,14 @@
 import type { DeadLetterSummary } from '../../contract/dead-letter.ts';
 import type { JobData } from '../../contract/job.ts';
 import type { ReplyFrame } from '../../contract/reply.ts';
+import { encodeReply } from '../../contract/reply.ts';
 import { readRecord } from '../../contract/request-record.ts';
 import type { RequestRecord } from '../../contract/request-record.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
+import { KeptStreamReader } from '../streams/kept-stream-reader.ts';
 import { nullIfWrongType } from '../repair/key-repair.ts';
 
 /**
@@ -30,7 +32,8 @@ export interface EndedRequest {
   /** Undefined if there is no readable record. */
   readonly record: RequestRecord | undefined;
   /**
-   * The frame of the kept reply, empty if there is none. It has one byte more than asked for if it is longer.
+   * The frame of the kept reply, or of the kept stream if that is complete; empty if there is none. It has at
+   * least one byte more than asked for if it is longer.
    */
   readonly frame: Buffer;
   /** The request's body, if it was asked for and has its own key. */
@@ -55,7 +58,13 @@ export async function readEndedRequest(
     redis.getrangeBuffer(keys.keptReply(replica, id), 0, maxReplyBytes),
     withBody ? redis.getBuffer(keys.requestBody(replica, id)) : null,
   ]);
-  return { record: readRecord(hash, clock.now()), frame, body };
+  const record = readRecord(hash, clock.now());
+  const { length } = record?.stream ?? {};
+  if (record === undefined || length === undefined) return { record, frame, body };
+  const bytes = Math.min(length, maxReplyBytes + 1);
+  const kept = await new KeptStreamReader(connection).readReply({ id, replica, record }, bytes);
+  const streamed = kept === undefined ? '' : encodeReply(id, { ...kept, body: kept.body ?? '' });
+  return { record, frame: Buffer.from(streamed), body };
 }
 
 /** A dead letter as a worker writes it, without its secrets. */

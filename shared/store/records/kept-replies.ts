@@ -7,6 +7,7 @@ import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { expectedOfRequest } from '../repair/expected-keys.ts';
 import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
+import { KeptStreamReader } from '../streams/kept-stream-reader.ts';
 import type { KnownRequest } from './request-records.ts';
 
 /** A frame of fewer bytes is read whole by the first command. */
@@ -17,15 +18,17 @@ export class KeptReplies {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #repair: KeyRepair;
+  readonly #streams: KeptStreamReader;
 
   constructor(connection: Connection, log: Logger) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#repair = new KeyRepair(connection, log);
+    this.#streams = new KeptStreamReader(connection);
   }
 
   /**
-   * Reads an answer. A large one, of 64 KiB or more, is read only if its reader agrees.
+   * Reads an answer that is no kept stream. A large one, of 64 KiB or more, is read only if its reader agrees.
    * @param mayReadLarge is called with the size of a large answer in bytes.
    * @returns `declined` if it does not agree; undefined if the answer is not kept, or cannot be read.
    */
@@ -45,8 +48,13 @@ export class KeptReplies {
     return frame === null ? undefined : this.#decode(key, frame);
   }
 
-  /** Reads an answer of any size. @returns undefined if it is not kept, or cannot be read. */
-  async readWhole({ id, replica }: KnownRequest): Promise<Reply | undefined> {
+  /**
+   * Reads an answer of any size, also a kept stream that is complete.
+   * @returns undefined if it is not kept, or cannot be read.
+   */
+  async readWhole(request: KnownRequest): Promise<Reply | undefined> {
+    const { id, replica, record } = request;
+    if (record.stream?.length !== undefined) return this.#streams.readReply(request);
     const key = this.#keys.keptReply(replica, id);
     const frame = await this.#repair.withRepair(
       () => this.#redis.getBuffer(key),
@@ -56,7 +64,8 @@ export class KeptReplies {
   }
 
   /** @returns the bytes of an answer; 0 if it is not kept, or cannot be read. */
-  async sizeOf({ id, replica }: KnownRequest): Promise<number> {
+  async sizeOf({ id, replica, record }: KnownRequest): Promise<number> {
+    if (record.stream?.length !== undefined) return record.stream.length;
     return (await nullIfWrongType(this.#redis.strlen(this.#keys.keptReply(replica, id)))) ?? 0;
   }
 

@@ -27,6 +27,7 @@ export const noteCallback = script<CallbackNote, boolean>({
     keys.requestChanges(id),
     attempts === 0 ? '' : formatEvent({ kind: 'callback', attempt: attempts, detail: `${state} ${answer}` }),
     uuidOf(id),
+    keptStreams(keys, id),
     state,
     'callbackAttempts',
     attempts,
@@ -43,9 +44,13 @@ export const noteCallback = script<CallbackNote, boolean>({
 export const holdRecord = script<{ id: string; ttlMs: number }, boolean>({
   file: 'hold-record',
   keys: (keys, { id }) => recordAndReply(keys, id),
-  args: ({ ttlMs }) => [ttlMs],
+  args: ({ id, ttlMs }, keys) => [ttlMs, keptStreams(keys, id)],
   decode: (reply) => reply === 1,
 });
+
+function keptStreams(keys: Keys, id: string): string {
+  return keys.keptStreamPrefix(replicaOf(id) ?? '', id);
+}
 
 function recordAndReply(keys: Keys, id: string): readonly string[] {
   const replica = replicaOf(id) ?? '';

@@ -77,9 +77,15 @@ local function addEvent(fields, count, event)
   return fields
 end
 
+-- The key of a request's answer: that of its kept stream if that is complete, else that of its kept reply.
+-- `streams` is the key of its kept streams, up to their fences.
+local function answerOf(record, reply, streams)
+  local fence, length = unpack(redis.call('HMGET', record, 'stream', 'length'))
+  return fence and length and streams .. fence or reply
+end
+
 -- Keeps a record, and its reply if that is given, until the callback is sent, but for `holdMs` at most. The
--- field
--- `expires` remembers when they would have expired; `leftMs` is the time until then.
+-- field `expires` remembers when they would have expired; `leftMs` is the time until then.
 local function holdForCallback(record, reply, leftMs, holdMs)
   if not redis.call('HGET', record, 'expires') then
     redis.call('HSET', record, 'expires', string.format('%.0f', nowMs() + leftMs))

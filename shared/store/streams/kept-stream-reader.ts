@@ -1,3 +1,4 @@
+import type { Reply } from '../../contract/reply.ts';
 import type { RequestRecord } from '../../contract/request-record.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -39,13 +40,15 @@ const maxEntries = 2048;
 /** How many entries a search reads at once, each of at most 64 KiB. */
 const searchEntries = 16;
 
-/** @returns the kept stream of a request; undefined if its answer is not, or not yet, a stream. */
-export function keptStreamOf(request: {
+/** A request whose answer is sought. */
+interface AnsweredRequest {
   readonly id: string;
   readonly replica: string;
   readonly record: RequestRecord;
-}): KeptStream | undefined {
-  const { id, replica, record } = request;
+}
+
+/** @returns the kept stream of a request; undefined if its answer is not, or not yet, a stream. */
+export function keptStreamOf({ id, replica, record }: AnsweredRequest): KeptStream | undefined {
   return record.stream === undefined ? undefined : { id, replica, fence: record.stream.fence };
 }
 
@@ -112,7 +115,7 @@ export class KeptStreamReader {
   }
 
   /**
-   * @param length that of the answer, as its record has it.
+   * @param length that of the answer, as its record has it. If it is less, a few bytes more may be read.
    * @returns the bytes of an answer; undefined if a part of it is gone.
    */
   async readWhole(stream: KeptStream, length: number): Promise<Buffer | undefined> {
@@ -124,6 +127,20 @@ export class KeptStreamReader {
       at = piece.end;
     }
     return Buffer.concat(parts);
+  }
+
+  /**
+   * @param minBytes how many bytes are read at least; left out if all are.
+   * @returns a complete stream as a reply; undefined if it is not complete, or a part of it is gone.
+   */
+  async readReply(request: AnsweredRequest, minBytes?: number): Promise<Reply | undefined> {
+    const { stream: head } = request.record;
+    const stream = keptStreamOf(request);
+    if (stream === undefined || head?.length === undefined) return undefined;
+    const { length, status, reason, headers } = head;
+    const body = await this.readWhole(stream, minBytes ?? length);
+    if (body === undefined) return undefined;
+    return { id: request.id, status, ...(reason === undefined ? {} : { reason }), headers, body };
   }
 
   async #piece(stream: KeptStream, from: number, maxBytes: number): Promise<KeptPiece | 'gap'> {

@@ -42,6 +42,7 @@ const ownFields = [
   'ringpost-priority',
   'ringpost-order',
   'ringpost-retry',
+  'ringpost-keep',
   'ringpost-callback',
   'idempotency-key',
 ] as const;
