@@ -12,7 +12,7 @@ export interface CommandLine {
   readonly rows: readonly RowName[];
   /** Whether the proxy is measured too. */
   readonly withProxy: boolean;
-  /** The folder of another checkout, whose plain requests are measured too. */
+  /** The folder of another checkout, which is measured too. */
   readonly before: string | undefined;
   /** The folder for profiles of the processor. */
   readonly profile: string | undefined;
@@ -31,7 +31,7 @@ export const help = `npm run bench:streams -- [options]
   --workers n          of ringpost, instead of ${fullPlan.workers}
   --idle n             idle streams, instead of ${fullPlan.idleStreams}
   --no-proxy           only ringpost
-  --before FOLDER      another checkout, whose plain requests are measured too
+  --before FOLDER      another checkout, which is measured too
   --profile FOLDER     writes profiles of the processor; they make what they measure slower
   --json FILE          writes all results
   --report FILE        writes the report in Markdown

@@ -45,11 +45,11 @@ export async function measure(options: CommandLine, say: (line: string) => void)
   const why = [...absent.values()].join('; ');
   if (why !== '') throw new Error(why);
   const turns: Turn[] = [{ system: ringpost(ours, 'ringpost'), rows }];
-  if (withProxy) turns.push({ system: proxy, rows: rows.filter((row) => row !== 'plain' || !before) });
-  if (before !== undefined && rows.includes('plain')) {
+  if (before !== undefined) {
     const gateway = join(resolve(before), 'gateway/main.ts');
-    turns.push({ system: ringpost(earlier, `ringpost of ${before}`, gateway), rows: ['plain'] });
+    turns.push({ system: ringpost(earlier, `ringpost of ${before}`, gateway), rows });
   }
+  if (withProxy) turns.push({ system: proxy, rows: rows.filter((row) => row !== 'plain' || !before) });
   const facts = { date: new Date().toISOString(), quick, plan, machine: await describeMachine() };
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'ringpost-bench-')));
   const port = String(await freePort());
