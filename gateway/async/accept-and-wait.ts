@@ -23,8 +23,9 @@ export interface Waited {
 }
 
 /**
- * Accepts an async request, and waits for its end, or for the head of a kept stream: with `Prefer: respond-async` as long as `wait` says, if it
- * says so; without it as long as the client waits for an answer.
+ * Accepts an async request, and waits for its end, or for the head of a kept stream: with `Prefer:
+ * respond-async` as long as `wait` says, if it says so; without it as long as the client waits for an
+ * answer.
  * @param socket of the client.
  * @param onSelected told where the request goes, also if it is then refused.
  * @returns undefined if the client has left.

@@ -81,7 +81,10 @@ export class CallbackSource {
     return { url, bytes: await this.#replies.sizeOf(found), payload };
   }
 
-  /** Ends the request if its deadline has passed, and its answer is no stream that runs; the worker that runs it can then no longer end it. */
+  /**
+   * Ends the request if its deadline has passed, and its answer is no stream that runs; the worker that
+   * runs it can then no longer end it.
+   */
   async #findEnded(id: string, { deadline }: CallbackData): Promise<KnownRequest | Later | undefined> {
     const found = await this.#records.find(id);
     if (found === undefined) return undefined;

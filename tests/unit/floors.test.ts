@@ -31,6 +31,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['worker/session'],
     ['worker/queue'],
     ['worker/run'],
+    ['worker/stream'],
     ['worker/lease', 'worker/reply', 'worker/trace'],
     ['worker/handlers'],
     ['worker/command'],

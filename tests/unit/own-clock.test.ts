@@ -12,6 +12,7 @@ const mayReadOwnClock: Readonly<Record<string, string>> = {
   'gateway/cli/request-list.ts': 'a person is shown how long ago something was',
   'gateway/dashboard/page/data/clock.ts': 'the page corrects it by the time of the gateway',
   'gateway/drivers/docker.ts': 'Docker, which runs on this host, wrote the time',
+  'gateway/routes/durable-reply.ts': 'a cursor of Durable Streams is made of the time of any server',
   'gateway/http/problem-response.ts': 'the `Date` field of an answer is in the time of its host',
   'worker/handlers/upstream-head.ts': '`context.deadline` is in the time of its host',
   'worker/handlers/handler-output.ts': 'a log line has the time of its host, as in pino',

@@ -15,9 +15,8 @@ import { BrokenAnswerError } from '../handlers/broken-answer.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import type { ReplyOutbox } from '../reply/reply-outbox.ts';
-import { abortedReply, handlerFailedReply } from '../run/handler-calls.ts';
-import { HandlerFailures } from '../run/handler-failures.ts';
-import type { Running } from '../run/running.ts';
+import { abortedReply, handlerFailedReply } from '../reply/run-problems.ts';
+import { HandlerFailures } from '../handlers/handler-failures.ts';
 import { ChunkBatches } from './chunk-batches.ts';
 import type { StartedStream } from './started-stream.ts';
 import { KeptAnswer } from './kept-answer.ts';
@@ -26,7 +25,7 @@ import { KeptAppends } from './kept-appends.ts';
 import { KeptRenewals } from './kept-renewals.ts';
 import { LiveAnswer } from './live-answer.ts';
 import type { LiveSending } from './live-answer.ts';
-import type { OpenedAnswer, SentAnswer } from './sent-answer.ts';
+import type { AnsweredRun, OpenedAnswer, SentAnswer } from './sent-answer.ts';
 import { StreamSignals } from './stream-signals.ts';
 import type { StreamSlot, StreamSlots } from './stream-slots.ts';
 
@@ -98,7 +97,7 @@ export class AnswerStreams {
    * Sends the head of a stream, whose job has a slot until then, and the rest as it comes. Waits while too
    * many streams are sent.
    */
-  async open(id: string, job: JobData, started: StartedStream, running: Running): Promise<OpenedAnswer> {
+  async open(id: string, job: JobData, started: StartedStream, running: AnsweredRun): Promise<OpenedAnswer> {
     const { streamSlots } = this.#options;
     const slot = streamSlots.tryAcquire() ?? (await this.#waitForSlot(id, running));
     if (slot === undefined || this.#sending === undefined) {
@@ -166,7 +165,7 @@ export class AnswerStreams {
     for (const stream of this.#open) stream.abort(code, new DOMException(why, 'AbortError'));
   }
 
-  async #waitForSlot(id: string, running: Running): Promise<StreamSlot | undefined> {
+  async #waitForSlot(id: string, running: AnsweredRun): Promise<StreamSlot | undefined> {
     const late = new DOMException(`the deadline of request ${id} has passed`, 'TimeoutError');
     const leftMs = Math.max(0, running.until - performance.now());
     const timer = setTimeout(() => running.abort(late), leftMs);

@@ -8,13 +8,12 @@ import type { WholeStream } from '#shared/store/streams/kept-entry.ts';
 import type { KeptStreams } from '#shared/store/streams/kept-streams.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { retryUntil } from '../reply/retry-until.ts';
-import type { Running } from '../run/running.ts';
 import type { StartedStream } from './started-stream.ts';
 import { KeptStreamWriter } from './kept-stream-writer.ts';
 import type { KeptEnd, KeptWriting } from './kept-stream-writer.ts';
 import { codeOf } from './live-answer.ts';
 import { isEventStream } from './stream-decision.ts';
-import type { OpenedAnswer, SentAnswer, StreamEnd } from './sent-answer.ts';
+import type { AnsweredRun, OpenedAnswer, SentAnswer, StreamEnd } from './sent-answer.ts';
 
 /** What the kept streams of one queue share. */
 export interface KeptSending {
@@ -41,7 +40,7 @@ export class KeptAnswer implements SentAnswer {
   readonly id: string;
   readonly #job: JobData;
   readonly #head: ReplyHead;
-  readonly #running: Running;
+  readonly #running: AnsweredRun;
   readonly #sending: KeptSending;
   readonly #writer: KeptStreamWriter;
   #abortCode: AbortCode | undefined;
@@ -49,7 +48,7 @@ export class KeptAnswer implements SentAnswer {
   /** @param keepMs how long it is kept, in ms. */
   constructor(
     started: StartedStream,
-    request: { readonly id: string; readonly job: JobData; readonly running: Running },
+    request: { readonly id: string; readonly job: JobData; readonly running: AnsweredRun },
     keepMs: number,
     sending: KeptSending,
   ) {

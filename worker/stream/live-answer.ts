@@ -4,12 +4,11 @@ import type { StreamEnd as LastFrame, StreamHead } from '#shared/store/streams/l
 import type { HandlerReply } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
-import type { Running } from '../run/running.ts';
 import type { ChunkBatches } from './chunk-batches.ts';
 import type { StartedStream } from './started-stream.ts';
 import { OutgoingStream } from './outgoing-stream.ts';
 import type { OutgoingEvents } from './outgoing-stream.ts';
-import type { OpenedAnswer, SentAnswer, StreamEnd } from './sent-answer.ts';
+import type { AnsweredRun, OpenedAnswer, SentAnswer, StreamEnd } from './sent-answer.ts';
 import type { SignalledStream, StreamSignals } from './stream-signals.ts';
 
 /** What the live streams of one queue share. */
@@ -33,7 +32,7 @@ export interface AnsweredRequest {
   readonly id: string;
   /** The gateway that waits for the answer. */
   readonly gateway: string;
-  readonly running: Running;
+  readonly running: AnsweredRun;
 }
 
 /** Sends one answer to the gateway that waits for it, as its bytes come. */
@@ -41,7 +40,7 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
   readonly id: string;
   readonly gateway: string;
   readonly outgoing: OutgoingStream;
-  readonly #running: Running;
+  readonly #running: AnsweredRun;
   readonly #started: StartedStream;
   readonly #sending: LiveSending;
   readonly #ended = Promise.withResolvers<StreamEnd>();

@@ -1,5 +1,20 @@
 import type { AbortCode } from '#shared/contract/frame.ts';
+import type { Run } from '#shared/contract/reply.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
+
+/** The run of a request whose answer is sent. */
+export interface AnsweredRun {
+  /** Fires when the request is aborted. */
+  readonly signal: AbortSignal;
+  /** When the head of the answer has to be there, on the `performance.now()` clock. */
+  readonly until: number;
+  /** Whether this worker has left, so that another one answers. */
+  readonly left: boolean;
+  /** Fires the signal. */
+  abort(reason: DOMException): void;
+  /** @returns how it was run. */
+  run(adopter: string | undefined): Run | undefined;
+}
 
 /** How a stream has ended. `left`: another worker has its job. */
 export type StreamEnd = 'ended' | 'left';

@@ -28,7 +28,8 @@ export class KeptReplies {
   }
 
   /**
-   * Reads an answer that is no kept stream. A large one, of 64 KiB or more, is read only if its reader agrees.
+   * Reads an answer that is no kept stream. A large one, of 64 KiB or more, is read only if its reader
+   * agrees.
    * @param mayReadLarge is called with the size of a large answer in bytes.
    * @returns `declined` if it does not agree; undefined if the answer is not kept, or cannot be read.
    */
