@@ -3,7 +3,7 @@ import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { AppParts, RequestParts } from './app-parts.ts';
 import type { Cancellation } from './async/cancellation.ts';
 import type { Connections } from './http/connections.ts';
-import type { KeptStreamParts } from './records/readable-answer.ts';
+import type { KeptStreamParts } from './streams/readable-answer.ts';
 import type { Watches } from './records/watches.ts';
 import { StartThreshold } from './ring/start-threshold.ts';
 import type { AdminAccess } from './routes/admin-access.ts';

@@ -61,7 +61,7 @@ export class RequestEnds implements AnswerListener {
   }
 
   begun(answer: Answer, ms: number): void {
-    this.#options.counter.begun(ms, answer);
+    if (this.#purposeOf(answer) === 'dispatch') this.#options.counter.begun(ms, answer);
   }
 
   ended(answer: Answer, { whole, problem, ms }: End): void {

@@ -14,7 +14,7 @@ import { registerClusterMetrics } from './cluster-metrics.ts';
 import { TimesByReplica } from './replica-times.ts';
 import type { ReplicaTimes, TimeBuckets } from './replica-times.ts';
 import { registerStreamMetrics } from './stream-metrics.ts';
-import type { StreamFigures } from './stream-metrics.ts';
+import type { KeptFigures, StreamFigures } from './stream-metrics.ts';
 import { TimeHistogram } from './time-histogram.ts';
 
 /** Figures of clients, read when the metrics are asked for. */
@@ -128,8 +128,8 @@ export class Metrics implements EndCounter {
   }
 
   /** Adds the figures of streams. */
-  observeStreams(streams: StreamFigures): void {
-    registerStreamMetrics(this.registry, streams);
+  observeStreams(streams: StreamFigures, kept: KeptFigures): void {
+    registerStreamMetrics(this.registry, streams, kept);
   }
 
   /** Adds the figures of clients and their bodies. */

@@ -9,6 +9,12 @@ export interface StreamFigures {
   readonly counts: StreamCounts;
 }
 
+/** The kept streams that clients of a gateway read. */
+export interface KeptFigures {
+  /** How many clients read them. */
+  readonly readers: number;
+}
+
 interface StreamCounter {
   readonly name: string;
   readonly help: string;
@@ -18,17 +24,17 @@ interface StreamCounter {
 const counters: readonly StreamCounter[] = [
   {
     name: 'ringpost_streams_total',
-    help: 'Streams whose head was sent to a client',
+    help: 'Live streams whose head was sent to a client',
     value: ({ begun }) => begun,
   },
   {
     name: 'ringpost_stream_bytes_total',
-    help: 'Bytes of streams that have arrived from workers',
+    help: 'Bytes of live streams that have arrived from workers',
     value: ({ bytes }) => bytes,
   },
   {
     name: 'ringpost_stream_chunks_total',
-    help: 'Chunks of streams that have arrived from workers, besides those with their heads',
+    help: 'Chunks of live streams that have arrived from workers, besides those with their heads',
     value: ({ chunks }) => chunks,
   },
   {
@@ -39,13 +45,19 @@ const counters: readonly StreamCounter[] = [
 ];
 
 /** Adds the metrics of streams. They are read when they are asked for. */
-export function registerStreamMetrics(registry: Registry, streams: StreamFigures): void {
+export function registerStreamMetrics(registry: Registry, streams: StreamFigures, kept: KeptFigures): void {
   const registers = [registry];
   const open: Gauge = new Gauge({
     name: 'ringpost_open_streams',
-    help: 'Streams that are being sent to clients',
+    help: 'Live streams that are being sent to clients',
     registers,
     collect: () => open.set(streams.size),
+  });
+  const readers: Gauge = new Gauge({
+    name: 'ringpost_stream_readers',
+    help: 'Clients that read kept streams, or wait for their next bytes',
+    registers,
+    collect: () => readers.set(kept.readers),
   });
   for (const { name, help, value } of counters) {
     const counter = new Counter({
@@ -60,7 +72,7 @@ export function registerStreamMetrics(registry: Registry, streams: StreamFigures
   }
   const aborted = new Counter({
     name: 'ringpost_streams_aborted_total',
-    help: 'Streams that were broken off, by cause',
+    help: 'Live streams that were broken off, by cause',
     labelNames: ['cause'],
     registers,
     collect: () => {

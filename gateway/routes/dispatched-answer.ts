@@ -10,6 +10,7 @@ import { streamHeaders } from '../request/forwarding.ts';
 import { ClientStream } from '../streams/client-stream.ts';
 import type { StreamListener } from '../streams/client-stream.ts';
 import { writeEarlyHints } from '../streams/early-hints.ts';
+import { sendHead } from '../streams/send-head.ts';
 import type { StreamMemory } from '../streams/stream-memory.ts';
 import { writeReply, writeReplyHead } from './reply-response.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
@@ -71,8 +72,7 @@ export class DispatchedAnswer implements DispatchClient {
     }
     noteBegun(response);
     // The first bytes go together with the head.
-    // Node would flush a head without bytes as UTF-8.
-    if (!hasBytes) response.write('', 'latin1');
+    if (!hasBytes) sendHead(response);
     const { unsent, streamMemory: memory } = this.#options;
     return new ClientStream({ response, length, listener, unsent, memory, onDone: () => this.#end() });
   }

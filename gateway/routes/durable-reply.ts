@@ -1,5 +1,5 @@
 import { Problem } from '#shared/contract/errors.ts';
-import type { ReadableAnswer } from '../records/readable-answer.ts';
+import type { ReadableAnswer } from '../streams/readable-answer.ts';
 import { noteBody } from '../http/answer.ts';
 import { nextPiece } from '../streams/next-piece.ts';
 import type { NextPiece } from '../streams/next-piece.ts';

@@ -7,7 +7,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import { replyHeaders } from '../request/forwarding.ts';
 import { noteBody, noteWorkerProblem } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
-import type { UnsentAnswers } from './unsent-answers.ts';
+import type { UnsentWatcher } from '../streams/client-stream.ts';
 
 /** A body of up to this many bytes is written together with the head, as one string. */
 const textLimit = 4096;
@@ -23,7 +23,7 @@ export function writeReply(
   method: string,
   reply: HttpReply,
   own: readonly string[],
-  unsent: UnsentAnswers,
+  unsent: UnsentWatcher,
 ): void {
   const { body } = reply;
   if (!writeReplyHead(response, reply, replyHeaders(method, reply), own)) return;

@@ -1,10 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { headerValue } from '#shared/contract/headers.ts';
 import { statedLength } from '#shared/contract/stated-length.ts';
-import type { ReadableAnswer } from '../records/readable-answer.ts';
+import type { ReadableAnswer } from '../streams/readable-answer.ts';
 import type { Watch } from '../records/watches.ts';
 import { FollowedAnswer, plainFormat } from '../streams/followed-answer.ts';
 import type { FollowedAnswerParts, PieceFormat } from '../streams/followed-answer.ts';
+import { noteBegun } from '../http/answer.ts';
+import { sendHead } from '../streams/send-head.ts';
 import { writeReplyHead } from './reply-response.ts';
 import type { StreamAnswer } from './reply-range.ts';
 
@@ -49,7 +51,8 @@ export function follow(
   bytes: { readonly from: number; readonly until?: number },
   { response, watch, parts, length, format, endsWithGateway = false }: FollowOptions,
 ): void {
-  response.flushHeaders();
+  noteBegun(response);
+  sendHead(response);
   const onDone = (): void => watch.end();
   const followed = new FollowedAnswer({ ...parts, response, length, format, onDone });
   followed.start((sink) => source.follow(found, bytes, sink));

@@ -28,6 +28,8 @@ export interface UnsentWatch {
 
 /** Watches clients that have not read all of their answers. */
 export interface UnsentWatcher {
+  /** Writes the body of a response whose head is written, and ends it. */
+  end(response: ServerResponse, body: Uint8Array): void;
   /** @param close called if the client reads nothing for too long: disconnects it. */
   follow(response: ServerResponse, close: () => void): UnsentWatch;
 }

@@ -3,9 +3,8 @@ import { isProblemCode } from '#shared/contract/errors.ts';
 import { maxReadBytes } from '#shared/store/streams/kept-stream-reader.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
-import type { UnsentAnswers } from '../routes/unsent-answers.ts';
 import { ClientStream } from './client-stream.ts';
-import type { StreamListener } from './client-stream.ts';
+import type { StreamListener, UnsentWatcher } from './client-stream.ts';
 import type { Broken, Following, FollowSink } from './follower.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
@@ -34,7 +33,7 @@ export const plainFormat: PieceFormat = {
 /** What answers need that follow a kept stream. */
 export interface FollowedAnswerParts {
   readonly held: HeldBytes;
-  readonly unsent: UnsentAnswers;
+  readonly unsent: UnsentWatcher;
   readonly streamMemory: StreamMemory;
 }
 

@@ -192,7 +192,8 @@ export class Cluster {
   }
 
   /**
-   * Waits until the queues are empty, but not much longer than BullMQ's lock of a job lasts.
+   * Waits until the queues are empty and no stream is open, but not much longer than BullMQ's lock of a job
+   * lasts.
    * @returns what is left in them, e.g. `S2 wait 3`.
    */
   async leftInQueues(): Promise<string[]> {
@@ -208,7 +209,13 @@ export class Cluster {
           }),
         ),
       );
-      return counts.flat();
+      const streams = await Promise.all(
+        [...names].map(async (name) => {
+          const count = await this.redis.scard(keys.streams(name));
+          return count === 0 ? [] : [`${name} streams ${count}`];
+        }),
+      );
+      return [...counts, ...streams].flat();
     };
     const giveUpAt = now() + lockMs + 5000;
     let left = await countJobs();

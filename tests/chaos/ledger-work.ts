@@ -1,6 +1,7 @@
 /**
  * The replicas' work, as a HANDLER. Each execution appends a line to the ledger, takes `?ms=` milliseconds,
- * and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it misbehave.
+ * and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it misbehave, and
+ * `?stream=` makes it answer with a stream.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HandlerContext } from '../../worker/handlers/handler.ts';
 import { misbehave } from './bad-work.ts';
 import { appendToLedger, brokenFile } from './ledger.ts';
+import { streamAnswer } from './streams/stream-work.ts';
 
 const directory = process.env['LEDGER_DIRECTORY'];
 if (directory === undefined) throw new Error('LEDGER_DIRECTORY is missing');
@@ -17,7 +19,7 @@ if (own !== undefined && existsSync(brokenFile(directory, own)))
 
 export default async (
   request: Request,
-  { replica, attempt }: Pick<HandlerContext, 'replica' | 'attempt'>,
+  { replica, attempt, resumeFrom }: Pick<HandlerContext, 'replica' | 'attempt' | 'resumeFrom'>,
 ): Promise<Response> => {
   const url = new URL(request.url);
   const { pathname, searchParams } = url;
@@ -27,5 +29,5 @@ export default async (
   appendToLedger(directory, { id, method, replica, attempt, pid: process.pid, at: Date.now(), nonce });
   await delay(Number(searchParams.get('ms') ?? 0));
   const bad = searchParams.has('bad') ? await misbehave(url) : undefined;
-  return bad ?? Response.json({ id, nonce, replica });
+  return bad ?? streamAnswer(url, resumeFrom) ?? Response.json({ id, nonce, replica });
 };

@@ -25,7 +25,7 @@ const comparedScenario = 'replica-killed';
  */
 export function report(results: readonly Result[], seconds: number): string {
   const of = (name: FamilyName): Result[] => results.filter(({ family }) => family === name);
-  const [faults, badTraffic, soaks] = [of('faults'), of('bad-traffic'), of('soak')];
+  const [faults, badTraffic, streams, soaks] = [of('faults'), of('bad-traffic'), of('streams'), of('soak')];
   const proxies = results.filter(
     ({ family, scenario }) => family === 'proxies' || scenario.name === comparedScenario,
   );
@@ -63,8 +63,9 @@ the client was told is compared with the ledger.
     section('Faults', faults),
     section('Compared with proxies', proxies, proxyText(proxies)),
     section('Bad traffic', badTraffic, badTrafficText),
+    section('Streams', streams, streamsText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
-    descriptions([...faults, ...badTraffic]),
+    descriptions([...faults, ...badTraffic, ...streams]),
     notMet(results),
     reasons.length === 0 ? '' : `## Not run\n\n${reasons.join('\n')}`,
   ];
@@ -76,6 +77,13 @@ const badTrafficText = [
   'requests of the load, none of which did anything wrong; the note says what became of the bad ones.',
   'HAProxy and nginx, with the settings above, stand in front of servers that do the same bad work and are',
   'restarted at once. What they lose is counted, not judged.',
+].join('\n');
+
+const streamsText = [
+  'Two hundred clients read one stream after the other, beside a small load of ordinary requests. Each byte of',
+  'a stream is a function of its position. Every byte that a client got is compared with the one that belongs',
+  'there, and a stream that ended cleanly with its length. The note says what became of the streams; the other',
+  'columns are about the ordinary requests.',
 ].join('\n');
 
 function section(title: string, results: readonly Result[], text = ''): string {

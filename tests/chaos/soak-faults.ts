@@ -5,6 +5,7 @@ import { freePort } from './free-port.ts';
 import { signalIfThere } from './replica-faults.ts';
 import { badTrafficKinds } from './bad-traffic/soak-kinds.ts';
 import type { Choose, Playground, SoakFault } from './soak-fault.ts';
+import { streamsComeAndGo } from './streams/soak-kind.ts';
 
 /**
  * At this number of replicas one is removed; at one less, one is added or removed; below that, one is added.
@@ -112,6 +113,7 @@ const kinds: readonly Choose[] = [
     await redis.flushall();
   }),
   addOrRemove,
+  streamsComeAndGo,
   ...badTrafficKinds,
 ];
 

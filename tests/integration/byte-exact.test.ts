@@ -281,12 +281,12 @@ describe('an answer through the gateway', () => {
         size,
         Uint8Array.from({ length: 256 }, (_, i) => 255 - i),
       );
-      for (const headers of [[], ['Content-Length', String(size)]]) {
-        upstream.answer = { headers, body: large };
+      for (const own of [[], ['Content-Length', String(size)]]) {
+        upstream.answer = { headers: own, body: large };
         const got = await ask(url);
         expect(digest(got.body)).toBe(digest(large));
         // A long answer of unknown length is a stream. All others have a length.
-        const isStream = size > 262_144 && headers.length === 0;
+        const isStream = size > 262_144 && own.length === 0;
         expect(headerValue(got.headers, 'content-length')).toBe(isStream ? undefined : String(size));
         expect(headerValue(got.headers, 'transfer-encoding')).toBe(isStream ? 'chunked' : undefined);
       }
@@ -324,8 +324,8 @@ describe('an answer through the gateway', () => {
       ['1.1', hinted],
       ['1.0', ''],
     ] as const) {
-      const request = `GET / HTTP/${version}\r\nHost: a\r\nConnection: close\r\n\r\n`;
-      const heard = await (await speak(url, request)).ended;
+      const asked = `GET / HTTP/${version}\r\nHost: a\r\nConnection: close\r\n\r\n`;
+      const heard = await (await speak(url, asked)).ended;
       expect(heard.slice(0, hints.length)).toBe(hints);
       expect(heard.slice(hints.length)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nfinal$/);
     }

@@ -64,6 +64,7 @@ function open(id: string, gateway = 'G1', credit = 1024 * kib): ScriptedSource {
     credit,
     {
       ready: () => batches.ready(gateway, { id, outgoing }),
+      hasRoom: () => batches.hasRoom(gateway),
       blocked: () => batches.note(gateway, encodeBlocked(id, 7, outgoing.inInbox)),
       ending: (length) => ended.push(`${id} ${length}`),
       failed: () => undefined,

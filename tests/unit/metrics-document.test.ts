@@ -46,7 +46,7 @@ it('docs/metrics.md lists each metric of a gateway once, with its labels', async
   metrics.observeAccessLog(zero);
   const counts = new StreamCounts();
   counts.abort('client');
-  metrics.observeStreams({ size: 0, counts });
+  metrics.observeStreams({ size: 0, counts }, { readers: 0 });
   const failed = new FailedTokens(metrics.registry);
   metrics.dispatched(200, undefined, 1, undefined);
   metrics.called('admin', '200');

@@ -10,7 +10,9 @@ import type { Fate } from '../fixtures/streamed-pair.ts';
 /** Notes what a stream tells. */
 class NotedEvents implements OutgoingEvents {
   readonly notes: string[] = [];
+  room = false;
   ready = (): void => void this.notes.push('ready');
+  hasRoom = (): boolean => this.room;
   blocked = (): void => void this.notes.push('blocked');
   ending = (length: number): void => void this.notes.push(`ending ${length}`);
   failed = (error: unknown): void => void this.notes.push(`failed ${String(error)}`);
@@ -24,15 +26,16 @@ interface Made {
 
 let now = 0;
 
-function made(first: string, credit: number): Made {
+function made(first: string, credit: number, room = false): Made {
   const source = new ScriptedSource();
   const events = new NotedEvents();
+  events.room = room;
   const started = { head: { status: 200, headers: [] }, first: Buffer.from(first), rest: source };
   return { stream: new OutgoingStream(started, credit, events, () => now), source, notes: events.notes };
 }
 
-function opened(first: string, credit: number): Made {
-  const all = made(first, credit);
+function opened(first: string, credit: number, room = false): Made {
+  const all = made(first, credit, room);
   all.stream.opened();
   return all;
 }
@@ -86,6 +89,16 @@ describe('a stream that is sent', () => {
     expect([stream.state, taken(stream)]).toEqual(['blocked', undefined]);
     stream.grant(7);
     expect([source.paused, taken(stream), stream.state]).toEqual([false, '4 ef', 'flowing']);
+  });
+
+  it('reads as much ahead as one push has, if the other streams hold little', () => {
+    const { stream, source } = opened('', 1024 * 1024, true);
+    for (let kib = 0; kib < 448; kib += 64) source.bytes(Buffer.alloc(64 * 1024));
+    expect(source.paused).toBe(false);
+    source.bytes(Buffer.alloc(64 * 1024));
+    expect(source.paused).toBe(true);
+    stream.take(64 * 1024);
+    expect(source.paused).toBe(false);
   });
 
   it('pauses its source while many bytes wait to be sent', () => {

@@ -26,6 +26,11 @@ export class ChunkBatches {
     if (!this.#isStopped) this.#to(gateway).ready(stream);
   }
 
+  /** @returns whether the streams to a gateway hold fewer bytes than one push has. */
+  hasRoom(gateway: string): boolean {
+    return this.#pushes.get(gateway)?.hasRoom ?? true;
+  }
+
   /** Sends a frame that has no bytes of an answer. */
   note(gateway: string, frame: ReplyFrame): void {
     if (!this.#isStopped) this.#to(gateway).note(frame);

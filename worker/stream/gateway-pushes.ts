@@ -84,6 +84,11 @@ export class GatewayPushes {
     this.#options = options;
   }
 
+  /** Whether the streams hold fewer bytes than one push has. */
+  get hasRoom(): boolean {
+    return this.#readyBytes < maxPushBytes;
+  }
+
   /** A stream has a piece to be sent. */
   ready({ id, outgoing }: SentStream): void {
     this.#add(id, outgoing);

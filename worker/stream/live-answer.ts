@@ -119,6 +119,10 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
     this.#sending.chunks.ready(this.gateway, this);
   }
 
+  hasRoom(): boolean {
+    return this.#sending.chunks.hasRoom(this.gateway);
+  }
+
   blocked(): void {
     this.askForCredit();
   }

@@ -35,6 +35,8 @@ const statesBefore: Readonly<Record<OutgoingState, readonly OutgoingState[]>> = 
 export interface OutgoingEvents {
   /** There is a piece to be sent. */
   ready(): void;
+  /** @returns whether it may hold many bytes that wait, because the other streams hold few. */
+  hasRoom(): boolean;
   /** It waits for credit: the gateway is to be asked, and finds bytes that Redis has lost. */
   blocked(): void;
   /** All bytes are in the inbox: the end of an answer of this length is to be sent. */
@@ -51,8 +53,10 @@ export interface Piece {
   readonly parts: readonly Uint8Array[];
 }
 
-/** The source is paused while so many bytes wait to be sent. */
-const maxWaitingBytes = 64 * 1024;
+/** The source is paused while so many bytes wait to be sent, and the other streams hold many too. */
+const fewBytes = 64 * 1024;
+/** The source is paused while so many bytes wait to be sent: as many as one push has. */
+const manyBytes = 512 * 1024;
 
 export class OutgoingStream {
   readonly #started: StartedStream;
@@ -230,7 +234,9 @@ export class OutgoingStream {
   #steer(): void {
     if (!this.#isRunning) return;
     const behind = this.#offset + this.#waiting.length;
-    const wanted = this.#waiting.length < maxWaitingBytes && behind < this.#granted;
+    const { length } = this.#waiting;
+    const mayHold = length < fewBytes || (length < manyBytes && this.#events.hasRoom());
+    const wanted = mayHold && behind < this.#granted;
     if (!this.#sourceEnded && wanted === this.#paused) {
       this.#paused = !wanted;
       if (wanted) {

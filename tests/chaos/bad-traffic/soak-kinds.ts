@@ -54,7 +54,7 @@ const vanishing: Choose = async ({ cluster, random, meanwhile }) => {
 };
 
 const giant: Choose = async ({ cluster, random, meanwhile }) => {
-  const size = random.pick([16, 64, 600]);
+  const size = random.pick([16, 64, 200]);
   const { url } = random.pick(cluster.gateways);
   const act = async (): Promise<void> =>
     meanwhile(async () => {

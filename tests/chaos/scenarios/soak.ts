@@ -19,7 +19,8 @@ export const soak: Scenario = {
   description:
     'Three gateways, two controllers and five replicas under 64 connections, with a random fault every 1 ' +
     'to 4 s: kill -9, SIGTERM and freezing of workers, gateways, controllers and Redis; cut connections; ' +
-    'Redis full, read-only or emptied; replicas added and removed; and bad traffic: requests that end ' +
+    'Redis full, read-only or emptied; replicas added and removed; streams, each byte of which is ' +
+    'checked; and bad traffic: requests that end ' +
     'their workers, floods of hostile heads, clients that leave, giant answers, handlers that compute for ' +
     'seconds or fail after they have answered, garbled jobs. Nothing is lost, no POST runs twice, every ' +
     'GET ends in 2xx. If a worker is killed and nothing else is wrong, no answer takes ' +

@@ -6,8 +6,8 @@ import type { KnownRequest, RequestRecords } from '#shared/store/records/request
 import { eventEnd } from '#shared/store/streams/event-search.ts';
 import { keptStreamOf } from '#shared/store/streams/kept-stream-reader.ts';
 import type { KeptStreamReader } from '#shared/store/streams/kept-stream-reader.ts';
-import type { Followers } from '../streams/followers.ts';
-import { WholeAnswer } from '../streams/whole-answer.ts';
+import type { Followers } from './followers.ts';
+import { WholeAnswer } from './whole-answer.ts';
 
 /** An answer that can be read from any offset on. */
 export interface ReadableAnswer {
