@@ -51,11 +51,11 @@ export const replyRoutes = fp<ReplyRouteOptions>(
         const waitMs = waitOf(query) ?? (isPart(wanted) ? 0 : longPollMs);
         const asked = await requests.wait(request, waitMs, true);
         if (asked === undefined) return nobody(reply);
-        const watch = asked.watch ?? options.watches.open(request.raw.socket);
+        const reading = new ReplyReading(options, wanted, reply, asked.watch);
         try {
-          return await new ReplyReading(options, wanted, reply, watch).answer(asked.found);
+          return await reading.answer(asked.found);
         } catch (error) {
-          watch.end();
+          reading.end();
           throw error;
         }
       },
@@ -82,13 +82,23 @@ class ReplyReading {
   readonly #options: ReplyRouteOptions;
   readonly #wanted: Wanted;
   readonly #reply: FastifyReply;
-  readonly #watch: Watch;
+  #watch: Watch | undefined;
 
-  constructor(options: ReplyRouteOptions, wanted: Wanted, reply: FastifyReply, watch: Watch) {
+  /** @param watch that of the client, if it was waited for. */
+  constructor(options: ReplyRouteOptions, wanted: Wanted, reply: FastifyReply, watch: Watch | undefined) {
     this.#options = options;
     this.#wanted = wanted;
     this.#reply = reply;
     this.#watch = watch;
+  }
+
+  /** The client is not watched any more. */
+  end(): void {
+    this.#watch?.end();
+  }
+
+  get #isGone(): boolean {
+    return this.#reply.raw.req.socket.destroyed;
   }
 
   /** @throws {Problem} if there is no answer, or not yet. */
@@ -129,16 +139,16 @@ class ReplyReading {
         // The handler's caching fields are for the URL of the request, not for this one.
         const answered = { ...headOf(kept), headers: neverStored(headers), body };
         writeReply(response, method, answered, own, unsent);
-        this.#watch.end();
+        this.end();
         return;
       }
       readable = readableWhole(found, kept, body);
       held.takeAnswer(body.length);
       response.once('close', () => held.giveAnswer(body.length));
     };
-    await redisAway(() => readAnswer(replies, found, held, () => !this.#watch.gone, onAnswer));
+    await redisAway(() => readAnswer(replies, found, held, () => !this.#isGone, onAnswer));
     if (reply.sent) return reply;
-    if (this.#watch.gone) return nobody(reply);
+    if (this.#isGone) return nobody(reply);
     if (readable !== undefined) {
       await this.#answerPart(readable);
       return reply;
@@ -167,7 +177,8 @@ class ReplyReading {
     const { held, unsent, streamMemory } = this.#options;
     const own = ownFields(answer.found);
     const parts = { held, unsent, streamMemory };
-    const reading: Reading = { response: reply.raw, own, watch: this.#watch, parts };
+    const watch = (this.#watch ??= this.#options.watches.open(reply.raw.req.socket));
+    const reading: Reading = { response: reply.raw, own, watch, parts };
     const wanted = this.#wanted;
     if (!isPart(wanted)) {
       const outcome = await answerDurable(answer, wanted, reading);
@@ -176,7 +187,7 @@ class ReplyReading {
     }
     const lastId = eventWanted(wanted, answer.stream);
     const behind = lastId === undefined ? undefined : await redisAway(() => answer.behindEvent(lastId));
-    if (this.#watch.gone) {
+    if (this.#isGone) {
       nobody(reply);
       return 'answered';
     }

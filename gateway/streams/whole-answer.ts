@@ -12,27 +12,26 @@ export class WholeAnswer implements Pick<Followers, 'follow'> {
 
   follow(_request: unknown, { from, until = this.#body.length }: Reading, sink: FollowSink): Following {
     const last = Math.min(until, this.#body.length);
-    let [at, takes, isOver] = [from, true, false];
-    const end = (): void => {
-      isOver = true;
-      sink.end();
-    };
+    const reader = { at: from, takes: true, isOver: false };
     const readOn = (): void => {
-      while (takes && !isOver) {
-        const next = Math.min(at + maxReadBytes, last);
-        const part = this.#body.subarray(at, next);
-        at = next;
-        if (part.length > 0) takes = sink.bytes([part], at, at === last);
-        if (at === last && !isOver) end();
+      while (reader.takes && !reader.isOver) {
+        const next = Math.min(reader.at + maxReadBytes, last);
+        const part = this.#body.subarray(reader.at, next);
+        reader.at = next;
+        if (part.length > 0) reader.takes = sink.bytes([part], next, next === last);
+        // The sink may have stopped.
+        if (next < last || reader.isOver) continue;
+        reader.isOver = true;
+        sink.end();
       }
     };
     queueMicrotask(readOn);
     return {
       resume: () => {
-        takes = true;
+        reader.takes = true;
         readOn();
       },
-      stop: () => void (isOver = true),
+      stop: () => void (reader.isOver = true),
     };
   }
 }

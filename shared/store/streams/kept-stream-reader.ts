@@ -121,7 +121,8 @@ export class KeptStreamReader {
   async readWhole(stream: KeptStream, length: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = [];
     for (let at = 0; at < length;) {
-      const piece = await this.read(stream, at);
+      const bytes = Math.max(maxEntryBytes, Math.min(maxReadBytes, length - at));
+      const piece = await this.read(stream, at, bytes);
       if (piece === 'gone' || piece === 'gap' || piece.end === at) return undefined;
       parts.push(...piece.parts);
       at = piece.end;
