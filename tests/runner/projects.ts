@@ -36,7 +36,7 @@ const suites: readonly Suite[] = [
     lane: 'together',
     needs: ['redis'],
     timeoutMs: 60_000,
-    alone: ['client-gone', 'computing-handlers', 'dispatch', 'over-capacity', 'slow-start'],
+    alone: ['client-gone', 'computing-handlers', 'dispatch', 'over-capacity', 'slow-start', 'stream-leaving'],
   },
   {
     folder: 'e2e',

@@ -21,6 +21,8 @@ const slowFiles = [
   'dashboard-actions',
   'cli',
   'cli-start',
+  'stream-clients',
+  'stream-answers',
   'dispatch-capacity',
   'respawn',
   'garbled-data',
