@@ -96,3 +96,67 @@ it('the model server finds each turn but the first in memory if the key is the c
   }
   for (const { cached } of chats) expect(cached).toEqual([false, true, true, true]);
 });
+
+/** @returns the events of an answer. `onEvent` is called after each with how many there were. */
+async function eventsOf({ body }: Response, onEvent?: (count: number) => void): Promise<string[]> {
+  const events: string[] = [];
+  let rest = '';
+  for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const whole = (rest + text).split('\n\n');
+    rest = whole.pop() ?? '';
+    for (const event of whole) {
+      events.push(event);
+      onEvent?.(events.length);
+    }
+  }
+  expect(rest).toBe('');
+  return events;
+}
+
+const chat = {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', 'ringpost-key': 'chat', 'ringpost-keep': 'stream' },
+  body: JSON.stringify({
+    stream: true,
+    max_tokens: 40,
+    messages: [{ role: 'user', content: 'Count for me.' }],
+  }),
+};
+const tokens = ['I', ' read', ' 3', ' words.', ...Array.from({ length: 36 }, (_, at) => ` ${at + 1}`)];
+const chatEvents = [
+  ...tokens.map(
+    (content, at) => `id: ${at + 1}\ndata: {"choices": [{"delta": {"content": ${JSON.stringify(content)}}}]}`,
+  ),
+  'data: [DONE]',
+];
+
+describe('an answer of the model server', () => {
+  it('goes on in another copy of it after a death, in the same connection', async () => {
+    const program = programOf('model-server', 'python3 server.py');
+    const { url } = await system().start({ ...program, COMMAND_READY: '/health' });
+    const headers = { ...chat.headers, 'ringpost-retry': 'always' };
+    const health = await fetch(`${url}/health`, { headers: { 'ringpost-key': 'chat' } });
+    const { pid } = (await health.json()) as { pid: number };
+    const response = await fetch(`${url}/v1/chat/completions`, { ...chat, headers });
+    const events = await eventsOf(response, (count) => {
+      if (count === 10) process.kill(pid, 'SIGKILL');
+    });
+    expect(events).toEqual(chatEvents);
+  });
+
+  it('can be read by others while it is computed, and after its client has left', async () => {
+    const program = programOf('model-server', 'python3 server.py');
+    const { url } = await system().start({ ...program, COMMAND_READY: '/health' });
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const response = await fetch(`${url}/v1/chat/completions`, { ...chat, signal });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    leaving.abort();
+    const path = `${url}/-/requests/${response.headers.get('ringpost-request')}/reply`;
+    const both = await Promise.all([fetch(path), fetch(path, { headers: { 'last-event-id': '1' } })]);
+    const [all, rest] = await Promise.all(both.map((each) => eventsOf(each)));
+    expect(all).toEqual(chatEvents);
+    expect(rest).toEqual(chatEvents.slice(1));
+  });
+});
