@@ -11,8 +11,8 @@ const plainAnswer = 'plain';
 const plainPattern = new Pattern(Buffer.from(plainAnswer));
 
 /**
- * One client asks for one stream after the other, on one connection. The same for ordinary requests shows what
- * of the time is that of any request.
+ * One client asks for one stream after the other, on one connection. The same for ordinary requests shows
+ * what of the time is that of any request.
  */
 export async function measureFirstByte({ running, plan }: Scene): Promise<Measured> {
   const plain = await plainTimes(running.url, plan.firstBytes);
