@@ -7,14 +7,15 @@ export interface SignalSenderOptions {
   readonly log: Logger;
 }
 
-/** Signals are collected for this time before they are sent, in ms. */
-const collectMs = 5;
+/** Messages are at least this far apart, in ms. */
+const apartMs = 5;
 /** A worker that goes on sending a stream that nobody wants is told so again after this time, in ms. */
 const cancelAgainMs = 1000;
 
 /**
- * Tells workers about the streams that they send. The signals of a few ms for one replica are one message. It
- * may get lost: then the worker asks again.
+ * Tells workers about the streams that they send. The signals of a turn of the event loop for one replica are
+ * one message, or those of 5 ms if the last message was sent just before: a lone large answer does not wait
+ * for its credit. A message may get lost: then the worker asks again.
  */
 export class SignalSender {
   readonly #options: SignalSenderOptions;
@@ -22,6 +23,8 @@ export class SignalSender {
   readonly #collected = new Map<string, Map<string, StreamSignal>>();
   /** When each stream was cancelled, on the `performance.now()` clock, the oldest first. */
   readonly #cancelled = new Map<string, number>();
+  /** When messages were sent last, on the same clock. */
+  #sentAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SignalSenderOptions) {
     this.#options = options;
@@ -53,7 +56,7 @@ export class SignalSender {
   }
 
   #add(replica: string, about: string, signal: StreamSignal): void {
-    if (this.#collected.size === 0) setTimeout(() => this.#send(), collectMs);
+    if (this.#collected.size === 0) this.#sendSoon();
     let signals = this.#collected.get(replica);
     if (signals === undefined) {
       signals = new Map();
@@ -62,8 +65,15 @@ export class SignalSender {
     signals.set(about, signal);
   }
 
+  #sendSoon(): void {
+    const leftMs = this.#sentAt + apartMs - performance.now();
+    if (leftMs <= 0) setImmediate(() => this.#send());
+    else setTimeout(() => this.#send(), leftMs);
+  }
+
   #send(): void {
     const { announce, log } = this.#options;
+    this.#sentAt = performance.now();
     const all = [...this.#collected];
     this.#collected.clear();
     for (const [replica, signals] of all) {

@@ -96,6 +96,24 @@ export function encodeChunk(
   return joinFrame(`c ${fence} ${offset} ${id}\n`, bytes);
 }
 
+/** A frame as parts that follow one another. */
+export type PartedFrame = readonly (string | Buffer)[];
+
+/** A chunk of more bytes is not copied. */
+const copiedBytes = 4 * 1024;
+
+/** @returns what {@link encodeChunk} does, but does not copy the bytes of a large chunk together. */
+export function encodeChunkUncopied(
+  id: string,
+  fence: number,
+  offset: number,
+  parts: readonly Uint8Array[],
+): ReplyFrame | PartedFrame {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length <= copiedBytes) return encodeChunk(id, fence, offset, parts);
+  return [`c ${fence} ${offset} ${id}\n`, ...parts.map(asBuffer)];
+}
+
 export function encodeEnd(id: string, fence: number, length: number): string {
   return `e ${fence} ${length} ${id}\n`;
 }

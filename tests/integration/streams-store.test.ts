@@ -1,5 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { encodeAbort, encodeBlocked, encodeChunk, encodeEnd } from '#shared/contract/frame.ts';
+import {
+  encodeAbort,
+  encodeBlocked,
+  encodeChunk,
+  encodeChunkUncopied,
+  encodeEnd,
+} from '#shared/contract/frame.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { recordCrash, suspectsOf } from '#shared/store/queue/suspect-notes.ts';
 import { expectedOfJobs } from '#shared/store/repair/expected-keys.ts';
@@ -159,11 +165,23 @@ describe('push', () => {
     await Promise.all([
       live.push(gateway, [encodeChunk(one, 1, 5, [bytes, bytes]), encodeBlocked(one, 1, 13)]),
       live.push(gateway, [encodeChunk(another, 1, 0, [Buffer.alloc(64 * 1024, 7)])]),
+      live.push(gateway, [
+        encodeChunkUncopied(another, 1, 65_536, [bytes, Buffer.alloc(20_000, 8), Buffer.from('é')]),
+        encodeBlocked(another, 1, 85_542),
+      ]),
     ]);
     expect((await inbox()).slice(1)).toEqual([
       { kind: 'chunk', id: one, fence: 1, offset: 5, bytes: Buffer.concat([bytes, bytes]) },
       { kind: 'blocked', id: one, fence: 1, offset: 13 },
       { kind: 'chunk', id: another, fence: 1, offset: 0, bytes: Buffer.alloc(64 * 1024, 7) },
+      {
+        kind: 'chunk',
+        id: another,
+        fence: 1,
+        offset: 65_536,
+        bytes: Buffer.concat([bytes, Buffer.alloc(20_000, 8), Buffer.from('é')]),
+      },
+      { kind: 'blocked', id: another, fence: 1, offset: 85_542 },
     ]);
   });
 
@@ -174,8 +192,10 @@ describe('push', () => {
     let [sent, killed] = [5, 0];
     const pushes: Promise<void>[] = [];
     for (let round = 0; round < 300; round += 1) {
-      const bytes = Buffer.alloc(1 + (round % 50), round);
-      pushes.push(live.push(gateway, [encodeChunk(one, 1, sent, [bytes])]));
+      // Some are large: their parts are written one after the other.
+      const bytes = Buffer.alloc(1 + (round % 50) * (round % 3 === 0 ? 1000 : 1), round);
+      pushes.push(live.push(gateway, [encodeChunkUncopied(one, 1, sent, [bytes, bytes])]));
+      sent += bytes.length;
       sent += bytes.length;
       if (round % 40 === 20) killed += Number(await redis.client('KILL', 'USER', `${namespace}-worker`));
       if (round % 4 === 0) await pushes.at(-1);

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeFrame, encodeBlocked } from '#shared/contract/frame.ts';
-import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { ChunkBatches } from '../../worker/stream/chunk-batches.ts';
+import type { StreamFrame } from '../../worker/stream/gateway-pushes.ts';
 import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
 import { ScriptedSource } from '../fixtures/scripted-source.ts';
 
@@ -22,8 +22,9 @@ let batches: ChunkBatches;
 /** The streams whose bytes are all in their inbox, with their lengths. */
 let ended: string[];
 
-function shown(frame: ReplyFrame): string {
-  const read = decodeFrame(Buffer.from(frame));
+function shown(frame: StreamFrame): string {
+  const parts = typeof frame === 'string' || Buffer.isBuffer(frame) ? [frame] : frame;
+  const read = decodeFrame(Buffer.concat(parts.map((part) => Buffer.from(part))));
   if (read.kind === 'chunk') return `${read.id}@${read.offset}+${read.bytes.length}`;
   return read.kind;
 }

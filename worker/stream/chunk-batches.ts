@@ -1,13 +1,13 @@
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { GatewayPushes } from './gateway-pushes.ts';
-import type { SentStream } from './gateway-pushes.ts';
+import type { SentStream, StreamFrame } from './gateway-pushes.ts';
 
 export interface ChunkBatchesOptions {
   /** That of the lease under which the streams are sent. */
   readonly fence: number;
   /** Pushes frames into the inbox of a gateway. Rejects if Redis refuses them. */
-  readonly push: (gateway: string, frames: readonly ReplyFrame[]) => Promise<void>;
+  readonly push: (gateway: string, frames: readonly StreamFrame[]) => Promise<void>;
   readonly log: Logger;
 }
 

@@ -12,10 +12,14 @@
  * One push is under way at a time: so what Redis refuses and gets again is still before what follows it.
  */
 import { strict as assert } from 'node:assert';
-import { encodeChunk, maxChunkBytes } from '#shared/contract/frame.ts';
+import { encodeChunkUncopied, maxChunkBytes } from '#shared/contract/frame.ts';
+import type { PartedFrame } from '#shared/contract/frame.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { OutgoingStream } from './outgoing-stream.ts';
+
+/** A frame as it is pushed. */
+export type StreamFrame = ReplyFrame | PartedFrame;
 
 /** A stream that is sent to a gateway. */
 export interface SentStream {
@@ -28,7 +32,7 @@ export interface GatewayPushesOptions {
   /** That of the lease under which the streams are sent. */
   readonly fence: number;
   /** Pushes frames into the inbox of the gateway. Rejects if Redis refuses them. */
-  readonly push: (frames: readonly ReplyFrame[]) => Promise<void>;
+  readonly push: (frames: readonly StreamFrame[]) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -61,7 +65,7 @@ interface ReadyStream {
 }
 
 interface Batch {
-  readonly frames: readonly ReplyFrame[];
+  readonly frames: readonly StreamFrame[];
   readonly pieces: readonly { readonly outgoing: OutgoingStream; readonly length: number }[];
 }
 
@@ -148,7 +152,7 @@ export class GatewayPushes {
   /** Takes a piece of each stream in turn, until there are no more or the push has enough bytes. */
   #gather(): Batch {
     const { fence } = this.#options;
-    const frames: ReplyFrame[] = this.#notes;
+    const frames: StreamFrame[] = this.#notes;
     const pieces: { outgoing: OutgoingStream; length: number }[] = [];
     this.#notes = [];
     let left = maxPushBytes;
@@ -161,7 +165,7 @@ export class GatewayPushes {
       const piece = outgoing.take(Math.min(left, maxChunkBytes));
       if (piece === undefined) continue;
       const { offset, length, parts } = piece;
-      frames.push(encodeChunk(id, fence, offset, parts));
+      frames.push(encodeChunkUncopied(id, fence, offset, parts));
       pieces.push({ outgoing, length });
       left -= length;
       if (outgoing.sendable > 0) this.#add(id, outgoing);

@@ -1,4 +1,5 @@
 import type { Fenced } from '../../contract/fenced.ts';
+import type { PartedFrame } from '../../contract/frame.ts';
 import type { ReplyFrame } from '../../contract/reply.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -6,6 +7,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { inOneWrite } from '../redis/open-redis.ts';
+import { pushUncopied } from '../redis/uncopied-push.ts';
 import { expectedOfConsumer } from '../repair/expected-keys.ts';
 import { KeyRepair } from '../repair/key-repair.ts';
 import { inboxTtlMs } from '../replies/reply-inboxes.ts';
@@ -70,7 +72,7 @@ export class LiveStreams {
    * refused this one alone, its frames would come after those of the next one, which is a gap.
    * @returns once they are in the inbox, in this order.
    */
-  push(gateway: string, frames: readonly ReplyFrame[]): Promise<void> {
+  push(gateway: string, frames: readonly (ReplyFrame | PartedFrame)[]): Promise<void> {
     const redis = redisOf(this.#ofBytes());
     const inbox = this.#keys.inbox(this.#lease.replica, gateway);
     return this.#repairing(gateway, () => this.#push(redis, gateway, inbox, frames));
@@ -85,16 +87,23 @@ export class LiveStreams {
     return this.#repairing(gateway, () => this.#run(endStreams, call));
   }
 
-  async #push(redis: Redis, gateway: string, inbox: string, frames: readonly ReplyFrame[]): Promise<void> {
+  async #push(
+    redis: Redis,
+    gateway: string,
+    inbox: string,
+    frames: readonly (ReplyFrame | PartedFrame)[],
+  ): Promise<void> {
     const now = performance.now();
-    if (now - (this.#renewed.get(gateway) ?? Number.NEGATIVE_INFINITY) < renewalMs) {
-      await redis.rpush(inbox, ...frames);
-      return;
+    const renews = now - (this.#renewed.get(gateway) ?? Number.NEGATIVE_INFINITY) >= renewalMs;
+    if (renews) {
+      for (const [name, at] of this.#renewed) if (now - at >= renewalMs) this.#renewed.delete(name);
+      this.#renewed.set(gateway, now);
     }
-    for (const [name, at] of this.#renewed) if (now - at >= renewalMs) this.#renewed.delete(name);
-    this.#renewed.set(gateway, now);
     const answers: Promise<unknown>[] = [];
-    inOneWrite(redis, () => answers.push(redis.rpush(inbox, ...frames), redis.pexpire(inbox, inboxTtlMs)));
+    inOneWrite(redis, () => {
+      answers.push(pushUncopied(redis, inbox, frames));
+      if (renews) answers.push(redis.pexpire(inbox, inboxTtlMs));
+    });
     await Promise.all(answers);
   }
 

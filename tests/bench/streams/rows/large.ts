@@ -7,7 +7,7 @@ import { costOf, cpuValues } from '../scene.ts';
 import type { Scene } from '../scene.ts';
 import { faultsOf, StreamClient } from '../stream-client.ts';
 
-const warmUpBytes = 50_000_000;
+const warmUpBytes = 200_000_000;
 const megabyte = 1_000_000;
 
 /** A large answer for one client, then for eight at once. */
