@@ -10,7 +10,7 @@ export interface PendingWork {
   readonly calls: number;
   /** Requests whose body has not arrived whole. */
   readonly uploads: number;
-  /** Clients that have yet to read their answer. */
+  /** Clients that have yet to read their answer, or what there is of it. */
   readonly readers: number;
 }
 
@@ -28,10 +28,11 @@ export function pendingWork(
   requests: readonly string[],
 ): PendingWork {
   const count = { calls: 0, uploads: 0, readers: 0 };
-  for (const [, connection] of connections) {
+  for (const [socket, connection] of connections) {
     const pending = pendingOn(connection);
     if (pending === 'upload') count.uploads += 1;
     else if (pending === 'answer') count.readers += 1;
+    else if (pending === 'stream' && socket.writableLength > 0) count.readers += 1;
     else if (pending === 'request' && connection.waits.size === 0) count.calls += 1;
   }
   return { requests, ...count };

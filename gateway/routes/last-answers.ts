@@ -72,8 +72,10 @@ class LastConnections {
           this.#readers.delete(socket);
           break;
         case 'stream':
-          this.#readers.delete(socket);
-          if (late) breakOff(socket, connection);
+          // One that has brought nothing new has nothing to be read either.
+          if (socket.writableLength === 0) this.#readers.delete(socket);
+          if (late || (socket.writableLength > 0 && this.#readsNothing(socket, now)))
+            breakOff(socket, connection);
           break;
         case 'nothing':
           if (age > lingerMs || late) socket.destroy();

@@ -104,17 +104,21 @@ describe('a gateway without a request in flight stops at once despite', () => {
     expect(await idempotent.ended).toMatch(/^HTTP\/1\.1 504 [^]*"reply_timeout"/);
   });
 
-  it('a client that does not read its answer', async () => {
+  it.each([
+    ['answer', '268435456', /^ringpost_held_bytes 48000000$/m],
+    ['stream', '262144', /^ringpost_open_streams 3$/m],
+  ])('a client that does not read its %s', async (_, aboveBytes, held) => {
     const { startReady } = await scratch();
-    const command = await startReady({ REPLICAS: '1', HANDLER: handlerFile('large') });
+    const settings = { REPLICAS: '1', HANDLER: handlerFile('large'), STREAM_ABOVE_BYTES: aboveBytes };
+    const command = await startReady(settings);
     await deaf(command.url, get('/?bytes=16000000').repeat(3));
     await expect
       .poll(async () => (await ask(command.url, { target: '/-/metrics' })).body.toString(), {
         timeout: 10_000,
       })
-      .toMatch(/^ringpost_held_bytes 48000000$/m);
+      .toMatch(held);
     expect(await stop(command)).toBeLessThan(quickMs);
-    expect(command.stderr()).toContain('waiting for 1 client that reads slowly; a second Ctrl-C forces it');
+    expect(command.stderr()).toContain('1 client that reads slowly; a second Ctrl-C forces it');
   });
 });
 
