@@ -190,8 +190,8 @@ setInterval(crash, 20);
       .toBeGreaterThanOrEqual(3);
     await writeProject(project.folder, { 'handler.ts': handler('v2') });
     await untilText('v2');
-    // A worker of the old version that was being started meanwhile may still crash. After one failure, the
-    // next worker is started without a delay.
+    // A worker of the old version that was just being started may crash once more. The next worker starts
+    // without a delay after one failure.
     const isLate = ({ state, failures }: Replica): boolean => state !== 'ready' || failures > 1;
     await expect
       .poll(async () => (await replicas()).filter(isLate), { timeout: 30_000, interval: 50 })

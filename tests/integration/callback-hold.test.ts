@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { requestId } from '#shared/contract/request-id.ts';
 import { CallbackNotes } from '#shared/store/callbacks/callback-notes.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -8,7 +9,7 @@ const system = useSystem();
 /** Writes the record and the answer of a request that has ended. Both live for a minute. */
 async function endedRequest() {
   const { redis, keys, connection } = system();
-  const id = `${randomUUID()}.S1`;
+  const id = requestId(randomUUID(), 'S1');
   const [record, reply] = [keys.request('S1', id), keys.keptReply('S1', id)];
   await redis.hset(record, { state: 'done', callback: 'pending' });
   await redis.set(reply, 'reply');
@@ -17,7 +18,7 @@ async function endedRequest() {
   return { id, notes: new CallbackNotes(connection), lives };
 }
 
-it('a parked callback keeps record and answer until it is sent', async () => {
+it('a parked callback keeps record and answer until its first attempt', async () => {
   const { id, notes, lives } = await endedRequest();
   await notes.hold(id, 90_000);
   for (const ms of await lives()) expect(ms).toBeGreaterThan(60_000);
@@ -26,7 +27,7 @@ it('a parked callback keeps record and answer until it is sent', async () => {
 });
 
 it.each(['delivered', 'retrying', 'none'] as const)(
-  'a callback that is %s by the time at which it would be held keeps nothing',
+  'a callback that is %s already keeps neither record nor answer',
   async (state) => {
     const { id, notes, lives } = await endedRequest();
     await notes.note(id, state, 1, '204');

@@ -6,8 +6,8 @@ export interface FileResult {
   readonly passed: number;
   readonly skipped: number;
   /**
-   * One text for each failed test, its full name and the first line of its error; for each error outside of
-   * any test; and if the file could not be loaded.
+   * One text for each failed test (its full name and the first line of its error), for each error outside of
+   * any test, and for a file that could not be loaded.
    */
   readonly failures: readonly string[];
 }
@@ -43,7 +43,7 @@ export function durationLine(fileCount: number, wallMs: number, cpuMs: number | 
 
 /**
  * @param strays the number of failures that belong to no result.
- * @param ok whether the run as a whole succeeded: vitest also fails it for a reason that is no failure here.
+ * @param ok whether the whole run succeeded. A failed run counts as one failure if nothing else counts.
  * @returns `N passed, N failed, N skipped`.
  */
 export function countLine(results: readonly FileResult[], strays: number, ok: boolean): string {

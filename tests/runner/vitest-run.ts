@@ -33,7 +33,8 @@ export async function runProjects(
     vitest.state.getTestModules().map(resultOf),
     errors.map((error) => outsideErrorOf(error, vitest.config.root)),
   );
-  // Each of the projects has a wanted file. vitest only prints why it ran none, e.g. a failed global setup.
+  // Every project here has a file to run. If vitest ran none, it has only printed why, e.g. that the global
+  // setup failed.
   const ranNone = run.results.length === 0 && !vitest.config.passWithNoTests;
   return ranNone ? { ...run, strays: [...run.strays, `${names.join(', ')}: no file was run`] } : run;
 }

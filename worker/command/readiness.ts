@@ -10,12 +10,13 @@ const everyMs = 25;
 /** Time in ms in which a program has to answer the path that says whether it is ready. */
 const answerMs = 5000;
 
+const nothingListens = 'nothing listens on that port';
+
 /** Finds out when a program is ready to serve requests. */
 export class Readiness {
   readonly #port: number;
   readonly #path: string | undefined;
-  #state = 'nothing listens on that port';
-  #hasAnswered = false;
+  #state = nothingListens;
 
   /**
    * @param path that the program answers with 2xx or 3xx once it is ready. Without one, it is ready when it
@@ -47,9 +48,8 @@ export class Readiness {
     if (this.#path === undefined) return accepts(host, this.#port, signal);
     const status = await statusOf(host, this.#port, this.#path, signal);
     if (status === undefined) return false;
-    // The end of the time cuts a question short. An answer to one before says more.
-    if (status === 'none' && signal.aborted && this.#hasAnswered) return false;
-    this.#hasAnswered = status !== 'none';
+    // A question that the signal has cut short says less than what is known from those before.
+    if (status === 'none' && signal.aborted && this.#state !== nothingListens) return false;
     this.#state = status === 'none' ? `${this.#path} is not answered` : `${this.#path} is answered ${status}`;
     return status !== 'none' && status >= 200 && status < 400;
   }

@@ -29,8 +29,8 @@ export class CallbackNotes {
   }
 
   /**
-   * Keeps what is known of a request for `ttlMs` at least, unless its callback was sent meanwhile. The next
-   * note of the callback restores the time at which it expires.
+   * Keeps a request's record and reply for `ttlMs` at least, unless its callback has had its first attempt.
+   * The next note of the callback restores the time at which they expire.
    */
   async hold(id: string, ttlMs: number): Promise<void> {
     await this.#run(holdRecord, { id, ttlMs });

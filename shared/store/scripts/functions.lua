@@ -84,9 +84,14 @@ local function answerOf(record, reply, streams)
   return fence and length and streams .. fence or reply
 end
 
--- Keeps a record, and its reply if that is given, until the callback is sent, but for `holdMs` at most. The
--- field `expires` remembers when they would have expired; `leftMs` is the time until then.
+-- Keeps a record, and its reply if that is given, until the callback's first attempt, but for `holdMs` at
+-- most. After that attempt the callback's job has the message, so it needs neither of them. The field
+-- `expires` remembers when they would have expired; `leftMs` is the time until then, negative if there is no
+-- record. Returns whether they are kept for longer than before.
 local function holdForCallback(record, reply, leftMs, holdMs)
+  if leftMs < 0 or leftMs >= tonumber(holdMs) or redis.call('HGET', record, 'callback') ~= 'pending' then
+    return false
+  end
   if not redis.call('HGET', record, 'expires') then
     redis.call('HSET', record, 'expires', string.format('%.0f', nowMs() + leftMs))
   end
@@ -94,6 +99,7 @@ local function holdForCallback(record, reply, leftMs, holdMs)
   if reply then
     redis.call('PEXPIRE', reply, holdMs)
   end
+  return true
 end
 
 -- Notes a state or fields of a request, unless it has come to its end, and tells those who watch it. A
@@ -122,11 +128,9 @@ local function noteInRecord(record, state, ttlMs, channel, event, fields)
     redis.call('PEXPIRE', record, ttlMs)
     left = tonumber(ttlMs)
   end
-  -- The callback reads the record. So the record is kept until the callback's first attempt, for ten minutes
-  -- at most.
-  local holdMs = 600000
-  if isFinal(state) and left < holdMs and redis.call('HGET', record, 'callback') == 'pending' then
-    holdForCallback(record, nil, left, holdMs)
+  -- The callback reads the record. So the record is kept for ten minutes at most.
+  if isFinal(state) then
+    holdForCallback(record, nil, left, 600000)
   end
   publishChange(record, channel, state)
   return 1

@@ -43,10 +43,7 @@ else
 end
 redis.call('HSET', KEYS[1], unpack(addEvent({ 'state', ARGV[6], unpack(ARGV, 10) }, count, ARGV[7])))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
--- The callback reads both keys. So they are kept until the callback's first attempt, for ten minutes at most.
-local holdMs, left = 600000, tonumber(ARGV[3])
-if left < holdMs and redis.call('HGET', KEYS[1], 'callback') == 'pending' then
-  holdForCallback(KEYS[1], reply, left, holdMs)
-end
+-- The callback reads both keys. So they are kept for ten minutes at most.
+holdForCallback(KEYS[1], reply, tonumber(ARGV[3]), 600000)
 publishChange(KEYS[1], ARGV[4], ARGV[6])
 return 1
