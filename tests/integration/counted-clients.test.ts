@@ -97,7 +97,8 @@ describe('a client that leaves', () => {
   });
 
   it('in the middle of its upload, or of its answer, is counted as 499', async () => {
-    const gateway = await system().start({ ...one, HANDLER: handlerFile('large') });
+    const whole = { STREAM_ABOVE_BYTES: '16000000' };
+    const gateway = await system().start({ ...one, ...whole, HANDLER: handlerFile('large') });
     const counters = new Counters(gateway.url);
     const upload = await speak(gateway.url, post('/', 'Content-Length: 100\r\n', 'half'));
     const call = await speak(
@@ -115,6 +116,15 @@ describe('a client that leaves', () => {
     await expect.poll(held).toMatch(/^ringpost_held_bytes 16000000$/m);
     reader.destroy();
     await expect.poll(held).toMatch(/^ringpost_requests_total\{code="499",reason="-",mode="wait"\} 2$/m);
+  });
+
+  it('in the middle of a stream is counted as 499', async () => {
+    const { url } = await system().start({ ...one, HANDLER: handlerFile('large') });
+    const reader = unreadRequest(url, get('/?bytes=16000000'));
+    const metrics = async (): Promise<string> => (await ask(url, { target: '/-/metrics' })).body.toString();
+    await expect.poll(metrics).toMatch(/^ringpost_open_streams 1$/m);
+    reader.destroy();
+    await expect.poll(metrics).toMatch(/^ringpost_requests_total\{code="499",reason="-",mode="wait"\} 1$/m);
   });
 
   it('is counted as 499 if it is disconnected because it does not read its answer', async () => {

@@ -15,7 +15,7 @@ const gateways = 2;
 const replicas = 3;
 const streamCount = 200;
 /** Which part of the streams is kept. */
-export const keptShare = 0;
+export const keptShare = 0.3;
 /** So many streams end cleanly before the fault, and as many after it. */
 const aroundFault = 100;
 
