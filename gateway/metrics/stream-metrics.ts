@@ -72,7 +72,7 @@ export function registerStreamMetrics(registry: Registry, streams: StreamFigures
   }
   const aborted = new Counter({
     name: 'ringpost_streams_aborted_total',
-    help: 'Live streams that were broken off, by cause',
+    help: 'Streams to clients, live and kept, that were broken off, by cause',
     labelNames: ['cause'],
     registers,
     collect: () => {

@@ -106,7 +106,7 @@ async function followStream(
   response: ServerResponse,
   own: readonly string[],
 ): Promise<boolean> {
-  const { keptStreams, watches, dispatcher, held, unsent, streamMemory } = options;
+  const { keptStreams, watches, dispatcher, held, unsent, streamMemory, openStreams } = options;
   const { id, replica } = request;
   const readable = await readableStream(request, keptStreams).catch(() => undefined);
   if (readable === undefined || response.req.socket.destroyed) return false;
@@ -119,7 +119,7 @@ async function followStream(
     noteOutcome(response, { id, replica, ran });
   }
   noteBodyDone(response);
-  const parts = { held, unsent, streamMemory };
+  const parts = { held, unsent, streamMemory, openStreams };
   const decided = streamAnswerOf({ kind: 'all' }, readable.stream, readable.tail);
   writeStream(readable, decided, { response, own, watch, parts });
   return true;

@@ -174,9 +174,9 @@ class ReplyReading {
   /** @returns `aborted` if the answer is not complete and never will be; then nothing is written. */
   async #answerPart(answer: ReadableAnswer): Promise<'answered' | 'aborted'> {
     const reply = this.#reply;
-    const { held, unsent, streamMemory } = this.#options;
+    const { held, unsent, streamMemory, openStreams } = this.#options;
     const own = ownFields(answer.found);
-    const parts = { held, unsent, streamMemory };
+    const parts = { held, unsent, streamMemory, openStreams };
     const watch = (this.#watch ??= this.#options.watches.open(reply.raw.req.socket));
     const reading: Reading = { response: reply.raw, own, watch, parts };
     const wanted = this.#wanted;

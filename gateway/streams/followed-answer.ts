@@ -6,6 +6,7 @@ import type { HeldBytes } from '../request/held-bytes.ts';
 import { ClientStream } from './client-stream.ts';
 import type { StreamListener, UnsentWatcher } from './client-stream.ts';
 import type { Broken, Following, FollowSink } from './follower.ts';
+import type { StreamCounts } from './stream-counts.ts';
 import type { StreamMemory } from './stream-memory.ts';
 
 /** How the pieces of a kept stream are written. */
@@ -35,6 +36,8 @@ export interface FollowedAnswerParts {
   readonly held: HeldBytes;
   readonly unsent: UnsentWatcher;
   readonly streamMemory: StreamMemory;
+  /** Counts the answers that are broken off. */
+  readonly openStreams: { readonly counts: Pick<StreamCounts, 'abort'> };
 }
 
 export interface FollowedAnswerOptions extends FollowedAnswerParts {
@@ -109,7 +112,9 @@ export class FollowedAnswer implements FollowSink, StreamListener {
 
   fail(why: Broken, code?: string): void {
     this.#finish();
-    this.#client.break(causeOf(why, code));
+    const cause = causeOf(why, code);
+    this.#options.openStreams.counts.abort(cause);
+    this.#client.break(cause);
   }
 
   taken(bytes: number): void {

@@ -45,6 +45,11 @@ export interface Asking {
   readonly headers?: HeaderFields;
 }
 
+export interface ReplyOptions extends Asking {
+  /** How many bytes of an answer that streams are not to be sent again. */
+  readonly offset?: number;
+}
+
 export interface ClientOptions extends Asking {
   /** The gateway's `ADMIN_TOKEN`, for the calls that need it. */
   readonly adminToken?: string;
@@ -119,11 +124,12 @@ export class RingpostClient {
   }
 
   /**
-   * @returns the replica's answer, as it would have come to a waiting client. If there is none, a problem:
-   * 409 until the request has ended, 410 when the answer is no longer kept.
+   * @returns the replica's answer, as it would have come to a waiting client. One that streams is read live.
+   * If there is none, a problem: 409 until it has begun, 410 when it is no longer kept.
    */
-  reply(id: string, as: Asking = {}): Promise<Response> {
+  reply(id: string, { offset, ...as }: ReplyOptions = {}): Promise<Response> {
     const headers = this.#headersOf(as);
+    if (offset !== undefined) headers.set('ringpost-offset', String(offset));
     return this.#fetch(`${this.#base}/-/requests/${encodeURIComponent(id)}/reply`, { headers });
   }
 

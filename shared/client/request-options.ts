@@ -19,6 +19,8 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly deadlineMs?: number;
   /** Whether requests of its key run one at a time. */
   readonly ordered?: boolean;
+  /** Keeps an answer that streams, so that it can be read again. */
+  readonly keep?: 'stream';
 }
 
 export interface SubmitOptions extends RequestOptions {
@@ -50,6 +52,7 @@ export function initOf(
     priority,
     deadlineMs,
     ordered,
+    keep,
     ...rest
   } = options;
   const { callback: _, failureCallback: __, ...init } = rest;
@@ -65,5 +68,6 @@ export function initOf(
   set('ringpost-priority', priority);
   set('ringpost-deadline', deadlineMs);
   set('ringpost-order', ordered ? 'key' : undefined);
+  set('ringpost-keep', keep);
   return { init, headers };
 }

@@ -114,6 +114,8 @@ const kinds: readonly Choose[] = [
   }),
   addOrRemove,
   streamsComeAndGo,
+  streamsComeAndGo,
+  streamsComeAndGo,
   ...badTrafficKinds,
 ];
 

@@ -3,6 +3,7 @@ import { anotherGateway, startKeptAnswers } from '../fixtures/kept-answers.ts';
 import type { KeptAnswers } from '../fixtures/kept-answers.ts';
 import { readLive } from '../fixtures/live-body.ts';
 import type { LiveBody } from '../fixtures/live-body.ts';
+import { metricValues } from '../fixtures/metric-values.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 import type { WrittenUpstream } from '../fixtures/written-upstream.ts';
@@ -91,6 +92,8 @@ describe('the answer of an async request that streams', () => {
     }
     const state = await fetch(`${one}${reply.replace('/reply', '')}`);
     expect(await state.json()).toMatchObject({ state: 'failed', status: 502 });
+    const aborted = 'ringpost_streams_aborted_total{cause="upstream_unreachable"}';
+    expect((await metricValues(one)).get(aborted)).toBe(1);
   });
 
   it('goes on if readers leave, and ends if it is cancelled', async () => {

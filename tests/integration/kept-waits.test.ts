@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { RingpostClient } from '#shared/client/client.ts';
 import { callbackReceiver } from '../fixtures/callback-receiver.ts';
 import { startKeptAnswers } from '../fixtures/kept-answers.ts';
 import { readLive } from '../fixtures/live-body.ts';
@@ -26,6 +27,20 @@ describe('a waited request with Ringpost-Keep: stream', () => {
     expect(answer.left).toBe(false);
     answer.response.end();
     await expect.poll(() => reader.end).toBe('whole');
+  });
+
+  it('is sent by the typed client, which reads the rest from an offset', async () => {
+    const { upstream, one } = await startKeptAnswers(system());
+    const client = new RingpostClient(one);
+    const asking = client.request('/a', { keep: 'stream' });
+    const { response } = await upstream.take('/a');
+    response.writeHead(200, sse).write('data: one\n\n');
+    const answer = await asking;
+    response.end('data: two\n\n');
+    expect(await answer.text()).toBe('data: one\n\ndata: two\n\n');
+    const id = answer.headers.get('ringpost-request') ?? '';
+    const rest = await client.reply(id, { offset: 'data: one\n\n'.length });
+    expect(await rest.text()).toBe('data: two\n\n');
   });
 
   it('gets a short answer whole, and a stream that is cut off is cut off', async () => {

@@ -31,7 +31,7 @@ export const help = `npm run bench:streams -- [options]
   --workers n          of ringpost, instead of ${fullPlan.workers}
   --idle n             idle streams, instead of ${fullPlan.idleStreams}
   --no-proxy           only ringpost
-  --before FOLDER      another checkout, which is measured too
+  --before FOLDER      another checkout, whose plain requests are measured too
   --profile FOLDER     writes profiles of the processor; they make what they measure slower
   --json FILE          writes all results
   --report FILE        writes the report in Markdown

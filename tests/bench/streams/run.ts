@@ -47,7 +47,8 @@ export async function measure(options: CommandLine, say: (line: string) => void)
   const turns: Turn[] = [{ system: ringpost(ours, 'ringpost'), rows }];
   if (before !== undefined) {
     const gateway = join(resolve(before), 'gateway/main.ts');
-    turns.push({ system: ringpost(earlier, `ringpost of ${before}`, gateway), rows });
+    const plain = rows.filter((row) => row === 'plain');
+    turns.push({ system: ringpost(earlier, `ringpost of ${before}`, gateway), rows: plain });
   }
   if (withProxy) turns.push({ system: proxy, rows: rows.filter((row) => row !== 'plain' || !before) });
   const facts = { date: new Date().toISOString(), quick, plan, machine: await describeMachine() };
