@@ -92,7 +92,7 @@ describe('the answer of an async request that streams', () => {
     }
     const state = await fetch(`${one}${reply.replace('/reply', '')}`);
     expect(await state.json()).toMatchObject({ state: 'failed', status: 502 });
-    const aborted = 'ringpost_streams_aborted_total{cause="upstream_unreachable"}';
+    const aborted = 'ringpost_streams_aborted_total{cause="outcome_unknown"}';
     expect((await metricValues(one)).get(aborted)).toBe(1);
   });
 

@@ -23,12 +23,14 @@ const later = new Set(['not_finished', 'redis_away', 'no_replica', 'starting', '
 /**
  * Hands a request over, and follows its stream to the end. After each break it goes on at the next gateway,
  * from the byte that it needs. Then it reads the whole stream once more. Never rejects.
+ * @param mayBeGone whether Redis may have lost everything before the whole stream is read once more.
  */
 export async function followKept(
   targets: readonly string[],
   first: number,
   id: string,
   asked: AskedStream,
+  mayBeGone = false,
 ): Promise<Followed> {
   const { seed, bytes } = asked;
   const urlAt = (turn: number): string => targets[(first + turn) % targets.length] ?? '';
@@ -68,6 +70,8 @@ export async function followKept(
     turn += 1;
     whole = await follow(turn, 0);
   }
+  const isGone = whole.ending.kind === 'refused' && whole.ending.code === 'not_found';
+  if (mayBeGone && isGone) return { ...read, replica, resumed: turn };
   const readWhole = whole.ending.kind === 'clean' && whole.position === bytes && whole.wrongAt === undefined;
   return { ...read, replica, resumed: turn, readWhole };
 }

@@ -17,6 +17,7 @@ export const streamsComeAndGo: Choose = async ({ cluster, random, meanwhile }) =
         streams,
         random: seededRandom(seed),
         kept: keptShare,
+        mayBeGone: true,
       });
       load.start();
       await delay(ms);

@@ -18,6 +18,8 @@ export interface StreamLoadOptions {
   readonly random: Random;
   /** Which part of the streams is kept, from 0 to 1; the others are live. */
   readonly kept: number;
+  /** Whether Redis may lose everything meanwhile. */
+  readonly mayBeGone?: boolean;
   /** @returns what the client of the next live stream of so many bytes does besides reading. */
   readonly manner?: (bytes: number) => Manner;
 }
@@ -73,13 +75,13 @@ export class StreamLoad {
   }
 
   async #one(slot: number): Promise<StreamRecord> {
-    const { targets, random, kept, manner } = this.#options;
+    const { targets, random, kept, mayBeGone, manner } = this.#options;
     const asked = this.#ask();
     const id = `stream-${randomUUID()}`;
     const target = slot % targets.length;
     const about = { id, target, wanted: asked.bytes, sent: now() };
     if (random.next() < kept) {
-      const { position, ...read } = await followKept(targets, target, id, asked);
+      const { position, ...read } = await followKept(targets, target, id, asked, mayBeGone);
       return { ...about, ...read, kind: 'kept', bytes: position, ended: now() };
     }
     const { position, ...read } = await readStream({
