@@ -195,9 +195,11 @@ export class Runner {
   /** Follows a stream to its end. */
   #stream(id: string, job: JobData, running: Running, ended: Promise<StreamEnd>): void {
     this.#streaming.add(id, running);
+    const { finished, turns, replica, log } = this.#options;
+    const stopHolding = turns.hold(id, job);
     void ended.then((end) => {
       this.#streaming.take(id);
-      const { finished, turns, replica, log } = this.#options;
+      stopHolding();
       if (job.redelivery === 'never') finished.add(id, performance.now());
       if (end === 'left') return;
       turns.leave(id, job);

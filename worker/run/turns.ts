@@ -19,11 +19,13 @@ const graceMs = 2000;
  */
 const askDelayMs = 250;
 const maxAskDelayMs = 5000;
+/** How often a request that streams is put into its line again, which would expire otherwise, in ms. */
+const holdIntervalMs = 20_000;
 
 /**
  * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever
- * queues they are in. Each stands in the line of its key until its job is gone, or its deadline has passed. A
- * delayed request joins the line when it is due. If it is not a request's turn, its job is put back; a
+ * queues they are in. Each stands in the line of its key until its job is gone, or its deadline has passed
+ * before its answer began. A delayed request joins the line when it is due. If it is not a request's turn, its job is put back; a
  * request that leaves calls the next one. If that call is lost, the next one asks by itself.
  */
 export class Turns {
@@ -72,6 +74,15 @@ export class Turns {
     return attempt === undefined ? undefined : { attempt };
   }
 
+  /** Keeps a request in its line while its answer is a stream. @returns a function that ends this. */
+  hold(id: string, { order }: JobData): () => void {
+    if (order === undefined) return () => undefined;
+    const timer = setInterval(() => {
+      this.#lines.join(order, id, this.#clock.now()).catch(() => undefined);
+    }, holdIntervalMs);
+    return () => clearInterval(timer);
+  }
+
   /** Takes a request whose job is gone out of its line, and calls the next one. */
   leave(id: string, { order }: JobData): void {
     if (order === undefined) return;
@@ -115,7 +126,7 @@ export class Turns {
   async #holdsItsPlace(id: string): Promise<boolean> {
     const replica = replicaOf(id);
     if (replica === undefined) return false;
-    const deadline = await this.#lines.deadlineOf(replica, id);
-    return deadline !== undefined && this.#clock.now() < deadline + graceMs;
+    const until = await this.#lines.holdsUntil(replica, id);
+    return until !== undefined && this.#clock.now() < until + graceMs;
   }
 }

@@ -71,10 +71,10 @@ export class Lines {
   }
 
   /**
-   * @returns the deadline of a job, in ms since the epoch: 0 if it has none, undefined if there is no such
-   * job.
+   * @returns until when a job holds its place, in ms since the epoch: its deadline, 0 if it has none; infinity
+   * while its answer is a stream; undefined if there is no such job.
    */
-  deadlineOf(replica: string, id: string): Promise<number | undefined> {
+  holdsUntil(replica: string, id: string): Promise<number | undefined> {
     return this.#run(jobDeadline, { replica, id });
   }
 }

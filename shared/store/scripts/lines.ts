@@ -5,6 +5,9 @@ import { script } from './script.ts';
  */
 export const startCountField = 'ringpost:begun';
 
+/** The field of a job, besides BullMQ's own, that says that its answer has begun as a stream. */
+export const streamedField = 'ringpost:streamed';
+
 interface InLine {
   /** The line's key digest. */
   readonly order: string;
@@ -68,11 +71,15 @@ export const countStart = script<OfJob, number | undefined>({
 });
 
 /**
- * Reads the deadline of a job, in ms since the epoch: 0 if it has none, undefined if there is no such job.
+ * Asks until when a job holds its place in line, in ms since the epoch: 0 if it has no deadline, infinity while
+ * its answer is a stream, undefined if there is no such job.
  */
 export const jobDeadline = script<OfJob, number | undefined>({
   file: 'job-deadline',
-  keys: (keys, { replica, id }) => [keys.job(replica, id)],
-  args: () => [],
-  decode: (reply) => (reply === null ? undefined : Number(reply)),
+  keys: (keys, { replica, id }) => [keys.job(replica, id), keys.streams(replica)],
+  args: ({ id }) => [id, streamedField],
+  decode(reply) {
+    if (reply === null) return undefined;
+    return reply === -1 ? Number.POSITIVE_INFINITY : Number(reply);
+  },
 });

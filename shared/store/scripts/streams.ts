@@ -1,5 +1,6 @@
 import type { Fenced } from '../../contract/fenced.ts';
 import type { ReplyFrame } from '../../contract/reply.ts';
+import { streamedField } from './lines.ts';
 import { script } from './script.ts';
 
 /** The head of a stream. */
@@ -74,6 +75,6 @@ export const suspendStream = script<{ readonly lease: Fenced; readonly id: strin
     keys.unfinished(replica).active,
     keys.leaseFence(replica),
   ],
-  args: ({ lease, id }) => [lease.fence, id],
+  args: ({ lease, id }) => [lease.fence, id, streamedField],
   decode: (reply) => (reply === 1 ? 'suspended' : reply === 0 ? 'gone' : 'superseded'),
 });

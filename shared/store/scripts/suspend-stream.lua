@@ -6,6 +6,7 @@
 -- KEYS[4] fence
 -- ARGV[1] the worker's fence
 -- ARGV[2] job id
+-- ARGV[3] field of the job that says that its answer has begun
 -- Returns 1 if the job is active now; 0 if it is not, and was no stream; -1 if another worker has taken the
 -- lease since and nothing was done.
 -- USES isSuperseded
@@ -20,5 +21,6 @@ end
 -- It has run for longer than most others, and the list has those that were taken last at its head.
 call('LREM', KEYS[3], 0, id)
 call('RPUSH', KEYS[3], id)
+call('HSET', KEYS[1], ARGV[3], 1)
 call('SREM', KEYS[2], id)
 return 1
