@@ -185,6 +185,26 @@ it('pauses its source while Redis is slower, and loses nothing', async () => {
   expect(pauses).toBeGreaterThan(2);
 });
 
+it('pauses its source while Redis is busy with another stream', async () => {
+  const { promise: busy, resolve } = Promise.withResolvers<void>();
+  const append = streams.append.bind(streams);
+  streams.append = async (all) => {
+    await busy;
+    return append(all);
+  };
+  const [one, other] = [await make({ id: 'one' }), await make({ id: 'other' })];
+  await Promise.all([one.open(), other.open()]);
+  one.source.bytes('data: a\n\n');
+  await new Promise(setImmediate);
+  const event = `data: ${'x'.repeat(KiB)}\n\n`;
+  other.source.bytes(event.repeat(300));
+  expect(other.source.paused).toBe(true);
+  resolve();
+  await expect.poll(() => other.source.paused).toBe(false);
+  other.source.end();
+  expect(await other.writer.ended).toMatchObject({ kind: 'whole' });
+});
+
 it('waits while Redis is full, for the opening and for what is appended', async () => {
   const { redis } = system();
   system().expectRefusals();
@@ -239,4 +259,18 @@ it('is renewed while it runs, and no longer', async () => {
   source.end();
   await writer.ended;
   await expect.poll(() => redis.exists(key)).toBe(0);
+});
+
+it('has one renewal under way while Redis is away', async () => {
+  let count = 0;
+  const renewing = new KeptRenewals(() => {
+    count += 1;
+    return new Promise(() => undefined);
+  });
+  const stop = renewing.start({ id: 'r', keepMs: 60 });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 200);
+  });
+  stop();
+  expect(count).toBe(1);
 });

@@ -66,7 +66,7 @@ function open(id: string, gateway = 'G1', credit = 1024 * kib): ScriptedSource {
     {
       ready: () => batches.ready(gateway, { id, outgoing }),
       hasRoom: () => batches.hasRoom(gateway),
-      blocked: () => batches.note(gateway, encodeBlocked(id, 7, outgoing.inInbox)),
+      blocked: () => batches.note(gateway, id, encodeBlocked(id, 7, outgoing.inInbox)),
       ending: (length) => ended.push(`${id} ${length}`),
       failed: () => undefined,
     },
@@ -182,6 +182,26 @@ describe('the chunks of streams', () => {
     await pushes[0]?.settle();
     await pass(5);
     expect(framesOf()).toEqual([['a@0+2'], ['blocked']]);
+  });
+
+  it('are followed by one such news, however often a stream says it meanwhile', async () => {
+    open('a').bytes('x');
+    await pass(0);
+    for (let time = 0; time < 100; time += 1) batches.note('G1', 'b', encodeBlocked('b', 7, 0));
+    await pushes[0]?.settle();
+    await pass(5);
+    expect(framesOf()).toEqual([['a@0+1'], ['blocked']]);
+  });
+
+  it('are those of the latest stream of a request that runs again', async () => {
+    open('b').bytes(Buffer.alloc(600 * kib));
+    const [old, current] = [open('a'), open('a')];
+    old.bytes('old');
+    current.bytes('newer');
+    await pass(0);
+    await pushes[0]?.settle();
+    await pass(5);
+    expect(framesOf().flat()).toContain('a@0+5');
   });
 
   it('are not sent once they are stopped, nor is what was refused', async () => {

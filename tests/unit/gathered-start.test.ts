@@ -83,6 +83,16 @@ describe('an answer of unknown length', () => {
     expect((await streamOf(gathering)).first).toHaveLength(aboveBytes + 1);
   });
 
+  it('is a stream if its first bytes are more than a whole answer may have', async () => {
+    const gathering = gather('afterMs');
+    gathering.source.bytes('x'.repeat(limitBytes + 1));
+    const { first, rest } = await streamOf(gathering);
+    const sink = new NotedSink();
+    rest.start(sink);
+    await turn();
+    expect([first.length, sink.notes.join('').length]).toEqual([0, limitBytes + 1]);
+  });
+
   it('fails with its source, or with the end of its request', async () => {
     const failed = gather('afterMs');
     failed.source.fail(new Error('broken'));

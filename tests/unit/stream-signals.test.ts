@@ -9,6 +9,7 @@ class NotedStream implements SignalledStream {
   readonly id: string;
   readonly gateway: string;
   isBlocked = false;
+  isOpening = false;
   readonly notes: string[] = [];
 
   constructor(id: string, gateway = 'g1') {
@@ -152,5 +153,25 @@ describe('credit', () => {
     a.isBlocked = false;
     signals.check(4000);
     expect([a.notes, b.notes]).toEqual([['ask', 'ask', 'ask'], []]);
+  });
+});
+
+describe('a gateway that was silent', () => {
+  it('has time from its latest request, and from the head of its latest stream', () => {
+    const [a, b] = [new NotedStream('a'), new NotedStream('b')];
+    const signals = signalsFor(a);
+    checkUntil(signals, 1000, 14_000);
+    signals.add(b, 14_500);
+    signals.check(15_000);
+    expect([a.notes, b.notes]).toEqual([[], []]);
+    b.isOpening = true;
+    checkUntil(signals, 16_000, 40_000);
+    expect([a.notes.at(0), b.notes]).toEqual(['cancel: gateway', []]);
+    b.isOpening = false;
+    signals.opened(b, 40_500);
+    checkUntil(signals, 41_000, 55_000);
+    expect(b.notes).toEqual([]);
+    signals.check(56_000);
+    expect(b.notes).toEqual(['cancel: gateway']);
   });
 });

@@ -146,6 +146,7 @@ export class QueueSession {
             ...settling,
             runner: new Runner({ ...running, outbox: directOutbox }, runner),
             slots: options.slots,
+            streamSlots: options.streamSlots,
             intake,
             inherited,
           })

@@ -25,6 +25,7 @@ import type { GarbledJobs } from '../queue/garbled-jobs.ts';
 import type { Intake } from '../queue/intake.ts';
 import type { Runner } from '../run/runner.ts';
 import type { Turns } from '../run/turns.ts';
+import type { StreamSlots } from '../stream/stream-slots.ts';
 
 export interface SuspectsOptions {
   readonly connection: Connection;
@@ -32,6 +33,8 @@ export interface SuspectsOptions {
   /** Pushes replies by itself, since no consumer holds these jobs. */
   readonly runner: Runner;
   readonly slots: Slots;
+  /** Those of the streams of the worker. */
+  readonly streamSlots: Pick<StreamSlots, 'taken'>;
   readonly intake: Intake;
   readonly turns: Turns;
   readonly garbled: GarbledJobs;
@@ -151,10 +154,10 @@ export class Suspects {
    * @returns false if something still does after some time.
    */
   async #isIdle(): Promise<boolean> {
-    const { slots, runner } = this.#options;
+    const { slots, streamSlots, runner } = this.#options;
     const until = performance.now() + aloneMs;
     await this.#pause(pauseMs);
-    while (slots.taken > 0 || runner.size > 0) {
+    while (slots.taken > 0 || streamSlots.taken > 0 || runner.size > 0) {
       if (performance.now() > until || this.#stopping.signal.aborted) return false;
       await this.#pause(idlePollIntervalMs);
     }

@@ -31,9 +31,9 @@ export class ChunkBatches {
     return this.#pushes.get(gateway)?.hasRoom ?? true;
   }
 
-  /** Sends a frame that has no bytes of an answer. */
-  note(gateway: string, frame: ReplyFrame): void {
-    if (!this.#isStopped) this.#to(gateway).note(frame);
+  /** Sends a frame that has no bytes of an answer, in place of one of the same stream that is not sent yet. */
+  note(gateway: string, id: string, frame: ReplyFrame): void {
+    if (!this.#isStopped) this.#to(gateway).note(id, frame);
   }
 
   /** Sends nothing more: another worker has the lease. */

@@ -78,8 +78,8 @@ export class GatewayPushes {
   readonly #ready = new Map<string, ReadyStream>();
   /** How many bytes they have, as far as they have told. */
   #readyBytes = 0;
-  /** Frames without bytes of answers. */
-  #notes: ReplyFrame[] = [];
+  /** Frames without bytes of answers, the latest of each stream, by the ids of their requests. */
+  readonly #notes = new Map<string, ReplyFrame>();
   #pushedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
@@ -99,9 +99,9 @@ export class GatewayPushes {
     this.#pushSoon();
   }
 
-  /** Sends a frame that has no bytes of an answer. */
-  note(frame: ReplyFrame): void {
-    this.#notes.push(frame);
+  /** Sends a frame that has no bytes of an answer, in place of one of the same stream that is not sent yet. */
+  note(id: string, frame: ReplyFrame): void {
+    this.#notes.set(id, frame);
     this.#pushSoon();
   }
 
@@ -112,7 +112,7 @@ export class GatewayPushes {
     this.#clearTimers();
     this.#ready.clear();
     this.#readyBytes = 0;
-    this.#notes = [];
+    this.#notes.clear();
   }
 
   #enter(state: State): void {
@@ -132,8 +132,9 @@ export class GatewayPushes {
     const bytes = outgoing.sendable;
     const known = this.#ready.get(id);
     this.#readyBytes += bytes - (known?.bytes ?? 0);
-    if (known === undefined) this.#ready.set(id, { outgoing, bytes });
-    else known.bytes = bytes;
+    // A request that runs again has another stream.
+    if (known?.outgoing === outgoing) known.bytes = bytes;
+    else this.#ready.set(id, { outgoing, bytes });
   }
 
   #begin(): void {
@@ -152,9 +153,9 @@ export class GatewayPushes {
   /** Takes a piece of each stream in turn, until there are no more or the push has enough bytes. */
   #gather(): Batch {
     const { fence } = this.#options;
-    const frames: StreamFrame[] = this.#notes;
+    const frames: StreamFrame[] = [...this.#notes.values()];
     const pieces: { outgoing: OutgoingStream; length: number }[] = [];
-    this.#notes = [];
+    this.#notes.clear();
     let left = maxPushBytes;
     while (left > 0) {
       const [next] = this.#ready;
@@ -186,7 +187,7 @@ export class GatewayPushes {
       }
     }
     if (this.#state !== 'pushing') return;
-    const hasMore = this.#ready.size > 0 || this.#notes.length > 0;
+    const hasMore = this.#ready.size > 0 || this.#notes.size > 0;
     this.#enter(hasMore ? 'waiting' : 'idle');
     if (hasMore) this.#pushSoon();
     // A stream may have more to say now.

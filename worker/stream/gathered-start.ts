@@ -175,6 +175,12 @@ class Gathering implements ByteSource, ByteSink {
 
   #gather(chunk: Uint8Array): void {
     this.#length += chunk.length;
+    if (this.#mayStream && this.#length > this.#terms.budget.limitBytes) {
+      // A stream has no limit, so this chunk is not gathered.
+      this.#hold();
+      this.#kept.push(chunk);
+      return;
+    }
     if (!this.#body.add(chunk)) {
       this.#refuse();
       return;

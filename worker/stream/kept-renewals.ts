@@ -8,6 +8,7 @@ export class KeptRenewals {
   readonly #renew: (streams: readonly RenewedStream[]) => Promise<void>;
   readonly #running = new Set<RenewedStream>();
   #timer: NodeJS.Timeout | undefined;
+  #isRenewing = false;
   #intervalMs = maxIntervalMs;
 
   /** @param renew {@link KeptStreams.renew}. A failure is made up for by the next time. */
@@ -35,8 +36,14 @@ export class KeptRenewals {
   #start(intervalMs: number): void {
     this.stop();
     this.#intervalMs = intervalMs;
-    this.#timer = setInterval(() => {
-      this.#renew([...this.#running]).catch(() => undefined);
-    }, intervalMs);
+    this.#timer = setInterval(() => void this.#renewAll(), intervalMs);
+  }
+
+  /** Never rejects. While Redis is away, one renewal waits for it. */
+  async #renewAll(): Promise<void> {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
+    await this.#renew([...this.#running]).catch(() => undefined);
+    this.#isRenewing = false;
   }
 }

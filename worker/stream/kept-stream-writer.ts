@@ -189,7 +189,9 @@ export class KeptStreamWriter implements AppendingStream {
   #steer(): void {
     if (this.#sourceEnded) return;
     const bytes = this.#cutter.waitingBytes + this.#unansweredBytes;
-    if (!this.#paused && bytes >= maxWaitingBytes && this.#unansweredBytes > 0) {
+    // Otherwise nothing would resume it: the rest of an event has to come first.
+    const isWritten = this.#unansweredBytes > 0 || this.#cutter.hasEntry;
+    if (!this.#paused && bytes >= maxWaitingBytes && isWritten) {
       this.#paused = true;
       this.#started.rest.pause();
     } else if (this.#paused && bytes <= maxWaitingBytes / 2) {

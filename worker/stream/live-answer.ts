@@ -69,6 +69,10 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
     return this.outgoing.state === 'blocked';
   }
 
+  get isOpening(): boolean {
+    return !this.#isOpen;
+  }
+
   async open(): Promise<OpenedAnswer> {
     const { signals } = this.#sending;
     signals.add(this, performance.now());
@@ -82,6 +86,7 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
       return sent === 'superseded' ? { kind: 'superseded' } : { kind: 'reply', reply: undefined };
     }
     this.#isOpen = true;
+    signals.opened(this, performance.now());
     const { state, abortCode } = this.outgoing;
     if (state === 'opening') this.outgoing.opened();
     else if (abortCode === undefined) this.#end('left');
@@ -106,7 +111,7 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
   askForCredit(): void {
     const { state, inInbox } = this.outgoing;
     if (state !== 'flowing' && state !== 'blocked') return;
-    this.#sending.chunks.note(this.gateway, encodeBlocked(this.id, this.#sending.fence, inInbox));
+    this.#sending.chunks.note(this.gateway, this.id, encodeBlocked(this.id, this.#sending.fence, inInbox));
   }
 
   cancel(why: 'client' | 'gateway'): void {

@@ -12,6 +12,8 @@ export interface SignalledStream {
   readonly gateway: string;
   /** Whether it can send nothing until it gets more credit. */
   readonly isBlocked: boolean;
+  /** Whether its head is not in the inbox yet, so that its gateway cannot know of it. */
+  readonly isOpening: boolean;
   /** The gateway has granted what is before this offset. */
   grant(offset: number): void;
   /** Tells the gateway that it waits for credit. The answer is a grant, or a cancel if it is not known. */
@@ -53,9 +55,18 @@ export class StreamSignals {
     const { id, gateway } = stream;
     this.#streams.set(id, stream);
     const known = this.#gateways.get(gateway);
-    // It has just sent the request, but may have said nothing else for long.
-    if (known === undefined) this.#gateways.set(gateway, { streams: new Set([stream]), heardAt: now });
-    else known.streams.add(stream);
+    if (known === undefined) {
+      this.#gateways.set(gateway, { streams: new Set([stream]), heardAt: now });
+      return;
+    }
+    known.streams.add(stream);
+    // It had no stream to speak of, or the cancel of an earlier one was lost.
+    known.heardAt = now;
+  }
+
+  /** The head of the stream is in the inbox: its gateway tells from now on that it is there. */
+  opened({ gateway }: SignalledStream, now: number): void {
+    this.#hear(gateway, now);
   }
 
   /** The stream is over. Does nothing if it is not known. */
@@ -100,6 +111,7 @@ export class StreamSignals {
     this.#passOver(now);
     for (const stream of this.#copy()) {
       const known = this.#gateways.get(stream.gateway);
+      if (stream.isOpening) continue;
       if (this.#isSubscribed && known !== undefined && now - known.heardAt >= silentMs) {
         stream.cancel('gateway');
       } else if (stream.isBlocked) {
