@@ -1,0 +1,53 @@
+import { setImmediate as immediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { errorOf, speak } from '../fixtures/raw-http.ts';
+import { unreadRequest } from '../fixtures/slow-client.ts';
+import { StreamServer } from '../fixtures/stream-server.ts';
+import type { Sending } from '../fixtures/stream-server.ts';
+
+const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const oldGet = 'GET / HTTP/1.0\r\n\r\n';
+
+/** Sends until the operating system takes no more for the client, and Node holds the last bytes. */
+async function fill(server: StreamServer, sending: Sending): Promise<void> {
+  // The system may take the bytes of a piece one after the other.
+  for (let rounds = 0; rounds < 200; rounds += 1) {
+    if (server.held.size === 0) {
+      sending.send('x'.repeat(50_000));
+      rounds = 0;
+    }
+    await immediate();
+  }
+}
+
+describe('the end of a stream that its client does not read', () => {
+  it.each([
+    [get, undefined],
+    [oldGet, 'ECONNRESET'],
+  ])('is given up after SEND_TIMEOUT_MS: %j', async (request, code) => {
+    const server = await StreamServer.start({ sendTimeoutMs: 300 });
+    const socket = unreadRequest(server.url, request);
+    const broken = errorOf(socket);
+    const sending = await server.open();
+    await fill(server, sending);
+    sending.end();
+    await expect.poll(() => server.connections.size).toBe(0);
+    expect([server.unsent.closedCount, server.unsent.size, server.held.size]).toEqual([1, 0, 0]);
+    expect(server.ended).toMatchObject([{ status: 499, whole: false, aborted: 'slow' }]);
+    socket.resume();
+    expect(await broken).toBe(code);
+  });
+});
+
+describe('a client that ends its side of the connection', () => {
+  it('has a stream cancelled whose head comes later', async () => {
+    const server = await StreamServer.start();
+    const client = await speak(server.url, get);
+    await expect.poll(() => server.connections.size).toBe(1);
+    client.socket.end();
+    await expect.poll(() => server.connections.size).toBe(0);
+    const sending = await server.open({}, 'abc');
+    await expect.poll(() => sending.isCancelled).toBe(true);
+    expect([server.streams.size, server.unsent.size, server.held.size]).toEqual([0, 0, 0]);
+  });
+});
