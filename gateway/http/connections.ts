@@ -42,6 +42,20 @@ function haveBegun(last: Answer | undefined): boolean {
   return true;
 }
 
+/** Closes a connection at once. If an answer is being sent, its client can tell that it is not whole. */
+export function cutOff(socket: Socket, connection: Connection): void {
+  if (closeDelimited(socket, connection) === undefined) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** @returns the answer that is being sent, if it ends with its connection. */
+function closeDelimited(socket: Socket, { last }: Connection): Answer | undefined {
+  for (let answer = last; answer !== undefined; answer = answer.before) {
+    if (answer.isCloseDelimited && answer.socket === socket) return answer;
+  }
+  return undefined;
+}
+
 /**
  * The open connections of clients, and the waits on each.
  *
@@ -57,6 +71,10 @@ export class Connections {
     server.on('connection', (socket: Socket) => {
       const connection: Connection = { last: undefined, waits: new Set(), refused: false };
       this.#open.set(socket, connection);
+      // Before Node ends its side too, after which an answer that is not written whole would look complete.
+      socket.prependListener('end', () => {
+        if (closeDelimited(socket, connection)?.writableEnded === false) socket.resetAndDestroy();
+      });
       socket.once('close', () => {
         this.#open.delete(socket);
         for (const gone of connection.waits) gone();

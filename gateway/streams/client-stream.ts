@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { asBuffer } from '#shared/contract/body.ts';
-import { abortOf, noteAborted, noteBody } from '../http/answer.ts';
+import { abortOf, noteAborted, noteBody, noteCloseDelimited } from '../http/answer.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { StreamClient } from './incoming-stream.ts';
 import type { StreamMemory } from './stream-memory.ts';
@@ -81,8 +81,8 @@ export class ClientStream implements StreamClient {
     this.#isChunked = response.chunkedEncoding;
     // Node would write each chunk in four parts.
     response.chunkedEncoding = false;
-    // Its client takes the end of the connection for that of the answer.
     this.#isCloseDelimited = !this.#isChunked && length === undefined;
+    if (this.#isCloseDelimited) noteCloseDelimited(response);
     response.once('close', () => this.#onClose());
     // The client left before the head was written: nothing will tell that again.
     if (response.closed) process.nextTick(() => this.#onClose());

@@ -37,9 +37,49 @@ describe('the end of a stream that its client does not read', () => {
     socket.resume();
     expect(await broken).toBe(code);
   });
+
+  it('is given up when the gateway stops, and a client of HTTP/1.0 can tell', async () => {
+    const server = await StreamServer.start();
+    const socket = unreadRequest(server.url, oldGet);
+    const broken = errorOf(socket);
+    const sending = await server.open();
+    await fill(server, sending);
+    sending.end();
+    await server.close();
+    socket.resume();
+    expect(await broken).toBe('ECONNRESET');
+  });
 });
 
 describe('a client that ends its side of the connection', () => {
+  it('is reset if it could take what it has for the whole answer', async () => {
+    const server = await StreamServer.start();
+    const client = await speak(server.url, oldGet);
+    const broken = errorOf(client.socket);
+    const sending = await server.open({}, 'abc');
+    await client.until(/abc$/);
+    client.socket.end();
+    expect(await broken).toBe('ECONNRESET');
+    expect(sending.isCancelled).toBe(true);
+    expect([...server.streams.counts.aborted]).toEqual([['client', 1]]);
+  });
+
+  it('gets the rest of an answer that is complete', async () => {
+    const server = await StreamServer.start();
+    const socket = unreadRequest(server.url, oldGet);
+    const broken = errorOf(socket);
+    const sending = await server.open();
+    await fill(server, sending);
+    sending.end();
+    socket.end();
+    let length = 0;
+    socket.on('data', (bytes: Buffer) => (length += bytes.length));
+    socket.resume();
+    expect(await broken).toBeUndefined();
+    expect(length).toBeGreaterThan(sending.offset);
+    expect(server.ended).toMatchObject([{ whole: true }]);
+  });
+
   it('has a stream cancelled whose head comes later', async () => {
     const server = await StreamServer.start();
     const client = await speak(server.url, get);
