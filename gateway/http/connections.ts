@@ -34,12 +34,17 @@ export function pendingOn({ last, waits }: Connection): Pending {
   return last.req.complete ? 'request' : 'upload';
 }
 
-/** @returns whether the heads of all answers on a connection are written, from the last one back. */
+/**
+ * @returns whether the heads of all answers on a connection are written, from the last one back. A request
+ * behind them whose body has not arrived whole was not accepted, and does not count.
+ */
 function haveBegun(last: Answer | undefined): boolean {
+  let begun = false;
   for (let answer = last; answer !== undefined; answer = answer.before) {
-    if (!answer.headersSent && !answer.closed) return false;
+    if (answer.headersSent) begun = true;
+    else if (!answer.closed && answer.req.complete) return false;
   }
-  return true;
+  return begun;
 }
 
 /** Closes a connection at once. If an answer is being sent, its client can tell that it is not whole. */

@@ -81,7 +81,9 @@ class LastConnections {
           if (age > lingerMs || late) socket.destroy();
           break;
         case 'upload':
-          if (late || this.#stalled(socket, now)) refuse(socket, connection);
+          // It was refused, but the client does not read the answer before.
+          if (socket.writableEnded && (late || this.#readsNothing(socket, now))) cutOff(socket, connection);
+          else if (late || this.#stalled(socket, now)) refuse(socket, connection);
           break;
         case 'answer':
           if (late || this.#readsNothing(socket, now)) cutOff(socket, connection);

@@ -7,6 +7,7 @@ import type { Sending } from '../fixtures/stream-server.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const oldGet = 'GET / HTTP/1.0\r\n\r\n';
+const halfPost = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx';
 
 /** Sends until the operating system takes no more for the client, and Node holds the last bytes. */
 async function fill(server: StreamServer, sending: Sending): Promise<void> {
@@ -48,6 +49,30 @@ describe('the end of a stream that its client does not read', () => {
     await server.close();
     socket.resume();
     expect(await broken).toBe('ECONNRESET');
+  });
+
+  it('is given up when the gateway stops, despite an upload behind it', async () => {
+    const server = await StreamServer.start({ drainTimeoutMs: 2000 });
+    unreadRequest(server.url, get + halfPost);
+    const sending = await server.open();
+    await fill(server, sending);
+    sending.end();
+    void server.close();
+    await expect.poll(() => server.connections.size).toBe(0);
+  });
+});
+
+describe('a stream in progress', () => {
+  it('is broken off when the gateway stops, despite an upload behind it', async () => {
+    const server = await StreamServer.start({ drainTimeoutMs: 2000 });
+    const client = await speak(server.url, get + halfPost);
+    const sending = await server.open({}, 'abc');
+    await client.until(/abc\r\n$/);
+    void server.close();
+    await expect.poll(() => server.connections.size).toBe(0);
+    expect(await client.ended).not.toMatch(/\r\n0\r\n/);
+    expect(sending.isCancelled).toBe(true);
+    expect([...server.streams.counts.aborted]).toEqual([['stop', 1]]);
   });
 });
 
