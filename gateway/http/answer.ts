@@ -39,6 +39,11 @@ export class Answer extends http.ServerResponse implements RequestNotes {
   workerProblem: ProblemCode | undefined;
   trace: RequestTrace | undefined;
   aborted: AbortCause | undefined;
+  /**
+   * It has neither a length nor chunks (HTTP/1.0), so its client takes the end of the connection for that of
+   * the answer. Only a reset tells it that there should be more.
+   */
+  isCloseDelimited = false;
   /** The answer on the same connection that was not sent yet when this one's request arrived (pipelining). */
   before: Answer | undefined;
   readonly #startedAt = performance.now();
@@ -137,6 +142,11 @@ export function noteBody(response: ServerResponse, bytes: number): void {
 /** Notes why the gateway breaks a response off whose head was sent. It is to be called before that. */
 export function noteAborted(response: ServerResponse, cause: AbortCause): void {
   if (response instanceof Answer) response.aborted = cause;
+}
+
+/** Notes that a response has neither a length nor chunks. */
+export function noteCloseDelimited(response: ServerResponse): void {
+  if (response instanceof Answer) response.isCloseDelimited = true;
 }
 
 /** @returns why the gateway breaks a response off; undefined if it does not. */

@@ -34,12 +34,31 @@ export function pendingOn({ last, waits }: Connection): Pending {
   return last.req.complete ? 'request' : 'upload';
 }
 
-/** @returns whether the heads of all answers on a connection are written, from the last one back. */
+/**
+ * @returns whether the heads of all answers on a connection are written, from the last one back. A request
+ * behind them whose body has not arrived whole was not accepted, and does not count.
+ */
 function haveBegun(last: Answer | undefined): boolean {
+  let begun = false;
   for (let answer = last; answer !== undefined; answer = answer.before) {
-    if (!answer.headersSent && !answer.closed) return false;
+    if (answer.headersSent) begun = true;
+    else if (!answer.closed && answer.req.complete) return false;
   }
-  return true;
+  return begun;
+}
+
+/** Closes a connection at once. If an answer is being sent, its client can tell that it is not whole. */
+export function cutOff(socket: Socket, connection: Connection): void {
+  if (closeDelimited(socket, connection) === undefined) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** @returns the answer that is being sent, if it ends with its connection. */
+function closeDelimited(socket: Socket, { last }: Connection): Answer | undefined {
+  for (let answer = last; answer !== undefined; answer = answer.before) {
+    if (answer.isCloseDelimited && answer.socket === socket) return answer;
+  }
+  return undefined;
 }
 
 /**
@@ -57,6 +76,10 @@ export class Connections {
     server.on('connection', (socket: Socket) => {
       const connection: Connection = { last: undefined, waits: new Set(), refused: false };
       this.#open.set(socket, connection);
+      // Before Node ends its side too, after which an answer that is not written whole would look complete.
+      socket.prependListener('end', () => {
+        if (closeDelimited(socket, connection)?.writableEnded === false) socket.resetAndDestroy();
+      });
       socket.once('close', () => {
         this.#open.delete(socket);
         for (const gone of connection.waits) gone();

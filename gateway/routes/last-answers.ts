@@ -4,7 +4,7 @@ import { setImmediate as immediate, setTimeout as delay } from 'node:timers/prom
 import fp from 'fastify-plugin';
 import { Problem } from '#shared/contract/errors.ts';
 import { noteAborted } from '../http/answer.ts';
-import { pendingOn } from '../http/connections.ts';
+import { cutOff, pendingOn } from '../http/connections.ts';
 import type { Connection, Connections } from '../http/connections.ts';
 import { problemMessage } from '../http/problem-response.ts';
 
@@ -81,10 +81,12 @@ class LastConnections {
           if (age > lingerMs || late) socket.destroy();
           break;
         case 'upload':
-          if (late || this.#stalled(socket, now)) refuse(socket, connection);
+          // It was refused, but the client does not read the answer before.
+          if (socket.writableEnded && (late || this.#readsNothing(socket, now))) cutOff(socket, connection);
+          else if (late || this.#stalled(socket, now)) refuse(socket, connection);
           break;
         case 'answer':
-          if (late || this.#readsNothing(socket, now)) socket.destroy();
+          if (late || this.#readsNothing(socket, now)) cutOff(socket, connection);
           break;
         default:
           pending satisfies never;

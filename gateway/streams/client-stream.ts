@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { asBuffer } from '#shared/contract/body.ts';
-import { abortOf, noteAborted, noteBody } from '../http/answer.ts';
+import { abortOf, noteAborted, noteBody, noteCloseDelimited } from '../http/answer.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { StreamClient } from './incoming-stream.ts';
 import type { StreamMemory } from './stream-memory.ts';
@@ -59,11 +59,13 @@ const lastChunk = '0\r\n\r\n';
  *
  *   open --the end, nothing waits--> ended
  *   open --the end--> ending --what waited was passed on--> ended
- *   open, ending --an abort, the client leaves, or it reads nothing--> gone
+ *   open, ending --an abort, or the client leaves--> gone
+ *   open, ending, ended --the client reads nothing--> gone
  */
 export class ClientStream implements StreamClient {
   readonly #options: ClientStreamOptions;
   readonly #isChunked: boolean;
+  readonly #isCloseDelimited: boolean;
   #state: 'open' | 'ending' | 'ended' | 'gone' = 'open';
   #received = 0;
   #taken = 0;
@@ -75,29 +77,30 @@ export class ClientStream implements StreamClient {
 
   constructor(options: ClientStreamOptions) {
     this.#options = options;
-    const { response, unsent } = options;
+    const { response, length } = options;
     this.#isChunked = response.chunkedEncoding;
     // Node would write each chunk in four parts.
     response.chunkedEncoding = false;
+    this.#isCloseDelimited = !this.#isChunked && length === undefined;
+    if (this.#isCloseDelimited) noteCloseDelimited(response);
     response.once('close', () => this.#onClose());
-    const watch = (): void => {
-      this.#watch = unsent.follow(response, () => this.#giveUp('slow'));
-    };
+    // The client left before the head was written: nothing will tell that again.
+    if (response.closed) process.nextTick(() => this.#onClose());
     // A client that has pipelined its requests reads the answers before this one first.
-    if (response.socket === null) response.once('socket', watch);
-    else watch();
+    if (response.socket === null) response.once('socket', (socket) => this.#onTurn(socket));
+    else this.#onTurn(response.socket);
   }
 
   write(bytes: Uint8Array): void {
     if (this.#state !== 'open') return;
     const { length: stated, memory } = this.#options;
     const { length } = bytes;
-    this.#received += length;
-    memory.take(length);
-    if (stated !== undefined && this.#received > stated) {
+    if (stated !== undefined && this.#received + length > stated) {
       this.#giveUp('handler_failed');
       return;
     }
+    this.#received += length;
+    memory.take(length);
     // What Node does not pass to the socket at once stays in memory.
     const isHeld = this.#options.response.writableLength > 0;
     if (this.#waiting.length === 0 && this.#mayPass) this.#pass(isHeld ? ofOwn(bytes) : asBuffer(bytes));
@@ -117,25 +120,43 @@ export class ClientStream implements StreamClient {
 
   break(cause: AbortCause): void {
     if (this.#state !== 'open' && this.#state !== 'ending') return;
-    const { response, length, onDone } = this.#options;
-    this.#state = 'gone';
-    noteBody(response, this.#taken);
-    noteAborted(response, cause);
-    this.#release();
-    // A client that gets neither chunks nor a length takes the end of the connection for that of the answer.
-    const isDelimited = this.#isChunked || length !== undefined;
-    const close = (socket: Socket): void => void (isDelimited ? socket.destroy() : socket.resetAndDestroy());
-    // The answers before this one are sent first, and nothing of this one.
-    if (response.socket === null) response.once('socket', close);
-    // What was written in this turn is still on its way to the system.
-    else process.nextTick(close, response.socket);
-    onDone();
+    this.#cutOff(cause);
+    this.#options.onDone();
   }
 
   /** Ends a stream that its client cannot get whole, or does not take. */
   #giveUp(cause: AbortCause): void {
-    this.break(cause);
+    const isWritten = this.#state === 'ended';
+    this.#cutOff(cause);
+    if (isWritten) return;
+    this.#options.onDone();
     this.#options.listener.left(cause);
+  }
+
+  /** Disconnects the client, which can tell that its answer is not whole. */
+  #cutOff(cause: AbortCause): void {
+    const { response } = this.#options;
+    const { socket } = response;
+    this.#state = 'gone';
+    noteBody(response, this.#taken);
+    noteAborted(response, cause);
+    this.#dropWaiting();
+    // The answers before this one are sent first. Until then Node keeps what it has, which stays counted.
+    if (socket === null) return;
+    this.#release();
+    // What was written in this turn is still on its way to the system.
+    process.nextTick(() => this.#disconnect(socket));
+  }
+
+  /** The answers before this one are sent. */
+  #onTurn(socket: Socket): void {
+    if (this.#state === 'gone') this.#disconnect(socket);
+    else this.#watch = this.#options.unsent.follow(this.#options.response, () => this.#giveUp('slow'));
+  }
+
+  #disconnect(socket: Socket): void {
+    if (this.#isCloseDelimited) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   get #mayPass(): boolean {
@@ -211,7 +232,15 @@ export class ClientStream implements StreamClient {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#watch?.stop();
+    this.#dropWaiting();
     this.#options.memory.give(this.#received - this.#taken);
+  }
+
+  /** Forgets what Node has not got yet. */
+  #dropWaiting(): void {
+    const { length } = this.#waiting;
+    this.#received -= length;
+    this.#options.memory.give(length);
     this.#waiting.clear();
   }
 }

@@ -1,30 +1,17 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { windowBytes } from '../../gateway/streams/stream-credit.ts';
-import { speak } from '../fixtures/raw-http.ts';
+import { errorOf, speak } from '../fixtures/raw-http.ts';
 import { unreadRequest } from '../fixtures/slow-client.ts';
 import { longAnswer, StreamServer } from '../fixtures/stream-server.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const oldGet = 'GET / HTTP/1.0\r\n\r\n';
 const lengthOf = (bytes: number): { headers: string[] } => ({ headers: ['Content-Length', String(bytes)] });
-
-/** @returns the code of the error with which a connection breaks; undefined if it ends cleanly. */
-async function errorOf(socket: Socket): Promise<string | undefined> {
-  let code: string | undefined;
-  socket.on('error', (error: NodeJS.ErrnoException) => (code = error.code));
-  // `once` of `node:events` would reject at the error.
-  await new Promise<void>((resolve) => {
-    if (socket.closed) resolve();
-    else socket.once('close', () => resolve());
-  });
-  return code;
-}
 
 describe('a stream to a client of HTTP/1.1', () => {
   it('begins with its head, brings each chunk when it comes, and leaves the connection open', async () => {
@@ -179,7 +166,7 @@ describe('a stream to a client of HTTP/1.1', () => {
       '1\r\n1\r\n0\r\n\r\n',
       `3\r\ntwo\r\n1388\r\n${'2'.repeat(5000)}\r\n0\r\n\r\n`,
     ]);
-    await expect.poll(() => server.held.size).toBe(0);
+    await expect.poll(() => [server.held.size, server.unsent.size]).toEqual([0, 0]);
     expect(server.streams.size).toBe(0);
   });
 
