@@ -174,6 +174,11 @@ class ReplyReading {
   /** @returns `aborted` if the answer is not complete and never will be; then nothing is written. */
   async #answerPart(answer: ReadableAnswer): Promise<'answered' | 'aborted'> {
     const reply = this.#reply;
+    if (this.#isGone) {
+      // The response of a client that has left tells nobody, so nothing may follow the answer for it.
+      nobody(reply);
+      return 'answered';
+    }
     const { held, unsent, streamMemory, openStreams } = this.#options;
     const own = ownFields(answer.found);
     const parts = { held, unsent, streamMemory, openStreams };

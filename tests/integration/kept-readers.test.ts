@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { startKeptAnswers } from '../fixtures/kept-answers.ts';
+import type { KeptAnswers } from '../fixtures/kept-answers.ts';
+import { metricValues } from '../fixtures/metric-values.ts';
+import { speak } from '../fixtures/raw-http.ts';
+import { useSystem } from '../fixtures/system.ts';
+
+const system = useSystem();
+
+const start = (settings?: NodeJS.ProcessEnv): Promise<KeptAnswers> => startKeptAnswers(system(), settings);
+
+async function metric(url: string, series: string): Promise<number | undefined> {
+  return (await metricValues(url)).get(series);
+}
+
+const held = (url: string): Promise<number | undefined> => metric(url, 'ringpost_held_bytes');
+
+/** Waits until the answer has `bytes` bytes. */
+async function has(one: string, reply: string, bytes: number): Promise<void> {
+  const next = async (): Promise<number> => {
+    const response = await fetch(`${one}${reply}?offset=now`);
+    return Number(response.headers.get('stream-next-offset'));
+  };
+  await expect.poll(next).toBe(bytes);
+}
+
+/** Sends a GET, and leaves while the gateway waits for Redis. Resolves once Redis answers again. */
+async function leaveEarly({ one, first }: KeptAnswers, target: string, fields = ''): Promise<void> {
+  const { redis } = system();
+  await redis.client('PAUSE', 500);
+  const asked = once(first.gateway.app.server, 'request');
+  const { socket } = await speak(one, `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+  const [{ socket: there }] = (await asked) as [IncomingMessage]; // as `request` is documented
+  const closed = once(there, 'close');
+  socket.destroy();
+  await closed;
+  await redis.ping();
+}
+
+describe('a client that leaves before its answer begins', () => {
+  it('leaves nothing behind if the answer was kept whole', async () => {
+    const answers = await start();
+    const { one, upstream, submit } = answers;
+    const reply = await submit('/a');
+    (await upstream.take('/a')).response.end('x'.repeat(1000));
+    expect((await fetch(`${one}${reply}?wait=20`)).status).toBe(200);
+    const fields = { 'ringpost-offset': '1' };
+    await leaveEarly(answers, reply, 'Ringpost-Offset: 1\r\n');
+    // What the gateway asks Redis for this one comes after that of the other.
+    expect((await (await fetch(`${one}${reply}`, { headers: fields })).text()).length).toBe(999);
+    await expect.poll(() => held(one)).toBe(0);
+  });
+
+  it('leaves nothing behind if it wanted events of a kept stream', async () => {
+    const answers = await start();
+    const { one, begin } = answers;
+    const { reply, response } = await begin('/a', 'text/plain');
+    response.write('x'.repeat(1000));
+    await has(one, reply, 1000);
+    await leaveEarly(answers, `${reply}?offset=-1&live=sse&wait=0`);
+    expect((await fetch(`${one}${reply}?offset=-1`)).status).toBe(200);
+    const left = async (): Promise<unknown> => [
+      await metric(one, 'ringpost_stream_readers'),
+      await held(one),
+    ];
+    await expect.poll(left).toEqual([0, 0]);
+  });
+});
