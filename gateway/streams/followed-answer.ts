@@ -67,6 +67,8 @@ export class FollowedAnswer implements FollowSink, StreamListener {
   #taken = 0;
   /** It takes the next piece later. */
   #waits = false;
+  /** It was told that it has all bytes that there are. */
+  #isAtTail = false;
   /** Room is reserved for the next piece. */
   #hasRoom = false;
   #isOver = false;
@@ -96,13 +98,15 @@ export class FollowedAnswer implements FollowSink, StreamListener {
   bytes(parts: readonly Buffer[], end: number, isTail: boolean): boolean {
     this.#giveRoom();
     for (const part of this.#options.format.bytes(parts, end, isTail)) this.#write(part);
+    this.#isAtTail = isTail;
     this.#waits = !isTail || this.#given - this.#taken > maxUnreadBytes;
     return !this.#waits;
   }
 
   caughtUp(): void {
     this.#giveRoom();
-    this.#writeAny(this.#options.format.caughtUp());
+    if (!this.#isAtTail) this.#writeAny(this.#options.format.caughtUp());
+    this.#isAtTail = true;
   }
 
   end(): void {

@@ -3,11 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { startKeptAnswers } from '../fixtures/kept-answers.ts';
 import type { KeptAnswers } from '../fixtures/kept-answers.ts';
+import { readLive } from '../fixtures/live-body.ts';
 import { metricValues } from '../fixtures/metric-values.ts';
 import { speak } from '../fixtures/raw-http.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
+const KiB = 1024;
 
 const start = (settings?: NodeJS.ProcessEnv): Promise<KeptAnswers> => startKeptAnswers(system(), settings);
 
@@ -66,5 +68,20 @@ describe('a client that leaves before its answer begins', () => {
       await held(one),
     ];
     await expect.poll(left).toEqual([0, 0]);
+  });
+});
+
+describe('a reader of a kept stream', () => {
+  it('holds nothing once it has taken all that there is', async () => {
+    const { one, begin } = await start();
+    const { reply, response } = await begin('/a', 'text/plain');
+    // More than a client may leave unread, in one read.
+    response.write('x'.repeat(100 * KiB));
+    await has(one, reply, 100 * KiB);
+    const reader = await readLive(`${one}${reply}`);
+    await expect.poll(() => reader.bytes).toBe(100 * KiB);
+    await expect.poll(() => held(one)).toBe(0);
+    response.end('y');
+    await expect.poll(() => [reader.bytes, reader.end]).toEqual([100 * KiB + 1, 'whole']);
   });
 });
