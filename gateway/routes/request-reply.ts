@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
@@ -70,8 +71,14 @@ function partFields({ headers }: FastifyRequest): Parameters<typeof wantedPartOf
     offset: headers['ringpost-offset']?.toString(),
     range: headers.range,
     ifRange: headers['if-range']?.toString(),
-    lastEventId: headers['last-event-id']?.toString(),
+    lastEventId: eventIdOf(headers['last-event-id']?.toString()),
   };
+}
+
+/** Browsers send an id in UTF-8 (HTML, section 9.2.4), and Node reads each byte of a field as a character. */
+function eventIdOf(field: string | undefined): string | undefined {
+  const bytes = Buffer.from(field ?? '', 'latin1');
+  return isUtf8(bytes) && field !== undefined ? bytes.toString('utf8') : field;
 }
 
 function isPart(wanted: Wanted): wanted is WantedPart {
