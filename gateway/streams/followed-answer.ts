@@ -46,6 +46,8 @@ export interface FollowedAnswerOptions extends FollowedAnswerParts {
   /** The length that the head states; undefined if it states none. */
   readonly length?: number | undefined;
   readonly format: PieceFormat;
+  /** Whether all its bytes are counted already. It would wait for room that it has itself. */
+  readonly isHeld: boolean;
   /** Called once, when nothing more is written. */
   readonly onDone: () => void;
 }
@@ -125,7 +127,8 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     this.#taken = bytes;
     if (!this.#waits || this.#isOver || this.#given - bytes > maxUnreadBytes) return;
     this.#waits = false;
-    void this.#goOn();
+    if (this.#options.isHeld) this.#following?.resume();
+    else void this.#goOn();
   }
 
   left(): void {

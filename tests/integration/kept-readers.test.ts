@@ -71,6 +71,20 @@ describe('a client that leaves before its answer begins', () => {
   });
 });
 
+it('an answer that is held whole needs no more room to be read from an offset', async () => {
+  const length = 500 * KiB;
+  const { one, upstream, submit } = await start({
+    STREAM_ABOVE_BYTES: String(KiB * KiB),
+    BYTES_IN_FLIGHT: String(600 * KiB),
+  });
+  const reply = await submit('/a');
+  const { response } = await upstream.take('/a');
+  response.writeHead(200, { 'content-length': length }).end('x'.repeat(length));
+  const reader = await readLive(`${one}${reply}?wait=20`, { headers: { 'ringpost-offset': '1' } });
+  await expect.poll(() => [reader.bytes, reader.end]).toEqual([length - 1, 'whole']);
+  await expect.poll(() => held(one)).toBe(0);
+});
+
 describe('a reader of a kept stream', () => {
   it('holds nothing once it has taken all that there is', async () => {
     const { one, begin } = await start();
