@@ -4,7 +4,7 @@ import { maxReadBytes } from '#shared/store/streams/kept-stream-reader.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { ClientStream } from './client-stream.ts';
-import type { StreamListener, UnsentWatcher } from './client-stream.ts';
+import type { StreamFault, StreamListener, UnsentWatcher } from './client-stream.ts';
 import type { Broken, Following, FollowSink } from './follower.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import type { StreamMemory } from './stream-memory.ts';
@@ -131,8 +131,9 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     else void this.#goOn();
   }
 
-  left(): void {
+  left(cause: StreamFault): void {
     this.#finish();
+    this.#options.openStreams.counts.abort(cause);
   }
 
   /** Never rejects. */

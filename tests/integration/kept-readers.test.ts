@@ -6,6 +6,7 @@ import type { KeptAnswers } from '../fixtures/kept-answers.ts';
 import { readLive } from '../fixtures/live-body.ts';
 import { metricValues } from '../fixtures/metric-values.ts';
 import { speak } from '../fixtures/raw-http.ts';
+import { unreadRequest } from '../fixtures/slow-client.ts';
 import { useSystem } from '../fixtures/system.ts';
 
 const system = useSystem();
@@ -97,5 +98,19 @@ describe('a reader of a kept stream', () => {
     await expect.poll(() => held(one)).toBe(0);
     response.end('y');
     await expect.poll(() => [reader.bytes, reader.end]).toEqual([100 * KiB + 1, 'whole']);
+  });
+
+  it('is counted if it reads nothing and is disconnected', async () => {
+    const { one, begin } = await start({
+      SEND_TIMEOUT_MS: '1000',
+      REPLY_LIMIT_BYTES: String(64 * KiB * KiB),
+    });
+    const { reply, response } = await begin('/a', 'text/plain');
+    response.end(Buffer.alloc(16 * KiB * KiB, 'x'));
+    await expect
+      .poll(async () => (await fetch(`${one}${reply}`, { method: 'HEAD' })).headers.get('content-length'))
+      .not.toBeNull();
+    unreadRequest(one, `GET ${reply} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await expect.poll(() => metric(one, 'ringpost_streams_aborted_total{cause="slow"}')).toBe(1);
   });
 });
