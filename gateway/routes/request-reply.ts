@@ -198,7 +198,9 @@ class ReplyReading {
       return outcome;
     }
     const lastId = eventWanted(wanted, answer.stream);
-    const behind = lastId === undefined ? undefined : await redisAway(() => answer.behindEvent(lastId));
+    const wantsEvent = (): boolean => !this.#isGone;
+    const behind =
+      lastId === undefined ? undefined : await redisAway(() => answer.behindEvent(lastId, wantsEvent));
     if (this.#isGone) {
       nobody(reply);
       return 'answered';

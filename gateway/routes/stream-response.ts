@@ -47,7 +47,7 @@ interface FollowOptions extends Reading {
 
 /** Writes the bytes of an answer whose head is written. */
 export function follow(
-  { found, source, isHeld }: ReadableAnswer,
+  { found, source, tail, isHeld }: ReadableAnswer,
   bytes: { readonly from: number; readonly until?: number },
   { response, watch, parts, length, format, endsWithGateway = false }: FollowOptions,
 ): void {
@@ -55,7 +55,8 @@ export function follow(
   sendHead(response);
   const onDone = (): void => watch.end();
   const followed = new FollowedAnswer({ ...parts, response, length, format, isHeld, onDone });
-  followed.start((sink) => source.follow(found, bytes, sink));
+  const there = Math.min(bytes.until ?? tail, tail) - bytes.from;
+  followed.start(there, (sink) => source.follow(found, bytes, sink));
   watch.serve(found.id, {
     held: !endsWithGateway,
     // The response tells of this too.

@@ -71,8 +71,8 @@ export class FollowedAnswer implements FollowSink, StreamListener {
   #waits = false;
   /** It was told that it has all bytes that there are. */
   #isAtTail = false;
-  /** Room is reserved for the next piece. */
-  #hasRoom = false;
+  /** How many bytes are reserved for the next piece. */
+  #room = 0;
   #isOver = false;
 
   constructor(options: FollowedAnswerOptions) {
@@ -81,9 +81,12 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     this.#client = new ClientStream({ response, length, listener: this, unsent, memory, onDone });
   }
 
-  /** @param follow begins to read for this sink. */
-  start(follow: (sink: FollowSink) => Following): void {
-    this.#following = follow(this);
+  /**
+   * @param bytes how many bytes there are already. The reading begins when the gateway has room for them.
+   * @param follow begins to read for this sink.
+   */
+  start(bytes: number, follow: (sink: FollowSink) => Following): void {
+    void this.#withRoom(bytes, () => void (this.#following = follow(this)));
     const { heartbeat } = this.#options.format;
     if (heartbeat === undefined || this.#isOver) return;
     this.#heartbeat = setInterval(() => {
@@ -127,8 +130,7 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     this.#taken = bytes;
     if (!this.#waits || this.#isOver || this.#given - bytes > maxUnreadBytes) return;
     this.#waits = false;
-    if (this.#options.isHeld) this.#following?.resume();
-    else void this.#goOn();
+    void this.#withRoom(maxReadBytes, () => this.#following?.resume());
   }
 
   left(cause: StreamFault): void {
@@ -136,20 +138,24 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     this.#options.openStreams.counts.abort(cause);
   }
 
-  /** Never rejects. */
-  async #goOn(): Promise<void> {
-    const isReserved = await this.#options.held.roomForAnswer(maxReadBytes, () => !this.#isOver);
-    if (!isReserved) return;
-    this.#hasRoom = true;
+  /**
+   * Never rejects.
+   * @param bytes how many bytes it takes in the next read, at most `maxReadBytes` of them.
+   * @param read called once there is room, unless it is over.
+   */
+  async #withRoom(bytes: number, read: () => void): Promise<void> {
+    const { isHeld, held } = this.#options;
+    const room = isHeld ? 0 : Math.min(bytes, maxReadBytes);
+    if (room > 0 && (await held.roomForPiece(room, () => !this.#isOver))) this.#room = room;
     if (this.#isOver) this.#giveRoom();
-    else this.#following?.resume();
+    else read();
   }
 
   /** From now on the bytes are counted one by one. */
   #giveRoom(): void {
-    if (!this.#hasRoom) return;
-    this.#hasRoom = false;
-    this.#options.held.giveAnswer(maxReadBytes);
+    const room = this.#room;
+    this.#room = 0;
+    if (room > 0) this.#options.held.giveStream(room);
   }
 
   #writeAny(bytes: Uint8Array | undefined): void {

@@ -21,9 +21,11 @@ export interface ReadableAnswer {
   readonly isHeld: boolean;
   /**
    * @param lastId the id of an event; not empty.
-   * @returns the offset behind the last event with this id; undefined if there is none.
+   * @param wanted asked while it is sought.
+   * @returns the offset behind the last event with this id; undefined if there is none, or it is not wanted
+   * any more.
    */
-  readonly behindEvent: (lastId: string) => Promise<number | undefined>;
+  readonly behindEvent: (lastId: string, wanted: () => boolean) => Promise<number | undefined>;
 }
 
 export interface KeptStreamParts {
@@ -68,8 +70,8 @@ async function openStream(
     tail: length ?? last.end,
     source: followers,
     isHeld: false,
-    behindEvent: async (lastId) =>
-      length !== undefined && lastId === lastOfAll ? length : reader.offsetOfEvent(key, lastId),
+    behindEvent: async (lastId, wanted) =>
+      length !== undefined && lastId === lastOfAll ? length : reader.offsetOfEvent(key, lastId, wanted),
   };
 }
 

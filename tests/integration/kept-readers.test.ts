@@ -114,3 +114,59 @@ describe('a reader of a kept stream', () => {
     await expect.poll(() => metric(one, 'ringpost_streams_aborted_total{cause="slow"}')).toBe(1);
   });
 });
+
+describe('readers of kept streams', () => {
+  const limit = KiB * KiB;
+
+  /** @returns the largest of what is held, until it is stopped. */
+  function most(url: string): () => Promise<number> {
+    const over = new AbortController();
+    const look = async (largest = 0): Promise<number> => {
+      const now = Math.max(largest, (await held(url)) ?? 0);
+      return over.signal.aborted ? now : look(now);
+    };
+    const looking = look();
+    return () => {
+      over.abort();
+      return looking;
+    };
+  }
+
+  it('hold no more than BYTES_IN_FLIGHT together, and get all in the end', async () => {
+    const { one, begin } = await start({
+      BYTES_IN_FLIGHT: String(limit),
+      REPLY_LIMIT_BYTES: String(64 * limit),
+    });
+    const { reply, response } = await begin('/a', 'text/plain');
+    const length = 16 * limit;
+    response.end(Buffer.alloc(length, 'x'));
+    await expect
+      .poll(async () => (await fetch(`${one}${reply}`, { method: 'HEAD' })).headers.get('content-length'))
+      .toBe(String(length));
+    const stop = most(one);
+    const readers = Array.from({ length: 8 }, () =>
+      unreadRequest(one, `GET ${reply} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
+    );
+    await expect.poll(() => held(one)).toBeGreaterThan(limit / 2);
+    // The first ones hold what they do not read; the last one waits for them.
+    for (const reader of readers) reader.resume();
+    await expect.poll(() => readers.every(({ bytesRead }) => bytesRead > length)).toBe(true);
+    expect(await stop()).toBeLessThanOrEqual(1.25 * limit);
+    await expect.poll(() => held(one)).toBe(0);
+  });
+
+  it('hold no more with requests that are pipelined behind a long poll', async () => {
+    const { one, begin } = await start({ BYTES_IN_FLIGHT: String(limit) });
+    const { reply, response } = await begin('/a', 'text/plain');
+    response.write(Buffer.alloc(300 * KiB, 'x'));
+    await has(one, reply, 300 * KiB);
+    const get = (query: string): string => `GET ${reply}?${query} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const client = await speak(one, get('offset=now&live=long-poll') + get('offset=-1').repeat(20));
+    const stop = most(one);
+    await expect.poll(() => held(one)).toBeGreaterThan(limit / 2);
+    response.end('y');
+    await expect.poll(() => client.socket.bytesRead).toBeGreaterThan(20 * 192 * KiB);
+    expect(await stop()).toBeLessThanOrEqual(1.25 * limit);
+    await expect.poll(() => held(one)).toBe(0);
+  });
+});
