@@ -5,7 +5,7 @@ import type { HeldBytes } from '../request/held-bytes.ts';
 
 /**
  * Reads the kept answer of a request for a client. A large answer waits until the gateway has room for it.
- * @param wanted asked when there is room.
+ * @param wanted asked when there is room, and when the answer was read.
  * @param onAnswer given the answer; undefined if it is not kept. Not called if the answer is not wanted any
  * more.
  */
@@ -24,7 +24,8 @@ export async function readAnswer(
   };
   try {
     const reply = await replies.read(request, reserve);
-    if (reply !== 'declined') onAnswer(reply);
+    // A client that has left meanwhile would never give back what `onAnswer` takes for it.
+    if (reply !== 'declined' && wanted()) onAnswer(reply);
   } finally {
     // What is on its way to the client was counted by `onAnswer`.
     if (reserved > 0) held.giveAnswer(reserved);

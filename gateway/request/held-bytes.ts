@@ -8,14 +8,16 @@ interface Waiting {
  * Counts the bytes of request and answer bodies that a gateway holds, against one limit (`BYTES_IN_FLIGHT`).
  * Bytes that have arrived are counted even if they exceed it. New requests are refused if they do not fit.
  * Large answers wait in Redis for room, the oldest first; if no answer is held, the oldest does not wait, so
- * answers never block each other. Streams may last long, so they do not keep the oldest waiting.
+ * answers never block each other. Streams may last long, so they do not keep the oldest waiting. Pieces of
+ * kept streams wait after the answers, until there is room.
  */
 export class HeldBytes {
   readonly #limit: number;
   #requests = 0;
   #answers = 0;
   #streams = 0;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
+  #waitingPieces: Waiting[] = [];
 
   /** @param limit in bytes. */
   constructor(limit: number) {
@@ -82,15 +84,48 @@ export class HeldBytes {
     return promise;
   }
 
+  /**
+   * Waits until there is room for a piece of a kept stream, and counts its bytes as those of a stream. Other
+   * streams keep it waiting too: a client that takes none of its bytes is disconnected in the end.
+   * @param wanted asked when there is room.
+   * @returns false if the piece is no longer wanted; then nothing is counted.
+   */
+  roomForPiece(bytes: number, wanted: () => boolean): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    // The first one may wait for long, and nothing is kept meanwhile for clients that have left.
+    this.#waitingPieces = this.#waitingPieces.filter((each) => {
+      const isWanted = each.wanted();
+      if (!isWanted) each.settle(false);
+      return isWanted;
+    });
+    this.#waitingPieces.push({ bytes, wanted, settle: resolve });
+    this.#admit();
+    return promise;
+  }
+
   #admit(): void {
-    for (;;) {
-      const [first] = this.#waiting;
-      if (first === undefined) return;
-      const wanted = first.wanted();
-      if (wanted && this.#answers > 0 && !this.fits(first.bytes)) return;
+    for (let next = this.#next(this.#waiting); next !== undefined; next = this.#next(this.#waiting)) {
+      if (this.#answers > 0 && !this.fits(next.bytes)) return;
       this.#waiting.shift();
-      if (wanted) this.#answers += first.bytes;
-      first.settle(wanted);
+      this.#answers += next.bytes;
+      next.settle(true);
     }
+    const pieces = this.#waitingPieces;
+    for (let next = this.#next(pieces); next !== undefined; next = this.#next(pieces)) {
+      if (this.size > 0 && !this.fits(next.bytes)) return;
+      pieces.shift();
+      this.#streams += next.bytes;
+      next.settle(true);
+    }
+  }
+
+  /** @returns the oldest that is still wanted; those before it are dropped. */
+  #next(waiting: Waiting[]): Waiting | undefined {
+    for (let [first] = waiting; first !== undefined; [first] = waiting) {
+      if (first.wanted()) return first;
+      waiting.shift();
+      first.settle(false);
+    }
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { Problem } from '#shared/contract/errors.ts';
+import { maxReadBytes } from '#shared/store/streams/kept-stream-reader.ts';
 import type { ReadableAnswer } from '../streams/readable-answer.ts';
 import { noteBody } from '../http/answer.ts';
 import { nextPiece } from '../streams/next-piece.ts';
@@ -29,7 +30,8 @@ export async function answerDurable(
   call: DurableCall,
   reading: Reading,
 ): Promise<'answered' | 'aborted'> {
-  const { response, own, watch } = reading;
+  const { response, own, watch, parts } = reading;
+  const { held } = parts;
   const { stream, tail } = answer;
   const isClosed = stream.length !== undefined;
   if (call.offset !== 'now' && call.offset > tail) {
@@ -46,12 +48,20 @@ export async function answerDurable(
   }
   const none = { parts: [], end: tail, isTail: true, isClosed };
   const isPresentEnd = call.offset === 'now' && call.live === undefined;
-  const piece = isHead || isPresentEnd ? none : await pieceOf(answer, from, call, reading);
-  if (piece === 'aborted') return piece;
-  if (watch.gone) return 'answered';
-  watch.end();
-  writePiece(answer, from, call, piece, reading);
-  return 'answered';
+  // Those who wait for bytes to come hold none.
+  const room = isHead || answer.isHeld ? 0 : Math.min(tail - from, maxReadBytes);
+  if (room > 0 && !(await held.roomForPiece(room, () => !watch.gone))) return 'answered';
+  try {
+    const piece = isHead || isPresentEnd ? none : await pieceOf(answer, from, call, reading);
+    if (piece === 'aborted') return piece;
+    if (watch.gone) return 'answered';
+    watch.end();
+    writePiece(answer, from, call, piece, reading);
+    return 'answered';
+  } finally {
+    // What is on its way to the client was counted when it was written.
+    if (room > 0) held.giveStream(room);
+  }
 }
 
 /** @throws {Problem} if there is no such piece. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import fp from 'fastify-plugin';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, retryAfterSeconds } from '#shared/contract/errors.ts';
@@ -70,8 +71,14 @@ function partFields({ headers }: FastifyRequest): Parameters<typeof wantedPartOf
     offset: headers['ringpost-offset']?.toString(),
     range: headers.range,
     ifRange: headers['if-range']?.toString(),
-    lastEventId: headers['last-event-id']?.toString(),
+    lastEventId: eventIdOf(headers['last-event-id']?.toString()),
   };
+}
+
+/** Browsers send an id in UTF-8 (HTML, section 9.2.4), and Node reads each byte of a field as a character. */
+function eventIdOf(field: string | undefined): string | undefined {
+  const bytes = Buffer.from(field ?? '', 'latin1');
+  return isUtf8(bytes) && field !== undefined ? bytes.toString('utf8') : field;
 }
 
 function isPart(wanted: Wanted): wanted is WantedPart {
@@ -174,6 +181,11 @@ class ReplyReading {
   /** @returns `aborted` if the answer is not complete and never will be; then nothing is written. */
   async #answerPart(answer: ReadableAnswer): Promise<'answered' | 'aborted'> {
     const reply = this.#reply;
+    if (this.#isGone) {
+      // The response of a client that has left tells nobody, so nothing may follow the answer for it.
+      nobody(reply);
+      return 'answered';
+    }
     const { held, unsent, streamMemory, openStreams } = this.#options;
     const own = ownFields(answer.found);
     const parts = { held, unsent, streamMemory, openStreams };
@@ -186,7 +198,9 @@ class ReplyReading {
       return outcome;
     }
     const lastId = eventWanted(wanted, answer.stream);
-    const behind = lastId === undefined ? undefined : await redisAway(() => answer.behindEvent(lastId));
+    const wantsEvent = (): boolean => !this.#isGone;
+    const behind =
+      lastId === undefined ? undefined : await redisAway(() => answer.behindEvent(lastId, wantsEvent));
     if (this.#isGone) {
       nobody(reply);
       return 'answered';

@@ -47,15 +47,16 @@ interface FollowOptions extends Reading {
 
 /** Writes the bytes of an answer whose head is written. */
 export function follow(
-  { found, source }: ReadableAnswer,
+  { found, source, tail, isHeld }: ReadableAnswer,
   bytes: { readonly from: number; readonly until?: number },
   { response, watch, parts, length, format, endsWithGateway = false }: FollowOptions,
 ): void {
   noteBegun(response);
   sendHead(response);
   const onDone = (): void => watch.end();
-  const followed = new FollowedAnswer({ ...parts, response, length, format, onDone });
-  followed.start((sink) => source.follow(found, bytes, sink));
+  const followed = new FollowedAnswer({ ...parts, response, length, format, isHeld, onDone });
+  const there = Math.min(bytes.until ?? tail, tail) - bytes.from;
+  followed.start(there, (sink) => source.follow(found, bytes, sink));
   watch.serve(found.id, {
     held: !endsWithGateway,
     // The response tells of this too.

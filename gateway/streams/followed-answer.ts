@@ -4,7 +4,7 @@ import { maxReadBytes } from '#shared/store/streams/kept-stream-reader.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { ClientStream } from './client-stream.ts';
-import type { StreamListener, UnsentWatcher } from './client-stream.ts';
+import type { StreamFault, StreamListener, UnsentWatcher } from './client-stream.ts';
 import type { Broken, Following, FollowSink } from './follower.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import type { StreamMemory } from './stream-memory.ts';
@@ -46,6 +46,8 @@ export interface FollowedAnswerOptions extends FollowedAnswerParts {
   /** The length that the head states; undefined if it states none. */
   readonly length?: number | undefined;
   readonly format: PieceFormat;
+  /** Whether all its bytes are counted already. It would wait for room that it has itself. */
+  readonly isHeld: boolean;
   /** Called once, when nothing more is written. */
   readonly onDone: () => void;
 }
@@ -67,8 +69,10 @@ export class FollowedAnswer implements FollowSink, StreamListener {
   #taken = 0;
   /** It takes the next piece later. */
   #waits = false;
-  /** Room is reserved for the next piece. */
-  #hasRoom = false;
+  /** It was told that it has all bytes that there are. */
+  #isAtTail = false;
+  /** How many bytes are reserved for the next piece. */
+  #room = 0;
   #isOver = false;
 
   constructor(options: FollowedAnswerOptions) {
@@ -77,9 +81,12 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     this.#client = new ClientStream({ response, length, listener: this, unsent, memory, onDone });
   }
 
-  /** @param follow begins to read for this sink. */
-  start(follow: (sink: FollowSink) => Following): void {
-    this.#following = follow(this);
+  /**
+   * @param bytes how many bytes there are already. The reading begins when the gateway has room for them.
+   * @param follow begins to read for this sink.
+   */
+  start(bytes: number, follow: (sink: FollowSink) => Following): void {
+    void this.#withRoom(bytes, () => void (this.#following = follow(this)));
     const { heartbeat } = this.#options.format;
     if (heartbeat === undefined || this.#isOver) return;
     this.#heartbeat = setInterval(() => {
@@ -96,13 +103,15 @@ export class FollowedAnswer implements FollowSink, StreamListener {
   bytes(parts: readonly Buffer[], end: number, isTail: boolean): boolean {
     this.#giveRoom();
     for (const part of this.#options.format.bytes(parts, end, isTail)) this.#write(part);
+    this.#isAtTail = isTail;
     this.#waits = !isTail || this.#given - this.#taken > maxUnreadBytes;
     return !this.#waits;
   }
 
   caughtUp(): void {
     this.#giveRoom();
-    this.#writeAny(this.#options.format.caughtUp());
+    if (!this.#isAtTail) this.#writeAny(this.#options.format.caughtUp());
+    this.#isAtTail = true;
   }
 
   end(): void {
@@ -121,27 +130,32 @@ export class FollowedAnswer implements FollowSink, StreamListener {
     this.#taken = bytes;
     if (!this.#waits || this.#isOver || this.#given - bytes > maxUnreadBytes) return;
     this.#waits = false;
-    void this.#goOn();
+    void this.#withRoom(maxReadBytes, () => this.#following?.resume());
   }
 
-  left(): void {
+  left(cause: StreamFault): void {
     this.#finish();
+    this.#options.openStreams.counts.abort(cause);
   }
 
-  /** Never rejects. */
-  async #goOn(): Promise<void> {
-    const isReserved = await this.#options.held.roomForAnswer(maxReadBytes, () => !this.#isOver);
-    if (!isReserved) return;
-    this.#hasRoom = true;
+  /**
+   * Never rejects.
+   * @param bytes how many bytes it takes in the next read, at most `maxReadBytes` of them.
+   * @param read called once there is room, unless it is over.
+   */
+  async #withRoom(bytes: number, read: () => void): Promise<void> {
+    const { isHeld, held } = this.#options;
+    const room = isHeld ? 0 : Math.min(bytes, maxReadBytes);
+    if (room > 0 && (await held.roomForPiece(room, () => !this.#isOver))) this.#room = room;
     if (this.#isOver) this.#giveRoom();
-    else this.#following?.resume();
+    else read();
   }
 
   /** From now on the bytes are counted one by one. */
   #giveRoom(): void {
-    if (!this.#hasRoom) return;
-    this.#hasRoom = false;
-    this.#options.held.giveAnswer(maxReadBytes);
+    const room = this.#room;
+    this.#room = 0;
+    if (room > 0) this.#options.held.giveStream(room);
   }
 
   #writeAny(bytes: Uint8Array | undefined): void {

@@ -35,7 +35,7 @@ export interface FollowSink {
    * @returns whether it takes more. If not, {@link Following.resume} goes on.
    */
   bytes(parts: readonly Buffer[], end: number, isTail: boolean): boolean;
-  /** It has all bytes that there are now, and was not told so with the last ones. */
+  /** It has all bytes that there are now, and was not told so with the last ones, or has gone on since. */
   caughtUp(): void;
   /** It has all bytes that it wants. */
   end(): void;
@@ -45,7 +45,7 @@ export interface FollowSink {
 
 /** The reading of one sink. */
 export interface Following {
-  /** The sink takes more. Safe to call at any time. */
+  /** The sink takes more, and is told if there is no more. Safe to call at any time. */
   resume(): void;
   /** Nothing more is told. Safe to call twice. */
   stop(): void;
@@ -63,7 +63,7 @@ interface Reader {
   readonly until: number;
   at: number;
   takes: boolean;
-  /** It knows that it has all bytes. */
+  /** It was told that it has all bytes, and has not gone on since. */
   isAtTail: boolean;
   /** The last wake-up after which it has read all bytes. */
   seen: number;
@@ -120,7 +120,7 @@ export class Follower implements Watcher {
     queueMicrotask(() => this.#readOn());
     return {
       resume: () => {
-        reader.takes = true;
+        Object.assign(reader, { takes: true, isAtTail: false, seen: 0 });
         this.#readOn();
       },
       stop: () => this.#remove(reader),

@@ -17,11 +17,15 @@ export interface ReadableAnswer {
   /** How many bytes there are. */
   readonly tail: number;
   readonly source: Pick<Followers, 'follow'>;
+  /** Whether all its bytes are in memory, and counted, so that reading them needs no more room. */
+  readonly isHeld: boolean;
   /**
    * @param lastId the id of an event; not empty.
-   * @returns the offset behind the last event with this id; undefined if there is none.
+   * @param wanted asked while it is sought.
+   * @returns the offset behind the last event with this id; undefined if there is none, or it is not wanted
+   * any more.
    */
-  readonly behindEvent: (lastId: string) => Promise<number | undefined>;
+  readonly behindEvent: (lastId: string, wanted: () => boolean) => Promise<number | undefined>;
 }
 
 export interface KeptStreamParts {
@@ -65,8 +69,9 @@ async function openStream(
     stream,
     tail: length ?? last.end,
     source: followers,
-    behindEvent: async (lastId) =>
-      length !== undefined && lastId === lastOfAll ? length : reader.offsetOfEvent(key, lastId),
+    isHeld: false,
+    behindEvent: async (lastId, wanted) =>
+      length !== undefined && lastId === lastOfAll ? length : reader.offsetOfEvent(key, lastId, wanted),
   };
 }
 
@@ -81,6 +86,7 @@ export function readableWhole(found: KnownRequest, kept: Reply, bytes: Uint8Arra
     stream: { fence: 0, status, ...(reason === undefined ? {} : { reason }), headers, length },
     tail: length,
     source: new WholeAnswer(body),
+    isHeld: true,
     behindEvent: (lastId) =>
       Promise.resolve(eventEnd(start, [{ end: length, bytes: body, lastId: undefined }], lastId)),
   };

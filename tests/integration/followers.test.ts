@@ -127,6 +127,18 @@ it('tells a reader once that it has all there is', async () => {
   following.stop();
 });
 
+it('tells a reader that goes on if there is no more', async () => {
+  const slow = new Notes();
+  slow.isFast = false;
+  const { sink, following } = await follow({ from: 0 }, slow);
+  await expect.poll(() => sink.told).toEqual(['caught up']);
+  await append('one');
+  await expect.poll(() => sink.told).toEqual(['caught up', '3 tail']);
+  following.resume();
+  await expect.poll(() => sink.told).toEqual(['caught up', '3 tail', 'caught up']);
+  following.stop();
+});
+
 it('gives a reader no more than it wants', async () => {
   await append('one');
   const { sink } = await follow({ from: 1, until: 4 });

@@ -196,6 +196,20 @@ describe('a part of an answer', () => {
     await expect.poll(() => unknown.text).toContain('data: one');
   });
 
+  it('is read behind an event whose id is not ASCII, as browsers send it', async () => {
+    const { one, begin } = await start();
+    const { reply, response } = await begin('/a');
+    const event = 'id: \u00e9\ndata: one\n\n';
+    response.write(event);
+    await has(one, reply, Buffer.byteLength(event));
+    const inUtf8 = Buffer.from('\u00e9').toString('latin1');
+    for (const lastId of [inUtf8, '\u00e9']) {
+      const reader = await readLive(`${one}${reply}`, { headers: { 'last-event-id': lastId } });
+      expect(reader.response.headers.get('ringpost-offset')).toBe('18');
+    }
+    response.end('data: two\n\n');
+  });
+
   it('is read in the same way if the answer was kept whole', async () => {
     const { one, upstream, submit } = await start();
     const reply = await submit('/a');

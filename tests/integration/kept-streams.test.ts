@@ -12,6 +12,7 @@ import type { KeptStream, KeptPiece } from '#shared/store/streams/kept-stream-re
 import { KeptStreams } from '#shared/store/streams/kept-streams.ts';
 import type { Append } from '#shared/store/streams/kept-streams.ts';
 import type { WholeStream } from '#shared/store/streams/kept-entry.ts';
+import { monitored } from '../fixtures/monitored.ts';
 import { roleUrl } from '../fixtures/redis-users.ts';
 import { useSystem } from '../fixtures/system.ts';
 
@@ -422,5 +423,39 @@ describe('the place of an event', () => {
     await streamsOf(4).append([cut(0, first, '1'), cut(first, 60_000), cut(60_000, length, '3')]);
     const found = await Promise.all(['1', '2', '3', '4'].map((id) => reader.offsetOfEvent(stream(), id)));
     expect(found).toEqual([first, second, length, undefined]);
+  });
+
+  it('is found in few reads, each of few bytes, also if no event ends for long', async () => {
+    const { redisUrl } = system();
+    await streamsOf(4).open('r', head, keepMs);
+    const KiB = 1024;
+    const appends: Append[] = [];
+    let end = 0;
+    const add = (text: string, lastId?: string): void => {
+      end += text.length;
+      appends.push({ id: 'r', bytes: Buffer.from(text), end, lastId });
+    };
+    for (let at = 0; at < 3000; at += 1) add(`id: a${at}\n\n`, `a${at}`);
+    const small = end;
+    // Events end within these entries alone.
+    for (let at = 0; at < 40; at += 1) add(`\n\nid: b${at}\ndata: ${'x'.repeat(60 * KiB)}`);
+    await streamsOf(4).append(appends);
+    let reads = 0;
+    await monitored(redisUrl, ([command = '', key]) => {
+      if (/^x(?:rev)?range$/i.test(command) && key === keyOf(4)) reads += 1;
+    });
+    const behind = async (lastId: string): Promise<string | undefined> => {
+      const found = await reader.offsetOfEvent(stream(), lastId);
+      return found === undefined ? undefined : String(await read(found)).slice(0, 9);
+    };
+    expect(await behind('b38')).toBe('id: b39\nd');
+    expect(await behind('b7')).toBe('id: b8\nda');
+    expect(await reader.offsetOfEvent(stream(), 'a2999')).toBe(small + 2);
+    expect(await reader.offsetOfEvent(stream(), 'b39')).toBeUndefined();
+    reads = 0;
+    expect(await reader.offsetOfEvent(stream(), 'a1')).toBe('id: a0\n\nid: a1\n\n'.length);
+    await expect.poll(() => reads).toBeGreaterThan(0);
+    expect(reads).toBeLessThan(40);
+    expect(await reader.offsetOfEvent(stream(), 'a1', () => false)).toBeUndefined();
   });
 });

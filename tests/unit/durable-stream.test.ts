@@ -92,9 +92,22 @@ describe('the fields of an answer', () => {
 
   it('say whether events have their bytes in base64', () => {
     const events = ['Content-Type', 'text/event-stream', 'Cache-Control', 'no-store, no-cache', ...secure];
-    expect(eventFields('text/plain; charset=utf-8')).toEqual(events);
-    expect(eventFields('application/json')).toEqual(events);
-    for (const type of ['image/png', 'application/x-ndjson', 'application/json5']) {
+    const texts = [
+      'text/plain',
+      'text/plain; charset=utf-8',
+      'application/json',
+      'text/html;Charset="UTF-8"',
+    ];
+    for (const type of [...texts, 'text/plain; charset=us-ascii; format=flowed']) {
+      expect(eventFields(type)).toEqual(events);
+    }
+    const others = [
+      'image/png',
+      'application/x-ndjson',
+      'application/json5',
+      'text/plain; charset=iso-8859-1',
+    ];
+    for (const type of [...others, 'text/plain; format=flowed;charset="UTF-16"']) {
       expect(eventFields(type)).toEqual([...events, 'Stream-SSE-Data-Encoding', 'base64']);
     }
   });

@@ -48,6 +48,52 @@ describe('the bytes that a gateway holds', () => {
     expect(held.size).toBe(20);
   });
 
+  it('keep pieces of kept streams waiting until there is room, and never an answer behind them', async () => {
+    const held = new HeldBytes(100);
+    held.takeStream(60);
+    const admitted: string[] = [];
+    const ask = async (name: string, asked: Promise<boolean>): Promise<void> => {
+      if (await asked) admitted.push(name);
+    };
+    const asked = [
+      ask('first', held.roomForPiece(50, wanted)),
+      ask('second', held.roomForPiece(40, wanted)),
+      ask(
+        'left',
+        held.roomForPiece(40, () => false),
+      ),
+      ask('answer', held.roomForAnswer(500, wanted)),
+    ];
+    await Promise.resolve();
+    expect([admitted, held.size]).toEqual([['answer'], 560]);
+    held.giveAnswer(500);
+    await Promise.resolve();
+    expect(admitted).toEqual(['answer']);
+    held.giveStream(60);
+    await Promise.all(asked);
+    expect([admitted, held.size]).toEqual([['answer', 'first', 'second'], 90]);
+  });
+
+  it('drop a piece whose client has left, also while others wait before it', async () => {
+    const held = new HeldBytes(10);
+    held.takeRequest(10);
+    const leaving = new AbortController();
+    const waiting = held.roomForPiece(5, wanted);
+    const left = held.roomForPiece(5, () => !leaving.signal.aborted);
+    leaving.abort();
+    const later = held.roomForPiece(5, wanted);
+    expect(await left).toBe(false);
+    held.giveRequest(10);
+    expect(await Promise.all([waiting, later])).toEqual([true, true]);
+  });
+
+  it('admit a piece of any size if they are none', async () => {
+    const held = new HeldBytes(10);
+    expect(await held.roomForPiece(50, wanted)).toBe(true);
+    held.giveStream(50);
+    expect(held.size).toBe(0);
+  });
+
   it('skip an answer whose client has left', async () => {
     const held = new HeldBytes(10);
     held.takeAnswer(10);

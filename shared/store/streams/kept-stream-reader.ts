@@ -5,7 +5,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { nullIfWrongType } from '../repair/key-repair.ts';
-import { eventEnd } from './event-search.ts';
+import { EventSearch, eventEnd } from './event-search.ts';
 import { behindEntry, entryId, maxEntryBytes, readEntry } from './kept-entry.ts';
 import type { KeptEntry, RawEntry } from './kept-entry.ts';
 
@@ -37,8 +37,8 @@ export type Unreadable = 'gone' | 'gap';
 export const maxReadBytes = 256 * 1024;
 /** Small entries cost more memory than their bytes. */
 const maxEntries = 2048;
-/** How many entries a search reads at once, each of at most 64 KiB. */
-const searchEntries = 16;
+/** A search holds at most this many bytes, and those of one read. */
+const maxSearchBytes = 1024 * 1024;
 
 /** A request whose answer is sought. */
 interface AnsweredRequest {
@@ -89,29 +89,65 @@ export class KeptStreamReader {
   }
 
   /**
-   * Finds where a client goes on that knows all events until one.
+   * Finds where a client goes on that knows all events until one. It holds the bytes of a few reads at most.
    * @param lastId the id of the last event that the client knows; not empty.
-   * @returns the offset behind the last event with this id; undefined if there is none.
+   * @param wanted asked before each read.
+   * @returns the offset behind the last event with this id; undefined if there is none, or it is not wanted
+   * any more.
    */
-  async offsetOfEvent(stream: KeptStream, lastId: string): Promise<number | undefined> {
+  async offsetOfEvent(
+    stream: KeptStream,
+    lastId: string,
+    wanted: () => boolean = () => true,
+  ): Promise<number | undefined> {
     /** Entries after the last one that ends between two events and was searched, in their order. */
     let later: KeptEntry[] = [];
-    let before = '+';
-    for (;;) {
-      const entries = await this.#before(stream, before, searchEntries);
+    /** The end of those that were not kept, because they have too many bytes. */
+    let laterEnd: number | undefined;
+    let entries = await this.#before(stream, '+', 1);
+    while (entries.length > 0 && wanted()) {
       for (const entry of entries) {
         if (entry.lastId !== undefined) {
-          const found = eventEnd(entry, later, lastId);
+          const found =
+            laterEnd === undefined
+              ? eventEnd(entry, later, lastId)
+              : await this.#eventBefore(stream, entry, laterEnd, lastId, wanted);
           if (found !== undefined) return found;
-          later = [];
+          [later, laterEnd] = [[], undefined];
           if (entry.lastId === lastId) return entry.end;
         }
-        later.unshift(entry);
+        if (laterEnd === undefined) later.unshift(entry);
       }
-      const first = entries.at(-1);
-      if (first === undefined || first.end === 0) return undefined;
-      before = `(${entryId(first.end)}`;
+      const last = later.at(-1);
+      if (last !== undefined && last.end - (later[0]?.end ?? 0) > maxSearchBytes) {
+        [later, laterEnd] = [[], last.end];
+      }
+      const { end } = entries.at(-1) ?? { end: 0 };
+      entries = end === 0 ? [] : await this.#entriesBefore(stream, end);
     }
+    return undefined;
+  }
+
+  /**
+   * Finds an event in bytes that are too many to hold.
+   * @param before the entry before them, which ends between two events.
+   * @param until the end of the last of them.
+   */
+  async #eventBefore(
+    stream: KeptStream,
+    before: KeptEntry,
+    until: number,
+    lastId: string,
+    wanted: () => boolean,
+  ): Promise<number | undefined> {
+    const search = new EventSearch(before, lastId);
+    for (let at = before.end; at < until && wanted();) {
+      const piece = await this.read(stream, at);
+      if (piece === 'gone' || piece === 'gap' || piece.end === at) break;
+      for (const part of piece.parts) search.add(part);
+      at = piece.end;
+    }
+    return search.found;
   }
 
   /**
@@ -161,6 +197,17 @@ export class KeptStreamReader {
   async #before(stream: KeptStream, id: string, count: number): Promise<KeptEntry[]> {
     const key = this.#key(stream);
     const raw = await nullIfWrongType(this.#redis.xrevrangeBuffer(key, id, '-', 'COUNT', count));
+    return (raw ?? []).map((each) => readEntry(each as RawEntry));
+  }
+
+  /** @returns the entries before an offset that one read brings, the last one first. */
+  async #entriesBefore(stream: KeptStream, end: number): Promise<KeptEntry[]> {
+    const [last, first] = [`(${entryId(end)}`, entryId(Math.max(0, end - maxReadBytes))];
+    const raw = await nullIfWrongType(
+      this.#redis.xrevrangeBuffer(this.#key(stream), last, first, 'COUNT', maxEntries),
+    );
+    // If Redis has lost them, the one before them is further away.
+    if (raw?.length === 0) return this.#before(stream, last, 1);
     return (raw ?? []).map((each) => readEntry(each as RawEntry));
   }
 
