@@ -76,8 +76,8 @@ export class KeptAnswer implements SentAnswer {
   }
 
   async open(): Promise<OpenedAnswer> {
-    const { signal, until } = this.#running;
-    if (signal.aborted) this.#onAbort();
+    const { signal, until, isAborted } = this.#running;
+    if (isAborted) this.#onAbort();
     else signal.addEventListener('abort', this.#onAbort);
     if (await this.#writer.open(until)) return { kind: 'open', ended: this.#settle() };
     this.#forget();
@@ -109,6 +109,7 @@ export class KeptAnswer implements SentAnswer {
   async #settle(): Promise<StreamEnd> {
     const end = await this.#writer.ended;
     this.#forget();
+    if (end.kind === 'failed') this.#running.abandon(end.error);
     if (end.kind === 'superseded') return 'left';
     try {
       await retryUntil(() => this.#note(end), Number.POSITIVE_INFINITY);
@@ -134,9 +135,9 @@ export class KeptAnswer implements SentAnswer {
       case 'aborted':
         return brokenOff(end.code);
       case 'failed': {
-        const { signal } = this.#running;
+        const { signal, isAborted } = this.#running;
         // A source that hears of the abort first fails because of it.
-        if (signal.aborted) return brokenOff(this.#abortCode ?? codeOf(signal.reason));
+        if (isAborted) return brokenOff(this.#abortCode ?? codeOf(signal.reason));
         return this.#sending.problemOf(this.id, end.error);
       }
       case 'endedBefore':
