@@ -131,6 +131,11 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
   }
 
   failed(error: unknown): void {
+    if (this.#running.isAborted) {
+      // A source that hears of the abort first fails because of it.
+      this.#onAbort();
+      return;
+    }
     const { problem = 'handler_failed' } = this.#sending.problemOf(this.id, error);
     if (this.outgoing.abort(problem, error))
       void this.#finish(encodeAbort(this.id, this.#sending.fence, problem));
