@@ -111,8 +111,10 @@ export class KeptAnswer implements SentAnswer {
     this.#forget();
     if (end.kind === 'failed') this.#running.abandon(end.error);
     if (end.kind === 'superseded') return 'left';
+    // Made once, since it logs the failure of a handler.
+    const reply = this.#replyFor(end);
     try {
-      await retryUntil(() => this.#note(end), Number.POSITIVE_INFINITY);
+      await retryUntil(() => this.#note(end, reply), Number.POSITIVE_INFINITY);
       await retryUntil(() => this.#sending.finish(this.id), Number.POSITIVE_INFINITY);
       return 'ended';
     } catch {
@@ -121,10 +123,11 @@ export class KeptAnswer implements SentAnswer {
     }
   }
 
-  async #note(end: Exclude<KeptEnd, { kind: 'superseded' }>): Promise<void> {
+  /** @param reply kept in the place of a stream that is not whole. */
+  async #note(end: Exclude<KeptEnd, { kind: 'superseded' }>, reply: HandlerReply): Promise<void> {
     const { keep, settle, adopter } = this.#sending;
     if (end.kind === 'whole' && (await keep(this.id, this.#job, this.#head, end.stream)) === 'kept') return;
-    await settle(this.id, this.#job, this.#replyFor(end), this.#running.run(adopter));
+    await settle(this.id, this.#job, reply, this.#running.run(adopter));
   }
 
   /** @returns what is kept in the place of a stream that is not whole. */
