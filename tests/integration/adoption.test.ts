@@ -2,6 +2,8 @@ import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { adopterOf } from '#shared/contract/lease.ts';
+import { metricValues } from '../fixtures/metric-values.ts';
+import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway, System } from '../fixtures/system.ts';
 import { eventually, leaseOf, useWorkers, workerLeaseMs } from '../fixtures/workers.ts';
@@ -107,6 +109,31 @@ describe('a replica that does not come back', () => {
     ]);
     expect((await workers.runs()).filter((line) => line.includes('/held'))).toHaveLength(1);
     await eventually(async () => (await current.redis.scard(current.keys.offered)) === 0);
+  });
+
+  it('goes on with a stream that its adopter leaves, which is no crash', async () => {
+    const current = system();
+    const ticking = { HANDLER: handlerFile('ticking') };
+    const { running, end } = await startWith(current, 2, ticking);
+    await end(1);
+    const headers = { prefer: 'respond-async', 'ringpost-retry': 'always' };
+    const key = keyOf(running, 'S2');
+    const accepted = await fetch(running.url, { headers: { ...headers, 'ringpost-key': key } });
+    expect(accepted.status).toBe(202);
+    const { redis, keys } = current;
+    await expect.poll(() => redis.scard(keys.streams('S2'))).toBe(1);
+    await workers.start(current, 'S2', ticking);
+    await expect
+      .poll(async () => (await metricValues(running.url)).get('ringpost_stream_resumes_total'))
+      .toBe(1);
+    const job = keys.job('S2', accepted.headers.get('ringpost-request') ?? '');
+    expect([await redis.hget(job, 'ringpost:losses'), await redis.scard(keys.suspects('S2'))]).toEqual([
+      null,
+      0,
+    ]);
+    const values = await metricValues(running.url);
+    expect(values.get('ringpost_losses_total')).toBe(0);
+    expect(values.get('ringpost_redeliveries_total{cause="stop"}')).toBe(1);
   });
 
   it('is adopted by another worker if its adopter dies too; running jobs wait for the owner', async () => {

@@ -47,16 +47,23 @@ interface Made {
   readonly limitBytes?: number;
   readonly keepMs?: number;
   readonly resumed?: TakenOver;
+  /** What opens it; Redis by default. */
+  readonly streams?: Pick<KeptStreams, 'open'>;
+}
+
+/** Redis has answered, and refuses. */
+class ReplyError extends Error {
+  override name = 'ReplyError';
 }
 
 /** Makes a writer, and the source that it reads. */
-async function make({ id = 'r', first = '', headers = events, ...terms }: Made = {}) {
+async function make({ id = 'r', first = '', headers = events, streams: opening, ...terms }: Made = {}) {
   const { redis, keys } = system();
   await redis.hset(keys.request('S1', id), 'state', 'running');
   const source = new ScriptedSource();
   const started = { head: { status: 200, headers }, first: Buffer.from(first), rest: source };
   const now = (): number => performance.now();
-  const writing = { streams, appends, renewals, now };
+  const writing = { streams: opening ?? streams, appends, renewals, now };
   const writer = new KeptStreamWriter(started, { id, keepMs, limitBytes: 1e9, ...terms }, writing);
   return { source, writer, open: () => writer.open(performance.now() + 20_000) };
 }
@@ -146,10 +153,28 @@ describe('is over', () => {
     expect([await open.writer.ended, await opening.writer.ended, await opened]).toEqual([
       { kind: 'aborted', code: 'cancelled' },
       { kind: 'aborted', code: 'reply_timeout' },
-      false,
+      // Its job is that of a stream by now, which ends as such a job does.
+      true,
     ]);
     expect([open.source.cancelled, opening.source.cancelled]).toEqual(['no longer wanted', 'too late']);
     expect(opening.source.isStarted).toBe(false);
+  });
+
+  it('if it is aborted while Redis refuses to open it; it is not tried again', async () => {
+    const { redis, keys } = system();
+    let tries = 0;
+    const refusing: Pick<KeptStreams, 'open'> = {
+      open: (...args) => {
+        tries += 1;
+        return tries > 1 ? streams.open(...args) : Promise.reject(new ReplyError('OOM'));
+      },
+    };
+    const { writer, open } = await make({ streams: refusing });
+    const opened = open();
+    await expect.poll(() => tries, { interval: 1 }).toBe(1);
+    writer.abort('cancelled', 'no longer wanted');
+    expect(await opened).toBe(false);
+    expect([tries, await redis.scard(keys.streams('S1'))]).toEqual([1, 0]);
   });
 
   it.each([

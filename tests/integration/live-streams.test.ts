@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { remove } from '../fixtures/admin-calls.ts';
 import { serve } from '../fixtures/http-server.ts';
+import { metricValues } from '../fixtures/metric-values.ts';
 import { ask } from '../fixtures/raw-http.ts';
 import { stream } from '../fixtures/streamed-answer.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -87,6 +88,8 @@ describe('an answer of unknown length', () => {
     response.write('data: 1\n\n');
     const answer = await answering;
     expect(await answer.ended).toBe('broken');
+    const aborted = 'ringpost_streams_aborted_total{cause="reply_timeout"}';
+    await expect.poll(async () => (await metricValues(url)).get(aborted)).toBe(1);
   });
 
   it('goes on after REPLY_TIMEOUT_MS, and until Ringpost-Deadline', async () => {

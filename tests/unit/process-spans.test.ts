@@ -78,9 +78,26 @@ it.each([
     },
     'reply_timeout',
   ],
+  [
+    'answer is too large, and its signal fires for that',
+    (answer: TracedAnswer) => {
+      answer.origin.cancel = (reason) => answer.controller.abort(reason);
+      answer.cancel(answerTooLarge);
+    },
+    'reply_too_large',
+  ],
 ])('a span fails if the %s', async (_, happen, type) => {
   const answer = new TracedAnswer();
   await answer.start(true);
   happen(answer);
   expect(answer.spans).toMatchObject([{ failed: true, attributes: { 'error.type': type } }]);
+});
+
+it('a span fails because of an abort that its source hears of first', async () => {
+  const answer = new TracedAnswer();
+  const { signal } = answer.controller;
+  signal.addEventListener('abort', () => answer.origin.fail(signal.reason));
+  await answer.start(true);
+  answer.controller.abort(new DOMException('late', 'TimeoutError'));
+  expect(answer.spans).toMatchObject([{ failed: true, attributes: { 'error.type': 'reply_timeout' } }]);
 });

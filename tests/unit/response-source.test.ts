@@ -12,7 +12,7 @@ const never = new AbortController().signal;
 function sourceFor(body: unknown, signal = never): ByteSource {
   const response = new Response();
   Object.defineProperties(response, { body: { value: body }, bodyUsed: { value: false } });
-  const source = sourceOf(response, signal);
+  const source = sourceOf(response, { signal });
   if (source === undefined) throw new Error('the body has no stream');
   return source;
 }

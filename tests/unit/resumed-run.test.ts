@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { goesOn, mayResume, resumePointOf } from '../../worker/stream/resumed-run.ts';
+import { goesOn, mayResume, resumePointOf, timeToRun } from '../../worker/stream/resumed-run.ts';
 
 const begun = { fence: 3, status: 200, headers: ['Content-Type', 'text/event-stream; charset=utf-8'] };
 
@@ -39,5 +39,16 @@ describe('the next answer goes on', () => {
     expect(goesOn(head('90', 'text/event-stream'), begun, point)).toBe(false);
     expect(goesOn(head('90', undefined, 201), begun, point)).toBe(false);
     expect(goesOn({ ...head('90'), problem: 'handler_failed' }, begun, point)).toBe(false);
+  });
+});
+
+describe('the time of the next run', () => {
+  const record = { accepted: 1000, deadline: 61_000 };
+
+  it('is what the request had from its acceptance, or from the end of its delay', () => {
+    expect(timeToRun(record, undefined)).toBe(60_000);
+    expect(timeToRun(record, 500)).toBe(60_000);
+    expect(timeToRun(record, 41_000)).toBe(20_000);
+    expect(timeToRun(record, 70_000)).toBe(0);
   });
 });

@@ -4,7 +4,7 @@ import { problemReply } from '#shared/contract/problem.ts';
 import type { ReplyBudget } from './reply-budget.ts';
 import { toHandlerAnswer } from './fetch-reply.ts';
 import { canBeFetchRequest, toFetchRequest, toNativeRequest } from './fetch-request.ts';
-import type { Handler, HandlerAnswer, HandlerContext } from './handler.ts';
+import type { Handler, HandlerAnswer, HandlerContext, RunContext } from './handler.ts';
 import type { HandlerOutput } from './handler-output.ts';
 
 /** The fetch-style function of a handler module. It is the user's, so what it returns is checked. */
@@ -73,17 +73,13 @@ export function createFetchHandler(exported: unknown, options: FetchHandlerOptio
   const requestOf = native ? toNativeRequest : toFetchRequest;
   let closing: Promise<void> | undefined;
 
-  async function toAnswerLater(
-    answer: unknown,
-    method: string,
-    context: HandlerContext,
-  ): Promise<HandlerAnswer> {
+  async function toAnswerLater(answer: unknown, method: string, context: RunContext): Promise<HandlerAnswer> {
     const response = await answer;
     if (isResponse(response)) return toHandlerAnswer(response, method, context, budget);
     throw new TypeError(`${where}: the handler must return a Response, but gave ${describe(response)}`);
   }
 
-  const answerTo = (request: HttpRequest, given: HandlerContext): HandlerAnswer | Promise<HandlerAnswer> => {
+  const answerTo = (request: HttpRequest, given: RunContext): HandlerAnswer | Promise<HandlerAnswer> => {
     if (!canBeFetchRequest(request.method)) {
       const detail = `A fetch-style handler cannot be given a ${request.method} request.`;
       return problemReply('method_not_supported', detail);

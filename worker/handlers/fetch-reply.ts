@@ -3,7 +3,7 @@ import { statedLength } from '#shared/contract/stated-length.ts';
 import { reasonPart } from '#shared/contract/reason.ts';
 import { BytesSource } from './bytes-source.ts';
 import { tooLargeReply } from './gathered-body.ts';
-import type { HandlerAnswer, HandlerContext } from './handler.ts';
+import type { HandlerAnswer, RunContext } from './handler.ts';
 import { lengthOf } from './head-length.ts';
 import { allHeaders, plainResponse } from './lazy/response.ts';
 import type { PlainResponse } from './lazy/response.ts';
@@ -12,6 +12,7 @@ import type { ReplyBudget } from './reply-budget.ts';
 import { cancelBody, sourceOf } from './response-source.ts';
 
 const EMPTY = new Uint8Array(0);
+const noBody = 'the answer to HEAD has no body';
 
 /** What decides which headers an answer has. */
 interface Answer {
@@ -83,10 +84,11 @@ function plainAnswer(plain: PlainResponse, method: string): HandlerAnswer {
 function nativeAnswer(
   response: Response,
   method: string,
-  { signal }: HandlerContext,
+  context: RunContext,
   { limitBytes }: ReplyBudget,
 ): HandlerAnswer | Promise<HandlerAnswer> {
   const { status, statusText, headers } = response;
+  const { signal } = context;
   if (status === 0) {
     throw new Error(`the handler answered with a network error (a Response of type "${response.type}")`);
   }
@@ -104,16 +106,18 @@ function nativeAnswer(
   const stated = decoded ? null : headers.get('content-length');
   if (method === 'HEAD' && stated !== null) {
     // The length is known, so the body need not be read.
-    cancelBody(response, 'the answer to HEAD has no body');
+    afterAnswer(() => {
+      cancelBody(response, noBody);
+      context.abandon?.(noBody);
+    });
     return { ...head, headers: headersFor(answer, method, 0), body: EMPTY };
   }
-  const source = sourceOf(response, signal);
+  const source = sourceOf(response, context);
   if (method === 'HEAD') {
-    return (source === undefined ? wholeLengthOf(response) : lengthOf(source)).then((length) => ({
-      ...head,
-      headers: headersFor(answer, method, length),
-      body: EMPTY,
-    }));
+    return (source === undefined ? wholeLengthOf(response) : lengthOf(source)).then((length) => {
+      if (length === undefined) afterAnswer(() => source?.cancel(noBody));
+      return { ...head, headers: headersFor(answer, method, length), body: EMPTY };
+    });
   }
   if (source === undefined) {
     return response.arrayBuffer().then((buffer) => {
@@ -125,6 +129,11 @@ function nativeAnswer(
   const length = statedLength(stated);
   const known = length === undefined ? {} : { length };
   return { ...head, headers: headersFor(answer, method, length), source, ...known };
+}
+
+/** Waits until the answer is passed on. If the signal fired before, the request would count as aborted. */
+function afterAnswer(cancel: () => void): void {
+  setImmediate(cancel);
 }
 
 async function wholeLengthOf(response: Response): Promise<number> {
@@ -146,7 +155,7 @@ async function wholeLengthOf(response: Response): Promise<number> {
 export function toHandlerAnswer(
   response: Response,
   method: string,
-  context: HandlerContext,
+  context: RunContext,
   budget: ReplyBudget,
 ): HandlerAnswer | Promise<HandlerAnswer> {
   const plain = plainResponse(response);

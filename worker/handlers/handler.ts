@@ -71,6 +71,11 @@ export interface HandlerContext {
 export interface RunContext extends HandlerContext {
   /** Gets the fields of early hints (103) that come before the answer, as alternating names and values. */
   readonly onHints?: (headers: readonly string[]) => void;
+  /**
+   * Fires the signal because the rest of the answer is not read. What the request is answered stays as it is.
+   * A handler that is told of neither would write on.
+   */
+  readonly abandon?: (reason: unknown) => void;
 }
 
 /** Answers the requests of a replica: the built-in service, a module, or an upstream server. */

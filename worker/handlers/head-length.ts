@@ -5,14 +5,14 @@ const readMs = 5;
 
 /**
  * Reads a body that nobody gets, to know its length. Most bodies are there at once.
- * @returns how many bytes it has; undefined if it has not ended within 5 ms: then it is cancelled. Rejects
- * with what the source fails with.
+ * @returns how many bytes it has; undefined if it has not ended within 5 ms: then the caller cancels it.
+ * Rejects with what the source fails with.
  */
 export function lengthOf(source: ByteSource): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     let length = 0;
     const timer = setTimeout(() => {
-      source.cancel('the answer to HEAD has no body');
+      source.pause();
       resolve(undefined);
     }, readMs);
     source.start({

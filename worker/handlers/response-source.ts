@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
 import { Delivery } from './delivery.ts';
-import type { ByteSink, ByteSource } from './handler.ts';
+import type { ByteSink, ByteSource, RunContext } from './handler.ts';
 
 /** A source that always has a chunk is read so many times before timers and connections get their turn. */
 const readsPerTurn = 64;
@@ -21,13 +21,17 @@ export function cancelBody(response: Response, reason: unknown): void {
 
 /**
  * @param signal of the request; it has not fired. If it does, the stream is cancelled.
+ * @param abandon fires the signal: called if the stream is cancelled for another reason.
  * @returns the bytes of a response; undefined if they were read before, or if a response of another library
  * has no stream that is known here.
  * @throws {TypeError} if the stream has another reader.
  */
-export function sourceOf(response: Response, signal: AbortSignal): ByteSource | undefined {
+export function sourceOf(
+  response: Response,
+  { signal, abandon }: Pick<RunContext, 'signal' | 'abandon'>,
+): ByteSource | undefined {
   const stream = response.bodyUsed ? undefined : streamOf(response);
-  return stream && new ResponseSource(stream, signal);
+  return stream && new ResponseSource(stream, signal, abandon);
 }
 
 function streamOf({ body }: Response): BodyStream | undefined {
@@ -46,13 +50,15 @@ function isBodyStream(value: unknown): value is BodyStream {
 export class ResponseSource implements ByteSource {
   readonly #reader: Pick<ReadableStreamDefaultReader<unknown>, 'read' | 'cancel'>;
   readonly #delivery: Delivery;
+  readonly #abandon: RunContext['abandon'];
   /** The stream belongs to the handler: what it prints and traces is its request's. */
   readonly #inContext = AsyncLocalStorage.snapshot();
   #isStarted = false;
   #isPaused = false;
   #isReading = false;
 
-  constructor(stream: BodyStream, signal: AbortSignal) {
+  constructor(stream: BodyStream, signal: AbortSignal, abandon: RunContext['abandon']) {
+    this.#abandon = abandon;
     this.#reader = stream.getReader();
     this.#delivery = new Delivery(signal, (reason) => this.#drop(reason));
   }
@@ -74,6 +80,8 @@ export class ResponseSource implements ByteSource {
 
   cancel(reason: unknown): void {
     this.#delivery.cancel(reason);
+    // Many handlers listen to the signal alone, and write into their streams until it fires.
+    this.#abandon?.(reason);
   }
 
   /** Reads until the end, or until it is paused. Never rejects. */

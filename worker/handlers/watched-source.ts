@@ -6,7 +6,7 @@ export type SourceEnd =
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'cancelled'; readonly reason: unknown };
 
-/** Tells how a source has ended, before its sink learns it. */
+/** Tells how a source has ended, before its sink or its origin learns it. */
 export class WatchedSource implements ByteSource {
   readonly #source: ByteSource;
   readonly #onEnd: (end: SourceEnd) => void;
@@ -40,7 +40,7 @@ export class WatchedSource implements ByteSource {
   }
 
   cancel(reason: unknown): void {
-    this.#source.cancel(reason);
     this.#onEnd({ kind: 'cancelled', reason });
+    this.#source.cancel(reason);
   }
 }

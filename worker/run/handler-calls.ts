@@ -97,6 +97,7 @@ export class HandlerCalls {
       attempt,
       deadline,
       signal,
+      abandon: (reason) => running.abandon(reason),
       ...(resumeFrom === undefined ? {} : { resumeFrom }),
     };
     let handled: HandlerAnswer | Promise<HandlerAnswer>;
@@ -105,7 +106,7 @@ export class HandlerCalls {
       running.begin(attempt);
       handled = handler.handle(decodeJob(job, storedBody), this.#withHints(id, job, context));
     } catch (error) {
-      return this.#ended(id, job, running, this.#failed(id, job, signal, error));
+      return this.#ended(id, job, running, this.#failed(id, job, running, error));
     }
     if (handled instanceof Promise || isSourced(handled)) return this.#awaited(id, job, running, handled);
     return this.#ended(id, job, running, this.#signed(handled));
@@ -123,8 +124,10 @@ export class HandlerCalls {
       Math.max(0, running.until - performance.now()),
     );
     let reply: HandlerReply | undefined;
+    let isReading = false;
     try {
       const answer = handled instanceof Promise ? await running.answer(handled) : handled;
+      isReading = answer !== undefined && isSourced(answer);
       const start =
         answer !== undefined && isSourced(answer)
           ? await running.answer(this.#gather(id, job, answer, signal))
@@ -136,7 +139,8 @@ export class HandlerCalls {
       }
       reply = start === undefined ? abortedReply(signal, job) : this.#signed(start);
     } catch (error) {
-      reply = this.#failed(id, job, signal, error);
+      reply = this.#failed(id, job, running, error);
+      if (isReading) running.abandon(error);
     }
     clearTimeout(timer);
     return this.#ended(id, job, running, reply);
@@ -174,8 +178,8 @@ export class HandlerCalls {
     return { ...head, headers: [...head.headers, 'Ringpost-Adopted-By', worker] };
   }
 
-  #failed(id: string, job: JobData, signal: AbortSignal, error: unknown): HandlerReply | undefined {
-    if (signal.aborted) return abortedReply(signal, job);
+  #failed(id: string, job: JobData, running: Running, error: unknown): HandlerReply | undefined {
+    if (running.isAborted) return abortedReply(running.signal, job);
     this.#failures.add(id, error, performance.now());
     return handlerFailedReply(this.#options.worker);
   }

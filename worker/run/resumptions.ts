@@ -2,7 +2,7 @@ import { asBuffer } from '#shared/contract/body.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { problemReply } from '#shared/contract/problem.ts';
 import { headOf } from '#shared/contract/reply.ts';
-import type { RequestRecord, StreamRecord } from '#shared/contract/request-record.ts';
+import type { StreamRecord } from '#shared/contract/request-record.ts';
 import { readLivingRecord } from '#shared/store/records/ended-requests.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { TakenOver } from '#shared/store/streams/kept-streams.ts';
@@ -12,7 +12,7 @@ import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { AnswerStreams } from '../stream/answer-streams.ts';
 import { isStream } from '../stream/started-stream.ts';
-import { goesOn, mayResume, resumePointOf } from '../stream/resumed-run.ts';
+import { goesOn, mayResume, resumePointOf, timeToRun } from '../stream/resumed-run.ts';
 import type { Answered } from './handler-calls.ts';
 import { endedBeforeStartReply } from './run-notes.ts';
 import type { Running } from './running.ts';
@@ -71,7 +71,7 @@ export class Resumptions {
       default: {
         const point = resumePointOf(taken);
         if (point === undefined) return notResumed('its worker died in the middle of an event');
-        running.extend(timeOf(record));
+        running.extend(timeToRun(record, job.notBefore));
         return { begun, taken, point };
       }
     }
@@ -94,9 +94,4 @@ export function continued(answered: Answered, { begun, taken, point }: Resumptio
 
 function notResumed(why: string): HandlerReply {
   return problemReply('worker_died', `The answer cannot go on: ${why}.`);
-}
-
-/** @returns how long the request had from its acceptance to its deadline, in ms. */
-function timeOf({ accepted, deadline }: RequestRecord): number {
-  return Math.max(0, deadline - accepted);
 }

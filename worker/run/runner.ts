@@ -177,7 +177,7 @@ export class Runner {
       }
       // Most replies are final, which costs nothing to find out.
       const retried =
-        reply !== undefined && isOurs === true && !running.signal.aborted && mayRetry(reply, job)
+        reply !== undefined && isOurs === true && !running.isAborted && mayRetry(reply, job)
           ? await this.#retries.retry(id, reply, job, attempt, running)
           : undefined;
       if (retried !== undefined && 'notBefore' in retried) return retried;

@@ -24,6 +24,7 @@ export class Running {
   #ended = 0;
   readonly #controller = new AbortController();
   #stopWaiting: (() => void) | undefined;
+  #isAborted = false;
 
   constructor({ deadline, keepMs }: JobData, clock: RedisClock) {
     this.taken = keepMs === undefined ? 0 : clock.now();
@@ -67,9 +68,14 @@ export class Running {
     return { leftMs, serviceMs, attempt: this.#attempt, adopter };
   }
 
-  /** Fires when the request is aborted. */
+  /** Fires when the request is aborted, or the rest of its answer is abandoned. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Whether the request was aborted: its answer is none that the handler has given. */
+  get isAborted(): boolean {
+    return this.#isAborted;
   }
 
   /** @returns what the handler answers, or undefined once the request is aborted. */
@@ -85,8 +91,14 @@ export class Running {
 
   /** Fires the signal, and waits for the handler no longer. */
   abort(reason: DOMException): void {
+    this.#isAborted = true;
     this.#controller.abort(reason);
     this.#stopWaiting?.();
+  }
+
+  /** Fires the signal because nobody reads the rest of the answer. Its beginning stays as it is. */
+  abandon(reason: unknown): void {
+    this.#controller.abort(reason instanceof Error ? reason : new DOMException(String(reason), 'AbortError'));
   }
 
   /** Aborts it without an answer. */

@@ -46,6 +46,7 @@ export class Adoption {
   readonly #idle: IdleWatch;
   /** Set once the session takes no more jobs; resolves when the lease is released. */
   #ending: Promise<void> | undefined;
+  #abandoned = false;
   #released = false;
 
   constructor(options: AdoptionOptions) {
@@ -97,14 +98,15 @@ export class Adoption {
     if (!inherited && !awaited && performance.now() - this.#since > ownerGraceMs)
       await this.session.failSuspects(suspects);
     if (!awaited && !(await this.#idle.isIdleLongEnough(this.session.size + suspects.size))) return;
-    this.yield().catch((error: unknown) =>
+    this.#ending ??= this.#end(true);
+    this.#ending.catch((error: unknown) =>
       log.warn({ err: error, adopted: this.#replica }, 'the lease was not ended; it will expire'),
     );
   }
 
   /** Takes no more jobs, finishes those that it holds, and releases the lease. */
   yield(): Promise<void> {
-    this.#ending ??= this.#end();
+    this.#ending ??= this.#end(false);
     return this.#ending;
   }
 
@@ -113,9 +115,12 @@ export class Adoption {
     await Promise.all([this.session.leave(), this.yield()]);
   }
 
-  async #end(): Promise<void> {
+  /** @param yields whether this worker goes on, so that nothing that it leaves of the queue has died. */
+  async #end(yields: boolean): Promise<void> {
     const { keeper, lease, log } = this.#options;
     await this.session.stop();
+    // Streams that the next worker goes on with are left.
+    if (yields && !this.#abandoned) await this.expectDeath(0);
     await keeper.release(lease);
     await lease.end();
     this.#release();
@@ -135,6 +140,7 @@ export class Adoption {
   /** Releases the queue without finishing the jobs that are held of it. */
   #abandon(): void {
     if (this.#released) return;
+    this.#abandoned = true;
     Promise.all([this.session.abandon(), this.yield()]).catch((error: unknown) => {
       const fields = { err: error, adopted: this.#replica };
       this.#options.log.warn(fields, 'the lease of an abandoned queue was not ended; it will expire');

@@ -168,6 +168,8 @@ export class QueueSession {
       },
       async () => {
         await Promise.all([sweep.stop(), watchdog.stop()]);
+        // No sweep takes the streams for lost that are left now.
+        streams.drain();
         const ended = Promise.all([consumer.stop(), suspects?.stop()]).then(() => streams.stop());
         await Promise.race([ended, this.#abandoned.promise]);
         await turns.close();

@@ -1,7 +1,5 @@
 import type { Fenced } from '#shared/contract/fenced.ts';
-import type { AbortCode } from '#shared/contract/frame.ts';
 import type { JobData } from '#shared/contract/job.ts';
-import { isDoneWithin } from '#shared/process/within.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { Batches } from '#shared/store/redis/batches.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
@@ -25,6 +23,7 @@ import { KeptAppends } from './kept-appends.ts';
 import { KeptRenewals } from './kept-renewals.ts';
 import { LiveAnswer } from './live-answer.ts';
 import type { LiveSending } from './live-answer.ts';
+import { OpenAnswers } from './open-answers.ts';
 import type { AnsweredRun, OpenedAnswer, SentAnswer } from './sent-answer.ts';
 import { StreamSignals } from './stream-signals.ts';
 import type { StreamSlot, StreamSlots } from './stream-slots.ts';
@@ -75,13 +74,11 @@ const drainPart = 0.8;
 export class AnswerStreams {
   readonly #options: AnswerStreamsOptions;
   readonly #failures: HandlerFailures;
-  readonly #open = new Set<SentAnswer>();
+  readonly #open = new OpenAnswers();
   #sending: Sending | undefined;
   #checking: NodeJS.Timeout | undefined;
-  #isLeaving = false;
   /** When all streams have to have ended, on the `performance.now()` clock. */
   #endAt = Number.POSITIVE_INFINITY;
-  #drained: (() => void) | undefined;
 
   constructor(options: AnswerStreamsOptions) {
     this.#options = options;
@@ -113,8 +110,12 @@ export class AnswerStreams {
     this.#add(stream);
     try {
       const opened = await stream.open();
-      if (opened.kind === 'open') this.#follow(stream, slot, opened.ended, this.#limit(stream, id, job));
-      else this.#remove(stream, slot);
+      if (opened.kind === 'open') {
+        this.#follow(stream, slot, opened.ended, this.#limit(stream, id, job));
+        this.#open.opened(stream);
+      } else {
+        this.#remove(stream, slot);
+      }
       return opened;
     } catch (error) {
       this.#remove(stream, slot);
@@ -131,26 +132,24 @@ export class AnswerStreams {
     return this.#sending.kept().takeOver(id, from, keepMs);
   }
 
-  /** Leaves streams to the next worker that it can take up. Others have most of the drain timeout to end. */
+  /**
+   * Leaves streams to the next worker that it can take up. Others have most of the drain timeout to end, from
+   * now on: requests that are running may need the rest of it. So it is with the streams that still begin.
+   */
+  drain(): void {
+    this.#open.drain(this.#options.drainTimeoutMs * drainPart);
+  }
+
+  /** Call it once no stream begins any more. Resolves when all have ended. */
   async stop(): Promise<void> {
-    const { drainTimeoutMs } = this.#options;
-    this.#isLeaving = true;
-    for (const stream of this.#open)
-      if (stream.canBeResumed) stream.leave(new DOMException('the worker stops', 'AbortError'));
-    if (this.#open.size > 0) {
-      const { promise: drained, resolve } = Promise.withResolvers<void>();
-      this.#drained = resolve;
-      if (!(await isDoneWithin(drained, drainTimeoutMs * drainPart)))
-        this.#abortAll('worker_died', 'the worker stops');
-      await drained;
-    }
+    this.drain();
+    await this.#open.drained();
     this.#sending?.stop();
   }
 
   /** Sends nothing more: another worker has the queue, or will. */
   abandon(): void {
-    for (const stream of this.#open)
-      stream.leave(new DOMException('another worker has the queue', 'AbortError'));
+    this.#open.abandon();
     this.#sending?.stop();
   }
 
@@ -159,10 +158,6 @@ export class AnswerStreams {
     if (!isLimited) this.#endAt = Number.POSITIVE_INFINITY;
     else if (this.#endAt === Number.POSITIVE_INFINITY)
       this.#endAt = performance.now() + this.#options.drainTimeoutMs;
-  }
-
-  #abortAll(code: AbortCode, why: string): void {
-    for (const stream of this.#open) stream.abort(code, new DOMException(why, 'AbortError'));
   }
 
   async #waitForSlot(id: string, running: AnsweredRun): Promise<StreamSlot | undefined> {
@@ -199,17 +194,16 @@ export class AnswerStreams {
 
   #remove(stream: SentAnswer, slot: StreamSlot): void {
     slot.release();
-    this.#open.delete(stream);
+    this.#open.remove(stream);
     if (this.#open.size > 0) return;
     clearInterval(this.#checking);
     this.#checking = undefined;
-    if (this.#isLeaving) this.#drained?.();
   }
 
   #check(): void {
     const now = performance.now();
     this.#sending?.live.signals.check(now);
-    if (now >= this.#endAt) this.#abortAll('worker_died', 'the replica was removed');
+    if (now >= this.#endAt) this.#open.abortAll('worker_died', 'the replica was removed');
     const { streamIdleTimeoutMs: idleMs } = this.#options;
     if (idleMs === 0) return;
     for (const stream of this.#open) {

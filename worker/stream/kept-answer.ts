@@ -76,8 +76,8 @@ export class KeptAnswer implements SentAnswer {
   }
 
   async open(): Promise<OpenedAnswer> {
-    const { signal, until } = this.#running;
-    if (signal.aborted) this.#onAbort();
+    const { signal, until, isAborted } = this.#running;
+    if (isAborted) this.#onAbort();
     else signal.addEventListener('abort', this.#onAbort);
     if (await this.#writer.open(until)) return { kind: 'open', ended: this.#settle() };
     this.#forget();
@@ -109,9 +109,12 @@ export class KeptAnswer implements SentAnswer {
   async #settle(): Promise<StreamEnd> {
     const end = await this.#writer.ended;
     this.#forget();
+    if (end.kind === 'failed') this.#running.abandon(end.error);
     if (end.kind === 'superseded') return 'left';
+    // Made once, since it logs the failure of a handler.
+    const reply = this.#replyFor(end);
     try {
-      await retryUntil(() => this.#note(end), Number.POSITIVE_INFINITY);
+      await retryUntil(() => this.#note(end, reply), Number.POSITIVE_INFINITY);
       await retryUntil(() => this.#sending.finish(this.id), Number.POSITIVE_INFINITY);
       return 'ended';
     } catch {
@@ -120,10 +123,11 @@ export class KeptAnswer implements SentAnswer {
     }
   }
 
-  async #note(end: Exclude<KeptEnd, { kind: 'superseded' }>): Promise<void> {
+  /** @param reply kept in the place of a stream that is not whole. */
+  async #note(end: Exclude<KeptEnd, { kind: 'superseded' }>, reply: HandlerReply): Promise<void> {
     const { keep, settle, adopter } = this.#sending;
     if (end.kind === 'whole' && (await keep(this.id, this.#job, this.#head, end.stream)) === 'kept') return;
-    await settle(this.id, this.#job, this.#replyFor(end), this.#running.run(adopter));
+    await settle(this.id, this.#job, reply, this.#running.run(adopter));
   }
 
   /** @returns what is kept in the place of a stream that is not whole. */
@@ -134,9 +138,9 @@ export class KeptAnswer implements SentAnswer {
       case 'aborted':
         return brokenOff(end.code);
       case 'failed': {
-        const { signal } = this.#running;
+        const { signal, isAborted } = this.#running;
         // A source that hears of the abort first fails because of it.
-        if (signal.aborted) return brokenOff(this.#abortCode ?? codeOf(signal.reason));
+        if (isAborted) return brokenOff(this.#abortCode ?? codeOf(signal.reason));
         return this.#sending.problemOf(this.id, end.error);
       }
       case 'endedBefore':

@@ -101,15 +101,19 @@ export class KeptStreamWriter implements AppendingStream {
   /**
    * Opens it in its record, and reads the source from then on. Called once.
    * @param until how long it is tried while Redis refuses, on the `performance.now()` clock.
-   * @returns whether it is open. If not, it is over.
+   * @returns whether its job is that of a stream: its end is noted, and finishes the job. It may be over, and
+   * is if this is false.
    */
   async open(until: number): Promise<boolean> {
     const { id, keepMs } = this.#terms;
     const { streams, renewals, now } = this.#writing;
     try {
-      const opened = await retryUntil(() => streams.open(id, this.#started.head, keepMs), until);
+      const opened = await retryUntil(
+        async () => (this.#isOver ? undefined : streams.open(id, this.#started.head, keepMs)),
+        until,
+      );
       // It was aborted meanwhile.
-      if (this.#state === 'over') return false;
+      if (this.#isOver) return opened === 'opened';
       if (opened !== 'opened') {
         this.#end(refusedEnd(opened), 'the stream cannot be kept');
         return false;
@@ -184,6 +188,10 @@ export class KeptStreamWriter implements AppendingStream {
       this.#end({ kind: 'failed', error }, error);
     },
   };
+
+  get #isOver(): boolean {
+    return this.#state === 'over';
+  }
 
   /** Pauses or resumes the source. */
   #steer(): void {

@@ -76,8 +76,8 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
   async open(): Promise<OpenedAnswer> {
     const { signals } = this.#sending;
     signals.add(this, performance.now());
-    const { signal } = this.#running;
-    if (signal.aborted) this.#onAbort();
+    const { signal, isAborted } = this.#running;
+    if (isAborted) this.#onAbort();
     else signal.addEventListener('abort', this.#onAbort);
     const sent = await this.#sendHead();
     if (sent !== 'sent') {
@@ -136,9 +136,15 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
   }
 
   failed(error: unknown): void {
+    if (this.#running.isAborted) {
+      // A source that hears of the abort first fails because of it.
+      this.#onAbort();
+      return;
+    }
     const { problem = 'handler_failed' } = this.#sending.problemOf(this.id, error);
     if (this.outgoing.abort(problem, error))
       void this.#finish(encodeAbort(this.id, this.#sending.fence, problem));
+    this.#running.abandon(error);
   }
 
   async #sendHead(): Promise<'sent' | 'late' | 'superseded'> {

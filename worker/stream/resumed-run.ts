@@ -1,6 +1,6 @@
 import { headerValue } from '#shared/contract/headers.ts';
 import type { ReplyHead } from '#shared/contract/reply.ts';
-import type { StreamRecord } from '#shared/contract/request-record.ts';
+import type { RequestRecord, StreamRecord } from '#shared/contract/request-record.ts';
 import type { TakenOver } from '#shared/store/streams/kept-streams.ts';
 import type { ResumePoint } from '../handlers/handler.ts';
 import { isEventStream } from './stream-decision.ts';
@@ -33,6 +33,18 @@ export function goesOn(head: ReplyHead, begun: StreamRecord, { offset, lastEvent
   if (typeOf(head) !== typeOf(begun)) return false;
   const said = headerValue(head.headers, 'ringpost-resumed-from');
   return said !== undefined && (said === String(offset) || said === lastEventId);
+}
+
+/**
+ * @param notBefore when the request was due; undefined if it had no delay.
+ * @returns how long the request had to run, from its acceptance or the end of its delay to its deadline, in
+ * ms.
+ */
+export function timeToRun(
+  { accepted, deadline }: Pick<RequestRecord, 'accepted' | 'deadline'>,
+  notBefore = accepted,
+): number {
+  return Math.max(0, deadline - Math.max(accepted, notBefore));
 }
 
 function typeOf(head: Pick<ReplyHead, 'headers'>): string | undefined {

@@ -4,14 +4,18 @@ import type { HandlerReply } from '../handlers/handler.ts';
 
 /** The run of a request whose answer is sent. */
 export interface AnsweredRun {
-  /** Fires when the request is aborted. */
+  /** Fires when the request is aborted, or the rest of its answer is abandoned. */
   readonly signal: AbortSignal;
   /** When the head of the answer has to be there, on the `performance.now()` clock. */
   readonly until: number;
   /** Whether this worker has left, so that another one answers. */
   readonly left: boolean;
-  /** Fires the signal. */
+  /** Whether the request was aborted. */
+  readonly isAborted: boolean;
+  /** Aborts the request: fires the signal. */
   abort(reason: DOMException): void;
+  /** Fires the signal because nobody reads the rest of the answer. */
+  abandon(reason: unknown): void;
   /** @returns how it was run. */
   run(adopter: string | undefined): Run | undefined;
 }

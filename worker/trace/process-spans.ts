@@ -134,7 +134,9 @@ export class ProcessSpans {
         this.#answered(span, context, answer);
         return;
       case 'failed':
-        if (end.error instanceof BrokenAnswerError) this.#answered(span, context, end.error.reply);
+        // A source that hears of the abort first fails because of it.
+        if (context.signal.aborted) this.#aborted(span, context.signal);
+        else if (end.error instanceof BrokenAnswerError) this.#answered(span, context, end.error.reply);
         else this.#failed(span, end.error);
         return;
       case 'cancelled':
