@@ -25,8 +25,9 @@ const holdIntervalMs = 20_000;
 /**
  * Lets the requests of one hash key run one at a time, in the order in which they were accepted, whichever
  * queues they are in. Each stands in the line of its key until its job is gone, or its deadline has passed
- * before its answer began. A delayed request joins the line when it is due. If it is not a request's turn, its job is put back; a
- * request that leaves calls the next one. If that call is lost, the next one asks by itself.
+ * before its answer began. A delayed request joins the line when it is due. If it is not a request's turn,
+ * its job is put back; a request that leaves calls the next one. If that call is lost, the next one asks by
+ * itself.
  */
 export class Turns {
   readonly #connection: Connection;

@@ -31,7 +31,7 @@ export class ChunkBatches {
     return this.#pushes.get(gateway)?.hasRoom ?? true;
   }
 
-  /** Sends a frame that has no bytes of an answer, in place of one of the same stream that is not sent yet. */
+  /** Sends a frame that has no bytes of an answer, in place of an unsent one of the same stream. */
   note(gateway: string, id: string, frame: ReplyFrame): void {
     if (!this.#isStopped) this.#to(gateway).note(id, frame);
   }

@@ -99,7 +99,7 @@ export class GatewayPushes {
     this.#pushSoon();
   }
 
-  /** Sends a frame that has no bytes of an answer, in place of one of the same stream that is not sent yet. */
+  /** Sends a frame that has no bytes of an answer, in place of an unsent one of the same stream. */
   note(id: string, frame: ReplyFrame): void {
     this.#notes.set(id, frame);
     this.#pushSoon();

@@ -71,8 +71,8 @@ export class Lines {
   }
 
   /**
-   * @returns until when a job holds its place, in ms since the epoch: its deadline, 0 if it has none; infinity
-   * while its answer is a stream; undefined if there is no such job.
+   * @returns until when a job holds its place, in ms since the epoch: its deadline, 0 if it has none;
+   * infinity while its answer is a stream; undefined if there is no such job.
    */
   holdsUntil(replica: string, id: string): Promise<number | undefined> {
     return this.#run(jobDeadline, { replica, id });

@@ -71,8 +71,8 @@ export const countStart = script<OfJob, number | undefined>({
 });
 
 /**
- * Asks until when a job holds its place in line, in ms since the epoch: 0 if it has no deadline, infinity while
- * its answer is a stream, undefined if there is no such job.
+ * Asks until when a job holds its place in line, in ms since the epoch: 0 if it has no deadline, infinity
+ * while its answer is a stream, undefined if there is no such job.
  */
 export const jobDeadline = script<OfJob, number | undefined>({
   file: 'job-deadline',
