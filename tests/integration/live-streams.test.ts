@@ -154,7 +154,7 @@ it.each(['batched', 'stock'])('streams hold no slots of the %s consumer', async 
 });
 
 it('the death of its worker breaks a stream, and another request is answered by the next worker', async () => {
-  const { url, upstream } = await startWith({ LEASE_MS: '600' });
+  const { url, upstream } = await startWith({ LEASE_MS: '600', FAILOVER_MS: '60000' });
   const answering = stream(url, '/events');
   const response = await upstream.nth(0);
   response.writeHead(200, events);
