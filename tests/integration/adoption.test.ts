@@ -115,9 +115,9 @@ describe('a replica that does not come back', () => {
     const current = system();
     const ticking = { HANDLER: handlerFile('ticking') };
     const { running, end } = await startWith(current, 2, ticking);
+    const key = keyOf(running, 'S2');
     await end(1);
     const headers = { prefer: 'respond-async', 'ringpost-retry': 'always' };
-    const key = keyOf(running, 'S2');
     const accepted = await fetch(running.url, { headers: { ...headers, 'ringpost-key': key } });
     expect(accepted.status).toBe(202);
     const { redis, keys } = current;
