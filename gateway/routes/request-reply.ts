@@ -182,7 +182,7 @@ class ReplyReading {
   async #answerPart(answer: ReadableAnswer): Promise<'answered' | 'aborted'> {
     const reply = this.#reply;
     if (this.#isGone) {
-      // The response of a client that has left tells nobody, so nothing may follow the answer for it.
+      // Its 'close' was emitted before, so whatever follows the answer would not learn that the client left.
       nobody(reply);
       return 'answered';
     }

@@ -84,7 +84,7 @@ export class ClientStream implements StreamClient {
     this.#isCloseDelimited = !this.#isChunked && length === undefined;
     if (this.#isCloseDelimited) noteCloseDelimited(response);
     response.once('close', () => this.#onClose());
-    // The client left before the head was written: nothing will tell that again.
+    // The client left before the head was written: 'close' is not emitted again.
     if (response.closed) process.nextTick(() => this.#onClose());
     // A client that has pipelined its requests reads the answers before this one first.
     if (response.socket === null) response.once('socket', (socket) => this.#onTurn(socket));

@@ -133,8 +133,8 @@ export class AnswerStreams {
   }
 
   /**
-   * Leaves streams to the next worker that it can take up. Others have most of the drain timeout to end, from
-   * now on: requests that are running may need the rest of it. So it is with the streams that still begin.
+   * Leaves the streams that the next worker can take up. All others, also those that still begin, have most
+   * of the drain timeout to end. Their time begins now, since running requests may use up the rest of it.
    */
   drain(): void {
     this.#open.drain(this.#options.drainTimeoutMs * drainPart);

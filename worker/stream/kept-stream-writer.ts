@@ -101,8 +101,8 @@ export class KeptStreamWriter implements AppendingStream {
   /**
    * Opens it in its record, and reads the source from then on. Called once.
    * @param until how long it is tried while Redis refuses, on the `performance.now()` clock.
-   * @returns whether its job is that of a stream: its end is noted, and finishes the job. It may be over, and
-   * is if this is false.
+   * @returns whether Redis has it as a stream, so that its end finishes the job. If false, it is over. If
+   * true, it may be over too, because it was aborted meanwhile.
    */
   async open(until: number): Promise<boolean> {
     const { id, keepMs } = this.#terms;
@@ -197,7 +197,7 @@ export class KeptStreamWriter implements AppendingStream {
   #steer(): void {
     if (this.#sourceEnded) return;
     const bytes = this.#cutter.waitingBytes + this.#unansweredBytes;
-    // Otherwise nothing would resume it: the rest of an event has to come first.
+    // With less than an entry nothing would resume the source: the rest of its event has to come first.
     const isWritten = this.#unansweredBytes > 0 || this.#cutter.hasEntry;
     if (!this.#paused && bytes >= maxWaitingBytes && isWritten) {
       this.#paused = true;
