@@ -2,6 +2,7 @@ import type { Frame, StreamTerms } from '#shared/contract/frame.ts';
 import { headOf } from '#shared/contract/reply.ts';
 import type { Reply } from '#shared/contract/reply.ts';
 import type { Ran } from '../http/request-notes.ts';
+import { MissingFrames } from '../streams/missing-frames.ts';
 import type { OpenStreams, StreamFrame } from '../streams/open-streams.ts';
 import { ranOf } from './ran.ts';
 import type { ReplyBodies } from './reply-bodies.ts';
@@ -16,20 +17,40 @@ export interface ArrivedFramesOptions {
   readonly at: (time: number) => number;
   /** Called with a waiter whose job has ended, and whose answer is gone. */
   readonly onLost: (waiter: Waiter) => void;
+  /** How long the head of a stream may be missing until the stream is cancelled, in ms. */
+  readonly gapMs?: number;
 }
 
 /** Passes what arrives in the inboxes to the clients that wait for it. */
 export class ArrivedFrames {
   readonly #options: ArrivedFramesOptions;
+  /** The first frames that have arrived of streams whose heads have not. */
+  readonly #headless = new Map<string, StreamFrame>();
+  readonly #missingHeads: MissingFrames;
   #unclaimed = 0;
 
   constructor(options: ArrivedFramesOptions) {
     this.#options = options;
+    this.#missingHeads = new MissingFrames({
+      ask: (id) => this.#askForHead(id),
+      giveUp: (id) => this.#giveHeadUp(id),
+      giveUpMs: options.gapMs ?? 5000,
+    });
   }
 
   /** Replies that arrived when nobody waited for them. */
   get unclaimedCount(): number {
     return this.#unclaimed;
+  }
+
+  /** The connection of the inboxes broke: asks for what was on it, as far as it was of streams. */
+  askForAll(): void {
+    const { waiters, streams } = this.#options;
+    streams.askForAll();
+    for (const id of waiters.ids) {
+      const waiter = waiters.get(id);
+      if (waiter?.state === 'waiting') streams.askForHead(waiter.request.replica, id);
+    }
   }
 
   /** Passes a frame to the client that waits for it. */
@@ -127,6 +148,7 @@ export class ArrivedFrames {
       streams.refuseHead(replica, id, terms);
       return;
     }
+    this.#findHead(id);
     waiters.end(waiter);
     const { client } = waiter.request;
     const outcome = {
@@ -146,9 +168,38 @@ export class ArrivedFrames {
       streams.receive(replica, frame);
       return;
     }
-    // Redis has lost the head. The worker is told to stop; with its last frame the job is gone.
-    streams.refuse(replica, frame);
-    if (frame.kind === 'end' || frame.kind === 'abort') this.#lose(waiter);
+    // The head is lost. With the last frame the job is gone.
+    if (frame.kind === 'end' || frame.kind === 'abort') {
+      streams.refuse(replica, frame);
+      this.#findHead(frame.id);
+      this.#lose(waiter);
+      return;
+    }
+    streams.counts.dropped += 1;
+    if (!this.#headless.has(frame.id)) this.#headless.set(frame.id, frame);
+    this.#missingHeads.add(frame.id);
+  }
+
+  #askForHead(id: string): void {
+    const { waiters, streams } = this.#options;
+    const waiter = waiters.get(id);
+    if (waiter === undefined) this.#findHead(id);
+    else streams.askForHead(waiter.request.replica, id);
+  }
+
+  /** The head is here, or nobody waits for it any more. */
+  #findHead(id: string): void {
+    if (this.#headless.delete(id)) this.#missingHeads.remove(id);
+  }
+
+  /** Has the worker stop: its last frame shows then that the job is gone. */
+  #giveHeadUp(id: string): void {
+    const frame = this.#headless.get(id);
+    this.#headless.delete(id);
+    const waiter = this.#options.waiters.get(id);
+    if (frame !== undefined && waiter !== undefined) {
+      this.#options.streams.refuse(waiter.request.replica, frame);
+    }
   }
 
   #lose(waiter: Waiter): void {

@@ -130,6 +130,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     dispatcher,
     log,
   });
+  reader.onReady(() => dispatcher.askForLostFrames());
   const leases = new LeaseReader(connection);
   const lostStreams = new LostStreams({ streams, queues, leases, inbox, log });
   answerGarbledJobs(notices, waiters, dispatcher);

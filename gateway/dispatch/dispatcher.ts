@@ -183,6 +183,11 @@ export class Dispatcher {
     this.#frames.receive(replica, frame);
   }
 
+  /** The connection of the inbox broke: asks for the frames of streams that were on it. */
+  askForLostFrames(): void {
+    this.#frames.askForAll();
+  }
+
   /**
    * Handles a request that no longer has a job or a reply. It is dispatched again if it may be
    * repeated; otherwise its client learns that the outcome is unknown.

@@ -2,8 +2,8 @@ import type { ProblemCode } from '#shared/contract/errors.ts';
 
 /**
  * Why the gateway has broken an answer off. The code of a problem is the worker's, which says why the answer
- * is not complete. `gap`: bytes are missing. `lost`: the worker that sent it is gone, or its job is. `slow`:
- * its client read nothing for too long. `stop`: the gateway stops.
+ * is not complete. `gap`: bytes stayed missing. `lost`: the worker that sent it is gone, or its job is.
+ * `slow`: its client read nothing for too long. `stop`: the gateway stops.
  */
 export type AbortCause = ProblemCode | 'gap' | 'lost' | 'slow' | 'stop';
 

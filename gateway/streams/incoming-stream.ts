@@ -2,11 +2,12 @@
  * An answer that arrives as frames, from its head on. It is always in one of these states:
  *
  *   flowing --the end, after all bytes--> ended
- *   flowing --an abort, a gap, or an end that is too early--> broken
+ *   flowing --an abort, or frames that stay missing--> broken
  *   flowing --its client leaves--> left
  *
- * Bytes are passed on in their order and once. A chunk that comes again is dropped, and so are the frames of
- * another fence: they are of another run of the request. Only an abort may have a higher one.
+ * Bytes are passed on in their order and once. A chunk that comes again is dropped, and so is what comes
+ * after a gap, until the worker has sent the missing frames again. Frames of another fence are of another run
+ * of the request, and are dropped too. Only an abort may have a higher one.
  */
 import type { Frame, StreamTerms } from '#shared/contract/frame.ts';
 import type { AbortCause } from '../http/request-notes.ts';
@@ -55,13 +56,10 @@ export class IncomingStream {
     return this.#credit.granted;
   }
 
-  /** @returns what became of the bytes: after a gap the connection is broken. */
+  /** @returns what became of the bytes; `gap` if earlier ones are missing: then these were dropped. */
   chunk({ fence, offset, bytes }: FrameOf<'chunk'>): 'taken' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
-    if (offset > this.#received) {
-      this.#break('gap');
-      return 'gap';
-    }
+    if (offset > this.#received) return 'gap';
     const known = this.#received - offset;
     if (known >= bytes.length) return 'dropped';
     this.#pass(bytes.subarray(known));
@@ -70,23 +68,17 @@ export class IncomingStream {
 
   /**
    * The worker waits for credit, or may have missed a grant. All before its offset was in the inbox.
-   * @returns `waiting` if it is to be told what is granted; `gap` if bytes are missing: then the connection
-   * is broken.
+   * @returns `waiting` if it is to be told what is granted; `gap` if bytes are missing.
    */
   blocked({ fence, offset }: FrameOf<'blocked'>): 'waiting' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
-    if (offset <= this.#received) return 'waiting';
-    this.#break('gap');
-    return 'gap';
+    return offset <= this.#received ? 'waiting' : 'gap';
   }
 
-  /** @returns `gap` if bytes are missing: then the connection is broken. */
+  /** @returns `gap` if bytes are missing: then the end was dropped. */
   end({ fence, length }: FrameOf<'end'>): 'clean' | 'dropped' | 'gap' {
     if (this.#state !== 'flowing' || fence !== this.fence) return 'dropped';
-    if (length !== this.#received) {
-      this.#break('gap');
-      return 'gap';
-    }
+    if (length !== this.#received) return 'gap';
     this.#state = 'ended';
     this.#client.end();
     return 'clean';
@@ -99,9 +91,12 @@ export class IncomingStream {
     return 'broken';
   }
 
-  /** The gateway has found that no more frames will come. Does nothing if the stream is over. */
-  lose(): void {
-    if (this.#state === 'flowing') this.#break('lost');
+  /**
+   * The gateway has found that no more frames will come, or that a gap stays. Does nothing if the stream is
+   * over.
+   */
+  lose(cause: 'lost' | 'gap'): void {
+    if (this.#state === 'flowing') this.#break(cause);
   }
 
   /** The client has left. Nothing is passed to it any more. */

@@ -6,7 +6,7 @@ import type { JobQueues } from '#shared/store/queue/job-queues.ts';
 import type { OpenStream, OpenStreams } from './open-streams.ts';
 
 export interface LostStreamsOptions {
-  readonly streams: Pick<OpenStreams, 'longerThan' | 'has' | 'lose'>;
+  readonly streams: Pick<OpenStreams, 'longerThan' | 'has' | 'ask' | 'lose'>;
   readonly queues: Pick<JobQueues, 'missing'>;
   readonly leases: Pick<LeaseReader, 'exists' | 'readFence'>;
   /** Resolves once all frames that are in the inbox now are read. */
@@ -21,20 +21,29 @@ export interface LostStreamsOptions {
   readonly supersededMs?: number;
 }
 
+/** A stream whose end may never come. */
+interface Suspect {
+  readonly id: string;
+  /** Whether it is lost, if its end is not in the inbox either. */
+  readonly isCertain: boolean;
+}
+
 /** Streams that one log line names. */
 const maxNamed = 20;
 
 /**
- * Finds streams whose end would never come, and breaks them off: their job is gone from Redis, no worker has
- * the lease of their replica at two checks in turn, or another worker has it and has not aborted them. A
- * worker ends a stream together with its job. So a stream is lost once all frames are read that were in the
- * inbox after its job was gone.
+ * Finds streams whose end would never come, and breaks them off: their job is gone from Redis, or no worker
+ * has the lease of their replica, at two checks in turn, or another worker has it and has not aborted them. A
+ * worker ends a stream together with its job. If the job is gone, and the end was not in the inbox, it was on
+ * a connection that broke, so the worker is asked for it before the second check.
  */
 export class LostStreams {
   readonly #options: LostStreamsOptions;
   readonly #life: StartStop;
   readonly #supersededMs: number;
   readonly #minAgeMs: number;
+  /** The streams whose job was gone at the last check. */
+  #jobless: ReadonlySet<string> = new Set();
   /** The replicas without a worker at the last check. */
   #unserved: ReadonlySet<string> = new Set();
   /** When the worker of each stream was first seen superseded, on the `performance.now()` clock. */
@@ -66,13 +75,16 @@ export class LostStreams {
     const suspected = await this.#suspected(open);
     if (suspected.length === 0) return;
     await inbox.caughtUp();
-    const lost = suspected.map(({ id }) => id).filter((id) => streams.has(id));
+    const left = suspected.filter(({ id }) => streams.has(id));
+    const lost = left.filter(({ isCertain }) => isCertain).map(({ id }) => id);
+    for (const { id, isCertain } of left) if (!isCertain) streams.ask(id);
     if (lost.length === 0) return;
     log.warn({ count: lost.length, requests: lost.slice(0, maxNamed) }, 'streams are lost');
     for (const id of lost) streams.lose(id);
   }
 
-  async #suspected(open: readonly OpenStream[]): Promise<readonly OpenStream[]> {
+  async #suspected(open: readonly OpenStream[]): Promise<readonly Suspect[]> {
+    const jobless = new Set<string>();
     const unserved = new Set<string>();
     const superseded = new Map<string, number>();
     const byReplica = Map.groupBy(open, ({ replica }) => replica);
@@ -86,17 +98,21 @@ export class LostStreams {
           leases.readFence(replica),
         ]);
         if (!isServed) unserved.add(replica);
-        if (!isServed && this.#unserved.has(replica)) return some;
+        if (!isServed && this.#unserved.has(replica)) return some.map(({ id }) => ({ id, isCertain: true }));
         const now = performance.now();
-        return some.filter((stream) => {
-          if (missing.has(stream.id)) return true;
-          if (fence === undefined || fence <= stream.fence) return false;
-          const since = this.#superseded.get(stream.id) ?? now;
-          superseded.set(stream.id, since);
-          return now - since >= this.#supersededMs;
+        return some.flatMap(({ id, fence: own }) => {
+          if (missing.has(id)) {
+            jobless.add(id);
+            return [{ id, isCertain: this.#jobless.has(id) }];
+          }
+          if (fence === undefined || fence <= own) return [];
+          const since = this.#superseded.get(id) ?? now;
+          superseded.set(id, since);
+          return now - since >= this.#supersededMs ? [{ id, isCertain: true }] : [];
         });
       }),
     );
+    this.#jobless = jobless;
     this.#unserved = unserved;
     this.#superseded = superseded;
     return suspected.flat();

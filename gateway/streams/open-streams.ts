@@ -2,6 +2,7 @@ import type { Frame, StreamTerms } from '#shared/contract/frame.ts';
 import type { StreamFault, StreamListener } from './client-stream.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { StreamClient } from './incoming-stream.ts';
+import { MissingFrames } from './missing-frames.ts';
 import type { SignalSender } from './signal-sender.ts';
 import { StreamCounts } from './stream-counts.ts';
 import { windowBytes } from './stream-credit.ts';
@@ -46,12 +47,19 @@ export class OpenStreams {
   readonly #presence: StreamPresence;
   readonly #memory: StreamMemory;
   readonly #streams = new Map<string, Kept>();
+  readonly #missing: MissingFrames;
   readonly counts = new StreamCounts();
 
-  constructor(signals: SignalSender, presence: StreamPresence, memory: StreamMemory) {
+  /** @param gapMs how long frames may be missing until the client's connection is broken, in ms. */
+  constructor(signals: SignalSender, presence: StreamPresence, memory: StreamMemory, gapMs = 5000) {
     this.#signals = signals;
     this.#presence = presence;
     this.#memory = memory;
+    this.#missing = new MissingFrames({
+      ask: (id) => this.ask(id),
+      giveUp: (id) => this.lose(id, 'gap'),
+      giveUpMs: gapMs,
+    });
   }
 
   get size(): number {
@@ -152,12 +160,28 @@ export class OpenStreams {
   }
 
   /** No more frames of a stream will come: breaks its client's connection. Does nothing if it is over. */
-  lose(id: string): void {
+  lose(id: string, cause: 'lost' | 'gap' = 'lost'): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
-    stream.incoming.lose();
-    this.counts.abort('lost');
+    stream.incoming.lose(cause);
+    this.counts.abort(cause);
     this.#cancel(stream);
+  }
+
+  /** Frames may be lost: asks the worker of a stream to send again what has not arrived. */
+  ask(id: string): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) this.#signals.missing(stream.replica, id, stream.incoming.received);
+  }
+
+  /** The head of a stream may be lost: asks the worker to send it again, and what followed it. */
+  askForHead(replica: string, id: string): void {
+    this.#signals.missing(replica, id, undefined);
+  }
+
+  /** The connection of the inbox broke, and frames that were on it are lost. */
+  askForAll(): void {
+    for (const id of this.#streams.keys()) this.ask(id);
   }
 
   #onChunk(stream: Kept, frame: Extract<Frame, { readonly kind: 'chunk' }>): void {
@@ -166,13 +190,14 @@ export class OpenStreams {
     if (fate === 'taken') {
       this.counts.chunks += 1;
       this.counts.bytes += stream.incoming.received - before;
+      this.#missing.remove(stream.id);
     } else if (fate === 'dropped') {
       this.counts.dropped += 1;
       // Another worker sends the answer as well; nobody waits for that one.
       if (frame.fence !== stream.fence) this.#signals.cancelAgain(stream.replica, frame.fence, frame.id);
     } else {
-      this.counts.abort('gap');
-      this.#cancel(stream);
+      this.counts.dropped += 1;
+      this.#missing.add(stream.id);
     }
   }
 
@@ -181,19 +206,17 @@ export class OpenStreams {
     const fate = incoming.blocked(frame);
     if (fate === 'waiting') this.#signals.grant(replica, fence, incoming.granted, id);
     else if (frame.fence !== fence) this.#signals.cancelAgain(replica, frame.fence, id);
-    if (fate !== 'gap') return;
-    this.counts.abort('gap');
-    this.#cancel(stream);
+    else if (fate === 'gap') this.#missing.add(id);
   }
 
   #onEnd(stream: Kept, frame: Extract<Frame, { readonly kind: 'end' }>): void {
     const fate = stream.incoming.end(frame);
-    if (fate === 'dropped') {
-      this.counts.dropped += 1;
+    if (fate === 'clean') {
+      this.#remove(stream);
       return;
     }
-    if (fate === 'gap') this.counts.abort('gap');
-    this.#remove(stream);
+    this.counts.dropped += 1;
+    if (fate === 'gap') this.#missing.add(stream.id);
   }
 
   #onAbort(stream: Kept, frame: Extract<Frame, { readonly kind: 'abort' }>): void {
@@ -230,6 +253,7 @@ export class OpenStreams {
   /** Does nothing if it is removed already: a client can be disconnected by its own end. */
   #remove(stream: Kept): void {
     if (!this.#streams.delete(stream.id)) return;
+    this.#missing.remove(stream.id);
     this.#setWide(stream, false);
     this.#presence.remove(stream.replica);
   }

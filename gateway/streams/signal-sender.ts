@@ -50,6 +50,14 @@ export class SignalSender {
     if (!this.#cancelled.has(`${fence} ${id}`)) this.cancel(replica, fence, id);
   }
 
+  /**
+   * Frames behind this offset may be lost, and are to be sent again.
+   * @param offset undefined if not even the head has arrived.
+   */
+  missing(replica: string, id: string, offset: number | undefined): void {
+    this.#add(replica, `missing ${id}`, { kind: 'missing', offset, id });
+  }
+
   /** The gateway is here, and has streams of this replica. */
   present(replica: string, gateway: string): void {
     this.#add(replica, '', { kind: 'present', gateway });

@@ -178,4 +178,24 @@ describe('answers that are too large for a frame', () => {
     await Promise.all(clients);
     expect([...kinds]).toEqual(['200 500000']);
   });
+
+  it('arrive whole as streams of small chunks too', async () => {
+    const own = await ownRedis();
+    const { url } = await system().start({
+      REDIS_URL: own.url,
+      REPLICAS: '2',
+      HANDLER: 'examples/ticks.ts',
+    });
+    const clients = Array.from({ length: 30 }, async (_, at) => {
+      const response = await fetch(`${url}/${at}?ms=10&to=250`);
+      return [response.status, await response.text()];
+    });
+    const until = performance.now() + 3000;
+    while (performance.now() < until) {
+      await delay(100);
+      await killConnections(own);
+    }
+    const whole = Array.from({ length: 250 }, (_, at) => `id: ${at + 1}\ndata: ${at + 1}\n\n`).join('');
+    expect(await Promise.all(clients)).toEqual(clients.map(() => [200, whole]));
+  });
 });

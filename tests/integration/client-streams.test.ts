@@ -131,8 +131,8 @@ describe('a stream to a client of HTTP/1.1', () => {
     expect(server.signals).toEqual([]);
   });
 
-  it('breaks at a gap, and the worker is told to stop', async () => {
-    const server = await StreamServer.start();
+  it('breaks at a gap that stays, and the worker is told to stop', async () => {
+    const server = await StreamServer.start({ gapMs: 50 });
     const client = await speak(server.url, get);
     const sending = await server.open({}, 'abc');
     sending.skip(1);
@@ -239,7 +239,7 @@ describe('a stream to a client of HTTP/1.0', () => {
   });
 
   it.each(['an abort', 'a gap'] as const)('is reset after %s', async (what) => {
-    const server = await StreamServer.start();
+    const server = await StreamServer.start({ gapMs: 50 });
     const client = await speak(server.url, oldGet);
     const sending = await server.open({}, 'abc');
     await client.until(/abc$/);

@@ -109,14 +109,33 @@ it('a stream reaches its client as it arrives, each byte once, and is counted at
   finish();
 });
 
-it('a gap breaks the connection, and the worker is told to stop', async () => {
+it('a gap that stays for 5 s breaks the connection, and the worker is told to stop', async () => {
   const { client, id, fence, signals, push, finish } = await begun();
   await push(
     encodeHead(id, { status: 200, headers: [] }, Buffer.from('ab'), { fence, ...terms }),
     encodeChunk(id, fence, 3, [Buffer.from('d')]),
   );
   expect(await client.ended).toMatch(/\r\n\r\n2\r\nab\r\n$/);
-  await expect.poll(() => signals).toEqual([{ kind: 'cancel', fence, id }]);
+  await expect.poll(() => signals).toContainEqual({ kind: 'cancel', fence, id });
+  const others = signals.filter(({ kind }) => kind !== 'cancel' && kind !== 'present');
+  expect(others.length).toBeGreaterThan(3);
+  expect(new Set(others.map((each) => JSON.stringify(each)))).toEqual(
+    new Set([JSON.stringify({ kind: 'missing', offset: 2, id })]),
+  );
+  finish();
+});
+
+it('what is missing is taken when it was sent again', async () => {
+  const { client, id, fence, signals, push, finish } = await begun();
+  const [c, d] = [2, 3].map((at) => encodeChunk(id, fence, at, [Buffer.from('abcd').subarray(at, at + 1)]));
+  await push(
+    encodeHead(id, { status: 200, headers: [] }, Buffer.from('ab'), { fence, ...terms }),
+    d ?? '',
+    encodeEnd(id, fence, 4),
+  );
+  await expect.poll(() => signals).toContainEqual({ kind: 'missing', offset: 2, id });
+  await push(c ?? '', d ?? '', encodeEnd(id, fence, 4));
+  await client.until(/\r\n1\r\nc\r\n1\r\nd\r\n0\r\n\r\n$/);
   finish();
 });
 

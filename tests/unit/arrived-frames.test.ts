@@ -36,7 +36,7 @@ interface Made {
   wait(): Waiter;
 }
 
-function make(): Made {
+function make(gapMs?: number): Made {
   const log = createLogger('test', 'silent');
   const held = new HeldBytes(2 ** 30);
   const counts = new QueueCounts();
@@ -58,6 +58,7 @@ function make(): Made {
     },
     at: (time) => time,
     onLost: (waiter) => void lost.push(waiter),
+    ...(gapMs !== undefined && { gapMs }),
   });
   const client = new StreamReader();
   onTestFinished(() => {
@@ -160,19 +161,40 @@ describe('the head of a stream', () => {
   });
 });
 
-describe('a stream without a head, which Redis has lost', () => {
+describe('a stream whose head is lost', () => {
+  it('begins once its head was sent again, with what followed it', async () => {
+    const { frames, streams, client, signals, lost, wait } = make();
+    wait();
+    frames.receive('S1', chunk);
+    await expect.poll(() => signals, { interval: 1 }).toEqual([{ kind: 'missing', offset: undefined, id }]);
+    for (const frame of [head, chunk, end]) frames.receive('S1', frame);
+    expect([String(client.bytes), client.outcome, streams.size, lost]).toEqual(['abcd', 'clean', 0, []]);
+  });
+
   it.each([
     ['end', end],
     ['abort', abort],
-  ])('is stopped, and its request is lost once its job is gone: %s', async (_kind, last) => {
-    const { frames, signals, lost, wait } = make();
+  ])('is stopped if it stays so, and its request is lost once its job is gone: %s', async (_kind, last) => {
+    const { frames, signals, lost, wait } = make(50);
     const waiter = wait();
     frames.receive('S1', chunk);
     frames.receive('S1', chunk);
-    await expect.poll(() => signals, { interval: 1 }).toEqual([{ kind: 'cancel', fence, id }]);
+    await expect.poll(() => signals.at(-1), { interval: 1 }).toEqual({ kind: 'cancel', fence, id });
+    expect(signals[0]).toEqual({ kind: 'missing', offset: undefined, id });
     expect([waiter.state, lost]).toEqual(['waiting', []]);
     frames.receive('S1', last);
     expect(lost).toEqual([waiter]);
+  });
+
+  it('is asked for when the connection of the inbox broke, and so is what open streams miss', async () => {
+    const { frames, waiters, signals, wait } = make();
+    wait();
+    frames.askForAll();
+    await expect.poll(() => signals, { interval: 1 }).toEqual([{ kind: 'missing', offset: undefined, id }]);
+    frames.receive('S1', head);
+    frames.askForAll();
+    await expect.poll(() => signals.at(-1), { interval: 1 }).toEqual({ kind: 'missing', offset: 2, id });
+    expect(waiters.size).toBe(0);
   });
 
   it('is not lost again while it is dispatched again', () => {

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodeFrame, encodeBlocked } from '#shared/contract/frame.ts';
+import { decodeFrame, encodeBlocked, encodeEnd } from '#shared/contract/frame.ts';
 import { ChunkBatches } from '../../worker/stream/chunk-batches.ts';
 import type { StreamFrame } from '../../worker/stream/gateway-pushes.ts';
 import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
@@ -135,6 +135,47 @@ describe('the chunks of streams', () => {
     expect(pushes).toHaveLength(1);
     await pushes[0]?.settle();
     expect(framesOf()).toEqual([['a@0+1'], ['a@1+1']]);
+  });
+
+  it('are sent again from an offset on, before what follows, also if the stream is over', async () => {
+    const source = open('a');
+    for (const text of ['x', 'yy', 'zzz']) {
+      source.bytes(text);
+      await pass(5);
+      await pushes.at(-1)?.settle();
+    }
+    batches.sent('G1', { id: 'a', frame: encodeEnd('a', 7, 6), until: Number.POSITIVE_INFINITY, bytes: 0 });
+    open('b').bytes('new');
+    batches.sendAgain(
+      new Map([
+        ['a', 1],
+        ['unknown', undefined],
+      ]),
+    );
+    await pass(5);
+    expect(framesOf().at(-1)).toEqual(['a@1+2', 'a@3+3', 'end', 'b@0+3']);
+    await pushes.at(-1)?.settle();
+    await pass(50);
+    expect(pushes).toHaveLength(4);
+  });
+
+  it('are sent again in pushes of 512 KiB', async () => {
+    const source = open('a');
+    for (let at = 0; at < 12; at += 1) {
+      source.bytes(Buffer.alloc(64 * kib));
+      await pass(5);
+      await pushes.at(-1)?.settle();
+    }
+    const before = pushes.length;
+    batches.sendAgain(new Map([['a', undefined]]));
+    await pass(5);
+    await pushes.at(-1)?.settle();
+    await pass(5);
+    expect(
+      framesOf()
+        .slice(before)
+        .map((frames) => frames.length),
+    ).toEqual([8, 4]);
   });
 
   it('have at most 64 KiB, and at most 512 KiB a push, of which each stream gets its share', async () => {

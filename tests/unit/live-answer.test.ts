@@ -33,7 +33,7 @@ async function open() {
     sendHead: () => Promise.resolve(),
     sendLast: (_, { frame }) => Promise.resolve(void last.push(decodeFrame(Buffer.from(frame ?? '')))),
     chunks: new ChunkBatches({ fence: 1, push: () => Promise.resolve(), log }),
-    signals: new StreamSignals(1),
+    signals: new StreamSignals(1, () => undefined),
     problemOf: (_, error) => {
       failures.push(error);
       return problemReply('handler_failed', '');

@@ -14,6 +14,7 @@ class World {
     ]),
   );
   readonly lost: string[] = [];
+  readonly asked: string[] = [];
   readonly missing = new Set<string>();
   readonly unserved = new Set<string>();
   readonly fences = new Map<string, number>();
@@ -23,11 +24,12 @@ class World {
   onCaughtUp = (): void => undefined;
 
   async watch(supersededMs = 60_000): Promise<void> {
-    const { open, lost, missing, unserved, fences } = this;
+    const { open, lost, asked, missing, unserved, fences } = this;
     const watch = new LostStreams({
       streams: {
         longerThan: (ms) => [...open.values()].filter(({ since }) => performance.now() - since >= ms),
         has: (id) => open.has(id),
+        ask: (id) => void asked.push(id),
         lose: (id) => {
           open.delete(id);
           lost.push(id);
@@ -76,12 +78,12 @@ it('loses no stream that has its job and its worker, nor one while Redis is away
   expect([world.lost, world.caughtUp]).toEqual([[], 0]);
 });
 
-it('loses a stream whose job is gone, once all that was in the inbox is read', async () => {
+it('loses a stream whose job is gone, once its worker was asked and all that was in the inbox is read', async () => {
   const world = new World();
   world.missing.add('a.S1');
   await world.watch();
   await expect.poll(() => world.lost, { interval: 1 }).toEqual(['a.S1']);
-  expect(world.caughtUp).toBe(1);
+  expect([world.asked, world.caughtUp]).toEqual([['a.S1'], 2]);
 });
 
 it('does not lose a stream whose end was in the inbox', async () => {
@@ -91,6 +93,17 @@ it('does not lose a stream whose end was in the inbox', async () => {
   await world.watch();
   await world.checked();
   expect([world.lost, world.caughtUp]).toEqual([[], 1]);
+});
+
+it('does not lose a stream whose worker has sent its end again', async () => {
+  const world = new World();
+  world.missing.add('a.S1');
+  world.onCaughtUp = () => {
+    if (world.asked.length > 0) world.open.delete('a.S1');
+  };
+  await world.watch();
+  await world.checked();
+  expect([world.asked, world.lost, world.caughtUp]).toEqual([['a.S1'], [], 2]);
 });
 
 it('loses the streams of a replica without a worker at two checks in turn', async () => {

@@ -24,7 +24,7 @@ interface Made {
   open(id: string, replica?: string): { readonly client: StreamReader; readonly listener: StreamListener };
 }
 
-function make(bytesInFlight = 2 ** 30): Made {
+function make(bytesInFlight = 2 ** 30, gapMs = 60_000): Made {
   const messages: Made['messages'] = [];
   const announce = (replica: string, some: readonly StreamSignal[]): Promise<void> => {
     messages.push([replica, some]);
@@ -32,7 +32,7 @@ function make(bytesInFlight = 2 ** 30): Made {
   };
   const sender = new SignalSender({ announce, log });
   const memory = new StreamMemory(new HeldBytes(bytesInFlight));
-  const streams = new OpenStreams(sender, new StreamPresence('g1', sender), memory);
+  const streams = new OpenStreams(sender, new StreamPresence('g1', sender), memory, gapMs);
   return {
     streams,
     messages,
@@ -144,19 +144,37 @@ describe('open streams', () => {
   it.each([
     ['chunk', { kind: 'chunk', id: 'a', fence, offset: 4, bytes }],
     ['blocked', { kind: 'blocked', id: 'a', fence, offset: 4 }],
-  ] as const)('break at a gap that a frame %s shows, and have the worker stop', async (_kind, frame) => {
-    const { streams, signals, open } = make();
+    ['end', { kind: 'end', id: 'a', fence, length: 4 }],
+  ] as const)('ask for what is missing before a frame %s, and break if it stays so', async (_kind, frame) => {
+    const { streams, signals, open } = make(2 ** 30, 50);
     const { client } = open('a');
     streams.receive('S1', frame);
-    expect([client.outcome, streams.size]).toEqual(['broken', 0]);
-    await expect.poll(signals, settled).toEqual([{ kind: 'cancel', fence, id: 'a' }]);
+    expect([client.outcome, streams.size]).toEqual([undefined, 1]);
+    await expect.poll(() => client.outcome, settled).toBe('broken');
+    expect([streams.size, [...streams.counts.aborted]]).toEqual([0, [['gap', 1]]]);
+    await expect.poll(() => signals().at(-1), settled).toEqual({ kind: 'cancel', fence, id: 'a' });
+    expect(signals()[0]).toEqual({ kind: 'missing', offset: 0, id: 'a' });
   });
 
-  it('break at an end that is too early, after which there is nothing to stop', () => {
-    const { streams, open } = make();
+  it('go on once the missing frames have come', async () => {
+    const { streams, signals, open } = make();
     const { client } = open('a');
-    streams.receive('S1', { kind: 'end', id: 'a', fence, length: 4 });
-    expect([client.outcome, streams.size, [...streams.counts.aborted]]).toEqual(['broken', 0, [['gap', 1]]]);
+    streams.receive('S1', { kind: 'chunk', id: 'a', fence, offset: 0, bytes });
+    for (const offset of [6, 3, 6]) streams.receive('S1', { kind: 'chunk', id: 'a', fence, offset, bytes });
+    streams.receive('S1', { kind: 'end', id: 'a', fence, length: 9 });
+    expect([String(client.bytes), client.outcome]).toEqual(['abcabcabc', 'clean']);
+    await expect.poll(signals, settled).toEqual([{ kind: 'missing', offset: 3, id: 'a' }]);
+  });
+
+  it('ask for all that may be lost with the connection of the inbox', async () => {
+    const { streams, signals, open } = make();
+    for (const id of ['a', 'b']) open(id);
+    streams.receive('S1', { kind: 'chunk', id: 'a', fence, offset: 0, bytes });
+    streams.askForAll();
+    await expect.poll(signals, settled).toEqual([
+      { kind: 'missing', offset: 3, id: 'a' },
+      { kind: 'missing', offset: 0, id: 'b' },
+    ]);
   });
 
   it('break if they are lost', () => {

@@ -8,6 +8,11 @@ const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const signal: fc.Arbitrary<StreamSignal> = fc.oneof(
   fc.record({ kind: fc.constant('grant' as const), fence: count, offset: count, id }),
   fc.record({ kind: fc.constant('cancel' as const), fence: count, id }),
+  fc.record({
+    kind: fc.constant('missing' as const),
+    offset: fc.option(count, { nil: undefined }),
+    id,
+  }),
   fc.record({ kind: fc.constant('present' as const), gateway: fc.uuid() }),
 );
 
@@ -28,6 +33,8 @@ describe('the signals about streams', () => {
       'x 1 a b',
       'g 9007199254740993 1 x',
       'x 9007199254740993 x',
+      'm 9007199254740993 x',
+      'm -1 x',
       '',
     ];
     expect(decodeSignals([...lines, 'x 4 left', 'n '].join('\n'))).toEqual([

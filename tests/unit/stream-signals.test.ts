@@ -4,6 +4,8 @@ import { StreamSignals } from '../../worker/stream/stream-signals.ts';
 import type { SignalledStream } from '../../worker/stream/stream-signals.ts';
 
 const fence = 7;
+/** The frames that were to be sent again. */
+const askedFor: [id: string, offset: number | undefined][] = [];
 
 class NotedStream implements SignalledStream {
   readonly id: string;
@@ -24,7 +26,7 @@ class NotedStream implements SignalledStream {
 
 /** Signals that are subscribed at 0, and streams that were added then. */
 function signalsFor(...streams: NotedStream[]): StreamSignals {
-  const signals = new StreamSignals(fence);
+  const signals = new StreamSignals(fence, (missing) => void askedFor.push(...missing));
   signals.subscribed(0);
   for (const stream of streams) signals.add(stream, 0);
   return signals;
@@ -49,6 +51,20 @@ describe('a message', () => {
     ]);
     signalsFor(a, b).receive(`${message}\nz of a later release`, 1);
     expect([a.notes, b.notes]).toEqual([['grant 100'], ['cancel: client']]);
+  });
+
+  it('names what is to be sent again, also of streams that are over', () => {
+    askedFor.length = 0;
+    const message = encodeSignals([
+      { kind: 'missing', offset: 5, id: 'a' },
+      { kind: 'present', gateway: 'g1' },
+      { kind: 'missing', offset: undefined, id: 'over' },
+    ]);
+    signalsFor(new NotedStream('a')).receive(message, 1);
+    expect(askedFor).toEqual([
+      ['a', 5],
+      ['over', undefined],
+    ]);
   });
 
   it('reaches no stream that is over, nor one that only had the same id', () => {
@@ -100,7 +116,7 @@ describe('a gateway', () => {
   });
 
   it('has 15 s from its first stream on', () => {
-    const signals = new StreamSignals(fence);
+    const signals = new StreamSignals(fence, (missing) => void askedFor.push(...missing));
     signals.subscribed(0);
     checkUntil(signals, 1000, 60_000);
     const stream = new NotedStream('a');

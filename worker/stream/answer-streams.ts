@@ -232,7 +232,7 @@ export class AnswerStreams {
     );
     const push: LiveStreams['push'] = (gateway, frames) => streams.push(gateway, frames);
     const chunks = new ChunkBatches({ fence, push, log });
-    const signals = new StreamSignals(fence);
+    const signals = new StreamSignals(fence, (missing) => chunks.sendAgain(missing));
     const sendHead: LiveSending['sendHead'] = (gateway, head) => heads.add(gateway, head);
     const sendLast: LiveSending['sendLast'] = (gateway, last) => ends.add(gateway, last);
     const live: LiveSending = { fence, adopter, sendHead, sendLast, chunks, signals, problemOf };

@@ -2,6 +2,8 @@ import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { GatewayPushes } from './gateway-pushes.ts';
 import type { SentStream, StreamFrame } from './gateway-pushes.ts';
+import type { SentFrame } from './sent-frames.ts';
+import type { MissingFrames } from './stream-signals.ts';
 
 export interface ChunkBatchesOptions {
   /** That of the lease under which the streams are sent. */
@@ -34,6 +36,16 @@ export class ChunkBatches {
   /** Sends a frame that has no bytes of an answer, in place of an unsent one of the same stream. */
   note(gateway: string, id: string, frame: ReplyFrame): void {
     if (!this.#isStopped) this.#to(gateway).note(id, frame);
+  }
+
+  /** Notes the first or the last frame of a stream, which is in the inbox. */
+  sent(gateway: string, frame: SentFrame): void {
+    if (!this.#isStopped) this.#to(gateway).sent(frame);
+  }
+
+  /** Sends frames again that have not arrived, also those of streams that are over. */
+  sendAgain(missing: MissingFrames): void {
+    for (const pushes of this.#pushes.values()) pushes.sendAgain(missing);
   }
 
   /** Sends nothing more: another worker has the lease. */

@@ -17,6 +17,9 @@ import type { PartedFrame } from '#shared/contract/frame.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import type { OutgoingStream } from './outgoing-stream.ts';
+import { SentFrames } from './sent-frames.ts';
+import type { SentFrame } from './sent-frames.ts';
+import type { MissingFrames } from './stream-signals.ts';
 
 /** A frame as it is pushed. */
 export type StreamFrame = ReplyFrame | PartedFrame;
@@ -64,9 +67,13 @@ interface ReadyStream {
   bytes: number;
 }
 
+interface SentPiece extends SentFrame {
+  readonly outgoing: OutgoingStream;
+}
+
 interface Batch {
   readonly frames: readonly StreamFrame[];
-  readonly pieces: readonly { readonly outgoing: OutgoingStream; readonly length: number }[];
+  readonly pieces: readonly SentPiece[];
 }
 
 export class GatewayPushes {
@@ -80,6 +87,9 @@ export class GatewayPushes {
   #readyBytes = 0;
   /** Frames without bytes of answers, the latest of each stream, by the ids of their requests. */
   readonly #notes = new Map<string, ReplyFrame>();
+  readonly #sent = new SentFrames(() => performance.now());
+  /** Frames that are to be sent again. */
+  #again: readonly SentFrame[] = [];
   #pushedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
@@ -105,6 +115,19 @@ export class GatewayPushes {
     this.#pushSoon();
   }
 
+  /** Notes a frame that is in the inbox, but was not pushed here. */
+  sent(frame: SentFrame): void {
+    this.#sent.add(frame);
+  }
+
+  /** Sends frames again that have not arrived. Those that are no longer kept are missing for good. */
+  sendAgain(missing: MissingFrames): void {
+    const frames = this.#sent.missing(missing);
+    if (frames.length === 0) return;
+    this.#again = [...this.#again.filter(({ id }) => !missing.has(id)), ...frames];
+    this.#pushSoon();
+  }
+
   /** Sends nothing more. */
   stop(): void {
     if (this.#state === 'stopped') return;
@@ -113,6 +136,8 @@ export class GatewayPushes {
     this.#ready.clear();
     this.#readyBytes = 0;
     this.#notes.clear();
+    this.#again = [];
+    this.#sent.clear();
   }
 
   #enter(state: State): void {
@@ -154,9 +179,14 @@ export class GatewayPushes {
   #gather(): Batch {
     const { fence } = this.#options;
     const frames: StreamFrame[] = [...this.#notes.values()];
-    const pieces: { outgoing: OutgoingStream; length: number }[] = [];
+    const pieces: SentPiece[] = [];
     this.#notes.clear();
+    const again = this.#takeAgain();
     let left = maxPushBytes;
+    for (const { frame, bytes } of again) {
+      frames.push(frame);
+      left -= bytes;
+    }
     while (left > 0) {
       const [next] = this.#ready;
       if (next === undefined) break;
@@ -166,12 +196,27 @@ export class GatewayPushes {
       const piece = outgoing.take(Math.min(left, maxChunkBytes));
       if (piece === undefined) continue;
       const { offset, length, parts } = piece;
-      frames.push(encodeChunkUncopied(id, fence, offset, parts));
-      pieces.push({ outgoing, length });
+      const frame = encodeChunkUncopied(id, fence, offset, parts);
+      frames.push(frame);
+      pieces.push({ id, frame, until: offset + length, bytes: length, outgoing });
       left -= length;
       if (outgoing.sendable > 0) this.#add(id, outgoing);
     }
     return { frames, pieces };
+  }
+
+  /** Takes frames that are to be sent again, until there are no more or the push has enough bytes. */
+  #takeAgain(): readonly SentFrame[] {
+    if (this.#again.length === 0) return this.#again;
+    let [count, bytes] = [0, 0];
+    for (const frame of this.#again) {
+      if (count > 0 && bytes + frame.bytes > maxPushBytes) break;
+      count += 1;
+      bytes += frame.bytes;
+    }
+    const taken = this.#again.slice(0, count);
+    this.#again = this.#again.slice(count);
+    return taken;
   }
 
   /** Never rejects. */
@@ -187,11 +232,12 @@ export class GatewayPushes {
       }
     }
     if (this.#state !== 'pushing') return;
-    const hasMore = this.#ready.size > 0 || this.#notes.size > 0;
+    for (const { id, frame, until, bytes } of pieces) this.#sent.add({ id, frame, until, bytes });
+    const hasMore = this.#ready.size > 0 || this.#notes.size > 0 || this.#again.length > 0;
     this.#enter(hasMore ? 'waiting' : 'idle');
     if (hasMore) this.#pushSoon();
     // A stream may have more to say now.
-    for (const { outgoing, length } of pieces) outgoing.sent(length);
+    for (const { outgoing, bytes } of pieces) outgoing.sent(bytes);
   }
 
   #retryLater(error: unknown, batch: Batch): void {

@@ -1,5 +1,6 @@
 import { encodeAbort, encodeBlocked, encodeEnd, encodeHead, firstCredit } from '#shared/contract/frame.ts';
 import type { AbortCode } from '#shared/contract/frame.ts';
+import type { ReplyFrame } from '#shared/contract/reply.ts';
 import type { StreamEnd as LastFrame, StreamHead } from '#shared/store/streams/live-streams.ts';
 import type { HandlerReply } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
@@ -158,6 +159,7 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
         await sendHead(this.gateway, { id: this.id, frame });
         return 'sent';
       }, this.#running.until);
+      if (sent === 'sent') this.#sent(frame, headBytes.length);
       return sent ?? 'late';
     } catch (error) {
       if (error instanceof SupersededError) return 'superseded';
@@ -192,8 +194,14 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
       this.#end('left');
       return;
     }
+    this.#sent(frame, Number.POSITIVE_INFINITY);
     if (this.outgoing.state === 'ending') this.outgoing.ended();
     this.#end('ended');
+  }
+
+  /** The frame is in the inbox. It may have to be sent again. */
+  #sent(frame: ReplyFrame, until: number): void {
+    this.#sending.chunks.sent(this.gateway, { id: this.id, frame, until, bytes: Buffer.byteLength(frame) });
   }
 
   #end(end: StreamEnd): void {

@@ -22,6 +22,12 @@ export interface SignalledStream {
   cancel(why: 'client' | 'gateway'): void;
 }
 
+/**
+ * The offset up to which each of some answers has arrived, by the ids of their requests; undefined if not
+ * even the head has.
+ */
+export type MissingFrames = ReadonlyMap<string, number | undefined>;
+
 /** A gateway that has said nothing for so long is gone, in ms. It says that it is here every 5 s. */
 const silentMs = 15_000;
 /** Between two checks in ms, at most. If it is more, the worker was frozen or busy, and has read nothing. */
@@ -35,14 +41,19 @@ interface KnownGateway {
 /** Times are in ms, from a clock that never goes back. */
 export class StreamSignals {
   readonly #fence: number;
+  readonly #sendAgain: (missing: MissingFrames) => void;
   readonly #streams = new Map<string, SignalledStream>();
   readonly #gateways = new Map<string, KnownGateway>();
   #isSubscribed = false;
   #checkedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param fence that of the lease under which the streams are sent. */
-  constructor(fence: number) {
+  /**
+   * @param fence that of the lease under which the streams are sent.
+   * @param sendAgain sends frames again that have not arrived, also those of streams that are over.
+   */
+  constructor(fence: number, sendAgain: (missing: MissingFrames) => void) {
     this.#fence = fence;
+    this.#sendAgain = sendAgain;
   }
 
   /** How many streams there are. */
@@ -79,9 +90,14 @@ export class StreamSignals {
 
   /** Takes a message of the channel. */
   receive(message: string, now: number): void {
+    const missing = new Map<string, number | undefined>();
     for (const signal of decodeSignals(message)) {
       if (signal.kind === 'present') {
         this.#hear(signal.gateway, now);
+        continue;
+      }
+      if (signal.kind === 'missing') {
+        missing.set(signal.id, signal.offset);
         continue;
       }
       if (signal.fence !== this.#fence) continue;
@@ -91,6 +107,7 @@ export class StreamSignals {
       if (signal.kind === 'grant') stream.grant(signal.offset);
       else stream.cancel('client');
     }
+    if (missing.size > 0) this.#sendAgain(missing);
   }
 
   /** Messages arrive from now on. What was sent before may be lost. */
