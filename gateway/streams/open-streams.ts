@@ -1,3 +1,4 @@
+import { windowBytes } from '#shared/contract/frame.ts';
 import type { Frame, StreamTerms } from '#shared/contract/frame.ts';
 import type { StreamFault, StreamListener } from './client-stream.ts';
 import { IncomingStream } from './incoming-stream.ts';
@@ -5,7 +6,6 @@ import type { StreamClient } from './incoming-stream.ts';
 import { MissingFrames } from './missing-frames.ts';
 import type { SignalSender } from './signal-sender.ts';
 import { StreamCounts } from './stream-counts.ts';
-import { windowBytes } from './stream-credit.ts';
 import type { StreamMemory } from './stream-memory.ts';
 import type { StreamPresence } from './stream-presence.ts';
 

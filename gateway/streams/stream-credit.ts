@@ -1,8 +1,6 @@
-import { firstCredit } from '#shared/contract/frame.ts';
+import { firstCredit, windowBytes } from '#shared/contract/frame.ts';
 
-/** How far a client that reads may be behind the worker, in bytes. */
-export const windowBytes = 1024 * 1024;
-/** The same while the gateway holds as many bytes as it may. */
+/** How far a client may be behind the worker while the gateway holds as many bytes as it may. */
 const narrowWindowBytes = firstCredit;
 
 /** What a worker may send of an answer. */

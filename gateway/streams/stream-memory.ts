@@ -1,5 +1,5 @@
+import { windowBytes } from '#shared/contract/frame.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
-import { windowBytes } from './stream-credit.ts';
 
 /**
  * Counts the bytes of streams that their clients have not taken, and the streams whose workers may send a

@@ -21,6 +21,12 @@ export const maxHeadBytes = 4 * 1024;
 /** The credit that a head states. */
 export const firstCredit = 64 * 1024;
 
+/**
+ * A gateway grants at most so many bytes beyond those that its client has taken. A worker concludes from a
+ * grant what has arrived.
+ */
+export const windowBytes = 1024 * 1024;
+
 /** The terms of a stream, which its head states. */
 export interface StreamTerms {
   /** That of the lease under which the stream is sent. */

@@ -1,10 +1,10 @@
+import { windowBytes } from '#shared/contract/frame.ts';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { errorOf, speak } from '../fixtures/raw-http.ts';
 import { unreadRequest } from '../fixtures/slow-client.ts';
 import { longAnswer, StreamServer } from '../fixtures/stream-server.ts';

@@ -1,7 +1,7 @@
+import { windowBytes } from '#shared/contract/frame.ts';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { ask, speak } from '../fixtures/raw-http.ts';
 import { recordingUpstream } from '../fixtures/recording-upstream.ts';
 import { useSystem } from '../fixtures/system.ts';

@@ -1,12 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeAbort, encodeBlocked, encodeChunk, encodeEnd, encodeHead } from '#shared/contract/frame.ts';
+import {
+  encodeAbort,
+  encodeBlocked,
+  encodeChunk,
+  encodeEnd,
+  encodeHead,
+  windowBytes,
+} from '#shared/contract/frame.ts';
 import { parseJob } from '#shared/contract/job.ts';
 import { encodeReply } from '#shared/contract/reply.ts';
 import type { ReplyFrame } from '#shared/contract/reply.ts';
 import { decodeSignals } from '#shared/contract/stream-signal.ts';
 import type { StreamSignal } from '#shared/contract/stream-signal.ts';
-import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { serve } from '../fixtures/http-server.ts';
 import { metricValues } from '../fixtures/metric-values.ts';
 import { speak } from '../fixtures/raw-http.ts';

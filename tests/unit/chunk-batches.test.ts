@@ -144,7 +144,8 @@ describe('the chunks of streams', () => {
       await pass(5);
       await pushes.at(-1)?.settle();
     }
-    batches.sent('G1', { id: 'a', frame: encodeEnd('a', 7, 6), until: Number.POSITIVE_INFINITY, bytes: 0 });
+    const end = { id: 'a', frame: encodeEnd('a', 7, 6), until: Number.POSITIVE_INFINITY, bytes: 0 };
+    batches.sent('G1', { ...end, arrival: { offset: -1 } });
     open('b').bytes('new');
     batches.sendAgain(
       new Map([

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { creditAfter, creditOf, windowBytes } from '../../gateway/streams/stream-credit.ts';
+import { windowBytes } from '#shared/contract/frame.ts';
+import { creditAfter, creditOf } from '../../gateway/streams/stream-credit.ts';
 import { IncomingStream } from '../../gateway/streams/incoming-stream.ts';
 import { StreamReader } from '../fixtures/stream-reader.ts';
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { windowBytes } from '#shared/contract/frame.ts';
 import type { StreamSignal } from '#shared/contract/stream-signal.ts';
 import { createLogger } from '#shared/process/logger.ts';
 import { HeldBytes } from '../../gateway/request/held-bytes.ts';
 import type { StreamListener } from '../../gateway/streams/client-stream.ts';
 import { OpenStreams } from '../../gateway/streams/open-streams.ts';
 import { SignalSender } from '../../gateway/streams/signal-sender.ts';
-import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { StreamMemory } from '../../gateway/streams/stream-memory.ts';
 import { StreamPresence } from '../../gateway/streams/stream-presence.ts';
 import { StreamReader } from '../fixtures/stream-reader.ts';

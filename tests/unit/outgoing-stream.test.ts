@@ -1,6 +1,6 @@
+import { windowBytes } from '#shared/contract/frame.ts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { windowBytes } from '../../gateway/streams/stream-credit.ts';
 import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
 import type { OutgoingEvents } from '../../worker/stream/outgoing-stream.ts';
 import { ScriptedSource } from '../fixtures/scripted-source.ts';

@@ -14,8 +14,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function add(id: string, until: number, bytes = 1): void {
-  sent.add({ id, frame: `${id} ${until}`, until, bytes });
+function add(id: string, until: number, bytes = 1, arrival = { offset: -1 }): void {
+  sent.add({ id, frame: `${id} ${until}`, until, bytes, arrival });
 }
 
 /** What is kept of an answer, behind an offset. */
@@ -43,6 +43,14 @@ describe('the frames that were sent last', () => {
     expect([sent.bytes, kept('a').length, kept('a')[0]]).toEqual([4 * mib, 64, 'a 137']);
     for (let at = 1; at <= 12_000; at += 1) add('b', at);
     expect([sent.bytes, kept('a'), kept('b').length, kept('b')[0]]).toEqual([10_000, [], 10_000, 'b 2001']);
+  });
+
+  it('leave out those at the beginning that have arrived', () => {
+    const arrival = { offset: -1 };
+    for (const until of [10, 20, 30]) add('a', until, 10, arrival);
+    arrival.offset = 20;
+    add('a', 40, 10, arrival);
+    expect([kept('a'), sent.bytes]).toEqual([['a 30', 'a 40'], 20]);
   });
 
   it('are kept for 30 s', () => {

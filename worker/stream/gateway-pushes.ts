@@ -67,7 +67,7 @@ interface ReadyStream {
   bytes: number;
 }
 
-interface SentPiece extends SentFrame {
+interface SentPiece extends Omit<SentFrame, 'arrival'> {
   readonly outgoing: OutgoingStream;
 }
 
@@ -232,7 +232,7 @@ export class GatewayPushes {
       }
     }
     if (this.#state !== 'pushing') return;
-    for (const { id, frame, until, bytes } of pieces) this.#sent.add({ id, frame, until, bytes });
+    for (const { outgoing, ...sent } of pieces) this.#sent.add({ ...sent, arrival: outgoing.arrival });
     const hasMore = this.#ready.size > 0 || this.#notes.size > 0 || this.#again.length > 0;
     this.#enter(hasMore ? 'waiting' : 'idle');
     if (hasMore) this.#pushSoon();

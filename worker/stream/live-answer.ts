@@ -201,7 +201,9 @@ export class LiveAnswer implements SentAnswer, SignalledStream, OutgoingEvents {
 
   /** The frame is in the inbox. It may have to be sent again. */
   #sent(frame: ReplyFrame, until: number): void {
-    this.#sending.chunks.sent(this.gateway, { id: this.id, frame, until, bytes: Buffer.byteLength(frame) });
+    const { arrival } = this.outgoing;
+    const bytes = Buffer.byteLength(frame);
+    this.#sending.chunks.sent(this.gateway, { id: this.id, frame, until, bytes, arrival });
   }
 
   #end(end: StreamEnd): void {

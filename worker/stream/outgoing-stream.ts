@@ -12,7 +12,7 @@
  * it when that is in the inbox.
  */
 import { strict as assert } from 'node:assert';
-import { maxHeadBytes } from '#shared/contract/frame.ts';
+import { maxHeadBytes, windowBytes } from '#shared/contract/frame.ts';
 import type { AbortCode } from '#shared/contract/frame.ts';
 import type { ByteSink } from '../handlers/handler.ts';
 import type { StartedStream } from './started-stream.ts';
@@ -53,6 +53,12 @@ export interface Piece {
   readonly parts: readonly Uint8Array[];
 }
 
+/** How much of an answer its client has taken at least. */
+export interface Arrival {
+  /** The position behind the last byte; negative if not even its head has arrived for certain. */
+  offset: number;
+}
+
 /** The source is paused while so many bytes wait to be sent, and the other streams hold many too. */
 const fewBytes = 64 * 1024;
 /** The source is paused while so many bytes wait to be sent: as many as one push has. */
@@ -71,6 +77,8 @@ export class OutgoingStream {
   readonly #waiting = new WaitingBytes();
   /** How many bytes were sent and may not be in the inbox yet. */
   #unanswered = 0;
+  /** How much has arrived for certain. It outlives the stream, whose frames may have to be sent again. */
+  readonly arrival: Arrival = { offset: -1 };
   #sourceEnded = false;
   #paused = false;
   /** When the source was last read, or resumed. */
@@ -166,6 +174,7 @@ export class OutgoingStream {
   grant(offset: number): void {
     if (offset <= this.#granted) return;
     this.#granted = offset;
+    this.arrival.offset = Math.max(this.arrival.offset, offset - windowBytes);
     if (this.#state === 'blocked') this.#enter('flowing');
     if (this.#state !== 'flowing') return;
     this.#steer();

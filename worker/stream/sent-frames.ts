@@ -1,4 +1,5 @@
 import type { StreamFrame } from './gateway-pushes.ts';
+import type { Arrival } from './outgoing-stream.ts';
 import type { MissingFrames } from './stream-signals.ts';
 
 /** A frame that is in the inbox of its gateway. */
@@ -10,6 +11,8 @@ export interface SentFrame {
   readonly until: number;
   /** How many bytes of the answer it has. */
   readonly bytes: number;
+  /** Of its stream: with its end, it is not needed any more. */
+  readonly arrival: Arrival;
 }
 
 interface Kept extends SentFrame {
@@ -27,8 +30,9 @@ const expireEveryMs = 5000;
 
 /**
  * The frames that were sent to one gateway last. The gateway takes them out of its inbox as it reads them, so
- * what was on its connection when that broke has to be sent again. It bounds how many frames, how many bytes
- * and for how long they are kept, since no gateway acknowledges what it gets.
+ * what was on its connection when that broke has to be sent again. Those that have arrived for certain are
+ * dropped once they are the oldest ones. No gateway acknowledges short streams and last frames, so how many
+ * frames, how many bytes and for how long they are kept is bounded too.
  */
 export class SentFrames {
   readonly #now: () => number;
@@ -51,7 +55,7 @@ export class SentFrames {
   add(sent: SentFrame): void {
     this.#frames.push({ ...sent, at: this.#now() });
     this.#bytes += sent.bytes;
-    while (this.#bytes > maxBytes || this.#frames.length - this.#first > maxFrames) this.#drop();
+    while (this.#isOldestNeedless()) this.#drop();
     this.#compact();
     this.#expiring ??= setInterval(() => this.#expire(), expireEveryMs).unref();
   }
@@ -72,6 +76,13 @@ export class SentFrames {
     this.#bytes = 0;
     clearInterval(this.#expiring);
     this.#expiring = undefined;
+  }
+
+  #isOldestNeedless(): boolean {
+    const oldest = this.#frames[this.#first];
+    if (oldest === undefined) return false;
+    const isTooMuch = this.#bytes > maxBytes || this.#frames.length - this.#first > maxFrames;
+    return isTooMuch || oldest.until <= oldest.arrival.offset;
   }
 
   #expire(): void {
