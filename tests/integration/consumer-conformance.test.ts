@@ -44,6 +44,28 @@ describe.each(consumerKinds)('the %s consumer', (kind) => {
     expect(await redis.keys(`*${replica}*job-*`)).toEqual([]);
   });
 
+  it('takes no job before it is started, also if it is woken, paused and resumed', async () => {
+    const made = make(kind);
+    await made.add('job-1');
+    made.consumer.wake();
+    made.consumer.pause();
+    made.consumer.resume();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([made.runs.length, await left()]).toEqual([0, { ...none, wait: 1 }]);
+    await made.consumer.start();
+    await expect.poll(() => made.runs.length, settled).toBe(1);
+  });
+
+  it('starts nothing once it was abandoned', async () => {
+    const made = make(kind);
+    await made.add('job-1');
+    made.consumer.abandon();
+    await made.consumer.start();
+    made.consumer.wake();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([made.runs.length, await left()]).toEqual([0, { ...none, wait: 1 }]);
+  });
+
   it('leaves nothing of a job that has a BullMQ log, nor of jobs that finish with it', async () => {
     const made = make(kind);
     await made.consumer.start();

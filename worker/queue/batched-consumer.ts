@@ -49,14 +49,15 @@ export interface BatchedConsumerOptions {
   readonly log: Logger;
 }
 
-type State = 'resting' | 'ticking' | 'stopped' | 'abandoned';
+type State = 'new' | 'resting' | 'ticking' | 'stopped' | 'abandoned';
 
 /** The states from which each state may be entered. */
 const statesBefore: Readonly<Record<State, readonly State[]>> = {
-  resting: ['ticking'],
+  new: [],
+  resting: ['new', 'ticking'],
   ticking: ['resting'],
   stopped: ['resting', 'ticking'],
-  abandoned: ['resting', 'ticking', 'stopped'],
+  abandoned: ['new', 'resting', 'ticking', 'stopped'],
 };
 
 /** The TTL of a job's lock in ms, as BullMQ's own workers have it. */
@@ -74,7 +75,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   readonly #held: HeldJobs;
   readonly #mode = new ConsumerMode();
   readonly #stopped = Promise.withResolvers<void>();
-  #state: State = 'resting';
+  #state: State = 'new';
   readonly #endings = new Endings();
   /** Whether more jobs may wait in the queue. */
   #mayHaveMore = true;
@@ -134,6 +135,8 @@ export class BatchedConsumer implements Consumer, ReplyPush {
   }
 
   #start(): Promise<void> {
+    if (this.#state === 'abandoned') return Promise.resolve();
+    this.#enter('resting');
     this.#deliveries.start();
     this.#lockTimer = setInterval(() => this.#handling.renewLocks(this.#held.ids(), lockMs), lockMs / 2);
     this.wake();
@@ -180,6 +183,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
         else setImmediate(() => void this.#tickOn());
         return;
       }
+      case 'new': // Jobs that it took now would be taken for those of a dead worker.
       case 'ticking': // It checks for more before it rests.
       case 'stopped':
       case 'abandoned':

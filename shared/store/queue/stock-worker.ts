@@ -47,6 +47,7 @@ export class StockWorker {
   #worker: Worker<JobData> | undefined;
   #running: Promise<void> | undefined;
   #paused = false;
+  #abandoned = false;
 
   constructor(options: StockWorkerOptions) {
     this.#options = options;
@@ -86,14 +87,16 @@ export class StockWorker {
     this.#worker?.resume().catch((error: unknown) => this.#options.log.debug({ err: error }, 'not resumed'));
   }
 
-  /** Takes no more jobs, and finishes none. */
+  /** Takes no more jobs, and finishes none. If it has not started, it never does. */
   abandon(): void {
+    this.#abandoned = true;
     this.#worker
       ?.close(true)
       .catch((error: unknown) => this.#options.log.debug({ err: error }, 'not closed'));
   }
 
   async #start(): Promise<void> {
+    if (this.#abandoned) return;
     const { replica, concurrency, onFinished, log } = this.#options;
     const worker = new Worker<JobData>(this.#keys.queue(replica), (job, token) => this.#process(job, token), {
       connection: this.#redis,
@@ -117,6 +120,7 @@ export class StockWorker {
     worker.on('failed', (job, error) => log.error({ request: job?.id, err: error }, 'a job failed'));
     await worker.waitUntilReady();
     if (this.#paused) await worker.pause(true);
+    if (worker.closing !== undefined) return;
     this.#running = worker.run();
   }
 
