@@ -4,6 +4,7 @@ import { Connection } from '#shared/store/redis/connection.ts';
 import { KeptStreamReader } from '#shared/store/streams/kept-stream-reader.ts';
 import { KeptStreams } from '#shared/store/streams/kept-streams.ts';
 import type { TakenOver } from '#shared/store/streams/kept-streams.ts';
+import { FirstBytes } from '../../worker/stream/first-bytes.ts';
 import { KeptAppends } from '../../worker/stream/kept-appends.ts';
 import { KeptRenewals } from '../../worker/stream/kept-renewals.ts';
 import { KeptStreamWriter } from '../../worker/stream/kept-stream-writer.ts';
@@ -61,7 +62,7 @@ async function make({ id = 'r', first = '', headers = events, streams: opening, 
   const { redis, keys } = system();
   await redis.hset(keys.request('S1', id), 'state', 'running');
   const source = new ScriptedSource();
-  const started = { head: { status: 200, headers }, first: Buffer.from(first), rest: source };
+  const started = { head: { status: 200, headers }, first: new FirstBytes(Buffer.from(first)), rest: source };
   const now = (): number => performance.now();
   const writing = { streams: opening ?? streams, appends, renewals, now };
   const writer = new KeptStreamWriter(started, { id, keepMs, limitBytes: 1e9, ...terms }, writing);

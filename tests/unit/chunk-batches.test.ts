@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeFrame, encodeBlocked, encodeEnd } from '#shared/contract/frame.ts';
+import { FirstBytes } from '../../worker/stream/first-bytes.ts';
 import { ChunkBatches } from '../../worker/stream/chunk-batches.ts';
 import type { StreamFrame } from '../../worker/stream/gateway-pushes.ts';
 import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
@@ -59,7 +60,7 @@ afterEach(() => {
 /** Opens a stream to a gateway, and returns its source. */
 function open(id: string, gateway = 'G1', credit = 1024 * kib): ScriptedSource {
   const source = new ScriptedSource();
-  const started = { head: { status: 200, headers: [] }, first: Buffer.alloc(0), rest: source };
+  const started = { head: { status: 200, headers: [] }, first: new FirstBytes(), rest: source };
   const outgoing: OutgoingStream = new OutgoingStream(
     started,
     credit,

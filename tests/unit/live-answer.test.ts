@@ -6,6 +6,7 @@ import { createLogger } from '#shared/process/logger.ts';
 import { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import { ResponseSource } from '../../worker/handlers/response-source.ts';
 import { Running } from '../../worker/run/running.ts';
+import { FirstBytes } from '../../worker/stream/first-bytes.ts';
 import { ChunkBatches } from '../../worker/stream/chunk-batches.ts';
 import { LiveAnswer } from '../../worker/stream/live-answer.ts';
 import type { LiveSending } from '../../worker/stream/live-answer.ts';
@@ -42,7 +43,7 @@ async function open() {
   const broken = Promise.withResolvers<undefined>();
   const stream = new ReadableStream({ pull: () => broken.promise });
   const rest = new ResponseSource(stream, running.signal, (reason) => running.abandon(reason));
-  const started = { head: { status: 200, headers: [] }, first: Buffer.alloc(0), rest };
+  const started = { head: { status: 200, headers: [] }, first: new FirstBytes(), rest };
   const answer = new LiveAnswer(started, { id: 'r', gateway: 'g', running }, sending);
   const opened = await answer.open();
   if (opened.kind !== 'open') throw new Error('it is not open');

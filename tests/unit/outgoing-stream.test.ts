@@ -1,8 +1,12 @@
 import { windowBytes } from '#shared/contract/frame.ts';
 import * as fc from 'fast-check';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { FirstBytes } from '../../worker/stream/first-bytes.ts';
 import { OutgoingStream } from '../../worker/stream/outgoing-stream.ts';
 import type { OutgoingEvents } from '../../worker/stream/outgoing-stream.ts';
+import type { StartedStream } from '../../worker/stream/started-stream.ts';
 import { ScriptedSource } from '../fixtures/scripted-source.ts';
 import { answerBytes, StreamedPair } from '../fixtures/streamed-pair.ts';
 import type { Fate } from '../fixtures/streamed-pair.ts';
@@ -30,7 +34,8 @@ function made(first: string, credit: number, room = false): Made {
   const source = new ScriptedSource();
   const events = new NotedEvents();
   events.room = room;
-  const started = { head: { status: 200, headers: [] }, first: Buffer.from(first), rest: source };
+  const bytes = new FirstBytes(Buffer.from(first));
+  const started = { head: { status: 200, headers: [] }, first: bytes, rest: source };
   return { stream: new OutgoingStream(started, credit, events, () => now), source, notes: events.notes };
 }
 
@@ -59,8 +64,9 @@ describe('a stream that is sent', () => {
   });
 
   it('has at most 4 KiB in its head, and sends the rest as chunks', () => {
-    const { stream, notes } = opened('x'.repeat(5000), 100_000);
+    const { stream, notes } = made('x'.repeat(5000), 100_000);
     expect(stream.headBytes).toHaveLength(4096);
+    stream.opened();
     expect(notes).toEqual(['ready']);
     expect(stream.take(10_000)).toMatchObject({ offset: 4096, length: 904 });
   });
@@ -166,6 +172,25 @@ describe('a stream that is sent', () => {
       undefined,
       'superseded',
     ]);
+  });
+
+  it('does not hold the bytes that it began with once they are sent', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void; // the flag above defines it
+    let held: WeakRef<Buffer> | undefined;
+    const started = ((): StartedStream => {
+      const first = Buffer.alloc(100_000);
+      held = new WeakRef(first);
+      return { head: { status: 200, headers: [] }, first: new FirstBytes(first), rest: new ScriptedSource() };
+    })();
+    const stream = new OutgoingStream(started, 200_000, new NotedEvents(), () => now);
+    expect(stream.headBytes).toHaveLength(4096);
+    stream.opened();
+    while (stream.take(65_536) !== undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    expect(held?.deref()).toBeUndefined();
+    expect([started.first.length, stream.state]).toEqual([0, 'flowing']);
   });
 
   it('is idle since its source was read or resumed last, and never while it is paused', () => {

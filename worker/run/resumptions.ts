@@ -11,6 +11,7 @@ import type { HandlerReply, ResumePoint } from '../handlers/handler.ts';
 import { SupersededError } from '../reply/reply-pushes.ts';
 import { retryUntil } from '../reply/retry-until.ts';
 import type { AnswerStreams } from '../stream/answer-streams.ts';
+import { FirstBytes } from '../stream/first-bytes.ts';
 import { isStream } from '../stream/started-stream.ts';
 import { goesOn, mayResume, resumePointOf, timeToRun } from '../stream/resumed-run.ts';
 import type { Answered } from './handler-calls.ts';
@@ -89,7 +90,7 @@ export function continued(answered: Answered, { begun, taken, point }: Resumptio
   if (isStream(answered)) return { ...answered, resumed: taken };
   const { body } = answered;
   const first = typeof body === 'string' ? Buffer.from(body, 'utf8') : asBuffer(body);
-  return { head, first, rest: new BytesSource(''), resumed: taken };
+  return { head, first: new FirstBytes(first), rest: new BytesSource(''), resumed: taken };
 }
 
 function notResumed(why: string): HandlerReply {

@@ -20,6 +20,7 @@ import { answerTooLarge, GatheredBody, tooLargeReply } from '../handlers/gathere
 import type { ByteSink, ByteSource, SourcedReply } from '../handlers/handler.ts';
 import type { ReplyBudget } from '../handlers/reply-budget.ts';
 import { ExactSource } from './exact-source.ts';
+import { FirstBytes } from './first-bytes.ts';
 import type { GatheredStart, StartedStream } from './started-stream.ts';
 import type { StreamDecision } from './stream-decision.ts';
 
@@ -34,8 +35,6 @@ export interface GatheringTerms {
 
 /** How long an answer of unknown length may take to be whole, in ms. */
 const wholeWithinMs = 5;
-
-const empty = Buffer.alloc(0);
 
 /**
  * Waits until an answer is whole, or certainly a stream.
@@ -197,7 +196,11 @@ class Gathering implements ByteSource, ByteSink {
   #hold(): void {
     this.#leave('held');
     this.#reply.source.pause();
-    this.#settled.resolve({ head: headOf(this.#reply), first: this.#body.whole(), rest: this });
+    this.#settled.resolve({
+      head: headOf(this.#reply),
+      first: new FirstBytes(this.#body.whole()),
+      rest: this,
+    });
   }
 
   #refuse(): void {
@@ -248,11 +251,12 @@ class Gathering implements ByteSource, ByteSink {
 function streamOf(reply: SourcedReply): StartedStream {
   const { source, length } = reply;
   const head = headOf(reply);
-  if (length === undefined) return { head, first: empty, rest: source };
+  if (length === undefined) return { head, first: new FirstBytes(), rest: source };
   const rest = new ExactSource(source, length);
-  if (headerValue(head.headers, 'content-length') !== undefined) return { head, first: empty, rest };
+  if (headerValue(head.headers, 'content-length') !== undefined)
+    return { head, first: new FirstBytes(), rest };
   const headers = [...head.headers, 'content-length', String(length)];
-  return { head: { ...head, headers }, first: empty, rest };
+  return { head: { ...head, headers }, first: new FirstBytes(), rest };
 }
 
 /** @returns the whole answer of bytes that are there already. */

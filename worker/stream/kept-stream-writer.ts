@@ -127,7 +127,7 @@ export class KeptStreamWriter implements AppendingStream {
     this.#readAt = now();
     this.#stopRenewals = renewals.start(this.#terms);
     this.#started.rest.start(this.#sink);
-    this.#sink.bytes(this.#started.first);
+    this.#sink.bytes(this.#started.first.take());
     return true;
   }
 

@@ -59,6 +59,7 @@ export interface Arrival {
   offset: number;
 }
 
+const none = new Uint8Array();
 /** The source is paused while so many bytes wait to be sent, and the other streams hold many too. */
 const fewBytes = 64 * 1024;
 /** The source is paused while so many bytes wait to be sent: as many as one push has. */
@@ -69,8 +70,8 @@ export class OutgoingStream {
   readonly #events: OutgoingEvents;
   readonly #now: () => number;
   #state: OutgoingState = 'opening';
-  /** The bytes that the head has. */
-  readonly #headBytes: Uint8Array;
+  /** The bytes that the head has, until it is in the inbox. */
+  #headBytes: Uint8Array;
   /** The position behind the last byte that was sent. */
   #offset: number;
   #granted: number;
@@ -94,7 +95,7 @@ export class OutgoingStream {
     this.#events = events;
     this.#now = now;
     this.#granted = credit;
-    const { first } = started;
+    const first = started.first.take();
     this.#headBytes = first.subarray(0, Math.min(maxHeadBytes, credit));
     this.#offset = this.#headBytes.length;
     this.#waiting.add(first.subarray(this.#offset));
@@ -104,7 +105,7 @@ export class OutgoingStream {
     return this.#state;
   }
 
-  /** The bytes for the frame of its head. */
+  /** The bytes for the frame of its head; none once it is in the inbox. */
   get headBytes(): Uint8Array {
     return this.#headBytes;
   }
@@ -141,6 +142,7 @@ export class OutgoingStream {
   /** Its head is in the inbox: the source is read from now on. */
   opened(): void {
     this.#enter('flowing');
+    this.#headBytes = none;
     this.#readAt = this.#now();
     this.#started.rest.start(this.#sink);
     this.#steer();
