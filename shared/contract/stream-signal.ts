@@ -42,8 +42,10 @@ function encodeSignal(signal: StreamSignal): string {
   }
 }
 
-const pattern =
-  /^(?:g (?<granted>\d+) (?<offset>\d+) (?<id>\S+)|x (?<fence>\d+) (?<left>\S+)|m (?<behind>\d+|-) (?<missing>\S+)|n (?<gateway>\S+))$/;
+const pattern = new RegExp(
+  String.raw`^(?:g (?<granted>\d+) (?<offset>\d+) (?<id>\S+)|x (?<fence>\d+) (?<left>\S+)` +
+    String.raw`|m (?<behind>\d+|-) (?<missing>\S+)|n (?<gateway>\S+))$`,
+);
 
 function decodeSignal(line: string): StreamSignal | undefined {
   const { granted, offset, id, fence, left, behind, missing, gateway } = pattern.exec(line)?.groups ?? {};
