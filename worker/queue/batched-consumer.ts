@@ -183,7 +183,7 @@ export class BatchedConsumer implements Consumer, ReplyPush {
         else setImmediate(() => void this.#tickOn());
         return;
       }
-      case 'new': // Jobs that it took now would be taken for those of a dead worker.
+      case 'new': // The session still reclaims the jobs of a dead worker, and would reclaim these too.
       case 'ticking': // It checks for more before it rests.
       case 'stopped':
       case 'abandoned':

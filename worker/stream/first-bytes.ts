@@ -1,8 +1,8 @@
 const empty = Buffer.alloc(0);
 
 /**
- * The bytes of an answer that are there when it begins. They are taken once, and nobody holds them after
- * that: what knows of a stream lives as long as it.
+ * The bytes of an answer that are there when it begins. Several objects refer to a stream until it ends. The
+ * bytes are taken once, so that none of these objects keeps them in memory.
  */
 export class FirstBytes {
   #bytes: Buffer;
