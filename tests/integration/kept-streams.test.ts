@@ -243,6 +243,15 @@ describe('taking over', () => {
     expect(await streamsOf(6).takeOver('r', 5, keepMs)).toEqual(taken);
   });
 
+  it.each([3, 6])('refuses a stream that has lost the bytes up to %d', async (end) => {
+    const streams = streamsOf(4);
+    await streams.open('r', head, keepMs);
+    await streams.append(entries(['one', 'two', 'three']));
+    await supersede();
+    await system().redis.xdel(keyOf(4), `${end}-0`);
+    expect(await streamsOf(5).takeOver('r', 4, keepMs)).toBe('lost');
+  });
+
   it('is refused to a superseded worker, after the end, and if the stream is gone', async () => {
     const { redis, keys } = system();
     const record = keys.request('S1', 'r');

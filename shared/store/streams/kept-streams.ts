@@ -16,6 +16,7 @@ import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 import { endOfEntry, entryFields, entryId } from './kept-entry.ts';
 import type { KeptEntry } from './kept-entry.ts';
+import { KeptStreamReader } from './kept-stream-reader.ts';
 
 /** An entry of one of a worker's streams. */
 export interface Append extends KeptEntry {
@@ -58,6 +59,7 @@ export class KeptStreams {
   readonly #keys: Keys;
   readonly #repair: KeyRepair;
   readonly #lease: Fenced;
+  readonly #reader: KeptStreamReader;
 
   /**
    * @param connection a patient connection on which nothing waits behind many bytes.
@@ -69,6 +71,7 @@ export class KeptStreams {
     this.#keys = keysOf(connection);
     this.#repair = new KeyRepair(connection, log, 'worker');
     this.#lease = lease;
+    this.#reader = new KeptStreamReader(connection);
   }
 
   /**
@@ -90,7 +93,8 @@ export class KeptStreams {
   }
 
   /**
-   * Takes over a stream that another worker has begun. Safe to call again after a failure.
+   * Takes over a stream that another worker has begun, and reads it once, so that a stream in which bytes are
+   * missing does not go on. Safe to call again after a failure.
    * @param from the fence of the other worker, as the record has it.
    */
   takeOver(
@@ -106,6 +110,7 @@ export class KeptStreams {
       const offset = endOfEntry(lastEntry);
       const at = fields.findIndex((name, index) => index % 2 === 0 && name === 'e');
       const noted = at < 0 ? undefined : fields[at + 1];
+      if (!(await this.#hasAll(id, offset))) return 'lost';
       return { offset, entries: entries - 1, lastId: offset === 0 ? '' : noted };
     });
   }
@@ -150,6 +155,19 @@ export class KeptStreams {
       this.#redis.pexpire(this.#keys.request(replica, id), recordTtlMs(keepMs), 'GT'),
       ...keys.map((key) => this.#redis.pexpire(key, keepMs, 'GT')),
     ];
+  }
+
+  /** @returns whether the stream has all bytes up to an offset. */
+  async #hasAll(id: string, offset: number): Promise<boolean> {
+    const { replica, fence } = this.#lease;
+    for (let from = 0; from < offset;) {
+      // One piece at a time, since others wait on the connection.
+      // oxlint-disable-next-line no-await-in-loop
+      const piece = await this.#reader.read({ id, replica, fence }, from);
+      if (piece === 'gone' || piece === 'gap' || piece.end === from) return false;
+      from = piece.end;
+    }
+    return true;
   }
 
   #key(id: string): string {
