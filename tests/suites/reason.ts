@@ -3,7 +3,9 @@
  * document. Any other difference is a bug of ringpost.
  */
 export const reasonKinds = {
-  stream: 'The test checks the parts of a body or their times; a queue carries whole messages.',
+  stream:
+    'The test checks the parts of a body. Requests are sent whole, and so are answers that end within 5 ms; ' +
+    'parts of longer answers that come within 5 ms are joined.',
   abort: 'One side disconnects in the middle of a message, or sends a broken one.',
   trailer: 'Trailer fields are dropped, in both directions.',
   upgrade: 'The test uses `CONNECT`, `Upgrade` or an informational answer.',
