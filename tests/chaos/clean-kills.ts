@@ -1,4 +1,5 @@
 import { backoffMs } from '../../gateway/controller/replica-state.ts';
+import type { LedgerLine } from './ledger.ts';
 import type { RequestRecord } from './record.ts';
 import { endedAt, sentAt } from './record.ts';
 import type { SoakFault } from './soak-fault.ts';
@@ -64,13 +65,44 @@ export function cleanKills(
   });
 }
 
+/** @returns the time from the first send of a request to its final answer, in ms. */
+function timeOf(record: RequestRecord): number {
+  return endedAt(record) - sentAt(record);
+}
+
 /**
- * @returns the time of the slowest answer, in ms, among requests that were running at the kill or were sent
- * before the system was healthy again.
+ * @returns the slowest of the requests that were running at the kill or were sent before the system was
+ * healthy again; undefined if there are none.
  */
-export function slowestDuring(records: readonly RequestRecord[], { calmSince, at, over }: CleanKill): number {
-  const times = records
+export function slowestRequest(
+  records: readonly RequestRecord[],
+  { calmSince, at, over }: CleanKill,
+): RequestRecord | undefined {
+  return records
     .filter((record) => sentAt(record) > calmSince && sentAt(record) <= over && endedAt(record) >= at)
-    .map((record) => endedAt(record) - sentAt(record));
-  return times.reduce((most, time) => Math.max(most, time), 0);
+    .reduce<RequestRecord | undefined>(
+      (slowest, record) => (slowest === undefined || timeOf(record) > timeOf(slowest) ? record : slowest),
+      undefined,
+    );
+}
+
+/** @returns the time of the {@link slowestRequest}, in ms. */
+export function slowestDuring(records: readonly RequestRecord[], kill: CleanKill): number {
+  const slowest = slowestRequest(records, kill);
+  return slowest === undefined ? 0 : timeOf(slowest);
+}
+
+/** @returns which request was the slowest, and when it was sent, ran and ended, in ms from the kill. */
+export function aboutSlowest(
+  records: readonly RequestRecord[],
+  ledger: readonly LedgerLine[],
+  kill: CleanKill,
+): string {
+  const slowest = slowestRequest(records, kill);
+  if (slowest === undefined) return 'none';
+  const { id, method, attempts } = slowest;
+  const fromKill = (time: number): string => String(Math.round(time - kill.at));
+  const sends = attempts.map(({ sent }) => fromKill(sent)).join(', ');
+  const runs = ledger.filter((line) => line.id === id).map((line) => `${line.replica} ${fromKill(line.at)}`);
+  return `${method} ${id}: sent at ${sends}, run at ${runs.join(', ')}, ended at ${fromKill(endedAt(slowest))}`;
 }

@@ -10,6 +10,7 @@ import { namespace, PrivateStore } from './private-store.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { now } from './clock.ts';
+import { areAsleep, ringReplicas } from './uneven/watch-ring.ts';
 import { isRunning } from './process-state.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -168,7 +169,8 @@ export class Cluster {
 
   /**
    * @param replicas how many replicas to expect; by default the number of desired ones.
-   * @returns whether every gateway has all replicas in its ring and each of them has a ready, running worker.
+   * @returns whether every gateway has all replicas in its ring and each of them sleeps or has a ready,
+   * running worker.
    */
   async isHealthy(replicas?: number): Promise<boolean> {
     const names = await this.desired();
@@ -178,7 +180,10 @@ export class Cluster {
     const ready = leases.flatMap((lease) => (lease?.state === 'ready' ? [lease.pid] : []));
     // A lease outlives a worker that died with its controller, and it does not show that a worker is frozen.
     const alive = await Promise.all(ready.map(isRunning));
-    if (alive.filter(Boolean).length !== wanted) return false;
+    const idle = names.filter((_, at) => leases[at] === undefined);
+    const asleep =
+      idle.length > 0 && areAsleep(await ringReplicas(this.targets[0] ?? ''), idle) ? idle.length : 0;
+    if (alive.filter(Boolean).length + asleep !== wanted) return false;
     const seen = await Promise.all(this.gateways.map(({ url }) => readyReplicas(url)));
     return seen.every((each) => each === wanted);
   }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { givenSettings } from '../fixtures/given-settings.ts';
 
 /** The arguments of `npm run chaos`. */
 export interface CommandLine {
@@ -12,6 +13,8 @@ export interface CommandLine {
   /** Seed of the first soak; the following ones count up from it. Undefined: random. */
   readonly seed: number | undefined;
   readonly soaks: number;
+  /** Settings of all gateways, controllers and workers. Those that a scenario sets itself stay. */
+  readonly settings: Readonly<Record<string, string>>;
   /** The file to write the report to. */
   readonly report: string | undefined;
 }
@@ -27,6 +30,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       seconds: { type: 'string', default: '180' },
       seed: { type: 'string' },
       soaks: { type: 'string', default: '1' },
+      set: { type: 'string', multiple: true, default: [] },
       report: { type: 'string' },
     },
   });
@@ -37,6 +41,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     seconds: count('--seconds', values.seconds),
     seed: values.seed === undefined ? undefined : count('--seed', values.seed),
     soaks: count('--soaks', values.soaks),
+    settings: givenSettings(values.set),
     report: values.report,
   };
 }

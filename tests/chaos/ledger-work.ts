@@ -1,7 +1,7 @@
 /**
  * The replicas' work, as a HANDLER. Each execution appends a line to the ledger, takes `?ms=` milliseconds,
  * and answers with the request's id and a nonce that is also in the ledger. `?bad=` makes it misbehave, and
- * `?stream=` makes it answer with a stream.
+ * `?stream=` makes it answer with a stream. `SLOW_REPLICA=S2*8` makes one replica take eight times as long.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -17,6 +17,9 @@ const own = process.env['REPLICA'];
 if (own !== undefined && existsSync(brokenFile(directory, own)))
   throw new Error(`${own} is broken on purpose`);
 
+const [slow, factor] = (process.env['SLOW_REPLICA'] ?? '').split('*');
+const slowdown = own !== undefined && own === slow ? Number(factor) : 1;
+
 export default async (
   request: Request,
   { replica, attempt, resumeFrom }: Pick<HandlerContext, 'replica' | 'attempt' | 'resumeFrom'>,
@@ -27,7 +30,7 @@ export default async (
   const nonce = randomUUID();
   const { method } = request;
   appendToLedger(directory, { id, method, replica, attempt, pid: process.pid, at: Date.now(), nonce });
-  await delay(Number(searchParams.get('ms') ?? 0));
+  await delay(slowdown * Number(searchParams.get('ms') ?? 0));
   const bad = searchParams.has('bad') ? await misbehave(url) : undefined;
   return bad ?? streamAnswer(url, resumeFrom) ?? Response.json({ id, nonce, replica });
 };

@@ -71,7 +71,7 @@ function choose(asked: CommandLine): Chosen[] {
 async function play(
   scenario: Scenario,
   workshop: Workshop,
-  { seconds }: CommandLine,
+  { seconds, settings }: CommandLine,
   seed: number,
 ): Promise<Omit<Result, 'family'>> {
   const skipped = scenario.missing?.();
@@ -81,7 +81,7 @@ async function play(
   say(`${scenario.name} (seed ${seed}, load average ${load.toFixed(1)})`);
   const folder = await workshop.folderFor(scenario.name);
   try {
-    const { rows, unmet } = await scenario.run({ workshop, folder, seed, seconds });
+    const { rows, unmet } = await scenario.run({ workshop, folder, seed, seconds, settings });
     for (const row of rows) say(`  ${line(row)}`);
     for (const sentence of unmet) say(`  NOT MET: ${sentence}`);
     if (unmet.length === 0) await workshop.forget(folder);

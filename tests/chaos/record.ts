@@ -9,6 +9,8 @@ export type Result =
       readonly id: string | undefined;
       readonly nonce: string | undefined;
       readonly replica: string | undefined;
+      /** The owner of the key, if another replica answered because of the load. */
+      readonly spilledFrom?: string | undefined;
       /** Seconds. */
       readonly retryAfter: number | undefined;
     }

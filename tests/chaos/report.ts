@@ -25,7 +25,8 @@ const comparedScenario = 'replica-killed';
  */
 export function report(results: readonly Result[], seconds: number): string {
   const of = (name: FamilyName): Result[] => results.filter(({ family }) => family === name);
-  const [faults, badTraffic, streams, soaks] = [of('faults'), of('bad-traffic'), of('streams'), of('soak')];
+  const [faults, badTraffic, streams] = [of('faults'), of('bad-traffic'), of('streams')];
+  const [load, soaks] = [of('load'), of('soak')];
   const proxies = results.filter(
     ({ family, scenario }) => family === 'proxies' || scenario.name === comparedScenario,
   );
@@ -42,6 +43,7 @@ npm run chaos                                  # every scenario, then a soak of 
 npm run chaos -- --scenario replica-killed     # one of them; --list shows them
 npm run chaos -- --family bad-traffic          # all of one family
 npm run chaos -- --scenario soak --seconds 600 --seed 42
+npm run chaos -- --scenario soak --set AFFINITY=loose --set CONCURRENCY=8   # with other settings
 npm run chaos -- --soaks 5 --report docs/reliability.md   # this file
 \`\`\`
 
@@ -64,8 +66,9 @@ the client was told is compared with the ledger.
     section('Compared with proxies', proxies, proxyText(proxies)),
     section('Bad traffic', badTraffic, badTrafficText),
     section('Streams', streams, streamsText),
+    section('Uneven load', load, loadText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
-    descriptions([...faults, ...badTraffic, ...streams]),
+    descriptions([...faults, ...badTraffic, ...streams, ...load]),
     notMet(results),
     reasons.length === 0 ? '' : `## Not run\n\n${reasons.join('\n')}`,
   ];
@@ -84,6 +87,11 @@ const streamsText = [
   'a stream is a function of its position. Every byte that a client got is compared with the one that belongs',
   'there, and a stream that ended cleanly with its length. The note says what became of the streams; the other',
   'columns are about the ordinary requests.',
+].join('\n');
+
+const loadText = [
+  'Requests move between replicas: they spill from the owner of a hot key, a slow replica is ejected, idle ones',
+  'sleep, and their number follows the load. A POST may not run twice, whichever replica has it.',
 ].join('\n');
 
 function section(title: string, results: readonly Result[], text = ''): string {

@@ -34,4 +34,6 @@ export interface ScenarioContext {
   readonly seed: number;
   /** How long a soak lasts, in seconds. */
   readonly seconds: number;
+  /** Settings from the command line. */
+  readonly settings: Readonly<Record<string, string>>;
 }

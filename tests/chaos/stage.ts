@@ -61,11 +61,14 @@ export interface StageOptions extends ClusterOptions {
  * idempotent request is answered, and the queues are empty in the end.
  */
 export async function underLoad(
-  { workshop, folder, seed }: ScenarioContext,
+  { workshop, folder, seed, settings }: ScenarioContext,
   options: StageOptions,
   act: (stage: Stage) => Promise<void>,
 ): Promise<Run> {
-  const cluster = await Cluster.start(workshop, folder, options);
+  const cluster = await Cluster.start(workshop, folder, {
+    ...options,
+    settings: { ...settings, ...options.settings },
+  });
   const random = seededRandom(seed);
   const faults: Fault[] = [];
   const unmet: string[] = [];

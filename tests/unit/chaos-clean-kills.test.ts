@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cleanKills, killKind, maxAloneMs, slowestDuring } from '../chaos/clean-kills.ts';
+import { aboutSlowest, cleanKills, killKind, maxAloneMs, slowestDuring } from '../chaos/clean-kills.ts';
 import type { RequestRecord } from '../chaos/record.ts';
 
 const kill = (at: number, replica = 'S1') => ({ kind: killKind, detail: replica, replica, at });
@@ -57,5 +57,13 @@ describe('a kill', () => {
       request(51_100, 59_000),
     ];
     expect(slowestDuring(records, found)).toBe(1000);
+    const run = { method: 'GET', replica: 'S1', attempt: 1, pid: 1, nonce: '' };
+    const ledger = [
+      { ...run, id: 'from 50900', at: 51_700 },
+      { ...run, id: 'from 49000', at: 49_001 },
+    ];
+    expect(aboutSlowest(records, ledger, found)).toBe(
+      'GET from 50900: sent at 900, run at S1 1700, ended at 1900',
+    );
   });
 });

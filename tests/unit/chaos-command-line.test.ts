@@ -12,8 +12,15 @@ describe('the command line of the chaos suite', () => {
       families: ['bad-traffic'],
     }));
 
+  it('takes settings for all processes', () =>
+    expect(parseCommandLine(['--set', 'AFFINITY=loose', '--set', 'HASH_KEY=header:a=b']).settings).toEqual({
+      AFFINITY: 'loose',
+      HASH_KEY: 'header:a=b',
+    }));
+
   it.each([
     ['--seconds', 'x'],
+    ['--set', 'affinity'],
     ['--soaks', '-1'],
     ['--nonsense', ''],
   ])('refuses %s %s', (name, value) => expect(() => parseCommandLine([name, value])).toThrow(name));

@@ -1,6 +1,7 @@
 import { badTraffic } from '../bad-traffic/family.ts';
 import type { Scenario } from '../scenario.ts';
 import { streams } from '../streams/family.ts';
+import { unevenLoad } from '../uneven/family.ts';
 import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
 import { gatewayKilled, rollingRestart } from './gateway-faults.ts';
@@ -14,7 +15,7 @@ import { soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
-export type FamilyName = 'faults' | 'proxies' | 'bad-traffic' | 'streams' | 'soak';
+export type FamilyName = 'faults' | 'proxies' | 'bad-traffic' | 'streams' | 'load' | 'soak';
 
 export interface Family {
   readonly name: FamilyName;
@@ -42,5 +43,6 @@ export const families: readonly Family[] = [
   { name: 'proxies', scenarios: proxies },
   { name: 'bad-traffic', scenarios: badTraffic },
   { name: 'streams', scenarios: streams },
+  { name: 'load', scenarios: unevenLoad },
   { name: 'soak', scenarios: [soak] },
 ];

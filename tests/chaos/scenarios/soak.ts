@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deadlyPrefixes } from '../bad-traffic/soak-kinds.ts';
-import { cleanKills, maxAloneMs, slowestDuring } from '../clean-kills.ts';
+import { aboutSlowest, cleanKills, maxAloneMs, slowestDuring } from '../clean-kills.ts';
 import type { CleanKill, Death, DoneFault } from '../clean-kills.ts';
 import { now } from '../clock.ts';
 import type { LedgerLine } from '../ledger.ts';
@@ -91,7 +91,7 @@ export const soak: Scenario = {
 };
 
 function judgeKills(
-  { records }: Run,
+  { records, ledger }: Run,
   kills: readonly CleanKill[],
   say: (line: string) => void,
 ): { readonly note: string; readonly unmet: readonly string[] } {
@@ -114,8 +114,10 @@ function judgeKills(
     unmet: timed
       .filter(({ ms, maxMs }) => ms >= maxMs)
       .map(
-        ({ ms, maxMs, detail }) =>
-          `an answer took ${ms} ms (bound: ${maxMs}) while only a worker was killed (${detail})`,
+        ({ ms, ...kill }) =>
+          `an answer took ${ms} ms (bound: ${kill.maxMs}) while only a worker was killed (${kill.detail}), ` +
+          `healthy ${Math.round(kill.over - kill.at)} ms later; in ms from the kill: ` +
+          aboutSlowest(records, ledger, kill),
       ),
   };
 }
