@@ -21,7 +21,7 @@ export interface PlanRouteOptions extends AddLimits {
   readonly log: Logger;
 }
 
-/** `GET /-/api/plan?add=S4&rm=S2&drain=S3`: what a change would move. Nothing changes. */
+/** `GET /-/api/plan?add=S4&weight=S1:2&rm=S2&drain=S3`: what a change would move. Nothing changes. */
 export const planRoute = fp<PlanRouteOptions>(
   (app, options, done) => {
     const { connection, store, log } = options;
@@ -50,7 +50,12 @@ export const planRoute = fp<PlanRouteOptions>(
 
     app.get('/-/api/plan', { onRequest: noStore, schema: replicaOperations.plan }, async (request) => {
       const named = (parameter: string): string[] => queryValues(request.originalUrl, parameter);
-      const asked = { add: named('add'), rm: named('rm'), drain: named('drain') };
+      const asked = {
+        add: named('add'),
+        weight: named('weight'),
+        rm: named('rm'),
+        drain: named('drain'),
+      };
       return redisAway(async () => {
         const state = await store.read();
         if (state.version === -1) throw new Problem('starting', 'No controller has started yet.');

@@ -2,6 +2,7 @@ import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
+import { maxWeight } from '#shared/ring/weight.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
@@ -178,9 +179,23 @@ export const replicas = object({
   message: object({ N: count, replicas: { type: 'array', items: replica } }),
   status: { const: 'successful' },
 });
-export const replicaChange = object(
-  { n: { type: 'integer', minimum: 1 }, hostnames: { type: 'array', items: replica } },
-  ['hostnames'],
+const changedReplicas = {
+  n: { type: 'integer', minimum: 1 },
+  hostnames: { type: 'array', items: replica },
+};
+export const replicaChange = object(changedReplicas, ['hostnames']);
+export const replicaAddition = object(
+  {
+    ...changedReplicas,
+    weights: {
+      type: 'object',
+      additionalProperties: { type: 'integer', minimum: 1, maximum: maxWeight },
+      description:
+        'Of listed hostnames; 1 if one is left out. A replica of the weight 2 gets twice the keys.',
+      examples: [{ S9: 2 }],
+    },
+  },
+  ['hostnames', 'weights'],
 );
 export const failure = object({
   message: {

@@ -18,13 +18,14 @@ export interface LeavingQueue {
  * @returns what a change would do. Pure.
  */
 export function planView(preview: Preview, queues: readonly LeavingQueue[]): PlanView {
-  const { add, rm, drain, before, after } = preview;
+  const { add, weights, rm, drain, before, after } = preview;
   const [old, now] = [sharesOf(before), sharesOf(after)];
   const sum = (of: (queue: LeavingQueue) => number): number =>
     queues.reduce((total, queue) => total + of(queue), 0);
   const moved = movedShare(before, after);
   return {
     add,
+    weights: Object.fromEntries(weights),
     rm,
     drain,
     movedShare: moved,
@@ -41,7 +42,7 @@ export function planView(preview: Preview, queues: readonly LeavingQueue[]): Pla
 }
 
 function notesOf(preview: Preview, queues: readonly LeavingQueue[], moved: number): string[] {
-  const { add, rm, drain, before, after } = preview;
+  const { add, weights, rm, drain, before, after } = preview;
   const served = new Set(before.members.map(({ name }) => name));
   const notes = [
     after.members.length === 0
@@ -51,6 +52,8 @@ function notesOf(preview: Preview, queues: readonly LeavingQueue[], moved: numbe
   if (add.length > 0) notes.push('A new replica owns keys as soon as its worker is ready.');
   if (add.some((name) => name.startsWith('new-')))
     notes.push('The names new-1 and so on stand for random ones. Shares depend on the names.');
+  for (const [name, weight] of weights)
+    if (!add.includes(name)) notes.push(`${name} gets the weight ${weight}. What waits there stays there.`);
   for (const queue of queues)
     notes.push(...leavingNotes(queue, rm.includes(queue.name), served.has(queue.name)));
   if (drain.length > 0) notes.push(`${drain.join(', ')}: running, without keys, until resumed.`);
