@@ -18,13 +18,14 @@ import { redisAway } from '../routes/redis-away.ts';
 export interface PlanRouteOptions extends AddLimits {
   readonly connection: Connection;
   readonly store: RingStore;
+  readonly slowStartMs: number;
   readonly log: Logger;
 }
 
 /** `GET /-/api/plan?add=S4&weight=S1:2&rm=S2&drain=S3`: what a change would move. Nothing changes. */
 export const planRoute = fp<PlanRouteOptions>(
   (app, options, done) => {
-    const { connection, store, log } = options;
+    const { connection, store, slowStartMs, log } = options;
     const depths = new QueueDepths(connection, log);
 
     const queuesOf = async (names: readonly string[]): Promise<LeavingQueue[]> => {
@@ -60,7 +61,7 @@ export const planRoute = fp<PlanRouteOptions>(
         const state = await store.read();
         if (state.version === -1) throw new Problem('starting', 'No controller has started yet.');
         const preview = previewChange(state, asked, options);
-        return planView(preview, await queuesOf([...preview.rm, ...preview.drain]));
+        return planView(preview, await queuesOf([...preview.rm, ...preview.drain]), slowStartMs);
       });
     });
     done();

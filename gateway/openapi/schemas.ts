@@ -237,6 +237,15 @@ const upstream = {
   type: ['string', 'null'],
   description: 'Its server of `UPSTREAMS`; null if it has none. Left out if `UPSTREAMS` is not set.',
 };
+export const slowStart = object(
+  {
+    share: { type: 'number', minimum: 0.1, maximum: 0.9 },
+    endsAt: { ...count, description: 'When it is to have all of its weight, in ms since the epoch.' },
+    reason: { ...text, description: 'In words.' },
+  },
+  [],
+  { description: 'The part of its weight that it has now (`SLOW_START_MS`). Left out if that is all.' },
+);
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -254,6 +263,8 @@ export const ring = {
           clockAheadMs,
           crash,
           upstream,
+          weight: { type: 'integer', minimum: 1 },
+          slowStart,
           hold: {
             type: ['string', 'null'],
             enum: [...replicaHolds, null],

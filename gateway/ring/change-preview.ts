@@ -1,6 +1,7 @@
 import { Problem } from '#shared/contract/errors.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
+import { withShares } from '#shared/ring/slow-start.ts';
 import { createRing } from '#shared/ring/strategies.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import { AdminError, parseReplicaChange, planAdd, planRemove } from './replica-changes.ts';
@@ -59,7 +60,7 @@ export function previewChange(state: RingState, asked: AskedChange, limits: AddL
     }
     const { parameters } = limits;
     const before = ringOf(parameters, state);
-    const after = ringOf(parameters, { desired, ring, drained });
+    const after = ringOf(parameters, { desired, ring, drained, slowStarts: state.slowStarts });
     const heavier = added.filter(({ weight }) => weight !== 1);
     const weights = new Map([...heavier, ...reweighed].map(({ name, weight }) => [name, weight]));
     return { add: added.map(({ name }) => name), weights, rm, drain, before, after };
@@ -97,10 +98,10 @@ function removedFrom(state: RingState, rm: readonly string[]): readonly string[]
 
 function ringOf(
   parameters: RingParameters,
-  { desired, ring, drained }: Pick<RingState, 'desired' | 'ring' | 'drained'>,
+  { desired, ring, drained, slowStarts }: Pick<RingState, 'desired' | 'ring' | 'drained' | 'slowStarts'>,
 ): Ring {
   const members = desired.filter(({ name }) => ring.has(name) && !drained.has(name));
-  return createRing(parameters, fitting(parameters, members).members);
+  return createRing(parameters, fitting(parameters, withShares(members, slowStarts)).members);
 }
 
 function malformed(detail: string): Problem {

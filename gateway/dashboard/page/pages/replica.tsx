@@ -73,7 +73,12 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
     ...('inRing' in view
       ? ([
           ['in the ring', view.inRing ? 'yes' : 'no'],
-          ['weight', view.weight],
+          [
+            'weight',
+            view.slowStart === undefined
+              ? view.weight
+              : `${view.weight} (${share(view.slowStart.share)} now)`,
+          ],
         ] as const)
       : []),
     ['generation', view.generation ?? none],
