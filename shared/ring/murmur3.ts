@@ -10,8 +10,8 @@ type Murmur3Parameters = Extract<RingParameters, { strategy: 'murmur3' }>;
  * Consistent hashing over the 32-bit hash space. Each member has `virtualNodes * weight` points, or a part of
  * them, and a key belongs to the first point at or after its hash. The points of a member depend only on its
  * name, and those of a smaller weight are the first ones of a larger weight. So removing a replica moves no
- * key of another, and a larger weight moves keys to its replica only. Source: Karger et al., "Consistent Hashing and Random Trees",
- * STOC 1997.
+ * key of another, and a larger weight moves keys to its replica only. Source: Karger et al., "Consistent
+ * Hashing and Random Trees", STOC 1997.
  *
  * @param members checked, frozen, in order of joining
  */
