@@ -54,8 +54,8 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   await app.register(callbackSecretRoutes, { secrets: config.callbackSecrets, access });
   await app.register(ringRoutes, { ...parts, parameters });
   await app.register(apiRoutes, parts);
-  await app.register(planRoute, { ...parts, parameters, ...limits });
-  await app.register(replicaActionRoutes, { ...parts, replicaDriver: config.replicaDriver });
+  await app.register(planRoute, { ...parts, parameters, ...limits, slowStartMs: config.slowStartMs });
+  await app.register(replicaActionRoutes, { ...parts, parameters, replicaDriver: config.replicaDriver });
   await app.register(requestApi, { ...parts, cancel: (request) => cancellation.cancel(request) });
   await app.register(metricsRoutes, { metrics });
 }

@@ -15,7 +15,7 @@ export interface Change {
 /** Characters of a text, and items of a list, that a line shows. */
 const maxShown = 64;
 /** Fields of a body that a line may show: counts and names. */
-const shownFields = ['n', 'hostnames', 'enabled', 'origin'] as const;
+const shownFields = ['n', 'hostnames', 'weight', 'weights', 'enabled', 'origin'] as const;
 
 /** Logs one line for each change by the admin side, at every level but `silent`. */
 export class Audit {
@@ -54,6 +54,7 @@ export function askedFor(parameters: unknown, body: unknown): Record<string, unk
 function shown(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value === 'string') return value.slice(0, maxShown);
+  if (isObject(value)) return shown(Object.entries(value).map(([name, item]) => `${name}=${String(item)}`));
   if (!Array.isArray(value)) return undefined;
   return value
     .slice(0, maxShown)

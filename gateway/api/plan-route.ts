@@ -18,13 +18,14 @@ import { redisAway } from '../routes/redis-away.ts';
 export interface PlanRouteOptions extends AddLimits {
   readonly connection: Connection;
   readonly store: RingStore;
+  readonly slowStartMs: number;
   readonly log: Logger;
 }
 
-/** `GET /-/api/plan?add=S4&rm=S2&drain=S3`: what a change would move. Nothing changes. */
+/** `GET /-/api/plan?add=S4&weight=S1:2&rm=S2&drain=S3`: what a change would move. Nothing changes. */
 export const planRoute = fp<PlanRouteOptions>(
   (app, options, done) => {
-    const { connection, store, log } = options;
+    const { connection, store, slowStartMs, log } = options;
     const depths = new QueueDepths(connection, log);
 
     const queuesOf = async (names: readonly string[]): Promise<LeavingQueue[]> => {
@@ -50,12 +51,17 @@ export const planRoute = fp<PlanRouteOptions>(
 
     app.get('/-/api/plan', { onRequest: noStore, schema: replicaOperations.plan }, async (request) => {
       const named = (parameter: string): string[] => queryValues(request.originalUrl, parameter);
-      const asked = { add: named('add'), rm: named('rm'), drain: named('drain') };
+      const asked = {
+        add: named('add'),
+        weight: named('weight'),
+        rm: named('rm'),
+        drain: named('drain'),
+      };
       return redisAway(async () => {
         const state = await store.read();
         if (state.version === -1) throw new Problem('starting', 'No controller has started yet.');
         const preview = previewChange(state, asked, options);
-        return planView(preview, await queuesOf([...preview.rm, ...preview.drain]));
+        return planView(preview, await queuesOf([...preview.rm, ...preview.drain]), slowStartMs);
       });
     });
     done();

@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin';
-import type { ReplicaActionView } from '#shared/contract/api/replicas.ts';
+import type { ReplicaActionView, ReplicaWeightView } from '#shared/contract/api/replicas.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { Logger } from '#shared/process/logger.ts';
@@ -9,9 +9,12 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import { WeightStore } from '#shared/store/ring/weight-store.ts';
+import type { RingParameters } from '#shared/ring/ring.ts';
 import { replicaOperations } from '../openapi/replica-operations.ts';
 import { checkDesired, checkPausable, planDrain, planRestart, planResume } from '../ring/replica-holds.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
+import { planWeight, weightFault } from '../ring/weights.ts';
 import { noStore } from '../routes/no-store.ts';
 import { redisAway } from '../routes/redis-away.ts';
 
@@ -19,6 +22,7 @@ export interface ReplicaActionOptions {
   readonly connection: Connection;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
+  readonly parameters: RingParameters;
   /** The driver that this process's settings name, for a controller that does not say which it has. */
   readonly replicaDriver: string;
   readonly log: Logger;
@@ -28,14 +32,19 @@ interface Call {
   Params: { name: string };
 }
 
+interface WeightCall extends Call {
+  Body: unknown;
+}
+
 type Act = (name: string) => Promise<ReplicaHold | null>;
 
 /**
  * `POST /-/api/replicas/<name>/drain|restart|pause|resume` and `POST /-/api/restart`. They write down what is
- * asked for; the leading controller and the workers do it.
+ * asked for; the leading controller and the workers do it. `PUT /-/api/replicas/<name>/weight` changes the
+ * ring.
  */
 export const replicaActionRoutes = fp<ReplicaActionOptions>(
-  (app, { connection, store, watcher, replicaDriver, log }, done) => {
+  (app, { connection, store, watcher, parameters, replicaDriver, log }, done) => {
     const onRequest = noStore;
     const status = new PublishedStatus(connection, log);
 
@@ -82,6 +91,20 @@ export const replicaActionRoutes = fp<ReplicaActionOptions>(
         },
       );
 
+    const weights = new WeightStore(connection, store, log);
+    app.put<WeightCall>(
+      '/-/api/replicas/:name/weight',
+      { onRequest, schema: replicaOperations.weight },
+      async ({ params: { name }, body }) => {
+        const weight = weightIn(body);
+        await redisAway(() => weights.change((state) => planWeight(state, name, weight, parameters)));
+        // The next request to this gateway is to use the new ring. The poll makes up for a failure.
+        await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));
+        const view: ReplicaWeightView = { replicas: [name], weight };
+        return view;
+      },
+    );
+
     app.post('/-/api/restart', { onRequest, schema: replicaOperations.restartAll }, async (_, reply) => {
       const { desired } = await redisAway(() => store.read());
       const replicas = desired.map(({ name }) => name);
@@ -93,6 +116,14 @@ export const replicaActionRoutes = fp<ReplicaActionOptions>(
   },
   { name: 'replica-action-routes' },
 );
+
+/** @throws {Problem} if the body of a call is not such as `{"weight":3}`. */
+function weightIn(body: unknown): number {
+  const weight = typeof body === 'object' && body !== null && 'weight' in body ? body.weight : undefined;
+  const fault = weightFault(weight);
+  if (fault === undefined && typeof weight === 'number') return weight;
+  throw new Problem('request_malformed', `The body must be such as {"weight":3}; the weight ${fault}.`);
+}
 
 /** @throws {Problem} if ringpost does not run the workers, so that it cannot replace them. */
 function checkDriver(driver: string): void {

@@ -40,6 +40,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'take replicas out of the ring, and keep them running',
     load: () => import('./drain.ts'),
   },
+  { name: 'weight', summary: 'change the weight of a replica', load: () => import('./weight.ts') },
   { name: 'pause', summary: 'let the requests of replicas wait', load: () => import('./pause.ts') },
   { name: 'restart', summary: 'replace the workers of replicas', load: () => import('./restart.ts') },
   { name: 'resume', summary: 'end a drain or a pause', load: () => import('./resume.ts') },

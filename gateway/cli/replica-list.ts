@@ -14,6 +14,8 @@ export interface ListedReplica {
   /** How often in a row it was lost. */
   readonly failures: number | null;
   readonly inRing: boolean;
+  /** Null for one that was removed. */
+  readonly weight: number | null;
   /** What an operator asked for. */
   readonly hold: ReplicaHold | null;
   /** Why it is not ready; null if it is, or if that is not known. */
@@ -28,15 +30,18 @@ const fine: ReadonlySet<string> = new Set(['ready', 'draining']);
 /** @returns the replicas as `ls --json` prints them: desired ones, then those that finish their last work. */
 export function listedReplicas({ replicas, retired }: RingView): ListedReplica[] {
   return [
-    ...replicas.map((replica) => listed(replica, replica.inRing, replica.hold)),
-    ...retired.map((replica) => listed(replica, false, null)),
+    ...replicas.map((replica) => listed(replica, replica)),
+    ...retired.map((replica) => listed(replica, { inRing: false, weight: null, hold: null })),
   ];
 }
 
 function listed(
   replica: ReplicaStatusView,
-  inRing: boolean,
-  hold: ReplicaHold | null | undefined,
+  place: {
+    readonly inRing: boolean;
+    readonly weight: number | null;
+    readonly hold?: ReplicaHold | null;
+  },
 ): ListedReplica {
   const { name, state, since, generation, failures, crash } = replica;
   const isFine = fine.has(state);
@@ -46,8 +51,9 @@ function listed(
     since: shownTime(since),
     generation: generation ?? null,
     failures: failures ?? null,
-    inRing,
-    hold: hold ?? null,
+    inRing: place.inRing,
+    weight: place.weight,
+    hold: place.hold ?? null,
     reason: isFine ? null : (crash?.reason ?? replica.reason ?? null),
     stderr: isFine ? [] : (crash?.stderr ?? []),
   };
@@ -59,13 +65,15 @@ function listed(
  */
 export function replicaLines(replicas: readonly ListedReplica[], now: number, paint: Paint): string[] {
   if (replicas.length === 0) return ['There are no replicas; `ringpost add` adds one.'];
+  const hasWeights = replicas.some(({ weight }) => weight !== null && weight !== 1);
   const hasHolds = replicas.some(({ hold }) => hold !== null);
-  const rows = replicas.map(({ name, state, since, generation, failures, hold }) => [
+  const rows = replicas.map(({ name, state, since, generation, failures, weight, hold }) => [
     shownText(name),
     colour(state, paint),
     since === null ? '' : shownDuration(now - Date.parse(since)),
     String(generation ?? ''),
     String(failures ?? ''),
+    ...(hasWeights ? [String(weight ?? '')] : []),
     ...(hasHolds ? [paint.warning(hold ?? '')] : []),
   ]);
   const reasons = replicas.flatMap(({ name, reason, stderr }) => {
@@ -75,7 +83,9 @@ export function replicaLines(replicas: readonly ListedReplica[], now: number, pa
     return ['', paint.bold(head), ...stderr.map((line) => paint.dim(`  ${shownText(line)}`))];
   });
   const heads = ['REPLICA', 'STATE', 'SINCE', 'GENERATION', 'FAILURES'];
-  return [...table(hasHolds ? [...heads, 'HOLD'] : heads, rows, paint), ...reasons];
+  if (hasWeights) heads.push('WEIGHT');
+  if (hasHolds) heads.push('HOLD');
+  return [...table(heads, rows, paint), ...reasons];
 }
 
 /** @returns a replica's state in the colour that it has in all tables. */

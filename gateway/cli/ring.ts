@@ -22,15 +22,17 @@ export function define(command: Command, context: Context): void {
 function ringLines(ring: RingView, paint: Paint): string[] {
   const { strategy, ...numbers } = ring.parameters;
   const hasUpstreams = ring.replicas.some(({ upstream }) => upstream !== undefined);
-  const rows = ring.replicas.map(({ name, state, joined, weight, inRing, clockAheadMs, upstream }) => [
-    shownText(name),
-    colour(state, paint),
-    inRing ? 'yes' : 'no',
-    String(joined),
-    String(weight),
-    clockAheadMs === null ? '' : `${clockAheadMs} ms`,
-    ...(hasUpstreams ? [shownText(upstream ?? 'none')] : []),
-  ]);
+  const rows = ring.replicas.map(
+    ({ name, state, joined, weight, slowStart, inRing, clockAheadMs, upstream }) => [
+      shownText(name),
+      colour(state, paint),
+      inRing ? 'yes' : 'no',
+      String(joined),
+      slowStart === undefined ? String(weight) : `${weight} (${Math.round(slowStart.share * 100)} % now)`,
+      clockAheadMs === null ? '' : `${clockAheadMs} ms`,
+      ...(hasUpstreams ? [shownText(upstream ?? 'none')] : []),
+    ],
+  );
   const heads = ['REPLICA', 'STATE', 'IN RING', 'JOINED', 'WEIGHT', 'CLOCK AHEAD'];
   return [
     ...pairs([

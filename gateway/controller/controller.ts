@@ -69,6 +69,7 @@ export async function createController(
     maxReplicas: config.maxReplicas,
     newName: config.respawn === 'new' ? randomName : undefined,
     failoverMs: config.failoverMs,
+    slowStartMs: config.slowStartMs,
     startTimeoutMs: config.startTimeoutMs,
     drainTimeoutMs: config.drainTimeoutMs,
     retireMs: retireMs(config, handler),

@@ -5,6 +5,7 @@ import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/le
 import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import { SlowStartStore } from '#shared/store/ring/slow-start-store.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { planReplacement } from '../ring/replica-changes.ts';
 import { describeStep, renderStep } from './step.ts';
@@ -37,11 +38,13 @@ interface Work {
  */
 export class Execution {
   readonly #executor: Executor;
+  readonly #slowStarts: SlowStartStore;
   /** The work in progress, by what it does: {@link describeStep}. */
   readonly #underWay = new Map<string, Work>();
 
   constructor(executor: Executor) {
     this.#executor = executor;
+    this.#slowStarts = new SlowStartStore(executor.connection, executor.log);
   }
 
   /**
@@ -91,6 +94,8 @@ export class Execution {
     const admit = ofKind(steps, 'admit');
     const evict = ofKind(steps, 'evict').map(({ name }) => name);
     if (admit.length + evict.length > 0) await store.changeRing(token, admit, evict);
+    const shares = ofKind(steps, 'share').map(({ name, slowStart }) => [name, slowStart] as const);
+    if (shares.length > 0) await this.#slowStarts.change(token, new Map(shares));
     const offer = ofKind(steps, 'offer').map(({ name }) => name);
     const withdraw = ofKind(steps, 'withdraw').map(({ name }) => name);
     if (offer.length + withdraw.length > 0) await store.changeOffers(token, offer, withdraw);
@@ -126,6 +131,7 @@ export class Execution {
       case 'replace':
       case 'admit':
       case 'evict':
+      case 'share':
       case 'offer':
       case 'withdraw':
         return;
@@ -156,7 +162,14 @@ export class Execution {
 }
 
 /** The steps that `#changeRing` makes, together with others of their kind. */
-const changesRing: ReadonlySet<Step['do']> = new Set(['replace', 'admit', 'evict', 'offer', 'withdraw']);
+const changesRing: ReadonlySet<Step['do']> = new Set([
+  'replace',
+  'admit',
+  'evict',
+  'share',
+  'offer',
+  'withdraw',
+]);
 
 function ofKind<Kind extends Step['do']>(
   steps: readonly Step[],

@@ -12,6 +12,7 @@ import {
   rolloutSteps,
   workerSteps,
 } from './replica-steps.ts';
+import { shareSteps } from './slow-start.ts';
 import type { Step } from './step.ts';
 
 /** What the controller remembers of each replica from one pass to the next. */
@@ -33,6 +34,8 @@ export interface PlanSettings {
   readonly newName?: (() => string) | undefined;
   /** How many new workers may start at once for outdated ones; unset: one. */
   readonly rolloutsAtOnce?: number;
+  /** Time in ms from a tenth of its weight to all of it, for a replica that comes into the ring; unset: 0. */
+  readonly slowStartMs?: number;
 }
 
 export interface Plan {
@@ -64,6 +67,7 @@ export function plan(
 const withoutDriver: ReadonlySet<Step['do']> = new Set([
   'admit',
   'evict',
+  'share',
   'offer',
   'withdraw',
   'forget',
@@ -117,7 +121,8 @@ class Planning {
     const mayStart = !isKeptDown && !isReplaced;
     const steps = workerSteps(name, status, observed, now);
     this.#steps.push(...steps.filter((step) => step.do !== 'start' || mayStart));
-    this.#steps.push(...ringSteps(name, status, observed, this.#settings.failoverMs, now));
+    this.#steps.push(...ringSteps(name, status, observed, this.#settings, now));
+    this.#steps.push(...shareSteps(name, status, observed, this.#settings, now));
     this.#steps.push(...offerSteps(name, observed, this.#serving));
     this.#steps.push(...restartSteps(name, status, observed));
   }

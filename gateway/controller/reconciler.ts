@@ -49,6 +49,7 @@ export interface ReconcilerOptions {
   /** Makes the name of a replica that replaces a dead one; undefined: it has the dead one's. */
   readonly newName: (() => string) | undefined;
   readonly failoverMs: number;
+  readonly slowStartMs: number;
   readonly startTimeoutMs: number;
   /** Time in ms that the workers have to finish what they hold when the controller stops. */
   readonly drainTimeoutMs: number;

@@ -2,6 +2,7 @@ import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from './observe.ts';
 import { isGone, isPausedWithHeir, ownLease } from './observed-replica.ts';
 import { backoffMs } from './replica-state.ts';
+import { beginning } from './slow-start.ts';
 import type { Step } from './step.ts';
 
 /** @returns the steps for the workers of one replica. */
@@ -119,7 +120,7 @@ export function ringSteps(
   name: string,
   status: ReplicaStatus,
   observed: Observed,
-  failoverMs: number,
+  { failoverMs, slowStartMs = 0 }: { readonly failoverMs: number; readonly slowStartMs?: number },
   now: number,
 ): Step[] {
   const admitted = observed.ring.get(name);
@@ -127,9 +128,13 @@ export function ringSteps(
     return admitted === undefined ? [] : [{ do: 'evict', name, cause: 'an operator drains it' }];
   if (status.state === 'ready') {
     const { generation } = status;
-    return admitted === generation || ownLease(name, observed) === undefined
-      ? []
-      : [{ do: 'admit', name, generation, cause: 'it is ready' }];
+    if (admitted === generation || ownLease(name, observed) === undefined) return [];
+    const slowStart = beginning(name, observed, slowStartMs, now);
+    const cause =
+      admitted === undefined && slowStart?.tenths === 1
+        ? 'it is ready, and begins with a tenth of its weight'
+        : 'it is ready';
+    return [{ do: 'admit', name, generation, ...(slowStart === undefined ? {} : { slowStart }), cause }];
   }
   // The keys of a paused replica wait for it.
   if (observed.paused.has(name)) return [];

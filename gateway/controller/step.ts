@@ -1,3 +1,4 @@
+import type { SlowStart } from '#shared/ring/slow-start.ts';
 import type { Restart } from '#shared/store/ring/hold-changes.ts';
 
 /**
@@ -8,6 +9,7 @@ import type { Restart } from '#shared/store/ring/hold-changes.ts';
  * - retire: end a worker after it has finished what it holds.
  * - kill: end a worker at once.
  * - admit, evict: add a replica to the ring, or remove it.
+ * - share: give a replica in the ring more of its weight.
  * - offer, withdraw: let live workers adopt a queue, or stop that.
  * - forget: delete what is left of a removed replica.
  * - replace: a dead replica by a new one, which inherits its queue.
@@ -20,7 +22,21 @@ export type Step =
   | { readonly do: 'standby'; readonly name: string; readonly cause: string }
   | { readonly do: 'retire'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'kill'; readonly name: string; readonly generation: number; readonly cause: string }
-  | { readonly do: 'admit'; readonly name: string; readonly generation: number; readonly cause: string }
+  | {
+      readonly do: 'admit';
+      readonly name: string;
+      readonly generation: number;
+      /** How much of its weight it has; unset: all of it. */
+      readonly slowStart?: SlowStart;
+      readonly cause: string;
+    }
+  | {
+      readonly do: 'share';
+      readonly name: string;
+      /** Undefined: it has all of its weight. */
+      readonly slowStart: SlowStart | undefined;
+      readonly cause: string;
+    }
   | { readonly do: 'evict'; readonly name: string; readonly cause: string }
   | { readonly do: 'offer'; readonly name: string; readonly cause: string }
   | { readonly do: 'withdraw'; readonly name: string; readonly cause: string }
@@ -35,7 +51,8 @@ export type Step =
  * text.
  */
 export function describeStep(step: Step): string {
-  const more = 'by' in step ? ` by ${step.by}` : '';
+  const more =
+    'by' in step ? ` by ${step.by}` : step.do === 'share' ? ` ${step.slowStart?.tenths ?? 10}/10` : '';
   const which = 'generation' in step ? `${step.name}#${step.generation}` : `${step.name}${more}`;
   return `${step.do} ${which}`;
 }

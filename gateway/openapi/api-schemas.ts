@@ -57,7 +57,7 @@ const status = {
 const desired = object({
   ...status,
   joined: { type: 'integer' },
-  weight: { type: 'integer' },
+  weight: { type: 'integer', minimum: 1 },
   inRing: { type: 'boolean' },
   ...numbers,
 });

@@ -54,7 +54,7 @@ export const operations = {
     summary: 'Add replicas, and wait until they serve',
     tags: ['replicas'],
     security: admin,
-    body: schemas.replicaChange,
+    body: schemas.replicaAddition,
     response: {
       200: answer(schemas.replicas, 'All of them serve.'),
       ...bodyFailures,

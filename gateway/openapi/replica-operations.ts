@@ -1,5 +1,6 @@
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
+import { maxWeight } from '#shared/ring/weight.ts';
 import { admin, answer, problem, problems } from './answers.ts';
 import type { Operation } from './answers.ts';
 
@@ -14,6 +15,7 @@ const view = {
   required: ['replicas', 'hold'],
 };
 
+const weight = { type: 'integer', minimum: 1, maximum: maxWeight };
 const share = { type: 'number', minimum: 0, maximum: 1 };
 const count = { type: 'integer', minimum: 0 };
 const names = { type: 'array', items: { type: 'string' } };
@@ -21,6 +23,11 @@ const plan = {
   type: 'object',
   properties: {
     add: names,
+    weights: {
+      type: 'object',
+      additionalProperties: weight,
+      description: 'The weights that replicas get.',
+    },
     rm: names,
     drain: names,
     movedShare: { ...share, description: 'The part of all keys that gets another owner.' },
@@ -37,7 +44,18 @@ const plan = {
     },
     notes: { ...names, description: 'In words.' },
   },
-  required: ['add', 'rm', 'drain', 'movedShare', 'waiting', 'running', 'lines', 'replicas', 'notes'],
+  required: [
+    'add',
+    'weights',
+    'rm',
+    'drain',
+    'movedShare',
+    'waiting',
+    'running',
+    'lines',
+    'replicas',
+    'notes',
+  ],
 };
 
 function action(operation: Pick<Operation, 'operationId' | 'summary' | 'description'>, conflict: string) {
@@ -97,15 +115,40 @@ export const replicaOperations = {
     },
     `${removed}.`,
   ),
+  weight: {
+    operationId: 'weighReplica',
+    summary: 'Change the weight of a replica',
+    description:
+      'The weight is its part of the keys relative to the other replicas. Keys move only between it and ' +
+      'others. Requests that wait stay where they are.',
+    tags: ['replicas'],
+    security: admin,
+    params,
+    body: { type: 'object', properties: { weight }, required: ['weight'] },
+    response: {
+      200: answer(
+        {
+          type: 'object',
+          properties: { replicas: { type: 'array', items: replica }, weight },
+          required: ['replicas', 'weight'],
+        },
+        'The ring is changed.',
+      ),
+      ...problems,
+      404: problem('There is no such replica.'),
+      409: problem('The replica was removed, or the ring has no weights (`RING=assignment`).'),
+    },
+  },
   plan: {
     operationId: 'planChange',
     summary: 'What a change of the replicas would move',
     description:
-      'Nothing changes. Each parameter may be repeated; `add=*` is a replica whose name ringpost chooses. ' +
-      'A change that would be refused is answered with 400.',
+      'Nothing changes. Each parameter may be repeated; `add=S4:2` is a replica of the weight 2, `add=*` one ' +
+      'whose name ringpost chooses, and `weight=S1:3` gives S1 the weight 3. A change that would be refused ' +
+      'is answered with 400.',
     tags: ['replicas'],
     security: admin,
-    querystring: { type: 'object', properties: { add: names, rm: names, drain: names } },
+    querystring: { type: 'object', properties: { add: names, weight: names, rm: names, drain: names } },
     response: { 200: answer(plan, 'Shares are parts of all keys, from 0 to 1.'), ...problems },
   },
   restartAll: {

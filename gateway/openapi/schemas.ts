@@ -2,6 +2,7 @@ import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
+import { maxWeight } from '#shared/ring/weight.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
@@ -178,9 +179,23 @@ export const replicas = object({
   message: object({ N: count, replicas: { type: 'array', items: replica } }),
   status: { const: 'successful' },
 });
-export const replicaChange = object(
-  { n: { type: 'integer', minimum: 1 }, hostnames: { type: 'array', items: replica } },
-  ['hostnames'],
+const changedReplicas = {
+  n: { type: 'integer', minimum: 1 },
+  hostnames: { type: 'array', items: replica },
+};
+export const replicaChange = object(changedReplicas, ['hostnames']);
+export const replicaAddition = object(
+  {
+    ...changedReplicas,
+    weights: {
+      type: 'object',
+      additionalProperties: { type: 'integer', minimum: 1, maximum: maxWeight },
+      description:
+        'Of listed hostnames; 1 if one is left out. A replica of the weight 2 gets twice the keys.',
+      examples: [{ S9: 2 }],
+    },
+  },
+  ['hostnames', 'weights'],
 );
 export const failure = object({
   message: {
@@ -222,6 +237,15 @@ const upstream = {
   type: ['string', 'null'],
   description: 'Its server of `UPSTREAMS`; null if it has none. Left out if `UPSTREAMS` is not set.',
 };
+export const slowStart = object(
+  {
+    share: { type: 'number', minimum: 0.1, maximum: 0.9 },
+    endsAt: { ...count, description: 'When it is to have all of its weight, in ms since the epoch.' },
+    reason: { ...text, description: 'In words.' },
+  },
+  [],
+  { description: 'The part of its weight that it has now (`SLOW_START_MS`). Left out if that is all.' },
+);
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -239,6 +263,8 @@ export const ring = {
           clockAheadMs,
           crash,
           upstream,
+          weight: { type: 'integer', minimum: 1 },
+          slowStart,
           hold: {
             type: ['string', 'null'],
             enum: [...replicaHolds, null],

@@ -15,16 +15,18 @@ export interface LeavingQueue {
 
 /**
  * @param queues those of the replicas that are removed or drained.
+ * @param slowStartMs the time in which a new replica gets all of its weight.
  * @returns what a change would do. Pure.
  */
-export function planView(preview: Preview, queues: readonly LeavingQueue[]): PlanView {
-  const { add, rm, drain, before, after } = preview;
+export function planView(preview: Preview, queues: readonly LeavingQueue[], slowStartMs = 0): PlanView {
+  const { add, weights, rm, drain, before, after } = preview;
   const [old, now] = [sharesOf(before), sharesOf(after)];
   const sum = (of: (queue: LeavingQueue) => number): number =>
     queues.reduce((total, queue) => total + of(queue), 0);
   const moved = movedShare(before, after);
   return {
     add,
+    weights: Object.fromEntries(weights),
     rm,
     drain,
     movedShare: moved,
@@ -36,12 +38,17 @@ export function planView(preview: Preview, queues: readonly LeavingQueue[]): Pla
       shareBefore: old.get(name) ?? 0,
       shareAfter: now.get(name) ?? 0,
     })),
-    notes: notesOf(preview, queues, moved),
+    notes: notesOf(preview, queues, moved, slowStartMs),
   };
 }
 
-function notesOf(preview: Preview, queues: readonly LeavingQueue[], moved: number): string[] {
-  const { add, rm, drain, before, after } = preview;
+function notesOf(
+  preview: Preview,
+  queues: readonly LeavingQueue[],
+  moved: number,
+  slowStartMs: number,
+): string[] {
+  const { add, weights, rm, drain, before, after } = preview;
   const served = new Set(before.members.map(({ name }) => name));
   const notes = [
     after.members.length === 0
@@ -49,8 +56,12 @@ function notesOf(preview: Preview, queues: readonly LeavingQueue[], moved: numbe
       : `${percent(moved)} of all keys get another owner.`,
   ];
   if (add.length > 0) notes.push('A new replica owns keys as soon as its worker is ready.');
+  if (add.length > 0 && slowStartMs > 0 && served.size > 0)
+    notes.push(`It begins with a tenth of its weight, and has all of it after ${slowStartMs / 1000} s.`);
   if (add.some((name) => name.startsWith('new-')))
     notes.push('The names new-1 and so on stand for random ones. Shares depend on the names.');
+  for (const [name, weight] of weights)
+    if (!add.includes(name)) notes.push(`${name} gets the weight ${weight}. What waits there stays there.`);
   for (const queue of queues)
     notes.push(...leavingNotes(queue, rm.includes(queue.name), served.has(queue.name)));
   if (drain.length > 0) notes.push(`${drain.join(', ')}: running, without keys, until resumed.`);

@@ -6,6 +6,8 @@ import type { RingMember, RingParameters } from '#shared/ring/ring.ts';
 import type { Replacement } from '#shared/store/ring/heir-store.ts';
 import type { DesiredChange, RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 import { missingPositions, withoutServer } from './upstream-positions.ts';
+import { ringFault, weightFault } from './weights.ts';
+import type { Weights } from './weights.ts';
 
 /** An admin request that cannot be carried out. The answer is `{"message":"<Error> …"}`. */
 export class AdminError extends Error {
@@ -22,6 +24,8 @@ export class AdminError extends Error {
 export interface ReplicaChange {
   readonly n: number;
   readonly hostnames: readonly string[];
+  /** Of listed names that are added; unset: each has the weight 1. */
+  readonly weights?: Weights;
 }
 
 /**
@@ -33,7 +37,7 @@ export function parseReplicaChange(body: unknown, which: 'newly added' | 'remova
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new AdminError('The body must be a JSON object such as {"n":2,"hostnames":["S5"]}');
   }
-  const { n, hostnames = [] } = body as { n?: unknown; hostnames?: unknown };
+  const { n, hostnames = [], weights } = body as { n?: unknown; hostnames?: unknown; weights?: unknown };
   if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < 1) {
     throw new AdminError(`n must be an integer of at least 1, not ${shown(n)}`);
   }
@@ -52,7 +56,27 @@ export function parseReplicaChange(body: unknown, which: 'newly added' | 'remova
   }
   const twice = firstRepeated(hostnames);
   if (twice !== undefined) throw new AdminError(`hostname ${shown(twice)} is listed twice`);
-  return { n, hostnames };
+  if (weights === undefined || which === 'removable') return { n, hostnames };
+  return { n, hostnames, weights: parseWeights(weights, hostnames) };
+}
+
+/** @throws {AdminError} if a weight is none, or belongs to a name that is not listed. */
+function parseWeights(weights: unknown, hostnames: readonly string[]): Weights {
+  if (typeof weights !== 'object' || weights === null || Array.isArray(weights)) {
+    throw new AdminError(`weights must be an object such as {"S5":2}, not ${shown(weights)}`);
+  }
+  return new Map(
+    Object.entries(weights).map(([name, weight]: [string, unknown]) => {
+      if (!hostnames.includes(name)) {
+        throw new AdminError(`weights has ${shown(name)}, but hostnames does not list it`);
+      }
+      const fault = weightFault(weight);
+      if (fault !== undefined || typeof weight !== 'number') {
+        throw new AdminError(`the weight of ${shown(name)} ${fault}, not ${shown(weight)}`);
+      }
+      return [name, weight];
+    }),
+  );
 }
 
 function firstRepeated(names: readonly string[]): string | undefined {
@@ -78,7 +102,7 @@ export interface AddLimits {
  */
 export function planAdd(
   state: RingState,
-  { n, hostnames }: ReplicaChange,
+  { n, hostnames, weights = new Map() }: ReplicaChange,
   { parameters, maxReplicas, containers }: AddLimits,
   randomName: () => string,
 ): DesiredChange {
@@ -95,12 +119,14 @@ export function planAdd(
         '(MAX_REPLICAS)',
     );
   }
+  const refused = ringFault(parameters, weights.values());
+  if (refused !== undefined) throw new AdminError(`${refused}; leave weights out`);
   const names = [...hostnames];
   while (names.length < n) {
     const name = randomName();
     if (!used.has(name) && !names.includes(name) && !state.retired.has(name)) names.push(name);
   }
-  const add = placeAll(state, names, parameters);
+  const add = placeAll(state, names, parameters, weights);
   const positions = addedPositions(state, add);
   return { add, remove: [], ...(positions.size === 0 ? {} : { positions }) };
 }
@@ -150,12 +176,14 @@ export function placeAll(
   state: RingState,
   names: readonly string[],
   parameters: RingParameters,
+  weights: Weights = new Map(),
 ): RingMember[] {
   const members = [...state.desired];
   const added: RingMember[] = [];
   for (const [at, name] of names.entries()) {
     try {
-      const member = placeMember(parameters, members, { name, joined: state.joined + at + 1, weight: 1 });
+      const newcomer = { name, joined: state.joined + at + 1, weight: weights.get(name) ?? 1 };
+      const member = placeMember(parameters, members, newcomer);
       members.push(member);
       added.push(member);
     } catch (error) {

@@ -8,6 +8,7 @@ import type {
   RingReplicaView,
 } from '#shared/contract/ring-view.ts';
 import type { Logger } from '#shared/process/logger.ts';
+import type { SlowStart } from '#shared/ring/slow-start.ts';
 import { CrashNotes } from '#shared/store/lease/crash-notes.ts';
 import type { CrashNote } from '#shared/store/lease/crash-notes.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
@@ -103,7 +104,7 @@ function namesIn({ desired, retired }: RingState): string[] {
 }
 
 function desiredReplicas(
-  { desired, ring }: RingState,
+  { desired, ring, slowStarts }: RingState,
   { statusOf, holdOf, skewOf, crashOf }: Details,
 ): RingReplicaView[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
@@ -112,12 +113,21 @@ function desiredReplicas(
     weight,
     ...(replaces === undefined ? {} : { replaces }),
     inRing: ring.has(name),
+    ...slowStartOf(slowStarts.get(name)),
     hold: holdOf(name),
     ...statusOf(name),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.
     crash: crashOf(name) ?? crashOf(replaces ?? name),
   }));
+}
+
+function slowStartOf(slow: SlowStart | undefined): Pick<RingReplicaView, 'slowStart'> {
+  if (slow === undefined || slow.tenths === 10) return {};
+  const { tenths, endsAt } = slow;
+  const all = new Date(endsAt).toISOString();
+  const reason = `It came into the ring a while ago: it has ${tenths}0 % of its weight, and all of it at ${all}.`;
+  return { slowStart: { share: tenths / 10, endsAt, reason } };
 }
 
 function retiredReplicas(

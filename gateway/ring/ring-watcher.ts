@@ -4,6 +4,7 @@ import { startStop } from '#shared/process/lifecycle.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
+import { withShares } from '#shared/ring/slow-start.ts';
 import { createRing } from '#shared/ring/strategies.ts';
 import { ringPollMs, ringStaleMs } from '#shared/settings/common.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
@@ -32,6 +33,7 @@ const unknownState: RingState = {
   positions: new Map(),
   drained: new Map(),
   restarts: new Map(),
+  slowStarts: new Map(),
 };
 
 /** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */
@@ -175,7 +177,7 @@ export class RingWatcher {
     this.#warnOfReserved(state);
     const inRing = state.desired.filter(({ name }) => state.ring.has(name));
     // A replica whose place is taken is left out until the controller has given it another place.
-    const { members } = fitting(parameters, inRing);
+    const { members } = fitting(parameters, withShares(inRing, state.slowStarts));
     const before = this.#state.version < 0 ? undefined : this.#ring.members;
     this.#state = state;
     this.#ring = createRing(parameters, members);

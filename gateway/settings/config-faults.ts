@@ -46,8 +46,10 @@ function replicaFaults(values: GatewayValues): string[] {
   return [...faults, ...replicaCountFaults(values)];
 }
 
-function ringFaults({ RING, RING_PROBING, RING_VIRTUAL_NODES }: GatewayValues): string[] {
+function ringFaults({ RING, RING_PROBING, RING_VIRTUAL_NODES, SLOW_START_MS }: GatewayValues): string[] {
   const faults: string[] = [];
+  if (RING === 'assignment' && SLOW_START_MS > 0)
+    faults.push('SLOW_START_MS is set, but with RING=assignment the shares of replicas are exact');
   if (RING === 'murmur3' && RING_PROBING !== undefined)
     faults.push('RING_PROBING is set, but only RING=assignment probes for free slots');
   if (RING === 'assignment' && Number(RING_VIRTUAL_NODES) > assignmentSlots)

@@ -115,6 +115,8 @@ export interface GatewayConfig {
   readonly deadLetterBodies: 'keep' | 'none';
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
+  /** Time in ms from a tenth of its weight to all of it, for a replica that comes into the ring; 0: none. */
+  readonly slowStartMs: number;
   readonly startTimeoutMs: number;
   /** Time in ms for which a starting gateway waits for all replicas before it is ready. */
   readonly readyAfterMs: number;
@@ -262,6 +264,7 @@ function configOf(
     deadLetterBodies: values.DEAD_LETTER_BODIES,
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
+    slowStartMs: values.SLOW_START_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,

@@ -216,6 +216,15 @@ export const gatewaySettings = {
       maximum: 3600000,
       description: 'Milliseconds for which a lost replica keeps its keys before they go to its successors.',
     },
+    SLOW_START_MS: {
+      type: 'integer',
+      default: 0,
+      minimum: 0,
+      maximum: 3600000,
+      description:
+        'Milliseconds in which a replica that comes into the ring goes from a tenth of its weight to all of ' +
+        'it. 0: it has all of it at once. Not with `RING=assignment`.',
+    },
     ...startSettings,
     ...accessLogSettings,
     ADMIN_TOKEN: {

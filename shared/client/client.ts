@@ -143,10 +143,18 @@ export class RingpostClient {
     return (await this.#json<ReplicasView>('/rep')).message.replicas;
   }
 
-  /** Adds `n` replicas, with these names or random ones, and waits for them. @returns all names. */
-  async addReplicas(n: number, hostnames: readonly string[] = []): Promise<readonly string[]> {
-    return (await this.#json<ReplicasView>('/add', { method: 'POST', json: { n, hostnames } })).message
-      .replicas;
+  /**
+   * Adds `n` replicas, with these names or random ones, and waits for them.
+   * @param weights of replicas that are named; 1 by default.
+   * @returns all names.
+   */
+  async addReplicas(
+    n: number,
+    hostnames: readonly string[] = [],
+    weights?: Readonly<Record<string, number>>,
+  ): Promise<readonly string[]> {
+    const json = { n, hostnames, ...(weights === undefined ? {} : { weights }) };
+    return (await this.#json<ReplicasView>('/add', { method: 'POST', json })).message.replicas;
   }
 
   /** Removes `n` replicas: these, and others at random. @returns the names of those that are left. */

@@ -1,5 +1,5 @@
 import type { LiveRequestView, ListedRequestView, RequestPageView } from '../contract/api/requests.ts';
-import type { ReplicaActionView } from '../contract/api/replicas.ts';
+import type { ReplicaActionView, ReplicaWeightView } from '../contract/api/replicas.ts';
 import type { PlanView } from '../contract/api/system.ts';
 import { eventsOf } from './event-stream.ts';
 import { errorOf } from './ringpost-error.ts';
@@ -10,7 +10,10 @@ export type ReplicaAction = 'drain' | 'restart' | 'pause' | 'resume';
 
 /** Names of replicas to add, to remove and to drain; `*` is a new one whose name the gateway chooses. */
 export interface ChangeQuery {
+  /** A name may be followed by a weight, e.g. `S4:2`. */
   readonly add?: readonly string[];
+  /** Replicas and their new weights, e.g. `S2:3`. */
+  readonly weight?: readonly string[];
   readonly rm?: readonly string[];
   readonly drain?: readonly string[];
 }
@@ -47,6 +50,14 @@ export class OperatorClient {
   /** @throws {RingpostError} `not_found` or `conflict`. */
   act(replica: string, action: ReplicaAction): Promise<ReplicaActionView> {
     return this.#json(`/-/api/replicas/${encodeURIComponent(replica)}/${action}`, 'POST');
+  }
+
+  /**
+   * Changes the weight of a replica.
+   * @throws {RingpostError} `not_found`, `conflict`, or `request_malformed` for what is no weight.
+   */
+  weigh(replica: string, weight: number): Promise<ReplicaWeightView> {
+    return this.#json(`/-/api/replicas/${encodeURIComponent(replica)}/weight`, 'PUT', { weight });
   }
 
   /** Restarts all replicas, one at a time. */
@@ -92,8 +103,12 @@ export class OperatorClient {
       if (event === 'live') yield JSON.parse(data) as { requests: LiveRequestView[]; left: number };
   }
 
-  async #json<T>(path: string, method = 'GET'): Promise<T> {
-    const response = await this.#fetch(`${this.#base}${path}`, { method, headers: this.#headers });
+  async #json<T>(path: string, method = 'GET', json?: object): Promise<T> {
+    const content =
+      json === undefined
+        ? { headers: this.#headers }
+        : { headers: { ...this.#headers, 'content-type': 'application/json' }, body: JSON.stringify(json) };
+    const response = await this.#fetch(`${this.#base}${path}`, { method, ...content });
     if (!response.ok) throw await errorOf(response);
     // Tests compare these types with the gateway's OpenAPI document.
     return (await response.json()) as T;

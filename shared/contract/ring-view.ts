@@ -38,9 +38,21 @@ export interface RingReplicaView extends ReplicaStatusView {
   readonly joined: number;
   readonly weight: number;
   readonly inRing: boolean;
+  /** Left out if it has all of its weight. */
+  readonly slowStart?: SlowStartView;
   /** What an operator asked for; a gateway of an earlier release does not say. */
   readonly hold?: ReplicaHold | null;
   readonly replaces?: string;
+}
+
+/** A replica that came into the ring a while ago, and has a part of its weight. */
+export interface SlowStartView {
+  /** From 0.1 to 0.9. */
+  readonly share: number;
+  /** When it is to have all of its weight. */
+  readonly endsAt: number;
+  /** In words. */
+  readonly reason: string;
 }
 
 export interface RetiredReplicaView extends ReplicaStatusView {

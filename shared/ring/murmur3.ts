@@ -1,28 +1,32 @@
 import { circleOf, clockwiseRing } from './clockwise.ts';
 import type { Circle } from './clockwise.ts';
 import { hashKey } from './key-hash.ts';
+import { presentWeight } from './weight.ts';
 import type { HashSegment, HashSpace, Ring, RingMember, RingParameters } from './ring.ts';
 
 type Murmur3Parameters = Extract<RingParameters, { strategy: 'murmur3' }>;
 
 /**
- * Consistent hashing over the 32-bit hash space. Each member has `virtualNodes * weight` points, and a key
- * belongs to the first point at or after its hash. The points of a member depend only on its name, so
- * removing a replica moves no key of another. Source: Karger et al., "Consistent Hashing and Random Trees",
- * STOC 1997.
+ * Consistent hashing over the 32-bit hash space. Each member has `virtualNodes * weight` points, or a part of
+ * them, and a key belongs to the first point at or after its hash. The points of a member depend only on its
+ * name, and those of a smaller weight are the first ones of a larger weight. So removing a replica moves no
+ * key of another, and a larger weight moves keys to its replica only. Source: Karger et al., "Consistent
+ * Hashing and Random Trees", STOC 1997.
  *
  * @param members checked, frozen, in order of joining
  */
 export function murmur3Ring(parameters: Murmur3Parameters, members: readonly RingMember[]): Ring {
   const circle = circleOf(
-    members.flatMap(({ name, weight }) =>
-      Array.from({ length: parameters.virtualNodes * weight }, (_, index) => ({
+    members.flatMap((member) => {
+      const { name } = member;
+      const points = Math.max(1, Math.round(parameters.virtualNodes * presentWeight(member)));
+      return Array.from({ length: points }, (_, index) => ({
         name,
         index,
         // Unambiguous: a name cannot contain `#`, so no two pairs of name and index give the same text.
         position: hashKey(`${name}#${index}`),
-      })),
-    ),
+      }));
+    }),
   );
   return clockwiseRing(parameters, members, circle, {
     positionOf: hashKey,

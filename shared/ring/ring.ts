@@ -21,6 +21,8 @@ export interface RingMember {
   readonly joined: number;
   /** The share of keys relative to the other replicas: a positive integer, 1 by default. */
   readonly weight: number;
+  /** The part of its weight that it has now, above 0 and below 1; unset: all of it. It is not stored here. */
+  readonly share?: number;
   /** The joining number of the replica that first had its place in `/rep`; unset if that is itself. */
   readonly place?: number;
   /** The dead replica that it has replaced, if any. */

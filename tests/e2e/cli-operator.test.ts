@@ -41,6 +41,38 @@ describe('an operator', () => {
     await call('resume', 'S1', 'S2');
   });
 
+  it('adds replicas with weights, and changes weights', async () => {
+    const { call, replicas } = await start({ REPLICAS: '1' });
+    const planned = await call('add', '--dry-run', 'S9', '--weight', '3');
+    const percent = /\nS9 +0\.0 % +(\d+\.\d) %\n/.exec(planned.stdout)?.[1];
+    expect(Math.abs(Number(percent) - 75)).toBeLessThan(5);
+    expect(await call('add', 'S9', 'S8', '--weight', 'S9=3')).toMatchObject({ code: 0, stderr: '' });
+    expect((await replicas()).map(({ name, weight }) => [name, weight])).toEqual([
+      ['S1', 1],
+      ['S9', 3],
+      ['S8', 1],
+    ]);
+    expect((await call('ls')).stdout).toMatch(/^REPLICA .* WEIGHT\nS1 .* 1\nS9 .* 3\nS8 .* 1\n/);
+    const shown = await call('weight', '--dry-run', 'S8', '2');
+    expect(shown.stdout).toContain('S8 gets the weight 2. What waits there stays there.\n');
+    expect((await call('weight', 'S8', '2')).stdout).toBe('S8 has the weight 2 now.\n');
+    const asJson = await call('weight', 'S8', '4', '--json');
+    expect(JSON.parse(asJson.stdout)).toEqual({ replicas: ['S8'], weight: 4 });
+    expect(await call('weight', 'S8', '11')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'ringpost: The body must be such as {"weight":3}; the weight must be an integer from 1 to 10.\n',
+    });
+    for (const [name, weight] of [
+      ['S5', 'S6=2'],
+      ['S5', 'x'],
+    ] as const)
+      expect(await call('add', name, '--weight', weight)).toMatchObject({ code: 2, stdout: '' });
+    expect(await call('add', '--weight', '2')).toMatchObject({ code: 2, stdout: '' });
+    expect(await call('weight', 'S8', 'x')).toMatchObject({ code: 2, stdout: '' });
+  });
+
   it('restarts all replicas, and is told of an unknown one', async () => {
     const { call, replicas } = await start({ REPLICAS: '2' });
     expect(await call('restart')).toMatchObject({ code: 2, stdout: '' });

@@ -59,7 +59,7 @@ describe('each change by the admin side', () => {
   it('is logged in one line at the default level: who, from where, what, and the status', async () => {
     const command = await start({ ADMIN_TOKEN: `ops:${token}` });
     const { url } = command;
-    await callJson('POST', `${url}/add`, { n: 2, hostnames: ['S4'], extra: 'a body of mine' }, ops);
+    await callJson('POST', `${url}/add`, { n: 2, hostnames: ['S4'], weights: { S4: 2 }, extra: 'x' }, ops);
     await callJson('DELETE', `${url}/rm`, { n: 9, hostnames: ['S4'] }, ops);
     await call('DELETE', `${url}/-/dead-letters?all=true`, { headers: ops });
     const headers = { ...ops, 'content-type': 'application/json' };
@@ -74,7 +74,7 @@ describe('each change by the admin side', () => {
         by: 'ops',
         method: 'POST',
         route: '/add',
-        asked: { n: 2, hostnames: ['S4'] },
+        asked: { n: 2, hostnames: ['S4'], weights: ['S4=2'] },
         status: 200,
       },
       {

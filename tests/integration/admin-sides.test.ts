@@ -55,6 +55,7 @@ const admin = [
   '/-/api/replicas/:name/pause',
   '/-/api/replicas/:name/restart',
   '/-/api/replicas/:name/resume',
+  '/-/api/replicas/:name/weight',
   '/-/api/requests',
   '/-/api/requests/:id',
   '/-/api/restart',

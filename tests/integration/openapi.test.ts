@@ -127,6 +127,7 @@ describe('/-/openapi.json', () => {
       'post /-/dead-letters/redrive',
       'post /-/dead-letters/{id}/redrive',
       'post /add',
+      'put /-/api/replicas/{name}/weight',
     ]);
     const operations = Object.values(document.paths).flatMap((each) => Object.values(each));
     const ids = operations.map(({ operationId }) => operationId);
@@ -180,7 +181,8 @@ describe('/-/openapi.json', () => {
       await check(`${url}/-/api/replicas/S2/${action}`, { method: 'POST' });
     await check(`${url}/-/api/restart`, { method: 'POST' });
     await check(`${url}/-/api/replicas/S7/drain`, { method: 'POST' });
-    await check(`${url}/-/api/plan?add=S9&rm=S2`);
+    await check(`${url}/-/api/plan?add=S9:2&weight=S1:3&rm=S2`);
+    await check(`${url}/-/api/replicas/S1/weight`, { method: 'PUT', body: '{"weight":3}' });
     await check(`${url}/-/dead-letters?limit=0`);
     await expect(client.deleteDeadLetter(failed.id)).rejects.toMatchObject({ code: 'not_found' });
 

@@ -78,6 +78,7 @@ describe('read', () => {
       positions: new Map(),
       drained: new Map(),
       restarts: new Map(),
+      slowStarts: new Map(),
     });
     expect((await store.read()).version).toBe(-1);
   });

@@ -23,6 +23,7 @@ function stateOf(names: readonly string[], parts: Partial<RingState> = {}, by = 
     positions: new Map(),
     drained: new Map(),
     restarts: new Map(),
+    slowStarts: new Map(),
   };
   const desired = planAdd(empty, { n: names.length, hostnames: names }, by, () => '').add;
   return {
@@ -34,7 +35,13 @@ function stateOf(names: readonly string[], parts: Partial<RingState> = {}, by = 
   };
 }
 
-const asked = (parts: Partial<AskedChange>): AskedChange => ({ add: [], rm: [], drain: [], ...parts });
+const asked = (parts: Partial<AskedChange>): AskedChange => ({
+  add: [],
+  weight: [],
+  rm: [],
+  drain: [],
+  ...parts,
+});
 
 function queue(name: string, parts: Partial<LeavingQueue> = {}): LeavingQueue {
   return { name, waiting: 0, running: 0, lines: 0, hasMoreLines: false, paused: false, ...parts };
@@ -108,7 +115,7 @@ describe('the plan of a change', () => {
   });
 
   it('is refused as /add, /rm and a drain would be', () => {
-    expect(faultOf(three, {})).toMatch(/^400 Name replicas in add, rm or drain/);
+    expect(faultOf(three, {})).toMatch(/^400 Name replicas in add, weight, rm or drain/);
     expect(faultOf(three, { add: ['S2'] })).toBe('400 hostname "S2" is already in use');
     expect(faultOf(three, { add: ['S4', 'S4'] })).toBe('400 hostname "S4" is listed twice');
     expect(faultOf(three, { add: ['-'] })).toMatch(/^400 "-" is no valid container hostname/);

@@ -44,6 +44,7 @@ const defaults = {
   addTimeoutMs: 30_000,
   drainTimeoutMs: 10_000,
   failoverMs: 2000,
+  slowStartMs: 0,
   admin: {
     port: undefined,
     host: '127.0.0.1',

@@ -70,3 +70,9 @@ export interface ReplicaActionView {
   readonly replicas: readonly string[];
   readonly hold: ReplicaHold | null;
 }
+
+/** The answer to `PUT /-/api/replicas/<name>/weight`. */
+export interface ReplicaWeightView {
+  readonly replicas: readonly string[];
+  readonly weight: number;
+}

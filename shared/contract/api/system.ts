@@ -40,11 +40,14 @@ export interface SettingsView {
 }
 
 /**
- * The answer to `GET /-/api/plan?add=S4&rm=S2&drain=S3`: what would move. Each parameter may be repeated;
- * `add=*` is a replica whose name ringpost chooses. Nothing changes.
+ * The answer to `GET /-/api/plan?add=S4&weight=S1:2&rm=S2&drain=S3`: what would move. Each parameter may be
+ * repeated; `add=S4:2` is a replica of the weight 2, `add=*` one whose name ringpost chooses. Nothing
+ * changes.
  */
 export interface PlanView {
   readonly add: readonly string[];
+  /** The weights that replicas get, by name; those of added ones only if they are not 1. */
+  readonly weights: Readonly<Record<string, number>>;
   readonly rm: readonly string[];
   readonly drain: readonly string[];
   /** The part of all keys that gets another owner, from 0 to 1. */

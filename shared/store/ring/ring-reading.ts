@@ -3,6 +3,8 @@ import type { Keys } from '../keys/keys.ts';
 import { isReplicaName } from '../../contract/replica-name.ts';
 import { parseMember, placeOf } from '../../ring/member.ts';
 import type { RingMember } from '../../ring/ring.ts';
+import { parseSlowStart } from '../../ring/slow-start.ts';
+import type { SlowStart } from '../../ring/slow-start.ts';
 import type { Fields, StoredRing } from '../scripts/ring.ts';
 import { parseRestart } from './hold-changes.ts';
 import type { RingState } from './ring-store.ts';
@@ -124,18 +126,31 @@ export class RingReading {
     isDesired: (name: string) => boolean,
   ): Pick<RingState, 'drained' | 'restarts'> {
     const { drained, restarts } = this.#keys;
-    const read = <Value>(key: string, fields: Fields, parse: (text: string) => Value | undefined) =>
-      this.#named(key, fields).flatMap(([name, text]) => {
-        const value = parse(text);
-        if (value === undefined) forget(this.#aside.field(key, name, text));
-        return value !== undefined && isDesired(name) ? [[name, value] as const] : [];
-      });
+    const time = (text: string): number | undefined => (integer.test(text) ? Number(text) : undefined);
     return {
-      drained: new Map(
-        read(drained, stored.drained, (text) => (integer.test(text) ? Number(text) : undefined)),
-      ),
-      restarts: new Map(read(restarts, stored.restarts, parseRestart)),
+      drained: this.#parsed(drained, stored.drained, time, isDesired),
+      restarts: this.#parsed(restarts, stored.restarts, parseRestart, isDesired),
     };
+  }
+
+  /** @returns how much of their weights replicas in the ring have. What cannot be read is all of it. */
+  slowStarts(fields: Fields, isInRing: (name: string) => boolean): ReadonlyMap<string, SlowStart> {
+    return this.#parsed(this.#keys.slowStarts, fields, parseSlowStart, isInRing);
+  }
+
+  #parsed<Value>(
+    key: string,
+    fields: Fields,
+    parse: (text: string) => Value | undefined,
+    counts: (name: string) => boolean,
+  ): ReadonlyMap<string, Value> {
+    const read = new Map<string, Value>();
+    for (const [name, text] of this.#named(key, fields)) {
+      const value = parse(text);
+      if (value === undefined) forget(this.#aside.field(key, name, text));
+      else if (counts(name)) read.set(name, value);
+    }
+    return read;
   }
 
   /** @returns the fields whose names replicas can have. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseTexts } from '../../contract/json-object.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { RingMember, RingParameters } from '../../ring/ring.ts';
+import type { SlowStart } from '../../ring/slow-start.ts';
 import { differingParameters } from '../../ring/strategies.ts';
 import { generationTtlMs } from '../lease/generations.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -26,6 +27,7 @@ import {
   forget,
   readRing,
 } from '../scripts/ring.ts';
+import type { Admission } from '../scripts/ring.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
@@ -51,6 +53,8 @@ export interface RingState {
   readonly drained: ReadonlyMap<string, number>;
   /** The desired replicas whose workers operators want replaced. */
   readonly restarts: ReadonlyMap<string, Restart>;
+  /** How much of its weight a replica in the ring has; one that is not here has all of it. */
+  readonly slowStarts: ReadonlyMap<string, SlowStart>;
 }
 
 /** A change of the desired replicas, made for one state. */
@@ -152,12 +156,13 @@ export class RingStore {
     });
     const desired = this.#reading.desired(stored.desired, stored.version);
     const retired = this.#reading.retired(stored.retired);
+    const ring = this.#reading.ring(stored.ring);
     const isDesired = (name: string): boolean => desired.some((member) => member.name === name);
     return {
       version: stored.version,
       joined: stored.joined,
       desired,
-      ring: this.#reading.ring(stored.ring),
+      ring,
       retired,
       settings: new Map(stored.settings),
       upstreams: stored.upstreams,
@@ -166,6 +171,7 @@ export class RingStore {
         ...retired.keys(),
       ]),
       ...this.#reading.holds(stored, isDesired),
+      slowStarts: this.#reading.slowStarts(stored.slowStarts, (name) => ring.has(name)),
     };
   }
 
@@ -242,11 +248,7 @@ export class RingStore {
    * @param token the leadership's token.
    * @returns false if another controller leads; then nothing was changed.
    */
-  async changeRing(
-    token: string,
-    admit: readonly { readonly name: string; readonly generation: number }[],
-    evict: readonly string[],
-  ): Promise<boolean> {
+  async changeRing(token: string, admit: readonly Admission[], evict: readonly string[]): Promise<boolean> {
     const result = await this.#repairing(() => this.#run(changeRing, { token, admit, evict }));
     return result === 'changed';
   }

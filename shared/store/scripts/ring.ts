@@ -1,5 +1,7 @@
 import { isCount } from '../../contract/json-object.ts';
 import type { RingMember, RingParameters } from '../../ring/ring.ts';
+import { slowStartText } from '../../ring/slow-start.ts';
+import type { SlowStart } from '../../ring/slow-start.ts';
 import { script } from './script.ts';
 
 /** How a change ended that is made for one version of the ring: `outdated` if another change came first. */
@@ -22,6 +24,7 @@ export interface StoredRing {
   readonly upstreamPositions: Fields;
   readonly drained: Fields;
   readonly restarts: Fields;
+  readonly slowStarts: Fields;
   /** JSON; undefined if there are none. */
   readonly upstreams: string | undefined;
   /** The last joining number given. */
@@ -64,12 +67,13 @@ export const readRing = script<void, StoredRing | undefined>({
     keys.upstreams,
     keys.drained,
     keys.restarts,
+    keys.slowStarts,
   ],
   args: () => [],
   decode: (reply) => {
     // A number that Lua cannot read ends the list early.
     const parts: unknown[] = Array.isArray(reply) ? reply : [];
-    const [version, desired, ring, retired, settings, positions, drained, restarts, upstreams, joined] =
+    const [version, desired, ring, retired, settings, positions, drained, restarts, slow, upstreams, joined] =
       parts;
     if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
     return {
@@ -81,6 +85,7 @@ export const readRing = script<void, StoredRing | undefined>({
       upstreamPositions: fieldsOf(positions),
       drained: fieldsOf(drained),
       restarts: fieldsOf(restarts),
+      slowStarts: fieldsOf(slow),
       upstreams: typeof upstreams === 'string' ? upstreams : undefined,
       joined,
     };
@@ -100,15 +105,16 @@ export const changeDesired = script<
   RingChange
 >({
   file: 'change-desired',
-  keys: ({ version, desired, ring, retired, joined, upstreamPositions, drained, restarts }) => [
-    version,
-    desired,
-    ring,
-    retired,
-    joined,
-    upstreamPositions,
-    drained,
-    restarts,
+  keys: (keys) => [
+    keys.version,
+    keys.desired,
+    keys.ring,
+    keys.retired,
+    keys.joined,
+    keys.upstreamPositions,
+    keys.drained,
+    keys.restarts,
+    keys.slowStarts,
   ],
   args: ({ version, now, joined, add, positions, remove }, { changes }) => [
     version,
@@ -141,6 +147,7 @@ export const replaceReplica = script<
     keys.upstreamPositions,
     keys.drained,
     keys.restarts,
+    keys.slowStarts,
   ],
   args: ({ token, version, now, dead, member }, { changes }) => [
     token,
@@ -182,22 +189,34 @@ export const endRestart = script<{ token: string; replica: string; wish: string 
   decode: (reply) => reply === 1,
 });
 
+/** A replica that is added to the ring. */
+export interface Admission {
+  readonly name: string;
+  readonly generation: number;
+  /** How much of its weight it has; unset: all of it. A replica in the ring keeps what it has. */
+  readonly slowStart?: SlowStart;
+}
+
 /** Admits replicas to the ring and evicts others. A replica that is not desired is not admitted. */
 export const changeRing = script<
   {
     token: string;
-    admit: readonly { readonly name: string; readonly generation: number }[];
+    admit: readonly Admission[];
     evict: readonly string[];
   },
   LeaderChange
 >({
   file: 'change-ring',
-  keys: ({ version, desired, ring, leader }) => [version, desired, ring, leader],
+  keys: ({ version, desired, ring, leader, slowStarts }) => [version, desired, ring, leader, slowStarts],
   args: ({ token, admit, evict }, { changes }) => [
     token,
     changes,
     admit.length,
-    ...admit.flatMap(({ name, generation }) => [name, generation]),
+    ...admit.flatMap(({ name, generation, slowStart }) => [
+      name,
+      generation,
+      slowStart === undefined ? '' : slowStartText(slowStart),
+    ]),
     ...evict,
   ],
   decode: (reply) => (reply === -2 ? 'deposed' : 'changed'),

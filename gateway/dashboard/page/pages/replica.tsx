@@ -70,7 +70,17 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
   ];
   const ring: readonly Fact[] = [
     ['share of the keys', share(view.share)],
-    ...('inRing' in view ? ([['in the ring', view.inRing ? 'yes' : 'no']] as const) : []),
+    ...('inRing' in view
+      ? ([
+          ['in the ring', view.inRing ? 'yes' : 'no'],
+          [
+            'weight',
+            view.slowStart === undefined
+              ? view.weight
+              : `${view.weight} (${share(view.slowStart.share)} now)`,
+          ],
+        ] as const)
+      : []),
     ['generation', view.generation ?? none],
     ['consecutive losses', view.failures ?? 0],
     ['lease ends in', duration(view.leaseMs)],
