@@ -2,7 +2,7 @@ import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
-import { keyLoads } from './load-schemas.ts';
+import { ringKey } from './ring-key-schemas.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
@@ -270,11 +270,7 @@ export const ring = {
         required: ['name', 'state', 'clockAheadMs', 'crash'],
       },
     },
-    key: {
-      type: ['object', 'null'],
-      properties: { loads: keyLoads },
-      additionalProperties: true,
-    },
+    key: ringKey,
   },
   required: ['version', 'parameters', 'leader', 'trouble', 'clockAheadMs', 'replicas', 'retired'],
 };
