@@ -56,9 +56,9 @@ export class QueueCount {
    * @param now on the `performance.now()` clock.
    * @param unacknowledged how many jobs of this gateway it counts that have not arrived yet.
    */
-  tell({ load, concurrency }: LoadWord, now: number, unacknowledged = 0): void {
+  tell(word: LoadWord, now: number, unacknowledged = 0): void {
     this.#moment += 1;
-    this.#load.tell({ load: load - unacknowledged, concurrency }, this.#moment, now);
+    this.#load.tell({ ...word, load: word.load - unacknowledged }, this.#moment, now);
   }
 
   /** A job is on its way to the queue. */

@@ -10,6 +10,8 @@ export const maxWordAgeMs = 5000;
  */
 export class LoadCount {
   #told = 0;
+  /** Requests with a priority that wait. Only some words of Redis say it. */
+  #prioritized = 0;
   #added = 0;
   /** The moment of the last word. */
   #moment = 0;
@@ -34,7 +36,7 @@ export class LoadCount {
 
   /** @returns the load, without the requests that are on their way to the queue. */
   at(now: number): number {
-    return (this.isKnown(now) ? this.#told : 0) + this.#added;
+    return (this.isKnown(now) ? this.#told + this.#prioritized : 0) + this.#added;
   }
 
   /** A job of this gateway is in the queue. */
@@ -49,8 +51,9 @@ export class LoadCount {
   }
 
   /** Takes a word of Redis. It counts each job of this gateway that has arrived, and none that has not. */
-  tell({ load, concurrency }: LoadWord, moment: number, now: number): void {
+  tell({ load, prioritized, concurrency }: LoadWord, moment: number, now: number): void {
     this.#told = Math.max(0, load);
+    this.#prioritized = prioritized ?? this.#prioritized;
     this.#added = 0;
     this.#moment = moment;
     this.#toldAt = now;

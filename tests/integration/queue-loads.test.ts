@@ -21,7 +21,9 @@ it('each call that adds jobs tells the load and the concurrency of its replica; 
   const told: unknown[] = [];
   const queues = new JobQueues(connection, log, (...word) => told.push(word));
   await Promise.all([queues.add('S1', 'one', job()), queues.add('S1', 'two', job())]);
-  expect(told.splice(0)).toEqual([['S1', { delivered: 0, load: 2, concurrency: undefined }, 2]]);
+  expect(told.splice(0)).toEqual([
+    ['S1', { delivered: 0, load: 2, prioritized: undefined, concurrency: undefined }, 2],
+  ]);
 
   // A worker that holds two jobs, of four that it may hold. Delayed jobs and streams are no load.
   await redis.set(keys.lease('S2'), '{}', 'PX', 30_000);
@@ -33,11 +35,11 @@ it('each call that adds jobs tells the load and the concurrency of its replica; 
   await queues.add('S2', 'later', job({ notBefore: clockOf(connection).now() + 50_000 }));
   expect(told).toEqual([]);
   for (const id of ['a', 'b', 'c']) await queues.add('S2', id, job());
-  const word = { concurrency: 4 };
+  const word = { prioritized: undefined, concurrency: 4 };
   expect(told.splice(0)).toEqual([
+    ['S2', { ...word, delivered: 1, load: 3 }, 1],
     ['S2', { ...word, delivered: 1, load: 4 }, 1],
-    ['S2', { ...word, delivered: 1, load: 5 }, 1],
-    ['S2', { ...word, delivered: 0, load: 6 }, 1],
+    ['S2', { ...word, delivered: 0, load: 5 }, 1],
   ]);
 
   const loads = new QueueLoads(connection, log);
@@ -47,9 +49,9 @@ it('each call that adds jobs tells the load and the concurrency of its replica; 
     if (rest.some((each) => each.startsWith(`${keys.prefix}:`))) seen.push(command.toLowerCase());
   });
   expect(Object.fromEntries(await loads.read(['S1', 'S2', 'S3']))).toEqual({
-    S1: { load: 2, concurrency: undefined },
-    S2: { load: 6, concurrency: 4 },
-    S3: { load: 0, concurrency: undefined },
+    S1: { load: 2, prioritized: 0, concurrency: undefined },
+    S2: { load: 5, prioritized: 1, concurrency: 4 },
+    S3: { load: 0, prioritized: 0, concurrency: undefined },
   });
   await expect.poll(() => seen.filter((name) => name === 'evalsha')).toHaveLength(3);
   await queues.close();

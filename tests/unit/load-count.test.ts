@@ -5,7 +5,7 @@ import { QueueCount } from '../../gateway/dispatch/queue-count.ts';
 
 const now = 1000;
 const tell = (count: QueueCount, load: number, unacknowledged = 0): void =>
-  count.tell({ load, concurrency: undefined }, now, unacknowledged);
+  count.tell({ load, prioritized: undefined, concurrency: undefined }, now, unacknowledged);
 
 describe('the load of a replica', () => {
   it('is what Redis told, with what was sent since, without what has ended since', () => {
@@ -38,6 +38,16 @@ describe('the load of a replica', () => {
     // A poll of the waiting requests says nothing about those that run.
     count.update({ ready: 0, delayed: 0 });
     expect(count.load(now)).toBe(3);
+  });
+
+  it('includes the requests with a priority that were read last', () => {
+    const count = new QueueCount();
+    count.tell({ load: 2, prioritized: 3, concurrency: undefined }, now);
+    expect(count.load(now)).toBe(5);
+    tell(count, 4);
+    expect(count.load(now)).toBe(7);
+    count.tell({ load: 4, prioritized: 0, concurrency: undefined }, now);
+    expect(count.load(now)).toBe(4);
   });
 
   it('is forgotten after some seconds, except for what was sent since', () => {

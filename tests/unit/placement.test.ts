@@ -9,6 +9,7 @@ import { Placement } from '../../gateway/load/placement.ts';
 import type { Affinity } from '../../gateway/request/directives.ts';
 
 const log = createLogger('test', 'silent');
+const unsaid = { prioritized: undefined, concurrency: undefined };
 const free = { affinity: undefined, ordered: false, hasRandomKey: false } as const;
 
 interface World {
@@ -44,7 +45,7 @@ function world({ parameters, weights = [1, 1, 1], affinity = 'loose', random }: 
   const loads = new Loads({ counts, watcher, queues: { read }, concurrency: 5, queueLimit: 1000, log });
   const placement = new Placement({ watcher, loads, affinity, bound: 1.5, ...(random && { random }) });
   const tell = (replica: string, load: number): void =>
-    counts.of(replica).tell({ load, concurrency: undefined }, performance.now());
+    counts.of(replica).tell({ load, ...unsaid }, performance.now());
   return { ring, counts, loads, placement, asked, tell };
 }
 
@@ -93,12 +94,12 @@ describe('a request with a key', () => {
   it("counts the CONCURRENCY that a replica's worker has registered, not the gateway's own", () => {
     const { ring, counts, placement } = world();
     const owner = ring.owner('k') ?? '';
-    counts.of(owner).tell({ load: 30, concurrency: 20 }, performance.now());
+    counts.of(owner).tell({ load: 30, ...unsaid, concurrency: 20 }, performance.now());
     expect(placement.place('k', free)?.spilledFrom).toBeUndefined();
     // Its registration is gone while it is paused; it has as many slots afterwards.
-    counts.of(owner).tell({ load: 39, concurrency: undefined }, performance.now());
+    counts.of(owner).tell({ load: 39, ...unsaid }, performance.now());
     expect(placement.place('k', free)?.spilledFrom).toBeUndefined();
-    counts.of(owner).tell({ load: 40, concurrency: undefined }, performance.now());
+    counts.of(owner).tell({ load: 40, ...unsaid }, performance.now());
     expect(placement.place('k', free)?.spilledFrom).toBe(owner);
   });
 

@@ -11,12 +11,12 @@
 -- ARGV[4] options as JSON, without the closing brace
 -- ARGV[5] how many of the first jobs may be delivered directly
 -- ARGV[6..] for each job: id, data
--- Returns {how many jobs were delivered directly, how many jobs wait and run now, how many the registered
--- consumer may hold, or 0}.
+-- Returns {how many jobs were delivered directly, how many jobs without a priority wait and run now, how many
+-- the registered consumer may hold, or 0}.
 -- USES parseRegistration, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
-local jobs, prioritized = {}, call('ZCARD', prefix .. 'prioritized')
+local jobs = {}
 for at = 6, #ARGV, 2 do
   jobs[#jobs + 1] = prefix .. ARGV[at]
 end
@@ -30,8 +30,7 @@ if paused or concurrency or max or not kept or known > (empty and 0 or 1) then
     local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
     addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
   end
-  local listed = call('LLEN', KEYS[1]) + call('LLEN', KEYS[2]) + call('LLEN', KEYS[7])
-  return { 0, listed + prioritized, 0 }
+  return { 0, call('LLEN', KEYS[1]) + call('LLEN', KEYS[2]) + call('LLEN', KEYS[7]), 0 }
 end
 local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
 local free, waits, runs = 0, 0, call('LLEN', KEYS[7])
@@ -73,4 +72,4 @@ for at = 1, #jobs do
     call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   end
 end
-return { #active, waits + runs + prioritized, tonumber(limit or 0) }
+return { #active, waits + runs, tonumber(limit or 0) }

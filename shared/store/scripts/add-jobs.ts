@@ -58,7 +58,7 @@ export const addJobs: Omit<Script<AddJobs, AddedJobs>, 'file'> = {
   decode(reply) {
     // As the Lua file says.
     const [delivered, load, concurrency] = reply as [number, number, number];
-    return { delivered, load, concurrency: concurrency || undefined };
+    return { delivered, load, prioritized: undefined, concurrency: concurrency || undefined };
   },
 };
 

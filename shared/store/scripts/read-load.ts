@@ -2,8 +2,10 @@ import { script } from './script.ts';
 
 /** What Redis tells of a replica's load. */
 export interface LoadWord {
-  /** How many requests wait and run there. Those that are not due yet, and streams, do not count. */
+  /** How many requests run there or wait without a priority. Streams do not count. */
   readonly load: number;
+  /** How many wait with a priority; undefined if this was not read. */
+  readonly prioritized: number | undefined;
   /** The `CONCURRENCY` of the worker that serves the queue; undefined if none is registered now. */
   readonly concurrency: number | undefined;
 }
@@ -19,7 +21,7 @@ export const readLoad = script<{ readonly replica: string }, LoadWord>({
   args: () => [],
   decode(reply) {
     // As the Lua file says.
-    const [load, concurrency] = reply as [number, number];
-    return { load, concurrency: concurrency || undefined };
+    const [load, prioritized, concurrency] = reply as [number, number, number];
+    return { load, prioritized, concurrency: concurrency || undefined };
   },
 });
