@@ -17,6 +17,8 @@ import type { Callers } from './caller/callers.ts';
 import type { Capacity } from './dispatch/capacity.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { ReplyInbox } from './dispatch/reply-inbox.ts';
+import type { Loads } from './load/loads.ts';
+import type { Placement } from './load/placement.ts';
 import type { EndedRequests } from './http/ended-requests.ts';
 import { keyFields } from './request/hash-key.ts';
 import type { HeldBytes } from './request/held-bytes.ts';
@@ -40,6 +42,8 @@ export interface AppParts {
   readonly agreement: Agreement;
   readonly dispatcher: Dispatcher;
   readonly capacity: Capacity;
+  readonly loads: Loads;
+  readonly placement: Placement;
   readonly queues: JobQueues;
   readonly callbacks: Callbacks;
   readonly callers: Callers;

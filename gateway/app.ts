@@ -68,6 +68,7 @@ export async function buildApp(given: AppParts): Promise<App> {
   const figures = new ClusterFiguresReader(connection, () => watcher.names(), log);
   metrics.observe(dispatcher, watcher, () => figures.read());
   metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
+  metrics.observeLoads(given.loads);
   metrics.observeStreams(given.openStreams, followers);
   metrics.observeClients({
     heldBytes: () => held.size,

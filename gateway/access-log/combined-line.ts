@@ -11,7 +11,7 @@ const eachSpecial = new RegExp(special, 'g');
  */
 export function combinedLine(request: LoggedRequest): string {
   const { at, method, path, protocol, status, bytesOut, client, referer, userAgent } = request;
-  const { id, key, reason, aborted, mode, replica, attempt, adoptedBy, traceId } = request;
+  const { id, key, reason, aborted, mode, replica, attempt, adoptedBy, traceId, spilledFrom } = request;
   const { queueMs, serviceMs, totalMs, bytesIn } = request;
   return (
     `${client === '' ? '-' : client} - - [${clfTime(at)}] "${method} ${escaped(path)} ${protocol}" ${status} ` +
@@ -22,6 +22,7 @@ export function combinedLine(request: LoggedRequest): string {
     field('aborted', aborted) +
     field('mode', mode) +
     field('replica', replica) +
+    field('spilled_from', spilledFrom) +
     field('attempt', attempt) +
     field('adopted_by', adoptedBy) +
     field('queue_ms', queueMs) +

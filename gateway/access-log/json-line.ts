@@ -13,12 +13,12 @@ const special = /["\\]|[^\x20-\x7e]/;
 export function jsonLine(request: LoggedRequest): string {
   const { at, id, key, method, path, protocol, status, reason, mode, replica, attempt } = request;
   const { aborted, adoptedBy, queueMs, serviceMs, totalMs, bytesIn, bytesOut, client, traceId } = request;
-  const { referer, userAgent } = request;
+  const { referer, userAgent, spilledFrom } = request;
   return (
     `{"time":"${isoTime(at)}"${plain('id', id)}${plain('key', key)},"method":"${method}"${text('path', path)}` +
     `,"protocol":"${protocol}","status":${status}${plain('reason', reason)}${plain('aborted', aborted)}` +
     `,"mode":"${mode}"` +
-    `${text('replica', replica)},"attempt":${attempt}${text('adoptedBy', adoptedBy)}` +
+    `${text('replica', replica)}${text('spilledFrom', spilledFrom)},"attempt":${attempt}${text('adoptedBy', adoptedBy)}` +
     `${number('queueMs', queueMs)}${number('serviceMs', serviceMs)},"totalMs":${totalMs}` +
     `,"bytesIn":${bytesIn},"bytesOut":${bytesOut}${text('client', client)}${plain('traceId', traceId)}` +
     `${text('referer', referer)}${text('userAgent', userAgent)}}\n`

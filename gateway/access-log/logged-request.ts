@@ -22,6 +22,8 @@ export interface LoggedRequest {
   readonly aborted: EndedRequest['aborted'];
   readonly mode: EndedRequest['mode'];
   readonly replica: string | undefined;
+  /** The owner of the key, if another replica was selected because of the load. */
+  readonly spilledFrom: string | undefined;
   readonly attempt: number;
   readonly adoptedBy: string | undefined;
   readonly queueMs: number | undefined;
@@ -43,7 +45,7 @@ export function loggedRequest(
   query: AccessLogConfig['query'],
   redaction: Redaction,
 ): LoggedRequest {
-  const { id, at, key, method, target, status, code, aborted, mode, replica } = request;
+  const { id, at, key, method, target, status, code, aborted, mode, replica, spilledFrom } = request;
   const { attempt, adoptedBy, head } = request;
   const { queueMs, serviceMs, totalMs, bytesIn, bytesOut, client, traceId } = request;
   const { referer, 'user-agent': userAgent } = head.headers;
@@ -59,6 +61,7 @@ export function loggedRequest(
     aborted,
     mode,
     replica,
+    spilledFrom,
     attempt,
     adoptedBy,
     queueMs,

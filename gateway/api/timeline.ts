@@ -30,7 +30,9 @@ export function timelineOf(
   const accepted = record?.accepted ?? live?.at;
   if (accepted !== undefined && replica !== undefined) {
     add(accepted, 'accepted', 'A gateway accepted the request.');
-    add(accepted, 'queued', `It was added to the queue of ${replica}.`);
+    const owner = record?.spilledFrom;
+    const why = owner === undefined ? '' : `, since ${owner}, the owner of its key, was overloaded`;
+    add(accepted, 'queued', `It was added to the queue of ${replica}${why}.`);
   } else if (live !== undefined) {
     add(live.at, 'accepted', 'A gateway received the request.');
   }

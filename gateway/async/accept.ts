@@ -58,7 +58,7 @@ export async function accept(
   const selected = dispatcher.select(parsed);
   onSelected(selected);
   if (selected.refusal !== undefined) throw selected.refusal;
-  const { id, replica } = selected;
+  const { id, replica, spilledFrom } = selected;
   const accepted = dispatcher.now;
   const deadline = deadlineOf(
     accepted,
@@ -89,7 +89,8 @@ export async function accept(
       place.arrive();
       const { method, target } = request;
       const record = { state: 'queued', change: 1, method, target, accepted, deadline, attempts: 0 } as const;
-      return { known: { id, replica, gateway: '', record }, place };
+      const spilled = spilledFrom === undefined ? {} : { spilledFrom };
+      return { known: { id, replica, gateway: '', record: { ...record, ...spilled } }, place };
     });
   } catch (error) {
     // Redis may be away. Then the next request with the key finds out that this one never started.

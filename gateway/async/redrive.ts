@@ -77,7 +77,9 @@ export async function redrive(options: RedriveOptions, letter: DeadLetter, given
       const claim = idempotencyKey === undefined ? {} : { claim: idempotencyKey.scope };
       const terms = { accepted, deadline, keepMs, directives, ...claim, caller: encodeCaller(caller) };
       await capacity.hold(replica, request.body.length, async (place) => {
-        const refusal = await dispatcher.acceptAsync(request, { ...selected, id: claimed, replica }, terms);
+        const isNew = claimed === selected.id;
+        const accepting = isNew ? selected : { ...selected, id: claimed, replica, spilledFrom: undefined };
+        const refusal = await dispatcher.acceptAsync(request, accepting, terms);
         if (refusal !== undefined) throw refusal;
         place.arrive();
       });

@@ -92,6 +92,7 @@ function requestLines(view: RequestView): string[] {
     ['method', view.method],
     ['target', view.target],
     ['replica', view.replica],
+    ['spilled from', view.spilledFrom],
     ['attempts', view.attempts],
     ['status', view.status],
     ['code', view.code],

@@ -99,8 +99,14 @@ export class ArrivedFrames {
 
   #settle(waiter: Waiter, replica: string, reply: Reply, body: Uint8Array): void {
     this.#options.waiters.end(waiter);
-    const { id, client } = waiter.request;
-    client.settle({ id, replica, result: { ...headOf(reply), body }, ran: this.#ran(waiter, reply) });
+    const { id, spilledFrom, client } = waiter.request;
+    client.settle({
+      id,
+      replica,
+      spilledFrom,
+      result: { ...headOf(reply), body },
+      ran: this.#ran(waiter, reply),
+    });
   }
 
   /** The bytes of a reply have come before it. */
@@ -150,10 +156,11 @@ export class ArrivedFrames {
     }
     this.#findHead(id);
     waiters.end(waiter);
-    const { client } = waiter.request;
+    const { client, spilledFrom } = waiter.request;
     const outcome = {
       id,
       replica,
+      spilledFrom,
       head: headOf(reply),
       hasBytes: first.length > 0,
       ran: this.#ran(waiter, reply),

@@ -85,11 +85,11 @@ export class AsyncRequests {
   }
 
   /** Creates a record of a request whose client waited until the deadline: the client may ask later. */
-  noteExpired({ id, replica, key, accepted, job }: AcceptedRequest): void {
+  noteExpired({ id, replica, spilledFrom, key, accepted, job }: AcceptedRequest): void {
     const { keepMs, callers, log } = this.#options;
     const caller = encodeCaller(callers.ofSent(job));
     this.#records
-      .note({ id, replica, key, accepted, job: { ...job, keepMs, caller } }, 'expired')
+      .note({ id, replica, spilledFrom, key, accepted, job: { ...job, keepMs, caller } }, 'expired')
       .catch((error: unknown) => log.debug({ request: id, err: error }, 'an expired request was not noted'));
   }
 

@@ -4,6 +4,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import { periodically } from '#shared/process/periodically.ts';
 import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
+import type { Loads } from '../load/loads.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import { Place } from './queue-count.ts';
 import type { QueueCounts } from './queue-counts.ts';
@@ -14,6 +15,8 @@ export interface CapacityOptions {
   readonly connection: Connection;
   readonly waiters: Waiters;
   readonly counts: QueueCounts;
+  /** Refreshed with the lengths of the queues. */
+  readonly loads: Pick<Loads, 'refresh'>;
   /** Jobs that may wait in the queue of one replica. */
   readonly queueLimit: number;
   /** Bytes of bodies that this gateway holds. */
@@ -86,10 +89,11 @@ export class Capacity {
   }
 
   async #pollAll(): Promise<void> {
-    const { waiters, counts } = this.#options;
-    await Promise.all(counts.nonEmpty.map((replica) => this.#poll(replica)));
-    counts.deleteEmpty((replica) => waiters.countOf(replica) > 0);
-    const longAgo = performance.now() - pollIntervalMs;
+    const { waiters, counts, loads } = this.#options;
+    await Promise.all([loads.refresh(), ...counts.nonEmpty.map((replica) => this.#poll(replica))]);
+    const now = performance.now();
+    counts.deleteEmpty((replica) => waiters.countOf(replica) > 0, now);
+    const longAgo = now - pollIntervalMs;
     for (const [replica, at] of this.#polledAt) if (at < longAgo) this.#polledAt.delete(replica);
   }
 

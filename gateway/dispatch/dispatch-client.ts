@@ -8,6 +8,8 @@ import type { StreamClient } from '../streams/incoming-stream.ts';
 /** Where a request went, and how it was run. */
 interface Dispatched {
   readonly id: string;
+  /** The owner of its key, if another replica was selected because of the load. */
+  readonly spilledFrom?: string | undefined;
   /** How it was run; undefined if it was not, or its worker does not say. */
   readonly ran: Ran | undefined;
 }

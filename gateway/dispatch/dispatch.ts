@@ -4,6 +4,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { GatewayNotices } from '#shared/store/ring/gateway-notices.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import { JobQueues } from '#shared/store/queue/job-queues.ts';
+import { QueueLoads } from '#shared/store/queue/queue-loads.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { RedisOutage } from '#shared/store/redis/redis-outage.ts';
@@ -11,6 +12,8 @@ import { SignalChannel } from '#shared/store/streams/signal-channel.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
+import { Loads } from '../load/loads.ts';
+import { Placement } from '../load/placement.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
@@ -38,7 +41,14 @@ import { Waiters } from './waiters.ts';
 export interface DispatchOptions {
   readonly config: Pick<
     GatewayConfig,
-    'hashKey' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
+    | 'hashKey'
+    | 'queueLimit'
+    | 'replyTimeoutMs'
+    | 'resultTtlMs'
+    | 'attempts'
+    | 'concurrency'
+    | 'affinity'
+    | 'loadBound'
   >;
   /** This gateway's name. */
   readonly gateway: string;
@@ -61,6 +71,8 @@ export interface DispatchOptions {
 export interface Dispatch extends StartStop {
   readonly dispatcher: Dispatcher;
   readonly queues: JobQueues;
+  readonly loads: Loads;
+  readonly placement: Placement;
   readonly capacity: Capacity;
   readonly inbox: ReplyInbox;
   readonly streams: OpenStreams;
@@ -70,14 +82,20 @@ export interface Dispatch extends StartStop {
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { config, gateway, connection, reader, watcher, notices, agreement } = options;
   const { callbacks, callers, held, streamMemory, telemetry, log } = options;
-  const { queueLimit, replyTimeoutMs, resultTtlMs: keepMs } = config;
+  const { queueLimit, replyTimeoutMs, resultTtlMs: keepMs, concurrency } = config;
+  const { affinity, loadBound: bound } = config;
   const clock = clockOf(connection);
   const now = (): number => clock.now();
 
-  const queues = new JobQueues(connection, log);
   const counts = new QueueCounts();
+  const queues = new JobQueues(connection, log, (replica, word, added) =>
+    counts.of(replica).tell(word, performance.now(), added),
+  );
+  const queueLoads = new QueueLoads(connection, log);
+  const loads = new Loads({ counts, watcher, queues: queueLoads, concurrency, queueLimit, log });
+  const placement = new Placement({ watcher, loads, affinity, bound });
   const waiters = new Waiters(counts, held);
-  const capacity = new Capacity({ connection, waiters, counts, queueLimit, held, log });
+  const capacity = new Capacity({ connection, waiters, counts, loads, queueLimit, held, log });
   const takeBacks = new TakeBacks(queues, new Cancellations(connection, log), now, log);
   const channel = new SignalChannel(connection);
   const signals = new SignalSender({
@@ -88,10 +106,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const outage = new RedisOutage(connection);
   const dispatcher: Dispatcher = new Dispatcher({
     gateway,
-    watcher,
     waiters,
     streams,
-    selection: new Selection({ watcher, capacity, agreement }),
+    selection: new Selection({ watcher, placement, capacity, agreement }),
     enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
     bodies: new ReplyBodies(connection, held, log),
     takeBacks,
@@ -154,6 +171,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   return {
     dispatcher,
     queues,
+    loads,
+    placement,
     capacity,
     inbox,
     streams,

@@ -10,7 +10,6 @@ import type { Directives } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
 import { SendSpan } from '../trace/send-span.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
-import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { AbortCause } from '../http/request-notes.ts';
 import type { OpenStreams } from '../streams/open-streams.ts';
 import { ArrivedFrames } from './arrived-frames.ts';
@@ -25,7 +24,6 @@ import type { Waiters } from './waiters.ts';
 
 export interface DispatcherOptions {
   readonly gateway: string;
-  readonly watcher: Pick<RingWatcher, 'ring' | 'stale'>;
   readonly waiters: Waiters;
   readonly streams: OpenStreams;
   readonly selection: Selection;
@@ -107,7 +105,7 @@ export class Dispatcher {
       client.settle({ id, replica: selected.replica, result: selected.refusal, ran: undefined });
       return id;
     }
-    const { key, replica, redelivery } = selected;
+    const { key, replica, spilledFrom, maySpill, redelivery } = selected;
     const since = performance.now();
     const accepted = this.now;
     const timeoutMs = Math.min(
@@ -130,7 +128,8 @@ export class Dispatcher {
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
     });
-    this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, sending, client });
+    const placed = { id, key, replica, spilledFrom, maySpill };
+    this.#enqueue({ ...placed, since, accepted, job, body: request.body, sending, client });
     return id;
   }
 
@@ -145,7 +144,7 @@ export class Dispatcher {
    */
   acceptAsync(
     request: HttpRequest,
-    { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
+    { id, key, replica, spilledFrom, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
     { accepted, deadline, keepMs, directives, claim, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
@@ -163,7 +162,8 @@ export class Dispatcher {
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
     });
-    const adding = asyncRequests.accept({ id, replica, key, accepted, job, body: request.body }, callbacks);
+    const accepting = { id, replica, spilledFrom, key, accepted, job, body: request.body };
+    const adding = asyncRequests.accept(accepting, callbacks);
     return sending?.endWith(adding) ?? adding;
   }
 
@@ -191,28 +191,34 @@ export class Dispatcher {
   /**
    * Handles a request that no longer has a job or a reply. It is dispatched again if it may be
    * repeated; otherwise its client learns that the outcome is unknown.
+   * @param isLoss whether a worker died while it ran the request.
    */
-  handleLost(waiter: Waiter): void {
+  handleLost(waiter: Waiter, isLoss = false): void {
     if (isRepeatable(waiter.request.job)) {
-      this.redispatch(waiter);
+      this.redispatch(waiter, isLoss);
       return;
     }
     const detail = 'Redis has lost the request, or its answer, while it was in progress.';
     this.#waiters.settle(waiter, new Problem('outcome_unknown', detail));
   }
 
-  /** Dispatches a request again, to the current owner of its key. Certainly no worker is running it. */
-  redispatch(waiter: Waiter): void {
-    const { watcher, selection } = this.#options;
+  /**
+   * Dispatches a request again, to the replica that its key selects now. Certainly no worker is running it.
+   * @param isLoss whether a worker died while it ran the request, which may have killed it. Such a request
+   * stays with the owner of its key.
+   */
+  redispatch(waiter: Waiter, isLoss: boolean): void {
+    const { selection } = this.#options;
     const { request } = waiter;
-    const replica = watcher.stale ? undefined : watcher.ring.owner(request.key);
-    if (replica === undefined) {
+    const placed = selection.selectAgain(request.key, request.maySpill === true && !isLoss);
+    if (placed === undefined) {
       // A repeatable request waits until there is an owner.
       if (!isRepeatable(request.job)) this.#waiters.settle(waiter, selection.noOwner());
       return;
     }
     this.#waiters.end(waiter);
-    this.#enqueue({ ...request, replica, ...sentAgain(request, replica) });
+    const { replica, spilledFrom } = placed;
+    this.#enqueue({ ...request, replica, spilledFrom, ...sentAgain(request, replica) });
   }
 
   /** Begins the span of a job, if an OpenTelemetry SDK is loaded. */
@@ -231,12 +237,12 @@ export class Dispatcher {
 
   readonly #onTimeout = (waiter: Waiter): void => {
     const { request } = waiter;
-    const { id, replica, job, client } = request;
+    const { id, replica, spilledFrom, job, client } = request;
     this.#withdraw(waiter);
     this.#options.asyncRequests.noteExpired(request);
     const detail = `Replica ${replica} did not answer by ${new Date(job.deadline).toISOString()}.`;
     const result = new Problem('reply_timeout', detail, { instance: requestPath(id) });
-    client.settle({ id, replica, result, ran: undefined });
+    client.settle({ id, replica, spilledFrom, result, ran: undefined });
   };
 
   /** Stops waiting, and takes the job back now or when it has arrived. */

@@ -110,7 +110,9 @@ export class LostRequests {
     const lost = [...suspected].filter(isWaiting);
     this.#report(lost.filter((waiter) => !this.#reported.has(waiter)));
     this.#counts.add('redeliveries:lost', lost.filter(({ request }) => isRepeatable(request.job)).length);
-    for (const waiter of lost) dispatcher.handleLost(waiter);
+    // A worker held those that are stranded, and died. Of the others Redis has lost the job or the reply.
+    const held = new Set(stranded);
+    for (const waiter of lost) dispatcher.handleLost(waiter, held.has(waiter));
   }
 
   /**
@@ -122,12 +124,12 @@ export class LostRequests {
     const held = await Promise.all(
       waiting.map(async (waiter) => {
         const { id, replica } = waiter.request;
-        const taken = await queues.takeBack(replica, id);
-        if (taken && isWaiting(waiter)) {
+        const taken = await queues.takeBackToMove(replica, id);
+        if (taken !== 'no' && isWaiting(waiter)) {
           this.#counts.add('redeliveries:lost');
-          dispatcher.redispatch(waiter);
+          dispatcher.redispatch(waiter, taken === 'lost');
         }
-        return taken || (await this.#leases.exists(replica)) ? [] : [waiter];
+        return taken !== 'no' || (await this.#leases.exists(replica)) ? [] : [waiter];
       }),
     );
     return held.flat();

@@ -1,6 +1,8 @@
 import type { QueueDepth } from '#shared/store/queue/queue-depths.ts';
+import type { LoadWord } from '#shared/store/queue/queue-loads.ts';
+import { LoadCount } from '../load/load-count.ts';
 
-/** Numbers the polls of a queue: the last one that was answered before a job was added. */
+/** Numbers the polls and words of a queue: the last one that was answered before a job was added. */
 export type PollNumber = number;
 
 /**
@@ -16,10 +18,47 @@ export class QueueCount {
   #delayed = 0;
   #added = 0;
   #underWay = 0;
+  /** The last poll or word. */
+  #moment: PollNumber = 0;
+  /** The last poll. */
   #poll: PollNumber = 0;
+  readonly #load = new LoadCount();
 
   get size(): number {
     return this.#ready + this.#delayed + this.#added + this.#underWay;
+  }
+
+  /** The `CONCURRENCY` of the replica's worker, if it was seen. */
+  get concurrency(): number | undefined {
+    return this.#load.concurrency;
+  }
+
+  /** When Redis told the load last, on the `performance.now()` clock. */
+  get toldAt(): number {
+    return this.#load.toldAt;
+  }
+
+  /** @returns whether Redis has told the load lately. */
+  isLoadKnown(now: number): boolean {
+    return this.#load.isKnown(now);
+  }
+
+  /**
+   * Estimates the replica's load: the requests that wait there and those that run, streams excepted.
+   * @param now on the `performance.now()` clock.
+   */
+  load(now: number): number {
+    return this.#load.at(now) + this.#underWay;
+  }
+
+  /**
+   * Takes a word of Redis about the load.
+   * @param now on the `performance.now()` clock.
+   * @param unacknowledged how many jobs of this gateway it counts that have not arrived yet.
+   */
+  tell(word: LoadWord, now: number, unacknowledged = 0): void {
+    this.#moment += 1;
+    this.#load.tell({ ...word, load: word.load - unacknowledged }, this.#moment, now);
   }
 
   /** A job is on its way to the queue. */
@@ -36,7 +75,8 @@ export class QueueCount {
   arrive(): PollNumber {
     this.#underWay -= 1;
     this.#added += 1;
-    return this.#poll;
+    this.#load.arrive();
+    return this.#moment;
   }
 
   /**
@@ -44,7 +84,8 @@ export class QueueCount {
    * was taken since, or it was running and its worker has taken another job since.
    */
   end(added: PollNumber): void {
-    if (added === this.#poll) this.#added = Math.max(0, this.#added - 1);
+    this.#load.end(added);
+    if (added >= this.#poll) this.#added = Math.max(0, this.#added - 1);
     else this.#ready = Math.max(0, this.#ready - 1);
   }
 
@@ -53,7 +94,8 @@ export class QueueCount {
     this.#ready = ready;
     this.#delayed = delayed;
     this.#added = 0;
-    this.#poll += 1;
+    this.#moment += 1;
+    this.#poll = this.#moment;
   }
 }
 

@@ -14,15 +14,23 @@ export class QueueCounts {
     return count;
   }
 
+  /** @returns the count of a replica's queue; undefined if nothing is known of it. */
+  get(replica: string): QueueCount | undefined {
+    return this.#counts.get(replica);
+  }
+
   /** The replicas whose queues may hold jobs. */
   get nonEmpty(): string[] {
     return Array.from(this.#counts).flatMap(([replica, { size }]) => (size > 0 ? [replica] : []));
   }
 
-  /** Deletes the counts that are empty and whose replicas nobody waits for. */
-  deleteEmpty(isWaitedFor: (replica: string) => boolean): void {
-    for (const [replica, { size }] of this.#counts) {
-      if (size === 0 && !isWaitedFor(replica)) this.#counts.delete(replica);
+  /**
+   * Deletes the counts that are empty, whose replicas nobody waits for, and of whose load nothing is known.
+   * @param now on the `performance.now()` clock.
+   */
+  deleteEmpty(isWaitedFor: (replica: string) => boolean, now: number): void {
+    for (const [replica, count] of this.#counts) {
+      if (count.size === 0 && !count.isLoadKnown(now) && !isWaitedFor(replica)) this.#counts.delete(replica);
     }
   }
 }

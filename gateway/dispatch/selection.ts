@@ -4,6 +4,7 @@ import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
+import type { Placed, Placement } from '../load/placement.ts';
 import type { Capacity } from './capacity.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
 
@@ -14,6 +15,10 @@ export type Selected =
       readonly key: string;
       readonly replica: string;
       readonly redelivery: Redelivery;
+      /** The owner of the key, if another replica was selected because of the load. */
+      readonly spilledFrom: string | undefined;
+      /** Whether it may go elsewhere if it is dispatched again. */
+      readonly maySpill: boolean;
       readonly refusal: undefined;
     }
   | {
@@ -21,11 +26,13 @@ export type Selected =
       readonly key?: undefined;
       readonly replica: string | undefined;
       readonly redelivery?: undefined;
+      readonly spilledFrom?: undefined;
       readonly refusal: Problem;
     };
 
 export interface SelectionOptions {
   readonly watcher: RingWatcher;
+  readonly placement: Placement;
   readonly capacity: Capacity;
   readonly agreement: Pick<Agreement, 'refusal'>;
 }
@@ -38,8 +45,8 @@ export class Selection {
     this.#options = options;
   }
 
-  select({ request, key, redelivery, directives }: ParsedRequest): Selected {
-    const { watcher, capacity, agreement } = this.#options;
+  select({ request, key, hasRandomKey, redelivery, directives }: ParsedRequest): Selected {
+    const { watcher, placement, capacity, agreement } = this.#options;
     const uuid = randomUUID();
     const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
     const { refusal } = agreement;
@@ -53,14 +60,26 @@ export class Selection {
         : 'The request carries none of the keys that HASH_KEY names.';
       return refuse(new Problem('hash_key_missing', detail));
     }
-    const replica = watcher.stale ? undefined : watcher.ring.owner(key);
-    if (replica === undefined) return refuse(this.noOwner());
+    const { affinity, ordered = false } = directives;
+    const placed = watcher.stale ? undefined : placement.place(key, { affinity, ordered, hasRandomKey });
+    if (placed === undefined) return refuse(this.noOwner());
+    const { key: placedKey, replica, spilledFrom, maySpill } = placed;
     const id = requestId(uuid, replica);
     const full = capacity.refusal(replica, request.body.length);
     if (full !== undefined) {
       return { id, replica, refusal: new Problem('over_capacity', `Try again later: ${full}.`) };
     }
-    return { id, key, replica, redelivery, refusal: undefined };
+    return { id, key: placedKey, replica, spilledFrom, maySpill, redelivery, refusal: undefined };
+  }
+
+  /**
+   * Selects a replica for a request that is dispatched again.
+   * @param maySpill whether it may go elsewhere than to the owner of its key.
+   * @returns undefined if no replica can be selected now.
+   */
+  selectAgain(key: string, maySpill: boolean): Placed | undefined {
+    const { watcher, placement } = this.#options;
+    return watcher.stale ? undefined : placement.placeKey(key, maySpill);
   }
 
   /** @returns why no replica can be selected now. */

@@ -56,6 +56,10 @@ export interface WaitingRequest {
   /** The hash key, which selected the replica. */
   readonly key: string;
   readonly replica: string;
+  /** The owner of its key, if that is another replica because of the load. */
+  readonly spilledFrom?: string | undefined;
+  /** Whether it may go elsewhere than to the owner of its key if it is dispatched again. */
+  readonly maySpill?: boolean;
   /** When it arrived, in ms since the epoch, in Redis time. */
   readonly accepted: number;
   /** The same on the `performance.now()` clock. */

@@ -86,8 +86,8 @@ export class Waiters {
   settle(waiter: Waiter, result: HttpReply | Problem, ran?: Ran): void {
     if (!waiter.isWaitedFor) return;
     this.end(waiter);
-    const { id, replica, client } = waiter.request;
-    client.settle({ id, replica, result, ran });
+    const { id, replica, spilledFrom, client } = waiter.request;
+    client.settle({ id, replica, spilledFrom, result, ran });
   }
 
   /**

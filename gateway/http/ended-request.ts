@@ -12,8 +12,10 @@ export interface EndedRequest {
   readonly target: string;
   /** The key that selected the replica; undefined if it is random, or the request was refused before. */
   readonly key: string | undefined;
-  /** The replica that owned the key; undefined if none was selected. */
+  /** The replica that was selected; undefined if none was. */
   readonly replica: string | undefined;
+  /** The owner of the key, if another replica was selected because of the load. */
+  readonly spilledFrom?: string | undefined;
   /** Status of the answer; 499 if the client left before it had the whole answer. */
   readonly status: number;
   /** The problem that ringpost answered; undefined for an answer of the replica. */

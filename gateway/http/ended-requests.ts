@@ -55,6 +55,7 @@ function endedRequest(
     target: request?.request.target ?? answer.target ?? req.url ?? '/',
     key: request?.hasRandomKey === true ? undefined : request?.key,
     replica: outcome?.replica,
+    spilledFrom: outcome?.spilledFrom,
     status,
     code,
     aborted,

@@ -37,6 +37,8 @@ export interface NotedRequest {
 export interface NotedOutcome {
   readonly id: string;
   readonly replica: string | undefined;
+  /** The owner of its key, if another replica was selected because of the load. */
+  readonly spilledFrom?: string | undefined;
   readonly ran?: Ran | undefined;
 }
 

@@ -11,6 +11,8 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { ClusterFigures } from './cluster-figures.ts';
 import { registerClusterMetrics } from './cluster-metrics.ts';
+import { registerLoads, SpillCounter } from './load-metrics.ts';
+import type { LoadFigures } from './load-metrics.ts';
 import { TimesByReplica } from './replica-times.ts';
 import type { ReplicaTimes, TimeBuckets } from './replica-times.ts';
 import { registerStreamMetrics } from './stream-metrics.ts';
@@ -45,6 +47,9 @@ export class Metrics implements EndCounter {
     labelNames: ['side', 'result'] as const,
     registers: [this.registry],
   });
+
+  #isThere: (replica: string) => boolean = () => true;
+  readonly #spills = new SpillCounter(this.registry, (replica) => this.#isThere(replica));
 
   constructor() {
     const histogram = (name: string, help: string, bucketsOf: (times: ReplicaTimes) => TimeBuckets): void => {
@@ -86,6 +91,8 @@ export class Metrics implements EndCounter {
     const mode = notes?.request?.preference.respondAsync === true ? 'async' : 'wait';
     this.#counterOf(status, code, mode).inc();
     const outcome = notes?.outcome;
+    if (outcome?.spilledFrom !== undefined && outcome.replica !== undefined)
+      this.#spills.count(outcome.spilledFrom, outcome.replica);
     this.times.count(outcome?.replica, status >= 500 || code !== undefined, ms, outcome?.ran);
   }
 
@@ -105,6 +112,7 @@ export class Metrics implements EndCounter {
     read: () => Promise<ClusterFigures | undefined>,
   ): void {
     collectDefaultMetrics({ register: this.registry });
+    this.#isThere = (replica) => watcher.isServed(replica);
     const gauge = this.#gauge.bind(this);
     gauge('ringpost_waiting_requests', 'Requests whose answer is waited for', () => dispatcher.waitingCount);
     gauge(
@@ -125,6 +133,11 @@ export class Metrics implements EndCounter {
       .labels(ownVersion, process.version)
       .set(1);
     registerClusterMetrics(this.registry, read);
+  }
+
+  /** Adds the loads of replicas. */
+  observeLoads(loads: LoadFigures): void {
+    registerLoads(this.registry, loads);
   }
 
   /** Adds the figures of streams. */

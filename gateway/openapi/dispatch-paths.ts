@@ -56,6 +56,12 @@ const parameters = [
     },
   ),
   parameter(
+    'Ringpost-Affinity',
+    '`loose`: if the owner of its key is overloaded, the request goes to a replica that is not. `strict`: it ' +
+      'goes to the owner.',
+    { type: 'string', enum: ['strict', 'loose'] },
+  ),
+  parameter(
     'Ringpost-Keep',
     '`stream`: an answer that is a stream is kept as it comes, and the request goes on if its client leaves.',
     { type: 'string', enum: ['stream'] },
@@ -80,6 +86,10 @@ const responses = {
     headers: {
       'Ringpost-Replica': { schema: { type: 'string' } },
       'Ringpost-Request': { schema: schemas.requestId },
+      'Ringpost-Spilled-From': {
+        description: 'The owner of the key, if another replica got the request because of the load.',
+        schema: { type: 'string' },
+      },
     },
     content: { '*/*': { schema: {} } },
   },

@@ -3,6 +3,7 @@ import { callbackStates, finalStates, requestStates } from '#shared/contract/req
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 import { maxWeight } from '#shared/ring/weight.ts';
+import { ringKey } from './ring-key-schemas.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
@@ -60,6 +61,10 @@ const requestProperties = {
   method: text,
   target: { type: 'string', description: 'Path and query.' },
   replica,
+  spilledFrom: {
+    ...text,
+    description: 'The owner of its key, if another replica was selected because of the load.',
+  },
   attempts: { ...count, description: 'How often a worker has started it.' },
   status: { ...status, description: 'The status of its answer.' },
   code: { type: 'string', description: 'Why it failed: the code of a problem, or http_<status>.' },
@@ -74,7 +79,7 @@ const requestProperties = {
   }),
   links: object({ self: link, reply: link, cancel: link }, ['cancel']),
 };
-export const request = object(requestProperties, ['status', 'code', 'callback']);
+export const request = object(requestProperties, ['spilledFrom', 'status', 'code', 'callback']);
 
 const messageProperties = {
   headers: {
@@ -99,7 +104,7 @@ export const callbackMessage = object(
       enum: [...finalStates].map((state) => `request.${state}`),
     },
     timestamp: { type: 'string', format: 'date-time' },
-    data: object({ ...toldProperties, reply: replyMessage }, ['status', 'code']),
+    data: object({ ...toldProperties, reply: replyMessage }, ['spilledFrom', 'status', 'code']),
   },
   [],
   { description: 'Signed as Standard Webhooks says. `webhook-id` is the same each time it is sent.' },
@@ -291,7 +296,7 @@ export const ring = {
         required: ['name', 'state', 'clockAheadMs', 'crash'],
       },
     },
-    key: { type: ['object', 'null'] },
+    key: ringKey,
   },
   required: ['version', 'parameters', 'leader', 'trouble', 'clockAheadMs', 'replicas', 'retired'],
 };

@@ -9,8 +9,8 @@ export function requestPath(id: string): string {
 
 /** Shows a request to a client. */
 export function viewOf({ id, replica, record }: KnownRequest): RequestView {
-  const { state, method, target, attempts, accepted, started, finished, deadline, status, code, callback } =
-    record;
+  const { state, method, target, attempts, accepted, started, finished, deadline } = record;
+  const { status, code, callback, spilledFrom } = record;
   const between = (from: number | undefined, to: number | undefined): number | null =>
     from === undefined || to === undefined ? null : to - from;
   const path = requestPath(id);
@@ -21,6 +21,7 @@ export function viewOf({ id, replica, record }: KnownRequest): RequestView {
     method,
     target,
     replica,
+    ...(spilledFrom === undefined ? {} : { spilledFrom }),
     attempts,
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),

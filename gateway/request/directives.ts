@@ -7,6 +7,9 @@ import { Problem } from '#shared/contract/errors.ts';
 import { bytesOfKey } from '#shared/ring/key-text.ts';
 import { checkFieldSize } from './own-fields.ts';
 
+/** Whether the requests of a key stay with its owner, or go elsewhere if the owner is overloaded. */
+export type Affinity = 'strict' | 'loose';
+
 /** What a request asks for by `Ringpost-*` header fields, besides its hash key. */
 export interface Directives {
   /** `Ringpost-Attempts`: how often it may run. */
@@ -21,6 +24,8 @@ export interface Directives {
   readonly ordered?: true;
   /** `Ringpost-Order: key; on-retry=pass`: while it waits for its next attempt, those behind it go first. */
   readonly orderOnRetry?: 'pass';
+  /** `Ringpost-Affinity`: whether it stays with the owner of its key whatever the load. */
+  readonly affinity?: Affinity;
   /** `Ringpost-Keep: stream`: its answer is kept as it comes, and the work goes on if its client leaves. */
   readonly keepsStream?: true;
   /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is reported. */
@@ -46,6 +51,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, maxDeadlineMs);
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const order = orderOf(headerValue(headers, 'ringpost-order'));
+  const affinity = affinityOf(headerValue(headers, 'ringpost-affinity'));
   const keepsStream = keepsStreamOf(headerValue(headers, 'ringpost-keep'));
   const callbacks = callbacksOf(headers);
   return {
@@ -54,6 +60,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
     ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...order,
+    ...(affinity === undefined ? {} : { affinity }),
     ...(keepsStream ? { keepsStream } : {}),
     ...(callbacks === undefined ? {} : { callbacks }),
   };
@@ -130,6 +137,7 @@ export const requestFields: readonly string[] = [
   'ringpost-priority',
   'ringpost-deadline',
   'ringpost-order',
+  'ringpost-affinity',
   'ringpost-keep',
   'ringpost-callback',
   'ringpost-failure-callback',
@@ -156,6 +164,12 @@ function orderOf(value: string | undefined): Pick<Directives, 'ordered' | 'order
   const match = /^[ \t]*key[ \t]*(;[ \t]*on-retry=pass[ \t]*)?$/i.exec(value);
   if (match === null) throw malformed('Ringpost-Order', value, '`key` or `key; on-retry=pass`');
   return match[1] === undefined ? { ordered: true } : { ordered: true, orderOnRetry: 'pass' };
+}
+
+function affinityOf(value: string | undefined): Affinity | undefined {
+  const wanted = value?.trim().toLowerCase();
+  if (wanted === undefined || wanted === 'strict' || wanted === 'loose') return wanted;
+  throw malformed('Ringpost-Affinity', value ?? '', '`strict` or `loose`');
 }
 
 function keepsStreamOf(value: string | undefined): boolean {

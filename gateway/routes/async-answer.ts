@@ -8,9 +8,11 @@ import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { acceptAndWait } from '../async/accept-and-wait.ts';
 import type { AcceptAndWaitOptions, Waited } from '../async/accept-and-wait.ts';
 import { ranOf } from '../dispatch/ran.ts';
+import type { Selected } from '../dispatch/selection.ts';
 import { noteBody, noteBodyDone, noteOutcome } from '../http/answer.ts';
+import { ownAnswerFields } from '../http/own-answer-fields.ts';
 import { writeProblem } from '../http/problem-response.ts';
-import type { Ran } from '../http/request-notes.ts';
+import type { NotedOutcome, Ran } from '../http/request-notes.ts';
 import { readAnswer } from '../records/kept-answer.ts';
 import { readableStream } from '../streams/readable-answer.ts';
 import type { KeptStreamParts } from '../streams/readable-answer.ts';
@@ -53,7 +55,9 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { socket } = response.req;
-  const waited = await acceptAndWait(options, parsed, socket, (selected) => noteOutcome(response, selected));
+  // It may be a repeat, so it has not spilled yet.
+  const onSelected = ({ id, replica }: Selected): void => noteOutcome(response, { id, replica });
+  const waited = await acceptAndWait(options, parsed, socket, onSelected);
   if (waited === undefined) return;
   const isFollowed = await answerWaited(options, parsed, response, waited).catch((error: unknown) => {
     waited.watch?.end();
@@ -73,9 +77,9 @@ async function answerWaited(
   const { preference } = parsed;
   const { socket } = response.req;
   const { request, isRepeat } = waited;
-  const { id, replica } = request;
-  noteOutcome(response, { id, replica });
-  const own = ['Ringpost-Replica', replica, 'Ringpost-Request', id];
+  const outcome = outcomeOf(waited);
+  noteOutcome(response, outcome);
+  const own = ownAnswerFields(request.id, request.replica, request.record.spilledFrom);
   if (preference.respondAsync) own.push('Preference-Applied', appliedPreference(preference));
   if (isRepeat) own.push('Idempotent-Replayed', 'true');
   if (await followStream(options, waited, response, own)) return true;
@@ -87,7 +91,7 @@ async function answerWaited(
       if (kept?.body === undefined) return;
       // The first client's request was run, not this one's.
       if (kept.run !== undefined && !isRepeat)
-        noteOutcome(response, { id, replica, ran: ranIn(request, kept.run) });
+        noteOutcome(response, { ...outcome, ran: ranIn(request, kept.run) });
       writeReply(response, parsed.request.method, { ...headOf(kept), body: kept.body }, own, unsent);
       isAnswered = true;
     };
@@ -102,27 +106,32 @@ async function answerWaited(
 /** Follows the answer from its start, if it is a kept stream. @returns whether it does. */
 async function followStream(
   options: AsyncAnswerOptions,
-  { request, isRepeat, watch: waited }: Waited,
+  waited: Waited,
   response: ServerResponse,
   own: readonly string[],
 ): Promise<boolean> {
   const { keptStreams, watches, dispatcher, held, unsent, streamMemory, openStreams } = options;
-  const { id, replica } = request;
+  const { request, isRepeat } = waited;
   const readable = await readableStream(request, keptStreams).catch(() => undefined);
   if (readable === undefined || response.req.socket.destroyed) return false;
   const { accepted, started, attempts: attempt } = readable.found.record;
-  const watch = waited ?? watches.tryOpen(response.req.socket);
+  const watch = waited.watch ?? watches.tryOpen(response.req.socket);
   if (watch === undefined) return false;
   if (!isRepeat && started !== undefined) {
     const serviceMs = Math.max(0, dispatcher.now - started);
     const ran = { queueMs: started - accepted, serviceMs, attempt, adoptedBy: undefined };
-    noteOutcome(response, { id, replica, ran });
+    noteOutcome(response, { ...outcomeOf(waited), ran });
   }
   noteBodyDone(response);
   const parts = { held, unsent, streamMemory, openStreams };
   const decided = streamAnswerOf({ kind: 'all' }, readable.stream, readable.tail);
   writeStream(readable, decided, { response, own, watch, parts });
   return true;
+}
+
+/** A repeat has not spilled: the first request with its key has. */
+function outcomeOf({ request: { id, replica, record }, isRepeat }: Waited): NotedOutcome {
+  return { id, replica, spilledFrom: isRepeat ? undefined : record.spilledFrom };
 }
 
 function ranIn({ record: { accepted, deadline } }: KnownRequest, run: Run): Ran {

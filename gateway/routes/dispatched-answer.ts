@@ -3,6 +3,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import { replicaOf } from '#shared/contract/request-id.ts';
 import type { BegunOutcome, DispatchClient, Outcome } from '../dispatch/dispatch-client.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { ownAnswerFields } from '../http/own-answer-fields.ts';
 import { abortOf, noteBegun, noteBodyDone, noteOutcome } from '../http/answer.ts';
 import type { Connections } from '../http/connections.ts';
 import { writeProblem } from '../http/problem-response.ts';
@@ -52,21 +53,21 @@ export class DispatchedAnswer implements DispatchClient {
   }
 
   settle(outcome: Outcome): void {
-    const { id, replica, result } = outcome;
+    const { id, replica, spilledFrom, result } = outcome;
     this.#end();
     noteOutcome(this.#response, outcome);
-    const own = replica === undefined ? ['Ringpost-Request', id] : ownFields(id, replica);
+    const own = replica === undefined ? ['Ringpost-Request', id] : ownAnswerFields(id, replica, spilledFrom);
     if (result instanceof Problem) writeProblem(this.#response, result, own);
     else writeReply(this.#response, this.#method, result, own, this.#options.unsent);
   }
 
   begin(outcome: BegunOutcome, listener: StreamListener): ClientStream | undefined {
-    const { id, replica, head, hasBytes } = outcome;
+    const { id, replica, spilledFrom, head, hasBytes } = outcome;
     const response = this.#response;
     noteOutcome(response, outcome);
     noteBodyDone(response);
     const { headers, length } = streamHeaders(this.#method, head);
-    if (!writeReplyHead(response, head, headers, ownFields(id, replica))) {
+    if (!writeReplyHead(response, head, headers, ownAnswerFields(id, replica, spilledFrom))) {
       this.#end();
       return undefined;
     }
@@ -88,8 +89,4 @@ export class DispatchedAnswer implements DispatchClient {
       this.#options.connections.answered(this.#response.req.socket, this.#gone);
     }
   }
-}
-
-function ownFields(id: string, replica: string): readonly string[] {
-  return ['Ringpost-Replica', replica, 'Ringpost-Request', id];
 }

@@ -8,6 +8,7 @@ import type { Reply } from '#shared/contract/reply.ts';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { KeptReplies } from '#shared/store/records/kept-replies.ts';
 import type { KnownRequest } from '#shared/store/records/request-records.ts';
+import { ownAnswerFields } from '../http/own-answer-fields.ts';
 import { operations } from '../openapi/operations.ts';
 import { readAnswer } from '../records/kept-answer.ts';
 import { isReadable, readableStream, readableWhole } from '../streams/readable-answer.ts';
@@ -217,8 +218,8 @@ class ReplyReading {
   }
 }
 
-function ownFields({ id, replica }: KnownRequest): string[] {
-  return ['Ringpost-Replica', replica, 'Ringpost-Request', id];
+function ownFields({ id, replica, record: { spilledFrom } }: KnownRequest): string[] {
+  return ownAnswerFields(id, replica, spilledFrom);
 }
 
 function gone(): Problem {

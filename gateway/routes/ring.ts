@@ -5,6 +5,7 @@ import { shownKey } from '#shared/ring/key-text.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import type { Placement } from '../load/placement.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { AdminAccess } from './admin-access.ts';
 import { operations } from '../openapi/operations.ts';
@@ -16,6 +17,7 @@ export interface RingRouteOptions {
   readonly connection: Connection;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
+  readonly placement: Placement;
   readonly access: AdminAccess;
   readonly parameters: RingParameters;
   readonly log: Logger;
@@ -26,7 +28,7 @@ export interface RingRouteOptions {
  * it is.
  */
 export const ringRoutes = fp<RingRouteOptions>(
-  (app, { connection, store, watcher, access, parameters, log }, done) => {
+  (app, { connection, store, watcher, placement, access, parameters, log }, done) => {
     const pictures = new RingPictures({ connection, store, log });
     app.get('/-/ring', { schema: operations.showRing }, async (request) => {
       const picture = await pictures.read(await store.read());
@@ -40,7 +42,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         clockAheadMs: clockOf(connection).aheadMs,
         replicas: picture.replicas(onlyViews),
         retired: picture.retired(onlyViews),
-        ...(key === undefined ? {} : { key: explained(watcher.ring, key) }),
+        ...(key === undefined ? {} : { key: await explained(watcher.ring, placement, key) }),
       };
     });
     done();
@@ -49,7 +51,9 @@ export const ringRoutes = fp<RingRouteOptions>(
 );
 
 /** @returns why a key is where it is; null if the ring is empty. */
-function explained(ring: Ring, key: string): KeyView | null {
+async function explained(ring: Ring, placement: Placement, key: string): Promise<KeyView | null> {
   const explanation = ring.explain(key);
-  return explanation === undefined ? null : { ...explanation, key: shownKey(key) };
+  if (explanation === undefined) return null;
+  const loads = await placement.explain(key);
+  return { ...explanation, key: shownKey(key), ...(loads === undefined ? {} : { loads }) };
 }

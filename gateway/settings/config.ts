@@ -64,6 +64,10 @@ export interface GatewayConfig {
   readonly consumer: 'batched' | 'stock';
   readonly ring: RingParameters;
   readonly hashKey: readonly HashKeySource[];
+  /** Whether requests stay with the owners of their keys, unless they say so themselves. */
+  readonly affinity: 'strict' | 'loose';
+  /** How many times its fair share of all load a replica may have before requests spill. */
+  readonly loadBound: number;
   /** Peers that are believed about where a request comes from; undefined if there are none. */
   readonly trustedProxies: BlockList | undefined;
   readonly bodyLimitBytes: number;
@@ -239,6 +243,8 @@ function configOf(
     concurrency: values.CONCURRENCY,
     consumer: values.CONSUMER,
     ring,
+    affinity: values.AFFINITY,
+    loadBound: Number(values.LOAD_BOUND),
     bodyLimitBytes: values.BODY_LIMIT_BYTES,
     headLimitBytes: values.HEAD_LIMIT_BYTES,
     headLimitFields: values.HEAD_LIMIT_FIELDS,

@@ -3,6 +3,7 @@ import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
+import { loadSettings } from './load-settings.ts';
 import { startSettings } from './start-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
@@ -80,6 +81,7 @@ export const gatewaySettings = {
         '`header:<name>`, `cookie:<name>`, `query:<name>`, `path`, `ip`, `random`. Keys are bytes; ' +
         'queries and paths are percent-decoded.',
     },
+    ...loadSettings,
     TRUSTED_PROXIES: {
       type: 'string',
       description:

@@ -47,6 +47,8 @@ export interface RequestRecord {
   readonly callback?: CallbackRecord;
   /** Of the hash key, as `keyDigest` makes it. A release before did not note it. */
   readonly keyDigest?: string;
+  /** The owner of the hash key, if another replica was selected because of the load. */
+  readonly spilledFrom?: string;
   /** The caller; undefined if access to the request does not depend on the caller. */
   readonly caller?: Caller;
 }
@@ -122,6 +124,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     ...(stream === undefined ? {} : { stream }),
     ...callbackOf(hash),
     ...(hash['keyDigest'] === undefined ? {} : { keyDigest: hash['keyDigest'] }),
+    ...(hash['spilledFrom'] === undefined ? {} : { spilledFrom: hash['spilledFrom'] }),
     ...(caller === undefined ? {} : { caller }),
   };
 }

@@ -78,4 +78,35 @@ export interface KeyView {
   readonly virtualNode: { readonly name: string; readonly index: number; readonly position: number };
   /** The owner, then the replica that would own the key if the owner left, and so on. */
   readonly successors: readonly string[];
+  /** Where its requests go if they may spill. A gateway of an earlier release does not say. */
+  readonly loads?: KeyLoadsView;
+}
+
+/** How the loads decide where the requests of a key go. */
+export interface KeyLoadsView {
+  /** `AFFINITY` of the gateway that answers. */
+  readonly affinity: 'strict' | 'loose';
+  /** Its `LOAD_BOUND`. */
+  readonly bound: number;
+  /** The load of all replicas of the ring together. */
+  readonly load: number;
+  /** The replica that gets a request with `Ringpost-Affinity: loose` now. */
+  readonly takenBy: string;
+  /** In the order in which they are asked. */
+  readonly candidates: readonly LoadCandidateView[];
+}
+
+/** A replica that may get a request. */
+export interface LoadCandidateView {
+  readonly name: string;
+  readonly weight: number;
+  /** How many requests its worker runs at once. */
+  readonly concurrency: number;
+  /** The requests that wait and run there. */
+  readonly load: number;
+  /** The load from which on it is passed over. */
+  readonly cap: number;
+  readonly outcome: 'taken' | 'passed' | 'not asked';
+  /** In words. */
+  readonly why: string;
 }

@@ -8,6 +8,8 @@ export interface RequestView {
   readonly method: string;
   readonly target: string;
   readonly replica: string;
+  /** The owner of its key, if another replica was selected because of the load. */
+  readonly spilledFrom?: string;
   readonly attempts: number;
   readonly status?: number;
   readonly code?: string;

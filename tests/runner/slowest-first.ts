@@ -37,6 +37,7 @@ const slowFiles = [
   'request-event-stream',
   'watches',
   'idempotency',
+  'bounded-loads',
   'dead-letters',
 ].map((name) => `${name}.test.ts`);
 

@@ -22,6 +22,8 @@ describe('the directives of a request', () => {
     [{ 'Ringpost-Order': 'key; on-retry=pass' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Order': ' KEY ;On-Retry=PASS ' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Keep': ' Stream' }, { keepsStream: true }],
+    [{ 'Ringpost-Affinity': ' Loose' }, { affinity: 'loose' }],
+    [{ 'Ringpost-Affinity': 'strict' }, { affinity: 'strict' }],
   ])('are read from %j', (headers, directives) => {
     expect(directivesOf(Object.entries(headers).flat(), now)).toEqual(directives);
   });
@@ -54,6 +56,8 @@ describe('a field that cannot be parsed is refused, and the problem says what is
     ['Ringpost-Keep', ''],
     ['Ringpost-Keep', 'yes'],
     ['Ringpost-Keep', 'stream, stream'],
+    ['Ringpost-Affinity', ''],
+    ['Ringpost-Affinity', 'loose, strict'],
   ])('%s: %s', (name, value) => {
     const read = (): unknown => directivesOf([name, value], now);
     expect(read).toThrow(`${name} is ${JSON.stringify(value)}; it must be `);
@@ -69,6 +73,7 @@ describe('a field that may occur once', () => {
     'Ringpost-Priority',
     'Ringpost-Deadline',
     'Ringpost-Order',
+    'Ringpost-Affinity',
     'Ringpost-Keep',
     'Ringpost-Callback',
     'Ringpost-Failure-Callback',

@@ -18,6 +18,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/routes'],
     ['gateway/async', 'gateway/metrics'],
     ['gateway/controller', 'gateway/dispatch'],
+    ['gateway/load'],
     ['gateway/ring'],
     ['gateway/settings'],
     ['gateway/callbacks', 'gateway/streams'],

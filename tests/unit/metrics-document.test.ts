@@ -44,11 +44,21 @@ it('docs/metrics.md lists each metric of a gateway once, with its labels', async
   const zero = (): number => 0;
   metrics.observeClients({ heldBytes: zero, slowClients: zero, refusedConnections: zero });
   metrics.observeAccessLog(zero);
+  metrics.observeLoads({ known: () => new Map([['S1', 1]]) });
   const counts = new StreamCounts();
   counts.abort('client');
   metrics.observeStreams({ size: 0, counts }, { readers: 0 });
   const failed = new FailedTokens(metrics.registry);
-  metrics.dispatched(200, undefined, 1, undefined);
+  const outcome = { id: 'r', replica: 'S2', spilledFrom: 'S1' };
+  const notes = {
+    target: '/',
+    request: undefined,
+    outcome,
+    bodyBytes: 0,
+    aborted: undefined,
+    trace: undefined,
+  };
+  metrics.dispatched(200, undefined, 1, notes);
   metrics.called('admin', '200');
   const registered = (await metrics.registry.getMetricsAsJSON())
     .filter(({ name }) => name.startsWith('ringpost_'))

@@ -200,7 +200,7 @@ it('deletes empty counts of replicas for which no request waits', () => {
   counts.of('S3').drop();
   expect(counts.nonEmpty).toEqual(['S1']);
   const [second, third] = [counts.of('S2'), counts.of('S3')];
-  counts.deleteEmpty((replica) => replica === 'S2');
+  counts.deleteEmpty((replica) => replica === 'S2', performance.now());
   expect(counts.of('S2')).toBe(second);
   expect(counts.of('S3')).not.toBe(third);
 });

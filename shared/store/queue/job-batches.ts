@@ -7,11 +7,19 @@ import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import { createAddJobs } from '../scripts/add-jobs.ts';
 import type { NewJob } from '../scripts/add-jobs.ts';
+import type { LoadWord } from '../scripts/read-load.ts';
 
 const maxJobsPerCall = 256;
 
 /** Adds a job that may run at once. @returns once the job is durable. */
 export type AddNow = (replica: string, id: string, job: JobData) => Promise<void>;
+
+/**
+ * Called with what Redis tells of a replica's load each time jobs were added there, before their callers
+ * learn that.
+ * @param added how many jobs of this call the load counts.
+ */
+export type OnLoad = (replica: string, word: LoadWord, added: number) => void;
 
 type BatchedJob = NewJob & HalfAddedJob;
 
@@ -32,6 +40,7 @@ export function createJobBatches(
   connection: Connection,
   halfAdded: HalfAdded,
   log: Logger,
+  onLoad: OnLoad = () => undefined,
 ): AddNow | undefined {
   const addJobs = createAddJobs(connection);
   if ('fault' in addJobs) {
@@ -40,7 +49,9 @@ export function createJobBatches(
   }
   const clock = clockOf(connection);
   const batches = new Batches<BatchedJob>(maxJobsPerCall, (replica, jobs) =>
-    halfAdded.adding(replica, jobs, (some) => addJobs.run({ replica, jobs: some, now: clock.now() })),
+    halfAdded.adding(replica, jobs, async (some) => {
+      onLoad(replica, await addJobs.run({ replica, jobs: some, now: clock.now() }), some.length);
+    }),
   );
   return (replica, id, job) => {
     const data = JSON.stringify(job);

@@ -5,7 +5,7 @@ import { isRepeatable } from '../../contract/redelivery.ts';
 import type { Logger } from '../../process/logger.ts';
 import { HalfAdded } from './half-added.ts';
 import { createJobBatches } from './job-batches.ts';
-import type { AddNow } from './job-batches.ts';
+import type { AddNow, OnLoad } from './job-batches.ts';
 import type { Keys } from '../keys/keys.ts';
 import { Lines } from './line.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -22,6 +22,7 @@ import { jobOptions } from '../scripts/add-jobs.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 import { takeBack } from '../scripts/take-back.ts';
+import type { TakenBack } from '../scripts/take-back.ts';
 
 /** Nobody reads BullMQ's event stream here. Without a bound each queue keeps 10,000 entries of it. */
 const maxEvents = 100;
@@ -42,7 +43,7 @@ export class JobQueues {
   readonly #queues = new Map<string, Queue<JobData>>();
 
   /** @param connection a fail-fast connection that others may share. */
-  constructor(connection: Connection, log: Logger) {
+  constructor(connection: Connection, log: Logger, onLoad?: OnLoad) {
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
@@ -52,7 +53,7 @@ export class JobQueues {
     this.#bodies = new JobBodies(connection, log);
     this.#lines = new Lines(connection, log);
     this.#halfAdded = new HalfAdded(connection, log);
-    this.#addNow = createJobBatches(connection, this.#halfAdded, log);
+    this.#addNow = createJobBatches(connection, this.#halfAdded, log, onLoad);
   }
 
   /**
@@ -105,7 +106,12 @@ export class JobQueues {
    * job that it removed from one that had just finished.
    * @returns whether the job was removed before it started, so that it certainly did not run.
    */
-  takeBack(replica: string, id: string): Promise<boolean> {
+  async takeBack(replica: string, id: string): Promise<boolean> {
+    return (await this.takeBackToMove(replica, id)) !== 'no';
+  }
+
+  /** Takes a job back as {@link takeBack} does. @returns also whether a worker has died while it ran it. */
+  takeBackToMove(replica: string, id: string): Promise<TakenBack> {
     return this.#repair.withRepair(
       () => this.#run(takeBack, { replica, id }),
       () => expectedOfJobs(this.#keys, replica),

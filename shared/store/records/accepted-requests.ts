@@ -20,6 +20,8 @@ import type { Noted } from './request-notes.ts';
 export interface AcceptedRequest {
   readonly id: string;
   readonly replica: string;
+  /** The owner of its key, if another replica was selected because of the load. */
+  readonly spilledFrom?: string | undefined;
   /** The hash key, which selected the replica. */
   readonly key: string;
   /** In ms since the epoch, in Redis time. */
@@ -56,12 +58,16 @@ export class AcceptedRequests {
    * Creates the record of a request, if its job says how long the record is kept.
    * @param state `queued` for an async request; `expired` for one whose client waited until the deadline.
    */
-  note({ id, replica, key, accepted, job }: AcceptedRequest, state: 'queued' | 'expired'): Promise<Noted> {
+  note(
+    { id, replica, spilledFrom, key, accepted, job }: AcceptedRequest,
+    state: 'queued' | 'expired',
+  ): Promise<Noted> {
     const { method, target, deadline, keepMs, caller, callback = false } = job;
     if (keepMs === undefined) return Promise.resolve('noted');
     const digest = keyDigest(key);
     const fields = ['method', method, 'target', target, 'accepted', accepted, 'deadline', deadline];
     fields.push('keyDigest', digest);
+    if (spilledFrom !== undefined) fields.push('spilledFrom', spilledFrom);
     if (callback) fields.push('callback', 'pending');
     const ttlMs = lifeMs(deadline, keepMs, this.#clock.now());
     this.#indexed.note(replica, ttlMs);

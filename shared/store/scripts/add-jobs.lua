@@ -11,7 +11,8 @@
 -- ARGV[4] options as JSON, without the closing brace
 -- ARGV[5] how many of the first jobs may be delivered directly
 -- ARGV[6..] for each job: id, data
--- Returns how many jobs were delivered directly.
+-- Returns {how many jobs were delivered directly, how many jobs without a priority wait and run now, how many
+-- the registered consumer may hold, or 0}.
 -- USES parseRegistration, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
@@ -29,13 +30,13 @@ if paused or concurrency or max or not kept or known > (empty and 0 or 1) then
     local options = cmsgpack.pack(cjson.decode(ARGV[4] .. ',"jobId":"' .. ARGV[at] .. '"}'))
     addStandardJob(KEYS, { cmsgpack.pack({ prefix, ARGV[at], name, now }), ARGV[at + 1], options })
   end
-  return 0
+  return { 0, call('LLEN', KEYS[1]) + call('LLEN', KEYS[2]) + call('LLEN', KEYS[7]), 0 }
 end
 local lease, fence, consumer = unpack(call('MGET', KEYS[10], KEYS[11], KEYS[12]))
-local free = 0
+local free, waits, runs = 0, 0, call('LLEN', KEYS[7])
 local registered, limit, lockMs, token = parseRegistration(consumer)
 if empty and lease and registered == fence then
-  free = math.min(ARGV[5], limit - call('LLEN', KEYS[7]))
+  free = math.min(ARGV[5], limit - runs)
 end
 local active, deliveries, waiting = {}, {}, {}
 call('INCRBY', KEYS[4], #jobs)
@@ -53,11 +54,11 @@ for at, job in ipairs(jobs) do
     'priority', '0', unpack(fields))
 end
 if #active > 0 then
-  call('LPUSH', KEYS[7], unpack(active))
+  runs = call('LPUSH', KEYS[7], unpack(active))
   call('RPUSH', deliveriesKey(prefix, fence), unpack(deliveries))
 end
 if #waiting > 0 then
-  call('LPUSH', KEYS[1], unpack(waiting))
+  waits = call('LPUSH', KEYS[1], unpack(waiting))
   call('ZADD', KEYS[9], '0', '0')
 end
 -- Only present listeners need events, so replicas get them and the append-only file does not (ADR 0021).
@@ -71,4 +72,4 @@ for at = 1, #jobs do
     call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   end
 end
-return #active
+return { #active, waits + runs, tonumber(limit or 0) }

@@ -4,6 +4,7 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { withBullMq } from './compose.ts';
 import { defineScript } from './load.ts';
+import type { LoadWord } from './read-load.ts';
 import type { Script } from './script.ts';
 
 /** BullMQ's options of every job. The job is deleted when it is finished. */
@@ -28,14 +29,19 @@ interface AddJobs {
   readonly now: number;
 }
 
+/** What the call has done, and what the queue holds after it. */
+export interface AddedJobs extends LoadWord {
+  /** How many of the jobs were delivered directly. */
+  readonly delivered: number;
+}
+
 const keysOfBullMq = 9;
 const ownKeys = 3;
 
 /**
  * Adds jobs that may run at once. The text contains BullMQ's `addStandardJob`, so it is composed at run time.
- * @returns how many jobs were delivered directly.
  */
-export const addJobs: Omit<Script<AddJobs, number>, 'file'> = {
+export const addJobs: Omit<Script<AddJobs, AddedJobs>, 'file'> = {
   keys: (keys, { replica }) => [
     ...keys.addStandardJob(replica),
     keys.lease(replica),
@@ -49,7 +55,11 @@ export const addJobs: Omit<Script<AddJobs, number>, 'file'> = {
     const idsAndData = [...first, ...others].flatMap(({ id, data }) => [id, data]);
     return [prefix, jobName, now, optionsJson, first.length, ...idsAndData];
   },
-  decode: Number,
+  decode(reply) {
+    // As the Lua file says.
+    const [delivered, load, concurrency] = reply as [number, number, number];
+    return { delivered, load, prioritized: undefined, concurrency: concurrency || undefined };
+  },
 };
 
 /**
@@ -58,7 +68,7 @@ export const addJobs: Omit<Script<AddJobs, number>, 'file'> = {
  */
 export function createAddJobs(
   connection: Connection,
-): { readonly run: (call: AddJobs) => Promise<number> } | { readonly fault: string } {
+): { readonly run: (call: AddJobs) => Promise<AddedJobs> } | { readonly fault: string } {
   const load = createRequire(import.meta.url);
   const composed = withBullMq('add-jobs', [['addStandardJob', keysOfBullMq]], [], load);
   if ('fault' in composed) return composed;

@@ -12,7 +12,8 @@
 -- KEYS[10] lease
 -- ARGV[1] job id
 -- ARGV[2] prefix of the queue's keys
--- Returns 1; 0 if the job is not there, or a worker has started it.
+-- Returns 1; 2 if a worker has died before while it ran the job; 0 if the job is not there, or a worker has
+-- started it.
 -- USES parseRegistration, deliveriesKey, deliveredId
 local id = ARGV[1]
 local removed = redis.call('LREM', KEYS[1], 1, id)
@@ -38,5 +39,7 @@ end
 if removed == 0 then
   return 0
 end
+-- The job may be garbled.
+local losses = redis.pcall('HEXISTS', KEYS[4], 'ringpost:losses')
 redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[7])
-return 1
+return losses == 1 and 2 or 1

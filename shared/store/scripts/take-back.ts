@@ -5,8 +5,14 @@ interface TakeBack {
   readonly id: string;
 }
 
-/** Removes a job that has not started, and its body. The result says whether there was such a job. */
-export const takeBack = script<TakeBack, boolean>({
+/**
+ * What became of a job that was to be taken back. `lost`: it is taken back, and a worker has died before
+ * while it ran the job. `no`: it is not there, or a worker has started it.
+ */
+export type TakenBack = 'taken' | 'lost' | 'no';
+
+/** Removes a job that has not started, and its body. */
+export const takeBack = script<TakeBack, TakenBack>({
   file: 'take-back',
   keys: (keys, { replica, id }) => {
     const { wait, prioritized, delayed, active } = keys.unfinished(replica);
@@ -24,5 +30,5 @@ export const takeBack = script<TakeBack, boolean>({
     ];
   },
   args: ({ replica, id }, keys) => [id, keys.bullMq(keys.queue(replica), '')],
-  decode: (reply) => reply === 1,
+  decode: (reply) => (reply === 2 ? 'lost' : reply === 1 ? 'taken' : 'no'),
 });

@@ -1,0 +1,52 @@
+/** JSON schemas of what `/-/ring?key=` says of a key; `shared/contract/ring-view.ts` has them as types. */
+
+const text = { type: 'string' };
+const count = { type: 'integer', minimum: 0 };
+
+function object(properties: Record<string, object>, type: string | readonly string[] = 'object'): object {
+  return { type, properties, required: Object.keys(properties), additionalProperties: false };
+}
+
+const loads = {
+  ...object({
+    affinity: { ...text, enum: ['strict', 'loose'], description: '`AFFINITY` of this gateway.' },
+    bound: { type: 'number', description: '`LOAD_BOUND` of this gateway.' },
+    load: { ...count, description: 'The load of all replicas of the ring together.' },
+    takenBy: { ...text, description: 'The replica that gets a request with `Ringpost-Affinity: loose` now.' },
+    candidates: {
+      type: 'array',
+      description: 'In the order in which they are asked: the owner of the key first.',
+      items: object({
+        name: text,
+        weight: count,
+        concurrency: { ...count, description: 'How many requests its worker runs at once.' },
+        load: { ...count, description: 'The requests that wait and run there.' },
+        cap: { ...count, description: 'The load from which on it is passed over.' },
+        outcome: { ...text, enum: ['taken', 'passed', 'not asked'] },
+        why: text,
+      }),
+    },
+  }),
+  description: 'Where the requests of the key go if they may spill.',
+};
+
+export const ringKey = {
+  ...object(
+    {
+      key: text,
+      position: { ...count, description: "The key's own position: a 32-bit hash, or a slot." },
+      owner: text,
+      virtualNode: object({ name: text, index: count, position: count }),
+      successors: {
+        type: 'array',
+        items: text,
+        description: 'The owner, then the replica that would own the key if the owner left, and so on.',
+      },
+      loads,
+    },
+    ['object', 'null'],
+  ),
+  // The last replica may leave the ring while the loads are read.
+  required: ['key', 'position', 'owner', 'virtualNode', 'successors'],
+  description: 'Why the key is where it is; null if the ring is empty.',
+};
