@@ -14,6 +14,7 @@ export interface Target {
 export const targets: readonly Target[] = [
   { load: 'zipf', against: 'strict', atMost: 0.1 },
   { load: 'hot', against: 'haproxy', atMost: 1 },
+  { load: 'hot', against: 'haproxy-maxconn', atMost: 1 },
 ];
 
 export interface Reached {
