@@ -106,7 +106,7 @@ export async function createGateway(
     telemetry,
     log,
   });
-  const { dispatcher, queues, capacity, inbox, streams: openStreams } = dispatch;
+  const { dispatcher, queues, capacity, keyRateLimit, inbox, streams: openStreams } = dispatch;
   const endedRequests = new EndedRequests(() => clock.now());
   const accessLog =
     config.accessLog &&
@@ -120,6 +120,7 @@ export async function createGateway(
     agreement,
     dispatcher,
     capacity,
+    keyRateLimit,
     queues,
     callbacks,
     callers,

@@ -11,6 +11,7 @@ import { SignalChannel } from '#shared/store/streams/signal-channel.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
+import { KeyRateLimit } from '../limits/key-rate-limit.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
@@ -38,7 +39,7 @@ import { Waiters } from './waiters.ts';
 export interface DispatchOptions {
   readonly config: Pick<
     GatewayConfig,
-    'hashKey' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
+    'hashKey' | 'keyRate' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
   >;
   /** This gateway's name. */
   readonly gateway: string;
@@ -62,6 +63,7 @@ export interface Dispatch extends StartStop {
   readonly dispatcher: Dispatcher;
   readonly queues: JobQueues;
   readonly capacity: Capacity;
+  readonly keyRateLimit: KeyRateLimit;
   readonly inbox: ReplyInbox;
   readonly streams: OpenStreams;
 }
@@ -86,6 +88,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   });
   const streams = new OpenStreams(signals, new StreamPresence(gateway, signals), streamMemory);
   const outage = new RedisOutage(connection);
+  const keyRateLimit = new KeyRateLimit({ connection, outage, rate: config.keyRate, log });
   const dispatcher: Dispatcher = new Dispatcher({
     gateway,
     watcher,
@@ -155,6 +158,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     dispatcher,
     queues,
     capacity,
+    keyRateLimit,
     inbox,
     streams,
     start: () => life.start(),

@@ -4,6 +4,8 @@ import { headerValue } from '#shared/contract/headers.ts';
 import { parseHttpDate } from '#shared/contract/http-date.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
+import { parseRate, rateForm } from '#shared/contract/rate.ts';
+import type { Rate } from '#shared/contract/rate.ts';
 import { bytesOfKey } from '#shared/ring/key-text.ts';
 import { checkFieldSize } from './own-fields.ts';
 
@@ -21,6 +23,8 @@ export interface Directives {
   readonly ordered?: true;
   /** `Ringpost-Order: key; on-retry=pass`: while it waits for its next attempt, those behind it go first. */
   readonly orderOnRetry?: 'pass';
+  /** `Ringpost-Key-Rate`: how many requests of its key, with the same field, may come in which time. */
+  readonly keyRate?: Rate;
   /** `Ringpost-Keep: stream`: its answer is kept as it comes, and the work goes on if its client leaves. */
   readonly keepsStream?: true;
   /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is reported. */
@@ -46,6 +50,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const deadlineMs = wholeNumber(headers, 'Ringpost-Deadline', 1, maxDeadlineMs);
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const order = orderOf(headerValue(headers, 'ringpost-order'));
+  const keyRate = keyRateOf(headerValue(headers, 'ringpost-key-rate'));
   const keepsStream = keepsStreamOf(headerValue(headers, 'ringpost-keep'));
   const callbacks = callbacksOf(headers);
   return {
@@ -54,6 +59,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
     ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...order,
+    ...(keyRate === undefined ? {} : { keyRate }),
     ...(keepsStream ? { keepsStream } : {}),
     ...(callbacks === undefined ? {} : { callbacks }),
   };
@@ -130,6 +136,7 @@ export const requestFields: readonly string[] = [
   'ringpost-priority',
   'ringpost-deadline',
   'ringpost-order',
+  'ringpost-key-rate',
   'ringpost-keep',
   'ringpost-callback',
   'ringpost-failure-callback',
@@ -156,6 +163,13 @@ function orderOf(value: string | undefined): Pick<Directives, 'ordered' | 'order
   const match = /^[ \t]*key[ \t]*(;[ \t]*on-retry=pass[ \t]*)?$/i.exec(value);
   if (match === null) throw malformed('Ringpost-Order', value, '`key` or `key; on-retry=pass`');
   return match[1] === undefined ? { ordered: true } : { ordered: true, orderOnRetry: 'pass' };
+}
+
+function keyRateOf(value: string | undefined): Rate | undefined {
+  if (value === undefined) return undefined;
+  const rate = parseRate(value.trim());
+  if (rate === undefined) throw malformed('Ringpost-Key-Rate', value, rateForm);
+  return rate;
 }
 
 function keepsStreamOf(value: string | undefined): boolean {

@@ -11,6 +11,7 @@ import { ranOf } from '../dispatch/ran.ts';
 import { noteBody, noteBodyDone, noteOutcome } from '../http/answer.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { Ran } from '../http/request-notes.ts';
+import { setRateFields } from '../limits/rate-fields.ts';
 import { readAnswer } from '../records/kept-answer.ts';
 import { readableStream } from '../streams/readable-answer.ts';
 import type { KeptStreamParts } from '../streams/readable-answer.ts';
@@ -52,8 +53,11 @@ async function answer(
   parsed: AsyncParsedRequest,
   response: ServerResponse,
 ): Promise<void> {
-  const { socket } = response.req;
-  const waited = await acceptAndWait(options, parsed, socket, (selected) => noteOutcome(response, selected));
+  const waited = await acceptAndWait(options, parsed, {
+    socket: response.req.socket,
+    onSelected: (selected) => noteOutcome(response, selected),
+    onCounted: (fields) => setRateFields(response, fields),
+  });
   if (waited === undefined) return;
   const isFollowed = await answerWaited(options, parsed, response, waited).catch((error: unknown) => {
     waited.watch?.end();

@@ -104,6 +104,13 @@ export const gatewaySettings = {
         'Requests that may wait for one replica, including async and delayed ones. Further ones get 503 ' +
         'at once.',
     },
+    KEY_RATE: {
+      type: 'string',
+      pattern: '^[1-9][0-9]{0,4}/[smh]$',
+      description:
+        'Requests of one hash key that all gateways together accept in a second, minute or hour, e.g. ' +
+        '`100/s`, at most 99999. Further ones get 429. Random keys do not count. Unset: no limit.',
+    },
     BYTES_IN_FLIGHT: {
       type: 'integer',
       default: 268435456,

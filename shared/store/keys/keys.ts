@@ -144,6 +144,12 @@ export interface Keys {
    * Sorted set with a TTL: the requests of one hash key that run one at a time, by the time of acceptance.
    */
   line(order: string): string;
+  /**
+   * String with a TTL: when the next request of a hash key would come if all of them kept their distance, in
+   * microseconds since the epoch.
+   * @param own the limit of the requests that ask for it, as `rateText` writes it; undefined: that of all.
+   */
+  keyRate(digest: string, own?: string): string;
   /** Channel: a message for each change of a request's record. */
   requestChanges(request: string): string;
   /** Channel: ids of requests that are cancelled while they run. */
@@ -264,6 +270,7 @@ export function createKeys(namespace: string): Keys {
     dashboardSession: (digest) => `${namespace}:dashboard-session:${digest}`,
     callerSecretSought: `${namespace}:caller-secret-sought`,
     line: (order) => `${namespace}:line:{${order}}`,
+    keyRate: (digest, own) => `${namespace}:key-rate:{${digest}}${own === undefined ? '' : `:${own}`}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
     cancellations: `${namespace}:cancellations`,
     callbacks: '{+callbacks}',
