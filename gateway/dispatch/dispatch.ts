@@ -39,7 +39,7 @@ import { Waiters } from './waiters.ts';
 export interface DispatchOptions {
   readonly config: Pick<
     GatewayConfig,
-    'hashKey' | 'keyRate' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
+    'hashKey' | 'keyRate' | 'keyConcurrency' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
   >;
   /** This gateway's name. */
   readonly gateway: string;
@@ -94,7 +94,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     watcher,
     waiters,
     streams,
-    selection: new Selection({ watcher, capacity, agreement }),
+    selection: new Selection({ watcher, capacity, agreement, keyConcurrency: config.keyConcurrency }),
     enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
     bodies: new ReplyBodies(connection, held, log),
     takeBacks,

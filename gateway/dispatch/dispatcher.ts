@@ -107,7 +107,7 @@ export class Dispatcher {
       client.settle({ id, replica: selected.replica, result: selected.refusal, ran: undefined });
       return id;
     }
-    const { key, replica, redelivery } = selected;
+    const { key, replica, redelivery, keyLimit } = selected;
     const since = performance.now();
     const accepted = this.now;
     const timeoutMs = Math.min(
@@ -129,6 +129,7 @@ export class Dispatcher {
       ...(directives.deadlineMs === undefined ? {} : { until: accepted + directives.deadlineMs }),
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
+      ...keyLimit,
     });
     this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, sending, client });
     return id;
@@ -145,7 +146,7 @@ export class Dispatcher {
    */
   acceptAsync(
     request: HttpRequest,
-    { id, key, replica, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
+    { id, key, replica, redelivery, keyLimit }: Extract<Selected, { readonly refusal: undefined }>,
     { accepted, deadline, keepMs, directives, claim, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
@@ -162,6 +163,7 @@ export class Dispatcher {
       ...(claim === undefined ? {} : { claim }),
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
+      ...keyLimit,
     });
     const adding = asyncRequests.accept({ id, replica, key, accepted, job, body: request.body }, callbacks);
     return sending?.endWith(adding) ?? adding;

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { JobData } from '#shared/contract/job.ts';
 import type { Redelivery } from '#shared/contract/redelivery.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Capacity } from './capacity.ts';
+import { keyLimitOf } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
 
 /** Where a request goes, or why it is refused. */
@@ -14,6 +16,8 @@ export type Selected =
       readonly key: string;
       readonly replica: string;
       readonly redelivery: Redelivery;
+      /** The part of its job that limits how many with its key run. */
+      readonly keyLimit: Partial<JobData>;
       readonly refusal: undefined;
     }
   | {
@@ -28,6 +32,8 @@ export interface SelectionOptions {
   readonly watcher: RingWatcher;
   readonly capacity: Capacity;
   readonly agreement: Pick<Agreement, 'refusal'>;
+  /** The setting `KEY_CONCURRENCY`. */
+  readonly keyConcurrency?: number | undefined;
 }
 
 /** Selects the replica of a request, if its queue has room. */
@@ -38,8 +44,9 @@ export class Selection {
     this.#options = options;
   }
 
-  select({ request, key, redelivery, directives }: ParsedRequest): Selected {
-    const { watcher, capacity, agreement } = this.#options;
+  select(parsed: ParsedRequest): Selected {
+    const { request, key, redelivery, directives } = parsed;
+    const { watcher, capacity, agreement, keyConcurrency } = this.#options;
     const uuid = randomUUID();
     const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
     const { refusal } = agreement;
@@ -60,7 +67,8 @@ export class Selection {
     if (full !== undefined) {
       return { id, replica, refusal: new Problem('over_capacity', `Try again later: ${full}.`) };
     }
-    return { id, key, replica, redelivery, refusal: undefined };
+    const keyLimit = keyLimitOf(parsed, keyConcurrency);
+    return { id, key, replica, redelivery, keyLimit, refusal: undefined };
   }
 
   /** @returns why no replica can be selected now. */

@@ -61,6 +61,11 @@ const parameters = [
     { type: 'string', pattern: '^[1-9][0-9]{0,4}/[smh]$' },
   ),
   parameter(
+    'Ringpost-Key-Concurrency',
+    'The request runs only while fewer requests with this key run; until then it waits.',
+    { type: 'integer', minimum: 1, maximum: 100_000 },
+  ),
+  parameter(
     'Ringpost-Keep',
     '`stream`: an answer that is a stream is kept as it comes, and the request goes on if its client leaves.',
     { type: 'string', enum: ['stream'] },

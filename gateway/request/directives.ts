@@ -7,6 +7,7 @@ import { Problem } from '#shared/contract/errors.ts';
 import { parseRate, rateForm } from '#shared/contract/rate.ts';
 import type { Rate } from '#shared/contract/rate.ts';
 import { bytesOfKey } from '#shared/ring/key-text.ts';
+import type { ParsedRequest } from './parsed-request.ts';
 import { checkFieldSize } from './own-fields.ts';
 
 /** What a request asks for by `Ringpost-*` header fields, besides its hash key. */
@@ -25,6 +26,8 @@ export interface Directives {
   readonly orderOnRetry?: 'pass';
   /** `Ringpost-Key-Rate`: how many requests of its key, with the same field, may come in which time. */
   readonly keyRate?: Rate;
+  /** `Ringpost-Key-Concurrency`: it runs only while fewer requests of its key run. */
+  readonly keyConcurrency?: number;
   /** `Ringpost-Keep: stream`: its answer is kept as it comes, and the work goes on if its client leaves. */
   readonly keepsStream?: true;
   /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is reported. */
@@ -33,6 +36,8 @@ export interface Directives {
 
 const none: Directives = {};
 
+/** The highest `KEY_CONCURRENCY`. */
+const maxKeyConcurrency = 100_000;
 /** 30 days, in s. */
 const maxDelayS = 2_592_000;
 /** The longest delay of Node's timers, in ms. */
@@ -51,6 +56,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const order = orderOf(headerValue(headers, 'ringpost-order'));
   const keyRate = keyRateOf(headerValue(headers, 'ringpost-key-rate'));
+  const keyConcurrency = wholeNumber(headers, 'Ringpost-Key-Concurrency', 1, maxKeyConcurrency);
   const keepsStream = keepsStreamOf(headerValue(headers, 'ringpost-keep'));
   const callbacks = callbacksOf(headers);
   return {
@@ -60,6 +66,7 @@ export function directivesOf(headers: readonly string[], now: number): Directive
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...order,
     ...(keyRate === undefined ? {} : { keyRate }),
+    ...(keyConcurrency === undefined ? {} : { keyConcurrency }),
     ...(keepsStream ? { keepsStream } : {}),
     ...(callbacks === undefined ? {} : { callbacks }),
   };
@@ -97,6 +104,31 @@ export function jobTerms(
     ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
     ...(callbacks === undefined ? {} : { callback: true }),
   };
+}
+
+/**
+ * @param parsed its key is not random if it is to be limited.
+ * @param most the setting `KEY_CONCURRENCY`.
+ * @returns the part of the job of a request that limits how many with its key run; empty if nothing does.
+ */
+export function keyLimitOf(
+  { key, hasRandomKey, directives }: Pick<ParsedRequest, 'key' | 'hasRandomKey' | 'directives'>,
+  most: number | undefined,
+): Pick<JobData, 'keyLine' | 'keyLimit' | 'keyMost'> {
+  const own = directives.keyConcurrency ?? most;
+  if (own === undefined || key === undefined || hasRandomKey) return noLimit;
+  const keyLimit = Math.min(own, most ?? own);
+  const keyLine = limitLineOf(key);
+  return most === undefined || most === keyLimit
+    ? { keyLine, keyLimit }
+    : { keyLine, keyLimit, keyMost: most };
+}
+
+const noLimit = {};
+
+/** @returns the line of the requests that have this hash key, of which a limited number run. */
+export function limitLineOf(key: string): string {
+  return `limit-${lineOf(key)}`;
 }
 
 /** @returns the line of the requests that have this hash key and run one at a time. */
@@ -137,6 +169,7 @@ export const requestFields: readonly string[] = [
   'ringpost-deadline',
   'ringpost-order',
   'ringpost-key-rate',
+  'ringpost-key-concurrency',
   'ringpost-keep',
   'ringpost-callback',
   'ringpost-failure-callback',

@@ -76,6 +76,8 @@ export interface GatewayConfig {
   readonly queueLimit: number;
   /** How many requests of one hash key are accepted; undefined: any number. */
   readonly keyRate: Rate | undefined;
+  /** How many requests of one hash key run at once; undefined: any number. */
+  readonly keyConcurrency: number | undefined;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
   /** Clients that may wait at the same time for the end of an async request. */
@@ -246,6 +248,7 @@ function configOf(
     headLimitFields: values.HEAD_LIMIT_FIELDS,
     queueLimit: values.QUEUE_LIMIT,
     keyRate: values.KEY_RATE === undefined ? undefined : parseRate(values.KEY_RATE),
+    keyConcurrency: values.KEY_CONCURRENCY,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
     watchLimit: values.WATCH_LIMIT,

@@ -111,6 +111,14 @@ export const gatewaySettings = {
         'Requests of one hash key that all gateways together accept in a second, minute or hour, e.g. ' +
         '`100/s`, at most 99999. Further ones get 429. Random keys do not count. Unset: no limit.',
     },
+    KEY_CONCURRENCY: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100000,
+      description:
+        'Requests of one hash key that run at once, on all replicas together. Further ones wait in the line ' +
+        'of their key. Random keys do not count. Unset: no limit.',
+    },
     BYTES_IN_FLIGHT: {
       type: 'integer',
       default: 268435456,

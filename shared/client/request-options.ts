@@ -21,6 +21,8 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly ordered?: boolean;
   /** How many requests of its key with this option may come, such as `10/s`. */
   readonly keyRate?: string;
+  /** It runs only while fewer requests of its key run. */
+  readonly keyConcurrency?: number;
   /** Keeps an answer that streams, so that it can be read again. */
   readonly keep?: 'stream';
 }
@@ -55,6 +57,7 @@ export function initOf(
     deadlineMs,
     ordered,
     keyRate,
+    keyConcurrency,
     keep,
     ...rest
   } = options;
@@ -72,6 +75,7 @@ export function initOf(
   set('ringpost-deadline', deadlineMs);
   set('ringpost-order', ordered ? 'key' : undefined);
   set('ringpost-key-rate', keyRate);
+  set('ringpost-key-concurrency', keyConcurrency);
   set('ringpost-keep', keep);
   return { init, headers };
 }

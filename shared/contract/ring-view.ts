@@ -66,4 +66,6 @@ export interface KeyView {
   readonly virtualNode: { readonly name: string; readonly index: number; readonly position: number };
   /** The owner, then the replica that would own the key if the owner left, and so on. */
   readonly successors: readonly string[];
+  /** Its requests that are limited in number and have not ended; left out if there are none. */
+  readonly requests?: { readonly running: number; readonly waiting: number };
 }

@@ -122,7 +122,7 @@ describe('a first request that certainly has not started', () => {
     const accepted = Date.now();
     const refusal = await gateway.dispatcher.acceptAsync(
       { method: 'POST', target: '/pay', headers: ['idempotency-key', 'k'], body: Buffer.from('x') },
-      { id: late, key: 'k', replica: 'S1', redelivery: 'safe', refusal: undefined },
+      { id: late, key: 'k', replica: 'S1', redelivery: 'safe', keyLimit: {}, refusal: undefined },
       { accepted, deadline: accepted + 60_000, keepMs: 60_000, directives: {} },
     );
     expect(refusal?.status).toBe(503);

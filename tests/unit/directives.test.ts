@@ -22,6 +22,7 @@ describe('the directives of a request', () => {
     [{ 'Ringpost-Order': 'key; on-retry=pass' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Order': ' KEY ;On-Retry=PASS ' }, { ordered: true, orderOnRetry: 'pass' }],
     [{ 'Ringpost-Key-Rate': ' 10/s ' }, { keyRate: { requests: 10, windowS: 1 } }],
+    [{ 'Ringpost-Key-Concurrency': '2' }, { keyConcurrency: 2 }],
     [{ 'Ringpost-Keep': ' Stream' }, { keepsStream: true }],
   ])('are read from %j', (headers, directives) => {
     expect(directivesOf(Object.entries(headers).flat(), now)).toEqual(directives);
@@ -33,6 +34,7 @@ describe('a field that cannot be parsed is refused, and the problem says what is
     ['Ringpost-Attempts', '0'],
     ['Ringpost-Attempts', 'three'],
     ['Ringpost-Attempts', '101'],
+    ['Ringpost-Key-Concurrency', '0'],
     ['Ringpost-Key-Rate', '10'],
     ['Ringpost-Key-Rate', '0/s'],
     ['Ringpost-Priority', '10'],
