@@ -26,6 +26,7 @@ import type { ForwardingRules } from './request/request-head.ts';
 import { RequestParser } from './request/request-parser.ts';
 import { Uploads } from './request/uploads.ts';
 import type { Agreement } from './ring/agreement.ts';
+import type { KeyRateLimit } from './limits/key-rate-limit.ts';
 import type { RingWatcher } from './ring/ring-watcher.ts';
 import type { OpenStreams } from './streams/open-streams.ts';
 import type { StreamMemory } from './streams/stream-memory.ts';
@@ -41,6 +42,7 @@ export interface AppParts {
   readonly watcher: RingWatcher;
   readonly agreement: Agreement;
   readonly dispatcher: Dispatcher;
+  readonly keyRateLimit: KeyRateLimit;
   readonly capacity: Capacity;
   readonly loads: Loads;
   readonly placement: Placement;

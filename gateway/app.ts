@@ -67,6 +67,7 @@ export async function buildApp(given: AppParts): Promise<App> {
   const cancellation = new Cancellation({ ...parts, cancellations, keepMs: config.resultTtlMs });
   const figures = new ClusterFiguresReader(connection, () => watcher.names(), log);
   metrics.observe(dispatcher, watcher, () => figures.read());
+  metrics.observeLimits(() => given.keyRateLimit.refusedCount);
   metrics.observeAccessLog(() => given.accessLog?.droppedCount ?? 0);
   metrics.observeLoads(given.loads);
   metrics.observeStreams(given.openStreams, followers);

@@ -106,7 +106,16 @@ export async function createGateway(
     telemetry,
     log,
   });
-  const { dispatcher, queues, loads, placement, capacity, inbox, streams: openStreams } = dispatch;
+  const {
+    dispatcher,
+    queues,
+    loads,
+    placement,
+    capacity,
+    keyRateLimit,
+    inbox,
+    streams: openStreams,
+  } = dispatch;
   const endedRequests = new EndedRequests(() => clock.now());
   const accessLog =
     config.accessLog &&
@@ -122,6 +131,7 @@ export async function createGateway(
     capacity,
     loads,
     placement,
+    keyRateLimit,
     queues,
     callbacks,
     callers,

@@ -67,7 +67,7 @@ export const apiRoutes = fp<ApiRouteOptions>(
       options.endedRequests,
       mayBeCredentials(config.hashKey, config.redactHeaders),
     );
-    const lines = new Lines(connection, log);
+    const lines = new Lines(connection, log, 'server');
     const read = (): Promise<Snapshot> => redisAway(() => withinTime(snapshots.read()));
     const overview = (snapshot: Snapshot, onlyViews: boolean): OverviewView => {
       const { gateway, agreement } = options;

@@ -80,6 +80,8 @@ function shownEvent(
 ): { readonly at: number; readonly kind: TimelineKind; readonly text: string } {
   const worker = lastWorker ?? 'Its worker';
   switch (kind) {
+    case 'waited':
+      return { at, kind: 'queued', text: `It waits for its key (${detail ?? 'others'} run).` };
     case 'queued':
       return { at, kind, text: 'The worker that had taken it ended before it began; it waits again.' };
     case 'lost': {

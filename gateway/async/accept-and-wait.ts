@@ -1,12 +1,10 @@
-import type { Socket } from 'node:net';
 import { finalStates } from '#shared/contract/request-record.ts';
 import type { KnownRequest } from '#shared/store/records/request-records.ts';
-import type { Selected } from '../dispatch/selection.ts';
 import { untilFinal } from '../records/until-final.ts';
 import type { Watch, Watches } from '../records/watches.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
 import { accept } from './accept.ts';
-import type { AcceptOptions } from './accept.ts';
+import type { AcceptedClient, AcceptOptions } from './accept.ts';
 
 export interface AcceptAndWaitOptions extends AcceptOptions {
   readonly watches: Watches;
@@ -26,17 +24,15 @@ export interface Waited {
  * Accepts an async request, and waits for its end, or for the head of a kept stream: with `Prefer:
  * respond-async` as long as `wait` says, if it says so; without it as long as the client waits for an
  * answer.
- * @param socket of the client.
- * @param onSelected told where the request goes, also if it is then refused.
  * @returns undefined if the client has left.
  * @throws {Problem} if the request is not accepted.
  */
 export async function acceptAndWait(
   options: AcceptAndWaitOptions,
   parsed: AsyncParsedRequest,
-  socket: Socket,
-  onSelected: (selected: Selected) => void,
+  client: AcceptedClient,
 ): Promise<Waited | undefined> {
+  const { socket } = client;
   const { watches, claims, replyTimeoutMs } = options;
   const { respondAsync, waitMs } = parsed.preference;
   const maxWaitMs = respondAsync ? waitMs : Math.min(waitMs ?? replyTimeoutMs, replyTimeoutMs);
@@ -46,7 +42,7 @@ export async function acceptAndWait(
     respondAsync ? watches.tryOpen(socket) : watches.open(socket);
   const watch = maxWaitMs === undefined ? undefined : open();
   try {
-    const { known, place } = await accept(options, parsed, socket, onSelected);
+    const { known, place } = await accept(options, parsed, client);
     let request = known;
     if (watch !== undefined && maxWaitMs !== undefined) {
       const onStop = respondAsync ? 'answer' : 'wait';

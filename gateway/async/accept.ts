@@ -9,6 +9,8 @@ import type { Capacity } from '../dispatch/capacity.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Place } from '../dispatch/queue-count.ts';
 import type { Selected } from '../dispatch/selection.ts';
+import type { KeyRateLimit } from '../limits/key-rate-limit.ts';
+import type { RateFields } from '../limits/rate-fields.ts';
 import { delayFault } from '../request/directives.ts';
 import type { Directives } from '../request/directives.ts';
 import type { AsyncParsedRequest } from '../request/parsed-request.ts';
@@ -22,6 +24,7 @@ export interface AcceptOptions {
   readonly claims: IdempotencyClaims;
   readonly ends: RequestEnds;
   readonly callbacks: Callbacks;
+  readonly keyRateLimit: KeyRateLimit;
   /** How long a request may take whose client does not wait, in ms. */
   readonly asyncTimeoutMs: number;
   /** How long the answer of a request is kept, in ms. */
@@ -40,19 +43,29 @@ export interface Accepted {
   readonly place: Place | undefined;
 }
 
+/** Statuses of ringpost's own that say that a request has not begun. Its idempotency key is released. */
+const releasing: ReadonlySet<number> = new Set([429, 503]);
+
+/** The client of a request that is being accepted. */
+export interface AcceptedClient {
+  readonly socket: Socket;
+  /** Told where the request goes, also if it is then refused. */
+  readonly onSelected: (selected: Selected) => void;
+  /** Told what the rate of its key allows, also if it is then refused. */
+  readonly onCounted: (fields: RateFields) => void;
+}
+
 /**
  * Accepts an async request, unless an earlier request has its idempotency key.
- * @param socket of the client.
- * @param onSelected told where the request goes, also if it is then refused.
  * @throws {Problem} if the request is not accepted.
  */
 export async function accept(
   options: AcceptOptions,
   parsed: AsyncParsedRequest,
-  socket: Socket,
-  onSelected: (selected: Selected) => void,
+  { socket, onSelected, onCounted }: AcceptedClient,
 ): Promise<Accepted> {
-  const { dispatcher, capacity, claims, callbacks, asyncTimeoutMs, keepMs, replyTimeoutMs } = options;
+  const { dispatcher, capacity, claims, callbacks, keyRateLimit, asyncTimeoutMs, keepMs, replyTimeoutMs } =
+    options;
   const { request, directives, preference } = parsed;
   const { caller, idempotencyKey } = parsed.async;
   const selected = dispatcher.select(parsed);
@@ -82,6 +95,7 @@ export async function accept(
   };
   let mayBeEnqueued = false;
   try {
+    if (keyRateLimit.appliesTo(parsed)) await keyRateLimit.admit(parsed, onCounted);
     return await capacity.hold(replica, request.body.length, async (place) => {
       mayBeEnqueued = true;
       const refusal = await dispatcher.acceptAsync(request, selected, terms);
@@ -94,7 +108,7 @@ export async function accept(
     });
   } catch (error) {
     // Redis may be away. Then the next request with the key finds out that this one never started.
-    if (idempotencyKey !== undefined && error instanceof Problem && error.status === 503) {
+    if (idempotencyKey !== undefined && error instanceof Problem && releasing.has(error.status)) {
       await releaseKey(options, { idempotencyKey, id, deadline }, mayBeEnqueued).catch(() => undefined);
     }
     throw error;

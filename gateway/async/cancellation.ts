@@ -57,7 +57,7 @@ export class Cancellation {
         await this.#cleanUp(now);
         return records.find(id);
       }
-      if (await queues.takeBack(replica, id)) {
+      if (await queues.withdraw(replica, id)) {
         await this.#endTakenBack(now);
         return records.find(id);
       }
@@ -72,7 +72,7 @@ export class Cancellation {
     const { queues, callbacks, log } = this.#options;
     try {
       if (record.callback !== undefined) await callbacks.promote(id);
-      await queues.takeBack(replica, id);
+      await queues.withdraw(replica, id, undefined, true);
     } catch (error) {
       // A worker takes the job, does not start it, and promotes its callback.
       log.debug({ request: id, err: error }, 'a cancelled request is left to its worker');

@@ -17,7 +17,7 @@ export function define(command: Command, context: Context): void {
       const { key } = await gatewaySides(options, context).adminSide.ring(asked);
       if (key === null || key === undefined)
         throw new Failure('no_replica', 'the ring is empty, so no replica owns the key');
-      const { virtualNode, position, owner, successors } = key;
+      const { virtualNode, position, owner, successors, requests } = key;
       output.show(key, () => [
         ...pairs([
           ['key', shownText(key.key)],
@@ -28,6 +28,11 @@ export function define(command: Command, context: Context): void {
             `${virtualNode.index} of ${shownText(virtualNode.name)} at ${virtualNode.position}`,
           ],
           ['next owners', shownNames(successors.slice(1).map(shownText))],
+          ...(requests === undefined
+            ? []
+            : ([
+                ['its requests', `${requests.running} run, ${requests.waiting} wait for their turn`],
+              ] as const)),
         ]),
         ...(key.loads === undefined ? [] : loadLines(key.loads, output.paint)),
       ]);

@@ -94,10 +94,10 @@ export class AsyncRequests {
   }
 
   /** Removes a job that no worker would start. */
-  #removeJob({ id, replica }: AsyncRequest, urls: CallbackUrls | undefined): void {
+  #removeJob({ id, replica, job }: AsyncRequest, urls: CallbackUrls | undefined): void {
     const { queues, log } = this.#options;
     queues
-      .takeBack(replica, id)
+      .withdraw(replica, id, job)
       .catch((error: unknown) => log.debug({ request: id, err: error }, 'a job is left to its worker'));
     if (urls !== undefined) this.#removeCallback(id);
   }

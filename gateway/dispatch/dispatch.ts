@@ -12,6 +12,7 @@ import { SignalChannel } from '#shared/store/streams/signal-channel.ts';
 import type { Telemetry } from '#shared/trace/telemetry.ts';
 import type { Callbacks } from '../callbacks/callbacks.ts';
 import type { Callers } from '../caller/callers.ts';
+import { KeyRateLimit } from '../limits/key-rate-limit.ts';
 import { Loads } from '../load/loads.ts';
 import { Placement } from '../load/placement.ts';
 import type { HeldBytes } from '../request/held-bytes.ts';
@@ -42,6 +43,8 @@ export interface DispatchOptions {
   readonly config: Pick<
     GatewayConfig,
     | 'hashKey'
+    | 'keyRate'
+    | 'keyConcurrency'
     | 'queueLimit'
     | 'replyTimeoutMs'
     | 'resultTtlMs'
@@ -74,6 +77,7 @@ export interface Dispatch extends StartStop {
   readonly loads: Loads;
   readonly placement: Placement;
   readonly capacity: Capacity;
+  readonly keyRateLimit: KeyRateLimit;
   readonly inbox: ReplyInbox;
   readonly streams: OpenStreams;
 }
@@ -104,11 +108,18 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   });
   const streams = new OpenStreams(signals, new StreamPresence(gateway, signals), streamMemory);
   const outage = new RedisOutage(connection);
+  const keyRateLimit = new KeyRateLimit({ connection, outage, rate: config.keyRate, log });
   const dispatcher: Dispatcher = new Dispatcher({
     gateway,
     waiters,
     streams,
-    selection: new Selection({ watcher, placement, capacity, agreement }),
+    selection: new Selection({
+      watcher,
+      placement,
+      capacity,
+      agreement,
+      keyConcurrency: config.keyConcurrency,
+    }),
     enqueuer: new Enqueuer({ queues, waiters, takeBacks, outage, watcher, replyTimeoutMs, log }),
     bodies: new ReplyBodies(connection, held, log),
     takeBacks,
@@ -174,6 +185,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     loads,
     placement,
     capacity,
+    keyRateLimit,
     inbox,
     streams,
     start: () => life.start(),

@@ -105,7 +105,7 @@ export class Dispatcher {
       client.settle({ id, replica: selected.replica, result: selected.refusal, ran: undefined });
       return id;
     }
-    const { key, replica, spilledFrom, maySpill, redelivery } = selected;
+    const { key, replica, spilledFrom, maySpill, redelivery, keyLimit } = selected;
     const since = performance.now();
     const accepted = this.now;
     const timeoutMs = Math.min(
@@ -127,6 +127,7 @@ export class Dispatcher {
       ...(directives.deadlineMs === undefined ? {} : { until: accepted + directives.deadlineMs }),
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
+      ...keyLimit,
     });
     const placed = { id, key, replica, spilledFrom, maySpill };
     this.#enqueue({ ...placed, since, accepted, job, body: request.body, sending, client });
@@ -144,7 +145,14 @@ export class Dispatcher {
    */
   acceptAsync(
     request: HttpRequest,
-    { id, key, replica, spilledFrom, redelivery }: Extract<Selected, { readonly refusal: undefined }>,
+    {
+      id,
+      key,
+      replica,
+      spilledFrom,
+      redelivery,
+      keyLimit,
+    }: Extract<Selected, { readonly refusal: undefined }>,
     { accepted, deadline, keepMs, directives, claim, caller }: Terms,
   ): Promise<Problem | undefined> {
     const { maxAttempts, asyncRequests } = this.#options;
@@ -161,6 +169,7 @@ export class Dispatcher {
       ...(claim === undefined ? {} : { claim }),
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
+      ...keyLimit,
     });
     const accepting = { id, replica, spilledFrom, key, accepted, job, body: request.body };
     const adding = asyncRequests.accept(accepting, callbacks);

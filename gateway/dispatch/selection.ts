@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { JobData } from '#shared/contract/job.ts';
 import type { Redelivery } from '#shared/contract/redelivery.ts';
 import { requestId } from '#shared/contract/request-id.ts';
 import { Problem } from '#shared/contract/errors.ts';
@@ -6,6 +7,7 @@ import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import type { Placed, Placement } from '../load/placement.ts';
 import type { Capacity } from './capacity.ts';
+import { keyLimitOf } from '../request/directives.ts';
 import type { ParsedRequest } from '../request/parsed-request.ts';
 
 /** Where a request goes, or why it is refused. */
@@ -19,6 +21,8 @@ export type Selected =
       readonly spilledFrom: string | undefined;
       /** Whether it may go elsewhere if it is dispatched again. */
       readonly maySpill: boolean;
+      /** The part of its job that limits how many with its key run. */
+      readonly keyLimit: Partial<JobData>;
       readonly refusal: undefined;
     }
   | {
@@ -35,6 +39,8 @@ export interface SelectionOptions {
   readonly placement: Placement;
   readonly capacity: Capacity;
   readonly agreement: Pick<Agreement, 'refusal'>;
+  /** The setting `KEY_CONCURRENCY`. */
+  readonly keyConcurrency?: number | undefined;
 }
 
 /** Selects the replica of a request, if its queue has room. */
@@ -45,8 +51,9 @@ export class Selection {
     this.#options = options;
   }
 
-  select({ request, key, hasRandomKey, redelivery, directives }: ParsedRequest): Selected {
-    const { watcher, placement, capacity, agreement } = this.#options;
+  select(parsed: ParsedRequest): Selected {
+    const { request, key, hasRandomKey, redelivery, directives } = parsed;
+    const { watcher, placement, capacity, agreement, keyConcurrency } = this.#options;
     const uuid = randomUUID();
     const refuse = (refusal: Problem): Selected => ({ id: uuid, replica: undefined, refusal });
     const { refusal } = agreement;
@@ -69,7 +76,8 @@ export class Selection {
     if (full !== undefined) {
       return { id, replica, refusal: new Problem('over_capacity', `Try again later: ${full}.`) };
     }
-    return { id, key: placedKey, replica, spilledFrom, maySpill, redelivery, refusal: undefined };
+    const keyLimit = keyLimitOf(parsed, keyConcurrency);
+    return { id, key: placedKey, replica, spilledFrom, maySpill, redelivery, keyLimit, refusal: undefined };
   }
 
   /**

@@ -46,8 +46,9 @@ export class TakeBacks {
     );
   }
 
-  async #takeNow({ id, replica, job: { method, deadline } }: Unwanted): Promise<void> {
-    if (await this.#queues.takeBack(replica, id)) return;
+  async #takeNow({ id, replica, job }: Unwanted): Promise<void> {
+    if (await this.#queues.withdraw(replica, id, job)) return;
+    const { method, deadline } = job;
     // A worker aborts a request at its deadline without being told.
     if (abortedMethods.has(method) && this.#now() < deadline) this.#cancellations.announce(id);
   }

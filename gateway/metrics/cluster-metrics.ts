@@ -189,6 +189,14 @@ const counters: readonly ClusterMetric[] = [
     },
   },
   {
+    name: 'ringpost_key_waits_total',
+    help: 'Requests that waited since as many requests of their key ran as may',
+    labels: [],
+    *values({ counts }) {
+      yield [[], counts.get('keyWaits') ?? 0];
+    },
+  },
+  {
     name: 'ringpost_stream_resumes_total',
     help: 'Kept streams that another run of their request went on with',
     labels: [],

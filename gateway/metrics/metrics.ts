@@ -178,6 +178,19 @@ export class Metrics implements EndCounter {
     });
   }
 
+  /** @param limited returns how many requests a rate of their keys has refused. */
+  observeLimits(limited: () => number): void {
+    const counter: Counter = new Counter({
+      name: 'ringpost_key_rate_limited_total',
+      help: 'Requests that were refused because too many with their key came',
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(limited());
+      },
+    });
+  }
+
   /** @param dropped returns how many lines of the access log were dropped. */
   observeAccessLog(dropped: () => number): void {
     this.#gauge(

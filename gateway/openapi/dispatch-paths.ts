@@ -62,6 +62,16 @@ const parameters = [
     { type: 'string', enum: ['strict', 'loose'] },
   ),
   parameter(
+    'Ringpost-Key-Rate',
+    'How many requests with this key and this field may come, such as `10/s`, `60/m` or `1000/h`.',
+    { type: 'string', pattern: '^[1-9][0-9]{0,4}/[smh]$' },
+  ),
+  parameter(
+    'Ringpost-Key-Concurrency',
+    'The request runs only while fewer requests with this key run; until then it waits.',
+    { type: 'integer', minimum: 1, maximum: 100_000 },
+  ),
+  parameter(
     'Ringpost-Keep',
     '`stream`: an answer that is a stream is kept as it comes, and the request goes on if its client leaves.',
     { type: 'string', enum: ['stream'] },
@@ -105,6 +115,14 @@ const responses = {
   400: problem('The request is malformed, or has no hash key.'),
   413: problem('Its body has more than `BODY_LIMIT_BYTES`.'),
   422: problem('Its `Idempotency-Key` was used for another request, or by another caller.'),
+  429: {
+    ...problem('Too many requests with its key came: ask again after `Retry-After`.'),
+    headers: {
+      'Retry-After': { schema: { type: 'integer' } },
+      'RateLimit-Policy': { description: 'The limits of its key (IETF draft).', schema: { type: 'string' } },
+      RateLimit: { description: 'What they allow now.', schema: { type: 'string' } },
+    },
+  },
   502: problem('It is not known whether the request was done, or its upstream cannot be reached.'),
   503: problem(
     'No replica is ready, too many requests wait, or Redis is away: ask again after `Retry-After`.',

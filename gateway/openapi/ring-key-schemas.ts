@@ -43,6 +43,13 @@ export const ringKey = {
         description: 'The owner, then the replica that would own the key if the owner left, and so on.',
       },
       loads,
+      requests: {
+        ...object({
+          running: { ...count, description: 'Those that may run now.' },
+          waiting: { ...count, description: 'Those that wait for one of these.' },
+        }),
+        description: 'Its requests that are limited in number (`KEY_CONCURRENCY`). Left out if there are none.',
+      },
     },
     ['object', 'null'],
   ),

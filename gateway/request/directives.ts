@@ -4,7 +4,10 @@ import { headerValue } from '#shared/contract/headers.ts';
 import { parseHttpDate } from '#shared/contract/http-date.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
+import { parseRate, rateForm } from '#shared/contract/rate.ts';
+import type { Rate } from '#shared/contract/rate.ts';
 import { bytesOfKey } from '#shared/ring/key-text.ts';
+import type { ParsedRequest } from './parsed-request.ts';
 import { checkFieldSize } from './own-fields.ts';
 
 /** Whether the requests of a key stay with its owner, or go elsewhere if the owner is overloaded. */
@@ -26,6 +29,10 @@ export interface Directives {
   readonly orderOnRetry?: 'pass';
   /** `Ringpost-Affinity`: whether it stays with the owner of its key whatever the load. */
   readonly affinity?: Affinity;
+  /** `Ringpost-Key-Rate`: how many requests of its key, with the same field, may come in which time. */
+  readonly keyRate?: Rate;
+  /** `Ringpost-Key-Concurrency`: it runs only while fewer requests of its key run. */
+  readonly keyConcurrency?: number;
   /** `Ringpost-Keep: stream`: its answer is kept as it comes, and the work goes on if its client leaves. */
   readonly keepsStream?: true;
   /** `Ringpost-Callback` and `Ringpost-Failure-Callback`: where its end is reported. */
@@ -34,6 +41,8 @@ export interface Directives {
 
 const none: Directives = {};
 
+/** The highest `KEY_CONCURRENCY`. */
+const maxKeyConcurrency = 100_000;
 /** 30 days, in s. */
 const maxDelayS = 2_592_000;
 /** The longest delay of Node's timers, in ms. */
@@ -52,6 +61,8 @@ export function directivesOf(headers: readonly string[], now: number): Directive
   const notBefore = notBeforeOf(headerValue(headers, 'ringpost-delay'), now);
   const order = orderOf(headerValue(headers, 'ringpost-order'));
   const affinity = affinityOf(headerValue(headers, 'ringpost-affinity'));
+  const keyRate = keyRateOf(headerValue(headers, 'ringpost-key-rate'));
+  const keyConcurrency = wholeNumber(headers, 'Ringpost-Key-Concurrency', 1, maxKeyConcurrency);
   const keepsStream = keepsStreamOf(headerValue(headers, 'ringpost-keep'));
   const callbacks = callbacksOf(headers);
   return {
@@ -61,6 +72,8 @@ export function directivesOf(headers: readonly string[], now: number): Directive
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...order,
     ...(affinity === undefined ? {} : { affinity }),
+    ...(keyRate === undefined ? {} : { keyRate }),
+    ...(keyConcurrency === undefined ? {} : { keyConcurrency }),
     ...(keepsStream ? { keepsStream } : {}),
     ...(callbacks === undefined ? {} : { callbacks }),
   };
@@ -98,6 +111,31 @@ export function jobTerms(
     ...(orderOnRetry === undefined ? {} : { orderOnRetry }),
     ...(callbacks === undefined ? {} : { callback: true }),
   };
+}
+
+/**
+ * @param parsed its key is not random if it is to be limited.
+ * @param most the setting `KEY_CONCURRENCY`.
+ * @returns the part of the job of a request that limits how many with its key run; empty if nothing does.
+ */
+export function keyLimitOf(
+  { key, hasRandomKey, directives }: Pick<ParsedRequest, 'key' | 'hasRandomKey' | 'directives'>,
+  most: number | undefined,
+): Pick<JobData, 'keyLine' | 'keyLimit' | 'keyMost'> {
+  const own = directives.keyConcurrency ?? most;
+  if (own === undefined || key === undefined || hasRandomKey) return noLimit;
+  const keyLimit = Math.min(own, most ?? own);
+  const keyLine = limitLineOf(key);
+  return most === undefined || most === keyLimit
+    ? { keyLine, keyLimit }
+    : { keyLine, keyLimit, keyMost: most };
+}
+
+const noLimit = {};
+
+/** @returns the line of the requests that have this hash key, of which a limited number run. */
+export function limitLineOf(key: string): string {
+  return `limit-${lineOf(key)}`;
 }
 
 /** @returns the line of the requests that have this hash key and run one at a time. */
@@ -138,6 +176,8 @@ export const requestFields: readonly string[] = [
   'ringpost-deadline',
   'ringpost-order',
   'ringpost-affinity',
+  'ringpost-key-rate',
+  'ringpost-key-concurrency',
   'ringpost-keep',
   'ringpost-callback',
   'ringpost-failure-callback',
@@ -170,6 +210,13 @@ function affinityOf(value: string | undefined): Affinity | undefined {
   const wanted = value?.trim().toLowerCase();
   if (wanted === undefined || wanted === 'strict' || wanted === 'loose') return wanted;
   throw malformed('Ringpost-Affinity', value ?? '', '`strict` or `loose`');
+}
+
+function keyRateOf(value: string | undefined): Rate | undefined {
+  if (value === undefined) return undefined;
+  const rate = parseRate(value.trim());
+  if (rate === undefined) throw malformed('Ringpost-Key-Rate', value, rateForm);
+  return rate;
 }
 
 function keepsStreamOf(value: string | undefined): boolean {

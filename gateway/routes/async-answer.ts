@@ -8,11 +8,11 @@ import type { KnownRequest } from '#shared/store/records/request-records.ts';
 import { acceptAndWait } from '../async/accept-and-wait.ts';
 import type { AcceptAndWaitOptions, Waited } from '../async/accept-and-wait.ts';
 import { ranOf } from '../dispatch/ran.ts';
-import type { Selected } from '../dispatch/selection.ts';
 import { noteBody, noteBodyDone, noteOutcome } from '../http/answer.ts';
 import { ownAnswerFields } from '../http/own-answer-fields.ts';
 import { writeProblem } from '../http/problem-response.ts';
 import type { NotedOutcome, Ran } from '../http/request-notes.ts';
+import { setRateFields } from '../limits/rate-fields.ts';
 import { readAnswer } from '../records/kept-answer.ts';
 import { readableStream } from '../streams/readable-answer.ts';
 import type { KeptStreamParts } from '../streams/readable-answer.ts';
@@ -54,10 +54,12 @@ async function answer(
   parsed: AsyncParsedRequest,
   response: ServerResponse,
 ): Promise<void> {
-  const { socket } = response.req;
-  // It may be a repeat, so it has not spilled yet.
-  const onSelected = ({ id, replica }: Selected): void => noteOutcome(response, { id, replica });
-  const waited = await acceptAndWait(options, parsed, socket, onSelected);
+  const waited = await acceptAndWait(options, parsed, {
+    socket: response.req.socket,
+    // It may be a repeat, so it has not spilled yet.
+    onSelected: ({ id, replica }) => noteOutcome(response, { id, replica }),
+    onCounted: (fields) => setRateFields(response, fields),
+  });
   if (waited === undefined) return;
   const isFollowed = await answerWaited(options, parsed, response, waited).catch((error: unknown) => {
     waited.watch?.end();

@@ -12,6 +12,8 @@ import type { ForwardingRules } from '../request/request-head.ts';
 import { answerHere, endsHere } from '../edge/max-forwards.ts';
 import { originForm } from '../edge/request-target.ts';
 import { hidden } from '../openapi/operations.ts';
+import type { KeyRateLimit } from '../limits/key-rate-limit.ts';
+import { setRateFields } from '../limits/rate-fields.ts';
 import { readBody } from '../request/request-body.ts';
 import { isAsync } from '../request/parsed-request.ts';
 import type { RequestParser } from '../request/request-parser.ts';
@@ -27,6 +29,7 @@ import type { UnsentAnswers } from './unsent-answers.ts';
 
 export interface DispatchRouteOptions {
   readonly dispatcher: Dispatcher;
+  readonly keyRateLimit: KeyRateLimit;
   readonly connections: Connections;
   readonly bodyLimitBytes: number;
   readonly uploads: Uploads;
@@ -72,7 +75,7 @@ async function dispatch(
   url: string,
   options: DispatchRouteOptions,
 ): Promise<void> {
-  const { dispatcher, bodyLimitBytes, uploads, parser, telemetry } = options;
+  const { dispatcher, keyRateLimit, bodyLimitBytes, uploads, parser, telemetry } = options;
   const span = telemetry && ServerSpan.begin(telemetry, raw, url);
   if (span !== undefined) noteTrace(response, span);
   const reading = readBody(raw, bodyLimitBytes, uploads);
@@ -94,6 +97,11 @@ async function dispatch(
   if (isAsync(parsed)) {
     await answerAsync(options.async, parsed, response);
     return;
+  }
+  // A request that would be refused anyway is not counted.
+  if (keyRateLimit.appliesTo(parsed) && dispatcher.select(parsed).refusal === undefined) {
+    await keyRateLimit.admit(parsed, (fields) => setRateFields(response, fields));
+    if (socket.destroyed) return;
   }
   const answer = new DispatchedAnswer(response, method, options);
   const id = dispatcher.dispatch(parsed, answer);

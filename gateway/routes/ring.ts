@@ -6,9 +6,11 @@ import type { Ring, RingParameters } from '#shared/ring/ring.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { Placement } from '../load/placement.ts';
+import { Lines } from '#shared/store/queue/line.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import type { AdminAccess } from './admin-access.ts';
 import { operations } from '../openapi/operations.ts';
+import { limitLineOf } from '../request/directives.ts';
 import { queryValues } from '../request/query.ts';
 import { RingPictures } from '../ring/ring-picture.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
@@ -29,6 +31,7 @@ export interface RingRouteOptions {
  */
 export const ringRoutes = fp<RingRouteOptions>(
   (app, { connection, store, watcher, placement, access, parameters, log }, done) => {
+    const lines = new Lines(connection, log, 'server');
     const pictures = new RingPictures({ connection, store, log });
     app.get('/-/ring', { schema: operations.showRing }, async (request) => {
       const picture = await pictures.read(await store.read());
@@ -42,7 +45,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         clockAheadMs: clockOf(connection).aheadMs,
         replicas: picture.replicas(onlyViews),
         retired: picture.retired(onlyViews),
-        ...(key === undefined ? {} : { key: await explained(watcher.ring, placement, key) }),
+        ...(key === undefined ? {} : { key: await explained(watcher.ring, placement, lines, key) }),
       };
     });
     done();
@@ -50,10 +53,16 @@ export const ringRoutes = fp<RingRouteOptions>(
   { name: 'ring-routes' },
 );
 
-/** @returns why a key is where it is; null if the ring is empty. */
-async function explained(ring: Ring, placement: Placement, key: string): Promise<KeyView | null> {
+/** @returns why a key is where it is, and what its requests do; null if the ring is empty. */
+async function explained(
+  ring: Ring,
+  placement: Placement,
+  lines: Lines,
+  key: string,
+): Promise<KeyView | null> {
   const explanation = ring.explain(key);
   if (explanation === undefined) return null;
-  const loads = await placement.explain(key);
-  return { ...explanation, key: shownKey(key), ...(loads === undefined ? {} : { loads }) };
+  const [loads, requests] = await Promise.all([placement.explain(key), lines.counts(limitLineOf(key))]);
+  const limited = requests.running + requests.waiting > 0 ? { requests } : {};
+  return { ...explanation, key: shownKey(key), ...(loads === undefined ? {} : { loads }), ...limited };
 }

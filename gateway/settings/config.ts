@@ -1,4 +1,6 @@
 import type { BlockList } from 'node:net';
+import { parseRate } from '#shared/contract/rate.ts';
+import type { Rate } from '#shared/contract/rate.ts';
 import { redactionOf } from '#shared/contract/redaction.ts';
 import type { SettingView } from '#shared/contract/api/system.ts';
 import type { Redaction } from '#shared/contract/redaction.ts';
@@ -76,6 +78,10 @@ export interface GatewayConfig {
   /** Header fields that a request may have. */
   readonly headLimitFields: number;
   readonly queueLimit: number;
+  /** How many requests of one hash key are accepted; undefined: any number. */
+  readonly keyRate: Rate | undefined;
+  /** How many requests of one hash key run at once; undefined: any number. */
+  readonly keyConcurrency: number | undefined;
   readonly bytesInFlight: number;
   readonly replyTimeoutMs: number;
   /** Clients that may wait at the same time for the end of an async request. */
@@ -249,6 +255,8 @@ function configOf(
     headLimitBytes: values.HEAD_LIMIT_BYTES,
     headLimitFields: values.HEAD_LIMIT_FIELDS,
     queueLimit: values.QUEUE_LIMIT,
+    keyRate: values.KEY_RATE === undefined ? undefined : parseRate(values.KEY_RATE),
+    keyConcurrency: values.KEY_CONCURRENCY,
     bytesInFlight: values.BYTES_IN_FLIGHT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
     watchLimit: values.WATCH_LIMIT,

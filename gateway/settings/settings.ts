@@ -106,6 +106,21 @@ export const gatewaySettings = {
         'Requests that may wait for one replica, including async and delayed ones. Further ones get 503 ' +
         'at once.',
     },
+    KEY_RATE: {
+      type: 'string',
+      pattern: '^[1-9][0-9]{0,4}/[smh]$',
+      description:
+        'Requests of one hash key that all gateways together accept in a second, minute or hour, e.g. ' +
+        '`100/s`, at most 99999. Further ones get 429. Random keys do not count. Unset: no limit.',
+    },
+    KEY_CONCURRENCY: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100000,
+      description:
+        'Requests of one hash key that run at once, on all replicas together. Further ones wait in the line ' +
+        'of their key. Random keys do not count. Unset: no limit.',
+    },
     BYTES_IN_FLIGHT: {
       type: 'integer',
       default: 268435456,

@@ -19,6 +19,10 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly deadlineMs?: number;
   /** Whether requests of its key run one at a time. */
   readonly ordered?: boolean;
+  /** How many requests of its key with this option may come, such as `10/s`. */
+  readonly keyRate?: string;
+  /** It runs only while fewer requests of its key run. */
+  readonly keyConcurrency?: number;
   /** Keeps an answer that streams, so that it can be read again. */
   readonly keep?: 'stream';
 }
@@ -52,6 +56,8 @@ export function initOf(
     priority,
     deadlineMs,
     ordered,
+    keyRate,
+    keyConcurrency,
     keep,
     ...rest
   } = options;
@@ -68,6 +74,8 @@ export function initOf(
   set('ringpost-priority', priority);
   set('ringpost-deadline', deadlineMs);
   set('ringpost-order', ordered ? 'key' : undefined);
+  set('ringpost-key-rate', keyRate);
+  set('ringpost-key-concurrency', keyConcurrency);
   set('ringpost-keep', keep);
   return { init, headers };
 }

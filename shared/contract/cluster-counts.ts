@@ -33,6 +33,8 @@ export type ClusterCount =
   | 'losses'
   /** Requests that are never run again since they killed their workers. */
   | 'convictions'
+  /** Requests that waited since as many of their key ran as may. */
+  | 'keyWaits'
   /** Queues that were adopted. */
   | 'adoptions'
   /** Kept streams that another run of their request went on with. */

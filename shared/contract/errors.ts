@@ -20,6 +20,7 @@ export const catalogue = {
   expectation_failed: { status: 417, title: 'Expectation Failed', retryable: false },
   idempotency_key_in_use: { status: 422, title: 'Idempotency Key In Use', retryable: false },
   idempotency_key_reused: { status: 422, title: 'Idempotency Key Reused', retryable: false },
+  key_rate_limited: { status: 429, title: 'Key Rate Limited', retryable: true },
   header_too_large: { status: 431, title: 'Request Header Fields Too Large', retryable: false },
   handler_failed: { status: 500, title: 'Handler Failed', retryable: false },
   internal: { status: 500, title: 'Internal Server Error', retryable: false },

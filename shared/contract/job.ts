@@ -40,6 +40,12 @@ export interface JobData {
   readonly attempts?: number;
   /** The digest of the hash key, if the requests of that key run one at a time. */
   readonly order?: string;
+  /** The line of the requests of its hash key of which a limited number run. */
+  readonly keyLine?: string;
+  /** It runs only if fewer requests than this are before it in that line. Set with `keyLine`. */
+  readonly keyLimit?: number;
+  /** The limit of the other requests of that line, if it is another one. */
+  readonly keyMost?: number;
   /** It leaves the line of its key while it waits for a retry. */
   readonly orderOnRetry?: 'pass';
   /** It was cancelled and must not run. It has no record that could say so. */
@@ -86,6 +92,9 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.priority) &&
     isNumberIfAny(job.attempts) &&
     (job.order === undefined || typeof job.order === 'string') &&
+    (job.keyLine === undefined || typeof job.keyLine === 'string') &&
+    isNumberIfAny(job.keyLimit) &&
+    isNumberIfAny(job.keyMost) &&
     (job.claim === undefined || typeof job.claim === 'string') &&
     (job.caller === undefined || (typeof job.caller === 'string' && parseCaller(job.caller) !== undefined))
   );

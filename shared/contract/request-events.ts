@@ -4,10 +4,12 @@ import { isCount } from './json-object.ts';
  * What a record remembers of a request's life:
  *
  *   queued: a worker gave it back without having run it · begun · lost: the worker that had it died
+ *   waited: as many requests of its key ran as may
  *   retried: it is to be run again · ended · cancelAsked: it is running, and a client wants it cancelled
  *   cancelled · expired · callback: an attempt to send its callback
  */
 export const recordedKinds = [
+  'waited',
   'queued',
   'begun',
   'lost',

@@ -80,6 +80,8 @@ export interface KeyView {
   readonly successors: readonly string[];
   /** Where its requests go if they may spill. A gateway of an earlier release does not say. */
   readonly loads?: KeyLoadsView;
+  /** Its requests that are limited in number and have not ended; left out if there are none. */
+  readonly requests?: { readonly running: number; readonly waiting: number };
 }
 
 /** How the loads decide where the requests of a key go. */

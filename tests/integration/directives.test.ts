@@ -338,6 +338,19 @@ describe('Ringpost-Order', () => {
     expect((again?.at ?? 0) - (end?.at ?? 0)).toBeGreaterThanOrEqual(2990);
   });
 
+  it('goes on at once if a request is cancelled between its attempts', async () => {
+    const { one, two } = await startTwo();
+    const retry = { ...ordered('k'), 'ringpost-attempts': '2' };
+    const first = await sendAsync(`${one}/first?fail=1&retry-after=30`, retry);
+    await eventually(async () => (await started()).length === 1);
+    const waits = fetch(`${two}/next`, { headers: ordered('k') });
+    await eventually(async () => (await ended(one, `${first}?wait=0`)).state === 'queued');
+    const before = performance.now();
+    expect((await fetch(`${two}${first}`, { method: 'DELETE' })).status).toBe(200);
+    expect((await waits).status).toBe(200);
+    expect(performance.now() - before).toBeLessThan(2000);
+  });
+
   it('is refused if the key is random', async () => {
     const { one } = await startTwo();
     const refused = await fetch(`${one}/x`, { headers: { 'ringpost-order': 'key' } });

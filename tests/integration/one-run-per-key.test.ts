@@ -129,6 +129,7 @@ describe('a first request that certainly has not started', () => {
         redelivery: 'safe',
         spilledFrom: undefined,
         maySpill: false,
+        keyLimit: {},
         refusal: undefined,
       },
       { accepted, deadline: accepted + 60_000, keepMs: 60_000, directives: {} },

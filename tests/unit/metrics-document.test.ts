@@ -43,6 +43,7 @@ it('docs/metrics.md lists each metric of a gateway once, with its labels', async
   metrics.observe({ waitingCount: 0, unclaimedCount: 0 }, watcher, () => Promise.resolve(figures));
   const zero = (): number => 0;
   metrics.observeClients({ heldBytes: zero, slowClients: zero, refusedConnections: zero });
+  metrics.observeLimits(zero);
   metrics.observeAccessLog(zero);
   metrics.observeLoads({ known: () => new Map([['S1', 1]]) });
   const counts = new StreamCounts();

@@ -56,7 +56,7 @@ export class HeldJobs {
     void this.#run(id, job, timesTaken);
   }
 
-  /** A tick has finished the job. */
+  /** The job is finished. */
   remove(id: string): void {
     const job = this.#jobs.take(id);
     if (job !== undefined) this.#options.onFinished(id, job);
@@ -108,7 +108,7 @@ export class HeldJobs {
   async #fail(id: string, error: unknown): Promise<void> {
     this.#options.log.error({ request: id, err: error }, 'a job failed');
     await this.#options.handling.fail(id, error);
-    this.#jobs.take(id);
+    this.remove(id);
     this.#options.onFreed();
   }
 }

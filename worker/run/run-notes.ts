@@ -60,6 +60,20 @@ export class RunNotes {
   }
 
   /**
+   * Notes that a request waits since as many requests of its key run as may. Never rejects.
+   * @param running how many run.
+   */
+  async waits(id: string, job: JobData, running: number): Promise<void> {
+    this.#counts.add('keyWaits');
+    if (job.keepMs === undefined) return;
+    try {
+      await this.#notes.note(this.#replica, id, job, '', { kind: 'waited', detail: String(running) });
+    } catch (error) {
+      this.#log.debug({ request: id, err: error }, 'not noted');
+    }
+  }
+
+  /**
    * Notes that a request waits to be tried again. Never rejects.
    * @param status of the answer that it got.
    */

@@ -1,4 +1,5 @@
 import { storedBody } from '#shared/contract/job.ts';
+import { isInLine } from '#shared/contract/job-lines.ts';
 import type { JobData } from '#shared/contract/job.ts';
 import { mayRetry } from '#shared/contract/retry.ts';
 import type { Slots } from '#shared/process/slots.ts';
@@ -46,6 +47,7 @@ const endGraceMs = 10_000;
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #clock: RedisClock;
+  readonly #notes: RunNotes;
   readonly #answers: JobAnswers;
   readonly #retries: Retries;
   readonly #bodies: JobBodies;
@@ -60,9 +62,9 @@ export class Runner {
   constructor(options: RunnerOptions, shared?: Runner) {
     this.#options = options;
     this.#clock = clockOf(options.connection);
-    const notes = new RunNotes(options);
-    this.#answers = new JobAnswers(options, notes);
-    this.#retries = new Retries(options, notes);
+    this.#notes = new RunNotes(options);
+    this.#answers = new JobAnswers(options, this.#notes);
+    this.#retries = new Retries(options, this.#notes);
     this.#bodies = new JobBodies(options.connection, options.log);
     this.#running = shared === undefined ? new SlotMap<Running>() : shared.#running;
     this.#streaming = shared === undefined ? new SlotMap<Running>() : shared.#streaming;
@@ -129,18 +131,20 @@ export class Runner {
   async #run(id: string, job: JobData, timesTaken: number, running: Running): Promise<Ended> {
     try {
       const { replica, lease, slots, turns, finished } = this.#options;
-      // An ordered request has its own count of starts, since its job may be taken before its turn has come.
+      // A request in line has its own count of starts, since its job may be taken before its turn has come.
       // Handlers see this count as the attempt.
-      const turn =
-        job.order === undefined
-          ? { attempt: timesTaken }
-          : await retryUntil(() => turns.take(replica, id, job), running.until);
+      const turn = isInLine(job)
+        ? await retryUntil(() => turns.take(replica, id, job), running.until)
+        : { attempt: timesTaken };
       if (turn === undefined) {
         // Its job is gone, or Redis did not say by its deadline whose turn it is.
         if (performance.now() >= running.until) await this.#send(id, job, running, notStartedReply());
         return undefined;
       }
-      if ('notBefore' in turn) return turn;
+      if ('notBefore' in turn) {
+        if (turn.running !== undefined) void this.#notes.waits(id, job, turn.running);
+        return turn;
+      }
       const { attempt } = turn;
       const hasStoredBody = storedBody(job);
       if (job.redelivery === 'never' && !finished.hasRoom(performance.now()))
@@ -196,7 +200,7 @@ export class Runner {
   #stream(id: string, job: JobData, running: Running, ended: Promise<StreamEnd>): void {
     this.#streaming.add(id, running);
     const { finished, turns, replica, log } = this.#options;
-    const stopHolding = turns.hold(id, job);
+    const stopHolding = turns.hold(replica, id, job);
     void ended.then((end) => {
       this.#streaming.take(id);
       stopHolding();

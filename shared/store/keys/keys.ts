@@ -143,9 +143,18 @@ export interface Keys {
   /** Channel: a gateway that starts and finds no secret asks the running gateways for theirs. */
   readonly callerSecretSought: string;
   /**
-   * Sorted set with a TTL: the requests of one hash key that run one at a time, by the time of acceptance.
+   * Sorted set with a TTL: a line, which has requests of one hash key by the time in microseconds at which
+   * they joined it; 4e15 less for those that run.
    */
-  line(order: string): string;
+  line(line: string): string;
+  /** Hash with a TTL: request in the line -> replica, if its job is not in the queue that its id names. */
+  lineMoves(line: string): string;
+  /**
+   * String with a TTL: when the next request of a hash key would come if all of them kept their distance, in
+   * microseconds since the epoch.
+   * @param own the limit of the requests that ask for it, as `rateText` writes it; undefined: that of all.
+   */
+  keyRate(digest: string, own?: string): string;
   /** Channel: a message for each change of a request's record. */
   requestChanges(request: string): string;
   /** Channel: ids of requests that are cancelled while they run. */
@@ -266,7 +275,9 @@ export function createKeys(namespace: string): Keys {
     callerSecret: `${namespace}:caller-secret`,
     dashboardSession: (digest) => `${namespace}:dashboard-session:${digest}`,
     callerSecretSought: `${namespace}:caller-secret-sought`,
-    line: (order) => `${namespace}:line:{${order}}`,
+    line: (line) => `${namespace}:line:{${line}}`,
+    lineMoves: (line) => `${namespace}:line:{${line}}:moves`,
+    keyRate: (digest, own) => `${namespace}:key-rate:{${digest}}${own === undefined ? '' : `:${own}`}`,
     requestChanges: (request) => `${namespace}:request-changes:${request}`,
     cancellations: `${namespace}:cancellations`,
     callbacks: '{+callbacks}',

@@ -1,6 +1,7 @@
 import type { Redis } from '../redis/access.ts';
 import { parseDelivery } from '../../contract/delivery.ts';
 import type { Fenced } from '../../contract/fenced.ts';
+import { isInLine } from '../../contract/job-lines.ts';
 import type { Keys } from '../keys/keys.ts';
 import type { QueuedJob } from './queue-jobs.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -52,7 +53,7 @@ export class ActiveJobs {
    * starts, so it has a count of its own.
    */
   async startCount(id: string, job: QueuedJob): Promise<number> {
-    if (job.data.order === undefined) return job.timesTaken;
+    if (!isInLine(job.data)) return job.timesTaken;
     return Number(await this.#redis.hget(this.#keys.job(this.#replica, id), startCountField));
   }
 }

@@ -1,4 +1,5 @@
 import { isRepeatable } from '../../contract/redelivery.ts';
+import { isInLine } from '../../contract/job-lines.ts';
 import type { JobData } from '../../contract/job.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { HalfAdded, HalfAddedJob } from './half-added.ts';
@@ -25,10 +26,11 @@ type BatchedJob = NewJob & HalfAddedJob;
 
 /**
  * Whether a job may be delivered directly. If the worker dies right then, we cannot know whether it started;
- * so only jobs that may be repeated, and any number of times, are delivered directly.
+ * so only jobs that may be repeated, and any number of times, are delivered directly. One that runs in turn
+ * may have to be put back.
  */
 function isDeliverable(job: JobData): boolean {
-  return isRepeatable(job) && job.attempts === undefined;
+  return isRepeatable(job) && job.attempts === undefined && !isInLine(job);
 }
 
 /**

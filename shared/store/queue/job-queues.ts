@@ -1,5 +1,7 @@
 import { Queue } from 'bullmq';
-import { jobName } from '../../contract/job.ts';
+import { jobName, parseJob } from '../../contract/job.ts';
+import type { LineTerms } from '../../contract/job-lines.ts';
+import { isInLine } from '../../contract/job-lines.ts';
 import type { JobData } from '../../contract/job.ts';
 import { isRepeatable } from '../../contract/redelivery.ts';
 import type { Logger } from '../../process/logger.ts';
@@ -8,6 +10,7 @@ import { createJobBatches } from './job-batches.ts';
 import type { AddNow, OnLoad } from './job-batches.ts';
 import type { Keys } from '../keys/keys.ts';
 import { Lines } from './line.ts';
+import { LineExits } from './line-exits.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import { commandFate } from '../redis/command-fate.ts';
@@ -15,7 +18,7 @@ import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 import { expectedOfJobs } from '../repair/expected-keys.ts';
-import { KeyRepair } from '../repair/key-repair.ts';
+import { KeyRepair, nullIfWrongType } from '../repair/key-repair.ts';
 import { JobBodies } from './job-bodies.ts';
 import type { StoredBody } from './job-bodies.ts';
 import { jobOptions } from '../scripts/add-jobs.ts';
@@ -38,6 +41,7 @@ export class JobQueues {
   readonly #addNow: AddNow | undefined;
   readonly #bodies: JobBodies;
   readonly #lines: Lines;
+  readonly #exits: LineExits;
   readonly #halfAdded: HalfAdded;
   readonly #repair: KeyRepair;
   readonly #queues = new Map<string, Queue<JobData>>();
@@ -51,7 +55,8 @@ export class JobQueues {
     this.#run = createRun(connection);
     this.#repair = new KeyRepair(connection, log);
     this.#bodies = new JobBodies(connection, log);
-    this.#lines = new Lines(connection, log);
+    this.#lines = new Lines(connection, log, 'server');
+    this.#exits = new LineExits(connection, log, 'server');
     this.#halfAdded = new HalfAdded(connection, log);
     this.#addNow = createJobBatches(connection, this.#halfAdded, log, onLoad);
   }
@@ -118,6 +123,23 @@ export class JobQueues {
     );
   }
 
+  /**
+   * Takes back a job that nobody wants any more, and calls those that waited behind it in line.
+   * @param terms say which lines it is in; undefined: its job is asked.
+   * @param hasEnded the request never runs, also if a worker has just taken its job.
+   * @returns whether the job was removed before it started.
+   */
+  async withdraw(replica: string, id: string, terms?: LineTerms, hasEnded = false): Promise<boolean> {
+    const lines = terms ?? (await this.#termsOf(replica, id));
+    const taken = await this.takeBack(replica, id);
+    if ((taken || hasEnded) && lines !== undefined && isInLine(lines)) {
+      this.#exits.leaveAll(id, lines).catch((error: unknown) => {
+        this.#log.debug({ request: id, err: error }, 'the next in line asks by itself');
+      });
+    }
+    return taken;
+  }
+
   /** Closes the queues of all other replicas. */
   async keepOnly(replicas: ReadonlySet<string>): Promise<void> {
     const closing: Promise<void>[] = [];
@@ -130,8 +152,13 @@ export class JobQueues {
   }
 
   /** Closes all queues. The connection stays open. */
-  close(): Promise<void> {
-    return this.keepOnly(new Set());
+  async close(): Promise<void> {
+    await Promise.all([this.keepOnly(new Set()), this.#exits.close()]);
+  }
+
+  async #termsOf(replica: string, id: string): Promise<LineTerms | undefined> {
+    const text = await nullIfWrongType(this.#redis.hget(this.#keys.job(replica, id), 'data'));
+    return text === null ? undefined : parseJob(text);
   }
 
   #addJob(replica: string, id: string, job: JobData): Promise<void> {
@@ -157,17 +184,10 @@ export class JobQueues {
       // Both commands use one connection, so no worker takes the job before it has a place in the line. A
       // delayed job joins the line when it is due.
       const joins = order !== undefined && delay === 0;
-      const joined = joins ? this.#joinLine(order, id, job.deadline) : undefined;
+      const joined = joins ? this.#lines.join(order, { id, replica, deadline: job.deadline }) : undefined;
       const added = queue.add(jobName, job, { jobId: id, ...jobOptions, ...when });
       await (joined === undefined ? added : Promise.all([joined, added]));
     });
-  }
-
-  #joinLine(order: string, id: string, deadline: number): Promise<void> {
-    return this.#repair.withRepair(
-      () => this.#lines.join(order, id, deadline),
-      () => [{ key: this.#keys.line(order), type: 'zset' }],
-    );
   }
 
   #queue(replica: string): Queue<JobData> {

@@ -1,3 +1,4 @@
+import type { JobLine } from '../../contract/job-lines.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
@@ -5,18 +6,28 @@ import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
+import type { ExpectedKey } from '../repair/expected-keys.ts';
 import { KeyRepair } from '../repair/key-repair.ts';
 import { countStart, jobDeadline, joinLine, leaveLine, takeTurn } from '../scripts/lines.ts';
-import type { Place } from '../scripts/lines.ts';
+import type { InFront, Place } from '../scripts/lines.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
 /** A line outlives the deadlines of its requests by this time, in ms. */
 const graceMs = 60_000;
 
+/** A request that is put into a line. */
+export interface LineEntry {
+  readonly id: string;
+  /** The replica whose queue has its job. */
+  readonly replica: string;
+  /** Of its job, in ms since the epoch, in Redis time. */
+  readonly deadline: number;
+}
+
 /**
- * The lines of requests that have the same hash key and run one at a time, in the order in which they were
- * accepted. A line is identified by its `order`, a digest of the key.
+ * The lines of requests that have the same hash key. Those that run are first in their line; the others
+ * follow in the order in which they joined it.
  */
 export class Lines {
   readonly #redis: Redis;
@@ -25,41 +36,47 @@ export class Lines {
   readonly #clock: RedisClock;
   readonly #repair: KeyRepair;
 
-  constructor(connection: Connection, log: Logger) {
+  constructor(connection: Connection, log: Logger, rights: 'server' | 'worker' = 'worker') {
     this.#redis = redisOf(connection);
     this.#run = createRun(connection);
     this.#keys = keysOf(connection);
     this.#clock = clockOf(connection);
-    this.#repair = new KeyRepair(connection, log, 'worker');
+    this.#repair = new KeyRepair(connection, log, rights);
+  }
+
+  /** Puts a request at the end of a line. A request that is already in it keeps its place. */
+  join(line: string, entry: LineEntry): Promise<void> {
+    return this.#repairing(line, () => this.#run(joinLine, this.#joining(line, entry)));
   }
 
   /**
-   * Puts a request at the end of a line. A request that is already in it keeps its place.
-   * @param deadline of its job, in ms since the epoch, in Redis time.
+   * Asks whether a request may run, and counts it as running if it may. It joins the line if it is not in it.
+   * @returns its place if it has to wait.
    */
-  join(order: string, id: string, deadline: number): Promise<void> {
-    return this.#run(joinLine, { order, id, ttlMs: Math.max(0, deadline - this.#clock.now()) + graceMs });
+  take({ name, limit }: Pick<JobLine, 'name' | 'limit'>, entry: LineEntry): Promise<Place | undefined> {
+    return this.#repairing(name, () =>
+      this.#run(takeTurn, { ...this.#joining(name, entry), limit, random: Math.random() }),
+    );
   }
 
-  /** @returns where a request stands in a line; undefined if it is not in it. */
-  place(order: string, id: string): Promise<Place | undefined> {
-    return this.#repair.withRepair(
-      () => this.#run(takeTurn, { order, id }),
-      () => [{ key: this.#keys.line(order), type: 'zset' }],
+  /** @returns how many requests of a line run, and how many wait. */
+  async counts(line: string): Promise<{ readonly running: number; readonly waiting: number }> {
+    const key = this.#keys.line(line);
+    const [all, running] = await this.#repairing(line, () =>
+      Promise.all([this.#redis.zcard(key), this.#redis.zcount(key, '-inf', '(0')]),
     );
+    return { running, waiting: Math.max(0, all - running) };
   }
 
   /** @returns how many requests are in a line. */
-  length(order: string): Promise<number> {
-    return this.#repair.withRepair(
-      () => this.#redis.zcard(this.#keys.line(order)),
-      () => [{ key: this.#keys.line(order), type: 'zset' }],
-    );
+  async length(line: string): Promise<number> {
+    const { running, waiting } = await this.counts(line);
+    return running + waiting;
   }
 
-  /** Takes a request out of a line. @returns the request whose turn it is now, if the other one was first. */
-  leave(order: string, id: string): Promise<string | undefined> {
-    return this.#run(leaveLine, { order, id });
+  /** Takes a request out of a line. @returns those that may run now because of that. */
+  leave({ name, limits }: JobLine, id: string): Promise<readonly Omit<InFront, 'ageMs'>[]> {
+    return this.#run(leaveLine, { line: name, id, limits });
   }
 
   /**
@@ -76,5 +93,17 @@ export class Lines {
    */
   holdsUntil(replica: string, id: string): Promise<number | undefined> {
     return this.#run(jobDeadline, { replica, id });
+  }
+
+  #joining(line: string, { id, replica, deadline }: LineEntry) {
+    return { line, id, replica, ttlMs: Math.max(0, deadline - this.#clock.now()) + graceMs };
+  }
+
+  #repairing<T>(line: string, act: () => Promise<T>): Promise<T> {
+    const expected = (): readonly ExpectedKey[] => [
+      { key: this.#keys.line(line), type: 'zset' },
+      { key: this.#keys.lineMoves(line), type: 'hash' },
+    ];
+    return this.#repair.withRepair(act, expected);
   }
 }

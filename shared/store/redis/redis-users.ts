@@ -42,7 +42,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'blmpop lindex llen lpop lpos lpush lrange lrem ltrim rpop rpoplpush rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets':
-      'bzpopmin zadd zcard zcount zlexcount zpopmin zrange zrangebyscore zrem zremrangebyrank ' +
+      'bzpopmin zadd zcard zcount zlexcount zpopmin zrange zrangebyscore zrank zrem zremrangebyrank ' +
       'zremrangebyscore zrevrange zrevrangebyscore zscore',
     streams: 'xadd xlen xrange xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',

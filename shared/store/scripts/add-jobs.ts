@@ -75,6 +75,7 @@ export function createAddJobs(
   const keys = keysOf(connection);
   const run = defineScript(redisOf(connection), keysOfBullMq + ownKeys, composed.lua);
   return {
-    run: async (call) => addJobs.decode(await run(...addJobs.keys(keys, call), ...addJobs.args(call, keys))),
+    run: async (call) =>
+      addJobs.decode(await run(...addJobs.keys(keys, call), ...addJobs.args(call, keys)), call),
   };
 }

@@ -31,6 +31,38 @@ local function deliveredId(delivery)
   return string.match(delivery, '^[^\n]*')
 end
 
+-- Puts a request at the end of a line, unless it is in the line already. The line's TTL is only ever raised.
+-- `replica` is whose queue has the job of the request, if its id names another one; else ''.
+-- Returns whether the request was not in the line.
+local function joinLine(line, moves, id, ttlMs, replica)
+  local isNew = not redis.call('ZSCORE', line, id)
+  if isNew then
+    local time = redis.call('TIME')
+    local place = time[1] * 1000000 + time[2]
+    local last = redis.call('ZREVRANGE', line, 0, 0, 'WITHSCORES')[2]
+    -- A clock may stand still or go back; the order of the line must not.
+    if last and tonumber(last) >= place then
+      place = tonumber(last) + 1
+    end
+    redis.call('ZADD', line, string.format('%.0f', place), id)
+  end
+  if replica == '' then
+    redis.call('HDEL', moves, id)
+  else
+    redis.call('HSET', moves, id, replica)
+  end
+  if redis.call('PTTL', line) < tonumber(ttlMs) then
+    redis.call('PEXPIRE', line, ttlMs)
+    redis.call('PEXPIRE', moves, ttlMs)
+  end
+  return isNew
+end
+
+-- What a running request's place in its line is less than the time at which it joined, in microseconds.
+local function runningShift()
+  return 4000000000000000
+end
+
 -- Moves a request from the list of active jobs to the set of streams, so that it holds no slot any more. The
 -- set comes first: if a step fails at a garbled key, the request is in one of the two. A request that is not
 -- active has no job any more, and its id would stay in the set.

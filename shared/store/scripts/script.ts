@@ -17,7 +17,7 @@ export interface Script<Call, Result> {
   /** ARGV, in the order of the file's header. */
   readonly args: (call: Call, keys: Keys) => readonly ScriptArgument[];
   /** Reads the script's reply. Here is where its numbers get names. */
-  readonly decode: (reply: unknown) => Result;
+  readonly decode: (reply: unknown, call: Call) => Result;
 }
 
 /**
@@ -42,7 +42,7 @@ export function createRun(connection: Connection): Run {
     const itsKeys = specification.keys(keys, call);
     let run = runs.get(file);
     if (run === undefined) runs.set(file, (run = defineScript(redis, itsKeys.length, scriptText(file))));
-    return specification.decode(await run(...itsKeys, ...specification.args(call, keys)));
+    return specification.decode(await run(...itsKeys, ...specification.args(call, keys)), call);
   };
 }
 
