@@ -70,6 +70,7 @@ export async function createController(
     newName: config.respawn === 'new' ? randomName : undefined,
     failoverMs: config.failoverMs,
     startTimeoutMs: config.startTimeoutMs,
+    sleepAfterMs: config.sleepAfterMs,
     drainTimeoutMs: config.drainTimeoutMs,
     retireMs: retireMs(config, handler),
     rolloutsAtOnce: handler === undefined ? 1 : 4,

@@ -116,6 +116,8 @@ export interface GatewayConfig {
   readonly addTimeoutMs: number;
   readonly failoverMs: number;
   readonly startTimeoutMs: number;
+  /** Time in ms after which an idle replica is put to sleep; 0: none is. */
+  readonly sleepAfterMs: number;
   /** Time in ms for which a starting gateway waits for all replicas before it is ready. */
   readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
@@ -263,6 +265,7 @@ function configOf(
     addTimeoutMs: values.ADD_TIMEOUT_MS,
     failoverMs: values.FAILOVER_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,
+    sleepAfterMs: values.SLEEP_AFTER_S * 1000,
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
