@@ -79,6 +79,16 @@ describe('an idle replica', () => {
     expect(await shown(running, 'S2')).toMatchObject({ state: 'ready' });
   });
 
+  it("sleeps and wakes with BullMQ's own consumer too", async () => {
+    const running = await start(1, { CONSUMER: 'stock' });
+    for (const generation of [2, 3]) {
+      await asleep(running, 'S1');
+      expect((await ask(running, 'S1', `get-${generation}`)).status).toBe(200);
+      await expect.poll(() => shown(running, 'S1'), wait).toMatchObject({ state: 'ready', generation });
+    }
+    expect(await workers.runs()).toEqual(['GET /get-2 S1 1', 'GET /get-3 S1 1']);
+  });
+
   it('is woken by a burst once, and answers each of its requests once', async () => {
     const running = await start(1);
     await asleep(running, 'S1');
