@@ -19,6 +19,7 @@ import { Intake } from './queue/intake.ts';
 import { Aftermath } from './reply/aftermath.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
 import { FinishedRuns } from './run/finished-runs.ts';
+import { Idleness } from './session/idleness.ts';
 import { Adoptions } from './session/adoptions.ts';
 import { Cancellations } from './session/cancellations.ts';
 import { reclaimEarly } from './session/early-reclaim.ts';
@@ -106,8 +107,11 @@ export async function composeWorker(
 
   // A driver that gave the worker its generation also sees it end, and ends its lease.
   const endsLease = config.generation === undefined;
+  const finished = new FinishedRuns();
+  const idleness = new Idleness(served, finished, clockOf(connection));
   const keeper = new LeaseKeeper({
     ...config,
+    idle: () => idleness.measure(performance.now()),
     generation,
     endsLease,
     hosted,
@@ -146,7 +150,7 @@ export async function composeWorker(
     streamSlots: new StreamSlots(config.streamConcurrency),
     feed: new SignalFeed(listening),
     intake: new Intake(),
-    finished: new FinishedRuns(),
+    finished,
     choice: await chooseConsumer(config.consumer, log),
   };
   const heartbeat = new Heartbeat({

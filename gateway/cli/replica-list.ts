@@ -24,8 +24,8 @@ export interface ListedReplica {
   readonly stderr: readonly string[];
 }
 
-/** States in which a replica serves, or ends as it was told to. */
-const fine: ReadonlySet<string> = new Set(['ready', 'draining']);
+/** States in which a replica serves, is woken when it has to, or ends as it was told to. */
+const fine: ReadonlySet<string> = new Set(['ready', 'asleep', 'draining']);
 
 /** @returns the replicas as `ls --json` prints them: desired ones, then those that finish their last work. */
 export function listedReplicas({ replicas, retired }: RingView): ListedReplica[] {
@@ -91,5 +91,6 @@ export function replicaLines(replicas: readonly ListedReplica[], now: number, pa
 /** @returns a replica's state in the colour that it has in all tables. */
 export function colour(state: string, paint: Paint): string {
   if (state === 'ready') return paint.good(state);
+  if (state === 'asleep') return paint.dim(state);
   return state === 'lost' ? paint.bad(state) : paint.warning(state);
 }

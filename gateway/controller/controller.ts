@@ -71,6 +71,7 @@ export async function createController(
     failoverMs: config.failoverMs,
     slowStartMs: config.slowStartMs,
     startTimeoutMs: config.startTimeoutMs,
+    sleepAfterMs: config.sleepAfterMs,
     drainTimeoutMs: config.drainTimeoutMs,
     retireMs: retireMs(config, handler),
     rolloutsAtOnce: handler === undefined ? 1 : 4,

@@ -10,8 +10,8 @@ export function deathsBetween(before: Memory, after: Memory): DeathReason[] {
   return [...after].flatMap(([name, { state, reason, failures }]) => {
     const previous = before.get(name);
     // A worker that leaves in order, e.g. for a newer one, has not died.
-    if (previous === undefined || state === 'ready' || state === 'draining' || reason === 'it leaves')
-      return [];
+    const isFine = state === 'ready' || state === 'draining' || state === 'asleep';
+    if (previous === undefined || isFine || reason === 'it leaves') return [];
     const died = previous.state === 'ready' || failures > previous.failures;
     return died ? [deathReasonOf(reason)] : [];
   });

@@ -2,6 +2,7 @@ import type { Logger } from '#shared/process/logger.ts';
 import type { RingParameters } from '#shared/ring/ring.ts';
 import { isPaused, pauseQueue, resumeQueue } from '#shared/store/queue/queue-pauses.ts';
 import { currentGeneration, expectDeath, nextGeneration } from '#shared/store/lease/generations.ts';
+import { SleepNotes } from '#shared/store/lease/sleep-notes.ts';
 import type { HeirStore } from '#shared/store/ring/heir-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
@@ -56,7 +57,8 @@ export class Execution {
     const { log } = this.#executor;
     const fresh = steps.filter((step) => !this.#underWay.has(describeStep(step)));
     for (const step of fresh) {
-      log.info({ step: step.do, replica: step.name }, renderStep(step));
+      // A replica that cannot sleep yet is asked again in the next pass.
+      if (step.do !== 'sleep') log.info({ step: step.do, replica: step.name }, renderStep(step));
       if (!changesRing.has(step.do)) this.#beginOne(step);
     }
     await this.#changeRing(fresh);
@@ -102,7 +104,7 @@ export class Execution {
   }
 
   async #execute(step: Step): Promise<void> {
-    const { connection, store, heirs, driver, token, retireMs } = this.#executor;
+    const { connection, store, heirs, driver, token, retireMs, log } = this.#executor;
     if (token() === undefined) return;
     switch (step.do) {
       case 'start':
@@ -115,6 +117,12 @@ export class Execution {
         return;
       case 'retire':
         await this.#end(step, retireMs);
+        return;
+      case 'sleep':
+        // A job may have come since the plan was made. Then the worker goes on.
+        if (!(await new SleepNotes(connection).fallAsleep(step.name, step.terms))) return;
+        log.info({ step: step.do, replica: step.name }, renderStep(step));
+        await this.#end({ name: step.name, generation: step.terms.generation }, retireMs);
         return;
       case 'forget':
         await store.forget(step.name);

@@ -16,7 +16,8 @@ export interface Observed extends RingState, ObservedReplicas {
 }
 
 /**
- * Reads what a plan needs from Redis and from the driver: two round trips, whatever the number of replicas.
+ * Reads what a plan needs from Redis and from the driver: two round trips, whatever the number of replicas;
+ * three if some of them sleep.
  * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read is not
  * without a worker.
  */

@@ -13,6 +13,7 @@ import {
   workerSteps,
 } from './replica-steps.ts';
 import { shareSteps } from './slow-start.ts';
+import { sleepSteps } from './sleep-steps.ts';
 import type { Step } from './step.ts';
 
 /** What the controller remembers of each replica from one pass to the next. */
@@ -28,6 +29,8 @@ export interface PlanSettings {
   readonly startTimeoutMs: number;
   /** Time in ms for which a retired replica's queue must have been empty. */
   readonly retiredIdleMs: number;
+  /** Time in ms after which an idle replica is put to sleep; unset or 0: none sleeps. */
+  readonly sleepAfterMs?: number;
   /** Replicas that may be started; unset: all that are desired. */
   readonly maxReplicas?: number;
   /** Makes the name of a replica that replaces a dead one; unset: it has the dead one's. */
@@ -123,7 +126,8 @@ class Planning {
     this.#steps.push(...steps.filter((step) => step.do !== 'start' || mayStart));
     this.#steps.push(...ringSteps(name, status, observed, this.#settings, now));
     this.#steps.push(...shareSteps(name, status, observed, this.#settings, now));
-    this.#steps.push(...offerSteps(name, observed, this.#serving));
+    // A replica that sleeps serves its own queue, once it is woken.
+    this.#steps.push(...offerSteps(name, observed, this.#serving && status.state !== 'asleep'));
     this.#steps.push(...restartSteps(name, status, observed));
   }
 
@@ -167,6 +171,8 @@ class Planning {
     const desired = observed.desired.filter(({ name }) => !this.#surplus.has(name));
     const { rolloutsAtOnce = 1 } = this.#settings;
     this.#steps.push(...rolloutSteps({ ...observed, desired }, this.#next, rolloutsAtOnce));
+    const { sleepAfterMs = 0 } = this.#settings;
+    this.#steps.push(...sleepSteps({ ...observed, desired }, this.#next, sleepAfterMs, this.#now));
     for (const { name, generation } of observed.instances) {
       if (!this.#next.has(name))
         this.#steps.push({ do: 'kill', name, generation, cause: 'there is no such replica' });
@@ -187,16 +193,21 @@ class Planning {
 
   #factsOf(name: string, retired: boolean): Facts {
     const observed = this.#observed;
+    // One that must not be started could not be woken.
+    const sleep = retired || this.#surplus.has(name) ? undefined : observed.sleepers.get(name);
+    // Of a replica that sleeps, only a newer worker counts.
+    const after = sleep?.generation ?? -1;
     return {
       retired,
       lease: ownLease(name, observed),
-      instance: observed.instances.some((instance) => instance.name === name),
+      instance: observed.instances.some((each) => each.name === name && each.generation > after),
       starting: observed.starting.has(name),
       onStandby: observed.standbys.has(name),
       adopter: observed.leases.get(name)?.adopter,
       death: this.#deaths.get(name),
       ended: observed.ended.get(name),
       admitted: observed.ring.get(name),
+      sleep,
       blind: observed.blind,
     };
   }

@@ -51,6 +51,8 @@ export interface ReconcilerOptions {
   readonly failoverMs: number;
   readonly slowStartMs: number;
   readonly startTimeoutMs: number;
+  /** Time in ms after which an idle replica is put to sleep; 0: none is. */
+  readonly sleepAfterMs: number;
   /** Time in ms that the workers have to finish what they hold when the controller stops. */
   readonly drainTimeoutMs: number;
   /** The same for a worker that is replaced. */

@@ -4,12 +4,15 @@
  *   (nothing) --no worker--> lost --start--> starting --takes jobs--> ready
  *   starting --its worker ended, or it took too long--> lost
  *   ready    --its worker ended, or its lease expired--> lost
+ *   ready    --its queue was empty for SLEEP_AFTER_S--> asleep
+ *   asleep   --a job for it--> starting
  *   any      --removed--> draining while its worker lives; lost if the worker dies before the queue is empty
  *
  * A replica that has never run begins as `lost` too: what has to be done is the same.
  */
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { SleepNote } from '#shared/store/lease/sleep-notes.ts';
 
 /** What is known of one replica now. */
 export interface Facts {
@@ -31,6 +34,8 @@ export interface Facts {
   readonly ended: number | undefined;
   /** The generation with which it is in the ring. */
   readonly admitted: number | undefined;
+  /** The note that it sleeps, while that is respected. */
+  readonly sleep: SleepNote | undefined;
   /** Redis was away a moment ago: a missing lease says nothing about its worker. */
   readonly blind: boolean;
 }
@@ -79,6 +84,10 @@ function transition(
       ...(previous?.reason === undefined ? {} : { reason: previous.reason }),
     };
   }
+  if (facts.sleep !== undefined && sleeps(previous, facts)) {
+    const { since, generation } = facts.sleep;
+    return { state: 'asleep', since, generation, failures: 0 };
+  }
   const coming = lease?.state === 'starting' || (lease === undefined && (instance || starting));
   if (previous === undefined) {
     const fresh = { since: now, lostAt: now, failures: 0 };
@@ -90,6 +99,7 @@ function transition(
   }
   switch (previous.state) {
     case 'ready':
+    case 'asleep':
     case 'draining': {
       const certain = death ?? (ended === previous.generation ? 'its worker ended' : undefined);
       if (blind && lease === undefined && certain === undefined) return previous;
@@ -105,7 +115,8 @@ function transition(
       if (coming && !late && !died) return previous;
       const reason =
         death ?? (late ? `not ready within ${settings.startTimeoutMs} ms` : 'its worker is gone');
-      return { ...previous, state: 'lost', since: now, failures: previous.failures + 1, reason };
+      const { lostAt = now } = previous;
+      return { ...previous, state: 'lost', since: now, lostAt, failures: previous.failures + 1, reason };
     }
     case 'lost':
       // A worker took the lease: one on standby, or one that another controller started.
@@ -116,6 +127,15 @@ function transition(
     default:
       return previous.state satisfies never;
   }
+}
+
+/**
+ * A replica sleeps by its note, until a worker is started. If that worker fails, the replica is lost like any
+ * other.
+ */
+function sleeps(previous: ReplicaStatus | undefined, { lease, instance, starting }: Facts): boolean {
+  const isWoken = lease?.state === 'starting' || instance || starting;
+  return !isWoken && previous?.state !== 'starting' && previous?.state !== 'lost';
 }
 
 /** A replica that was removed is not replaced, however its worker ends. */

@@ -16,6 +16,8 @@ export function workerSteps(name: string, status: ReplicaStatus, observed: Obser
       .map(({ generation }) => ({ do: 'kill', name, generation, cause }));
   switch (status.state) {
     case 'starting':
+    // The sleep steps wake it.
+    case 'asleep':
       return [];
     case 'ready':
     case 'draining':
@@ -84,8 +86,9 @@ export function rolloutSteps(
 }
 
 /**
- * @returns whether the worker of a replica may be replaced now: if all replicas are ready. If an operator
- * restarts that replica alone, it need not wait for others, except for those that are being restarted.
+ * @returns whether the worker of a replica may be replaced now: if all replicas are ready or asleep. If an
+ * operator restarts that replica alone, it need not wait for others, except for those that are being
+ * restarted.
  */
 function isReplaceable(
   name: string,
@@ -93,9 +96,10 @@ function isReplaceable(
   statuses: ReadonlyMap<string, ReplicaStatus>,
 ): boolean {
   const isReady = (each: string): boolean => statuses.get(each)?.state === 'ready';
+  const isFine = (each: string): boolean => isReady(each) || statuses.get(each)?.state === 'asleep';
   const isAlone = restarts.get(name)?.rolling === false;
   return (
-    isReady(name) && desired.every((other) => isReady(other.name) || (isAlone && !restarts.has(other.name)))
+    isReady(name) && desired.every((other) => isFine(other.name) || (isAlone && !restarts.has(other.name)))
   );
 }
 
@@ -104,7 +108,8 @@ export function restartSteps(name: string, status: ReplicaStatus, observed: Obse
   const restart = observed.restarts.get(name);
   if (restart === undefined) return [];
   const isNew = status.state === 'ready' && status.generation > restart.generation;
-  const isStartedAnyway = status.state === 'lost' && isGone(name, observed);
+  const isDown = status.state === 'lost' || status.state === 'asleep';
+  const isStartedAnyway = isDown && isGone(name, observed);
   if (!isNew && !isStartedAnyway) return [];
   return [
     { do: 'restarted', name, restart, cause: isNew ? 'its new worker is ready' : 'its worker is gone' },
@@ -135,6 +140,10 @@ export function ringSteps(
         ? 'it is ready, and begins with a tenth of its weight'
         : 'it is ready';
     return [{ do: 'admit', name, generation, ...(slowStart === undefined ? {} : { slowStart }), cause }];
+  }
+  if (status.state === 'asleep') {
+    const { generation } = status;
+    return admitted === undefined ? [{ do: 'admit', name, generation, cause: 'it sleeps' }] : [];
   }
   // The keys of a paused replica wait for it.
   if (observed.paused.has(name)) return [];

@@ -1,4 +1,5 @@
 import type { SlowStart } from '#shared/ring/slow-start.ts';
+import type { SleepTerms } from '#shared/store/lease/sleep-notes.ts';
 import type { Restart } from '#shared/store/ring/hold-changes.ts';
 
 /**
@@ -8,6 +9,7 @@ import type { Restart } from '#shared/store/ring/hold-changes.ts';
  * - standby: a second worker, which waits for the lease of the first.
  * - retire: end a worker after it has finished what it holds.
  * - kill: end a worker at once.
+ * - sleep: note that an idle replica sleeps, and end its worker.
  * - admit, evict: add a replica to the ring, or remove it.
  * - share: give a replica in the ring more of its weight.
  * - offer, withdraw: let live workers adopt a queue, or stop that.
@@ -22,6 +24,7 @@ export type Step =
   | { readonly do: 'standby'; readonly name: string; readonly cause: string }
   | { readonly do: 'retire'; readonly name: string; readonly generation: number; readonly cause: string }
   | { readonly do: 'kill'; readonly name: string; readonly generation: number; readonly cause: string }
+  | { readonly do: 'sleep'; readonly name: string; readonly terms: SleepTerms; readonly cause: string }
   | {
       readonly do: 'admit';
       readonly name: string;
@@ -53,7 +56,8 @@ export type Step =
 export function describeStep(step: Step): string {
   const more =
     'by' in step ? ` by ${step.by}` : step.do === 'share' ? ` ${step.slowStart?.tenths ?? 10}/10` : '';
-  const which = 'generation' in step ? `${step.name}#${step.generation}` : `${step.name}${more}`;
+  const generation = 'terms' in step ? step.terms.generation : 'generation' in step && step.generation;
+  const which = generation === false ? `${step.name}${more}` : `${step.name}#${generation}`;
   return `${step.do} ${which}`;
 }
 

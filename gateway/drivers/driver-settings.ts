@@ -15,6 +15,15 @@ export const driverSettings = {
       'What replaces a dead replica. `same`: a replica of the same name, which keeps its keys. `new`: ' +
       'one with a random name, as in the assignment, which adopts its queue. A controller reads it.',
   },
+  SLEEP_AFTER_S: {
+    type: 'integer',
+    default: 0,
+    minimum: 0,
+    maximum: 31536000,
+    description:
+      'Seconds after which the worker of an idle replica is ended. The replica keeps its keys and its ' +
+      'queue, and its next request starts a worker again. 0: never. A controller reads it.',
+  },
   WORKER_IMAGE: {
     type: 'string',
     default: 'ringpost-worker',

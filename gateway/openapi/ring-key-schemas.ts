@@ -48,7 +48,8 @@ export const ringKey = {
           running: { ...count, description: 'Those that may run now.' },
           waiting: { ...count, description: 'Those that wait for one of these.' },
         }),
-        description: 'Its requests that are limited in number (`KEY_CONCURRENCY`). Left out if there are none.',
+        description:
+          'Its requests that are limited in number (`KEY_CONCURRENCY`). Left out if there are none.',
       },
     },
     ['object', 'null'],

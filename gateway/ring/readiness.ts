@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
+import { SleepNotes } from '#shared/store/lease/sleep-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
@@ -18,30 +19,40 @@ export interface ReadinessOptions {
 const pollIntervalMs = 25;
 
 /**
- * Waits for the workers of all desired replicas. The ring alone does not show them: it may be left from an
- * earlier start, and it keeps a replica without a worker for `FAILOVER_MS`.
- * @returns the replicas that take jobs and own keys, and whether all do. If not all do, the timeout has
- * passed, or the signal has fired.
+ * Waits for the workers of all desired replicas, except those that sleep. The ring alone does not show them:
+ * it may be left from an earlier start, and it keeps a replica without a worker for `FAILOVER_MS`.
+ * @returns the replicas that take jobs, or sleep, and own keys, and whether all do. If not all do, the
+ * timeout has passed, or the signal has fired.
  */
 export async function untilReady(options: ReadinessOptions): Promise<{ ready: string[]; all: boolean }> {
   const { watcher, connection, since, timeoutMs, signal } = options;
   const leases = new LeaseReader(connection);
+  const notes = new SleepNotes(connection);
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const { version, desired, drained } = watcher.state;
     const awaited = desired.filter(({ name }) => !drained.has(name));
-    const ready = await readyReplicas(watcher, leases, since);
+    const ready = await readyReplicas(watcher, leases, notes, since);
     const all = version >= 0 && awaited.every(({ name }) => ready.includes(name));
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };
     await delay(pollIntervalMs);
   }
 }
 
-async function readyReplicas(watcher: RingWatcher, leases: LeaseReader, since: number): Promise<string[]> {
+async function readyReplicas(
+  watcher: RingWatcher,
+  leases: LeaseReader,
+  notes: SleepNotes,
+  since: number,
+): Promise<string[]> {
   const names = watcher.ring.members.map(({ name }) => name);
-  const read = await Promise.all(names.map((name) => leases.read(name)));
-  return names.filter((_, at) => {
+  const [read, asleep] = await Promise.all([
+    Promise.all(names.map((name) => leases.read(name))),
+    notes.readAll(names),
+  ]);
+  return names.filter((name, at) => {
     const lease = read[at];
-    return lease?.state === 'ready' && lease.started >= since;
+    const isServing = lease?.state === 'ready' && lease.started >= since;
+    return isServing || asleep.get(name)?.waking === false;
   });
 }

@@ -31,7 +31,7 @@ function redisFaults({ REDIS_URL, WORKER_REDIS_URL, ROLE }: GatewayValues): stri
 }
 
 function replicaFaults(values: GatewayValues): string[] {
-  const { REPLICA_DRIVER, HANDLER, RESPAWN, WORKER_MOUNTS } = values;
+  const { REPLICA_DRIVER, HANDLER, RESPAWN, SLEEP_AFTER_S, WORKER_MOUNTS } = values;
   const faults: string[] = [];
   // A container has files of its own.
   if (REPLICA_DRIVER !== 'docker' && HANDLER !== undefined && !existsSync(HANDLER))
@@ -43,6 +43,8 @@ function replicaFaults(values: GatewayValues): string[] {
     );
   if (REPLICA_DRIVER === 'none' && RESPAWN === 'new')
     faults.push('RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement');
+  if (REPLICA_DRIVER === 'none' && SLEEP_AFTER_S > 0)
+    faults.push('SLEEP_AFTER_S is set, but with REPLICA_DRIVER=none nothing starts a worker again');
   return [...faults, ...replicaCountFaults(values)];
 }
 

@@ -128,6 +128,8 @@ export interface GatewayConfig {
   /** Time in ms from a tenth of its weight to all of it, for a replica that comes into the ring; 0: none. */
   readonly slowStartMs: number;
   readonly startTimeoutMs: number;
+  /** Time in ms after which an idle replica is put to sleep; 0: none is. */
+  readonly sleepAfterMs: number;
   /** Time in ms for which a starting gateway waits for all replicas before it is ready. */
   readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
@@ -280,6 +282,7 @@ function configOf(
     failoverMs: values.FAILOVER_MS,
     slowStartMs: values.SLOW_START_MS,
     startTimeoutMs: values.START_TIMEOUT_MS,
+    sleepAfterMs: values.SLEEP_AFTER_S * 1000,
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,

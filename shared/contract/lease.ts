@@ -22,6 +22,16 @@ export interface Lease {
   readonly clockAheadMs?: number;
   /** What the process says of itself. Workers of earlier releases do not say it. */
   readonly numbers?: ProcessNumbers;
+  /** While it runs nothing. Workers of earlier releases do not say it. */
+  readonly idle?: IdleTime;
+}
+
+/** How long a worker has run nothing, in any queue that it serves. */
+export interface IdleTime {
+  /** Since when, in ms since the epoch in Redis time. */
+  readonly since: number;
+  /** Whether it still remembers requests that must not run twice (ADR 0010). */
+  readonly remembers: boolean;
 }
 
 /** What a worker's process says of itself with each heartbeat. */
@@ -69,6 +79,7 @@ export function parseLease(text: string): Lease | undefined {
   if (lease === undefined) return undefined;
   const { generation, state, adopter, pid, host, started, clockAheadMs } = lease;
   const numbers = numbersOf(lease['numbers']);
+  const idle = idleOf(lease['idle']);
   if (!isCount(generation) || !isCount(pid) || !isCount(started) || typeof host !== 'string')
     return undefined;
   const known = leaseStates.find((each) => each === state);
@@ -82,7 +93,14 @@ export function parseLease(text: string): Lease | undefined {
     started,
     ...(typeof clockAheadMs === 'number' ? { clockAheadMs } : {}),
     ...(numbers === undefined ? {} : { numbers }),
+    ...(idle === undefined ? {} : { idle }),
   };
+}
+
+function idleOf(value: unknown): IdleTime | undefined {
+  if (!isObject(value)) return undefined;
+  const { since, remembers } = value;
+  return isCount(since) && typeof remembers === 'boolean' ? { since, remembers } : undefined;
 }
 
 function numbersOf(value: unknown): ProcessNumbers | undefined {

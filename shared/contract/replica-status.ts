@@ -2,7 +2,7 @@ import { isCount, parseObject } from './json-object.ts';
 
 /** The state of a replica. `docs/architecture.md` shows the transitions. */
 export type ReplicaState = (typeof replicaStates)[number];
-const replicaStates = ['starting', 'ready', 'lost', 'draining'] as const;
+const replicaStates = ['starting', 'ready', 'asleep', 'lost', 'draining'] as const;
 
 /**
  * The field among the replicas' states that says why the driver cannot act. No replica can have this name.
@@ -17,7 +17,9 @@ export interface ReplicaStatus {
   readonly state: ReplicaState;
   /** When it entered the state, in ms since the epoch. */
   readonly since: number;
-  /** When it was last no longer ready, in ms since the epoch; undefined while it is ready. */
+  /**
+   * When it was last no longer ready, in ms since the epoch; undefined while it is ready, asleep, or woken.
+   */
   readonly lostAt?: number;
   readonly generation: number;
   /** How often in a row it was lost. It starts again at 0 once the replica has been ready for long enough. */

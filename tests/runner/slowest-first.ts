@@ -9,6 +9,7 @@ import type { TestSpecification } from 'vitest/node';
 const slowFiles = [
   'callbacks-crash',
   'durable-streams',
+  'sleep',
   'requests-model',
   'dashboard',
   'directives',

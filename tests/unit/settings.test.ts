@@ -146,6 +146,11 @@ describe('loadGatewayConfig', () => {
       'RESPAWN is "new", but with REPLICA_DRIVER=none nothing starts a replacement',
     ],
     [
+      'replicas that sleep and that nothing wakes',
+      { REPLICA_DRIVER: 'none', SLEEP_AFTER_S: '60' },
+      'SLEEP_AFTER_S is set, but with REPLICA_DRIVER=none nothing starts a worker again',
+    ],
+    [
       'a gateway without a Redis to share',
       { ROLE: 'gateway' },
       'REDIS_URL is missing: a process with ROLE=gateway shares a Redis with others',

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import type { LeaseState } from '#shared/contract/lease.ts';
+import type { IdleTime, LeaseState } from '#shared/contract/lease.ts';
 import { LoopDelay } from '#shared/process/loop-delay.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
@@ -11,6 +11,8 @@ import { startLeaseThread } from './start-lease-thread.ts';
 
 export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'skew' | 'numbers'> {
   readonly clock: RedisClock;
+  /** @returns how long the worker has run nothing; undefined while it runs something. */
+  readonly idle: () => IdleTime | undefined;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
   /** Called when the consumers were withdrawn: until their next tick, no jobs are delivered directly. */
@@ -21,7 +23,7 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
 
 /** How often the main thread counts a turn of its event loop, in ms. */
 const turnMs = 100;
-/** How often the main thread measures its heap and the delay of its event loop, in ms. */
+/** How often the main thread measures its heap, the delay of its event loop and its idle time, in ms. */
 const measureMs = 1000;
 
 /** A call to the thread that waits for its answer. */
@@ -139,7 +141,7 @@ export class LeaseKeeper {
   }
 
   #measure(): void {
-    this.#numbers.set(process.memoryUsage().heapUsed, this.#delay.take());
+    this.#numbers.set(process.memoryUsage().heapUsed, this.#delay.take(), this.#options.idle());
   }
 
   /** Only what the thread needs: the options may have more, which cannot be copied to a thread. */

@@ -167,6 +167,7 @@ export class ReplicaLease {
   #lease(state: LeaseState): Lease {
     const { generation, adopter } = this.#holder;
     const numbers = this.#numbers?.current;
+    const idle = this.#numbers?.idle;
     return {
       generation,
       state,
@@ -176,6 +177,7 @@ export class ReplicaLease {
       started: this.#started,
       clockAheadMs: (this.#skew ?? clockOf(this.#connection)).aheadMs,
       ...(numbers === undefined ? {} : { numbers }),
+      ...(idle === undefined ? {} : { idle }),
     };
   }
 }

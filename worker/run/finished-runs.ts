@@ -35,6 +35,12 @@ export class FinishedRuns {
     return this.#ids.size;
   }
 
+  /** Whether it remembers any request that must not run twice yet. */
+  remembers(now: number): boolean {
+    this.#ids.forgetBefore(now - this.#windowMs);
+    return this.#ids.size > 0;
+  }
+
   /** A request has ended. */
   add(id: string, now: number): void {
     this.#ids.forgetBefore(now - this.#windowMs);

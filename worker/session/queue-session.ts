@@ -183,6 +183,11 @@ export class QueueSession {
     return this.#runner.running;
   }
 
+  /** How many requests were started since the session began. */
+  get runs(): number {
+    return this.#runner.runs;
+  }
+
   /** How many requests are running, those whose answers are streams included, or wait to run isolated. */
   get size(): number {
     return Math.max(this.#runner.size, this.#suspects?.size ?? 0) + this.#runner.streamCount;

@@ -24,6 +24,18 @@ export class ServedQueues {
     return size;
   }
 
+  /** How many requests are running, those of all queues together. */
+  get size(): number {
+    let size = 0;
+    for (const session of this.#sessions) size += session.size;
+    return size;
+  }
+
+  /** Changes whenever a request is started, or another queue is served. */
+  get activity(): string {
+    return Array.from(this.#sessions, ({ replica, runs }) => `${replica} ${runs}`).join(' ');
+  }
+
   /** Aborts a request if it is running. */
   cancel(id: string): void {
     for (const session of this.#sessions) session.cancel(id);

@@ -97,7 +97,8 @@ export interface Keys {
   /**
    * String: the registration of the consumer of a replica's queue: `<fence> <maximum of held jobs> <TTL of
    * the locks in ms> <token of the locks>`. If it has a free slot, jobs are delivered directly to the list
-   * `deliveries:<fence>`.
+   * `deliveries:<fence>`. While the replica sleeps: `asleep`, or `waking` once a job was added, followed by
+   * the generation of its last worker, the time in ms since the epoch, and the channel of changes.
    */
   consumer(replica: string): string;
   /** List: jobs that were delivered directly and not read yet, each as its id, a newline and its data. */

@@ -54,7 +54,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
     lists: 'llen lpos lpush lrange ltrim rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets': 'zadd zcard zcount zpopmin zrange zscore',
-    streams: 'xadd',
+    streams: 'xadd xrevrange',
     'messages and time': 'publish subscribe time unsubscribe',
   },
   worker: {

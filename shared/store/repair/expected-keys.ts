@@ -21,7 +21,7 @@ export interface ExpectedKey {
 
 const integer = /^\d{1,16}$/;
 const isInteger = (text: string): boolean => integer.test(text) && Number.isSafeInteger(Number(text));
-const consumer = /^\d{1,16} \d+ \d+ ./s;
+const consumer = /^((asleep|waking) )?\d{1,16} \d+ (\d+ )?./s;
 
 /** @returns the keys that BullMQ has for a queue, except its jobs. */
 export function expectedOfQueue(keys: Keys, queue: string): ExpectedKey[] {

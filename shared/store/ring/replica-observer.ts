@@ -5,6 +5,8 @@ import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { GarbledError } from '../repair/key-repair.ts';
 import { LeaseReader } from '../lease/lease-reader.ts';
+import { SleepNotes } from '../lease/sleep-notes.ts';
+import type { Sleeper } from '../lease/sleep-notes.ts';
 import { pausedAmong } from '../queue/queue-pauses.ts';
 import { countUnfinished } from '../queue/replica-queue.ts';
 import type { RingState } from './ring-store.ts';
@@ -30,6 +32,8 @@ export interface ObservedReplicas {
   readonly offered: ReadonlySet<string>;
   /** The replicas whose queues are paused, by an operator or by another program. */
   readonly paused: ReadonlySet<string>;
+  /** The replicas of which it is noted that they sleep. The worker of one may not have ended yet. */
+  readonly sleepers: ReadonlyMap<string, Sleeper>;
 }
 
 /** Reads the state from which a controller plans. */
@@ -38,16 +42,18 @@ export class ReplicaObserver {
   readonly #keys: Keys;
   readonly #heirs: HeirStore;
   readonly #leases: LeaseReader;
+  readonly #sleep: SleepNotes;
 
   constructor(connection: Connection, heirs: HeirStore) {
     this.#connection = connection;
     this.#keys = keysOf(connection);
     this.#heirs = heirs;
     this.#leases = new LeaseReader(connection);
+    this.#sleep = new SleepNotes(connection);
   }
 
   /**
-   * Reads all of it in one round trip, whatever the number of replicas.
+   * Reads all of it in one round trip, whatever the number of replicas; in two if some of them sleep.
    * @throws {GarbledError} for a value that ringpost did not write: a replica whose lease cannot be read may
    * still have a worker.
    */
@@ -57,21 +63,25 @@ export class ReplicaObserver {
     const removed = [...retired.keys()];
     const names = [...new Set([...desired.map(({ name }) => name), ...removed])];
     const outside = names.filter((name) => !ring.has(name));
-    const [leases, standbys, ended, backlogs, suspectCounts, offered, heirs, paused] = await Promise.all([
-      this.#leases.readAll(names),
-      this.#generations(names, (name) => keys.standby(name)),
-      this.#generations(names, (name) => keys.ended(name)),
-      Promise.all(outside.map((name) => countUnfinished(this.#connection, name))),
-      Promise.all(removed.map((name) => redis.scard(keys.suspects(name)))),
-      redis.smembers(keys.offered),
-      this.#heirs.read(),
-      pausedAmong(this.#connection, names),
-    ]);
+    const [leases, standbys, ended, backlogs, suspectCounts, offered, heirs, paused, notes] =
+      await Promise.all([
+        this.#leases.readAll(names),
+        this.#generations(names, (name) => keys.standby(name)),
+        this.#generations(names, (name) => keys.ended(name)),
+        Promise.all(outside.map((name) => countUnfinished(this.#connection, name))),
+        Promise.all(removed.map((name) => redis.scard(keys.suspects(name)))),
+        redis.smembers(keys.offered),
+        this.#heirs.read(),
+        pausedAmong(this.#connection, names),
+        // After the leases: if one is no longer ready because its replica sleeps, the note is there.
+        this.#sleep.readAll(names),
+      ]);
     const suspects = new Map(removed.map((name, at) => [name, suspectCounts[at] ?? 0]));
     const backlog = new Map(
       outside.map((name, at) => [name, (backlogs[at] ?? 0) + (suspects.get(name) ?? 0)]),
     );
-    return { leases, standbys, ended, backlog, suspects, heirs, offered: new Set(offered), paused };
+    const sleepers = await this.#sleep.sleepers(notes);
+    return { leases, standbys, ended, backlog, suspects, heirs, offered: new Set(offered), paused, sleepers };
   }
 
   /** @returns the ids of the requests of these replicas that workers have: active ones, and streams. */

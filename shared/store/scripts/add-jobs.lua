@@ -1,6 +1,6 @@
 -- Adds jobs that may run at once. If the consumer has free slots and its queue is empty, jobs are delivered
--- directly: they are active from the start, as if the consumer had taken them. Unusual cases are left to
--- BullMQ's own script.
+-- directly: they are active from the start, as if the consumer had taken them. If the replica sleeps, the
+-- controllers are told to wake it. Unusual cases are left to BullMQ's own script.
 -- KEYS[1..9] the keys of BullMQ's addStandardJob, in its order
 -- KEYS[10] lease
 -- KEYS[11] fence
@@ -13,7 +13,7 @@
 -- ARGV[6..] for each job: id, data
 -- Returns {how many jobs were delivered directly, how many jobs without a priority wait and run now, how many
 -- the registered consumer may hold, or 0}.
--- USES parseRegistration, deliveriesKey, formatDelivery
+-- USES parseRegistration, parseSleepNote, wakeSleeper, deliveriesKey, formatDelivery
 -- INCLUDE
 local call, prefix, name, now, events = redis.call, ARGV[1], ARGV[2], ARGV[3], KEYS[8]
 local jobs = {}
@@ -56,6 +56,9 @@ end
 if #active > 0 then
   runs = call('LPUSH', KEYS[7], unpack(active))
   call('RPUSH', deliveriesKey(prefix, fence), unpack(deliveries))
+end
+if not registered then
+  wakeSleeper(KEYS[12], consumer)
 end
 if #waiting > 0 then
   waits = call('LPUSH', KEYS[1], unpack(waiting))

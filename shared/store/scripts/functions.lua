@@ -16,6 +16,25 @@ local function formatRegistration(fence, limit, lockMs, token)
   return table.concat({ fence, limit, lockMs, token }, ' ')
 end
 
+-- Reads the note that a replica sleeps, which takes the place of a registration. Returns its first word,
+-- `asleep` or `waking`, and the rest of it; nil if there is no note.
+local function parseSleepNote(note)
+  local word, rest = string.match(note or '', '^(%l+) (%d+ %d+ .+)$')
+  if word == 'asleep' or word == 'waking' then
+    return word, rest
+  end
+end
+
+-- Wakes a replica that sleeps, for a job that was added: its note says so from now on, and the controllers
+-- are told. The note ends with the channel on which they listen.
+local function wakeSleeper(key, note)
+  local word, rest = parseSleepNote(note)
+  if word == 'asleep' then
+    redis.call('SET', key, 'waking ' .. rest)
+    redis.call('PUBLISH', string.match(rest, '%S+$'), 'wake')
+  end
+end
+
 -- The key of the jobs that were delivered to the consumer with this fence. `keys.ts` makes the same key.
 local function deliveriesKey(prefix, fence)
   return prefix .. 'deliveries:' .. fence

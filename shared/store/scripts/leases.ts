@@ -80,6 +80,48 @@ export const withdrawConsumer = script<{ readonly replica: string; readonly fenc
   decode: (reply) => reply === 1,
 });
 
+/** When a replica may be put to sleep. */
+export interface SleepTerms {
+  /** The generation of its worker. */
+  readonly generation: number;
+  /** Since when that worker has run nothing, in ms since the epoch. */
+  readonly idleSince: number;
+  /** For how long nothing must have happened in the queue after that, in ms. */
+  readonly quietMs: number;
+  /** The least time until the next delayed job is due, in ms. */
+  readonly untilDueMs: number;
+}
+
+/** Notes that a replica sleeps, if it holds nothing. The result is whether it sleeps. */
+export const fallAsleep = script<SleepTerms & { readonly replica: string }, boolean>({
+  file: 'fall-asleep',
+  keys: (keys, { replica }) => {
+    const { wait, active, prioritized, delayed } = keys.unfinished(replica);
+    const [, events] = keys.queueState(replica);
+    return [
+      wait,
+      active,
+      prioritized,
+      delayed,
+      keys.bullMq(keys.queue(replica), 'paused'),
+      keys.streams(replica),
+      keys.suspects(replica),
+      events,
+      keys.lease(replica),
+      keys.standby(replica),
+      keys.consumer(replica),
+    ];
+  },
+  args: ({ generation, idleSince, quietMs, untilDueMs }, { changes }) => [
+    generation,
+    idleSince,
+    quietMs,
+    untilDueMs,
+    changes,
+  ],
+  decode: (reply) => reply === 1,
+});
+
 /** Gives the next generation of a replica to a worker that is about to start. */
 export const nextGeneration = script<{ readonly replica: string }, number>({
   file: 'next-generation',

@@ -20,9 +20,9 @@ local removed = redis.call('LREM', KEYS[1], 1, id)
 if removed == 0 then
   removed = redis.call('ZREM', KEYS[2], id) + redis.call('ZREM', KEYS[3], id)
 end
-local consumer = removed == 0 and redis.call('GET', KEYS[8])
+local consumer = removed == 0 and parseRegistration(redis.call('GET', KEYS[8]))
 if consumer then
-  local deliveries = deliveriesKey(ARGV[2], parseRegistration(consumer))
+  local deliveries = deliveriesKey(ARGV[2], consumer)
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
     if deliveredId(delivery) == id then
       removed = redis.call('LREM', deliveries, 1, delivery) * redis.call('LREM', KEYS[6], 1, id)

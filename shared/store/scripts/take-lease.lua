@@ -1,7 +1,8 @@
 -- Takes the lease of a replica: for its own worker, or for an adopter if the replica's worker is not coming
 -- back soon. Each taking raises the fence, so that a worker that had the lease before is known and refused.
 -- The fence is at least Redis's time in us, so it rises even if Redis has lost the last one. Jobs that the
--- last consumer has not read were not started: their count of attempts starts again.
+-- last consumer has not read were not started: their count of attempts starts again. The note that the
+-- replica sleeps ends.
 -- KEYS[1] lease
 -- KEYS[2] fence
 -- KEYS[3] current generation
@@ -43,17 +44,18 @@ redis.call('SET', KEYS[2], string.format('%.0f', fence))
 if generation > 0 then
   redis.call('SET', KEYS[3], ARGV[1])
 end
-local consumer = redis.call('GET', KEYS[5])
+local consumer = parseRegistration(redis.call('GET', KEYS[5]))
 if consumer then
-  local deliveries = deliveriesKey(ARGV[5], parseRegistration(consumer))
+  local deliveries = deliveriesKey(ARGV[5], consumer)
   for _, delivery in ipairs(redis.call('LRANGE', deliveries, 0, -1)) do
     local job = ARGV[5] .. deliveredId(delivery)
     if redis.call('EXISTS', job) == 1 then
       redis.call('HSET', job, 'ats', '0')
     end
   end
-  redis.call('DEL', KEYS[5], deliveries)
+  redis.call('DEL', deliveries)
 end
+redis.call('DEL', KEYS[5])
 local pardoned = redis.call('GET', KEYS[6])
 if generation == 0 then
   -- It must not excuse the adopter's own death later.

@@ -16,7 +16,7 @@
 -- Returns {-1} if another worker has taken the lease, and does nothing then; else {when the next delayed job
 -- is due in ms since the epoch, or 0, or nil if there may be more to take; codes of moveToFinished; jobs as
 -- alternating id, data and times taken; deliveries that were not read before}.
--- USES isSuperseded, formatRegistration, deliveriesKey
+-- USES isSuperseded, formatRegistration, parseSleepNote, deliveriesKey
 -- INCLUDE
 local call, prefix, at = redis.call, ARGV[2], 10
 local fence, consumer = unpack(call('MGET', KEYS[15], KEYS[16]))
@@ -47,12 +47,17 @@ elseif waiting > 0 then
   jobs, due = takeJobs(KEYS, { prefix, ARGV[3], ARGV[4], ARGV[5], free })
 end
 -- From now on jobs are delivered directly to this consumer, or no longer are. The empty delivery is the end
--- marker.
+-- marker. The note that the replica sleeps stays, unless this consumer holds jobs again.
 local registration = formatRegistration(ARGV[1], ARGV[6], ARGV[5], ARGV[4])
+local asleep = consumer ~= registration and held + #jobs == 0 and parseSleepNote(consumer)
 if ARGV[6] == '0' then
-  call('DEL', KEYS[16])
+  if not asleep then
+    call('DEL', KEYS[16])
+  end
   call('RPUSH', deliveries, '')
   call('PEXPIRE', deliveries, ARGV[5])
+elseif asleep then
+  return { due, codes, jobs, unread }
 elseif ARGV[6] == '-2' then
   call('DEL', KEYS[16])
 elseif ARGV[6] ~= '-1' and consumer ~= registration then

@@ -50,9 +50,10 @@ function Tools(): JSX.Element | null {
 
 function Lead({ view: { replicas, ring } }: { readonly view: OverviewView }): JSX.Element {
   const ready = replicas.filter(({ state }) => state === 'ready').length;
+  const asleep = replicas.filter(({ state }) => state === 'asleep').length;
   return (
     <>
-      {ready} of {counted(replicas.length, 'replica')} ready
+      {ready} of {counted(replicas.length, 'replica')} ready{asleep === 0 ? '' : `, ${asleep} asleep`}
       {ring.leader === null ? '; no controller leads' : <>; led by {ring.leader}</>}
     </>
   );

@@ -23,6 +23,7 @@ const tones: Readonly<Record<string, Tone>> = {
   ready: 'good',
   starting: 'info',
   desired: 'info',
+  asleep: 'calm',
   lost: 'bad',
   draining: 'warn',
   drained: 'warn',

@@ -17,7 +17,7 @@ export function ringParts(replicas: OverviewView['replicas']): readonly RingPart
   return replicas
     .filter(({ inRing }) => inRing)
     .toSorted((one, other) => byName(one.name, other.name))
-    .map(({ name, share, state }) => ({ name, share, isReady: state === 'ready' }));
+    .map(({ name, share, state }) => ({ name, share, isReady: state === 'ready' || state === 'asleep' }));
 }
 
 interface Props {
