@@ -102,7 +102,8 @@ function helperFor(
  * @returns since when a replica is idle, if that is before then and nothing else needs its worker.
  */
 function idleTime(name: string, observed: Observed, before: number): number | undefined {
-  const { instances, standbys, leases, ring, paused, drained, restarts, heirs, offered } = observed;
+  const { instances, standbys, leases, ring, paused, drained, restarts, heirs, offered, slowStarts } =
+    observed;
   const lease = ownLease(name, observed);
   if (lease?.state !== 'ready' || lease.idle === undefined || lease.idle.remembers) return undefined;
   const own = instances.filter((each) => each.name === name);
@@ -111,6 +112,8 @@ function idleTime(name: string, observed: Observed, before: number): number | un
   const isHeld = paused.has(name) || drained.has(name) || restarts.has(name) || !ring.has(name);
   const adopts = [...leases.values()].some(({ adopter }) => adopter?.startsWith(`${name}#`));
   const inherits = [...heirs.values()].includes(name);
-  if (!isOnly || isHeld || adopts || inherits || standbys.has(name) || offered.size > 0) return undefined;
+  const isGrowing = (slowStarts.get(name)?.tenths ?? 10) < 10;
+  if (!isOnly || isHeld || isGrowing || adopts || inherits || standbys.has(name) || offered.size > 0)
+    return undefined;
   return lease.idle.since <= before ? lease.idle.since : undefined;
 }
