@@ -12,6 +12,7 @@ const slowFiles = [
   'requests-model',
   'dashboard',
   'directives',
+  'key-concurrency',
   'admin-refusals',
   'shutdown-clients',
   'garbled-keys',
