@@ -1,6 +1,7 @@
 import type { LiveRequestView, TimelineEventView, TimelineKind } from '#shared/contract/api/requests.ts';
 import type { RecordedEvent } from '#shared/contract/request-events.ts';
 import type { RequestRecord } from '#shared/contract/request-record.ts';
+import { keyWait } from '../records/request-view.ts';
 import { ordinal } from './phrases.ts';
 
 /** What is known of a request. */
@@ -81,7 +82,7 @@ function shownEvent(
   const worker = lastWorker ?? 'Its worker';
   switch (kind) {
     case 'waited':
-      return { at, kind: 'queued', text: `It waits for its key (${detail ?? 'others'} run).` };
+      return { at, kind: 'queued', text: keyWait(detail ?? 'others') };
     case 'queued':
       return { at, kind, text: 'The worker that had taken it ended before it began; it waits again.' };
     case 'lost': {

@@ -103,6 +103,7 @@ function requestLines(view: RequestView): string[] {
     ['in queue', times.queueMs === null ? null : `${times.queueMs} ms`],
     ['in service', times.serviceMs === null ? null : `${times.serviceMs} ms`],
     ['callback', view.callback?.state],
+    ['waiting', view.waiting],
   ];
   return pairs(
     all.flatMap(([name, value]) =>

@@ -69,6 +69,7 @@ const requestProperties = {
   status: { ...status, description: 'The status of its answer.' },
   code: { type: 'string', description: 'Why it failed: the code of a problem, or http_<status>.' },
   callback,
+  waiting: { type: 'string', description: 'Why it waits, if that is not only for a free slot.' },
   times: object({
     accepted: time,
     started: { ...time, description: 'When it was last started.' },
@@ -79,7 +80,7 @@ const requestProperties = {
   }),
   links: object({ self: link, reply: link, cancel: link }, ['cancel']),
 };
-export const request = object(requestProperties, ['spilledFrom', 'status', 'code', 'callback']);
+export const request = object(requestProperties, ['spilledFrom', 'status', 'code', 'callback', 'waiting']);
 
 const messageProperties = {
   headers: {
@@ -96,7 +97,7 @@ const messageProperties = {
 };
 const replyMessage = { ...object({ status, ...messageProperties }), type: ['object', 'null'] };
 
-const { callback: _, ...toldProperties } = requestProperties;
+const { callback: _, waiting: __, ...toldProperties } = requestProperties;
 export const callbackMessage = object(
   {
     type: {

@@ -10,7 +10,7 @@ export function requestPath(id: string): string {
 /** Shows a request to a client. */
 export function viewOf({ id, replica, record }: KnownRequest): RequestView {
   const { state, method, target, attempts, accepted, started, finished, deadline } = record;
-  const { status, code, callback, spilledFrom } = record;
+  const { status, code, callback, spilledFrom, waitsFor } = record;
   const between = (from: number | undefined, to: number | undefined): number | null =>
     from === undefined || to === undefined ? null : to - from;
   const path = requestPath(id);
@@ -26,6 +26,7 @@ export function viewOf({ id, replica, record }: KnownRequest): RequestView {
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),
     ...(callback === undefined ? {} : { callback }),
+    ...(state === 'queued' && waitsFor !== undefined ? { waiting: keyWait(waitsFor) } : {}),
     times: {
       accepted: timeView(accepted),
       started: timeView(started),
@@ -41,4 +42,9 @@ export function viewOf({ id, replica, record }: KnownRequest): RequestView {
 /** @param ms since the epoch. @returns the time as RFC 3339. */
 export function timeView(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString();
+}
+
+/** @param running how many requests of its key run. @returns why a request waits, in words. */
+export function keyWait(running: number | string): string {
+  return `It waits for its key (${running} run).`;
 }

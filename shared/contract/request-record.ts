@@ -35,6 +35,8 @@ export interface RequestRecord {
   /** When a worker started it last. */
   readonly started?: number;
   readonly finished?: number;
+  /** How many requests of its key ran when it began to wait for them; only until it starts. */
+  readonly waitsFor?: number;
   /** The status of the answer. */
   readonly status?: number;
   /** Its answer has released its idempotency key: the next request under the key is a new one. */
@@ -118,6 +120,7 @@ export function readRecord(hash: Readonly<Record<string, string>>, now: number):
     attempts: number('attempts'),
     ...optional('started'),
     ...optional('finished'),
+    ...(hash['waitsFor'] === undefined || hash['waitsFor'] === '' ? {} : optional('waitsFor')),
     ...optional('status'),
     ...(hash['code'] === undefined ? {} : { code: hash['code'] }),
     ...(hash['released'] === undefined ? {} : { released: true }),
@@ -138,6 +141,7 @@ const numbers = [
   'started',
   'finished',
   'status',
+  'waitsFor',
   'callbackAttempts',
 ];
 

@@ -14,6 +14,8 @@ export interface RequestView {
   readonly status?: number;
   readonly code?: string;
   readonly callback?: CallbackRecord;
+  /** Why it waits, in words, if that is not only for a free slot. */
+  readonly waiting?: string;
   readonly times: {
     readonly accepted: string | null;
     readonly started: string | null;

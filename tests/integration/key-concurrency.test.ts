@@ -171,6 +171,8 @@ describe('KEY_CONCURRENCY', () => {
     const ring = async (): Promise<unknown> =>
       ((await (await fetch(`${one}/-/ring?key=a`)).json()) as { key: { requests?: unknown } }).key.requests;
     await expect.poll(ring).toEqual({ running: 1, waiting: 1 });
+    const view = async (): Promise<unknown> => (await fetch(`${one}${location}`)).json();
+    await expect.poll(view).toMatchObject({ state: 'queued', waiting: 'It waits for its key (1 run).' });
     await first;
     expect(await stateOf(one, location)).toBe('done');
     const timeline = (await (await fetch(`${one}/-/api${location.slice('/-'.length)}`)).json()) as {
@@ -181,6 +183,7 @@ describe('KEY_CONCURRENCY', () => {
       .poll(async () => (await metricValues(one)).get('ringpost_key_waits_total'), { timeout: 5000 })
       .toBe(1);
     await expect.poll(ring).toBeUndefined();
+    expect(await view()).not.toHaveProperty('waiting');
   });
 
   it('counts a live stream until its end', async () => {

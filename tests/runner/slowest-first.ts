@@ -13,6 +13,7 @@ const slowFiles = [
   'requests-model',
   'dashboard',
   'directives',
+  'key-concurrency',
   'admin-refusals',
   'shutdown-clients',
   'garbled-keys',

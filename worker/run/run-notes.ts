@@ -52,7 +52,8 @@ export class RunNotes {
     until: number,
   ): Promise<Noted | undefined> {
     const event = { kind: 'begun', attempt, worker: this.#by, taken } as const;
-    const fields = ['started', this.#clock.now(), 'attempts', attempt];
+    const waited = job.keyLine === undefined ? [] : ['waitsFor', ''];
+    const fields = ['started', this.#clock.now(), 'attempts', attempt, ...waited];
     return retryUntil(
       () => this.#notes.noteWithRepair(this.#replica, id, job, 'running', event, fields),
       until,
@@ -67,7 +68,8 @@ export class RunNotes {
     this.#counts.add('keyWaits');
     if (job.keepMs === undefined) return;
     try {
-      await this.#notes.note(this.#replica, id, job, '', { kind: 'waited', detail: String(running) });
+      const event = { kind: 'waited', detail: String(running) } as const;
+      await this.#notes.note(this.#replica, id, job, '', event, ['waitsFor', running]);
     } catch (error) {
       this.#log.debug({ request: id, err: error }, 'not noted');
     }

@@ -1,5 +1,5 @@
 import type { JobData } from '#shared/contract/job.ts';
-import { limitLine, linesOf, orderLine } from '#shared/contract/job-lines.ts';
+import { isInLine, limitLine, linesOf, orderLine } from '#shared/contract/job-lines.ts';
 import type { JobLine } from '#shared/contract/job-lines.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { Lines } from '#shared/store/queue/line.ts';
@@ -15,12 +15,11 @@ import type { PutBack } from './consumer.ts';
  * request whose deadline passed this long ago is passed over too.
  */
 const graceMs = 2000;
-/**
- * How long a request waits until it asks for its turn by itself, in ms for each place that it has to move up,
- * and at most.
- */
+/** How long a request waits until it asks for its turn by itself, in ms for each place before it. */
 const askDelayMs = 250;
-const maxAskDelayMs = 5000;
+/** The same for those that are far behind: at most so long, or so long for each place if that is more. */
+const farAskDelayMs = 5000;
+const minAskDelayMs = 10;
 /** How often a request that streams is put into its lines again, which would expire otherwise, in ms. */
 const holdIntervalMs = 20_000;
 
@@ -71,8 +70,8 @@ export class Turns {
 
   /** Keeps a request in its lines while its answer is a stream. @returns a function that ends this. */
   hold(replica: string, id: string, job: JobData): () => void {
+    if (!isInLine(job)) return () => undefined;
     const lines = linesOf(job);
-    if (lines.length === 0) return () => undefined;
     const timer = setInterval(() => {
       const entry = { id, replica, deadline: this.#clock.now() };
       for (const { name } of lines) this.#lines.join(name, entry).catch(() => undefined);
@@ -82,6 +81,7 @@ export class Turns {
 
   /** Takes a request whose job is gone out of its lines, and calls the next ones. */
   leave(id: string, job: JobData): void {
+    if (!isInLine(job)) return;
     this.#exits
       .leaveAll(id, job)
       .catch((error: unknown) =>
@@ -118,7 +118,7 @@ export class Turns {
       if (place === undefined) return undefined;
       isNew ||= place.isNew;
       if (!(await this.#passOver(line, place))) {
-        const notBefore = this.#clock.now() + Math.min(place.before * askDelayMs, maxAskDelayMs);
+        const notBefore = this.#clock.now() + askDelay(place.before);
         return { notBefore, ...(isNew ? { running: place.running } : {}) };
       }
     }
@@ -144,4 +144,12 @@ export class Turns {
     const until = await this.#lines.holdsUntil(replica, id);
     return until !== undefined && this.#clock.now() < until + graceMs;
   }
+}
+
+/**
+ * @param before how many places a request has to move up.
+ * @returns when it asks by itself, in ms from now. A line of any length asks about a hundred times a second.
+ */
+function askDelay(before: number): number {
+  return Math.min(before * askDelayMs, Math.max(farAskDelayMs, before * minAskDelayMs));
 }
