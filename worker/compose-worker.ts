@@ -106,12 +106,18 @@ export async function composeWorker(
 
   // A driver that gave the worker its generation also sees it end, and ends its lease.
   const endsLease = config.generation === undefined;
+  const slots = new Slots(concurrency);
+  const streamSlots = new StreamSlots(config.streamConcurrency);
   const keeper = new LeaseKeeper({
     ...config,
     generation,
     endsLease,
     hosted,
     env,
+    load: () => ({
+      concurrency,
+      utilisation: Math.max(slots.taken / concurrency, streamSlots.taken / config.streamConcurrency),
+    }),
     clock: clockOf(connection),
     onWithdrawn: () => served.wake(),
     onEnded: (error) => onFault('lease_lost', error),
@@ -138,12 +144,12 @@ export async function composeWorker(
     large,
     budget,
     cancelled,
-    slots: new Slots(concurrency),
+    slots,
     drainTimeoutMs,
     replyLimitBytes: config.replyLimitBytes,
     streamAboveBytes: config.streamAboveBytes,
     streamIdleTimeoutMs: config.streamIdleTimeoutMs,
-    streamSlots: new StreamSlots(config.streamConcurrency),
+    streamSlots,
     feed: new SignalFeed(listening),
     intake: new Intake(),
     finished: new FinishedRuns(),

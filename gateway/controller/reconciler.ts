@@ -106,7 +106,7 @@ export class Reconciler {
     this.#status = new StatusPublisher(connection, options.driver.kind);
     this.#execution = new Execution({
       ...options,
-      token: () => (this.#stopped ? undefined : this.#leadership.token),
+      token: () => this.token,
       onFailure: (step, error) => this.#onStepFailed(step, error),
     });
   }
@@ -120,6 +120,11 @@ export class Reconciler {
    */
   stop(): Promise<void> {
     return this.#life.stop();
+  }
+
+  /** The leadership's token while this controller certainly leads. */
+  get token(): string | undefined {
+    return this.#stopped ? undefined : this.#leadership.token;
   }
 
   /** Makes a pass soon; calls while one is in progress lead to one more. */

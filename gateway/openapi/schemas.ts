@@ -1,3 +1,4 @@
+import { autoscale } from './autoscale-schemas.ts';
 import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
@@ -231,6 +232,7 @@ export const ring = {
     leader: { type: ['string', 'null'] },
     trouble: { type: ['string', 'null'] },
     clockAheadMs: { ...clockAheadMs, type: 'integer' },
+    autoscale: { anyOf: [autoscale, { type: 'null' }], description: 'Null without `AUTOSCALE`.' },
     replicas: {
       type: 'array',
       items: {

@@ -38,6 +38,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         leader: picture.leader,
         trouble: picture.trouble,
         clockAheadMs: clockOf(connection).aheadMs,
+        autoscale: picture.autoscale.configured ? picture.autoscale : null,
         replicas: picture.replicas(onlyViews),
         retired: picture.retired(onlyViews),
         ...(key === undefined ? {} : { key: explained(watcher.ring, key) }),

@@ -12,6 +12,9 @@ import { accessLogConfig } from '../access-log/access-log-settings.ts';
 import type { AccessLogConfig } from '../access-log/access-log-settings.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
+import { parseRange } from '../autoscale/range.ts';
+import type { RuleSettings } from '../autoscale/rule.ts';
+import { ruleTimes } from '../autoscale/rule-settings.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
 import { parseCallerKey } from '../caller/caller-key.ts';
 import type { CallerSource } from '../caller/caller-key.ts';
@@ -48,6 +51,8 @@ export interface GatewayConfig {
   readonly namespace: string;
   readonly replicas: number;
   readonly maxReplicas: number;
+  /** How autoscaling decides; undefined: it is off. */
+  readonly autoscale: RuleSettings | undefined;
   readonly replicaDriver: 'process' | 'docker' | 'none';
   /** Whether a replica that replaces a dead one has the same name or a new one. */
   readonly respawn: 'same' | 'new';
@@ -217,6 +222,7 @@ function configOf(
     namespace: values.NAMESPACE,
     replicas: replicaCount(values),
     maxReplicas: values.MAX_REPLICAS,
+    autoscale: ruleOf(values.AUTOSCALE),
     replicaDriver: values.REPLICA_DRIVER,
     respawn: values.RESPAWN,
     containers: {
@@ -270,4 +276,9 @@ function configOf(
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,
   };
+}
+
+function ruleOf(text: string | undefined): RuleSettings | undefined {
+  const range = parseRange(text);
+  return range === undefined ? undefined : { ...range, times: ruleTimes };
 }

@@ -1,3 +1,4 @@
+import type { AutoscaleView } from '../contract/api/autoscale.ts';
 import type { LiveRequestView, ListedRequestView, RequestPageView } from '../contract/api/requests.ts';
 import type { ReplicaActionView } from '../contract/api/replicas.ts';
 import type { PlanView } from '../contract/api/system.ts';
@@ -54,6 +55,16 @@ export class OperatorClient {
     return this.#json('/-/api/restart', 'POST');
   }
 
+  /** @returns how autoscaling decides, and why. */
+  autoscale(): Promise<AutoscaleView> {
+    return this.#json('/-/api/autoscale');
+  }
+
+  /** Stops autoscaling, or lets it go on. @throws {RingpostError} `conflict` without `AUTOSCALE`. */
+  setAutoscale(enabled: boolean): Promise<AutoscaleView> {
+    return this.#json('/-/api/autoscale', 'PUT', { enabled });
+  }
+
   /** @returns what a change would move. @throws {RingpostError} if it would be refused. */
   plan(change: ChangeQuery): Promise<PlanView> {
     const query = new URLSearchParams();
@@ -92,8 +103,15 @@ export class OperatorClient {
       if (event === 'live') yield JSON.parse(data) as { requests: LiveRequestView[]; left: number };
   }
 
-  async #json<T>(path: string, method = 'GET'): Promise<T> {
-    const response = await this.#fetch(`${this.#base}${path}`, { method, headers: this.#headers });
+  async #json<T>(path: string, method = 'GET', body?: object): Promise<T> {
+    const sent =
+      body === undefined
+        ? { headers: this.#headers }
+        : {
+            headers: { ...this.#headers, 'content-type': 'application/json' },
+            body: JSON.stringify(body),
+          };
+    const response = await this.#fetch(`${this.#base}${path}`, { method, ...sent });
     if (!response.ok) throw await errorOf(response);
     // Tests compare these types with the gateway's OpenAPI document.
     return (await response.json()) as T;

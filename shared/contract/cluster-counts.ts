@@ -35,6 +35,9 @@ export type ClusterCount =
   | 'convictions'
   /** Queues that were adopted. */
   | 'adoptions'
+  /** Changes of the number of replicas by autoscaling. */
+  | 'autoscale:up'
+  | 'autoscale:down'
   /** Kept streams that another run of their request went on with. */
   | 'resumes';
 

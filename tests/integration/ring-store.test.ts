@@ -166,23 +166,16 @@ describe('changeDesired', () => {
     const before = await everything();
     const heard = await hearChanges();
     const { version, desired, ring, retired, joined, upstreamPositions, changes } = keys;
+    const { drained, restarts, autoscale, leader } = keys;
+    const first = [version, desired, ring, retired, joined, upstreamPositions];
+    const others = [drained, restarts, autoscale, leader];
     for (const expected of [-1, 0, 2]) {
       const own = ['S2', JSON.stringify(member('S2', 2)), 'S1'];
       expect(
         await run(
           'change-desired',
-          version,
-          desired,
-          ring,
-          retired,
-          joined,
-          upstreamPositions,
-          expected,
-          2000,
-          changes,
-          2,
-          1,
-          0,
+          ...[...first, ...others],
+          ...[expected, 2000, changes, 2, 1, 0, '', '', ''],
           ...own,
         ),
       ).toBe(-2);

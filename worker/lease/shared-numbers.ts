@@ -1,4 +1,4 @@
-import type { ProcessNumbers } from '#shared/contract/lease.ts';
+import type { ProcessNumbers, WorkerLoad } from '#shared/contract/lease.ts';
 import { ownVersion } from '#shared/process/own-version.ts';
 
 /** What only the main thread can measure of itself. It sets these, and the lease thread writes them. */
@@ -8,20 +8,23 @@ export class SharedNumbers {
   readonly #values: Float64Array;
 
   /** @param buffer of a `SharedNumbers` in another thread. */
-  constructor(buffer = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT)) {
+  constructor(buffer = new SharedArrayBuffer(4 * Float64Array.BYTES_PER_ELEMENT)) {
     this.buffer = buffer;
     this.#values = new Float64Array(buffer);
   }
 
-  set(heapBytes: number, eventLoopLagMs: number): void {
+  set(heapBytes: number, eventLoopLagMs: number, { concurrency, utilisation }: WorkerLoad): void {
     this.#values[0] = heapBytes;
     this.#values[1] = eventLoopLagMs;
+    this.#values[2] = concurrency;
+    this.#values[3] = utilisation;
   }
 
   /** The numbers of this process; undefined until the main thread has measured its own. */
   get current(): ProcessNumbers | undefined {
-    const [heapBytes = 0, eventLoopLagMs = 0] = this.#values;
+    const [heapBytes = 0, eventLoopLagMs = 0, concurrency = 0, utilisation = 0] = this.#values;
     if (heapBytes === 0) return undefined;
-    return { version: ownVersion, rssBytes: process.memoryUsage.rss(), heapBytes, eventLoopLagMs };
+    const load = { concurrency, utilisation: Math.round(utilisation * 1000) / 1000 };
+    return { version: ownVersion, rssBytes: process.memoryUsage.rss(), heapBytes, eventLoopLagMs, load };
   }
 }

@@ -39,6 +39,11 @@ export interface Keys {
    * has to wait until all replicas are ready.
    */
   readonly restarts: string;
+  /**
+   * Hash: what autoscaling may do, who has stopped it, and its last decision and change, as
+   * `AutoscaleStore` writes them. There is none if no controller has `AUTOSCALE`.
+   */
+  readonly autoscale: string;
   /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
@@ -201,6 +206,7 @@ export function createKeys(namespace: string): Keys {
     retired: `${ringPrefix}:retired`,
     drained: `${ringPrefix}:drained`,
     restarts: `${ringPrefix}:restarts`,
+    autoscale: `${ringPrefix}:autoscale`,
     upstreams: `${ringPrefix}:upstreams`,
     upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,

@@ -1,0 +1,10 @@
+import type { ReplicaRange } from '#shared/store/ring/autoscale-store.ts';
+
+/** How `AUTOSCALE` is written. */
+export const rangePattern = '^[1-9][0-9]{0,4}\\.\\.[1-9][0-9]{0,4}$';
+
+/** @returns the range that `AUTOSCALE` names, e.g. `2..20`; undefined without it. */
+export function parseRange(text: string | undefined): ReplicaRange | undefined {
+  const [, min, max] = /^(\d+)\.\.(\d+)$/.exec(text ?? '') ?? [];
+  return min === undefined || max === undefined ? undefined : { min: Number(min), max: Number(max) };
+}
