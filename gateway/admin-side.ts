@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AppParts, RequestParts } from './app-parts.ts';
 import { apiRoutes } from './api/api-routes.ts';
 import type { EventStreams } from './api/event-streams.ts';
+import { autoscaleRoutes } from './api/autoscale-routes.ts';
 import { planRoute } from './api/plan-route.ts';
 import { replicaActionRoutes } from './api/replica-actions.ts';
 import { redrive } from './async/redrive.ts';
@@ -56,6 +57,7 @@ export async function registerAdminSide(app: FastifyInstance, parts: AdminSidePa
   await app.register(apiRoutes, parts);
   await app.register(planRoute, { ...parts, parameters, ...limits, slowStartMs: config.slowStartMs });
   await app.register(replicaActionRoutes, { ...parts, parameters, replicaDriver: config.replicaDriver });
+  await app.register(autoscaleRoutes, parts);
   await app.register(requestApi, { ...parts, cancel: (request) => cancellation.cancel(request) });
   await app.register(metricsRoutes, { metrics });
 }

@@ -109,6 +109,8 @@ export async function composeWorker(
   const endsLease = config.generation === undefined;
   const finished = new FinishedRuns();
   const idleness = new Idleness(served, finished, clockOf(connection));
+  const slots = new Slots(concurrency);
+  const streamSlots = new StreamSlots(config.streamConcurrency);
   const keeper = new LeaseKeeper({
     ...config,
     idle: () => idleness.measure(performance.now()),
@@ -116,6 +118,10 @@ export async function composeWorker(
     endsLease,
     hosted,
     env,
+    load: () => ({
+      concurrency,
+      utilisation: Math.max(slots.taken / concurrency, streamSlots.taken / config.streamConcurrency),
+    }),
     clock: clockOf(connection),
     onWithdrawn: () => served.wake(),
     onEnded: (error) => onFault('lease_lost', error),
@@ -142,12 +148,12 @@ export async function composeWorker(
     large,
     budget,
     cancelled,
-    slots: new Slots(concurrency),
+    slots,
     drainTimeoutMs,
     replyLimitBytes: config.replyLimitBytes,
     streamAboveBytes: config.streamAboveBytes,
     streamIdleTimeoutMs: config.streamIdleTimeoutMs,
-    streamSlots: new StreamSlots(config.streamConcurrency),
+    streamSlots,
     feed: new SignalFeed(listening),
     intake: new Intake(),
     finished,

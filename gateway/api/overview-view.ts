@@ -34,12 +34,14 @@ export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolea
       leader: picture.leader,
       trouble: picture.trouble,
     },
+    autoscale: picture.autoscale.configured ? picture.autoscale : null,
     totals: totalsView(snapshot, shown),
     troubles: troublesOf(
       {
         now: at,
         leader: picture.leader,
         driverTrouble: picture.trouble,
+        autoscale: picture.autoscale,
         // The reasons decide what the trouble is, also if they are not shown.
         ...watchedReplicas(onlyViews ? replicasView(snapshot, false) : shown),
         deadLetters: snapshot.leftOver.deadLetters,

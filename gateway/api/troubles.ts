@@ -1,8 +1,10 @@
+import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
 import type { DepthsView, ReplicaHold } from '#shared/contract/api/replicas.ts';
 import type { TroubleView } from '#shared/contract/api/overview.ts';
 import type { GatewayReport } from '#shared/contract/gateway-report.ts';
 import type { RetiredReplicaView, RingReplicaView } from '#shared/contract/ring-view.ts';
 import type { RedisHealth } from '#shared/store/redis/redis-report.ts';
+import { autoscaleTroubles } from './autoscale-troubles.ts';
 import { duration, sentence } from './phrases.ts';
 import { redisTroubles } from './redis-troubles.ts';
 import { lostTrouble, startingTrouble } from './replica-troubles.ts';
@@ -26,6 +28,8 @@ export interface Watched {
   readonly leader: string | null;
   /** Why the driver cannot act. */
   readonly driverTrouble: string | null;
+  /** A test may leave it out. */
+  readonly autoscale?: AutoscaleView;
   readonly replicas: readonly (RingReplicaView & WatchedReplica)[];
   readonly retired: readonly (RetiredReplicaView & WatchedReplica)[];
   readonly deadLetters: number;
@@ -59,6 +63,7 @@ const ranks: Readonly<Record<TroubleView['level'], number>> = { error: 0, warnin
 export function troublesOf(watched: Watched, onlyViews: boolean): TroubleView[] {
   const troubles = [
     ...systemTroubles(watched),
+    ...autoscaleTroubles(watched.autoscale),
     ...redisTroubles(watched.redis),
     ...watched.replicas.flatMap((replica) => replicaTroubles(replica, watched, onlyViews)),
     ...watched.retired.flatMap((replica) => retiredTroubles(replica, watched, onlyViews)),

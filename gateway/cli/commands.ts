@@ -36,6 +36,11 @@ export const commands: readonly CommandEntry[] = [
   { name: 'add', summary: 'add replicas', load: () => import('./add.ts') },
   { name: 'rm', summary: 'remove replicas', load: () => import('./rm.ts') },
   {
+    name: 'autoscale',
+    summary: 'show how many replicas the load wants; stop that, or let it go on',
+    load: () => import('./autoscale.ts'),
+  },
+  {
     name: 'drain',
     summary: 'take replicas out of the ring, and keep them running',
     load: () => import('./drain.ts'),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RingView } from '#shared/contract/ring-view.ts';
+import { autoscaleState } from './autoscale.ts';
 import type { Context } from './context.ts';
 import { gatewaySides, withGatewayOptions } from './gateway-options.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -40,6 +41,7 @@ function ringLines(ring: RingView, paint: Paint): string[] {
       ...Object.entries(numbers).map(([name, value]) => [name, String(value)] as const),
       ['version', String(ring.version)],
       ['leader', shownText(ring.leader ?? 'none')],
+      ...(ring.autoscale ? [['autoscale', autoscaleState(ring.autoscale)] as const] : []),
       ['gateway clock', `${ring.clockAheadMs} ms ahead of Redis`],
     ]),
     '',

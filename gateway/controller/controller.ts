@@ -7,6 +7,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { ReplicaObserver } from '#shared/store/ring/replica-observer.ts';
 import { RingStore } from '#shared/store/ring/ring-store.ts';
+import { Autoscaler } from '../autoscale/autoscaler.ts';
 import type { HandlerVersions } from '../drivers/handler-versions.ts';
 import { noFigures, ProcessReports } from '../ring/process-reports.ts';
 import { randomName } from '../ring/random-name.ts';
@@ -82,6 +83,19 @@ export async function createController(
     config.role === 'controller'
       ? new ProcessReports({ connection, name, role: 'controller', figures: () => noFigures, log })
       : undefined;
+  const autoscaler = new Autoscaler({
+    connection,
+    store,
+    token: () => reconciler.token,
+    rule: config.autoscale,
+    concurrency: config.concurrency,
+    limits: {
+      parameters: config.ring,
+      maxReplicas: config.maxReplicas,
+      containers: config.replicaDriver === 'docker',
+    },
+    log,
+  });
   handler?.onReplaced(() => reconciler.startAnew());
   return {
     start: async () => {
@@ -90,11 +104,13 @@ export async function createController(
       await store.claimParameters(config.ring);
       await reports?.start();
       await reconciler.start();
+      await autoscaler.start();
     },
     stop: async () => {
       // Commands that wait for a Redis that is away would block the stop.
       if (!connection.ready) connection.giveUp();
       await reports?.stop();
+      await autoscaler.stop();
       await reconciler.stop();
       connection.close();
       changes.close();

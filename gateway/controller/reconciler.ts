@@ -109,7 +109,7 @@ export class Reconciler {
     this.#status = new StatusPublisher(connection, options.driver.kind);
     this.#execution = new Execution({
       ...options,
-      token: () => (this.#stopped ? undefined : this.#leadership.token),
+      token: () => this.token,
       onFailure: (step, error) => this.#onStepFailed(step, error),
     });
   }
@@ -123,6 +123,11 @@ export class Reconciler {
    */
   stop(): Promise<void> {
     return this.#life.stop();
+  }
+
+  /** The leadership's token while this controller certainly leads. */
+  get token(): string | undefined {
+    return this.#stopped ? undefined : this.#leadership.token;
   }
 
   /** Makes a pass soon; calls while one is in progress lead to one more. */

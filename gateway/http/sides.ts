@@ -23,6 +23,7 @@ const viewRoutes: ReadonlySet<string> = new Set([
   '/-/api/replicas/:name',
   '/-/api/samples',
   '/-/api/gateways',
+  '/-/api/autoscale',
   '/-/api/settings',
   '/-/api/hot-keys',
   '/-/api/key',

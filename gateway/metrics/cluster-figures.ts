@@ -1,3 +1,4 @@
+import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
 import type { WorkerNumbersView } from '#shared/contract/api/replicas.ts';
 import type { GatewayReport } from '#shared/contract/gateway-report.ts';
 import type { Logger } from '#shared/process/logger.ts';
@@ -8,6 +9,7 @@ import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
 import { countDeadLetters } from '#shared/store/records/dead-letter-count.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
+import { AutoscaleStore } from '#shared/store/ring/autoscale-store.ts';
 import { countsOf } from '#shared/store/ring/cluster-counts.ts';
 import { GatewayRegistry } from '#shared/store/ring/gateway-registry.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
@@ -25,6 +27,7 @@ export interface ClusterFigures {
   readonly depths: Depths;
   readonly workers: ReadonlyMap<string, WorkerNumbersView>;
   readonly status: Published;
+  readonly autoscale: AutoscaleView;
   readonly reports: readonly GatewayReport[];
   /** The name of the controller that leads. */
   readonly leader: string | undefined;
@@ -45,6 +48,7 @@ export class ClusterFiguresReader {
   readonly #registry: GatewayRegistry;
   readonly #leader: LeaderLease;
   readonly #status: PublishedStatus;
+  readonly #autoscale: AutoscaleStore;
   #read: Promise<ClusterFigures | undefined> | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
 
@@ -60,6 +64,7 @@ export class ClusterFiguresReader {
     this.#registry = new GatewayRegistry(connection, log);
     this.#leader = new LeaderLease(connection, log);
     this.#status = new PublishedStatus(connection, log);
+    this.#autoscale = new AutoscaleStore(connection, log);
   }
 
   /** @returns the figures; undefined if Redis does not answer. */
@@ -76,18 +81,32 @@ export class ClusterFiguresReader {
     const connection = this.#connection;
     const replicas = this.#replicas();
     // ioredis sends what is asked for in one turn of the event loop together.
-    const [depths, workers, status, reports, holder, counts, deadLetters, callbacks] = await Promise.all([
-      this.#depths.readAll(replicas),
-      this.#leases.readNumbers(replicas),
-      this.#status.read(),
-      this.#registry.readAll(),
-      this.#leader.holder(),
-      countsOf(connection).readAll(),
-      countDeadLetters(connection),
-      readCallbackDepths(connection),
-    ]);
+    const [depths, workers, status, autoscale, reports, holder, counts, deadLetters, callbacks] =
+      await Promise.all([
+        this.#depths.readAll(replicas),
+        this.#leases.readNumbers(replicas),
+        this.#status.read(),
+        this.#autoscale.read(),
+        this.#registry.readAll(),
+        this.#leader.holder(),
+        countsOf(connection).readAll(),
+        countDeadLetters(connection),
+        readCallbackDepths(connection),
+      ]);
     const leader = holder?.replace(/#\d+$/, '');
     const at = clockOf(connection).now();
-    return { at, replicas, depths, workers, status, reports, leader, counts, deadLetters, callbacks };
+    return {
+      at,
+      replicas,
+      depths,
+      workers,
+      status,
+      autoscale,
+      reports,
+      leader,
+      counts,
+      deadLetters,
+      callbacks,
+    };
   }
 }

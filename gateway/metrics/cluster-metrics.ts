@@ -1,10 +1,11 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { deathReasons, redeliveryCauses } from '#shared/contract/cluster-counts.ts';
+import { autoscaleCounters, autoscaleGauges } from './autoscale-metrics.ts';
 import type { ClusterFigures } from './cluster-figures.ts';
 
 /** A metric of the whole system: the same at each gateway. */
-interface ClusterMetric {
+export interface ClusterMetric {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
@@ -216,7 +217,11 @@ export function registerClusterMetrics(
   read: () => Promise<ClusterFigures | undefined>,
 ): void {
   const registers = [registry];
-  for (const { labels: labelNames, name, help, values } of [...ofReplicas, ...ofProcesses]) {
+  for (const { labels: labelNames, name, help, values } of [
+    ...ofReplicas,
+    ...ofProcesses,
+    ...autoscaleGauges,
+  ]) {
     const gauge = new Gauge({
       name,
       help,
@@ -231,7 +236,7 @@ export function registerClusterMetrics(
       },
     });
   }
-  for (const { labels: labelNames, name, help, values } of counters) {
+  for (const { labels: labelNames, name, help, values } of [...counters, ...autoscaleCounters]) {
     const counter = new Counter({
       name,
       help,

@@ -1,3 +1,4 @@
+import { autoscale } from './autoscale-schemas.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 
@@ -103,6 +104,7 @@ export const overview = object({
   namespace: text,
   gateway: { ...text, description: 'The name of the gateway that answers.' },
   ring: object({ version: { type: 'integer' }, strategy: text, leader: textOrNull, trouble: textOrNull }),
+  autoscale: orNull(autoscale),
   totals: object({
     waiting: count,
     active: count,

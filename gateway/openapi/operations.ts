@@ -3,6 +3,7 @@ import { admin, answer, content, nothing, problem, problems } from './answers.ts
 import type { Operation } from './answers.ts';
 import { durableParameters, replyFields } from './reply-parameters.ts';
 import { preview } from './request-schemas.ts';
+import { ring } from './ring-schemas.ts';
 import * as schemas from './schemas.ts';
 
 const failures = {
@@ -75,7 +76,7 @@ export const operations = {
     tags: ['replicas'],
     security: admin,
     querystring: { type: 'object', properties: { key: { type: 'string' } } },
-    response: { 200: answer(schemas.ring, 'As it is now.'), ...problems },
+    response: { 200: answer(ring, 'As it is now.'), ...problems },
   },
   showRequest: {
     operationId: 'showRequest',

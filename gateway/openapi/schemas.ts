@@ -1,9 +1,7 @@
 import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
-import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 import { maxWeight } from '#shared/ring/weight.ts';
-import { ringKey } from './ring-key-schemas.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
@@ -215,89 +213,3 @@ export const ready = object(
   { status: { const: 'ready' }, replicas: { type: 'array', items: replica }, trouble: text },
   ['trouble'],
 );
-const crash = {
-  ...object(
-    {
-      generation: count,
-      at: { ...count, description: 'When it was noticed, in ms since the epoch.' },
-      reason: text,
-      stderr: {
-        type: 'array',
-        items: text,
-        maxItems: 20,
-        description:
-          'The last lines that the worker wrote to stderr; they may contain output of the handler.',
-      },
-      requests: { type: 'array', items: text, description: 'Ids of the requests that it was running.' },
-    },
-    ['at', 'reason', 'stderr', 'requests'],
-  ),
-  type: ['object', 'null'],
-  description: 'The last crash of its worker within the last hour.',
-};
-const clockAheadMs = {
-  type: ['integer', 'null'],
-  description: "How far the clock of its host is ahead of Redis's, in ms; negative if it is behind.",
-};
-const upstream = {
-  type: ['string', 'null'],
-  description: 'Its server of `UPSTREAMS`; null if it has none. Left out if `UPSTREAMS` is not set.',
-};
-export const slowStart = object(
-  {
-    share: { type: 'number', minimum: 0.1, maximum: 0.9 },
-    endsAt: { ...count, description: 'When it is to have all of its weight, in ms since the epoch.' },
-    reason: { ...text, description: 'In words.' },
-  },
-  [],
-  { description: 'The part of its weight that it has now (`SLOW_START_MS`). Left out if that is all.' },
-);
-export const ring = {
-  type: 'object',
-  description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
-  properties: {
-    version: { type: 'integer' },
-    parameters: { type: 'object' },
-    leader: { type: ['string', 'null'] },
-    trouble: { type: ['string', 'null'] },
-    clockAheadMs: { ...clockAheadMs, type: 'integer' },
-    replicas: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: {
-          clockAheadMs,
-          crash,
-          upstream,
-          weight: { type: 'integer', minimum: 1 },
-          slowStart,
-          hold: {
-            type: ['string', 'null'],
-            enum: [...replicaHolds, null],
-            description: 'What an operator asked for.',
-          },
-          replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
-        },
-        required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],
-      },
-    },
-    retired: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: {
-          clockAheadMs,
-          crash,
-          upstream,
-          heir: {
-            ...text,
-            description: 'The replica that replaced it and adopts its queue (`RESPAWN=new`).',
-          },
-        },
-        required: ['name', 'state', 'clockAheadMs', 'crash'],
-      },
-    },
-    key: ringKey,
-  },
-  required: ['version', 'parameters', 'leader', 'trouble', 'clockAheadMs', 'replicas', 'retired'],
-};

@@ -1,3 +1,4 @@
+import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
@@ -16,6 +17,7 @@ import type { Connection } from '#shared/store/redis/connection.ts';
 import { readHolds } from '#shared/store/ring/holds.ts';
 import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
+import { AutoscaleStore } from '#shared/store/ring/autoscale-store.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
 
@@ -26,6 +28,7 @@ export interface RingPicture {
   readonly leader: string | null;
   /** Why the driver cannot act. */
   readonly trouble: string | null;
+  readonly autoscale: AutoscaleView;
   /** The lease of each replica whose queue a worker serves. */
   readonly leases: ReadonlyMap<string, Lease>;
   /**
@@ -47,6 +50,7 @@ export interface RingPicturesOptions {
 export class RingPictures {
   readonly #connection: Connection;
   readonly #status: PublishedStatus;
+  readonly #autoscale: AutoscaleStore;
   readonly #leadership: LeaderLease;
   readonly #heirs: HeirStore;
   readonly #leases: LeaseReader;
@@ -55,6 +59,7 @@ export class RingPictures {
   constructor({ connection, store, log }: RingPicturesOptions) {
     this.#connection = connection;
     this.#status = new PublishedStatus(connection, log);
+    this.#autoscale = new AutoscaleStore(connection, log);
     this.#leadership = new LeaderLease(connection, log);
     this.#heirs = new HeirStore(connection, store, log);
     this.#leases = new LeaseReader(connection);
@@ -64,8 +69,9 @@ export class RingPictures {
   /** Reads all of it in one round trip. */
   async read(state: RingState): Promise<RingPicture> {
     const names = namesIn(state);
-    const [published, leader, heirs, holds, leases, crashes] = await Promise.all([
+    const [published, autoscale, leader, heirs, holds, leases, crashes] = await Promise.all([
       this.#status.read(),
+      this.#autoscale.read(),
       this.#leadership.holder(),
       this.#heirs.read(),
       readHolds(this.#connection, state),
@@ -82,6 +88,7 @@ export class RingPictures {
       state,
       leader: leader ?? null,
       trouble: published.trouble ?? null,
+      autoscale,
       leases,
       replicas: (onlyViews) => desiredReplicas(state, detailsFor(onlyViews)),
       retired: (onlyViews) => retiredReplicas(state, heirs, detailsFor(onlyViews)),

@@ -60,7 +60,7 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
           if (state.version === -1) throw new AdminError('no controller has started yet', 503);
           const plan = planAdd(state, change, options, randomName);
           added = plan.add.map(({ name }) => name);
-          return plan;
+          return { ...plan, by: 'add' };
         });
         const ready = (state: RingState): boolean =>
           state.version >= changed.version && unready(state, added).length === 0;
@@ -74,7 +74,10 @@ export const replicaRoutes = fp<ReplicaRouteOptions>(
 
       const remove = async (request: FastifyRequest): Promise<object> => {
         const change = parseReplicaChange(request.body, 'removable');
-        const state = await store.changeDesired((current) => planRemove(current, change, randomInt));
+        const state = await store.changeDesired((current) => ({
+          ...planRemove(current, change, randomInt),
+          by: 'rm' as const,
+        }));
         // This gateway's next request is to use the ring that the answer shows. The change is made, so the
         // answer is success even if this fails; the watcher keeps polling.
         await watcher.refresh().catch((error: unknown) => log.warn({ err: error }, 'not refreshed'));

@@ -43,6 +43,7 @@ export const ringRoutes = fp<RingRouteOptions>(
         leader: picture.leader,
         trouble: picture.trouble,
         clockAheadMs: clockOf(connection).aheadMs,
+        autoscale: picture.autoscale.configured ? picture.autoscale : null,
         replicas: picture.replicas(onlyViews),
         retired: picture.retired(onlyViews),
         ...(key === undefined ? {} : { key: await explained(watcher.ring, placement, lines, key) }),

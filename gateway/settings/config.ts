@@ -14,6 +14,8 @@ import { accessLogConfig } from '../access-log/access-log-settings.ts';
 import type { AccessLogConfig } from '../access-log/access-log-settings.ts';
 import { adminSettings } from '../admin/admin-settings.ts';
 import type { AdminSettings } from '../admin/admin-settings.ts';
+import { ruleSettingsOf } from '../autoscale/range.ts';
+import type { RuleSettings } from '../autoscale/rule.ts';
 import { parseSecrets } from '../callbacks/signature.ts';
 import { parseCallerKey } from '../caller/caller-key.ts';
 import type { CallerSource } from '../caller/caller-key.ts';
@@ -50,6 +52,8 @@ export interface GatewayConfig {
   readonly namespace: string;
   readonly replicas: number;
   readonly maxReplicas: number;
+  /** How autoscaling decides; undefined: it is off. */
+  readonly autoscale: RuleSettings | undefined;
   readonly replicaDriver: 'process' | 'docker' | 'none';
   /** Whether a replica that replaces a dead one has the same name or a new one. */
   readonly respawn: 'same' | 'new';
@@ -231,6 +235,7 @@ function configOf(
     namespace: values.NAMESPACE,
     replicas: replicaCount(values),
     maxReplicas: values.MAX_REPLICAS,
+    autoscale: ruleSettingsOf(values.AUTOSCALE),
     replicaDriver: values.REPLICA_DRIVER,
     respawn: values.RESPAWN,
     containers: {

@@ -1,11 +1,15 @@
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
+import { parseRange } from '../autoscale/range.ts';
 import type { GatewayValues } from './settings.ts';
 
 const withoutList = 3;
 
 /** @returns the number of replicas of a new namespace. */
-export function replicaCount({ REPLICAS, UPSTREAMS }: GatewayValues): number {
-  return REPLICAS ?? (UPSTREAMS === undefined ? withoutList : parseUpstreams(UPSTREAMS).servers.length);
+export function replicaCount({ REPLICAS, UPSTREAMS, AUTOSCALE }: GatewayValues): number {
+  if (REPLICAS !== undefined) return REPLICAS;
+  const count = UPSTREAMS === undefined ? withoutList : parseUpstreams(UPSTREAMS).servers.length;
+  const { min, max } = parseRange(AUTOSCALE) ?? { min: count, max: count };
+  return Math.min(Math.max(count, min), max);
 }
 
 /** @returns what is wrong with that number, together with the settings that limit it. */

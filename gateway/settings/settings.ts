@@ -1,4 +1,5 @@
 import type { SettingsOf } from '#shared/settings/load-settings.ts';
+import { autoscaleSettings } from '../autoscale/autoscale-settings.ts';
 import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
@@ -55,6 +56,7 @@ export const gatewaySettings = {
       description:
         'Highest number of replicas in all. If there are more, a controller starts the oldest ones only.',
     },
+    ...autoscaleSettings,
     ...driverSettings,
     RING: {
       type: 'string',

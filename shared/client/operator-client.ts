@@ -1,3 +1,4 @@
+import type { AutoscaleView } from '../contract/api/autoscale.ts';
 import type { LiveRequestView, ListedRequestView, RequestPageView } from '../contract/api/requests.ts';
 import type { ReplicaActionView, ReplicaWeightView } from '../contract/api/replicas.ts';
 import type { PlanView } from '../contract/api/system.ts';
@@ -63,6 +64,16 @@ export class OperatorClient {
   /** Restarts all replicas, one at a time. */
   restartAll(): Promise<ReplicaActionView> {
     return this.#json('/-/api/restart', 'POST');
+  }
+
+  /** @returns how autoscaling decides, and why. */
+  autoscale(): Promise<AutoscaleView> {
+    return this.#json('/-/api/autoscale');
+  }
+
+  /** Stops autoscaling, or lets it go on. @throws {RingpostError} `conflict` without `AUTOSCALE`. */
+  setAutoscale(enabled: boolean): Promise<AutoscaleView> {
+    return this.#json('/-/api/autoscale', 'PUT', { enabled });
   }
 
   /** @returns what a change would move. @throws {RingpostError} if it would be refused. */

@@ -37,6 +37,9 @@ export type ClusterCount =
   | 'keyWaits'
   /** Queues that were adopted. */
   | 'adoptions'
+  /** Changes of the number of replicas by autoscaling. */
+  | 'autoscale:up'
+  | 'autoscale:down'
   /** Kept streams that another run of their request went on with. */
   | 'resumes';
 

@@ -42,6 +42,16 @@ export interface ProcessNumbers {
   readonly heapBytes: number;
   /** 99th percentile of the delay of the main thread's event loop since about a second before. */
   readonly eventLoopLagMs: number;
+  /** How much of what it may run at once it runs. Workers of earlier releases do not say it. */
+  readonly load?: WorkerLoad;
+}
+
+/** How much of what it may run at once a worker runs, for its own queue and for those that it has adopted. */
+export interface WorkerLoad {
+  /** Requests that it may run at once (`CONCURRENCY`). */
+  readonly concurrency: number;
+  /** From 0 to 1: of its slots for requests or of those for streams, whichever are fuller. */
+  readonly utilisation: number;
 }
 
 /** The worker that serves a replica's queue, or wants to. */
@@ -107,7 +117,14 @@ function numbersOf(value: unknown): ProcessNumbers | undefined {
   if (!isObject(value)) return undefined;
   const { version, rssBytes, heapBytes, eventLoopLagMs } = value;
   if (typeof version !== 'string' || typeof eventLoopLagMs !== 'number') return undefined;
-  return isCount(rssBytes) && isCount(heapBytes)
-    ? { version, rssBytes, heapBytes, eventLoopLagMs }
-    : undefined;
+  if (!isCount(rssBytes) || !isCount(heapBytes)) return undefined;
+  const load = loadOf(value['load']);
+  return { version, rssBytes, heapBytes, eventLoopLagMs, ...(load === undefined ? {} : { load }) };
+}
+
+function loadOf(value: unknown): WorkerLoad | undefined {
+  if (!isObject(value)) return undefined;
+  const { concurrency, utilisation } = value;
+  const known = isCount(concurrency) && concurrency > 0 && typeof utilisation === 'number';
+  return known && utilisation >= 0 && utilisation <= 1 ? { concurrency, utilisation } : undefined;
 }

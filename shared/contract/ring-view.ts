@@ -1,3 +1,4 @@
+import type { AutoscaleView } from './api/autoscale.ts';
 import type { ReplicaHold } from './replica-hold.ts';
 import type { ReplicaState } from './replica-status.ts';
 
@@ -14,6 +15,8 @@ export interface RingView {
   readonly clockAheadMs: number;
   readonly replicas: readonly RingReplicaView[];
   readonly retired: readonly RetiredReplicaView[];
+  /** Null if the leading controller has no AUTOSCALE; a gateway of an earlier release does not say. */
+  readonly autoscale?: AutoscaleView | null;
   /** Why the key that was asked about is where it is; null if the ring is empty. */
   readonly key?: KeyView | null;
 }

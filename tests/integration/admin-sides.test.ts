@@ -44,6 +44,7 @@ const admin = [
   '/-/api/dead-letters',
   '/-/api/events',
   '/-/api/gateways',
+  '/-/api/autoscale',
   '/-/api/hot-keys',
   '/-/api/key',
   '/-/api/live',

@@ -91,6 +91,7 @@ describe('/-/openapi.json', () => {
       'delete /-/dead-letters/{id}',
       'delete /-/requests/{id}',
       'delete /rm',
+      'get /-/api/autoscale',
       'get /-/api/callbacks',
       'get /-/api/dead-letters',
       'get /-/api/events',
@@ -127,6 +128,7 @@ describe('/-/openapi.json', () => {
       'post /-/dead-letters/redrive',
       'post /-/dead-letters/{id}/redrive',
       'post /add',
+      'put /-/api/autoscale',
       'put /-/api/replicas/{name}/weight',
     ]);
     const operations = Object.values(document.paths).flatMap((each) => Object.values(each));
@@ -140,7 +142,7 @@ describe('/-/openapi.json', () => {
   });
 
   it('matches the answers that the gateway gives to its own client', async () => {
-    const { url, document } = await start();
+    const { url, document } = await start({ AUTOSCALE: '2..4' });
     const { check, called } = checking(document);
     const client = new RingpostClient(url, { fetch: check });
     const { id } = await client.submit('/x', {
@@ -183,6 +185,14 @@ describe('/-/openapi.json', () => {
     await check(`${url}/-/api/replicas/S7/drain`, { method: 'POST' });
     await check(`${url}/-/api/plan?add=S9:2&weight=S1:3&rm=S2`);
     await check(`${url}/-/api/replicas/S1/weight`, { method: 'PUT', body: '{"weight":3}' });
+    // The leading controller says within two seconds that it scales.
+    const stop = {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{"enabled":false}',
+    };
+    await expect.poll(async () => (await check(`${url}/-/api/autoscale`, stop)).status).toBe(200);
+    expect((await check(`${url}/-/api/autoscale`, { ...stop, body: '{}' })).status).toBe(400);
     await check(`${url}/-/dead-letters?limit=0`);
     await expect(client.deleteDeadLetter(failed.id)).rejects.toMatchObject({ code: 'not_found' });
 
@@ -200,7 +210,16 @@ describe('/-/openapi.json', () => {
     for (const path of ['/-/api/session', '/-/live', '/-/ready', '/-/ring?key=k', '/-/metrics']) {
       expect((await check(`${url}${path}`)).status).toBe(200);
     }
-    const shown = ['overview', 'replicas', 'replicas/S1', 'samples', 'gateways', 'settings', 'hot-keys'];
+    const shown = [
+      'overview',
+      'replicas',
+      'replicas/S1',
+      'samples',
+      'gateways',
+      'settings',
+      'hot-keys',
+      'autoscale',
+    ];
     for (const path of [...shown, 'hot-keys', 'key?key=k'])
       expect((await check(`${url}/-/api/${path}`)).status, path).toBe(200);
     expect((await check(`${url}/-/api/replicas/S9`)).status).toBe(404);

@@ -167,26 +167,13 @@ describe('changeDesired', () => {
     const before = await everything();
     const heard = await hearChanges();
     const { version, desired, ring, retired, joined, upstreamPositions, changes } = keys;
+    const { drained, restarts, slowStarts, autoscale, leader } = keys;
+    const first = [version, desired, ring, retired, joined, upstreamPositions];
+    const others = [drained, restarts, slowStarts, autoscale, leader];
+    const numbers = (expected: number) => [expected, 2000, changes, 2, 1, 0, '', '', ''];
     for (const expected of [-1, 0, 2]) {
       const own = ['S2', JSON.stringify(member('S2', 2)), 'S1'];
-      expect(
-        await run(
-          'change-desired',
-          version,
-          desired,
-          ring,
-          retired,
-          joined,
-          upstreamPositions,
-          expected,
-          2000,
-          changes,
-          2,
-          1,
-          0,
-          ...own,
-        ),
-      ).toBe(-2);
+      expect(await run('change-desired', ...first, ...others, ...numbers(expected), ...own)).toBe(-2);
     }
     expect(await everything()).toEqual(before);
     await removeAt(store, 3000, 'S1');

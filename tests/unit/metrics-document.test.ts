@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
 import { deathReasons, redeliveryCauses } from '#shared/contract/cluster-counts.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { createRing, defaultParameters, placeMember } from '#shared/ring/strategies.ts';
@@ -25,12 +26,21 @@ const depths = {
 const own = { name: 'g', version: '1.0.0', host: 'h', pid: 1, since: 0, at: 0 };
 const numbers = { rssBytes: 1, heapBytes: 1, eventLoopLagMs: 1 };
 const status: ReplicaStatus = { state: 'ready', since: 0, generation: 1, failures: 0 };
+const autoscale: AutoscaleView = {
+  configured: true,
+  enabled: true,
+  range: { min: 2, max: 20 },
+  stopped: null,
+  decision: { at: 0, wanted: 2, replicas: 2, reason: 'It is enough.', hot: [] },
+  change: null,
+};
 const figures: ClusterFigures = {
   at: 0,
   replicas: ['S1'],
   depths: new Map([['S1', { ...depths, paused: false }]]),
   workers: new Map([['S1', { ...own, ...numbers }]]),
   status: { of: () => status, trouble: undefined },
+  autoscale,
   reports: [{ ...own, ...numbers, role: 'both', address: null, inFlight: 0, heldBytes: 0, counts: {} }],
   leader: 'g',
   counts: new Map(),

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import type { IdleTime, LeaseState } from '#shared/contract/lease.ts';
+import type { IdleTime, LeaseState, WorkerLoad } from '#shared/contract/lease.ts';
 import { LoopDelay } from '#shared/process/loop-delay.ts';
 import { startStop } from '#shared/process/lifecycle.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
@@ -15,6 +15,8 @@ export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'ske
   readonly idle: () => IdleTime | undefined;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
+  /** Returns how much of what it may run at once the worker runs now. */
+  readonly load: () => WorkerLoad;
   /** Called when the consumers were withdrawn: until their next tick, no jobs are delivered directly. */
   readonly onWithdrawn: () => void;
   /** Called when the thread has ended by itself: leases are no longer renewed. */
@@ -141,7 +143,8 @@ export class LeaseKeeper {
   }
 
   #measure(): void {
-    this.#numbers.set(process.memoryUsage().heapUsed, this.#delay.take(), this.#options.idle());
+    const { idle, load } = this.#options;
+    this.#numbers.set(process.memoryUsage().heapUsed, this.#delay.take(), load(), idle());
   }
 
   /** Only what the thread needs: the options may have more, which cannot be copied to a thread. */

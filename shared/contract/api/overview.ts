@@ -1,3 +1,4 @@
+import type { AutoscaleView } from './autoscale.ts';
 import type { ApiReplicasView, PercentilesView } from './replicas.ts';
 
 /** The answer to `GET /-/api/overview`, and the event `overview`. Times are in ms since the epoch. */
@@ -13,6 +14,8 @@ export interface OverviewView extends ApiReplicasView {
     readonly leader: string | null;
     readonly trouble: string | null;
   };
+  /** Null if the leading controller has no `AUTOSCALE`. */
+  readonly autoscale: AutoscaleView | null;
   readonly totals: TotalsView;
   /** The worst first; empty if all is well. */
   readonly troubles: readonly TroubleView[];

@@ -1,4 +1,6 @@
 import { addStandardJob, moveToFinished } from './bullmq-keys.ts';
+import { createRingKeys } from './ring-keys.ts';
+import type { RingKeys } from './ring-keys.ts';
 
 /**
  * All Redis keys and channels of ringpost are made here.
@@ -6,57 +8,11 @@ import { addStandardJob, moveToFinished } from './bullmq-keys.ts';
  * All keys start with the namespace. The keys of a replica share the hash tag `{name}` with its queue, and
  * the keys of the ring share `{ring}`, so that each Lua script stays within one slot of a Redis Cluster.
  */
-export interface Keys {
+export interface Keys extends RingKeys {
   /** BullMQ's `prefix`. */
   readonly prefix: string;
-  /** String: a random key. Hashes made with it let a controller recognize containers with other settings. */
-  readonly configKey: string;
-  /** String: the ring's parameters as JSON. */
-  readonly parameters: string;
-  /** Hash: name -> value of each setting that must be the same for all gateways. */
-  readonly settings: string;
-  /** Integer: raised by each change of the desired replicas or of the ring. */
-  readonly version: string;
-  /** Integer: the last joining number that was given. */
-  readonly joined: string;
-  /** Hash: name -> ring member as JSON, for each desired replica. */
-  readonly desired: string;
-  /** Hash: name -> generation, for each replica that owns keys now. */
-  readonly ring: string;
-  /** Hash: name -> time of `/rm` in ms since the epoch, for each replica that is finishing what it holds. */
-  readonly retired: string;
-  /** String: the servers of UPSTREAMS as JSON, as the leading controller has them. */
-  readonly upstreams: string;
-  /**
-   * Hash: name -> position in UPSTREAMS, from 0, for each replica that is desired or retired. A replacement
-   * has the position of the dead replica.
-   */
-  readonly upstreamPositions: string;
-  /** Hash: name -> time in ms since the epoch since which an operator keeps the replica out of the ring. */
-  readonly drained: string;
-  /**
-   * Hash: name -> the last generation that an operator wants replaced, followed by ` rolling` if the replica
-   * has to wait until all replicas are ready.
-   */
-  readonly restarts: string;
-  /** Hash: name -> tenths of its weight, since when, and when it has all of it, in ms since the epoch. */
-  readonly slowStarts: string;
-  /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
-  readonly heirs: string;
-  /** Set: names of replicas whose queues any live worker may adopt. */
-  readonly offered: string;
-  /** Hash: name -> what the controller knows about the replica, as JSON. */
-  readonly status: string;
-  /** String with a TTL: the leading controller, `<controller>#<fencing token>`. */
-  readonly leader: string;
-  /** Integer: the last fencing token that was given to a controller. */
-  readonly fence: string;
-  /** Hash: name -> report as JSON, for each process with a gateway or a controller. */
-  readonly gateways: string;
   /** Hash: name -> number, for each kind of event that is counted for all processes together. */
   readonly counts: string;
-  /** Channel: a message for each change. It only wakes its readers; they read the state from the keys. */
-  readonly changes: string;
   /** The name of a replica's BullMQ queue. */
   queue(replica: string): string;
   /** The prefix of a replica's keys, BullMQ's keys included. */
@@ -187,9 +143,6 @@ export interface Keys {
   bytesChannel(replica: string, request: string): string;
 }
 
-/** The hash tag of the keys of the ring. */
-export const ringTag = '{ring}';
-
 /** @returns the hash tag of a key with its braces, or '' if it has none. */
 export function hashTagOf(key: string): string {
   return /\{[^}]+\}/.exec(key)?.[0] ?? '';
@@ -197,33 +150,13 @@ export function hashTagOf(key: string): string {
 
 /** @param namespace the prefix of all keys. Systems with different namespaces can share a Redis. */
 export function createKeys(namespace: string): Keys {
-  const ringPrefix = `${namespace}:${ringTag}`;
   const replicaPrefix = (replica: string): string => `${namespace}:{${replica}}`;
   const queueKeys = (replica: string, names: readonly string[]): string[] =>
     names.map((name) => `${replicaPrefix(replica)}:${name}`);
   return {
     prefix: namespace,
-    configKey: `${ringPrefix}:config-key`,
-    parameters: `${ringPrefix}:parameters`,
-    settings: `${ringPrefix}:settings`,
-    version: `${ringPrefix}:version`,
-    joined: `${ringPrefix}:joined`,
-    desired: `${ringPrefix}:desired`,
-    ring: `${ringPrefix}:ring`,
-    retired: `${ringPrefix}:retired`,
-    drained: `${ringPrefix}:drained`,
-    restarts: `${ringPrefix}:restarts`,
-    slowStarts: `${ringPrefix}:slow-starts`,
-    upstreams: `${ringPrefix}:upstreams`,
-    upstreamPositions: `${ringPrefix}:upstream-positions`,
-    heirs: `${ringPrefix}:heirs`,
-    offered: `${ringPrefix}:offered`,
-    status: `${ringPrefix}:status`,
-    leader: `${ringPrefix}:leader`,
-    fence: `${ringPrefix}:fence`,
-    gateways: `${ringPrefix}:gateways`,
+    ...createRingKeys(namespace),
     counts: `${namespace}:{+counts}`,
-    changes: `${ringPrefix}:changes`,
     queue: (replica) => `{${replica}}`,
     replica: replicaPrefix,
     unfinished: (replica) => ({

@@ -1,11 +1,14 @@
 import type { WorkerNumbersView } from '../../contract/api/replicas.ts';
 import { parseLease } from '../../contract/lease.ts';
-import type { Lease } from '../../contract/lease.ts';
+import type { Lease, WorkerLoad } from '../../contract/lease.ts';
 import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Redis } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { GarbledError, nullIfWrongType } from '../repair/key-repair.ts';
+
+/** What a worker says of itself. */
+export type ReadNumbers = WorkerNumbersView & { readonly load?: WorkerLoad };
 
 /** Reads the leases of the replicas' workers. */
 export class LeaseReader {
@@ -40,9 +43,9 @@ export class LeaseReader {
    * Reads what the workers of replicas say of themselves, in one round trip.
    * @returns it by replica. Left out are those without a worker of their own, or with one that says nothing.
    */
-  async readNumbers(replicas: readonly string[]): Promise<ReadonlyMap<string, WorkerNumbersView>> {
+  async readNumbers(replicas: readonly string[]): Promise<ReadonlyMap<string, ReadNumbers>> {
     const leases = await Promise.all(replicas.map((name) => this.read(name)));
-    const numbers = new Map<string, WorkerNumbersView>();
+    const numbers = new Map<string, ReadNumbers>();
     for (const [at, name] of replicas.entries()) {
       const lease = leases[at];
       if (lease?.numbers === undefined || lease.adopter !== undefined) continue;

@@ -1,7 +1,8 @@
 import type { Redis } from '../redis/access.ts';
 import { Aside } from './aside.ts';
 import type { ExpectedKey } from './expected-keys.ts';
-import { hashTagOf, ringTag } from '../keys/keys.ts';
+import { hashTagOf } from '../keys/keys.ts';
+import { ringTag } from '../keys/ring-keys.ts';
 import type { Keys } from '../keys/keys.ts';
 import type { Logger } from '../../process/logger.ts';
 import { keysOf, redisOf } from '../redis/access.ts';

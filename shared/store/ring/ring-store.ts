@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseTexts } from '../../contract/json-object.ts';
 import type { Logger } from '../../process/logger.ts';
+import type { OperatorCall } from '../../contract/api/autoscale.ts';
 import type { RingMember, RingParameters } from '../../ring/ring.ts';
 import type { SlowStart } from '../../ring/slow-start.ts';
 import { differingParameters } from '../../ring/strategies.ts';
@@ -14,6 +15,7 @@ import { expectedOfReplica, expectedOfRing, isConfigKey, isParameters } from '..
 import { GarbledError, KeyRepair } from '../repair/key-repair.ts';
 import { restartText, wishOf } from './hold-changes.ts';
 import type { HoldChange, Restart } from './hold-changes.ts';
+import { desiredCall } from './desired-call.ts';
 import { RingReading } from './ring-reading.ts';
 import {
   changeDesired,
@@ -63,6 +65,8 @@ export interface DesiredChange {
   readonly remove: readonly string[];
   /** Positions in UPSTREAMS that replicas get. */
   readonly positions?: ReadonlyMap<string, number>;
+  /** The call of an operator that changes it: it stops autoscaling. */
+  readonly by?: OperatorCall;
 }
 
 /** This process's ring parameters are not those in Redis. */
@@ -210,9 +214,7 @@ export class RingStore {
       const state = await this.read();
       const change = decide(state);
       if (change === undefined) return state;
-      const { add, remove, positions = new Map() } = change;
-      const joined = Math.max(state.joined, ...add.map((member) => member.joined));
-      const call = { version: state.version, now, joined, add, positions, remove };
+      const call = desiredCall(state, change, now);
       const result = await this.#repairing(() => this.#run(changeDesired, call));
       if (result === 'changed') return this.read();
     }

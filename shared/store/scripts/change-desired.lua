@@ -1,6 +1,7 @@
 -- Adds and removes desired replicas in one step, if the ring is still at the version for which the change was
 -- made. A removed replica leaves the ring at once and is retired: it finishes the jobs that it has. What an
--- operator asked for ends with it.
+-- operator asked for ends with it. A change by an operator stops autoscaling. One by autoscaling is refused
+-- if that has been stopped, or if another controller leads.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -10,17 +11,32 @@
 -- KEYS[7] drained
 -- KEYS[8] restarts
 -- KEYS[9] slow starts
+-- KEYS[10] autoscale
+-- KEYS[11] leader
 -- ARGV[1] expected version; -1 if nothing was ever desired
 -- ARGV[2] now, in ms since the epoch
 -- ARGV[3] channel of changes
 -- ARGV[4] last joining number after the change
 -- ARGV[5] how many replicas are added
 -- ARGV[6] how many positions in UPSTREAMS are given
--- ARGV[7..] name and member as JSON for each added replica, name and position for each position, then the
+-- ARGV[7] who stops autoscaling, as JSON; empty if nobody does
+-- ARGV[8] the leader's token, if autoscaling makes the change; else empty
+-- ARGV[9] what it notes then as the last change, as JSON
+-- ARGV[10..] name and member as JSON for each added replica, name and position for each position, then the
 -- names of the removed replicas
--- Returns the new version, or -2 if the ring has another version and nothing was changed.
+-- Returns the new version. If nothing was changed: -2 if the ring has another version, -1 if autoscaling may
+-- not make the change.
 if tonumber(redis.call('GET', KEYS[1]) or -1) ~= tonumber(ARGV[1]) then
   return -2
+end
+if ARGV[8] ~= '' then
+  if redis.call('GET', KEYS[11]) ~= ARGV[8] or redis.call('HEXISTS', KEYS[10], 'stopped') == 1 then
+    return -1
+  end
+  redis.call('HSET', KEYS[10], 'change', ARGV[9])
+end
+if ARGV[7] ~= '' and redis.call('HEXISTS', KEYS[10], 'range') == 1 then
+  redis.call('HSET', KEYS[10], 'stopped', ARGV[7])
 end
 -- A gateway of an earlier release may have left some of a replica that it removed.
 local function forgetWishes(name)
@@ -28,9 +44,9 @@ local function forgetWishes(name)
   redis.call('HDEL', KEYS[8], name)
   redis.call('HDEL', KEYS[9], name)
 end
-local placed = 7 + 2 * tonumber(ARGV[5])
+local placed = 10 + 2 * tonumber(ARGV[5])
 local removed = placed + 2 * tonumber(ARGV[6])
-for at = 7, placed - 1, 2 do
+for at = 10, placed - 1, 2 do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
   redis.call('HDEL', KEYS[4], ARGV[at])
   forgetWishes(ARGV[at])

@@ -92,18 +92,25 @@ export const readRing = script<void, StoredRing | undefined>({
   },
 });
 
-/** Adds and removes desired replicas, if the ring is still at `version`. */
-export const changeDesired = script<
-  {
-    version: number;
-    now: number;
-    joined: number;
-    add: readonly RingMember[];
-    positions: ReadonlyMap<string, number>;
-    remove: readonly string[];
-  },
-  RingChange
->({
+/** A change of the desired replicas. */
+export interface DesiredCall {
+  readonly version: number;
+  readonly now: number;
+  readonly joined: number;
+  readonly add: readonly RingMember[];
+  readonly positions: ReadonlyMap<string, number>;
+  readonly remove: readonly string[];
+  /** Who stops autoscaling with it, as JSON. */
+  readonly stop?: string | undefined;
+  /** The leading controller's token, and what it notes, if autoscaling makes the change. */
+  readonly scaled?: { readonly token: string; readonly note: string };
+}
+
+/**
+ * Adds and removes desired replicas, if the ring is still at `version`. A change by autoscaling is refused if
+ * that is stopped, or if another controller leads.
+ */
+export const changeDesired = script<DesiredCall, RingChange | 'refused'>({
   file: 'change-desired',
   keys: (keys) => [
     keys.version,
@@ -115,19 +122,24 @@ export const changeDesired = script<
     keys.drained,
     keys.restarts,
     keys.slowStarts,
+    keys.autoscale,
+    keys.leader,
   ],
-  args: ({ version, now, joined, add, positions, remove }, { changes }) => [
+  args: ({ version, now, joined, add, positions, remove, stop, scaled }, { changes }) => [
     version,
     now,
     changes,
     joined,
     add.length,
     positions.size,
+    stop ?? '',
+    scaled?.token ?? '',
+    scaled?.note ?? '',
     ...add.flatMap((member) => [member.name, JSON.stringify(member)]),
     ...[...positions].flat(),
     ...remove,
   ],
-  decode: (reply) => (reply === -2 ? 'outdated' : 'changed'),
+  decode: (reply) => (reply === -2 ? 'outdated' : reply === -1 ? 'refused' : 'changed'),
 });
 
 /** Replaces a dead replica by a new one, which inherits its queue, if the ring is still at `version`. */

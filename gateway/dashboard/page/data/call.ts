@@ -21,7 +21,7 @@ export class CallError extends Error {
 }
 
 /** The methods of the API. */
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /**
  * Calls the gateway's API.

@@ -8,6 +8,7 @@ import { Icon } from '../parts/icon.tsx';
 import { Empty } from '../parts/note.tsx';
 import { RingPicture, ringParts } from '../parts/ring-picture.tsx';
 import { counted } from '../words/numbers.ts';
+import { AutoscaleCard } from './autoscale-card.tsx';
 import { OverviewCharts } from './overview-charts.tsx';
 import { ReplicaTable } from './replica-table.tsx';
 import { Totals } from './totals.tsx';
@@ -73,6 +74,7 @@ function Content({ view }: { readonly view: OverviewView }): JSX.Element {
         </Card>
         <OverviewCharts />
       </div>
+      {view.autoscale !== null && <AutoscaleCard autoscale={view.autoscale} />}
       <Card
         title="Replicas"
         hint={view.retired.length === 0 ? undefined : `and ${view.retired.length} leaving`}
