@@ -19,6 +19,8 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly deadlineMs?: number;
   /** Whether requests of its key run one at a time. */
   readonly ordered?: boolean;
+  /** Whether it stays with the owner of its key, or goes elsewhere if the owner is overloaded. */
+  readonly affinity?: 'strict' | 'loose';
   /** Keeps an answer that streams, so that it can be read again. */
   readonly keep?: 'stream';
 }
@@ -52,6 +54,7 @@ export function initOf(
     priority,
     deadlineMs,
     ordered,
+    affinity,
     keep,
     ...rest
   } = options;
@@ -68,6 +71,7 @@ export function initOf(
   set('ringpost-priority', priority);
   set('ringpost-deadline', deadlineMs);
   set('ringpost-order', ordered ? 'key' : undefined);
+  set('ringpost-affinity', affinity);
   set('ringpost-keep', keep);
   return { init, headers };
 }
