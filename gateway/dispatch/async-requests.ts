@@ -3,6 +3,7 @@ import { encodeCaller } from '#shared/contract/caller.ts';
 import { storedBody } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { isRepeatable } from '#shared/contract/redelivery.ts';
+import { replicaOf } from '#shared/contract/request-id.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { AcceptedRequests } from '#shared/store/records/accepted-requests.ts';
 import type { AcceptedRequest } from '#shared/store/records/accepted-requests.ts';
@@ -84,12 +85,17 @@ export class AsyncRequests {
     }
   }
 
-  /** Creates a record of a request whose client waited until the deadline: the client may ask later. */
+  /**
+   * Creates a record of a request whose client waited until the deadline: the client may ask later. It is
+   * one of the replica that the id names, also if the request was dispatched again elsewhere: there it is
+   * looked for.
+   */
   noteExpired({ id, replica, spilledFrom, key, accepted, job }: AcceptedRequest): void {
     const { keepMs, callers, log } = this.#options;
     const caller = encodeCaller(callers.ofSent(job));
+    const named = replicaOf(id) ?? replica;
     this.#records
-      .note({ id, replica, spilledFrom, key, accepted, job: { ...job, keepMs, caller } }, 'expired')
+      .note({ id, replica: named, spilledFrom, key, accepted, job: { ...job, keepMs, caller } }, 'expired')
       .catch((error: unknown) => log.debug({ request: id, err: error }, 'an expired request was not noted'));
   }
 

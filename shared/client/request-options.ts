@@ -23,6 +23,8 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly keyRate?: string;
   /** It runs only while fewer requests of its key run. */
   readonly keyConcurrency?: number;
+  /** Whether it stays with the owner of its key, or goes elsewhere if the owner is overloaded. */
+  readonly affinity?: 'strict' | 'loose';
   /** Keeps an answer that streams, so that it can be read again. */
   readonly keep?: 'stream';
 }
@@ -58,6 +60,7 @@ export function initOf(
     ordered,
     keyRate,
     keyConcurrency,
+    affinity,
     keep,
     ...rest
   } = options;
@@ -76,6 +79,7 @@ export function initOf(
   set('ringpost-order', ordered ? 'key' : undefined);
   set('ringpost-key-rate', keyRate);
   set('ringpost-key-concurrency', keyConcurrency);
+  set('ringpost-affinity', affinity);
   set('ringpost-keep', keep);
   return { init, headers };
 }

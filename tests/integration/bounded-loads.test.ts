@@ -205,15 +205,23 @@ it('a spilled request that Redis has lost is placed anew, and its owner gets it 
   const { redis, keys } = system();
   const blocking = ask(url, keyOf(started.gateway, next), 4000);
   await expect.poll(() => loadOf(next)).toBe(1);
-  const busy = times(8, () => ask(url, 'hot', 100));
-  await expect.poll(() => loadOf(owner)).toBeGreaterThanOrEqual(7);
+  const busy = times(24, () => ask(url, 'hot', 50));
+  await expect.poll(() => loadOf(owner), { interval: 10 }).toBeGreaterThanOrEqual(20);
   const lost = ask(url, 'hot', 0, loose);
+  const tooLong = ask(url, 'hot', 20_000, { ...loose, prefer: 'wait=7' });
   const { wait } = keys.unfinished(next);
-  await expect.poll(() => redis.llen(wait)).toBe(1);
-  const [id = ''] = await redis.lrange(wait, 0, 0);
-  await redis.multi().del(keys.job(next, id)).lrem(wait, 0, id).exec();
+  await expect.poll(() => redis.llen(wait)).toBe(2);
+  for (const id of await redis.lrange(wait, 0, -1)) {
+    expect(id.endsWith(`.${next}`)).toBe(true);
+    await redis.multi().del(keys.job(next, id)).lrem(wait, 0, id).exec();
+  }
   const answer = await lost;
   expect([answer.status, answer.replica, answer.spilledFrom]).toEqual([200, owner, null]);
+  // Its id still names the first replica, and leads to its record.
+  const expired = await tooLong;
+  expect([expired.status, expired.replica]).toEqual([504, owner]);
+  const known = await fetch(`${url}/-/requests/${expired.id}`);
+  expect(await known.json()).toMatchObject({ state: 'expired' });
   await Promise.all([busy, blocking]);
 });
 
