@@ -13,10 +13,12 @@ import { ReplyBudget } from './handlers/reply-budget.ts';
 import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { ownGeneration } from './lease/own-generation.ts';
+import { SharedAnswers } from './lease/shared-answers.ts';
 import { ReplicaLease } from './lease/replica-lease.ts';
 import { chooseConsumer } from './queue/consumer-choice.ts';
 import { Intake } from './queue/intake.ts';
 import { Aftermath } from './reply/aftermath.ts';
+import { AnswerTally } from './run/answer-tally.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
 import { FinishedRuns } from './run/finished-runs.ts';
 import { Adoptions } from './session/adoptions.ts';
@@ -106,8 +108,10 @@ export async function composeWorker(
 
   // A driver that gave the worker its generation also sees it end, and ends its lease.
   const endsLease = config.generation === undefined;
+  const answers = new SharedAnswers();
   const keeper = new LeaseKeeper({
     ...config,
+    answers,
     generation,
     endsLease,
     hosted,
@@ -147,6 +151,7 @@ export async function composeWorker(
     feed: new SignalFeed(listening),
     intake: new Intake(),
     finished: new FinishedRuns(),
+    tally: new AnswerTally(answers),
     choice: await chooseConsumer(config.consumer, log),
   };
   const heartbeat = new Heartbeat({

@@ -16,6 +16,8 @@ export interface ListedReplica {
   readonly inRing: boolean;
   /** What an operator asked for. */
   readonly hold: ReplicaHold | null;
+  /** Until when and why outlier detection keeps it out of the ring. */
+  readonly ejected: string | null;
   /** Why it is not ready; null if it is, or if that is not known. */
   readonly reason: string | null;
   /** The last lines that its worker wrote to stderr, if it is not ready. */
@@ -28,7 +30,7 @@ const fine: ReadonlySet<string> = new Set(['ready', 'draining']);
 /** @returns the replicas as `ls --json` prints them: desired ones, then those that finish their last work. */
 export function listedReplicas({ replicas, retired }: RingView): ListedReplica[] {
   return [
-    ...replicas.map((replica) => listed(replica, replica.inRing, replica.hold)),
+    ...replicas.map((replica) => listed(replica, replica.inRing, replica.hold, replica.ejected)),
     ...retired.map((replica) => listed(replica, false, null)),
   ];
 }
@@ -37,6 +39,7 @@ function listed(
   replica: ReplicaStatusView,
   inRing: boolean,
   hold: ReplicaHold | null | undefined,
+  ejected?: string | null,
 ): ListedReplica {
   const { name, state, since, generation, failures, crash } = replica;
   const isFine = fine.has(state);
@@ -48,6 +51,7 @@ function listed(
     failures: failures ?? null,
     inRing,
     hold: hold ?? null,
+    ejected: ejected ?? null,
     reason: isFine ? null : (crash?.reason ?? replica.reason ?? null),
     stderr: isFine ? [] : (crash?.stderr ?? []),
   };
@@ -59,14 +63,14 @@ function listed(
  */
 export function replicaLines(replicas: readonly ListedReplica[], now: number, paint: Paint): string[] {
   if (replicas.length === 0) return ['There are no replicas; `ringpost add` adds one.'];
-  const hasHolds = replicas.some(({ hold }) => hold !== null);
-  const rows = replicas.map(({ name, state, since, generation, failures, hold }) => [
+  const hasHolds = replicas.some(({ hold, ejected }) => hold !== null || ejected !== null);
+  const rows = replicas.map(({ name, state, since, generation, failures, hold, ejected }) => [
     shownText(name),
     colour(state, paint),
     since === null ? '' : shownDuration(now - Date.parse(since)),
     String(generation ?? ''),
     String(failures ?? ''),
-    ...(hasHolds ? [paint.warning(hold ?? '')] : []),
+    ...(hasHolds ? [paint.warning(hold ?? (ejected === null ? '' : 'ejected'))] : []),
   ]);
   const reasons = replicas.flatMap(({ name, reason, stderr }) => {
     if (reason === null && stderr.length === 0) return [];
@@ -74,8 +78,11 @@ export function replicaLines(replicas: readonly ListedReplica[], now: number, pa
     const head = `${shownText(name)}: ${shownText(reason ?? 'not ready')}${more}`;
     return ['', paint.bold(head), ...stderr.map((line) => paint.dim(`  ${shownText(line)}`))];
   });
+  const ejections = replicas.flatMap(({ name, ejected }) =>
+    ejected === null ? [] : ['', paint.bold(`${shownText(name)}: ${shownText(ejected)}`)],
+  );
   const heads = ['REPLICA', 'STATE', 'SINCE', 'GENERATION', 'FAILURES'];
-  return [...table(hasHolds ? [...heads, 'HOLD'] : heads, rows, paint), ...reasons];
+  return [...table(hasHolds ? [...heads, 'HOLD'] : heads, rows, paint), ...reasons, ...ejections];
 }
 
 /** @returns a replica's state in the colour that it has in all tables. */

@@ -38,7 +38,7 @@ import { Waiters } from './waiters.ts';
 export interface DispatchOptions {
   readonly config: Pick<
     GatewayConfig,
-    'hashKey' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts'
+    'hashKey' | 'queueLimit' | 'replyTimeoutMs' | 'resultTtlMs' | 'attempts' | 'outliers'
   >;
   /** This gateway's name. */
   readonly gateway: string;
@@ -110,6 +110,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     at: (time) => clock.at(time),
     replyTimeoutMs,
     maxAttempts: config.attempts,
+    detectsOutliers: config.outliers !== undefined,
   });
   const inbox = new ReplyInbox({
     reader,

@@ -3,6 +3,8 @@ import type { Frame } from '#shared/contract/frame.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
+import type { OutlierMark } from '#shared/contract/answer-counts.ts';
+import { hashKey } from '#shared/ring/key-hash.ts';
 import { isRepeatable, retriesAlways } from '#shared/contract/redelivery.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
@@ -42,6 +44,8 @@ export interface DispatcherOptions {
   readonly replyTimeoutMs: number;
   /** How often a request runs at most, unless it says so itself. */
   readonly maxAttempts: number | undefined;
+  /** Whether workers count how requests end, for outlier detection. */
+  readonly detectsOutliers: boolean;
 }
 
 /** The terms on which an async request is accepted. */
@@ -129,6 +133,7 @@ export class Dispatcher {
       ...(directives.deadlineMs === undefined ? {} : { until: accepted + directives.deadlineMs }),
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
+      ...this.#outlierMark(key, timeoutMs < replyTimeoutMs),
     });
     this.#enqueue({ id, key, replica, since, accepted, job, body: request.body, sending, client });
     return id;
@@ -162,6 +167,7 @@ export class Dispatcher {
       ...(claim === undefined ? {} : { claim }),
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
+      ...this.#outlierMark(key, directives.deadlineMs !== undefined),
     });
     const adding = asyncRequests.accept({ id, replica, key, accepted, job, body: request.body }, callbacks);
     return sending?.endWith(adding) ?? adding;
@@ -213,6 +219,12 @@ export class Dispatcher {
     }
     this.#waiters.end(waiter);
     this.#enqueue({ ...request, replica, ...sentAgain(request, replica) });
+  }
+
+  /** @param hurried whether the client gives the request less time than the settings do. */
+  #outlierMark(key: string, hurried: boolean): { readonly outlier?: OutlierMark } {
+    if (!this.#options.detectsOutliers) return {};
+    return { outlier: { key: hashKey(key), ...(hurried ? { hurried } : {}) } };
   }
 
   /** Begins the span of a job, if an OpenTelemetry SDK is loaded. */

@@ -59,6 +59,10 @@ const desired = object({
   joined: { type: 'integer' },
   weight: { type: 'integer' },
   inRing: { type: 'boolean' },
+  ejected: {
+    type: ['string', 'null'],
+    description: 'Until when and why outlier detection keeps it out of the ring.',
+  },
   ...numbers,
 });
 const retired = object({ ...status, ...numbers });

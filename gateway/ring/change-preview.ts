@@ -1,3 +1,4 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
@@ -47,7 +48,7 @@ export function previewChange(state: RingState, asked: AskedChange, limits: AddL
     }
     const { parameters } = limits;
     const before = ringOf(parameters, state);
-    const after = ringOf(parameters, { desired, ring, drained });
+    const after = ringOf(parameters, { ...state, desired, ring, drained });
     return { add: added.map(({ name }) => name), rm, drain, before, after };
   } catch (error) {
     if (error instanceof AdminError || error instanceof Problem) throw malformed(error.message);
@@ -71,9 +72,10 @@ function removedFrom(state: RingState, rm: readonly string[]): readonly string[]
 
 function ringOf(
   parameters: RingParameters,
-  { desired, ring, drained }: Pick<RingState, 'desired' | 'ring' | 'drained'>,
+  { desired, ring, drained, ejections }: Pick<RingState, 'desired' | 'ring' | 'drained' | 'ejections'>,
 ): Ring {
-  const members = desired.filter(({ name }) => ring.has(name) && !drained.has(name));
+  const isKeptOut = (name: string): boolean => drained.has(name) || isOut(ejections.get(name));
+  const members = desired.filter(({ name }) => ring.has(name) && !isKeptOut(name));
   return createRing(parameters, fitting(parameters, members).members);
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isOut } from '#shared/contract/ejection.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import type { RingWatcher } from './ring-watcher.ts';
@@ -28,8 +29,8 @@ export async function untilReady(options: ReadinessOptions): Promise<{ ready: st
   const leases = new LeaseReader(connection);
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const { version, desired, drained } = watcher.state;
-    const awaited = desired.filter(({ name }) => !drained.has(name));
+    const { version, desired, drained, ejections } = watcher.state;
+    const awaited = desired.filter(({ name }) => !drained.has(name) && !isOut(ejections.get(name)));
     const ready = await readyReplicas(watcher, leases, since);
     const all = version >= 0 && awaited.every(({ name }) => ready.includes(name));
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };

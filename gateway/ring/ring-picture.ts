@@ -1,4 +1,6 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import type { Lease } from '#shared/contract/lease.ts';
+import type { Ejection } from '#shared/contract/ejection.ts';
 import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type {
@@ -17,6 +19,7 @@ import { HeirStore } from '#shared/store/ring/heir-store.ts';
 import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
+import { ejectionText } from '../outliers/ejection-text.ts';
 
 /** What is known of all replicas at one moment. */
 export interface RingPicture {
@@ -103,7 +106,7 @@ function namesIn({ desired, retired }: RingState): string[] {
 }
 
 function desiredReplicas(
-  { desired, ring }: RingState,
+  { desired, ring, ejections }: RingState,
   { statusOf, holdOf, skewOf, crashOf }: Details,
 ): RingReplicaView[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
@@ -113,11 +116,16 @@ function desiredReplicas(
     ...(replaces === undefined ? {} : { replaces }),
     inRing: ring.has(name),
     hold: holdOf(name),
+    ejected: ejectedText(ejections.get(name)),
     ...statusOf(name),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.
     crash: crashOf(name) ?? crashOf(replaces ?? name),
   }));
+}
+
+function ejectedText(ejection: Ejection | undefined): string | null {
+  return isOut(ejection) ? ejectionText(ejection) : null;
 }
 
 function retiredReplicas(

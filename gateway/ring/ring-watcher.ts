@@ -32,6 +32,7 @@ const unknownState: RingState = {
   positions: new Map(),
   drained: new Map(),
   restarts: new Map(),
+  ejections: new Map(),
 };
 
 /** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */

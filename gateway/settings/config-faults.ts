@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
+import { outlierFaults } from '../outliers/outlier-settings.ts';
 import { replicaCountFaults } from './replica-count.ts';
 import type { GatewayValues } from './settings.ts';
 
@@ -16,6 +17,7 @@ export function faultsOf(values: GatewayValues): string[] {
     ...redisFaults(values),
     ...replicaFaults(values),
     ...ringFaults(values),
+    ...outlierFaults(values),
     ...secretFaults(values),
   ];
 }

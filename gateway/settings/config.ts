@@ -19,6 +19,8 @@ import { fieldNames, HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
 import { parseSubnets } from '../edge/subnets.ts';
 import { faultsOf } from './config-faults.ts';
+import { outlierConfig } from '../outliers/outlier-settings.ts';
+import type { OutlierConfig } from '../outliers/outlier-settings.ts';
 import { replicaCount } from './replica-count.ts';
 import { gatewaySettings } from './settings.ts';
 import { settingsView } from './settings-view.ts';
@@ -120,6 +122,8 @@ export interface GatewayConfig {
   readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
+  /** Undefined: outlier detection is off. */
+  readonly outliers: OutlierConfig | undefined;
   readonly admin: AdminSettings;
   /** Undefined: there is none. */
   readonly accessLog: AccessLogConfig | undefined;
@@ -266,6 +270,7 @@ function configOf(
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    outliers: outlierConfig(values),
     accessLog: accessLogConfig(values),
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,

@@ -3,6 +3,7 @@ import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
+import { outlierSettings } from '../outliers/outlier-settings.ts';
 import { startSettings } from './start-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
@@ -216,6 +217,7 @@ export const gatewaySettings = {
       maximum: 3600000,
       description: 'Milliseconds for which a lost replica keeps its keys before they go to its successors.',
     },
+    ...outlierSettings,
     ...startSettings,
     ...accessLogSettings,
     ADMIN_TOKEN: {

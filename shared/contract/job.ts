@@ -1,3 +1,5 @@
+import { isOutlierMark } from './answer-counts.ts';
+import type { OutlierMark } from './answer-counts.ts';
 import { parseCaller } from './caller.ts';
 import type { HttpRequest } from './http.ts';
 import { decodeBody, encodeBody, isEncodedBody } from './body.ts';
@@ -50,6 +52,8 @@ export interface JobData {
   readonly claim?: string;
   /** The caller as `encodeCaller` writes it, if access to the request depends on the caller. */
   readonly caller?: string;
+  /** Its worker counts how it ends, for outlier detection. */
+  readonly outlier?: OutlierMark;
 }
 
 /**
@@ -87,6 +91,7 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.attempts) &&
     (job.order === undefined || typeof job.order === 'string') &&
     (job.claim === undefined || typeof job.claim === 'string') &&
+    (job.outlier === undefined || isOutlierMark(job.outlier)) &&
     (job.caller === undefined || (typeof job.caller === 'string' && parseCaller(job.caller) !== undefined))
   );
 }

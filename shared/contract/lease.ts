@@ -1,3 +1,5 @@
+import { answerCountsOf } from './answer-counts.ts';
+import type { AnswerCounts } from './answer-counts.ts';
 import { isCount, isObject, parseObject } from './json-object.ts';
 
 /**
@@ -22,6 +24,8 @@ export interface Lease {
   readonly clockAheadMs?: number;
   /** What the process says of itself. Workers of earlier releases do not say it. */
   readonly numbers?: ProcessNumbers;
+  /** What the process has counted for outlier detection; left out while that is nothing. */
+  readonly answers?: AnswerCounts;
 }
 
 /** What a worker's process says of itself with each heartbeat. */
@@ -69,6 +73,7 @@ export function parseLease(text: string): Lease | undefined {
   if (lease === undefined) return undefined;
   const { generation, state, adopter, pid, host, started, clockAheadMs } = lease;
   const numbers = numbersOf(lease['numbers']);
+  const answers = answerCountsOf(lease['answers']);
   if (!isCount(generation) || !isCount(pid) || !isCount(started) || typeof host !== 'string')
     return undefined;
   const known = leaseStates.find((each) => each === state);
@@ -82,6 +87,7 @@ export function parseLease(text: string): Lease | undefined {
     started,
     ...(typeof clockAheadMs === 'number' ? { clockAheadMs } : {}),
     ...(numbers === undefined ? {} : { numbers }),
+    ...(answers === undefined ? {} : { answers }),
   };
 }
 

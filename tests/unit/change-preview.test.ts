@@ -23,6 +23,7 @@ function stateOf(names: readonly string[], parts: Partial<RingState> = {}, by = 
     positions: new Map(),
     drained: new Map(),
     restarts: new Map(),
+    ejections: new Map(),
   };
   const desired = planAdd(empty, { n: names.length, hostnames: names }, by, () => '').add;
   return {

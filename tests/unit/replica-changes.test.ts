@@ -23,6 +23,7 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     positions: new Map(),
     drained: new Map(),
     restarts: new Map(),
+    ejections: new Map(),
   };
   const desired =
     names.length === 0 ? [] : planAdd(empty, { n: names.length, hostnames: names }, limits, () => '').add;
@@ -37,6 +38,7 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     positions: new Map(),
     drained: new Map(),
     restarts: new Map(),
+    ejections: new Map(),
   };
 }
 

@@ -15,6 +15,7 @@ function stateOf(names: readonly string[], parts: Partial<RingState> = {}): Ring
     positions: new Map(),
     drained: new Map(),
     restarts: new Map(),
+    ejections: new Map(),
     ...parts,
   };
 }

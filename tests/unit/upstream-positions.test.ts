@@ -26,6 +26,7 @@ function stateOf(
     positions: new Map(Object.entries(positions)),
     drained: new Map(),
     restarts: new Map(),
+    ejections: new Map(),
   };
 }
 

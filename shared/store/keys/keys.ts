@@ -39,6 +39,8 @@ export interface Keys {
    * has to wait until all replicas are ready.
    */
   readonly restarts: string;
+  /** Hash: name -> ejection as JSON, for each desired replica that outlier detection has ejected lately. */
+  readonly ejections: string;
   /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
@@ -201,6 +203,7 @@ export function createKeys(namespace: string): Keys {
     retired: `${ringPrefix}:retired`,
     drained: `${ringPrefix}:drained`,
     restarts: `${ringPrefix}:restarts`,
+    ejections: `${ringPrefix}:ejections`,
     upstreams: `${ringPrefix}:upstreams`,
     upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,

@@ -150,7 +150,7 @@ export function expectedOfRing(keys: Keys): ExpectedKey[] {
     { key: keys.upstreams, type: 'string', fits: (text) => parseTexts(text) !== undefined },
     ...expectedOfAdoption(keys),
     ...[keys.desired, keys.ring, keys.status, keys.settings, keys.upstreamPositions].map(hash),
-    ...[keys.gateways, keys.counts, keys.drained, keys.restarts].map(hash),
+    ...[keys.gateways, keys.counts, keys.drained, keys.restarts, keys.ejections].map(hash),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { Aside } from '../repair/aside.ts';
 import type { Keys } from '../keys/keys.ts';
+import { parseEjection } from '../../contract/ejection.ts';
 import { isReplicaName } from '../../contract/replica-name.ts';
 import { parseMember, placeOf } from '../../ring/member.ts';
 import type { RingMember } from '../../ring/ring.ts';
@@ -118,12 +119,15 @@ export class RingReading {
     return read;
   }
 
-  /** @returns what operators ask of the desired replicas. What cannot be read is not asked for. */
+  /**
+   * @returns what operators ask of the desired replicas, and their ejections. What cannot be read is left
+   * out.
+   */
   holds(
-    stored: Pick<StoredRing, 'drained' | 'restarts'>,
+    stored: Pick<StoredRing, 'drained' | 'restarts' | 'ejections'>,
     isDesired: (name: string) => boolean,
-  ): Pick<RingState, 'drained' | 'restarts'> {
-    const { drained, restarts } = this.#keys;
+  ): Pick<RingState, 'drained' | 'restarts' | 'ejections'> {
+    const { drained, restarts, ejections } = this.#keys;
     const read = <Value>(key: string, fields: Fields, parse: (text: string) => Value | undefined) =>
       this.#named(key, fields).flatMap(([name, text]) => {
         const value = parse(text);
@@ -135,6 +139,7 @@ export class RingReading {
         read(drained, stored.drained, (text) => (integer.test(text) ? Number(text) : undefined)),
       ),
       restarts: new Map(read(restarts, stored.restarts, parseRestart)),
+      ejections: new Map(read(ejections, stored.ejections, parseEjection)),
     };
   }
 

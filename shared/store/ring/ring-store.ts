@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Ejection } from '../../contract/ejection.ts';
 import { parseTexts } from '../../contract/json-object.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { RingMember, RingParameters } from '../../ring/ring.ts';
@@ -16,6 +17,7 @@ import type { HoldChange, Restart } from './hold-changes.ts';
 import { RingReading } from './ring-reading.ts';
 import {
   changeDesired,
+  changeEjections,
   changeOffers,
   changeRing,
   changeWishes,
@@ -51,6 +53,8 @@ export interface RingState {
   readonly drained: ReadonlyMap<string, number>;
   /** The desired replicas whose workers operators want replaced. */
   readonly restarts: ReadonlyMap<string, Restart>;
+  /** What outlier detection has noted of desired replicas; those that have ended are remembered a while. */
+  readonly ejections: ReadonlyMap<string, Ejection>;
 }
 
 /** A change of the desired replicas, made for one state. */
@@ -227,6 +231,22 @@ export class RingStore {
       const result = await this.#repairing(() => this.#run(changeWishes, call));
       if (result === 'changed') return this.read();
     }
+  }
+
+  /**
+   * Notes which replicas are ejected. Only the leading controller may.
+   * @param token the leadership's token.
+   * @param version the version of the ring for which that was decided; with another one nothing is changed.
+   * @param changes the ejection of each replica; undefined removes it.
+   */
+  changeEjections(
+    token: string,
+    version: number,
+    changes: readonly { readonly name: string; readonly ejection: Ejection | undefined }[],
+  ): Promise<'changed' | 'outdated' | 'deposed'> {
+    const textOf = (ejection?: Ejection): string => (ejection === undefined ? '' : JSON.stringify(ejection));
+    const ejections = changes.map(({ name, ejection }) => [name, textOf(ejection)] as const);
+    return this.#repairing(() => this.#run(changeEjections, { token, version, ejections }));
   }
 
   /**

@@ -1,6 +1,6 @@
 -- Adds and removes desired replicas in one step, if the ring is still at the version for which the change was
 -- made. A removed replica leaves the ring at once and is retired: it finishes the jobs that it has. What an
--- operator asked for ends with it.
+-- operator asked for ends with it, and so does an ejection.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -9,6 +9,7 @@
 -- KEYS[6] upstream positions
 -- KEYS[7] drained
 -- KEYS[8] restarts
+-- KEYS[9] ejections
 -- ARGV[1] expected version; -1 if nothing was ever desired
 -- ARGV[2] now, in ms since the epoch
 -- ARGV[3] channel of changes
@@ -25,6 +26,7 @@ end
 local function forgetWishes(name)
   redis.call('HDEL', KEYS[7], name)
   redis.call('HDEL', KEYS[8], name)
+  redis.call('HDEL', KEYS[9], name)
 end
 local placed = 7 + 2 * tonumber(ARGV[5])
 local removed = placed + 2 * tonumber(ARGV[6])

@@ -12,6 +12,7 @@
 -- KEYS[8] upstream positions
 -- KEYS[9] drained
 -- KEYS[10] restarts
+-- KEYS[11] ejections
 -- ARGV[1] the leader's token
 -- ARGV[2] expected version
 -- ARGV[3] now, in ms since the epoch
@@ -43,6 +44,7 @@ if drained then
   redis.call('HDEL', KEYS[9], ARGV[5])
 end
 redis.call('HDEL', KEYS[10], ARGV[5])
+redis.call('HDEL', KEYS[11], ARGV[5])
 local heirs = redis.call('HGETALL', KEYS[6])
 for at = 1, #heirs, 2 do
   if heirs[at + 1] == ARGV[5] then

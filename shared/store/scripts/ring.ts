@@ -22,6 +22,7 @@ export interface StoredRing {
   readonly upstreamPositions: Fields;
   readonly drained: Fields;
   readonly restarts: Fields;
+  readonly ejections: Fields;
   /** JSON; undefined if there are none. */
   readonly upstreams: string | undefined;
   /** The last joining number given. */
@@ -64,13 +65,15 @@ export const readRing = script<void, StoredRing | undefined>({
     keys.upstreams,
     keys.drained,
     keys.restarts,
+    keys.ejections,
   ],
   args: () => [],
   decode: (reply) => {
     // A number that Lua cannot read ends the list early.
     const parts: unknown[] = Array.isArray(reply) ? reply : [];
-    const [version, desired, ring, retired, settings, positions, drained, restarts, upstreams, joined] =
+    const [version, desired, ring, retired, settings, positions, drained, restarts, ejections, ...last] =
       parts;
+    const [upstreams, joined] = last;
     if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
     return {
       version,
@@ -81,6 +84,7 @@ export const readRing = script<void, StoredRing | undefined>({
       upstreamPositions: fieldsOf(positions),
       drained: fieldsOf(drained),
       restarts: fieldsOf(restarts),
+      ejections: fieldsOf(ejections),
       upstreams: typeof upstreams === 'string' ? upstreams : undefined,
       joined,
     };
@@ -100,7 +104,7 @@ export const changeDesired = script<
   RingChange
 >({
   file: 'change-desired',
-  keys: ({ version, desired, ring, retired, joined, upstreamPositions, drained, restarts }) => [
+  keys: ({ version, desired, ring, retired, joined, upstreamPositions, drained, restarts, ejections }) => [
     version,
     desired,
     ring,
@@ -109,6 +113,7 @@ export const changeDesired = script<
     upstreamPositions,
     drained,
     restarts,
+    ejections,
   ],
   args: ({ version, now, joined, add, positions, remove }, { changes }) => [
     version,
@@ -141,6 +146,7 @@ export const replaceReplica = script<
     keys.upstreamPositions,
     keys.drained,
     keys.restarts,
+    keys.ejections,
   ],
   args: ({ token, version, now, dead, member }, { changes }) => [
     token,
@@ -157,7 +163,7 @@ export const replaceReplica = script<
 
 /** Something that an operator asks of a replica; the empty value ends it. */
 export interface Wish {
-  readonly kind: 'drain' | 'restart';
+  readonly kind: 'drain' | 'restart' | 'ejection';
   readonly name: string;
   readonly value: string;
 }
@@ -165,13 +171,24 @@ export interface Wish {
 /** Changes what operators ask of replicas, if the ring is still at `version`. */
 export const changeWishes = script<{ version: number; wishes: readonly Wish[] }, RingChange>({
   file: 'change-wishes',
-  keys: ({ version, drained, restarts }) => [version, drained, restarts],
+  keys: ({ version, drained, restarts, ejections }) => [version, drained, restarts, ejections],
   args: ({ version, wishes }, { changes }) => [
     version,
     changes,
     ...wishes.flatMap(({ kind, name, value }) => [kind, name, value]),
   ],
   decode: (reply) => (reply === -2 ? 'outdated' : 'changed'),
+});
+
+/** Notes which replicas are ejected, if the ring is still at `version`. An empty value removes the note. */
+export const changeEjections = script<
+  { token: string; version: number; ejections: Fields },
+  RingChange | LeaderChange
+>({
+  file: 'change-ejections',
+  keys: ({ version, leader, ejections, desired }) => [version, leader, ejections, desired],
+  args: ({ token, version, ejections }, { changes }) => [token, version, changes, ...ejections.flat()],
+  decode: (reply) => (reply === -1 ? 'deposed' : reply === -2 ? 'outdated' : 'changed'),
 });
 
 /** Ends the wish for a restart that has been fulfilled. The result is false if there is another wish. */
