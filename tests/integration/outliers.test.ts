@@ -150,6 +150,44 @@ describe('a replica whose answers fail', () => {
     expect(await leaseOf(system(), 'S2')).toMatchObject({ answers: { failed: 8, failedInRow: 0 } });
     expect(await ejectedOf(running, 'S2')).toBe(null);
   });
+
+  it('stays ejected when another controller leads, which probes it, and an operator can resume it', async () => {
+    setIlls({});
+    const own = { HANDLER: handler, LEDGER: workers.ledger(), ILLS: illsFile() };
+    await Promise.all(['S1', 'S2', 'S3'].map((name) => workers.start(system(), name, own)));
+    const outliers = { REPLICA_DRIVER: 'none', OUTLIER_BASE_EJECTION_MS: '4000' };
+    const [first, second] = [await start(outliers), await start(outliers)];
+    const leader = async (): Promise<string | null> => await system().redis.get(system().keys.leader);
+    const before = await leader();
+    const key = keyOf(second, 'S2');
+    const fail = async (): Promise<void> => {
+      setIlls({ S2: { status: 502 } });
+      const other = keyOf(second, 'S2', key);
+      const owner = async (): Promise<string | undefined> => {
+        await Promise.all([ask(second, key, 'x'), ask(second, other, 'x')]);
+        return second.gateway.watcher.ring.owner(key);
+      };
+      await expect.poll(owner, wait).not.toBe('S2');
+    };
+    await fail();
+    expect(await ejectedOf(second, 'S2')).toMatch(
+      /consecutive gateway failures; the others had no requests$/,
+    );
+    await first.stop();
+    setIlls({});
+    await expect.poll(() => second.gateway.watcher.ring.owner(key), wait).toBe('S2');
+    expect(await leader()).not.toBe(before);
+    expect(await probes()).toEqual(['GET /probe S2 200 outlier']);
+
+    await fail();
+    expect(await ejectedOf(second, 'S2')).toMatch(/\(2 in a row\)/);
+    setIlls({});
+    const resume = await fetch(`${second.adminUrl}/-/api/replicas/S2/resume`, { method: 'POST' });
+    expect(resume.status).toBe(202);
+    await expect.poll(() => second.gateway.watcher.ring.owner(key), wait).toBe('S2');
+    expect(await ejectedOf(second, 'S2')).toBe(null);
+    expect(await probes()).toHaveLength(1);
+  });
 });
 
 describe('a replica whose answers are slow', () => {
