@@ -13,10 +13,12 @@ import { ReplyBudget } from './handlers/reply-budget.ts';
 import { Heartbeat } from './lease/heartbeat.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { ownGeneration } from './lease/own-generation.ts';
+import { SharedAnswers } from './lease/shared-answers.ts';
 import { ReplicaLease } from './lease/replica-lease.ts';
 import { chooseConsumer } from './queue/consumer-choice.ts';
 import { Intake } from './queue/intake.ts';
 import { Aftermath } from './reply/aftermath.ts';
+import { AnswerTally } from './run/answer-tally.ts';
 import { CancelledIds } from './run/cancelled-ids.ts';
 import { FinishedRuns } from './run/finished-runs.ts';
 import { Idleness } from './session/idleness.ts';
@@ -111,8 +113,10 @@ export async function composeWorker(
   const idleness = new Idleness(served, finished, clockOf(connection));
   const slots = new Slots(concurrency);
   const streamSlots = new StreamSlots(config.streamConcurrency);
+  const answers = new SharedAnswers();
   const keeper = new LeaseKeeper({
     ...config,
+    answers,
     idle: () => idleness.measure(performance.now()),
     generation,
     endsLease,
@@ -157,6 +161,7 @@ export async function composeWorker(
     feed: new SignalFeed(listening),
     intake: new Intake(),
     finished,
+    tally: new AnswerTally(answers),
     choice: await chooseConsumer(config.consumer, log),
   };
   const heartbeat = new Heartbeat({

@@ -126,7 +126,7 @@ function replicaTroubles(
     const late = startingTrouble(replica, watched.now, watched.startTimeoutMs, onlyViews);
     if (late !== undefined) troubles.push(late);
   }
-  return [...troubles, ...heldTroubles(replica), ...workerTroubles(replica)];
+  return [...troubles, ...ejectedTroubles(replica), ...heldTroubles(replica), ...workerTroubles(replica)];
 }
 
 function retiredTroubles(
@@ -140,6 +140,19 @@ function retiredTroubles(
   return isLost && held > 0
     ? [{ ...lostTrouble(replica, now, onlyViews), advice: 'A live worker adopts its requests.' }]
     : [];
+}
+
+function ejectedTroubles({ name, ejected = null }: RingReplicaView): TroubleView[] {
+  if (ejected === null) return [];
+  return [
+    {
+      level: 'warning',
+      code: 'replica_ejected',
+      text: sentence(`${name} is ${ejected}`),
+      advice: `A probe brings it back; ringpost resume ${name} does so at once.`,
+      replica: name,
+    },
+  ];
 }
 
 /** What an operator, or another program, holds up. */

@@ -18,6 +18,8 @@ export interface ListedReplica {
   readonly weight: number | null;
   /** What an operator asked for. */
   readonly hold: ReplicaHold | null;
+  /** Until when and why outlier detection keeps it out of the ring. */
+  readonly ejected: string | null;
   /** Why it is not ready; null if it is, or if that is not known. */
   readonly reason: string | null;
   /** The last lines that its worker wrote to stderr, if it is not ready. */
@@ -31,16 +33,15 @@ const fine: ReadonlySet<string> = new Set(['ready', 'asleep', 'draining']);
 export function listedReplicas({ replicas, retired }: RingView): ListedReplica[] {
   return [
     ...replicas.map((replica) => listed(replica, replica)),
-    ...retired.map((replica) => listed(replica, { inRing: false, weight: null, hold: null })),
+    ...retired.map((replica) => listed(replica, { inRing: false, weight: null })),
   ];
 }
 
 function listed(
   replica: ReplicaStatusView,
-  place: {
-    readonly inRing: boolean;
-    readonly weight: number | null;
+  place: Pick<ListedReplica, 'inRing' | 'weight'> & {
     readonly hold?: ReplicaHold | null;
+    readonly ejected?: string | null;
   },
 ): ListedReplica {
   const { name, state, since, generation, failures, crash } = replica;
@@ -54,6 +55,7 @@ function listed(
     inRing: place.inRing,
     weight: place.weight,
     hold: place.hold ?? null,
+    ejected: place.ejected ?? null,
     reason: isFine ? null : (crash?.reason ?? replica.reason ?? null),
     stderr: isFine ? [] : (crash?.stderr ?? []),
   };
@@ -66,15 +68,15 @@ function listed(
 export function replicaLines(replicas: readonly ListedReplica[], now: number, paint: Paint): string[] {
   if (replicas.length === 0) return ['There are no replicas; `ringpost add` adds one.'];
   const hasWeights = replicas.some(({ weight }) => weight !== null && weight !== 1);
-  const hasHolds = replicas.some(({ hold }) => hold !== null);
-  const rows = replicas.map(({ name, state, since, generation, failures, weight, hold }) => [
+  const hasHolds = replicas.some(({ hold, ejected }) => hold !== null || ejected !== null);
+  const rows = replicas.map(({ name, state, since, generation, failures, weight, hold, ejected }) => [
     shownText(name),
     colour(state, paint),
     since === null ? '' : shownDuration(now - Date.parse(since)),
     String(generation ?? ''),
     String(failures ?? ''),
     ...(hasWeights ? [String(weight ?? '')] : []),
-    ...(hasHolds ? [paint.warning(hold ?? '')] : []),
+    ...(hasHolds ? [paint.warning(hold ?? (ejected === null ? '' : 'ejected'))] : []),
   ]);
   const reasons = replicas.flatMap(({ name, reason, stderr }) => {
     if (reason === null && stderr.length === 0) return [];
@@ -82,10 +84,13 @@ export function replicaLines(replicas: readonly ListedReplica[], now: number, pa
     const head = `${shownText(name)}: ${shownText(reason ?? 'not ready')}${more}`;
     return ['', paint.bold(head), ...stderr.map((line) => paint.dim(`  ${shownText(line)}`))];
   });
+  const ejections = replicas.flatMap(({ name, ejected }) =>
+    ejected === null ? [] : ['', paint.bold(`${shownText(name)}: ${shownText(ejected)}`)],
+  );
   const heads = ['REPLICA', 'STATE', 'SINCE', 'GENERATION', 'FAILURES'];
   if (hasWeights) heads.push('WEIGHT');
   if (hasHolds) heads.push('HOLD');
-  return [...table(heads, rows, paint), ...reasons];
+  return [...table(heads, rows, paint), ...reasons, ...ejections];
 }
 
 /** @returns a replica's state in the colour that it has in all tables. */

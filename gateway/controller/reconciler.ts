@@ -15,6 +15,8 @@ import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import { StatusPublisher } from '#shared/store/ring/status-publisher.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { deathsBetween } from './deaths.ts';
+import { OutlierWatch } from '../outliers/outlier-watch.ts';
+import type { OutlierConfig } from '../outliers/outlier-settings.ts';
 import { DesiredNotes } from './desired-notes.ts';
 import { EndedWorkers } from './ended-workers.ts';
 import { Execution } from './execute.ts';
@@ -60,6 +62,8 @@ export interface ReconcilerOptions {
   readonly leaseMs: number;
   /** How many new workers may start at once for outdated ones. */
   readonly rolloutsAtOnce: number;
+  /** Undefined: outlier detection is off. */
+  readonly outliers: OutlierConfig | undefined;
   readonly log: Logger;
 }
 
@@ -85,6 +89,7 @@ export class Reconciler {
   readonly #execution: Execution;
   readonly #status: StatusPublisher;
   readonly #rollout = new Rollout();
+  readonly #outliers: OutlierWatch;
   #memory: Memory = new Map();
   #ledAs: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -107,6 +112,7 @@ export class Reconciler {
     this.#repair = new SystemRepair(connection, store, log);
     this.#time = new PassTime(clock);
     this.#status = new StatusPublisher(connection, options.driver.kind);
+    this.#outliers = new OutlierWatch({ ...options, config: options.outliers });
     this.#execution = new Execution({
       ...options,
       token: () => this.token,
@@ -235,6 +241,7 @@ export class Reconciler {
     this.#ended.ready([...memory].flatMap(([name, { state }]) => (state === 'ready' ? [name] : [])));
     await this.#execution.begin(steps);
     await this.#status.publish(memory, observed.trouble ?? this.#rollout.trouble);
+    if (await this.#outliers.pass(observed, memory, this.#leadership.token)) this.#woken = true;
   }
 
   /** @returns whether this controller leads. What it remembers from before another one led is out of date. */

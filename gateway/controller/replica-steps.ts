@@ -1,3 +1,4 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from './observe.ts';
 import { isGone, isPausedWithHeir, ownLease } from './observed-replica.ts';
@@ -131,6 +132,9 @@ export function ringSteps(
   const admitted = observed.ring.get(name);
   if (observed.drained.has(name))
     return admitted === undefined ? [] : [{ do: 'evict', name, cause: 'an operator drains it' }];
+  const ejection = observed.ejections.get(name);
+  if (isOut(ejection))
+    return admitted === undefined ? [] : [{ do: 'evict', name, cause: `an outlier: ${ejection.detail}` }];
   if (status.state === 'ready') {
     const { generation } = status;
     if (admitted === generation || ownLease(name, observed) === undefined) return [];

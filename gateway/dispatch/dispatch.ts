@@ -52,6 +52,7 @@ export interface DispatchOptions {
     | 'concurrency'
     | 'affinity'
     | 'loadBound'
+    | 'outliers'
   >;
   /** This gateway's name. */
   readonly gateway: string;
@@ -138,6 +139,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     at: (time) => clock.at(time),
     replyTimeoutMs,
     maxAttempts: config.attempts,
+    detectsOutliers: config.outliers !== undefined,
   });
   const inbox = new ReplyInbox({
     reader,

@@ -3,6 +3,8 @@ import type { Frame } from '#shared/contract/frame.ts';
 import type { HttpRequest } from '#shared/contract/http.ts';
 import { encodeJob } from '#shared/contract/job.ts';
 import { Problem } from '#shared/contract/errors.ts';
+import type { OutlierMark } from '#shared/contract/answer-counts.ts';
+import { hashKey } from '#shared/ring/key-hash.ts';
 import { isRepeatable, retriesAlways } from '#shared/contract/redelivery.ts';
 import { requestPath } from '../records/request-view.ts';
 import { delayFault, jobTerms } from '../request/directives.ts';
@@ -40,6 +42,8 @@ export interface DispatcherOptions {
   readonly replyTimeoutMs: number;
   /** How often a request runs at most, unless it says so itself. */
   readonly maxAttempts: number | undefined;
+  /** Whether workers count how requests end, for outlier detection. */
+  readonly detectsOutliers: boolean;
 }
 
 /** The terms on which an async request is accepted. */
@@ -128,6 +132,7 @@ export class Dispatcher {
       redelivery,
       ...jobTerms(directives, key, maxAttempts),
       ...keyLimit,
+      ...this.#outlierMark(key, timeoutMs < replyTimeoutMs),
     });
     const placed = { id, key, replica, spilledFrom, maySpill };
     this.#enqueue({ ...placed, since, accepted, job, body: request.body, sending, client });
@@ -170,6 +175,7 @@ export class Dispatcher {
       ...(caller === undefined ? {} : { caller }),
       ...jobTerms(directives, key, maxAttempts),
       ...keyLimit,
+      ...this.#outlierMark(key, directives.deadlineMs !== undefined),
     });
     const accepting = { id, replica, spilledFrom, key, accepted, job, body: request.body };
     const adding = asyncRequests.accept(accepting, callbacks);
@@ -228,6 +234,12 @@ export class Dispatcher {
     this.#waiters.end(waiter);
     const { replica, spilledFrom } = placed;
     this.#enqueue({ ...request, replica, spilledFrom, ...sentAgain(request, replica) });
+  }
+
+  /** @param hurried whether the client gives the request less time than the settings do. */
+  #outlierMark(key: string, hurried: boolean): { readonly outlier?: OutlierMark } {
+    if (!this.#options.detectsOutliers) return {};
+    return { outlier: { key: hashKey(key), ...(hurried ? { hurried } : {}) } };
   }
 
   /** Begins the span of a job, if an OpenTelemetry SDK is loaded. */

@@ -2,6 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { deathReasons, redeliveryCauses } from '#shared/contract/cluster-counts.ts';
 import { autoscaleCounters, autoscaleGauges } from './autoscale-metrics.ts';
+import { ejectionCauses } from '#shared/contract/ejection.ts';
 import type { ClusterFigures } from './cluster-figures.ts';
 
 /** A metric of the whole system: the same at each gateway. */
@@ -203,6 +204,22 @@ const counters: readonly ClusterMetric[] = [
     labels: [],
     *values({ counts }) {
       yield [[], counts.get('resumes') ?? 0];
+    },
+  },
+  {
+    name: 'ringpost_outlier_ejections_total',
+    help: 'Replicas that outlier detection has ejected, by reason',
+    labels: ['reason'],
+    *values({ counts }) {
+      for (const cause of ejectionCauses) yield [[cause], counts.get(`ejections:${cause}`) ?? 0];
+    },
+  },
+  {
+    name: 'ringpost_outlier_failed_probes_total',
+    help: 'Probes of ejected replicas that failed',
+    labels: [],
+    *values({ counts }) {
+      yield [[], counts.get('failed_probes') ?? 0];
     },
   },
 ];

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ProblemCode } from '#shared/contract/errors.ts';
 import { ownVersion } from '#shared/process/own-version.ts';
+import { isOut } from '#shared/contract/ejection.ts';
 import { sharesOf } from '#shared/ring/shares.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import { movedAside } from '#shared/store/repair/aside.ts';
@@ -108,7 +109,9 @@ export class Metrics implements EndCounter {
   /** Adds the figures that are read when the metrics are asked for. */
   observe(
     dispatcher: Pick<Dispatcher, 'waitingCount' | 'unclaimedCount'>,
-    watcher: Pick<RingWatcher, 'ring' | 'isServed'> & { readonly state: Pick<RingState, 'version'> },
+    watcher: Pick<RingWatcher, 'ring' | 'isServed'> & {
+      readonly state: Pick<RingState, 'version' | 'ejections'>;
+    },
     read: () => Promise<ClusterFigures | undefined>,
   ): void {
     collectDefaultMetrics({ register: this.registry });
@@ -122,6 +125,11 @@ export class Metrics implements EndCounter {
     );
     gauge('ringpost_moved_aside', 'Garbled data in Redis that this process has moved aside', movedAside);
     gauge('ringpost_ring_replicas', 'Replicas in the ring', () => watcher.ring.members.length);
+    gauge(
+      'ringpost_outlier_ejections_active',
+      'Replicas that outlier detection keeps out of the ring',
+      () => [...watcher.state.ejections.values()].filter(isOut).length,
+    );
     gauge('ringpost_ring_version', 'Version of the ring', () => watcher.state.version);
     this.#observeShares(watcher);
     new Gauge({

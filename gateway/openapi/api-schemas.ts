@@ -60,6 +60,10 @@ const desired = object({
   joined: { type: 'integer' },
   weight: { type: 'integer', minimum: 1 },
   inRing: { type: 'boolean' },
+  ejected: {
+    type: ['string', 'null'],
+    description: 'Until when and why outlier detection keeps it out of the ring.',
+  },
   ...numbers,
 });
 const retired = object({ ...status, ...numbers });

@@ -78,6 +78,10 @@ export const ring = {
             enum: [...replicaHolds, null],
             description: 'What an operator asked for.',
           },
+          ejected: {
+            type: ['string', 'null'],
+            description: 'Until when and why outlier detection keeps it out of the ring.',
+          },
           replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
         },
         required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],

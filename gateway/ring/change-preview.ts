@@ -1,3 +1,4 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { fitting } from '#shared/ring/fitting.ts';
 import type { Ring, RingParameters } from '#shared/ring/ring.ts';
@@ -60,7 +61,7 @@ export function previewChange(state: RingState, asked: AskedChange, limits: AddL
     }
     const { parameters } = limits;
     const before = ringOf(parameters, state);
-    const after = ringOf(parameters, { desired, ring, drained, slowStarts: state.slowStarts });
+    const after = ringOf(parameters, { ...state, desired, ring, drained });
     const heavier = added.filter(({ weight }) => weight !== 1);
     const weights = new Map([...heavier, ...reweighed].map(({ name, weight }) => [name, weight]));
     return { add: added.map(({ name }) => name), weights, rm, drain, before, after };
@@ -98,9 +99,10 @@ function removedFrom(state: RingState, rm: readonly string[]): readonly string[]
 
 function ringOf(
   parameters: RingParameters,
-  { desired, ring, drained, slowStarts }: Pick<RingState, 'desired' | 'ring' | 'drained' | 'slowStarts'>,
+  { desired, ring, drained, slowStarts, ejections }: RingState,
 ): Ring {
-  const members = desired.filter(({ name }) => ring.has(name) && !drained.has(name));
+  const isKeptOut = (name: string): boolean => drained.has(name) || isOut(ejections.get(name));
+  const members = desired.filter(({ name }) => ring.has(name) && !isKeptOut(name));
   return createRing(parameters, fitting(parameters, withShares(members, slowStarts)).members);
 }
 

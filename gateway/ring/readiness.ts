@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isOut } from '#shared/contract/ejection.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import { SleepNotes } from '#shared/store/lease/sleep-notes.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
@@ -30,8 +31,8 @@ export async function untilReady(options: ReadinessOptions): Promise<{ ready: st
   const notes = new SleepNotes(connection);
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const { version, desired, drained } = watcher.state;
-    const awaited = desired.filter(({ name }) => !drained.has(name));
+    const { version, desired, drained, ejections } = watcher.state;
+    const awaited = desired.filter(({ name }) => !drained.has(name) && !isOut(ejections.get(name)));
     const ready = await readyReplicas(watcher, leases, notes, since);
     const all = version >= 0 && awaited.every(({ name }) => ready.includes(name));
     if (all || performance.now() > deadline || signal.aborted) return { ready, all };

@@ -1,3 +1,4 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import type { HoldChange } from '#shared/store/ring/hold-changes.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
@@ -31,13 +32,14 @@ export function planDrain(state: RingState, name: string, now: number): HoldChan
   );
 }
 
-/** @returns the replicas that own keys, without those that are drained and these. */
+/** @returns the replicas that own keys, without those that are drained or ejected and these. */
 export function servingWithout(
-  { desired, ring, drained }: RingState,
+  { desired, ring, drained, ejections }: RingState,
   without: ReadonlySet<string>,
 ): readonly string[] {
   const names = desired.map(({ name }) => name);
-  return names.filter((name) => ring.has(name) && !drained.has(name) && !without.has(name));
+  const owns = (name: string): boolean => ring.has(name) && !drained.has(name) && !isOut(ejections.get(name));
+  return names.filter((name) => owns(name) && !without.has(name));
 }
 
 /** @throws {Problem} if there is no such replica, or if it is drained: its keys belong to others. */
@@ -51,8 +53,8 @@ export function checkPausable(state: RingState, name: string): void {
 }
 
 /**
- * Plans that a replica is in the ring and its worker stays. Pure.
- * @returns nothing to change if neither was asked for.
+ * Plans that a replica is in the ring and its worker stays. Ends an ejection too. Pure.
+ * @returns nothing to change if there is none of these.
  * @throws {Problem} if there is no such replica.
  */
 export function planResume(state: RingState, name: string): HoldChange[] {
@@ -60,6 +62,7 @@ export function planResume(state: RingState, name: string): HoldChange[] {
   return [
     ...(state.drained.has(name) ? [{ kind: 'drain', name, at: null } as const] : []),
     ...(state.restarts.has(name) ? [{ kind: 'restart', name, restart: null } as const] : []),
+    ...(state.ejections.has(name) ? [{ kind: 'ejection', name } as const] : []),
   ];
 }
 

@@ -1,5 +1,7 @@
 import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
+import { isOut } from '#shared/contract/ejection.ts';
 import type { Lease } from '#shared/contract/lease.ts';
+import type { Ejection } from '#shared/contract/ejection.ts';
 import type { ReplicaHold } from '#shared/contract/replica-hold.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type {
@@ -20,6 +22,7 @@ import { LeaderLease } from '#shared/store/ring/leader-lease.ts';
 import { AutoscaleStore } from '#shared/store/ring/autoscale-store.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { RingState, RingStore } from '#shared/store/ring/ring-store.ts';
+import { ejectionText } from '../outliers/ejection-text.ts';
 
 /** What is known of all replicas at one moment. */
 export interface RingPicture {
@@ -111,7 +114,7 @@ function namesIn({ desired, retired }: RingState): string[] {
 }
 
 function desiredReplicas(
-  { desired, ring, slowStarts }: RingState,
+  { desired, ring, slowStarts, ejections }: RingState,
   { statusOf, holdOf, skewOf, crashOf }: Details,
 ): RingReplicaView[] {
   return desired.map(({ name, joined, weight, replaces }) => ({
@@ -122,6 +125,7 @@ function desiredReplicas(
     inRing: ring.has(name),
     ...slowStartOf(slowStarts.get(name)),
     hold: holdOf(name),
+    ejected: ejectedText(ejections.get(name)),
     ...statusOf(name),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.
@@ -135,6 +139,10 @@ function slowStartOf(slow: SlowStart | undefined): Pick<RingReplicaView, 'slowSt
   const all = new Date(endsAt).toISOString();
   const reason = `It came into the ring a while ago: it has ${tenths}0 % of its weight, and all of it at ${all}.`;
   return { slowStart: { share: tenths / 10, endsAt, reason } };
+}
+
+function ejectedText(ejection: Ejection | undefined): string | null {
+  return isOut(ejection) ? ejectionText(ejection) : null;
 }
 
 function retiredReplicas(

@@ -34,6 +34,7 @@ const unknownState: RingState = {
   drained: new Map(),
   restarts: new Map(),
   slowStarts: new Map(),
+  ejections: new Map(),
 };
 
 /** Keeps the ring in memory up to date: messages tell of changes, and a poll finds what was missed. */

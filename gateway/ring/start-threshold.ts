@@ -1,3 +1,4 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
 import type { RingWatcher } from './ring-watcher.ts';
 
@@ -39,6 +40,7 @@ export class StartThreshold {
   }
 }
 
-function missingIn({ desired, ring, drained }: RingState): string[] {
-  return desired.map(({ name }) => name).filter((name) => !ring.has(name) && !drained.has(name));
+function missingIn({ desired, ring, drained, ejections }: RingState): string[] {
+  const isKeptOut = (name: string): boolean => drained.has(name) || isOut(ejections.get(name));
+  return desired.map(({ name }) => name).filter((name) => !ring.has(name) && !isKeptOut(name));
 }

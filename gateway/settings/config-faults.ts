@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
 import { autoscaleFaults } from '../autoscale/autoscale-settings.ts';
+import { outlierFaults } from '../outliers/outlier-settings.ts';
 import { replicaCountFaults } from './replica-count.ts';
 import type { GatewayValues } from './settings.ts';
 
@@ -18,6 +19,7 @@ export function faultsOf(values: GatewayValues): string[] {
     ...replicaFaults(values),
     ...ringFaults(values),
     ...autoscaleFaults(values),
+    ...outlierFaults(values),
     ...secretFaults(values),
   ];
 }

@@ -23,21 +23,15 @@ import { fieldNames, HashKeyError, parseHashKey } from '../request/hash-key.ts';
 import type { HashKeySource } from '../request/hash-key.ts';
 import { parseSubnets } from '../edge/subnets.ts';
 import { faultsOf } from './config-faults.ts';
+import { containerConfig } from './container-config.ts';
+import type { ContainerConfig } from './container-config.ts';
+import { outlierConfig } from '../outliers/outlier-settings.ts';
+import type { OutlierConfig } from '../outliers/outlier-settings.ts';
 import { replicaCount } from './replica-count.ts';
 import { gatewaySettings } from './settings.ts';
 import { settingsView } from './settings-view.ts';
 import type { SettingSources } from './settings-view.ts';
 import type { GatewayValues } from './settings.ts';
-
-/** Settings of the containers of `REPLICA_DRIVER=docker`. */
-export interface ContainerConfig {
-  readonly image: string;
-  readonly mounts: readonly string[];
-  readonly memoryMb: number;
-  readonly cpus: number;
-  readonly pids: number;
-  readonly network: string | undefined;
-}
 
 export interface GatewayConfig {
   readonly host: string;
@@ -138,6 +132,8 @@ export interface GatewayConfig {
   readonly readyAfterMs: number;
   readonly drainTimeoutMs: number;
   readonly leaseMs: number;
+  /** Undefined: outlier detection is off. */
+  readonly outliers: OutlierConfig | undefined;
   readonly admin: AdminSettings;
   /** Undefined: there is none. */
   readonly accessLog: AccessLogConfig | undefined;
@@ -238,14 +234,7 @@ function configOf(
     autoscale: ruleSettingsOf(values.AUTOSCALE),
     replicaDriver: values.REPLICA_DRIVER,
     respawn: values.RESPAWN,
-    containers: {
-      image: values.WORKER_IMAGE,
-      mounts: values.WORKER_MOUNTS?.split(',').map((mount) => mount.trim()) ?? [],
-      memoryMb: values.WORKER_MEMORY_MB,
-      cpus: Number(values.WORKER_CPUS),
-      pids: values.WORKER_PIDS,
-      network: values.DOCKER_NETWORK,
-    },
+    containers: containerConfig(values),
     handlerPath: values.HANDLER,
     upstream: values.UPSTREAM,
     command: values.COMMAND,
@@ -291,6 +280,7 @@ function configOf(
     readyAfterMs: values.READY_AFTER_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     leaseMs: values.LEASE_MS,
+    outliers: outlierConfig(values),
     accessLog: accessLogConfig(values),
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT,

@@ -5,6 +5,7 @@ import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
 import { loadSettings } from './load-settings.ts';
+import { outlierSettings } from '../outliers/outlier-settings.ts';
 import { startSettings } from './start-settings.ts';
 
 /** The settings of a gateway, of a controller, and of `npm start`, which is both. */
@@ -244,6 +245,7 @@ export const gatewaySettings = {
         'Milliseconds in which a replica that comes into the ring goes from a tenth of its weight to all of ' +
         'it. 0: it has all of it at once. Not with `RING=assignment`.',
     },
+    ...outlierSettings,
     ...startSettings,
     ...accessLogSettings,
     ADMIN_TOKEN: {

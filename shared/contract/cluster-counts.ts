@@ -1,3 +1,5 @@
+import type { EjectionCause } from './ejection.ts';
+
 /**
  * Why a request was delivered once more. `crash`: its worker died while it ran. `stop`: its worker was ended
  * by ringpost or a shutdown. `not_started`: its worker died before it started. `orphaned`: a worker had
@@ -41,7 +43,11 @@ export type ClusterCount =
   | 'autoscale:up'
   | 'autoscale:down'
   /** Kept streams that another run of their request went on with. */
-  | 'resumes';
+  | 'resumes'
+  /** Replicas that were ejected as outliers. */
+  | `ejections:${EjectionCause}`
+  /** Probes of ejected replicas that failed. */
+  | 'failed_probes';
 
 /** @returns the kind of a reason that is written for people, as a driver or the controller's plan has it. */
 export function deathReasonOf(text: string | undefined): DeathReason {

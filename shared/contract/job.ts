@@ -1,3 +1,5 @@
+import { isOutlierMark } from './answer-counts.ts';
+import type { OutlierMark } from './answer-counts.ts';
 import { parseCaller } from './caller.ts';
 import type { HttpRequest } from './http.ts';
 import { decodeBody, encodeBody, isEncodedBody } from './body.ts';
@@ -56,6 +58,8 @@ export interface JobData {
   readonly claim?: string;
   /** The caller as `encodeCaller` writes it, if access to the request depends on the caller. */
   readonly caller?: string;
+  /** Its worker counts how it ends, for outlier detection. */
+  readonly outlier?: OutlierMark;
 }
 
 /**
@@ -96,6 +100,7 @@ export function isJob(value: unknown): value is JobData {
     isNumberIfAny(job.keyLimit) &&
     isNumberIfAny(job.keyMost) &&
     (job.claim === undefined || typeof job.claim === 'string') &&
+    (job.outlier === undefined || isOutlierMark(job.outlier)) &&
     (job.caller === undefined || (typeof job.caller === 'string' && parseCaller(job.caller) !== undefined))
   );
 }

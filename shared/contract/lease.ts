@@ -1,3 +1,5 @@
+import { answerCountsOf } from './answer-counts.ts';
+import type { AnswerCounts } from './answer-counts.ts';
 import { isCount, isObject, parseObject } from './json-object.ts';
 
 /**
@@ -24,6 +26,8 @@ export interface Lease {
   readonly numbers?: ProcessNumbers;
   /** While it runs nothing. Workers of earlier releases do not say it. */
   readonly idle?: IdleTime;
+  /** What the process has counted for outlier detection; left out while that is nothing. */
+  readonly answers?: AnswerCounts;
 }
 
 /** How long a worker has run nothing, in any queue that it serves. */
@@ -90,6 +94,7 @@ export function parseLease(text: string): Lease | undefined {
   const { generation, state, adopter, pid, host, started, clockAheadMs } = lease;
   const numbers = numbersOf(lease['numbers']);
   const idle = idleOf(lease['idle']);
+  const answers = answerCountsOf(lease['answers']);
   if (!isCount(generation) || !isCount(pid) || !isCount(started) || typeof host !== 'string')
     return undefined;
   const known = leaseStates.find((each) => each === state);
@@ -104,6 +109,7 @@ export function parseLease(text: string): Lease | undefined {
     ...(typeof clockAheadMs === 'number' ? { clockAheadMs } : {}),
     ...(numbers === undefined ? {} : { numbers }),
     ...(idle === undefined ? {} : { idle }),
+    ...(answers === undefined ? {} : { answers }),
   };
 }
 

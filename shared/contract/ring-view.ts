@@ -45,6 +45,8 @@ export interface RingReplicaView extends ReplicaStatusView {
   readonly slowStart?: SlowStartView;
   /** What an operator asked for; a gateway of an earlier release does not say. */
   readonly hold?: ReplicaHold | null;
+  /** Until when and why outlier detection keeps it out of the ring, in words. */
+  readonly ejected?: string | null;
   readonly replaces?: string;
 }
 

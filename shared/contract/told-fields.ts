@@ -1,5 +1,5 @@
 /** CGI programs read `_` in a field's name as `-`. */
-const told = /^ringpost[-_](?:request|replica|attempt|resume[-_]from)$/;
+const told = /^ringpost[-_](?:request|replica|attempt|probe|resume[-_]from)$/;
 
 /**
  * @param name the name of a field, in lower case.

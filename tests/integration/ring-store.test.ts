@@ -167,9 +167,9 @@ describe('changeDesired', () => {
     const before = await everything();
     const heard = await hearChanges();
     const { version, desired, ring, retired, joined, upstreamPositions, changes } = keys;
-    const { drained, restarts, slowStarts, autoscale, leader } = keys;
+    const { drained, restarts, slowStarts, autoscale, leader, ejections } = keys;
     const first = [version, desired, ring, retired, joined, upstreamPositions];
-    const others = [drained, restarts, slowStarts, autoscale, leader];
+    const others = [drained, restarts, slowStarts, autoscale, leader, ejections];
     const numbers = (expected: number) => [expected, 2000, changes, 2, 1, 0, '', '', ''];
     for (const expected of [-1, 0, 2]) {
       const own = ['S2', JSON.stringify(member('S2', 2)), 'S1'];

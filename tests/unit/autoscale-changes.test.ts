@@ -32,6 +32,7 @@ function stateOf(desired: readonly RingMember[], more: Partial<RingState> = {}):
     positions: new Map(),
     drained: new Map(),
     restarts: new Map(),
+    ejections: new Map(),
     ...more,
   };
 }

@@ -24,6 +24,7 @@ function stateOf(names: readonly string[], parts: Partial<RingState> = {}, by = 
     drained: new Map(),
     restarts: new Map(),
     slowStarts: new Map(),
+    ejections: new Map(),
   };
   const desired = planAdd(empty, { n: names.length, hostnames: names }, by, () => '').add;
   return {

@@ -25,7 +25,14 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['gateway/records'],
     ['gateway/caller', 'gateway/admin', 'gateway/access-log', 'gateway/trace'],
     ['gateway/request', 'gateway/http'],
-    ['gateway/dashboard', 'gateway/drivers', 'gateway/edge', 'gateway/openapi', 'gateway/redis'],
+    [
+      'gateway/dashboard',
+      'gateway/drivers',
+      'gateway/edge',
+      'gateway/openapi',
+      'gateway/outliers',
+      'gateway/redis',
+    ],
   ],
   [
     ['worker'],

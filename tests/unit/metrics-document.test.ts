@@ -13,7 +13,7 @@ const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'ut
 
 const parameters = defaultParameters('murmur3');
 const ring = createRing(parameters, [placeMember(parameters, [], { name: 'S1', joined: 1, weight: 1 })]);
-const watcher = { ring, state: { version: 0 }, isServed: () => true };
+const watcher = { ring, state: { version: 0, ejections: new Map() }, isServed: () => true };
 const depths = {
   waiting: 0,
   active: 0,

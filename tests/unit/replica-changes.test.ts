@@ -24,6 +24,7 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     drained: new Map(),
     restarts: new Map(),
     slowStarts: new Map(),
+    ejections: new Map(),
   };
   const desired =
     names.length === 0 ? [] : planAdd(empty, { n: names.length, hostnames: names }, limits, () => '').add;
@@ -39,6 +40,7 @@ function stateOf(names: readonly string[], limits = murmur3, retired: readonly s
     drained: new Map(),
     restarts: new Map(),
     slowStarts: new Map(),
+    ejections: new Map(),
   };
 }
 

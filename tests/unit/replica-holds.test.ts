@@ -16,6 +16,7 @@ function stateOf(names: readonly string[], parts: Partial<RingState> = {}): Ring
     drained: new Map(),
     restarts: new Map(),
     slowStarts: new Map(),
+    ejections: new Map(),
     ...parts,
   };
 }

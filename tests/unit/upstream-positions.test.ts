@@ -27,6 +27,7 @@ function stateOf(
     drained: new Map(),
     restarts: new Map(),
     slowStarts: new Map(),
+    ejections: new Map(),
   };
 }
 

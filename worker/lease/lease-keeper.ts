@@ -5,11 +5,14 @@ import { startStop } from '#shared/process/lifecycle.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
 import type { ReplicaLease } from './replica-lease.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 import { SharedNumbers } from './shared-numbers.ts';
 import { SharedSkew } from './shared-skew.ts';
 import { startLeaseThread } from './start-lease-thread.ts';
 
-export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'skew' | 'numbers'> {
+export interface LeaseKeeperOptions extends Omit<LeaseThreadData, 'turns' | 'skew' | 'numbers' | 'answers'> {
+  /** What the main thread counts of its handler's answers. */
+  readonly answers: SharedAnswers;
   readonly clock: RedisClock;
   /** @returns how long the worker has run nothing; undefined while it runs something. */
   readonly idle: () => IdleTime | undefined;
@@ -165,6 +168,7 @@ export class LeaseKeeper {
       turns: this.#turns.buffer,
       skew: this.#skew.buffer,
       numbers: this.#numbers.buffer,
+      answers: this.#options.answers.buffer,
     };
   }
 

@@ -7,6 +7,7 @@ import { LoopWatch } from './loop-watch.ts';
 import type { FromLeaseThread, LeaseThreadData, ToLeaseThread } from './messages.ts';
 import { ReplicaLease } from './replica-lease.ts';
 import type { SharedLease } from './replica-lease.ts';
+import { SharedAnswers } from './shared-answers.ts';
 import { SharedNumbers } from './shared-numbers.ts';
 import { SharedSkew } from './shared-skew.ts';
 import { exitStalled } from './stalled-exit.ts';
@@ -35,6 +36,7 @@ export class LeaseThread {
   readonly #turns: Int32Array;
   readonly #skew: SharedSkew;
   readonly #numbers: SharedNumbers;
+  readonly #answers: SharedAnswers;
   readonly #timers: readonly NodeJS.Timeout[];
   #state: 'turning' | 'stalled' | 'ending' = 'turning';
   #superseded = false;
@@ -49,6 +51,7 @@ export class LeaseThread {
     this.#turns = new Int32Array(turns);
     this.#skew = new SharedSkew(data.skew);
     this.#numbers = new SharedNumbers(data.numbers);
+    this.#answers = new SharedAnswers(data.answers);
     this.#leases = new KeptLeases({
       onOwnRenewed: () => {
         if (healthFile !== undefined) touch(healthFile, this.#log);
@@ -97,7 +100,8 @@ export class LeaseThread {
   }
 
   #shared(lease: SharedLease): ReplicaLease {
-    return ReplicaLease.shared(this.#connection, lease, this.#skew, this.#numbers);
+    const shared = { skew: this.#skew, numbers: this.#numbers, answers: this.#answers };
+    return ReplicaLease.shared(this.#connection, lease, shared);
   }
 
   async #renew({ call, replica, state }: ToLeaseThread & { do: 'renew' }): Promise<void> {

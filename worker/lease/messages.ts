@@ -24,6 +24,8 @@ export interface LeaseThreadData {
   readonly skew: SharedArrayBuffer;
   /** A `SharedNumbers`, which the main thread measures. */
   readonly numbers: SharedArrayBuffer;
+  /** A `SharedAnswers`, in which the main thread counts. */
+  readonly answers: SharedArrayBuffer;
 }
 
 /** From the main thread to the lease thread. */

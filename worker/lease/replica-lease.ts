@@ -5,6 +5,7 @@ import { LeaseStore } from '#shared/store/lease/lease-store.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { SharedSkew } from './shared-skew.ts';
+import type { SharedAnswers } from './shared-answers.ts';
 import type { SharedNumbers } from './shared-numbers.ts';
 import { SharedTime } from './shared-time.ts';
 
@@ -22,6 +23,8 @@ export interface ReplicaLeaseOptions {
   readonly skew?: SharedSkew;
   /** What the main thread has measured of itself. */
   readonly numbers?: SharedNumbers;
+  /** What the main thread has counted. */
+  readonly answers?: SharedAnswers;
   /** A lease that another thread of this process has taken. */
   readonly taken?: SharedLease;
 }
@@ -49,6 +52,7 @@ export class ReplicaLease {
   readonly #leaseMs: number;
   readonly #skew: SharedSkew | undefined;
   readonly #numbers: SharedNumbers | undefined;
+  readonly #answers: SharedAnswers | undefined;
   readonly #store: LeaseStore;
   #predecessor: Predecessor = { generation: 0, expected: false };
   #started: number;
@@ -59,12 +63,13 @@ export class ReplicaLease {
   #fence: number;
 
   constructor(options: ReplicaLeaseOptions) {
-    const { connection, replica, generation, adopter, leaseMs, skew, numbers, taken } = options;
+    const { connection, replica, generation, adopter, leaseMs, skew, numbers, answers, taken } = options;
     this.#connection = connection;
     this.#holder = { replica, generation, adopter };
     this.#leaseMs = leaseMs;
     this.#skew = skew;
     this.#numbers = numbers;
+    this.#answers = answers;
     this.#store = new LeaseStore(connection);
     this.#started = taken?.started ?? 0;
     this.#renewed = new SharedTime(taken?.renewed);
@@ -75,10 +80,9 @@ export class ReplicaLease {
   static shared(
     connection: Connection,
     taken: SharedLease,
-    skew: SharedSkew,
-    numbers: SharedNumbers,
+    shared: Required<Pick<ReplicaLeaseOptions, 'skew' | 'numbers' | 'answers'>>,
   ): ReplicaLease {
-    return new ReplicaLease({ ...taken, connection, taken, skew, numbers });
+    return new ReplicaLease({ ...taken, ...shared, connection, taken });
   }
 
   get replica(): string {
@@ -168,6 +172,7 @@ export class ReplicaLease {
     const { generation, adopter } = this.#holder;
     const numbers = this.#numbers?.current;
     const idle = this.#numbers?.idle;
+    const answers = this.#answers?.current;
     return {
       generation,
       state,
@@ -178,6 +183,7 @@ export class ReplicaLease {
       clockAheadMs: (this.#skew ?? clockOf(this.#connection)).aheadMs,
       ...(numbers === undefined ? {} : { numbers }),
       ...(idle === undefined ? {} : { idle }),
+      ...(answers === undefined ? {} : { answers }),
     };
   }
 }

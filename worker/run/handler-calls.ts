@@ -23,6 +23,7 @@ import type { StreamDecision } from '../stream/stream-decision.ts';
 import type { FinishedRuns } from './finished-runs.ts';
 import { abortedReply, handlerFailedReply } from '../reply/run-problems.ts';
 import { HandlerFailures } from '../handlers/handler-failures.ts';
+import type { AnswerTally } from './answer-tally.ts';
 import type { Running } from './running.ts';
 
 /**
@@ -64,6 +65,8 @@ export interface HandlerCallsOptions {
   readonly finished: FinishedRuns;
   /** Bytes of answers that the worker holds. */
   readonly budget: ReplyBudget;
+  /** Counts the answers to requests that a gateway has marked. */
+  readonly tally?: AnswerTally | undefined;
   /** A larger answer is a stream, in bytes. */
   readonly streamAboveBytes: number;
   /** Sends the fields of early hints to the gateway that waits for an answer. */
@@ -134,7 +137,9 @@ export class HandlerCalls {
           : answer;
       if (start !== undefined && isStream(start)) {
         clearTimeout(timer);
-        running.end(performance.now());
+        const now = performance.now();
+        running.end(now);
+        this.#tally(job, running, start.head.status, now);
         return { ...start, head: this.#signed(start.head) };
       }
       reply = start === undefined ? abortedReply(signal, job) : this.#signed(start);
@@ -184,6 +189,10 @@ export class HandlerCalls {
     return handlerFailedReply(this.#options.worker);
   }
 
+  #tally({ outlier }: JobData, running: Running, status: number | undefined, now: number): void {
+    if (outlier !== undefined) this.#options.tally?.add(outlier, running, status, now);
+  }
+
   /** A request that must not run again is remembered from its end on. */
   #ended(
     id: string,
@@ -193,6 +202,7 @@ export class HandlerCalls {
   ): HandlerReply | undefined {
     const now = performance.now();
     running.end(now);
+    this.#tally(job, running, reply?.status, now);
     if (job.redelivery === 'never') this.#options.finished.add(id, now);
     return reply;
   }

@@ -56,6 +56,11 @@ export class Running {
     this.#begun = performance.now();
   }
 
+  /** When the handler was called, on the `performance.now()` clock; 0 if it was not. */
+  get begun(): number {
+    return this.#begun;
+  }
+
   /** Notes that the handler has answered. @param now on the `performance.now()` clock. */
   end(now: number): void {
     this.#ended = now;

@@ -16,6 +16,7 @@ import type { StockConsumerOptions } from '../queue/stock-consumer.ts';
 import type { Aftermath } from '../reply/aftermath.ts';
 import { ReplyOutbox } from '../reply/reply-outbox.ts';
 import { createReplyPushes } from '../reply/reply-pushes.ts';
+import type { AnswerTally } from '../run/answer-tally.ts';
 import type { CancelledIds } from '../run/cancelled-ids.ts';
 import type { Consumer } from '../run/consumer.ts';
 import type { FinishedRuns } from '../run/finished-runs.ts';
@@ -53,6 +54,8 @@ export interface QueueSessionParts {
   readonly budget: ReplyBudget;
   /** Brings what gateways say of streams. */
   readonly feed: SignalFeed;
+  /** Counts answers for outlier detection. */
+  readonly tally: AnswerTally;
   /** Limits the streams of the worker. */
   readonly streamSlots: StreamSlots;
   /** A larger answer is a stream, in bytes. */

@@ -37,6 +37,8 @@ export interface RingKeys {
    * `AutoscaleStore` writes them. There is none if no controller has `AUTOSCALE`.
    */
   readonly autoscale: string;
+  /** Hash: name -> ejection as JSON, for each desired replica that outlier detection has ejected lately. */
+  readonly ejections: string;
   /** Hash: name of a retired replica -> name of its replacement, the only one that may adopt its queue. */
   readonly heirs: string;
   /** Set: names of replicas whose queues any live worker may adopt. */
@@ -72,6 +74,7 @@ export function createRingKeys(namespace: string): RingKeys {
     restarts: `${ringPrefix}:restarts`,
     slowStarts: `${ringPrefix}:slow-starts`,
     autoscale: `${ringPrefix}:autoscale`,
+    ejections: `${ringPrefix}:ejections`,
     upstreams: `${ringPrefix}:upstreams`,
     upstreamPositions: `${ringPrefix}:upstream-positions`,
     heirs: `${ringPrefix}:heirs`,

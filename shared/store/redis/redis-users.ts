@@ -49,12 +49,12 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
   },
   controller: {
     keys: 'del exists persist pexpire pttl rename scan type unlink',
-    strings: 'get incr set',
+    strings: 'get incr incrby mget set',
     hashes: 'hdel hexists hget hgetall hincrby hkeys hlen hmget hset',
     lists: 'llen lpos lpush lrange ltrim rpush',
     sets: 'sadd scard sismember smembers srem',
     'sorted sets': 'zadd zcard zcount zpopmin zrange zscore',
-    streams: 'xadd xrevrange',
+    streams: 'xadd xrevrange xtrim',
     'messages and time': 'publish subscribe time unsubscribe',
   },
   worker: {

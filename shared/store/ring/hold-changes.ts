@@ -8,15 +8,17 @@ export interface Restart {
   readonly rolling: boolean;
 }
 
-/** A change of what operators ask of a desired replica. */
+/** A change of what operators ask of a desired replica. They can only end an ejection. */
 export type HoldChange =
   /** `at` is in ms since the epoch; null: the replica may be in the ring again. */
   | { readonly kind: 'drain'; readonly name: string; readonly at: number | null }
-  | { readonly kind: 'restart'; readonly name: string; readonly restart: Restart | null };
+  | { readonly kind: 'restart'; readonly name: string; readonly restart: Restart | null }
+  | { readonly kind: 'ejection'; readonly name: string };
 
 /** @returns a change as it is written to Redis. */
 export function wishOf(change: HoldChange): Wish {
   const { kind, name } = change;
+  if (kind === 'ejection') return { kind, name, value: '' };
   if (kind === 'drain') return { kind, name, value: change.at === null ? '' : String(change.at) };
   return { kind, name, value: change.restart === null ? '' : restartText(change.restart) };
 }

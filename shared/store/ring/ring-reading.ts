@@ -1,5 +1,6 @@
 import type { Aside } from '../repair/aside.ts';
 import type { Keys } from '../keys/keys.ts';
+import { parseEjection } from '../../contract/ejection.ts';
 import { isReplicaName } from '../../contract/replica-name.ts';
 import { parseMember, placeOf } from '../../ring/member.ts';
 import type { RingMember } from '../../ring/ring.ts';
@@ -120,16 +121,20 @@ export class RingReading {
     return read;
   }
 
-  /** @returns what operators ask of the desired replicas. What cannot be read is not asked for. */
+  /**
+   * @returns what operators ask of the desired replicas, and their ejections. What cannot be read is left
+   * out.
+   */
   holds(
-    stored: Pick<StoredRing, 'drained' | 'restarts'>,
+    stored: Pick<StoredRing, 'drained' | 'restarts' | 'ejections'>,
     isDesired: (name: string) => boolean,
-  ): Pick<RingState, 'drained' | 'restarts'> {
-    const { drained, restarts } = this.#keys;
+  ): Pick<RingState, 'drained' | 'restarts' | 'ejections'> {
+    const { drained, restarts, ejections } = this.#keys;
     const time = (text: string): number | undefined => (integer.test(text) ? Number(text) : undefined);
     return {
       drained: this.#parsed(drained, stored.drained, time, isDesired),
       restarts: this.#parsed(restarts, stored.restarts, parseRestart, isDesired),
+      ejections: this.#parsed(ejections, stored.ejections, parseEjection, isDesired),
     };
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Ejection } from '../../contract/ejection.ts';
 import { parseTexts } from '../../contract/json-object.ts';
 import type { Logger } from '../../process/logger.ts';
 import type { OperatorCall } from '../../contract/api/autoscale.ts';
@@ -57,6 +58,8 @@ export interface RingState {
   readonly restarts: ReadonlyMap<string, Restart>;
   /** How much of its weight a replica in the ring has; one that is not here has all of it. */
   readonly slowStarts: ReadonlyMap<string, SlowStart>;
+  /** What outlier detection has noted of desired replicas; those that have ended are remembered a while. */
+  readonly ejections: ReadonlyMap<string, Ejection>;
 }
 
 /** A change of the desired replicas, made for one state. */

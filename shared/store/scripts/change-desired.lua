@@ -1,7 +1,7 @@
 -- Adds and removes desired replicas in one step, if the ring is still at the version for which the change was
 -- made. A removed replica leaves the ring at once and is retired: it finishes the jobs that it has. What an
--- operator asked for ends with it. A change by an operator stops autoscaling. One by autoscaling is refused
--- if that has been stopped, or if another controller leads.
+-- operator asked for ends with it, and so does an ejection. A change by an operator stops autoscaling. One by
+-- autoscaling is refused if that has been stopped, or if another controller leads.
 -- KEYS[1] version
 -- KEYS[2] desired
 -- KEYS[3] ring
@@ -13,6 +13,7 @@
 -- KEYS[9] slow starts
 -- KEYS[10] autoscale
 -- KEYS[11] leader
+-- KEYS[12] ejections
 -- ARGV[1] expected version; -1 if nothing was ever desired
 -- ARGV[2] now, in ms since the epoch
 -- ARGV[3] channel of changes
@@ -43,6 +44,7 @@ local function forgetWishes(name)
   redis.call('HDEL', KEYS[7], name)
   redis.call('HDEL', KEYS[8], name)
   redis.call('HDEL', KEYS[9], name)
+  redis.call('HDEL', KEYS[12], name)
 end
 local placed = 10 + 2 * tonumber(ARGV[5])
 local removed = placed + 2 * tonumber(ARGV[6])

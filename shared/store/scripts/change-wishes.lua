@@ -2,15 +2,18 @@
 -- KEYS[1] version
 -- KEYS[2] drained
 -- KEYS[3] restarts
+-- KEYS[4] ejections
 -- ARGV[1] expected version
 -- ARGV[2] channel of changes
--- ARGV[3..] for each wish: `drain` or `restart`, the name, and the value that is kept; an empty one ends it
+-- ARGV[3..] for each wish: `drain`, `restart` or `ejection`, the name, and the value that is kept; an empty
+-- one ends it
 -- Returns the new version, or -2 if the ring has another version and nothing was changed.
 if tonumber(redis.call('GET', KEYS[1]) or -1) ~= tonumber(ARGV[1]) then
   return -2
 end
+local keys = { drain = KEYS[2], restart = KEYS[3], ejection = KEYS[4] }
 for at = 3, #ARGV, 3 do
-  local wishes = ARGV[at] == 'drain' and KEYS[2] or KEYS[3]
+  local wishes = keys[ARGV[at]]
   if ARGV[at + 2] == '' then
     redis.call('HDEL', wishes, ARGV[at + 1])
   else

@@ -10,9 +10,10 @@
 -- KEYS[9] drained
 -- KEYS[10] restarts
 -- KEYS[11] slow starts
+-- KEYS[12] ejections
 -- Returns {version or -1 if nothing was ever desired, desired, ring, retired, settings of all gateways,
--- upstream positions, drained, restarts, slow starts (each a flat list of names and values), upstreams or
--- false, last joining number}.
+-- upstream positions, drained, restarts, slow starts, ejections (each a flat list of names and values),
+-- upstreams or false, last joining number}.
 return {
   tonumber(redis.call('GET', KEYS[1]) or -1),
   redis.call('HGETALL', KEYS[2]),
@@ -23,6 +24,7 @@ return {
   redis.call('HGETALL', KEYS[9]),
   redis.call('HGETALL', KEYS[10]),
   redis.call('HGETALL', KEYS[11]),
+  redis.call('HGETALL', KEYS[12]),
   redis.call('GET', KEYS[8]),
   tonumber(redis.call('GET', KEYS[5]) or 0),
 }

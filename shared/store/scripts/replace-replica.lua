@@ -13,6 +13,7 @@
 -- KEYS[9] drained
 -- KEYS[10] restarts
 -- KEYS[11] slow starts
+-- KEYS[12] ejections
 -- ARGV[1] the leader's token
 -- ARGV[2] expected version
 -- ARGV[3] now, in ms since the epoch
@@ -45,6 +46,7 @@ if drained then
 end
 redis.call('HDEL', KEYS[10], ARGV[5])
 redis.call('HDEL', KEYS[11], ARGV[5])
+redis.call('HDEL', KEYS[12], ARGV[5])
 local heirs = redis.call('HGETALL', KEYS[6])
 for at = 1, #heirs, 2 do
   if heirs[at + 1] == ARGV[5] then

@@ -25,6 +25,7 @@ export interface StoredRing {
   readonly drained: Fields;
   readonly restarts: Fields;
   readonly slowStarts: Fields;
+  readonly ejections: Fields;
   /** JSON; undefined if there are none. */
   readonly upstreams: string | undefined;
   /** The last joining number given. */
@@ -68,13 +69,14 @@ export const readRing = script<void, StoredRing | undefined>({
     keys.drained,
     keys.restarts,
     keys.slowStarts,
+    keys.ejections,
   ],
   args: () => [],
   decode: (reply) => {
     // A number that Lua cannot read ends the list early.
     const parts: unknown[] = Array.isArray(reply) ? reply : [];
-    const [version, desired, ring, retired, settings, positions, drained, restarts, slow, upstreams, joined] =
-      parts;
+    const [version, desired, ring, retired, settings, positions, drained, restarts, ...more] = parts;
+    const [slow, ejections, upstreams, joined] = more;
     if (typeof version !== 'number' || !Number.isSafeInteger(version) || !isCount(joined)) return undefined;
     return {
       version,
@@ -86,6 +88,7 @@ export const readRing = script<void, StoredRing | undefined>({
       drained: fieldsOf(drained),
       restarts: fieldsOf(restarts),
       slowStarts: fieldsOf(slow),
+      ejections: fieldsOf(ejections),
       upstreams: typeof upstreams === 'string' ? upstreams : undefined,
       joined,
     };
@@ -124,6 +127,7 @@ export const changeDesired = script<DesiredCall, RingChange | 'refused'>({
     keys.slowStarts,
     keys.autoscale,
     keys.leader,
+    keys.ejections,
   ],
   args: ({ version, now, joined, add, positions, remove, stop, scaled }, { changes }) => [
     version,
@@ -160,6 +164,7 @@ export const replaceReplica = script<
     keys.drained,
     keys.restarts,
     keys.slowStarts,
+    keys.ejections,
   ],
   args: ({ token, version, now, dead, member }, { changes }) => [
     token,
@@ -176,7 +181,7 @@ export const replaceReplica = script<
 
 /** Something that an operator asks of a replica; the empty value ends it. */
 export interface Wish {
-  readonly kind: 'drain' | 'restart';
+  readonly kind: 'drain' | 'restart' | 'ejection';
   readonly name: string;
   readonly value: string;
 }
@@ -184,7 +189,7 @@ export interface Wish {
 /** Changes what operators ask of replicas, if the ring is still at `version`. */
 export const changeWishes = script<{ version: number; wishes: readonly Wish[] }, RingChange>({
   file: 'change-wishes',
-  keys: ({ version, drained, restarts }) => [version, drained, restarts],
+  keys: ({ version, drained, restarts, ejections }) => [version, drained, restarts, ejections],
   args: ({ version, wishes }, { changes }) => [
     version,
     changes,

@@ -10,16 +10,20 @@ import { counted } from '../words/numbers.ts';
 import { PlanPreview } from './plan-preview.tsx';
 
 /** A replica as far as its actions depend on it. */
-type Replica = Pick<ApiReplicaAnswer, 'name' | 'state' | 'hold' | 'depths'> & { readonly inRing?: boolean };
+type Replica = Pick<ApiReplicaAnswer, 'name' | 'state' | 'hold' | 'depths'> & {
+  readonly inRing?: boolean;
+  readonly ejected?: string | null;
+};
 
 /** @returns what can be done with a replica that is desired. */
 export function replicaActions(replica: Replica): readonly MenuItem[] {
-  const { hold } = replica;
+  const { hold, ejected = null } = replica;
+  const isOut = hold === 'drained' || ejected !== null;
   return [
     hold === 'paused'
       ? { label: 'Resume …', run: () => askResume(replica) }
       : { label: 'Pause …', run: () => askPause(replica) },
-    hold === 'drained'
+    isOut
       ? { label: 'Put back into the ring …', run: () => askResume(replica) }
       : { label: 'Drain …', run: () => askDrain(replica) },
     { label: 'Restart …', run: () => askRestart(replica) },
@@ -66,15 +70,15 @@ function askPause(replica: Replica): void {
 }
 
 function askResume(replica: Replica): void {
-  const { name, hold } = replica;
-  const isDrained = hold === 'drained';
+  const { name, hold, ejected = null } = replica;
+  const isDrained = hold === 'drained' || ejected !== null;
   ask({
     title: isDrained ? `Put ${name} back into the ring?` : `Resume ${name}?`,
     body: (
       <>
         <p>
           {isDrained
-            ? `${name} gets the keys again that it owned before it was drained.`
+            ? `${name} gets the keys again that it owned before it left the ring.`
             : `${name} starts with the requests that wait.`}
         </p>
         <Holdings replica={replica} />

@@ -68,6 +68,7 @@ type Shown = ApiReplicaView | ApiRetiredReplicaView;
 function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare: number }): JSX.Element {
   const { name, state, hold, depths, worker, oldestMs, waitMs, serviceMs, failuresPerS } = replica;
   const isDesired = 'inRing' in replica;
+  const ejected = isDesired ? (replica.ejected ?? null) : null;
   return (
     <tr>
       <th scope="row">
@@ -76,6 +77,7 @@ function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare
       <td>
         <StatePill state={state} {...(replica.reason === undefined ? {} : { title: replica.reason })} />
         {hold !== null && <StatePill state={hold} />}
+        {ejected !== null && <StatePill state="ejected" title={ejected} />}
       </td>
       <td class="n mid">
         <Since at={replica.since} />

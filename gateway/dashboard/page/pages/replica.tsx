@@ -34,11 +34,14 @@ export function Replica({ name }: { readonly name: string }): JSX.Element {
   );
 }
 
-function Lead({ view: { state, hold, since, reason } }: { readonly view: ApiReplicaAnswer }): JSX.Element {
+function Lead({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
+  const { state, hold, since, reason } = view;
+  const ejected = 'inRing' in view ? (view.ejected ?? null) : null;
   return (
     <>
       <StatePill state={state} /> {hold !== null && <StatePill state={hold} />} since <Ago at={since} />
       {reason !== undefined && <> · was lost: {reason}</>}
+      {ejected !== null && <> · {ejected}</>}
     </>
   );
 }

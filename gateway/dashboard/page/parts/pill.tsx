@@ -27,6 +27,7 @@ const tones: Readonly<Record<string, Tone>> = {
   lost: 'bad',
   draining: 'warn',
   drained: 'warn',
+  ejected: 'warn',
   paused: 'warn',
   restarting: 'info',
   queued: 'info',

@@ -1,0 +1,190 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AnswerCounts } from '#shared/contract/answer-counts.ts';
+import { isOut } from '#shared/contract/ejection.ts';
+import type { Ejection } from '#shared/contract/ejection.ts';
+import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { Observed } from '../../gateway/controller/observe.ts';
+import { plan } from '../../gateway/controller/plan.ts';
+import { renderStep } from '../../gateway/controller/step.ts';
+import { Confirmations } from '../../gateway/outliers/confirmations.ts';
+import { CountWindows } from '../../gateway/outliers/count-windows.ts';
+import { outlierSteps, stepsWhenOff } from '../../gateway/outliers/outlier-pass.ts';
+import type { EjectionStep } from '../../gateway/outliers/outlier-pass.ts';
+import { mayBeOut } from '../../gateway/outliers/rule.ts';
+import { loadGatewayConfig } from '../../gateway/settings/config.ts';
+import { desired, lease, observed, settings } from '../fixtures/plan-world.ts';
+
+const config = loadGatewayConfig({ OUTLIER_DETECTION: 'on' }).outliers ?? off();
+function off(): never {
+  throw new Error('outlier detection is off');
+}
+
+const ejection: Ejection = {
+  count: 1,
+  cause: 'consecutive_5xx',
+  detail: '7 consecutive 5xx',
+  generation: 1,
+  since: 0,
+  until: 30_000,
+};
+
+const counted = (answered: number, failedInRow: number): AnswerCounts => ({
+  answered,
+  failed: failedInRow,
+  failedInRow,
+  keysFailed: failedInRow > 1 ? 2 : failedInRow,
+  gatewayFailedInRow: 0,
+  keysGatewayFailed: 0,
+  probe: 0,
+  probeMs: 0,
+  times: [],
+});
+
+const ready = (names: readonly string[]): ReadonlyMap<string, ReplicaStatus> =>
+  new Map(names.map((name) => [name, { state: 'ready', since: 0, generation: 1, failures: 0 }]));
+
+/** A controller that carries out what it decides. */
+class Leader {
+  now = 1000;
+  readonly windows = new CountWindows(1000);
+  readonly confirmations = new Confirmations();
+  world: Observed;
+  readonly #counts = new Map<string, AnswerCounts>();
+
+  constructor(names: readonly string[], more: Partial<Observed> = {}) {
+    const leases = new Map(names.map((name) => [name, lease(1)]));
+    const ring = new Map(names.map((name) => [name, 1]));
+    this.world = observed({ desired: desired(...names), leases, ring, ...more });
+  }
+
+  answers(name: string, count: number, isFailing: boolean): void {
+    const { answered = 0, failedInRow = 0 } = this.#counts.get(name) ?? {};
+    const counts = counted(answered + count, isFailing ? failedInRow + count : 0);
+    this.#counts.set(name, counts);
+    const leases = new Map(this.world.leases);
+    leases.set(name, { ...lease(1), answers: counts });
+    this.world = { ...this.world, leases };
+  }
+
+  pass(afterMs = 1000): EjectionStep[] {
+    this.now += afterMs;
+    const memory = ready([...this.world.leases.keys()]);
+    const { windows, confirmations, now } = this;
+    const input = {
+      observed: this.world,
+      memory,
+      windows,
+      confirmations,
+      now,
+      reportMs: 500,
+    };
+    const steps = outlierSteps({ ...input, config, unsent: new Map() });
+    const ejections = new Map(this.world.ejections);
+    for (const { name, ejection: noted } of steps) {
+      if (noted === undefined) ejections.delete(name);
+      else ejections.set(name, noted);
+    }
+    const ring = new Map(
+      this.world.desired.filter(({ name }) => !isOut(ejections.get(name))).map(({ name }) => [name, 1]),
+    );
+    this.world = { ...this.world, ejections, ring };
+    return steps;
+  }
+}
+
+const shown = (steps: readonly EjectionStep[]): string[] => steps.map((step) => `${step.do} ${step.name}`);
+
+describe('a leading controller', () => {
+  it('ejects, probes and lets return', () => {
+    const leader = new Leader(['S1', 'S2', 'S3']);
+    expect(leader.pass()).toEqual([]);
+    for (const name of ['S1', 'S3']) leader.answers(name, 20, false);
+    leader.answers('S2', 7, true);
+    expect(leader.pass()).toEqual([]);
+    expect(shown(leader.pass())).toEqual(['eject S2']);
+    expect(leader.pass()).toEqual([]);
+    expect(shown(leader.pass(30_000))).toEqual(['probe S2']);
+    expect(leader.pass()).toEqual([]);
+    expect(shown(leader.pass(6000))).toEqual(['longer S2']);
+    expect(leader.world.ejections.get('S2')).toMatchObject({ count: 2, until: leader.now + 60_000 });
+    const leases = new Map(leader.world.leases).set('S2', lease(2));
+    leader.world = { ...leader.world, leases };
+    expect(shown(leader.pass())).toEqual(['end S2']);
+    expect(leader.world.ejections.size).toBe(0);
+  });
+
+  it('begins anew after another one: what is noted holds, and old failures do not count twice', () => {
+    const leader = new Leader(['S1', 'S2', 'S3'], { ejections: new Map([['S2', ejection]]) });
+    leader.answers('S3', 9, true);
+    for (let at = 0; at < 5; at += 1) expect(leader.pass()).toEqual([]);
+    expect(shown(leader.pass(30_000))).toEqual(['probe S2']);
+  });
+
+  it('counts neither drained nor paused replicas, and ends their ejections', () => {
+    const hold = { drained: new Map([['S3', 0]]), paused: new Set(['S2']) };
+    const leader = new Leader(['S1', 'S2', 'S3'], { ...hold, ejections: new Map([['S2', ejection]]) });
+    expect(shown(leader.pass())).toEqual(['end S2']);
+    leader.answers('S1', 50, true);
+    expect([leader.pass(), leader.pass(), leader.pass()]).toEqual([[], [], []]);
+  });
+
+  it('never ejects more than the share, never the last one, and gives all back in the end', () => {
+    const happening = fc.record({
+      at: fc.nat(5),
+      failing: fc.boolean(),
+      ms: fc.constantFrom(0, 500, 1000, 40_000),
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.array(happening, { maxLength: 80 }), (count, all) => {
+        const names = Array.from({ length: count }, (_, at) => `S${at + 1}`);
+        const leader = new Leader(names);
+        for (const { at, failing, ms } of all) {
+          leader.answers(names[at % count] ?? 'S1', 8, failing);
+          leader.pass(ms);
+          const out = [...leader.world.ejections.values()].filter(isOut).length;
+          expect(out).toBeLessThanOrEqual(mayBeOut(count, config));
+          expect(leader.world.ring.size).toBe(count - out);
+          expect(leader.world.ring.size).toBeGreaterThan(0);
+        }
+        // All workers are new.
+        const leases = new Map(names.map((name) => [name, lease(2)]));
+        leader.world = { ...leader.world, leases };
+        leader.pass();
+        expect(leader.world.ring.size).toBe(count);
+      }),
+    );
+  });
+
+  it('ends all ejections once the detection is off', () => {
+    const ejections = new Map([
+      ['S1', ejection],
+      ['S2', { ...ejection, ended: 5 }],
+    ]);
+    expect(shown(stepsWhenOff(observed({ ejections })))).toEqual(['end S1', 'forget S2']);
+  });
+});
+
+it('the plan keeps an ejected replica out of the ring, apart from what operators ask', () => {
+  const names = ['S1', 'S2'];
+  const leases = new Map(names.map((name) => [name, lease(1)]));
+  const instances = names.map((name) => ({ id: name, name, generation: 1, outdated: false }));
+  const lines = (ring: readonly string[], more: Partial<Observed>): string[] => {
+    const world = {
+      ring: new Map(ring.map((name) => [name, 1])),
+      desired: desired(...names),
+      leases,
+      instances,
+    };
+    return plan(observed({ ...world, ...more }), ready(names), new Map(), settings, 1000).steps.map(
+      renderStep,
+    );
+  };
+  const ejections = new Map([['S2', ejection]]);
+  expect(lines(names, { ejections })).toEqual(['evict S2: an outlier: 7 consecutive 5xx']);
+  expect(lines(['S1'], { ejections })).toEqual([]);
+  expect(lines(['S1'], { ejections: new Map([['S2', { ...ejection, ended: 9 }]]) })).toEqual([
+    'admit S2#1: it is ready',
+  ]);
+  expect(lines(['S1'], { drained: new Map([['S2', 1]]) })).toEqual([]);
+});
