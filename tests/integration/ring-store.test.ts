@@ -174,8 +174,17 @@ describe('changeDesired', () => {
       expect(
         await run(
           'change-desired',
-          ...[...first, ...others],
-          ...[expected, 2000, changes, 2, 1, 0, '', '', ''],
+          ...first,
+          ...others,
+          expected,
+          2000,
+          changes,
+          2,
+          1,
+          0,
+          '',
+          '',
+          '',
           ...own,
         ),
       ).toBe(-2);
