@@ -24,14 +24,9 @@ export function define(command: Command, context: Context): void {
       }
       const { adminSide } = gatewaySides(options, context, changeTimeoutMs);
       // It fails if this is not the admin side of a gateway. POST /add would then go to the user's app.
-<<<<<<< HEAD
-      const before = new Set(serving(await adminSide.ring()));
-      const replicas = await adminSide.addReplicas(n, names, weights);
-=======
       const ring = await adminSide.ring();
       const before = new Set(serving(ring));
-      const replicas = await adminSide.addReplicas(n, names);
->>>>>>> h-d
+      const replicas = await adminSide.addReplicas(n, names, weights);
       const added = replicas.filter((name) => !before.has(name));
       output.show({ added, replicas }, () => [
         `Added ${shownNames(added)}. The replicas are ${shownNames(replicas)}.`,
