@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
-import { autoscaleFaults } from '../autoscale/autoscale-settings.ts';
+import { autoscaleFaults } from './autoscale-settings.ts';
 import { replicaCountFaults } from './replica-count.ts';
 import type { GatewayValues } from './settings.ts';
 
