@@ -34,7 +34,6 @@ export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolea
       leader: picture.leader,
       trouble: picture.trouble,
     },
-    autoscale: picture.autoscale.configured ? picture.autoscale : null,
     totals: totalsView(snapshot, shown),
     troubles: troublesOf(
       {
@@ -55,6 +54,7 @@ export function overviewView(snapshot: Snapshot, own: OwnPart, onlyViews: boolea
       onlyViews,
     ),
     sample: rates?.sample ?? null,
+    autoscale: picture.autoscale.configured ? picture.autoscale : null,
     ...shown,
   };
 }

@@ -12,8 +12,9 @@ import type { AddLimits } from '../ring/replica-changes.ts';
 import { LoadHistory } from './load-history.ts';
 import { LoadSampler } from './load-sampler.ts';
 import { decide } from './rule.ts';
-import type { Decision, RuleSettings, Standing } from './rule.ts';
-import { ruleTimes } from './rule-settings.ts';
+import type { Decision, Standing } from './rule.ts';
+import type { RuleSettings } from '../settings/autoscale-rule.ts';
+import { ruleTimes } from '../settings/autoscale-rule.ts';
 import { scaleChange } from './scale-change.ts';
 import { standingOf } from './standing.ts';
 

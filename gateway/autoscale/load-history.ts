@@ -1,7 +1,7 @@
 import { windowLoad } from './load.ts';
 import type { LoadSample, WindowLoad } from './load.ts';
-import { burstFactor } from './rule-settings.ts';
-import type { RuleTimes } from './rule-settings.ts';
+import { burstFactor } from '../settings/autoscale-rule.ts';
+import type { RuleTimes } from '../settings/autoscale-rule.ts';
 
 /** What is known of the load now. */
 export interface SeenLoad {

@@ -1,4 +1,4 @@
-import { hotFactor, target } from './rule-settings.ts';
+import { hotFactor, target } from '../settings/autoscale-rule.ts';
 
 /** The load of one replica at one moment. */
 export interface ReplicaLoad {

@@ -1,6 +1,6 @@
 import type { SeenLoad } from './load-history.ts';
-import { burstFactor, restShare, stepShare } from './rule-settings.ts';
-import type { RuleTimes } from './rule-settings.ts';
+import { burstFactor, restShare, stepShare } from '../settings/autoscale-rule.ts';
+import type { RuleSettings } from '../settings/autoscale-rule.ts';
 
 /** How many replicas there are. A replica that an operator has drained or paused does not count. */
 export interface Standing {
@@ -26,12 +26,6 @@ export interface Decision {
   /** In one sentence, without its end. */
   readonly reason: string;
   readonly hot: readonly string[];
-}
-
-export interface RuleSettings {
-  readonly min: number;
-  readonly max: number;
-  readonly times: RuleTimes;
 }
 
 /**

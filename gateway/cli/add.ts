@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { showPlan } from './dry-run.ts';
 import { usage } from './failure.ts';
 import { gatewaySides } from './gateway-options.ts';
-import { changeTimeoutMs, serving, withChange } from './replica-change.ts';
+import { changeTimeoutMs, serving, stopNote, withChange } from './replica-change.ts';
 import type { ChangeOptions } from './replica-change.ts';
 import { shownNames } from './shown.ts';
 
@@ -24,11 +24,13 @@ export function define(command: Command, context: Context): void {
       }
       const { adminSide } = gatewaySides(options, context, changeTimeoutMs);
       // It fails if this is not the admin side of a gateway. POST /add would then go to the user's app.
-      const before = new Set(serving(await adminSide.ring()));
+      const ring = await adminSide.ring();
+      const before = new Set(serving(ring));
       const replicas = await adminSide.addReplicas(n, names, weights);
       const added = replicas.filter((name) => !before.has(name));
       output.show({ added, replicas }, () => [
         `Added ${shownNames(added)}. The replicas are ${shownNames(replicas)}.`,
+        ...stopNote(ring),
       ]);
     });
 }

@@ -26,6 +26,15 @@ export function serving({ replicas }: RingView): string[] {
   return replicas.filter(({ inRing }) => inRing).map(({ name }) => name);
 }
 
+/**
+ * @param before the ring before a change.
+ * @returns what to say after it, if it has stopped autoscaling.
+ */
+export function stopNote(before: RingView): string[] {
+  if (before.autoscale?.enabled !== true) return [];
+  return ['Autoscaling is stopped by this; `ringpost autoscale on` lets it go on.'];
+}
+
 function positive(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
   return Number(text);

@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { showPlan } from './dry-run.ts';
 import { usage } from './failure.ts';
 import { gatewaySides } from './gateway-options.ts';
-import { changeTimeoutMs, serving, withChange } from './replica-change.ts';
+import { changeTimeoutMs, serving, stopNote, withChange } from './replica-change.ts';
 import type { ChangeOptions } from './replica-change.ts';
 import { shownNames } from './shown.ts';
 
@@ -23,11 +23,13 @@ export function define(command: Command, context: Context): void {
       }
       const { adminSide } = gatewaySides(options, context, changeTimeoutMs);
       // It fails if this is not the admin side of a gateway. DELETE /rm would then go to the user's app.
-      const before = serving(await adminSide.ring());
+      const ring = await adminSide.ring();
+      const before = serving(ring);
       const replicas = await adminSide.removeReplicas(n, names);
       const removed = before.filter((name) => !replicas.includes(name));
       output.show({ removed, replicas }, () => [
         `Removed ${shownNames(removed)}. The replicas are ${shownNames(replicas)}.`,
+        ...stopNote(ring),
       ]);
     });
 }

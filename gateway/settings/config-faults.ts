@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { commonFaults, redisUrlFaults } from '#shared/settings/common.ts';
-import { autoscaleFaults } from '../autoscale/autoscale-settings.ts';
 import { outlierFaults } from '../outliers/outlier-settings.ts';
+import { autoscaleFaults } from './autoscale-settings.ts';
 import { replicaCountFaults } from './replica-count.ts';
 import type { GatewayValues } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
-import { parseRange } from '../autoscale/range.ts';
+import { parseRange } from './autoscale-range.ts';
 import type { GatewayValues } from './settings.ts';
 
 const withoutList = 3;

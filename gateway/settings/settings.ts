@@ -1,5 +1,5 @@
 import type { SettingsOf } from '#shared/settings/load-settings.ts';
-import { autoscaleSettings } from '../autoscale/autoscale-settings.ts';
+import { autoscaleSettings } from './autoscale-settings.ts';
 import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
 import { commonSettings } from '#shared/settings/common.ts';

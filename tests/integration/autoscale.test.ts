@@ -91,11 +91,13 @@ describe('with AUTOSCALE', () => {
         change: { direction: 'up' },
       });
     expect(Object.keys(await stop())).toEqual(['200']);
+    const light = load(running, 1);
     // The last one goes first.
     await expect.poll(() => names(running), wait).toEqual(['S1', 'S2', 'S3']);
     expect((await shown(running)).change).toMatchObject({ direction: 'down', names: ['S4'] });
     await expect.poll(() => names(running), wait).toEqual(['S1', 'S2']);
     await expect.poll(async () => (await ring(running)).retired, wait).toEqual([]);
+    expect(Object.keys(await light())).toEqual(['200']);
     const again = load(running, 16);
     await expect.poll(() => names(running), wait).toEqual(['S1', 'S2', 'S3', 'S4']);
     expect(Object.keys(await again())).toEqual(['200']);

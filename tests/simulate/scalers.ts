@@ -1,7 +1,7 @@
 import { LoadHistory } from '../../gateway/autoscale/load-history.ts';
 import type { ReplicaLoad } from '../../gateway/autoscale/load.ts';
 import { decide } from '../../gateway/autoscale/rule.ts';
-import { ruleTimes, target } from '../../gateway/autoscale/rule-settings.ts';
+import { ruleTimes, target } from '../../gateway/settings/autoscale-rule.ts';
 
 /** What a rule sees, every two seconds. */
 export interface Seen {

@@ -4,6 +4,7 @@ import type { ReplicaState, ReplicaStatus } from '#shared/contract/replica-statu
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
+import { autoscaleLines } from '../../gateway/cli/autoscale.ts';
 import { autoscaleTroubles } from '../../gateway/api/autoscale-troubles.ts';
 import { freeNames, scaleChange } from '../../gateway/autoscale/scale-change.ts';
 import { standingOf } from '../../gateway/autoscale/standing.ts';
@@ -186,4 +187,28 @@ it('troubles say that a key is hot, that scaling is stopped, and that there is n
   expect(codes({ decision, stopped: { by: 'rm', at: 1 } })).toEqual(['hot_key', 'autoscale_stopped']);
   expect(codes({ configured: false, decision })).toEqual([]);
   expect(autoscaleTroubles(undefined)).toEqual([]);
+});
+
+it('the command line says what is wanted and why, and who has stopped it', () => {
+  const view: AutoscaleView = {
+    configured: true,
+    enabled: false,
+    range: { min: 2, max: 4 },
+    stopped: { by: 'rm', at: 1 },
+    decision: { at: 9000, wanted: 3, replicas: 2, reason: 'It is late.', hot: ['S2'] },
+    change: { at: 4000, direction: 'down', names: ['S3'], reason: 'there was room' },
+  };
+  const said = autoscaleLines(view, 9000).map((line) => line.replaceAll(/ +/g, ' '));
+  expect(said).toEqual([
+    'autoscale stopped by /rm (2..4); `ringpost autoscale on` lets it go on',
+    'wanted 3',
+    'replicas 2',
+    'reason It is late.',
+    'hot S2: more replicas would not help',
+    'last change removed S3 5s ago: there was room',
+  ]);
+  expect(autoscaleLines({ ...view, enabled: true, stopped: null }, 9000)[0]).toMatch(/on \(2\.\.4\)$/);
+  expect(autoscaleLines({ ...view, configured: false }, 9000)).toEqual([
+    'The leading controller has no AUTOSCALE, so it does not scale.',
+  ]);
 });

@@ -5,7 +5,7 @@ import { LoadHistory } from '../../gateway/autoscale/load-history.ts';
 import type { SeenLoad } from '../../gateway/autoscale/load-history.ts';
 import { decide } from '../../gateway/autoscale/rule.ts';
 import type { Decision, Standing } from '../../gateway/autoscale/rule.ts';
-import { ruleTimes } from '../../gateway/autoscale/rule-settings.ts';
+import { ruleTimes } from '../../gateway/settings/autoscale-rule.ts';
 
 const settings = { min: 2, max: 20, times: ruleTimes };
 

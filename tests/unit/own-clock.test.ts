@@ -8,6 +8,7 @@ const mayReadOwnClock: Readonly<Record<string, string>> = {
   'shared/store/redis/redis-clock.ts': 'compares it with Redis time',
   'shared/store/redis/redis-report.ts': 'compares it with Redis time',
   'shared/process/output-log.ts': 'a log line has the time of its host, as in pino',
+  'gateway/cli/autoscale.ts': 'a person is shown how long ago something was',
   'gateway/cli/ls.ts': 'a person is shown how long ago something was',
   'gateway/cli/request-list.ts': 'a person is shown how long ago something was',
   'gateway/dashboard/page/data/clock.ts': 'the page corrects it by the time of the gateway',

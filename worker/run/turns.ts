@@ -7,7 +7,7 @@ import { LineExits } from '#shared/store/queue/line-exits.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import type { RedisClock } from '#shared/store/redis/redis-clock.ts';
-import type { InFront, Place } from '#shared/store/scripts/lines.ts';
+import type { InFront, Place } from '#shared/store/queue/line.ts';
 import type { PutBack } from './consumer.ts';
 
 /**

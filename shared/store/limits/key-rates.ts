@@ -10,6 +10,8 @@ import type { CountedRate, RateLimits, RateState } from '../scripts/limits.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
+export type { RateLimits } from '../scripts/limits.ts';
+
 /** What became of one request. */
 export interface Counted {
   readonly isAllowed: boolean;

@@ -13,6 +13,8 @@ import type { InFront, Place } from '../scripts/lines.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
+export type { InFront, Place } from '../scripts/lines.ts';
+
 /** A line outlives the deadlines of its requests by this time, in ms. */
 const graceMs = 60_000;
 

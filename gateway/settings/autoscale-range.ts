@@ -1,6 +1,6 @@
 import type { ReplicaRange } from '#shared/store/ring/autoscale-store.ts';
-import type { RuleSettings } from './rule.ts';
-import { ruleTimes } from './rule-settings.ts';
+import { ruleTimes } from './autoscale-rule.ts';
+import type { RuleSettings } from './autoscale-rule.ts';
 
 /** How `AUTOSCALE` is written. */
 export const rangePattern = '^[1-9][0-9]{0,4}\\.\\.[1-9][0-9]{0,4}$';

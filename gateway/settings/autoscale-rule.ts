@@ -10,6 +10,12 @@ export interface RuleTimes {
   readonly downMs: number;
 }
 
+export interface RuleSettings {
+  readonly min: number;
+  readonly max: number;
+  readonly times: RuleTimes;
+}
+
 export const ruleTimes: RuleTimes = { tickMs: 2000, shortMs: 6000, longMs: 60_000, downMs: 300_000 };
 
 /** The part of its slots that a replica uses at the load for which replicas are wanted. */

@@ -1,7 +1,7 @@
 import { capacity, defaultParameters } from '#shared/ring/strategies.ts';
 import { parseUpstreams } from '#shared/settings/upstreams.ts';
-import type { GatewayValues } from '../settings/settings.ts';
-import { parseRange, rangePattern } from './range.ts';
+import type { GatewayValues } from './settings.ts';
+import { parseRange, rangePattern } from './autoscale-range.ts';
 
 /** The setting of autoscaling. */
 export const autoscaleSettings = {
