@@ -45,7 +45,9 @@ export class LoadSampler {
     const serving = new Set(counted.filter((name) => isServing(name, state, facts)));
     const load: ReplicaLoad[] = [];
     for (const name of counted) {
-      const read = loadOf(name, jobs.get(name), workers.get(name)?.load, serving.has(name), concurrency);
+      const isAsleep = status.of(name)?.state === 'asleep';
+      const worker = workers.get(name)?.load ?? (isAsleep ? { concurrency, utilisation: 0 } : undefined);
+      const read = loadOf(name, jobs.get(name), worker, serving.has(name), concurrency);
       if (typeof read === 'string') return { facts, load: { unknown: read } };
       load.push(read);
     }

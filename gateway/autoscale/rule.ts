@@ -2,13 +2,13 @@ import type { SeenLoad } from './load-history.ts';
 import { burstFactor, restShare, stepShare } from '../settings/autoscale-rule.ts';
 import type { RuleSettings } from '../settings/autoscale-rule.ts';
 
-/** How many replicas there are. A replica that an operator has drained or paused does not count. */
+/** How many replicas there are. One that is drained, paused or ejected does not count. */
 export interface Standing {
   /** All desired ones, those that do not count included. */
   readonly desired: number;
   /** The desired ones that count, also if they start or are lost. */
   readonly counted: number;
-  /** Those of them that own keys and are ready. */
+  /** Those of them that own keys and are ready or asleep. */
   readonly serving: number;
   /** The last one that has joined, which is removed first; undefined if none may be removed. */
   readonly last: { readonly name: string; readonly serving: boolean } | undefined;

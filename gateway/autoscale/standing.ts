@@ -1,3 +1,4 @@
+import { isOut } from '#shared/contract/ejection.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { placeOf } from '#shared/ring/member.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
@@ -9,19 +10,23 @@ export interface ReplicaFacts {
   readonly statusOf: (name: string) => ReplicaStatus | undefined;
 }
 
-type Members = Pick<RingState, 'desired' | 'ring' | 'drained' | 'restarts'>;
+type Members = Pick<RingState, 'desired' | 'ring' | 'drained' | 'restarts' | 'ejections'>;
 
-/** @returns the desired replicas that no operator has drained or paused, in the order of `/rep`. */
-export function countedReplicas({ desired, drained }: Members, { paused }: ReplicaFacts): string[] {
+/** @returns the desired replicas that are not drained, paused or ejected, in the order of `/rep`. */
+export function countedReplicas(
+  { desired, drained, ejections }: Members,
+  { paused }: ReplicaFacts,
+): string[] {
   return desired
     .toSorted((a, b) => placeOf(a) - placeOf(b))
     .map(({ name }) => name)
-    .filter((name) => !drained.has(name) && !paused.has(name));
+    .filter((name) => !drained.has(name) && !paused.has(name) && !isOut(ejections.get(name)));
 }
 
-/** @returns whether a replica owns keys and takes requests. */
+/** @returns whether a replica owns keys and takes requests. One that sleeps does: a request wakes it. */
 export function isServing(name: string, { ring }: Members, { statusOf }: ReplicaFacts): boolean {
-  return ring.has(name) && statusOf(name)?.state === 'ready';
+  const state = statusOf(name)?.state;
+  return ring.has(name) && (state === 'ready' || state === 'asleep');
 }
 
 /** @returns how many replicas there are, and which one would be removed: the last one in `/rep`. */

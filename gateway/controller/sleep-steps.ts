@@ -1,4 +1,5 @@
 /** Which replicas are put to sleep, and which are woken (ADR 0063). Pure. */
+import { isOut } from '#shared/contract/ejection.ts';
 import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from './observe.ts';
 import { ownLease } from './observed-replica.ts';
@@ -102,18 +103,28 @@ function helperFor(
  * @returns since when a replica is idle, if that is before then and nothing else needs its worker.
  */
 function idleTime(name: string, observed: Observed, before: number): number | undefined {
-  const { instances, standbys, leases, ring, paused, drained, restarts, heirs, offered, slowStarts } =
-    observed;
+  const { instances, standbys, leases, ring, paused, drained, restarts, heirs, offered } = observed;
   const lease = ownLease(name, observed);
   if (lease?.state !== 'ready' || lease.idle === undefined || lease.idle.remembers) return undefined;
   const own = instances.filter((each) => each.name === name);
   // A rollout replaces it, or another controller runs it.
   const isOnly = own.length === 1 && own[0]?.generation === lease.generation && !own[0].outdated;
   const isHeld = paused.has(name) || drained.has(name) || restarts.has(name) || !ring.has(name);
+  // It is probed before it returns.
+  const isEjected = isOut(observed.ejections.get(name));
   const adopts = [...leases.values()].some(({ adopter }) => adopter?.startsWith(`${name}#`));
   const inherits = [...heirs.values()].includes(name);
-  const isGrowing = (slowStarts.get(name)?.tenths ?? 10) < 10;
-  if (!isOnly || isHeld || isGrowing || adopts || inherits || standbys.has(name) || offered.size > 0)
+  const isGrowing = (observed.slowStarts.get(name)?.tenths ?? 10) < 10;
+  if (
+    !isOnly ||
+    isHeld ||
+    isEjected ||
+    isGrowing ||
+    adopts ||
+    inherits ||
+    standbys.has(name) ||
+    offered.size > 0
+  )
     return undefined;
   return lease.idle.since <= before ? lease.idle.since : undefined;
 }

@@ -20,7 +20,7 @@ export const autoscaleGauges: readonly ClusterMetric[] = [
   },
   {
     name: 'ringpost_autoscale_replicas',
-    help: 'Desired replicas that no operator has drained or paused, as autoscaling counts them',
+    help: 'Desired replicas that are not drained, paused or ejected, as autoscaling counts them',
     labels: ['range'],
     *values({ autoscale: { range, decision } }) {
       if (range !== null && decision !== null) yield [[`${range.min}..${range.max}`], decision.replicas];

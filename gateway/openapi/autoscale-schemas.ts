@@ -24,7 +24,7 @@ export const autoscale = object({
         type: ['integer', 'null'],
         description: 'Replicas that the load wants, within the range; null if the load is not known.',
       },
-      replicas: { ...count, description: 'Those that no operator has drained or paused.' },
+      replicas: { ...count, description: 'Those that are not drained, paused or ejected.' },
       reason: { ...text, description: 'In one sentence.' },
       hot: { ...names, description: 'Replicas that are busy while the others are idle.' },
     }),

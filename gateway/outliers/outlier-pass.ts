@@ -20,6 +20,8 @@ export interface EjectionStep {
   readonly why: string;
 }
 
+const servingStates: ReadonlySet<ReplicaStatus['state'] | undefined> = new Set(['ready', 'asleep']);
+
 /** What the controller has observed, as far as ejections depend on it. */
 export type ObservedRing = RingState & Pick<ObservedReplicas, 'leases' | 'paused'>;
 
@@ -65,21 +67,26 @@ function readyLease(name: string, { leases }: ObservedRing): Lease | undefined {
   return lease?.adopter === undefined && lease?.state === 'ready' ? lease : undefined;
 }
 
-/** @returns the replicas that own keys, and whose workers take jobs. */
+/** @returns the replicas that own keys, and whose workers take jobs. Those are compared. */
+function awakeIn(input: PassInput): string[] {
+  return servingIn(input).filter((name) => input.memory.get(name)?.state === 'ready');
+}
+
+/** @returns the replicas that own keys and take jobs. One that sleeps does: its next request wakes it. */
 function servingIn({ observed, memory }: PassInput): string[] {
   return observed.desired
     .map(({ name }) => name)
     .filter(
       (name) =>
         observed.ring.has(name) &&
-        memory.get(name)?.state === 'ready' &&
+        servingStates.has(memory.get(name)?.state) &&
         holdOf(name, observed) === undefined &&
         !isOut(observed.ejections.get(name)),
     );
 }
 
 function returnSteps(input: PassInput): EjectionStep[] {
-  const { observed, config, unsent, now, reportMs } = input;
+  const { observed, memory, config, unsent, now, reportMs } = input;
   const othersServe = servingIn(input).length > 0;
   return [...observed.ejections].flatMap(([name, ejection]): EjectionStep[] => {
     if (!isOut(ejection)) {
@@ -93,6 +100,7 @@ function returnSteps(input: PassInput): EjectionStep[] {
       counts: lease?.answers,
       hold: holdOf(name, observed),
       unsent: unsent.get(name),
+      isAsleep: memory.get(name)?.state === 'asleep',
       othersServe,
     };
     const step = returnStep(ejection, seen, config, now, reportMs);
@@ -120,13 +128,14 @@ function returnSteps(input: PassInput): EjectionStep[] {
 function ejectSteps(input: PassInput, ended: ReadonlySet<string>): EjectionStep[] {
   const { observed, config, windows, confirmations, now, reportMs } = input;
   const serving = servingIn(input);
+  const awake = awakeIn(input);
   const leases = observed.desired.flatMap(({ name }) => {
     const lease = readyLease(name, observed);
     return lease === undefined
       ? []
       : [[name, { generation: lease.generation, counts: lease.answers }] as const];
   });
-  const notServing = leases.map(([name]) => name).filter((name) => !serving.includes(name));
+  const notServing = leases.map(([name]) => name).filter((name) => !awake.includes(name));
   const figures = windows.observe(new Map(leases), new Set(notServing), now);
   const out = [...observed.ejections].filter(([name, each]) => isOut(each) && !ended.has(name));
   const failingOut = out.filter(([, { cause }]) => cause !== 'slow').length;

@@ -12,7 +12,9 @@ export interface SeenEjected {
   readonly hold: 'drained' | 'paused' | undefined;
   /** Why the probe could not be added to its queue; undefined if it could. */
   readonly unsent?: string | undefined;
-  /** Whether another replica serves. */
+  /** Its worker was ended because it was idle. */
+  readonly isAsleep: boolean;
+  /** Whether another replica serves. One that sleeps does. */
   readonly othersServe: boolean;
 }
 
@@ -39,10 +41,11 @@ export function returnStep(
   reportMs: number,
 ): ReturnStep {
   const { since, until, probe } = ejection;
-  const { generation, hold, othersServe } = seen;
+  const { generation, hold, isAsleep, othersServe } = seen;
   if (hold !== undefined) return { do: 'end', why: `an operator holds it: ${hold}`, forget: true };
   if (generation !== undefined && generation !== ejection.generation)
     return { do: 'end', why: 'it has a new worker', forget: true };
+  if (isAsleep) return { do: 'end', why: 'it sleeps, and its next worker is a new one', forget: true };
   if (!othersServe) return { do: 'end', why: 'no other replica serves', forget: false };
   if (now < since || until - now > config.maxEjectionMs)
     return { do: 'end', why: 'the time of its return is unknown', forget: false };

@@ -101,8 +101,11 @@ function ringOf(
   parameters: RingParameters,
   { desired, ring, drained, slowStarts, ejections }: RingState,
 ): Ring {
-  const isKeptOut = (name: string): boolean => drained.has(name) || isOut(ejections.get(name));
-  const members = desired.filter(({ name }) => ring.has(name) && !isKeptOut(name));
+  const isEjected = (name: string): boolean => isOut(ejections.get(name));
+  const mayServe = desired.filter(({ name }) => !drained.has(name));
+  const serving = mayServe.filter(({ name }) => ring.has(name) && !isEjected(name));
+  // If no other replica serves, ejections end.
+  const members = serving.length > 0 ? serving : mayServe.filter(({ name }) => isEjected(name));
   return createRing(parameters, fitting(parameters, withShares(members, slowStarts)).members);
 }
 

@@ -79,6 +79,7 @@ describe('read', () => {
       drained: new Map(),
       restarts: new Map(),
       slowStarts: new Map(),
+      ejections: new Map(),
     });
     expect((await store.read()).version).toBe(-1);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AutoscaleView } from '#shared/contract/api/autoscale.ts';
+import type { Ejection } from '#shared/contract/ejection.ts';
 import type { ReplicaState, ReplicaStatus } from '#shared/contract/replica-status.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingMember } from '#shared/ring/ring.ts';
@@ -74,6 +75,35 @@ describe('the replicas that count', () => {
       last: { name: 'S3', serving: false },
     });
     expect(standing(stateOf(three, { ring: new Map([['S1', 1]]) }))).toMatchObject({ serving: 1 });
+  });
+
+  it('are not those that are ejected: they are neither room nor removed, and the last that serves stays', () => {
+    const ejection: Ejection = { count: 1, cause: 'slow', detail: 'x', generation: 1, since: 0, until: 9 };
+    const out = (...names: string[]) => ({
+      ejections: new Map(names.map((name) => [name, ejection])),
+      ring: new Map(three.filter(({ name }) => !names.includes(name)).map(({ name }) => [name, 1])),
+    });
+    expect(standing(stateOf(three, out('S3')))).toMatchObject({
+      desired: 3,
+      counted: 2,
+      serving: 2,
+      last: { name: 'S2', serving: true },
+    });
+    expect(standing(stateOf(three, out('S2', 'S3')))).toMatchObject({
+      counted: 1,
+      serving: 1,
+      last: { name: 'S1', serving: true },
+    });
+    const ejections = new Map([['S3', { ...ejection, ended: 5 }]]);
+    expect(standing(stateOf(three, { ejections }))).toMatchObject({ counted: 3, serving: 3 });
+  });
+
+  it('serve while they sleep, since a request wakes them', () => {
+    expect(standing(stateOf(three), facts({ S3: 'asleep', S2: 'asleep' }))).toMatchObject({
+      counted: 3,
+      serving: 3,
+      last: { name: 'S3', serving: true },
+    });
   });
 
   it('a replacement with a new name has the place of the dead one', () => {

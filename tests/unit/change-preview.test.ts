@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Ejection } from '#shared/contract/ejection.ts';
 import { Problem } from '#shared/contract/errors.ts';
 import { defaultParameters } from '#shared/ring/strategies.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
@@ -61,6 +62,25 @@ function faultOf(state: RingState, change: Partial<AskedChange>): string {
 const three = stateOf(['S1', 'S2', 'S3']);
 
 describe('the plan of a change', () => {
+  it('knows ejections: an ejected replica has no keys, keeps its weight, and is back if no other serves', () => {
+    const ejection: Ejection = { count: 1, cause: 'slow', detail: 'x', generation: 1, since: 0, until: 9 };
+    const ejections = new Map([['S3', ejection]]);
+    const out = stateOf(['S1', 'S2', 'S3'], { ejections });
+    const { replicas } = planView(previewChange(out, asked({ rm: ['S2'] }), limits), []);
+    expect(replicas.map(({ name, shareAfter }) => [name, shareAfter])).toEqual([
+      ['S1', 1],
+      ['S2', 0],
+    ]);
+    expect(faultOf(stateOf(['S1', 'S3'], { ejections }), { drain: ['S1'] })).toMatch(/^400 /);
+    const left = previewChange(out, asked({ rm: ['S1', 'S2'] }), limits);
+    expect(left.after.members.map(({ name }) => name)).toEqual(['S3']);
+    const heavy = out.desired.map((each) => (each.name === 'S3' ? { ...each, weight: 3 } : each));
+    const back = { ...out, desired: heavy, ejections: new Map([['S3', { ...ejection, ended: 1 }]]) };
+    expect(previewChange(back, asked({ rm: ['S1'] }), limits).before.members.at(-1)).toMatchObject({
+      weight: 3,
+    });
+  });
+
   it('moves exactly the share of a replica that leaves, and of one that joins', () => {
     for (const by of [limits, assignment]) {
       const state = stateOf(['S1', 'S2', 'S3'], {}, by);

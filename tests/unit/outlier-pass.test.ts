@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnswerCounts } from '#shared/contract/answer-counts.ts';
 import { isOut } from '#shared/contract/ejection.ts';
 import type { Ejection } from '#shared/contract/ejection.ts';
-import type { ReplicaStatus } from '#shared/contract/replica-status.ts';
+import type { ReplicaState, ReplicaStatus } from '#shared/contract/replica-status.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
 import { plan } from '../../gateway/controller/plan.ts';
 import { renderStep } from '../../gateway/controller/step.ts';
@@ -41,8 +41,9 @@ const counted = (answered: number, failedInRow: number): AnswerCounts => ({
   times: [],
 });
 
-const ready = (names: readonly string[]): ReadonlyMap<string, ReplicaStatus> =>
-  new Map(names.map((name) => [name, { state: 'ready', since: 0, generation: 1, failures: 0 }]));
+const inState = (names: readonly string[], state: ReplicaState): ReadonlyMap<string, ReplicaStatus> =>
+  new Map(names.map((name) => [name, { state, since: 0, generation: 1, failures: 0 }]));
+const ready = (names: readonly string[]): ReadonlyMap<string, ReplicaStatus> => inState(names, 'ready');
 
 /** A controller that carries out what it decides. */
 class Leader {
@@ -51,6 +52,7 @@ class Leader {
   readonly confirmations = new Confirmations();
   world: Observed;
   readonly #counts = new Map<string, AnswerCounts>();
+  #asleep: readonly string[] = [];
 
   constructor(names: readonly string[], more: Partial<Observed> = {}) {
     const leases = new Map(names.map((name) => [name, lease(1)]));
@@ -67,9 +69,16 @@ class Leader {
     this.world = { ...this.world, leases };
   }
 
+  /** The workers of replicas end, since they are idle. */
+  sleep(...names: string[]): void {
+    this.#asleep = names;
+    const leases = [...this.world.leases].filter(([name]) => !names.includes(name));
+    this.world = { ...this.world, leases: new Map(leases) };
+  }
+
   pass(afterMs = 1000): EjectionStep[] {
     this.now += afterMs;
-    const memory = ready([...this.world.leases.keys()]);
+    const memory = new Map([...ready([...this.world.leases.keys()]), ...inState(this.#asleep, 'asleep')]);
     const { windows, confirmations, now } = this;
     const input = {
       observed: this.world,
@@ -127,6 +136,33 @@ describe('a leading controller', () => {
     expect(shown(leader.pass())).toEqual(['end S2']);
     leader.answers('S1', 50, true);
     expect([leader.pass(), leader.pass(), leader.pass()]).toEqual([[], [], []]);
+  });
+
+  it('compares the replicas that are awake; those that sleep serve, since a request wakes them', () => {
+    const leader = new Leader(['S1', 'S2', 'S3', 'S4']);
+    leader.pass();
+    leader.sleep('S3', 'S4');
+    leader.answers('S1', 20, false);
+    leader.answers('S2', 7, true);
+    leader.pass();
+    expect(shown(leader.pass())).toEqual(['eject S2']);
+    leader.sleep('S1', 'S3', 'S4');
+    expect(leader.pass()).toEqual([]);
+    expect(shown(leader.pass(30_000))).toEqual(['probe S2']);
+
+    // There is nothing to compare it with.
+    const alone = new Leader(['S1', 'S2', 'S3']);
+    alone.pass();
+    alone.sleep('S2', 'S3');
+    alone.answers('S1', 50, true);
+    expect([alone.pass(), alone.pass(), alone.pass()]).toEqual([[], [], []]);
+  });
+
+  it('ends the ejection of a replica that fell asleep: its next worker is a new one', () => {
+    const leader = new Leader(['S1', 'S2'], { ejections: new Map([['S2', ejection]]) });
+    leader.sleep('S2');
+    expect(shown(leader.pass())).toEqual(['end S2']);
+    expect(leader.world.ejections.size).toBe(0);
   });
 
   it('never ejects more than the share, never the last one, and gives all back in the end', () => {

@@ -30,7 +30,7 @@ const counts: AnswerCounts = {
   probeMs: 0,
   times: [],
 };
-const seen: SeenEjected = { generation: 4, counts, hold: undefined, othersServe: true };
+const seen: SeenEjected = { generation: 4, counts, hold: undefined, isAsleep: false, othersServe: true };
 
 const step = (now: number, ejection: Partial<Ejection> = {}, more: Partial<SeenEjected> = {}): string => {
   const found = returnStep({ ...base, ...ejection }, { ...seen, ...more }, config, now, 1500);
@@ -72,6 +72,7 @@ describe('an ejected replica', () => {
 
   it('returns at once with a new worker, when an operator holds it, and when no other one serves', () => {
     expect(step(2000, {}, { generation: 5, counts: undefined })).toBe('end: it has a new worker');
+    expect(step(2000, {}, { isAsleep: true, generation: undefined })).toMatch(/^end: it sleeps/);
     expect(step(2000, {}, { hold: 'drained' })).toBe('end: an operator holds it: drained');
     expect(step(2000, {}, { othersServe: false })).toBe('end: no other replica serves');
   });

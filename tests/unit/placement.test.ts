@@ -84,6 +84,32 @@ describe('a request with a key', () => {
     expect(asked).toEqual([]);
   });
 
+  it('does not spill to a replica that has left the ring, as one that is ejected, and counts no load of it', () => {
+    const before = world();
+    const { counts, loads } = before;
+    for (const [name, load] of [
+      ['S1', 4],
+      ['S2', 4],
+      ['S3', 500],
+    ] as const)
+      before.tell(name, load);
+    const now = performance.now();
+    expect(loads.total(now)).toEqual({ load: 508, weight: 3 });
+    const members = before.ring.members.filter(({ name }) => name !== 'S3');
+    const ring = createRing(before.ring.parameters, members);
+    const read = () => Promise.resolve(new Map<string, LoadWord>());
+    const after = new Loads({
+      counts,
+      watcher: { ring },
+      queues: { read },
+      concurrency: 5,
+      queueLimit: 9,
+      log,
+    });
+    expect(after.total(now)).toEqual({ load: 8, weight: 2 });
+    expect(after.of('S3', now)).toBeUndefined();
+  });
+
   it('spills with AFFINITY=strict if it says loose itself', () => {
     const { ring, placement, tell } = world({ affinity: 'strict' });
     const owner = ring.owner('k') ?? '';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Ejection } from '#shared/contract/ejection.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { Sleeper } from '#shared/store/lease/sleep-notes.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
@@ -15,6 +16,14 @@ const idle = (ms: number, remembers = false): Lease => ({
   ...lease(1),
   idle: { since: now - ms, remembers },
 });
+const ejection: Ejection = {
+  count: 1,
+  cause: 'slow',
+  detail: 'median 90 ms, others 5 ms',
+  generation: 1,
+  since: 0,
+  until: 2 * now,
+};
 const instance = (name: string, generation = 1): Observed['instances'][number] => ({
   name,
   generation,
@@ -94,6 +103,8 @@ describe('a replica is put to sleep', () => {
     const others: readonly Partial<Observed>[] = [
       { paused: new Set(['S2']) },
       { drained: new Map([['S2', 5]]), ring: new Map([['S1', 1]]) },
+      { ejections: new Map([['S2', ejection]]) },
+      { ejections: new Map([['S2', ejection]]), ring: new Map([['S1', 1]]) },
       { restarts: new Map([['S2', { generation: 0, rolling: false }]]) },
       { standbys: new Map([['S2', 2]]) },
       { offered: new Set(['S7']), retired: new Map([['S7', now]]), backlog: new Map([['S7', 1]]) },
@@ -111,6 +122,10 @@ describe('a replica is put to sleep', () => {
     ];
     for (const other of others)
       expect(stepsFor(awake(other)).filter((step) => step.startsWith('sleep'))).toEqual([]);
+  });
+
+  it('again once its ejection has ended', () => {
+    expect(stepsFor(awake({ ejections: new Map([['S2', { ...ejection, ended: 9 }]]) }))).toEqual(sleeps);
   });
 
   it('only while no other replica is lost or starting, since it may be needed', () => {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Ejection } from '#shared/contract/ejection.ts';
 import { movedShare, sharesOf } from '#shared/ring/shares.ts';
 import {
   firstSlowStart,
@@ -114,6 +115,14 @@ describe('the plan with SLOW_START_MS', () => {
       .map((step) =>
         step.do === 'admit' ? `admit ${step.name} ${step.slowStart?.tenths ?? '-'}` : renderStep(step),
       );
+  const ejection: Ejection = {
+    count: 1,
+    cause: 'slow',
+    detail: 'x',
+    generation: 1,
+    since: 0,
+    until: 2 * now,
+  };
   const slow = (tenths: number, since: number): SlowStart => ({ tenths, since, endsAt: since });
 
   it('admits a replica to a serving ring with a tenth, whether it is new, was drained or was lost', () => {
@@ -132,6 +141,21 @@ describe('the plan with SLOW_START_MS', () => {
     const drained = { ...three, ring: inRing('S1', 'S2'), drained: new Map([['S1', 1]]) };
     drained.drained.set('S2', 1);
     expect(stepsOf(drained)).toContain('admit S3 10');
+  });
+
+  it('admits a replica that returns from its ejection with a tenth; while it is out, no share is raised', () => {
+    const two = { desired: desired('S1', 'S2'), leases: ready('S1', 'S2') };
+    const ejected = { ...two, ejections: new Map([['S2', ejection]]) };
+    const slowStarts = new Map([['S2', slow(4, now - 5000)]]);
+    expect(stepsOf({ ...ejected, ring: inRing('S1') })).toEqual([]);
+    expect(stepsOf({ ...ejected, ring: inRing('S1', 'S2'), slowStarts })).toEqual([
+      'evict S2: an outlier: x',
+    ]);
+    const ejections = new Map([['S2', { ...ejection, ended: now }]]);
+    expect(stepsOf({ ...two, ejections, ring: inRing('S1') })).toEqual(['admit S2 1']);
+    // S2 is out, so nobody serves.
+    const three = { desired: desired('S2', 'S3'), leases: ready('S2', 'S3'), ring: inRing('S2') };
+    expect(stepsOf({ ...three, ejections: new Map([['S2', ejection]]) })).toContain('admit S3 10');
   });
 
   it('moves no key for a replacement that is back before the replica leaves the ring', () => {

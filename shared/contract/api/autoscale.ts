@@ -14,7 +14,7 @@ export interface AutoscaleDecision {
   readonly at: number;
   /** Replicas that the load wants, within the range; null if the load is not known. */
   readonly wanted: number | null;
-  /** Replicas that count: those that no operator has drained or paused. Starting and lost ones count. */
+  /** Replicas that count: those that are not drained, paused or ejected. Starting and lost ones count. */
   readonly replicas: number;
   /** Why it changes something, or nothing, in one sentence. */
   readonly reason: string;
