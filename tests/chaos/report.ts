@@ -12,6 +12,8 @@ export interface Result {
   readonly seed: number;
   readonly rows: readonly Row[];
   readonly unmet: readonly string[];
+  /** The bounds on time that its first run did not meet, but its second did. */
+  readonly tooLateOnce?: readonly string[];
   /** Why the scenario was not run. */
   readonly skipped?: string;
 }
@@ -127,7 +129,13 @@ function notMet(results: readonly Result[]): string {
   const lines = results.flatMap(({ scenario, seed, unmet }) =>
     unmet.map((sentence) => `- \`${scenario.name}\`, seed ${seed}: ${sentence}`),
   );
-  return lines.length === 0
-    ? '## Expectations\n\nAll expectations were met in this run.'
-    : `## Expectations that were not met\n\n${lines.join('\n')}`;
+  const late = results.flatMap(({ scenario, seed, tooLateOnce = [] }) =>
+    tooLateOnce.map((sentence) => `- \`${scenario.name}\`, seed ${seed}: ${sentence}`),
+  );
+  return [
+    ...(lines.length === 0
+      ? ['## Expectations\n\nAll expectations were met in this run.']
+      : [`## Expectations that were not met\n\n${lines.join('\n')}`]),
+    ...(late.length === 0 ? [] : [`In a first run, but not in the second:\n\n${late.join('\n')}`]),
+  ].join('\n\n');
 }

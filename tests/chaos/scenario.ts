@@ -15,6 +15,8 @@ export interface Outcome {
   readonly rows: readonly Row[];
   /** Expectations that were not met, each in one sentence. */
   readonly unmet: readonly string[];
+  /** Bounds on times that were not met, each in one sentence. A busy machine may be the cause. */
+  readonly late?: readonly string[];
 }
 
 /** Faults that are injected into a system under load, and what is expected of it. */

@@ -27,8 +27,7 @@ export const replicaKilled: Scenario = {
       recoveryMs(records, from, ({ key }) => what.endsWith(` ${owner(key)}`)),
     );
     const slowest = Math.max(...faults.map(({ from, to }) => slowestBetween(records, from, to)));
-    const unmet = [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])];
-    if (slowest >= 2000) unmet.push(`an answer took ${Math.round(slowest)} ms while a worker was killed`);
+    const isLate = slowest >= 2000;
     return {
       rows: [
         {
@@ -38,7 +37,8 @@ export const replicaKilled: Scenario = {
           recoveryMs: Math.max(...recoveries.map((each) => each ?? Number.POSITIVE_INFINITY)),
         },
       ],
-      unmet,
+      unmet: [...run.unmet, ...unexpectedCodes(verdict, ['outcome_unknown'])],
+      late: isLate ? [`an answer took ${Math.round(slowest)} ms while a worker was killed`] : [],
     };
   },
 };

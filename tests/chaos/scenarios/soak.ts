@@ -74,7 +74,6 @@ export const soak: Scenario = {
     const unmet = [
       ...run.unmet,
       ...unexpectedCodes(verdict, ['outcome_unknown', 'connection_lost', 'worker_died']),
-      ...kills.unmet,
       ...(maxRuns > maxPoisonRuns ? [`a poison request was run ${maxRuns} times`] : []),
     ];
     const notes = [
@@ -86,6 +85,7 @@ export const soak: Scenario = {
     return {
       rows: [{ what: `${seconds} s, seed ${context.seed}`, verdict, note: notes.join('; ') }],
       unmet,
+      late: kills.late,
     };
   },
 };
@@ -94,7 +94,7 @@ function judgeKills(
   { records, ledger }: Run,
   kills: readonly CleanKill[],
   say: (line: string) => void,
-): { readonly note: string; readonly unmet: readonly string[] } {
+): { readonly note: string; readonly late: readonly string[] } {
   const timed = kills.map((kill) => ({ ...kill, ms: Math.round(slowestDuring(records, kill)) }));
   for (const { detail, at, over, ms, maxMs } of timed) {
     const recovery = Math.round(over - at);
@@ -111,7 +111,7 @@ function judgeKills(
   const repeated = timed.filter(({ maxMs }) => maxMs !== maxAloneMs);
   return {
     note: `${count('alone', alone)}; ${count('soon after another death', repeated)}`,
-    unmet: timed
+    late: timed
       .filter(({ ms, maxMs }) => ms >= maxMs)
       .map(
         ({ ms, ...kill }) =>
