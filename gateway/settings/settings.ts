@@ -1,6 +1,7 @@
 import type { SettingsOf } from '#shared/settings/load-settings.ts';
 import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
+import { redisUrlPattern } from '#shared/process/redis-url.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
 import { startSettings } from './start-settings.ts';
@@ -33,7 +34,7 @@ export const gatewaySettings = {
     },
     WORKER_REDIS_URL: {
       type: 'string',
-      pattern: '^rediss?://.+',
+      pattern: redisUrlPattern,
       description:
         'Redis as the workers that the controller starts reach it, e.g. with a user of their own. Unset: ' +
         '`REDIS_URL`.',

@@ -26,6 +26,7 @@ const comparedScenario = 'replica-killed';
 export function report(results: readonly Result[], seconds: number): string {
   const of = (name: FamilyName): Result[] => results.filter(({ family }) => family === name);
   const [faults, badTraffic, streams, soaks] = [of('faults'), of('bad-traffic'), of('streams'), of('soak')];
+  const failover = of('failover');
   const proxies = results.filter(
     ({ family, scenario }) => family === 'proxies' || scenario.name === comparedScenario,
   );
@@ -61,11 +62,12 @@ the client was told is compared with the ledger.
 | slowest ms | from the first send to the final answer |
 | recovery ms | from the fault, or from its end if it lasts, to the first right answer of what it had hit |`,
     section('Faults', faults),
+    section('Another Redis becomes the master', failover),
     section('Compared with proxies', proxies, proxyText(proxies)),
     section('Bad traffic', badTraffic, badTrafficText),
     section('Streams', streams, streamsText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
-    descriptions([...faults, ...badTraffic, ...streams]),
+    descriptions([...faults, ...failover, ...badTraffic, ...streams]),
     notMet(results),
     reasons.length === 0 ? '' : `## Not run\n\n${reasons.join('\n')}`,
   ];

@@ -3,6 +3,7 @@ import type { Scenario } from '../scenario.ts';
 import { streams } from '../streams/family.ts';
 import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
+import { failover } from './failover.ts';
 import { gatewayKilled, rollingRestart } from './gateway-faults.ts';
 import { overload } from './overload.ts';
 import { proxies } from './proxies.ts';
@@ -14,7 +15,7 @@ import { soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
-export type FamilyName = 'faults' | 'proxies' | 'bad-traffic' | 'streams' | 'soak';
+export type FamilyName = 'faults' | 'failover' | 'proxies' | 'bad-traffic' | 'streams' | 'soak';
 
 export interface Family {
   readonly name: FamilyName;
@@ -39,6 +40,7 @@ export const families: readonly Family[] = [
       overload,
     ],
   },
+  { name: 'failover', scenarios: failover },
   { name: 'proxies', scenarios: proxies },
   { name: 'bad-traffic', scenarios: badTraffic },
   { name: 'streams', scenarios: streams },
