@@ -112,6 +112,31 @@ describe.each(['sentinel', 'cluster'] as const)('a master of a %s', (kind) => {
   }, 60_000);
 });
 
+describe('a slot of a Cluster that is moved to another node', () => {
+  it('is followed', async () => {
+    const started = await start('cluster');
+    const { group } = started;
+    const moving = await through(started, 'moved slot', async () => group.moveSlot?.(system().namespace));
+    expect(moving).toBeLessThan(5000);
+  }, 60_000);
+});
+
+describe('a master with min-replicas-to-write whose replicas are gone', () => {
+  it('takes no requests, and takes them again when a replica is back', async () => {
+    const { group, url } = await start('sentinel');
+    const { namespace } = system();
+    const master = await group.master(namespace);
+    await master.redis.config('SET', 'min-replicas-to-write', '1');
+    await master.redis.config('SET', 'min-replicas-max-lag', '1');
+    expect((await fetch(`${url}/before`)).status).toBe(200);
+    const replicas = group.servers.filter((each) => each !== master);
+    for (const each of replicas) each.freeze();
+    await expect.poll(async () => (await fetch(`${url}/meanwhile`)).status, { timeout: 8000 }).toBe(503);
+    for (const each of replicas) each.thaw();
+    await expect.poll(async () => (await fetch(`${url}/after`)).status, { timeout: 15_000 }).toBe(200);
+  }, 60_000);
+});
+
 describe('a master that is cut off from its replicas and sentinels', () => {
   it('has no worker that starts a request once its lease has run out', async () => {
     const { group, url } = await start('sentinel');

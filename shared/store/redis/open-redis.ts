@@ -54,6 +54,8 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     if (!away) log.warn({ connection: name }, 'Redis is away');
     away = true;
   });
+  // ioredis adds a listener for each of many commands that make it reconnect together.
+  redis.on('connect', () => redis.stream.setMaxListeners(0));
   redis.on('ready', () => {
     if (away) log.warn({ connection: name }, 'Redis is back');
     away = false;

@@ -68,8 +68,9 @@ class MasterConnector extends AbstractConnector implements Follower {
 
   override disconnect(): void {
     this.connecting = false;
-    if (this.#open !== undefined) super.disconnect();
-    else this.#watch.part(this);
+    if (this.#open === undefined) this.#watch.part(this);
+    // Each of many commands that fail together asks for it.
+    else if (!this.#open.writableEnded) super.disconnect();
   }
 
   /** Breaks the connection, so that ioredis makes it anew. */
