@@ -1,7 +1,7 @@
 import { safeError } from '#shared/process/safe-error.ts';
 import { describe } from '#shared/process/uncaught.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
-import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { RedisUnfitError } from '#shared/store/redis/check-redis.ts';
 import { RingMismatchError } from '#shared/store/ring/ring-store.ts';
 import { SettingsDifferError } from './ring/agreement.ts';
 

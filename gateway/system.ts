@@ -1,6 +1,6 @@
 import type { Logger } from '#shared/process/logger.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
-import { checkRedis } from '#shared/store/redis/open-redis.ts';
+import { checkRedis } from '#shared/store/redis/check-redis.ts';
 import type { RedisRole } from '#shared/store/redis/redis-users.ts';
 import { createController } from './controller/controller.ts';
 import type { Controller } from './controller/controller.ts';
@@ -70,7 +70,8 @@ export class System {
     const { redisUrl, workerRedisUrl } = await this.#redisUrls();
     this.#workerRedisUrl = workerRedisUrl;
     if (ending.aborted) return undefined;
-    await checkRedis(redisUrl, rolesOf(config.role), config.namespace);
+    const { role, namespace, leaseMs } = config;
+    for (const warning of await checkRedis(redisUrl, rolesOf(role), namespace, leaseMs)) log.warn(warning);
     if (config.role !== 'controller') {
       this.#gateway = await createGateway(config, redisUrl, name, log);
       if (ending.aborted) return undefined;

@@ -10,7 +10,7 @@
 import { createLogger } from '#shared/process/logger.ts';
 import type { Logger } from '#shared/process/logger.ts';
 import { isDoneWithin } from '#shared/process/within.ts';
-import { checkRedis } from '#shared/store/redis/open-redis.ts';
+import { checkRedis } from '#shared/store/redis/check-redis.ts';
 import { composeWorker, faultTexts, openWorker } from './compose-worker.ts';
 import type { WorkerFault } from './compose-worker.ts';
 import type { WorkerConfig } from './config.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { safeMessage } from '#shared/process/safe-error.ts';
 import { shownUrl } from '#shared/process/shown-url.ts';
-import { checkRedis } from '#shared/store/redis/open-redis.ts';
+import { checkRedis } from '#shared/store/redis/check-redis.ts';
 import { readRedisReport } from '#shared/store/redis/redis-report.ts';
 import type { RedisReport } from '#shared/store/redis/redis-report.ts';
 import type { RedisRole } from '#shared/store/redis/redis-users.ts';
@@ -19,6 +19,8 @@ export interface RedisCheckOptions {
   readonly url: string | undefined;
   readonly namespace: string;
   readonly role: string;
+  /** `LEASE_MS`. */
+  readonly leaseMs: number;
   /** `PATH`. */
   readonly path: string | undefined;
 }
@@ -27,24 +29,29 @@ export interface RedisCheckOptions {
 export async function checkRedisOf(options: RedisCheckOptions): Promise<Finding[]> {
   const running = options.url ?? (await privateRedisUrl(process.cwd()));
   if (running === undefined) return [await findBinary(options.path)];
-  const { namespace, role } = options;
+  const { namespace, role, leaseMs } = options;
   const roles: readonly RedisRole[] =
     role === 'gateway' || role === 'controller' ? [role] : ['gateway', 'controller'];
   const shown = shownUrl(running) ?? 'at REDIS_URL';
   const whose = options.url === undefined ? 'the private Redis' : 'Redis';
   try {
-    await checkRedis(running, roles, namespace);
-    return report(await readRedisReport(running), `${whose} ${shown}`);
+    const warnings = await checkRedis(running, roles, namespace, leaseMs);
+    const found = report(await readRedisReport(running, namespace), `${whose} ${shown}`);
+    return [...found, ...warnings.map(asWarning)];
   } catch (error) {
     return [{ check: 'redis', level: 'failed', message: safeMessage(error) }];
   }
 }
 
 function report(redis: RedisReport, name: string): Finding[] {
-  const { version, policy, appendOnly, writeFailed, isReplica, clockAheadMs } = redis;
+  const { product, version, policy, appendOnly, writeFailed, isReplica, clockAheadMs } = redis;
   const off = Math.abs(clockAheadMs);
   return [
-    { check: 'redis', level: 'ok', message: `${name} answers; it is version ${version}.` },
+    {
+      check: 'redis',
+      level: 'ok',
+      message: `${name} answers; it is ${product === 'Redis' ? '' : `${product} `}version ${version}.`,
+    },
     // `checkRedis` has refused any other one.
     { check: 'redis memory', level: 'ok', message: `Its maxmemory-policy is ${policy}: it evicts nothing.` },
     ...(isReplica
@@ -72,6 +79,13 @@ function report(redis: RedisReport, name: string): Finding[] {
         },
   ];
 }
+
+const asWarning = (message: string): Finding => ({
+  check: 'redis replication',
+  level: 'warning',
+  message,
+  advice: 'docs/redis.md says what to set.',
+});
 
 function persistence(appendOnly: boolean, writeFailed: boolean): Finding {
   const check = 'redis persistence';

@@ -76,10 +76,16 @@ async function checkSettings(
 
 async function checkSurroundings(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const { values } = readSettings(gatewaySettings, env);
-  const { HOST, PORT, ADMIN_HOST, ADMIN_PORT, REDIS_URL, NAMESPACE, ROLE, REPLICA_DRIVER } = values;
+  const { HOST, PORT, ADMIN_HOST, ADMIN_PORT, REDIS_URL, NAMESPACE, ROLE, REPLICA_DRIVER, LEASE_MS } = values;
   const listens = ROLE !== 'controller';
   const [redis, port, adminPort, docker] = await Promise.all([
-    checkRedisOf({ url: REDIS_URL, namespace: NAMESPACE, role: ROLE, path: env['PATH'] }),
+    checkRedisOf({
+      url: REDIS_URL,
+      namespace: NAMESPACE,
+      role: ROLE,
+      leaseMs: LEASE_MS,
+      path: env['PATH'],
+    }),
     listens && isPort(PORT) ? checkPort('PORT', HOST, PORT) : undefined,
     listens && isPort(ADMIN_PORT) ? checkPort('ADMIN_PORT', ADMIN_HOST, ADMIN_PORT) : undefined,
     checkDocker(REPLICA_DRIVER === 'docker' ? values.WORKER_IMAGE : undefined),

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from '#shared/process/logger.ts';
 import { optionalPackage } from '#shared/process/optional-package.ts';
+import { redisUrlOf } from '#shared/process/redis-url.ts';
 import { SettingsError } from '#shared/settings/load-settings.ts';
 import { withoutSecrets } from '#shared/settings/secrets.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
@@ -110,7 +111,7 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     LOG_LEVEL: config.logLevel,
     LOG_FORMAT: config.logFormat,
   };
-  const network = containers.network ?? (isLoopback(new URL(redisUrl).hostname) ? 'host' : 'bridge');
+  const network = containers.network ?? (isOnThisMachine(redisUrl) ? 'host' : 'bridge');
   return {
     namespace: config.namespace,
     image: containers.image,
@@ -126,4 +127,10 @@ function containerSettings(config: GatewayConfig, redisUrl: string): ContainerSe
     // Budgets nest: drain < stop timeout.
     stopTimeoutS: Math.ceil(drainTimeoutMs / 1000) + 5,
   };
+}
+
+/** Containers reach a Redis on loopback only in the network of the machine. */
+function isOnThisMachine(url: string): boolean {
+  const { place } = redisUrlOf(url);
+  return place.kind !== 'unix' && place.addresses.some(({ host }) => isLoopback(host));
 }

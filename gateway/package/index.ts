@@ -20,4 +20,4 @@ export type {
   HandlerContext,
 } from '../../worker/handlers/user-handler.ts';
 export { SettingsError } from '#shared/settings/load-settings.ts';
-export { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+export { RedisUnfitError } from '#shared/store/redis/check-redis.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { RedisUnfitError } from '#shared/store/redis/check-redis.ts';
 import { probe } from './probe.ts';
 import { passwordFileOf } from './redis-password.ts';
 

@@ -1,7 +1,7 @@
 import { chmod, mkdir, open, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { RedisUnfitError } from '#shared/store/redis/check-redis.ts';
 import { userLine } from '#shared/store/redis/redis-users.ts';
 import type { RedisUser } from '#shared/store/redis/redis-users.ts';
 import { spawnTethered, type TetheredExit, type TetheredProcess } from '#shared/process/tethered.ts';

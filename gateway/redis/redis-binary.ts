@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { RedisUnfitError } from '#shared/store/redis/check-redis.ts';
 import { findOnPath } from '#shared/process/tethered.ts';
 
 /** Runs a command to its end; `output` is what it wrote to stdout and stderr. Never rejects. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, open, readFile, rm } from 'node:fs/promises';
-import { RedisUnfitError } from '#shared/store/redis/open-redis.ts';
+import { RedisUnfitError } from '#shared/store/redis/check-redis.ts';
 
 /** It needs no escaping in a URL, a configuration or a shell. */
 const password = /^[A-Za-z0-9_-]{22,256}$/;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { parseRedisUrl } from '#shared/process/redis-url.ts';
 import { aclFile, aclRules, urlOfUser } from '#shared/store/redis/redis-users.ts';
 import type { RedisUser } from '#shared/store/redis/redis-users.ts';
 
@@ -65,6 +66,7 @@ export function secretFiles(passwords: Passwords, namespace: string, url: string
 /** @returns the password in the text of one of the {@link passwordFiles}; undefined if there is none. */
 export function passwordIn(text: string): string | undefined {
   const line = text.trim();
-  const password = URL.canParse(line) ? new URL(line).password : line;
+  const parsed = parseRedisUrl(line);
+  const password = 'fault' in parsed ? line : parsed.login.password;
   return /^[0-9a-f]{64}$/.test(password) ? password : undefined;
 }

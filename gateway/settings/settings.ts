@@ -2,6 +2,7 @@ import type { SettingsOf } from '#shared/settings/load-settings.ts';
 import { autoscaleSettings } from './autoscale-settings.ts';
 import { accessLogSettings } from '../access-log/access-log-settings.ts';
 import { driverSettings } from '../drivers/driver-settings.ts';
+import { redisUrlPattern } from '#shared/process/redis-url.ts';
 import { commonSettings } from '#shared/settings/common.ts';
 import { headSettings } from '../edge/head-settings.ts';
 import { loadSettings } from './load-settings.ts';
@@ -36,7 +37,7 @@ export const gatewaySettings = {
     },
     WORKER_REDIS_URL: {
       type: 'string',
-      pattern: '^rediss?://.+',
+      pattern: redisUrlPattern,
       description:
         'Redis as the workers that the controller starts reach it, e.g. with a user of their own. Unset: ' +
         '`REDIS_URL`.',

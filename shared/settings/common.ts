@@ -1,3 +1,4 @@
+import { notARedisUrl, parseRedisUrl, redisUrlPattern } from '../process/redis-url.ts';
 import { shownUrl } from '../process/shown-url.ts';
 import { parseUpstreams, upstreamFaults } from './upstreams.ts';
 
@@ -5,8 +6,11 @@ import { parseUpstreams, upstreamFaults } from './upstreams.ts';
 export const commonSettings = {
   REDIS_URL: {
     type: 'string',
-    pattern: '^rediss?://.+',
-    description: 'Redis to use, `redis://` or `rediss://`. Unset: `npm start` runs a private one.',
+    pattern: redisUrlPattern,
+    description:
+      'Redis to use: `redis://`, `rediss://` with TLS, `redis+sentinel://h1,h2,h3/name`, ' +
+      '`redis+cluster://h1,h2/` or `redis+unix:///path`, as `docs/redis.md` explains. Unset: `npm start` runs ' +
+      'a private one.',
   },
   NAMESPACE: {
     type: 'string',
@@ -226,11 +230,10 @@ export const retiredIdleMs = ringStaleMs + 1000;
  */
 export function redisUrlFaults(name: string, url: string | undefined): string[] {
   // The schema reports values that do not begin like this.
-  if (url === undefined || !/^rediss?:/.test(url) || shownUrl(url) !== undefined) return [];
-  return [
-    `${name} is not a URL such as redis://user:password@127.0.0.1:6379; ` +
-      'in a password, @ is written %40, / %2F, ? %3F and # %23',
-  ];
+  if (url === undefined || !new RegExp(redisUrlPattern).test(url)) return [];
+  const parsed = parseRedisUrl(url);
+  if ('fault' in parsed) return [`${name} ${parsed.fault}`];
+  return shownUrl(url) === undefined ? [`${name} ${notARedisUrl}`] : [];
 }
 
 /** The settings that say what a replica runs. At most one is set. */

@@ -5,8 +5,12 @@ import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import type { Lease } from '#shared/contract/lease.ts';
 import { createKeys } from '#shared/store/keys/keys.ts';
+import type { Keys } from '#shared/store/keys/keys.ts';
+import { keyPrefix } from '#shared/store/target/redis-options.ts';
 import { freePort } from './free-port.ts';
-import { namespace, PrivateStore } from './private-store.ts';
+import { startStore } from './group-store.ts';
+import { namespace } from './private-store.ts';
+import type { Store } from './store.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { now } from './clock.ts';
@@ -18,6 +22,8 @@ export interface ClusterOptions {
   readonly gateways: number;
   readonly controllers: number;
   readonly replicas: number;
+  /** One server by default. */
+  readonly redis?: 'single' | 'sentinel' | 'cluster';
   /** Settings of all processes, in addition to those that the cluster sets. */
   readonly settings?: NodeJS.ProcessEnv;
 }
@@ -45,7 +51,8 @@ export class Cluster {
   readonly #folder: string;
   readonly #settings: NodeJS.ProcessEnv;
   readonly #workshop: Workshop;
-  readonly store: PrivateStore;
+  readonly store: Store;
+  readonly #keys: Keys;
   readonly gateways: Member[] = [];
   readonly controllers: Member[] = [];
   readonly ledgerDirectory: string;
@@ -54,7 +61,7 @@ export class Cluster {
   private constructor(
     workshop: Workshop,
     folder: string,
-    store: PrivateStore,
+    store: Store,
     ledgerDirectory: string,
     settings: NodeJS.ProcessEnv,
   ) {
@@ -62,6 +69,7 @@ export class Cluster {
     this.#folder = folder;
     this.#settings = settings;
     this.store = store;
+    this.#keys = createKeys(keyPrefix(store.urlOf('worker'), namespace));
     this.ledgerDirectory = ledgerDirectory;
   }
 
@@ -72,11 +80,8 @@ export class Cluster {
   static async start(workshop: Workshop, folder: string, options: ClusterOptions): Promise<Cluster> {
     const ledgerDirectory = join(folder, 'ledger');
     await mkdir(ledgerDirectory, { recursive: true });
-    const store = await PrivateStore.start({
-      directory: join(folder, 'redis'),
-      binary: workshop.redisBinary,
-      port: await freePort(),
-    });
+    const directory = join(folder, 'redis');
+    const store = await startStore(options.redis ?? 'single', directory, workshop.redisBinary);
     const cluster = new Cluster(workshop, folder, store, ledgerDirectory, {
       WORKER_REDIS_URL: store.urlOf('worker'),
       HANDLER: handler,
@@ -139,18 +144,18 @@ export class Cluster {
 
   /** @returns the lease of a replica, which names its worker; undefined if there is none. */
   async lease(replica: string): Promise<Lease | undefined> {
-    const json = await this.redis.get(keys.lease(replica));
+    const json = await this.redis.get(this.#keys.lease(replica));
     return json === null ? undefined : (JSON.parse(json) as Lease); // only workers write leases
   }
 
   /** @returns how many jobs wait in a replica's queue. */
   waitingFor(replica: string): Promise<number> {
-    return this.redis.llen(keys.unfinished(replica).wait);
+    return this.redis.llen(this.#keys.unfinished(replica).wait);
   }
 
   /** @returns the names of the desired replicas, sorted. */
   async desired(): Promise<string[]> {
-    return (await this.redis.hkeys(keys.desired)).toSorted();
+    return (await this.redis.hkeys(this.#keys.desired)).toSorted();
   }
 
   /** Resolves when every gateway has that many replicas in its ring and each of them has a ready worker. */
@@ -203,11 +208,11 @@ export class Cluster {
    */
   async leftInQueues(): Promise<string[]> {
     const countJobs = async (): Promise<string[]> => {
-      const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(keys.retired))]);
+      const names = new Set([...(await this.desired()), ...(await this.redis.hkeys(this.#keys.retired))]);
       const counts = await Promise.all(
         [...names].flatMap((name) =>
           (['wait', 'active', 'prioritized', 'delayed'] as const).map(async (list) => {
-            const key = keys.unfinished(name)[list];
+            const key = this.#keys.unfinished(name)[list];
             const sorted = list === 'prioritized' || list === 'delayed';
             const count = await (sorted ? this.redis.zcard(key) : this.redis.llen(key));
             return count === 0 ? [] : [`${name} ${list} ${count}`];
@@ -216,7 +221,7 @@ export class Cluster {
       );
       const streams = await Promise.all(
         [...names].map(async (name) => {
-          const count = await this.redis.scard(keys.streams(name));
+          const count = await this.redis.scard(this.#keys.streams(name));
           return count === 0 ? [] : [`${name} streams ${count}`];
         }),
       );
@@ -246,7 +251,7 @@ export class Cluster {
   async untilForgotten(replica: string): Promise<void> {
     await this.#until(
       `${replica} is forgotten`,
-      async () => (await this.redis.hexists(keys.retired, replica)) === 0,
+      async () => (await this.redis.hexists(this.#keys.retired, replica)) === 0,
     );
   }
 

@@ -3,6 +3,7 @@ import { startPrivateRedis } from '../../gateway/redis/private-redis.ts';
 import type { PrivateRedis } from '../../gateway/redis/private-redis.ts';
 import { refusedTo, roleUrl, testUsers } from '../fixtures/redis-users.ts';
 import type { TestRole } from '../fixtures/redis-users.ts';
+import type { Store } from './store.ts';
 
 interface StoreOptions {
   readonly directory: string;
@@ -15,7 +16,7 @@ interface StoreOptions {
 export const namespace = 'ringpost';
 
 /** The Redis of a scenario. It can be killed, frozen, and restarted with its data on the same port. */
-export class PrivateStore {
+export class PrivateStore implements Store {
   readonly #options: StoreOptions;
   #server: PrivateRedis;
   /** The suite's own connection, to observe and to inject faults. It waits for Redis without limit. */
@@ -37,23 +38,19 @@ export class PrivateStore {
     return new PrivateStore(options, await serve(options));
   }
 
-  /** @returns the URL with which the user of a role connects. */
   urlOf(role: TestRole): string {
     return roleUrl(this.#server.url, namespace, role);
   }
 
-  /** @returns what Redis has refused to the users of the roles since its last start. */
   refused(): Promise<string[]> {
     return refusedTo(this.observer, namespace);
   }
 
-  /** Sends SIGKILL; resolves when the process has ended. */
   async kill(): Promise<void> {
     process.kill(this.#server.pid, 'SIGKILL');
     await this.#server.stop();
   }
 
-  /** Restarts it after {@link kill}; resolves when it has loaded its append-only file and answers. */
   async restart(): Promise<void> {
     this.#server = await serve(this.#options);
   }

@@ -28,7 +28,7 @@ const comparedScenario = 'replica-killed';
 export function report(results: readonly Result[], seconds: number): string {
   const of = (name: FamilyName): Result[] => results.filter(({ family }) => family === name);
   const [faults, badTraffic, streams] = [of('faults'), of('bad-traffic'), of('streams')];
-  const [load, soaks] = [of('load'), of('soak')];
+  const [failover, load, soaks] = [of('failover'), of('load'), of('soak')];
   const proxies = results.filter(
     ({ family, scenario }) => family === 'proxies' || scenario.name === comparedScenario,
   );
@@ -65,12 +65,13 @@ the client was told is compared with the ledger.
 | slowest ms | from the first send to the final answer |
 | recovery ms | from the fault, or from its end if it lasts, to the first right answer of what it had hit |`,
     section('Faults', faults),
+    section('Another Redis becomes the master', failover),
     section('Compared with proxies', proxies, proxyText(proxies)),
     section('Bad traffic', badTraffic, badTrafficText),
     section('Streams', streams, streamsText),
     section('Uneven load', load, loadText),
     section(`Soaks of ${seconds} s`, soaks, soaks[0]?.scenario.description),
-    descriptions([...faults, ...badTraffic, ...streams, ...load]),
+    descriptions([...faults, ...failover, ...badTraffic, ...streams, ...load]),
     notMet(results),
     reasons.length === 0 ? '' : `## Not run\n\n${reasons.join('\n')}`,
   ];

@@ -91,7 +91,7 @@ const kinds: readonly Choose[] = [
     await store.restart();
   }),
   onRedis('freeze Redis', 5000, async ({ store }, ms) => {
-    store.freeze();
+    await store.freeze();
     await delay(ms);
     store.thaw();
   }),

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createKeys } from '#shared/store/keys/keys.ts';
+import { redisOptions } from '#shared/store/target/redis-options.ts';
 import type { Keys } from '#shared/store/keys/keys.ts';
 import { createRing, defaultParameters } from '#shared/ring/strategies.ts';
 import { call, remove } from '../fixtures/admin-calls.ts';
@@ -11,6 +11,7 @@ import { doubledPosts, mixedLoad, tally } from '../fixtures/mixed-load.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import type { ReadyCommand } from '../fixtures/scratch.ts';
 import { fileRedisUrl } from '../fixtures/file-redis.ts';
+import { keysOn } from '../fixtures/redis-group.ts';
 
 const scratch = useScratch();
 
@@ -38,13 +39,13 @@ async function startTwo(settings: NodeJS.ProcessEnv = {}): Promise<Parts> {
   };
   const first = await startReady(env);
   const second = await startReady({ ...env, ROLE: 'gateway' });
-  const redis = new Redis(env.REDIS_URL);
+  const redis = new Redis(redisOptions(fileRedisUrl, namespace));
   onTestFinished(async () => {
-    const left = await redis.keys(`${namespace}:*`);
+    const left = await redis.keys(`${keysOn(fileRedisUrl, namespace).prefix}:*`);
     if (left.length > 0) await redis.unlink(...left);
     redis.disconnect();
   });
-  return { redis, keys: createKeys(namespace), ledger, first, second };
+  return { redis, keys: keysOn(fileRedisUrl, namespace), ledger, first, second };
 }
 
 describe('a gateway that was frozen until its ring was too old to use', () => {

@@ -47,7 +47,7 @@ it(
         const list = String(await current.redis.client('LIST'));
         const ids = list.split('\n').flatMap((line) => {
           const id = /^id=(\d+) .*name=(\S+)/.exec(line);
-          return id?.[1] !== undefined && id[2]?.startsWith(`${current.namespace}:`) ? [id[1]] : [];
+          return id?.[1] !== undefined && id[2]?.startsWith(`${current.keys.prefix}:`) ? [id[1]] : [];
         });
         for (const id of ids) await current.redis.client('KILL', 'ID', id).catch(() => undefined);
       },

@@ -6,11 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Lease } from '#shared/contract/lease.ts';
-import { createKeys } from '#shared/store/keys/keys.ts';
+import { redisOptions } from '#shared/store/target/redis-options.ts';
 import { doubledPosts } from '../fixtures/mixed-load.ts';
 import { withUsers } from '../fixtures/redis-users.ts';
 import { handlerFile, useScratch } from '../fixtures/scratch.ts';
 import { fileRedisUrl } from '../fixtures/file-redis.ts';
+import { keysOn } from '../fixtures/redis-group.ts';
 
 const scratch = useScratch();
 
@@ -48,15 +49,16 @@ function keepingClient(ports: readonly number[]): (method: string, path: string)
 it('a rolling restart of all gateways and all replicas under load fails no request', async () => {
   const { start, startReady, folder } = await scratch();
   const ledger = `${folder}/ledger`;
-  const keys = createKeys(`rolling-${randomBytes(4).toString('hex')}`);
+  const namespace = `rolling-${randomBytes(4).toString('hex')}`;
+  const keys = keysOn(fileRedisUrl, namespace);
   const env = {
     REDIS_URL: fileRedisUrl,
-    NAMESPACE: keys.prefix,
+    NAMESPACE: namespace,
     REPLICAS: '3',
     HANDLER: handlerFile('ledger'),
     LEDGER: ledger,
   };
-  const redis = new Redis(env.REDIS_URL);
+  const redis = new Redis(redisOptions(fileRedisUrl, namespace));
   onTestFinished(async () => {
     const left = await redis.keys(`${keys.prefix}:*`);
     if (left.length > 0) await redis.unlink(...left);

@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { JobData } from '#shared/contract/job.ts';
 import { adopterOf } from '#shared/contract/lease.ts';
+import { redisOptions } from '#shared/store/target/redis-options.ts';
 import { metricValues } from '../fixtures/metric-values.ts';
 import { handlerFile } from '../fixtures/scratch.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -220,7 +221,7 @@ describe('a replica that was removed and dies before its queue is empty', () => 
     expect((await second).status).toBe(200);
     expect(await (await first).json()).toMatchObject({ code: 'worker_died' });
     const queue = new Queue<JobData>(current.keys.queue('S2'), {
-      connection: { url: current.redisUrl },
+      connection: redisOptions(current.redisUrl, current.namespace),
       prefix: current.keys.prefix,
     });
     try {

@@ -122,7 +122,7 @@ describe('Idempotency-Key', () => {
     const current = system();
     const { urls } = await startTwo(current);
     await send(`${urls[0]}/pay`, { key: 'a' });
-    const [claim = ''] = await current.redis.keys(`${current.namespace}:idempotency:*`);
+    const [claim = ''] = await current.redis.keys(`${current.keys.prefix}:idempotency:*`);
     const held = JSON.parse((await current.redis.get(claim)) ?? '') as object;
     const unknown = { ...held, id: '3f333df6-90a4-4fda-8dd3-9485d27cee36.S1' };
     await current.redis.set(claim, JSON.stringify(unknown));
@@ -154,7 +154,7 @@ describe('Idempotency-Key', () => {
     }
     await send(`${urls[0]}/pay`, { key: 'a' });
     const left = async (): Promise<string[]> =>
-      (await current.redis.keys(`${current.namespace}:*`)).filter((key) =>
+      (await current.redis.keys(`${current.keys.prefix}:*`)).filter((key) =>
         /:(idempotency|request|kept-reply):/.test(key),
       );
     expect(await left()).not.toEqual([]);

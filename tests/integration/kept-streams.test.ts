@@ -309,10 +309,10 @@ describe('the end', () => {
   it('of a stream without bytes is noted, but not if the stream is gone', async () => {
     const { redis } = system();
     await streamsOf(4).open('r', head, keepMs);
-    await redis.rename(keyOf(4), 'elsewhere');
+    await redis.rename(keyOf(4), `${keyOf(4)}:elsewhere`);
     const whole = { length: 0, entries: 0, lastId: '' };
     expect(await settle(whole)).toBe('streamLost');
-    await redis.rename('elsewhere', keyOf(4));
+    await redis.rename(`${keyOf(4)}:elsewhere`, keyOf(4));
     expect(await settle(whole)).toBe('settled');
   });
 

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
 import { createKeys } from '#shared/store/keys/keys.ts';
 import { urlOfUser } from '#shared/store/redis/redis-users.ts';
-import { checkRedis } from '#shared/store/redis/open-redis.ts';
+import { checkRedis } from '#shared/store/redis/check-redis.ts';
 import { spawnTethered } from '#shared/process/tethered.ts';
 import type { TetheredProcess } from '#shared/process/tethered.ts';
 import { projectFolder, runCommand } from '../fixtures/command.ts';

@@ -7,6 +7,7 @@ import type { TestSpecification } from 'vitest/node';
  * have ended, and leave the machine idle. `npm test` prints the times from which this list is made.
  */
 const slowFiles = [
+  'redis-failover',
   'callbacks-crash',
   'durable-streams',
   'sleep',

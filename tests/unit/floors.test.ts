@@ -52,6 +52,7 @@ const houses: readonly (readonly (readonly string[])[])[] = [
     ['shared/store/repair'],
     ['shared/store/scripts'],
     ['shared/client', 'shared/settings', 'shared/store/redis', 'shared/trace'],
+    ['shared/store/target'],
     ['shared/process', 'shared/ring', 'shared/store/keys'],
     ['shared/contract', 'shared/v8'],
   ],

@@ -53,6 +53,7 @@ const redis = {
   writeFailed: false,
   snapshotFailed: false,
   isReplica: false,
+  product: 'Redis',
 };
 
 function watched(more: Partial<Watched> = {}): Watched {

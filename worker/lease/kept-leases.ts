@@ -16,6 +16,9 @@ interface Kept {
   readonly underWay: Set<Promise<boolean>>;
 }
 
+const notReplicated =
+  'no majority of the Redis servers has the renewal of a lease; no request is started until one has';
+
 /** The leases that a worker holds and renews: its own, and those of the queues that it has adopted. */
 export class KeptLeases {
   readonly #options: KeptLeasesOptions;
@@ -76,12 +79,13 @@ export class KeptLeases {
 
   async #renew(kept: Kept): Promise<boolean> {
     const { lease, state, underWay } = kept;
-    const { onOwnRenewed, onSuperseded } = this.#options;
+    const { onOwnRenewed, onSuperseded, log } = this.#options;
     const renewing = lease.renew(state);
     underWay.add(renewing);
     try {
       const ours = await renewing;
       if (ours && lease.own) onOwnRenewed();
+      if (ours && !lease.certain) log.warn({ lease: lease.replica }, notReplicated);
       if (!ours && this.#kept.get(lease.replica) === kept) {
         this.#kept.delete(lease.replica);
         onSuperseded(lease);

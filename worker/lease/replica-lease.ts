@@ -140,15 +140,18 @@ export class ReplicaLease {
     if (typeof taken === 'string') return taken;
     this.#fence = taken.fence;
     this.#predecessor = taken.predecessor;
-    this.#renewed.set(asked);
+    if (await this.#isSafe()) this.#renewed.set(asked);
     return 'taken';
   }
 
-  /** @returns false if another worker has taken the lease since. */
+  /**
+   * The lease is certain afterwards, unless a failover might lose the renewal.
+   * @returns false if another worker has taken the lease since.
+   */
   async renew(state: LeaseState): Promise<boolean> {
     const asked = process.hrtime.bigint();
     const ours = await this.#store.renew(this.#holder, this.#fence, this.#lease(state), this.#leaseMs);
-    if (ours) this.#renewed.set(asked);
+    if (ours && (await this.#isSafe())) this.#renewed.set(asked);
     return ours;
   }
 
@@ -166,6 +169,14 @@ export class ReplicaLease {
    */
   withdraw(): Promise<boolean> {
     return this.#store.withdrawConsumer(this.replica, this.#fence);
+  }
+
+  /**
+   * @returns whether a failover keeps the lease. One that is lost could be given to another worker, while
+   * this one would still believe that it has it.
+   */
+  #isSafe(): Promise<boolean> {
+    return this.#store.replicated(this.#leaseMs / 3);
   }
 
   #lease(state: LeaseState): Lease {

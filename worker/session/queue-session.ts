@@ -107,7 +107,13 @@ export class QueueSession {
       get certain() {
         return lease.certain;
       },
-      makeCertain,
+      makeCertain: async (): Promise<boolean> => {
+        const ours = await makeCertain();
+        // The caller asks again.
+        if (ours && !lease.certain)
+          throw new Error('a failover of Redis might lose the renewal of the lease');
+        return ours;
+      },
     };
     // No consumer holds the jobs of a dead worker, so their replies are pushed without one.
     const directOutbox = new ReplyOutbox({ ...sending, pushes });

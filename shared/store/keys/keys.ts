@@ -5,8 +5,9 @@ import type { RingKeys } from './ring-keys.ts';
 /**
  * All Redis keys and channels of ringpost are made here.
  *
- * All keys start with the namespace. The keys of a replica share the hash tag `{name}` with its queue, and
- * the keys of the ring share `{ring}`, so that each Lua script stays within one slot of a Redis Cluster.
+ * All keys start with the namespace. The keys of a replica have the tag `{name}` of its queue, and the keys
+ * of the ring `{ring}`. On a Redis Cluster the namespace itself is in braces: the first braces of a key are
+ * its hash tag, so all keys are in one slot.
  */
 export interface Keys extends RingKeys {
   /** BullMQ's `prefix`. */
@@ -143,12 +144,20 @@ export interface Keys extends RingKeys {
   bytesChannel(replica: string, request: string): string;
 }
 
-/** @returns the hash tag of a key with its braces, or '' if it has none. */
-export function hashTagOf(key: string): string {
-  return /\{[^}]+\}/.exec(key)?.[0] ?? '';
+/**
+ * @returns the tag of a key that says whose it is, with its braces; '' if it has none. On a Cluster the
+ * prefix has braces as well.
+ */
+export function tagOf(key: string): string {
+  return tagged.exec(key)?.groups?.['tag'] ?? '';
 }
 
-/** @param namespace the prefix of all keys. Systems with different namespaces can share a Redis. */
+const tagged = /^(?:\{[^}]+\}:|(?!\{))[^{]*(?<tag>\{[^}]+\}):?/;
+
+/**
+ * @param namespace the prefix of all keys. Systems with different namespaces can share a Redis. On a Cluster
+ * it is in braces, which makes it the hash tag: all keys are in one slot then.
+ */
 export function createKeys(namespace: string): Keys {
   const replicaPrefix = (replica: string): string => `${namespace}:{${replica}}`;
   const queueKeys = (replica: string, names: readonly string[]): string[] =>
@@ -189,8 +198,8 @@ export function createKeys(namespace: string): Keys {
     pardoned: (replica) => `${replicaPrefix(replica)}:pardoned`,
     crash: (replica) => `${replicaPrefix(replica)}:crash`,
     aside: (key) => {
-      const [prefix = '', tag = key] = /^[^{]*\{([^}]+)\}:?/.exec(key) ?? [];
-      const index = `${namespace}:{${tag}}:aside`;
+      const [prefix = '', tag = `{${key}}`] = tagged.exec(key) ?? [];
+      const index = `${namespace}:${tag}:aside`;
       const rest = prefix === '' ? '' : `${key.slice(prefix.length)}:`;
       return { index, entry: (unique) => `${index}:${rest}${unique}` };
     },

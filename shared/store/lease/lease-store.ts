@@ -4,16 +4,19 @@ import type { Keys } from '../keys/keys.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import type { Connection } from '../redis/connection.ts';
 import { endLease, renewLease, takeLease, withdrawConsumer } from '../scripts/leases.ts';
+import { replicated } from '../redis/replication.ts';
 import { createRun } from '../scripts/script.ts';
 import type { Run } from '../scripts/script.ts';
 
 /** The leases of replicas in Redis. The worker that holds one serves the replica's queue. */
 export class LeaseStore {
+  readonly #connection: Connection;
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #run: Run;
 
   constructor(connection: Connection) {
+    this.#connection = connection;
     this.#redis = redisOf(connection);
     this.#keys = keysOf(connection);
     this.#run = createRun(connection);
@@ -37,6 +40,14 @@ export class LeaseStore {
    */
   renew(holder: LeaseHolder, fence: number, lease: Lease, leaseMs: number): Promise<boolean> {
     return this.#run(renewLease, { holder, fence, lease, leaseMs });
+  }
+
+  /**
+   * Waits until a master that takes over after a failure would have the last {@link take} or {@link renew}.
+   * @returns false if that is not certain after `timeoutMs`.
+   */
+  replicated(timeoutMs: number): Promise<boolean> {
+    return replicated(this.#connection, timeoutMs);
   }
 
   /** Ends the lease of a worker that leaves, if that worker still holds it. */

@@ -13,6 +13,8 @@ export interface Handle {
 interface Access {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** How many replicas may become the master if this one fails; undefined for a single server. */
+  readonly replicas?: (() => number) | undefined;
 }
 
 const granted = new WeakMap<Handle, Access>();
@@ -35,6 +37,14 @@ export function redisOf(connection: Handle): Redis {
 /** @returns the keys of a connection's namespace. Only files in `shared/store` may import this. */
 export function keysOf(connection: Handle): Keys {
   return accessOf(connection).keys;
+}
+
+/**
+ * @returns how many replicas may become the master of a connection if this one fails, as sentinels or a
+ * Cluster know it; undefined if nothing would make another server the master.
+ */
+export function replicasOf(connection: Handle): number | undefined {
+  return accessOf(connection).replicas?.();
 }
 
 function accessOf(connection: Handle): Access {

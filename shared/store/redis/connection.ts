@@ -1,5 +1,6 @@
 import type { Redis } from './access.ts';
 import { createKeys } from '../keys/keys.ts';
+import { keyPrefix, watchOf } from '../target/redis-options.ts';
 import type { Log } from '../../process/logger.ts';
 import { grantAccess } from './access.ts';
 import { giveUp, openRedis, whenReady } from './open-redis.ts';
@@ -14,11 +15,12 @@ export class Connection {
 
   /**
    * @param redis an open client.
-   * @param namespace the prefix of all keys.
+   * @param prefix of all keys: the namespace, on a Cluster in braces.
+   * @param replicas says how many replicas may become the master, if that can be.
    */
-  constructor(redis: Redis, namespace: string) {
+  constructor(redis: Redis, prefix: string, replicas?: () => number) {
     this.#redis = redis;
-    grantAccess(this, { redis, keys: createKeys(namespace) });
+    grantAccess(this, { redis, keys: createKeys(prefix), replicas });
   }
 
   /** Whether commands reach Redis now. */
@@ -48,9 +50,9 @@ export class Connection {
 }
 
 export interface ConnectionOptions {
-  /** `redis://…` or `rediss://…`. */
+  /** In any of the forms that docs/redis.md lists. */
   readonly url: string;
-  /** The prefix of all keys. */
+  /** Systems with different namespaces can share a Redis. */
   readonly namespace: string;
   /** `CLIENT LIST` shows it, after the namespace. */
   readonly name: string;
@@ -59,5 +61,8 @@ export interface ConnectionOptions {
 
 /** Opens a connection. If it breaks, it is opened again: after 50 ms at first, and at most 1 s. */
 export function openConnection({ url, namespace, name, use }: ConnectionOptions, log: Log): Connection {
-  return new Connection(openRedis(url, `${namespace}:${name}`, use, log), namespace);
+  const redis = openRedis(url, `${namespace}:${name}`, use, log);
+  const watch = watchOf(url, namespace);
+  const replicas = watch && ((): number => watch.replicas);
+  return new Connection(redis, keyPrefix(url, namespace), replicas);
 }

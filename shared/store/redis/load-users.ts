@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { redisOptions } from '../target/redis-options.ts';
 
 /**
  * Makes a running Redis reload its ACL file. It does not wait long for an unreachable Redis.
@@ -6,7 +7,8 @@ import { Redis } from 'ioredis';
  * @returns false if Redis does not answer, or refuses this user.
  */
 export async function loadUsers(url: string): Promise<boolean> {
-  const redis = new Redis(url, {
+  const redis = new Redis({
+    ...redisOptions(url, ''),
     lazyConnect: true,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,

@@ -1,10 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Log } from '../../process/logger.ts';
-import { lackingRights } from './redis-dry-run.ts';
+import { redisOptions } from '../target/redis-options.ts';
 import { refusalOf, userOf } from './redis-refusal.ts';
-import type { RedisRole } from './redis-users.ts';
-import { safeMessage } from '../../process/safe-error.ts';
-import { shownUrl } from '../../process/shown-url.ts';
 
 /** What a connection is used for. It decides what the connection does while Redis is away. */
 export type ConnectionUse =
@@ -15,8 +12,8 @@ export type ConnectionUse =
 
 /**
  * Opens a connection. If it breaks, it is opened again: after 50 ms at first, and at most 1 s.
- * @param url `redis://…` or `rediss://…`.
- * @param name `CLIENT LIST` shows it.
+ * @param url of Redis, in any of the forms that docs/redis.md lists.
+ * @param name `CLIENT LIST` shows it. It begins with the namespace, which ends at the first colon.
  */
 export function openRedis(url: string, name: string, use: ConnectionUse, log: Log): Redis {
   const patient = use === 'patient';
@@ -28,7 +25,10 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     warned.add(refusal);
     log.warn({ connection: name }, refusal);
   };
-  const redis = new Redis(url, {
+  const [namespace = ''] = name.split(':', 1);
+  const { reconnectOnError, ...target } = redisOptions(url, namespace);
+  const redis = new Redis({
+    ...target,
     connectionName: name,
     // A command that was in progress when the connection broke must fail. With `null` and without resending,
     // ioredis would never settle it.
@@ -42,7 +42,7 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     // ioredis calls this with each error that Redis answers with.
     reconnectOnError: (error) => {
       warnOnce(error);
-      return false;
+      return reconnectOnError?.(error) ?? false;
     },
   });
   let away = false;
@@ -54,6 +54,8 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     if (!away) log.warn({ connection: name }, 'Redis is away');
     away = true;
   });
+  // ioredis adds a listener for each of many commands that make it reconnect together.
+  redis.on('connect', () => redis.stream.setMaxListeners(0));
   redis.on('ready', () => {
     if (away) log.warn({ connection: name }, 'Redis is back');
     away = false;
@@ -105,72 +107,4 @@ export function whenReady(redis: Redis): Promise<void> {
     const onEnd = (): void => settle(new Error('the connection to Redis was closed'));
     redis.once('ready', onReady).once('end', onEnd);
   });
-}
-
-/** ringpost cannot use this Redis. The message says how to change that. */
-export class RedisUnfitError extends Error {
-  override readonly name = 'RedisUnfitError';
-}
-
-const minVersion = [7, 0] as const;
-
-/**
- * Checks that Redis is fit for ringpost: version 7.0 or newer (BLMPOP), no eviction, and the rights of the
- * user.
- * @param url the URL of a Redis that should answer.
- * @param roles the roles of this process.
- * @throws {RedisUnfitError} with one sentence that says what is wrong and how to correct it.
- */
-export async function checkRedis(
-  url: string,
-  roles: readonly RedisRole[] = [],
-  namespace = '',
-): Promise<void> {
-  const shown = shownUrl(url) ?? 'REDIS_URL';
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    connectTimeout: 3000,
-    disableClientInfo: true,
-    // A server that accepts connections and never answers must not block the start for ever.
-    commandTimeout: 3000,
-    disconnectTimeout: 200,
-  });
-  // Without a listener ioredis would print the error, too.
-  let reason: Error | undefined;
-  redis.on('error', (error: Error) => {
-    reason = error;
-  });
-  try {
-    await redis.connect();
-    const info = await redis.info();
-    const version = /^(?:valkey_version|redis_version):(.+)$/m.exec(info)?.[1]?.trim() ?? 'unknown';
-    const [major = 0, minor = 0] = version.split('.').map(Number);
-    if (major < minVersion[0] || (major === minVersion[0] && minor < minVersion[1])) {
-      throw new RedisUnfitError(`Redis at ${shown} is version ${version}; ringpost needs 7.0 or newer.`);
-    }
-    const policy = /^maxmemory_policy:(.+)$/m.exec(info)?.[1]?.trim() ?? 'unknown';
-    if (policy !== 'noeviction') {
-      throw new RedisUnfitError(
-        `Redis at ${shown} has maxmemory-policy ${policy}, which would delete accepted requests; ` +
-          'set it to noeviction (redis-cli config set maxmemory-policy noeviction).',
-      );
-    }
-    const lacking: string[] = [];
-    for (const role of roles) lacking.push(...(await lackingRights(redis, role, namespace)));
-    if (lacking.length > 0) {
-      throw new RedisUnfitError(
-        `Redis at ${shown} does not let the user ${userOf(url)} use ${[...new Set(lacking)].join(', ')}; ` +
-          `give it the rights of ${roles.join(' and ')} in docs/security.md.`,
-      );
-    }
-  } catch (error) {
-    if (error instanceof RedisUnfitError) throw error;
-    const failure = reason?.message ? reason : error;
-    const why = refusalOf(failure, userOf(url)) ?? safeMessage(failure);
-    throw new RedisUnfitError(`Redis at ${shown} cannot be used: ${why || 'it does not answer'}.`);
-  } finally {
-    redis.disconnect();
-  }
 }

@@ -1,6 +1,6 @@
 import type { Redis } from './access.ts';
 import { createKeys } from '../keys/keys.ts';
-import type { Keys } from '../keys/keys.ts';
+import type { RedisPlace } from '../../process/redis-url.ts';
 import { redisRights } from './redis-users.ts';
 import type { RedisRole } from './redis-users.ts';
 
@@ -50,6 +50,8 @@ const afterKey: Readonly<Record<string, string>> = {
 
 /** Commands that have no key, or whose key is not the first argument. */
 const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
+  'cluster|nodes': () => ['NODES'],
+  'cluster|slots': () => ['SLOTS'],
   blmpop: (key) => ['1', '1', key, 'LEFT'],
   eval: (key) => ['return 1', '1', key],
   evalsha: (key) => ['0'.repeat(40), '1', key],
@@ -59,6 +61,14 @@ const others: Readonly<Record<string, (key: string) => readonly string[]>> = {
   rpoplpush: (key) => [key, key],
   scan: () => ['0'],
   time: () => [],
+  wait: () => ['0', '0'],
+};
+
+/** Commands that not every Redis is used with. */
+const neededFor: Readonly<Record<string, readonly RedisPlace['kind'][]>> = {
+  'cluster|nodes': ['cluster'],
+  'cluster|slots': ['cluster'],
+  wait: ['sentinel', 'cluster'],
 };
 
 /** Commands that cannot be tried in a transaction: they run at once, or change the connection. */
@@ -77,10 +87,17 @@ const untried = new Set([
  * Finds the rights that a role needs and the user lacks. All commands are queued in a transaction, for which
  * Redis checks the rights, and the transaction is discarded. So no command runs.
  * @param redis a connection that nothing else uses meanwhile, and that resends nothing after it breaks.
+ * @param prefix of all keys.
+ * @param kind of Redis that the URL names.
  * @returns what the user of the connection lacks, e.g. `BLMPOP`, `the key ringpost:{ring}:desired`.
  */
-export async function lackingRights(redis: Redis, role: RedisRole, namespace: string): Promise<string[]> {
-  const calls = callsOf(role, createKeys(namespace), namespace);
+export async function lackingRights(
+  redis: Redis,
+  role: RedisRole,
+  prefix: string,
+  kind: RedisPlace['kind'],
+): Promise<string[]> {
+  const calls = callsOf(role, prefix, kind);
   // Outside of a transaction the commands would run.
   const [multi = false] = await refused([redis.multi({ pipeline: false })]);
   if (multi) return ['MULTI'];
@@ -106,14 +123,15 @@ interface Call {
   readonly args: readonly string[];
 }
 
-function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
-  const { commands, channels } = redisRights(role, namespace);
+function callsOf(role: RedisRole, prefix: string, kind: RedisPlace['kind']): Call[] {
+  const keys = createKeys(prefix);
+  const { commands, channels } = redisRights(role, prefix);
   // These keys are never used, so even a command that ran would change nothing.
   const of = (name: string): string => keys.job(name, 'dry-run');
   const own = of('S1');
   const tried = Object.values(commands)
     .flat()
-    .filter((name) => !untried.has(name));
+    .filter((name) => !untried.has(name) && (neededFor[name]?.includes(kind) ?? true));
   const touched = role === 'worker' ? ['r', 'ri', 'rin', 'rings'].map(of) : [of('ring')];
   const ofRing = [keys.offered, keys.retired, keys.heirs, keys.upstreamPositions];
   const read = [keys.counts, ...(role === 'worker' ? ofRing : [])];
@@ -125,8 +143,8 @@ function callsOf(role: RedisRole, keys: Keys, namespace: string): Call[] {
   ];
   return [
     ...tried.map((name) => ({
-      what: name.toUpperCase(),
-      command: name,
+      what: name.replace('|', ' ').toUpperCase(),
+      command: name.replace(/\|.*/, ''),
       args: others[name]?.(own) ?? [own, ...(afterKey[name]?.split(' ') ?? [])],
     })),
     ...written.map((key) => ({ what: `the key ${key}`, command: 'SET', args: [key, 'x'] })),

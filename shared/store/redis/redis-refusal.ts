@@ -1,3 +1,5 @@
+import { parseRedisUrl } from '../../process/redis-url.ts';
+
 const advice = 'docs/security.md lists the rights that each role needs';
 
 /** The errors with which Redis 7.0 and later and Valkey refuse a command, directly and in a script. */
@@ -33,8 +35,8 @@ export function refusalOf(error: unknown, user: string): string | undefined {
 
 /** @returns the user in a Redis URL. */
 export function userOf(url: string): string {
-  const { username } = URL.canParse(url) ? new URL(url) : { username: '' };
-  return username === '' ? 'default' : decodeURIComponent(username);
+  const parsed = parseRedisUrl(url);
+  return 'fault' in parsed || parsed.login.user === '' ? 'default' : parsed.login.user;
 }
 
 /** @returns the name of the command, which ioredis adds to the error. */

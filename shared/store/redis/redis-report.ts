@@ -1,9 +1,13 @@
 import { Redis } from 'ioredis';
+import { redisOptions } from '../target/redis-options.ts';
 import { redisOf } from './access.ts';
+import { fieldIn, productIn } from './redis-kind.ts';
 import type { Connection } from './connection.ts';
 
 /** What `INFO` of a Redis says. */
 export interface RedisHealth {
+  /** `Redis` or `Valkey`. */
+  readonly product: string;
   readonly version: string;
   /** `maxmemory-policy`. */
   readonly policy: string;
@@ -31,8 +35,9 @@ export interface RedisReport extends RedisHealth {
  * @param url of a Redis that answers.
  * @throws what ioredis throws, if it does not.
  */
-export async function readRedisReport(url: string): Promise<RedisReport> {
-  const redis = new Redis(url, {
+export async function readRedisReport(url: string, namespace: string): Promise<RedisReport> {
+  const redis = new Redis({
+    ...redisOptions(url, namespace),
     lazyConnect: true,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
@@ -63,9 +68,9 @@ export async function readRedisHealth(connection: Connection): Promise<RedisHeal
 }
 
 function healthIn(info: string): RedisHealth {
-  const field = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
+  const field = (name: string): string => fieldIn(info, name);
   return {
-    version: field('valkey_version') || field('redis_version'),
+    ...productIn(info),
     policy: field('maxmemory_policy'),
     maxMemoryBytes: Number(field('maxmemory')),
     usedMemoryBytes: Number(field('used_memory')),

@@ -20,9 +20,14 @@ export interface RedisRights {
   readonly commands: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Commands of every connection. With `info` a client checks that Redis has loaded its data. */
+/**
+ * Commands of every connection. With `info` a client checks that Redis has loaded its data, with the
+ * `cluster` commands it finds the master on a Cluster, and with `wait` a worker has its lease replicated.
+ */
 const connections = [
   'client|setname',
+  'cluster|nodes',
+  'cluster|slots',
   'discard',
   'eval',
   'evalsha',
@@ -31,6 +36,7 @@ const connections = [
   'multi',
   'ping',
   'select',
+  'wait',
 ];
 
 /** The commands that each role needs, by type. They include those that scripts call, BullMQ's scripts too. */
@@ -72,7 +78,7 @@ const commands: Readonly<Record<RedisRole, Readonly<Record<string, string>>>> = 
 };
 
 /**
- * @param namespace the prefix of all keys of a system.
+ * @param namespace the prefix of all keys of a system: on a Cluster in braces.
  * @returns the rights that the processes of a role need. A worker may use the queue of any replica, since it
  * may adopt it. It writes no key of the ring, and reads only those for adoption and the positions in
  * UPSTREAMS. It renews the idempotency keys of the streams that it sends, and cannot read whose they are.
@@ -134,10 +140,8 @@ export interface RedisUser {
  * @returns the URL of the same Redis for another user.
  */
 export function urlOfUser(url: string, name: string, password: string): string {
-  const user = new URL(url);
-  user.username = name;
-  user.password = password;
-  return user.href;
+  const login = `${encodeURIComponent(name)}:${encodeURIComponent(password)}@`;
+  return url.replace(/^([a-z+]+:\/\/)(?:[^@/?#]*@)?/, (_, scheme: string) => `${scheme}${login}`);
 }
 
 /** @returns the user as a line of Redis's configuration or of an ACL file. */

@@ -1,7 +1,7 @@
 import type { Redis } from '../redis/access.ts';
 import { Aside } from './aside.ts';
 import type { ExpectedKey } from './expected-keys.ts';
-import { hashTagOf } from '../keys/keys.ts';
+import { tagOf } from '../keys/keys.ts';
 import { ringTag } from '../keys/ring-keys.ts';
 import type { Keys } from '../keys/keys.ts';
 import type { Logger } from '../../process/logger.ts';
@@ -116,7 +116,7 @@ export class KeyRepair {
     for (const [at, { key, type, fits, instead, lists }] of expected.entries()) {
       const { seen, text } = found[at] ?? { seen: 'none', text: null };
       if (seen === 'none' || (seen === type && (text === null || fits?.(text) !== false))) continue;
-      const tag = hashTagOf(key);
+      const tag = tagOf(key);
       if (this.#rights === 'worker' && (tag === ringTag || lists !== undefined)) {
         asked.add(tag);
         continue;

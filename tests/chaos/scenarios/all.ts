@@ -4,6 +4,7 @@ import { streams } from '../streams/family.ts';
 import { unevenLoad } from '../uneven/family.ts';
 import { adoption, removedWhileBusy } from './adoption.ts';
 import { controllerKilled } from './controller-killed.ts';
+import { failover } from './failover.ts';
 import { gatewayKilled, rollingRestart } from './gateway-faults.ts';
 import { overload } from './overload.ts';
 import { proxies } from './proxies.ts';
@@ -15,7 +16,7 @@ import { soak } from './soak.ts';
 import { zombie } from './zombie.ts';
 
 /** A group of scenarios with a section of its own in the report. */
-export type FamilyName = 'faults' | 'proxies' | 'bad-traffic' | 'streams' | 'load' | 'soak';
+export type FamilyName = 'faults' | 'failover' | 'proxies' | 'bad-traffic' | 'streams' | 'load' | 'soak';
 
 export interface Family {
   readonly name: FamilyName;
@@ -40,6 +41,7 @@ export const families: readonly Family[] = [
       overload,
     ],
   },
+  { name: 'failover', scenarios: failover },
   { name: 'proxies', scenarios: proxies },
   { name: 'bad-traffic', scenarios: badTraffic },
   { name: 'streams', scenarios: streams },

@@ -40,7 +40,7 @@ const faults: readonly RedisFault[] = [
     description: 'SIGSTOP of Redis for 5 s, then SIGCONT.',
     noticeMs: 2500,
     act: async ({ store }) => {
-      store.freeze();
+      await store.freeze();
       await delay(5000);
       store.thaw();
     },

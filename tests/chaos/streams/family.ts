@@ -125,7 +125,7 @@ const faults: readonly StreamFault[] = [
     what: 'SIGSTOP of Redis for 3 s',
     expected: 'A stream goes on without a gap, or breaks.',
     act: async ({ store }) => {
-      store.freeze();
+      await store.freeze();
       await delay(3000);
       store.thaw();
     },
