@@ -56,7 +56,7 @@ export class HeldJobs {
     void this.#run(id, job, timesTaken);
   }
 
-  /** The job is finished. */
+  /** A tick has finished the job. */
   remove(id: string): void {
     const job = this.#jobs.take(id);
     if (job !== undefined) this.#options.onFinished(id, job);
@@ -108,7 +108,7 @@ export class HeldJobs {
   async #fail(id: string, error: unknown): Promise<void> {
     this.#options.log.error({ request: id, err: error }, 'a job failed');
     await this.#options.handling.fail(id, error);
-    this.remove(id);
+    this.#jobs.take(id);
     this.#options.onFreed();
   }
 }
