@@ -226,8 +226,9 @@ export class Dispatcher {
       return;
     }
     this.#waiters.end(waiter);
-    const { replica, spilledFrom } = placed;
-    this.#enqueue({ ...request, replica, spilledFrom, ...sentAgain(request, replica) });
+    // Its new job knows nothing of the loss, so the request says itself that it stays there from now on.
+    const { replica, spilledFrom, maySpill } = placed;
+    this.#enqueue({ ...request, replica, spilledFrom, maySpill, ...sentAgain(request, replica) });
   }
 
   /** Begins the span of a job, if an OpenTelemetry SDK is loaded. */
