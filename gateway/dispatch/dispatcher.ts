@@ -232,8 +232,9 @@ export class Dispatcher {
       return;
     }
     this.#waiters.end(waiter);
-    const { replica, spilledFrom } = placed;
-    this.#enqueue({ ...request, replica, spilledFrom, ...sentAgain(request, replica) });
+    // Its new job knows nothing of the loss, so the request says itself that it stays there from now on.
+    const { replica, spilledFrom, maySpill } = placed;
+    this.#enqueue({ ...request, replica, spilledFrom, maySpill, ...sentAgain(request, replica) });
   }
 
   /** @param hurried whether the client gives the request less time than the settings do. */

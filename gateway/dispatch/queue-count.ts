@@ -38,6 +38,11 @@ export class QueueCount {
     return this.#load.toldAt;
   }
 
+  /** When Redis told last how many requests with a priority wait, on the `performance.now()` clock. */
+  get readAt(): number {
+    return this.#load.readAt;
+  }
+
   /** @returns whether Redis has told the load lately. */
   isLoadKnown(now: number): boolean {
     return this.#load.isKnown(now);
@@ -59,6 +64,11 @@ export class QueueCount {
   tell(word: LoadWord, now: number, unacknowledged = 0): void {
     this.#moment += 1;
     this.#load.tell({ ...word, load: word.load - unacknowledged }, this.#moment, now);
+  }
+
+  /** Takes a word of Redis that may be older than the last one: all but the load, which the last one told. */
+  supplement(word: LoadWord, now: number): void {
+    this.#load.supplement(word, now);
   }
 
   /** A job is on its way to the queue. */

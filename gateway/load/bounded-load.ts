@@ -6,6 +6,7 @@
 /** What is known of a replica in the ring. */
 export interface ReplicaLoad {
   readonly name: string;
+  /** The weight that it has now. */
   readonly weight: number;
   /** The requests that wait and run there. */
   readonly load: number;
@@ -22,7 +23,7 @@ export interface TotalLoad {
 }
 
 /** Why a replica gets a request, or is passed over. */
-export type Reason = 'below cap' | 'at cap' | 'queue full' | 'all full';
+export type Reason = 'below cap' | 'at cap' | 'queue full' | 'all at cap';
 
 /** A replica that was looked at, in the order of the walk. */
 export interface Candidate extends Omit<ReplicaLoad, 'hasRoom'> {
@@ -61,11 +62,10 @@ export function totalOf(replicas: Iterable<Pick<ReplicaLoad, 'load' | 'weight'>>
 
 /**
  * Walks the successors of a key until a replica takes the request: one whose load is below its cap, and whose
- * queue has room. If there is none, its owner gets it. All gateways walk in the same order, so the requests
- * of a key that spill land on the same few replicas. Pure.
+ * queue has room. If there is none, the first whose queue has room gets it; if all are full, the owner. All
+ * gateways walk in the same order, so the requests of a key that spill land on the same few replicas. Pure.
  * @param successors the key's owner, then the other replicas.
- * @returns the replicas that were looked at; the last one gets the request, or the first if none is below its
- * cap. Empty if there is no replica.
+ * @returns the replica that gets the request, and those that were looked at. None if there is no replica.
  */
 export function walk(
   successors: Iterable<string>,
@@ -83,7 +83,11 @@ export function walk(
     candidates.push({ ...known, cap, reason });
     if (reason === 'below cap') return { replica: name, candidates };
   }
-  const [owner, ...others] = candidates;
-  if (owner === undefined) return { replica: undefined, candidates };
-  return { replica: owner.name, candidates: [{ ...owner, reason: 'all full' }, ...others] };
+  const chosen = candidates.find(({ reason }) => reason === 'at cap') ?? candidates[0];
+  return {
+    replica: chosen?.name,
+    candidates: candidates.map((each) =>
+      each === chosen && each.reason === 'at cap' ? { ...each, reason: 'all at cap' } : each,
+    ),
+  };
 }

@@ -10,8 +10,10 @@ export const maxWordAgeMs = 5000;
  */
 export class LoadCount {
   #told = 0;
-  /** Requests with a priority that wait. Only some words of Redis say it. */
+  /** Requests with a priority that wait. Only some words of Redis say it: those that are asked for. */
   #prioritized = 0;
+  /** When the last such word came, on the `performance.now()` clock. */
+  #readAt = Number.NEGATIVE_INFINITY;
   #added = 0;
   /** The moment of the last word. */
   #moment = 0;
@@ -29,6 +31,11 @@ export class LoadCount {
     return this.#toldAt;
   }
 
+  /** When Redis told last how many requests with a priority wait, on the `performance.now()` clock. */
+  get readAt(): number {
+    return this.#readAt;
+  }
+
   /** @returns whether the last word may still be used. */
   isKnown(now: number): boolean {
     return now - this.#toldAt <= maxWordAgeMs;
@@ -36,7 +43,8 @@ export class LoadCount {
 
   /** @returns the load, without the requests that are on their way to the queue. */
   at(now: number): number {
-    return (this.isKnown(now) ? this.#told + this.#prioritized : 0) + this.#added;
+    const prioritized = now - this.#readAt <= maxWordAgeMs ? this.#prioritized : 0;
+    return (this.isKnown(now) ? this.#told : 0) + prioritized + this.#added;
   }
 
   /** A job of this gateway is in the queue. */
@@ -51,12 +59,19 @@ export class LoadCount {
   }
 
   /** Takes a word of Redis. It counts each job of this gateway that has arrived, and none that has not. */
-  tell({ load, prioritized, concurrency }: LoadWord, moment: number, now: number): void {
-    this.#told = Math.max(0, load);
-    this.#prioritized = prioritized ?? this.#prioritized;
+  tell(word: LoadWord, moment: number, now: number): void {
+    this.#told = Math.max(0, word.load);
     this.#added = 0;
     this.#moment = moment;
     this.#toldAt = now;
+    this.supplement(word, now);
+  }
+
+  /** Takes from a word of Redis what does not change with each job. */
+  supplement({ prioritized, concurrency }: Omit<LoadWord, 'load'>, now: number): void {
     this.#concurrency = concurrency ?? this.#concurrency;
+    if (prioritized === undefined) return;
+    this.#prioritized = prioritized;
+    this.#readAt = now;
   }
 }

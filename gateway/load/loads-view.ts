@@ -24,7 +24,9 @@ export function loadsView(
     load: total.load,
     takenBy: walked.replica,
     candidates: replicas.map((replica): LoadCandidateView => {
-      const { name, weight, load, concurrency } = replica;
+      const { name, load, concurrency } = replica;
+      // A share is a number of tenths.
+      const weight = Math.round(replica.weight * 10) / 10;
       const cap = capOf(replica, total, bound);
       const isTaken = name === walked.replica;
       const why = words(reasons.get(name), load, cap);
@@ -47,8 +49,9 @@ function words(reason: Reason | undefined, load: number, cap: number): string {
       return `${has}, and its cap is ${cap}.`;
     case 'queue full':
       return 'Its queue is full (QUEUE_LIMIT).';
-    case 'all full':
-      return `${has}, and its cap is ${cap}; but no replica is below its cap, so the owner takes the request.`;
+    case 'all at cap':
+      return `${has}, and its cap is ${cap}; but no replica with room is below its cap, so the first of them \
+takes the request.`;
     case undefined:
       return `${has}, and its cap is ${cap}; a replica before it takes the request.`;
     default:

@@ -1,8 +1,10 @@
 import type { Logger } from '#shared/process/logger.ts';
 import type { Ring, RingMember } from '#shared/ring/ring.ts';
+import { presentWeight } from '#shared/ring/weight.ts';
 import type { LoadWord, QueueLoads } from '#shared/store/queue/queue-loads.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
 import { totalOf } from './bounded-load.ts';
+import { maxWordAgeMs } from './load-count.ts';
 import type { ReplicaLoad, TotalLoad } from './bounded-load.ts';
 
 /** What a gateway counts of a replica's queue. Times are on the `performance.now()` clock. */
@@ -11,9 +13,11 @@ export interface CountedQueue {
   readonly size: number;
   readonly concurrency: number | undefined;
   readonly toldAt: number;
+  readonly readAt: number;
   isLoadKnown(now: number): boolean;
   load(now: number): number;
   tell(word: LoadWord, now: number): void;
+  supplement(word: LoadWord, now: number): void;
 }
 
 export interface LoadsOptions {
@@ -32,6 +36,8 @@ export interface LoadsOptions {
 
 /** A load is asked for again after this time, in ms, if no added job has brought a newer word. */
 const askAfterMs = 1000;
+/** It is asked for after this time in any case: added jobs do not tell how many requests have a priority. */
+const alwaysAskAfterMs = maxWordAgeMs - askAfterMs;
 /** Loads are asked for as long as a request that may spill came within this time, in ms. */
 const interestMs = 10_000;
 
@@ -72,11 +78,15 @@ export class Loads {
     );
   }
 
-  /** @returns the load of a replica by unit of its weight; undefined if Redis has not told it lately. */
+  /**
+   * @returns the load of a replica by unit of the weight that it has now; undefined if Redis has not told it
+   * lately.
+   */
   relative(name: string, now: number): number | undefined {
     const count = this.#options.counts.get(name);
     if (count === undefined || !count.isLoadKnown(now)) return undefined;
-    return count.load(now) / (this.#membersNow().get(name)?.weight ?? 1);
+    const member = this.#membersNow().get(name);
+    return count.load(now) / (member === undefined ? 1 : presentWeight(member));
   }
 
   /** A request has come that may spill, so all loads are of interest for some time. */
@@ -93,8 +103,11 @@ export class Loads {
     const now = performance.now();
     if (now - this.#wantedAt > interestMs) return;
     const { counts } = this.#options;
-    const isOld = (name: string): boolean =>
-      now - (counts.get(name)?.toldAt ?? Number.NEGATIVE_INFINITY) > askAfterMs;
+    const isOld = (name: string): boolean => {
+      const count = counts.get(name);
+      if (count === undefined) return true;
+      return now - count.toldAt > askAfterMs || now - count.readAt > alwaysAskAfterMs;
+    };
     await this.#ask([...this.#membersNow().keys()].filter(isOld));
   }
 
@@ -106,17 +119,25 @@ export class Loads {
   async #ask(replicas: readonly string[]): Promise<void> {
     if (replicas.length === 0) return;
     const { counts, queues } = this.#options;
+    const toldBefore = new Map(replicas.map((name) => [name, counts.get(name)?.toldAt]));
     const words = await queues.read(replicas);
     const now = performance.now();
-    for (const [replica, word] of words) counts.of(replica).tell(word, now);
+    for (const [replica, word] of words) {
+      const toldAt = counts.get(replica)?.toldAt;
+      const count = counts.of(replica);
+      // Jobs were added meanwhile. Their word may be newer, and the load counts those that have arrived.
+      if (toldAt === toldBefore.get(replica)) count.tell(word, now);
+      else count.supplement(word, now);
+    }
   }
 
-  #loadOf({ name, weight }: RingMember, now: number): ReplicaLoad {
+  #loadOf(member: RingMember, now: number): ReplicaLoad {
+    const { name } = member;
     const { counts, concurrency, queueLimit } = this.#options;
     const count = counts.get(name);
     return {
       name,
-      weight,
+      weight: presentWeight(member),
       load: count?.load(now) ?? 0,
       concurrency: count?.concurrency ?? concurrency,
       hasRoom: (count?.size ?? 0) < queueLimit,

@@ -18,7 +18,7 @@ const loads = {
       description: 'In the order in which they are asked: the owner of the key first.',
       items: object({
         name: text,
-        weight: count,
+        weight: { type: 'number', description: 'Its weight now: only a part of it during a slow start.' },
         concurrency: { ...count, description: 'How many requests its worker runs at once.' },
         load: { ...count, description: 'The requests that wait and run there.' },
         cap: { ...count, description: 'The load from which on it is passed over.' },

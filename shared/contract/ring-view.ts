@@ -106,6 +106,7 @@ export interface KeyLoadsView {
 /** A replica that may get a request. */
 export interface LoadCandidateView {
   readonly name: string;
+  /** Its weight now: only a part of it during a slow start. */
   readonly weight: number;
   /** How many requests its worker runs at once. */
   readonly concurrency: number;

@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RingView } from '#shared/contract/ring-view.ts';
 import type { RequestView } from '#shared/contract/views.ts';
+import type { Waiter } from '../../gateway/dispatch/waiter.ts';
+import { Waiters } from '../../gateway/dispatch/waiters.ts';
 import { keyOf } from '../fixtures/ring-keys.ts';
 import { useSystem } from '../fixtures/system.ts';
 import type { RunningGateway } from '../fixtures/system.ts';
 
 const system = useSystem();
 const HANDLER = fileURLToPath(new URL('../fixtures/handlers/ledger.ts', import.meta.url));
+
+afterEach(() => void vi.restoreAllMocks());
 
 interface Answered {
   readonly status: number;
@@ -222,6 +226,36 @@ it('a spilled request that Redis has lost is placed anew, and its owner gets it 
   expect([expired.status, expired.replica]).toEqual([504, owner]);
   const known = await fetch(`${url}/-/requests/${expired.id}`);
   expect(await known.json()).toMatchObject({ state: 'expired' });
+  await Promise.all([busy, blocking]);
+});
+
+it('a loose request stays with its owner after a loss, however often it is dispatched again', async () => {
+  const started = await system().start({ REPLICAS: '2', CONCURRENCY: '1', HANDLER });
+  const { url, gateway } = started;
+  const [owner = '', next = ''] = walkOf(started);
+  const { redis, keys } = system();
+  const blocking = ask(url, keyOf(gateway, next), 1500);
+  const busy = times(12, () => ask(url, 'hot', 150));
+  await expect.poll(async () => [await loadOf(owner), await loadOf(next)], { interval: 10 }).toEqual([12, 1]);
+  const added = vi.spyOn(Waiters.prototype, 'add');
+  const asked = ask(url, 'hot', 0, loose);
+  const { wait } = keys.unfinished(next);
+  await expect.poll(() => redis.llen(wait)).toBe(1);
+  for (const id of await redis.lrange(wait, 0, -1))
+    await redis.multi().del(keys.job(next, id)).lrem(wait, 0, id).exec();
+  for (const isLoss of [true, false]) {
+    const waiter: Waiter = added.mock.results.at(-1)?.value; // as the method returns
+    await expect.poll(() => waiter.state).toBe('waiting');
+    gateway.dispatcher.redispatch(waiter, isLoss);
+  }
+  const placed = added.mock.calls.map(([{ replica, spilledFrom }]) => [replica, spilledFrom]);
+  expect(placed).toEqual([
+    [next, owner],
+    [owner, undefined],
+    [owner, undefined],
+  ]);
+  const answer = await asked;
+  expect([answer.status, answer.replica]).toEqual([200, owner]);
   await Promise.all([busy, blocking]);
 });
 

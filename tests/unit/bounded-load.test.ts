@@ -118,9 +118,25 @@ describe('a replica whose queue is full', () => {
     expect([replica, candidates.map(({ reason }) => reason)]).toEqual(['S2', ['queue full', 'below cap']]);
   });
 
+  it('is passed over for one that has room, if no replica is below its cap', () => {
+    const loaded = { ...full, hasRoom: true, load: 100 };
+    const replicas = new Map([
+      ['S1', { ...full, name: 'S1' }],
+      ['S2', { ...loaded, name: 'S2' }],
+      ['S3', { ...loaded, name: 'S3' }],
+    ]);
+    const loadOf = (name: string) => replicas.get(name);
+    const { replica, candidates } = walk(replicas.keys(), loadOf, { load: 0, weight: 3 }, 1.5);
+    const reasons = candidates.map(({ reason }) => reason);
+    expect([replica, reasons]).toEqual(['S2', ['queue full', 'all at cap', 'at cap']]);
+    const view = loadsView([...replicas.values()], 'loose', 1);
+    expect(view?.takenBy).toBe('S2');
+    expect(view?.candidates[1]?.why).toMatch(/no replica with room is below its cap, so the first of them/);
+  });
+
   it('gets the request if it is the owner and nobody can take it', () => {
     const { replica, candidates } = walk(['S1', 'S2'], (name) => ({ ...full, name }), totalOf([full]), 1.5);
-    expect([replica, candidates.map(({ reason }) => reason)]).toEqual(['S1', ['all full', 'queue full']]);
+    expect([replica, candidates.map(({ reason }) => reason)]).toEqual(['S1', ['queue full', 'queue full']]);
   });
 });
 

@@ -50,6 +50,14 @@ describe('the load of a replica', () => {
     expect(count.load(now)).toBe(4);
   });
 
+  it('forgets the requests with a priority after some seconds, also while other words come', () => {
+    const count = new QueueCount();
+    count.tell({ load: 2, prioritized: 500, concurrency: undefined }, now);
+    const later = now + maxWordAgeMs + 1;
+    count.tell({ load: 2, prioritized: undefined, concurrency: undefined }, later);
+    expect(count.load(later)).toBe(2);
+  });
+
   it('is forgotten after some seconds, except for what was sent since', () => {
     const count = new QueueCount();
     tell(count, 50);

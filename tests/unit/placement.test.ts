@@ -27,19 +27,25 @@ interface Given {
   readonly weights?: readonly number[];
   readonly affinity?: Affinity;
   readonly random?: () => string;
+  /** The parts of their weights that replicas have now. */
+  readonly shares?: readonly number[];
+  readonly read?: () => Promise<ReadonlyMap<string, LoadWord>>;
 }
 
-function world({ parameters, weights = [1, 1, 1], affinity = 'loose', random }: Given = {}): World {
+function world({ parameters, weights = [1, 1, 1], affinity = 'loose', random, ...more }: Given = {}): World {
   const used = parameters ?? defaultParameters('murmur3');
   let members: readonly RingMember[] = [];
   for (const [at, weight] of weights.entries())
     members = [...members, placeMember(used, members, { name: `S${at + 1}`, joined: at + 1, weight })];
-  const ring = createRing(used, members);
+  const ring = createRing(
+    used,
+    members.map((member, at) => ({ ...member, share: more.shares?.[at] ?? 1 })),
+  );
   const counts = new QueueCounts();
   const asked: (readonly string[])[] = [];
   const read = (replicas: readonly string[]): Promise<ReadonlyMap<string, LoadWord>> => {
     asked.push(replicas);
-    return Promise.resolve(new Map());
+    return more.read?.() ?? Promise.resolve(new Map());
   };
   const watcher = { ring };
   const loads = new Loads({ counts, watcher, queues: { read }, concurrency: 5, queueLimit: 1000, log });
@@ -148,15 +154,62 @@ describe('a request with a key', () => {
   });
 
   it('asks for the loads of all replicas once, when the first request comes that may spill', async () => {
-    const { placement, asked, loads, tell } = world();
+    const { placement, asked, loads, counts } = world();
     for (let at = 0; at < 10; at += 1) placement.place(`k${at}`, free);
     expect(asked).toEqual([['S1', 'S2', 'S3']]);
-    tell('S2', 1);
+    counts.of('S2').tell({ load: 1, ...unsaid, prioritized: 0 }, performance.now());
     await loads.refresh();
     expect(asked).toEqual([
       ['S1', 'S2', 'S3'],
       ['S1', 'S3'],
     ]);
+  });
+});
+
+it('asks for the loads of replicas that keep telling them, since only a read counts priorities', async () => {
+  const { placement, asked, loads, tell } = world();
+  placement.place('k', free);
+  for (const name of ['S1', 'S2', 'S3']) tell(name, 1);
+  await loads.refresh();
+  expect(asked).toHaveLength(2);
+});
+
+it('an answer that is read late does not replace the word of a job that was added meanwhile', async () => {
+  const { promise, resolve } = Promise.withResolvers<ReadonlyMap<string, LoadWord>>();
+  const { loads, counts, tell } = world({ read: () => promise });
+  const reading = loads.readAll();
+  counts.of('S1').send();
+  tell('S1', 9);
+  counts.of('S1').arrive();
+  resolve(new Map(['S1', 'S2'].map((name) => [name, { load: 0, prioritized: 3, concurrency: 8 }])));
+  await reading;
+  const now = performance.now();
+  expect(loads.of('S1', now)).toMatchObject({ load: 13, concurrency: 8 });
+  expect(loads.of('S2', now)).toMatchObject({ load: 3, concurrency: 8 });
+});
+
+describe('a replica that starts slowly', () => {
+  const given = { weights: [1, 4], shares: [1, 0.1] };
+
+  it('has a cap by the weight that it has now', async () => {
+    const { ring, placement, loads, tell } = world(given);
+    tell('S1', 90);
+    expect(loads.total(performance.now()).weight).toBeCloseTo(1.4);
+    const keys = Array.from({ length: 200 }, (_, at) => String(at));
+    const key = keys.find((each) => ring.owner(each) === 'S2') ?? '';
+    // Its cap: 1.5 * 162 * 0.4 / 1.4, rounded up.
+    tell('S2', 71);
+    expect(placement.place(key, free)).toMatchObject({ replica: 'S1', spilledFrom: 'S2' });
+    const view = await placement.explain(key);
+    expect(view?.candidates.find(({ name }) => name === 'S2')).toMatchObject({ weight: 0.4, cap: 70 });
+  });
+
+  it('gets fewer of the requests with random keys', () => {
+    const { loads, tell } = world(given);
+    tell('S1', 3);
+    tell('S2', 2);
+    const now = performance.now();
+    expect([loads.relative('S1', now), loads.relative('S2', now)]).toEqual([3, 5]);
   });
 });
 
