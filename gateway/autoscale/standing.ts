@@ -19,9 +19,10 @@ export function countedReplicas({ desired, drained }: Members, { paused }: Repli
     .filter((name) => !drained.has(name) && !paused.has(name));
 }
 
-/** @returns whether a replica owns keys and takes requests. */
+/** @returns whether a replica owns keys and takes requests. One that sleeps does: a request wakes it. */
 export function isServing(name: string, { ring }: Members, { statusOf }: ReplicaFacts): boolean {
-  return ring.has(name) && statusOf(name)?.state === 'ready';
+  const state = statusOf(name)?.state;
+  return ring.has(name) && (state === 'ready' || state === 'asleep');
 }
 
 /** @returns how many replicas there are, and which one would be removed: the last one in `/rep`. */

@@ -75,6 +75,14 @@ describe('the replicas that count', () => {
     expect(standing(stateOf(three, { ring: new Map([['S1', 1]]) }))).toMatchObject({ serving: 1 });
   });
 
+  it('serve if they sleep: they have their keys, and a request wakes them', () => {
+    expect(standing(stateOf(three), facts({ S2: 'asleep', S3: 'asleep' }))).toMatchObject({
+      counted: 3,
+      serving: 3,
+      last: { name: 'S3', serving: true },
+    });
+  });
+
   it('a replacement with a new name has the place of the dead one', () => {
     const desired = [member('S1', 1), member('S777', 4, { place: 2, replaces: 'S2' }), member('S3', 3)];
     expect(standing(stateOf(desired)).last?.name).toBe('S3');
