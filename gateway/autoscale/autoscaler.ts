@@ -45,6 +45,8 @@ export class Autoscaler {
   #published = false;
   #history: LoadHistory;
   #changedAt = Number.NEGATIVE_INFINITY;
+  /** Why none could be added the last time, since the last change. */
+  #refusal: string | undefined;
 
   constructor(options: AutoscalerOptions) {
     const { connection, rule, log } = options;
@@ -123,7 +125,14 @@ export class Autoscaler {
     if (kind === 'stay') return reason;
     const { limits, connection, log } = this.#options;
     const made = scaleChange(state, decision, standing, limits);
-    if ('refusal' in made) return `${reason}; none can be added: ${made.refusal}`;
+    if ('refusal' in made) {
+      const { refusal } = made;
+      // The next tick finds the same.
+      if (refusal !== this.#refusal) log.warn({ refusal, reason }, 'autoscaling can add no replica');
+      this.#refusal = refusal;
+      return `${reason}; none can be added: ${refusal}`;
+    }
+    this.#refusal = undefined;
     const { change, names } = made;
     const noted = { at: Math.round(clockOf(connection).now()), direction: kind, names, reason };
     const result = await this.#autoscale.scale(token, state, change, noted);

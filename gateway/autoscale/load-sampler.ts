@@ -3,7 +3,6 @@ import type { Logger } from '#shared/process/logger.ts';
 import { LeaseReader } from '#shared/store/lease/lease-reader.ts';
 import { QueueDepths } from '#shared/store/queue/queue-depths.ts';
 import { pausedAmong } from '#shared/store/queue/queue-pauses.ts';
-import type { WorkerLoad } from '#shared/contract/lease.ts';
 import type { Connection } from '#shared/store/redis/connection.ts';
 import { PublishedStatus } from '#shared/store/ring/published-status.ts';
 import type { RingState } from '#shared/store/ring/ring-store.ts';
@@ -45,32 +44,22 @@ export class LoadSampler {
     const serving = new Set(counted.filter((name) => isServing(name, state, facts)));
     const load: ReplicaLoad[] = [];
     for (const name of counted) {
-      const isAsleep = status.of(name)?.state === 'asleep';
-      const worker = workers.get(name)?.load ?? (isAsleep ? { concurrency, utilisation: 0 } : undefined);
-      const read = loadOf(name, jobs.get(name), worker, serving.has(name), concurrency);
-      if (typeof read === 'string') return { facts, load: { unknown: read } };
-      load.push(read);
+      const worker = workers.get(name)?.load;
+      const count = jobs.get(name);
+      if (count === undefined) return { facts, load: { unknown: `the queue of ${name} cannot be read` } };
+      // The worker of one that sleeps is gone, and uses nothing.
+      if (worker === undefined && serving.has(name) && status.of(name)?.state === 'ready')
+        return { facts, load: { unknown: `the worker of ${name} has not said how busy it is` } };
+      load.push({
+        name,
+        jobs: count,
+        concurrency: worker?.concurrency ?? concurrency,
+        utilisation: worker?.utilisation ?? 0,
+        serving: serving.has(name),
+        growing: (state.slowStarts.get(name)?.tenths ?? 10) < 10,
+      });
     }
     if (serving.size === 0) return { facts, load: { unknown: 'no replica that counts serves requests' } };
     return { facts, load };
   }
-}
-
-/** @returns why the load is not known, if it is not. */
-function loadOf(
-  name: string,
-  jobs: number | undefined,
-  worker: WorkerLoad | undefined,
-  serving: boolean,
-  concurrency: number,
-): ReplicaLoad | string {
-  if (jobs === undefined) return `the queue of ${name} cannot be read`;
-  if (serving && worker === undefined) return `the worker of ${name} has not said how busy it is`;
-  return {
-    name,
-    jobs,
-    concurrency: worker?.concurrency ?? concurrency,
-    utilisation: worker?.utilisation ?? 0,
-    serving,
-  };
 }

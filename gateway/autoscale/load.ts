@@ -11,6 +11,8 @@ export interface ReplicaLoad {
   readonly utilisation: number;
   /** Whether it takes requests now. A replica that starts, or is lost, is none that is idle. */
   readonly serving: boolean;
+  /** Whether it has only a part of its keys, because it starts slowly; unset: it has all of them. */
+  readonly growing?: boolean;
 }
 
 /** The load of all replicas that count, at one moment. */
@@ -51,7 +53,9 @@ export function windowLoad(samples: readonly LoadSample[]): WindowLoad {
     load += Math.min(mean.load, most);
     utilisation += Math.min(mean.utilisation, most);
   }
-  return { wanted: Math.max(load, utilisation) / target, hot: uneven.othersHaveRoom ? uneven.names : [] };
+  // While others have few keys yet, it is no wonder that one has more to do.
+  const isHot = uneven.othersHaveRoom && !serving.some(({ growing }) => growing === true);
+  return { wanted: Math.max(load, utilisation) / target, hot: isHot ? uneven.names : [] };
 }
 
 /** Over the whole window: a replica that was not there for a part of it had no load then. */

@@ -34,7 +34,7 @@ export interface Decision {
  *   up    at once to what the short window wants, if that is twice as many; else by half towards what the
  *         long window wants
  *   down  one at a time, if the rest would have been within 0.85 of their target at the highest load of the
- *         last 300 s
+ *         last 300 s; also one at a time, whatever the load, while there are more than the range allows
  */
 export function decide(load: SeenLoad, standing: Standing, settings: RuleSettings): Decision {
   const { short, long } = load;
@@ -46,6 +46,13 @@ export function decide(load: SeenLoad, standing: Standing, settings: RuleSetting
   if (short === undefined) {
     const reason = `the load has been seen for ${seconds(load.seenMs)} of ${seconds(shortMs)}`;
     return { kind: 'stay', by: 0, wanted: undefined, reason, hot };
+  }
+  if (counted > settings.max) {
+    const reason = `${counted} replicas count, and there may be ${settings.max} at most`;
+    const common = { wanted: clamped(rounded(long.wanted), settings), hot };
+    const stay = whyNoneCanGo(standing) ?? whyNotYet(standing, settings);
+    if (stay !== undefined) return { ...common, kind: 'stay', by: 0, reason: `${reason}; ${stay}` };
+    return { ...common, kind: 'down', by: 1, reason };
   }
   if (short.wanted >= burstFactor * counted) {
     const wanted = rounded(short.wanted);
@@ -85,21 +92,38 @@ function up(
 /** @returns undefined if one may be removed. */
 function whyNoneIsRemoved(
   { highest, seenMs }: SeenLoad,
-  { counted, serving, last, unchangedMs }: Standing,
-  { min, times }: RuleSettings,
+  standing: Standing,
+  settings: RuleSettings,
 ): string | undefined {
-  const { downMs, shortMs } = times;
-  if (counted <= min) return 'that is as few as there may be';
-  if (last === undefined) return 'operators hold all others';
-  const rest = serving - (last.serving ? 1 : 0);
-  if (rest < 1) return `${last.name} is the last one that serves`;
+  const { downMs } = settings.times;
+  if (standing.counted <= settings.min) return 'that is as few as there may be';
+  const held = whyNoneCanGo(standing);
+  if (held !== undefined) return held;
   if (highest === undefined)
     return `none is removed before ${seconds(downMs)} have been seen, and that is ${seconds(seenMs)} now`;
+  const rest = restOf(standing);
   if (highest > restShare * rest) {
-    const most = highest.toFixed(1);
-    return `the highest of ${seconds(downMs)} was ${most}, and without ${last.name} ${rest} would have to serve it`;
+    const without = `without ${standing.last?.name} ${rest} would have to serve it`;
+    return `the highest of ${seconds(downMs)} was ${highest.toFixed(1)}, and ${without}`;
   }
-  return unchangedMs < shortMs ? `the last change was ${seconds(unchangedMs)} ago` : undefined;
+  return whyNotYet(standing, settings);
+}
+
+/** @returns undefined if there is one to remove, and others serve. */
+function whyNoneCanGo(standing: Standing): string | undefined {
+  const { last } = standing;
+  if (last === undefined) return 'operators hold all others';
+  return restOf(standing) < 1 ? `${last.name} is the last one that serves` : undefined;
+}
+
+/** @returns undefined if the last change was long enough ago. */
+function whyNotYet({ unchangedMs }: Standing, { times }: RuleSettings): string | undefined {
+  return unchangedMs < times.shortMs ? `the last change was ${seconds(unchangedMs)} ago` : undefined;
+}
+
+/** @returns how many serve without the one that is removed first. */
+function restOf({ serving, last }: Standing): number {
+  return serving - (last?.serving === true ? 1 : 0);
 }
 
 function clamped(wanted: number, { min, max }: RuleSettings): number {

@@ -98,8 +98,13 @@ function transition(
     return { ...fresh, state: 'lost', generation: lease?.generation ?? 0 };
   }
   switch (previous.state) {
+    case 'asleep': {
+      if (blind && lease === undefined) return previous;
+      const reason = retired ? 'it slept' : 'it slept, and its note is gone';
+      // Its worker was told to go, so none has died.
+      return { state: 'lost', since: now, lostAt: now, generation: previous.generation, failures: 0, reason };
+    }
     case 'ready':
-    case 'asleep':
     case 'draining': {
       const certain = death ?? (ended === previous.generation ? 'its worker ended' : undefined);
       if (blind && lease === undefined && certain === undefined) return previous;

@@ -98,8 +98,8 @@ describe('the replicas that count', () => {
     expect(standing(stateOf(three, { ejections }))).toMatchObject({ counted: 3, serving: 3 });
   });
 
-  it('serve while they sleep, since a request wakes them', () => {
-    expect(standing(stateOf(three), facts({ S3: 'asleep', S2: 'asleep' }))).toMatchObject({
+  it('serve if they sleep: they have their keys, and a request wakes them', () => {
+    expect(standing(stateOf(three), facts({ S2: 'asleep', S3: 'asleep' }))).toMatchObject({
       counted: 3,
       serving: 3,
       last: { name: 'S3', serving: true },

@@ -75,6 +75,15 @@ describe('the load of a window', () => {
     expect(hot.wanted).toBeCloseTo(1 + 0.3 / 0.7);
   });
 
+  it('names no hot replica while others start slowly: they have few keys so far', () => {
+    const growing = { growing: true };
+    const replicas = [replica('S1', 20), replica('S2', 1, growing), replica('S3', 1, growing)];
+    const seenNow = windowLoad([{ at: 0, replicas }]);
+    expect(seenNow.hot).toEqual([]);
+    // What waits at S1 wants no more replicas than have been added for it.
+    expect(seenNow.wanted).toBeCloseTo(1 + 0.2 / 0.7);
+  });
+
   it('has no hot replica if all are busy', () => {
     const busy = windowLoad([sampleAt(0, [500, 400, 450, 480])]);
     expect(busy).toEqual({ wanted: expect.closeTo(183 / 0.7) as number, hot: [] });
@@ -178,6 +187,15 @@ describe('the rule adds', () => {
 });
 
 describe('the rule removes', () => {
+  it('one at a time down to the upper number of the range, whatever the load', () => {
+    const many = asked(seen(30), 22);
+    expect(many).toMatchObject({ kind: 'down', by: 1, wanted: 20 });
+    expect(many.reason).toBe('22 replicas count, and there may be 20 at most');
+    expect(asked(seen(30), 22, { unchangedMs: 5999 }).kind).toBe('stay');
+    expect(asked(seen(30), 22, { serving: 1 }).kind).toBe('stay');
+    expect(asked(seen(30), 22, { last: undefined }).kind).toBe('stay');
+  });
+
   it('one, if the rest would have been within 0.85 of the target at the highest load', () => {
     expect(asked(seen(2, { highest: 3.4 }), 5)).toMatchObject({ kind: 'down', by: 1, wanted: 2 });
     expect(asked(seen(2, { highest: 3.41 }), 5)).toMatchObject({ kind: 'stay' });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ejection } from '#shared/contract/ejection.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import type { Sleeper } from '#shared/store/lease/sleep-notes.ts';
+import { deathsBetween } from '../../gateway/controller/deaths.ts';
 import type { Observed } from '../../gateway/controller/observe.ts';
 import { plan } from '../../gateway/controller/plan.ts';
 import type { Memory, Plan } from '../../gateway/controller/plan.ts';
@@ -225,5 +226,17 @@ describe('a replica that sleeps', () => {
     const removed = asleep({}, { desired: desired('S1'), ring: new Map([['S1', 1]]) });
     const retired = { ...removed, retired: new Map([['S2', now - 60_000]]), backlog: new Map([['S2', 0]]) };
     expect(stepsFor(retired)).toEqual(['forget S2: it is removed and holds nothing']);
+    // Its worker was told to go long ago, so nothing has died.
+    const { memory: before } = planned(asleep());
+    const { memory: after } = planned({ ...retired, retired: new Map([['S2', now]]) }, {}, before);
+    expect(after.get('S2')).toMatchObject({ state: 'lost', reason: 'it slept' });
+    expect(deathsBetween(before, after)).toEqual([]);
+  });
+
+  it('is started if its note is gone, as after a Redis that lost its data, and has not died', () => {
+    const { memory: before } = planned(asleep());
+    const { steps, memory } = planned(asleep({}, { sleepers: new Map() }), {}, before);
+    expect(steps.map(renderStep)).toEqual(['start S2: it slept, and its note is gone']);
+    expect(deathsBetween(before, memory)).toEqual([]);
   });
 });
