@@ -4,6 +4,7 @@ import type { Fenced } from '../../contract/fenced.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import { BlockingReads, readsAhead } from '../redis/blocking-reads.ts';
 import type { Connection } from '../redis/connection.ts';
+import { duplicateRedis } from '../redis/open-redis.ts';
 import { KeyRepair } from '../repair/key-repair.ts';
 import { parseDelivery } from '../../contract/delivery.ts';
 import type { Delivery } from '../../contract/delivery.ts';
@@ -33,7 +34,7 @@ export class DeliveryReader {
     // The fence is known only once the lease is taken.
     const key = (): string => keys.deliveries(lease.replica, lease.fence);
     const repair = new KeyRepair(connection, log, 'worker');
-    this.#connection = redisOf(connection).duplicate({ lazyConnect: true });
+    this.#connection = duplicateRedis(redisOf(connection));
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({
       connection: this.#connection,

@@ -3,6 +3,7 @@ import type { Logger } from '../../process/logger.ts';
 import { keysOf, redisOf } from '../redis/access.ts';
 import { BlockingReads } from '../redis/blocking-reads.ts';
 import type { Connection } from '../redis/connection.ts';
+import { duplicateRedis } from '../redis/open-redis.ts';
 import { clockOf } from '../redis/redis-clock.ts';
 import type { RedisClock } from '../redis/redis-clock.ts';
 
@@ -39,7 +40,7 @@ export class MarkerWatch {
     this.#key = keysOf(connection).marker(replica);
     this.#hasFreeSlot = hasFreeSlot;
     this.#clock = clockOf(connection);
-    this.#connection = redisOf(connection).duplicate({ lazyConnect: true });
+    this.#connection = duplicateRedis(redisOf(connection));
     this.#connection.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'));
     this.#reads = new BlockingReads({
       connection: this.#connection,

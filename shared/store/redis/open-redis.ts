@@ -54,13 +54,24 @@ export function openRedis(url: string, name: string, use: ConnectionUse, log: Lo
     if (!away) log.warn({ connection: name }, 'Redis is away');
     away = true;
   });
-  // ioredis adds a listener for each of many commands that make it reconnect together.
-  redis.on('connect', () => redis.stream.setMaxListeners(0));
+  allowManyFailures(redis);
   redis.on('ready', () => {
     if (away) log.warn({ connection: name }, 'Redis is back');
     away = false;
   });
   return redis;
+}
+
+/** @returns another connection to the same Redis, for blocking reads. It is made with its first command. */
+export function duplicateRedis(redis: Redis): Redis {
+  const other = redis.duplicate({ lazyConnect: true });
+  allowManyFailures(other);
+  return other;
+}
+
+/** ioredis adds a listener for each of many commands that make it reconnect together. */
+function allowManyFailures(redis: Redis): void {
+  redis.on('connect', () => redis.stream.setMaxListeners(0));
 }
 
 /** Where ioredis keeps the commands that it will send again. Its types do not show it. */

@@ -21,7 +21,7 @@ export const movedAway: OnError = ({ message }) => (elsewhere.test(message) ? 2 
 export function becameReplica(): OnError {
   let first = Number.NEGATIVE_INFINITY;
   return ({ message }) => {
-    if (!message.startsWith('READONLY ') && !message.startsWith('UNBLOCKED ')) return false;
+    if (!message.startsWith('READONLY ')) return false;
     const now = performance.now();
     if (now - first > pauseMs) first = now;
     return now - first < togetherMs ? 2 : false;
