@@ -208,3 +208,49 @@ describe('a line with a limit of three', () => {
     expect(await turns.take('S1', other ?? '', free)).toEqual({ attempt: 1 });
   });
 });
+
+describe('the moves of a line', () => {
+  it('expire with it, also if the line was there before them and lasts longer', async () => {
+    const { redis, keys } = system();
+    const [first, moved] = [newId('S1'), newId('S1')];
+    await queues.add('S1', first, job());
+    await queues.add('S2', moved, job({ deadline: Date.now() + 1000 }));
+    const [line, moves] = await Promise.all([redis.pttl(keys.line('o')), redis.pttl(keys.lineMoves('o'))]);
+    expect(moves).toBeGreaterThan(line - 1000);
+    expect(moves).toBeLessThanOrEqual(line + 1000);
+  });
+});
+
+describe('a request that waits in line', () => {
+  const limited = (keyLimit: number, more: Partial<JobData> = {}): JobData => {
+    const { order: _, ...rest } = job({ keyLine: 'limit-k', keyLimit, keyMost: 40, ...more });
+    return rest;
+  };
+
+  /** Lets so many requests run. */
+  async function run(count: number): Promise<void> {
+    for (let at = 0; at < count; at += 1) {
+      const id = newId('S1');
+      await queues.add('S1', id, limited(40));
+      await turns.take('S1', id, limited(40));
+    }
+  }
+
+  it('is taken at its deadline at the latest, so that its end is known then', async () => {
+    await run(40);
+    for (let at = 0; at < 40; at += 1) await turns.take('S1', newId('S1'), limited(40));
+    const late = limited(40, { deadline: Date.now() + 700 });
+    const waits = await turns.take('S1', newId('S1'), late);
+    expect(waits).toMatchObject({ running: 40, notBefore: expect.any(Number) });
+    expect((waits as { notBefore: number }).notBefore).toBeLessThan(late.deadline + 50);
+  });
+
+  it('asks often if it is the first that waits, since nobody calls one with a lower limit', async () => {
+    await run(39);
+    const [first, second] = [newId('S1'), newId('S1')];
+    const waits = await turns.take('S1', first, limited(1));
+    expect((waits as { notBefore: number }).notBefore).toBeLessThan(Date.now() + 500);
+    const behind = await turns.take('S1', second, limited(1));
+    expect((behind as { notBefore: number }).notBefore).toBeGreaterThan(Date.now() + 2000);
+  });
+});

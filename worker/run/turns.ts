@@ -118,7 +118,8 @@ export class Turns {
       if (place === undefined) return undefined;
       isNew ||= place.isNew;
       if (!(await this.#passOver(line, place))) {
-        const notBefore = this.#clock.now() + askDelay(place.before);
+        // At its deadline it is taken in any case, and answered.
+        const notBefore = Math.min(this.#clock.now() + askDelay(line, place), deadline + 1);
         return { notBefore, ...(isNew ? { running: place.running } : {}) };
       }
     }
@@ -147,9 +148,13 @@ export class Turns {
 }
 
 /**
- * @param before how many places a request has to move up.
- * @returns when it asks by itself, in ms from now. A line of any length asks about a hundred times a second.
+ * The first one that waits asks often also if it has a lower limit than those that run: they know nothing of
+ * that limit, and do not call it.
+ * @returns when a request asks by itself, in ms from now. A line of any length asks about a hundred times a
+ * second.
  */
-function askDelay(before: number): number {
+function askDelay({ limit }: JobLine, { before, running }: Place): number {
+  const isFirst = before + limit - 1 === running;
+  if (isFirst) return askDelayMs;
   return Math.min(before * askDelayMs, Math.max(farAskDelayMs, before * minAskDelayMs));
 }

@@ -142,7 +142,7 @@ export class JobQueues {
 
   /** Closes the queues of all other replicas. */
   async keepOnly(replicas: ReadonlySet<string>): Promise<void> {
-    const closing: Promise<void>[] = [];
+    const closing = [this.#exits.keepOnly(replicas)];
     for (const [replica, queue] of this.#queues) {
       if (replicas.has(replica)) continue;
       this.#queues.delete(replica);
@@ -152,8 +152,8 @@ export class JobQueues {
   }
 
   /** Closes all queues. The connection stays open. */
-  async close(): Promise<void> {
-    await Promise.all([this.keepOnly(new Set()), this.#exits.close()]);
+  close(): Promise<void> {
+    return this.keepOnly(new Set());
   }
 
   async #termsOf(replica: string, id: string): Promise<LineTerms | undefined> {

@@ -33,10 +33,16 @@ export class LineExits {
     await Promise.all(called.map(({ id: next, replica }) => this.#call(next, replica)));
   }
 
+  /** Closes the queues of all other replicas. */
+  async keepOnly(replicas: ReadonlySet<string>): Promise<void> {
+    const others = [...this.#queues].filter(([replica]) => !replicas.has(replica));
+    for (const [replica] of others) this.#queues.delete(replica);
+    await Promise.all(others.map(([, queue]) => queue.close()));
+  }
+
   /** Closes the queues that were opened; the connection stays open. */
-  async close(): Promise<void> {
-    await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close()));
-    this.#queues.clear();
+  close(): Promise<void> {
+    return this.keepOnly(new Set());
   }
 
   async #call(id: string, replica: string | undefined): Promise<void> {

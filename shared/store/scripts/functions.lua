@@ -65,14 +65,19 @@ local function joinLine(line, moves, id, ttlMs, replica)
     end
     redis.call('ZADD', line, string.format('%.0f', place), id)
   end
+  local left, raised = redis.call('PTTL', line), false
+  if left < tonumber(ttlMs) then
+    left, raised = ttlMs, true
+    redis.call('PEXPIRE', line, left)
+  end
   if replica == '' then
     redis.call('HDEL', moves, id)
   else
     redis.call('HSET', moves, id, replica)
   end
-  if redis.call('PTTL', line) < tonumber(ttlMs) then
-    redis.call('PEXPIRE', line, ttlMs)
-    redis.call('PEXPIRE', moves, ttlMs)
+  -- The moves may be newer than the line, whose time need not be raised then.
+  if raised or replica ~= '' then
+    redis.call('PEXPIRE', moves, left)
   end
   return isNew
 end
