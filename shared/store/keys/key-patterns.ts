@@ -12,7 +12,7 @@ export function keyPatternsBesideRing(namespace: string): readonly string[] {
     ...names.map((start) => `${namespace}:{${start}*`),
     keys.bullMq(keys.callbacks, '*'),
     keys.deadLetters.replace(/[^:]*$/, '*'),
-    keys.line('').replace(/\{.*$/, '*'),
+    keys.line('').replace(/\{\}$/, '*'),
     keys.counts,
   ];
 }
