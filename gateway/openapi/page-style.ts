@@ -14,6 +14,7 @@ export const pageStyle = `body { margin: 0; }
 .swagger-ui .opblock .opblock-summary-method { background: #424a57; text-shadow: none; }
 .swagger-ui .opblock.opblock-get .opblock-summary-method { background: #1a5a9e; }
 .swagger-ui .opblock.opblock-post .opblock-summary-method { background: #14683f; }
+.swagger-ui .opblock.opblock-put .opblock-summary-method { background: #7a4d00; }
 .swagger-ui .opblock.opblock-delete .opblock-summary-method { background: #b3261e; }
 .swagger-ui .opblock .opblock-summary-description, .swagger-ui .opblock-tag small { color: #3b4151; }
 .swagger-ui .parameter__in, .swagger-ui .parameter__type, .swagger-ui .prop-format { color: #50555f; }

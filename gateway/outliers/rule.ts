@@ -69,15 +69,18 @@ function failingVerdict(
   if (found === undefined || answered === 0) return [];
   const others = serving.filter((other) => other !== replica && other.answered > 0);
   const shares = [
-    ...others.map((other) => other.failed / other.answered),
+    // One with such a row of its own fails now, however many of its answers were right before.
+    ...others.map((other) =>
+      failuresInRow(other, config) === undefined ? other.failed / other.answered : 1,
+    ),
     ...Array.from({ length: failingOut }, () => 1),
   ];
+  // With nothing to compare them with, its failures may be everybody's.
+  if (shares.length === 0) return [];
   const own = failed / answered;
   const usual = middle(shares);
   if (usual > own * failingOthers) return [];
-  const compared =
-    shares.length === 0 ? 'the others had no requests' : `of the others' answers ${percent(usual)} failed`;
-  const detail = `${found.count} ${words[found.cause]}; ${compared}`;
+  const detail = `${found.count} ${words[found.cause]}; of the others' answers ${percent(usual)} failed`;
   return [{ name, generation, cause: found.cause, detail }];
 }
 

@@ -73,6 +73,12 @@ describe('failures in a row', () => {
     expect(judged([failing('S2', 7, { answered: 7 })])).toEqual([]);
   });
 
+  it('do not if the others have failed only just now, or had no requests', () => {
+    const row = { failed: 5, failedInRow: 5, keysFailed: 2, answered: 100 };
+    expect(judged([figures('S1', row), failing('S2', 7, { answered: 7 })])).toEqual([]);
+    expect(judged([figures('S1', { answered: 0 }), failing('S2', 7, { answered: 7 })])).toEqual([]);
+  });
+
   it('that are old do not', () => {
     expect(judged([figures('S1'), failing('S2', 7, { answered: 0, failed: 0 })])).toEqual([]);
   });
