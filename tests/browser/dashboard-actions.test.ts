@@ -116,7 +116,7 @@ it('drains a replica and puts it back with the keyboard alone, which keeps its p
 
   const back = await considered(page, ask('Put back into the ring …'), [
     'Put S2 back into the ring?',
-    'S2 gets the keys again that it owned before it was drained.',
+    'S2 gets the keys again that it owned before it left the ring.',
   ]);
   expect(changes).toEqual(['POST /-/api/replicas/S2/drain']);
   await tabTo(page, buttonOf(back, 'Put S2 back'));
