@@ -95,9 +95,13 @@ it('a script that raises a number writes it without an exponent', async () => {
     expect(taken).toEqual([expect.stringMatching(/^\d{16}$/), Number(before), 0]);
     await run('renew-lease', ...lease, keys.generation('S1'), taken[0], next, 60_000, '{}');
     await redis.zadd(keys.line('o'), large, 'before');
-    await run('join-line', keys.line('o'), 'request', 60_000);
+    const line = [keys.line('o'), keys.lineMoves('o'), 'request', 60_000, ''] as const;
+    await run('join-line', ...line);
+    const joined = (await redis.zscore(keys.line('o'), 'request')) ?? '';
+    await run('take-turn', ...line, 2, 0);
     const held = await Promise.all([...numbers, keys.leader].map((key) => redis.get(key)));
     expect(held).toEqual([next, taken[0], next, next, `c#${next}`]);
-    expect((await redis.zscore(keys.line('o'), 'request')) ?? '').toMatch(/^\d{16}$/);
+    expect(joined).toMatch(/^\d{16}$/);
+    expect((await redis.zscore(keys.line('o'), 'request')) ?? '').toMatch(/^-\d{16}$/);
   }
 });
