@@ -11,7 +11,7 @@ import { outputOf } from './project.ts';
 import type { Project } from './project.ts';
 import type { Tally } from './tally.ts';
 
-/** Bytes that the tarball may have: 500 kB, and 40 kB for the dashboard. */
+/** Bytes that the tarball may have, those of the dashboard included. */
 const maxBytes = 700_000;
 
 /** Checks what is in the tarball. */
