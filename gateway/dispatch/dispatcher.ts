@@ -46,6 +46,9 @@ export interface DispatcherOptions {
   readonly detectsOutliers: boolean;
 }
 
+/** The part of a job that is not marked. */
+const noMark = {};
+
 /** The terms on which an async request is accepted. */
 export interface Terms {
   /** When it arrived, in ms since the epoch, in Redis time. */
@@ -134,8 +137,8 @@ export class Dispatcher {
       ...keyLimit,
       ...this.#outlierMark(key, timeoutMs < replyTimeoutMs),
     });
-    const placed = { id, key, replica, spilledFrom, maySpill };
-    this.#enqueue({ ...placed, since, accepted, job, body: request.body, sending, client });
+    const { body } = request;
+    this.#enqueue({ id, key, replica, spilledFrom, maySpill, since, accepted, job, body, sending, client });
     return id;
   }
 
@@ -239,7 +242,7 @@ export class Dispatcher {
 
   /** @param hurried whether the client gives the request less time than the settings do. */
   #outlierMark(key: string, hurried: boolean): { readonly outlier?: OutlierMark } {
-    if (!this.#options.detectsOutliers) return {};
+    if (!this.#options.detectsOutliers) return noMark;
     return { outlier: { key: hashKey(key), ...(hurried ? { hurried } : {}) } };
   }
 

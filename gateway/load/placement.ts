@@ -100,13 +100,15 @@ export class Placement {
     if (first === undefined) return undefined;
     const toFirst = { key, replica: first, spilledFrom: undefined, maySpill: false };
     if (ring.parameters.strategy === 'assignment' || ring.members.length === 1) return toFirst;
+    const now = performance.now();
+    const one = loads.relative(first, now);
+    // An unknown load counts as equal, so that such a replica is tried, and its load known again.
+    if (one === undefined || one === 0) return toFirst;
     const other = this.#random();
     const second = ring.owner(other) ?? first;
-    if (second === first) return toFirst;
-    const now = performance.now();
-    const [one, two] = [loads.relative(first, now), loads.relative(second, now)];
-    // An unknown load counts as equal, so that such a replica is tried, and its load known again.
-    const isLess = one !== undefined && two !== undefined && two < one;
-    return isLess ? { key: other, replica: second, spilledFrom: undefined, maySpill: false } : toFirst;
+    const two = second === first ? undefined : loads.relative(second, now);
+    return two !== undefined && two < one
+      ? { key: other, replica: second, spilledFrom: undefined, maySpill: false }
+      : toFirst;
   }
 }

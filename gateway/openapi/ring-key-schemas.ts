@@ -1,11 +1,6 @@
+import { count, object, text } from './schema-parts.ts';
+
 /** JSON schemas of what `/-/ring?key=` says of a key; `shared/contract/ring-view.ts` has them as types. */
-
-const text = { type: 'string' };
-const count = { type: 'integer', minimum: 0 };
-
-function object(properties: Record<string, object>, type: string | readonly string[] = 'object'): object {
-  return { type, properties, required: Object.keys(properties), additionalProperties: false };
-}
 
 const loads = {
   ...object({
@@ -52,7 +47,8 @@ export const ringKey = {
           'Its requests that are limited in number (`KEY_CONCURRENCY`). Left out if there are none.',
       },
     },
-    ['object', 'null'],
+    [],
+    { type: ['object', 'null'] },
   ),
   // The last replica may leave the ring while the loads are read.
   required: ['key', 'position', 'owner', 'virtualNode', 'successors'],

@@ -1,21 +1,10 @@
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { autoscale } from './autoscale-schemas.ts';
 import { ringKey } from './ring-key-schemas.ts';
+import { count, object, text } from './schema-parts.ts';
 
 /** JSON schemas of `/-/ring`; `shared/contract/ring-view.ts` has them as types. */
 
-/** @returns a schema of an object with these properties, all required except the optional ones. */
-function object(
-  properties: Record<string, object>,
-  optional: readonly string[] = [],
-  more: object = {},
-): object {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', properties, required, additionalProperties: false, ...more };
-}
-
-const text = { type: 'string' };
-const count = { type: 'integer', minimum: 0 };
 const crash = {
   ...object(
     {

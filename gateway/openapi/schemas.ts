@@ -2,21 +2,10 @@ import { catalogue } from '#shared/contract/errors.ts';
 import { callbackStates, finalStates, requestStates } from '#shared/contract/request-record.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
 import { maxWeight } from '#shared/ring/weight.ts';
+import { count, object, text } from './schema-parts.ts';
 
 /** JSON schemas of the gateway's own requests and answers; `shared/contract/views.ts` has them as types. */
 
-/** @returns a schema of an object with these properties, all required except the optional ones. */
-function object(
-  properties: Record<string, object>,
-  optional: readonly string[] = [],
-  more: object = {},
-): object {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', properties, required, additionalProperties: false, ...more };
-}
-
-const text = { type: 'string' };
-const count = { type: 'integer', minimum: 0 };
 const time = { type: ['string', 'null'], format: 'date-time' };
 const durationMs = { type: ['integer', 'null'], description: 'ms' };
 const status = { type: 'integer', minimum: 100, maximum: 999 };
