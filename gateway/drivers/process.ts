@@ -16,7 +16,8 @@ import type { WorkerStderr } from './worker-stderr.ts';
 export interface ProcessDriverOptions {
   /**
    * The environment of all workers, without secrets; name and generation are added. Node's own
-   * `NODE_COMPILE_CACHE` and `NODE_DISABLE_COMPILE_CACHE` say where compiled code is kept.
+   * `NODE_COMPILE_CACHE` and `NODE_DISABLE_COMPILE_CACHE` say where compiled code is kept, and glibc's
+   * `MALLOC_MMAP_THRESHOLD_` from which size on freed memory returns to the system.
    */
   readonly env: NodeJS.ProcessEnv;
   /** The URL that workers open. Each reads it from stdin. */
@@ -35,6 +36,13 @@ interface Child {
   readonly process: TetheredProcess;
   readonly stderr: WorkerStderr;
 }
+
+/**
+ * From this many bytes on, glibc gives memory back to the system when it is freed. Its own limit grows with
+ * the largest block that a process frees, up to 32 MiB, and a worker that had a few large answers would keep
+ * the memory of all. docs/limits.md has the figures.
+ */
+const mmapThresholdBytes = String(256 * 1024);
 
 const workerMain = fileURLToPath(ownModule('../../worker/main.ts', import.meta.url));
 
@@ -108,6 +116,7 @@ export class ProcessDriver implements Driver {
     const handlerPath = handler?.current;
     const worker = spawnTethered(process.execPath, [workerMain], {
       env: {
+        MALLOC_MMAP_THRESHOLD_: mmapThresholdBytes,
         ...env,
         NODE_COMPILE_CACHE: this.#compileCache,
         ...(handlerPath === undefined ? {} : { HANDLER: handlerPath }),

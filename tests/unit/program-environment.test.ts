@@ -19,7 +19,12 @@ it('tells a program its port, its replica and its generation, and keeps what is 
 
 it('tells a program neither a secret nor a setting of the worker', () => {
   const secret = secretSettings.flatMap((name) => [name, `${name}_FILE`]);
-  const names = [...Object.keys(workerSettings.properties), ...secret, 'NODE_COMPILE_CACHE'];
+  const names = [
+    ...Object.keys(workerSettings.properties),
+    ...secret,
+    'NODE_COMPILE_CACHE',
+    'MALLOC_MMAP_THRESHOLD_',
+  ];
   const told = programEnvironment(Object.fromEntries(names.map((name) => [name, 'x'])), identity);
   expect(Object.keys(told).toSorted()).toEqual(['HOST', 'PORT', 'REPLICA', 'RINGPOST_GENERATION']);
 });

@@ -11,7 +11,13 @@ export interface ProgramIdentity {
 }
 
 /** What only the worker itself needs. */
-const workerOnly = [...Object.keys(commonSettings), 'GENERATION', 'HEALTH_FILE', 'NODE_COMPILE_CACHE'];
+const workerOnly = [
+  ...Object.keys(commonSettings),
+  'GENERATION',
+  'HEALTH_FILE',
+  'MALLOC_MMAP_THRESHOLD_',
+  'NODE_COMPILE_CACHE',
+];
 
 /**
  * @param env of the worker.

@@ -1,4 +1,5 @@
 import { isUint8Array } from 'node:util/types';
+import { noteChunkBytes } from '#shared/v8/young-buffers.ts';
 import type { ByteSink, ByteSource } from './handler.ts';
 
 /** Brings what a web stream has, one chunk after the other. */
@@ -66,6 +67,7 @@ export class ReadableSource implements ByteSource {
       sink.end();
     } else if (isUint8Array(value)) {
       if (value.length > 0) sink.bytes(value);
+      noteChunkBytes(value.length);
     } else {
       const error = new TypeError('the body of a Response must be a stream of bytes');
       this.#fail(error);

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { noteChunkBytes } from '#shared/v8/young-buffers.ts';
 import { Delivery } from './delivery.ts';
 import type { ByteSink, ByteSource } from './handler.ts';
 
@@ -45,7 +46,10 @@ export class UpstreamSource implements ByteSource {
       // The upstream answered before it got the whole request, and may never read the rest.
       if (!this.#request.writableFinished) this.#request.destroy();
     });
-    this.#response.on('data', (chunk: Buffer) => this.#delivery.bytes(chunk));
+    this.#response.on('data', (chunk: Buffer) => {
+      this.#delivery.bytes(chunk);
+      noteChunkBytes(chunk.length);
+    });
   }
 
   pause(): void {
