@@ -14,7 +14,8 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { GatewayRegistry } from '#shared/store/ring/gateway-registry.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
 import { apiOperations } from '../openapi/api-operations.ts';
-import { lineOf } from '../request/directives.ts';
+import type { Placement } from '../load/placement.ts';
+import { limitLineOf, lineOf } from '../request/directives.ts';
 import { queryValues } from '../request/query.ts';
 import type { Agreement } from '../ring/agreement.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
@@ -40,13 +41,14 @@ const readTimeoutMs = 5000;
 export interface ApiRouteOptions {
   readonly config: Pick<
     GatewayConfig,
-    'namespace' | 'startTimeoutMs' | 'settings' | 'hashKey' | 'redactHeaders'
+    'namespace' | 'startTimeoutMs' | 'settings' | 'hashKey' | 'redactHeaders' | 'concurrency' | 'loadBound'
   >;
   /** The name of this gateway. */
   readonly gateway: string;
   readonly connection: Connection;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
+  readonly placement: Pick<Placement, 'explain'>;
   readonly agreement: Pick<Agreement, 'refusal'>;
   readonly access: { onlyViews(request: FastifyRequest): boolean };
   readonly callbackSearch: SnapshotsOptions['callbackSearch'];
@@ -59,7 +61,7 @@ export interface ApiRouteOptions {
 /** What `/-/api/` shows of the system: a snapshot of it, samples, keys, settings, and a stream of events. */
 export const apiRoutes = fp<ApiRouteOptions>(
   (app, options, done) => {
-    const { config, connection, watcher, access, streams, log } = options;
+    const { config, connection, watcher, placement, access, streams, log } = options;
     const reports = new GatewayRegistry(connection, log);
     const sampler = new Sampler({ reports, now: () => clockOf(connection).now(), log });
     const snapshots = new Snapshots({ ...options, sampler });
@@ -125,7 +127,9 @@ export const apiRoutes = fp<ApiRouteOptions>(
       const [key] = queryValues(request.originalUrl, 'key', 1);
       if (key === undefined)
         throw new Problem('request_malformed', 'Name the key, e.g. /-/api/key?key=tenant-7.');
-      const line = await redisAway(() => lines.length(lineOf(key)));
+      const [loads, line, requests] = await redisAway(() =>
+        Promise.all([placement.explain(key), lines.length(lineOf(key)), lines.counts(limitLineOf(key))]),
+      );
       const explanation = watcher.ring.explain(key);
       return {
         key: shownKey(key),
@@ -134,7 +138,9 @@ export const apiRoutes = fp<ApiRouteOptions>(
         owner: explanation?.owner ?? null,
         virtualNode: explanation?.virtualNode ?? null,
         successors: explanation?.successors ?? [],
+        loads: loads ?? null,
         line: line === 0 ? null : line,
+        requests: requests.running + requests.waiting === 0 ? null : requests,
         hot: keys.of(key, access.onlyViews(request)),
       };
     });

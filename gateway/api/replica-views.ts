@@ -6,6 +6,7 @@ import type {
 } from '#shared/contract/api/replicas.ts';
 import type { Lease } from '#shared/contract/lease.ts';
 import { sharesOf } from '#shared/ring/shares.ts';
+import { loadOf } from './snapshots.ts';
 import type { Snapshot } from './snapshots.ts';
 
 const noDepths: DepthsView = { waiting: 0, active: 0, streams: 0, delayed: 0, prioritized: 0 };
@@ -30,16 +31,20 @@ export function replicasView(snapshot: Snapshot, onlyViews: boolean): ApiReplica
 }
 
 function numbersOf(snapshot: Snapshot, name: string, share: number): Omit<ReplicaNumbersView, 'hold'> {
-  const { at, depths, rates, picture } = snapshot;
+  const { at, depths, caps, rates, picture } = snapshot;
   const found = depths.get(name);
   const { waiting, active, streams, delayed, prioritized } = found ?? noDepths;
   const rate = rates?.replicas.get(name);
   return {
     share,
     depths: { waiting, active, streams, delayed, prioritized },
+    load: loadOf(found),
+    cap: caps.get(name) ?? null,
     oldestMs: found?.oldestAt === undefined ? null : Math.max(0, Math.round(at - found.oldestAt)),
     requestsPerS: rate?.requestsPerS ?? 0,
     failuresPerS: rate?.failuresPerS ?? 0,
+    spilledInPerS: rate?.spilledInPerS ?? 0,
+    spilledOutPerS: rate?.spilledOutPerS ?? 0,
     waitMs: rate?.waitMs ?? null,
     serviceMs: rate?.serviceMs ?? null,
     leaseMs: found?.leaseMs ?? null,

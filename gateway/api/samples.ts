@@ -16,6 +16,8 @@ export interface ReportPair {
 export interface ReplicaRates {
   readonly requestsPerS: number;
   readonly failuresPerS: number;
+  readonly spilledInPerS: number;
+  readonly spilledOutPerS: number;
   readonly waitMs: PercentilesView | null;
   readonly serviceMs: PercentilesView | null;
 }
@@ -59,6 +61,8 @@ function empty(report: GatewayReport): GatewayReport {
 interface Counted {
   requestsPerS: number;
   failuresPerS: number;
+  spilledInPerS: number;
+  spilledOutPerS: number;
   readonly wait: number[];
   readonly service: number[];
   readonly total: number[];
@@ -82,21 +86,28 @@ export function ratesOf(pairs: ReportPairs, at: number): Rates {
     gateways.set(gateway, requestsPerS);
   }
   const rounded = (rate: number): number => Math.round(rate * 100) / 100;
-  const rates = ({ requestsPerS, failuresPerS, wait, service }: Counted): ReplicaRates => ({
+  const rates = ({ requestsPerS, failuresPerS, wait, service }: Counted) => ({
     requestsPerS: rounded(requestsPerS),
     failuresPerS: rounded(failuresPerS),
     waitMs: percentilesOf(wait),
     serviceMs: percentilesOf(service),
   });
+  const spilledPerS = rounded(all.spilledInPerS);
+  const ratesOfReplica = (counted: Counted): ReplicaRates => ({
+    ...rates(counted),
+    spilledInPerS: rounded(counted.spilledInPerS),
+    spilledOutPerS: rounded(counted.spilledOutPerS),
+  });
   return {
-    sample: { at: Math.round(at), ...rates(all), totalMs: percentilesOf(all.total) },
-    replicas: new Map(Array.from(byReplica, ([name, counted]) => [name, rates(counted)])),
+    sample: { at: Math.round(at), ...rates(all), spilledPerS, totalMs: percentilesOf(all.total) },
+    replicas: new Map(Array.from(byReplica, ([name, counted]) => [name, ratesOfReplica(counted)])),
     gateways,
   };
 }
 
 function nothing(): Counted {
-  return { requestsPerS: 0, failuresPerS: 0, wait: [], service: [], total: [] };
+  const rates = { requestsPerS: 0, failuresPerS: 0, spilledInPerS: 0, spilledOutPerS: 0 };
+  return { ...rates, wait: [], service: [], total: [] };
 }
 
 /** Adds what was counted of a replica between two reports. @returns its requests per second. */
@@ -110,9 +121,14 @@ function addDifference(
   const from = before !== undefined && before.requests <= after.requests ? before : undefined;
   const requests = (after.requests - (from?.requests ?? 0)) / seconds;
   const failures = Math.max(0, after.failures - (from?.failures ?? 0)) / seconds;
+  const spilled = (way: 'spilledIn' | 'spilledOut'): number =>
+    Math.max(0, (after[way] ?? 0) - (from?.[way] ?? 0)) / seconds;
+  const [spilledIn, spilledOut] = [spilled('spilledIn'), spilled('spilledOut')];
   for (const each of to) {
     each.requestsPerS += requests;
     each.failuresPerS += failures;
+    each.spilledInPerS += spilledIn;
+    each.spilledOutPerS += spilledOut;
     for (const time of ['wait', 'service', 'total'] as const) addTo(each[time], from?.[time], after[time]);
   }
   return requests;

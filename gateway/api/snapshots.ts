@@ -11,6 +11,8 @@ import { clockOf } from '#shared/store/redis/redis-clock.ts';
 import { readRedisHealth } from '#shared/store/redis/redis-report.ts';
 import type { RedisHealth } from '#shared/store/redis/redis-report.ts';
 import type { RingStore } from '#shared/store/ring/ring-store.ts';
+import { capsOf } from '../load/caps.ts';
+import type { KnownLoad } from '../load/caps.ts';
 import { RingPictures } from '../ring/ring-picture.ts';
 import type { RingPicture } from '../ring/ring-picture.ts';
 import type { RingWatcher } from '../ring/ring-watcher.ts';
@@ -26,6 +28,8 @@ export interface Snapshot {
   readonly picture: RingPicture;
   readonly ring: Ring;
   readonly depths: ReadonlyMap<string, ReplicaDepths>;
+  /** By name, of the replicas in the ring: the load from which on requests that may spill pass it over. */
+  readonly caps: ReadonlyMap<string, number>;
   readonly leftOver: LeftOver;
   readonly reports: readonly GatewayReport[];
   readonly rates: Rates | undefined;
@@ -38,12 +42,22 @@ export interface Snapshot {
 export type CallbackCounts = Readonly<Partial<Record<CallbackState, number>>>;
 
 export interface SnapshotsOptions {
+  readonly config: {
+    /** The `CONCURRENCY` of workers that have not said theirs. */
+    readonly concurrency: number;
+    readonly loadBound: number;
+  };
   readonly connection: Connection;
   readonly store: RingStore;
   readonly watcher: RingWatcher;
   readonly sampler: Pick<Sampler, 'latest' | 'reports'>;
   readonly callbackSearch: { counts(): Promise<CallbackCounts> };
   readonly log: Logger;
+}
+
+/** @returns how many requests wait and run at a replica. */
+export function loadOf(depths: ReplicaDepths | undefined): number {
+  return depths === undefined ? 0 : depths.waiting + depths.prioritized + depths.active;
 }
 
 /** What changes slowly and costs much, such as `INFO`, is asked for at most this often, in ms. */
@@ -74,7 +88,7 @@ export class Snapshots {
 
   /** The ring is in memory, so this takes one round trip; the slow part takes more. */
   async #read(): Promise<Snapshot> {
-    const { connection, watcher, sampler } = this.#options;
+    const { config, connection, watcher, sampler } = this.#options;
     const { state, ring } = watcher;
     const [picture, depths, leftOver] = await Promise.all([
       this.#pictures.read(state),
@@ -83,12 +97,17 @@ export class Snapshots {
       this.#readSlowPart(),
     ]);
     const clock = clockOf(connection);
+    const knownOf = (name: string): KnownLoad => ({
+      load: loadOf(depths.get(name)),
+      concurrency: picture.leases.get(name)?.numbers?.load?.concurrency ?? config.concurrency,
+    });
     return {
       at: Math.round(clock.now()),
       clockAheadMs: clock.aheadMs,
       picture,
       ring,
       depths,
+      caps: capsOf(ring, knownOf, config.loadBound),
       leftOver,
       reports: sampler.reports,
       rates: sampler.latest,

@@ -92,8 +92,10 @@ export class Metrics implements EndCounter {
     const mode = notes?.request?.preference.respondAsync === true ? 'async' : 'wait';
     this.#counterOf(status, code, mode).inc();
     const outcome = notes?.outcome;
-    if (outcome?.spilledFrom !== undefined && outcome.replica !== undefined)
+    if (outcome?.spilledFrom !== undefined && outcome.replica !== undefined) {
       this.#spills.count(outcome.spilledFrom, outcome.replica);
+      this.times.countSpill(outcome.spilledFrom, outcome.replica);
+    }
     this.times.count(outcome?.replica, status >= 500 || code !== undefined, ms, outcome?.ran);
   }
 

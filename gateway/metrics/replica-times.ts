@@ -23,6 +23,8 @@ export class TimeBuckets {
 export class ReplicaTimes {
   requests = 0;
   failures = 0;
+  spilledIn = 0;
+  spilledOut = 0;
   readonly wait = new TimeBuckets();
   readonly service = new TimeBuckets();
   readonly total = new TimeBuckets();
@@ -30,8 +32,16 @@ export class ReplicaTimes {
   readonly firstByte = new TimeBuckets();
 
   get counts(): ReplicaCounts {
-    const { requests, failures, wait, service, total } = this;
-    return { requests, failures, wait: wait.counts, service: service.counts, total: total.counts };
+    const { requests, failures, spilledIn, spilledOut, wait, service, total } = this;
+    return {
+      requests,
+      failures,
+      ...(spilledIn > 0 ? { spilledIn } : {}),
+      ...(spilledOut > 0 ? { spilledOut } : {}),
+      wait: wait.counts,
+      service: service.counts,
+      total: total.counts,
+    };
   }
 }
 
@@ -53,6 +63,12 @@ export class TimesByReplica {
     if (ran === undefined) return;
     times.wait.add(ran.queueMs);
     times.service.add(ran.serviceMs);
+  }
+
+  /** Counts a request that another replica than the owner of its key has got because of the load. */
+  countSpill(owner: string, replica: string): void {
+    this.#timesOf(owner).spilledOut += 1;
+    this.#timesOf(replica).spilledIn += 1;
   }
 
   /**

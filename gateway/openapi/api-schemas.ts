@@ -1,10 +1,12 @@
 import { autoscale } from './autoscale-schemas.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { replicaNamePattern } from '#shared/contract/replica-name.ts';
+import { keyLoads, limitedRequests } from './ring-key-schemas.ts';
+import { ejection, slowStart } from './ring-schemas.ts';
 
 /** JSON schemas of what `/-/api/` shows of the system; `shared/contract/api/` has them as types. */
 
-function object(properties: Record<string, object>, more: object = {}): object {
+function object(properties: Record<string, object>, more: object = {}) {
   return { type: 'object', properties, required: Object.keys(properties), ...more };
 }
 
@@ -40,9 +42,19 @@ const worker = orNull(
 const numbers = {
   share: { ...part, description: 'Its part of all keys.' },
   depths: object({ waiting: count, active: count, streams: count, delayed: count, prioritized: count }),
+  load: { ...count, description: 'The requests that wait and run there. Streams do not count.' },
+  cap: {
+    type: ['integer', 'null'],
+    description: 'The load from which on requests that may spill pass it over; null outside of the ring.',
+  },
   oldestMs: { ...timeOrNull, description: 'How long the oldest waiting request has waited, in ms.' },
   requestsPerS: number,
   failuresPerS: number,
+  spilledInPerS: {
+    ...number,
+    description: 'Requests that it got because the owner of their key was overloaded.',
+  },
+  spilledOutPerS: { ...number, description: 'Requests that others got because it was overloaded.' },
   waitMs: percentiles,
   serviceMs: percentiles,
   leaseMs: { ...timeOrNull, description: 'Time until its lease ends, in ms.' },
@@ -55,7 +67,7 @@ const status = {
   clockAheadMs: timeOrNull,
   crash: { type: ['object', 'null'] },
 };
-const desired = object({
+const shown = object({
   ...status,
   joined: { type: 'integer' },
   weight: { type: 'integer', minimum: 1 },
@@ -66,6 +78,7 @@ const desired = object({
   },
   ...numbers,
 });
+const desired = { ...shown, properties: { ...shown.properties, slowStart, ejection } };
 const retired = object({ ...status, ...numbers });
 
 export const replica = {
@@ -82,6 +95,10 @@ const sample = object({
   at: time,
   requestsPerS: number,
   failuresPerS: number,
+  spilledPerS: {
+    ...number,
+    description: 'Requests that went to another replica than the owner of their key because of the load.',
+  },
   waitMs: percentiles,
   serviceMs: percentiles,
   totalMs: percentiles,
@@ -182,6 +199,8 @@ export const key = object({
   owner: textOrNull,
   virtualNode: orNull(object({ name: replicaName, index: count, position: count })),
   successors: { type: 'array', items: replicaName },
+  loads: orNull(keyLoads),
   line: { type: ['integer', 'null'], description: 'Requests in its line (`Ringpost-Order: key`).' },
+  requests: orNull(limitedRequests),
   hot: orNull(hotKey),
 });

@@ -2,7 +2,7 @@ import { count, object, text } from './schema-parts.ts';
 
 /** JSON schemas of what `/-/ring?key=` says of a key; `shared/contract/ring-view.ts` has them as types. */
 
-const loads = {
+export const keyLoads = {
   ...object({
     affinity: { ...text, enum: ['strict', 'loose'], description: '`AFFINITY` of this gateway.' },
     bound: { type: 'number', description: '`LOAD_BOUND` of this gateway.' },
@@ -25,6 +25,14 @@ const loads = {
   description: 'Where the requests of the key go if they may spill.',
 };
 
+export const limitedRequests = {
+  ...object({
+    running: { ...count, description: 'Those that may run now.' },
+    waiting: { ...count, description: 'Those that wait for one of these.' },
+  }),
+  description: 'Its requests that are limited in number (`KEY_CONCURRENCY`).',
+};
+
 export const ringKey = {
   ...object(
     {
@@ -37,14 +45,10 @@ export const ringKey = {
         items: text,
         description: 'The owner, then the replica that would own the key if the owner left, and so on.',
       },
-      loads,
+      loads: keyLoads,
       requests: {
-        ...object({
-          running: { ...count, description: 'Those that may run now.' },
-          waiting: { ...count, description: 'Those that wait for one of these.' },
-        }),
-        description:
-          'Its requests that are limited in number (`KEY_CONCURRENCY`). Left out if there are none.',
+        ...limitedRequests,
+        description: `${limitedRequests.description} Left out if there are none.`,
       },
     },
     [],

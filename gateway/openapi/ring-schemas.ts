@@ -1,3 +1,4 @@
+import { ejectionCauses } from '#shared/contract/ejection.ts';
 import { replicaHolds } from '#shared/contract/replica-hold.ts';
 import { autoscale } from './autoscale-schemas.ts';
 import { ringKey } from './ring-key-schemas.ts';
@@ -42,6 +43,18 @@ export const slowStart = object(
   [],
   { description: 'The part of its weight that it has now (`SLOW_START_MS`). Left out if that is all.' },
 );
+export const ejection = object(
+  {
+    cause: { ...text, enum: [...ejectionCauses] },
+    detail: { ...text, description: 'In words.' },
+    count: { ...count, description: 'How often in a row it was ejected.' },
+    since: { ...count, description: 'ms since the epoch' },
+    until: { ...count, description: 'When a probe may end it, in ms since the epoch.' },
+    probed: { type: 'boolean', description: 'Whether a probe was sent.' },
+  },
+  [],
+  { description: '`ejected` for programs. Left out if it is not ejected.' },
+);
 export const ring = {
   type: 'object',
   description: 'The ring, the state of each replica as the controller sees it, and why a key is where it is.',
@@ -71,6 +84,7 @@ export const ring = {
             type: ['string', 'null'],
             description: 'Until when and why outlier detection keeps it out of the ring.',
           },
+          ejection,
           replaces: { ...text, description: 'The dead replica that it replaces (`RESPAWN=new`).' },
         },
         required: ['name', 'state', 'inRing', 'clockAheadMs', 'crash'],

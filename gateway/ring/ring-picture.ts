@@ -125,7 +125,7 @@ function desiredReplicas(
     inRing: ring.has(name),
     ...slowStartOf(slowStarts.get(name)),
     hold: holdOf(name),
-    ejected: ejectedText(ejections.get(name)),
+    ...ejectionOf(ejections.get(name)),
     ...statusOf(name),
     clockAheadMs: skewOf(name),
     // Until it has a crash of its own, that of the replica that it replaced.
@@ -141,8 +141,13 @@ function slowStartOf(slow: SlowStart | undefined): Pick<RingReplicaView, 'slowSt
   return { slowStart: { share: tenths / 10, endsAt, reason } };
 }
 
-function ejectedText(ejection: Ejection | undefined): string | null {
-  return isOut(ejection) ? ejectionText(ejection) : null;
+function ejectionOf(ejection: Ejection | undefined): Pick<RingReplicaView, 'ejected' | 'ejection'> {
+  if (!isOut(ejection)) return { ejected: null };
+  const { cause, detail, count, since, until, probe } = ejection;
+  return {
+    ejected: ejectionText(ejection),
+    ejection: { cause, detail, count, since, until, probed: probe !== undefined },
+  };
 }
 
 function retiredReplicas(

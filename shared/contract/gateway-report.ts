@@ -11,6 +11,12 @@ export interface ReplicaCounts {
   readonly requests: number;
   /** Answers of 5xx, and problems of the gateway's own. */
   readonly failures: number;
+  /**
+   * Requests that it got because the owner of their key was overloaded, and those that others got because it
+   * was. Left out if there are none, and by gateways of earlier releases.
+   */
+  readonly spilledIn?: number;
+  readonly spilledOut?: number;
   readonly wait: readonly number[];
   readonly service: readonly number[];
   readonly total: readonly number[];

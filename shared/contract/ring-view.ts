@@ -1,4 +1,5 @@
 import type { AutoscaleView } from './api/autoscale.ts';
+import type { EjectionCause } from './ejection.ts';
 import type { ReplicaHold } from './replica-hold.ts';
 import type { ReplicaState } from './replica-status.ts';
 
@@ -47,6 +48,8 @@ export interface RingReplicaView extends ReplicaStatusView {
   readonly hold?: ReplicaHold | null;
   /** Until when and why outlier detection keeps it out of the ring, in words. */
   readonly ejected?: string | null;
+  /** The same for programs; left out if it is not ejected. */
+  readonly ejection?: EjectionView;
   readonly replaces?: string;
 }
 
@@ -58,6 +61,20 @@ export interface SlowStartView {
   readonly endsAt: number;
   /** In words. */
   readonly reason: string;
+}
+
+/** Why outlier detection keeps a replica out of the ring. */
+export interface EjectionView {
+  readonly cause: EjectionCause;
+  /** In words, e.g. `7 consecutive 5xx`. */
+  readonly detail: string;
+  /** How often in a row it was ejected. */
+  readonly count: number;
+  readonly since: number;
+  /** When a probe may end it. */
+  readonly until: number;
+  /** Whether a probe was sent. */
+  readonly probed: boolean;
 }
 
 export interface RetiredReplicaView extends ReplicaStatusView {

@@ -1,12 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'playwright-core';
-import { beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { desiredOf } from '../fixtures/admin-calls.ts';
-import { projectFolder } from '../fixtures/command.ts';
+import { expectFine, looks, picturesFolder } from '../fixtures/dashboard-looks.ts';
 import { faultsOf, goTo, patience, signIn, useDashboard } from '../fixtures/dashboard-page.ts';
 import { leaseReplicas } from '../fixtures/leased-replicas.ts';
 import { useSystem } from '../fixtures/system.ts';
@@ -16,42 +12,11 @@ const system = useSystem();
 const openPage = useDashboard();
 const workers = useWorkers();
 const handler = fileURLToPath(new URL('../fixtures/handlers/flaky.ts', import.meta.url));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const token = 'a-token-of-the-operator';
 const viewToken = 'a-token-of-the-viewer';
 const slow = { timeout: 180_000 };
 
-/** With `UPDATE_PICTURES=yes` the pictures of the documents are made anew. */
-const pictures =
-  process.env['UPDATE_PICTURES'] === 'yes'
-    ? join(projectFolder, 'docs/pictures')
-    : mkdtempSync(join(tmpdir(), 'ringpost-pictures-'));
-
-beforeAll(() => {
-  mkdirSync(pictures, { recursive: true });
-});
-
-/** @returns what axe finds, as `impact rule: element`. */
-async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate<string[]>(
-    `axe.run().then(({ violations }) =>
-      violations.map(({ impact, id, nodes }) => impact + ' ' + id + ': ' + nodes[0].target))`,
-  );
-}
-
-/** @returns the elements that make the page wider than the window, as `name.class: text`. */
-async function overflowing(page: Page): Promise<string[]> {
-  return page.evaluate<string[]>(
-    `(({ scrollWidth, clientWidth }) =>
-      scrollWidth === clientWidth
-        ? []
-        : Array.from(document.body.querySelectorAll('*'))
-            .filter((element) => element.getBoundingClientRect().right > clientWidth)
-            .map((element) => element.localName + '.' + element.className + ': ' + element.textContent)
-            .concat('the page'))(document.documentElement)`,
-  );
-}
+const pictures = picturesFolder();
 
 it('signs in on ADMIN_PORT, shows what a change will do, makes it, and signs out', slow, async () => {
   await leaseReplicas(system());
@@ -182,12 +147,6 @@ it('says that the connection is lost, and goes on when the gateway is back', asy
   expect(faults).toEqual([]);
 });
 
-const looks = [
-  { theme: 'light', width: 1280, height: 820 },
-  { theme: 'dark', width: 1280, height: 820 },
-  { theme: 'light', width: 360, height: 760 },
-] as const;
-
 it(
   'shows each page in light, in dark and on a phone, and axe finds nothing wrong',
   { timeout: 600_000 },
@@ -225,8 +184,7 @@ it(
         if (name === 'requests') await (await fetch(`${url}/report`)).text();
         await expect.poll(() => page.locator('.loading').count()).toBe(0);
         const where = `${name}, ${theme}, ${width}`;
-        expect(await axeFindings(page), where).toEqual([]);
-        expect(await overflowing(page), where).toEqual([]);
+        await expectFine(page, where);
         await page.screenshot({ path: join(pictures, `dashboard-${name}-${theme}-${width}.png`) });
       }
       expect(faults).toEqual([]);

@@ -22,6 +22,7 @@ const slowFiles = [
   'suspects',
   'adoption',
   'dashboard-actions',
+  'dashboard-load',
   'cli',
   'cli-start',
   'stream-clients',

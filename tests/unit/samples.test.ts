@@ -61,11 +61,37 @@ describe('the rates between reports', () => {
     expect(sample.waitMs?.p50).toBe(1.5);
     expect(sample.totalMs?.p99).toBeCloseTo(14.95, 5);
     expect(replicas.get('S1')).toMatchObject({ requestsPerS: 30, failuresPerS: 2 });
-    expect(replicas.get('S2')).toEqual({ requestsPerS: 0, failuresPerS: 0, waitMs: null, serviceMs: null });
+    expect(replicas.get('S2')).toEqual({
+      requestsPerS: 0,
+      failuresPerS: 0,
+      spilledInPerS: 0,
+      spilledOutPerS: 0,
+      waitMs: null,
+      serviceMs: null,
+    });
     expect([...gateways]).toEqual([
       ['a', 10],
       ['b', 20],
     ]);
+  });
+
+  it('count spills at both replicas, once in the sample, and none of gateways that do not say them', () => {
+    const pairs = after(
+      [
+        report('a', start, { counts: { S1: { ...counts(10), spilledOut: 4 }, S2: counts(10) } }),
+        report('old', start, { counts: { S1: counts(10) } }),
+      ],
+      [
+        report('a', start + 2000, {
+          counts: { S1: { ...counts(10), spilledOut: 10 }, S2: { ...counts(16), spilledIn: 6 } },
+        }),
+        report('old', start + 2000, { counts: { S1: counts(20) } }),
+      ],
+    );
+    const { sample, replicas } = ratesOf(pairs, start + 3000);
+    expect(sample.spilledPerS).toBe(3);
+    expect(replicas.get('S1')).toMatchObject({ spilledInPerS: 0, spilledOutPerS: 3 });
+    expect(replicas.get('S2')).toMatchObject({ spilledInPerS: 3, spilledOutPerS: 0 });
   });
 
   it('stay if a report is read twice, as reports and reads are not in step', () => {

@@ -56,6 +56,8 @@ export interface SampleView {
   readonly at: number;
   readonly requestsPerS: number;
   readonly failuresPerS: number;
+  /** Requests that went to another replica than the owner of their key because of the load. */
+  readonly spilledPerS: number;
   readonly waitMs: PercentilesView | null;
   readonly serviceMs: PercentilesView | null;
   readonly totalMs: PercentilesView | null;

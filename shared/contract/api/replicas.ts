@@ -38,10 +38,18 @@ export interface ReplicaNumbersView {
   /** Its part of the ring, from 0 to 1. */
   readonly share: number;
   readonly depths: DepthsView;
+  /** The requests that wait and run there. Those that are not due yet, and streams, do not count. */
+  readonly load: number;
+  /** The load from which on requests that may spill pass it over; null if it is not in the ring. */
+  readonly cap: number | null;
   /** How long the oldest waiting request has waited, in ms; null if none waits. */
   readonly oldestMs: number | null;
   readonly requestsPerS: number;
   readonly failuresPerS: number;
+  /** Requests that it got because the owner of their key was overloaded. */
+  readonly spilledInPerS: number;
+  /** Requests that others got because it was overloaded. */
+  readonly spilledOutPerS: number;
   readonly waitMs: PercentilesView | null;
   readonly serviceMs: PercentilesView | null;
   /** Time until its lease ends, in ms; null without one. */

@@ -1,3 +1,5 @@
+import type { KeyLoadsView } from '../ring-view.ts';
+
 /** A process with a gateway, a controller or both, in the answer to `GET /-/api/gateways`. */
 export interface GatewayView {
   readonly name: string;
@@ -79,8 +81,12 @@ export interface ApiKeyView {
     readonly position: number;
   } | null;
   readonly successors: readonly string[];
+  /** Where its requests go if they may spill; null if the ring is empty. */
+  readonly loads: KeyLoadsView | null;
   /** Requests in the key's line (`Ringpost-Order: key`); null if it has none. */
   readonly line: number | null;
+  /** Its requests that are limited in number (`KEY_CONCURRENCY`); null if there are none. */
+  readonly requests: { readonly running: number; readonly waiting: number } | null;
   /** Requests counted for it lately; null if it is not among the most frequent keys. */
   readonly hot: HotKeyView | null;
 }

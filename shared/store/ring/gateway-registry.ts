@@ -88,8 +88,10 @@ export function parseReport(text: string): GatewayReport | undefined {
 
 function isReplicaCounts(value: unknown): value is ReplicaCounts {
   if (!isObject(value)) return false;
-  const { requests, failures, wait, service, total } = value;
-  return isCount(requests) && isCount(failures) && [wait, service, total].every(isBuckets);
+  const { requests, failures, spilledIn = 0, spilledOut = 0, wait, service, total } = value;
+  return (
+    [requests, failures, spilledIn, spilledOut].every(isCount) && [wait, service, total].every(isBuckets)
+  );
 }
 
 /** @returns whether a value has a count for each bucket. Another release may have other buckets. */

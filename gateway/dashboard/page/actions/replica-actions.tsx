@@ -8,17 +8,21 @@ import type { MenuItem } from '../parts/menu.tsx';
 import { ask } from '../parts/question.tsx';
 import { counted } from '../words/numbers.ts';
 import { PlanPreview } from './plan-preview.tsx';
+import { askWeight } from './weight-action.tsx';
 
 /** A replica as far as its actions depend on it. */
 type Replica = Pick<ApiReplicaAnswer, 'name' | 'state' | 'hold' | 'depths'> & {
   readonly inRing?: boolean;
   readonly ejected?: string | null;
+  readonly weight?: number;
 };
 
 /** @returns what can be done with a replica that is desired. */
 export function replicaActions(replica: Replica): readonly MenuItem[] {
-  const { hold, ejected = null } = replica;
+  const { name, hold, ejected = null, weight } = replica;
   const isOut = hold === 'drained' || ejected !== null;
+  // The shares of that ring are exact, so there are no weights.
+  const hasWeights = overview.value?.ring.strategy !== 'assignment';
   return [
     hold === 'paused'
       ? { label: 'Resume …', run: () => askResume(replica) }
@@ -27,6 +31,9 @@ export function replicaActions(replica: Replica): readonly MenuItem[] {
       ? { label: 'Put back into the ring …', run: () => askResume(replica) }
       : { label: 'Drain …', run: () => askDrain(replica) },
     { label: 'Restart …', run: () => askRestart(replica) },
+    ...(weight === undefined || !hasWeights
+      ? []
+      : [{ label: 'Change weight …', run: () => askWeight({ name, weight }) }]),
     { label: 'Remove …', run: () => askRemove(replica), tone: 'danger' },
   ];
 }

@@ -12,7 +12,7 @@ export function AutoscaleCard({ autoscale }: { readonly autoscale: AutoscaleView
   return (
     <Card
       title="Autoscaling"
-      hint={enabled ? `on, ${range?.min} to ${range?.max} replicas` : stoppedText(autoscale)}
+      hint={enabled ? `on, ${range?.min} to ${range?.max} replicas` : <Stopped autoscale={autoscale} />}
       tools={
         mayChange.value ? (
           <button type="button" onClick={() => askAutoscale(autoscale)}>
@@ -29,15 +29,26 @@ export function AutoscaleCard({ autoscale }: { readonly autoscale: AutoscaleView
       </p>
       {change !== null && (
         <p class="soft">
-          {change.direction === 'up' ? 'Added' : 'Removed'} {change.names.join(', ')} <Ago at={change.at} />.
+          {change.direction === 'up' ? 'Added' : 'Removed'} {change.names.join(', ')} <Ago at={change.at} />:{' '}
+          {change.reason}.
         </p>
       )}
     </Card>
   );
 }
 
-function stoppedText({ stopped }: AutoscaleView): string {
-  return stopped === null || stopped.by === 'operator'
-    ? 'stopped by an operator'
-    : `stopped by a call of /${stopped.by}`;
+function Stopped({ autoscale: { stopped, range } }: { readonly autoscale: AutoscaleView }): JSX.Element {
+  const { by = 'operator', at = 0 } = stopped ?? {};
+  return (
+    <>
+      stopped by {by === 'operator' ? 'an operator' : `a call of /${by}`}
+      {at > 0 && (
+        <>
+          {' '}
+          <Ago at={at} />
+        </>
+      )}
+      {range !== null && `, ${range.min} to ${range.max} replicas`}
+    </>
+  );
 }

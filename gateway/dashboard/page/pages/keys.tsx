@@ -9,6 +9,7 @@ import { colourOf } from '../parts/replica-colours.ts';
 import { ReplicaName } from '../parts/replica-name.tsx';
 import { RingPicture, ringParts } from '../parts/ring-picture.tsx';
 import { count, counted, duration, none, share } from '../words/numbers.ts';
+import { KeyLoads } from './key-loads.tsx';
 import { Facts } from './replica.tsx';
 import { WhereIsKey } from './where-is-key.tsx';
 
@@ -23,18 +24,22 @@ export function Keys(): JSX.Element {
   });
   return (
     <>
-      <PageHead title="Keys" lead="All requests with one key go to one replica, its owner." />
+      <PageHead
+        title="Keys"
+        lead="The requests with one key go to one replica, its owner, unless they spill."
+      />
       <section class="card" aria-label="Where is a key?">
         <WhereIsKey key={key} value={key} />
         {key !== '' && <Loaded from={view}>{(shown) => <Explained view={shown} />}</Loaded>}
       </section>
+      {view.data?.loads != null && <KeyLoads loads={view.data.loads} />}
       <HotKeys />
     </>
   );
 }
 
 function Explained({ view }: { readonly view: ApiKeyView }): JSX.Element {
-  const { owner, virtualNode, position, successors, line, hot } = view;
+  const { owner, virtualNode, position, successors, line, requests, hot } = view;
   if (owner === null)
     return (
       <Empty title="The ring is empty, so the key has no owner.">
@@ -73,6 +78,14 @@ function Explained({ view }: { readonly view: ApiKeyView }): JSX.Element {
               'line',
               line === null ? 'no ordered requests' : `${counted(line, 'ordered request')} in its line`,
             ],
+            ...(requests === null
+              ? []
+              : ([
+                  [
+                    'KEY_CONCURRENCY',
+                    `${count(requests.running)} run, ${count(requests.waiting)} wait for their turn`,
+                  ],
+                ] as const)),
             [
               'lately',
               hot === null ? 'not among the most frequent keys' : `about ${counted(hot.count, 'request')}`,

@@ -52,9 +52,11 @@ function Tools(): JSX.Element | null {
 function Lead({ view: { replicas, ring } }: { readonly view: OverviewView }): JSX.Element {
   const ready = replicas.filter(({ state }) => state === 'ready').length;
   const asleep = replicas.filter(({ state }) => state === 'asleep').length;
+  const ejected = replicas.filter(({ ejection }) => ejection !== undefined).length;
   return (
     <>
       {ready} of {counted(replicas.length, 'replica')} ready{asleep === 0 ? '' : `, ${asleep} asleep`}
+      {ejected === 0 ? '' : `, ${ejected} ejected`}
       {ring.leader === null ? '; no controller leads' : <>; led by {ring.leader}</>}
     </>
   );

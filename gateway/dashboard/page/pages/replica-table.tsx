@@ -5,9 +5,10 @@ import { mayChange } from '../data/session-state.ts';
 import { replicaActions } from '../actions/replica-actions.tsx';
 import { Since } from '../parts/ago.tsx';
 import { Menu } from '../parts/menu.tsx';
-import { StatePill } from '../parts/pill.tsx';
+import { LoadBar } from '../parts/load-bar.tsx';
 import { byName, colourOf } from '../parts/replica-colours.ts';
 import { ReplicaName } from '../parts/replica-name.tsx';
+import { ReplicaPills } from '../parts/replica-pills.tsx';
 import { bytes, count, duration, none, rate, share } from '../words/numbers.ts';
 
 /** Longest wait that is not pointed out, in ms. */
@@ -22,17 +23,23 @@ export function ReplicaTable({ view: { replicas, retired } }: { readonly view: O
     ['state', ''],
     ['for', 'n mid'],
     ['share', 'share-column mid'],
+    [
+      'load',
+      'load-column mid',
+      'the requests that wait and run, of those from which on loose ones go elsewhere',
+    ],
     ['waits', 'n'],
     ['runs', 'n'],
-    ['delayed', 'n wide'],
+    ['delayed', 'n wider'],
     ['oldest', 'n mid', 'how long the oldest waiting request has waited'],
     ['req/s', 'n'],
     ['fail/s', 'n mid'],
+    ['spills/s', 'n wide', 'requests that came from overloaded replicas (+), and that went to others (−)'],
     ['wait p99', 'n mid'],
     ['service p99', 'n mid'],
     ['memory', 'n wide', 'resident memory of the worker'],
-    ['lag', 'n wide', '99th percentile of the delay of the worker’s event loop'],
-    ['lease', 'n wide', 'time until the lease of the worker ends'],
+    ['lag', 'n wider', '99th percentile of the delay of the worker’s event loop'],
+    ['lease', 'n wider', 'time until the lease of the worker ends'],
   ];
   return (
     <div class="scroll-x" role="group" aria-label="Replicas" tabIndex={0}>
@@ -66,18 +73,21 @@ export function ReplicaTable({ view: { replicas, retired } }: { readonly view: O
 type Shown = ApiReplicaView | ApiRetiredReplicaView;
 
 function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare: number }): JSX.Element {
-  const { name, state, hold, depths, worker, oldestMs, waitMs, serviceMs, failuresPerS } = replica;
+  const { name, depths, worker, oldestMs, waitMs, serviceMs, failuresPerS } = replica;
   const isDesired = 'inRing' in replica;
-  const ejected = isDesired ? (replica.ejected ?? null) : null;
+  const weight = isDesired ? replica.weight : 1;
   return (
     <tr>
       <th scope="row">
         <ReplicaName name={name} />
+        {weight !== 1 && (
+          <span class="tag" title={`weight ${weight}`}>
+            ×{weight}
+          </span>
+        )}
       </th>
       <td>
-        <StatePill state={state} {...(replica.reason === undefined ? {} : { title: replica.reason })} />
-        {hold !== null && <StatePill state={hold} />}
-        {ejected !== null && <StatePill state="ejected" title={ejected} />}
+        <ReplicaPills replica={replica} />
       </td>
       <td class="n mid">
         <Since at={replica.since} />
@@ -88,17 +98,21 @@ function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare
         </span>
         <span>{share(replica.share)}</span>
       </td>
+      <td class="load-column mid">
+        <LoadBar load={replica.load} cap={replica.cap} />
+      </td>
       <td class="n">{count(depths.waiting + depths.prioritized)}</td>
       <td class="n">{count(depths.active)}</td>
-      <td class="n wide">{count(depths.delayed)}</td>
+      <td class="n wider">{count(depths.delayed)}</td>
       <td class={`n mid ${(oldestMs ?? 0) > longWaitMs ? 'bad' : ''}`}>{duration(oldestMs)}</td>
       <td class="n">{rate(replica.requestsPerS)}</td>
       <td class={`n mid ${failuresPerS > 0 ? 'bad' : ''}`}>{rate(failuresPerS)}</td>
+      <td class="n wide">{spills(replica)}</td>
       <td class="n mid">{duration(waitMs?.p99)}</td>
       <td class="n mid">{duration(serviceMs?.p99)}</td>
       <td class="n wide">{worker === null ? none : bytes(worker.rssBytes)}</td>
-      <td class="n wide">{duration(worker?.eventLoopLagMs)}</td>
-      <td class="n wide">{duration(replica.leaseMs)}</td>
+      <td class="n wider">{duration(worker?.eventLoopLagMs)}</td>
+      <td class="n wider">{duration(replica.leaseMs)}</td>
       <td class="last">
         {isDesired && mayChange.value && (
           <Menu label={`Actions for ${name}`} items={replicaActions(replica)} />
@@ -106,4 +120,11 @@ function Row({ replica, maxShare }: { readonly replica: Shown; readonly maxShare
       </td>
     </tr>
   );
+}
+
+/** @returns e.g. `+0.8 −1.2`. */
+function spills({ spilledInPerS, spilledOutPerS }: Shown): string {
+  const came = spilledInPerS > 0 ? [`+${rate(spilledInPerS)}`] : [];
+  const went = spilledOutPerS > 0 ? [`−${rate(spilledOutPerS)}`] : [];
+  return [...came, ...went].join(' ') || '0';
 }

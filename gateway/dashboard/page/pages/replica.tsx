@@ -5,12 +5,14 @@ import { hrefOf } from '../data/route.ts';
 import { useResource } from '../data/resource.ts';
 import { mayChange } from '../data/session-state.ts';
 import { replicaActions } from '../actions/replica-actions.tsx';
-import { Ago } from '../parts/ago.tsx';
+import { Ago, Left } from '../parts/ago.tsx';
 import { Card, PageHead } from '../parts/card.tsx';
 import { Empty, Loaded } from '../parts/note.tsx';
-import { StatePill } from '../parts/pill.tsx';
+import { LoadBar } from '../parts/load-bar.tsx';
 import { ReplicaName } from '../parts/replica-name.tsx';
-import { bytes, count, duration, none, rate, share } from '../words/numbers.ts';
+import { ReplicaPills } from '../parts/replica-pills.tsx';
+import { ReplicaNotes } from './replica-notes.tsx';
+import { bytes, count, duration, none, rate, share, tenths } from '../words/numbers.ts';
 
 /** How often the page reads the replica again, in ms. */
 const everyMs = 2000;
@@ -27,6 +29,7 @@ export function Replica({ name }: { readonly name: string }): JSX.Element {
             lead={<Lead view={view} />}
             tools={<Tools view={view} />}
           />
+          {'inRing' in view && <ReplicaNotes view={view} />}
           <Content view={view} />
         </>
       )}
@@ -35,13 +38,11 @@ export function Replica({ name }: { readonly name: string }): JSX.Element {
 }
 
 function Lead({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
-  const { state, hold, since, reason } = view;
-  const ejected = 'inRing' in view ? (view.ejected ?? null) : null;
+  const { since, reason } = view;
   return (
     <>
-      <StatePill state={state} /> {hold !== null && <StatePill state={hold} />} since <Ago at={since} />
+      <ReplicaPills replica={view} /> since <Ago at={since} />
       {reason !== undefined && <> · was lost: {reason}</>}
-      {ejected !== null && <> · {ejected}</>}
     </>
   );
 }
@@ -60,6 +61,7 @@ type Fact = readonly [label: string, value: ComponentChildren];
 function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
   const { depths, worker } = view;
   const queue: readonly Fact[] = [
+    ['load', <LoadBar load={view.load} cap={view.cap} />],
     ['waiting', count(depths.waiting)],
     ['with a priority', count(depths.prioritized)],
     ['delayed', count(depths.delayed)],
@@ -68,6 +70,8 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
     ['oldest waits for', duration(view.oldestMs)],
     ['requests/s', rate(view.requestsPerS)],
     ['failures/s', rate(view.failuresPerS)],
+    ['spilled from others/s', rate(view.spilledInPerS)],
+    ['spilled to others/s', rate(view.spilledOutPerS)],
     ['wait p50 / p95 / p99', percentiles(view.waitMs)],
     ['service p50 / p95 / p99', percentiles(view.serviceMs)],
   ];
@@ -78,9 +82,13 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
           ['in the ring', view.inRing ? 'yes' : 'no'],
           [
             'weight',
-            view.slowStart === undefined
-              ? view.weight
-              : `${view.weight} (${share(view.slowStart.share)} now)`,
+            view.slowStart === undefined ? (
+              view.weight
+            ) : (
+              <>
+                {view.weight} ({tenths(view.slowStart.share)} now, all in <Left at={view.slowStart.endsAt} />)
+              </>
+            ),
           ],
         ] as const)
       : []),
@@ -102,9 +110,7 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
         </Card>
         <Card title="Worker">
           {worker === null ? (
-            <Empty title="No worker has reported.">
-              It reports when it is ready. The log of the gateway says how its start goes.
-            </Empty>
+            <NoWorker isAsleep={view.state === 'asleep'} />
           ) : (
             <Facts
               facts={[
@@ -136,6 +142,16 @@ function Content({ view }: { readonly view: ApiReplicaAnswer }): JSX.Element {
         )}
       </p>
     </>
+  );
+}
+
+function NoWorker({ isAsleep }: { readonly isAsleep: boolean }): JSX.Element {
+  return isAsleep ? (
+    <Empty title="It sleeps, so it has no worker." />
+  ) : (
+    <Empty title="No worker has reported.">
+      It reports when it is ready. The log of the gateway says how its start goes.
+    </Empty>
   );
 }
 

@@ -6,7 +6,7 @@ import { bytes, count, duration, rate } from '../words/numbers.ts';
 interface Number {
   readonly label: string;
   readonly value: string;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly href?: string;
   readonly tone?: 'bad' | undefined;
 }
@@ -19,9 +19,15 @@ export function Totals({
   readonly totals: TotalsView;
   readonly sample: SampleView | null;
 }): JSX.Element {
+  const spilled = sample?.spilledPerS ?? 0;
   const failures = sample?.failuresPerS ?? 0;
   const numbers: readonly Number[] = [
-    { label: 'requests/s', value: rate(sample?.requestsPerS ?? 0), href: hrefOf(['requests']) },
+    {
+      label: 'requests/s',
+      value: rate(sample?.requestsPerS ?? 0),
+      hint: spilled > 0 ? `${rate(spilled)} spilled` : undefined,
+      href: hrefOf(['requests']),
+    },
     { label: 'failures/s', value: rate(failures), tone: failures > 0 ? 'bad' : undefined },
     {
       label: 'p99 total',

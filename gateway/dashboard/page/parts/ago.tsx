@@ -28,6 +28,11 @@ export function Since({ at }: Props): JSX.Element {
   );
 }
 
+/** How long it is until a time. */
+export function Left({ at }: { readonly at: number }): JSX.Element {
+  return <Moment key={at} at={at} form={(to, from) => age(to - from)} />;
+}
+
 function Moment({ at, form }: { at: number; form: (at: number, now: number) => string }): JSX.Element {
   const text = useComputed(() => form(at, now.value));
   return (

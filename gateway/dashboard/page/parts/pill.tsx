@@ -50,7 +50,7 @@ export function StatePill({
   title,
 }: {
   readonly state: string;
-  readonly title?: string;
+  readonly title?: string | undefined;
 }): JSX.Element {
   return (
     <Pill tone={tones[state] ?? 'calm'} title={title}>
