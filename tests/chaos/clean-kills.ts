@@ -37,11 +37,15 @@ const repeatedMs = 30_000;
 
 export const killKind = 'kill -9 worker';
 
-/** @returns the kills that can be judged, each with its bound. */
+/**
+ * @param aloneMs the bound on answers while nothing is wrong except one killed worker.
+ * @returns the kills that can be judged, each with its bound.
+ */
 export function cleanKills(
   done: readonly DoneFault[],
   calms: readonly Calm[],
   otherDeaths: readonly Death[],
+  aloneMs = maxAloneMs,
 ): CleanKill[] {
   const deaths = [
     ...done.flatMap(({ kind, replica, at }) =>
@@ -60,7 +64,7 @@ export function cleanKills(
     const earlier = deaths.filter(
       (death) => death.replica === replica && death.at < at && at - death.at < repeatedMs,
     ).length;
-    const maxMs = maxAloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
+    const maxMs = aloneMs + (earlier === 0 ? 0 : holdMs + backoffMs(earlier + 1));
     return [{ calmSince: before.from, at, over: after.from, detail, maxMs }];
   });
 }
