@@ -69,9 +69,14 @@ export function cleanKills(
   });
 }
 
-/** @returns the time from the first send of a request to its final answer, in ms. */
+/**
+ * @returns the time from the first send of a request to its final answer, in ms. What came before a refusal
+ * for its rate is left out: nothing of the request was accepted, and the rate is no fault.
+ */
 function timeOf(record: RequestRecord): number {
-  return endedAt(record) - sentAt(record);
+  const { attempts } = record;
+  const refused = attempts.findLastIndex(({ result }) => result.kind === 'answer' && result.status === 429);
+  return endedAt(record) - (attempts[refused + 1]?.sent ?? sentAt(record));
 }
 
 /**

@@ -129,6 +129,11 @@ describe('with AUTOSCALE', () => {
   it('stays stopped if the leading controller has no AUTOSCALE for a while, and if Redis forgets it', async () => {
     const running = await start('2..4', { REPLICAS: '3' });
     expect((await change(running, 'rm', ['S2'])).status).toBe(200);
+    const { stopped: stop } = await shown(running);
+    // The controller has read it.
+    await expect
+      .poll(async () => (await shown(running)).decision?.at ?? 0, wait)
+      .toBeGreaterThan((stop?.at ?? Infinity) + times.tickMs);
     await system().redis.del(system().keys.autoscale);
     const stopped = { configured: true, enabled: false, stopped: { by: 'rm' } };
     await expect.poll(() => shown(running), wait).toMatchObject(stopped);
